@@ -1,0 +1,1 @@
+"""Reinforcement learning from AI feedback and constitutional training of language models."""

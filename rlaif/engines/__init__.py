@@ -1,0 +1,1 @@
+"""The one door to models: everything above speaks `GenerateRequest` and `ScoreRequest` only."""

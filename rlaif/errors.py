@@ -1,0 +1,62 @@
+"""The errors a user can meet. One class per boundary crossed; the CLI catches `RlaifError` once.
+
+    RlaifError              exit 1   stopped on the way; the same command resumes
+    +-- InputError          exit 2   a file, name, key or option is wrong
+    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError, ModelError, RunError, StoreError
+    +-- ThresholdError      exit 3   done, but a stated threshold is not met
+    +-- EngineError         exit 1   a model could not be run now
+
+Every message says what is wrong, where (file, line, key), and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RlaifError(Exception):
+    """Stopped on the way: what is done is kept, the same command goes on."""
+
+    exit_code = 1
+
+
+class InputError(RlaifError, ValueError):
+    """The input is wrong; nothing was written."""
+
+    exit_code = 2
+
+
+class ConstitutionError(InputError):
+    """A constitution file cannot be used."""
+
+
+class RecipeError(InputError):
+    """A recipe cannot be used."""
+
+
+class TemplateError(InputError):
+    """A template lacks a slot, or has one that nothing fills."""
+
+
+class PromptFileError(InputError):
+    """A file of prompts, completions or pairs cannot be read."""
+
+
+class ModelError(InputError):
+    """A model name or model directory cannot be used."""
+
+
+class RunError(InputError):
+    """A run directory is not ours, is another configuration's, or is in use."""
+
+
+class StoreError(InputError):
+    """The store cannot be opened."""
+
+
+class ThresholdError(RlaifError):
+    """The work is done and written, but a threshold is not met."""
+
+    exit_code = 3
+
+
+class EngineError(RlaifError):
+    """A model could not be run to the end; finished calls are kept."""

@@ -1,0 +1,48 @@
+"""Content ids: canonical JSON, tagged digests, and seeds that derive from ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+DIGEST_TAG = "b2:"
+DIGEST_BYTES = 16
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, no blanks and no ASCII escapes: equal values have equal text.
+
+    Raises ValueError on NaN and infinities, which JSON does not have.
+    """
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def digest_bytes(data: bytes) -> str:
+    """`b2:` and 32 hex digits of blake2b over `data`."""
+    return DIGEST_TAG + hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def digest(*parts: Any) -> str:
+    """Digest of the canonical JSON of `parts` (a list, so that ("a", "b") and ("ab",) differ)."""
+    # surrogates can reach us from broken JSON files; they have no UTF-8, yet must hash alike every time
+    return digest_bytes(canonical_json(list(parts)).encode("utf-8", "surrogatepass"))
+
+
+def derived_seed(*parts: Any) -> int:
+    """A seed in [0, 2**63) that depends on `parts` only, never on order of work or batch."""
+    raw = hashlib.blake2b(canonical_json(list(parts)).encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(raw.digest(), "big") >> 1
+
+
+def digest_files(paths: list[Path]) -> str:
+    """Digest of the names and bytes of `paths`, in name order (a model directory's fingerprint)."""
+    whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for path in sorted(paths, key=lambda each: each.name):
+        whole.update(path.name.encode() + b"\0")
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                whole.update(block)
+        whole.update(b"\0")
+    return DIGEST_TAG + whole.hexdigest()

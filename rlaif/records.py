@@ -1,0 +1,332 @@
+"""The nouns: frozen values that every floor shares. No behaviour beyond identity; no heavy imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from rlaif.hashing import digest
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length", "given"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a policy is asked: turns that end with the user's."""
+
+    messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
+    gold: str | None = None
+    """Name of an entry point in group `rlaif.gold`, or None."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns of the row, kept for the reader; never shown to a model."""
+
+    @property
+    def id(self) -> str:
+        """Digest of the turns."""
+        return digest("prompt", [[m.role, m.content] for m in self.messages])
+
+    @property
+    def text(self) -> str:
+        """The last user turn."""
+        return self.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a policy answered to one prompt. Equal texts to one prompt have one id."""
+
+    prompt_id: str
+    text: str
+    policy: str
+    """Fingerprint of the model that wrote it."""
+    draw: int = 0
+    finish: Finish = "stop"
+    token_ids: tuple[int, ...] | None = None
+
+    @property
+    def id(self) -> str:
+        """Digest of prompt and text."""
+        return digest("completion", self.prompt_id, self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrincipleTest:
+    """A principle's unit test: to `prompt`, `better` follows the principle better than `worse`."""
+
+    prompt: str
+    better: str
+    worse: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principle:
+    """One rule of a constitution (DESIGN 4)."""
+
+    id: str
+    text: str
+    critique: str | None = None
+    revise: str | None = None
+    weight: float = 1.0
+    hard: bool = False
+    applies_to: tuple[str, ...] = ()
+    tests: tuple[PrincipleTest, ...] = ()
+    line: int | None = None
+    """Line in the file it was read from; not part of any digest."""
+
+    @property
+    def text_digest(self) -> str:
+        """Digest of what a model sees; absent optional keys are not hashed."""
+        seen = {"text": self.text, "critique": self.critique, "revise": self.revise}
+        return digest("principle-text", {key: value for key, value in seen.items() if value is not None})
+
+    @property
+    def rule_digest(self) -> str:
+        """Digest of what only the decision uses: changing it needs no judging."""
+        return digest("principle-rule", [self.weight, self.hard, sorted(self.applies_to)])
+
+
+DecisionRule = Literal["log-odds", "majority", "min", "lexicographic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """How per-principle probabilities become one `label_prob`."""
+
+    rule: DecisionRule = "log-odds"
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constitution:
+    """A versioned list of principles, inheritance resolved."""
+
+    name: str
+    version: str
+    title: str
+    principles: tuple[Principle, ...]
+    decide: Decide = field(default_factory=Decide)
+    propositions: tuple[Mapping[str, Any], ...] = ()
+    behaviors: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    """The file it came from; not part of the digest."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the canonical form: comments and key order do not count, one changed word does."""
+        return digest(
+            "constitution",
+            [self.name, self.version, self.title, self.decide.rule, self.decide.temperature],
+            [[p.id, p.text_digest, p.rule_digest] for p in self.principles],
+            [dict(each) for each in self.propositions],
+            dict(self.behaviors),
+        )
+
+
+class State(StrEnum):
+    """What a call was read as. Only the first four carry information about the completions."""
+
+    PREFERENCE = "preference"
+    SCORE = "score"
+    TIE = "tie"
+    ABSTAIN = "abstain"
+    UNREADABLE = "unreadable"
+    JUDGE_REFUSED = "judge_refused"
+    TRUNCATED = "truncated"
+    TRANSPORT = "transport"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """One reading of one question put to a judge.
+
+    `value` is P(first listed completion is better) for PREFERENCE, P(yes) or an expected rating for SCORE,
+    and None for every other state: a failure is never a number.
+    """
+
+    protocol: str
+    judge: str
+    prompt_id: str
+    completion_ids: tuple[str, ...]
+    """In the order in which the judge saw them."""
+    principle_id: str | None
+    state: State
+    value: float | None
+    label_mass: float | None = None
+    calls: tuple[str, ...] = ()
+    """Store keys of the calls it was read from."""
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        """A number belongs to exactly the states that carry one."""
+        carries = self.state in (State.PREFERENCE, State.SCORE)
+        if carries != (self.value is not None):
+            raise ValueError(f"a judgment in state {self.state} with value {self.value}")
+
+
+class NoPair(StrEnum):
+    """Why a prompt gave no pair (beside the states of `State`)."""
+
+    TIE = "tie"
+    INCONSISTENT = "inconsistent"
+    UNDECIDED = "undecided"
+    BOTH_VIOLATE = "both_violate"
+    DUPLICATE = "duplicate"
+    UNREADABLE = "unreadable"
+    JUDGE_REFUSED = "judge_refused"
+    TRUNCATED = "truncated"
+    TRANSPORT = "transport"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A preference with all that made it (DESIGN 4, "Pair"). `chosen`/`rejected` hold the assistant's turn."""
+
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    label_prob: float
+    weight: float = 1.0
+    score_gap: float | None = None
+    chosen_score: float | None = None
+    rejected_score: float | None = None
+    principles: tuple[Mapping[str, Any], ...] = ()
+    order_consistent: bool = True
+    critique: str | None = None
+    revision_of: str | None = None
+    round: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Digest of the prompt and the two completions in sorted order: the label is not part of it."""
+        turns = [[m.role, m.content] for m in self.prompt]
+        texts = sorted([self.chosen[-1].content, self.rejected[-1].content])
+        return digest("pair", turns, texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How text is drawn. `top_p` = 1 keeps the model's own distribution."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """Ask a model for text. All randomness derives from `seed` (itself derived from ids), not from the batch."""
+
+    id: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int = 0
+    """Of this request and draw; see `rlaif.hashing.derived_seed`."""
+    draw: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A model's answer to a `GenerateRequest`; `error` set means the call failed and nothing else counts."""
+
+    request_id: str
+    text: str
+    finish: Finish
+    token_ids: tuple[int, ...] | None = None
+    logprob: float | None = None
+    """Sum of log-probabilities of the sampled tokens at temperature 1, end token included."""
+    usage: Usage = field(default_factory=Usage)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Ask for log P(continuation | messages, start of the assistant's turn) of each continuation."""
+
+    id: str
+    messages: tuple[Message, ...]
+    continuations: tuple[str, ...]
+    assistant_prefix: str = ""
+    """Text the assistant's turn already has (chain of thought before the label)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Answer to a `ScoreRequest`: one summed log-probability a continuation, without an end token."""
+
+    request_id: str
+    logprobs: tuple[float, ...]
+    usage: Usage = field(default_factory=Usage)
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """The one door to models. Both verbs take a stream and yield results as they finish, in any order."""
+
+    @property
+    def name(self) -> str:
+        """The model name a user gave, e.g. `hf:models/r1`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights, adapter, dtype and template (DESIGN 4); equal means interchangeable."""
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """Draw one text a request."""
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """Score given continuations; a common token prefix of neighbouring requests is computed once."""
+
+
+class Gold(Protocol):
+    """A programmatic truth that no judge sees (entry-point group `rlaif.gold`)."""
+
+    def grade(
+        self, prompt: Prompt, completion: str, principles: Sequence[Principle]
+    ) -> Mapping[str, bool | None]:
+        """For each principle id: satisfied, violated, or None where it does not apply or cannot be graded."""
+
+
+class Reward(Protocol):
+    """A number for a completion: a judge, a reward model, a rule. Injected by workflows."""
+
+    def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> Sequence[float | None]:
+        """One reward a completion; None where there is none (a failure is never a number)."""
+
+
+class Evaluator(Protocol):
+    """How good a policy is now (a win rate, gold); injected into training for early stop."""
+
+    def evaluate(self, step: int) -> Mapping[str, float]:
+        """Named figures at this step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A conversation whose last turn, the assistant's, is to be learned (SFT, replay of judge examples)."""
+
+    messages: tuple[Message, ...]
+    kind: str = ""
+    """Where it belongs, for counts: `judge`, `revision` ..."""

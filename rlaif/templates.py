@@ -1,0 +1,67 @@
+"""The texts a judge is asked with. Slots are filled in one pass, so what a model wrote is never read as a slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlaif.errors import TemplateError
+from rlaif.hashing import digest
+from rlaif.shipped import shipped
+
+_SLOT = re.compile(r"\{\{(fenced:)?([a-z][a-z0-9_]*)\}\}")
+_TICKS = re.compile(r"`+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A text with slots: `{{name}}`, or `{{fenced:name}}` for text that somebody else wrote."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """Digest of the text; goes into provenance."""
+        return digest("template", self.text)
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """Names that `render` wants, all of them and no others."""
+        return frozenset(match.group(2) for match in _SLOT.finditer(self.text))
+
+    def render(self, **values: str) -> str:
+        """Fill every slot. Raises TemplateError naming a missing or an extra slot."""
+        if self.slots != values.keys():
+            missing, extra = sorted(self.slots - values.keys()), sorted(values.keys() - self.slots)
+            raise TemplateError(f"template {self.name}: missing slots {missing}, unknown slots {extra}")
+        fenced = [values[m.group(2)] for m in _SLOT.finditer(self.text) if m.group(1)]
+        fence = _fence(fenced)
+
+        def fill(match: re.Match[str]) -> str:
+            value = values[match.group(2)]
+            return f"{fence}\n{value}\n{fence}" if match.group(1) else value
+
+        return _SLOT.sub(fill, self.text)
+
+
+def load_template(name: str, folder: Path | None = None) -> Template:
+    """The template `name` of `folder`, else of the shipped ones. The file's last line feed is not part of it."""
+    for place in [folder, shipped("prompts/templates")]:
+        if place is not None and (path := place / f"{name}.txt").is_file():
+            return Template(name=name, text=path.read_text(encoding="utf-8").removesuffix("\n"))
+    known = sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
+    raise TemplateError(f"no template {name!r}; the shipped ones are {', '.join(known)}")
+
+
+def numbered(texts: Sequence[str]) -> str:
+    """Rules as a list that a reply can refer to: `1. ...`, one a line."""
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1))
+
+
+def _fence(texts: Sequence[str]) -> str:
+    # one backtick more than any run inside: no text can close its own fence
+    longest = max((len(run) for text in texts for run in _TICKS.findall(text)), default=0)
+    return "`" * max(3, longest + 1)
