@@ -1,0 +1,53 @@
+"""Write a file whole or not at all. A kill at any moment leaves the old file, or none; never half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DRAFT_SUFFIX = ".draft"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A draft beside `path` to write into; it takes the name of `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
+    try:
+        yield draft
+        _to_disk(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    # the new name itself must survive a power cut, so the directory is synced too
+    _to_disk(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text`, in UTF-8."""
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Replace the file at `path` by `lines`, each ended by a line feed; says how many there were."""
+    count = 0
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as stream:
+        for count, line in enumerate(lines, 1):
+            stream.write(line + "\n")
+    return count
+
+
+def is_draft(path: Path) -> bool:
+    """Whether `path` is what a killed write left behind."""
+    return path.name.startswith(".") and path.name.endswith(DRAFT_SUFFIX)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,121 @@
+"""JSON Schema checks with messages for people: file, line, key, what is known, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rlaif.documents import Document, Key, dotted
+from rlaif.errors import InputError
+
+SCHEMAS = Path(__file__).resolve().parent / "schemas"
+_KINDS = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping (`key: value` lines)",
+    "null": "nothing",
+}
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema `rlaif/schemas/NAME.schema.json`."""
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def check(document: Document, name: str, error: type[InputError]) -> Any:
+    """The document's data, checked against schema `name`.
+
+    Where the schema wants text and the file has `42` or `true`, the scalar stays the text that was written:
+    the right answer to a sum may be a bare number.
+    """
+    validator = _validator(name)
+    data = document.data
+    for wrong in list(validator.iter_errors(data)):
+        key = tuple(wrong.absolute_path)
+        if wrong.validator == "type" and wrong.validator_value == "string" and wrong.instance is not None:
+            if key in document.plain:
+                _put(data, key, document.plain[key])
+    problems = [_problem(document, wrong) for wrong in validator.iter_errors(data)]
+    if problems:
+        line, message = min(problems)
+        raise error(f"{document.path}:{line}: {message}")
+    return data
+
+
+def row_problem(row: Any, name: str) -> str | None:
+    """What is wrong with one row of a machine's file, or None."""
+    found = sorted((_problem_text(wrong) for wrong in _validator(name).iter_errors(row)), key=len)
+    return found[0] if found else None
+
+
+def unknown_key(place: str, keys: Iterable[str], known: Iterable[str]) -> str:
+    """`place has unknown key 'wieght' (did you mean 'weight'?); known keys: ...`."""
+    known = sorted(known)
+    parts = []
+    for key in sorted(keys):
+        near = difflib.get_close_matches(key, known, n=1)
+        parts.append(f"{key!r} (did you mean {near[0]!r}?)" if near else repr(key))
+    word = "unknown key" if len(parts) == 1 else "unknown keys"
+    return f"{place} has {word} {', '.join(parts)}; known keys: {', '.join(known)}"
+
+
+@cache
+def _validator(name: str) -> Any:
+    # here, not at the top: importing it takes longer than all of `rlaif --help` may
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema(name))
+
+
+def _put(data: Any, key: Key, value: Any) -> None:
+    for part in key[:-1]:
+        data = data[part]
+    data[key[-1]] = value
+
+
+def _problem(document: Document, wrong: Any) -> tuple[int, str]:
+    key: Key = tuple(wrong.absolute_path)
+    if wrong.validator == "additionalProperties":
+        extra = [name for name in wrong.instance if name not in wrong.schema["properties"]]
+        key = (*key, extra[0])
+    while key and key not in document.lines:
+        key = key[:-1]
+    return document.lines.get(key, 1), _problem_text(wrong)
+
+
+def _problem_text(wrong: Any) -> str:
+    place = dotted(tuple(wrong.absolute_path)) or "the file"
+    wanted, value = wrong.validator_value, wrong.instance
+    match wrong.validator:
+        case "additionalProperties":
+            known = wrong.schema["properties"]
+            return unknown_key(place, [name for name in value if name not in known], known)
+        case "required":
+            missing = [name for name in wanted if name not in value]
+            return f"{place} lacks {', '.join(map(repr, missing))}; add it"
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return f"{place} must be {' or '.join(_KINDS[kind] for kind in kinds)}, not {_shown(value)}"
+        case "enum":
+            return f"{place} must be one of {', '.join(map(str, wanted))}, not {_shown(value)}"
+        case _:
+            hint = wrong.schema.get("description")
+            return f"{place} is {_shown(value)}; it must be {hint}" if hint else f"{place}: {wrong.message}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, (dict, list)):
+        return _KINDS["object" if isinstance(value, dict) else "array"] + (" (empty)" if not value else "")
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."

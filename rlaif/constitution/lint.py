@@ -1,0 +1,73 @@
+"""Advice about a constitution that loads but may not mean what its author thinks. Pure; nothing here stops a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rlaif.records import Constitution, Principle, Prompt
+
+LONG_TEXT_WORDS = 80
+MANY_PRINCIPLES = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One piece of advice."""
+
+    level: Literal["error", "warning", "info"]
+    line: int | None
+    principle: str | None
+    message: str
+
+
+def applies(principle: Principle, prompt: Prompt) -> bool:
+    """Whether `principle` is asked about `prompt`: a tag in common; on an untagged prompt it always is."""
+    return not principle.applies_to or not prompt.tags or bool(set(principle.applies_to) & set(prompt.tags))
+
+
+def lint(constitution: Constitution) -> list[Finding]:
+    """Findings in the order of the file."""
+    found = [finding for each in constitution.principles for finding in _principle(each)]
+    return [*found, *_same_texts(constitution), *_whole(constitution)]
+
+
+def _principle(principle: Principle) -> Iterator[Finding]:
+    def say(level: Literal["error", "warning", "info"], message: str) -> Finding:
+        return Finding(level=level, line=principle.line, principle=principle.id, message=message)
+
+    for number, test in enumerate(principle.tests, 1):
+        if test.better.strip() == test.worse.strip():
+            yield say("error", f"test {number} has the same text as better and as worse")
+    if principle.weight == 0:
+        yield say("warning", "weight 0: a judge is asked, and the answer is not used; remove it or give it weight")
+    if principle.applies_to:
+        tags = ", ".join(principle.applies_to)
+        yield say("warning", f"applies to prompts tagged {tags}, and also to every prompt without any tag")
+    if (words := len(principle.text.split())) > LONG_TEXT_WORDS:
+        yield say("warning", f"{words} words; small judges follow one short rule better: split it")
+    if not principle.tests:
+        yield say("info", "no tests: nothing shows whether a judge applies it as you mean it")
+
+
+def _same_texts(constitution: Constitution) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for each in constitution.principles:
+        text = " ".join(each.text.lower().split())
+        if text in first:
+            message = f"has the same text as {first[text]!r}: it counts twice"
+            yield Finding(level="warning", line=each.line, principle=each.id, message=message)
+        first.setdefault(text, each.id)
+
+
+def _whole(constitution: Constitution) -> Iterator[Finding]:
+    def say(level: Literal["warning", "info"], message: str) -> Finding:
+        return Finding(level=level, line=None, principle=None, message=message)
+
+    if len(constitution.principles) > MANY_PRINCIPLES:
+        yield say("warning", f"{len(constitution.principles)} principles: each costs a question a completion")
+    if all(each.weight == 0 for each in constitution.principles):
+        yield say("error", "every weight is 0: no pair can be decided")
+    if constitution.propositions or constitution.behaviors:
+        yield say("warning", "propositions and behaviors are kept and digested, but no protocol asks them yet")

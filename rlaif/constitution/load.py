@@ -1,0 +1,141 @@
+"""From a YAML file, or a name, to a Constitution with its inheritance resolved; every slip names file and line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.checks import check
+from rlaif.constitution.versions import satisfies
+from rlaif.documents import Document, read_document
+from rlaif.errors import ConstitutionError
+from rlaif.records import Constitution, Decide, Principle, PrincipleTest
+from rlaif.shipped import shipped
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
+    """Load a path to a YAML file, or a name with an optional range (`harmless`, `harmless@^1`).
+
+    A name is looked for in `folders`, then ./constitutions, then among the shipped ones. What it `extends` is
+    looked for in its own folder first. Raises ConstitutionError with file and line.
+    """
+    text = str(ref)
+    is_file = isinstance(ref, Path) or text.endswith(_SUFFIXES) or "/" in text
+    places = [*folders, Path("constitutions"), shipped("constitutions")]
+    if is_file:
+        path = Path(ref)
+        if not path.is_file():
+            raise ConstitutionError(f"{path}: no such file; name a .yaml file or one of: {_known(places)}")
+        return _load(path, places, ())
+    return _named(text, places, (), "")
+
+
+def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: str) -> Constitution:
+    name, _, wanted = ref.partition("@")
+    at = f"{asked_at}: extends {ref}: " if asked_at else ""
+    seen = []
+    for path in (place / (name + suffix) for place in places for suffix in _SUFFIXES):
+        if not path.is_file():
+            continue
+        found = _load(path, places, chain)
+        if not wanted or _in_range(found.version, wanted, at):
+            return found
+        seen.append(f"{path} is {found.version}")
+    if seen:
+        raise ConstitutionError(f"{at}no version of {name} is in {wanted} ({'; '.join(seen)}); change the range")
+    near = difflib.get_close_matches(name, _known(places).split(", "), n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise ConstitutionError(f"{at}no constitution named {name!r}{hint}; there are: {_known(places)}")
+
+
+def _in_range(version: str, wanted: str, at: str) -> bool:
+    try:
+        return satisfies(version, wanted)
+    except ValueError as wrong:
+        raise ConstitutionError(f"{at}{wrong}") from None
+
+
+def _known(places: Sequence[Path]) -> str:
+    names = {path.stem for place in places for suffix in _SUFFIXES for path in place.glob(f"*{suffix}")}
+    return ", ".join(sorted(names)) or "none"
+
+
+def _load(path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
+    if path.resolve() in chain:
+        names = " -> ".join(each.stem for each in (*chain, path))
+        raise ConstitutionError(f"{path}: extends itself ({names}); take one of these out of `extends`")
+    document = read_document(path, ConstitutionError)
+    data = check(document, "constitution", ConstitutionError)
+    _check_ids(document, data, "principles")
+    _check_ids(document, data, "propositions")
+    inside = (*chain, path.resolve())
+    bases = [
+        _named(ref, [path.parent, *places], inside, document.where(("extends", place)))
+        for place, ref in enumerate(data.get("extends", []))
+    ]
+    return _merge(document, data, bases)
+
+
+def _check_ids(document: Document, data: Mapping[str, Any], kind: str) -> None:
+    first: dict[str, int | None] = {}
+    for place, entry in enumerate(data.get(kind, [])):
+        at = (kind, place, "id")
+        if entry["id"] in first:
+            raise ConstitutionError(
+                f"{document.where(at)}: {kind} have the id {entry['id']!r} twice "
+                f"(first at line {first[entry['id']]}); give each its own"
+            )
+        first[entry["id"]] = document.line(at)
+
+
+def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitution]) -> Constitution:
+    principles = {each.id: each for base in bases for each in base.principles}
+    for place, entry in enumerate(data.get("principles", [])):
+        principles[entry["id"]] = _principle(entry, document.line(("principles", place)))
+    if not principles:
+        raise ConstitutionError(f"{document.where()}: there is no principle; add one under `principles:`")
+    propositions = {each["id"]: dict(each) for base in bases for each in base.propositions}
+    propositions |= {each["id"]: _trimmed(each) for each in data.get("propositions", [])}
+    behaviors = data.get("behaviors") or next((b.behaviors for b in reversed(bases) if b.behaviors), {})
+    _check_behaviors(document, behaviors, propositions)
+    return Constitution(
+        name=data["name"],
+        version=data["version"],
+        title=data.get("title", data["name"]).strip(),
+        principles=tuple(principles.values()),
+        decide=Decide(**data["decide"]) if "decide" in data else (bases[-1].decide if bases else Decide()),
+        propositions=tuple(propositions.values()),
+        behaviors=behaviors,
+        source=document.path,
+    )
+
+
+def _check_behaviors(document: Document, behaviors: Mapping[str, Any], propositions: Mapping[str, Any]) -> None:
+    if not behaviors:
+        return
+    order, classes = behaviors["order"], behaviors["classes"]
+    if len(set(order)) != len(order) or set(order) != set(classes):
+        at = document.where(("behaviors", "order"))
+        raise ConstitutionError(f"{at}: `order` must name each of {', '.join(classes)} once; it has {order}")
+    for name, table in classes.items():
+        if unknown := sorted(table.keys() - propositions.keys()):
+            at = document.where(("behaviors", "classes", name, unknown[0]))
+            known = ", ".join(propositions) or "none"
+            raise ConstitutionError(f"{at}: {unknown[0]!r} is no proposition; there are: {known}")
+
+
+def _principle(entry: Mapping[str, Any], line: int | None) -> Principle:
+    fields = _trimmed(entry)
+    fields["weight"] = float(fields.get("weight", 1.0))
+    fields["applies_to"] = tuple(fields.get("applies_to", ()))
+    fields["tests"] = tuple(PrincipleTest(**_trimmed(test)) for test in fields.get("tests", ()))
+    return Principle(**fields, line=line)
+
+
+def _trimmed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    # block texts (`text: |`) end in a line feed that nobody means
+    return {key: value.strip() if isinstance(value, str) else value for key, value in entry.items()}

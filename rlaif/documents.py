@@ -1,0 +1,195 @@
+"""Files that people write: YAML 1.2 read safely with line numbers, and checked against a JSON Schema.
+
+Knows no noun of ours. Only plain values come out: no tags, no merge keys, and aliases within a budget.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlaif.errors import InputError
+
+Key = tuple[str | int, ...]
+MAX_CHARACTERS = 4_000_000
+MAX_VALUES = 100_000
+MAX_DEPTH = 40
+_TAG = "tag:yaml.org,2002:"
+_TEXT_TAGS = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file's values, with the line of each and the text of each plain scalar."""
+
+    path: str
+    data: Any
+    lines: dict[Key, int]
+    plain: dict[Key, str]
+    """How a scalar was written, by key: `3.10` for the number 3.1."""
+
+    def where(self, key: Key = ()) -> str:
+        """`file:line` of `key`, or of the nearest value around it that the file has."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return f"{self.path}:{self.lines.get(key, 1)}"
+
+    def line(self, key: Key) -> int | None:
+        """Line of `key`, counted from 1."""
+        return self.lines.get(key)
+
+
+def read_document(path: Path, error: type[InputError]) -> Document:
+    """Read a YAML file. Raises `error` with file and line for anything that is not one plain document."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise error(f"{path}: not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8") from None
+    except OSError as wrong:
+        raise error(f"{path}: cannot be read ({wrong.strerror}); check the path and its permissions") from None
+    return parse_document(text, str(path), error)
+
+
+def parse_document(text: str, name: str, error: type[InputError]) -> Document:
+    """Read YAML text; `name` stands for the file in messages."""
+    if len(text) > MAX_CHARACTERS:
+        raise error(f"{name}: {len(text):,} characters, more than {MAX_CHARACTERS:,}; this is no file for people")
+    node = _compose(text, name, error)
+    if node is None:
+        raise error(f"{name}:1: the file is empty; `rlaif init` writes one to start from")
+    building = _Building(name=name, error=error)
+    data = building.value(node, (), 0)
+    return Document(path=name, data=data, lines=building.lines, plain=building.plain)
+
+
+def parse_value(text: str) -> Any:
+    """The value of `text` as YAML would read it after a colon; text that is no YAML stays text."""
+    try:
+        node = _compose(text, "value", InputError)
+        return text if node is None else _Building(name="value", error=InputError).value(node, (), 0)
+    except InputError:
+        return text
+
+
+def _compose(text: str, name: str, error: type[InputError]) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as wrong:
+        mark = wrong.problem_mark or wrong.context_mark
+        line = 1 if mark is None else mark.line + 1
+        raise error(f"{name}:{line}: {_yaml_problem(text, line, wrong)}") from None
+    except YAMLError as wrong:
+        raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
+    except RecursionError:
+        raise error(f"{name}: nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}") from None
+
+
+def _yaml_problem(text: str, line: int, wrong: Any) -> str:
+    lines = text.splitlines()
+    here = lines[line - 1] if line <= len(lines) else ""
+    if "\t" in here[: len(here) - len(here.lstrip())]:
+        return "a tab indents this line; YAML wants spaces"
+    problem = " ".join(str(wrong.problem or wrong.context).split())
+    return f"not YAML: {problem}; if it is meant as text, put it in quotes"
+
+
+@dataclass(slots=True)
+class _Building:
+    """Turns nodes into plain values, noting lines, and refusing what a data file has no use for."""
+
+    name: str
+    error: type[InputError]
+    lines: dict[Key, int] = field(default_factory=dict)
+    plain: dict[Key, str] = field(default_factory=dict)
+    count: int = 0
+
+    def value(self, node: Any, key: Key, depth: int) -> Any:
+        self.count += 1
+        self.lines.setdefault(key, node.start_mark.line + 1)
+        if self.count > MAX_VALUES or depth > MAX_DEPTH:
+            limit = f"{MAX_VALUES:,} values" if self.count > MAX_VALUES else f"{MAX_DEPTH} levels"
+            self._refuse(node, f"expands to more than {limit} (aliases inside aliases?); write it out plainly")
+        match node.id:
+            case "mapping":
+                return self._mapping(node, key, depth)
+            case "sequence":
+                self._tag(node, "seq")
+                return [self.value(item, (*key, place), depth + 1) for place, item in enumerate(node.value)]
+            case _:
+                return self._scalar(node, key)
+
+    def _mapping(self, node: Any, key: Key, depth: int) -> dict[str, Any]:
+        self._tag(node, "map")
+        values: dict[str, Any] = {}
+        for name_node, item in node.value:
+            if name_node.id != "scalar":
+                self._refuse(name_node, "a key must be one word, not a list or mapping")
+            name = str(name_node.value)
+            if name == "<<":
+                self._refuse(name_node, "merge keys (`<<`) are not read; write the keys out")
+            if name in values:
+                first = self.lines[(*key, name)]
+                self._refuse(name_node, f"key {name!r} is given twice (first at line {first}); keep one")
+            self.lines[(*key, name)] = name_node.start_mark.line + 1
+            values[name] = self.value(item, (*key, name), depth + 1)
+        return values
+
+    def _tag(self, node: Any, kind: str) -> None:
+        if str(node.tag) != _TAG + kind:
+            self._refuse(node, f"tag {str(node.tag).removeprefix(_TAG)!r} is not read; remove it")
+
+    def _scalar(self, node: Any, key: Key) -> Any:
+        tag, text = str(node.tag), str(node.value)
+        if tag in _TEXT_TAGS:
+            return text
+        self.plain[key] = text
+        match tag.removeprefix(_TAG):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() in ("true", "yes", "on")
+            case "int":
+                return int(text, 0 if text[:2] in ("0o", "0x") else 10) if _INT.fullmatch(text) else text
+            case "float":
+                return self._float(node, text)
+            case other:
+                return self._refuse(node, f"tag {other!r} is not read; remove it")
+
+    def _float(self, node: Any, text: str) -> float | str:
+        try:
+            number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            return text
+        if not math.isfinite(number):
+            self._refuse(node, f"{text} is no usable number")
+        return number
+
+    def _refuse(self, node: Any, why: str) -> Any:
+        raise self.error(f"{self.name}:{node.start_mark.line + 1}: {why}")
+
+
+def dotted(key: Key) -> str:
+    """`principles[2].weight`."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def walk(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every value inside `value` with its key, outer ones first."""
+    yield key, value
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from walk(item, (*key, name))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from walk(item, (*key, place))
