@@ -1,0 +1,87 @@
+"""`rlaif constitution`: look at and check the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, table
+from rlaif.errors import InputError
+
+
+@click.group()
+def constitution() -> None:
+    """Check and show constitutions."""
+
+
+@constitution.command()
+@click.argument("ref")
+@options.option("--strict", is_flag=True, help="Warnings count as failures.")
+@options.as_json
+def check(ref: str, strict: bool, as_json: bool) -> None:
+    """Read REF (a file or a name) and lint it; exit 3 when a finding is an error."""
+    from rlaif.constitution import lint, load_constitution
+
+    loaded = load_constitution(ref)
+    findings = lint(loaded)
+    failing = [each for each in findings if strict or each.level == "error"]
+    lines = [f"{loaded.source}:{each.line or 1}: {each.level}: {each.message}" for each in findings]
+    lines.append(
+        f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
+    )
+    rows = [
+        {"level": each.level, "line": each.line, "principle": each.principle, "message": each.message}
+        for each in findings
+    ]
+    result = {"name": loaded.name, "version": loaded.version, "digest": loaded.digest, "findings": rows}
+    unmet = f"{len(failing)} findings to mend in {loaded.source}" if failing else None
+    emit(result, "\n".join(lines), as_json=as_json, unmet=unmet)
+
+
+@constitution.command()
+@click.argument("ref")
+@click.argument("principle", required=False)
+@options.as_json
+def show(ref: str, principle: str | None, as_json: bool) -> None:
+    """Print REF with inheritance resolved, or one PRINCIPLE of it in full."""
+    from rlaif.constitution import load_constitution
+
+    loaded = load_constitution(ref)
+    chosen = [each for each in loaded.principles if principle in (None, each.id)]
+    if not chosen:
+        known = ", ".join(each.id for each in loaded.principles)
+        raise InputError(f"{loaded.source}: no principle {principle!r}; it has {known}")
+    details: list[dict[str, Any]] = [
+        {
+            "id": each.id,
+            "text": each.text,
+            "critique": each.critique,
+            "revise": each.revise,
+            "weight": each.weight,
+            "hard": each.hard,
+            "applies_to": list(each.applies_to),
+            "tests": len(each.tests),
+            "text_digest": each.text_digest,
+            "rule_digest": each.rule_digest,
+        }
+        for each in chosen
+    ]
+    head = f"{loaded.name} {loaded.version}  {loaded.digest}\n{loaded.title}\n"
+    if principle is not None:
+        text = "\n".join(f"{key}: {value}" for key, value in details[0].items())
+    else:
+        rows = [
+            [
+                each["id"],
+                each["weight"],
+                "hard" if each["hard"] else "",
+                ",".join(each["applies_to"]) or "all",
+            ]
+            for each in details
+        ]
+        text = head + "\n" + table(["principle", "weight", "", "applies to"], rows)
+        text += "\n\n" + "\n".join(f"{each['id']}: {each['text']}" for each in details)
+    result = {"name": loaded.name, "version": loaded.version, "title": loaded.title, "digest": loaded.digest}
+    emit(result | {"principles": details}, text, as_json=as_json)

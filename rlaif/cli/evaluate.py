@@ -1,0 +1,51 @@
+"""`rlaif evaluate`: win rates by a judge, and gold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress
+
+
+@click.command()
+@options.option("--policy", help="What is evaluated.")
+@options.option("--against", multiple=True, help="What it is compared with; repeatable.")
+@options.judge
+@options.constitution
+@options.prompts
+@options.option("--gold", is_flag=True, help="Grade by gold too, where the prompt rows name one.")
+@options.sampling
+@options.option(
+    "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Of the bootstrap."
+)
+@options.option(
+    "--out", type=click.Path(path_type=Path), help="Also keep texts, judgments and figures as a run."
+)
+@options.models
+@options.seed
+@options.store
+@options.as_json
+@options.dry_run
+@options.show_prompt
+def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+    """Win rate against other models by a judge in both orders, with a 95 % interval over prompts.
+
+    \b
+    rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold
+    """
+    from rlaif.workflows.choices import choose_evaluate
+    from rlaif.workflows.configs import EvaluateConfig
+
+    config = choose_evaluate(EvaluateConfig(**chosen))
+    from rlaif.workflows import evaluate as workflow
+
+    if dry_run or show_prompt:
+        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+        return
+    with progress(quiet=as_json) as report:
+        found = workflow.evaluate(config, progress=report)
+    emit(found.as_dict(), workflow.tables(found), as_json=as_json)

@@ -1,0 +1,55 @@
+"""`rlaif generate`: from prompts and a constitution to preference pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress, table
+
+
+@click.command()
+@options.constitution
+@options.prompts
+@options.option("--policy", multiple=True, help="Who writes: a model name; several mix, prompt by prompt.")
+@options.judge
+@options.out()
+@options.option(
+    "--n", "n", type=click.IntRange(min=2), default=6, show_default=True, help="Completions a prompt."
+)
+@options.sampling
+@options.judging
+@options.models
+@options.seed
+@options.store
+@options.as_json
+@options.dry_run
+@options.show_prompt
+def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+    """Sample completions, judge them by a constitution, write preference pairs.
+
+    \b
+    rlaif generate --out runs/r1                                     the bundled world
+    rlaif generate --constitution house.yaml --prompts mine.jsonl \\
+          --policy hf:models/chat --judge hf:models/judge --out runs/r2
+    """
+    from rlaif.workflows.choices import choose_generate
+    from rlaif.workflows.configs import GenerateConfig
+
+    config = choose_generate(GenerateConfig(**chosen))
+    from rlaif.workflows import generate as workflow
+
+    if dry_run or show_prompt:
+        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+        return
+    with progress(quiet=as_json) as report:
+        made = workflow.generate(config, progress=report)
+    rows = [[name, count] for name, count in made.funnel.items()]
+    emit(
+        made.as_dict(),
+        f"{table(['funnel', 'count'], rows)}\n\n{made.summary}",
+        as_json=as_json,
+        unmet=made.unmet,
+    )

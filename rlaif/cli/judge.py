@@ -1,0 +1,53 @@
+"""`rlaif judge`: another judge or constitution on completions that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress, table
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@options.judge
+@options.constitution
+@options.out()
+@options.limit
+@options.judging
+@options.models
+@options.seed
+@options.store
+@options.as_json
+@options.dry_run
+@options.show_prompt
+def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+    """Judge the completions of a run, or of a file, again. SOURCE is a run directory or a completions file.
+
+    \b
+    rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other
+    rlaif judge mine.jsonl --judge micro --constitution house.yaml --out runs/mine
+
+    Every call that the store already holds is re-used.
+    """
+    from rlaif.workflows.choices import choose_judge
+    from rlaif.workflows.configs import JudgeConfig
+
+    config = choose_judge(JudgeConfig(**chosen))
+    from rlaif.workflows import generate as workflow
+
+    if dry_run or show_prompt:
+        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+        return
+    with progress(quiet=as_json) as report:
+        made = workflow.judge(config, progress=report)
+    rows = [[name, count] for name, count in made.funnel.items()]
+    emit(
+        made.as_dict(),
+        f"{table(['funnel', 'count'], rows)}\n\n{made.summary}",
+        as_json=as_json,
+        unmet=made.unmet,
+    )

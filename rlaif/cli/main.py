@@ -1,0 +1,84 @@
+"""The `rlaif` command: the group, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+
+import click
+
+from rlaif.cli.constitution import constitution
+from rlaif.cli.evaluate import evaluate
+from rlaif.cli.generate import generate
+from rlaif.cli.judge import judge
+from rlaif.cli.micro import micro
+from rlaif.cli.project import completion, init, pack, report, status
+from rlaif.cli.run import run
+from rlaif.cli.train import train
+from rlaif.errors import InputError, RlaifError
+
+INTERRUPTED = 130
+OURS_TO_EXPLAIN = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="rlaif", message="%(prog)s %(version)s")
+def cli() -> None:
+    """From a written constitution to audited preference pairs to a trained policy.
+
+    \b
+    rlaif init my-project && cd my-project
+    rlaif generate --constitution constitutions/house.yaml --out runs/r1
+    rlaif train runs/r1 --out models/r1
+    rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold
+    rlaif run self-rewarding --out runs/loop
+
+    With policy, judge and prompts all unnamed, the bundled microworld is used, offline.
+
+    Every option can also be set by an environment variable: RLAIF_<COMMAND>_<OPTION> or RLAIF_<OPTION>.
+
+    Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input; 3 a threshold is not met;
+    130 interrupted.
+    """
+
+
+for command in (
+    init, generate, judge, train, evaluate, run, status, pack, report, constitution, micro, completion,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        outcome = cli.main(
+            args=None if argv is None else list(argv), prog_name="rlaif", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what is finished is kept, the same command goes on", err=True)
+        return INTERRUPTED
+    except RlaifError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:  # the reader (`| head`) has seen enough
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        return InputError.exit_code if error.errno in OURS_TO_EXPLAIN else RlaifError.exit_code
+    return outcome if isinstance(outcome, int) else 0

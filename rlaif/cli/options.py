@@ -1,0 +1,162 @@
+"""Options that several commands share, spelled once; each can also come from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+PREFIX = "RLAIF"
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class EnvOption(click.Option):
+    """An option that `RLAIF_<COMMAND>_<OPTION>`, else `RLAIF_<OPTION>`, sets when it is not given."""
+
+    @property
+    def word(self) -> str:
+        """`--max-tokens` is `MAX_TOKENS`; a pair like `--critique/--no-critique` goes by its first name."""
+        return next(opt for opt in self.opts if opt.startswith("--")).lstrip("-").replace("-", "_").upper()
+
+    def env_names(self, command_path: str) -> list[str]:
+        """The variables that set this option, the more specific first."""
+        command = "_".join(command_path.split()[1:]).replace("-", "_").upper()
+        return [f"{PREFIX}_{command}_{self.word}", f"{PREFIX}_{self.word}"]
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The first of `env_names` that is set and not empty."""
+        values = (os.environ.get(name) for name in self.env_names(ctx.command_path))
+        return next((value for value in values if value), None)
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """A `click.option` that the environment can set too."""
+    return click.option(*names, cls=EnvOption, **attributes)
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, shown in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+def key_values(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, str]:
+    """`key=value` options as a mapping; anything without `=` is a usage error."""
+    wrong = [item for item in items if "=" not in item]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not key=value", param=parameter)
+    return {key.strip(): value.strip() for key, _, value in (item.partition("=") for item in items)}
+
+
+as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+limit = option("--limit", type=click.IntRange(min=1), help="Use only the first N prompts.")
+seed = option("--seed", type=int, default=0, show_default=True, help="All random numbers derive from it.")
+store = option(
+    "--store", type=click.Path(path_type=Path), help="The store file [default: found upward from --out]."
+)
+dry_run = option("--dry-run", is_flag=True, help="Check everything, say what would be done, do nothing.")
+show_prompt = option(
+    "--show-prompt", is_flag=True, help="Print the exact text the judge gets first, and stop."
+)
+constitution = option("--constitution", help="Constitution: a file or a name [default: micro-default].")
+judge = option("--judge", help="Judge: a model name, or the controls `gold:` and `random:`.")
+
+
+def out(required: bool = True) -> Callable[[Command], Command]:
+    """`--out DIR`."""
+    return option(
+        "--out", type=click.Path(path_type=Path), required=required, help="Directory to write into."
+    )
+
+
+prompts = together(
+    option(
+        "--prompts",
+        help="Prompt file (JSONL, JSON, CSV, Parquet, text), `datasets` directory or bundled set.",
+    ),
+    option("--column", help="The column that holds the prompt, when it is not `prompt` or `messages`."),
+    limit,
+)
+
+sampling = together(
+    option(
+        "--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of the policy."
+    ),
+    option(
+        "--top-p",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="Of the policy.",
+    ),
+    option(
+        "--max-tokens",
+        type=click.IntRange(min=1),
+        default=256,
+        show_default=True,
+        help="Length limit of a completion.",
+    ),
+)
+
+judging = together(
+    option(
+        "--pairing",
+        type=click.Choice(["best-worst", "all", "random", "rank"]),
+        default="best-worst",
+        show_default=True,
+        help="Which completions of a prompt are compared.",
+    ),
+    option(
+        "--inconsistent",
+        type=click.Choice(["drop", "average"]),
+        default="drop",
+        show_default=True,
+        help="A pair whose two orders disagree: none, or the mean of both.",
+    ),
+    option(
+        "--critique/--no-critique",
+        default=True,
+        show_default=True,
+        help="Critique the rejected side of each pair.",
+    ),
+    option(
+        "--min-pair-share",
+        type=click.FloatRange(0, 1),
+        default=0.05,
+        show_default=True,
+        help="Exit 3 when fewer prompts than this share give a pair.",
+    ),
+)
+
+models = together(
+    option(
+        "--dtype", default="float32", show_default=True, help="Of local models: float32, bfloat16, float16."
+    ),
+    option(
+        "--device", default="auto", show_default=True, help="Of local models: auto, cpu, cuda, cuda:1, mps."
+    ),
+    option(
+        "--batch-tokens",
+        type=click.IntRange(min=64),
+        default=16384,
+        show_default=True,
+        help="Tokens in one batch.",
+    ),
+    option(
+        "--chat-template-kwargs",
+        "chat_template_kwargs",
+        multiple=True,
+        callback=key_values,
+        metavar="KEY=VALUE",
+        help="Passed to chat templates; repeatable.",
+    ),
+    option("--trust-remote-code", is_flag=True, help="Run code that a model directory brings along."),
+)

@@ -1,0 +1,73 @@
+"""Commands about a project and its runs: init, status, pack, report, completion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from rlaif.cli import options
+from rlaif.cli.output import emit
+
+RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Make a project: a commented constitution, a prompt set and a recipe."""
+    from rlaif.workflows.init import init as make
+
+    written = make(directory)
+    click.echo("\n".join(str(path) for path in written))
+    click.echo(
+        f"\ncd {directory} && rlaif generate --constitution constitutions/house.yaml --out runs/r1", err=True
+    )
+
+
+@click.command()
+@RUN
+@options.as_json
+def status(run: Path, as_json: bool) -> None:
+    """Say where RUN stands."""
+    from rlaif.workflows.status import status as look
+
+    found = look(run)
+    emit(found, "\n".join(f"{key}: {value}" for key, value in found.items()), as_json=as_json)
+
+
+@click.command()
+@RUN
+@options.option("--out", type=click.Path(path_type=Path), help="The archive [default: RUN.tar.gz].")
+@options.store
+def pack(run: Path, out: Path | None, store: Path | None) -> None:
+    """Pack RUN and every call it refers to into one archive that needs no store."""
+    from rlaif.workflows.pack import pack as make
+
+    click.echo(str(make(run, out=out, store=store)))
+
+
+@click.command()
+@RUN
+@options.option("--out", type=click.Path(path_type=Path), help="The page [default: RUN/report.html].")
+def report(run: Path, out: Path | None) -> None:
+    """Write the HTML report of RUN: one file, nothing else to fetch."""
+    from rlaif.workflows.status import report as write
+
+    click.echo(str(write(run, out=out)))
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    \b
+    eval "$(rlaif completion bash)"
+    """
+    root = context.find_root()
+    kind = get_completion_class(shell)
+    if kind is not None:
+        click.echo(kind(root.command, {}, root.info_name or "rlaif", "_RLAIF_COMPLETE").source())

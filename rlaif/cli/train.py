@@ -1,0 +1,82 @@
+"""`rlaif train`: a policy or a reward model from a run's pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress, table
+
+
+def _shares(
+    context: click.Context, parameter: click.Parameter, items: tuple[str, ...]
+) -> Mapping[str, float] | None:
+    if not items:
+        return None
+    try:
+        return {kind: float(share) for kind, share in options.key_values(context, parameter, items).items()}
+    except ValueError:
+        raise click.BadParameter("a share is a number, as in judge=0.2", param=parameter) from None
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@options.option(
+    "--out", type=click.Path(path_type=Path), help="Model directory [default: SOURCE/models/METHOD]."
+)
+@options.option(
+    "--method", type=click.Choice(["dpo", "reward"]), default="dpo", show_default=True, help="What is made."
+)
+@options.option("--policy", help="What is trained [default: the model that wrote the completions].")
+@options.option("--reference", help="DPO's reference: init, none, or a model directory [default: init].")
+@options.option("--loss", help="The method's loss [default: soft for dpo].")
+@options.option(
+    "--beta", type=click.FloatRange(min=0, min_open=True), help="Strength of the pull to the reference."
+)
+@options.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
+@options.option("--steps", type=click.IntRange(min=1), help="Optimiser steps.")
+@options.option("--batch-size", type=click.IntRange(min=1), help="Pairs in a step.")
+@options.option("--nll", type=click.FloatRange(min=0), help="Weight of the chosen side's own likelihood.")
+@options.option(
+    "--replay", multiple=True, callback=_shares, metavar="KIND=SHARE", help="Examples mixed in: judge=0.2."
+)
+@options.option(
+    "--replay-from", help="Where replay examples come from [default: micro:judge for bundled models]."
+)
+@options.option(
+    "--lora", type=click.IntRange(min=1), metavar="RANK", help="Train an adapter of this rank and merge it."
+)
+@options.option(
+    "--max-unreadable",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Refuse runs whose share of unreadable judgments is above.",
+)
+@options.seed
+@options.as_json
+@options.dry_run
+def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
+    """Train on the pairs of a run (or of a pairs file): DPO, or a Bradley-Terry reward model.
+
+    \b
+    rlaif train runs/r1 --out models/r1
+    rlaif train runs/r1 --method reward --out models/r1-reward
+    """
+    from rlaif.workflows.configs import TrainConfig
+    from rlaif.workflows.training import plan_training, settle
+
+    job = settle(TrainConfig(**chosen))
+    if dry_run:
+        click.echo(plan_training(job))
+        return
+    from rlaif.workflows.training import train as workflow
+
+    with progress(quiet=as_json) as report:
+        trained = workflow(job, progress=report)
+    rows = [[name, value] for name, value in trained.figures.items()]
+    emit(trained.as_dict(), f"{table(['figure', 'value'], rows)}\n\n{trained.summary}", as_json=as_json)

@@ -1,0 +1,116 @@
+"""What each step can be told: plain frozen values, one class a step, checked by nothing but their types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """How models are opened and where their calls are kept: never part of what a run is."""
+
+    dtype: str = "float32"
+    device: str = "auto"
+    batch_tokens: int = 16384
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    trust_remote_code: bool = False
+    store: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOptions(ModelOptions):
+    """How completions become pairs."""
+
+    out: Path
+    constitution: str | None = None
+    judge: str | None = None
+    pairing: str = "best-worst"
+    inconsistent: str = "drop"
+    critique: bool = True
+    min_pair_share: float = 0.05
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateConfig(PairOptions):
+    """Sample completions, judge them, write pairs."""
+
+    prompts: str | None = None
+    column: str | None = None
+    policy: tuple[str, ...] = ()
+    n: int = 6
+    """Completions a prompt, dealt to the policies in turn."""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeConfig(PairOptions):
+    """Judge completions that are there: a run's, or a file's."""
+
+    source: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Train on a run's pairs. None: the recipe's figure for bundled models, the method's own for others."""
+
+    source: Path
+    out: Path | None = None
+    method: str = "dpo"
+    policy: str | None = None
+    """What is trained; None: the model that wrote the run's completions."""
+    reference: str | None = None
+    loss: str | None = None
+    beta: float | None = None
+    learning_rate: float | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    nll: float | None = None
+    replay: Mapping[str, float] | None = None
+    replay_from: str | None = None
+    lora: int | None = None
+    """Rank; None trains all weights."""
+    max_unreadable: float = 0.05
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig(ModelOptions):
+    """Compare a policy with others by a judge, and by gold where the prompts have it."""
+
+    policy: str | None = None
+    against: tuple[str, ...] = ()
+    judge: str | None = None
+    constitution: str | None = None
+    prompts: str | None = None
+    column: str | None = None
+    gold: bool = False
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    limit: int | None = None
+    resamples: int = 1000
+    seed: int = 0
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(ModelOptions):
+    """Play a recipe."""
+
+    recipe: str
+    out: Path
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    policy: str | None = None
+    judge: str | None = None
+    frozen_judge: bool = False
+    """The starting policy judges every round."""
+    constitution: str | None = None
+    limit: int | None = None
+    seed: int = 0

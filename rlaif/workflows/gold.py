@@ -1,0 +1,48 @@
+"""Gold: the truth that prompt rows name, from the entry-point group `rlaif.gold`. No judge sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+
+from rlaif.constitution import applies
+from rlaif.errors import PromptFileError
+from rlaif.records import Completion, Constitution, Gold, Principle, Prompt
+
+GROUP = "rlaif.gold"
+Grades = Mapping[str, bool | None]
+
+
+@cache
+def open_gold(name: str) -> Gold:
+    """The installed truth of this name."""
+    found = {each.name: each for each in entry_points(group=GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise PromptFileError(
+            f"a prompt names gold {name!r}, which is not installed (group {GROUP}; known: {known})"
+        )
+    gold: Gold = found[name].load()()
+    return gold
+
+
+class RowGold:
+    """Grades each prompt by the truth that its own row names; rows that name none are not graded."""
+
+    def grade(self, prompt: Prompt, completion: str, principles: Sequence[Principle]) -> Grades:
+        """None where the row names no gold, or where its gold cannot tell."""
+        if prompt.gold is None:
+            return dict.fromkeys((each.id for each in principles), None)
+        return open_gold(prompt.gold).grade(prompt, completion, principles)
+
+
+def grade(prompt: Prompt, completion: Completion, constitution: Constitution) -> Grades:
+    """One grade for each principle that applies to the prompt."""
+    principles = [each for each in constitution.principles if applies(each, prompt)]
+    return RowGold().grade(prompt, completion.text, principles)
+
+
+def has_gold(prompts: Sequence[Prompt]) -> bool:
+    """Whether any of the prompts names a truth."""
+    return any(prompt.gold is not None for prompt in prompts)

@@ -1,0 +1,99 @@
+"""Results of steps, keyed by their inputs and shared by the runs of a project.
+
+A step whose inputs did not change is taken from where it was made; a changed one is made again, and so is all
+that depends on it, because the key of a step holds the digests of what it was given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.hashing import digest
+
+FOLDER = "steps"
+VERSION = 1
+"""Raised when a step's code changes what it makes of equal inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of one run, with the shelf where a project's runs find each other's results."""
+
+    run: Path
+    shelf: Path
+
+    def do(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        outputs: Sequence[str],
+        make: Callable[[], Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        """The facts of step `name`, whose `outputs` (paths in the run) then exist; calls `make` if it must."""
+        key = digest("step", VERSION, name.partition("/")[2], inputs)
+        facts = self._held(self.run, name, key, outputs)
+        if facts is None:
+            facts = self._fetched(name, key, outputs)
+        if facts is None:
+            facts = json.loads(json.dumps(dict(make())))
+        self._note(name, key, inputs, facts)
+        self._publish(name, key, outputs)
+        return facts
+
+    def _held(self, run: Path, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
+        note = _read(run / FOLDER / f"{name}.json")
+        if note is None or note["key"] != key or not all((run / each).exists() for each in outputs):
+            return None
+        facts: dict[str, Any] = note["facts"]
+        return facts
+
+    def _fetched(self, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
+        pointer = _read(self._pointer(key))
+        if pointer is None:
+            return None
+        other, other_name = Path(pointer["run"]), pointer["name"]
+        facts = self._held(other, other_name, key, pointer["outputs"])
+        if facts is None or other == self.run:
+            return None
+        for there, here in zip(pointer["outputs"], outputs, strict=True):
+            _copy(other / there, self.run / here)
+        return facts
+
+    def _note(self, name: str, key: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        note = {"key": key, "inputs": inputs, "facts": facts}
+        write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
+
+    def _publish(self, name: str, key: str, outputs: Sequence[str]) -> None:
+        pointer = {"run": str(self.run.resolve()), "name": name, "outputs": list(outputs)}
+        write_text(self._pointer(key), json.dumps(pointer))
+
+    def _pointer(self, key: str) -> Path:
+        return self.shelf / f"{key.partition(':')[2]}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return loaded
+
+
+def _copy(source: Path, target: Path) -> None:
+    # whole or not at all: a half-copied model directory must not pass for a finished one
+    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(source, draft)
+        shutil.rmtree(target, ignore_errors=True)
+    else:
+        shutil.copyfile(source, draft)
+    os.replace(draft, target)
