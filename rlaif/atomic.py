@@ -12,7 +12,7 @@ DRAFT_SUFFIX = ".draft"
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A draft beside `path` to write into; it takes the name of `path` when the block ends without an error."""
+    """A draft beside `path` to write into; it takes the name of `path` when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
     try:
@@ -35,8 +35,9 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
     """Replace the file at `path` by `lines`, each ended by a line feed; says how many there were."""
     count = 0
     with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as stream:
-        for count, line in enumerate(lines, 1):
+        for line in lines:
             stream.write(line + "\n")
+            count += 1
     return count
 
 

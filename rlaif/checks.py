@@ -41,9 +41,9 @@ def check(document: Document, name: str, error: type[InputError]) -> Any:
     data = document.data
     for wrong in list(validator.iter_errors(data)):
         key = tuple(wrong.absolute_path)
-        if wrong.validator == "type" and wrong.validator_value == "string" and wrong.instance is not None:
-            if key in document.plain:
-                _put(data, key, document.plain[key])
+        wants_text = wrong.validator == "type" and wrong.validator_value == "string"
+        if wants_text and wrong.instance is not None and key in document.plain:
+            _put(data, key, document.plain[key])
     problems = [_problem(document, wrong) for wrong in validator.iter_errors(data)]
     if problems:
         line, message = min(problems)

@@ -49,16 +49,22 @@ def read_document(path: Path, error: type[InputError]) -> Document:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise error(f"{path}: not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8") from None
+        raise error(
+            f"{path}: not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8"
+        ) from None
     except OSError as wrong:
-        raise error(f"{path}: cannot be read ({wrong.strerror}); check the path and its permissions") from None
+        raise error(
+            f"{path}: cannot be read ({wrong.strerror}); check the path and its permissions"
+        ) from None
     return parse_document(text, str(path), error)
 
 
 def parse_document(text: str, name: str, error: type[InputError]) -> Document:
     """Read YAML text; `name` stands for the file in messages."""
     if len(text) > MAX_CHARACTERS:
-        raise error(f"{name}: {len(text):,} characters, more than {MAX_CHARACTERS:,}; this is no file for people")
+        raise error(
+            f"{name}: {len(text):,} characters, more than {MAX_CHARACTERS:,}; this is no file for people"
+        )
     node = _compose(text, name, error)
     if node is None:
         raise error(f"{name}:1: the file is empty; `rlaif init` writes one to start from")
@@ -89,7 +95,9 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
     except YAMLError as wrong:
         raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
     except RecursionError:
-        raise error(f"{name}: nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}") from None
+        raise error(
+            f"{name}: nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}"
+        ) from None
 
 
 def _yaml_problem(text: str, line: int, wrong: Any) -> str:
@@ -116,7 +124,7 @@ class _Building:
         self.lines.setdefault(key, node.start_mark.line + 1)
         if self.count > MAX_VALUES or depth > MAX_DEPTH:
             limit = f"{MAX_VALUES:,} values" if self.count > MAX_VALUES else f"{MAX_DEPTH} levels"
-            self._refuse(node, f"expands to more than {limit} (aliases inside aliases?); write it out plainly")
+            self._refuse(node, f"expands to over {limit} (aliases in aliases?); write it out plainly")
         match node.id:
             case "mapping":
                 return self._mapping(node, key, depth)

@@ -1,4 +1,4 @@
-"""Advice about a constitution that loads but may not mean what its author thinks. Pure; nothing here stops a run."""
+"""Advice about a constitution that loads but may not mean what its author thinks. Pure; stops no run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from rlaif.records import Constitution, Principle, Prompt
 
 LONG_TEXT_WORDS = 80
 MANY_PRINCIPLES = 24
+Level = Literal["error", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One piece of advice."""
 
-    level: Literal["error", "warning", "info"]
+    level: Level
     line: int | None
     principle: str | None
     message: str
@@ -34,14 +35,14 @@ def lint(constitution: Constitution) -> list[Finding]:
 
 
 def _principle(principle: Principle) -> Iterator[Finding]:
-    def say(level: Literal["error", "warning", "info"], message: str) -> Finding:
+    def say(level: Level, message: str) -> Finding:
         return Finding(level=level, line=principle.line, principle=principle.id, message=message)
 
     for number, test in enumerate(principle.tests, 1):
         if test.better.strip() == test.worse.strip():
             yield say("error", f"test {number} has the same text as better and as worse")
     if principle.weight == 0:
-        yield say("warning", "weight 0: a judge is asked, and the answer is not used; remove it or give it weight")
+        yield say("warning", "weight 0: a judge is asked and not heard; remove it or give it weight")
     if principle.applies_to:
         tags = ", ".join(principle.applies_to)
         yield say("warning", f"applies to prompts tagged {tags}, and also to every prompt without any tag")
@@ -62,7 +63,7 @@ def _same_texts(constitution: Constitution) -> Iterator[Finding]:
 
 
 def _whole(constitution: Constitution) -> Iterator[Finding]:
-    def say(level: Literal["warning", "info"], message: str) -> Finding:
+    def say(level: Level, message: str) -> Finding:
         return Finding(level=level, line=None, principle=None, message=message)
 
     if len(constitution.principles) > MANY_PRINCIPLES:
@@ -70,4 +71,4 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
     if all(each.weight == 0 for each in constitution.principles):
         yield say("error", "every weight is 0: no pair can be decided")
     if constitution.propositions or constitution.behaviors:
-        yield say("warning", "propositions and behaviors are kept and digested, but no protocol asks them yet")
+        yield say("warning", "propositions and behaviors are read, but no protocol asks them yet")

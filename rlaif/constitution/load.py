@@ -1,4 +1,4 @@
-"""From a YAML file, or a name, to a Constitution with its inheritance resolved; every slip names file and line."""
+"""From a YAML file, or a name, to a Constitution, inheritance resolved; every slip names file and line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
             return found
         seen.append(f"{path} is {found.version}")
     if seen:
-        raise ConstitutionError(f"{at}no version of {name} is in {wanted} ({'; '.join(seen)}); change the range")
+        raise ConstitutionError(f"{at}no {name} is in the range {wanted} ({'; '.join(seen)}); change it")
     near = difflib.get_close_matches(name, _known(places).split(", "), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise ConstitutionError(f"{at}no constitution named {name!r}{hint}; there are: {_known(places)}")
@@ -114,7 +114,9 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
     )
 
 
-def _check_behaviors(document: Document, behaviors: Mapping[str, Any], propositions: Mapping[str, Any]) -> None:
+def _check_behaviors(
+    document: Document, behaviors: Mapping[str, Any], propositions: Mapping[str, Any]
+) -> None:
     if not behaviors:
         return
     order, classes = behaviors["order"], behaviors["classes"]

@@ -56,7 +56,8 @@ def _meets(version: Version, term: str) -> bool:
     if not found:
         raise ValueError(f"{term!r} is no version range such as ^1, ~1.2 or >=1.1")
     sign, given = found[1] or "", [int(part) for part in found.groups()[1:4] if part and part.isdigit()]
-    low = Version(*(given + [0, 0, 0])[:3], found[5] or "")  # type: ignore[arg-type]
+    major, minor, patch = [*given, 0, 0, 0][:3]
+    low = Version(major, minor, patch, found[5] or "")
     match sign:
         case ">=":
             return version.rank >= low.rank
@@ -72,7 +73,7 @@ def _meets(version: Version, term: str) -> bool:
         case "~":
             return version.rank >= low.rank and version.core < _next(given[:2])
         case _:
-            return version.core < _next(given) and version.core >= low.core if len(given) < 3 else version == low
+            return low.core <= version.core < _next(given) if len(given) < 3 else version == low
 
 
 def _caret(given: list[int]) -> list[int]:

@@ -1,0 +1,127 @@
+"""An engine that asks the store first. Owns waves: the unit that is planned, run and committed as one.
+
+A wave's calls are looked up together and only the missing ones run, in the given order. So a run that was
+killed repeats exactly the batches of its unfinished wave, and gets the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Literal, TypeVar, cast
+
+from rlaif.errors import EngineError
+from rlaif.records import Engine, GenerateRequest, Generation, Score, ScoreRequest, Usage
+from rlaif.store import Store, call_key
+from rlaif.store.wire import failure
+
+WAVE = 256
+AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
+AnyReply = TypeVar("AnyReply", Generation, Score)
+Progress = Callable[[int, bool], None]
+"""Called with a number of calls that are done, and whether they are fresh (run now) or re-used."""
+
+
+class RecordedEngine:
+    """`engine` behind `store`. Replies come in the order of the requests; failures carry `error`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        *,
+        wave: int = WAVE,
+        run_id: str = "",
+        commit: Literal["wave", "call"] = "wave",
+        progress: Progress | None = None,
+    ) -> None:
+        """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change."""
+        self.engine = engine
+        self.store = store
+        self.wave = wave
+        self.run_id = run_id
+        self.commit = commit
+        self.progress = progress
+        self.new_calls = 0
+        self.reused_calls = 0
+        self.failed_calls = 0
+        self.usage = Usage()
+
+    @property
+    def name(self) -> str:
+        """The name of the engine behind."""
+        return self.engine.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the engine behind."""
+        return self.engine.fingerprint
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """Draw one text a request, or repeat the recorded one."""
+        return self._waves(requests, self.engine.generate)
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """Score given continuations, or repeat the recorded scores."""
+        return self._waves(requests, self.engine.score)
+
+    def key(self, request: GenerateRequest | ScoreRequest) -> str:
+        """The store's key of a request: what a pair's provenance names."""
+        return call_key(self.fingerprint, request)
+
+    def _waves(
+        self, requests: Iterable[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
+    ) -> Iterator[AnyReply]:
+        stream = iter(requests)
+        while wave := list(islice(stream, self.wave)):
+            yield from self._run(wave, verb)
+
+    def _run(
+        self, wave: Sequence[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
+    ) -> list[AnyReply]:
+        keys = [self.key(request) for request in wave]
+        found = cast(dict[str, AnyReply], self.store.get_many(keys, [request.id for request in wave]))
+        # by key: two requests that send the same are one call
+        missing = {key: each for key, each in zip(keys, wave, strict=True) if key not in found}
+        self._count(len(wave) - len(missing), fresh=False)
+        ran = self._ask(missing, verb) if missing else {}
+        return [
+            replace(found[key] if key in found else ran[key], request_id=request.id)
+            for key, request in zip(keys, wave, strict=True)
+        ]
+
+    def _ask(
+        self, missing: dict[str, AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
+    ) -> dict[str, AnyReply]:
+        by_id = {request.id: key for key, request in missing.items()}
+        if len(by_id) != len(missing):
+            raise ValueError("two different requests of one wave have the same id")
+        ran: dict[str, AnyReply] = {}
+        for reply in verb(list(missing.values())):
+            key = by_id[reply.request_id]
+            ran[key] = reply if failure(reply) == reply.error else replace(reply, error=failure(reply))
+            if self.commit == "call":
+                self.store.put_many(self.fingerprint, [(key, missing[key], ran[key])], run_id=self.run_id)
+            self._count(1, fresh=True, reply=ran[key])
+        if lost := len(missing) - len(ran):
+            raise EngineError(
+                f"{self.name}: {lost} of {len(missing)} calls came back without an answer; run again"
+            )
+        if self.commit == "wave":
+            calls = [(key, request, ran[key]) for key, request in missing.items()]
+            self.store.put_many(self.fingerprint, calls, run_id=self.run_id)
+        return ran
+
+    def _count(self, calls: int, *, fresh: bool, reply: Generation | Score | None = None) -> None:
+        if reply is None:
+            self.reused_calls += calls
+        else:
+            self.new_calls += calls
+            self.failed_calls += reply.error is not None
+            self.usage = Usage(
+                prompt_tokens=self.usage.prompt_tokens + reply.usage.prompt_tokens,
+                completion_tokens=self.usage.completion_tokens + reply.usage.completion_tokens,
+            )
+        if self.progress and calls:
+            self.progress(calls, fresh)

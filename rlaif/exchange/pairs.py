@@ -1,0 +1,156 @@
+"""Preference pairs as TRL's trainers load them, with all that made them beside. Files appear whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import whole_file, write_lines
+from rlaif.errors import PromptFileError
+from rlaif.exchange.rows import read_rows
+from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.records import Pair
+
+DECIMALS = 6
+_NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
+_NESTED = ("principles", "provenance")
+
+
+def pair_row(pair: Pair) -> dict[str, Any]:
+    """The row of `pairs.jsonl`; floats have six decimals, so that reruns agree to the byte."""
+    return {
+        "id": pair.id,
+        "prompt": turn_rows(pair.prompt),
+        "chosen": turn_rows(pair.chosen),
+        "rejected": turn_rows(pair.rejected),
+        "label_prob": round(pair.label_prob, DECIMALS),
+        "weight": round(pair.weight, DECIMALS),
+        "score_gap": _rounded(pair.score_gap),
+        "chosen_score": _rounded(pair.chosen_score),
+        "rejected_score": _rounded(pair.rejected_score),
+        "principles": [_rounded(dict(each)) for each in pair.principles],
+        "order_consistent": pair.order_consistent,
+        "critique": pair.critique,
+        "revision_of": pair.revision_of,
+        "round": pair.round,
+        "provenance": _rounded(dict(pair.provenance)),
+    }
+
+
+def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
+    """The pair of a row of ours, or of any TRL row with `prompt`, `chosen` and `rejected`.
+
+    Raises PromptFileError when a field is wrong, or when an `id` does not belong to the texts beside it.
+    """
+    if not isinstance(row, Mapping):
+        raise PromptFileError(f"{where}: a pair must be an object, not {type(row).__name__}")
+    if missing := [name for name in ("prompt", "chosen", "rejected") if name not in row]:
+        raise PromptFileError(
+            f"{where}: no {', '.join(map(repr, missing))}; a pair has prompt, chosen, rejected"
+        )
+    pair = Pair(
+        prompt=prompt_turns(row["prompt"], where, "prompt"),
+        chosen=turns(row["chosen"], where, "chosen", role="assistant"),
+        rejected=turns(row["rejected"], where, "rejected", role="assistant"),
+        label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
+        weight=_number(row, "weight", 1.0, where),
+        principles=tuple(_nested(row, "principles", where) or ()),
+        provenance=_nested(row, "provenance", where) or {},
+        score_gap=_optional(row, "score_gap", where),
+        chosen_score=_optional(row, "chosen_score", where),
+        rejected_score=_optional(row, "rejected_score", where),
+        order_consistent=_of(row, "order_consistent", bool, where, True),
+        critique=_of(row, "critique", str, where, None),
+        revision_of=_of(row, "revision_of", str, where, None),
+        round=_of(row, "round", int, where, 0),
+    )
+    if row.get("id", pair.id) != pair.id:
+        raise PromptFileError(
+            f"{where}: `id` is not that of these texts; remove `id` if the texts were edited"
+        )
+    return pair
+
+
+def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
+    """Write `.jsonl` or `.parquet`, whole or not at all; says how many rows."""
+    if path.suffix == ".parquet":
+        return _write_parquet(path, [pair_row(pair) for pair in pairs])
+    return write_lines(path, (json.dumps(pair_row(pair), ensure_ascii=False) for pair in pairs))
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Pairs of a `.jsonl` or `.parquet` file. Raises PromptFileError with file and line."""
+    return [row_pair(row, where) for where, row in read_rows(path)]
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
+    import pyarrow
+    import pyarrow.parquet
+
+    # nested columns go as JSON text: Parquet cannot hold a mapping without keys, and rows differ in theirs
+    flat = [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _NESTED}} for row in rows]
+    turn = pyarrow.list_(pyarrow.struct({"role": pyarrow.string(), "content": pyarrow.string()}))
+    kinds = {"prompt": turn, "chosen": turn, "rejected": turn, "round": pyarrow.int64()}
+    kinds |= dict.fromkeys(_NUMBERS, pyarrow.float64()) | {"order_consistent": pyarrow.bool_()}
+    kinds |= dict.fromkeys(("id", "critique", "revision_of", *_NESTED), pyarrow.string())
+    with whole_file(path) as draft:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat, pyarrow.schema(kinds.items())), draft)
+    return len(rows)
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case float():
+            return round(value, DECIMALS)
+        case dict():
+            return {key: _rounded(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_rounded(item) for item in value]
+        case _:
+            return value
+
+
+def _number(row: Mapping[str, Any], name: str, default: float, where: str, high: float = math.inf) -> float:
+    value = _optional(row, name, where)
+    if value is None:
+        return default
+    if not 0 <= value <= high:
+        limit = f"between 0 and {high:g}" if high < math.inf else "0 or above, and finite"
+        raise PromptFileError(f"{where}: `{name}` is {value}; it must be {limit}")
+    return value
+
+
+def _optional(row: Mapping[str, Any], name: str, where: str) -> float | None:
+    value = row.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be a number")
+    return float(value)
+
+
+def _of(row: Mapping[str, Any], name: str, kind: type, where: str, default: Any) -> Any:
+    value = row.get(name)
+    if value is None:
+        return default
+    if type(value) is not kind:
+        raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be of type {kind.__name__}")
+    return value
+
+
+def _nested(row: Mapping[str, Any], name: str, where: str) -> Any:
+    value = row.get(name)
+    wanted = list if name == "principles" else dict
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = ""
+    if value is not None and not isinstance(value, wanted):
+        raise PromptFileError(f"{where}: `{name}` must be a {'list' if wanted is list else 'mapping'}")
+    return value

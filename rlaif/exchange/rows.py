@@ -1,0 +1,186 @@
+"""Rows out of other people's files, each with its place. Knows formats, not what a row means."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rlaif.errors import PromptFileError
+
+FORMATS = ".jsonl, .json, .csv, .tsv, .parquet, .txt, or a directory saved by `datasets`"
+_MAX_CELL = 50_000_000
+
+
+class Row(NamedTuple):
+    """One row and where it stands: `file:line`, or `file, row N` where a format has no lines."""
+
+    where: str
+    value: Any
+
+
+def read_rows(ref: str | Path, *, limit: int | None = None) -> Iterator[Row]:
+    """Rows of a file, by its ending. Plain text gives `{"prompt": line}`.
+
+    A `datasets` directory with several splits is named `DIR#split`. Raises PromptFileError.
+    """
+    yield from islice(_open(ref), limit)
+
+
+def _open(ref: str | Path) -> Iterator[Row]:
+    name, _, split = str(ref).partition("#") if not Path(ref).exists() else (str(ref), "", "")
+    path = Path(name)
+    if path.is_dir():
+        return _dataset_rows(path, split)
+    if not path.is_file():
+        raise PromptFileError(f"{path}: no such file; give {FORMATS}")
+    match path.suffix.lower():
+        case ".jsonl" | ".ndjson":
+            return _jsonl_rows(path)
+        case ".json":
+            return _json_rows(path)
+        case ".csv" | ".tsv":
+            return _csv_rows(path)
+        case ".parquet":
+            return _parquet_rows(path)
+        case ".txt":
+            return _text_rows(path)
+        case other:
+            raise PromptFileError(f"{path}: do not know the ending {other!r}; give {FORMATS}")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    # by bytes: text mode would also end lines at characters that JSON strings may hold
+    try:
+        with path.open("rb") as stream:
+            for number, raw in enumerate(stream, 1):
+                try:
+                    text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as wrong:
+                    message = f"{path}:{number}: not UTF-8 ({wrong.reason}); save the file as UTF-8"
+                    raise PromptFileError(message) from None
+                if text.strip():
+                    yield number, text.strip()
+    except OSError as wrong:
+        raise PromptFileError(f"{path}: cannot be read ({wrong.strerror}); check its permissions") from None
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    for number, text in _lines(path):
+        where = f"{path}:{number}"
+        yield Row(where, _json(text, where, "each line must be one JSON object"))
+
+
+def _json(text: str, where: str, remedy: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as wrong:
+        raise PromptFileError(f"{where}: broken JSON ({str(wrong)[:120]}); {remedy}") from None
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    text = "\n".join(line for _, line in _lines(path))
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError:
+        # once more over the untouched text, for the line as the file counts it
+        rows = _whole_json(path)
+    if not isinstance(rows, list):
+        raise PromptFileError(f"{path}: must be a list of rows; one object a line is .jsonl")
+    for number, value in enumerate(rows, 1):
+        yield Row(f"{path}, row {number}", value)
+
+
+def _whole_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as wrong:
+        message = f"{path}:{wrong.lineno}: broken JSON ({wrong.msg} at column {wrong.colno}); mend that line"
+        raise PromptFileError(message) from None
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(_MAX_CELL)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        header: list[str] | None = None
+        started = 1
+        try:
+            for cells in reader:
+                where, started = f"{path}:{started}", reader.line_num + 1
+                if not cells:
+                    continue
+                if header is None:
+                    header = _header(cells, where)
+                elif len(cells) != len(header):
+                    message = (
+                        f"{where}: {len(cells)} cells under {len(header)} columns; quote cells with commas"
+                    )
+                    raise PromptFileError(message)
+                else:
+                    yield Row(where, dict(zip(header, cells, strict=True)))
+        except csv.Error as wrong:
+            raise PromptFileError(f"{path}:{started}: broken CSV ({wrong}); mend that row") from None
+        except UnicodeDecodeError as wrong:
+            raise PromptFileError(f"{path}:{started}: not UTF-8 ({wrong.reason}); save it as UTF-8") from None
+
+
+def _header(cells: list[str], where: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if len(set(names)) != len(names):
+        raise PromptFileError(f"{where}: two columns have the same name; rename one")
+    return names
+
+
+def _text_rows(path: Path) -> Iterator[Row]:
+    for number, text in _lines(path):
+        yield Row(f"{path}:{number}", {"prompt": text})
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        number = 0
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+            for value in batch.to_pylist():
+                number += 1
+                yield Row(f"{path}, row {number}", _without_nulls(value))
+    except (pyarrow.ArrowException, OSError) as wrong:
+        message = f"{path}: no readable Parquet file ({str(wrong)[:120]}); write it again"
+        raise PromptFileError(message) from None
+
+
+def _dataset_rows(path: Path, split: str) -> Iterator[Row]:
+    from datasets import Dataset, DatasetDict, load_from_disk
+
+    try:
+        loaded = load_from_disk(str(path))
+    except (FileNotFoundError, ValueError, OSError) as wrong:
+        message = f"{path}: not a directory saved by `datasets` ({str(wrong)[:120]}); give {FORMATS}"
+        raise PromptFileError(message) from None
+    if isinstance(loaded, DatasetDict):
+        names = ", ".join(loaded)
+        if split not in loaded and (split or len(loaded) != 1):
+            raise PromptFileError(f"{path}: has the splits {names}; name one as {path}#split")
+        loaded = loaded[split or next(iter(loaded))]
+    elif split:
+        raise PromptFileError(f"{path}: has no splits; leave `#{split}` out")
+    assert isinstance(loaded, Dataset)
+    for number, value in enumerate(_dataset_values(loaded), 1):
+        yield Row(f"{path}, row {number}", value)
+
+
+def _dataset_values(loaded: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for value in loaded:
+        yield _without_nulls(value)
+
+
+def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    # columnar files have a cell for every column; an empty one is an absent key
+    return {key: item for key, item in value.items() if item is not None}

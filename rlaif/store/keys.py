@@ -1,0 +1,18 @@
+"""What makes two calls the same call. A change here re-bills every call of every user: a test pins it."""
+
+from __future__ import annotations
+
+from rlaif.hashing import digest
+from rlaif.records import GenerateRequest, ScoreRequest
+
+
+def call_key(fingerprint: str, request: GenerateRequest | ScoreRequest) -> str:
+    """Digest of the model's fingerprint and of all that is sent. The request's own id is no part of it."""
+    turns = [[each.role, each.content] for each in request.messages]
+    if isinstance(request, ScoreRequest):
+        return digest("score", fingerprint, turns, request.assistant_prefix, request.continuations)
+    how = request.sampling
+    # at temperature 0 nothing is drawn, so the seed changes nothing
+    seed = request.seed if how.temperature > 0 else 0
+    drawn = [how.temperature, how.top_p, how.max_tokens, how.stop, seed, request.draw]
+    return digest("generate", fingerprint, turns, drawn)
