@@ -47,7 +47,8 @@ def check(document: Document, name: str, error: type[InputError]) -> Any:
     problems = [_problem(document, wrong) for wrong in validator.iter_errors(data)]
     if problems:
         line, message = min(problems)
-        raise error(f"{document.path}:{line}: {message}")
+        place = f"{document.path}:{line}" if document.lines else document.path
+        raise error(f"{place}: {message}")
     return data
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,9 @@ class Document:
     """How a scalar was written, by key: `3.10` for the number 3.1."""
 
     def where(self, key: Key = ()) -> str:
-        """`file:line` of `key`, or of the nearest value around it that the file has."""
+        """`file:line` of `key` or of what is around it; the name alone where there are no lines."""
+        if not self.lines:
+            return self.path
         while key and key not in self.lines:
             key = key[:-1]
         return f"{self.path}:{self.lines.get(key, 1)}"
@@ -190,14 +191,3 @@ def dotted(key: Key) -> str:
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def walk(value: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Every value inside `value` with its key, outer ones first."""
-    yield key, value
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from walk(item, (*key, name))
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from walk(item, (*key, place))

@@ -107,7 +107,7 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
         version=data["version"],
         title=data.get("title", data["name"]).strip(),
         principles=tuple(principles.values()),
-        decide=Decide(**data["decide"]) if "decide" in data else (bases[-1].decide if bases else Decide()),
+        decide=_decide(data["decide"]) if "decide" in data else (bases[-1].decide if bases else Decide()),
         propositions=tuple(propositions.values()),
         behaviors=behaviors,
         source=document.path,
@@ -128,6 +128,11 @@ def _check_behaviors(
             at = document.where(("behaviors", "classes", name, unknown[0]))
             known = ", ".join(propositions) or "none"
             raise ConstitutionError(f"{at}: {unknown[0]!r} is no proposition; there are: {known}")
+
+
+def _decide(entry: Mapping[str, Any]) -> Decide:
+    # `4` and `4.0` are one temperature, and must have one digest
+    return Decide(**{**entry, "temperature": float(entry.get("temperature", 1.0))})
 
 
 def _principle(entry: Mapping[str, Any], line: int | None) -> Principle:

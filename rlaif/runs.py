@@ -1,0 +1,222 @@
+"""Run directories: who may write in one, what configuration it belongs to, and how far it got.
+
+claim.json     written first: the command and configuration that own the directory
+run.lock       held (flock) while a process works in it; the kernel lets go when the process dies
+progress.json  where the work stands, rewritten whole
+run.json       written whole, last: configuration, versions, status, summary
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any, Self
+
+from rlaif.atomic import is_draft, write_text
+from rlaif.errors import RunError
+from rlaif.hashing import canonical_json, digest
+
+CLAIM, LOCK, PROGRESS, RUN = "claim.json", "run.lock", "progress.json", "run.json"
+_MARK = "rlaif run"
+_PACKAGES = ("rlaif", "torch", "transformers", "datasets", "peft", "accelerate", "numpy")
+_ABSENT = "(absent)"
+
+
+class Run:
+    """A claimed run directory, as long as the `with` block lasts."""
+
+    def __init__(self, folder: Path, command: str, config: Mapping[str, Any], lock: IO[bytes]) -> None:
+        self.dir = folder
+        self.command = command
+        self.config = config
+        self.resumed = (folder / CLAIM).exists()
+        """Whether an earlier process worked here with the same configuration."""
+        self.finished = (folder / RUN).exists()
+        """Whether an earlier process came to the end."""
+        self._lock = lock
+
+    @property
+    def id(self) -> str:
+        """Digest of command and configuration; the same for every process that works on this run."""
+        return digest("run", self.command, self.config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def progress(self, **figures: Any) -> None:
+        """Say where the work stands, for `status`."""
+        write_text(self.dir / PROGRESS, _json({**figures, "at": time.time()}))
+
+    def finish(self, summary: Mapping[str, Any], *, status: str = "done") -> None:
+        """Write `run.json`, whole and last: whatever it names is already there."""
+        held = _read(self.dir / CLAIM)
+        found = {**held, "status": status, "versions": versions(), "finished": time.time()}
+        write_text(self.dir / RUN, _json({**found, "summary": dict(summary)}))
+        self.finished = True
+
+
+def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
+    """Take `out` for this command and configuration: a new directory, or one that they own already.
+
+    Raises RunError for a directory that is not a run, belongs to another configuration (naming the keys that
+    differ), cannot be written, or has another process at work. Then nothing in it is changed.
+    """
+    config = json.loads(canonical_json(config))
+    _refuse_foreign(out)
+    _refuse_other(out, config, command)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = _lock(out)
+    except OSError as wrong:
+        raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
+    # once more under the lock: another process may have claimed it in between
+    try:
+        _refuse_other(out, config, command)
+        run = Run(out, command, config, lock)
+        if not run.resumed:
+            held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}
+            write_text(out / CLAIM, _json(held))
+    except BaseException as wrong:
+        lock.close()
+        if isinstance(wrong, OSError):
+            raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
+        raise
+    return run
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """`run.json`, or of a run that has not come to its end what is known of it, with its status."""
+    for name in (RUN, CLAIM):
+        if (folder / name).is_file():
+            found = _read(folder / name)
+            return found if "status" in found else {**found, "status": _unfinished(folder)}
+    raise RunError(
+        f"{folder}: is no run directory (no {RUN}, no {CLAIM}); name the --out of an rlaif command"
+    )
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """Command, status (`running`, `interrupted`, `done` ...) and last progress of a run."""
+    run = read_run(folder)
+    known = {key: run[key] for key in ("command", "status", "started", "finished", "summary") if key in run}
+    if _locked(folder):
+        known["status"] = "running"
+    if (folder / PROGRESS).is_file():
+        known["progress"] = _read(folder / PROGRESS)
+    return {"run": str(folder), **known}
+
+
+def differing(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Keys on which two configurations differ, each with both values."""
+    one, other = dict(_flat(held)), dict(_flat(asked))
+    both = [(key, one.get(key, _ABSENT), other.get(key, _ABSENT)) for key in {**one, **other}]
+    return [f"{key}: {_shown(old)} there, {_shown(new)} asked" for key, old, new in both if old != new]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape results; asks their metadata, imports none."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _refuse_foreign(out: Path) -> None:
+    try:
+        if not out.exists():
+            return
+        if not out.is_dir():
+            raise RunError(f"{out}: is a file; choose another --out")
+        names = [path.name for path in out.iterdir() if path.name != LOCK and not is_draft(path)]
+    except OSError as wrong:
+        raise RunError(f"{out}: cannot be read ({wrong.strerror}); choose another --out") from None
+    if names and CLAIM not in names:
+        raise RunError(
+            f"{out}: is no run of ours (it holds {sorted(names)[0]}); choose an empty or new --out"
+        )
+
+
+def _refuse_other(out: Path, config: Mapping[str, Any], command: str) -> None:
+    if not (out / CLAIM).is_file():
+        return
+    held = _read(out / CLAIM)
+    if held.get("kind") != _MARK:
+        raise RunError(f"{out}: its {CLAIM} is not ours; choose another --out")
+    if held["command"] != command:
+        raise RunError(f"{out}: belongs to `rlaif {held['command']}`, not {command}; choose another --out")
+    if held["config"] != config:
+        keys = "; ".join(differing(held["config"], config))
+        raise RunError(f"{out}: belongs to another configuration ({keys}); choose another --out")
+
+
+def _lock(out: Path) -> IO[bytes]:
+    stream = (out / LOCK).open("a+b")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().decode(errors="replace").strip() or "unknown"
+        stream.close()
+        message = f"{out}: process {holder} is working on this run; wait for it, or choose another --out"
+        raise RunError(message) from None
+    stream.truncate(0)
+    stream.write(str(os.getpid()).encode())
+    stream.flush()
+    return stream
+
+
+def _locked(folder: Path) -> bool:
+    try:
+        with (folder / LOCK).open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _unfinished(folder: Path) -> str:
+    return "running" if _locked(folder) else "interrupted"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise RunError(f"{path}: cannot be read ({wrong}); choose another --out") from None
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: is not ours; choose another --out")
+    return found
+
+
+def _flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(config, Mapping) and config:
+        for key, value in config.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(config, list) and config:
+        for place, value in enumerate(config):
+            yield from _flat(value, f"{prefix}.{place}")
+    else:
+        yield prefix, config
+
+
+def _shown(value: Any) -> str:
+    text = value if value == _ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
