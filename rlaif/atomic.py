@@ -11,23 +11,28 @@ DRAFT_SUFFIX = ".draft"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A draft beside `path` to write into; it takes the name of `path` when the block ends without error."""
+def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """A draft beside `path` to write into; it takes the name of `path` when the block ends without error.
+
+    `sync=False` is for files whose loss in a power cut costs nothing; a kill it survives all the same.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
     try:
         yield draft
-        _to_disk(draft)
+        if sync:
+            _to_disk(draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    # the new name itself must survive a power cut, so the directory is synced too
-    _to_disk(path.parent)
+    if sync:
+        # the new name itself must survive a power cut, so the directory is synced too
+        _to_disk(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, sync: bool = True) -> None:
     """Replace the file at `path` by `text`, in UTF-8."""
-    with whole_file(path) as draft:
+    with whole_file(path, sync=sync) as draft:
         draft.write_text(text, encoding="utf-8")
 
 

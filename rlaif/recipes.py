@@ -205,8 +205,9 @@ def _override_key(data: Any, name: str) -> Key:
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         if isinstance(inside, list):
-            key.append(_place(inside, part, name))
-            inside = inside[key[-1]]
+            place = _place(inside, part, name)
+            key.append(place)
+            inside = inside[place]
         elif isinstance(inside, dict):
             key.append(part)
             inside = inside.get(part) if last else inside.setdefault(part, {})

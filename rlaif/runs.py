@@ -54,7 +54,7 @@ class Run:
 
     def progress(self, **figures: Any) -> None:
         """Say where the work stands, for `status`."""
-        write_text(self.dir / PROGRESS, _json({**figures, "at": time.time()}))
+        write_text(self.dir / PROGRESS, _json({**figures, "at": time.time()}), sync=False)
 
     def finish(self, summary: Mapping[str, Any], *, status: str = "done") -> None:
         """Write `run.json`, whole and last: whatever it names is already there."""
@@ -107,7 +107,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 def status(folder: Path) -> dict[str, Any]:
     """Command, status (`running`, `interrupted`, `done` ...) and last progress of a run."""
     run = read_run(folder)
-    known = {key: run[key] for key in ("command", "status", "started", "finished", "summary") if key in run}
+    shown = ("command", "status", "started", "finished", "summary")
+    known: dict[str, Any] = {key: run[key] for key in shown if key in run}
     if _locked(folder):
         known["status"] = "running"
     if (folder / PROGRESS).is_file():
