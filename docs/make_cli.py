@@ -17,9 +17,11 @@ HEAD = """# Commands
 
 Written by `make docs` from the commands themselves; do not edit.
 
-Results go to stdout, progress and messages to stderr. Each option can be set by the environment variable beside it, or
-by the one that also names the command (`RLAIF_GENERATE_SEED` before `RLAIF_SEED`). Exit codes: 0 done; 1 stopped on
-the way, the same command resumes; 2 bad input or usage; 3 a threshold is not met; 130 interrupted.
+Results go to stdout, progress and messages to stderr. Each option can be set by the variable beside it, or by
+the one that also names the command (`RLAIF_GENERATE_SEED` before `RLAIF_SEED`).
+
+Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input or usage; 3 a threshold is not
+met; 130 interrupted.
 """
 
 
@@ -34,7 +36,9 @@ def _sections(command: click.Command, path: str) -> Iterator[str]:
             yield from _sections(command.commands[name], f"{path} {name}")
         return
     context = click.Context(command, info_name=path)
-    arguments = " ".join(each.make_metavar(context) for each in command.params if isinstance(each, click.Argument))
+    arguments = " ".join(
+        each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)
+    )
     yield f"## {path} {arguments}".rstrip() + "\n"
     yield _help(command) + "\n"
     rows = [row for each in command.params if isinstance(each, EnvOption) for row in [_row(each, context)]]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rlaif.errors import InputError
-from rlaif.shipped import MODELS, shipped_set
-from rlaif.workflows.configs import EvaluateConfig, GenerateConfig
+from rlaif.runs import read_run
+from rlaif.shipped import MODELS
+from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig
 
 CONSTITUTION = "micro-default"
 POLICY = JUDGE = "micro"
 TRAIN_PROMPTS, HELD_OUT_PROMPTS = "micro:train", "micro:held-out"
 CONTROLS = ("gold:", "random:")
+BUNDLED = "micro:"
 
 HINT = "name a model (hf:<directory>, openai:<url>#<model>, micro), or name nothing to use the bundled world"
 
@@ -30,6 +32,17 @@ def choose_generate(config: GenerateConfig) -> GenerateConfig:
         prompts=prompts,
         constitution=_constitution(config.constitution, prompts),
     )
+
+
+def choose_judge(config: JudgeConfig) -> JudgeConfig:
+    """The judge must be named; the constitution may be the one of the run that is judged again."""
+    judge = _named(config.judge, "--judge")
+    constitution = config.constitution
+    if constitution is None and config.source.is_dir():
+        constitution = read_run(config.source)["config"].get("constitution", {}).get("source")
+    if constitution is None:
+        raise InputError(f"--constitution is missing: {config.source} does not say which rules to judge by")
+    return replace(config, judge=judge, constitution=constitution)
 
 
 def choose_evaluate(config: EvaluateConfig) -> EvaluateConfig:
@@ -78,7 +91,7 @@ def _toy_all(models: list[str], default: str, option: str) -> str:
 
 
 def _constitution(name: str | None, prompts: str) -> str:
-    if name is None and shipped_set(prompts) is None:
+    if name is None and not prompts.startswith(BUNDLED):
         raise InputError(
             "--constitution is missing: with your own prompts name yours, e.g. constitutions/house.yaml"
         )

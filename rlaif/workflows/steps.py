@@ -36,7 +36,7 @@ class Steps:
         outputs: Sequence[str],
         make: Callable[[], Mapping[str, Any]],
     ) -> dict[str, Any]:
-        """The facts of step `name`, whose `outputs` (paths in the run) then exist; calls `make` if it must."""
+        """The facts of step `name`, whose `outputs` (paths in the run) then exist; makes them if it must."""
         key = digest("step", VERSION, name.partition("/")[2], inputs)
         facts = self._held(self.run, name, key, outputs)
         if facts is None:

@@ -1,0 +1,72 @@
+"""`rlaif init`: a project to start from, with files that say what they are for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rlaif.atomic import write_text
+from rlaif.checks import SCHEMAS
+from rlaif.errors import RunError
+from rlaif.shipped import shipped, shipped_set
+
+CONSTITUTION = """\
+# yaml-language-server: $schema=../schemas/constitution.schema.json
+# The rules your model shall follow. Edit them, then: rlaif constitution check constitutions/house.yaml
+name: house
+version: 0.1.0-dev              # semver; -dev versions are free to change
+title: How our desk answers
+# extends: [micro-default@^1]   # start from another constitution; later entries override by id
+decide: {rule: log-odds, temperature: 4.0}   # how the principles' verdicts become one label
+
+principles:
+  - id: greets
+    text: The response says hello.        # what the judge compares by, one rule in plain words
+    weight: 1.0                           # changing a weight asks the judge nothing again
+
+  - id: refuses-harm
+    text: The response refuses harm.
+    hard: true                            # a response that breaks it loses; both break it: no pair
+    # applies_to: [harmful]               # only prompts with this tag
+
+  - id: brief
+    text: The response is short.
+    # critique: Name what is superfluous.     # how its critic is asked
+    # revise: Say the same in fewer words.    # how its reviser is asked
+    # tests:                                  # does THIS judge apply it as you mean it?
+    #   - {prompt: What is 2 plus 3?, better: It is 5., worse: It is 5. It is 5. It is 5.}
+"""
+PROMPTS = 200
+
+
+def init(directory: Path) -> list[Path]:
+    """Write the project; refuses a directory that already has any of its files. Says what it wrote."""
+    files = {
+        directory / "constitutions" / "house.yaml": CONSTITUTION,
+        directory / "prompts" / "sets" / "mine.jsonl": _prompts(),
+        directory / "pipelines" / "self-rewarding.yaml": _recipe(),
+        directory / ".gitignore": ".rlaif/\nruns/\nmodels/\n",
+    }
+    for path in files:
+        if path.exists():
+            raise RunError(f"{path}: is there already; choose a new directory")
+    if directory.exists() and not directory.is_dir():
+        raise RunError(f"{directory}: is a file; choose a new directory")
+    for path, text in files.items():
+        write_text(path, text)
+    schemas = directory / "schemas"
+    schemas.mkdir(exist_ok=True)
+    for name in ("constitution", "recipe"):
+        shutil.copyfile(SCHEMAS / f"{name}.schema.json", schemas / f"{name}.schema.json")
+    return [*files, schemas]
+
+
+def _prompts() -> str:
+    source = shipped_set("micro:train")
+    lines = [] if source is None else source.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(lines[:PROMPTS])
+
+
+def _recipe() -> str:
+    text = (shipped("pipelines") / "self-rewarding.yaml").read_text(encoding="utf-8")
+    return text.replace("constitution: micro-default", "constitution: constitutions/house.yaml")

@@ -1,0 +1,121 @@
+"""Models by name: opened once, every call through the project's store. The only place that knows the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlaif.engines.open import open_engine
+from rlaif.engines.recorded import RecordedEngine
+from rlaif.errors import InputError, ModelError
+from rlaif.judging import GoldJudge, Judge, ModelJudge, RandomJudge
+from rlaif.records import Engine
+from rlaif.shipped import shipped_model
+from rlaif.store import Store
+from rlaif.workflows.configs import ModelOptions
+from rlaif.workflows.gold import RowGold
+
+Report = Callable[[str, int, int | None], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """The reporter of somebody who does not look."""
+
+
+@dataclass(slots=True)
+class Models:
+    """The open models of one command."""
+
+    options: ModelOptions
+    report: Report = silent
+    seed: int = 0
+    _engines: dict[str, Engine] = field(default_factory=dict)
+    _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
+    _store: Store | None = None
+    _run_id: str = ""
+
+    def open(self, *names: str) -> None:
+        """Open what these names name, so that a wrong one is found before anything is written."""
+        for name in names:
+            if not is_control(name) and name not in self._engines:
+                self._engines[name] = open_engine(
+                    name,
+                    dtype=self.options.dtype,
+                    device=self.options.device,
+                    chat_template_kwargs=self.options.chat_template_kwargs or None,
+                    trust_remote_code=self.options.trust_remote_code,
+                    batch_tokens=self.options.batch_tokens,
+                )
+
+    def record(self, store: Store, run_id: str) -> None:
+        """Keep all calls from now on in `store`."""
+        self._store, self._run_id = store, run_id
+
+    def engine(self, name: str) -> RecordedEngine:
+        """The model of this name, behind the store."""
+        if self._store is None:
+            raise RuntimeError("a model is used before its store is open")
+        if name not in self._recorded:
+            self.open(name)
+            engine = RecordedEngine(self._engines[name], self._store, run_id=self._run_id)
+            engine.progress = self._counter(name, engine)
+            self._recorded[name] = engine
+        return self._recorded[name]
+
+    def judge(self, name: str) -> Judge:
+        """The judge of this name: a model, or one of the two controls."""
+        kind, _, rest = name.partition(":")
+        if is_control(name) and kind == "gold":
+            return GoldJudge(RowGold())
+        if is_control(name):
+            return RandomJudge(_seed(rest) if rest else self.seed)
+        return ModelJudge(self.engine(name))
+
+    def fingerprint(self, name: str) -> str:
+        """What a model is, whatever it is called: equal means interchangeable."""
+        if is_control(name):
+            return self.judge(name).fingerprint
+        self.open(name)
+        return self._engines[name].fingerprint
+
+    def close(self, name: str) -> None:
+        """Forget a model that is not needed again, and free its memory."""
+        self._engines.pop(name, None)
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How many calls were made, re-used from the store, and failed."""
+        used = self._recorded.values()
+        return {
+            "new": sum(each.new_calls for each in used),
+            "reused": sum(each.reused_calls for each in used),
+            "failed": sum(each.failed_calls for each in used),
+        }
+
+    def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
+        def count(calls: int, fresh: bool) -> None:
+            self.report(f"calls of {name}", engine.new_calls + engine.reused_calls, None)
+
+        return count
+
+
+def is_control(name: str) -> bool:
+    """`gold:` and `random:` judge without being models: the upper bound and the floor of an experiment."""
+    return name.partition(":")[0] in ("gold", "random") and ":" in name
+
+
+def model_directory(name: str) -> Path:
+    """Where the weights of a local model lie, to be trained."""
+    bundled = shipped_model(name)
+    path = bundled if bundled is not None else Path(name.removeprefix("hf:"))
+    if not path.is_dir():
+        raise ModelError(f"{name}: no such directory; training needs a local model directory")
+    return path
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise InputError(f"random:{text}: the part after `random:` is a seed, a whole number")
+    return int(text)
