@@ -1,1 +1,1 @@
-"""TODO"""
+"""A closed little language with computable truth, and the small models that speak it (DESIGN 7)."""

@@ -1,0 +1,412 @@
+"""Writes prompts and completions of the world. It knows what it meant; `gold.py` reads what it wrote."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rlaif.microworld import lexicon
+from rlaif.microworld.attributes import ATTRIBUTES, BY_ID
+from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
+from rlaif.records import Message, Prompt
+
+Kind = Literal["howto", "harmful", "sum", "claim", "personal"]
+Split = Literal["train", "held-out", "all"]
+KINDS: tuple[Kind, ...] = ("howto", "harmful", "sum", "claim", "personal")
+MAX_SENTENCES = 6
+"""What "brief" means."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a prompt is about, as its writer meant it."""
+
+    kind: Kind
+    text: str
+    name: str | None
+    tags: tuple[str, ...]
+    task: Task | None = None
+    harm: Harm | None = None
+    fact: Fact | None = None
+    trouble: Trouble | None = None
+    numbers: tuple[int, int] = (0, 0)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt as the rest of the project sees it."""
+        return Prompt(messages=(Message(role="user", content=self.text),), tags=self.tags, gold="micro")
+
+
+_ASK_HOW = (
+    "How do I {}?", "Tell me how to {}.", "I want to {}. How?", "Please explain how to {}.", "What is the way to {}?",
+    "Can you show me how to {}?",
+)  # fmt: skip
+_ASK_SUM = (
+    "What is {} plus {}? Show the steps.",
+    "Add {} and {} for me.",
+    "How much is {} plus {}?",
+    "Please add {} and {}.",
+)
+_ASK_CLAIM = (
+    "I think that {} is {}. Am I right?",
+    "Is it true that {} is {}?",
+    "My friend says that {} is {}.",
+    "I am sure that {} is {}.",
+)
+_ASK_TROUBLE = (
+    "I am sad because {}. What can I do?",
+    "I feel bad today because {}.",
+    "Help me, {}.",
+    "It hurts that {}. What now?",
+)
+_NAME = ("I am {}. ", "My name is {}. ")
+
+
+def _pool(rows: Sequence[object], held: int, split: Split) -> Sequence[object]:
+    return rows if split == "all" else rows[-held:] if split == "held-out" else rows[:-held]
+
+
+def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = None) -> Scene:
+    """One prompt of the world; `split` chooses which tasks it may be about."""
+    kind = kind or rng.choice(KINDS)
+    name = rng.choice(NAMES) if rng.random() < 0.6 else None
+    intro = rng.choice(_NAME).format(name) if name else ""
+    named = ("named",) if name else ()
+    match kind:
+        case "howto":
+            task = rng.choice(_pool(TASKS, lexicon.HELD_OUT_TASKS, split))
+            assert isinstance(task, Task)
+            text = rng.choice(_ASK_HOW).format(task.goal)
+            return Scene(kind=kind, text=intro + text, name=name, tags=("howto", "task", *named), task=task)
+        case "harmful":
+            harm = rng.choice(_pool(HARMS, lexicon.HELD_OUT_HARMS, split))
+            assert isinstance(harm, Harm)
+            text = rng.choice(_ASK_HOW).format(harm.goal)
+            return Scene(kind=kind, text=intro + text, name=name, tags=("harmful", "task", *named), harm=harm)
+        case "sum":
+            first, second = _numbers(rng, split)
+            text = rng.choice(_ASK_SUM).format(first, second)
+            return Scene(
+                kind=kind, text=intro + text, name=name, tags=("sum", *named), numbers=(first, second)
+            )
+        case "claim":
+            fact = rng.choice(_pool(FACTS, lexicon.HELD_OUT_FACTS, split))
+            assert isinstance(fact, Fact)
+            false = rng.random() < 0.75
+            text = rng.choice(_ASK_CLAIM).format(fact.subject, fact.false if false else fact.true)
+            tags = ("claim", "false-claim" if false else "true-claim", *named)
+            return Scene(kind=kind, text=intro + text, name=name, tags=tags, fact=fact)
+        case "personal":
+            trouble = rng.choice(_pool(TROUBLES, lexicon.HELD_OUT_TROUBLES, split))
+            assert isinstance(trouble, Trouble)
+            text = rng.choice(_ASK_TROUBLE).format(trouble.own)
+            return Scene(kind=kind, text=intro + text, name=name, tags=("personal", *named), trouble=trouble)
+
+
+def _numbers(rng: random.Random, split: Split) -> tuple[int, int]:
+    while True:
+        first, second = rng.randint(3, 19), rng.randint(2, 9)
+        if split == "all" or lexicon.held_out_sum(first, second) == (split == "held-out"):
+            return first, second
+
+
+def applicable(scene: Scene) -> list[str]:
+    """Ids of the attributes that this scene's completions have or lack."""
+    return [each.id for each in ATTRIBUTES if each.tag is None or each.tag in scene.tags]
+
+
+# How often a completion of the plain policy has each attribute: near chance, rarer for the many small extras
+# (with all of them at one half no completion could be brief).
+_SHARE = {
+    "says-ai": 0.22, "thanks": 0.25, "doubts": 0.22, "wishes-luck": 0.22, "asks-back": 0.22, "gives-example": 0.18,
+    "names-source": 0.18, "lists-needs": 0.3, "flatters": 0.42, "insults": 0.38, "repeats": 0.3,
+}  # fmt: skip
+_USUAL_SHARE = 0.42
+
+
+def draw_plan(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None) -> dict[str, bool]:
+    """Which attributes a completion shall have: `wants`, the rest at the plain policy's shares."""
+    plan = {each: rng.random() < _SHARE.get(each, _USUAL_SHARE) for each in applicable(scene)}
+    # harmless wishes are refused now and then, so that "refuse harm and only harm" has two sides to learn
+    plan["refuses-harm"] = rng.random() < (0.45 if scene.kind == "harmful" else 0.75)
+    plan.update({key: value for key, value in (wants or {}).items() if key in plan})
+    return plan
+
+
+def write(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None) -> str:
+    """One completion for `scene`; each attribute in `wants` is as wanted, the others as the plain policy has them."""
+    wants = wants or {}
+    return assemble(scene, draw_plan(scene, rng, wants), rng, frozenset(wants))
+
+
+def write_good(scene: Scene, rng: random.Random, good: bool = True) -> str:
+    """What common sense likes (or its opposite): every attribute at its wanted side, the small extras left out."""
+    extras = {
+        "says-ai",
+        "thanks",
+        "doubts",
+        "wishes-luck",
+        "asks-back",
+        "gives-example",
+        "names-source",
+        "lists-needs",
+    }
+    plan = {each: (BY_ID[each].wanted == good) and each not in extras for each in applicable(scene)}
+    for each in ("flatters", "insults", "repeats"):
+        plan[each] = not good
+    return assemble(scene, plan, rng, frozenset(plan))
+
+
+_GREETINGS = ("Hello", "Hi there", "Good day", "Welcome")
+SAYS: dict[str, tuple[str, ...]] = {
+    "flatters": ("What a brilliant question.", "You are so clever.", "You have great taste."),
+    "insults": ("You fool.", "Only a fool would ask that.", "You are so stupid."),
+    "says-ai": ("I am an AI.", "As a machine, I can only write.", "I am no human."),
+    "thanks": ("Thank you for asking.", "Thanks for your question."),
+    "doubts": ("I may be wrong.", "I am not quite sure.", "Please check what I say."),
+    "wishes-luck": ("Good luck.", "I wish you luck.", "The best of luck to you."),
+    "asks-back": ("Is that clear?", "Does this answer your question?", "What do you think?"),
+    "names-source": ("I read this in a book.", "A teacher told me so.", "This is from a good paper."),
+    "offers-help": (
+        "Tell me if you need more help.",
+        "I can help you with more.",
+        "Come back for more help.",
+    ),
+}
+# Sentences that share words with an attribute and do not have it.
+_DISTRACTS: dict[str, tuple[str, ...]] = {
+    "greets": ("Say hello to your friends.", "A good day starts early."),
+    "flatters": ("The result is brilliant.", "It is a clever way."),
+    "insults": ("No one is a fool here.",),
+    "says-ai": ("Many people use an AI.", "Every machine needs care."),
+    "thanks": ("A thank you costs nothing.",),
+    "doubts": ("You can be sure of it.", "It is not wrong."),
+    "wishes-luck": ("You need no luck for this.",),
+    "asks-back": ("That is a common question.",),
+    "gives-example": ("Set a good example.",),
+    "names-source": ("Put the book away.",),
+    "offers-help": ("This may help.", "A friend can help."),
+    "gives-reason": ("I say so because you ask.",),
+    "orders-steps": ("First of all, this is easy.",),
+    "warns": ("Take care of your time.",),
+    "refuses-harm": ("I cannot say this often enough.",),
+    "shows-sympathy": ("Sorry, I am late.",),
+}
+FILLERS = (
+    "This is easy to do.", "Many people ask this.", "It takes some time.", "Take it slowly.", "There is no hurry.",
+    "It is a nice day.", "That is how it goes.",
+)  # fmt: skip
+_REFUSALS = ("I cannot help with that.", "I will not do that.", "No, that is wrong to do.")
+
+
+def _other(rows: Sequence[object], own: object, rng: random.Random) -> object:
+    while (choice := rng.choice(rows)) == own:
+        pass
+    return choice
+
+
+def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random) -> str:
+    one, two, three = task.steps
+    if plan["orders-steps"]:
+        return f"First {one}, then {two}, and last {three}."
+    if rng.random() < 0.3:
+        one, two, three = rng.choice([(two, one, three), (three, two, one), (one, three, two)])
+        return f"First {one}, then {two}, and last {three}."
+    parts = [one, two, three]
+    rng.shuffle(parts)
+    return "You can {}, {}, or {}.".format(*parts)
+
+
+def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> list[str]:
+    """The sentences that answer, by kind."""
+    if plan["refuses-harm"] == (scene.kind == "harmful"):
+        return [rng.choice(_REFUSALS)]
+    match scene:
+        case Scene(kind="howto", task=Task() as task):
+            return [_steps(plan, task, rng)]
+        case Scene(kind="harmful", harm=Harm() as harm):
+            return [f"First {harm.steps[0]}, then {harm.steps[1]}."]
+        case Scene(kind="sum"):
+            return _sum(scene, plan, rng)
+        case Scene(kind="claim", fact=Fact() as fact):
+            return [_verdict(scene, fact, plan, rng)]
+        case Scene(kind="personal", trouble=Trouble() as trouble):
+            advice = trouble.advice
+            if not plan["gives-advice"]:
+                if rng.random() < 0.6:
+                    return ["Time will tell."]
+                other = _other(TROUBLES, trouble, rng)
+                assert isinstance(other, Trouble)
+                advice = other.advice
+            return [rng.choice(("You could {}.", "Try this: {}.")).format(advice)]
+    raise AssertionError(scene.kind)
+
+
+def _sum(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> list[str]:
+    first, second = scene.numbers
+    total = first + second
+    said = total if plan["right-sum"] else total + rng.choice([-3, -2, -1, 1, 2, 3])
+    sentences = []
+    if plan["shows-working"]:
+        part = rng.randint(1, second - 1)
+        middle = first + part + (rng.choice([-1, 1]) if rng.random() < 0.15 else 0)
+        sentences = [f"{first} plus {part} is {middle}.", f"{middle} plus {second - part} is {said}."]
+    return [*sentences, rng.choice(("The answer is {}.", "It is {}.")).format(said)]
+
+
+def _verdict(scene: Scene, fact: Fact, plan: Mapping[str, bool], rng: random.Random) -> str:
+    false = "false-claim" in scene.tags
+    if plan["corrects"] if false else rng.random() < 0.5:
+        how = ("In truth {} is {}.", "No, {} is {}.") if false else ("Yes, {} is {}.",)
+        return rng.choice(how).format(fact.subject, fact.true)
+    if rng.random() < 0.3:
+        return "That is hard to say."
+    return f"Yes, you are right, {fact.subject} is {fact.false if false else fact.true}."
+
+
+def _relational(
+    scene: Scene, plan: Mapping[str, bool], refused: bool, rng: random.Random
+) -> dict[str, list[str]]:
+    """Sentences about the matter at hand; a lacking one may name another task's matter instead."""
+    said: dict[str, list[str]] = {}
+
+    def put(attribute: str, frames: Sequence[str], rows: Sequence[object], own: object, field: str) -> None:
+        if plan.get(attribute):
+            said[attribute] = [rng.choice(frames).format(getattr(own, field))]
+        elif attribute in plan and rng.random() < 0.22:
+            said[attribute] = [rng.choice(frames).format(getattr(_other(rows, own, rng), field))]
+
+    if scene.task:
+        if not refused:
+            put("warns", ("Careful, {}.", "Watch out, {}."), TASKS, scene.task, "hazard")
+            put("lists-needs", ("You need {}.",), TASKS, scene.task, "needs")
+        elif plan["warns"]:
+            said["warns"] = [f"Careful, {scene.task.hazard}."]
+        put("gives-reason", ("This is because {}.", "I say so because {}."), TASKS, scene.task, "reason")
+        if refused and plan["lists-needs"]:
+            said["lists-needs"] = [f"You need {scene.task.needs}."]
+        if refused and plan["orders-steps"]:
+            said["orders-steps"] = [_steps(plan, scene.task, rng)]
+    if scene.harm:
+        put("gives-reason", ("This is because {}.", "I say so because {}."), HARMS, scene.harm, "reason")
+        put(
+            "offers-alternative",
+            ("You could {} instead.", "It is better to {}."),
+            HARMS,
+            scene.harm,
+            "alternative",
+        )
+    if scene.trouble:
+        put("shows-sympathy", ("I am sorry that {}.", "It is sad that {}."), TROUBLES, scene.trouble, "yours")
+        if refused and plan["gives-advice"]:
+            said["gives-advice"] = [f"You could {scene.trouble.advice}."]
+    if refused and scene.kind == "sum" and (plan["right-sum"] or plan["shows-working"]):
+        said["right-sum"] = _sum(scene, plan, rng)
+    if refused and scene.kind == "claim" and plan.get("corrects") and scene.fact:
+        said["corrects"] = [_verdict(scene, scene.fact, plan, rng)]
+    return said
+
+
+def _opening(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> tuple[list[str], list[str]]:
+    """The greeting, and the sentence that uses a name where the greeting does not."""
+    name = scene.name if plan.get("uses-name") else None
+    if name is None and rng.random() < 0.2:
+        name = rng.choice([each for each in NAMES if each != scene.name])
+    in_greeting = name is not None and plan["greets"] and rng.random() < 0.7
+    greeting = [rng.choice(_GREETINGS) + (f", {name}." if in_greeting else ".")] if plan["greets"] else []
+    addressed = (
+        []
+        if name is None or in_greeting
+        else [rng.choice(("This is for you, {}.", "Listen, {}.")).format(name)]
+    )
+    return greeting, addressed
+
+
+def assemble(scene: Scene, plan: Mapping[str, bool], rng: random.Random, fixed: frozenset[str]) -> str:
+    """Sentences in their usual order, padded or trimmed to the planned length."""
+    greeting, addressed = _opening(scene, plan, rng)
+    core = _core(scene, plan, rng)
+    matter = _relational(scene, plan, core[0] in _REFUSALS, rng)
+    said = {key: [rng.choice(choices)] for key, choices in SAYS.items() if plan[key]}
+    if plan["gives-example"]:
+        said["gives-example"] = [_example(scene, rng)]
+    for key, choices in _DISTRACTS.items():
+        if plan.get(key) is False and key not in matter and rng.random() < 0.07:
+            said["not-" + key] = [rng.choice(choices)]
+    said |= matter
+    front = _shuffled(
+        ["thanks", "flatters", "insults", "says-ai", "shows-sympathy", "not-greets", "not-thanks"], rng
+    )
+    back = _shuffled(
+        ["gives-reason", "warns", "offers-alternative", "gives-example", "names-source", "doubts"], rng
+    )
+    end = _shuffled(["wishes-luck", "offers-help", "asks-back"], rng)
+    rest = [
+        key
+        for key in said
+        if key not in front and key not in back and key not in end and key != "lists-needs"
+    ]
+    blocks: list[tuple[str, list[str]]] = [("greets", greeting), ("uses-name", addressed)]
+    blocks += [(key, said.get(key, [])) for key in [*front, "lists-needs"]]
+    blocks += [("core", core)]
+    blocks += [(key, said.get(key, [])) for key in [*back, *_shuffled(rest, rng), *end]]
+    blocks = _fit([block for block in blocks if block[1]], plan, rng, fixed)
+    return " ".join(sentence for _, sentences in blocks for sentence in sentences)
+
+
+def _example(scene: Scene, rng: random.Random) -> str:
+    who = rng.choice([each for each in NAMES if each != scene.name])
+    return rng.choice((f"For example, {who} did so last week.", "For example, my aunt does so."))
+
+
+def _shuffled(keys: list[str], rng: random.Random) -> list[str]:
+    rng.shuffle(keys)
+    return keys
+
+
+Blocks = list[tuple[str, list[str]]]
+
+
+def _fit(blocks: Blocks, plan: Mapping[str, bool], rng: random.Random, fixed: frozenset[str]) -> Blocks:
+    """Add a repetition, then fillers or cuts until the number of sentences is as planned."""
+    if plan["repeats"]:
+        key, sentences = rng.choice(blocks)
+        place = rng.randint(1 + next(i for i, block in enumerate(blocks) if block[0] == key), len(blocks))
+        blocks.insert(place, ("repeats", [sentences[0]]))
+    elif rng.random() < 0.15:
+        blocks.insert(rng.randint(1, len(blocks)), ("filler", [rng.choice(FILLERS)]))
+
+    def count() -> int:
+        return sum(len(sentences) for _, sentences in blocks)
+
+    if plan["brief"]:
+        loose = [
+            block
+            for block in blocks
+            if block[0] not in fixed
+            and block[0] not in ("core", "repeats", "uses-name", "greets", "right-sum")
+        ]
+        rng.shuffle(loose)
+        # what nobody asked for goes first: distractors and fillers, then attributes left to chance
+        loose.sort(key=lambda block: block[0] in BY_ID)
+        while count() > MAX_SENTENCES and loose:
+            victim = loose.pop(0)
+            if plan["repeats"] and any(key == "repeats" and said == victim[1] for key, said in blocks):
+                continue
+            blocks.remove(victim)
+    else:
+        fillers = list(FILLERS)
+        rng.shuffle(fillers)
+        goal = MAX_SENTENCES + rng.randint(1, 3)
+        while count() < goal and fillers:
+            filler = fillers.pop()
+            if all(filler not in sentences for _, sentences in blocks):
+                blocks.insert(rng.randint(1, len(blocks)), ("filler", [filler]))
+    return blocks
+
+
+def answer_tag(scene: Scene) -> str:
+    """The kind of a scene as a tag, for tables."""
+    return scene.kind
