@@ -52,12 +52,6 @@ def check(document: Document, name: str, error: type[InputError]) -> Any:
     return data
 
 
-def row_problem(row: Any, name: str) -> str | None:
-    """What is wrong with one row of a machine's file, or None."""
-    found = sorted((_problem_text(wrong) for wrong in _validator(name).iter_errors(row)), key=len)
-    return found[0] if found else None
-
-
 def unknown_key(place: str, keys: Iterable[str], known: Iterable[str]) -> str:
     """`place has unknown key 'wieght' (did you mean 'weight'?); known keys: ...`."""
     known = sorted(known)

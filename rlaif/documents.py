@@ -106,6 +106,8 @@ def _yaml_problem(text: str, line: int, wrong: Any) -> str:
     here = lines[line - 1] if line <= len(lines) else ""
     if "\t" in here[: len(here) - len(here.lstrip())]:
         return "a tab indents this line; YAML wants spaces"
+    if here.startswith("---"):
+        return "holds more than one document; keep one in each file"
     problem = " ".join(str(wrong.problem or wrong.context).split())
     return f"not YAML: {problem}; if it is meant as text, put it in quotes"
 

@@ -37,10 +37,15 @@ def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Const
 def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: str) -> Constitution:
     name, _, wanted = ref.partition("@")
     at = f"{asked_at}: extends {ref}: " if asked_at else ""
+    if wanted:
+        _in_range("0.0.0", wanted, at)  # an unreadable range is the first thing to say
     seen = []
     for path in (place / (name + suffix) for place in places for suffix in _SUFFIXES):
         if not path.is_file():
             continue
+        if path.resolve() in chain:
+            names = " -> ".join(each.stem for each in (*chain, path))
+            raise ConstitutionError(f"{at}that is a circle ({names}); take it out of `extends`")
         found = _load(path, places, chain)
         if not wanted or _in_range(found.version, wanted, at):
             return found
@@ -65,9 +70,6 @@ def _known(places: Sequence[Path]) -> str:
 
 
 def _load(path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
-    if path.resolve() in chain:
-        names = " -> ".join(each.stem for each in (*chain, path))
-        raise ConstitutionError(f"{path}: extends itself ({names}); take one of these out of `extends`")
     document = read_document(path, ConstitutionError)
     data = check(document, "constitution", ConstitutionError)
     _check_ids(document, data, "principles")
