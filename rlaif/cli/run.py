@@ -29,7 +29,7 @@ from rlaif.cli.output import emit, progress, table
 @options.constitution
 @options.limit
 @options.models
-@options.seed
+@options.option("--seed", type=click.IntRange(min=0), help="Overrides the recipe's.")
 @options.store
 @options.as_json
 @options.dry_run

@@ -113,4 +113,5 @@ class RunConfig(ModelOptions):
     """The starting policy judges every round."""
     constitution: str | None = None
     limit: int | None = None
-    seed: int = 0
+    seed: int | None = None
+    """None: the recipe's."""

@@ -1,0 +1,66 @@
+"""`rlaif pack`: a run and every call it refers to, in one archive that needs no store beside it."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import is_draft, whole_file
+from rlaif.errors import RunError, StoreError
+from rlaif.runs import LOCK, read_run
+from rlaif.store import Call, Store, find_store
+
+STORE_INSIDE = ".rlaif/store.sqlite"
+CHUNK = 500
+
+
+def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Path:
+    """Write the archive whole or not at all; says where it is."""
+    if read_run(run)["status"] == "running":
+        raise RunError(f"{run}: a process is working on it; wait for it")
+    target = out or run.with_name(run.name + ".tar.gz")
+    keys = sorted(set(referred(run)))
+    with tempfile.TemporaryDirectory() as scratch:
+        small = Path(scratch) / "store.sqlite"
+        _copy_calls(find_store(run, store), small, keys)
+        with whole_file(target) as draft, tarfile.open(draft, "w:gz") as archive:
+            for path in sorted(run.rglob("*")):
+                if path.is_file() and path.name != LOCK and not is_draft(path):
+                    archive.add(path, f"{run.name}/{path.relative_to(run)}")
+            archive.add(small, f"{run.name}/{STORE_INSIDE}")
+    return target
+
+
+def referred(run: Path) -> Iterator[str]:
+    """Store keys that the run's rows name: those of its pairs, and those of its judgments."""
+    for path in sorted(run.rglob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row: dict[str, Any] = json.loads(line)
+            yield from (row.get("provenance") or {}).get("calls", [])
+            yield from row.get("calls", [])
+
+
+def _copy_calls(source: Path, target: Path, keys: Sequence[str]) -> None:
+    if keys and not source.is_file():
+        raise StoreError(f"{source}: is not there, and the run refers to {len(keys)} calls; name it with --store")
+    with Store.open(target) as small:
+        if not keys:
+            return
+        with Store.open(source) as whole:
+            calls = [_needed(whole, key) for key in keys]
+            for fingerprint in sorted({call.fingerprint for call in calls}):
+                own = [each for each in calls if each.fingerprint == fingerprint]
+                rows = [(each.key, each.request, each.reply) for each in own if each.reply is not None]
+                for start in range(0, len(rows), CHUNK):
+                    small.put_many(fingerprint, rows[start : start + CHUNK])
+
+
+def _needed(store: Store, key: str) -> Call:
+    call = store.call(key)
+    if call is None:
+        raise StoreError(f"{store.path}: has no call {key}; it is not the store that this run used (--store)")
+    return call

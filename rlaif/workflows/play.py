@@ -1,0 +1,95 @@
+"""A recipe made ready to be played: overrides applied, prompts and constitution read. Loads no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_constitution
+from rlaif.errors import RecipeError
+from rlaif.exchange.prompts import read_prompts
+from rlaif.hashing import digest
+from rlaif.recipes import AuditStep, Recipe, load_recipe
+from rlaif.records import Constitution, Prompt
+from rlaif.workflows.configs import RunConfig
+
+PREVIOUS, INITIAL = "previous", "initial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """All that a run needs before it opens a model."""
+
+    config: RunConfig
+    recipe: Recipe
+    constitution: Constitution
+    prompts: Mapping[str, tuple[Prompt, ...]]
+
+    def described(self, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+        """What the run is, for its claim on the directory: equal means the same run."""
+        return {
+            "recipe": self.recipe.config(),
+            "constitution": described_constitution(self.constitution),
+            "prompts": {name: described_prompts(prompts) for name, prompts in self.prompts.items()},
+            "models": dict(fingerprints),
+            "limit": self.config.limit,
+        }
+
+
+def settle(config: RunConfig) -> Played:
+    """Read and check everything that can be read without a model. Raises InputError."""
+    recipe = load_recipe(config.recipe, _overrides(config))
+    for number, step in enumerate(recipe.round):
+        if isinstance(step, AuditStep):
+            raise RecipeError(f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it")
+    # beside its recipe a project keeps its constitutions
+    folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
+    constitution = load_constitution(recipe.constitution, folders=folders)
+    prompts = {name: tuple(read_prompts(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
+    return Played(config=config, recipe=recipe, constitution=constitution, prompts=prompts)
+
+
+def plan(played: Played) -> str:
+    """What would be done, for `--dry-run`."""
+    recipe = played.recipe
+    lines = [f"recipe {recipe.name} ({recipe.digest}), {recipe.rounds} rounds"]
+    lines.append(f"policy {recipe.models.policy}, judge {recipe.models.judge}")
+    constitution = played.constitution
+    lines.append(f"constitution {constitution.name} {constitution.version} ({constitution.digest})")
+    lines += [f"prompts {name}: {len(prompts)}" for name, prompts in played.prompts.items()]
+    for number, step in enumerate(recipe.round, 1):
+        values = {name: getattr(step, name) for name in step.__dataclass_fields__ if name != "step"}
+        given = ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, {}, ()))
+        lines.append(f"{number}. {step.step}: {given}")
+    return "\n".join(lines)
+
+
+def described_constitution(constitution: Constitution) -> dict[str, str]:
+    """Name, version and digest, and where it was read."""
+    return {
+        "name": constitution.name,
+        "version": constitution.version,
+        "digest": constitution.digest,
+    }
+
+
+def described_prompts(prompts: tuple[Prompt, ...]) -> dict[str, Any]:
+    """How many, and which."""
+    rows = [[prompt.id, list(prompt.tags), prompt.gold] for prompt in prompts]
+    return {"count": len(prompts), "digest": digest("prompts", rows)}
+
+
+def _overrides(config: RunConfig) -> dict[str, str]:
+    overrides = dict(config.overrides)
+    if config.judge is not None and config.frozen_judge:
+        raise RecipeError("--judge and --frozen-judge both name the judge; give one")
+    named = {"models.policy": config.policy, "models.judge": config.judge, "constitution": config.constitution}
+    overrides |= {key: value for key, value in named.items() if value is not None}
+    if config.seed is not None:
+        overrides["seed"] = str(config.seed)
+    if config.frozen_judge:
+        policy = overrides.get("models.policy")
+        overrides["models.judge"] = policy or load_recipe(config.recipe, overrides).models.policy
+    return overrides

@@ -1,0 +1,27 @@
+"""What a run directory says of itself: where it stands, and its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rlaif import runs
+from rlaif.review.report import write_report
+
+
+def status(run: Path) -> dict[str, Any]:
+    """Command, status, progress, and how many pairs and rounds are there."""
+    found = runs.status(run)
+    pairs = [*sorted(run.glob("round-*/pairs.jsonl")), *run.glob("pairs.jsonl")]
+    found["pairs"] = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in pairs)
+    if (run / "rounds.json").is_file():
+        rows = json.loads((run / "rounds.json").read_text(encoding="utf-8"))
+        found["rounds"] = len(rows) - 1
+        found["gold_mean"] = [row["gold_mean"] for row in rows]
+    return found
+
+
+def report(run: Path, out: Path | None = None) -> Path:
+    """Write the HTML report; says where it is."""
+    return write_report(run, runs.read_run(run), out)
