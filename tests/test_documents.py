@@ -1,0 +1,68 @@
+"""YAML as people write it, read without surprises."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif.documents import parse_document, parse_value, read_document
+from rlaif.errors import RecipeError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-0.5", -0.5),
+        ("1e-4", 1e-4),
+        ("true", True),
+        ("No", "No"),
+        ("on", "on"),
+        ("null", None),
+        ("", ""),
+        ("hard", "hard"),
+        ("micro:weak", "micro:weak"),
+        ("{judge: 0.2}", {"judge": 0.2}),
+        ("[initial, previous]", ["initial", "previous"]),
+        ("a: b: c", "a: b: c"),
+        ("openai:http://127.0.0.1:8000/v1#Q@2507", "openai:http://127.0.0.1:8000/v1#Q@2507"),
+        ("'3'", "3"),
+        ("0o17", 15),
+        ("1_000", "1_000"),
+    ],
+)
+def test_a_value_is_read_as_after_a_colon(text: str, value: Any) -> None:
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+def test_lines_point_at_each_value() -> None:
+    document = parse_document("a: 1\nb:\n  - c: 2\n    d: 3\n", "f.yaml", RecipeError)
+    assert document.where(("b", 0, "d")) == "f.yaml:4"
+    assert document.where(("b", 0, "absent")) == "f.yaml:3"
+    assert document.where(()) == "f.yaml:1"
+
+
+def test_a_directory_or_a_missing_file_is_one_message(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.yaml"):
+        with pytest.raises(RecipeError, match="cannot be read"):
+            read_document(path, RecipeError)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(RecipeError, match="characters"):
+        parse_document("a: " + "x" * 5_000_000, "f.yaml", RecipeError)
+
+
+@given(st.text(alphabet=st.sampled_from(" \t\n-:?[]{}&*!|>'\"%@`#,abc012.~<="), max_size=60))
+def test_no_text_gives_anything_but_a_document_or_our_error(text: str) -> None:
+    with contextlib.suppress(RecipeError):
+        parse_document(text, "f.yaml", RecipeError)
+
+
+@given(st.text(max_size=40))
+def test_no_override_text_breaks_the_reader(text: str) -> None:
+    parse_value(text)
