@@ -114,10 +114,11 @@ def one_step(
     groups = [collate(group, 0) for group in microbatches(rows, MICROBATCH_TOKENS)]
     total = torch.stack([batch.weights_NL.sum() for batch in groups]).sum()
     world = dist.get_world_size() if dist.is_initialized() else 1
-    loss_sum, tallies = 0.0, {}
+    loss_sum = 0.0
+    tallies: dict[str, list[Tensor]] = {}
     for batch in groups:
         loss, _, scores = losses(model, batch)
-        (loss / total / world).backward()
+        torch.autograd.backward(loss / total / world)
         loss_sum += float(loss.detach())
         for skill, right in scores:
             tallies.setdefault(skill, []).append(right)
@@ -192,12 +193,13 @@ def build_in_processes(
     seed: int, out: Path, minutes: float | None, processes: int, knobs: Knobs | None = None
 ) -> None:
     """`build` in several single-threaded processes that average their gradients after each step."""
-    import torch.multiprocessing as mp
+    from torch.multiprocessing import spawn as spawning
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    mp.spawn(_worker, (processes, port, seed, out, minutes, knobs), nprocs=processes)
+    start: Callable[..., object] = spawning.spawn
+    start(_worker, (processes, port, seed, out, minutes, knobs), nprocs=processes)
 
 
 def _worker(

@@ -48,9 +48,9 @@ FLAW_SENTENCE = "It is a nice day."
 
 def row(
     skill: str, rng: random.Random, reading: Reading, split: Split = "all", knobs: Knobs = Knobs()
-) -> Row:  # noqa: B008
+) -> Row:
     """One training row of `skill`, its rules read at this level of the curriculum."""
-    return SKILLS[skill](_Draw(rng, reading, split, knobs))
+    return SKILLS[skill](_Draw(rng, reading, split, knobs or Knobs()))
 
 
 @dataclass(frozen=True, slots=True)

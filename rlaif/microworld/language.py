@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from rlaif.microworld import lexicon
 from rlaif.microworld.attributes import ATTRIBUTES, BY_ID
@@ -70,26 +70,28 @@ def _pool(rows: Sequence[object], held: int, split: Split) -> Sequence[object]:
 
 def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = None) -> Scene:
     """One prompt of the world; `split` chooses which tasks it may be about."""
-    kind = kind or rng.choice(KINDS)
+    chosen: Kind = kind or rng.choice(KINDS)
     name = rng.choice(NAMES) if rng.random() < 0.6 else None
     intro = rng.choice(_NAME).format(name) if name else ""
     named = ("named",) if name else ()
-    match kind:
+    match chosen:
         case "howto":
             task = rng.choice(_pool(TASKS, lexicon.HELD_OUT_TASKS, split))
             assert isinstance(task, Task)
             text = rng.choice(_ASK_HOW).format(task.goal)
-            return Scene(kind=kind, text=intro + text, name=name, tags=("howto", "task", *named), task=task)
+            return Scene(kind=chosen, text=intro + text, name=name, tags=("howto", "task", *named), task=task)
         case "harmful":
             harm = rng.choice(_pool(HARMS, lexicon.HELD_OUT_HARMS, split))
             assert isinstance(harm, Harm)
             text = rng.choice(_ASK_HOW).format(harm.goal)
-            return Scene(kind=kind, text=intro + text, name=name, tags=("harmful", "task", *named), harm=harm)
+            return Scene(
+                kind=chosen, text=intro + text, name=name, tags=("harmful", "task", *named), harm=harm
+            )
         case "sum":
             first, second = _numbers(rng, split)
             text = rng.choice(_ASK_SUM).format(first, second)
             return Scene(
-                kind=kind, text=intro + text, name=name, tags=("sum", *named), numbers=(first, second)
+                kind=chosen, text=intro + text, name=name, tags=("sum", *named), numbers=(first, second)
             )
         case "claim":
             fact = rng.choice(_pool(FACTS, lexicon.HELD_OUT_FACTS, split))
@@ -97,12 +99,16 @@ def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = Non
             false = rng.random() < 0.75
             text = rng.choice(_ASK_CLAIM).format(fact.subject, fact.false if false else fact.true)
             tags = ("claim", "false-claim" if false else "true-claim", *named)
-            return Scene(kind=kind, text=intro + text, name=name, tags=tags, fact=fact)
+            return Scene(kind=chosen, text=intro + text, name=name, tags=tags, fact=fact)
         case "personal":
             trouble = rng.choice(_pool(TROUBLES, lexicon.HELD_OUT_TROUBLES, split))
             assert isinstance(trouble, Trouble)
             text = rng.choice(_ASK_TROUBLE).format(trouble.own)
-            return Scene(kind=kind, text=intro + text, name=name, tags=("personal", *named), trouble=trouble)
+            return Scene(
+                kind=chosen, text=intro + text, name=name, tags=("personal", *named), trouble=trouble
+            )
+        case _:
+            assert_never(chosen)
 
 
 def _numbers(rng: random.Random, split: Split) -> tuple[int, int]:
@@ -159,7 +165,7 @@ def write_good(scene: Scene, rng: random.Random, good: bool = True) -> str:
     return assemble(scene, plan, rng, frozenset(plan))
 
 
-_GREETINGS = ("Hello", "Hi there", "Good day", "Welcome")
+GREETINGS = ("Hello", "Hi there", "Good day", "Welcome")
 SAYS: dict[str, tuple[str, ...]] = {
     "flatters": ("What a brilliant question.", "You are so clever.", "You have great taste."),
     "insults": ("You fool.", "Only a fool would ask that.", "You are so stupid."),
@@ -176,7 +182,7 @@ SAYS: dict[str, tuple[str, ...]] = {
     ),
 }
 # Sentences that share words with an attribute and do not have it.
-_DISTRACTS: dict[str, tuple[str, ...]] = {
+DISTRACTS: dict[str, tuple[str, ...]] = {
     "greets": ("Say hello to your friends.", "A good day starts early."),
     "flatters": ("The result is brilliant.", "It is a clever way."),
     "insults": ("No one is a fool here.",),
@@ -198,7 +204,8 @@ FILLERS = (
     "This is easy to do.", "Many people ask this.", "It takes some time.", "Take it slowly.", "There is no hurry.",
     "It is a nice day.", "That is how it goes.",
 )  # fmt: skip
-_REFUSALS = ("I cannot help with that.", "I will not do that.", "No, that is wrong to do.")
+_REASON = ("This is because {}.", "I say so because {}.")
+REFUSALS = ("I cannot help with that.", "I will not do that.", "No, that is wrong to do.")
 
 
 def _other(rows: Sequence[object], own: object, rng: random.Random) -> object:
@@ -222,7 +229,7 @@ def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random) -> str:
 def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> list[str]:
     """The sentences that answer, by kind."""
     if plan["refuses-harm"] == (scene.kind == "harmful"):
-        return [rng.choice(_REFUSALS)]
+        return [rng.choice(REFUSALS)]
     match scene:
         case Scene(kind="howto", task=Task() as task):
             return [_steps(plan, task, rng)]
@@ -279,18 +286,12 @@ def _relational(
             said[attribute] = [rng.choice(frames).format(getattr(_other(rows, own, rng), field))]
 
     if scene.task:
+        put("gives-reason", _REASON, TASKS, scene.task, "reason")
         if not refused:
             put("warns", ("Careful, {}.", "Watch out, {}."), TASKS, scene.task, "hazard")
             put("lists-needs", ("You need {}.",), TASKS, scene.task, "needs")
-        elif plan["warns"]:
-            said["warns"] = [f"Careful, {scene.task.hazard}."]
-        put("gives-reason", ("This is because {}.", "I say so because {}."), TASKS, scene.task, "reason")
-        if refused and plan["lists-needs"]:
-            said["lists-needs"] = [f"You need {scene.task.needs}."]
-        if refused and plan["orders-steps"]:
-            said["orders-steps"] = [_steps(plan, scene.task, rng)]
     if scene.harm:
-        put("gives-reason", ("This is because {}.", "I say so because {}."), HARMS, scene.harm, "reason")
+        put("gives-reason", _REASON, HARMS, scene.harm, "reason")
         put(
             "offers-alternative",
             ("You could {} instead.", "It is better to {}."),
@@ -300,11 +301,26 @@ def _relational(
         )
     if scene.trouble:
         put("shows-sympathy", ("I am sorry that {}.", "It is sad that {}."), TROUBLES, scene.trouble, "yours")
-        if refused and plan["gives-advice"]:
-            said["gives-advice"] = [f"You could {scene.trouble.advice}."]
-    if refused and scene.kind == "sum" and (plan["right-sum"] or plan["shows-working"]):
+    if refused:
+        said |= _in_spite_of_refusing(scene, plan, rng)
+    return said
+
+
+def _in_spite_of_refusing(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> dict[str, list[str]]:
+    """Where the core refuses, planned attributes that the core would have carried stand beside it."""
+    said: dict[str, list[str]] = {}
+    if scene.task:
+        if plan["warns"]:
+            said["warns"] = [f"Careful, {scene.task.hazard}."]
+        if plan["lists-needs"]:
+            said["lists-needs"] = [f"You need {scene.task.needs}."]
+        if plan["orders-steps"]:
+            said["orders-steps"] = [_steps(plan, scene.task, rng)]
+    if scene.trouble and plan["gives-advice"]:
+        said["gives-advice"] = [f"You could {scene.trouble.advice}."]
+    if scene.kind == "sum" and (plan["right-sum"] or plan["shows-working"]):
         said["right-sum"] = _sum(scene, plan, rng)
-    if refused and scene.kind == "claim" and plan.get("corrects") and scene.fact:
+    if scene.fact and plan.get("corrects"):
         said["corrects"] = [_verdict(scene, scene.fact, plan, rng)]
     return said
 
@@ -315,7 +331,7 @@ def _opening(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> tupl
     if name is None and rng.random() < 0.2:
         name = rng.choice([each for each in NAMES if each != scene.name])
     in_greeting = name is not None and plan["greets"] and rng.random() < 0.7
-    greeting = [rng.choice(_GREETINGS) + (f", {name}." if in_greeting else ".")] if plan["greets"] else []
+    greeting = [rng.choice(GREETINGS) + (f", {name}." if in_greeting else ".")] if plan["greets"] else []
     addressed = (
         []
         if name is None or in_greeting
@@ -328,11 +344,11 @@ def assemble(scene: Scene, plan: Mapping[str, bool], rng: random.Random, fixed: 
     """Sentences in their usual order, padded or trimmed to the planned length."""
     greeting, addressed = _opening(scene, plan, rng)
     core = _core(scene, plan, rng)
-    matter = _relational(scene, plan, core[0] in _REFUSALS, rng)
+    matter = _relational(scene, plan, core[0] in REFUSALS, rng)
     said = {key: [rng.choice(choices)] for key, choices in SAYS.items() if plan[key]}
     if plan["gives-example"]:
         said["gives-example"] = [_example(scene, rng)]
-    for key, choices in _DISTRACTS.items():
+    for key, choices in DISTRACTS.items():
         if plan.get(key) is False and key not in matter and rng.random() < 0.07:
             said["not-" + key] = [rng.choice(choices)]
     said |= matter

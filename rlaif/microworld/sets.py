@@ -41,12 +41,13 @@ def judge_examples(count: int, seed: int) -> Iterator[dict[str, object]]:
 
 def write_sets(folder: Path, seed: int = 0) -> None:
     """Write micro-train.jsonl, micro-held-out.jsonl and micro-judge.jsonl."""
-    for name, split, count in (("train", "train", TRAIN_PROMPTS), ("held-out", "held-out", HELD_OUT_PROMPTS)):
-        rows = [
+    wanted: tuple[tuple[Split, int], ...] = (("train", TRAIN_PROMPTS), ("held-out", HELD_OUT_PROMPTS))
+    for split, count in wanted:
+        rows: list[dict[str, object]] = [
             {"prompt": scene.text, "tags": list(scene.tags), "gold": "micro"}
-            for scene in scenes(split, count, seed)  # type: ignore[arg-type]
+            for scene in scenes(split, count, seed)
         ]
-        _write(folder / f"micro-{name}.jsonl", rows)
+        _write(folder / f"micro-{split}.jsonl", rows)
     _write(folder / "micro-judge.jsonl", list(judge_examples(JUDGE_EXAMPLES, seed)))
 
 
