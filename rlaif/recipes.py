@@ -68,6 +68,8 @@ class TrainStep:
     reference: str = "previous"
     replay: Mapping[str, float] = field(default_factory=dict)
     """Share of a batch that repeats judge examples, by kind."""
+    replay_from: str | None = None
+    """Where those examples are; None: the bundled models' own set."""
     nll: float = 0.0
     """Weight of the chosen side's negative log-likelihood."""
     steps: int | None = None

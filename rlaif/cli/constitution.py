@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, table
+from rlaif.cli.output import emit
 from rlaif.errors import InputError
+from rlaif.review.tables import table
 
 
 @click.group()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from rlaif.errors import ThresholdError
-from rlaif.review.rounds import shown
 
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
@@ -18,18 +17,6 @@ def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | No
     click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else text)
     if unmet is not None:
         raise ThresholdError(unmet)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns as wide as they need; the first flush left, the others flush right."""
-    cells = [list(head), *([shown(value) for value in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    lines = []
-    for row in cells:
-        first, *others = (value.rjust(width) for value, width in zip(row, widths, strict=True))
-        lines.append("  ".join([first.strip().ljust(widths[0]), *others]).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress, table
+from rlaif.cli.output import emit, progress
+from rlaif.review.tables import table
 
 
 def _shares(

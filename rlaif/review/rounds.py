@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rlaif.review.tables import shown
+
 COLUMNS = {
     "round": "round",
     "gold_mean": "gold",
@@ -28,10 +30,3 @@ def cell(row: Mapping[str, Any], column: str) -> str:
     for part in column.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return shown(value)
-
-
-def shown(value: Any) -> str:
-    """Three decimals for a figure, `-` for none."""
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

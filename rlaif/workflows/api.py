@@ -1,4 +1,4 @@
-"""The steps as functions with keyword arguments: the Python door beside the command line, to the same rooms."""
+"""The steps as functions with keyword arguments: the Python door to the rooms of the command line."""
 
 from __future__ import annotations
 

@@ -5,39 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_constitution
+from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback import sample
-from rlaif.hashing import derived_seed
-from rlaif.judging import Judge, decide
-from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt, Sampling
+from rlaif.records import Completion, Constitution, Prompt, Sampling
+from rlaif.review.tables import table
 from rlaif.runs import claim
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.gold import Grades, grade
-from rlaif.workflows.measure import bootstrap, gold_by_principle, share_met
-from rlaif.workflows.models import Models, Report, silent
+from rlaif.workflows.gold import Grades, grade, has_gold
+from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
+from rlaif.workflows.models import Models
 from rlaif.workflows.play import described_constitution, described_prompts
-
-EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
-"""Reasons that are a verdict: neither is better. All others are failures of the judge and give no result."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WinRate:
-    """How often a policy's answer is judged better; an even pair counts one half, a failed one not at all."""
-
-    against: str
-    win_rate: float | None
-    low: float | None
-    high: float | None
-    wins: int
-    losses: int
-    even: int
-    failed: int
+from rlaif.workflows.questions import questions
+from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.winrate import WinRate, win_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +62,12 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
     names = [str(config.policy), *config.against]
     models = Models(config, progress, config.seed)
     models.open(*names, *([config.judge] if config.judge else []))
+    described = _described(config, models, prompts, constitution)
     with ExitStack() as stack:
         run = None
         if config.out is not None:
-            run = stack.enter_context(claim(config.out, _described(config, models), command="evaluate"))
-        place = config.out or config.store or find_store(_here())
-        store = stack.enter_context(Store.open(find_store(place, config.store)))
+            run = stack.enter_context(claim(config.out, described, command="evaluate"))
+        store = stack.enter_context(Store.open(_store(config)))
         models.record(store, run.id if run else "")
         texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
         found = Evaluation(
@@ -106,46 +93,6 @@ def answers(
     return sample(models.engine(name), prompts, n=1, sampling=sampling, seed=seed)
 
 
-def win_rate(
-    judge: Judge,
-    constitution: Constitution,
-    prompts: Sequence[Prompt],
-    ours: Sequence[Completion],
-    theirs: Sequence[Completion],
-    **options: Any,
-) -> WinRate:
-    """Compare two models' answers to the same prompts. Options: against, resamples, seed."""
-    by_id = {prompt.id: prompt for prompt in prompts}
-    other = {each.prompt_id: each for each in theirs}
-    both = [(by_id[each.prompt_id], each, other[each.prompt_id]) for each in ours if each.prompt_id in other]
-    asked = [(prompt, one, two) for prompt, one, two in both if one.text != two.text]
-    judged: dict[str, list[Judgment]] = {}
-    for judgment in judge.compare(asked, constitution.principles):
-        judged.setdefault(judgment.prompt_id, []).append(judgment)
-    scores: list[float] = [0.5] * (len(both) - len(asked))
-    failed = 0
-    for prompt, one, _ in asked:
-        decision = decide(constitution, prompt, judged.get(prompt.id, []), first=one.id)
-        if decision.label_prob is not None:
-            scores.append(1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5)
-        elif decision.reason in EVEN:
-            scores.append(0.5)
-        else:
-            failed += 1
-    seed = derived_seed(options["seed"], "bootstrap")
-    found = bootstrap(scores, resamples=options["resamples"], seed=seed)
-    return WinRate(
-        against=options["against"],
-        win_rate=found.mean if found else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
-        wins=scores.count(1.0),
-        losses=scores.count(0.0),
-        even=scores.count(0.5),
-        failed=failed,
-    )
-
-
 def grades_of(
     constitution: Constitution, prompts: Sequence[Prompt], texts: Sequence[Completion]
 ) -> list[Grades]:
@@ -154,14 +101,110 @@ def grades_of(
     return [grade(by_id[each.prompt_id], each, constitution) for each in texts]
 
 
+def tables(found: Evaluation) -> str:
+    """For people."""
+    parts = []
+    if found.win_rates:
+        head = ["against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed"]
+        rows = [list(asdict(each).values()) for each in found.win_rates]
+        parts.append(
+            f"{found.policy}, judged by {found.judge} on {found.prompts} prompts\n{table(head, rows)}"
+        )
+    if found.gold:
+        head = ["gold", *(each.model for each in found.gold)]
+        rows = [[name, *(getattr(each, name) for each in found.gold)] for name in ("mean", "low", "high")]
+        ids = dict.fromkeys(principle for each in found.gold for principle in each.by_principle)
+        rows += [[principle, *(each.by_principle.get(principle) for each in found.gold)] for principle in ids]
+        parts.append(table(head, rows))
+    return "\n\n".join(parts)
+
+
 def plan(config: EvaluateConfig) -> str:
     """What would be done, for `--dry-run`."""
     prompts, constitution = _read(config)
-    lines = [f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"]
+    lines = [
+        f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"
+    ]
     lines.append(f"constitution {constitution.name} {constitution.version} ({constitution.digest})")
     lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
-    lines.append(f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies")
+    lines.append(
+        f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
+    )
     return "\n".join(lines)
+
+
+def first_question(config: EvaluateConfig) -> str:
+    """The exact text that the judge gets first, for `--show-prompt`."""
+    if config.judge is None:
+        raise InputError("--show-prompt shows what a judge is asked, and no --judge is named")
+    config = replace(config, limit=1)
+    prompts, constitution = _read(config)
+    models = Models(config, seed=config.seed)
+    with Store.open(_store(config)) as store:
+        models.record(store, "")
+        names = [str(config.policy), *config.against]
+        texts = [answers(models, name, prompts, _sampling(config), config.seed)[0] for name in names]
+        return questions(models, config.judge, constitution, prompts[0], texts)
+
+
+def _win_rates(
+    config: EvaluateConfig,
+    models: Models,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    texts: Mapping[str, Sequence[Completion]],
+) -> tuple[WinRate, ...]:
+    if config.judge is None:
+        return ()
+    judge = models.judge(config.judge)
+    resampling = _resampling(config)
+    ours = texts[str(config.policy)]
+    return tuple(
+        win_rate(judge, constitution, prompts, ours, texts[name], against=name, resampling=resampling)
+        for name in config.against
+    )
+
+
+def _gold(
+    config: EvaluateConfig,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    texts: Mapping[str, Sequence[Completion]],
+) -> tuple[GoldFigures, ...]:
+    if not has_gold(prompts):
+        raise InputError(f"{config.prompts}: no row names a gold; leave --gold out")
+    figures = []
+    for name, written in texts.items():
+        graded = grades_of(constitution, prompts, written)
+        shares = [share for share in map(share_met, graded) if share is not None]
+        found = _resampling(config).interval(shares)
+        mean, low, high = found or (None, None, None)
+        figures.append(
+            GoldFigures(model=name, mean=mean, low=low, high=high, by_principle=gold_by_principle(graded))
+        )
+    return tuple(figures)
+
+
+def _described(
+    config: EvaluateConfig, models: Models, prompts: Sequence[Prompt], constitution: Constitution
+) -> dict[str, Any]:
+    names = dict.fromkeys([str(config.policy), *config.against, *([config.judge] if config.judge else [])])
+    return {
+        "policy": config.policy,
+        "against": list(config.against),
+        "judge": config.judge,
+        "models": {name: models.fingerprint(name) for name in names},
+        "constitution": described_constitution(constitution),
+        "prompts": described_prompts(prompts),
+        "sampling": asdict(_sampling(config)),
+        "gold": config.gold,
+        "resamples": config.resamples,
+        "seed": config.seed,
+    }
+
+
+def _store(config: EvaluateConfig) -> Path:
+    return find_store(config.out or Path.cwd() / "evaluation", config.store)
 
 
 def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
@@ -171,3 +214,7 @@ def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
 
 def _sampling(config: EvaluateConfig) -> Sampling:
     return Sampling(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens)
+
+
+def _resampling(config: EvaluateConfig) -> Resampling:
+    return Resampling(resamples=config.resamples, seed=config.seed)

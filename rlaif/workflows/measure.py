@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from rlaif.hashing import derived_seed
 from rlaif.workflows.gold import Grades
 
 CONFIDENCE = 0.95
@@ -44,18 +46,25 @@ def gold_by_principle(graded: Sequence[Grades]) -> dict[str, float]:
     return {principle: sum(values) / len(values) for principle, values in kept.items()}
 
 
-def bootstrap(values: Sequence[float], *, resamples: int, seed: int) -> Interval | None:
-    """95 % interval of the mean by resampling `values`, one a prompt: the prompt is what varies."""
-    if not values:
-        return None
-    import numpy as np
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampling:
+    """A bootstrap over prompts: the prompt is what varies."""
 
-    drawn = np.asarray(values, dtype=float)
-    random = np.random.default_rng(seed)
-    means = [drawn[random.integers(0, len(drawn), len(drawn))].mean() for _ in range(resamples)]
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail]) if means else (drawn.mean(), drawn.mean())
-    return Interval(float(drawn.mean()), float(low), float(high))
+    resamples: int = 1000
+    seed: int = 0
+
+    def interval(self, values: Sequence[float]) -> Interval | None:
+        """95 % interval of the mean of `values`, one a prompt; None of nothing."""
+        if not values:
+            return None
+        import numpy as np
+
+        drawn = np.asarray(values, dtype=float)
+        random = np.random.default_rng(derived_seed(self.seed, "bootstrap"))
+        means = [drawn[random.integers(0, len(drawn), len(drawn))].mean() for _ in range(self.resamples)]
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile(means, [tail, 1 - tail])
+        return Interval(float(drawn.mean()), float(low), float(high))
 
 
 def accuracy(

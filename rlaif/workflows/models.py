@@ -1,27 +1,20 @@
-"""Models by name: opened once, every call through the project's store. The only place that knows the controls."""
+"""Models by name: opened once, every call through the project's store. Knows the controls too."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.errors import InputError, ModelError
+from rlaif.errors import InputError
 from rlaif.judging import GoldJudge, Judge, ModelJudge, RandomJudge
 from rlaif.records import Engine
-from rlaif.shipped import shipped_model
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.gold import RowGold
-
-Report = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
-
-
-def silent(what: str, done: int, total: int | None) -> None:
-    """The reporter of somebody who does not look."""
+from rlaif.workflows.names import is_control
+from rlaif.workflows.reports import Report, silent
 
 
 @dataclass(slots=True)
@@ -99,20 +92,6 @@ class Models:
             self.report(f"calls of {name}", engine.new_calls + engine.reused_calls, None)
 
         return count
-
-
-def is_control(name: str) -> bool:
-    """`gold:` and `random:` judge without being models: the upper bound and the floor of an experiment."""
-    return name.partition(":")[0] in ("gold", "random") and ":" in name
-
-
-def model_directory(name: str) -> Path:
-    """Where the weights of a local model lie, to be trained."""
-    bundled = shipped_model(name)
-    path = bundled if bundled is not None else Path(name.removeprefix("hf:"))
-    if not path.is_dir():
-        raise ModelError(f"{name}: no such directory; training needs a local model directory")
-    return path
 
 
 def _seed(text: str) -> int:

@@ -46,7 +46,9 @@ def referred(run: Path) -> Iterator[str]:
 
 def _copy_calls(source: Path, target: Path, keys: Sequence[str]) -> None:
     if keys and not source.is_file():
-        raise StoreError(f"{source}: is not there, and the run refers to {len(keys)} calls; name it with --store")
+        raise StoreError(
+            f"{source}: is not there, and the run refers to {len(keys)} calls; name it with --store"
+        )
     with Store.open(target) as small:
         if not keys:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,9 @@ def settle(config: RunConfig) -> Played:
     recipe = load_recipe(config.recipe, _overrides(config))
     for number, step in enumerate(recipe.round):
         if isinstance(step, AuditStep):
-            raise RecipeError(f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it")
+            raise RecipeError(
+                f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it"
+            )
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_constitution(recipe.constitution, folders=folders)
@@ -75,7 +77,7 @@ def described_constitution(constitution: Constitution) -> dict[str, str]:
     }
 
 
-def described_prompts(prompts: tuple[Prompt, ...]) -> dict[str, Any]:
+def described_prompts(prompts: Sequence[Prompt]) -> dict[str, Any]:
     """How many, and which."""
     rows = [[prompt.id, list(prompt.tags), prompt.gold] for prompt in prompts]
     return {"count": len(prompts), "digest": digest("prompts", rows)}
@@ -85,7 +87,11 @@ def _overrides(config: RunConfig) -> dict[str, str]:
     overrides = dict(config.overrides)
     if config.judge is not None and config.frozen_judge:
         raise RecipeError("--judge and --frozen-judge both name the judge; give one")
-    named = {"models.policy": config.policy, "models.judge": config.judge, "constitution": config.constitution}
+    named = {
+        "models.policy": config.policy,
+        "models.judge": config.judge,
+        "constitution": config.constitution,
+    }
     overrides |= {key: value for key, value in named.items() if value is not None}
     if config.seed is not None:
         overrides["seed"] = str(config.seed)

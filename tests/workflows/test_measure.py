@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from rlaif.workflows.measure import (
+    Resampling,
     accuracy,
-    bootstrap,
     generator_judge_gap,
     gold_by_principle,
     gold_mean,
@@ -20,7 +20,7 @@ from rlaif.workflows.measure import (
 def test_nothing_has_no_mean() -> None:
     assert mean([]) is None
     assert gold_mean([{"a": None}, {}]) is None
-    assert bootstrap([], resamples=10, seed=0) is None
+    assert Resampling(resamples=10).interval([]) is None
     assert accuracy({}, {("c", "p"): True}) is None
     assert generator_judge_gap([[(None, 1.0)]]) is None
 
@@ -54,14 +54,14 @@ def test_a_draw_that_the_judge_could_not_read_is_never_its_choice() -> None:
 
 @given(some.lists(some.floats(0, 1), min_size=1, max_size=30), some.integers(0, 5))
 def test_an_interval_holds_its_mean_and_derives_from_its_seed(values: list[float], seed: int) -> None:
-    one, two = (bootstrap(values, resamples=200, seed=seed) for _ in range(2))
+    one, two = (Resampling(resamples=200, seed=seed).interval(values) for _ in range(2))
     assert one is not None
     assert one == two
     assert min(values) - 1e-9 <= one.low <= one.high <= max(values) + 1e-9
 
 
 def test_an_interval_is_narrower_with_more_prompts() -> None:
-    few, many = (bootstrap([0.0, 1.0] * count, resamples=500, seed=1) for count in (10, 200))
+    few, many = (Resampling(resamples=500).interval([0.0, 1.0] * count) for count in (10, 200))
     assert few is not None
     assert many is not None
     assert many.high - many.low < few.high - few.low

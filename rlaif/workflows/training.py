@@ -1,0 +1,244 @@
+"""The training step: pairs and a model directory in, a model directory out. Says what it replays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.errors import InputError, ThresholdError
+from rlaif.exchange.examples import read_examples
+from rlaif.exchange.pairs import read_pairs
+from rlaif.recipes import TrainStep, load_recipe
+from rlaif.records import Example, Pair
+from rlaif.runs import read_run
+from rlaif.shipped import MODELS
+from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainSummary
+from rlaif.workflows.configs import TrainConfig
+from rlaif.workflows.names import model_directory
+from rlaif.workflows.reports import Report, silent
+
+LOSSES = {"soft": "soft", "hard": "sigmoid"}
+LORA_RANK = 16
+REPLAY_SET = "micro:judge"
+ONLY_DPO = ("reference", "beta", "nll", "replay", "replay_from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """All that a training needs, checked."""
+
+    step: TrainStep
+    pairs: Sequence[Pair]
+    base: Path
+    out: Path
+    reference_dir: Path | None = None
+    """The first round's policy, for `reference: init`."""
+    replay: Sequence[Example] = ()
+    lora: int = 0
+    """Rank of the adapter; 0 trains all weights."""
+    seed: int = 0
+    card: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training came to."""
+
+    job: TrainJob
+    outcome: TrainSummary
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What is worth a line on the screen."""
+        counts = self.outcome.counts
+        refused = sum(counts["pairs"]["refused"].values()) if "pairs" in counts else 0
+        shown = {"pairs": len(self.job.pairs), "refused": refused, "steps": self.outcome.steps}
+        shares = {f"replay {kind}": share for kind, share in counts.get("replay_share", {}).items()}
+        return (
+            shown
+            | {"learning rate": f"{self.outcome.learning_rate:.2g}"}
+            | shares
+            | dict(self.outcome.figures)
+        )
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        return f"{self.job.step.method}: {self.outcome.out}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "out": str(self.outcome.out),
+            "method": self.outcome.method,
+            "steps": self.outcome.steps,
+            "learning_rate": self.outcome.learning_rate,
+            "counts": dict(self.outcome.counts),
+            "figures": dict(self.outcome.figures),
+            "notes": list(self.outcome.notes),
+        }
+
+
+def settle(config: TrainConfig) -> TrainJob:
+    """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
+    found = read_run(config.source) if config.source.is_dir() else {}
+    pairs = read_pairs(_pairs_file(config.source))
+    _refuse_unreadable(found, config.max_unreadable)
+    policy = config.policy or _writer(config.source, found)
+    step = _step(config, policy)
+    out = config.out or (config.source / "models" / config.method if config.source.is_dir() else None)
+    if out is None:
+        raise InputError("--out is missing: a pairs file says no place for a model")
+    return TrainJob(
+        step=step,
+        pairs=pairs,
+        base=model_directory(policy),
+        out=out,
+        replay=replay_examples(step, policy),
+        lora=config.lora or 0,
+        seed=config.seed,
+        card=card(pairs, str(config.source)),
+    )
+
+
+def train(job: TrainJob, progress: Report = silent) -> Trained:
+    """Train, or go on with, or only read what is finished already."""
+
+    def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        shown = next((f" ({name} {figures[name]:.3f})" for name in ("loss",) if name in figures), "")
+        progress(f"{job.step.method}{shown if step == steps else ''}", step, steps)
+
+    return Trained(job=job, outcome=_run(job, report))
+
+
+def replay_examples(step: TrainStep, policy: str) -> list[Example]:
+    """The examples that the step declares; the bundled models have their own, others must name a file."""
+    if not step.replay:
+        return []
+    source = step.replay_from or (REPLAY_SET if policy in MODELS else None)
+    if source is None:
+        kinds = ", ".join(step.replay)
+        raise InputError(
+            f"replay of {kinds} needs examples: name a file of them (--replay-from, or `replay_from`)"
+        )
+    return [each for each in read_examples(source) if each.kind in step.replay]
+
+
+def card(pairs: Sequence[Pair], run: str) -> dict[str, str]:
+    """What a model card says of the pairs that made the model."""
+    first = pairs[0].provenance if pairs else {}
+    constitution = first.get("constitution") or {}
+    return {
+        "constitution": f"{constitution.get('name', 'unknown')} {constitution.get('version', '')}".strip(),
+        "constitution digest": str(constitution.get("digest", "unknown")),
+        "judge": str(first.get("judge", "unknown")),
+        "policy": str(first.get("policy", "unknown")),
+        "run": run,
+        "pairs": str(len(pairs)),
+    }
+
+
+def plan_training(job: TrainJob) -> str:
+    """What would be done, for `--dry-run`."""
+    values = {name: getattr(job.step, name) for name in job.step.__dataclass_fields__ if name != "step"}
+    lines = [f"{name}: {value}" for name, value in values.items() if value not in (None, {})]
+    return "\n".join([f"pairs: {len(job.pairs)}", f"base: {job.base}", f"out: {job.out}", *lines])
+
+
+def _run(job: TrainJob, report: Any) -> TrainSummary:
+    from rlaif import training
+
+    step = job.step
+    shared: dict[str, Any] = {
+        "steps": _steps(step, len(job.pairs)),
+        "learning_rate": step.learning_rate,
+        "lora": job.lora or (LORA_RANK if step.lora else 0),
+        "seed": job.seed,
+    }
+    if step.batch_size is not None:
+        shared["batch_size"] = step.batch_size
+    outer: dict[str, Any] = {"out": job.out, "card": job.card, "progress": report}
+    if step.method == "reward":
+        config = RewardConfig(loss=LOSSES[step.loss], **shared)
+        return training.train_reward(config, job.pairs, base=job.base, **outer)
+    if step.method == "sft":
+        chosen = [Example(messages=(*pair.prompt, *pair.chosen), kind="chosen") for pair in job.pairs]
+        return training.train_sft(SFTConfig(**shared), chosen, policy=job.base, **outer)
+    dpo = DPOConfig(loss=LOSSES[step.loss], beta=step.beta, nll=step.nll, replay=dict(step.replay), **shared)
+    first = job.reference_dir if step.reference == "init" else None
+    return training.train_dpo(
+        dpo,
+        job.pairs,
+        policy=job.base,
+        reference=step.reference,
+        reference_dir=first,
+        replay=job.replay,
+        **outer,
+    )
+
+
+def _steps(step: TrainStep, pairs: int) -> int | None:
+    if step.steps is not None or step.epochs is None:
+        return step.steps
+    return max(1, math.ceil(step.epochs * pairs / (step.batch_size or DPOConfig().batch_size)))
+
+
+def _step(config: TrainConfig, policy: str) -> TrainStep:
+    if config.method != "dpo":
+        unused = [name for name in ONLY_DPO if getattr(config, name) is not None]
+        if unused:
+            raise InputError(
+                f"--{unused[0].replace('_', '-')} is not used by --method {config.method}; leave it out"
+            )
+    base = TrainStep(method="dpo", reference="init")
+    if config.method == "reward":
+        base = TrainStep(method="reward")
+    elif policy in MODELS:
+        base = replace(_shipped_step(), reference="init")
+    names = (
+        "reference",
+        "loss",
+        "beta",
+        "learning_rate",
+        "steps",
+        "batch_size",
+        "nll",
+        "replay",
+        "replay_from",
+    )
+    given = {name: getattr(config, name) for name in names}
+    return replace(base, **{name: value for name, value in given.items() if value is not None})
+
+
+def _shipped_step() -> TrainStep:
+    recipe = load_recipe("self-rewarding")
+    return next(step for step in recipe.round if isinstance(step, TrainStep))
+
+
+def _pairs_file(source: Path) -> Path:
+    if not source.is_dir():
+        return source
+    if (source / "pairs.jsonl").is_file():
+        return source / "pairs.jsonl"
+    rounds = sorted(source.glob("round-*/pairs.jsonl"))
+    hint = f"; name one of its rounds, e.g. {rounds[-1]}" if rounds else "; finish it first"
+    raise InputError(f"{source}: has no pairs.jsonl{hint}")
+
+
+def _writer(source: Path, found: Mapping[str, Any]) -> str:
+    policies = (found.get("config") or {}).get("policies") or []
+    if len(policies) != 1:
+        raise InputError(f"--policy is missing: {source} does not say which one model is to be trained")
+    return str(policies[0]["name"])
+
+
+def _refuse_unreadable(found: Mapping[str, Any], limit: float) -> None:
+    share = (found.get("summary") or {}).get("unreadable_share")
+    if share is not None and share > limit:
+        raise ThresholdError(
+            f"{share:.1%} of the judgments are unreadable, limit {limit:.1%}: "
+            "ask another judge, or raise --max-unreadable"
+        )
