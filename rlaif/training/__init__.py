@@ -1,1 +1,37 @@
-"""TODO"""
+"""Training: exact token spans, packed batches, losses as free functions, one resumable loop; knows no judge.
+
+Importing this package loads no torch; the trainers are fetched when they are first named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rlaif.training.configs import DPOConfig, RewardConfig, SFTConfig, TrainConfig
+from rlaif.training.progress import Progress
+from rlaif.training.summary import TrainSummary
+
+if TYPE_CHECKING:
+    from rlaif.training.dpo import train_dpo
+    from rlaif.training.reward import train_reward
+    from rlaif.training.sft import train_sft
+
+__all__ = [
+    "DPOConfig",
+    "Progress",
+    "RewardConfig",
+    "SFTConfig",
+    "TrainConfig",
+    "TrainSummary",
+    "train_dpo",
+    "train_reward",
+    "train_sft",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("train_dpo", "train_reward", "train_sft"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{name.removeprefix('train_')}"), name)

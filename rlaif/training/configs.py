@@ -1,0 +1,159 @@
+"""What training can be told: frozen, checked on construction, each field read once. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from rlaif.errors import RecipeError
+
+PREFERENCE_LOSSES = ("soft", "sigmoid")
+SCHEDULES = ("constant", "linear", "cosine")
+PRECISIONS = ("float32", "bf16")
+SAVE_DTYPES = ("source", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """Fields that every method has."""
+
+    method: ClassVar[str]
+
+    steps: int | None = None
+    """Optimizer steps; None: as many as `epochs` take."""
+    epochs: int = 1
+    """Passes over the data; not read when `steps` is given."""
+    batch_size: int = 32
+    """Pairs (or examples) a step, over all processes."""
+    batch_tokens: int = 8192
+    """Tokens a forward pass; a step with more is accumulated, which changes no gradient but by rounding."""
+    learning_rate: float | None = None
+    """None: chosen by the number of parameters (`models.default_learning_rate`), and printed."""
+    schedule: str = "linear"
+    """constant | linear | cosine, after the warmup."""
+    warmup_share: float = 0.1
+    """Share of the steps in which the learning rate climbs."""
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    """Largest norm of a step's gradient; 0 does not clip."""
+    max_length: int | None = None
+    """Longest prompt with answer, in tokens; longer ones are dropped and counted. None: the model's room."""
+    precision: str = "float32"
+    """float32 | bf16 (bf16 arithmetic on float32 weights)."""
+    gradient_checkpointing: bool = False
+    lora: int = 0
+    """Rank of the adapter; 0 trains all weights."""
+    lora_alpha: float | None = None
+    """None: twice the rank."""
+    save_dtype: str = "source"
+    """source: the dtype the model's file has."""
+    checkpoint_every: int = 20
+    """Steps between checkpoints; 0 keeps none before the end."""
+    seed: int = 0
+    packed: bool = True
+    """False computes every prompt with each of its answers: slower, and the yardstick of the packed path."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=lambda: {"enable_thinking": False})
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        self._positive("batch_size", "batch_tokens", "epochs")
+        self._at_least_zero("weight_decay", "clip_norm", "lora", "checkpoint_every")
+        for name in ("steps", "learning_rate", "max_length", "lora_alpha"):
+            if getattr(self, name) is not None:
+                self._positive(name)
+        self._share("warmup_share")
+        self._one_of("schedule", SCHEDULES)
+        self._one_of("precision", PRECISIONS)
+        self._one_of("save_dtype", SAVE_DTYPES)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return asdict(self)
+
+    def _positive(self, *names: str) -> None:
+        for name in names:
+            if not getattr(self, name) > 0:
+                self._refuse(name, "must be above 0")
+
+    def _at_least_zero(self, *names: str) -> None:
+        for name in names:
+            if not getattr(self, name) >= 0:
+                self._refuse(name, "must be 0 or above")
+
+    def _share(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) < 1:
+                self._refuse(name, "must be at least 0 and below 1")
+
+    def _one_of(self, name: str, known: tuple[str, ...]) -> None:
+        if getattr(self, name) not in known:
+            self._refuse(name, f"must be one of {', '.join(known)}")
+
+    def _refuse(self, name: str, rule: str) -> None:
+        raise RecipeError(f"{self.method}: {name} is {getattr(self, name)!r}; it {rule}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DPOConfig(TrainConfig):
+    """Direct preference optimisation."""
+
+    method: ClassVar[str] = "dpo"
+
+    beta: float = 0.1
+    """How dear it is to move away from the reference."""
+    loss: str = "soft"
+    """soft: the target is the pair's `label_prob`; sigmoid: the label is taken as certain."""
+    label_clip: float = 0.02
+    """`label_prob` is kept this far from 0 and 1; read by `soft` only."""
+    nll: float = 0.0
+    """Weight of the chosen answer's mean negative log-likelihood a token."""
+    replay: Mapping[str, float] = field(default_factory=dict)
+    """Kind of example -> its share of each step's rows, e.g. {"judge": 0.2}."""
+    replay_weight: float = 1.0
+    """Weight of the replayed examples' mean negative log-likelihood."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        TrainConfig.__post_init__(self)
+        self._positive("beta")
+        self._at_least_zero("nll", "replay_weight")
+        self._one_of("loss", PREFERENCE_LOSSES)
+        if not 0 <= self.label_clip < 0.5:
+            self._refuse("label_clip", "must be at least 0 and below 0.5")
+        if any(share <= 0 for share in self.replay.values()) or sum(self.replay.values()) >= 1:
+            self._refuse("replay", "must map kinds to shares above 0 that sum to less than 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardConfig(TrainConfig):
+    """A Bradley-Terry reward model."""
+
+    method: ClassVar[str] = "reward"
+
+    loss: str = "soft"
+    """soft: the target is the pair's `label_prob`; sigmoid: the label is taken as certain."""
+    label_clip: float = 0.02
+    """`label_prob` is kept this far from 0 and 1; read by `soft` only."""
+    centering: float = 0.0
+    """Weight of the squared sum of a pair's two rewards, which keeps rewards near zero; 0.01 is usual."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        TrainConfig.__post_init__(self)
+        self._at_least_zero("centering")
+        self._one_of("loss", PREFERENCE_LOSSES)
+        if not 0 <= self.label_clip < 0.5:
+            self._refuse("label_clip", "must be at least 0 and below 0.5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SFTConfig(TrainConfig):
+    """Imitation of each example's last turn."""
+
+    method: ClassVar[str] = "sft"
+
+
+def known_fields(config: type[TrainConfig]) -> tuple[str, ...]:
+    """Names that `config` takes, for messages."""
+    return tuple(each.name for each in fields(config))

@@ -1,0 +1,216 @@
+"""Model directories in and out of training; what is written loads anywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from rlaif.errors import ModelError
+from rlaif.hashing import digest_files
+from rlaif.training.chat import Chat
+from rlaif.training.configs import TrainConfig
+
+ADAPTER = "adapter"
+_DIGESTED = ("*.safetensors", "config.json", "adapter_config.json", "tokenizer*", "chat_template*")
+_TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
+_RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
+LARGE_RATE, LORA_FACTOR = 5e-7, 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A model ready to train, with its tokenizer."""
+
+    model: Any
+    chat: Chat
+    end_id: int
+    pad_id: int
+    room: int
+    """Tokens a row may have."""
+    source_dtype: torch.dtype
+
+
+def open_causal(folder: Path, config: TrainConfig) -> Opened:
+    """A causal language model in float32, dropout off. Raises ModelError."""
+    from transformers import AutoModelForCausalLM
+
+    model = _loaded(AutoModelForCausalLM, folder)
+    return _opened(model, folder, config, _tokenizer(folder))
+
+
+def open_classifier(folder: Path, config: TrainConfig) -> Opened:
+    """A sequence classifier with one label over the model in `folder`; a new head is drawn from the seed."""
+    from transformers import AutoModelForSequenceClassification
+
+    tokenizer = _tokenizer(folder)
+    torch.manual_seed(config.seed)
+    model = _loaded(AutoModelForSequenceClassification, folder, num_labels=1)
+    opened = _opened(model, folder, config, tokenizer)
+    model.config.pad_token_id = opened.pad_id
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(opened.pad_id)
+    if not any("SequenceClassification" in name for name in _architectures(folder)):
+        _new_head(model, config.seed)
+    return opened
+
+
+def add_adapter(model: Any, config: TrainConfig) -> Any:
+    """The model with a LoRA adapter on all its linear layers, the only weights that train."""
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    torch.manual_seed(config.seed)
+    classifies = type(model).__name__.endswith("ForSequenceClassification")
+    lora = LoraConfig(
+        r=config.lora,
+        lora_alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
+        target_modules="all-linear",
+        task_type=TaskType.SEQ_CLS if classifies else TaskType.CAUSAL_LM,
+    )
+    wrapped = get_peft_model(model, lora)
+    wrapped.eval()
+    return wrapped
+
+
+def default_learning_rate(model: Any, config: TrainConfig) -> float:
+    """By size, as small models need large steps: 3e-4 up to 10 M parameters .. 5e-7; adapters 20 times that."""
+    size = sum(each.numel() for each in model.parameters())
+    rate = next((rate for limit, rate in _RATES if size <= limit), LARGE_RATE)
+    return min(rate * LORA_FACTOR, 1e-3) if config.lora else rate
+
+
+def weights_digest(folder: Path) -> str:
+    """Digest of all files of a model directory that change what it computes."""
+    return digest_files(sorted({path for pattern in _DIGESTED for path in folder.glob(pattern)}))
+
+
+def export(opened: Opened, model: Any, out: Path, config: TrainConfig, readme: str) -> None:
+    """Write the model directory into `out`, file by file, each whole; an adapter also into `out/adapter`."""
+    draft = out / ".draft-model"
+    shutil.rmtree(draft, ignore_errors=True)
+    if config.lora:
+        model.save_pretrained(draft / ADAPTER)
+        model = model.merge_and_unload()
+    dtype = opened.source_dtype if config.save_dtype == "source" else getattr(torch, config.save_dtype)
+    model.to(dtype).save_pretrained(draft)
+    opened.chat.tokenizer.save_pretrained(draft)
+    (draft / "README.md").write_text(readme, encoding="utf-8")
+    for path in sorted(each for each in draft.rglob("*") if each.is_file()):
+        target = out / path.relative_to(draft)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    shutil.rmtree(draft)
+
+
+def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[str, float]) -> str:
+    """The README.md of a trained model: what made it, for a reader who has only the directory."""
+    lines = ["---", "library_name: transformers", "tags: [rlaif, " + method + "]", "---", ""]
+    lines += [f"# A model trained by {method} from AI feedback", "", f"Trained from `{base}` by `rlaif`.", ""]
+    lines += [
+        "| made with | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in entries.items()),
+        "",
+    ]
+    lines += ["| at the last step | |", "|---|---|"]
+    lines += [f"| {name} | {value:.4g} |" for name, value in figures.items()]
+    return "\n".join(
+        [*lines, "", "The full record is in `train.json`, one line a step in `metrics.jsonl`.", ""]
+    )
+
+
+def _opened(model: Any, folder: Path, config: TrainConfig, tokenizer: Any) -> Opened:
+    chat = Chat(tokenizer, config.chat_template_kwargs)
+    model.config.use_cache = False
+    _quiet_dropout(model, config.gradient_checkpointing)
+    generation = getattr(model, "generation_config", None)
+    eos_ids = _as_list(getattr(generation, "eos_token_id", None)) + _as_list(model.config.eos_token_id)
+    end_id = chat.end_token(eos_ids)
+    room = getattr(model.config, "max_position_embeddings", None) or 1 << 20
+    return Opened(
+        model=model,
+        chat=chat,
+        end_id=end_id,
+        pad_id=_pad_id(tokenizer, end_id),
+        room=min(room, config.max_length or room),
+        source_dtype=_source_dtype(folder),
+    )
+
+
+def _loaded(kind: Any, folder: Path, **options: Any) -> Any:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} is no model directory: it has no config.json")
+    try:
+        return kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as problem:
+        raise ModelError(f"{folder}: the model cannot be loaded: {problem}") from problem
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    names = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+    if not any((folder / name).is_file() for name in names):
+        raise ModelError(
+            f"{folder} has no tokenizer (tokenizer.json); save the model's tokenizer beside its weights"
+        )
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as problem:
+        raise ModelError(f"{folder}: the tokenizer cannot be loaded: {problem}") from problem
+
+
+def _quiet_dropout(model: Any, checkpointing: bool) -> None:
+    # the reference comparison must be exact, so nothing random may happen in a forward pass
+    model.eval()
+    if not checkpointing:
+        return
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+
+
+def _pad_id(tokenizer: Any, end_id: int) -> int:
+    # a classifier takes the last token that is not padding for a row's end: that token cannot be padding too
+    for token in (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.bos_token_id, 0, 1):
+        if token is not None and token != end_id:
+            return int(token)
+    raise AssertionError("0 and 1 cannot both be the end token")
+
+
+def _new_head(model: Any, seed: int) -> None:
+    head = model.score.weight
+    drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        head.copy_(drawn / (head.shape[1] + 1) ** 0.5)
+
+
+def _source_dtype(folder: Path) -> torch.dtype:
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+                kind = tensors.get_slice(name).get_dtype()
+                if kind in _TORCH_DTYPES:
+                    return _TORCH_DTYPES[kind]
+    return torch.float32
+
+
+def _architectures(folder: Path) -> Sequence[str]:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder).architectures or ()
+
+
+def _as_list(value: int | Sequence[int] | None) -> list[int]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, int) else list(value)

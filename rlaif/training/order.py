@@ -1,0 +1,98 @@
+"""Which rows a step takes: a function of the seed and the step alone, so that resuming needs no memory of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rlaif.hashing import derived_seed
+
+
+@dataclass(slots=True)
+class Stream:
+    """`size` rows over and over, in a new order each time through."""
+
+    size: int
+    seed: int
+    name: str
+    _shuffled: dict[int, list[int]] = field(default_factory=dict)
+
+    def take(self, start: int, count: int) -> list[int]:
+        """Rows at places start .. start + count - 1 of the endless stream."""
+        return [self._epoch(place // self.size)[place % self.size] for place in range(start, start + count)]
+
+    def _epoch(self, epoch: int) -> list[int]:
+        if epoch not in self._shuffled:
+            rows = list(range(self.size))
+            random.Random(derived_seed("order", self.seed, self.name, epoch)).shuffle(rows)
+            self._shuffled = {kept: rows_ for kept, rows_ in self._shuffled.items() if kept == epoch - 1}
+            self._shuffled[epoch] = rows
+        return self._shuffled[epoch]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Rows of each step. The last step is short when epochs, not steps, were asked for."""
+
+    stream: Stream
+    batch_size: int
+    steps: int
+    last: int
+    """Rows of the last step."""
+
+    @classmethod
+    def plan(
+        cls, size: int, *, batch_size: int, steps: int | None, epochs: int, seed: int, name: str
+    ) -> Order:
+        """An order over `size` rows; a step never holds a row twice."""
+        batch_size = min(batch_size, size)
+        stream = Stream(size, seed, name)
+        if steps is not None:
+            return cls(stream, batch_size, steps, batch_size)
+        total = size * epochs
+        steps = -(-total // batch_size)
+        return cls(stream, batch_size, steps, total - (steps - 1) * batch_size)
+
+    def rows(self, step: int) -> list[int]:
+        """Rows of `step`, which counts from 0."""
+        count = self.last if step == self.steps - 1 else self.batch_size
+        return self.stream.take(step * self.batch_size, count)
+
+    def visited(self) -> list[int]:
+        """All rows that some step takes, sorted."""
+        if self.steps * self.batch_size >= self.stream.size:
+            return list(range(self.stream.size))
+        return sorted({row for step in range(self.steps) for row in self.rows(step)})
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Which examples are mixed into each step: for each kind, a fixed number a step."""
+
+    counts: Mapping[str, int]
+    members: Mapping[str, Sequence[int]]
+    """Kind -> places of its examples."""
+    streams: Mapping[str, Stream]
+
+    @classmethod
+    def plan(cls, kinds: Sequence[str], shares: Mapping[str, float], *, batch_size: int, seed: int) -> Replay:
+        """`shares` of each step's rows, pairs and examples together; at least one of each kind asked for."""
+        members = {kind: [place for place, each in enumerate(kinds) if each == kind] for kind in shares}
+        rows = batch_size / (1 - sum(shares.values()))
+        counts = {kind: max(1, round(share * rows)) for kind, share in shares.items()}
+        streams = {kind: Stream(len(members[kind]), seed, f"replay/{kind}") for kind in shares}
+        return cls(counts, members, streams)
+
+    @property
+    def count(self) -> int:
+        """Examples a step."""
+        return sum(self.counts.values())
+
+    def rows(self, step: int) -> list[int]:
+        """Places of the examples of `step`."""
+        return [
+            self.members[kind][place]
+            for kind, count in self.counts.items()
+            for place in self.streams[kind].take(step * count, count)
+        ]

@@ -1,0 +1,197 @@
+"""Trees of tokens (one prefix, its branches) to rectangular batches in which nothing sees what it should not.
+
+Packed: a row holds whole trees, `[prefix | branch | branch]`, the prefix once; a branch sees its prefix and itself,
+its positions go on from the prefix. Plain: a row is one prefix with one branch, the layout every model knows.
+
+Suffixes: R rows, L row length, N scored tokens in branch order, S branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rlaif.training.spans import Ids
+
+PAD = -1
+
+
+class Tree(NamedTuple):
+    """A prefix and the branches that go on from it, each on its own."""
+
+    prefix: Ids
+    branches: tuple[Ids, ...]
+
+    @property
+    def size(self) -> int:
+        """Tokens when the prefix is stored once."""
+        return len(self.prefix) + sum(map(len, self.branches))
+
+    @property
+    def apart(self) -> tuple[Tree, ...]:
+        """One tree a branch."""
+        return tuple(Tree(self.prefix, (branch,)) for branch in self.branches)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Token ids with all that a forward pass and its reading need."""
+
+    ids_RL: Tensor
+    positions_RL: Tensor
+    tree_RL: Tensor
+    """Number of the tree in its row; PAD where there is no token."""
+    branch_RL: Tensor
+    """0 in the prefix, else the number of the branch in its tree."""
+    source_N: Tensor
+    """Place (row * L + column) of the hidden state that predicts each branch token."""
+    target_N: Tensor
+    """The branch tokens themselves."""
+    branch_N: Tensor
+    """Which branch (0 .. S-1, in order of trees and branches) a token belongs to."""
+    last_S: Tensor
+    """Place of each branch's last token; only where the batch was packed with it."""
+    branches: int
+    packed: bool
+    tokens: int
+    """Tokens that are there."""
+    tokens_apart: int
+    """Tokens there would be with a prefix for each branch."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its tensors on `device`."""
+        if self.ids_RL.device == device:
+            return self
+        names = [name for name in self.__slots__ if isinstance(getattr(self, name), Tensor)]
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def split(trees: Sequence[Tree], batch_tokens: int) -> list[list[int]]:
+    """Indices of `trees` in groups of about `batch_tokens`, trees of like size together; longest first."""
+    order = sorted(range(len(trees)), key=lambda index: (-trees[index].size, index))
+    total = sum(tree.size for tree in trees)
+    parts = max(1, -(-total // batch_tokens))
+    groups: list[list[int]] = [[]]
+    held = 0
+    for index in order:
+        # equal parts: a small remainder would cost a whole pass of its own
+        if held and held + trees[index].size / 2 > total / parts:
+            groups.append([])
+            held = 0
+        groups[-1].append(index)
+        held += trees[index].size
+    return groups
+
+
+def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -> Batch:
+    """One batch. `with_last` keeps each branch's last token, which predicts nothing that is scored."""
+    stored = trees if packed else [single for tree in trees for single in tree.apart]
+    sizes = [_size(tree, with_last) for tree in stored]
+    rows = _rows(sizes) if packed else [[index] for index in range(len(stored))]
+    length = max(sum(sizes[index] for index in row) for row in rows)
+    frame = _Frame(len(rows), length, pad_id)
+    reads: list[list[_Read]] = [[] for _ in stored]
+    for row, members in enumerate(rows):
+        column = 0
+        for number, index in enumerate(members):
+            reads[index] = frame.place(stored[index], row, column, number, with_last)
+            column += sizes[index]
+    flat = [read for tree_reads in reads for read in tree_reads]
+    return Batch(
+        ids_RL=torch.from_numpy(frame.ids),
+        positions_RL=torch.from_numpy(frame.positions),
+        tree_RL=torch.from_numpy(frame.tree),
+        branch_RL=torch.from_numpy(frame.branch),
+        source_N=torch.from_numpy(np.concatenate([read.sources for read in flat])),
+        target_N=torch.tensor([token for tree in stored for branch in tree.branches for token in branch]),
+        branch_N=torch.from_numpy(np.repeat(np.arange(len(flat)), [len(read.sources) for read in flat])),
+        last_S=torch.tensor([read.last for read in flat]),
+        branches=len(flat),
+        packed=packed,
+        tokens=sum(sizes),
+        tokens_apart=sum(_size(single, with_last) for tree in trees for single in tree.apart),
+    )
+
+
+def block_mask(batch: Batch, dtype: torch.dtype, window: int | None = None) -> Tensor:
+    """Additive mask (R, 1, L, L): 0 where a token may look, the lowest number elsewhere.
+
+    With `window`, a token sees only that many positions back, itself included.
+    """
+    tree_RL, branch_RL, positions_RL = batch.tree_RL, batch.branch_RL, batch.positions_RL
+    same_tree = tree_RL[:, :, None] == tree_RL[:, None, :]
+    same_branch = (branch_RL[:, None, :] == 0) | (branch_RL[:, :, None] == branch_RL[:, None, :])
+    length = tree_RL.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=tree_RL.device).tril()
+    seen = same_tree & same_branch & causal
+    if window is not None:
+        seen &= positions_RL[:, :, None] - positions_RL[:, None, :] < window
+    # padding sees itself: a row of all-masked scores would be NaN in some kernels
+    seen |= torch.eye(length, dtype=torch.bool, device=seen.device)
+    lowest = torch.finfo(dtype).min
+    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, lowest)[:, None]
+
+
+class _Read(NamedTuple):
+    sources: NDArray[np.int64]
+    last: int
+
+
+class _Frame:
+    """The rectangles being filled."""
+
+    def __init__(self, rows: int, length: int, pad_id: int) -> None:
+        self.ids = np.full((rows, length), pad_id, dtype=np.int64)
+        self.positions = np.zeros((rows, length), dtype=np.int64)
+        self.tree = np.full((rows, length), PAD, dtype=np.int64)
+        self.branch = np.zeros((rows, length), dtype=np.int64)
+
+    def place(self, tree: Tree, row: int, column: int, number: int, with_last: bool) -> list[_Read]:
+        """Write a tree at (row, column); where its branches' tokens are predicted from, and where they end."""
+        start, prefix = column, len(tree.prefix)
+        self._write(tree.prefix, row, column, number, 0, 0)
+        column += prefix
+        base = row * self.ids.shape[1]
+        reads = []
+        for which, branch in enumerate(tree.branches, 1):
+            kept = branch if with_last else branch[:-1]
+            self._write(kept, row, column, number, which, prefix)
+            sources = np.arange(column - 1, column - 1 + len(branch))
+            # the first token of every branch is predicted by the last of the shared prefix
+            sources[0] = start + prefix - 1
+            reads.append(_Read(base + sources, base + column + len(kept) - 1))
+            column += len(kept)
+        return reads
+
+    def _write(self, ids: Ids, row: int, column: int, number: int, branch: int, position: int) -> None:
+        end = column + len(ids)
+        self.ids[row, column:end] = ids
+        self.positions[row, column:end] = np.arange(position, position + len(ids))
+        self.tree[row, column:end] = number
+        self.branch[row, column:end] = branch
+
+
+def _size(tree: Tree, with_last: bool) -> int:
+    return tree.size - (0 if with_last else len(tree.branches))
+
+
+def _rows(sizes: Sequence[int]) -> list[list[int]]:
+    # first fit, longest first; rows are as long as the longest tree: attention costs the square of it
+    capacity = max(sizes)
+    rows: list[list[int]] = []
+    room: list[int] = []
+    for index in sorted(range(len(sizes)), key=lambda each: (-sizes[each], each)):
+        fitting = next((row for row, free in enumerate(room) if free >= sizes[index]), None)
+        if fitting is None:
+            rows.append([])
+            room.append(capacity)
+            fitting = len(rows) - 1
+        rows[fitting].append(index)
+        room[fitting] -= sizes[index]
+    return rows

@@ -1,0 +1,192 @@
+"""From a call to a finished directory, for every method: open, tokenise, claim, choose the layout, train, export."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+
+from rlaif.errors import ModelError, ThresholdError
+from rlaif.hashing import digest
+from rlaif.records import Example, Message, Pair
+from rlaif.training.configs import TrainConfig
+from rlaif.training.loop import Job, Objective, run
+from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, weights_digest
+from rlaif.training.packing import Tree
+from rlaif.training.progress import LiveLine, Progress
+from rlaif.training.scorer import RewardScorer, Scorer, choose_layout
+from rlaif.training.spans import Spans, TokenExample, TokenPair
+from rlaif.training.state import TrainingFolder
+from rlaif.training.summary import TrainSummary, last_figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One call of a method."""
+
+    config: TrainConfig
+    base: Path
+    out: Path
+    card: Mapping[str, str]
+    """What made the data: constitution and digest, judge, run; goes into README.md and train.json."""
+    progress: Progress | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else changes the outcome; part of the run's identity."""
+
+
+class Data(NamedTuple):
+    """What is trained on, and what was refused."""
+
+    pairs: Sequence[TokenPair]
+    examples: Sequence[TokenExample]
+    counts: dict[str, Any]
+
+
+MakeObjective = Callable[[Opened, Any, Data, TrainingFolder, bool], Objective]
+
+
+def conduct(
+    setting: Setting,
+    pairs: Sequence[Pair],
+    examples: Sequence[Example],
+    open_model: Callable[[Path, TrainConfig], Opened],
+    scorer_kind: type[Scorer] | type[RewardScorer],
+    make: MakeObjective,
+) -> TrainSummary:
+    """Train and write the directory; what is already finished is only read."""
+    folder = TrainingFolder(setting.out, _identity(setting, pairs, examples))
+    record = folder.finished()
+    if record is not None:
+        folder.clear()
+        return TrainSummary.of_record(setting.out, record)
+    opened = open_model(setting.base, setting.config)
+    data = _data(opened, pairs, examples)
+    accelerator = Accelerator()
+    with _claimed(folder, accelerator):
+        return _train(setting, opened, data, folder, scorer_kind, make, accelerator)
+
+
+def _train(
+    setting: Setting,
+    opened: Opened,
+    data: Data,
+    folder: TrainingFolder,
+    scorer_kind: type[Scorer] | type[RewardScorer],
+    make: MakeObjective,
+    accelerator: Accelerator,
+) -> TrainSummary:
+    config = setting.config
+    rate = config.learning_rate or default_learning_rate(opened.model, config)
+    model = add_adapter(opened.model, config) if config.lora else opened.model
+    scorer = scorer_kind(model, opened.pad_id, bf16=config.precision == "bf16").to(accelerator.device)
+    layout = choose_layout(scorer, _probe_trees(data), wanted=config.packed)
+    objective = make(opened, scorer, data, folder, layout.packed)
+    live = LiveLine(config.method) if setting.progress is None and accelerator.is_main_process else None
+    job = Job(
+        scorer=scorer,
+        pad_id=opened.pad_id,
+        objective=objective,
+        config=config,
+        learning_rate=rate,
+        packed=layout.packed,
+        folder=folder,
+        progress=setting.progress or live,
+    )
+    try:
+        history = run(job, accelerator)
+    finally:
+        if live is not None:
+            live.close()
+    summary = TrainSummary(
+        out=setting.out,
+        method=config.method,
+        steps=objective.steps,
+        learning_rate=rate,
+        packed=layout.packed,
+        counts=data.counts | objective.counts(),
+        figures=last_figures(history) if history else {},
+        seconds=sum(line["seconds"] for line in history),
+        notes=(f"plain rows: {layout.reason}",) if layout.reason else (),
+    )
+    if accelerator.is_main_process:
+        _write(setting, opened, model, folder, summary, history)
+    accelerator.wait_for_everyone()
+    return summary
+
+
+def _write(
+    setting: Setting,
+    opened: Opened,
+    model: Any,
+    folder: TrainingFolder,
+    summary: TrainSummary,
+    history: Sequence[Mapping[str, float]],
+) -> None:
+    readme = card(summary.method, str(setting.base), setting.card, summary.figures)
+    export(opened, model, setting.out, setting.config, readme)
+    facts = {
+        "base": str(setting.base),
+        "card": dict(setting.card),
+        "config": setting.config.as_dict(),
+        "weights": weights_digest(setting.out),
+        "versions": {"torch": torch.__version__},
+    }
+    folder.finish(summary.record(history, **facts))
+
+
+def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
+    if not setting.base.is_dir():
+        raise ModelError(
+            f"{setting.base} is no directory; name a model directory with config.json and weights"
+        )
+    rows = [[pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight] for pair in pairs]
+    turns = [[each.kind, *map(_turn, each.messages)] for each in examples]
+    return {
+        "method": setting.config.method,
+        "config": setting.config.as_dict(),
+        "base": weights_digest(setting.base),
+        "pairs": digest("training-pairs", rows),
+        "examples": digest("training-examples", turns),
+        **setting.facts,
+    }
+
+
+def _turn(message: Message) -> list[str]:
+    return [message.role, message.content]
+
+
+def _data(opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
+    spans = Spans(opened.chat, opened.end_id, opened.room)
+    token_pairs, refused_pairs = spans.pairs(pairs)
+    token_examples, refused_examples = spans.examples(examples)
+    counts: dict[str, Any] = {}
+    for name, given, kept, refused in (
+        ("pairs", pairs, token_pairs, refused_pairs),
+        ("examples", examples, token_examples, refused_examples),
+    ):
+        counts[name] = {"given": len(given), "trained": len(kept), "refused": _named(refused)}
+        if given and not kept:
+            raise ThresholdError(
+                f"none of {len(given)} {name} can be trained on; refused: {_named(refused)}. "
+                "`round_trip`: the tokenizer cannot write the text; `too_long`: raise max_length"
+            )
+    return Data(token_pairs, token_examples, counts)
+
+
+def _named(refused: Counter[str]) -> dict[str, int]:
+    return {str(reason): count for reason, count in sorted(refused.items())}
+
+
+def _probe_trees(data: Data) -> list[Tree]:
+    trees = [Tree(pair.prompt, (pair.chosen, pair.rejected)) for pair in data.pairs]
+    return trees + [Tree(each.prompt, (each.answer,)) for each in data.examples]
+
+
+def _claimed(folder: TrainingFolder, accelerator: Accelerator) -> AbstractContextManager[None]:
+    return folder.claimed() if accelerator.is_main_process else nullcontext()

@@ -1,0 +1,74 @@
+"""Supervised fine-tuning: imitation of each example's last turn, and of nothing before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.errors import ThresholdError
+from rlaif.records import Example
+from rlaif.training.configs import SFTConfig
+from rlaif.training.loop import Part
+from rlaif.training.models import Opened, open_causal
+from rlaif.training.order import Order
+from rlaif.training.packing import Batch, Tree
+from rlaif.training.progress import Progress
+from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.scorer import Reading, Scorer
+from rlaif.training.spans import TokenExample
+from rlaif.training.state import TrainingFolder
+from rlaif.training.summary import TrainSummary
+
+
+def train_sft(
+    config: SFTConfig,
+    examples: Sequence[Example],
+    *,
+    policy: Path,
+    out: Path,
+    card: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> TrainSummary:
+    """Train `policy` to write each example's last turn, and write a model directory at `out`."""
+    if not examples:
+        raise ThresholdError("there are no examples to train on")
+    setting = Setting(config=config, base=policy, out=out, card=card or {}, progress=progress)
+
+    def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> Imitation:
+        return Imitation(config, data.examples)
+
+    return conduct(setting, (), examples, open_causal, Scorer, objective)
+
+
+class Imitation:
+    """The SFT objective: mean negative log-likelihood over all answer tokens of a step."""
+
+    with_last = False
+
+    def __init__(self, config: SFTConfig, examples: Sequence[TokenExample]) -> None:
+        self.examples = examples
+        self.order = Order.plan(
+            len(examples),
+            batch_size=config.batch_size,
+            steps=config.steps,
+            epochs=config.epochs,
+            seed=config.seed,
+            name="examples",
+        )
+        self.steps = self.order.steps
+
+    def counts(self) -> dict[str, Any]:
+        """What a step is made of."""
+        return {"examples_a_step": self.order.batch_size}
+
+    def trees(self, step: int) -> list[Tree]:
+        """The examples of `step`."""
+        return [
+            Tree(self.examples[row].prompt, (self.examples[row].answer,)) for row in self.order.rows(step)
+        ]
+
+    def part(self, step: int, members: Sequence[int], batch: Batch, out: Reading) -> Part:
+        """The share of the step's mean: its tokens are counted over all passes and processes."""
+        total = sum(len(self.examples[row].answer) for row in self.order.rows(step))
+        return Part(-out.logp_N.sum() / total, {"mean_token_accuracy": out.top_N.sum() / total})

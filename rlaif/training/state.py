@@ -1,0 +1,131 @@
+"""What a training run keeps on disk while it works, so that a kill costs some steps and nothing else.
+
+`out/.training/` holds the claim (what is being trained), the last checkpoint and the reference's
+log-probabilities; it is removed when `train.json` stands.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from rlaif.atomic import whole_file, write_text
+from rlaif.errors import RunError
+from rlaif.hashing import digest
+
+FOLDER = ".training"
+RECORD = "train.json"
+METRICS = "metrics.jsonl"
+_MODEL_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "adapter_config.json")
+
+
+class TrainingFolder:
+    """The output directory of one training run."""
+
+    def __init__(self, out: Path, identity: Mapping[str, Any]) -> None:
+        self.out = out
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+
+    @property
+    def inner(self) -> Path:
+        """Where unfinished work is kept."""
+        return self.out / FOLDER
+
+    @property
+    def digest(self) -> str:
+        """Of what is trained, how and on what."""
+        return digest("training", self.identity)
+
+    def finished(self) -> dict[str, Any] | None:
+        """The record of this very training, if it is done."""
+        record = _json(self.out / RECORD)
+        if record is not None:
+            self._same(record.get("identity", {}))
+        return record
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the directory against other processes. Raises RunError when it is not ours or in use."""
+        claim = _json(self.inner / "claim.json")
+        if claim is not None:
+            self._same(claim)
+        elif strange := [name for name in _MODEL_FILES if (self.out / name).exists()]:
+            raise RunError(f"{self.out} holds another model ({strange[0]}); choose another directory")
+        try:
+            self.inner.mkdir(parents=True, exist_ok=True)
+            lock = (self.inner / "lock").open("w")
+        except OSError as problem:
+            raise RunError(f"{self.out} cannot be written: {problem}") from problem
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                raise RunError(
+                    f"{self.out} is being trained by another process; wait, or stop it"
+                ) from problem
+            write_text(self.inner / "claim.json", json.dumps(self.identity))
+            yield
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """Write the record, last of all, and forget the unfinished work."""
+        text = json.dumps({**record, "identity": self.identity}, indent=1, ensure_ascii=False)
+        write_text(self.out / RECORD, text + "\n")
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the unfinished work of a training that is done."""
+        shutil.rmtree(self.inner, ignore_errors=True)
+
+    def save(self, name: str, tensors: Mapping[str, torch.Tensor], **facts: Any) -> None:
+        """Write tensors whole; `load` gives them back to this training only."""
+        metadata = {"digest": self.digest, "facts": json.dumps(facts)}
+        with whole_file(self.inner / f"{name}.safetensors") as draft:
+            save_file({key: each.detach().contiguous() for key, each in tensors.items()}, draft, metadata)
+
+    def load(self, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Tensors and facts saved under `name`, or None."""
+        path = self.inner / f"{name}.safetensors"
+        if not path.is_file():
+            return None
+        with safe_open(path, framework="pt") as held:
+            metadata = held.metadata()
+            if metadata["digest"] != self.digest:
+                return None
+            tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118 - safe_open is no mapping
+            return tensors, json.loads(metadata["facts"])
+
+    def _same(self, other: Mapping[str, Any]) -> None:
+        differing = sorted(_differing(self.identity, other))
+        if differing:
+            raise RunError(
+                f"{self.out} belongs to another training; different: {', '.join(differing)}. "
+                "Choose another directory, or remove it"
+            )
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key in sorted({*one, *other}):
+        first, second = one.get(key), other.get(key)
+        if isinstance(first, dict) and isinstance(second, dict):
+            yield from _differing(first, second, f"{prefix}{key}.")
+        elif first != second:
+            yield prefix + key
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise RunError(f"{path} is not ours: {problem}; choose another directory") from problem
+    return loaded
