@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import socket
@@ -16,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import Knobs, Row, row
 from rlaif.microworld.curriculum import ANNEAL_STEPS, STAGES, Stage
@@ -125,10 +127,10 @@ def one_step(
     if world > 1:
         flat = torch.cat([p.grad.flatten() for p in model.parameters()])
         dist.all_reduce(flat)
-        for p, grad in zip(
-            model.parameters(), flat.split([p.numel() for p in model.parameters()]), strict=True
-        ):
-            p.grad.copy_(grad.view_as(p))
+        done = 0
+        for p in model.parameters():
+            p.grad.copy_(flat[done : done + p.numel()].view_as(p))
+            done += p.numel()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for stepper in steppers:
         for group in stepper.param_groups:
@@ -193,13 +195,22 @@ def build_in_processes(
     seed: int, out: Path, minutes: float | None, processes: int, knobs: Knobs | None = None
 ) -> None:
     """`build` in several single-threaded processes that average their gradients after each step."""
-    from torch.multiprocessing import spawn as spawning
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    start: Callable[..., object] = spawning.spawn
-    start(_worker, (processes, port, seed, out, minutes, knobs), nprocs=processes)
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(target=_worker, args=(rank, processes, port, seed, out, minutes, knobs), daemon=True)
+        for rank in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise EngineError(
+            f"the build stopped; what is done is in {out / 'build'}: run the same command again"
+        )
 
 
 def _worker(

@@ -50,5 +50,5 @@ STAGES = (
         max_steps=9000,
     ),
 )  # fmt: skip
-ANNEAL_STEPS = 700
+ANNEAL_STEPS = 400
 """Steps of the last stage's mix over which the learning rate falls to zero."""
