@@ -70,7 +70,7 @@ def _pool(rows: Sequence[object], held: int, split: Split) -> Sequence[object]:
 
 def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = None) -> Scene:
     """One prompt of the world; `split` chooses which tasks it may be about."""
-    chosen: Kind = kind or rng.choice(KINDS)
+    chosen: Kind = rng.choice(KINDS) if kind is None else kind
     name = rng.choice(NAMES) if rng.random() < 0.6 else None
     intro = rng.choice(_NAME).format(name) if name else ""
     named = ("named",) if name else ()
