@@ -260,5 +260,5 @@ def _step(entry: Mapping[str, Any]) -> Step:
         number = known[name].get("type") == "number"
         values[name] = float(value) if number else tuple(value) if isinstance(value, list) else value
     if "replay" in values:
-        values["replay"] = {kind: float(share) for kind, share in values["replay"].items()}
+        values["replay"] = {kind: float(share) for kind, share in values["replay"].items() if share}
     return STEPS[entry["step"]](**values)

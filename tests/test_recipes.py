@@ -118,7 +118,7 @@ def test_overrides_reach_any_depth_by_number_and_by_step_name(tmp_path: Path) ->
     assert isinstance(train, TrainStep)
     assert isinstance(evaluate, EvaluateStep)
     assert (recipe.models.judge, recipe.rounds, recipe.stop.judge_drift) == ("random:0", 2, "stop")
-    assert (train.loss, dict(train.replay), evaluate.against) == ("hard", {"judge": 0.0}, ("initial",))
+    assert (train.loss, dict(train.replay), evaluate.against) == ("hard", {}, ("initial",))
     assert recipe.constitution == "2024-01-01"
     assert load_recipe(path).rounds == 3
 

@@ -28,10 +28,10 @@ def read_prompts(ref: str | Path, *, column: str | None = None, limit: int | Non
     """
     prompts: dict[str, Prompt] = {}
     repeats = 0
-    for where, row in read_rows(located(ref)):
-        if limit is not None and len(prompts) >= limit:
-            break
-        prompt = row_prompt(row, where, column)
+    rows = read_rows(located(ref))
+    # the limit is asked before a row is: what comes after it may be broken, or a long way off
+    while (limit is None or len(prompts) < limit) and (row := next(rows, None)):
+        prompt = row_prompt(row.value, row.where, column)
         repeats += prompt.id in prompts
         prompts.setdefault(prompt.id, prompt)
     if not prompts and limit != 0:
@@ -94,9 +94,7 @@ def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:
     if present:
         raise PromptFileError(f"{where}: both `prompt` and `messages`; keep one, or name the column to read")
     known = ", ".join(row) or "none"
-    raise PromptFileError(
-        f"{where}: neither `prompt` nor `messages` (columns: {known}); name the prompt's column"
-    )
+    raise PromptFileError(f"{where}: no `prompt` or `messages` (columns: {known}); name the prompt's column")
 
 
 def _tags(value: Any, where: str) -> tuple[str, ...]:

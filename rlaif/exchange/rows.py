@@ -82,24 +82,23 @@ def _json(text: str, where: str, remedy: str) -> Any:
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
-    text = "\n".join(line for _, line in _lines(path))
     try:
-        rows = json.loads(text)
-    except json.JSONDecodeError:
-        # once more over the untouched text, for the line as the file counts it
-        rows = _whole_json(path)
+        rows = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except json.JSONDecodeError as wrong:
+        message = f"{path}:{wrong.lineno}: broken JSON ({wrong.msg} at column {wrong.colno}); mend that line"
+        raise PromptFileError(message) from None
+    except RecursionError:
+        raise PromptFileError(
+            f"{path}: broken JSON (nested without end); it must be a list of rows"
+        ) from None
+    except UnicodeDecodeError as wrong:
+        raise PromptFileError(f"{path}: not UTF-8 ({wrong.reason}); save the file as UTF-8") from None
+    except OSError as wrong:
+        raise PromptFileError(f"{path}: cannot be read ({wrong.strerror}); check its permissions") from None
     if not isinstance(rows, list):
         raise PromptFileError(f"{path}: must be a list of rows; one object a line is .jsonl")
     for number, value in enumerate(rows, 1):
         yield Row(f"{path}, row {number}", value)
-
-
-def _whole_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as wrong:
-        message = f"{path}:{wrong.lineno}: broken JSON ({wrong.msg} at column {wrong.colno}); mend that line"
-        raise PromptFileError(message) from None
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
@@ -117,9 +116,8 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 if header is None:
                     header = _header(cells, where)
                 elif len(cells) != len(header):
-                    message = (
-                        f"{where}: {len(cells)} cells under {len(header)} columns; quote cells with commas"
-                    )
+                    counts = f"{len(cells)} cells, {len(header)} columns"
+                    message = f"{where}: {counts}; quote cells that hold a {delimiter!r}"
                     raise PromptFileError(message)
                 else:
                     yield Row(where, dict(zip(header, cells, strict=True)))
