@@ -56,6 +56,13 @@ def key_values(_: click.Context, parameter: click.Parameter, items: Sequence[str
     return {key.strip(): value.strip() for key, _, value in (item.partition("=") for item in items)}
 
 
+def typed_values(context: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
+    """`key=value` options whose values are read as in YAML: `false` is no text."""
+    from rlaif.documents import parse_value
+
+    return {key: parse_value(value) for key, value in key_values(context, parameter, items).items()}
+
+
 as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 limit = option("--limit", type=click.IntRange(min=1), help="Use only the first N prompts.")
 seed = option("--seed", type=int, default=0, show_default=True, help="All random numbers derive from it.")
@@ -154,7 +161,7 @@ models = together(
         "--chat-template-kwargs",
         "chat_template_kwargs",
         multiple=True,
-        callback=key_values,
+        callback=typed_values,
         metavar="KEY=VALUE",
         help="Passed to chat templates; repeatable.",
     ),

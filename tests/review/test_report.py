@@ -1,0 +1,140 @@
+"""The page is one file, holds what the run holds, and nothing that a model wrote can act in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.exchange.pairs import write_pairs
+from rlaif.records import Message, Pair
+from rlaif.review import charts
+from rlaif.review.report import SHOWN_PAIRS, render_report, write_report
+
+ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+
+
+def pair(text: str = "good", **changed: Any) -> Pair:
+    def turn(role: Any, content: str) -> tuple[Message, ...]:
+        return (Message(role=role, content=content),)
+
+    values = {"label_prob": 0.9, "principles": ({"id": "greet", "p": 0.8},)} | changed
+    return Pair(
+        prompt=turn("user", "ask"),
+        chosen=turn("assistant", text),
+        rejected=turn("assistant", "bad"),
+        **values,
+    )
+
+
+def run_with(folder: Path, pairs: list[Pair], rounds: list[dict[str, Any]] | None = None) -> Path:
+    write_pairs(folder / "pairs.jsonl", pairs)
+    if rounds is not None:
+        (folder / "rounds.json").write_text(json.dumps(rounds))
+    return folder
+
+
+FACTS: dict[str, Any] = {
+    "command": "generate",
+    "status": "done",
+    "config": {"constitution": {"digest": "b2:abc"}},
+    "summary": {"funnel": {"prompts": 3, "kept": 1}},
+}
+
+
+def row(number: int, gold: float) -> dict[str, Any]:
+    return {
+        "round": number,
+        "gold_mean": gold,
+        "gold_greedy": gold,
+        "gold_by_principle": {"greet": gold},
+        "judge_mean": 0.5,
+        "judge_accuracy_on_policy": 0.9,
+        "pairs": 7 if number else None,
+        "pair_precision": 0.9 if number else None,
+        "kl": 0.0,
+        "length_mean": 20.0,
+        "gap": {"mean": 0.4, "judge_best": 0.6, "oracle_best": 0.7} if number else None,
+    }
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(page)
+    return parser.seen
+
+
+@pytest.mark.parametrize("place", ["text", "critique", "principle", "facts"])
+def test_what_a_model_or_user_wrote_is_text_and_never_markup(tmp_path: Path, place: str) -> None:
+    facts = FACTS | ({"name": ATTACK} if place == "facts" else {})
+    written = {
+        "text": pair(ATTACK),
+        "critique": pair(critique=ATTACK),
+        "principle": pair(principles=({"id": ATTACK, "p": 0.5},)),
+        "facts": pair(),
+    }[place]
+    page = render_report(run_with(tmp_path, [written]), facts)
+    assert not [tag for tag, _ in tags(page) if tag in ("script", "img")]
+    assert "&lt;script&gt;" in page
+    assert "49" not in re.sub(r"[^{}\d]", " ", page).split()
+
+
+def test_the_page_fetches_nothing(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [pair()], [row(0, 0.4), row(1, 0.8)]), FACTS)
+    assert "http://" not in page
+    assert "https://" not in page
+    assert not [values for _, values in tags(page) if {"src", "href"} & values.keys()]
+
+
+def test_it_shows_rounds_funnel_principles_pairs_and_digests(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [pair()], [row(0, 0.4), row(1, 0.8)]), FACTS)
+    for text in (
+        "Rounds",
+        "Funnel",
+        "Principles",
+        "greet",
+        "b2:abc",
+        "0.400",
+        "0.800",
+        "prefers-color-scheme: dark",
+    ):
+        assert text in page
+    assert "<svg" in page
+
+
+def test_a_run_without_rounds_shows_the_judges_principles(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [pair(), pair("two")]), FACTS)
+    assert "by the judge" in page
+    assert "<h2>Rounds" not in page
+
+
+def test_many_pairs_are_shown_in_part_and_counted_whole(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [pair(f"t{n}") for n in range(100)]), FACTS)
+    assert page.count("<details") == SHOWN_PAIRS
+    assert f"{SHOWN_PAIRS} of 100" in page
+
+
+def test_a_run_that_made_nothing_has_a_report_too(tmp_path: Path) -> None:
+    assert write_report(run_with(tmp_path, []), FACTS) == tmp_path / "report.html"
+
+
+def test_charts_escape_their_labels_and_leave_gaps() -> None:
+    drawn = charts.lines("<t>", {"<s>": [0.1, None, 0.3]})
+    assert "<t>" not in drawn
+    assert "<s>" not in drawn
+    assert drawn.count("<circle") == 2
+    assert charts.lines("empty", {"a": [None]}) == ""
+    assert charts.bars({}, names=["n"]) == ""
