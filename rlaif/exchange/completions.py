@@ -77,13 +77,17 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
         raise PromptFileError(f"{where}: `completion` must be a text or one assistant turn")
     if finish not in _FINISHES:
         raise PromptFileError(f"{where}: `finish` is {finish!r}; it must be one of {', '.join(_FINISHES)}")
-    given = entry.get("draw", draw)
-    if not isinstance(given, int | str) or not str(given).isdigit():
+    policy, given = entry.get("policy", "given"), str(entry.get("draw", draw))
+    if not given.isdecimal():  # as text, for a CSV has nothing else
         raise PromptFileError(f"{where}: `draw` must be a whole number")
+    if not isinstance(policy, str):
+        raise PromptFileError(f"{where}: `policy` must be text, the name of who wrote it")
+    if ids is not None and not (isinstance(ids, list) and all(type(each) is int for each in ids)):
+        raise PromptFileError(f"{where}: `token_ids` must be a list of whole numbers")
     return Completion(
         prompt_id=prompt.id,
         text=said[0].content,
-        policy=str(entry.get("policy", "given")),
+        policy=policy,
         draw=int(given),
         finish=cast(Finish, finish),
         token_ids=None if ids is None else tuple(ids),

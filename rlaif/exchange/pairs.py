@@ -12,7 +12,7 @@ from rlaif.atomic import whole_file, write_lines
 from rlaif.errors import PromptFileError
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
-from rlaif.records import Pair
+from rlaif.records import Message, Pair
 
 DECIMALS = 6
 _NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
@@ -48,13 +48,11 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
     if not isinstance(row, Mapping):
         raise PromptFileError(f"{where}: a pair must be an object, not {type(row).__name__}")
     if missing := [name for name in ("prompt", "chosen", "rejected") if name not in row]:
-        raise PromptFileError(
-            f"{where}: no {', '.join(map(repr, missing))}; a pair has prompt, chosen, rejected"
-        )
+        raise PromptFileError(f"{where}: no {', '.join(missing)}; a pair has prompt, chosen, rejected")
     pair = Pair(
         prompt=prompt_turns(row["prompt"], where, "prompt"),
-        chosen=turns(row["chosen"], where, "chosen", role="assistant"),
-        rejected=turns(row["rejected"], where, "rejected", role="assistant"),
+        chosen=_said(row, "chosen", where),
+        rejected=_said(row, "rejected", where),
         label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
         weight=_number(row, "weight", 1.0, where),
         principles=tuple(_nested(row, "principles", where) or ()),
@@ -101,6 +99,13 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     return len(rows)
 
 
+def _said(row: Mapping[str, Any], name: str, where: str) -> tuple[Message, ...]:
+    said = turns(row[name], where, name, role="assistant")
+    if said[-1].role != "assistant":
+        raise PromptFileError(f"{where}: {name!r} must end with the assistant's turn")
+    return said
+
+
 def _rounded(value: Any) -> Any:
     match value:
         case bool():
@@ -119,7 +124,7 @@ def _number(row: Mapping[str, Any], name: str, default: float, where: str, high:
     value = _optional(row, name, where)
     if value is None:
         return default
-    if not 0 <= value <= high:
+    if not 0 <= value <= high or math.isinf(value):
         limit = f"between 0 and {high:g}" if high < math.inf else "0 or above, and finite"
         raise PromptFileError(f"{where}: `{name}` is {value}; it must be {limit}")
     return value

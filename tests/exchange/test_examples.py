@@ -1,0 +1,54 @@
+"""Examples to learn from: rows end with the assistant's turn."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.examples import read_examples, write_examples
+from rlaif.records import Example, Message
+
+TURNS = (Message(role="user", content="Is it brief?"), Message(role="assistant", content="yes"))
+
+
+def test_written_examples_are_read_back(tmp_path: Path) -> None:
+    wanted = [
+        Example(messages=TURNS, kind="judge"),
+        Example(messages=(Message(role="system", content=""), *TURNS)),
+    ]
+    path = tmp_path / "examples.jsonl"
+    assert write_examples(path, wanted) == 2
+    assert read_examples(path) == wanted
+    assert read_examples(path, limit=1) == wanted[:1]
+
+
+USER, SAID = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "a"}, "an object with `messages`"),
+        ([USER, SAID], "an object with `messages`"),
+        ({"messages": "a"}, "must end with the assistant's turn"),
+        ({"messages": [SAID]}, "must end with the assistant's turn"),
+        ({"messages": [USER, SAID, USER]}, "must end with the assistant's turn"),
+        ({"messages": [USER, {"role": "assistant", "content": None}]}, "only text"),
+        ({"messages": [USER, SAID], "kind": 1}, "`kind` must be a word"),
+    ],
+)
+def test_a_broken_row_is_one_message_with_its_line(tmp_path: Path, row: Any, said: str) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_text(json.dumps({"messages": [USER, SAID]}) + "\n" + json.dumps(row) + "\n")
+    with pytest.raises(PromptFileError) as caught:
+        read_examples(path)
+    assert str(caught.value).startswith(f"{path}:2: ")
+    assert said in str(caught.value)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "examples.jsonl").write_text("")
+    with pytest.raises(PromptFileError, match="holds no example"):
+        read_examples(tmp_path / "examples.jsonl")
