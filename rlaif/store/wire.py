@@ -32,9 +32,10 @@ def request_rows(requests: Sequence[Request]) -> tuple[list[str], dict[str, byte
     for place, request in enumerate(requests):
         near = [last[other] for other in (place - 1, place + 1) if 0 <= other < len(last)]
         cut = max((_parting(last[place], other) for other in near), default=0)
-        turns = [[each.role, [put(each.content)]] for each in request.messages]
+        parts = [[each.content] for each in request.messages]
         if cut:
-            turns[-1][1] = [put(last[place][:cut]), put(last[place][cut:])]
+            parts[-1] = [last[place][:cut], last[place][cut:]]
+        turns = [[each.role, [*map(put, part)]] for each, part in zip(request.messages, parts, strict=True)]
         rows.append(json.dumps({"turns": turns, **_settings(request)}, ensure_ascii=False, sort_keys=True))
     return rows, blobs
 
