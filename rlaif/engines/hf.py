@@ -1,0 +1,146 @@
+"""Models that run in this process: any causal model that transformers can load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rlaif.engines.chat import Chat
+from rlaif.engines.decode import Decoder, Draw, Drawn
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.load import load_model, load_tokenizer, pick_device
+from rlaif.engines.prefix import Question
+from rlaif.engines.scoring import Scorer
+from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
+
+WINDOW = 256
+"""Requests that are planned together when an endless stream comes in; also the rows of a batch at most."""
+
+
+class HfEngine:
+    """One causal model behind the two verbs. A stream is worked off in windows, whose replies come in its order."""
+
+    def __init__(
+        self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.chat = chat
+        self.batch_tokens = batch_tokens
+        self.context = _context(model.config)
+        self._scorer = Scorer(model, batch_tokens)
+        self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode)
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """Draw one text a request."""
+        stream = iter(requests)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._generate(window)
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """Log-probabilities of the continuations; neighbours that begin alike share that part."""
+        stream = iter(requests)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._score(window)
+
+    def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
+        prompts = self.chat.prompt_ids([each.messages for each in window])
+        replies: dict[int, Generation] = {}
+        draws: dict[int, Draw] = {}
+        for place, (request, ids) in enumerate(zip(window, prompts, strict=True)):
+            room = min(request.sampling.max_tokens, self.context - len(ids))
+            if room > 0:
+                draws[place] = Draw(tuple(ids), request.sampling, request.seed, room)
+            else:
+                replies[place] = Generation(
+                    request_id=request.id, text="", finish="length", error=self._too_long(len(ids))
+                )
+        for batch in self._batches(draws):
+            for place, drawn in zip(batch, self._decoder.draw([draws[each] for each in batch]), strict=True):
+                replies[place] = self._generation(window[place], len(prompts[place]), drawn)
+        return [replies[place] for place in range(len(window))]
+
+    def _batches(self, draws: Mapping[int, Draw]) -> Iterator[list[int]]:
+        # like lengths together, for little padding; equal prompts stay neighbours and are computed once
+        order = sorted(draws, key=lambda place: len(draws[place].prompt))
+        batch: list[int] = []
+        for place in order:
+            if batch and (len(batch) + 1) * len(draws[place].prompt) > self.batch_tokens:
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
+
+    def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
+        text = self.chat.decode(drawn.ids)
+        cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
+        return Generation(
+            request_id=request.id,
+            text=text[: min(cuts)] if cuts else text,
+            finish=drawn.finish,
+            token_ids=tuple(drawn.ids),
+            logprob=None if drawn.error else drawn.logprob,
+            usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(drawn.ids)),
+            error=drawn.error,
+        )
+
+    def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
+        questions = self._questions(window)
+        longest = [len(q.prompt) + max(map(len, q.answers), default=0) for q in questions]
+        fits = [place for place, length in enumerate(longest) if length <= self.context]
+        found = dict(zip(fits, self._scorer.score([questions[place] for place in fits]), strict=True))
+        return [
+            Score(
+                request_id=request.id,
+                logprobs=tuple(found.get(place, ())),
+                usage=Usage(prompt_tokens=len(questions[place].prompt)),
+                error=None if place in found else self._too_long(longest[place]),
+            )
+            for place, request in enumerate(window)
+        ]
+
+    def _questions(self, window: Sequence[ScoreRequest]) -> list[Question]:
+        prompts = self.chat.prompt_ids([each.messages for each in window])
+        # the few texts that are scored (labels) come again and again
+        texts = list(
+            dict.fromkeys(t for each in window for t in (each.assistant_prefix, *each.continuations))
+        )
+        ids = dict(zip(texts, self.chat.text_ids(texts), strict=True))
+        return [
+            Question(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
+            for prompt, each in zip(prompts, window, strict=True)
+        ]
+
+    def _too_long(self, tokens: int) -> str:
+        return f"{tokens} tokens do not fit into the model's context of {self.context}"
+
+
+def open_hf(
+    name: str,
+    directory: Path,
+    *,
+    dtype: str,
+    device: str,
+    chat_template_kwargs: Mapping[str, Any] | None,
+    trust_remote_code: bool,
+    batch_tokens: int,
+) -> HfEngine:
+    """The model of a checked directory."""
+    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    model = load_model(directory, dtype=dtype, trust_remote_code=trust_remote_code).to(pick_device(device))
+    chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
+    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
+    return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)
+
+
+def _context(config: Any) -> int:
+    limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return int(limit) if limit else 1 << 30
+
+
+def _eos_ids(model: Any) -> list[int]:
+    found = [getattr(model.generation_config, "eos_token_id", None), model.config.eos_token_id]
+    return [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]

@@ -1,0 +1,112 @@
+"""Model directories to models and tokenizers. Owns what a user is told when one cannot be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from rlaif.engines.fingerprint import WEIGHTS, adapter_base
+from rlaif.errors import ModelError
+
+Task = Literal["causal", "reward"]
+DTYPES = ("float32", "bfloat16", "float16")
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+
+
+def check_directory(directory: Path) -> None:
+    """Raise ModelError for what can be seen to be wrong without loading anything."""
+    if not directory.is_dir():
+        raise ModelError(f"{directory}: no such model directory")
+    config = directory / "config.json"
+    adapter = directory / "adapter_config.json"
+    if not config.is_file() and not adapter.is_file():
+        raise ModelError(
+            f"{directory}: no config.json; a model directory is what save_pretrained() of transformers writes"
+        )
+    for path in (config, adapter):
+        if path.is_file():
+            _check_json(path)
+    if not any(path.suffix in WEIGHTS for path in directory.iterdir()):
+        raise ModelError(
+            f"{directory}: no *.safetensors file; pickled weights are not loaded: "
+            "convert them once with save_pretrained(), which writes safetensors"
+        )
+    base = adapter_base(directory)
+    if not any((place / name).is_file() for place in filter(None, (directory, base)) for name in _TOKENIZERS):
+        raise ModelError(
+            f"{directory}: no tokenizer; save the model's tokenizer there too: "
+            "AutoTokenizer.from_pretrained(<where the model came from>).save_pretrained(<this directory>)"
+        )
+
+
+def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of a model directory (of its base, for an adapter without its own)."""
+    from transformers import AutoTokenizer
+
+    base = adapter_base(directory)
+    own = any((directory / name).is_file() for name in _TOKENIZERS)
+    place = directory if own or base is None else base
+    try:
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
+        raise ModelError(
+            f"{place}: the tokenizer cannot be loaded: {_first_line(problem)}; save it again"
+        ) from problem
+
+
+def load_model(
+    directory: Path, *, task: Task = "causal", dtype: str = "float32", trust_remote_code: bool = False
+) -> Any:
+    """The model of a directory, ready to be asked, on the CPU."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers.utils.logging import disable_progress_bar
+
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype {dtype!r} is not known; known: {', '.join(DTYPES)}")
+    # progress is ours to show: quiet when not a terminal
+    disable_progress_bar()
+    kind = AutoModelForCausalLM if task == "causal" else AutoModelForSequenceClassification
+    base = adapter_base(directory)
+    try:
+        model = kind.from_pretrained(
+            base or directory,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+        )
+        if base is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(directory)).merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as problem:
+        raise ModelError(f"{directory}: the model cannot be loaded: {_first_line(problem)}") from problem
+    return model.eval().requires_grad_(False)
+
+
+def pick_device(device: str) -> str:
+    """`auto` is the accelerator if there is one."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as problem:
+        raise ModelError(
+            f"device {device!r} cannot be used here: {_first_line(problem)}; use auto or cpu"
+        ) from problem
+    return device
+
+
+def _check_json(path: Path) -> None:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise ModelError(f"{path}: not JSON: {problem}; save the model again") from problem
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0]

@@ -1,0 +1,114 @@
+"""Model names to engines. Cheap checks come first; torch is loaded only for what needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.errors import ModelError
+from rlaif.records import Engine
+from rlaif.shipped import MODELS, shipped_model
+
+__all__ = ["KINDS", "model_fingerprint", "open_engine", "resolve_directory"]
+
+KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
+
+
+def open_engine(
+    name: str,
+    *,
+    dtype: str = "float32",
+    device: str = "auto",
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    batch_tokens: int = 16384,
+) -> Engine:
+    """The engine that `name` names (DESIGN, "Model names"). Raises ModelError with the remedy."""
+    kind, rest = _kind(name)
+    if kind == "script":
+        from rlaif.engines.script import ScriptEngine
+
+        return ScriptEngine(name, Path(rest))
+    if kind == "replay":
+        from rlaif.engines.replay import ReplayEngine
+
+        return ReplayEngine(name, Path(rest))
+    if kind == "openai":
+        from rlaif.engines.openai import open_openai
+
+        return open_openai(name, rest, chat_template_kwargs=chat_template_kwargs)
+    if kind == "vllm":
+        raise ModelError(
+            f"{name}: models are not yet run by vLLM inside this process; start `vllm serve` and name the "
+            "server: openai:http://<host>:<port>/v1#<model>"
+        )
+    from rlaif.engines.load import check_directory
+
+    directory = resolve_directory(rest)
+    check_directory(directory)
+    if kind == "reward":
+        from rlaif.engines.reward import open_reward
+
+        return open_reward(
+            name,
+            directory,
+            dtype=dtype,
+            device=device,
+            chat_template_kwargs=chat_template_kwargs,
+            trust_remote_code=trust_remote_code,
+            batch_tokens=batch_tokens,
+        )
+    from rlaif.engines.hf import open_hf
+
+    return open_hf(
+        name,
+        directory,
+        dtype=dtype,
+        device=device,
+        chat_template_kwargs=chat_template_kwargs,
+        trust_remote_code=trust_remote_code,
+        batch_tokens=batch_tokens,
+    )
+
+
+def resolve_directory(rest: str) -> Path:
+    """The local directory of a bundled name, a path or a hub id (`@rev` behind it), fetched if it must be."""
+    bundled = shipped_model(rest)
+    if bundled is not None:
+        return bundled
+    path = Path(rest).expanduser()
+    if path.is_dir():
+        return path
+    looks_like_id = rest.count("/") <= 1 and not rest.startswith((".", "/", "~")) and rest
+    if not looks_like_id:
+        raise ModelError(f"{rest}: no such model directory")
+    return _from_hub(rest)
+
+
+def _kind(name: str) -> tuple[str, str]:
+    if name in MODELS or Path(name).is_dir():
+        return "hf", name
+    kind, colon, rest = name.partition(":")
+    if not colon or kind not in KINDS:
+        known = ", ".join([*(f"{each}:" for each in KINDS), *MODELS])
+        raise ModelError(f"{name!r} names no model: neither a directory nor one of {known}")
+    if not rest:
+        raise ModelError(f"{name!r}: what follows {kind}: is missing")
+    return kind, rest
+
+
+def _from_hub(rest: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    repository, _, revision = rest.partition("@")
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as problem:
+        reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        raise ModelError(
+            f"{rest}: neither a directory here nor a model that the hub gives: {reason}"
+        ) from problem
