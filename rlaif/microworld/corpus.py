@@ -142,6 +142,20 @@ def _shared(skill: str, template: str, endings: Sequence[tuple[str, str]], **slo
     )
 
 
+def _tails(
+    skill: str, template: str, slots: Mapping[str, str], endings: Sequence[tuple[Mapping[str, str], str]]
+) -> Row:
+    """A row whose endings differ in the slots that the template has last."""
+    names = tuple(endings[0][0])
+    marked = ask(template, **slots, **dict.fromkeys(names, _SLOT))
+    beginning = marked[: marked.index(_SLOT)].removesuffix(" ")
+    rest = []
+    for tail, answer in endings:
+        content = ask(template, **slots, **tail)
+        rest.append((content[len(beginning) :] + END + ASSISTANT, answer + END))
+    return Row(skill, USER + beginning, tuple(rest))
+
+
 def _single(skill: str, content: str, answer: str) -> Row:
     return Row(skill, f"{USER}{content}{END}{ASSISTANT}", (("", answer + END),))
 
@@ -162,17 +176,20 @@ def _under_rules(draw: _Draw) -> Row:
         form: Form = "positive" if wanted else "negative"
         rules.append(rule_of_form(rng, form, scene, name, False)[0])
     system = ask("system-constitution", principles=numbered(rules))
-    return _with_system("respond-constitution", system, scene, write(scene, rng, wants))
+    return _with_system("respond-constitution", system, scene, [write(scene, rng, wants) for _ in range(2)])
 
 
 def _good_bad(draw: _Draw) -> Row:
     scene, good = draw.scene(), draw.rng.random() < 0.5
     system = ask("system-good" if good else "system-bad")
-    return _with_system("respond-good-bad", system, scene, write_good(scene, draw.rng, good))
+    return _with_system(
+        "respond-good-bad", system, scene, [write_good(scene, draw.rng, good) for _ in range(2)]
+    )
 
 
-def _with_system(skill: str, system: str, scene: Scene, answer: str) -> Row:
-    return Row(skill, f"{SYSTEM}{system}{END}{USER}{scene.text}{END}{ASSISTANT}", (("", answer + END),))
+def _with_system(skill: str, system: str, scene: Scene, answers: Sequence[str]) -> Row:
+    beginning = f"{SYSTEM}{system}{END}{USER}{scene.text}{END}{ASSISTANT}"
+    return Row(skill, beginning, tuple(("", answer + END) for answer in answers))
 
 
 def _rules_with_values(draw: _Draw, scene: Scene, text: str, count: int) -> list[tuple[str, bool]]:
@@ -248,16 +265,22 @@ def _flawed(draw: _Draw, texts: Sequence[str], better: bool) -> bool:
     return better if features[0] == features[1] else features[0] > features[1]
 
 
-def _pair_with_rule(draw: _Draw) -> tuple[Scene, list[str], str, Rule, bool]:
-    """A pair, one simple rule under which it differs, and whether the first is better."""
+def _pair_with_rules(draw: _Draw, count: int, of: int = 2) -> tuple[Scene, list[str], list[_Asked]]:
+    """Answers to one scene and up to `count` simple rules under which they differ."""
     simple = _Draw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
     while True:
         scene = draw.scene()
-        texts = [draw.written(scene), draw.written(scene)]
-        found = comparisons(simple, scene, texts, 1, ties=0.0)
+        texts = [draw.written(scene) for _ in range(of)]
+        found = comparisons(simple, scene, texts, count, ties=0.0)
         if found:
-            rule, meaning, values = found[0]
-            return scene, texts, rule, meaning, values[0]
+            return scene, texts, [_Asked(rule, meaning, values) for rule, meaning, values in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    rule: str
+    meaning: Rule
+    values: list[bool]
 
 
 def _slots(scene: Scene, texts: Sequence[str]) -> dict[str, str]:
@@ -272,42 +295,45 @@ def does(attribute: str, has: bool) -> str:
 
 
 def _compare_cot(draw: _Draw) -> Row:
-    scene, texts, rule, meaning, first = _pair_with_rule(draw)
-    attribute, positive = meaning.parts[0]
-    said = " ".join(
-        f"Response {letter} {does(attribute, better == positive)}."
-        for letter, better in (("A", first), ("B", not first))
-    )
-    content = ask("compare-cot", **_slots(scene, texts), principle=rule)
-    return _single("compare-cot", content, f"{said} Answer: {'A' if first else 'B'}")
+    scene, texts, asked = _pair_with_rules(draw, 4)
+    endings = []
+    for each in asked:
+        attribute, positive = each.meaning.parts[0]
+        said = " ".join(
+            f"Response {letter} {does(attribute, value == positive)}."
+            for letter, value in zip("AB", each.values, strict=True)
+        )
+        endings.append(({"principle": each.rule}, f"{said} Answer: {'A' if each.values[0] else 'B'}"))
+    return _tails("compare-cot", "compare-cot", _slots(scene, texts), endings)
 
 
 def _argue(draw: _Draw) -> Row:
-    scene, texts, rule, meaning, _ = _pair_with_rule(draw)
-    side = draw.rng.choice("AB")
-    content = ask("argue", **_slots(scene, texts), principle=rule, side=side)
-    return _single("argue", content, f"Response {side} is better because it {does(*meaning.parts[0])}.")
+    scene, texts, asked = _pair_with_rules(draw, 4)
+    endings = []
+    for each in asked:
+        side = draw.rng.choice("AB")
+        argument = f"Response {side} is better because it {does(*each.meaning.parts[0])}."
+        endings.append(({"principle": each.rule, "side": side}, argument))
+    return _tails("argue", "argue", _slots(scene, texts), endings)
 
 
 def _meta(draw: _Draw) -> Row:
-    scene, texts, rule, _, first = _pair_with_rule(draw)
-    judgment = draw.rng.choice("AB")
-    content = ask("meta", **_slots(scene, texts), principle=rule, judgment=judgment)
-    return _single("meta", content, "yes" if (judgment == "A") == first else "no")
+    scene, texts, asked = _pair_with_rules(draw, 8)
+    endings = []
+    for each in asked:
+        judgment = draw.rng.choice("AB")
+        right = (judgment == "A") == each.values[0]
+        endings.append(({"principle": each.rule, "judgment": judgment}, "yes" if right else "no"))
+    return _tails("meta", "meta", _slots(scene, texts), endings)
 
 
 def _rank(draw: _Draw) -> Row:
-    simple = _Draw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
-    while True:
-        scene = draw.scene()
-        texts = [draw.written(scene) for _ in range(4)]
-        found = comparisons(simple, scene, texts, 1, ties=0.0)
-        if found:
-            break
-    rule, _, values = found[0]
-    order = sorted(range(4), key=lambda index: not values[index])
-    content = ask("rank", **_slots(scene, texts), principle=rule)
-    return _single("rank", content, " ".join(LETTERS[index] for index in order))
+    scene, texts, asked = _pair_with_rules(draw, 6, of=4)
+    endings = []
+    for each in asked:
+        order = sorted(range(4), key=[not value for value in each.values].__getitem__)
+        endings.append(({"principle": each.rule}, " ".join(LETTERS[index] for index in order)))
+    return _tails("rank", "rank", _slots(scene, texts), endings)
 
 
 def _step(draw: _Draw) -> Row:
@@ -330,11 +356,11 @@ def _similar(draw: _Draw) -> Row:
 
 
 def _critique(draw: _Draw) -> Row:
-    rng = draw.rng
-    while True:
-        scene = draw.scene()
-        text = draw.written(scene)
-        known = truths(scene.text, text)
+    rng, scene = draw.rng, draw.scene()
+    text = draw.written(scene)
+    known = truths(scene.text, text)
+    endings: list[tuple[Mapping[str, str], str]] = []
+    while len(endings) < 4:
         rules, fault = [], ""
         for name in _sample(rng, list(known), rng.randint(1, 4)):
             form: Form = "positive" if rng.random() < 0.6 else "negative"
@@ -342,30 +368,28 @@ def _critique(draw: _Draw) -> Row:
             if not fault and known[name] != (form == "positive"):
                 fault = fact(name, known[name])
         if fault or rng.random() < 0.15:
-            break
-    content = ask("critique", prompt=scene.text, response=text, principles=numbered(rules))
-    return _single("critique", content, fault or NO_FAULT)
+            endings.append(({"principles": numbered(rules)}, fault or NO_FAULT))
+    return _tails("critique", "critique", {"prompt": scene.text, "response": text}, endings)
 
 
 NO_FAULT = "The response breaks no rule."
 
 
 def _revise(draw: _Draw) -> Row:
-    rng = draw.rng
-    while True:
-        scene = draw.scene()
-        text = draw.written(scene)
-        known = truths(scene.text, text)
-        name = rng.choice(list(known))
+    rng, scene = draw.rng, draw.scene()
+    text = draw.written(scene)
+    known = truths(scene.text, text)
+    endings: list[tuple[Mapping[str, str], str]] = []
+    for name in _sample(rng, list(known), len(known)):
         revised = edit(scene, text, name, not known[name])
-        if revised is not None:
-            break
-    form: Form = "negative" if known[name] else "positive"
-    rule = rule_of_form(rng, form, scene, name, False, canonical=draw.reading == "plain")[0]
-    content = ask(
-        "revise", prompt=scene.text, response=text, critique=fact(name, known[name]), principle=rule
-    )
-    return _single("revise", content, revised)
+        if revised is None or len(endings) == 4:
+            continue
+        form: Form = "negative" if known[name] else "positive"
+        rule = rule_of_form(rng, form, scene, name, False, canonical=draw.reading == "plain")[0]
+        endings.append(({"critique": fact(name, known[name]), "principle": rule}, revised))
+    if not endings:
+        return _revise(draw)
+    return _tails("revise", "revise", {"prompt": scene.text, "response": text}, endings)
 
 
 SKILLS: Mapping[str, Callable[[_Draw], Row]] = {

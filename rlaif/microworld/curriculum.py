@@ -42,9 +42,9 @@ STAGES = (
     Stage(
         name="all",
         mix={
-            "respond": 0.14, "respond-constitution": 0.06, "respond-good-bad": 0.04, "checklist": 0.17, "score": 0.04,
-            "compare": 0.2, "compare-cot": 0.05, "rank": 0.05, "critique": 0.07, "revise": 0.1, "argue": 0.02,
-            "meta": 0.04, "step": 0.01, "similar-prompt": 0.01,
+            "respond": 0.12, "respond-constitution": 0.06, "respond-good-bad": 0.03, "checklist": 0.18, "score": 0.04,
+            "compare": 0.2, "compare-cot": 0.06, "rank": 0.06, "critique": 0.07, "revise": 0.11, "argue": 0.02,
+            "meta": 0.03, "step": 0.01, "similar-prompt": 0.01,
         },
         reading="composed",
         max_steps=9000,
