@@ -26,8 +26,11 @@ class TrainConfig:
     """Passes over the data; not read when `steps` is given."""
     batch_size: int = 32
     """Pairs (or examples) a step, over all processes."""
-    batch_tokens: int = 8192
-    """Tokens a forward pass; a step with more is accumulated, which changes no gradient but by rounding."""
+    batch_tokens: int | None = None
+    """Tokens a forward pass; a step with more takes several, which changes no gradient but by rounding.
+
+    None: 2048 on a CPU, whose caches hold about so much, 16384 elsewhere.
+    """
     learning_rate: float | None = None
     """None: chosen by the number of parameters (`models.default_learning_rate`), and printed."""
     schedule: str = "linear"
@@ -53,13 +56,14 @@ class TrainConfig:
     seed: int = 0
     packed: bool = True
     """False computes every prompt with each of its answers: slower, and the yardstick of the packed path."""
-    chat_template_kwargs: Mapping[str, Any] = field(default_factory=lambda: {"enable_thinking": False})
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """For templates with options; one that can think is told not to unless this says otherwise."""
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
-        self._positive("batch_size", "batch_tokens", "epochs")
+        self._positive("batch_size", "epochs")
         self._at_least_zero("weight_decay", "clip_norm", "lora", "checkpoint_every")
-        for name in ("steps", "learning_rate", "max_length", "lora_alpha"):
+        for name in ("steps", "batch_tokens", "learning_rate", "max_length", "lora_alpha"):
             if getattr(self, name) is not None:
                 self._positive(name)
         self._share("warmup_share")

@@ -13,7 +13,7 @@ from rlaif.errors import ModelError, RecipeError, ThresholdError
 from rlaif.records import Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
-from rlaif.training.loop import Part
+from rlaif.training.loop import Part, tokens_a_pass
 from rlaif.training.models import Opened, open_causal, weights_digest
 from rlaif.training.order import Order, Replay
 from rlaif.training.packing import Batch, Tree
@@ -208,7 +208,8 @@ def _reference(
         if not made.starts_at_reference:
             held = open_causal(held_to, made.config).model.to(next(scorer.parameters()).device)
             model = Scorer(held, opened.pad_id, bf16=scorer.bf16)
-        logps = reference_logps(model, trees, packed=packed, batch_tokens=made.config.batch_tokens)
+        tokens = tokens_a_pass(made.config, next(scorer.parameters()).device)
+        logps = reference_logps(model, trees, packed=packed, batch_tokens=tokens)
         save_reference(folder, logps)
     return dict(zip(rows, logps, strict=True))
 

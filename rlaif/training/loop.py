@@ -25,6 +25,7 @@ from rlaif.training.state import METRICS, TrainingFolder
 
 CHECKPOINT = "checkpoint"
 TENSORBOARD = "tensorboard"
+CPU_TOKENS, DEVICE_TOKENS = 2048, 16384
 
 
 class Part(NamedTuple):
@@ -144,10 +145,15 @@ def _step(
     }
 
 
+def tokens_a_pass(config: TrainConfig, device: torch.device) -> int:
+    """The configured number, or one that suits the device."""
+    return config.batch_tokens or (CPU_TOKENS if device.type == "cpu" else DEVICE_TOKENS)
+
+
 def _passes(step: int, job: Job, accelerator: Accelerator) -> list[tuple[list[int], Batch]]:
     trees = job.objective.trees(step)
     mine = range(accelerator.process_index, len(trees), accelerator.num_processes)
-    groups = split([trees[place] for place in mine], job.config.batch_tokens)
+    groups = split([trees[place] for place in mine], tokens_a_pass(job.config, accelerator.device))
     members = [sorted(mine[index] for index in group) for group in groups]
     return [
         (

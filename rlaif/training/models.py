@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from rlaif.engines.chat import Chat
 from rlaif.errors import ModelError
 from rlaif.hashing import digest_files
-from rlaif.training.chat import Chat
+from rlaif.records import Message
 from rlaif.training.configs import TrainConfig
 
 ADAPTER = "adapter"
+_PROBE = "zqprobe"
 _DIGESTED = ("*.safetensors", "config.json", "adapter_config.json", "tokenizer*", "chat_template*")
 _TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 _RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
@@ -124,13 +126,29 @@ def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[st
     )
 
 
+def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
+    """The one token put behind a trained answer: what the chat template writes there, else the model's own end.
+
+    Raises ModelError when there is none.
+    """
+    known = chat.end_ids(eos_ids)
+    turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
+    tail = chat.prompt_text([*turns, Message(role="user", content="b")]).rpartition(_PROBE)[2]
+    spelled = {token: tail.find(chat.tokenizer.convert_ids_to_tokens(token)) for token in known}
+    written = {token: place for token, place in spelled.items() if place >= 0}
+    if written:
+        return min(written, key=lambda token: written[token])
+    first = (each for each in (chat.tokenizer.eos_token_id, *eos_ids, *known) if each is not None)
+    return int(next(first))
+
+
 def _opened(model: Any, folder: Path, config: TrainConfig, tokenizer: Any) -> Opened:
     chat = Chat(tokenizer, config.chat_template_kwargs)
     model.config.use_cache = False
     _quiet_dropout(model, config.gradient_checkpointing)
     generation = getattr(model, "generation_config", None)
     eos_ids = _as_list(getattr(generation, "eos_token_id", None)) + _as_list(model.config.eos_token_id)
-    end_id = chat.end_token(eos_ids)
+    end_id = end_token(chat, eos_ids)
     room = getattr(model.config, "max_position_embeddings", None) or 1 << 20
     return Opened(
         model=model,

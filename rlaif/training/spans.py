@@ -7,13 +7,13 @@ those of its text alone plus one end token: just what the model meets and writes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from rlaif.engines.chat import Chat
 from rlaif.records import Example, Message, Pair
-from rlaif.training.chat import Chat
 
 Ids = tuple[int, ...]
 
@@ -63,7 +63,7 @@ class Spans:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
         whole = [pair for pair in pairs if not _counted(_shape(pair), refused)]
-        prompts = self._prompts([pair.prompt for pair in whole])
+        prompts = self.chat.prompt_ids([pair.prompt for pair in whole])
         chosen = self._answers([pair.chosen[0].content for pair in whole], prompts)
         rejected = self._answers([pair.rejected[0].content for pair in whole], prompts)
         kept = []
@@ -72,60 +72,43 @@ class Spans:
             if not _counted(problem, refused):
                 assert not isinstance(first, Refused)
                 assert not isinstance(second, Refused)
-                kept.append(TokenPair(pair.id, prompt.ids, first, second, pair.label_prob, pair.weight))
+                kept.append(TokenPair(pair.id, tuple(prompt), first, second, pair.label_prob, pair.weight))
         return kept, refused
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[TokenExample], Counter[str]]:
         """Examples in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
         whole = [each for each in examples if not _counted(_answer_shape(each.messages[-1:]), refused)]
-        prompts = self._prompts([each.messages[:-1] for each in whole])
+        prompts = self.chat.prompt_ids([each.messages[:-1] for each in whole])
         answers = self._answers([each.messages[-1].content for each in whole], prompts)
         kept = []
         for example, prompt, answer in zip(whole, prompts, answers, strict=True):
             if isinstance(answer, Refused):
                 refused[answer] += 1
             else:
-                kept.append(TokenExample(example.kind, prompt.ids, answer))
+                kept.append(TokenExample(example.kind, tuple(prompt), answer))
         return kept, refused
 
-    def _prompts(self, conversations: Sequence[Sequence[Message]]) -> list[_Prompt]:
-        texts = [self.chat.prompt_text(each) for each in conversations]
-        return [_Prompt(text, ids) for text, ids in zip(texts, self._encode(texts), strict=True)]
-
-    def _answers(self, texts: Sequence[str], prompts: Sequence[_Prompt]) -> list[Ids | Refused]:
-        encoded = self._encode(texts)
-        alone = self._decode(encoded)
-        together = self._decode([prompt.ids + ids for prompt, ids in zip(prompts, encoded, strict=True)])
+    def _answers(self, texts: Sequence[str], prompts: Sequence[Sequence[int]]) -> list[Ids | Refused]:
+        encoded = [tuple(ids) for ids in self.chat.text_ids(texts)]
         tokenizer = self.chat.tokenizer
         # an unknown token is a failed round trip, not a second end
         special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id} | {self.end_id}
         answers: list[Ids | Refused] = []
-        for text, prompt, ids, read, read_all in zip(texts, prompts, encoded, alone, together, strict=True):
+        for text, prompt, ids in zip(texts, prompts, encoded, strict=True):
             if special.intersection(ids):
                 answers.append(Refused.END_TOKEN)
-            elif not ids or read != text or not read_all.endswith(text):
+            elif not ids or not self._exact(text, prompt, ids):
                 answers.append(Refused.ROUND_TRIP)
-            elif len(prompt.ids) + len(ids) + 1 > self.max_length:
+            elif len(prompt) + len(ids) + 1 > self.max_length:
                 answers.append(Refused.TOO_LONG)
             else:
                 answers.append((*ids, self.end_id))
         return answers
 
-    def _encode(self, texts: Sequence[str]) -> list[Ids]:
-        if not texts:
-            return []
-        encoded = self.chat.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-        return [tuple(ids) for ids in encoded]
-
-    def _decode(self, ids: Iterable[Ids]) -> list[str]:
-        decode = self.chat.tokenizer.decode
-        return [decode(each, skip_special_tokens=False, clean_up_tokenization_spaces=False) for each in ids]
-
-
-class _Prompt(NamedTuple):
-    text: str
-    ids: Ids
+    def _exact(self, text: str, prompt: Sequence[int], ids: Ids) -> bool:
+        # alone: what a judge was shown; after the prompt: what the trained model will be read as
+        return self.chat.decode(ids) == text and self.chat.decode([*prompt, *ids]).endswith(text)
 
 
 def _shape(pair: Pair) -> Refused | None:

@@ -39,7 +39,14 @@ NO_SYSTEM = (
 DEFAULT_SYSTEM = (
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou help.<|im_end|>\n{% endif %}" + CHATML
 )
-TEMPLATES = {"chatml": CHATML, "thinking": THINKING, "no-system": NO_SYSTEM, "default-system": DEFAULT_SYSTEM}
+TIGHT = CHATML.replace("<|im_end|>\n", "<|im_end|>")
+TEMPLATES = {
+    "chatml": CHATML,
+    "tight": TIGHT,
+    "thinking": THINKING,
+    "no-system": NO_SYSTEM,
+    "default-system": DEFAULT_SYSTEM,
+}
 
 
 def make_tokenizer(template: str | None) -> Any:
