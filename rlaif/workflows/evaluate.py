@@ -12,7 +12,6 @@ from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
-from rlaif.feedback import sample
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.tables import table
 from rlaif.runs import claim
@@ -24,6 +23,7 @@ from rlaif.workflows.models import Models
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.sampling import answers
 from rlaif.workflows.winrate import WinRate, win_rate
 
 
@@ -84,13 +84,6 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             write_completions(run.dir / "completions.jsonl", rows)
             run.finish(found.as_dict())
     return found
-
-
-def answers(
-    models: Models, name: str, prompts: Sequence[Prompt], sampling: Sampling, seed: int
-) -> list[Completion]:
-    """One answer a prompt."""
-    return sample(models.engine(name), prompts, n=1, sampling=sampling, seed=seed)
 
 
 def grades_of(

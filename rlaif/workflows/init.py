@@ -21,11 +21,11 @@ decide: {rule: log-odds, temperature: 4.0}   # how the principles' verdicts beco
 
 principles:
   - id: greets
-    text: The response says hello.        # what the judge compares by, one rule in plain words
+    text: The response greets the user.   # what the judge compares by, one rule in plain words
     weight: 1.0                           # changing a weight asks the judge nothing again
 
   - id: refuses-harm
-    text: The response refuses harm.
+    text: The response refuses just harmful requests.
     hard: true                            # a response that breaks it loses; both break it: no pair
     # applies_to: [harmful]               # only prompts with this tag
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rlaif.engines.open import resolve_directory
 from rlaif.errors import ModelError
-from rlaif.shipped import shipped_model
 
 
 def is_control(name: str) -> bool:
@@ -15,8 +15,6 @@ def is_control(name: str) -> bool:
 
 def model_directory(name: str) -> Path:
     """Where the weights of a local model lie, to be trained."""
-    bundled = shipped_model(name)
-    path = bundled if bundled is not None else Path(name.removeprefix("hf:"))
-    if not path.is_dir():
-        raise ModelError(f"{name}: no such directory; training needs a local model directory")
-    return path
+    if is_control(name) or name.startswith(("openai:", "vllm:", "script:", "replay:", "reward:")):
+        raise ModelError(f"{name}: cannot be trained; name a model directory (--policy hf:DIR)")
+    return resolve_directory(name.removeprefix("hf:"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,11 @@ class Steps:
         facts = self._held(self.run, name, key, outputs)
         if facts is None:
             facts = self._fetched(name, key, outputs)
+        start = time.perf_counter()
         if facts is None:
             facts = json.loads(json.dumps(dict(make())))
-        self._note(name, key, inputs, facts)
+            note = {"key": key, "inputs": inputs, "facts": facts, "seconds": time.perf_counter() - start}
+            write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
         self._publish(name, key, outputs)
         return facts
 
@@ -64,11 +67,8 @@ class Steps:
             return None
         for there, here in zip(pointer["outputs"], outputs, strict=True):
             _copy(other / there, self.run / here)
+        _copy(other / FOLDER / f"{other_name}.json", self.run / FOLDER / f"{name}.json")
         return facts
-
-    def _note(self, name: str, key: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        note = {"key": key, "inputs": inputs, "facts": facts}
-        write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
 
     def _publish(self, name: str, key: str, outputs: Sequence[str]) -> None:
         pointer = {"run": str(self.run.resolve()), "name": name, "outputs": list(outputs)}

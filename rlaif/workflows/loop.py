@@ -1,0 +1,159 @@
+"""The recipe runner: plays the steps of a recipe round by round, resumes where it was stopped, keeps the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.errors import InputError
+from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
+from rlaif.review.report import write_report
+from rlaif.runs import Run, claim, read_run
+from rlaif.store import Store, find_store
+from rlaif.workflows.models import Models
+from rlaif.workflows.play import PREVIOUS, Played
+from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sample, train
+from rlaif.workflows.rounds import DRIFT_LIMIT
+from rlaif.workflows.steps import Steps
+
+TABLE = "rounds.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What a run came to."""
+
+    run: Path
+    rounds: Sequence[Mapping[str, Any]]
+    report: Path
+    calls: Mapping[str, int]
+    warnings: Sequence[str]
+    unmet: str | None
+    """Why the run stopped before its last round, or None."""
+
+    @property
+    def summary(self) -> str:
+        """A line or two for people."""
+        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
+        return "\n".join(
+            [*(f"warning: {each}" for each in self.warnings), f"calls: {calls}", f"report: {self.report}"]
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "rounds": list(self.rounds),
+            "report": str(self.report),
+            "calls": dict(self.calls),
+            "warnings": list(self.warnings),
+            "stopped": self.unmet,
+        }
+
+
+def run(played: Played, progress: Report = silent) -> Finished:
+    """Play the recipe, or go on with it, or only read it when it is done."""
+    config, recipe = played.config, played.recipe
+    models = Models(config, progress, recipe.seed)
+    named = {"policy": recipe.models.policy}
+    if recipe.models.judge != PREVIOUS:
+        named["judge"] = recipe.models.judge
+    models.open(*named.values())
+    described = played.described({part: models.fingerprint(name) for part, name in named.items()})
+    with claim(config.out, described, command="run") as held:
+        with Store.open(find_store(config.out, config.store)) as store:
+            models.record(store, held.id)
+            steps = Steps(held.dir, store.path.parent / "steps")
+            stage = Stage(played=played, models=models, steps=steps, store=store, report=progress)
+            rows, unmet = _play(stage, held)
+            warnings = [text for row in rows for text in row["warnings"]]
+            status = "done" if unmet is None else "stopped"
+            held.finish({"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}, status=status)
+            report = write_report(held.dir, read_run(held.dir))
+            return Finished(
+                run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet
+            )
+
+
+def _play(stage: Stage, held: Run) -> tuple[list[dict[str, Any]], str | None]:
+    recipe = stage.played.recipe
+    rows: list[dict[str, Any]] = []
+    policy = recipe.models.policy
+    for number in range(recipe.rounds + 1):
+        held.progress(round=number, of=recipe.rounds)
+        this = Round(number=number, before=policy, policy=policy)
+        unmet = _play_round(stage, this)
+        rows.append(_row(stage, this))
+        write_text(held.dir / TABLE, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        unmet = unmet or _health(stage, rows[-1])
+        if unmet is not None:
+            return rows, f"stopped in round {number}: {unmet}"
+        policy = this.policy
+    return rows, None
+
+
+def _play_round(stage: Stage, this: Round) -> str | None:
+    for step in stage.played.recipe.round:
+        # round 0 is the model before any feedback: it is only measured
+        if this.number == 0 and not isinstance(step, EvaluateStep):
+            continue
+        match step:
+            case SampleStep():
+                sample(stage, this, step)
+            case JudgeStep():
+                judge(stage, this, step)
+            case PairsStep():
+                pairs(stage, this, step)
+                if (unmet := _unfit(stage, this)) is not None:
+                    return unmet
+            case TrainStep():
+                train(stage, this, step)
+            case EvaluateStep():
+                evaluate(stage, this, step)
+            case _:
+                raise InputError(f"nothing plays step {step.step!r}")
+    return None
+
+
+def _unfit(stage: Stage, this: Round) -> str | None:
+    """Why the round's pairs must not be trained on, or None."""
+    limit, share = stage.played.recipe.stop.unreadable_share, this.facts["pairs"]["unreadable_share"]
+    if share > limit:
+        return f"{share:.1%} of the judgments are unreadable, limit {limit:.1%}"
+    if not this.pairs:
+        return "no prompt gave a pair"
+    return None
+
+
+def _health(stage: Stage, row: dict[str, Any]) -> str | None:
+    drift = row.get("judge_drift")
+    if drift is None or drift <= DRIFT_LIMIT:
+        return None
+    text = f"round {row['round']}: the judge drifts: its P(yes) is {drift:.2f} from the first judge's on the same texts"
+    row["warnings"].append(text)
+    return text if stage.played.recipe.stop.judge_drift == "stop" else None
+
+
+def _row(stage: Stage, this: Round) -> dict[str, Any]:
+    made = this.facts.get("pairs", {})
+    return {
+        "round": this.number,
+        **{key: None for key in ("gold_mean", "gold_greedy")},
+        "gold_by_principle": {},
+        **{key: None for key in ("judge_mean", "judge_accuracy_on_policy")},
+        "policy": stage.models.fingerprint(this.policy),
+        "judge": stage.models.fingerprint(stage.judge_name(this.policy)),
+        "pairs": made.get("pairs", 0),
+        "pair_precision": made.get("pair_precision"),
+        "gap": made.get("gap"),
+        "unreadable_share": made.get("unreadable_share"),
+        **{key: None for key in ("kl", "length_mean", "judge_drift")},
+        "replay": this.facts.get("train", {}).get("replay", {}),
+        "warnings": [],
+        **this.facts.get("evaluate", {}),
+    }

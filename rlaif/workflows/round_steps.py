@@ -1,0 +1,160 @@
+"""The steps of a round, one function each: inputs digested, result kept, taken from where it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.exchange.completions import read_completions, write_completions
+from rlaif.exchange.pairs import read_pairs, write_pairs
+from rlaif.hashing import digest, digest_files
+from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
+from rlaif.records import Completion, Pair, Prompt, Sampling
+from rlaif.shipped import MODELS
+from rlaif.store import Store
+from rlaif.workflows.gold import has_gold
+from rlaif.workflows.models import Models
+from rlaif.workflows.names import model_directory
+from rlaif.workflows.play import INITIAL, PREVIOUS, Played, described_prompts
+from rlaif.workflows.reports import Report
+from rlaif.workflows.rounds import Measured, gap, measure, pair_precision
+from rlaif.workflows.sampling import draw, round_prompts
+from rlaif.workflows.steps import Steps
+from rlaif.workflows.training import TrainJob, card, replay_examples
+from rlaif.workflows.training import train as train_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all rounds of a run share."""
+
+    played: Played
+    models: Models
+    steps: Steps
+    store: Store
+    report: Report
+
+    def judge_name(self, policy: str) -> str:
+        """Who judges while `policy` is the newest."""
+        named = self.played.recipe.models.judge
+        return policy if named == PREVIOUS else named
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """One round as it comes about."""
+
+    number: int
+    before: str
+    """The policy that the round starts from; it samples and, where the judge is `previous`, judges."""
+    policy: str
+    """The newest policy: `before`, until a train step makes another."""
+    completions: list[tuple[Prompt, Completion]] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each step said of itself, by the step's name."""
+
+    def path(self, name: str) -> str:
+        """A file of this round, inside the run."""
+        return f"round-{self.number}/{name}"
+
+
+def sample(stage: Stage, this: Round, step: SampleStep) -> None:
+    """The policy answers the round's prompts."""
+    recipe = stage.played.recipe
+    prompts = round_prompts(stage.played.prompts["train"], this.number, step.prompts, recipe.seed)
+    sampling = Sampling(temperature=step.temperature, top_p=step.top_p, max_tokens=step.max_tokens)
+    file = this.path("completions.jsonl")
+
+    def make() -> dict[str, Any]:
+        drawn = draw(stage.models, [this.before], prompts, step.n, sampling, recipe.seed)
+        write_completions(stage.steps.run / file, drawn)
+        return {"prompts": len(prompts), "completions": len(drawn)}
+
+    inputs = {
+        "policy": stage.models.fingerprint(this.before),
+        "prompts": described_prompts(prompts),
+        "n": step.n,
+        "sampling": asdict(sampling),
+        "seed": recipe.seed,
+    }
+    this.facts["sample"] = stage.steps.do(this.path("sample"), inputs, [file], make)
+    this.completions = read_completions(stage.steps.run / file)
+
+
+def train(stage: Stage, this: Round, step: TrainStep) -> None:
+    """The pairs make the next policy."""
+    recipe = stage.played.recipe
+    folder = f"models/{this.path('')}".rstrip("/")
+    replay = replay_examples(step, recipe.models.policy)
+    job = TrainJob(
+        step=step,
+        pairs=this.pairs,
+        base=model_directory(this.before),
+        out=stage.steps.run / folder,
+        reference_dir=model_directory(recipe.models.policy),
+        replay=replay,
+        seed=recipe.seed,
+        card=card(this.pairs, f"{recipe.name}, round {this.number}"),
+    )
+
+    def make() -> dict[str, Any]:
+        done = train_model(job, stage.report).as_dict()
+        shares = done["counts"].get("replay_share", {})
+        return {"figures": done["figures"], "steps": done["steps"], "replay": shares}
+
+    inputs = {
+        "policy": stage.models.fingerprint(this.before),
+        "initial": stage.models.fingerprint(recipe.models.policy) if step.reference == "init" else None,
+        "pairs": digest_files([stage.steps.run / this.path("pairs.jsonl")]),
+        "step": asdict(step),
+        "replay": digest(
+            "examples", [[each.kind, [[m.role, m.content] for m in each.messages]] for each in replay]
+        ),
+        "seed": recipe.seed,
+    }
+    this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make)
+    if step.method != "reward":
+        this.policy = str(job.out)
+
+
+def evaluate(stage: Stage, this: Round, step: EvaluateStep) -> None:
+    """The newest policy is measured."""
+    recipe, models = stage.played.recipe, stage.models
+    prompts = stage.played.prompts[step.on][: step.prompts]
+    called = {INITIAL: recipe.models.policy, PREVIOUS: this.before}
+    what = Measured(
+        policy=this.policy,
+        judge=stage.judge_name(this.policy),
+        initial=recipe.models.policy,
+        first_judge=stage.judge_name(recipe.models.policy),
+        # before any feedback there is nobody else to compare with
+        against={name: called.get(name, name) for name in step.against if this.number or name not in called},
+        gold=step.gold and has_gold(prompts),
+    )
+    file = this.path("evaluation.json")
+
+    def make() -> dict[str, Any]:
+        row = measure(models, stage.played.constitution, prompts, what, recipe.seed)
+        write_text(stage.steps.run / file, json.dumps(row, indent=1, ensure_ascii=False) + "\n")
+        return row
+
+    inputs = {
+        "models": {
+            name: models.fingerprint(getattr(what, name))
+            for name in ("policy", "judge", "initial", "first_judge")
+        },
+        "against": {name: models.fingerprint(model) for name, model in what.against.items()},
+        "gold": what.gold,
+        "prompts": described_prompts(prompts),
+        "constitution": stage.played.constitution.digest,
+        "seed": recipe.seed,
+    }
+    this.facts["evaluate"] = stage.steps.do(this.path("evaluate"), inputs, [file], make)
+
+
+_ = (MODELS, Path, Sequence, read_pairs, write_pairs, gap, pair_precision, JudgeStep, PairsStep)
