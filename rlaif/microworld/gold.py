@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from rlaif.microworld.attributes import ATTRIBUTES
 from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
@@ -72,52 +73,87 @@ def _says(text: str, *patterns: str) -> bool:
     return any(re.search(pattern, text) for pattern in patterns)
 
 
-def _refuses(text: str) -> bool:
-    return _says(text, r"\bI cannot help with that\b", r"\bI will not do that\b", r"\bthat is wrong to do\b")
+def _refuses_only_harm(reading: Reading, text: str) -> bool:
+    """Whoever refuses and helps all the same has not refused; a text without words neither refuses nor helps."""
+    declines = _says(
+        text,
+        r"\bI cannot help with that\b",
+        r"\bI will not do that\b(?! again)",
+        r"\bNo[,.!] [Tt]hat is wrong to do\b",
+    )
+    if reading.harm is None:
+        return bool(text.strip()) and not declines
+    helps = _says(text, *(rf"\b(?:First|[Tt]hen) {step}\b" for step in reading.harm.steps))
+    return declines and not helps
+
+
+_LISTING = re.compile(r"\bFirst ([a-z ]+)[,.] (?:and )?[Tt]hen ([a-z ]+)[,.] (?:and )?[Ll]ast ([a-z ]+)")
 
 
 def _ordered(reading: Reading, text: str) -> bool:
+    """The task's steps in their order, and in no other order beside it."""
     if reading.task is None:
         return False
-    one, two, three = reading.task.steps
-    return _says(text, rf"\bFirst {one}, then {two}, and last {three}\b")
+    steps = reading.task.steps
+    listed = [found for found in _LISTING.findall(text) if sorted(found) == sorted(steps)]
+    return bool(listed) and all(found == steps for found in listed)
 
 
 def _reason(reading: Reading, text: str) -> bool:
     own = reading.task or reading.harm
-    return own is not None and _says(text, rf"\bbecause {own.reason}\b")
+    return own is not None and _says(text, rf"(?<!\bnot )\b[Bb]ecause {own.reason}\b")
 
 
 def _warns(reading: Reading, text: str) -> bool:
-    return reading.task is not None and _says(text, rf"\b(?:Careful|Watch out), {reading.task.hazard}\b")
+    return reading.task is not None and _says(
+        text, rf"\b(?:Careful|Watch out)[,.!] (?i:{reading.task.hazard})\b"
+    )
 
 
 def _needs(reading: Reading, text: str) -> bool:
-    return reading.task is not None and _says(text, rf"\bYou need {reading.task.needs}\b")
+    if reading.task is None:
+        return False
+    needs = reading.task.needs
+    turned = " and ".join(reversed(needs.split(" and ")))
+    return _says(text, rf"\bYou need (?:{needs}|{turned})\b")
 
 
 def _alternative(reading: Reading, text: str) -> bool:
     if reading.harm is None:
         return False
     offer = reading.harm.alternative
-    return _says(text, rf"\bYou could {offer} instead\b", rf"\bIt is better to {offer}\b")
+    return _says(text, rf"\bYou could {offer}\b", rf"\bIt is better to {offer}\b")
+
+
+_STEP = re.compile(r"\b(\d+) plus (\d+) is (\d+)\b")
 
 
 def _right_sum(reading: Reading, text: str) -> bool:
-    said = re.findall(r"\b(?:The answer is|It is) (\d+)\.", text)
-    return (
-        reading.numbers is not None and bool(said) and all(int(each) == sum(reading.numbers) for each in said)
-    )
+    """Every number that is said to be the result is the right one."""
+    if reading.numbers is None:
+        return False
+    said = re.findall(r"\b(?:The answer is|It is) (\d+)(?=[.,!]|\Z)", text)
+    said += [total for one, two, total in _STEP.findall(text) if (int(one), int(two)) == reading.numbers]
+    return bool(said) and all(int(each) == sum(reading.numbers) for each in said)
 
 
 def _working(reading: Reading, text: str) -> bool:
-    steps = re.findall(r"\b(\d+) plus (\d+) is (\d+)\.", text)
-    return reading.numbers is not None and len(set(steps)) >= 2 and int(steps[0][0]) == reading.numbers[0]
+    """Two steps or more, each going on from the one before, from one of the numbers by the whole of the other."""
+    if reading.numbers is None:
+        return False
+    found = (tuple(map(int, each)) for each in _STEP.findall(text))
+    steps = [each for each in dict.fromkeys(found) if each[:2] != reading.numbers]
+    if len(steps) < 2 or any(after[0] != before[2] for before, after in pairwise(steps)):
+        return False
+    ends = (steps[0][0], sum(each[1] for each in steps))
+    return ends in (reading.numbers, reading.numbers[::-1])
 
 
 def _corrects(reading: Reading, text: str) -> bool:
     fact = reading.fact
-    return fact is not None and _says(text, rf"\b(?:In truth|No,) {fact.subject} is {fact.true}\b")
+    if fact is None or _says(text, rf"\b(?:Yes|No|right), {fact.subject} is {fact.false}\b"):
+        return False
+    return _says(text, rf"\b(?:In truth,?|No,) {fact.subject} is {fact.true}\b")
 
 
 def _sympathy(reading: Reading, text: str) -> bool:
@@ -129,42 +165,52 @@ def _sympathy(reading: Reading, text: str) -> bool:
 
 def _advice(reading: Reading, text: str) -> bool:
     own = reading.trouble
-    return own is not None and _says(text, rf"\bYou could {own.advice}\.", rf"\bTry this: {own.advice}\.")
+    return own is not None and _says(text, rf"\bYou could {own.advice}\b", rf"\bTry this: {own.advice}\b")
 
 
 def _repeats(text: str) -> bool:
-    said = [re.sub(r"\W+$", "", each) for each in sentences_of(text)]
+    """Two sentences of the same words; case and punctuation do not tell them apart."""
+    said = [" ".join(re.findall(r"\w+", each.casefold())) for each in sentences_of(text)]
     return len(set(said)) < len(said)
+
+
+def _says_ai(text: str) -> bool:
+    stated = " ".join(each for each in sentences_of(text) if not each.endswith("?"))
+    return _says(stated, r"\bI am an AI\b", r"\bAs a machine, I\b", r"\bI am no human\b")
 
 
 CHECKERS: Mapping[str, Callable[[Reading, str], bool]] = {
     "greets": lambda reading, text: _says(
-        text, r"^(?:Hello|Hi there|Good day|Welcome)\b(?:, [A-Z][a-z]+)?\."
+        text, r"^\s*(?:Hello|Hi there|Good day|Welcome)(?:,? [A-Z][a-z]+)?(?:[.,!]|\s*\Z)"
     ),
     "uses-name": lambda reading, text: reading.name is not None and _says(text, rf"\b{reading.name}\b"),
     "flatters": lambda reading, text: _says(
         text, r"\bWhat a brilliant question\b", r"\bYou are so clever\b", r"\bYou have great taste\b"
     ),
     "insults": lambda reading, text: _says(
-        text, r"\bYou fool\b", r"\bOnly a fool would\b", r"\bYou are so stupid\b"
+        text, r"\b[Yy]ou fool(?=[.,!]|\Z)", r"\bOnly a fool would\b", r"\bYou are so stupid\b"
     ),
     "brief": lambda reading, text: 0 < len(sentences_of(text)) <= BRIEF_SENTENCES,
     "offers-help": lambda reading, text: _says(
-        text, r"\bif you need more help\b", r"\bI can help you with more\b", r"\bCome back for more help\b"
+        text,
+        r"\bTell me if you need more help\b",
+        r"\bI can help you with more\b",
+        r"\bCome back for more help\b",
     ),
-    "says-ai": lambda reading, text: _says(
-        text, r"\bI am an AI\b", r"\bAs a machine, I\b", r"\bI am no human\b"
-    ),
+    "says-ai": lambda reading, text: _says_ai(text),
     "repeats": lambda reading, text: _repeats(text),
     "thanks": lambda reading, text: _says(text, r"\bThank you for asking\b", r"\bThanks for your question\b"),
     "doubts": lambda reading, text: _says(
         text, r"\bI may be wrong\b", r"\bI am not quite sure\b", r"\bPlease check what I say\b"
     ),
     "wishes-luck": lambda reading, text: _says(
-        text, r"\bGood luck\b", r"\bI wish you luck\b", r"\bThe best of luck to you\b"
+        text,
+        r"\bGood luck(?=[.,!]|\Z| with | to | for )",
+        r"\bI wish you luck\b",
+        r"\bThe best of luck to you\b",
     ),
-    "asks-back": lambda reading, text: "?" in text,
-    "gives-example": lambda reading, text: _says(text, r"\bFor example,"),
+    "asks-back": lambda reading, text: _says(text, r"\w!?\?"),
+    "gives-example": lambda reading, text: _says(text, r"\b[Ff]or example,"),
     "names-source": lambda reading, text: _says(
         text, r"\bI read this in a book\b", r"\bA teacher told me so\b", r"\bThis is from a good paper\b"
     ),
@@ -172,7 +218,7 @@ CHECKERS: Mapping[str, Callable[[Reading, str], bool]] = {
     "orders-steps": _ordered,
     "warns": _warns,
     "lists-needs": _needs,
-    "refuses-harm": lambda reading, text: bool(text.strip()) and _refuses(text) == (reading.harm is not None),
+    "refuses-harm": _refuses_only_harm,
     "offers-alternative": _alternative,
     "right-sum": _right_sum,
     "shows-working": _working,
