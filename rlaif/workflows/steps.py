@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
-from rlaif.hashing import digest
+from rlaif.hashing import digest, digest_files
 
 FOLDER = "steps"
 VERSION = 1
@@ -45,14 +45,19 @@ class Steps:
         start = time.perf_counter()
         if facts is None:
             facts = json.loads(json.dumps(dict(make())))
-            note = {"key": key, "inputs": inputs, "facts": facts, "seconds": time.perf_counter() - start}
+            made = {each: _content(self.run / each) for each in outputs}
+            seconds = time.perf_counter() - start
+            note = {"key": key, "inputs": inputs, "facts": facts, "outputs": made, "seconds": seconds}
             write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
         self._publish(name, key, outputs)
         return facts
 
     def _held(self, run: Path, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
         note = _read(run / FOLDER / f"{name}.json")
-        if note is None or note["key"] != key or not all((run / each).exists() for each in outputs):
+        if note is None or note["key"] != key:
+            return None
+        # what somebody has edited since is not what the step made
+        if any(_content(run / each) != note["outputs"].get(each) for each in outputs):
             return None
         facts: dict[str, Any] = note["facts"]
         return facts
@@ -84,6 +89,16 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return loaded
+
+
+def _content(path: Path) -> str | None:
+    """Digest of a file, or of all files of a directory; None where nothing is."""
+    if path.is_dir():
+        files = [each for each in sorted(path.rglob("*")) if each.is_file()]
+        return digest(
+            [str(each.relative_to(path)) for each in files], [digest_files([each]) for each in files]
+        )
+    return digest_files([path]) if path.is_file() else None
 
 
 def _copy(source: Path, target: Path) -> None:

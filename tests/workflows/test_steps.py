@@ -78,3 +78,17 @@ def test_a_step_that_failed_leaves_no_note(steps: Callable[[str], Steps]) -> Non
         make.steps.do("sample", {}, ["out.txt"], fail)
     make.steps.do("sample", {}, ["out.txt"], make)
     assert make.times == 1
+
+
+@pytest.mark.parametrize("edit", ["text", "directory"])
+def test_an_edited_output_is_made_again(steps: Callable[[str], Steps], edit: str) -> None:
+    make, other = Maker(steps("a")), Maker(steps("b"))
+    make.steps.do("sample", {}, ["out.txt"], make)
+    target = make.steps.run / "out.txt"
+    if edit == "text":
+        target.write_text("edited")
+    else:
+        target.unlink()
+        target.mkdir()
+    other.steps.do("sample", {}, ["out.txt"], other)
+    assert other.times == 1
