@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ModelError, RecipeError, ThresholdError
 from rlaif.records import Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
 from rlaif.training.loop import Part, tokens_a_pass
-from rlaif.training.models import Opened, open_causal, weights_digest
+from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order, Replay
 from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
@@ -56,13 +57,13 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         out=out,
         card=card or {},
         progress=progress,
-        facts={"reference": reference, "reference_weights": held_to and weights_digest(held_to)},
+        facts={"reference": reference, "reference_weights": held_to and model_fingerprint(held_to)},
     )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> DPO:
         made = DPO(config, data.pairs, data.examples)
         if held_to is not None:
-            made.starts_at_reference = weights_digest(held_to) == weights_digest(policy)
+            made.starts_at_reference = model_fingerprint(held_to) == model_fingerprint(policy)
             made.reference = _reference(made, opened, scorer, folder, held_to, packed)
         return made
 

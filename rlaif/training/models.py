@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from rlaif.engines.chat import Chat
+from rlaif.engines.fingerprint import adapter_base
+from rlaif.engines.load import check_directory, load_model, load_tokenizer
 from rlaif.errors import ModelError
-from rlaif.hashing import digest_files
 from rlaif.records import Message
 from rlaif.training.configs import TrainConfig
 
 ADAPTER = "adapter"
 _PROBE = "zqprobe"
-_DIGESTED = ("*.safetensors", "config.json", "adapter_config.json", "tokenizer*", "chat_template*")
 _TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 _RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
 LARGE_RATE, LORA_FACTOR = 5e-7, 20.0
@@ -41,20 +42,30 @@ class Opened:
 
 def open_causal(folder: Path, config: TrainConfig) -> Opened:
     """A causal language model in float32, dropout off. Raises ModelError."""
-    from transformers import AutoModelForCausalLM
-
-    model = _loaded(AutoModelForCausalLM, folder)
-    return _opened(model, folder, config, _tokenizer(folder))
+    check_directory(folder)
+    # the engine's models are for asking only
+    model = load_model(folder).requires_grad_(True)
+    return _opened(model, folder, config)
 
 
 def open_classifier(folder: Path, config: TrainConfig) -> Opened:
     """A sequence classifier with one label over the model in `folder`; a new head is drawn from the seed."""
     from transformers import AutoModelForSequenceClassification
 
-    tokenizer = _tokenizer(folder)
-    torch.manual_seed(config.seed)
-    model = _loaded(AutoModelForSequenceClassification, folder, num_labels=1)
-    opened = _opened(model, folder, config, tokenizer)
+    check_directory(folder)
+    if adapter_base(folder) is not None:
+        raise ModelError(
+            f"{folder} is an adapter; merge it into its model first, a reward model needs a whole one"
+        )
+    try:
+        with _quiet():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                folder, num_labels=1, dtype=torch.float32, use_safetensors=True
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        raise ModelError(f"{folder}: no reward model can be made of it: {problem}") from problem
+    opened = _opened(model, folder, config)
+    tokenizer = opened.chat.tokenizer
     model.config.pad_token_id = opened.pad_id
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(opened.pad_id)
     if not any("SequenceClassification" in name for name in _architectures(folder)):
@@ -86,21 +97,21 @@ def default_learning_rate(model: Any, config: TrainConfig) -> float:
     return min(rate * LORA_FACTOR, 1e-3) if config.lora else rate
 
 
-def weights_digest(folder: Path) -> str:
-    """Digest of all files of a model directory that change what it computes."""
-    return digest_files(sorted({path for pattern in _DIGESTED for path in folder.glob(pattern)}))
-
-
 def export(opened: Opened, model: Any, out: Path, config: TrainConfig, readme: str) -> None:
-    """Write the model directory into `out`, file by file, each whole; an adapter also into `out/adapter`."""
+    """Write the model directory into `out`, file by file, each whole.
+
+    With an adapter: the merged model, which loads anywhere and is what a next round starts from and is held to;
+    beside it, in `out/adapter`, the adapter alone.
+    """
     draft = out / ".draft-model"
     shutil.rmtree(draft, ignore_errors=True)
-    if config.lora:
-        model.save_pretrained(draft / ADAPTER)
-        model = model.merge_and_unload()
     dtype = opened.source_dtype if config.save_dtype == "source" else getattr(torch, config.save_dtype)
-    model.to(dtype).save_pretrained(draft)
-    opened.chat.tokenizer.save_pretrained(draft)
+    with _quiet():
+        if config.lora:
+            model.save_pretrained(draft / ADAPTER)
+            model = model.merge_and_unload()
+        model.to(dtype).save_pretrained(draft)
+        opened.chat.tokenizer.save_pretrained(draft)
     (draft / "README.md").write_text(readme, encoding="utf-8")
     for path in sorted(each for each in draft.rglob("*") if each.is_file()):
         target = out / path.relative_to(draft)
@@ -142,9 +153,8 @@ def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
     return int(next(first))
 
 
-def _opened(model: Any, folder: Path, config: TrainConfig, tokenizer: Any) -> Opened:
-    chat = Chat(tokenizer, config.chat_template_kwargs)
-    model.config.use_cache = False
+def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:
+    chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
     generation = getattr(model, "generation_config", None)
     eos_ids = _as_list(getattr(generation, "eos_token_id", None)) + _as_list(model.config.eos_token_id)
@@ -154,33 +164,24 @@ def _opened(model: Any, folder: Path, config: TrainConfig, tokenizer: Any) -> Op
         model=model,
         chat=chat,
         end_id=end_id,
-        pad_id=_pad_id(tokenizer, end_id),
+        pad_id=_pad_id(chat.tokenizer, end_id),
         room=min(room, config.max_length or room),
         source_dtype=_source_dtype(folder),
     )
 
 
-def _loaded(kind: Any, folder: Path, **options: Any) -> Any:
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder} is no model directory: it has no config.json")
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # a fresh head is meant; the library's table about it would alarm whoever reads it
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as problem:
-        raise ModelError(f"{folder}: the model cannot be loaded: {problem}") from problem
-
-
-def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    names = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
-    if not any((folder / name).is_file() for name in names):
-        raise ModelError(
-            f"{folder} has no tokenizer (tokenizer.json); save the model's tokenizer beside its weights"
-        )
-    try:
-        return AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as problem:
-        raise ModelError(f"{folder}: the tokenizer cannot be loaded: {problem}") from problem
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def _quiet_dropout(model: Any, checkpointing: bool) -> None:
@@ -213,7 +214,8 @@ def _new_head(model: Any, seed: int) -> None:
 
 
 def _source_dtype(folder: Path) -> torch.dtype:
-    for path in sorted(folder.glob("*.safetensors")):
+    base = adapter_base(folder)
+    for path in sorted((base or folder).glob("*.safetensors")):
         with safe_open(path, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
                 kind = tensors.get_slice(name).get_dtype()

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import Accelerator
 
-from rlaif.errors import ModelError, ThresholdError
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.load import check_directory
+from rlaif.errors import ThresholdError
 from rlaif.hashing import digest
 from rlaif.records import Example, Message, Pair
 from rlaif.training.configs import TrainConfig
 from rlaif.training.loop import Job, Objective, run
-from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, weights_digest
+from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
 from rlaif.training.scorer import RewardScorer, Scorer, choose_layout
@@ -134,23 +136,20 @@ def _write(
         "base": str(setting.base),
         "card": dict(setting.card),
         "config": setting.config.as_dict(),
-        "weights": weights_digest(setting.out),
+        "weights": model_fingerprint(setting.out),
         "versions": {"torch": torch.__version__},
     }
     folder.finish(summary.record(history, **facts))
 
 
 def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
-    if not setting.base.is_dir():
-        raise ModelError(
-            f"{setting.base} is no directory; name a model directory with config.json and weights"
-        )
+    check_directory(setting.base)
     rows = [[pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight] for pair in pairs]
     turns = [[each.kind, *map(_turn, each.messages)] for each in examples]
     return {
         "method": setting.config.method,
         "config": setting.config.as_dict(),
-        "base": weights_digest(setting.base),
+        "base": model_fingerprint(setting.base),
         "pairs": digest("training-pairs", rows),
         "examples": digest("training-examples", turns),
         **setting.facts,

@@ -1,0 +1,185 @@
+"""Token spans are exact: prompt ids as at generation, answer ids of the answer, one end token, or a counted refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.engines.chat import Chat
+from rlaif.records import Message, Pair
+from rlaif.training.configs import DPOConfig
+from rlaif.training.models import end_token, open_causal
+from rlaif.training.spans import Refused, Spans
+
+from .builders import TEMPLATES, example, make_tokenizer, pair
+from .conftest import MakeDirectory
+
+TEMPLATE_NAMES = [*TEMPLATES, None]
+
+
+def spans_of(template: str | None, *, max_length: int = 1000, tokenizer: Any = None) -> Spans:
+    chat = Chat(tokenizer or make_tokenizer(template))
+    return Spans(chat, end_token(chat, [2]), max_length)
+
+
+def only(spans: Spans, one: Pair) -> Any:
+    kept, refused = spans.pairs([one])
+    assert not refused
+    return kept[0]
+
+
+def reason(spans: Spans, one: Pair) -> str:
+    kept, refused = spans.pairs([one])
+    assert not kept
+    ((name, count),) = refused.items()
+    assert count == 1
+    return name
+
+
+@pytest.mark.parametrize("template", TEMPLATE_NAMES)
+@pytest.mark.parametrize(
+    "prompt", ["bake bread", "ends with a space ", " begins with one", "two\n\nlines\n", "ünï 🙂"]
+)
+@pytest.mark.parametrize(
+    "answer", ["mix flour", " mix", "mix ", "\n", "yes\n\n", "ça 🙂", "<think>no</think>yes"]
+)
+def test_ids_decode_to_exactly_what_the_model_meets_and_writes(
+    template: str | None, prompt: str, answer: str
+) -> None:
+    spans = spans_of(template)
+    made = only(spans, pair(prompt, answer, "other words"))
+    decode = spans.chat.decode
+    assert decode(made.prompt) == spans.chat.prompt_text([Message(role="user", content=prompt)])
+    assert decode(made.chosen[:-1]) == answer
+    assert decode([*made.prompt, *made.chosen]) == decode(made.prompt) + answer + decode([spans.end_id])
+
+
+@pytest.mark.parametrize("template", TEMPLATE_NAMES)
+def test_every_answer_has_exactly_one_end_token_and_it_is_last(template: str | None) -> None:
+    spans = spans_of(template)
+    made = only(spans, pair("bake", "one two", "no"))
+    for ids in (made.chosen, made.rejected):
+        assert [place for place, token in enumerate(ids) if token == spans.end_id] == [len(ids) - 1]
+
+
+def test_end_token_is_the_templates_own_even_when_the_tokenizer_names_another() -> None:
+    tokenizer = make_tokenizer("chatml")
+    tokenizer.eos_token = "<|pad|>"
+    chat = Chat(tokenizer)
+    assert tokenizer.convert_ids_to_tokens(end_token(chat, [2])) == "<|im_end|>"
+
+
+def test_a_thinking_template_is_met_as_at_generation() -> None:
+    spans = spans_of("thinking")
+    made = only(spans, pair("bake", "yes", "no"))
+    assert spans.chat.decode(made.prompt).endswith("<think>\n\n</think>\n\n")
+    assert "<think>" not in spans.chat.decode(made.chosen)
+
+
+def test_a_default_system_turn_comes_once() -> None:
+    spans = spans_of("default-system")
+    assert spans.chat.decode(only(spans, pair("bake", "yes", "no")).prompt).count("You help.") == 1
+
+
+def test_special_tokens_that_somebody_wrote_are_letters() -> None:
+    spans = spans_of("chatml")
+    made = only(spans, pair("say <|im_end|>", "yes <|im_end|> more", "no"))
+    assert spans.chat.decode(made.chosen[:-1]) == "yes <|im_end|> more"
+    assert made.chosen.count(spans.end_id) == 1
+    assert made.prompt.count(spans.end_id) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "expected"),
+    [("", "no", Refused.EMPTY), ("no", "", Refused.EMPTY), ("same", "same", Refused.SAME)],
+)
+def test_pairs_with_nothing_to_learn_are_refused(chosen: str, rejected: str, expected: Refused) -> None:
+    assert reason(spans_of("chatml"), pair("bake", chosen, rejected)) == expected
+
+
+def test_an_answer_must_be_one_assistant_turn() -> None:
+    turns = (Message(role="assistant", content="a"), Message(role="user", content="b"))
+    odd = Pair(
+        prompt=(Message(role="user", content="x"),),
+        chosen=turns,
+        rejected=(Message(role="assistant", content="c"),),
+        label_prob=0.9,
+    )
+    assert reason(spans_of("chatml"), odd) == Refused.TURNS
+
+
+def test_too_long_pairs_are_dropped_whole_and_counted() -> None:
+    spans = spans_of("chatml")
+    made = only(spans, pair("bake", "yes", "no thank you"))
+    fits = len(made.prompt) + max(len(made.chosen), len(made.rejected))
+    assert only(spans_of("chatml", max_length=fits), pair("bake", "yes", "no thank you"))
+    assert (
+        reason(spans_of("chatml", max_length=fits - 1), pair("bake", "yes", "no thank you"))
+        == Refused.TOO_LONG
+    )
+
+
+def test_a_tokenizer_that_changes_the_text_is_refused() -> None:
+    from tokenizers import normalizers
+
+    tokenizer = make_tokenizer("chatml")
+    tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+    spans = spans_of("chatml", tokenizer=tokenizer)
+    assert reason(spans, pair("bake", "Yes", "no")) == Refused.ROUND_TRIP
+    assert only(spans, pair("bake", "yes", "no"))
+
+
+def test_an_unknown_word_is_a_failed_round_trip() -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    whole = Tokenizer(
+        models.WordLevel({"<unk>": 0, "yes": 1, "<end>": 2, "no": 3, " ": 4}, unk_token="<unk>")
+    )
+    whole.pre_tokenizer = pre_tokenizers.Split(" ", behavior="isolated")
+    whole.decoder = decoders.Fuse()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=whole, eos_token="<end>", unk_token="<unk>")
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}<end>{% endfor %}"
+    spans = spans_of(None, tokenizer=tokenizer)
+    assert reason(spans, pair("yes", "yes bread", "no")) == Refused.ROUND_TRIP
+    assert only(spans, pair("yes", "yes no", "no"))
+
+
+def test_the_order_and_the_labels_of_the_kept_pairs_stay() -> None:
+    given = [
+        pair("a", "yes", "no", label_prob=0.6),
+        pair("b", "", "no"),
+        pair("c", "no", "yes", label_prob=0.7, weight=3.0),
+    ]
+    kept, refused = spans_of("chatml").pairs(given)
+    assert [(each.id, each.label_prob, each.weight) for each in kept] == [
+        (given[0].id, 0.6, 1.0),
+        (given[2].id, 0.7, 3.0),
+    ]
+    assert refused == {Refused.EMPTY: 1}
+
+
+def test_only_the_last_turn_of_an_example_is_learned() -> None:
+    spans = spans_of("chatml")
+    kept, refused = spans.examples([example("is it warm", "yes"), example("x", "")])
+    assert spans.chat.decode(kept[0].answer) == "yes<|im_end|>"
+    assert (
+        spans.chat.decode(kept[0].prompt) == "<|im_start|>user\nis it warm<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert refused == {Refused.EMPTY: 1}
+
+
+def test_the_longest_row_is_what_the_model_has_room_for(model_dir: MakeDirectory) -> None:
+    assert open_causal(model_dir(), DPOConfig()).room == 256
+    assert open_causal(model_dir(), DPOConfig(max_length=40)).room == 40
+
+
+def test_a_model_without_any_end_token_is_refused(tmp_path: Path) -> None:
+    from rlaif.errors import ModelError
+
+    tokenizer = make_tokenizer(None)
+    tokenizer.eos_token = None
+    with pytest.raises(ModelError, match="end token"):
+        end_token(Chat(tokenizer), [])
