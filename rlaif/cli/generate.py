@@ -47,6 +47,8 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
         return
     with progress(quiet=as_json) as report:
         made = workflow.generate(config, progress=report)
+    for warning in made.warnings:
+        click.echo(f"warning: {warning}", err=True)
     rows = [[name, count] for name, count in made.funnel.items()]
     emit(
         made.as_dict(),

@@ -45,6 +45,8 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
         return
     with progress(quiet=as_json) as report:
         made = workflow.judge(config, progress=report)
+    for warning in made.warnings:
+        click.echo(f"warning: {warning}", err=True)
     rows = [[name, count] for name, count in made.funnel.items()]
     emit(
         made.as_dict(),

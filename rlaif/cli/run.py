@@ -59,6 +59,8 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         return
     with progress(quiet=as_json) as report:
         done = loop.run(played, progress=report)
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
     rows = [[cell(row, column) for column in COLUMNS] for row in done.rounds]
     emit(
         done.as_dict(),

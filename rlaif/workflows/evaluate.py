@@ -128,7 +128,7 @@ def plan(config: EvaluateConfig) -> str:
 
 def first_question(config: EvaluateConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
-    if config.judge is None:
+    if (judge := config.judge) is None:
         raise InputError("--show-prompt shows what a judge is asked, and no --judge is named")
     config = replace(config, limit=1)
     prompts, constitution = _read(config)
@@ -137,7 +137,7 @@ def first_question(config: EvaluateConfig) -> str:
         models.record(store, "")
         names = [str(config.policy), *config.against]
         texts = [answers(models, name, prompts, _sampling(config), config.seed)[0] for name in names]
-        return questions(models, config.judge, constitution, prompts[0], texts)
+        return questions(models.judge(judge), constitution, prompts[0], texts)
 
 
 def _win_rates(

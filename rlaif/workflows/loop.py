@@ -11,14 +11,17 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
+from rlaif.records import Sampling
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.models import Models
 from rlaif.workflows.play import PREVIOUS, Played
+from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sample, train
 from rlaif.workflows.rounds import DRIFT_LIMIT
+from rlaif.workflows.sampling import draw, round_prompts
 from rlaif.workflows.steps import Steps
 
 TABLE = "rounds.json"
@@ -65,19 +68,22 @@ def run(played: Played, progress: Report = silent) -> Finished:
         named["judge"] = recipe.models.judge
     models.open(*named.values())
     described = played.described({part: models.fingerprint(name) for part, name in named.items()})
-    with claim(config.out, described, command="run") as held:
-        with Store.open(find_store(config.out, config.store)) as store:
-            models.record(store, held.id)
-            steps = Steps(held.dir, store.path.parent / "steps")
-            stage = Stage(played=played, models=models, steps=steps, store=store, report=progress)
-            rows, unmet = _play(stage, held)
-            warnings = [text for row in rows for text in row["warnings"]]
-            status = "done" if unmet is None else "stopped"
-            held.finish({"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}, status=status)
-            report = write_report(held.dir, read_run(held.dir))
-            return Finished(
-                run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet
-            )
+    with claim(config.out, described, command="run") as held, Store.open(_store(played)) as store:
+        models.record(store, held.id)
+        steps = Steps(held.dir, store.path.parent / "steps")
+        stage = Stage(played=played, models=models, steps=steps, store=store, run_id=held.id, report=progress)
+        rows, unmet = _play(stage, held)
+        warnings = [text for row in rows for text in row["warnings"]]
+        status = "done" if unmet is None else "stopped"
+        held.finish({"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}, status=status)
+        report = write_report(held.dir, read_run(held.dir))
+        return Finished(
+            run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet
+        )
+
+
+def _store(played: Played) -> Path:
+    return find_store(played.config.out, played.config.store)
 
 
 def _play(stage: Stage, held: Run) -> tuple[list[dict[str, Any]], str | None]:
@@ -154,6 +160,20 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         "unreadable_share": made.get("unreadable_share"),
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
         "replay": this.facts.get("train", {}).get("replay", {}),
-        "warnings": [],
+        "warnings": [f"round {this.number}: {each}" for each in made.get("not_applied", [])],
         **this.facts.get("evaluate", {}),
     }
+
+
+def first_question(played: Played) -> str:
+    """The exact text that the judge gets first, for `--show-prompt`."""
+    recipe = played.recipe
+    step = next((each for each in recipe.round if isinstance(each, SampleStep)), SampleStep())
+    models = Models(played.config, seed=recipe.seed)
+    with Store.open(_store(played)) as store:
+        models.record(store, "")
+        prompts = round_prompts(played.prompts["train"], 1, step.prompts, recipe.seed)[:1]
+        sampling = Sampling(temperature=step.temperature, top_p=step.top_p, max_tokens=step.max_tokens)
+        drawn = draw(models, [recipe.models.policy], prompts, max(2, step.n), sampling, recipe.seed)
+        name = recipe.models.policy if recipe.models.judge == PREVIOUS else recipe.models.judge
+        return questions(models.judge(name), played.constitution, prompts[0], [each for _, each in drawn])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
-from rlaif.exchange.completions import read_completions, write_completions
-from rlaif.exchange.pairs import read_pairs, write_pairs
+from rlaif.exchange.completions import by_prompt, read_completions, write_completions
+from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
+from rlaif.feedback import PairPlan, score_completions
 from rlaif.hashing import digest, digest_files
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
-from rlaif.records import Completion, Pair, Prompt, Sampling
-from rlaif.shipped import MODELS
+from rlaif.records import Completion, Judgment, Pair, Prompt, Sampling
 from rlaif.store import Store
 from rlaif.workflows.gold import has_gold
+from rlaif.workflows.judging import counts, look, not_applied, pair_up
+from rlaif.workflows.judgment_rows import read_judgments, write_judgments
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import model_directory
 from rlaif.workflows.play import INITIAL, PREVIOUS, Played, described_prompts
@@ -36,6 +37,7 @@ class Stage:
     models: Models
     steps: Steps
     store: Store
+    run_id: str
     report: Report
 
     def judge_name(self, policy: str) -> str:
@@ -54,6 +56,7 @@ class Round:
     policy: str
     """The newest policy: `before`, until a train step makes another."""
     completions: list[tuple[Prompt, Completion]] = field(default_factory=list)
+    judgments: list[Judgment] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each step said of itself, by the step's name."""
@@ -84,6 +87,72 @@ def sample(stage: Stage, this: Round, step: SampleStep) -> None:
     }
     this.facts["sample"] = stage.steps.do(this.path("sample"), inputs, [file], make)
     this.completions = read_completions(stage.steps.run / file)
+
+
+def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
+    """The judge looks at each completion alone."""
+    file = this.path("judgments.jsonl")
+    name = stage.judge_name(this.before)
+
+    def make() -> dict[str, Any]:
+        found = look(stage.models.judge(name), stage.played.constitution, this.completions, step.protocol)
+        write_judgments(stage.steps.run / file, found)
+        return {"judgments": len(found)}
+
+    inputs = {
+        "judge": stage.models.fingerprint(name),
+        "completions": digest_files([stage.steps.run / this.path("completions.jsonl")]),
+        "constitution": stage.played.constitution.digest,
+        "protocol": step.protocol,
+    }
+    this.facts["judge"] = stage.steps.do(this.path("judge"), inputs, [file], make)
+    this.judgments = read_judgments(stage.steps.run / file)
+
+
+def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
+    """Two completions of a prompt become a pair, or there is a reason why not."""
+    seed = stage.played.recipe.seed
+    constitution, name = stage.played.constitution, stage.judge_name(this.before)
+    files = [this.path("pairs.jsonl"), this.path("funnel.json")]
+    how = PairPlan(
+        pairing=step.pairing, then=step.then, inconsistent=step.inconsistent, seed=seed, round=this.number
+    )
+
+    def make() -> dict[str, Any]:
+        judge = stage.models.judge(name)
+        made, funnel = pair_up(judge, constitution, this.completions, this.judgments, how, step.critique)
+        write_pairs(stage.steps.run / files[0], made)
+        write_text(stage.steps.run / files[1], json.dumps(counts(funnel), indent=1) + "\n")
+        by_id = {prompt.id: prompt for prompt, _ in this.completions}
+        room = gap(constitution, _scored(stage, this)) if has_gold(list(by_id.values())) else None
+        return {
+            "pairs": len(made),
+            "pair_precision": pair_precision(constitution, by_id, made),
+            "gap": None if room is None else room._asdict(),
+            "unreadable_share": funnel.unreadable_share,
+            "not_applied": not_applied(funnel),
+        }
+
+    inputs = {
+        "judge": stage.models.fingerprint(name),
+        "judgments": digest_files([stage.steps.run / this.path("judgments.jsonl")]),
+        "completions": digest_files([stage.steps.run / this.path("completions.jsonl")]),
+        "constitution": constitution.digest,
+        "step": asdict(step),
+        "seed": seed,
+        "round": this.number,
+    }
+    this.facts["pairs"] = stage.steps.do(this.path("pairs"), inputs, files, make)
+    this.pairs = read_pairs(stage.steps.run / files[0])
+    stage.store.put_pairs(f"{stage.run_id}/{this.number}", [pair_row(each) for each in this.pairs])
+
+
+def _scored(stage: Stage, this: Round) -> list[tuple[Prompt, list[tuple[Completion, float | None]]]]:
+    groups = []
+    for prompt, texts in by_prompt(this.completions):
+        scored = score_completions(prompt, texts, this.judgments, stage.played.constitution)
+        groups.append((prompt, [(each.completion, each.score) for each in scored]))
+    return groups
 
 
 def train(stage: Stage, this: Round, step: TrainStep) -> None:
@@ -155,6 +224,3 @@ def evaluate(stage: Stage, this: Round, step: EvaluateStep) -> None:
         "seed": recipe.seed,
     }
     this.facts["evaluate"] = stage.steps.do(this.path("evaluate"), inputs, [file], make)
-
-
-_ = (MODELS, Path, Sequence, read_pairs, write_pairs, gap, pair_precision, JudgeStep, PairsStep)

@@ -1,0 +1,236 @@
+"""`generate` and `judge`: prompts or completions in, preference pairs with their whole provenance out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError
+from rlaif.exchange.completions import read_completions, write_completions
+from rlaif.exchange.pairs import pair_row, write_pairs
+from rlaif.exchange.prompts import prompt_row, read_prompts
+from rlaif.feedback import Funnel, PairPlan
+from rlaif.hashing import digest
+from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
+from rlaif.review.report import write_report
+from rlaif.runs import Run, claim, read_run
+from rlaif.store import Store, find_store
+from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
+from rlaif.workflows.judging import Drawn, counts, look, not_applied, pair_up, principles_table
+from rlaif.workflows.judgment_rows import write_judgments
+from rlaif.workflows.models import Models
+from rlaif.workflows.play import described_constitution, described_prompts
+from rlaif.workflows.questions import questions
+from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.sampling import draw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of the prompts."""
+
+    run: Path
+    pairs: Sequence[Pair]
+    counts: Funnel
+    calls: Mapping[str, int]
+    warnings: Sequence[str]
+    unmet: str | None
+    """Why this is fewer pairs than asked for, or None."""
+
+    @property
+    def funnel(self) -> dict[str, int]:
+        """One count after the other, from prompts to pairs."""
+        return counts(self.counts)
+
+    @property
+    def pair_share(self) -> float:
+        """Share of the prompts that gave a pair."""
+        return len({tuple(each.prompt) for each in self.pairs}) / max(1, self.counts.prompts)
+
+    @property
+    def summary(self) -> str:
+        """A few lines for people."""
+        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
+        return f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}\n{self.run / 'pairs.jsonl'}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "pairs": len(self.pairs),
+            "prompts": self.counts.prompts,
+            "pair_share": self.pair_share,
+            "funnel": self.funnel,
+            "no_pair": dict(self.counts.no_pair),
+            "states": dict(self.counts.states),
+            "unreadable_share": self.counts.unreadable_share,
+            "principles": principles_table(self.counts),
+            "calls": dict(self.calls),
+            "warnings": list(self.warnings),
+            "unmet": self.unmet,
+        }
+
+
+def generate(config: GenerateConfig, progress: Report = silent) -> Made:
+    """Sample, judge, pair, write. `config` has been through `choose_generate`."""
+    prompts, constitution = _prompts(config), load_constitution(str(config.constitution))
+    models = Models(config, progress, config.seed)
+    models.open(*config.policy, str(config.judge))
+    described = {
+        **_described(config, models, constitution),
+        "prompts": described_prompts(prompts),
+        "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
+        "n": config.n,
+        "sampling": asdict(_sampling(config)),
+    }
+    with _claimed(config, models, described, "generate") as (run, store):
+        drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
+        write_completions(run.dir / "completions.jsonl", drawn)
+        return _pairs(config, models, constitution, drawn, run, store)
+
+
+def judge(config: JudgeConfig, progress: Report = silent) -> Made:
+    """Judge what is there. `config` has been through `choose_judge`."""
+    drawn, constitution = _completions(config), load_constitution(str(config.constitution))
+    models = Models(config, progress, config.seed)
+    models.open(str(config.judge))
+    texts = [[prompt.id, each.id, each.draw, each.policy, each.finish] for prompt, each in drawn]
+    described = {
+        **_described(config, models, constitution),
+        "completions": {"count": len(drawn), "digest": digest("completions", texts)},
+        "policies": _policies(config.source),
+    }
+    with _claimed(config, models, described, "judge") as (run, store):
+        write_completions(run.dir / "completions.jsonl", drawn)
+        return _pairs(config, models, constitution, drawn, run, store)
+
+
+def plan(config: GenerateConfig | JudgeConfig) -> str:
+    """What would be done, for `--dry-run`. Opens no model."""
+    constitution = load_constitution(str(config.constitution))
+    lines = [f"constitution {constitution.name} {constitution.version} ({constitution.digest})"]
+    if isinstance(config, GenerateConfig):
+        prompts = _prompts(config)
+        lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
+        lines.append(f"policy {', '.join(config.policy)} at temperature {config.temperature}")
+    else:
+        drawn = _completions(config)
+        lines.append(f"{len(drawn)} completions of {config.source}")
+    lines.append(
+        f"judge {config.judge}: checklist on each completion, {config.pairing}, then compare in both orders"
+    )
+    lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
+    return "\n".join(lines)
+
+
+def first_question(config: GenerateConfig | JudgeConfig) -> str:
+    """The exact text that the judge gets first, for `--show-prompt`."""
+    constitution = load_constitution(str(config.constitution))
+    models = Models(config, seed=config.seed)
+    with Store.open(find_store(config.out, config.store)) as store:
+        models.record(store, "")
+        if isinstance(config, GenerateConfig):
+            prompts = _prompts(replace(config, limit=1))
+            drawn: Drawn = draw(models, config.policy[:1], prompts, 2, _sampling(config), config.seed)
+        else:
+            drawn = _completions(replace(config, limit=1))
+        return questions(
+            models.judge(str(config.judge)), constitution, drawn[0][0], [each for _, each in drawn]
+        )
+
+
+@contextmanager
+def _claimed(
+    config: PairOptions, models: Models, described: Mapping[str, Any], command: str
+) -> Iterator[tuple[Run, Store]]:
+    # the store is opened once the directory is ours: a refused command leaves nothing behind
+    with claim(config.out, described, command=command) as run, Store.open(_store(config)) as store:
+        models.record(store, run.id)
+        yield run, store
+
+
+def _store(config: PairOptions) -> Path:
+    return find_store(config.out, config.store)
+
+
+def _pairs(
+    config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+) -> Made:
+    judge = models.judge(str(config.judge))
+    judgments = look(judge, constitution, drawn)
+    write_judgments(run.dir / "judgments.jsonl", judgments)
+    how = PairPlan(pairing=config.pairing, inconsistent=config.inconsistent, seed=config.seed)  # type: ignore[arg-type]
+    pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
+    write_pairs(run.dir / "pairs.jsonl", pairs)
+    _keep(store, run.id, drawn, pairs)
+    made = Made(
+        run=run.dir, pairs=pairs, counts=funnel, calls=models.calls, warnings=not_applied(funnel), unmet=None
+    )
+    made = replace(made, unmet=_unmet(made, config.min_pair_share))
+    summary = made.as_dict()
+    del summary["run"]
+    run.finish(summary)
+    write_report(run.dir, read_run(run.dir))
+    return made
+
+
+def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:
+    store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})
+    rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
+    store.put_completions(rows)
+    store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
+
+
+def _unmet(made: Made, least: float) -> str | None:
+    if made.pair_share >= least:
+        return None
+    reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
+    return (
+        f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
+        f"(--min-pair-share): {why}. What there is lies in {made.run / 'pairs.jsonl'}"
+    )
+
+
+def _described(config: PairOptions, models: Models, constitution: Constitution) -> dict[str, Any]:
+    name = str(config.judge)
+    return {
+        "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
+        "judge": {"name": name, "fingerprint": models.fingerprint(name)},
+        "pairing": config.pairing,
+        "inconsistent": config.inconsistent,
+        "critique": config.critique,
+        "seed": config.seed,
+    }
+
+
+def _prompts(config: GenerateConfig) -> list[Prompt]:
+    return read_prompts(str(config.prompts), column=config.column, limit=config.limit)
+
+
+def _sampling(config: GenerateConfig) -> Sampling:
+    return Sampling(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens)
+
+
+def _completions(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
+    source = config.source
+    if source.is_dir():
+        read_run(source)
+        source = source / "completions.jsonl"
+        if not source.is_file():
+            raise InputError(
+                f"{source}: is not there; name a run of `generate`, finished or at least sampled"
+            )
+    drawn = read_completions(source)
+    if config.limit is None:
+        return drawn
+    kept = list(dict.fromkeys(prompt.id for prompt, _ in drawn))[: config.limit]
+    return [(prompt, each) for prompt, each in drawn if prompt.id in set(kept)]
+
+
+def _policies(source: Path) -> list[Any]:
+    return list(read_run(source)["config"].get("policies", [])) if source.is_dir() else []

@@ -1,0 +1,99 @@
+"""The judge step and the pairs step: what is asked of which completions, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.errors import InputError
+from rlaif.feedback import Funnel, PairPlan, make_pairs
+from rlaif.judging import Judge, ModelJudge
+from rlaif.records import Completion, Constitution, Engine, Judgment, Pair, Prompt
+
+Drawn = Sequence[tuple[Prompt, Completion]]
+MIN_CONSISTENCY = 0.7
+"""Share of comparisons in which a principle's two orders agree, below which it counts as not applied."""
+ENOUGH = 10
+"""Comparisons before that share says anything."""
+
+
+def look(
+    judge: Judge, constitution: Constitution, drawn: Drawn, protocol: str = "checklist"
+) -> list[Judgment]:
+    """The judge looks at each different completion alone."""
+    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
+    if protocol == "checklist":
+        return judge.checklist(unique, constitution.principles)
+    if isinstance(judge, ModelJudge):
+        return judge.rate(unique, constitution.principles)
+    raise InputError(f"{judge.name}: is no model and gives no ratings; use the protocol checklist")
+
+
+def pair_up(
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Drawn,
+    judgments: Sequence[Judgment],
+    plan: PairPlan,
+    critique: bool,
+) -> tuple[list[Pair], Funnel]:
+    """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted."""
+    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    return make_pairs(
+        prompts,
+        [each for _, each in drawn],
+        judgments,
+        judge=judge,
+        constitution=constitution,
+        plan=plan,
+        critic=critic_of(judge) if critique else None,
+    )
+
+
+def critic_of(judge: Judge) -> Engine | None:
+    """Who writes critiques: the judge itself, when it is a model."""
+    return judge.engine if isinstance(judge, ModelJudge) else None
+
+
+def counts(funnel: Funnel) -> dict[str, int]:
+    """The funnel as a person reads it: one count after the other."""
+    reasons = {f"no pair: {reason}": count for reason, count in funnel.no_pair.items()}
+    return {
+        "prompts": funnel.prompts,
+        "completions": funnel.completions,
+        "duplicates": funnel.duplicates,
+        "truncated": funnel.truncated,
+        "judged": funnel.judged,
+        "candidates": funnel.candidates,
+        **reasons,
+        "kept": funnel.kept,
+    }
+
+
+def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
+    """For each principle that was compared: how often, how consistently, and how often it could not be read."""
+    rows = {}
+    for principle in dict.fromkeys([*funnel.compared, *funnel.unread]):
+        compared, unread = funnel.compared.get(principle, 0), funnel.unread.get(principle, 0)
+        flipped = funnel.order_inconsistent.get(principle, 0)
+        rows[principle] = {
+            "compared": compared,
+            "order_consistency": 1 - flipped / compared if compared else None,
+            "unread": unread,
+        }
+    return rows
+
+
+def not_applied(funnel: Funnel) -> list[str]:
+    """A message for each principle that the judge cannot apply."""
+    messages = []
+    for principle, row in principles_table(funnel).items():
+        consistency, compared, unread = row["order_consistency"], row["compared"], row["unread"]
+        if compared >= ENOUGH and consistency < MIN_CONSISTENCY:
+            share = f"its two orders agree in {consistency:.0%} of {compared} comparisons"
+            messages.append(f"principle {principle!r}: this judge cannot apply it: {share}")
+        elif unread >= ENOUGH and unread > compared:
+            messages.append(
+                f"principle {principle!r}: this judge cannot read it in {unread} of {unread + compared}"
+            )
+    return messages
