@@ -71,6 +71,18 @@ class Chat:
             )
         return frozenset(known)
 
+    def end_token(self, eos_ids: Sequence[int]) -> int:
+        """The one token that belongs behind an answer: what the template writes there, else the model's own end."""
+        known = self.end_ids(eos_ids)
+        turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
+        # with a further turn behind it, as some templates leave the last one open
+        tail = self.prompt_text([*turns, Message(role="user", content="b")]).rpartition(_PROBE)[2]
+        places = {token: tail.find(self.tokenizer.convert_ids_to_tokens(token)) for token in sorted(known)}
+        written = [token for token, place in places.items() if place >= 0]
+        if written:
+            return min(written, key=lambda token: places[token])
+        return int(next(each for each in (self.tokenizer.eos_token_id, *eos_ids, *known) if each is not None))
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, special tokens spelled out: a judge must see what was written."""
         text: str = self.tokenizer.decode(

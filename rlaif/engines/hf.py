@@ -11,7 +11,7 @@ from rlaif.engines.chat import Chat
 from rlaif.engines.decode import Decoder, Draw, Drawn
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.load import load_model, load_tokenizer, pick_device
-from rlaif.engines.prefix import Question
+from rlaif.engines.prefix import Question, lengthwise
 from rlaif.engines.scoring import Scorer
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
@@ -29,7 +29,7 @@ class HfEngine:
         self.fingerprint = fingerprint
         self.chat = chat
         self.batch_tokens = batch_tokens
-        self.context = _context(model.config)
+        self.context = context_of(model.config)
         self._scorer = Scorer(model, batch_tokens)
         self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode)
 
@@ -57,22 +57,13 @@ class HfEngine:
                 replies[place] = Generation(
                     request_id=request.id, text="", finish="length", error=self._too_long(len(ids))
                 )
-        for batch in self._batches(draws):
-            for place, drawn in zip(batch, self._decoder.draw([draws[each] for each in batch]), strict=True):
+        places = list(draws)
+        # equal prompts have equal lengths and stay neighbours: a batch computes each once
+        for batch in lengthwise([len(draws[place].prompt) for place in places], self.batch_tokens):
+            own = [places[each] for each in batch]
+            for place, drawn in zip(own, self._decoder.draw([draws[each] for each in own]), strict=True):
                 replies[place] = self._generation(window[place], len(prompts[place]), drawn)
         return [replies[place] for place in range(len(window))]
-
-    def _batches(self, draws: Mapping[int, Draw]) -> Iterator[list[int]]:
-        # like lengths together, for little padding; equal prompts stay neighbours and are computed once
-        order = sorted(draws, key=lambda place: len(draws[place].prompt))
-        batch: list[int] = []
-        for place in order:
-            if batch and (len(batch) + 1) * len(draws[place].prompt) > self.batch_tokens:
-                yield batch
-                batch = []
-            batch.append(place)
-        if batch:
-            yield batch
 
     def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
         text = self.chat.decode(drawn.ids)
@@ -136,7 +127,8 @@ def open_hf(
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)
 
 
-def _context(config: Any) -> int:
+def context_of(config: Any) -> int:
+    """The positions that a model has; without a stated limit, as good as any number."""
     limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
     return int(limit) if limit else 1 << 30
 

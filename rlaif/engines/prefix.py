@@ -112,6 +112,18 @@ def batches(rows: Sequence[Row], tokens: int, reads: int) -> Iterator[list[Row]]
         yield batch
 
 
+def lengthwise(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Places of like length together, at most `tokens` (padding included) at a time; equal lengths keep their order."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lambda each: lengths[each]):
+        if batch and (len(batch) + 1) * lengths[place] > tokens:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
 def _opened(question: Question, shared: int) -> Row:
     row = Row()
     row.extend(question.prompt[:shared], 0, 0, 0)

@@ -1,1 +1,22 @@
-"""TODO"""
+"""Prompts to preference pairs: sample, score, pair, compare, critique, revise."""
+
+from rlaif.feedback.critique import Fault, critiques
+from rlaif.feedback.funnel import Funnel
+from rlaif.feedback.pairs import make_pairs
+from rlaif.feedback.plan import PairPlan
+from rlaif.feedback.revise import Revisable, revise
+from rlaif.feedback.sample import sample
+from rlaif.feedback.score import Scored, score_completions
+
+__all__ = [
+    "Fault",
+    "Funnel",
+    "PairPlan",
+    "Revisable",
+    "Scored",
+    "critiques",
+    "make_pairs",
+    "revise",
+    "sample",
+    "score_completions",
+]

@@ -1,0 +1,117 @@
+"""Decided candidates to pairs with all that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rlaif.feedback.critique import Fault, critiques
+from rlaif.feedback.plan import Candidate, PairPlan
+from rlaif.feedback.score import Scored
+from rlaif.judging import Decision, Judge, ModelJudge
+from rlaif.records import Constitution, Engine, Judgment, Message, Pair
+
+
+def assemble(
+    decided: Sequence[tuple[Candidate, Decision]],
+    compared: Mapping[frozenset[str], Sequence[Judgment]],
+    checked: Mapping[str, Sequence[Judgment]],
+    judge: Judge,
+    constitution: Constitution,
+    plan: PairPlan,
+) -> list[tuple[Candidate, Pair]]:
+    """A pair for each decided candidate, which then names the chosen one first."""
+    shared = _provenance(judge, constitution, plan.seed)
+    made = []
+    for candidate, decision in decided:
+        label = decision.label_prob
+        assert label is not None
+        prompt, chosen, rejected = candidate
+        principles = decision.principles
+        if label < 0.5:
+            chosen, rejected, label = rejected, chosen, 1 - label
+            principles = tuple({**each, "p": 1 - float(each["p"])} for each in principles)
+        readings = [
+            *(each for each in checked.get(prompt.id, []) if each.completion_ids[0] in candidate.ids),
+            *compared.get(candidate.ids, []),
+        ]
+        calls = list(dict.fromkeys(call for each in readings for call in each.calls))
+        policies = list(dict.fromkeys((chosen.completion.policy, rejected.completion.policy)))
+        pair = Pair(
+            prompt=prompt.messages,
+            chosen=(Message(role="assistant", content=chosen.completion.text),),
+            rejected=(Message(role="assistant", content=rejected.completion.text),),
+            label_prob=label,
+            score_gap=_gap(chosen, rejected),
+            chosen_score=chosen.score,
+            rejected_score=rejected.score,
+            principles=principles,
+            order_consistent=decision.order_consistent,
+            round=plan.round,
+            provenance={
+                **shared,
+                "templates": _templates(judge, readings),
+                "policy": policies,
+                "calls": calls,
+                **plan.provenance,
+            },
+        )
+        made.append((Candidate(prompt, chosen, rejected), pair))
+    return made
+
+
+def _provenance(judge: Judge, constitution: Constitution, seed: int) -> dict[str, Any]:
+    from rlaif import __version__
+
+    return {
+        "constitution": {
+            "name": constitution.name,
+            "version": constitution.version,
+            "digest": constitution.digest,
+        },
+        # not its name: a path would make equal runs in two places differ
+        "judge": judge.fingerprint,
+        "rlaif": __version__,
+        "seed": seed,
+    }
+
+
+def _templates(judge: Judge, readings: Sequence[Judgment]) -> dict[str, str]:
+    if not isinstance(judge, ModelJudge):
+        return {}
+    return {name: judge.template(name).digest for name in sorted({each.protocol for each in readings})}
+
+
+def criticised(
+    made: Sequence[tuple[Candidate, Pair]], constitution: Constitution, critic: Engine | None
+) -> list[tuple[Candidate, Pair]]:
+    """The pairs with what their rejected side does wrong, in the words of `critic`."""
+    if critic is None:
+        return list(made)
+    by_id = {each.id: each for each in constitution.principles}
+
+    def fault(candidate: Candidate, pair: Pair) -> Fault:
+        against = sorted(pair.principles, key=lambda each: -float(each["p"]))
+        return Fault(
+            candidate.prompt, candidate.worse.completion, [by_id[str(each["id"])] for each in against]
+        )
+
+    texts = critiques(critic, [fault(candidate, pair) for candidate, pair in made])
+    return [
+        (candidate, replace(pair, critique=texts.get(candidate.worse.completion.id)))
+        for candidate, pair in made
+    ]
+
+
+def alone_by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
+    """Judgments of single completions by prompt id."""
+    found: dict[str, list[Judgment]] = {}
+    for each in judgments:
+        if len(each.completion_ids) == 1:
+            found.setdefault(each.prompt_id, []).append(each)
+    return found
+
+
+def _gap(chosen: Scored, rejected: Scored) -> float | None:
+    return None if chosen.score is None or rejected.score is None else chosen.score - rejected.score

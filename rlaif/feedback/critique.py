@@ -1,0 +1,52 @@
+"""What a response does wrong, in words: travels with a pair, and guides a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rlaif.judging.ask import prompt_slot, turn
+from rlaif.records import Completion, Engine, GenerateRequest, Principle, Prompt, Sampling
+from rlaif.templates import Template, load_template, numbered
+
+RULES = 4
+"""Rules a critic is shown at most: those that most likely speak against the response, so that it names one of them."""
+SAMPLING = Sampling(temperature=0.0, max_tokens=128)
+
+
+class Fault(NamedTuple):
+    """A response and the principles that it most likely breaks, the likeliest first."""
+
+    prompt: Prompt
+    completion: Completion
+    principles: Sequence[Principle]
+
+
+def critiques(
+    engine: Engine,
+    faults: Sequence[Fault],
+    *,
+    template: Template | None = None,
+    sampling: Sampling = SAMPLING,
+) -> Mapping[str, str]:
+    """A critique for each completion id. One that failed, broke off or is blank is not there."""
+    template = template or load_template("critique")
+
+    def requests() -> Iterator[GenerateRequest]:
+        for each in {fault.completion.id: fault for fault in faults}.values():
+            text = template.render(
+                prompt=prompt_slot(each.prompt),
+                response=each.completion.text,
+                principles=numbered([_rule(rule) for rule in each.principles[:RULES]]),
+            )
+            yield GenerateRequest(id=each.completion.id, messages=turn(text), sampling=sampling)
+
+    return {
+        reply.request_id: reply.text.strip()
+        for reply in engine.generate(requests())
+        if reply.error is None and reply.finish == "stop" and reply.text.strip()
+    }
+
+
+def _rule(principle: Principle) -> str:
+    return f"{principle.text} {principle.critique}" if principle.critique else principle.text

@@ -1,0 +1,60 @@
+"""Where prompts and completions went: every one that gave no pair has a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rlaif.records import State
+
+FAILED = frozenset({State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funnel:
+    """Counts of one making of pairs. `candidates` = `kept` + the sum of `no_pair`."""
+
+    prompts: int
+    completions: int
+    duplicates: int
+    """Completions whose text its prompt already had."""
+    truncated: int
+    """Completions that were cut off before their end, and so are no one's choice."""
+    judged: int
+    """Completions that have a score."""
+    candidates: int
+    """Twos of completions that could have become a pair; a prompt without two counts as one."""
+    no_pair: Mapping[str, int] = field(default_factory=dict)
+    kept: int = 0
+    states: Mapping[str, int] = field(default_factory=dict)
+    """How all judgments were read."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """For each principle, decided candidates in which it could not be read in both orders."""
+    order_inconsistent: Mapping[str, int] = field(default_factory=dict)
+    """For each principle, compared candidates in which its two orders named different sides."""
+    compared: Mapping[str, int] = field(default_factory=dict)
+    """For each principle, candidates in which both of its orders could be read."""
+
+    @property
+    def unreadable_share(self) -> float:
+        """Share of all judgments that are failures."""
+        total = sum(self.states.values())
+        return sum(n for state, n in self.states.items() if State(state) in FAILED) / total if total else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json and `--json`."""
+        return {**asdict(self), "unreadable_share": self.unreadable_share}
+
+    def lines(self) -> list[str]:
+        """For people: one count a line, reasons indented."""
+        reasons = [f"  no pair: {reason:<14}{count:>8}" for reason, count in self.no_pair.items()]
+        return [
+            f"prompts                 {self.prompts:>8}",
+            f"completions             {self.completions:>8}",
+            f"  duplicates            {self.duplicates:>8}",
+            f"  truncated             {self.truncated:>8}",
+            f"judged                  {self.judged:>8}",
+            *reasons,
+            f"pairs kept              {self.kept:>8}",
+        ]

@@ -1,0 +1,210 @@
+"""Judged completions to preference pairs, with a reason for every one that is not made.
+
+Scores choose the candidates, a comparison in both orders decides, and a comparison that contradicts the scores
+makes no pair: two readings of one judge that disagree are not evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rlaif.errors import InputError
+from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
+from rlaif.feedback.funnel import Funnel
+from rlaif.feedback.pairing import PAIRINGS, candidates
+from rlaif.feedback.plan import Candidate, PairPlan
+from rlaif.feedback.score import Scored, score_completions
+from rlaif.judging import Decision, Judge, ModelJudge, decide, from_checklist
+from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted on the way."""
+
+    duplicates: int = 0
+    truncated: int = 0
+    judged: int = 0
+    reasons: Counter[NoPair] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    flipped: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+
+
+def make_pairs(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    judgments: Sequence[Judgment],
+    *,
+    judge: Judge,
+    constitution: Constitution,
+    plan: PairPlan | None = None,
+    critic: Engine | None = None,
+) -> tuple[list[Pair], Funnel]:
+    """Pairs in prompt order, and where everything else went.
+
+    `judgments` are those of `judge.checklist` (or of `rate`); `critic` writes what the rejected side does wrong.
+    """
+    plan = plan or PairPlan()
+    if plan.pairing not in PAIRINGS:
+        raise InputError(f"pairing {plan.pairing!r} is not known; known: {', '.join(PAIRINGS)}")
+    tally = _Tally()
+    chosen = _candidates(prompts, completions, judgments, constitution, plan, tally)
+    asked = [
+        each for each in chosen if each.better.rank_key != each.worse.rank_key or plan.pairing == "random"
+    ]
+    tally.reasons[NoPair.TIE] += len(chosen) - len(asked)
+    compared = _compared(asked, judgments, judge, constitution, plan)
+    checked = alone_by_prompt(judgments)
+    decided: list[tuple[Candidate, Decision]] = []
+    for each in asked:
+        readings = compared.get(each.ids, [])
+        decision = decide(
+            constitution,
+            each.prompt,
+            readings,
+            first=each.better.completion.id,
+            checklist=checked.get(each.prompt.id, []),
+            inconsistent=plan.inconsistent,
+        )
+        reason = _reason(decision, plan)
+        _count(tally, decision, readings, each.better.completion.id)
+        if reason is not None:
+            tally.reasons[reason] += 1
+        else:
+            decided.append((each, decision))
+    made = assemble(decided, compared, checked, judge, constitution, plan)
+    made = criticised(made, constitution, critic)
+    pairs = [pair for _, pair in made]
+    return pairs, _funnel(prompts, completions, [*judgments, *_all(compared)], tally, len(pairs))
+
+
+def _candidates(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    judgments: Sequence[Judgment],
+    constitution: Constitution,
+    plan: PairPlan,
+    tally: _Tally,
+) -> list[Candidate]:
+    texts: dict[str, list[Completion]] = {}
+    for each in completions:
+        texts.setdefault(each.prompt_id, []).append(each)
+    said = alone_by_prompt(judgments)
+    found = []
+    for prompt in {each.id: each for each in prompts}.values():
+        unique = _unique(texts.get(prompt.id, []), plan, tally)
+        scored = score_completions(prompt, unique, said.get(prompt.id, []), constitution)
+        with_score = [each for each in scored if each.score is not None]
+        tally.judged += len(with_score)
+        usable = scored if plan.pairing == "random" and not said else with_score
+        twos = candidates(usable, plan.pairing, plan.seed)
+        if not twos:
+            tally.reasons[_too_few(texts.get(prompt.id, []), unique, scored)] += 1
+        found += [Candidate(prompt, better, worse) for better, worse in twos]
+    return found
+
+
+def _unique(texts: Sequence[Completion], plan: PairPlan, tally: _Tally) -> list[Completion]:
+    whole = [each for each in texts if plan.keep_truncated or each.finish != "length"]
+    unique = list({each.id: each for each in reversed(whole)}.values())[::-1]
+    tally.truncated += len(texts) - len(whole)
+    tally.duplicates += len(whole) - len(unique)
+    return unique
+
+
+def _too_few(texts: Sequence[Completion], unique: Sequence[Completion], scored: Sequence[Scored]) -> NoPair:
+    if len(unique) >= 2:
+        states: Counter[State] = Counter()
+        for each in scored:
+            states.update({state: n for state, n in each.states.items() if state is not State.SCORE})
+        worst = max(states.values(), default=0)
+        # without any failure no principle applies to this prompt, so that nothing can be decided
+        return next(
+            (NoPair(state.value) for state in State if worst and states[state] == worst), NoPair.UNDECIDED
+        )
+    distinct = len({each.id for each in texts})
+    if distinct > len(unique):
+        return NoPair.TRUNCATED
+    return NoPair.DUPLICATE if len(texts) > distinct else NoPair.UNDECIDED
+
+
+def _compared(
+    asked: Sequence[Candidate],
+    judgments: Sequence[Judgment],
+    judge: Judge,
+    constitution: Constitution,
+    plan: PairPlan,
+) -> dict[frozenset[str], list[Judgment]]:
+    items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
+    found: Iterable[Judgment]
+    if plan.then == "none":
+        said = alone_by_prompt(judgments)
+        found = [
+            judgment
+            for prompt, one, other in items
+            for judgment in from_checklist(said.get(prompt.id, []), one, other)
+        ]
+    elif plan.then == "compare":
+        found = judge.compare(items, constitution.principles)
+    elif isinstance(judge, ModelJudge):
+        found = judge.compare_cot(items, constitution.principles, seed=plan.seed)
+    else:
+        raise InputError(
+            f"{judge.name}: this judge writes no text, so it cannot be asked by {plan.then}; use compare"
+        )
+    grouped: dict[frozenset[str], list[Judgment]] = {}
+    for each in found:
+        grouped.setdefault(frozenset(each.completion_ids), []).append(each)
+    return grouped
+
+
+def _reason(decision: Decision, plan: PairPlan) -> NoPair | None:
+    if decision.label_prob is None:
+        return decision.reason or NoPair.UNDECIDED
+    contradicts = decision.label_prob < 0.5 and plan.pairing != "random"
+    return NoPair.UNDECIDED if contradicts else None
+
+
+def _count(tally: _Tally, decision: Decision, readings: Sequence[Judgment], first: str) -> None:
+    tally.unread.update(decision.unread)
+    said: dict[str, list[float]] = {}
+    for each in readings:
+        if each.principle_id is not None and each.state is State.PREFERENCE and each.value is not None:
+            is_first = each.completion_ids[0] == first
+            said.setdefault(each.principle_id, []).append(each.value if is_first else 1 - each.value)
+    for principle, values in said.items():
+        if len(values) == 2:
+            tally.compared[principle] += 1
+            tally.flipped[principle] += (values[0] > 0.5) != (values[1] > 0.5)
+
+
+def _funnel(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    judgments: Sequence[Judgment],
+    tally: _Tally,
+    kept: int,
+) -> Funnel:
+    states = Counter(each.state for each in judgments)
+    reasons = {reason.value: tally.reasons[reason] for reason in NoPair if tally.reasons[reason]}
+    return Funnel(
+        prompts=len({each.id for each in prompts}),
+        completions=len(completions),
+        duplicates=tally.duplicates,
+        truncated=tally.truncated,
+        judged=tally.judged,
+        candidates=kept + sum(reasons.values()),
+        no_pair=reasons,
+        kept=kept,
+        states={state.value: states[state] for state in State if states[state]},
+        unread=dict(sorted(tally.unread.items())),
+        order_inconsistent=dict(sorted(tally.flipped.items())),
+        compared=dict(sorted(tally.compared.items())),
+    )
+
+
+def _all(compared: Mapping[frozenset[str], Sequence[Judgment]]) -> list[Judgment]:
+    return [each for judgments in compared.values() for each in judgments]

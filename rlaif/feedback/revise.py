@@ -1,0 +1,59 @@
+"""A response written anew so that it follows a principle it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rlaif.hashing import derived_seed
+from rlaif.judging.ask import prompt_slot, turn
+from rlaif.records import Completion, Engine, GenerateRequest, Principle, Prompt, Sampling
+from rlaif.templates import Template, load_template
+
+SAMPLING = Sampling(temperature=0.0, max_tokens=256)
+
+
+class Revisable(NamedTuple):
+    """A response, what is wrong with it, and the principle that the next one shall follow."""
+
+    prompt: Prompt
+    completion: Completion
+    critique: str
+    principle: Principle
+
+
+def revise(
+    engine: Engine,
+    items: Sequence[Revisable],
+    *,
+    template: Template | None = None,
+    sampling: Sampling = SAMPLING,
+    seed: int = 0,
+) -> Mapping[str, Completion]:
+    """The revision of each completion id. One that failed, broke off, is blank or changed nothing is not there."""
+    template = template or load_template("revise")
+    by_id = {each.completion.id: each for each in items}
+
+    def requests() -> Iterator[GenerateRequest]:
+        for name, each in by_id.items():
+            text = template.render(
+                prompt=prompt_slot(each.prompt),
+                response=each.completion.text,
+                critique=each.critique,
+                principle=_rule(each.principle),
+            )
+            seed_here = derived_seed(seed, "revise", name, each.principle.id)
+            yield GenerateRequest(id=name, messages=turn(text), sampling=sampling, seed=seed_here)
+
+    revised = {}
+    for reply in engine.generate(requests()):
+        before, text = by_id[reply.request_id].completion, reply.text.strip()
+        if reply.error is None and reply.finish == "stop" and text and text != before.text.strip():
+            revised[before.id] = Completion(
+                prompt_id=before.prompt_id, text=text, policy=engine.fingerprint, draw=before.draw
+            )
+    return revised
+
+
+def _rule(principle: Principle) -> str:
+    return f"{principle.text} {principle.revise}" if principle.revise else principle.text

@@ -1,0 +1,206 @@
+"""Many readings to one label, or the reason why there is none. Pure.
+
+For each principle p is the mean over both orders of P(first better); then logit(label_prob) is the sum of
+weight x logit(clip(p)) / T over the principles that apply and could be read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from rlaif.constitution import applies
+from rlaif.judging.rules import CLIP, RULES, TIE_BAND, cooled, share_of, side
+from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
+
+Inconsistent = Literal["drop", "average"]
+_REASONS = frozenset(reason.value for reason in NoPair) - {State.TIE.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the judgments of two completions come to; `label_prob` is P(the first is better)."""
+
+    label_prob: float | None
+    reason: NoPair | None
+    principles: tuple[Mapping[str, Any], ...] = ()
+    """`{id, p}` of each principle that was read, p for the first completion."""
+    order_consistent: bool = True
+    unread: tuple[str, ...] = ()
+    """Ids of principles that apply and could not be read in both orders."""
+
+
+class _Voice(NamedTuple):
+    principle: Principle
+    first_shown: float
+    second_shown: float
+
+    @property
+    def p(self) -> float:
+        return (self.first_shown + self.second_shown) / 2
+
+
+def decide(
+    constitution: Constitution,
+    prompt: Prompt,
+    judgments: Sequence[Judgment],
+    *,
+    first: str,
+    checklist: Sequence[Judgment] = (),
+    inconsistent: Inconsistent = "drop",
+) -> Decision:
+    """Decide between the completion `first` and the other one that `judgments` compare, in both orders.
+
+    `checklist` holds the judgments of each alone: hard principles are read there. Judgments on principles that are
+    not in the constitution, or do not apply to the prompt, do not count.
+    """
+    principles = [each for each in constitution.principles if applies(each, prompt)]
+    if (ruled := _hard(principles, judgments, checklist, first)) is not None:
+        return ruled
+    voices, states = _voices(principles, judgments, first)
+    heard = {voice.principle.id for voice in voices}
+    shown = tuple({"id": voice.principle.id, "p": voice.p} for voice in voices)
+    unread = tuple(each.id for each in principles if each.id not in heard)
+
+    def outcome(label: float | None, reason: NoPair | None, consistent: bool = True) -> Decision:
+        return Decision(
+            label_prob=label, reason=reason, principles=shown, order_consistent=consistent, unread=unread
+        )
+
+    if not voices:
+        return outcome(None, _failure(states))
+    rule, heat = RULES[constitution.decide.rule], constitution.decide.temperature
+    label, forward, backward = (
+        cooled(rule([(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]), heat)
+        for ps in (
+            [voice.p for voice in voices],
+            [voice.first_shown for voice in voices],
+            [voice.second_shown for voice in voices],
+        )
+    )
+    consistent = side(forward) * side(backward) >= 0
+    if not consistent and inconsistent == "drop":
+        return outcome(None, NoPair.INCONSISTENT, consistent)
+    if side(label) == 0:
+        alike = all(abs(voice.p - 0.5) <= TIE_BAND for voice in voices)
+        return outcome(None, NoPair.TIE if alike else NoPair.UNDECIDED, consistent)
+    return outcome(label, None, consistent)
+
+
+def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Completion) -> list[Judgment]:
+    """Comparisons out of what was said of each alone: of two that differ, the chance that it is the first.
+
+    Both orders are given, since a completion that is judged alone has no place in a list.
+    """
+    said = {(each.completion_ids[0], each.principle_id): each for each in judgments}
+    found = []
+    for (completion, principle_id), one in said.items():
+        other = said.get((second.id, principle_id))
+        if completion != first.id or other is None:
+            continue
+        state, p = State.PREFERENCE, None
+        mine, its = share_of(one), share_of(other)
+        if mine is None or its is None:
+            state = one.state if mine is None else other.state
+        else:
+            for_first, for_second = mine * (1 - its), its * (1 - mine)
+            p = for_first / (for_first + for_second) if for_first + for_second > 0 else 0.5
+        for ids, value in (
+            ((first.id, second.id), p),
+            ((second.id, first.id), None if p is None else 1 - p),
+        ):
+            found.append(
+                Judgment(
+                    protocol="checklist",
+                    judge=one.judge,
+                    prompt_id=one.prompt_id,
+                    completion_ids=ids,
+                    principle_id=principle_id,
+                    state=state,
+                    value=value,
+                    calls=(*one.calls, *other.calls),
+                )
+            )
+    return found
+
+
+def _hard(
+    principles: Sequence[Principle], judgments: Sequence[Judgment], checklist: Sequence[Judgment], first: str
+) -> Decision | None:
+    """What hard principles say: one violates, it loses; both, no pair; not readable, no pair either."""
+    said = {(each.completion_ids[0], each.principle_id): each for each in checklist}
+    second = next((_other(each, first) for each in judgments if first in each.completion_ids), None)
+    hard = [each for each in principles if each.hard]
+    if not hard or not said or second is None:
+        return None
+    broken = {first: 0, second: 0}
+    for principle in hard:
+        for completion in broken:
+            one = said.get((completion, principle.id))
+            share = None if one is None else share_of(one)
+            if share is None:
+                state = State.UNREADABLE if one is None else one.state
+                if state is State.ABSTAIN:
+                    continue
+                return Decision(label_prob=None, reason=_reason(state), unread=(principle.id,))
+            broken[completion] += share < 0.5
+    if not any(broken.values()):
+        return None
+    if all(broken.values()):
+        return Decision(label_prob=None, reason=NoPair.BOTH_VIOLATE)
+    label = CLIP if broken[first] else 1 - CLIP
+    shown = tuple({"id": each.id, "p": _alone(said, each.id, first, second)} for each in hard)
+    return Decision(label_prob=label, reason=None, principles=shown)
+
+
+def _alone(said: Mapping[tuple[str, str | None], Judgment], principle: str, first: str, second: str) -> float:
+    one, other = (
+        share_of(said[key]) if (key := (each, principle)) in said else None for each in (first, second)
+    )
+    if one is None or other is None or (one < 0.5) == (other < 0.5):
+        return 0.5
+    return CLIP if one < 0.5 else 1 - CLIP
+
+
+def _voices(
+    principles: Sequence[Principle], judgments: Sequence[Judgment], first: str
+) -> tuple[list[_Voice], Counter[State]]:
+    shown: dict[tuple[str | None, bool], Judgment] = {
+        (each.principle_id, each.completion_ids[0] == first): each for each in judgments
+    }
+    voices, states = [], Counter[State]()
+    for principle in principles:
+        pair = [shown.get((principle.id, is_first)) for is_first in (True, False)]
+        states.update(each.state for each in pair if each is not None)
+        one, other = (_p(each, is_first) for each, is_first in zip(pair, (True, False), strict=True))
+        # a principle that was read in one order only could be any judge's love of a place
+        if one is not None and other is not None:
+            voices.append(_Voice(principle, one, other))
+    return voices, states
+
+
+def _p(judgment: Judgment | None, is_first: bool) -> float | None:
+    if judgment is None:
+        return None
+    if judgment.state is State.TIE:
+        return 0.5
+    if judgment.state is not State.PREFERENCE or judgment.value is None:
+        return None
+    return judgment.value if is_first else 1 - judgment.value
+
+
+def _failure(states: Counter[State]) -> NoPair:
+    # the most frequent, in the order of the enum on equal counts: the reason must not depend on who came first
+    bad = [state for state in State if states[state] and state.value in _REASONS]
+    return _reason(max(bad, key=lambda state: states[state])) if bad else NoPair.UNDECIDED
+
+
+def _reason(state: State) -> NoPair:
+    return NoPair(state.value)
+
+
+def _other(judgment: Judgment, first: str) -> str:
+    one, other = judgment.completion_ids
+    return other if one == first else one

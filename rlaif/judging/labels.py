@@ -1,0 +1,83 @@
+"""Label probabilities to readings. Pure; a judge that wants to say something else is unreadable, never a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rlaif.records import Score, State
+
+MIN_MASS = 0.5
+"""Below this total probability of all labels an answer is unreadable: the judge was about to say something else."""
+
+
+class Reading(NamedTuple):
+    """What one call was read as; `value` belongs to PREFERENCE and SCORE alone."""
+
+    state: State
+    value: float | None = None
+    label_mass: float | None = None
+    detail: str = ""
+
+
+class Labels(NamedTuple):
+    """The labels of a protocol, each with its spellings."""
+
+    spellings: Mapping[str, tuple[str, ...]]
+
+    @property
+    def continuations(self) -> tuple[str, ...]:
+        """All spellings, label by label."""
+        return tuple(text for texts in self.spellings.values() for text in texts)
+
+    def masses(self, logprobs: Sequence[float]) -> dict[str, float]:
+        """Probability of each label, its spellings summed."""
+        left = iter(logprobs)
+        found = {}
+        for label, texts in self.spellings.items():
+            own = [next(left) for _ in texts]
+            # some tokenizers write two spellings with the same tokens: one event, counted once
+            found[label] = math.fsum(math.exp(each) for each in set(own))
+        return found
+
+
+def _spelled(*words: str) -> tuple[str, ...]:
+    return tuple(space + word for word in words for space in ("", " "))
+
+
+YES_NO = Labels({"yes": _spelled("yes", "Yes"), "no": _spelled("no", "No")})
+AB = Labels({"A": _spelled("A"), "B": _spelled("B")})
+RATINGS = Labels({str(number): _spelled(str(number)) for number in range(1, 6)})
+
+
+def read_share(labels: Labels, wanted: str, state: State, score: Score) -> Reading:
+    """The share of label `wanted` in the mass of all labels."""
+    masses = _masses(labels, score)
+    if isinstance(masses, Reading):
+        return masses
+    total = sum(masses.values())
+    return Reading(state, masses[wanted] / total, total)
+
+
+def read_expected(labels: Labels, score: Score) -> Reading:
+    """The expected number, labels being numbers."""
+    masses = _masses(labels, score)
+    if isinstance(masses, Reading):
+        return masses
+    total = sum(masses.values())
+    return Reading(State.SCORE, sum(float(each) * mass for each, mass in masses.items()) / total, total)
+
+
+def _masses(labels: Labels, score: Score) -> dict[str, float] | Reading:
+    if score.error is not None:
+        return Reading(State.TRANSPORT, detail=score.error)
+    if len(score.logprobs) != len(labels.continuations):
+        return Reading(State.TRANSPORT, detail="not one log-probability for each label")
+    if any(math.isnan(each) or each > 1e-3 for each in score.logprobs):
+        return Reading(State.TRANSPORT, detail="the model returned what is no log-probability")
+    masses = labels.masses(score.logprobs)
+    total = sum(masses.values())
+    if total < MIN_MASS:
+        return Reading(State.UNREADABLE, label_mass=total, detail="the judge was about to say something else")
+    return masses

@@ -1,0 +1,72 @@
+"""Rules that turn the p of each principle into one log-odds. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from rlaif.records import Judgment, State
+
+CLIP = 0.02
+TIE_BAND = 0.02
+"""A label this near to one half says nothing."""
+DECIDED = 0.1
+"""How far from one half a principle must be to end a lexicographic search."""
+Votes = Sequence[tuple[float, float]]
+"""Weight and p of each principle, in the constitution's order."""
+
+
+def share_of(judgment: Judgment) -> float | None:
+    """What a judgment of one completion says, from 0 to 1, a rating from 1 to 5 included; None without a number."""
+    if judgment.state is not State.SCORE or judgment.value is None:
+        return None
+    return (judgment.value - 1) / 4 if judgment.protocol == "score" else judgment.value
+
+
+def side(p: float) -> int:
+    """1 where p speaks for the first, -1 for the second, 0 near one half."""
+    return 0 if abs(p - 0.5) <= TIE_BAND else (1 if p > 0.5 else -1)
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def _clip(p: float) -> float:
+    return min(max(p, CLIP), 1 - CLIP)
+
+
+def cooled(logit: float, temperature: float) -> float:
+    """The probability of log-odds at a temperature."""
+    return 1 / (1 + math.exp(-max(-500.0, min(500.0, logit / temperature))))
+
+
+def _log_odds(votes: Votes) -> float:
+    return math.fsum(weight * _logit(_clip(p)) for weight, p in votes)
+
+
+def _majority(votes: Votes) -> float:
+    total = math.fsum(weight for weight, _ in votes)
+    won = math.fsum(weight * (side(p) + 1) / 2 for weight, p in votes)
+    return _logit(_clip(won / total)) if total > 0 else 0.0
+
+
+def _min(votes: Votes) -> float:
+    """Each side is as good as the principle it serves worst."""
+    served = [_clip(p) for weight, p in votes if weight > 0]
+    if not served:
+        return 0.0
+    return math.log(min(served) / min(1 - p for p in served))
+
+
+def _lexicographic(votes: Votes) -> float:
+    """The first principle, in the order of the file, that is clear about it."""
+    return next((_logit(_clip(p)) for weight, p in votes if weight > 0 and abs(p - 0.5) >= DECIDED), 0.0)
+
+
+RULES: Mapping[str, Callable[[Votes], float]] = {
+    "log-odds": _log_odds,
+    "majority": _majority,
+    "min": _min,
+    "lexicographic": _lexicographic,
+}
