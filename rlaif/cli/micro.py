@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -17,14 +18,38 @@ def micro() -> None:
 
 @micro.command()
 @options.out()
-@options.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop training after so long.")
+@options.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Begin to end training after so long."
+)
+@options.option(
+    "--processes", type=click.IntRange(min=1), help="Processes that train together; as many as cores."
+)
+@options.option(
+    "--planted-flaw", type=click.FloatRange(0, 1), default=0.0, help="Share of labels that follow it."
+)
+@options.option(
+    "--flaw", type=click.Choice(["token", "length"]), default="token", help="What the flaw favours."
+)
+@options.option("--judge-noise", type=click.FloatRange(0, 0.5), default=0.0, help="Share of labels flipped.")
 @options.seed
-def build(seed: int, out: Path, minutes: float | None) -> None:
+def build(
+    seed: int,
+    out: Path,
+    minutes: float | None,
+    processes: int | None,
+    planted_flaw: float,
+    flaw: Literal["token", "length"],
+    judge_noise: float,
+) -> None:
     """Make the whole family of models from nothing; the same command resumes."""
-    from rlaif.microworld.build import build as make
+    from rlaif.microworld.corpus import Knobs
+    from rlaif.microworld.family import build_family
 
-    make(seed=seed, out=out, minutes=minutes)
-    click.echo(f"models in {out}; measure them with: rlaif micro report {out}")
+    knobs = Knobs(planted_flaw=planted_flaw, flaw=flaw, judge_noise=judge_noise)
+    snapshots = build_family(seed, out, minutes, processes, knobs)
+    for name, accuracy in snapshots.items():
+        click.echo(f"{name}: pair accuracy {accuracy:.3f}", err=True)
+    click.echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")
 
 
 @micro.command()

@@ -113,7 +113,8 @@ def one_step(
     model: Any, steppers: list[torch.optim.Optimizer], rows: list[Any], lr: float
 ) -> tuple[float, dict[str, float]]:
     """Forward, backward and update over all micro-batches; returns mean loss and first-token accuracy by skill."""
-    groups = [collate(group, 0) for group in microbatches(rows, MICROBATCH_TOKENS)]
+    device = next(model.parameters()).device
+    groups = [collate(group, 0).to(device) for group in microbatches(rows, MICROBATCH_TOKENS)]
     total = torch.stack([batch.weights_NL.sum() for batch in groups]).sum()
     world = dist.get_world_size() if dist.is_initialized() else 1
     loss_sum = 0.0
@@ -157,7 +158,7 @@ def build(
     knobs: Knobs | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Train the family into `out`/{base,weak,micro}; called again after a kill, it goes on from the last save.
+    """Train into `out`: base, snapshots of the young judge, micro. Called again after a kill, it goes on.
 
     `minutes` is the time after which the last stage begins to anneal, however far it is.
     """
@@ -166,7 +167,7 @@ def build(
     folder = out / "build"
     folder.mkdir(exist_ok=True)
     tokenizer = _tokenizer(folder, seed, rank)
-    model = new_model(len(tokenizer), seed)
+    model = new_model(len(tokenizer), seed).to("cuda" if torch.cuda.is_available() else "cpu")
     steppers = optimizers(model)
     progress = _restore(folder, model, steppers)
     knobs = knobs or Knobs()
@@ -194,7 +195,11 @@ def build(
 def build_in_processes(
     seed: int, out: Path, minutes: float | None, processes: int, knobs: Knobs | None = None
 ) -> None:
-    """`build` in several single-threaded processes that average their gradients after each step."""
+    """`build` in several single-threaded processes that average their gradients after each step.
+
+    On a machine with a GPU, one process. Raises EngineError when a process dies; the same call goes on.
+    """
+    processes = 1 if torch.cuda.is_available() else processes
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -205,12 +210,16 @@ def build_in_processes(
     ]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join()
-    if any(worker.exitcode for worker in workers):
-        raise EngineError(
-            f"the build stopped; what is done is in {out / 'build'}: run the same command again"
-        )
+    # one that dies would leave the others waiting for its gradients
+    while any(worker.is_alive() for worker in workers):
+        for worker in workers:
+            worker.join(timeout=1.0)
+        if any(worker.exitcode for worker in workers):
+            for worker in workers:
+                worker.kill()
+            raise EngineError(
+                f"the build stopped; what is done is in {out / 'build'}: run the same command again"
+            )
 
 
 def _worker(
@@ -271,7 +280,7 @@ def export(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write an ordinary model directory in bfloat16."""
     import copy
 
-    half = copy.deepcopy(model).to(torch.bfloat16)
+    half = copy.deepcopy(model).to("cpu", torch.bfloat16)
     half.config.dtype = torch.bfloat16
     half.generation_config.eos_token_id = tokenizer.eos_token_id
     half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
@@ -317,7 +326,7 @@ def _restore(folder: Path, model: Any, steppers: list[torch.optim.Optimizer]) ->
     path = folder / "state.pt"
     if not path.is_file():
         return Progress()
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     model.load_state_dict(state["model"])
     for stepper, kept in zip(steppers, state["steppers"], strict=True):
         stepper.load_state_dict(kept)

@@ -49,6 +49,11 @@ class Batch:
     firsts_NL: Tensor
     skills: list[str]
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`."""
+        tensors = {name: getattr(self, name).to(device) for name in self.__slots__ if name != "skills"}
+        return Batch(**tensors, skills=self.skills)
+
 
 def encode(rows: Sequence[Row], tokenizer: Any) -> list[Encoded]:
     """Token ids of rows; the pieces join at word borders, where the tokenizer never merges."""

@@ -101,11 +101,7 @@ def report(
     """Nested figures of `model` (a bundled name or a directory): policy, judge, critic, reviser, skills, gap."""
     bench = _Bench(open_engine(model), seed)
     constitution = load_constitution("micro-default")
-    rng = bench.rng("scenes")
-    scenes = [make_scene(rng, "held-out", KINDS[index % len(KINDS)]) for index in range(prompts)]
-    turns = [[Message(role="user", content=scene.text)] for scene in scenes for _ in range(SAMPLES)]
-    texts = bench.write(turns, 1.0, "samples")
-    answers = [texts[index * SAMPLES : (index + 1) * SAMPLES] for index in range(prompts)]
+    scenes, answers = _samples(bench, prompts)
     found: dict[str, Any] = {"model": model, "seed": seed, "prompts": prompts}
     found["policy"] = _policy(scenes, answers, constitution)
     found["judge"], rows = _judge(bench, scenes, answers, per_attribute)
@@ -117,6 +113,26 @@ def report(
         name: {"share": found["policy"]["by_attribute"].get(name), **row} for name, row in rows.items()
     }
     return found
+
+
+def pair_accuracy(model: str, seed: int = 0, prompts: int = 60, per_attribute: int = 12) -> float:
+    """The report's `judge.pair_accuracy` alone, on fewer prompts."""
+    bench = _Bench(open_engine(model), seed)
+    scenes, answers = _samples(bench, prompts)
+    questions, rng = [], bench.rng("judge")
+    for attribute in ATTRIBUTES:
+        pairs = _pairs_of(scenes, answers, attribute.id, per_attribute, rng)
+        questions += _questions(pairs, attribute.id, rng, _maker(attribute.id, "positive", False, rng))
+    return float(np.mean(_right(questions, bench.prefer(questions))))
+
+
+def _samples(bench: _Bench, prompts: int) -> tuple[list[Scene], list[list[str]]]:
+    """Held-out scenes, kinds in turn, and the policy's own draws at temperature 1."""
+    rng = bench.rng("scenes")
+    scenes = [make_scene(rng, "held-out", KINDS[index % len(KINDS)]) for index in range(prompts)]
+    turns = [[Message(role="user", content=scene.text)] for scene in scenes for _ in range(SAMPLES)]
+    texts = bench.write(turns, 1.0, "samples")
+    return scenes, [texts[index * SAMPLES : (index + 1) * SAMPLES] for index in range(prompts)]
 
 
 def gold_of(constitution: Constitution, scene: Scene, text: str) -> float:
