@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from rlaif.errors import EngineError
+from rlaif.errors import EngineError, RunError
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import Knobs, Row, row
 from rlaif.microworld.curriculum import ANNEAL_STEPS, STAGES, Stage
@@ -166,11 +166,12 @@ def build(
     rank = dist.get_rank() if dist.is_initialized() else 0
     folder = out / "build"
     folder.mkdir(exist_ok=True)
+    knobs = knobs or Knobs()
+    _claim(folder, {"seed": seed, **asdict(knobs)}, rank)
     tokenizer = _tokenizer(folder, seed, rank)
     model = new_model(len(tokenizer), seed).to("cuda" if torch.cuda.is_available() else "cpu")
     steppers = optimizers(model)
     progress = _restore(folder, model, steppers)
-    knobs = knobs or Knobs()
     saved = began = time.monotonic()
     before = progress.seconds
     while progress.anneal < ANNEAL_STEPS:
@@ -286,6 +287,16 @@ def export(model: Any, tokenizer: Any, folder: Path) -> None:
     half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
     half.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
+
+
+def _claim(folder: Path, plan: dict[str, Any], rank: int) -> None:
+    """Refuse to go on with a build of another seed or other knobs."""
+    path = folder / "plan.json"
+    if path.is_file() and (held := json.loads(path.read_text())) != plan:
+        differing = sorted(key for key in plan if held.get(key) != plan[key])
+        raise RunError(f"{folder.parent}: a build with another {', '.join(differing)}; choose another --out")
+    if rank == 0:
+        path.write_text(json.dumps(plan))
 
 
 def _tokenizer(folder: Path, seed: int, rank: int) -> Any:
