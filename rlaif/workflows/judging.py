@@ -20,8 +20,9 @@ ENOUGH = 10
 def look(
     judge: Judge, constitution: Constitution, drawn: Drawn, protocol: str = "checklist"
 ) -> list[Judgment]:
-    """The judge looks at each different completion alone."""
-    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
+    """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice."""
+    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
+    unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
     if protocol == "checklist":
         return judge.checklist(unique, constitution.principles)
     if isinstance(judge, ModelJudge):
