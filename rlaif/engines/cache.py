@@ -37,15 +37,32 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
         self.keys, self.values = self._key_room[:, :, :used], self._value_room[:, :, :used]
 
 
-def new_cache(config: Any) -> Any:
-    """A cache for this model: roomy where every layer keeps keys and values, else the library's own."""
+def only_attends(config: Any) -> bool:
+    """Whether every layer keeps one column of keys and values a token, and looks back by a mask alone.
+
+    Others (recurrent, convolving, chunked) take padding for text and cannot be told whom not to see.
+    """
     text_config = config.get_text_config(decoder=True)
     kinds = set(getattr(text_config, "layer_types", None) or ["full_attention"])
-    shared = getattr(text_config, "num_kv_shared_layers", 0)
-    if kinds <= _PLAIN_LAYERS and not shared:
+    recurrent = getattr(config, "is_attention_free", False) or hasattr(config, "state_size")
+    return kinds <= _PLAIN_LAYERS and not recurrent and not getattr(text_config, "num_kv_shared_layers", 0)
+
+
+def new_cache(config: Any) -> Any:
+    """A cache for this model: roomy where every layer only attends, else the library's own."""
+    if only_attends(config):
         # all columns stay: the model's own mask is what keeps a sliding layer from looking too far back
         return Cache(layer_class_to_replicate=_RoomyLayer)
-    return DynamicCache(config=text_config)
+    return DynamicCache(config=config.get_text_config(decoder=True))
+
+
+def select_rows(cache: Any, rows: torch.Tensor) -> None:
+    """Keep these rows of a cache, in this order; a row may be named several times."""
+    for layer in cache.layers:
+        if isinstance(layer, DynamicLayer) and not hasattr(layer, "conv_states"):
+            layer.batch_select_indices(rows)
+        else:
+            layer.reorder_cache(rows)
 
 
 def _with(room: torch.Tensor, used: int, states: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from rlaif.engines.cache import new_cache
+from rlaif.engines.cache import new_cache, select_rows
 from rlaif.engines.scoring import head_at
 from rlaif.records import Finish, Sampling
 
@@ -83,7 +83,7 @@ class Decoder:
             )
         place = {prompt: row for row, prompt in enumerate(prompts)}
         chosen = torch.tensor([place[each.prompt] for each in batch.draws], device=device)
-        batch.cache.batch_select_indices(chosen)
+        select_rows(batch.cache, chosen)
         batch.mask = mask[chosen]
         logits: torch.Tensor = out.logits[0]
         return logits[chosen]
@@ -148,7 +148,7 @@ class _Batch:
         kept = [row for row, place in enumerate(self.rows) if place in self.live]
         self.rows = [self.rows[row] for row in kept]
         index = torch.tensor(kept, device=logits.device)
-        self.cache.batch_select_indices(index)
+        select_rows(self.cache, index)
         self.mask, self.uniform = self.mask[index], self.uniform[index]
         self.temperature, self.top_p = self.temperature[index], self.top_p[index]
         return logits[index]

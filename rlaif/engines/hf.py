@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import signature
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rlaif.engines.cache import only_attends
 from rlaif.engines.chat import Chat
 from rlaif.engines.decode import Decoder, Draw, Drawn
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.load import load_model, load_tokenizer, pick_device
 from rlaif.engines.prefix import Question, lengthwise
 from rlaif.engines.scoring import Scorer
+from rlaif.errors import ModelError
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
 WINDOW = 256
@@ -30,6 +33,7 @@ class HfEngine:
         self.chat = chat
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
+        self._can_pad = only_attends(model.config)
         self._scorer = Scorer(model, batch_tokens)
         self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode)
 
@@ -59,7 +63,8 @@ class HfEngine:
                 )
         places = list(draws)
         # equal prompts have equal lengths and stay neighbours: a batch computes each once
-        for batch in lengthwise([len(draws[place].prompt) for place in places], self.batch_tokens):
+        lengths = [len(draws[place].prompt) for place in places]
+        for batch in lengthwise(lengths, self.batch_tokens, mixed=self._can_pad):
             own = [places[each] for each in batch]
             for place, drawn in zip(own, self._decoder.draw([draws[each] for each in own]), strict=True):
                 replies[place] = self._generation(window[place], len(prompts[place]), drawn)
@@ -122,6 +127,12 @@ def open_hf(
     """The model of a checked directory."""
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
     model = load_model(directory, dtype=dtype, trust_remote_code=trust_remote_code).to(pick_device(device))
+    if "past_key_values" not in signature(model.forward).parameters:
+        # it would take the cache we hand it for nothing, and draw from the last token alone
+        raise ModelError(
+            f"{directory}: {type(model).__name__} keeps no key-value cache, so this engine cannot draw from it; "
+            "serve it and name the server: openai:<base url>#<model>@<revision>"
+        )
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

@@ -112,11 +112,15 @@ def batches(rows: Sequence[Row], tokens: int, reads: int) -> Iterator[list[Row]]
         yield batch
 
 
-def lengthwise(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Places of like length together, at most `tokens` (padding included) at a time; equal lengths keep their order."""
+def lengthwise(lengths: Sequence[int], tokens: int, *, mixed: bool = True) -> Iterator[list[int]]:
+    """Places of like length together, at most `tokens` (padding included) at a time; equal lengths keep their order.
+
+    Unless `mixed`, all of a batch are of one length and nothing is padded.
+    """
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lambda each: lengths[each]):
-        if batch and (len(batch) + 1) * lengths[place] > tokens:
+        other = not mixed and batch and lengths[batch[0]] != lengths[place]
+        if other or (batch and (len(batch) + 1) * lengths[place] > tokens):
             yield batch
             batch = []
         batch.append(place)

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
+from rlaif.engines.cache import only_attends
 from rlaif.engines.prefix import PAD_SEGMENT, Question, Row, batches, plan_apart, plan_shared
 
 HEAD_CELLS = 1 << 26
 """Logits held at a time: readings times vocabulary."""
 SAME = 1e-3
-_MASKABLE_LAYERS = frozenset({"full_attention", "sliding_attention"})
 
 
 @dataclass
@@ -33,11 +33,10 @@ class Scorer:
     @cached_property
     def can_share(self) -> bool:
         """Whether sharing gives this model's own figures. Tried on it, since a mask that a model ignores is silent."""
-        config = self.model.config.get_text_config(decoder=True)
-        if not set(getattr(config, "layer_types", None) or ["full_attention"]) <= _MASKABLE_LAYERS:
+        if not only_attends(self.model.config):
             return False
         token = iter(range(1, 10_000))
-        top = config.vocab_size
+        top = self.model.config.get_text_config(decoder=True).vocab_size
 
         def some(count: int) -> list[int]:
             return [next(token) * 37 % top for _ in range(count)]
@@ -52,6 +51,7 @@ class Scorer:
 
     def _run(self, questions: Sequence[Question], *, shared: bool) -> list[list[float]]:
         rows = plan_shared(questions) if shared else plan_apart(questions)
+        rows = [row for row in rows if row.reads]
         totals = [[0.0] * len(question.answers) for question in questions]
         reads = max(1, HEAD_CELLS // self.model.config.get_text_config(decoder=True).vocab_size)
         for batch in batches(rows, self.batch_tokens, reads):
@@ -66,14 +66,17 @@ class Scorer:
         tokens = _padded([row.tokens for row in batch], width, 0, device)
         positions = _padded([row.positions for row in batch], width, 0, device)
         mask = self._mask(batch, positions, width) if shared else _real(batch, width, device)
-        rows = [place for place, row in enumerate(batch) for _ in row.reads]
-        columns = [read.column for row in batch for read in row.reads]
-        wanted = torch.tensor([read.token for row in batch for read in row.reads], device=device)
-        with head_at(self.model, torch.tensor(rows, device=device), torch.tensor(columns, device=device)):
+        # all labels of a question are read at one place: its logits are computed once
+        reads = [(place, read) for place, row in enumerate(batch) for read in row.reads]
+        places = list(dict.fromkeys((place, read.column) for place, read in reads))
+        number = {each: where for where, each in enumerate(places)}
+        at = torch.tensor([number[place, read.column] for place, read in reads], device=device)
+        wanted = torch.tensor([read.token for _, read in reads], device=device)
+        rows, columns = torch.tensor(places, device=device).unbind(1)
+        with head_at(self.model, rows, columns):
             out = self.model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
         logits = out.logits[0].float()
-        picked = logits.gather(1, wanted[:, None])[:, 0]
-        found: torch.Tensor = (picked - logits.logsumexp(dim=-1)).double().cpu()
+        found: torch.Tensor = (logits[at, wanted] - logits.logsumexp(dim=-1)[at]).double().cpu()
         return found
 
     def _mask(self, batch: Sequence[Row], positions: torch.Tensor, width: int) -> Any:

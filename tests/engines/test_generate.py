@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif.engines.decode import Decoder, Draw, choose
+from rlaif.records import Sampling
+
+from .conftest import OpenTiny
+from .tiny import KINDS, ODD_KINDS, TEMPLATES, draw, plain_logprob
+
+TEXTS = ("how do I bake bread", "wait", "mix flour and water, then wait. Hello, thank you", "yes or no")
+
+
+def requests(**how) -> list:
+    return [draw(text, number, **how) for text in TEXTS for number in range(4)]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
+def test_a_text_does_not_depend_on_what_else_is_drawn(tiny: OpenTiny, kind: str) -> None:
+    engine, asked = tiny(kind), requests(max_tokens=30)
+    together = {reply.request_id: reply for reply in engine.generate(asked)}
+    reversed_ = {reply.request_id: reply for reply in engine.generate(asked[::-1])}
+    for each in asked:
+        alone = next(engine.generate([each]))
+        assert together[each.id].token_ids == alone.token_ids == reversed_[each.id].token_ids
+        assert together[each.id].finish == alone.finish
+        assert together[each.id].logprob == pytest.approx(alone.logprob, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
+def test_the_kept_logprob_is_that_of_plain_transformers(tiny: OpenTiny, kind: str) -> None:
+    engine, asked = tiny(kind), requests(max_tokens=40, temperature=0.7)
+    for request, reply in zip(asked, engine.generate(asked), strict=True):
+        ids = engine.chat.prompt_ids([request.messages])[0]
+        written = [*reply.token_ids, *([2] if reply.finish == "stop" else [])]
+        assert reply.logprob == pytest.approx(plain_logprob(engine._scorer.model, ids, written), abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_text_is_what_transformers_generates(tiny: OpenTiny, kind: str) -> None:
+    engine, asked = tiny(kind), [draw(text, temperature=0.0, max_tokens=20) for text in TEXTS]
+    for request, reply in zip(asked, engine.generate(asked), strict=True):
+        ids = torch.tensor([engine.chat.prompt_ids([request.messages])[0]])
+        whole = engine._scorer.model.generate(
+            ids, max_new_tokens=20, do_sample=False, eos_token_id=2, pad_token_id=0
+        )
+        assert list(reply.token_ids) == [each for each in whole[0, ids.shape[1] :].tolist() if each != 2]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_kind_of_template_generates(tiny: OpenTiny, template: str) -> None:
+    replies = list(tiny("llama", template).generate(requests()))
+    assert all(reply.error is None and len(reply.token_ids) <= 12 for reply in replies)
+    assert all(reply.usage.prompt_tokens > 0 for reply in replies)
+
+
+def test_draws_of_one_prompt_differ_and_seeds_repeat(tiny: OpenTiny) -> None:
+    engine = tiny()
+    once, again = list(engine.generate(requests())), list(engine.generate(requests()))
+    assert once == again
+    assert len({reply.text for reply in once}) == len(once)
+
+
+def test_the_seed_alone_makes_the_difference(tiny: OpenTiny) -> None:
+    engine = tiny()
+    one, other = draw("bread", 1, name="x"), draw("bread", 1, name="y")
+    assert next(engine.generate([one])).token_ids == next(engine.generate([other])).token_ids
+
+
+def test_an_end_token_ends_the_text_and_is_not_part_of_it(tiny: OpenTiny) -> None:
+    engine = tiny()
+    replies = list(engine.generate([draw("bread", number, max_tokens=200) for number in range(20)]))
+    stopped = [reply for reply in replies if reply.finish == "stop"]
+    assert stopped
+    assert all(2 not in reply.token_ids and "<|end|>" not in reply.text for reply in stopped)
+    assert all(len(reply.token_ids) == 200 for reply in replies if reply.finish == "length")
+
+
+def test_a_stop_text_cuts_the_text_before_it(tiny: OpenTiny) -> None:
+    engine = tiny()
+    whole = next(engine.generate([draw("bread", 3, max_tokens=30)]))
+    stop = whole.text[6:8]
+    cut = next(engine.generate([draw("bread", 3, max_tokens=30, stop=(stop,))]))
+    assert cut.finish == "stop"
+    assert cut.text == whole.text[: whole.text.index(stop)]
+
+
+def test_each_draw_has_its_own_settings(tiny: OpenTiny) -> None:
+    engine = tiny()
+    asked = [
+        draw("bread", 0, name="greedy", temperature=0.0, max_tokens=9),
+        draw("bread", 0, name="warm", temperature=1.5, max_tokens=17),
+        draw("bread", 0, name="nucleus", top_p=0.3, max_tokens=5),
+    ]
+    together = list(engine.generate(asked))
+    assert [reply.token_ids for reply in together] == [
+        next(engine.generate([each])).token_ids for each in asked
+    ]
+
+
+def test_a_prompt_that_leaves_no_room_has_failed(tiny: OpenTiny) -> None:
+    long, short = draw("bread " * 600), draw("bread")
+    replies = {reply.request_id: reply for reply in tiny().generate([long, short])}
+    assert "do not fit" in str(replies[long.id].error)
+    assert replies[short.id].error is None
+
+
+def test_text_ends_where_the_context_ends(tiny: OpenTiny) -> None:
+    engine = tiny()
+    reply = next(engine.generate([draw("bread", 5, max_tokens=10_000)]))
+    prompt = len(engine.chat.prompt_ids([draw("bread").messages])[0])
+    assert reply.error is None
+    assert prompt + len(reply.token_ids) <= engine.context
+
+
+def test_a_model_that_returns_nan_has_failed(tiny: OpenTiny) -> None:
+    engine = tiny()
+
+    def broken(module, args, out):
+        return out * float("nan")
+
+    handle = engine._scorer.model.get_output_embeddings().register_forward_hook(broken)
+    replies = list(engine.generate(requests()))
+    handle.remove()
+    assert all(reply.error and reply.logprob is None for reply in replies)
+
+
+def test_a_prompt_is_computed_once_for_all_its_draws(tiny: OpenTiny) -> None:
+    engine, rows = tiny(), []
+    handle = engine._scorer.model.register_forward_pre_hook(
+        lambda _, args, kwargs: rows.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    list(engine.generate([draw("bread", number) for number in range(8)]))
+    handle.remove()
+    assert rows[0][0] == 1
+    assert rows[1] == (8, 1)
+
+
+def test_finished_rows_leave_the_batch(tiny: OpenTiny) -> None:
+    engine, rows = tiny(), []
+    handle = engine._scorer.model.register_forward_pre_hook(
+        lambda _, args, kwargs: rows.append(kwargs["input_ids"].shape[0]), with_kwargs=True
+    )
+    list(engine.generate([draw("bread", number, max_tokens=4 + 4 * number) for number in range(8)]))
+    handle.remove()
+    assert rows[-1] == 1
+
+
+LOGITS = st.lists(st.floats(-8, 8, width=32), min_size=5, max_size=5)
+
+
+@given(LOGITS, st.floats(0.05, 1.0), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=60, deadline=None)
+def test_a_nucleus_holds_the_fewest_likeliest_tokens(logits: list[float], top_p: float, place: float) -> None:
+    row = torch.tensor([logits])
+    token, _ = choose(
+        row, torch.tensor([1.0]), torch.tensor([top_p]), torch.tensor([place], dtype=torch.float64)
+    )
+    probs = row[0].double().softmax(-1)
+    likelier = probs[probs > probs[token]].sum()
+    assert likelier < top_p or token == probs.argmax()
+
+
+def test_tokens_come_as_often_as_the_distribution_says() -> None:
+    logits = torch.tensor([[0.0, 1.0, -1.0, 2.0]]).expand(20_000, 4)
+    ones = torch.ones(20_000, dtype=torch.float64)
+    uniform = torch.rand(20_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tokens, _ = choose(logits, ones, ones, uniform)
+    shares = torch.bincount(tokens, minlength=4) / 20_000
+    assert torch.allclose(shares, logits[0].softmax(-1), atol=0.012)
+
+
+def test_an_impossible_token_is_never_drawn() -> None:
+    logits = torch.tensor([[float("-inf"), 0.0, float("-inf")]]).expand(3, 3)
+    ones = torch.ones(3, dtype=torch.float64)
+    tokens, _ = choose(logits, ones, ones, torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64))
+    assert tokens.tolist() == [1, 1, 1]
+
+
+def test_any_end_token_ends_a_text(tiny: OpenTiny) -> None:
+    model = tiny()._scorer.model
+    all_ends = Decoder(model, frozenset(range(model.config.vocab_size)), lambda ids: "")
+    drawn = all_ends.draw([Draw((1, 2, 3), Sampling(), seed, 5) for seed in range(4)])
+    assert [(each.ids, each.finish) for each in drawn] == [([], "stop")] * 4

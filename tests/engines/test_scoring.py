@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rlaif.engines import scoring
+from rlaif.records import ScoreRequest
+
+from .conftest import OpenTiny
+from .tiny import KINDS, ODD_KINDS, TEMPLATES, plain_logprob, question
+
+LABELS = ("yes", "Yes", " yes", "no", "not sure about bread", "")
+RULES = ("never wait", "warn me", "warn me of the hot oven please", "", "hello hello hello")
+
+
+def checklist(count: int = 3) -> list[ScoreRequest]:
+    """Several rules behind one long beginning, several beginnings."""
+    shared = [
+        f"Prompt: how do I bake bread {'and water ' * (5 * n)}. Response: {n} mix flour. Rule: "
+        for n in range(count)
+    ]
+    return [question(text + rule, *LABELS) for text in shared for rule in RULES]
+
+
+def expected(engine, request: ScoreRequest) -> list[float]:
+    ids = engine.chat.prompt_ids([request.messages])[0] + engine.chat.text_ids([request.assistant_prefix])[0]
+    return [
+        plain_logprob(engine._scorer.model, ids, answer)
+        for answer in engine.chat.text_ids(request.continuations)
+    ]
+
+
+def assert_plain(engine, requests: list[ScoreRequest]) -> None:
+    found = {reply.request_id: reply for reply in engine.score(requests)}
+    for request in requests:
+        assert found[request.id].logprobs == pytest.approx(expected(engine, request), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
+def test_scores_are_those_of_plain_transformers_for_every_make(tiny: OpenTiny, kind: str) -> None:
+    assert_plain(tiny(kind), checklist())
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_scores_are_those_of_plain_transformers_for_every_kind_of_template(
+    tiny: OpenTiny, template: str
+) -> None:
+    requests = [question(f"Rule: {rule}", *LABELS, system="wait for me") for rule in RULES]
+    assert_plain(tiny("qwen3", template), requests)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_that_only_attend_share_prefixes(tiny: OpenTiny, kind: str) -> None:
+    assert tiny(kind)._scorer.can_share
+
+
+def test_a_model_that_keeps_a_state_shares_nothing(tiny: OpenTiny) -> None:
+    assert not tiny("lfm2")._scorer.can_share
+
+
+def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny) -> None:
+    class Deaf:
+        """A model that drops the mask it is handed, as some do without a word."""
+
+        def __init__(self, model) -> None:
+            self.model = model
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def __call__(self, *, attention_mask, **kwargs):
+            kept = attention_mask if attention_mask.ndim == 2 else None
+            return self.model(attention_mask=kept, **kwargs)
+
+    scorer = scoring.Scorer(Deaf(tiny("llama")._scorer.model), 1024)
+    assert not scorer.can_share
+
+
+def test_an_assistant_prefix_stands_before_the_answer(tiny: OpenTiny) -> None:
+    requests = [question(f"Rule: {rule}", " A", " B", prefix="It is warm. Answer:") for rule in RULES]
+    assert_plain(tiny(), requests)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
+def test_the_size_of_batches_changes_nothing(tiny: OpenTiny, batch_tokens: int) -> None:
+    engine = tiny("gemma3")
+    requests = checklist()
+    asked = engine._questions(requests)
+    plain = engine._scorer.score(asked)
+    small = scoring.Scorer(engine._scorer.model, batch_tokens).score(asked)
+    assert torch.tensor(plain).allclose(torch.tensor(small), atol=1e-4)
+
+
+def test_order_and_company_of_questions_change_nothing(tiny: OpenTiny) -> None:
+    engine = tiny()
+    requests = checklist()
+    alone = {each.id: next(engine.score([each])).logprobs for each in requests}
+    for order in (requests, requests[::-1], requests[::3] + requests[1::3] + requests[2::3]):
+        for reply in engine.score(order):
+            assert reply.logprobs == pytest.approx(alone[reply.request_id], abs=1e-4)
+
+
+def test_logits_are_computed_where_answers_are_read_and_nowhere_else(tiny: OpenTiny) -> None:
+    engine, seen = tiny(), []
+    head = engine._scorer.model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda _, args, out: seen.append(out.shape[-2]))
+    list(engine.score([question("Rule: wait", "a", "b", "c"), question("Rule: wait for", "a", "b", "c")]))
+    handle.remove()
+    assert seen == [2]
+
+
+def test_what_does_not_fit_has_failed_and_takes_nobody_with_it(tiny: OpenTiny) -> None:
+    long, short = question("bread " * 600), question("bread")
+    replies = {reply.request_id: reply for reply in tiny().score([long, short])}
+    assert replies[long.id].logprobs == ()
+    assert "do not fit into the model's context of 512" in str(replies[long.id].error)
+    assert replies[short.id].error is None
+
+
+def test_a_stream_is_taken_piece_by_piece(tiny: OpenTiny) -> None:
+    taken = []
+
+    def endless():
+        number = 0
+        while True:
+            taken.append(number)
+            yield question(f"Rule: {number}")
+            number += 1
+
+    assert next(tiny().score(endless())).request_id == "Rule: 0"
+    assert len(taken) < 1000
