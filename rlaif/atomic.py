@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from rlaif.errors import RlaifError
 
 DRAFT_SUFFIX = ".draft"
 
@@ -15,19 +17,24 @@ def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """A draft beside `path` to write into; it takes the name of `path` when the block ends without error.
 
     `sync=False` is for files whose loss in a power cut costs nothing; a kill it survives all the same.
+    Raises RlaifError when the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         if sync:
             _to_disk(draft)
         os.replace(draft, path)
+        if sync:
+            # the new name itself must survive a power cut, so the directory is synced too
+            _to_disk(path.parent)
+    except OSError as wrong:
+        why = wrong.strerror or str(wrong)
+        raise RlaifError(f"{path}: cannot be written ({why}); make room or name another place") from wrong
     finally:
-        draft.unlink(missing_ok=True)
-    if sync:
-        # the new name itself must survive a power cut, so the directory is synced too
-        _to_disk(path.parent)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def write_text(path: Path, text: str, *, sync: bool = True) -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
 
 Key = tuple[str | int, ...]
-MAX_CHARACTERS = 4_000_000
-MAX_VALUES = 100_000
+MAX_CHARACTERS = 1_000_000
+MAX_VALUES = 20_000
+LONG_TEXT = 50_000
 MAX_DEPTH = 40
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = {f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value"}
@@ -88,6 +91,10 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
+        if len(text) > LONG_TEXT and _has_more_than(MAX_VALUES, YAML(typ="safe", pure=True).parse(text)):
+            raise error(
+                f"{name}: more than {MAX_VALUES:,} values; split the file, one part `extends` another"
+            )
         return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
@@ -99,6 +106,11 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
         raise error(
             f"{name}: nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}"
         ) from None
+
+
+def _has_more_than(limit: int, events: Iterable[object]) -> bool:
+    # events come as the text is read, so that a huge file is refused before all of it is
+    return sum(1 for _ in islice(events, limit + 1)) > limit
 
 
 def _yaml_problem(text: str, line: int, wrong: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -167,11 +168,11 @@ def load_recipe(ref: str | Path, overrides: Mapping[str, str] | None = None) -> 
 def _locate(ref: str | Path) -> Path:
     text = str(ref)
     if isinstance(ref, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
-        if not Path(ref).is_file():
+        if not os.path.isfile(ref):
             raise RecipeError(f"{ref}: no such file; name a .yaml file or one of: {', '.join(_known())}")
         return Path(ref)
     for folder in _folders():
-        if (folder / f"{text}.yaml").is_file():
+        if os.path.isfile(folder / f"{text}.yaml"):
             return folder / f"{text}.yaml"
     near = difflib.get_close_matches(text, _known(), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""

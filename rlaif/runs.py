@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from rlaif.atomic import is_draft, write_text
-from rlaif.errors import RunError
+from rlaif.errors import RlaifError, RunError
 from rlaif.hashing import canonical_json, digest
 
 CLAIM, LOCK, PROGRESS, RUN = "claim.json", "run.lock", "progress.json", "run.json"
@@ -78,25 +78,33 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
         lock = _lock(out)
     except OSError as wrong:
         raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
-    # once more under the lock: another process may have claimed it in between
     try:
-        _refuse_other(out, config, command)
-        run = Run(out, command, config, lock)
-        if not run.resumed:
-            held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}
-            write_text(out / CLAIM, _json(held))
-    except BaseException as wrong:
+        return _claimed(out, config, command, lock)
+    except BaseException:
         lock.close()
-        if isinstance(wrong, OSError):
-            raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
         raise
+
+
+def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes]) -> Run:
+    # once more under the lock: another process may have claimed it in between
+    _refuse_other(out, config, command)
+    for path in out.iterdir():
+        if is_draft(path):
+            path.unlink()  # of a process that was killed while it wrote
+    run = Run(out, command, config, lock)
+    if not run.resumed:
+        held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}
+        try:
+            write_text(out / CLAIM, _json(held))
+        except RlaifError as wrong:
+            raise RunError(str(wrong)) from None
     return run
 
 
 def read_run(folder: Path) -> dict[str, Any]:
     """`run.json`, or of a run that has not come to its end what is known of it, with its status."""
     for name in (RUN, CLAIM):
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):
             found = _read(folder / name)
             return found if "status" in found else {**found, "status": _unfinished(folder)}
     raise RunError(

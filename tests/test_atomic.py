@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.atomic import is_draft, whole_file, write_lines, write_text
+from rlaif.errors import RlaifError
 
 
 def test_an_error_on_the_way_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
@@ -40,6 +41,14 @@ def test_a_kill_on_the_way_leaves_the_old_file(tmp_path: Path) -> None:
     assert process.exitcode == -signal.SIGKILL
     assert path.read_text() == "old"
     assert all(is_draft(each) for each in tmp_path.iterdir() if each != path)
+
+
+def test_a_place_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file" / "a.txt", Path("/proc/nothing/a.txt"), tmp_path / ("a" * 300)):
+        with pytest.raises(RlaifError, match="cannot be written") as caught:
+            write_text(path, "x")
+        assert "\n" not in str(caught.value)
 
 
 def test_folders_are_made_and_lines_counted(tmp_path: Path) -> None:

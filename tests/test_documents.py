@@ -54,7 +54,17 @@ def test_a_directory_or_a_missing_file_is_one_message(tmp_path: Path) -> None:
 
 def test_a_huge_file_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(RecipeError, match="characters"):
-        parse_document("a: " + "x" * 5_000_000, "f.yaml", RecipeError)
+        parse_document("a: " + "x" * 1_100_000, "f.yaml", RecipeError)
+
+
+def test_a_long_list_is_refused_on_the_way() -> None:
+    with pytest.raises(RecipeError, match="more than 20,000 values"):
+        parse_document("a: [" + "b," * 30_000 + "]", "f.yaml", RecipeError)
+
+
+def test_a_long_text_is_read() -> None:
+    text = "a: >\n" + "  some words\n" * 6_000
+    assert len(parse_document(text, "f.yaml", RecipeError).data["a"]) > 60_000
 
 
 @given(st.text(alphabet=st.sampled_from(" \t\n-:?[]{}&*!|>'\"%@`#,abc012.~<="), max_size=60))

@@ -179,6 +179,9 @@ def test_a_missing_recipe_says_what_there_is(tmp_path: Path, monkeypatch: pytest
         load_recipe("mien")
     with pytest.raises(RecipeError, match="no such file"):
         load_recipe("pipelines/absent.yaml")
+    for name in ("x" * 5000, "x" * 5000 + ".yaml", "a\0b"):
+        with pytest.raises(RecipeError, match=r"no such file|no recipe named"):
+            load_recipe(name)
 
 
 @pytest.mark.parametrize("name", list(STEPS))

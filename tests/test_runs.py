@@ -148,6 +148,7 @@ def test_what_a_kill_leaves_before_the_claim_does_not_block_the_next(tmp_path: P
     (tmp_path / ".claim.json.4711.draft").write_text('{"ki')
     with claim(tmp_path, CONFIG, command="generate") as run:
         assert not run.resumed
+    assert sorted(files(tmp_path)) == ["claim.json", "run.lock"]
 
 
 def test_a_failing_command_gives_the_directory_back(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Const
     places = [*folders, Path("constitutions"), shipped("constitutions")]
     if is_file:
         path = Path(ref)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ConstitutionError(f"{path}: no such file; name a .yaml file or one of: {_known(places)}")
         return _load(path, places, ())
     return _named(text, places, (), "")
@@ -41,7 +42,7 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
         _in_range("0.0.0", wanted, at)  # an unreadable range is the first thing to say
     seen = []
     for path in (place / (name + suffix) for place in places for suffix in _SUFFIXES):
-        if not path.is_file():
+        if not os.path.isfile(path):
             continue
         if path.resolve() in chain:
             names = " -> ".join(each.stem for each in (*chain, path))

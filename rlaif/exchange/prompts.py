@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -66,7 +67,7 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
     name = _column(row, where, column)
     used = {name, "tags", "gold"}
     return Prompt(
-        messages=prompt_turns(row[name], where, name),
+        messages=prompt_turns(_cell(row[name], name), where, name),
         tags=_tags(row.get("tags"), where),
         gold=_gold(row.get("gold"), where),
         meta={key: value for key, value in row.items() if key not in used},
@@ -95,6 +96,16 @@ def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:
         raise PromptFileError(f"{where}: both `prompt` and `messages`; keep one, or name the column to read")
     known = ", ".join(row) or "none"
     raise PromptFileError(f"{where}: no `prompt` or `messages` (columns: {known}); name the prompt's column")
+
+
+def _cell(value: Any, name: str) -> Any:
+    # a CSV has text only: turns stand there as JSON, and must not become a prompt that shows brackets
+    if name == "messages" and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return None
+    return value
 
 
 def _tags(value: Any, where: str) -> tuple[str, ...]:

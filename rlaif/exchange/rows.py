@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -31,12 +32,13 @@ def read_rows(ref: str | Path, *, limit: int | None = None) -> Iterator[Row]:
 
 
 def _open(ref: str | Path) -> Iterator[Row]:
-    name, _, split = str(ref).partition("#") if not Path(ref).exists() else (str(ref), "", "")
+    name, _, split = str(ref).partition("#") if not os.path.exists(ref) else (str(ref), "", "")
     path = Path(name)
-    if path.is_dir():
+    # os.path, because a name that no file system takes is only a file that is not there
+    if os.path.isdir(path):
         return _dataset_rows(path, split)
-    if not path.is_file():
-        raise PromptFileError(f"{path}: no such file; give {FORMATS}")
+    if not os.path.isfile(path):
+        raise PromptFileError(f"{_shown(path)}: no such file; give {FORMATS}")
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             return _jsonl_rows(path)
@@ -50,6 +52,11 @@ def _open(ref: str | Path) -> Iterator[Row]:
             return _text_rows(path)
         case other:
             raise PromptFileError(f"{path}: do not know the ending {other!r}; give {FORMATS}")
+
+
+def _shown(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

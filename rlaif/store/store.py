@@ -54,7 +54,7 @@ class Store:
             store = cls(path, connection)
             store._prepare()
         except (sqlite3.Error, OSError) as wrong:
-            message = f"{path}: cannot be used as a store ({wrong}); name another with --store or RLAIF_STORE"
+            message = f"{path}: cannot be used ({wrong}); name another store with --store or RLAIF_STORE"
             raise StoreError(message) from None
         return store
 
@@ -109,14 +109,14 @@ class Store:
 
     def call(self, key: str) -> Call | None:
         """The call of `key` with the exact texts that were sent, or None."""
-        row = self._db.execute(
+        rows = self._read(
             "SELECT kind, fingerprint, request, reply, error, prompt_tokens, completion_tokens, tries "
             "FROM calls WHERE key = ?",
-            (key,),
-        ).fetchone()
-        if row is None:
+            [key],
+        )
+        if not rows:
             return None
-        kind, fingerprint, request, reply, error, sent, got, tries = row
+        kind, fingerprint, request, reply, error, sent, got, tries = rows[0]
         usage = Usage(prompt_tokens=sent, completion_tokens=got)
         return Call(
             key=key,
@@ -129,10 +129,10 @@ class Store:
 
     def blob(self, name: str) -> bytes:
         """The bytes of a digest. Raises StoreError when they are not here."""
-        row = self._db.execute("SELECT bytes FROM blobs WHERE digest = ?", (name,)).fetchone()
-        if row is None:
+        rows = self._read("SELECT bytes FROM blobs WHERE digest = ?", [name])
+        if not rows:
             raise StoreError(f"{self.path}: has no text {name}; it is not the store that this run used")
-        return bytes(row[0])
+        return bytes(rows[0][0])
 
     def put_blob(self, data: bytes) -> str:
         """Keep `data` (a constitution, a template); its digest."""
@@ -175,16 +175,26 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes of the block, or none of them."""
-        try:
+        with self._reported():
             self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as wrong:
-            raise StoreError(f"{self.path}: cannot be written ({wrong}); free it or name another") from None
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                # a full disk may have rolled back already
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
         try:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        except sqlite3.Error as wrong:
+            message = (
+                f"{self.path}: cannot be used ({wrong}); make room, free it, or name another with --store"
+            )
+            raise StoreError(message) from wrong
 
     def _prepare(self) -> None:
         mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -223,10 +233,14 @@ class Store:
     def _rows(self, statement: str, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(keys), _CHUNK):
             part = keys[start : start + _CHUNK]
-            yield from self._db.execute(statement.format(", ".join("?" * len(part))), part)
+            yield from self._read(statement.format(", ".join("?" * len(part))), part)
 
     def _count(self, statement: str) -> int:
-        return int(self._db.execute(statement).fetchone()[0])
+        return int(self._read(statement)[0][0])
+
+    def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._reported():
+            return self._db.execute(statement, values).fetchall()
 
 
 def _json(row: Mapping[str, Any]) -> str:

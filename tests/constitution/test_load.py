@@ -169,6 +169,9 @@ def test_a_missing_file_says_what_there_is(tmp_path: Path, monkeypatch: pytest.M
         load_constitution("hose")
     with pytest.raises(ConstitutionError, match="no such file"):
         load_constitution(tmp_path)
+    for name in ("x" * 5000, "x" * 5000 + ".yaml", "a\0b"):
+        with pytest.raises(ConstitutionError, match=r"no such file|no constitution named"):
+            load_constitution(name)
 
 
 def test_a_name_is_looked_for_in_the_given_folders_then_here(

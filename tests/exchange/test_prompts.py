@@ -205,6 +205,32 @@ def test_a_file_or_folder_that_is_not_there_or_no_set(tmp_path: Path) -> None:
         read_prompts("micro:no-such-set")
 
 
+def test_turns_in_a_cell_are_read_as_turns(tmp_path: Path) -> None:
+    turns = json.dumps([{"role": "user", "content": "Hi"}])
+    with (tmp_path / "set.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["messages"], [turns]])
+    assert read_prompts(tmp_path / "set.csv")[0].messages == user("Hi")
+    write(tmp_path / "set.csv", "messages\nHi there\n")
+    with pytest.raises(PromptFileError, match="'messages' is empty"):
+        read_prompts(tmp_path / "set.csv")
+
+
+def test_turns_of_a_dataset_are_read(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    Dataset.from_list([{"messages": [{"role": "user", "content": "Hi"}]}]).save_to_disk(str(tmp_path))
+    assert read_prompts(tmp_path)[0].messages == user("Hi")
+
+
+@pytest.mark.parametrize(
+    "ref", ["x" * 5000 + ".jsonl", "How do I bake bread?", "a\0b.jsonl", "~nobody/x.jsonl"]
+)
+def test_a_text_that_names_no_file_is_said_to_be_none(ref: str) -> None:
+    with pytest.raises(PromptFileError, match="no such file") as caught:
+        read_prompts(ref)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_column_that_is_not_there_says_which_are(tmp_path: Path) -> None:
     path = write(tmp_path / "set.jsonl", jsonl({"question": "A", "answer": "B"}))
     with pytest.raises(PromptFileError, match="no column 'ask'; this row has: question, answer"):

@@ -211,8 +211,33 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file" / "store.sqlite", tmp_path, Path("/proc/nothing/store.sqlite")):
-        with pytest.raises(StoreError, match="cannot be used as a store"):
+        with pytest.raises(StoreError, match="cannot be used"):
             Store.open(path)
+
+
+def test_a_full_disk_loses_the_wave_and_nothing_else(store: Store) -> None:
+    store.put_many("m", [("first", ask("a"), SCORED)])
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    big = [(f"k{n}", ask("x" * 9000 + str(n)), SCORED) for n in range(50)]
+    with pytest.raises(StoreError, match="database or disk is full"):
+        store.put_many("m", big)
+    assert store.counts()["calls"] == 1
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    store.put_many("m", big)
+    assert store.counts()["calls"] == 51
+
+
+def test_a_damaged_store_is_said_to_be_so(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store.open(path) as store:
+        store.put_many("m", [(f"k{n}", ask("x" * 900 + str(n)), SCORED) for n in range(50)])
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 :] = b"\xff" * (len(content) - 4096 * 3)
+    path.write_bytes(content)
+    names = [f"k{n}" for n in range(50)]
+    with Store.open(path) as store, pytest.raises(StoreError, match="malformed"):
+        store.get_many(names, names)
 
 
 def test_a_busy_store_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +247,6 @@ def test_a_busy_store_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: 
         Store.open(path) as one,
         Store.open(path) as other,
         one.transaction(),
-        pytest.raises(StoreError, match="cannot be written"),
+        pytest.raises(StoreError, match="database is locked"),
     ):
         other.put_blob(b"x")
