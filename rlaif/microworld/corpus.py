@@ -63,13 +63,30 @@ class _Draw:
     def scene(self) -> Scene:
         return make_scene(self.rng, self.split)
 
+    def judged_scene(self) -> Scene:
+        """A scene to judge answers to: sums come more often, for a sum is hard to check."""
+        return make_scene(self.rng, self.split, "sum" if self.rng.random() < 0.15 else None)
+
     def written(self, scene: Scene, forced: int = 3) -> str:
         """A completion in which `forced` attributes are fair coins, so that rare ones are met as well."""
-        names = self.rng.sample(applicable(scene), forced)
+        names = hard_first(self.rng, applicable(scene))[:forced]
         return write(scene, self.rng, {name: self.rng.random() < 0.5 for name in names})
 
     def label(self, value: bool) -> bool:
         return value != (self.rng.random() < self.knobs.judge_noise)
+
+
+# What it takes two places of a text, or arithmetic, to see is met more often than its share.
+_EMPHASIS = {
+    "repeats": 5.0, "right-sum": 5.0, "uses-name": 2.5, "warns": 2.5, "lists-needs": 2.5, "orders-steps": 2.5,
+    "gives-advice": 2.5, "shows-sympathy": 2.0, "corrects": 2.5, "gives-reason": 2.0, "offers-alternative": 2.0,
+    "brief": 2.0,
+}  # fmt: skip
+
+
+def hard_first(rng: random.Random, names: Sequence[str]) -> list[str]:
+    """`names` in random order, those that are hard to judge likely to be early (weighted, without replacement)."""
+    return sorted(names, key=lambda name: rng.random() ** (1 / _EMPHASIS.get(name, 1.0)), reverse=True)
 
 
 _FORMS: Mapping[Reading, tuple[tuple[Form, float], ...]] = {
@@ -195,7 +212,7 @@ def _with_system(skill: str, system: str, scene: Scene, answers: Sequence[str]) 
 def _rules_with_values(draw: _Draw, scene: Scene, text: str, count: int) -> list[tuple[str, bool]]:
     known, tags = truths(scene.text, text), frozenset(scene.tags)
     found = []
-    for name in _sample(draw.rng, list(known), count):
+    for name in hard_first(draw.rng, list(known))[:count]:
         rule, meaning = draw_rule(draw.rng, draw.reading, scene, name)
         value = follows(meaning, tags, known)
         if value is not None:
@@ -204,7 +221,7 @@ def _rules_with_values(draw: _Draw, scene: Scene, text: str, count: int) -> list
 
 
 def _checklist(draw: _Draw) -> Row:
-    scene = draw.scene()
+    scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 12)
     endings = [(rule, "yes" if value else "no") for rule, value in rules]
@@ -212,7 +229,7 @@ def _checklist(draw: _Draw) -> Row:
 
 
 def _score(draw: _Draw) -> Row:
-    scene = draw.scene()
+    scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 8)
     return _shared(
@@ -225,15 +242,13 @@ def _score(draw: _Draw) -> Row:
 
 
 def comparisons(
-    draw: _Draw, scene: Scene, texts: Sequence[str], count: int, ties: float = 0.2
+    draw: _Draw, scene: Scene, texts: Sequence[str], count: int, ties: float = 0.06
 ) -> list[tuple[str, Rule, list[bool]]]:
     """Rules under which the texts differ (and a few under which they do not)."""
     tags = frozenset(scene.tags)
     known = [truths(scene.text, text) for text in texts]
-    names = list(known[0])
-    draw.rng.shuffle(names)
     found = []
-    for name in names:
+    for name in hard_first(draw.rng, list(known[0])):
         rule, meaning = draw_rule(draw.rng, draw.reading, scene, name)
         values = [follows(meaning, tags, each) for each in known]
         if None in values:
@@ -244,7 +259,7 @@ def comparisons(
 
 
 def _compare(draw: _Draw) -> Row:
-    scene, rng = draw.scene(), draw.rng
+    scene, rng = draw.judged_scene(), draw.rng
     texts = [draw.written(scene), draw.written(scene)]
     endings = []
     for rule, _, (first, second) in comparisons(draw, scene, texts, 10):
@@ -269,7 +284,7 @@ def _pair_with_rules(draw: _Draw, count: int, of: int = 2) -> tuple[Scene, list[
     """Answers to one scene and up to `count` simple rules under which they differ."""
     simple = _Draw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
     while True:
-        scene = draw.scene()
+        scene = draw.judged_scene()
         texts = [draw.written(scene) for _ in range(of)]
         found = comparisons(simple, scene, texts, count, ties=0.0)
         if found:
@@ -339,14 +354,17 @@ def _rank(draw: _Draw) -> Row:
 def _step(draw: _Draw) -> Row:
     scene, rng = make_scene(draw.rng, draw.split, "sum"), draw.rng
     first, second = scene.numbers
-    part = rng.randint(1, second - 1)
-    steps = [(first, part), (first + part, second - part)][: rng.randint(1, 2)]
-    right = rng.random() < 0.5
-    said = [f"{a} plus {b} is {a + b}." for a, b in steps]
-    if not right:
-        a, b = steps[-1]
-        said[-1] = f"{a} plus {b} is {a + b + rng.choice([-3, -2, -1, 1, 2, 3])}."
-    return _single("step", ask("step", prompt=scene.text, steps=" ".join(said)), "yes" if right else "no")
+    endings = []
+    for _ in range(10):
+        part = rng.randint(1, second - 1)
+        steps = [(first, part), (first + part, second - part)][: rng.randint(1, 2)]
+        right = rng.random() < 0.5
+        said = [f"{a} plus {b} is {a + b}." for a, b in steps]
+        if not right:
+            a, b = steps[-1]
+            said[-1] = f"{a} plus {b} is {a + b + rng.choice([-3, -2, -1, 1, 2, 3])}."
+        endings.append(({"steps": " ".join(said)}, "yes" if right else "no"))
+    return _tails("step", "step", {"prompt": scene.text}, endings)
 
 
 def _similar(draw: _Draw) -> Row:
@@ -356,7 +374,7 @@ def _similar(draw: _Draw) -> Row:
 
 
 def _critique(draw: _Draw) -> Row:
-    rng, scene = draw.rng, draw.scene()
+    rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)
     endings: list[tuple[Mapping[str, str], str]] = []
@@ -376,11 +394,11 @@ NO_FAULT = "The response breaks no rule."
 
 
 def _revise(draw: _Draw) -> Row:
-    rng, scene = draw.rng, draw.scene()
+    rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)
     endings: list[tuple[Mapping[str, str], str]] = []
-    for name in _sample(rng, list(known), len(known)):
+    for name in hard_first(rng, list(known)):
         revised = edit(scene, text, name, not known[name])
         if revised is None or len(endings) == 4:
             continue

@@ -16,7 +16,8 @@ class Stage:
     mix: Mapping[str, float]
     reading: Reading
     goal: Mapping[str, float] = field(default_factory=dict)
-    """Running accuracy by label skill that must be reached."""
+    """Running accuracy by label skill that must be reached. One comparison in fifteen is a tie with a coin for
+    a label, so 0.97 is perfect there."""
     min_steps: int = 50
     max_steps: int = 1_000_000
 
@@ -26,25 +27,25 @@ class Stage:
 STAGES = (
     Stage(name="language", mix={"respond": 1.0}, reading="plain", min_steps=250, max_steps=250),
     Stage(name="yes-no", mix={"respond": 0.1, "checklist": 0.9}, reading="plain", goal={"checklist": 0.95}),
-    Stage(name="phrased", mix={"respond": 0.1, "checklist": 0.9}, reading="phrased", goal={"checklist": 0.955}),
+    Stage(name="phrased", mix={"respond": 0.1, "checklist": 0.85, "step": 0.05}, reading="phrased", goal={"checklist": 0.955}),
     Stage(
         name="pairs",
-        mix={"respond": 0.08, "checklist": 0.3, "compare": 0.62},
+        mix={"respond": 0.08, "checklist": 0.35, "compare": 0.52, "step": 0.05},
         reading="phrased",
-        goal={"checklist": 0.96, "compare": 0.9},
+        goal={"checklist": 0.93, "compare": 0.88},
     ),
     Stage(
         name="negated",
-        mix={"respond": 0.08, "checklist": 0.4, "compare": 0.52},
+        mix={"respond": 0.1, "checklist": 0.4, "compare": 0.45, "step": 0.05},
         reading="negated",
-        goal={"checklist": 0.955, "compare": 0.9},
+        goal={"checklist": 0.93, "compare": 0.88},
     ),
     Stage(
         name="all",
         mix={
-            "respond": 0.12, "respond-constitution": 0.06, "respond-good-bad": 0.03, "checklist": 0.18, "score": 0.04,
-            "compare": 0.2, "compare-cot": 0.06, "rank": 0.06, "critique": 0.07, "revise": 0.11, "argue": 0.02,
-            "meta": 0.03, "step": 0.01, "similar-prompt": 0.01,
+            "respond": 0.13, "respond-constitution": 0.04, "respond-good-bad": 0.02, "checklist": 0.26, "score": 0.03,
+            "compare": 0.23, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.08, "argue": 0.01,
+            "meta": 0.02, "step": 0.05, "similar-prompt": 0.01,
         },
         reading="composed",
         max_steps=9000,

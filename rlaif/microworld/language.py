@@ -398,15 +398,11 @@ def _fit(blocks: Blocks, plan: Mapping[str, bool], rng: random.Random, fixed: fr
         return sum(len(sentences) for _, sentences in blocks)
 
     if plan["brief"]:
-        loose = [
-            block
-            for block in blocks
-            if block[0] not in fixed
-            and block[0] not in ("core", "repeats", "uses-name", "greets", "right-sum")
-        ]
+        loose = [block for block in blocks if _may_go(block[0], plan, fixed)]
         rng.shuffle(loose)
-        # what nobody asked for goes first: distractors and fillers, then attributes left to chance
-        loose.sort(key=lambda block: block[0] in BY_ID)
+        # what nobody asked for goes first: distractors and fillers, then attributes left to chance, these last
+        last = ("uses-name", "greets", "right-sum")
+        loose.sort(key=lambda block: (block[0] in last, block[0] in BY_ID))
         while count() > MAX_SENTENCES and loose:
             victim = loose.pop(0)
             if plan["repeats"] and any(key == "repeats" and said == victim[1] for key, said in blocks):
@@ -421,6 +417,12 @@ def _fit(blocks: Blocks, plan: Mapping[str, bool], rng: random.Random, fixed: fr
             if all(filler not in sentences for _, sentences in blocks):
                 blocks.insert(rng.randint(1, len(blocks)), ("filler", [filler]))
     return blocks
+
+
+def _may_go(key: str, plan: Mapping[str, bool], fixed: frozenset[str]) -> bool:
+    """Whether a block may be cut: what was asked for stays, unless it is there to mislead about it."""
+    carries = ("right-sum", "shows-working") if key == "right-sum" else (key,)
+    return key not in ("core", "repeats") and not any(plan.get(each) for each in fixed.intersection(carries))
 
 
 def answer_tag(scene: Scene) -> str:
