@@ -10,7 +10,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
-from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
+from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
 from rlaif.records import Sampling
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
@@ -96,7 +96,7 @@ def _play(stage: Stage, held: Run) -> tuple[list[dict[str, Any]], str | None]:
         unmet = _play_round(stage, this)
         rows.append(_row(stage, this))
         write_text(held.dir / TABLE, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        unmet = unmet or _health(stage, rows[-1])
+        unmet = unmet or drifted(recipe, rows[-1])
         if unmet is not None:
             return rows, f"stopped in round {number}: {unmet}"
         policy = this.policy
@@ -136,13 +136,14 @@ def _unfit(stage: Stage, this: Round) -> str | None:
     return None
 
 
-def _health(stage: Stage, row: dict[str, Any]) -> str | None:
+def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:
+    """Note in the row that its judge is no longer the first one; the note itself, where the recipe stops for it."""
     drift = row.get("judge_drift")
     if drift is None or drift <= DRIFT_LIMIT:
         return None
-    text = f"round {row['round']}: the judge drifts: its P(yes) is {drift:.2f} from the first judge's on the same texts"
-    row["warnings"].append(text)
-    return text if stage.played.recipe.stop.judge_drift == "stop" else None
+    text = f"the judge drifts: its P(yes) is {drift:.2f} from the first judge's on the same texts"
+    row["warnings"].append(f"round {row['round']}: {text}")
+    return text if recipe.stop.judge_drift == "stop" else None
 
 
 def _row(stage: Stage, this: Round) -> dict[str, Any]:

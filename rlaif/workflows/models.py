@@ -52,7 +52,15 @@ class Models:
             raise RuntimeError("a model is used before its store is open")
         if name not in self._recorded:
             self.open(name)
-            engine = RecordedEngine(self._engines[name], self._store, run_id=self._run_id)
+            server = name.startswith("openai:")
+            engine = RecordedEngine(
+                self._engines[name],
+                self._store,
+                run_id=self._run_id,
+                commit="call" if server else "wave",
+                # without a declared revision nobody knows what a server runs tomorrow
+                within_run=server and "@" not in name.rpartition("#")[2],
+            )
             engine.progress = self._counter(name, engine)
             self._recorded[name] = engine
         return self._recorded[name]

@@ -27,6 +27,10 @@ principles:
 Write = Callable[..., str]
 
 
+def asked(number: int) -> str:
+    return f"I am Ben. What is {number} plus 2?"
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Write:
     """Writes rows into a file and gives its model name."""
@@ -64,7 +68,7 @@ def judge(script: Write) -> str:
 @pytest.fixture
 def prompts(tmp_path: Path) -> Path:
     path = tmp_path / "prompts.jsonl"
-    rows = [{"prompt": f"I am Ben. What is {n} plus 2?", "tags": ["sum"], "gold": "micro"} for n in range(8)]
+    rows = [{"prompt": asked(n), "tags": ["sum"], "gold": "micro"} for n in range(8)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -95,3 +99,22 @@ def configured(tmp_path: Path, policy: str, judge: str, prompts: Path, constitut
         return choose_generate(GenerateConfig(**(own | changed)))
 
     return configure
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model directory that has learned to write one of the two texts, each half of the time."""
+    from rlaif.records import Example, Message
+    from rlaif.training import SFTConfig, train_sft
+
+    from .tiny import make_tiny
+
+    place = tmp_path_factory.mktemp("mini")
+    examples = [
+        Example(messages=(Message(role="user", content=asked(n)), Message(role="assistant", content=text)))
+        for n in range(8)
+        for text in (GREETS, SILENT)
+    ]
+    config = SFTConfig(steps=40, batch_size=8, learning_rate=5e-3, checkpoint_every=0)
+    base = make_tiny(place / "random")
+    return train_sft(config, examples, policy=base, out=place / "mini", progress=lambda *_: None).out

@@ -1,0 +1,97 @@
+"""The training step: what it takes, what it refuses, what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.errors import InputError, ThresholdError
+from rlaif.recipes import TrainStep
+from rlaif.workflows.configs import TrainConfig
+from rlaif.workflows.generate import generate
+from rlaif.workflows.training import plan_training, replay_examples, settle, train
+
+from .conftest import Configured, Write
+
+
+@pytest.fixture
+def run(configured: Configured, mini: Path) -> Path:
+    return generate(configured(policy=(str(mini),), max_tokens=24)).run
+
+
+def job(source: Path, **given: Any) -> Any:
+    return settle(
+        TrainConfig(source=source, **({"steps": 3, "batch_size": 4, "learning_rate": 1e-3} | given))
+    )
+
+
+def test_a_run_trains_the_model_that_wrote_it(run: Path, mini: Path) -> None:
+    settled = job(run)
+    assert settled.base == mini
+    assert settled.out == run / "models" / "dpo"
+    trained = train(settled)
+    card = (trained.outcome.out / "README.md").read_text()
+    assert "tiny 1.0.0" in card
+    assert settled.card["constitution digest"] in card
+    record = json.loads((trained.outcome.out / "train.json").read_text())
+    assert record["steps"] == 3
+    assert trained.figures["pairs"] == len(settled.pairs)
+
+
+def test_the_same_command_only_reads_what_is_finished(run: Path) -> None:
+    weights = train(job(run)).outcome.out / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    train(job(run))
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_a_reward_model_needs_no_reference(run: Path) -> None:
+    trained = train(job(run, method="reward"))
+    config = json.loads((trained.outcome.out / "config.json").read_text())
+    assert config["architectures"][0].endswith("ForSequenceClassification")
+
+
+@pytest.mark.parametrize("option", ["beta", "reference", "nll", "replay", "replay_from"])
+def test_an_option_that_a_method_does_not_use_is_refused(run: Path, option: str) -> None:
+    value: Any = {"beta": 0.1, "nll": 0.1, "replay": {"judge": 0.1}}.get(option, "init")
+    with pytest.raises(InputError, match="not used by --method reward"):
+        job(run, method="reward", **{option: value})
+
+
+def test_unreadable_judgments_stop_training(configured: Configured, script: Write) -> None:
+    vague = script("vague", [{"contains": [], "labels": {"yes": 0.1, "A": 0.1}}])
+    made = generate(configured(judge=vague, critique=False))
+    with pytest.raises(ThresholdError, match=r"100.0% of the judgments are unreadable, limit 5.0%"):
+        job(made.run)
+
+
+def test_replay_needs_a_source_unless_the_model_is_bundled(run: Path) -> None:
+    step = TrainStep(replay={"judge": 0.2})
+    assert {each.kind for each in replay_examples(step, "micro")} == {"judge"}
+    with pytest.raises(InputError, match="name a file of them"):
+        job(run, replay={"judge": 0.2})
+
+
+def test_the_shipped_recipe_says_how_a_bundled_model_is_trained(run: Path) -> None:
+    settled = settle(TrainConfig(source=run, policy="micro", beta=0.5))
+    assert settled.step.replay == {"judge": 0.2}
+    assert settled.step.beta == 0.5
+    assert "replay: {'judge': 0.2}" in plan_training(settled)
+
+
+def test_a_run_without_pairs_names_what_to_do(tmp_path: Path, run: Path) -> None:
+    (run / "pairs.jsonl").unlink()
+    with pytest.raises(InputError, match=r"has no pairs\.jsonl; finish it first"):
+        job(run)
+
+
+def test_a_pairs_file_needs_a_policy_and_a_place(run: Path, mini: Path, tmp_path: Path) -> None:
+    file = run / "pairs.jsonl"
+    with pytest.raises(InputError, match="--policy is missing"):
+        job(file)
+    with pytest.raises(InputError, match="--out is missing"):
+        job(file, policy=str(mini))
+    assert job(file, policy=str(mini), out=tmp_path / "model").base == mini
