@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -89,8 +90,8 @@ def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes]
     # once more under the lock: another process may have claimed it in between
     _refuse_other(out, config, command)
     for path in out.iterdir():
-        if is_draft(path):
-            path.unlink()  # of a process that was killed while it wrote
+        if is_draft(path):  # of a process that was killed while it wrote
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     run = Run(out, command, config, lock)
     if not run.resumed:
         held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}

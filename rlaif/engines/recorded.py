@@ -34,14 +34,19 @@ class RecordedEngine:
         wave: int = WAVE,
         run_id: str = "",
         commit: Literal["wave", "call"] = "wave",
+        within_run: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change."""
+        """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change.
+
+        `within_run` re-uses no call of another run: for a server whose user declares no revision of the model.
+        """
         self.engine = engine
         self.store = store
         self.wave = wave
         self.run_id = run_id
         self.commit = commit
+        self.within_run = within_run
         self.progress = progress
         self.new_calls = 0
         self.reused_calls = 0
@@ -68,7 +73,7 @@ class RecordedEngine:
 
     def key(self, request: GenerateRequest | ScoreRequest) -> str:
         """The store's key of a request: what a pair's provenance names."""
-        return call_key(self.fingerprint, request)
+        return call_key(f"{self.fingerprint} {self.run_id}" if self.within_run else self.fingerprint, request)
 
     def _waves(
         self, requests: Iterable[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]

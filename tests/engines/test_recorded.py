@@ -152,6 +152,13 @@ def test_a_servers_replies_are_kept_as_they_arrive(store: Store) -> None:
     assert store.counts()["calls"] == 2
 
 
+def test_a_model_of_no_declared_revision_is_asked_anew_by_each_run(store: Store) -> None:
+    for run_id, known in (("one", 0), ("one", 3), ("two", 0)):
+        engine = RecordedEngine(Echo(), store, run_id=run_id, within_run=True)
+        list(engine.generate(draws(3)))
+        assert engine.reused_calls == known
+
+
 def test_progress_tells_fresh_from_reused(store: Store) -> None:
     told: list[tuple[int, bool]] = []
     list(RecordedEngine(Echo(), store, wave=2).generate(draws(2)))
