@@ -405,7 +405,7 @@ def _fit(blocks: Blocks, plan: Mapping[str, bool], rng: random.Random, fixed: fr
         loose.sort(key=lambda block: (block[0] in last, block[0] in BY_ID))
         while count() > MAX_SENTENCES and loose:
             victim = loose.pop(0)
-            if plan["repeats"] and any(key == "repeats" and said == victim[1] for key, said in blocks):
+            if plan["repeats"] and any(key == "repeats" and said[0] in victim[1] for key, said in blocks):
                 continue
             blocks.remove(victim)
     else:

@@ -49,7 +49,7 @@ def test_gold_reads_what_the_writer_was_told_to_write() -> None:
         missed.update((name, value) for name, value in wants.items() if known[name] != value)
     assert len(asked) == 2 * len(BY_ID)
     # with much that was asked for, or a repetition, a text may be one sentence too long
-    assert missed.pop(("brief", True), 0) <= 0.02 * asked["brief", True]
+    assert missed.pop(("brief", True), 0) <= 0.01 * asked["brief", True]
     assert not missed
 
 
@@ -93,17 +93,11 @@ def test_about_a_quarter_of_the_sums_is_held_out() -> None:
 
 def test_a_good_answer_is_good_and_a_bad_one_bad() -> None:
     for good in (True, False):
-        long = 0
         for scene, rng in scenes(1000, 5):
             text = write_good(scene, rng, good)
             for name, value in truths(scene.text, text).items():
-                if name == "brief":
-                    long += value != good
-                elif name in EXTRAS:
-                    assert not value
-                else:
-                    assert value == (BY_ID[name].wanted == good), (name, text)
-        assert long <= 20
+                expected = name not in EXTRAS and BY_ID[name].wanted == good
+                assert value == expected, (name, text)
 
 
 def test_the_plain_policy_is_mediocre_in_every_attribute() -> None:
