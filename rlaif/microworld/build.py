@@ -27,7 +27,7 @@ from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
 TOKENS_A_STEP = 7_000
 """Of one process; rows are drawn until every skill's share of this is filled."""
 MICROBATCH_TOKENS = 16_384
-PEAK_LR = 3e-3
+PEAK_LR = 2e-3
 WARMUP_STEPS = 60
 SAVE_EVERY_S = 120.0
 WEAK_LEVELS = (0.58, 0.62, 0.66, 0.70, 0.74)
@@ -78,8 +78,9 @@ def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, kno
     found = []
     for skill, share in stage.mix.items():
         left = share * TOKENS_A_STEP
+        reading = stage.readings.get(skill, stage.reading)
         while left > 0:
-            made: list[Row] = [row(skill, rng, stage.reading, "all", knobs) for _ in range(8)]
+            made: list[Row] = [row(skill, rng, reading, "all", knobs) for _ in range(8)]
             for each in encode(made, tokenizer):
                 # small shares are met on average: the last row is kept with the chance that fills the share
                 if left > 0 and (left >= len(each.ids) or rng.random() < left / len(each.ids)):

@@ -15,7 +15,7 @@ from rlaif.microworld.language import Scene, Split, applicable, make_scene, writ
 from rlaif.microworld.sentences import Form, Rule, compose, fact, phrases
 from rlaif.templates import load_template, numbered
 
-Reading = Literal["plain", "phrased", "negated", "composed"]
+Reading = Literal["plain", "phrased", "few-negated", "negated", "composed"]
 USER, SYSTEM, ASSISTANT, END = "<|user|>", "<|system|>", "<|assistant|>", "<|end|>"
 LETTERS = "ABCD"
 _SLOT = "\0"
@@ -92,6 +92,9 @@ def hard_first(rng: random.Random, names: Sequence[str]) -> list[str]:
 _FORMS: Mapping[Reading, tuple[tuple[Form, float], ...]] = {
     "plain": (("positive", 1.0),),
     "phrased": (("positive", 1.0),),
+    # so few that reading every rule as a positive one still pays: from there the exception is learned, while
+    # with two in five the model first unlearns what it could do
+    "few-negated": (("positive", 0.78), ("negative", 0.22)),
     "negated": (("positive", 0.6), ("negative", 0.4)),
     "composed": (
         ("positive", 0.36), ("negative", 0.24), ("both", 0.12), ("but-not", 0.1), ("if", 0.1), ("if-not", 0.08),
