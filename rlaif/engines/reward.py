@@ -99,6 +99,9 @@ def open_reward(
     """The reward model of a checked directory."""
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
     model = load_model(directory, task="reward", dtype=dtype, trust_remote_code=trust_remote_code)
+    if not any("SequenceClassification" in each for each in model.config.architectures or []):
+        # its head would be drawn by chance just now
+        raise ModelError(f"{directory}: is a language model and no reward model; train one: --method reward")
     if model.config.num_labels != 1:
         raise ModelError(f"{directory}: has {model.config.num_labels} labels; a reward model has one")
     if model.config.get_text_config(decoder=True).pad_token_id is None:
