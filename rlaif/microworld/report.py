@@ -176,7 +176,9 @@ def _pairs_of(
     rng.shuffle(longer)
     rng.shuffle(shorter)
     half = min(count // 2, len(longer), len(shorter))
-    return longer[:half] + shorter[:half]
+    found = longer[:half] + shorter[:half]
+    rng.shuffle(found)  # whoever takes the first few of them takes both lengths
+    return found
 
 
 def _questions(
