@@ -1,0 +1,83 @@
+"""Command lines that kill themselves with SIGKILL; `test_resume.py` runs this as a process of its own.
+
+The process imports torch once and forks for each command line; it trains nothing itself: torch's threads do not fork.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rlaif import atomic
+from rlaif.cli.main import main
+from rlaif.engines.recorded import RecordedEngine
+from rlaif.store import Store
+
+SLOW_IMPORTS = (
+    "rlaif.workflows.loop",
+    "rlaif.engines.hf",
+    "rlaif.training.dpo",
+    "torch.utils.tensorboard",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+)
+WAVE = 4
+
+
+def arm(last: int) -> None:
+    """Die right after the `last`th thing is kept: a wave of calls, or a file. Never, when it is 0."""
+    kept = iter(range(1, 1_000_000))
+
+    def count() -> None:
+        if next(kept) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    put_many, whole_file = Store.put_many, atomic.whole_file
+
+    def counted_put(self: Store, *arguments: Any, **named: Any) -> None:
+        put_many(self, *arguments, **named)
+        count()
+
+    @contextmanager
+    def counted_file(path: Path, **named: Any) -> Iterator[Path]:
+        with whole_file(path, **named) as draft:
+            yield draft
+        count()
+
+    Store.put_many = counted_put  # type: ignore[method-assign]
+    atomic.whole_file = counted_file
+    # small waves, so that there are many places to die at
+    RecordedEngine.__init__.__kwdefaults__["wave"] = WAVE  # type: ignore[index]
+
+
+def serve() -> None:
+    """For each line (where to die, command line) fork one; answer with its signal and exit code."""
+    for name in SLOW_IMPORTS:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        last, arguments = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                arm(last)
+                code = main(arguments)
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        sys.stdout.write(f"{code}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

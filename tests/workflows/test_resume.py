@@ -1,0 +1,127 @@
+"""kill -9 anywhere, then the same command: nothing finished is repeated, and the results are those of a whole run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import CONSTITUTION, GREETS, SILENT, asked, judge_rows
+from .test_loop import RECIPE
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLED = -signal.SIGKILL
+Kill = Callable[[int, list[str]], int]
+
+
+@pytest.fixture(scope="module")
+def kill() -> Iterator[Kill]:
+    """Runs a command line that dies after keeping so many things; its exit code."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.workflows.kill_child"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask(last: int, arguments: list[str]) -> int:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps([last, arguments]) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    yield ask
+    assert server.stdin is not None
+    server.stdin.close()
+    server.wait()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """The files of the world of two texts."""
+
+    def rows(name: str, values: list[dict[str, object]]) -> None:
+        (tmp_path / name).write_text("".join(json.dumps(value) + "\n" for value in values))
+
+    rows("policy.jsonl", [{"contains": [], "texts": [GREETS, SILENT]}])
+    rows("judge.jsonl", judge_rows())
+    rows("prompts.jsonl", [{"prompt": asked(n), "tags": ["sum"], "gold": "micro"} for n in range(8)])
+    (tmp_path / "tiny.yaml").write_text(CONSTITUTION)
+    return tmp_path
+
+
+def generate(world: Path, place: str) -> list[str]:
+    return [
+        "generate", "--policy", f"script:{world}/policy.jsonl", "--judge", f"script:{world}/judge.jsonl",
+        "--prompts", f"{world}/prompts.jsonl", "--constitution", f"{world}/tiny.yaml", "--n", "2",
+        "--out", f"{world}/{place}/run", "--store", f"{world}/{place}/store.sqlite",
+    ]  # fmt: skip
+
+
+def calls(store: Path) -> list[tuple[str, int]]:
+    """Key and number of tries of every call, which must be one: a finished call is never made again."""
+    with sqlite3.connect(store) as connection:
+        return connection.execute("SELECT key, tries FROM calls ORDER BY key").fetchall()
+
+
+@pytest.mark.parametrize("last", [1, 2, 5, 9, 14, 18, 22])
+def test_generate_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, last: int) -> None:
+    assert kill(0, generate(world, "whole")) == 0
+    assert kill(last, generate(world, "killed")) == KILLED
+    assert kill(0, generate(world, "killed")) == 0
+    for name in ("pairs.jsonl", "completions.jsonl", "judgments.jsonl"):
+        assert (world / "killed/run" / name).read_bytes() == (world / "whole/run" / name).read_bytes()
+    assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
+
+
+@pytest.mark.parametrize("last", [1, 3, 6, 9, 12])
+def test_judge_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, last: int) -> None:
+    assert kill(0, generate(world, "source")) == 0
+
+    def judge(place: str) -> list[str]:
+        judged = ["judge", f"{world}/source/run", "--judge", f"script:{world}/judge.jsonl"]
+        return [*judged, "--out", f"{world}/{place}/run", "--store", f"{world}/{place}/store.sqlite"]
+
+    assert kill(0, judge("whole")) == 0
+    assert kill(last, judge("killed")) == KILLED
+    assert kill(0, judge("killed")) == 0
+    assert (world / "killed/run/pairs.jsonl").read_bytes() == (world / "whole/run/pairs.jsonl").read_bytes()
+    assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
+
+
+def _recipe(world: Path, mini: Path) -> Path:
+    path = world / "recipe.yaml"
+    judge = f"script:{world}/judge.jsonl"
+    text = RECIPE.format(
+        policy=mini, judge=judge, constitution=world / "tiny.yaml", prompts=world / "prompts.jsonl"
+    )
+    path.write_text(text.replace("rounds: 2", "rounds: 1"))
+    return path
+
+
+def _loop(world: Path, recipe: Path, place: str) -> list[str]:
+    return ["run", str(recipe), "--out", f"{world}/{place}/run", "--store", f"{world}/{place}/store.sqlite"]
+
+
+LOOP_POINTS = [4, 30, 45, 60, 75, 90]
+
+
+@pytest.mark.parametrize(
+    "last", [30, *(pytest.param(n, marks=pytest.mark.heavy) for n in LOOP_POINTS if n != 30)]
+)
+def test_a_loop_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, mini: Path, last: int) -> None:
+    recipe = _recipe(world, mini)
+    assert kill(0, _loop(world, recipe, "whole")) == 0
+    assert kill(last, _loop(world, recipe, "killed")) == KILLED
+    assert kill(0, _loop(world, recipe, "killed")) == 0
+    for name in ("rounds.json", "round-1/pairs.jsonl", "models/round-1/model.safetensors"):
+        assert (world / "killed/run" / name).read_bytes() == (world / "whole/run" / name).read_bytes()
+    assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
