@@ -96,7 +96,7 @@ def _problem_text(wrong: Any) -> str:
             return unknown_key(place, [name for name in value if name not in known], known)
         case "required":
             missing = [name for name in wanted if name not in value]
-            return f"{place} lacks {', '.join(map(repr, missing))}; add it"
+            return f"{place} lacks {', '.join(map(repr, missing))}; add {'them' if missing[1:] else 'it'}"
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else wanted
             return f"{place} must be {' or '.join(_KINDS[kind] for kind in kinds)}, not {_shown(value)}"

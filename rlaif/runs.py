@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from rlaif.atomic import is_draft, write_text
-from rlaif.errors import RlaifError, RunError
+from rlaif.errors import InputError, RlaifError, RunError
 from rlaif.hashing import canonical_json, digest
 
 CLAIM, LOCK, PROGRESS, RUN = "claim.json", "run.lock", "progress.json", "run.json"
@@ -32,7 +32,9 @@ _ABSENT = "(absent)"
 class Run:
     """A claimed run directory, as long as the `with` block lasts."""
 
-    def __init__(self, folder: Path, command: str, config: Mapping[str, Any], lock: IO[bytes]) -> None:
+    def __init__(
+        self, folder: Path, command: str, config: Mapping[str, Any], lock: IO[bytes], *, made: bool
+    ) -> None:
         self.dir = folder
         self.command = command
         self.config = config
@@ -41,6 +43,7 @@ class Run:
         self.finished = (folder / RUN).exists()
         """Whether an earlier process came to the end."""
         self._lock = lock
+        self._made = made
 
     @property
     def id(self) -> str:
@@ -50,12 +53,22 @@ class Run:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        if kind is not None and issubclass(kind, InputError) and not self.resumed:
+            self._undo()
         self._lock.close()
 
     def progress(self, **figures: Any) -> None:
         """Say where the work stands, for `status`."""
         write_text(self.dir / PROGRESS, _json({**figures, "at": time.time()}), sync=False)
+
+    def _undo(self) -> None:
+        # bad input found after the claim, before any work: the user's directory is as it was
+        if {path.name for path in self.dir.iterdir()} <= {CLAIM, LOCK, PROGRESS}:
+            for name in (PROGRESS, CLAIM, LOCK):
+                (self.dir / name).unlink(missing_ok=True)
+            if self._made:
+                self.dir.rmdir()
 
     def finish(self, summary: Mapping[str, Any], *, status: str = "done") -> None:
         """Write `run.json`, whole and last: whatever it names is already there."""
@@ -74,25 +87,26 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
     config = json.loads(canonical_json(config))
     _refuse_foreign(out)
     _refuse_other(out, config, command)
+    made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = _lock(out)
     except OSError as wrong:
         raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
     try:
-        return _claimed(out, config, command, lock)
+        return _claimed(out, config, command, lock, made=made)
     except BaseException:
         lock.close()
         raise
 
 
-def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes]) -> Run:
+def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes], *, made: bool) -> Run:
     # once more under the lock: another process may have claimed it in between
     _refuse_other(out, config, command)
     for path in out.iterdir():
         if is_draft(path):  # of a process that was killed while it wrote
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    run = Run(out, command, config, lock)
+    run = Run(out, command, config, lock, made=made)
     if not run.resumed:
         held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}
         try:
@@ -181,6 +195,10 @@ def _lock(out: Path) -> IO[bytes]:
         stream.close()
         message = f"{out}: process {holder} is working on this run; wait for it, or choose another --out"
         raise RunError(message) from None
+    if os.fstat(stream.fileno()).st_ino != (out / LOCK).stat().st_ino:
+        # its holder undid the claim in between: what is locked is no longer in the directory
+        stream.close()
+        raise RunError(f"{out}: another process has just let go of this run; run again")
     stream.truncate(0)
     stream.write(str(os.getpid()).encode())
     stream.flush()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rlaif.errors import RunError
+from rlaif.errors import InputError, RunError
 from rlaif.runs import claim, read_run, status, versions
 
 CONFIG: dict[str, Any] = {"judge": "micro", "sampling": {"n": 4, "stop": ["a"]}, "tags": ("x",)}
@@ -156,6 +156,28 @@ def test_a_failing_command_gives_the_directory_back(tmp_path: Path) -> None:
         raise KeyError
     with claim(tmp_path, CONFIG, command="generate") as run:
         assert run.resumed
+
+
+def test_bad_input_found_after_the_claim_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with pytest.raises(InputError), claim(tmp_path / name, CONFIG, command="generate"):
+            raise InputError("the store cannot be opened")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    assert files(tmp_path / "empty") == {}
+
+
+def fail_after_work(folder: Path) -> None:
+    (folder / "pairs.jsonl").write_text("work")
+    raise InputError("late")
+
+
+def test_bad_input_takes_nothing_from_a_run_that_has_begun(tmp_path: Path) -> None:
+    with pytest.raises(InputError), claim(tmp_path, CONFIG, command="generate"):
+        fail_after_work(tmp_path)
+    with pytest.raises(InputError), claim(tmp_path, CONFIG, command="generate"):
+        raise InputError("again")
+    assert sorted(files(tmp_path)) == ["claim.json", "pairs.jsonl", "run.lock"]
 
 
 def test_status_tells_progress_and_end(tmp_path: Path) -> None:

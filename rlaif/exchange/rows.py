@@ -84,8 +84,12 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
 def _json(text: str, where: str, remedy: str) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as wrong:
-        raise PromptFileError(f"{where}: broken JSON ({str(wrong)[:120]}); {remedy}") from None
+    except json.JSONDecodeError as wrong:
+        raise PromptFileError(
+            f"{where}: broken JSON ({wrong.msg} at column {wrong.colno}); {remedy}"
+        ) from None
+    except RecursionError:
+        raise PromptFileError(f"{where}: broken JSON (nested without end); {remedy}") from None
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
