@@ -1,0 +1,77 @@
+"""What makes two nouns the same noun, and what a judgment may not be."""
+
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+
+from rlaif.records import Completion, Judgment, Message, NoPair, Pair, Prompt, State
+
+
+def user(text: str) -> tuple[Message, ...]:
+    return (Message(role="user", content=text),)
+
+
+def said(text: str) -> tuple[Message, ...]:
+    return (Message(role="assistant", content=text),)
+
+
+PROMPT = Prompt(messages=user("Why?"))
+COMPLETION = Completion(prompt_id=PROMPT.id, text="Because.", policy="b2:00")
+PAIR = Pair(prompt=user("Why?"), chosen=said("Because."), rejected=said("No."), label_prob=0.9)
+
+
+def test_ids_are_pinned() -> None:
+    # stores, pairs files and review decisions join by these
+    assert PROMPT.id == "b2:cf245b2c39a5b61e029d65d257e1e1bc"
+    assert COMPLETION.id == "b2:a86c4fde55dddebe6cc5efc3741baa66"
+    assert PAIR.id == "b2:11bf7769063dc96b29cee4e212bf3968"
+
+
+def test_a_prompt_is_its_turns() -> None:
+    assert replace(PROMPT, tags=("x",), gold="micro", meta={"n": 1}).id == PROMPT.id
+    assert replace(PROMPT, messages=(*user("Hi"), *user("Why?"))).id != PROMPT.id
+    assert replace(PROMPT, messages=said("Why?")).id != PROMPT.id
+
+
+def test_a_completion_is_its_prompt_and_text() -> None:
+    assert replace(COMPLETION, draw=3, policy="b2:01", finish="length").id == COMPLETION.id
+    assert replace(COMPLETION, text="Because").id != COMPLETION.id
+    assert replace(COMPLETION, prompt_id="b2:02").id != COMPLETION.id
+
+
+def test_a_pair_is_its_texts_whoever_won() -> None:
+    swapped = replace(PAIR, chosen=PAIR.rejected, rejected=PAIR.chosen, label_prob=0.1, round=2)
+    assert swapped.id == PAIR.id
+    assert replace(PAIR, rejected=said("No")).id != PAIR.id
+    assert replace(PAIR, prompt=user("Why")).id != PAIR.id
+
+
+CARRIES = {State.PREFERENCE, State.SCORE}
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_number_belongs_to_exactly_the_states_that_carry_one(state: State) -> None:
+    def judgment(value: float | None) -> Judgment:
+        return Judgment(
+            protocol="compare",
+            judge="b2:00",
+            prompt_id=PROMPT.id,
+            completion_ids=("b2:01", "b2:02"),
+            principle_id="kind",
+            state=state,
+            value=value,
+        )
+
+    assert judgment(0.5 if state in CARRIES else None).state == state
+    with pytest.raises(ValueError, match="a judgment in state"):
+        judgment(None if state in CARRIES else 0.5)
+
+
+def test_every_failure_of_a_judgment_is_a_reason_for_no_pair() -> None:
+    assert {str(each) for each in State} - {str(each) for each in CARRIES} <= {str(each) for each in NoPair}
+
+
+def test_nouns_do_not_change() -> None:
+    for noun in (PROMPT, COMPLETION, PAIR):
+        with pytest.raises(FrozenInstanceError):
+            setattr(noun, fields(noun)[0].name, None)
