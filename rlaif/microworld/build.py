@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rlaif.atomic import write_text
 from rlaif.errors import EngineError, RunError
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import Knobs, Row, row
@@ -168,7 +169,8 @@ def build(
     folder = out / "build"
     folder.mkdir(exist_ok=True)
     knobs = knobs or Knobs()
-    _claim(folder, {"seed": seed, **asdict(knobs)}, rank)
+    if rank == 0:
+        _claim(folder, {"seed": seed, **asdict(knobs)})
     tokenizer = _tokenizer(folder, seed, rank)
     model = new_model(len(tokenizer), seed).to("cuda" if torch.cuda.is_available() else "cpu")
     steppers = optimizers(model)
@@ -290,14 +292,13 @@ def export(model: Any, tokenizer: Any, folder: Path) -> None:
     save_tokenizer(tokenizer, folder)
 
 
-def _claim(folder: Path, plan: dict[str, Any], rank: int) -> None:
+def _claim(folder: Path, plan: dict[str, Any]) -> None:
     """Refuse to go on with a build of another seed or other knobs."""
     path = folder / "plan.json"
     if path.is_file() and (held := json.loads(path.read_text())) != plan:
         differing = sorted(key for key in plan if held.get(key) != plan[key])
         raise RunError(f"{folder.parent}: a build with another {', '.join(differing)}; choose another --out")
-    if rank == 0:
-        path.write_text(json.dumps(plan))
+    write_text(path, json.dumps(plan))
 
 
 def _tokenizer(folder: Path, seed: int, rank: int) -> Any:
