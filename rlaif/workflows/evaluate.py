@@ -17,9 +17,10 @@ from rlaif.review.tables import table
 from rlaif.runs import claim
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.gold import Grades, grade, has_gold
+from rlaif.workflows.gold import Grades, grade, require_gold
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
 from rlaif.workflows.models import Models
+from rlaif.workflows.names import GOLD
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -59,6 +60,8 @@ class Evaluation:
 def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = _read(config)
+    if config.gold or config.judge == GOLD:
+        require_gold(prompts, "--gold" if config.gold else GOLD)
     names = [str(config.policy), *config.against]
     models = Models(config, progress, config.seed)
     models.open(*names, *([config.judge] if config.judge else []))
@@ -164,8 +167,6 @@ def _gold(
     prompts: Sequence[Prompt],
     texts: Mapping[str, Sequence[Completion]],
 ) -> tuple[GoldFigures, ...]:
-    if not has_gold(prompts):
-        raise InputError(f"{config.prompts}: no row names a gold; leave --gold out")
     figures = []
     for name, written in texts.items():
         graded = grades_of(constitution, prompts, written)

@@ -20,9 +20,11 @@ from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
+from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import Drawn, counts, look, not_applied, pair_up, principles_table
 from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.models import Models
+from rlaif.workflows.names import GOLD
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -78,6 +80,8 @@ class Made:
 def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     """Sample, judge, pair, write. `config` has been through `choose_generate`."""
     prompts, constitution = _prompts(config), load_constitution(str(config.constitution))
+    if config.judge == GOLD:
+        require_gold(prompts, GOLD)
     models = Models(config, progress, config.seed)
     models.open(*config.policy, str(config.judge))
     described = {
@@ -96,6 +100,8 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
 def judge(config: JudgeConfig, progress: Report = silent) -> Made:
     """Judge what is there. `config` has been through `choose_judge`."""
     drawn, constitution = _completions(config), load_constitution(str(config.constitution))
+    if config.judge == GOLD:
+        require_gold([prompt for prompt, _ in drawn], GOLD)
     models = Models(config, progress, config.seed)
     models.open(str(config.judge))
     texts = [[prompt.id, each.id, each.draw, each.policy, each.finish] for prompt, each in drawn]

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from rlaif.constitution import applies
-from rlaif.errors import PromptFileError
+from rlaif.errors import InputError, PromptFileError
 from rlaif.records import Completion, Constitution, Gold, Principle, Prompt
 
 GROUP = "rlaif.gold"
@@ -46,3 +46,14 @@ def grade(prompt: Prompt, completion: Completion, constitution: Constitution) ->
 def has_gold(prompts: Sequence[Prompt]) -> bool:
     """Whether any of the prompts names a truth."""
     return any(prompt.gold is not None for prompt in prompts)
+
+
+def require_gold(prompts: Sequence[Prompt], why: str) -> None:
+    """Raise InputError unless there is gold, and all of it installed: asked before anything is written."""
+    named = {prompt.gold for prompt in prompts if prompt.gold is not None}
+    if not named:
+        raise InputError(
+            f"{why} needs a truth, and no row names a gold (a row's `gold`: an entry point of {GROUP})"
+        )
+    for name in sorted(named):
+        open_gold(name)

@@ -7,6 +7,8 @@ from pathlib import Path
 from rlaif.engines.open import resolve_directory
 from rlaif.errors import ModelError
 
+GOLD = "gold:"
+
 
 def is_control(name: str) -> bool:
     """`gold:` and `random:` judge without being models: the upper bound and the floor of an experiment."""

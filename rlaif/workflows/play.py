@@ -14,6 +14,8 @@ from rlaif.hashing import digest
 from rlaif.recipes import AuditStep, Recipe, load_recipe
 from rlaif.records import Constitution, Prompt
 from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.gold import require_gold
+from rlaif.workflows.names import GOLD
 
 PREVIOUS, INITIAL = "previous", "initial"
 
@@ -50,6 +52,8 @@ def settle(config: RunConfig) -> Played:
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_constitution(recipe.constitution, folders=folders)
     prompts = {name: tuple(read_prompts(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
+    if recipe.models.judge == GOLD:
+        require_gold(prompts["train"], GOLD)
     return Played(config=config, recipe=recipe, constitution=constitution, prompts=prompts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.feedback import sample
+from rlaif.feedback.sample import sample
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.workflows.models import Models

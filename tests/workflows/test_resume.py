@@ -111,7 +111,7 @@ def _loop(world: Path, recipe: Path, place: str) -> list[str]:
     return ["run", str(recipe), "--out", f"{world}/{place}/run", "--store", f"{world}/{place}/store.sqlite"]
 
 
-LOOP_POINTS = [4, 30, 45, 60, 75, 90]
+LOOP_POINTS = [4, 20, 30, 45, 55, 65]
 
 
 @pytest.mark.parametrize(

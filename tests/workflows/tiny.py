@@ -1,4 +1,4 @@
-"""A tiny random model with a tokenizer of the world's words: writes babble quickly, judges at random."""
+"""Tiny random models with a tokenizer of the world's words: writes babble quickly, judges at random."""
 
 from __future__ import annotations
 
@@ -14,26 +14,43 @@ CHATML = (
 WORDS = "Hello. Thank you. I am an AI. You fool. First wait, then stop. It is 5. yes no A B Answer:"
 
 
-def make_tiny(folder: Path, seed: int = 0, template: str | None = CHATML) -> Path:
-    """A Llama-shaped directory, made in a moment."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+NO_THOUGHT = "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}"
+THINKING = CHATML.replace("assistant\n{% endif %}", "assistant\n" + NO_THOUGHT + "{% endif %}")
+REFUSAL = "{{ raise_exception('System role not supported') }}"
+NO_SYSTEM = "{% if messages[0].role == 'system' %}" + REFUSAL + "{% endif %}" + CHATML
+SHAPE = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 2048,
+    "initializer_range": 0.5,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": True,
+}
 
+
+def make_tiny(folder: Path, seed: int = 0, kind: str = "llama", template: str | None = CHATML) -> Path:
+    """A model directory of that shape, made in a moment."""
+    import transformers
+
+    kinds: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+        "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM, {}),
+        "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM, {}),
+        "gemma2": (
+            transformers.Gemma2Config,
+            transformers.Gemma2ForCausalLM,
+            {"sliding_window": 64, "query_pre_attn_scalar": 16},
+        ),
+    }
+    make_config, make_model, own = kinds[kind]
     tokenizer = _tokenizer(template)
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=2048,
-        initializer_range=0.5,
-        bos_token_id=None,
-        eos_token_id=2,
-        pad_token_id=0,
-        tie_word_embeddings=True,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    make_model(make_config(vocab_size=len(tokenizer), **SHAPE, **own)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
