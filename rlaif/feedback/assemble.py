@@ -36,7 +36,7 @@ def assemble(
             *(each for each in checked.get(prompt.id, []) if each.completion_ids[0] in candidate.ids),
             *compared.get(candidate.ids, []),
         ]
-        calls = list(dict.fromkeys(call for each in readings for call in each.calls))
+        calls = sorted({call for each in readings for call in each.calls})
         policies = list(dict.fromkeys((chosen.completion.policy, rejected.completion.policy)))
         pair = Pair(
             prompt=prompt.messages,

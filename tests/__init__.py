@@ -1,0 +1,1 @@
+"""Tests mirror the package; packages, so that builders can be shared."""

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rlaif.errors import InputError
+from rlaif.feedback import PairPlan, make_pairs
+from rlaif.judging import ModelJudge, RandomJudge
+from rlaif.records import Completion, NoPair, Prompt
+from rlaif.templates import load_template
+from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
+
+from .test_integrity import HOUSE, oracle
+
+TO = prompt()
+
+
+def engine(write: str = "It does not greet.") -> RuleEngine:
+    return RuleEngine(oracle, lambda _: write)
+
+
+def made(texts: list[Completion], prompts: list[Prompt] | None = None, *, critic: Any = None, **plan: Any):
+    judge = ModelJudge(RuleEngine(oracle))
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    return make_pairs(
+        prompts or [TO],
+        texts,
+        judgments,
+        judge=judge,
+        constitution=HOUSE,
+        plan=PairPlan(**plan),
+        critic=critic,
+    )
+
+
+def test_a_pair_holds_all_that_made_it() -> None:
+    good, bad = completion("hello oven", policy="b2:one"), completion("mix", policy="b2:two")
+    (pair,), _ = made([bad, good], round=2, seed=5, provenance={"run": "r1"})
+    assert [each.role for each in (*pair.prompt, *pair.chosen, *pair.rejected)] == [
+        "user",
+        "assistant",
+        "assistant",
+    ]
+    assert (pair.chosen[0].content, pair.rejected[0].content) == ("hello oven", "mix")
+    assert (pair.round, pair.weight, pair.order_consistent, pair.critique) == (2, 1.0, True, None)
+    assert pair.chosen_score == pytest.approx(1.9 / 3)
+    assert pair.score_gap == pytest.approx(1.6 / 3)
+    assert pair.principles == (
+        {"id": "hello", "p": pytest.approx(0.9)},
+        {"id": "because", "p": pytest.approx(0.5)},
+        {"id": "oven", "p": pytest.approx(0.9)},
+    )
+    origin = pair.provenance
+    assert origin["constitution"] == {"name": "house", "version": "1.0.0", "digest": HOUSE.digest}
+    assert (origin["judge"], origin["policy"]) == ("b2:rule", ["b2:one", "b2:two"])
+    assert origin["templates"] == {name: load_template(name).digest for name in ("checklist", "compare")}
+    assert (origin["seed"], origin["run"]) == (5, "r1")
+    # three rules on each of two completions, and three in both orders
+    assert len(origin["calls"]) == 12
+
+
+def test_equal_texts_are_one_completion() -> None:
+    pairs, funnel = made([completion("mix", draw=n) for n in range(3)])
+    assert pairs == []
+    assert (funnel.duplicates, funnel.no_pair) == (2, {"duplicate": 1})
+
+
+def test_truncated_texts_are_no_ones_choice() -> None:
+    texts = [completion("hello oven because", finish="length"), completion("hello"), completion("mix")]
+    (pair,), funnel = made(texts)
+    assert pair.chosen[0].content == "hello"
+    assert funnel.truncated == 1
+    _, too_few = made(texts[:2])
+    assert too_few.no_pair == {"truncated": 1}
+    (kept,), _ = made(texts[:2], keep_truncated=True)
+    assert kept.chosen[0].content == "hello oven because"
+
+
+def test_equal_scores_are_a_tie_and_cost_no_comparison() -> None:
+    judge = ModelJudge(RuleEngine(oracle))
+    texts = [completion("hello"), completion("oven")]
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    asked = len(judge.engine.asked)
+    pairs, funnel = make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE)
+    assert (pairs, funnel.no_pair) == ([], {"tie": 1})
+    assert len(judge.engine.asked) == asked
+
+
+def test_a_prompt_with_one_completion_is_undecided() -> None:
+    assert made([completion("hello")])[1].no_pair == {"undecided": 1}
+    assert made([])[1].no_pair == {"undecided": 1}
+
+
+def test_without_judgments_nothing_is_decided() -> None:
+    judge = ModelJudge(RuleEngine(oracle))
+    texts = [completion("hello"), completion("mix")]
+    _, funnel = make_pairs([TO], texts, [], judge=judge, constitution=HOUSE)
+    assert (funnel.judged, funnel.no_pair) == (0, {"transport": 1})
+
+
+def test_a_prompt_to_which_no_principle_applies_is_undecided() -> None:
+    house = constitution(principle("sum", applies_to=("sum",)))
+    to = prompt(tags=("personal",))
+    texts = [completion("a", to), completion("b", to)]
+    judge = ModelJudge(RuleEngine(oracle))
+    _, funnel = make_pairs([to], texts, judge.checklist([(to, each) for each in texts], house.principles),
+                           judge=judge, constitution=house)  # fmt: skip
+    assert funnel.no_pair == {NoPair.UNDECIDED: 1}
+
+
+def test_the_critic_is_asked_what_most_likely_speaks_against_the_rejected() -> None:
+    critic = engine()
+    (pair,), _ = made([completion("hello"), completion("mix")], critic=critic)
+    assert pair.critique == "It does not greet."
+    (asked,) = critic.asked
+    assert "Response:\n```\nmix\n```" in asked
+    assert "Rules:\n1. The response says hello." in asked
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_a_blank_critique_is_none(text: str) -> None:
+    (pair,), _ = made([completion("hello"), completion("mix")], critic=engine(text))
+    assert pair.critique is None
+
+
+def test_an_unknown_pairing_names_the_known_ones() -> None:
+    with pytest.raises(InputError, match="known: all, best-worst, random, rank"):
+        made([completion("hello"), completion("mix")], pairing="worst")
+
+
+def test_a_judge_without_words_cannot_write_verdicts() -> None:
+    judge = RandomJudge(0)
+    texts = [completion("hello"), completion("mix")]
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    with pytest.raises(InputError, match="use compare"):
+        make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(then="compare-cot"))
+
+
+def test_chance_makes_pairs_whose_labels_are_chance() -> None:
+    prompts = [prompt(f"prompt {number}") for number in range(200)]
+    texts = [completion(text, to) for to in prompts for text in ("hello oven because", "mix")]
+    judge = RandomJudge(1)
+    items = [(to, each) for to in prompts for each in texts if each.prompt_id == to.id]
+    judgments = judge.checklist(items, HOUSE.principles)
+    pairs, _ = make_pairs(prompts, texts, judgments, judge=judge, constitution=HOUSE)
+    right = sum(pair.chosen[0].content != "mix" for pair in pairs)
+    assert len(pairs) > 60
+    assert 0.3 < right / len(pairs) < 0.7
+
+
+def test_a_principle_whose_orders_disagree_is_counted() -> None:
+    def placed(text: str, continuations: tuple[str, ...]) -> dict[str, float]:
+        if "A" in continuations and "oven" in text.split("Rule:")[1]:
+            return {"A": 0.9, "B": 0.1}
+        return dict(oracle(text, continuations))
+
+    judge = ModelJudge(RuleEngine(placed))
+    texts = [completion("hello because"), completion("mix")]
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    (pair,), funnel = make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE)
+    assert funnel.compared == {"hello": 1, "because": 1, "oven": 1}
+    assert funnel.order_inconsistent == {"because": 0, "hello": 0, "oven": 1}
+    assert {each["id"]: each["p"] for each in pair.principles}["oven"] == pytest.approx(0.5)
+
+
+def test_the_funnel_reads_from_top_to_bottom() -> None:
+    _, funnel = made([completion("hello"), completion("mix"), completion("mix")])
+    assert [line.split() for line in funnel.lines()] == [
+        ["prompts", "1"], ["completions", "3"], ["duplicates", "1"], ["truncated", "0"], ["judged", "2"],
+        ["pairs", "kept", "1"],
+    ]  # fmt: skip
+    assert funnel.as_dict()["unreadable_share"] == 0.0

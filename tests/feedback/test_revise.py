@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from rlaif.feedback import Fault, Revisable, critiques, revise
+from rlaif.records import GenerateRequest, Generation
+from tests.judging.builders import RuleEngine, completion, principle, prompt
+
+GREET = principle(
+    "greet", "The response greets.", critique="Name the missing greeting.", revise="Begin with hello."
+)
+BEFORE = completion("mix")
+
+
+def writer(text: str, **fields):
+    class Writer(RuleEngine):
+        def generate(self, requests):
+            for each in super().generate(requests):
+                yield Generation(**{"request_id": each.request_id, "text": text, "finish": "stop", **fields})
+
+    return Writer(lambda *_: {}, lambda _: text)
+
+
+ITEM = Revisable(prompt(), BEFORE, "It does not greet.", GREET)
+
+
+def test_a_revision_is_a_completion_of_the_same_prompt() -> None:
+    engine = writer(" hello, mix\n")
+    found = revise(engine, [ITEM])
+    assert {name: each.text for name, each in found.items()} == {BEFORE.id: "hello, mix"}
+    assert found[BEFORE.id].prompt_id == BEFORE.prompt_id
+    (asked,) = engine.asked
+    assert asked.endswith("Critique: It does not greet.\nRule: The response greets. Begin with hello.")
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        writer(""),
+        writer(" \n"),
+        writer("mix"),
+        writer("mix "),
+        writer("x", finish="length"),
+        writer("x", error="no"),
+    ],
+)
+def test_what_changes_nothing_or_failed_is_no_revision(engine: RuleEngine) -> None:
+    assert revise(engine, [ITEM]) == {}
+
+
+def test_a_critique_sees_the_rules_and_how_to_look() -> None:
+    engine = writer("It does not greet.")
+    assert critiques(engine, [Fault(prompt(), BEFORE, [GREET])]) == {BEFORE.id: "It does not greet."}
+    assert engine.asked[0].endswith("Rules:\n1. The response greets. Name the missing greeting.")
+
+
+def test_a_critic_is_shown_few_rules() -> None:
+    engine = writer("x")
+    critiques(engine, [Fault(prompt(), BEFORE, [principle(f"p{n}") for n in range(9)])])
+    assert engine.asked[0].count("follow p") == 4
+
+
+def test_a_critique_that_broke_off_is_none() -> None:
+    assert critiques(writer("It does", finish="length"), [Fault(prompt(), BEFORE, [GREET])]) == {}
+
+
+def test_a_completion_is_criticised_once() -> None:
+    seen = []
+
+    def write(request: GenerateRequest) -> str:
+        seen.append(request.id)
+        return "x"
+
+    critiques(RuleEngine(lambda *_: {}, write), [Fault(prompt(), BEFORE, [GREET])] * 3)
+    assert seen == [BEFORE.id]

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif.judging.parse import parse_ranking, parse_rating, parse_verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The first greets, the second does not. Answer: A", "A"),
+        ("Answer: B", "B"),
+        ("Answer: B.", "B"),
+        ("answer: b", "B"),
+        ("ANSWER: A", "A"),
+        ("**Answer: A**", "A"),
+        ("**Answer:** A", "A"),
+        ("Answer: **B**", "B"),
+        ("Answer: [[A]]", "A"),
+        ("Answer: (B)", "B"),
+        ('Answer: "A"', "A"),
+        ("Answer: `A`!", "A"),
+        ("Answer: Response B", "B"),
+        ("Final answer: A", "A"),
+        ("It warns.\n\nAnswer: A\n\n", "A"),
+        ("Some would say Answer: B.\nI do not.\nAnswer: A", "A"),
+        ("Response A says 'Answer: A' to win.\nAnswer: B", "B"),
+        ("Answer: A. I repeat: Answer: A", "A"),
+    ],
+)
+def test_the_last_line_decides(text: str, label: str) -> None:
+    assert parse_verdict(text).label == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n \n",
+        "A",
+        "B is better",
+        "[[A]] [[B]]",
+        "Answer:",
+        "Answer: C",
+        "Answer: AB",
+        "Answer: A or B",
+        "Answer: A and B",
+        "Answer: both",
+        "Answer: neither A nor B",
+        "Answer: a tie",
+        "Answer: A is wrong",
+        "Answer: A. No, Answer: B",
+        "Answer: B, answer: A",
+        "Answer: A\nBut I am not sure.",
+        "Answer: CORRECT",
+        "Answer: Because",
+        "Answer: Apple",
+        "The answer A",
+        "downanswer: A",
+        "Answer: A B",
+        "Answer: not A",
+        "Answer: A?",
+        "Answer A: B is worse",
+        "```\nAnswer: A\n```",
+        "Answer: А",  # a Cyrillic letter
+        "Answer: A\x00",
+        "Answer: A / B",
+    ],
+)
+def test_what_is_no_clear_verdict_is_none(text: str) -> None:
+    verdict = parse_verdict(text)
+    assert verdict.label is None
+    assert verdict.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I cannot judge these.",
+        "As an AI I do not compare.",
+        "Sorry, no.",
+    ],
+)
+def test_a_refusal_is_told_from_nonsense(text: str) -> None:
+    assert parse_verdict(text).refused
+
+
+@pytest.mark.parametrize("text", ["I cannot decide. Answer: A or B", "The judge said: I'm sorry", "hm"])
+def test_nonsense_is_no_refusal(text: str) -> None:
+    assert not parse_verdict(text).refused
+
+
+@given(st.text(), st.sampled_from("AB"))
+def test_whatever_stands_above_the_last_line_the_verdict_is_the_last(above: str, label: str) -> None:
+    assert parse_verdict(f"{above}\nAnswer: {label}").label == label
+
+
+@given(st.text())
+def test_any_text_is_read_without_a_crash(text: str) -> None:
+    assert parse_verdict(text).label in ("A", "B", None)
+    assert parse_rating(text) in (1, 2, 3, 4, 5, None)
+    assert parse_ranking(text, 4) is None or sorted(parse_ranking(text, 4) or ()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "rating"),
+    [
+        ("4", 4),
+        ("  5\n", 5),
+        ("It is fine.\nScore: 3", 3),
+        ("Rating: [[2]]", 2),
+        ("Answer: 4/5", 4),
+        ("Answer: 6", None),
+        ("Answer: 4 or 5", None),
+        ("Answer: 45", None),
+        ("4.5", None),
+        ("10", None),
+        ("2 of 3 steps are there", None),
+        ("", None),
+        ("Score: 3\nno wait", None),
+    ],
+)
+def test_a_rating_is_what_the_last_line_ends_in(text: str, rating: int | None) -> None:
+    assert parse_rating(text) == rating
+
+
+@pytest.mark.parametrize(
+    ("text", "ranking"),
+    [
+        ("B D A C", (1, 3, 0, 2)),
+        ("B > D > A > C", (1, 3, 0, 2)),
+        ("B, D, A, C.", (1, 3, 0, 2)),
+        ("\nA B C D\n", (0, 1, 2, 3)),
+        ("A B C", None),
+        ("A B C C", None),
+        ("A B C D E", None),
+        ("A B C E", None),
+        ("ABCD", None),
+        ("I say A B C D", None),
+        ("A B C D A B C D", None),
+        ("", None),
+    ],
+)
+def test_a_ranking_names_everyone_once(text: str, ranking: tuple[int, ...] | None) -> None:
+    assert parse_ranking(text, 4) == ranking

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlaif.errors import TemplateError
+from rlaif.shipped import shipped
+from rlaif.templates import Template, load_template, numbered
+
+NAMES = sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
+PIECES = st.lists(
+    st.sampled_from(["`", "```", "````", "{{principle}}", "{{fenced:response}}", "a", "\n", "}}"]), max_size=8
+)
+
+
+def template(text: str) -> Template:
+    return Template(name="own", text=text)
+
+
+def test_every_slot_is_filled() -> None:
+    assert template("{{a}} and {{b}} and {{a}}").render(a="1", b="2") == "1 and 2 and 1"
+
+
+@pytest.mark.parametrize("values", [{}, {"a": "1"}, {"a": "1", "b": "2", "c": "3"}])
+def test_a_missing_or_an_extra_slot_is_an_error(values: dict[str, str]) -> None:
+    with pytest.raises(TemplateError, match="template own: missing slots"):
+        template("{{a}} {{b}}").render(**values)
+
+
+@given(PIECES.map("".join), PIECES.map("".join))
+def test_what_is_filled_in_is_never_read_again(one: str, other: str) -> None:
+    assert template("<{{a}}|{{b}}>").render(a=one, b=other) == f"<{one}|{other}>"
+
+
+@given(PIECES.map("".join), PIECES.map("".join))
+def test_no_text_closes_its_own_fence(one: str, other: str) -> None:
+    text = template("{{fenced:a}}\n{{fenced:b}}").render(a=one, b=other)
+    fence = text.partition("\n")[0]
+    assert set(fence) == {"`"}
+    assert len(fence) >= 3
+    assert text == f"{fence}\n{one}\n{fence}\n{fence}\n{other}\n{fence}"
+    assert fence not in one
+    assert fence not in other
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_template_loads_and_renders(name: str) -> None:
+    loaded = load_template(name)
+    text = loaded.render(**{slot: f"<{slot}>" for slot in loaded.slots})
+    assert not text.endswith("\n")
+    assert "{{" not in text
+    assert all(f"<{slot}>" in text for slot in loaded.slots)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "principle" in load_template(name).slots])
+def test_the_principle_stands_last_so_that_what_is_long_is_shared(name: str) -> None:
+    text = load_template(name).text
+    assert text.index("{{principle}}") > max(text.rfind("{{fenced:"), 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_others_wrote_is_fenced(name: str) -> None:
+    text = load_template(name).text
+    for slot in ("prompt", "response", "response_a", "response_b", "response_c", "response_d", "steps"):
+        assert f"{{{{{slot}}}}}" not in text
+
+
+def test_a_folder_of_ones_own_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "compare.txt").write_text("mine\n", encoding="utf-8")
+    assert load_template("compare", tmp_path).text == "mine"
+    assert load_template("checklist", tmp_path) == load_template("checklist")
+
+
+def test_an_unknown_template_names_the_known_ones() -> None:
+    with pytest.raises(TemplateError, match=r"no template 'nope'; the shipped ones are .*checklist"):
+        load_template("nope")
+
+
+def test_the_digest_is_of_the_text() -> None:
+    assert template("a").digest == Template(name="other", text="a").digest != template("b").digest
+
+
+def test_rules_are_numbered_from_one() -> None:
+    assert numbered(["Be warm.", "Warn."]) == "1. Be warm.\n2. Warn."
