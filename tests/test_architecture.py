@@ -111,12 +111,23 @@ def test_functions_are_short() -> None:
     assert sorted(lengths.values())[int(len(lengths) * 0.9)] <= 30
 
 
+LONG = {
+    "records.py": "all the nouns in one place",
+    "microworld/language.py": "the grammar of the world",
+    "microworld/corpus.py": "a row for each skill",
+    "microworld/report.py": "a figure for each skill",
+    "microworld/build.py": "stages of one training",
+}
+"""Files that may have more than 300 lines, and why."""
+
+
 def test_files_are_short() -> None:
-    data = {PACKAGE / "microworld" / "lexicon.py"}
     lengths = {
-        path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules() if path not in data
+        str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in modules()
     }
-    assert {str(path): length for path, length in lengths.items() if length > 300} == {}
+    assert {path: length for path, length in lengths.items() if length > 300 and path not in LONG} == {}
+    assert not [path for path in LONG if lengths[path] <= 300]
 
 
 def _read_names(root: Path) -> set[str]:
