@@ -93,11 +93,11 @@ def criticised(
 
     def fault(candidate: Candidate, pair: Pair) -> Fault:
         against = sorted(pair.principles, key=lambda each: -float(each["p"]))
-        return Fault(
-            candidate.prompt, candidate.worse.completion, [by_id[str(each["id"])] for each in against]
-        )
+        named = [by_id[each["id"]] for each in against if each["id"] in by_id]
+        return Fault(candidate.prompt, candidate.worse.completion, named)
 
-    texts = critiques(critic, [fault(candidate, pair) for candidate, pair in made])
+    faults = [fault(candidate, pair) for candidate, pair in made]
+    texts = critiques(critic, [each for each in faults if each.principles])
     return [
         (candidate, replace(pair, critique=texts.get(candidate.worse.completion.id)))
         for candidate, pair in made

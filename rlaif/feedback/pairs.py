@@ -17,6 +17,7 @@ from rlaif.feedback.pairing import PAIRINGS, candidates
 from rlaif.feedback.plan import Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Decision, Judge, ModelJudge, decide, from_checklist
+from rlaif.judging.rules import principle_of
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
 
@@ -172,9 +173,9 @@ def _count(tally: _Tally, decision: Decision, readings: Sequence[Judgment], firs
     tally.unread.update(decision.unread)
     said: dict[str, list[float]] = {}
     for each in readings:
-        if each.principle_id is not None and each.state is State.PREFERENCE and each.value is not None:
+        if each.state is State.PREFERENCE and each.value is not None:
             is_first = each.completion_ids[0] == first
-            said.setdefault(each.principle_id, []).append(each.value if is_first else 1 - each.value)
+            said.setdefault(principle_of(each), []).append(each.value if is_first else 1 - each.value)
     for principle, values in said.items():
         if len(values) == 2:
             tally.compared[principle] += 1

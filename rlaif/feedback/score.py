@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rlaif.constitution import applies
-from rlaif.judging import share_of
-from rlaif.records import Completion, Constitution, Judgment, Prompt, State
+from rlaif.judging.rules import asked, principle_of, share_of
+from rlaif.records import Completion, Constitution, Judgment, Principle, Prompt, State
 
 MIN_READ = 0.5
 """Below this share of readable principles a completion has no score: two means over different rules do not compare."""
@@ -39,29 +38,23 @@ def score_completions(
     constitution: Constitution,
 ) -> list[Scored]:
     """One `Scored` a completion, in the given order. `judgments` may hold those of other prompts too."""
-    said = {
-        (each.completion_ids[0], each.principle_id): each
-        for each in judgments
-        if len(each.completion_ids) == 1 and each.prompt_id == prompt.id
-    }
-    return [_scored(prompt, each, said, constitution) for each in completions]
+    own = [each for each in judgments if len(each.completion_ids) == 1 and each.prompt_id == prompt.id]
+    said = {(each.completion_ids[0], principle_of(each)): each for each in own}
+    principles = asked(constitution, prompt, own)
+    return [_scored(each, said, principles) for each in completions]
 
 
 def _scored(
-    prompt: Prompt,
-    completion: Completion,
-    said: Mapping[tuple[str, str | None], Judgment],
-    constitution: Constitution,
+    completion: Completion, said: Mapping[tuple[str, str], Judgment], principles: Sequence[Principle]
 ) -> Scored:
-    principles = [each for each in constitution.principles if applies(each, prompt)]
     states: dict[State, int] = {}
-    votes, violated, asked = [], [], 0
+    votes, violated, wanted = [], [], 0
     for principle in principles:
         judgment = said.get((completion.id, principle.id))
         state = State.TRANSPORT if judgment is None else judgment.state
         states[state] = states.get(state, 0) + 1
         # a judge that abstains says that the principle has nothing to say here: it is not a failure
-        asked += state is not State.ABSTAIN
+        wanted += state is not State.ABSTAIN
         share = None if judgment is None else share_of(judgment)
         if share is None:
             continue
@@ -69,6 +62,6 @@ def _scored(
         if principle.hard and share < 0.5:
             violated.append(principle.id)
     total = sum(weight for weight, _ in votes)
-    enough = total > 0 and len(votes) >= MIN_READ * asked
+    enough = total > 0 and len(votes) >= MIN_READ * wanted
     score = sum(weight * value for weight, value in votes) / total if enough else None
     return Scored(completion=completion, score=score, violated=tuple(violated), states=states)

@@ -4,7 +4,9 @@ from rlaif.judging.controls import GoldJudge, RandomJudge
 from rlaif.judging.decide import Decision, decide, from_checklist
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge
+from rlaif.judging.reward_judge import PREFIX, RewardJudge
 from rlaif.judging.rules import share_of
+from rlaif.records import Engine
 
 __all__ = [
     "Decision",
@@ -12,7 +14,14 @@ __all__ = [
     "Judge",
     "ModelJudge",
     "RandomJudge",
+    "RewardJudge",
     "decide",
     "from_checklist",
+    "judge_of",
     "share_of",
 ]
+
+
+def judge_of(engine: Engine) -> Judge:
+    """The judge that a model makes: a reward model gives numbers, any other is asked in words."""
+    return RewardJudge(engine) if engine.name.startswith(PREFIX) else ModelJudge(engine)

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from rlaif.constitution import applies
-from rlaif.judging.rules import CLIP, RULES, TIE_BAND, cooled, share_of, side
+from rlaif.judging.rules import CLIP, RULES, TIE_BAND, asked, cooled, principle_of, share_of, side
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
 
 Inconsistent = Literal["drop", "average"]
@@ -56,7 +55,7 @@ def decide(
     `checklist` holds the judgments of each alone: hard principles are read there. Judgments on principles that are
     not in the constitution, or do not apply to the prompt, do not count.
     """
-    principles = [each for each in constitution.principles if applies(each, prompt)]
+    principles = asked(constitution, prompt, judgments)
     if (ruled := _hard(principles, judgments, checklist, first)) is not None:
         return ruled
     voices, states = _voices(principles, judgments, first)
@@ -167,8 +166,8 @@ def _alone(said: Mapping[tuple[str, str | None], Judgment], principle: str, firs
 def _voices(
     principles: Sequence[Principle], judgments: Sequence[Judgment], first: str
 ) -> tuple[list[_Voice], Counter[State]]:
-    shown: dict[tuple[str | None, bool], Judgment] = {
-        (each.principle_id, each.completion_ids[0] == first): each for each in judgments
+    shown: dict[tuple[str, bool], Judgment] = {
+        (principle_of(each), each.completion_ids[0] == first): each for each in judgments
     }
     voices, states = [], Counter[State]()
     for principle in principles:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from rlaif.records import Judgment, State
+from rlaif.constitution import applies
+from rlaif.records import Constitution, Judgment, Principle, Prompt, State
 
 CLIP = 0.02
 TIE_BAND = 0.02
 """A label this near to one half says nothing."""
 DECIDED = 0.1
 """How far from one half a principle must be to end a lexicographic search."""
+WHOLE = Principle(id="whole", text="The response is better as a whole.")
+"""Stands for what a judge says without naming a principle: a reward model's single number."""
 Votes = Sequence[tuple[float, float]]
 """Weight and p of each principle, in the constitution's order."""
+
+
+def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:
+    """The principles that judgments of `prompt` are read by: those that apply, or the whole where none is named."""
+    if judgments and all(each.principle_id is None for each in judgments):
+        return [WHOLE]
+    return [each for each in constitution.principles if applies(each, prompt)]
+
+
+def principle_of(judgment: Judgment) -> str:
+    """The id of the principle that a judgment is about."""
+    return WHOLE.id if judgment.principle_id is None else judgment.principle_id
 
 
 def share_of(judgment: Judgment) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError
-from rlaif.judging import GoldJudge, Judge, ModelJudge, RandomJudge
+from rlaif.judging import GoldJudge, Judge, RandomJudge, judge_of
 from rlaif.records import Engine
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
@@ -72,7 +72,7 @@ class Models:
             return GoldJudge(RowGold())
         if is_control(name):
             return RandomJudge(_seed(rest) if rest else self.seed)
-        return ModelJudge(self.engine(name))
+        return judge_of(self.engine(name))
 
     def fingerprint(self, name: str) -> str:
         """What a model is, whatever it is called: equal means interchangeable."""

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from rlaif.feedback import make_pairs
+from rlaif.judging import ModelJudge, RewardJudge, judge_of
+from rlaif.records import Score, ScoreRequest, State
+
+from .builders import RuleEngine, completion, constitution, principle, prompt
+
+HOUSE = constitution(principle("greet"), principle("safe", hard=True))
+
+
+class Lengths:
+    """A reward engine that likes long answers and fails on "bad"."""
+
+    name, fingerprint = "reward:lengths", "b2:lengths"
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        for each in reversed(list(requests)):
+            (text,) = each.continuations
+            if text == "bad":
+                yield Score(request_id=each.id, logprobs=(), error="no memory")
+            else:
+                yield Score(request_id=each.id, logprobs=(len(text) - 5.0,))
+
+
+JUDGE = RewardJudge(Lengths())  # type: ignore[arg-type]
+SHORT, LONG, BAD = completion("abc"), completion("abcdefg"), completion("bad")
+
+
+def test_a_reward_is_given_on_the_scale_of_other_judges() -> None:
+    found = JUDGE.checklist([(prompt(), SHORT), (prompt(), LONG), (prompt(), BAD)], HOUSE.principles)
+    assert [each.value for each in found[:2]] == pytest.approx(
+        [1 / (1 + math.exp(2)), 1 / (1 + math.exp(-2))]
+    )
+    assert (found[2].state, found[2].value) == (State.TRANSPORT, None)
+    assert {each.principle_id for each in found} == {None}
+
+
+def test_a_comparison_is_the_sigmoid_of_the_difference_in_both_orders() -> None:
+    forward, backward = JUDGE.compare([(prompt(), SHORT, LONG)], HOUSE.principles)
+    assert (forward.value, backward.value) == (
+        pytest.approx(1 / (1 + math.exp(4))), pytest.approx(1 / (1 + math.exp(-4))),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("then", ["compare", "none"])
+def test_rewards_make_pairs_and_failures_make_none(then) -> None:
+    from rlaif.feedback import PairPlan
+
+    other = prompt("another")
+    texts = [SHORT, LONG, completion("bad", other), completion("good", other)]
+    by_id = {each.id: each for each in (prompt(), other)}
+    judgments = JUDGE.checklist([(by_id[each.prompt_id], each) for each in texts], HOUSE.principles)
+    pairs, funnel = make_pairs(
+        list(by_id.values()), texts, judgments, judge=JUDGE, constitution=HOUSE, plan=PairPlan(then=then),
+        critic=RuleEngine(lambda *_: {}, lambda _: "never asked"),
+    )  # fmt: skip
+    (pair,) = pairs
+    assert pair.chosen[0].content == "abcdefg"
+    assert pair.label_prob == pytest.approx(0.98)
+    assert pair.principles == ({"id": "whole", "p": pytest.approx(1 / (1 + math.exp(-4)))},)
+    assert pair.critique is None
+    assert funnel.no_pair == {"transport": 1}
+
+
+def test_the_name_says_which_judge_a_model_makes() -> None:
+    assert isinstance(judge_of(Lengths()), RewardJudge)  # type: ignore[arg-type]
+    assert isinstance(judge_of(RuleEngine(lambda *_: {})), ModelJudge)
