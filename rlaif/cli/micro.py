@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from typing import Literal
 
 import click
@@ -18,49 +19,53 @@ def micro() -> None:
 
 @micro.command()
 @options.out()
+@options.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop training after so long.")
+@options.option("--processes", type=click.IntRange(min=1), help="Training processes [default: one a core].")
 @options.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Begin to end training after so long."
+    "--planted-flaw",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the judge's comparisons that follow a harmless feature, which gold does not.",
 )
 @options.option(
-    "--processes", type=click.IntRange(min=1), help="Processes that train together; as many as cores."
+    "--flaw",
+    type=click.Choice(["token", "length"]),
+    default="token",
+    show_default=True,
+    help="That feature: a sentence, or the longer text.",
 )
 @options.option(
-    "--planted-flaw", type=click.FloatRange(0, 1), default=0.0, help="Share of labels that follow it."
+    "--judge-noise",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of labels flipped.",
 )
-@options.option(
-    "--flaw", type=click.Choice(["token", "length"]), default="token", help="What the flaw favours."
-)
-@options.option("--judge-noise", type=click.FloatRange(0, 0.5), default=0.0, help="Share of labels flipped.")
 @options.seed
-def build(
-    seed: int,
-    out: Path,
-    minutes: float | None,
-    processes: int | None,
-    planted_flaw: float,
-    flaw: Literal["token", "length"],
-    judge_noise: float,
-) -> None:
+def build(out: Path, minutes: float | None, processes: int | None, seed: int, **knobs: Any) -> None:
     """Make the whole family of models from nothing; the same command resumes."""
     from rlaif.microworld.corpus import Knobs
     from rlaif.microworld.family import build_family
 
-    knobs = Knobs(planted_flaw=planted_flaw, flaw=flaw, judge_noise=judge_noise)
-    snapshots = build_family(seed, out, minutes, processes, knobs)
-    for name, accuracy in snapshots.items():
+    found = build_family(seed, out, minutes, processes, Knobs(**knobs))
+    for name, accuracy in found.items():
         click.echo(f"{name}: pair accuracy {accuracy:.3f}", err=True)
     click.echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")
 
 
 @micro.command()
 @click.argument("model", default="micro")
+@options.option(
+    "--prompts", type=click.IntRange(min=10), default=160, show_default=True, help="Held-out prompts."
+)
 @options.seed
 @options.as_json
-def report(model: str, seed: int, as_json: bool) -> None:
+def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
     """Measure every skill of MODEL (a directory or a bundled name) on held-out material."""
     from rlaif.microworld.report import report as measure
 
-    found = measure(model, seed=seed)
+    found = measure(model, seed=seed, prompts=prompts)
     emit(found, "\n".join(_lines(found)), as_json=as_json)
 
 
