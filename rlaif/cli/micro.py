@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import click
 
@@ -37,7 +36,7 @@ def micro() -> None:
 )
 @options.option(
     "--judge-noise",
-    type=click.FloatRange(0, 1),
+    type=click.FloatRange(0, 0.5),
     default=0.0,
     show_default=True,
     help="Share of labels flipped.",
