@@ -41,7 +41,8 @@ def sample(
         for draw in range(n):
             reply = found.get(f"{prompt.id}|{draw}")
             if reply is None or reply.error is not None:
-                problems.append("no answer came back" if reply is None else str(reply.error))
+                why = "no answer came back" if reply is None else reply.error
+                problems.append(f"{why} (prompt {prompt.text[:60]!r})")
                 continue
             completions.append(
                 Completion(

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.engines.decode import Decoder, Draw, choose
+from rlaif.engines.open import open_engine
 from rlaif.records import Sampling
 
 from .conftest import OpenTiny
-from .tiny import KINDS, ODD_KINDS, TEMPLATES, draw, plain_logprob
+from .tiny import KINDS, ODD_KINDS, TEMPLATES, draw, make_model, make_tokenizer, plain_logprob, write_model
 
 TEXTS = ("how do I bake bread", "wait", "mix flour and water, then wait. Hello, thank you", "yes or no")
 
@@ -185,3 +189,43 @@ def test_any_end_token_ends_a_text(tiny: OpenTiny) -> None:
     all_ends = Decoder(model, frozenset(range(model.config.vocab_size)), lambda ids: "")
     drawn = all_ends.draw([Draw((1, 2, 3), Sampling(), seed, 5) for seed in range(4)])
     assert [(each.ids, each.finish) for each in drawn] == [([], "stop")] * 4
+
+
+def test_any_of_the_models_own_ends_ends_a_text(tmp_path: Path) -> None:
+    directory = write_model(tmp_path)
+    config = json.loads((directory / "generation_config.json").read_text())
+    (directory / "generation_config.json").write_text(
+        json.dumps({**config, "eos_token_id": list(range(40, 300))})
+    )
+    engine = open_engine(str(directory), device="cpu")
+    replies = list(engine.generate(requests(max_tokens=60)))
+    assert all(reply.finish == "stop" and not set(reply.token_ids) & set(range(40, 300)) for reply in replies)
+
+
+def test_a_vocabulary_larger_than_the_tokenizers_is_no_trouble(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    make_model("llama", len(tokenizer) + 300).save_pretrained(tmp_path)
+    engine = open_engine(str(tmp_path), device="cpu")
+    replies = list(engine.generate(requests(max_tokens=30)))
+    assert all(reply.error is None for reply in replies)
+    assert any(token >= len(tokenizer) for reply in replies for token in reply.token_ids)
+
+
+def test_a_tokenizer_without_pad_token_is_no_trouble(tmp_path: Path) -> None:
+    directory = write_model(tmp_path)
+    path = directory / "tokenizer_config.json"
+    settings_ = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in settings_.items() if key != "pad_token"}))
+    engine = open_engine(str(directory), device="cpu")
+    assert engine.chat.tokenizer.pad_token is None
+    asked = requests()
+    alone = [next(engine.generate([each])).token_ids for each in asked]
+    assert [reply.token_ids for reply in engine.generate(asked)] == alone
+
+
+def test_where_a_wave_is_cut_changes_no_text(tiny: OpenTiny) -> None:
+    engine, asked = tiny("qwen3"), requests(max_tokens=20)
+    whole = [reply.token_ids for reply in engine.generate(asked)]
+    halves = [reply.token_ids for part in (asked[:7], asked[7:]) for reply in engine.generate(part)]
+    assert whole == halves

@@ -57,7 +57,9 @@ def test_failed_draws_stop_the_step_and_say_why() -> None:
                     else each
                 )
 
-    with pytest.raises(EngineError, match=r"5 of 10 draws failed, the first with: no memory.*run again"):
+    with pytest.raises(
+        EngineError, match=r"5 of 10 draws failed, the first with: no memory .prompt 'prompt 0'.*run again"
+    ):
         sample(Broken(lambda *_: {}, echo), PROMPTS, n=2, sampling=WARM, seed=0)
 
 
