@@ -148,9 +148,12 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
 
 
 def _scored(stage: Stage, this: Round) -> list[tuple[Prompt, list[tuple[Completion, float | None]]]]:
+    said: dict[str, list[Judgment]] = {}
+    for each in this.judgments:
+        said.setdefault(each.prompt_id, []).append(each)
     groups = []
     for prompt, texts in by_prompt(this.completions):
-        scored = score_completions(prompt, texts, this.judgments, stage.played.constitution)
+        scored = score_completions(prompt, texts, said.get(prompt.id, []), stage.played.constitution)
         groups.append((prompt, [(each.completion, each.score) for each in scored]))
     return groups
 
