@@ -158,6 +158,7 @@ def test_every_option_of_a_command_reaches_its_config(path: str, command: click.
         "rlaif train": configs.TrainConfig,
         "rlaif evaluate": configs.EvaluateConfig,
         "rlaif run": configs.RunConfig,
+        "rlaif constitution test": configs.TestConfig,
     }
     own = {"as_json", "dry_run", "show_prompt", "help"}
     if path in called:

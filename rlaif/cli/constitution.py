@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit
+from rlaif.cli.output import emit, progress
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
@@ -86,3 +86,27 @@ def show(ref: str, principle: str | None, as_json: bool) -> None:
         text += "\n\n" + "\n".join(f"{each['id']}: {each['text']}" for each in details)
     result = {"name": loaded.name, "version": loaded.version, "title": loaded.title, "digest": loaded.digest}
     emit(result | {"principles": details}, text, as_json=as_json)
+
+
+@constitution.command(name="test")
+@click.argument("constitution")
+@options.option("--judge", help="Judge: a model name [default: the bundled one].")
+@options.models
+@options.seed
+@options.store
+@options.as_json
+def run_tests(as_json: bool, **chosen: Any) -> None:
+    """Put each principle's own tests to a judge: does it apply them as you mean them? Exit 3 when one fails."""
+    from rlaif.workflows.configs import TestConfig
+    from rlaif.workflows.principle_tests import put_to_judge
+
+    with progress(quiet=as_json) as report:
+        outcomes = put_to_judge(TestConfig(**chosen), progress=report)
+    rows = [[name, each.passed, each.tests] for name, each in outcomes.items()]
+    wrong = [
+        f"{name}: not preferred: {test.better!r}" for name, each in outcomes.items() for test in each.failed
+    ]
+    result = {name: {"tests": each.tests, "passed": each.passed} for name, each in outcomes.items()}
+    text = "\n".join([table(["principle", "passed", "tests"], rows), *wrong])
+    unmet = f"{len(wrong)} tests failed" if wrong else None
+    emit(result, text, as_json=as_json, unmet=unmet)

@@ -115,3 +115,12 @@ class RunConfig(ModelOptions):
     limit: int | None = None
     seed: int | None = None
     """None: the recipe's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestConfig(ModelOptions):
+    """Put a constitution's own tests to a judge."""
+
+    constitution: str
+    judge: str | None = None
+    seed: int = 0

@@ -26,6 +26,7 @@ from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import GOLD
 from rlaif.workflows.play import described_constitution, described_prompts
+from rlaif.workflows.principle_tests import Outcome, misunderstood, own_tests
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.sampling import draw
@@ -38,6 +39,8 @@ class Made:
     run: Path
     pairs: Sequence[Pair]
     counts: Funnel
+    tests: Mapping[str, Outcome]
+    """How each principle fared in its own tests, put to this judge."""
     calls: Mapping[str, int]
     warnings: Sequence[str]
     unmet: str | None
@@ -71,6 +74,9 @@ class Made:
             "states": dict(self.counts.states),
             "unreadable_share": self.counts.unreadable_share,
             "principles": principles_table(self.counts),
+            "tests": {
+                name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
+            },
             "calls": dict(self.calls),
             "warnings": list(self.warnings),
             "unmet": self.unmet,
@@ -173,8 +179,15 @@ def _pairs(
     pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)
+    tests = own_tests(judge, constitution)
     made = Made(
-        run=run.dir, pairs=pairs, counts=funnel, calls=models.calls, warnings=not_applied(funnel), unmet=None
+        run=run.dir,
+        pairs=pairs,
+        counts=funnel,
+        tests=tests,
+        calls=models.calls,
+        warnings=[*not_applied(funnel), *misunderstood(tests)],
+        unmet=None,
     )
     made = replace(made, unmet=_unmet(made, config.min_pair_share))
     summary = made.as_dict()
