@@ -107,7 +107,7 @@ def _functions() -> Iterator[tuple[str, int]]:
 
 def test_functions_are_short() -> None:
     lengths = dict(_functions())
-    assert {name: length for name, length in lengths.items() if length > 80} == {}
+    assert {name: length for name, length in lengths.items() if length > 60} == {}
     assert sorted(lengths.values())[int(len(lengths) * 0.9)] <= 30
 
 

@@ -86,5 +86,7 @@ def test_every_principle_is_a_sentence_of_the_world(name: str, tmp_path: Path) -
     constitution = load_constitution(own if name == "house" else name)
     prompts = read_prompts("micro:train", limit=200)
     graded = [MicroGold().grade(prompt, "Hello.", constitution.principles) for prompt in prompts]
-    unread = [each.id for each in constitution.principles if all(grades[each.id] is None for grades in graded)]
+    unread = [
+        each.id for each in constitution.principles if all(grades[each.id] is None for grades in graded)
+    ]
     assert unread == []
