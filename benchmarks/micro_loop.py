@@ -27,11 +27,14 @@ def main() -> None:
         done = loop.run(play.settle(config))
         whole = time.perf_counter() - start
         notes = [
-            (path.relative_to(out / "steps"), json.loads(path.read_text())) for path in out.glob("steps/**/*.json")
+            (path.relative_to(out / "steps"), json.loads(path.read_text()))
+            for path in out.glob("steps/**/*.json")
         ]
     rows = [[str(name.with_suffix("")), note["seconds"]] for name, note in sorted(notes)]
     known = sum(row[1] for row in rows)
-    print(table(["step", "seconds"], [*rows, ["opening models and the rest", whole - known], ["whole", whole]]))
+    print(
+        table(["step", "seconds"], [*rows, ["opening models and the rest", whole - known], ["whole", whole]])
+    )
     print("gold", [round(row["gold_mean"], 3) for row in done.rounds if row["gold_mean"] is not None])
 
 
