@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.load import check_directory
 from rlaif.errors import ModelError, RecipeError, ThresholdError
 from rlaif.records import Example, Pair
 from rlaif.training import losses
@@ -21,8 +22,8 @@ from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
 from rlaif.training.reference import load_reference, reference_logps, save_reference
 from rlaif.training.runner import Data, Setting, conduct
-from rlaif.training.scorer import Reading, Scorer
-from rlaif.training.spans import TokenExample, TokenPair
+from rlaif.training.scorer import Reading, Scorer, choose_layout
+from rlaif.training.spans import TokenExample, TokenPair, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 
@@ -51,19 +52,20 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         raise ThresholdError("there are no pairs to train on")
     _check_replay(config, replay)
     held_to = _reference_folder(reference, policy, reference_dir)
+    held_print = model_fingerprint(held_to) if held_to is not None else None
     setting = Setting(
         config=config,
         base=policy,
         out=out,
         card=card or {},
         progress=progress,
-        facts={"reference": reference, "reference_weights": held_to and model_fingerprint(held_to)},
+        facts={"reference": reference, "reference_weights": held_print},
     )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> DPO:
         made = DPO(config, data.pairs, data.examples)
         if held_to is not None:
-            made.starts_at_reference = model_fingerprint(held_to) == model_fingerprint(policy)
+            made.starts_at_reference = held_to == policy or held_print == model_fingerprint(policy)
             made.reference = _reference(made, opened, scorer, folder, held_to, packed)
         return made
 
@@ -95,7 +97,7 @@ class DPO:
         self.reference: Mapping[int, Tensor] = {}
         """Pair -> its tokens' reference log-probabilities; empty when there is no reference."""
         self.starts_at_reference = False
-        self._mean_weight = sum(pair.weight for pair in pairs) / len(pairs)
+        self._weights = relative_weights(pairs)
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of."""
@@ -120,11 +122,8 @@ class DPO:
         sums_S = losses.sum_by(out.logp_N, batch.branch_N, batch.branches)
         lengths_S = torch.bincount(batch.branch_N, minlength=batch.branches)
         means_S = sums_S / lengths_S
-        loss = out.logp_N.new_zeros(())
-        figures: dict[str, Tensor] = {}
-        if mine:
-            loss, figures = self._pairs_part(step, mine, out, batch, sums_S, means_S)
-        if len(members) > len(mine):
+        loss, figures = self._pairs_part(step, mine, out, batch, sums_S, means_S)
+        if self.replay.count:
             nll = -means_S[2 * len(mine) :].sum() / self.replay.count
             first_S = torch.zeros_like(lengths_S).scatter_reduce_(
                 0, batch.branch_N, out.top_N.long(), "prod", include_self=False
@@ -139,16 +138,17 @@ class DPO:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         config, total = self.config, len(self.order.rows(step))
         logp_N = out.logp_N[batch.branch_N < 2 * len(mine)]
-        policy = losses.PairLogps(*sums_S[: 2 * len(mine)].view(-1, 2).unbind(1))
+        policy = losses.PairLogps(*sums_S[: 2 * len(mine)].reshape(len(mine), 2).unbind(1))
         reference_N = self._reference_N(mine, logp_N)
         if step == 0 and self.starts_at_reference:
             self._assert_zero(logp_N, reference_N)
         sums = losses.sum_by(reference_N, batch.branch_N[: len(logp_N)], 2 * len(mine))
-        rewards = losses.implicit_rewards(policy, losses.PairLogps(*sums.view(-1, 2).unbind(1)), config.beta)
+        rewards = losses.implicit_rewards(
+            policy, losses.PairLogps(*sums.reshape(len(mine), 2).unbind(1)), config.beta
+        )
         margin_B = rewards.chosen_B - rewards.rejected_B
         label_B = margin_B.new_tensor([self.pairs[row].label_prob for row in mine])
-        # weights are relative: their mean over the data is 1, whatever the unit they came in
-        weight_B = margin_B.new_tensor([self.pairs[row].weight / self._mean_weight for row in mine])
+        weight_B = margin_B.new_tensor([self._weights[row] for row in mine])
         target_B = losses.target_probs(label_B, config.loss, config.label_clip)
         preference_B = losses.preference_loss(margin_B, target_B)
         nll_B = -means_S[: 2 * len(mine) : 2]
@@ -170,12 +170,12 @@ class DPO:
         return loss, figures
 
     def _reference_N(self, mine: Sequence[int], logp_N: Tensor) -> Tensor:
-        if not self.reference:
+        if not (self.reference and mine):
             return torch.zeros_like(logp_N)
         return torch.cat([self.reference[row] for row in mine]).to(logp_N)
 
     def _assert_zero(self, logp_N: Tensor, reference_N: Tensor) -> None:
-        off = float((logp_N.detach() - reference_N).abs().max())
+        off = float((logp_N.detach() - reference_N).abs().max()) if len(logp_N) else 0.0
         if not off <= ZERO_TOLERANCE[self.config.precision]:
             raise ModelError(
                 f"at step 0 the policy differs from its reference by {off:.2g} in a token's log-probability,"
@@ -193,9 +193,9 @@ def _reference_folder(reference: str, policy: Path, given: Path | None) -> Path 
         if given is not None:
             raise RecipeError("reference is none, yet a reference directory is given; name one of the two")
         return None
-    if given is not None:
-        return given
-    return policy if reference in ("init", "previous") else Path(reference)
+    folder = given or (policy if reference in ("init", "previous") else Path(reference))
+    check_directory(folder)
+    return folder
 
 
 def _reference(
@@ -207,12 +207,23 @@ def _reference(
     if logps is None:
         model = scorer
         if not made.starts_at_reference:
-            held = open_causal(held_to, made.config).model.to(next(scorer.parameters()).device)
-            model = Scorer(held, opened.pad_id, bf16=scorer.bf16)
+            model = _open_reference(held_to, opened, scorer, made.config)
+            packed = choose_layout(model, trees, wanted=packed).packed
         tokens = tokens_a_pass(made.config, next(scorer.parameters()).device)
         logps = reference_logps(model, trees, packed=packed, batch_tokens=tokens)
         save_reference(folder, logps)
     return dict(zip(rows, logps, strict=True))
+
+
+def _open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: DPOConfig) -> Scorer:
+    held = open_causal(held_to, config)
+    if held.chat.tokenizer.get_vocab() != opened.chat.tokenizer.get_vocab():
+        raise ModelError(
+            f"the reference {held_to} has another vocabulary than the policy: its log-probabilities of the policy's "
+            "tokens mean nothing; name a model of the same family"
+        )
+    device = next(scorer.parameters()).device
+    return Scorer(held.model, held.pad_id, bf16=scorer.bf16).to(device)
 
 
 def _check_replay(config: DPOConfig, replay: Sequence[Example]) -> None:

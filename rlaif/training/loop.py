@@ -21,9 +21,8 @@ from rlaif.errors import ThresholdError
 from rlaif.training.configs import TrainConfig
 from rlaif.training.packing import Batch, Tree, pack, split
 from rlaif.training.progress import MetricsLog, Progress
-from rlaif.training.state import METRICS, TrainingFolder
+from rlaif.training.state import CHECKPOINT, METRICS, TrainingFolder
 
-CHECKPOINT = "checkpoint"
 TENSORBOARD = "tensorboard"
 CPU_TOKENS, DEVICE_TOKENS = 2048, 16384
 
@@ -108,71 +107,68 @@ def learning_rate(step: int, steps: int, config: TrainConfig, peak: float) -> fl
             return peak
 
 
-def _step(
-    step: int, job: Job, scorer: nn.Module, optimizer: Any, accelerator: Accelerator
-) -> dict[str, float]:
-    config, objective = job.config, job.objective
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, objective.steps, config, job.learning_rate)
-    totals: dict[str, Tensor] = {}
-    counts = {"tokens": 0, "tokens_apart": 0, "tokens_padded": 0}
-    passes = _passes(step, job, accelerator)
-    for number, (members, batch) in enumerate(passes, 1):
-        batch = batch.to(accelerator.device)
-        # gradients are exchanged between processes once, with the last pass
-        with accelerator.no_sync(scorer) if number < len(passes) else nullcontext():
-            part = objective.part(step, members, batch, scorer(batch))
-            # processes' gradients are averaged, while the parts are meant to be summed
-            accelerator.backward(part.loss * accelerator.num_processes)
-        for name, value in {"loss": part.loss, **part.figures}.items():
-            totals[name] = totals.get(name, 0) + value.detach()
-        _count(counts, batch)
-    norm = accelerator.clip_grad_norm_(scorer.parameters(), config.clip_norm or math.inf)
-    figures = {name: float(value) for name, value in accelerator.reduce(totals, "sum").items()}
-    if not (math.isfinite(figures["loss"]) and math.isfinite(float(norm))):
-        raise ThresholdError(
-            f"step {step + 1}: loss {figures['loss']}, gradient norm {float(norm)}; nothing was learned from it."
-            f" Lower learning_rate (now {job.learning_rate:g})"
-        )
-    optimizer.step()
-    optimizer.zero_grad()
-    return figures | {
-        "grad_norm": float(norm),
-        "learning_rate": optimizer.param_groups[0]["lr"],
-        "num_tokens": float(counts["tokens"]),
-        "shared_ratio": 1 - counts["tokens"] / counts["tokens_apart"],
-        "padding_ratio": 1 - counts["tokens"] / counts["tokens_padded"],
-    }
-
-
 def tokens_a_pass(config: TrainConfig, device: torch.device) -> int:
     """The configured number, or one that suits the device."""
     return config.batch_tokens or (CPU_TOKENS if device.type == "cpu" else DEVICE_TOKENS)
 
 
-def _passes(step: int, job: Job, accelerator: Accelerator) -> list[tuple[list[int], Batch]]:
-    trees = job.objective.trees(step)
-    mine = range(accelerator.process_index, len(trees), accelerator.num_processes)
-    groups = split([trees[place] for place in mine], tokens_a_pass(job.config, accelerator.device))
-    members = [sorted(mine[index] for index in group) for group in groups]
-    return [
-        (
-            group,
-            pack(
-                [trees[place] for place in group],
-                packed=job.packed,
-                pad_id=job.pad_id,
-                with_last=job.objective.with_last,
-            ),
+def _step(
+    step: int, job: Job, scorer: nn.Module, optimizer: Any, accelerator: Accelerator
+) -> dict[str, float]:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(step, job.objective.steps, job.config, job.learning_rate)
+    totals: dict[str, Tensor] = {}
+    passes = _passes(step, job, accelerator)
+    for number, (members, batch, share) in enumerate(passes, 1):
+        batch = batch.to(accelerator.device)
+        # gradients are exchanged between processes once, with the last pass
+        with accelerator.no_sync(scorer) if number < len(passes) else nullcontext():
+            part = job.objective.part(step, members, batch, scorer(batch))
+            # processes' gradients are averaged, while the parts are meant to be summed
+            accelerator.backward(part.loss * (share * accelerator.num_processes))
+        for name, value in {"loss": part.loss, **part.figures, **_sizes(batch)}.items():
+            totals[name] = totals.get(name, 0) + value.detach() * share
+    norm = float(accelerator.clip_grad_norm_(scorer.parameters(), job.config.clip_norm or math.inf))
+    figures = {name: float(value) for name, value in accelerator.reduce(totals, "sum").items()}
+    if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
+        raise ThresholdError(
+            f"step {step + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from it."
+            f" Lower learning_rate (now {job.learning_rate:g})"
         )
-        for group in members
-    ]
+    optimizer.step()
+    optimizer.zero_grad()
+    places, apart = figures.pop("places"), figures.pop("apart")
+    figures |= {"grad_norm": norm, "learning_rate": optimizer.param_groups[0]["lr"]}
+    figures["shared_ratio"] = 1 - figures["num_tokens"] / apart
+    figures["padding_ratio"] = 1 - figures["num_tokens"] / places
+    return figures
 
 
-def _count(counts: dict[str, int], batch: Batch) -> None:
-    counts["tokens"] += batch.tokens
-    counts["tokens_apart"] += batch.tokens_apart
-    counts["tokens_padded"] += batch.ids_RL.numel()
+class _Pass(NamedTuple):
+    members: list[int]
+    batch: Batch
+    share: float
+    """1, or 0 where a process has no row of its own and goes along on another's."""
+
+
+def _passes(step: int, job: Job, accelerator: Accelerator) -> list[_Pass]:
+    trees = job.objective.trees(step)
+    mine = list(range(accelerator.process_index, len(trees), accelerator.num_processes))
+    share = 1.0 if mine else 0.0
+    mine = mine or [0]
+    groups = split([trees[place] for place in mine], tokens_a_pass(job.config, accelerator.device))
+    passes = []
+    for group in groups:
+        members = sorted(mine[index] for index in group)
+        rows = [trees[place] for place in members]
+        batch = pack(rows, packed=job.packed, pad_id=job.pad_id, with_last=job.objective.with_last)
+        passes.append(_Pass(members, batch, share))
+    return passes
+
+
+def _sizes(batch: Batch) -> dict[str, Tensor]:
+    sizes = {"num_tokens": batch.tokens, "apart": batch.tokens_apart, "places": batch.ids_RL.numel()}
+    return {name: torch.tensor(float(size), device=batch.ids_RL.device) for name, size in sizes.items()}
 
 
 def _optimizer(trainable: Mapping[str, nn.Parameter], job: Job) -> torch.optim.Optimizer:
@@ -202,5 +198,5 @@ def _resume(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: torch.op
         for name, each in trainable.items():
             each.copy_(tensors[f"weights/{name}"])
             keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}/{name}" in tensors]
-            optimizer.state[each] = {key: tensors[f"{key}/{name}"] for key in keys}
+            optimizer.state[each] = {key: tensors[f"{key}/{name}"].to(each.device) for key in keys}
     return int(facts["done"])

@@ -19,7 +19,7 @@ from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
 from rlaif.training.scorer import RewardScorer
-from rlaif.training.spans import TokenPair
+from rlaif.training.spans import TokenPair, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 
@@ -63,7 +63,7 @@ class BradleyTerry:
             name="pairs",
         )
         self.steps = self.order.steps
-        self._mean_weight = sum(pair.weight for pair in pairs) / len(pairs)
+        self._weights = relative_weights(pairs)
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of."""
@@ -77,12 +77,11 @@ class BradleyTerry:
     def part(self, step: int, members: Sequence[int], batch: Batch, out: Tensor) -> Part:
         """Cross-entropy of the reward difference with the label, plus centering."""
         config, rows = self.config, self.order.rows(step)
-        mine = [self.pairs[rows[place]] for place in members]
+        mine = [rows[place] for place in members]
         chosen_B, rejected_B = out.view(-1, 2).unbind(1)
         margin_B = chosen_B - rejected_B
-        label_B = margin_B.new_tensor([pair.label_prob for pair in mine])
-        # weights are relative: their mean over the data is 1, whatever the unit they came in
-        weight_B = margin_B.new_tensor([pair.weight / self._mean_weight for pair in mine])
+        label_B = margin_B.new_tensor([self.pairs[row].label_prob for row in mine])
+        weight_B = margin_B.new_tensor([self._weights[row] for row in mine])
         target_B = losses.target_probs(label_B, config.loss, config.label_clip)
         each_B = losses.preference_loss(margin_B, target_B)
         if config.centering:

@@ -69,7 +69,8 @@ def conduct(
         return TrainSummary.of_record(setting.out, record)
     opened = open_model(setting.base, setting.config)
     data = _data(opened, pairs, examples)
-    accelerator = Accelerator()
+    # told of the CPU, it joins the other processes of a launch there too
+    accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     with _claimed(folder, accelerator):
         return _train(setting, opened, data, folder, scorer_kind, make, accelerator)
 

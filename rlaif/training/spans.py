@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rlaif.engines.chat import Chat
+from rlaif.errors import ThresholdError
 from rlaif.records import Example, Message, Pair
 
 Ids = tuple[int, ...]
@@ -49,6 +50,19 @@ class TokenExample(NamedTuple):
     kind: str
     prompt: Ids
     answer: Ids
+
+
+def relative_weights(pairs: Sequence[TokenPair]) -> list[float]:
+    """The pairs' weights in units of their mean: the unit they came in does not count.
+
+    Raises ThresholdError when all are zero.
+    """
+    mean = sum(pair.weight for pair in pairs) / len(pairs)
+    if not mean > 0:
+        raise ThresholdError(
+            f"all {len(pairs)} pairs have weight 0: nothing can be learned; set `weight` above 0"
+        )
+    return [pair.weight / mean for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from rlaif.atomic import whole_file, write_text
-from rlaif.errors import RunError
+from rlaif.errors import InputError, RunError, ThresholdError
 from rlaif.hashing import digest
 
 FOLDER = ".training"
 RECORD = "train.json"
 METRICS = "metrics.jsonl"
+CHECKPOINT = "checkpoint"
 _MODEL_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "adapter_config.json")
 
 
@@ -73,7 +74,11 @@ class TrainingFolder:
                     f"{self.out} is being trained by another process; wait, or stop it"
                 ) from problem
             write_text(self.inner / "claim.json", json.dumps(self.identity))
-            yield
+            try:
+                yield
+            except (InputError, ThresholdError):
+                self._withdraw()
+                raise
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record, last of all, and forget the unfinished work."""
@@ -102,6 +107,13 @@ class TrainingFolder:
                 return None
             tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118 - safe_open is no mapping
             return tensors, json.loads(metadata["facts"])
+
+    def _withdraw(self) -> None:
+        # nothing was trained yet: leave the place as it was found
+        if not (self.inner / f"{CHECKPOINT}.safetensors").exists():
+            self.clear()
+            with suppress(OSError):
+                self.out.rmdir()
 
     def _same(self, other: Mapping[str, Any]) -> None:
         differing = sorted(_differing(self.identity, other))

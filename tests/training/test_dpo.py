@@ -239,7 +239,7 @@ def test_refused_pairs_are_counted_and_the_rest_is_trained(model_dir: MakeDirect
     assert counts == {"given": 8, "trained": 5, "refused": {"empty": 1, "same": 1, "too_long": 1}}
 
 
-@pytest.mark.parametrize("pairs", [[], [pair("x", "same", "same")]])
+@pytest.mark.parametrize("pairs", [[], [pair("x", "same", "same")], [pair("x", "yes", "no", weight=0.0)]])
 def test_nothing_to_train_on_is_said_and_nothing_is_written(
     pairs: Any, model_dir: MakeDirectory, tmp_path: Path
 ) -> None:

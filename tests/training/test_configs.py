@@ -1,0 +1,75 @@
+"""What training can be told: checked at once, and every knob is read."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rlaif.training
+from rlaif.errors import RecipeError
+from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainConfig
+
+PACKAGE = Path(rlaif.training.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (DPOConfig, "beta", 0.0),
+        (DPOConfig, "beta", float("nan")),
+        (DPOConfig, "nll", -0.1),
+        (DPOConfig, "loss", "hard"),
+        (DPOConfig, "label_clip", 0.5),
+        (DPOConfig, "replay", {"judge": 1.0}),
+        (DPOConfig, "replay", {"judge": 0.0}),
+        (DPOConfig, "replay", {"judge": 0.6, "revision": 0.5}),
+        (DPOConfig, "batch_size", 0),
+        (DPOConfig, "batch_tokens", 0),
+        (DPOConfig, "steps", 0),
+        (DPOConfig, "epochs", 0),
+        (DPOConfig, "learning_rate", 0.0),
+        (DPOConfig, "learning_rate", float("nan")),
+        (DPOConfig, "warmup_share", 1.0),
+        (DPOConfig, "schedule", "step"),
+        (DPOConfig, "precision", "fp8"),
+        (DPOConfig, "save_dtype", "int8"),
+        (DPOConfig, "lora", -1),
+        (DPOConfig, "checkpoint_every", -1),
+        (RewardConfig, "centering", -1.0),
+        (RewardConfig, "loss", "hinge"),
+        (SFTConfig, "max_length", 0),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(kind: type[TrainConfig], name: str, value: Any) -> None:
+    with pytest.raises(RecipeError, match=rf"{kind.method}: {name} is .*; it must"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("kind", [DPOConfig, RewardConfig, SFTConfig])
+def test_every_field_is_read_somewhere(kind: type[TrainConfig]) -> None:
+    read = {
+        node.attr
+        for path in PACKAGE.glob("*.py")
+        if path.name != "configs.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    assert {each.name for each in fields(kind)} <= read
+
+
+def test_the_package_and_its_configs_load_no_torch() -> None:
+    code = "import sys; from rlaif.training import DPOConfig; DPOConfig(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_trainers_are_found_by_name_and_nothing_else_is() -> None:
+    for name in rlaif.training.__all__:
+        assert getattr(rlaif.training, name)
+    with pytest.raises(AttributeError, match="train_ppo"):
+        rlaif.training.train_ppo  # noqa: B018
