@@ -28,10 +28,10 @@ def lines(title: str, series: Mapping[str, Sequence[float | None]], *, low: floa
         colour = COLOURS[number % len(COLOURS)]
         points = [place(index, value) for index, value in enumerate(values) if value is not None]
         path = " ".join(f"{x},{y}" for x, y in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
+        parts.append(f'<polyline points="{path}" style="fill:none;stroke:{colour};stroke-width:2"/>')
+        parts += [f'<circle cx="{x}" cy="{y}" r="3" style="fill:{colour}"/>' for x, y in points]
         where = f'x="{LEFT + 8 + 110 * number}" y="{HEIGHT + 14}"'
-        parts.append(f'<text {where} fill="{colour}">&#9679; {escape(name)}</text>')
+        parts.append(f'<text {where} style="fill:{colour}">&#9679; {escape(name)}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -52,7 +52,7 @@ def bars(rows: Mapping[str, Sequence[float | None]], *, names: Sequence[str], to
             if value is not None:
                 width = round(340 * min(1.0, value / top), 1)
                 where = f'x="{label}" y="{y + number * thick}" width="{width}" height="{thick - 2}"'
-                parts.append(f'<rect {where} fill="{COLOURS[number % len(COLOURS)]}"/>')
+                parts.append(f'<rect {where} style="fill:{COLOURS[number % len(COLOURS)]}"/>')
                 shown = f"{value:.2f}" if isinstance(value, float) else str(value)
                 parts.append(
                     f'<text x="{label + width + 5}" y="{y + number * thick + 7}" class="tiny">{shown}</text>'
@@ -61,7 +61,7 @@ def bars(rows: Mapping[str, Sequence[float | None]], *, names: Sequence[str], to
     for number, name in enumerate(names):
         colour = COLOURS[number % len(COLOURS)]
         parts.append(
-            f'<text x="{label + 130 * number}" y="{y + 10}" fill="{colour}">&#9679; {escape(name)}</text>'
+            f'<text x="{label + 130 * number}" y="{y + 10}" style="fill:{colour}">&#9679; {escape(name)}</text>'
         )
     return "".join([*parts, "</svg>"])
 
@@ -72,7 +72,7 @@ def _frame(title: str) -> str:
 
 
 def _axis(bottom: float, top: float, count: int, base: float) -> list[str]:
-    parts = [f'<line x1="{LEFT}" y1="{base}" x2="{WIDTH - 12}" y2="{base}" stroke="var(--line)"/>']
+    parts = [f'<line x1="{LEFT}" y1="{base}" x2="{WIDTH - 12}" y2="{base}" style="stroke:var(--line)"/>']
     for value, y in ((bottom, base), (top, TOP)):
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end" class="tiny">{value:.2g}</text>')
     for index in range(count):
