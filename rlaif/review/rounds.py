@@ -20,6 +20,8 @@ COLUMNS = {
     "pair_precision": "precision",
     "kl": "KL",
     "length_mean": "words",
+    "against.initial.win_rate": "beats first",
+    "against.previous.win_rate": "beats last",
     "replay_share": "replay",
 }
 

@@ -160,7 +160,8 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         "gap": made.get("gap"),
         "unreadable_share": made.get("unreadable_share"),
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
-        "replay": this.facts.get("train", {}).get("replay", {}),
+        "replay": (replay := this.facts.get("train", {}).get("replay", {})),
+        "replay_share": sum(replay.values()) if this.number else None,
         "warnings": [f"round {this.number}: {each}" for each in made.get("not_applied", [])],
         **this.facts.get("evaluate", {}),
     }

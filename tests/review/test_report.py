@@ -14,6 +14,7 @@ from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Message, Pair
 from rlaif.review import charts
 from rlaif.review.report import SHOWN_PAIRS, render_report, write_report
+from rlaif.review.rounds import COLUMNS, cell
 
 ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 
@@ -138,3 +139,10 @@ def test_charts_escape_their_labels_and_leave_gaps() -> None:
     assert drawn.count("<circle") == 2
     assert charts.lines("empty", {"a": [None]}) == ""
     assert charts.bars({}, names=["n"]) == ""
+
+
+def test_every_column_of_the_table_is_a_key_of_a_row(tmp_path: Path) -> None:
+    shown = {column.partition(".")[0] for column in COLUMNS}
+    assert shown - {"against", "replay_share"} <= row(1, 0.5).keys()
+    assert cell({"gap": {"mean": 0.25}}, "gap.mean") == "0.250"
+    assert cell({"gap": None}, "gap.mean") == "-"

@@ -10,6 +10,7 @@ import pytest
 
 from rlaif.errors import RecipeError, RunError
 from rlaif.recipes import load_recipe
+from rlaif.review.rounds import COLUMNS
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.loop import Finished, drifted, run
 from rlaif.workflows.play import plan, settle
@@ -57,6 +58,7 @@ def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
     assert rows[0]["pairs"] == 0
     assert rows[1]["gap"]["judge_best"] >= rows[1]["gap"]["mean"]
     assert rows[1]["against"]["initial"]["failed"] == 0
+    assert all(column.partition(".")[0] in rows[1] for column in COLUMNS)
     assert (done.run / "report.html").is_file()
     assert (done.run / "models" / "round-2" / "model.safetensors").is_file()
 
