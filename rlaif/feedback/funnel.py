@@ -35,6 +35,10 @@ class Funnel:
     """For each principle, compared candidates in which its two orders named different sides."""
     compared: Mapping[str, int] = field(default_factory=dict)
     """For each principle, candidates in which both of its orders could be read."""
+    told_apart: Mapping[str, int] = field(default_factory=dict)
+    """For each principle, those of `compared` in which the judge, asked about each side alone, told them apart."""
+    told_apart_inconsistent: Mapping[str, int] = field(default_factory=dict)
+    """For each principle, those of `told_apart` in which its two orders named different sides."""
 
     @property
     def unreadable_share(self) -> float:

@@ -32,6 +32,8 @@ class _Tally:
     unread: Counter[str] = field(default_factory=Counter)
     flipped: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
+    told_apart: Counter[str] = field(default_factory=Counter)
+    told_apart_flipped: Counter[str] = field(default_factory=Counter)
 
 
 def make_pairs(
@@ -71,7 +73,7 @@ def make_pairs(
             inconsistent=plan.inconsistent,
         )
         reason = _reason(decision, plan)
-        _count(tally, decision, readings, each.better.completion.id)
+        _count(tally, decision, readings, each, checked.get(each.prompt.id, []))
         if reason is not None:
             tally.reasons[reason] += 1
         else:
@@ -169,17 +171,31 @@ def _reason(decision: Decision, plan: PairPlan) -> NoPair | None:
     return NoPair.UNDECIDED if contradicts else None
 
 
-def _count(tally: _Tally, decision: Decision, readings: Sequence[Judgment], first: str) -> None:
+def _count(
+    tally: _Tally,
+    decision: Decision,
+    readings: Sequence[Judgment],
+    candidate: Candidate,
+    checked: Sequence[Judgment],
+) -> None:
     tally.unread.update(decision.unread)
+    first, second = candidate.better.completion.id, candidate.worse.completion.id
     said: dict[str, list[float]] = {}
     for each in readings:
-        if each.state is State.PREFERENCE and each.value is not None:
+        if each.principle_id is not None and each.state is State.PREFERENCE and each.value is not None:
             is_first = each.completion_ids[0] == first
-            said.setdefault(principle_of(each), []).append(each.value if is_first else 1 - each.value)
+            said.setdefault(each.principle_id, []).append(each.value if is_first else 1 - each.value)
+    alone = {(each.completion_ids[0], each.principle_id): each.value for each in checked}
     for principle, values in said.items():
         if len(values) == 2:
+            flipped = (values[0] > 0.5) != (values[1] > 0.5)
             tally.compared[principle] += 1
-            tally.flipped[principle] += (values[0] > 0.5) != (values[1] > 0.5)
+            tally.flipped[principle] += flipped
+            one, other = alone.get((first, principle)), alone.get((second, principle))
+            # of two sides that are alike in this principle a judge may say anything
+            if one is not None and other is not None and (one > 0.5) != (other > 0.5):
+                tally.told_apart[principle] += 1
+                tally.told_apart_flipped[principle] += flipped
 
 
 def _funnel(
@@ -204,6 +220,8 @@ def _funnel(
         unread=dict(sorted(tally.unread.items())),
         order_inconsistent=dict(sorted(tally.flipped.items())),
         compared=dict(sorted(tally.compared.items())),
+        told_apart=dict(sorted(tally.told_apart.items())),
+        told_apart_inconsistent=dict(sorted(tally.told_apart_flipped.items())),
     )
 
 

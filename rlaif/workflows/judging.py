@@ -15,6 +15,8 @@ MIN_CONSISTENCY = 0.7
 """Share of comparisons in which a principle's two orders agree, below which it counts as not applied."""
 ENOUGH = 10
 """Comparisons before that share says anything."""
+NEVER = 50
+"""Pairs of which at least one should differ in a principle, unless it is never in question."""
 
 
 def look(
@@ -72,15 +74,20 @@ def counts(funnel: Funnel) -> dict[str, int]:
 
 
 def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
-    """For each principle that was compared: how often, how consistently, and how often it could not be read."""
+    """For each principle that was compared: how often, how consistently, and how often it could not be read.
+
+    Consistency is that of the pairs whose sides the judge, asked about each alone, told apart by this principle: of
+    two sides that are alike in it a judge may say anything.
+    """
     rows = {}
     for principle in dict.fromkeys([*funnel.compared, *funnel.unread]):
-        compared, unread = funnel.compared.get(principle, 0), funnel.unread.get(principle, 0)
-        flipped = funnel.order_inconsistent.get(principle, 0)
+        apart = funnel.told_apart.get(principle, 0)
+        flipped = funnel.told_apart_inconsistent.get(principle, 0)
         rows[principle] = {
-            "compared": compared,
-            "order_consistency": 1 - flipped / compared if compared else None,
-            "unread": unread,
+            "compared": funnel.compared.get(principle, 0),
+            "told_apart": apart,
+            "order_consistency": 1 - flipped / apart if apart else None,
+            "unread": funnel.unread.get(principle, 0),
         }
     return rows
 
@@ -89,12 +96,15 @@ def not_applied(funnel: Funnel) -> list[str]:
     """A message for each principle that the judge cannot apply."""
     messages = []
     for principle, row in principles_table(funnel).items():
-        consistency, compared, unread = row["order_consistency"], row["compared"], row["unread"]
-        if compared >= ENOUGH and consistency < MIN_CONSISTENCY:
-            share = f"its two orders agree in {consistency:.0%} of {compared} comparisons"
-            messages.append(f"principle {principle!r}: this judge cannot apply it: {share}")
-        elif unread >= ENOUGH and unread > compared:
-            messages.append(
-                f"principle {principle!r}: this judge cannot read it in {unread} of {unread + compared}"
-            )
+        consistency, apart, unread = row["order_consistency"], row["told_apart"], row["unread"]
+        whole = row["compared"] + unread
+        why = None
+        if apart >= ENOUGH and consistency < MIN_CONSISTENCY:
+            why = f"its two orders agree in only {consistency:.0%} of {apart} pairs that it tells apart"
+        elif unread >= ENOUGH and unread > whole / 2:
+            why = f"it is unreadable in {unread} of {whole} pairs"
+        elif row["compared"] >= NEVER and not apart:
+            why = f"asked about each response alone, it tells none of {row['compared']} pairs apart"
+        if why is not None:
+            messages.append(f"principle {principle!r}: this judge cannot apply it: {why}")
     return messages

@@ -43,9 +43,7 @@ class Finished:
     def summary(self) -> str:
         """A line or two for people."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        return "\n".join(
-            [*(f"warning: {each}" for each in self.warnings), f"calls: {calls}", f"report: {self.report}"]
-        )
+        return f"calls: {calls}\nreport: {self.report}"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -105,8 +105,17 @@ def test_a_principle_that_the_judge_cannot_apply_is_named(configured: Configured
     rows.insert(0, {"contains": ["Which response", "is brief"], "labels": {"A": 0.7, "B": 0.3}})
     made = generate(configured(judge=script("partly", rows), n=4, prompts="micro:train", limit=12))
     assert made.pairs
-    assert [each for each in made.warnings if "'brief'" in each and "cannot apply" in each]
+    assert [each for each in made.warnings if "'brief'" in each and "agree in only 0% of 12 pairs" in each]
     assert not [each for each in made.warnings if "'greet'" in each]
+
+
+def test_of_two_sides_that_are_alike_a_judge_may_say_anything(configured: Configured, script: Write) -> None:
+    rows = judge_rows()
+    rows.insert(0, {"contains": ["Does the response", "is brief"], "labels": {"yes": 0.9, "no": 0.1}})
+    rows.insert(0, {"contains": ["Which response", "is brief"], "labels": {"A": 0.7, "B": 0.3}})
+    made = generate(configured(judge=script("alike", rows), n=4, prompts="micro:train", limit=12))
+    assert made.as_dict()["principles"]["brief"]["told_apart"] == 0
+    assert made.warnings == []
 
 
 def test_a_threshold_of_ones_own_is_kept(configured: Configured, script: Write) -> None:
