@@ -24,10 +24,10 @@ def requests(**how) -> list:
 
 @pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
 def test_a_text_does_not_depend_on_what_else_is_drawn(tiny: OpenTiny, kind: str) -> None:
-    engine, asked = tiny(kind), requests(max_tokens=30)
+    engine, asked = tiny(kind), requests(max_tokens=24)
     together = {reply.request_id: reply for reply in engine.generate(asked)}
     reversed_ = {reply.request_id: reply for reply in engine.generate(asked[::-1])}
-    for each in asked:
+    for each in asked[::4]:
         alone = next(engine.generate([each]))
         assert together[each.id].token_ids == alone.token_ids == reversed_[each.id].token_ids
         assert together[each.id].finish == alone.finish
@@ -36,7 +36,7 @@ def test_a_text_does_not_depend_on_what_else_is_drawn(tiny: OpenTiny, kind: str)
 
 @pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
 def test_the_kept_logprob_is_that_of_plain_transformers(tiny: OpenTiny, kind: str) -> None:
-    engine, asked = tiny(kind), requests(max_tokens=40, temperature=0.7)
+    engine, asked = tiny(kind), requests(max_tokens=24, temperature=0.7)
     for request, reply in zip(asked, engine.generate(asked), strict=True):
         ids = engine.chat.prompt_ids([request.messages])[0]
         written = [*reply.token_ids, *([2] if reply.finish == "stop" else [])]

