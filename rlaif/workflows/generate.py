@@ -21,7 +21,7 @@ from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.gold import require_gold
-from rlaif.workflows.judging import Drawn, counts, look, not_applied, pair_up, principles_table
+from rlaif.workflows.judging import Drawn, counts, idle, look, not_applied, pair_up, principles_table
 from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import GOLD
@@ -186,7 +186,7 @@ def _pairs(
         counts=funnel,
         tests=tests,
         calls=models.calls,
-        warnings=[*not_applied(funnel), *misunderstood(tests)],
+        warnings=[*not_applied(funnel), *idle(funnel), *misunderstood(tests)],
         unmet=None,
     )
     made = replace(made, unmet=_unmet(made, config.min_pair_share))

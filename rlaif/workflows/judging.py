@@ -103,8 +103,16 @@ def not_applied(funnel: Funnel) -> list[str]:
             why = f"its two orders agree in only {consistency:.0%} of {apart} pairs that it tells apart"
         elif unread >= ENOUGH and unread > whole / 2:
             why = f"it is unreadable in {unread} of {whole} pairs"
-        elif row["compared"] >= NEVER and not apart:
-            why = f"asked about each response alone, it tells none of {row['compared']} pairs apart"
         if why is not None:
             messages.append(f"principle {principle!r}: this judge cannot apply it: {why}")
     return messages
+
+
+def idle(funnel: Funnel) -> list[str]:
+    """A message for each principle that decides nothing: it is never in question, or not understood."""
+    return [
+        f"principle {principle!r} decides nothing: asked about each response alone, this judge tells none of "
+        f"{row['compared']} pairs apart by it"
+        for principle, row in principles_table(funnel).items()
+        if row["compared"] >= NEVER and not row["told_apart"]
+    ]
