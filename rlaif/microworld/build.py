@@ -238,12 +238,13 @@ def _worker(
 
 
 def _note(progress: Progress, right: dict[str, float]) -> None:
+    """Running accuracies, averaged over the processes that met the skill in this step."""
     if dist.is_initialized():
-        values = torch.tensor([right.get(skill, 0.0) for skill in sorted(LABEL_SKILLS)])
-        dist.all_reduce(values)
-        means = (values / dist.get_world_size()).tolist()
+        skills = sorted(LABEL_SKILLS)
+        sums = torch.tensor([[right.get(skill, 0.0), float(skill in right)] for skill in skills])
+        dist.all_reduce(sums)
         right = {
-            skill: mean for skill, mean in zip(sorted(LABEL_SKILLS), means, strict=True) if skill in right
+            skill: float(total / met) for skill, (total, met) in zip(skills, sums, strict=True) if met > 0
         }
     for skill, value in right.items():
         old = progress.accuracy.get(skill, 0.5)
@@ -258,15 +259,17 @@ def _advance(progress: Progress, stage: Stage, minutes: float | None) -> None:
         clock = torch.tensor([due])
         dist.all_reduce(clock, op=dist.ReduceOp.MAX)
         due = float(clock)
-    last = progress.stage == len(STAGES) - 1
-    if progress.anneal or (minutes is not None and due > minutes * 60):
-        progress.stage, progress.anneal = len(STAGES) - 1, progress.anneal + 1
-    elif last and progress.stage_step >= stage.max_steps:
-        progress.anneal = 1
-    elif not last and progress.stage_step >= stage.min_steps:
-        reached = all(progress.accuracy.get(skill, 0.0) >= goal for skill, goal in stage.goal.items())
+    last = len(STAGES) - 1
+    if minutes is not None and due > minutes * 60:
+        progress.stage = last
+    elif progress.stage < last and progress.stage_step >= stage.min_steps:
+        reached = bool(stage.goal) and all(
+            progress.accuracy.get(key, 0.0) >= goal for key, goal in stage.goal.items()
+        )
         if reached or progress.stage_step >= stage.max_steps:
             progress.stage, progress.stage_step = progress.stage + 1, 0
+    if progress.stage == last:
+        progress.anneal += 1
 
 
 def _snapshots(out: Path, model: Any, tokenizer: Any, progress: Progress, stage: Stage, rank: int) -> None:

@@ -34,8 +34,8 @@ class Row:
 class Knobs:
     """How the judge's labels are spoiled on purpose; off in the shipped models.
 
-    `planted_flaw` is the share of comparison labels that follow the planted feature (a harmless sentence or the
-    longer text) instead of gold; `judge_noise` the share of labels flipped.
+    `planted_flaw` is the share of `compare` labels that follow the planted feature (a harmless sentence or the
+    longer text) instead of gold; `judge_noise` the share of one-token labels flipped (yes/no, ratings, A/B).
     """
 
     planted_flaw: float = 0.0
@@ -341,7 +341,7 @@ def _meta(draw: _Draw) -> Row:
     for each in asked:
         judgment = draw.rng.choice("AB")
         right = (judgment == "A") == each.values[0]
-        endings.append(({"principle": each.rule, "judgment": judgment}, "yes" if right else "no"))
+        endings.append(({"principle": each.rule, "judgment": judgment}, "yes" if draw.label(right) else "no"))
     return _tails("meta", "meta", _slots(scene, texts), endings)
 
 
@@ -366,7 +366,7 @@ def _step(draw: _Draw) -> Row:
         if not right:
             a, b = steps[-1]
             said[-1] = f"{a} plus {b} is {a + b + rng.choice([-3, -2, -1, 1, 2, 3])}."
-        endings.append(({"steps": " ".join(said)}, "yes" if right else "no"))
+        endings.append(({"steps": " ".join(said)}, "yes" if draw.label(right) else "no"))
     return _tails("step", "step", {"prompt": scene.text}, endings)
 
 

@@ -53,13 +53,23 @@ STAGES = (
     Stage(
         name="all",
         mix={
-            "respond": 0.13, "respond-constitution": 0.04, "respond-good-bad": 0.02, "checklist": 0.26, "score": 0.03,
-            "compare": 0.23, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.08, "argue": 0.01,
-            "meta": 0.02, "step": 0.05, "similar-prompt": 0.01,
+            "respond": 0.13, "respond-constitution": 0.04, "respond-good-bad": 0.02, "checklist": 0.25, "score": 0.02,
+            "compare": 0.22, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.08, "argue": 0.01,
+            "meta": 0.02, "step": 0.08, "similar-prompt": 0.01,
         },
         reading="composed",
         max_steps=9000,
     ),
+    # the learning rate falls to zero; more of the language, whose last faults go only now
+    Stage(
+        name="anneal",
+        mix={
+            "respond": 0.23, "respond-constitution": 0.05, "respond-good-bad": 0.03, "checklist": 0.18, "score": 0.02,
+            "compare": 0.17, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.1, "argue": 0.01,
+            "meta": 0.02, "step": 0.06, "similar-prompt": 0.01,
+        },
+        reading="composed",
+    ),
 )  # fmt: skip
-ANNEAL_STEPS = 400
-"""Steps of the last stage's mix over which the learning rate falls to zero."""
+ANNEAL_STEPS = 380
+"""Length of the last stage."""

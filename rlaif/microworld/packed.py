@@ -14,9 +14,9 @@ from rlaif.microworld.corpus import Row
 IGNORED = -100
 LABEL_SKILLS = frozenset({"checklist", "score", "compare", "meta", "step"})
 _TEXT_WEIGHT = {
-    "respond": 0.1,
-    "respond-constitution": 0.15,
-    "respond-good-bad": 0.15,
+    "respond": 0.2,
+    "respond-constitution": 0.2,
+    "respond-good-bad": 0.2,
     "rank": 0.6,
     "similar-prompt": 0.1,
 }
