@@ -27,7 +27,8 @@ from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
 
 TOKENS_A_STEP = 7_000
 """Of one process; rows are drawn until every skill's share of this is filled."""
-MICROBATCH_TOKENS = 16_384
+MICROBATCH_TOKENS = 3_072
+"""Small, so that rows of like length meet: a step has rows of 60 and of 600 tokens, and padding is paid for."""
 PEAK_LR = 2e-3
 WARMUP_STEPS = 60
 SAVE_EVERY_S = 120.0
