@@ -10,6 +10,7 @@ from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.plan import Candidate, PairPlan
 from rlaif.feedback.score import Scored
 from rlaif.judging import Decision, Judge, ModelJudge
+from rlaif.judging.parse import VERSION
 from rlaif.records import Constitution, Engine, Judgment, Message, Pair
 
 
@@ -72,6 +73,7 @@ def _provenance(judge: Judge, constitution: Constitution, seed: int) -> dict[str
         },
         # not its name: a path would make equal runs in two places differ
         "judge": judge.fingerprint,
+        "parser": VERSION,
         "rlaif": __version__,
         "seed": seed,
     }

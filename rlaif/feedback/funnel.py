@@ -49,16 +49,3 @@ class Funnel:
     def as_dict(self) -> dict[str, Any]:
         """For run.json and `--json`."""
         return {**asdict(self), "unreadable_share": self.unreadable_share}
-
-    def lines(self) -> list[str]:
-        """For people: one count a line, reasons indented."""
-        reasons = [f"  no pair: {reason:<14}{count:>8}" for reason, count in self.no_pair.items()]
-        return [
-            f"prompts                 {self.prompts:>8}",
-            f"completions             {self.completions:>8}",
-            f"  duplicates            {self.duplicates:>8}",
-            f"  truncated             {self.truncated:>8}",
-            f"judged                  {self.judged:>8}",
-            *reasons,
-            f"pairs kept              {self.kept:>8}",
-        ]

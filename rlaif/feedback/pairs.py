@@ -17,7 +17,6 @@ from rlaif.feedback.pairing import PAIRINGS, candidates
 from rlaif.feedback.plan import Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Decision, Judge, ModelJudge, decide, from_checklist
-from rlaif.judging.rules import principle_of
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
 

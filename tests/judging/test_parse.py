@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.judging.parse import parse_ranking, parse_rating, parse_verdict
+from rlaif.judging.parse import parse_verdict
 
 
 @pytest.mark.parametrize(
@@ -101,48 +101,3 @@ def test_whatever_stands_above_the_last_line_the_verdict_is_the_last(above: str,
 @given(st.text())
 def test_any_text_is_read_without_a_crash(text: str) -> None:
     assert parse_verdict(text).label in ("A", "B", None)
-    assert parse_rating(text) in (1, 2, 3, 4, 5, None)
-    assert parse_ranking(text, 4) is None or sorted(parse_ranking(text, 4) or ()) == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("text", "rating"),
-    [
-        ("4", 4),
-        ("  5\n", 5),
-        ("It is fine.\nScore: 3", 3),
-        ("Rating: [[2]]", 2),
-        ("Answer: 4/5", 4),
-        ("Answer: 6", None),
-        ("Answer: 4 or 5", None),
-        ("Answer: 45", None),
-        ("4.5", None),
-        ("10", None),
-        ("2 of 3 steps are there", None),
-        ("", None),
-        ("Score: 3\nno wait", None),
-    ],
-)
-def test_a_rating_is_what_the_last_line_ends_in(text: str, rating: int | None) -> None:
-    assert parse_rating(text) == rating
-
-
-@pytest.mark.parametrize(
-    ("text", "ranking"),
-    [
-        ("B D A C", (1, 3, 0, 2)),
-        ("B > D > A > C", (1, 3, 0, 2)),
-        ("B, D, A, C.", (1, 3, 0, 2)),
-        ("\nA B C D\n", (0, 1, 2, 3)),
-        ("A B C", None),
-        ("A B C C", None),
-        ("A B C D E", None),
-        ("A B C E", None),
-        ("ABCD", None),
-        ("I say A B C D", None),
-        ("A B C D A B C D", None),
-        ("", None),
-    ],
-)
-def test_a_ranking_names_everyone_once(text: str, ranking: tuple[int, ...] | None) -> None:
-    assert parse_ranking(text, 4) == ranking
