@@ -363,3 +363,16 @@ def test_bf16_trains_like_float32_but_for_noise(model_dir: MakeDirectory, tmp_pa
     exact, rough = history(tmp_path / "float32")[0], history(tmp_path / "bf16")[0]
     assert rough["loss"] == pytest.approx(exact["loss"], abs=0.02)
     assert rough["logps/chosen"] != exact["logps/chosen"]
+
+
+def test_an_adapter_directory_is_a_policy_like_any_other(model_dir: MakeDirectory, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    trained(model_dir(), tmp_path / "one", replace(SHORT, lora=4, learning_rate=1e-2))
+    adapter = tmp_path / "one/adapter"
+    AutoTokenizer.from_pretrained(model_dir()).save_pretrained(adapter)
+    trained(adapter, tmp_path / "two", replace(SHORT, steps=1))
+    trained(tmp_path / "one", tmp_path / "three", replace(SHORT, steps=1))
+    two, three = (history(tmp_path / name)[0] for name in ("two", "three"))
+    assert two["rewards/chosen"] == pytest.approx(0.0, abs=1e-5)
+    assert two["logps/chosen"] == pytest.approx(three["logps/chosen"], rel=1e-4)
