@@ -70,22 +70,33 @@ def decide(
 
     if not voices:
         return outcome(None, _failure(states))
-    rule, heat = RULES[constitution.decide.rule], constitution.decide.temperature
-    label, forward, backward = (
-        cooled(rule([(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]), heat)
-        for ps in (
-            [voice.p for voice in voices],
-            [voice.first_shown for voice in voices],
-            [voice.second_shown for voice in voices],
-        )
-    )
-    consistent = side(forward) * side(backward) >= 0
+    label = _label(constitution, voices, [voice.p for voice in voices])
+    consistent = _consistent(constitution, voices, label)
     if not consistent and inconsistent == "drop":
         return outcome(None, NoPair.INCONSISTENT, consistent)
     if side(label) == 0:
         alike = all(abs(voice.p - 0.5) <= TIE_BAND for voice in voices)
         return outcome(None, NoPair.TIE if alike else NoPair.UNDECIDED, consistent)
     return outcome(label, None, consistent)
+
+
+def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[float]) -> float:
+    votes = [(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]
+    return cooled(RULES[constitution.decide.rule](votes), constitution.decide.temperature)
+
+
+def _consistent(constitution: Constitution, voices: Sequence[_Voice], label: float) -> bool:
+    """Whether the label comes from the completions and not from their places.
+
+    Of two sides that are alike in a principle a judge may follow the place; that is no evidence, and many such
+    principles together must not outshout one that the judge reads alike in both orders. So those that it reads alike
+    must lead to the label, in each order; where there is none, and the judge has an opinion, it follows the place.
+    """
+    firm = [voice for voice in voices if side(voice.first_shown) * side(voice.second_shown) > 0]
+    if not firm:
+        return all(side(voice.first_shown) * side(voice.second_shown) == 0 for voice in voices)
+    orders = ([voice.first_shown for voice in firm], [voice.second_shown for voice in firm])
+    return all(side(_label(constitution, firm, ps)) * side(label) >= 0 for ps in orders)
 
 
 def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Completion) -> list[Judgment]:

@@ -242,3 +242,16 @@ def test_a_label_is_never_made_of_failures_alone(data: st.DataObject) -> None:
 def test_a_prompt_of_many_turns_decides_alike() -> None:
     asked = Prompt(messages=(*prompt().messages, *prompt("and then").messages))
     assert decide(HOUSE, asked, both("a", "b", "greet", 0.9), first="a").label_prob == pytest.approx(0.9)
+
+
+def test_principles_in_which_the_sides_are_alike_cannot_outshout_one_that_is_read_alike_in_both_orders() -> (
+    None
+):
+    # ten principles follow the place, one names the same side twice: it decides
+    alike = [f"p{place}" for place in range(10)]
+    house = constitution(*[principle(each) for each in [*alike, "clear"]])
+    judgments = [each for name in alike for each in both("a", "b", name, 0.7, 0.7)]
+    found = decide(house, prompt(), [*judgments, *both("a", "b", "clear", 0.9, 0.1)], first="a")
+    assert found.order_consistent
+    assert found.label_prob is not None
+    assert found.label_prob > 0.8
