@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy check format bench docs clean
+.PHONY: demo test test-heavy test-long check format bench docs clean
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -15,6 +15,9 @@ test: .venv/.dev
 
 test-heavy: .venv/.dev
 	$(BIN)/pytest -m heavy; status=$$?; [ $$status -eq 5 ] || exit $$status   # 5: no heavy test exists
+
+test-long: .venv/.dev
+	$(BIN)/pytest -m long
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
