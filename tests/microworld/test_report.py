@@ -12,14 +12,15 @@ pytestmark = pytest.mark.heavy
 
 # what the shipped `micro` reaches; docs/microworld.md has the goals beside them
 AT_LEAST = {
-    ("judge", "pair_accuracy"): 0.91,
-    ("judge", "paraphrase_accuracy"): 0.90,
+    ("judge", "pair_accuracy"): 0.90,
+    ("judge", "paraphrase_accuracy"): 0.89,
     ("judge", "composed_accuracy"): 0.80,
-    ("judge", "order_consistency"): 0.84,
+    ("judge", "order_consistency"): 0.82,
     ("judge", "opposite_flip"): 0.93,
-    ("judge", "yesno_accuracy"): 0.88,
+    ("judge", "yesno_accuracy"): 0.89,
     ("judge", "rating_auc"): 0.92,
     ("policy", "in_language"): 0.90,
+    ("critic", "right_fault"): 0.80,
     ("skills", "compare_cot"): 0.90,
     ("skills", "argue"): 0.88,
     ("skills", "step"): 0.85,
