@@ -44,7 +44,7 @@ def micro() -> None:
 @options.seed
 def build(out: Path, minutes: float | None, processes: int | None, seed: int, **knobs: Any) -> None:
     """Make the whole family of models from nothing; the same command resumes."""
-    from rlaif.microworld.corpus import Knobs
+    from rlaif.microworld.draws import Knobs
     from rlaif.microworld.family import build_family
 
     found = build_family(seed, out, minutes, processes, Knobs(**knobs))

@@ -4,74 +4,33 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
 
-from rlaif.atomic import write_text
-from rlaif.errors import EngineError, RunError
+from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
-from rlaif.microworld.corpus import Knobs, Row, row
+from rlaif.microworld.corpus import row
 from rlaif.microworld.curriculum import ANNEAL_STEPS, STAGES, Stage
-from rlaif.microworld.packed import IGNORED, LABEL_SKILLS, Batch, collate, encode, microbatches
-from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
+from rlaif.microworld.draws import Knobs
+from rlaif.microworld.packed import LABEL_SKILLS, encode
+from rlaif.microworld.progress import Progress, claim_folder, export, restore, save, tokenizer_of
+from rlaif.microworld.rows import Row
+from rlaif.microworld.updates import PEAK_LR, new_model, one_step, optimizers, use_wide_attention
 
 TOKENS_A_STEP = 7_000
 """Of one process; rows are drawn until every skill's share of this is filled."""
-MICROBATCH_TOKENS = 3_072
-"""Small, so that rows of like length meet: a step has rows of 60 and of 600 tokens, and padding is paid for."""
-PEAK_LR = 2e-3
 WARMUP_STEPS = 60
 SAVE_EVERY_S = 120.0
 WEAK_LEVELS = (0.58, 0.62, 0.66, 0.70, 0.74)
 """Running pair accuracies at which a snapshot is kept; the one nearest to 0.72 on the report becomes `micro:weak`."""
-
-
-@dataclass
-class Progress:
-    """Where the build stands."""
-
-    step: int = 0
-    stage: int = 0
-    stage_step: int = 0
-    anneal: int = 0
-    seconds: float = 0.0
-    accuracy: dict[str, float] = field(default_factory=dict)
-    weak: int = 0
-
-
-def new_model(vocabulary: int, seed: int) -> Any:
-    """The family's shape: Llama, at most 2 M parameters."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocabulary, hidden_size=160, intermediate_size=400, num_hidden_layers=4, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=1024, tie_word_embeddings=True, pad_token_id=0, eos_token_id=1,
-        bos_token_id=None, initializer_range=0.04, attn_implementation="sdpa",
-    )  # fmt: skip
-    return LlamaForCausalLM(config)
-
-
-def optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
-    """Muon on the hidden matrices, AdamW on the embedding and the norms (about twice as quick here as AdamW alone)."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    return [
-        torch.optim.Muon(
-            matrices, lr=PEAK_LR, weight_decay=0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-        ),
-        torch.optim.AdamW(rest, lr=PEAK_LR, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
 
 
 def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, knobs: Knobs) -> list[Any]:
@@ -89,61 +48,6 @@ def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, kno
                     found.append(each)
                 left -= len(each.ids)
     return found
-
-
-def losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
-    """Weighted loss, its weight, and for each label skill whether the first answer tokens were right."""
-    hidden = model.model(
-        input_ids=batch.ids_NL,
-        attention_mask=batch.allowed_N1LL,
-        position_ids=batch.positions_NL,
-        use_cache=False,
-    ).last_hidden_state
-    chosen = batch.targets_NL != IGNORED
-    logits = model.lm_head(hidden[chosen])
-    targets = batch.targets_NL[chosen]
-    each = nn.functional.cross_entropy(logits, targets, reduction="none")
-    weights = batch.weights_NL[chosen]
-    right = torch.zeros_like(batch.targets_NL, dtype=torch.float)
-    right[chosen] = (logits.detach().argmax(-1) == targets).float()
-    scores = []
-    for index, skill in enumerate(batch.skills):
-        scores.append((skill, right[index][batch.firsts_NL[index]]))
-    return (each * weights).sum(), weights.sum(), scores
-
-
-def one_step(
-    model: Any, steppers: list[torch.optim.Optimizer], rows: list[Any], lr: float
-) -> tuple[float, dict[str, float]]:
-    """Forward, backward and update over all micro-batches; returns mean loss and first-token accuracy by skill."""
-    device = next(model.parameters()).device
-    groups = [collate(group, 0).to(device) for group in microbatches(rows, MICROBATCH_TOKENS)]
-    total = torch.stack([batch.weights_NL.sum() for batch in groups]).sum()
-    world = dist.get_world_size() if dist.is_initialized() else 1
-    loss_sum = 0.0
-    tallies: dict[str, list[Tensor]] = {}
-    for batch in groups:
-        loss, _, scores = losses(model, batch)
-        torch.autograd.backward(loss / total / world)
-        loss_sum += float(loss.detach())
-        for skill, right in scores:
-            tallies.setdefault(skill, []).append(right)
-    if world > 1:
-        flat = torch.cat([p.grad.flatten() for p in model.parameters()])
-        dist.all_reduce(flat)
-        done = 0
-        for p in model.parameters():
-            p.grad.copy_(flat[done : done + p.numel()].view_as(p))
-            done += p.numel()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for stepper in steppers:
-        for group in stepper.param_groups:
-            group["lr"] = lr
-        stepper.step()
-        stepper.zero_grad(set_to_none=True)
-    return loss_sum / float(total), {
-        skill: float(torch.cat(rights).mean()) for skill, rights in tallies.items()
-    }
 
 
 def learning_rate(progress: Progress) -> float:
@@ -171,11 +75,13 @@ def build(
     folder.mkdir(exist_ok=True)
     knobs = knobs or Knobs()
     if rank == 0:
-        _claim(folder, {"seed": seed, **asdict(knobs)})
-    tokenizer = _tokenizer(folder, seed, rank)
+        claim_folder(folder, {"seed": seed, **asdict(knobs)})
+    tokenizer = tokenizer_of(folder, seed, rank)
     model = new_model(len(tokenizer), seed).to("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        use_wide_attention(model)
     steppers = optimizers(model)
-    progress = _restore(folder, model, steppers)
+    progress = restore(folder, model, steppers)
     saved = began = time.monotonic()
     before = progress.seconds
     while progress.anneal < ANNEAL_STEPS:
@@ -189,11 +95,11 @@ def build(
         _snapshots(out, model, tokenizer, progress, stage, rank)
         _advance(progress, stage, minutes)
         if rank == 0 and time.monotonic() - saved > SAVE_EVERY_S:
-            _save(folder, model, steppers, progress)
+            save(folder, model, steppers, progress)
             export(model, tokenizer, out / "latest")
             saved = time.monotonic()
     if rank == 0:
-        _save(folder, model, steppers, progress)
+        save(folder, model, steppers, progress)
         export(model, tokenizer, out / "micro")
 
 
@@ -284,37 +190,6 @@ def _snapshots(out: Path, model: Any, tokenizer: Any, progress: Progress, stage:
                 export(model, tokenizer, out / f"weak-{level:.2f}")
 
 
-def export(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write an ordinary model directory in bfloat16."""
-    import copy
-
-    half = copy.deepcopy(model).to("cpu", torch.bfloat16)
-    half.config.dtype = torch.bfloat16
-    half.generation_config.eos_token_id = tokenizer.eos_token_id
-    half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
-    half.save_pretrained(folder)
-    save_tokenizer(tokenizer, folder)
-
-
-def _claim(folder: Path, plan: dict[str, Any]) -> None:
-    """Refuse to go on with a build of another seed or other knobs."""
-    path = folder / "plan.json"
-    if path.is_file() and (held := json.loads(path.read_text())) != plan:
-        differing = sorted(key for key in plan if held.get(key) != plan[key])
-        raise RunError(f"{folder.parent}: a build with another {', '.join(differing)}; choose another --out")
-    write_text(path, json.dumps(plan))
-
-
-def _tokenizer(folder: Path, seed: int, rank: int) -> Any:
-    from transformers import AutoTokenizer
-
-    if rank == 0 and not (folder / "tokenizer" / "tokenizer.json").is_file():
-        save_tokenizer(train_tokenizer(seed), folder / "tokenizer")
-    if dist.is_initialized():
-        dist.barrier()
-    return AutoTokenizer.from_pretrained(folder / "tokenizer")
-
-
 def _log(folder: Path, progress: Progress, stage: Stage, loss: float, say: Callable[[str], None]) -> None:
     if progress.step % 10:
         return
@@ -324,27 +199,3 @@ def _log(folder: Path, progress: Progress, stage: Stage, loss: float, say: Calla
     with (folder / "log.jsonl").open("a") as stream:
         stream.write(json.dumps(line) + "\n")
     say(json.dumps(line))
-
-
-def _save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progress: Progress) -> None:
-    draft = folder / "state.pt.draft"
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "steppers": [s.state_dict() for s in steppers],
-            "progress": asdict(progress),
-        },
-        draft,
-    )
-    os.replace(draft, folder / "state.pt")
-
-
-def _restore(folder: Path, model: Any, steppers: list[torch.optim.Optimizer]) -> Progress:
-    path = folder / "state.pt"
-    if not path.is_file():
-        return Progress()
-    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
-    model.load_state_dict(state["model"])
-    for stepper, kept in zip(steppers, state["steppers"], strict=True):
-        stepper.load_state_dict(kept)
-    return Progress(**state["progress"])

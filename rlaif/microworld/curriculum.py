@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rlaif.microworld.corpus import Reading
+from rlaif.microworld.draws import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,21 @@ class Stage:
     min_steps: int = 50
     max_steps: int = 1_000_000
 
+
+_ALL = {
+    "respond": 0.16, "respond-constitution": 0.05, "respond-good-bad": 0.01, "checklist": 0.18, "score": 0.01,
+    "compare": 0.2, "compare-cot": 0.03, "rank": 0.03, "critique": 0.06, "revise": 0.17, "argue": 0.01, "meta": 0.04,
+    "step": 0.04, "similar-prompt": 0.01,
+}  # fmt: skip
+# the learning rate falls to zero, and the language's last faults go only now
+_LAST = _ALL | {
+    "respond": 0.24,
+    "checklist": 0.16,
+    "compare": 0.18,
+    "revise": 0.15,
+    "step": 0.03,
+    "meta": 0.02,
+}
 
 # yes/no before pairs, one fixed sentence before many, plain before negated before joined: mixed from the start,
 # none of it is learned in the time that all of it takes in this order
@@ -50,26 +65,8 @@ STAGES = (
         readings={"compare": "few-negated"},
         goal={"checklist": 0.92, "compare": 0.87},
     ),
-    Stage(
-        name="all",
-        mix={
-            "respond": 0.13, "respond-constitution": 0.04, "respond-good-bad": 0.02, "checklist": 0.25, "score": 0.02,
-            "compare": 0.22, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.08, "argue": 0.01,
-            "meta": 0.02, "step": 0.08, "similar-prompt": 0.01,
-        },
-        reading="composed",
-        max_steps=9000,
-    ),
-    # the learning rate falls to zero; more of the language, whose last faults go only now
-    Stage(
-        name="anneal",
-        mix={
-            "respond": 0.23, "respond-constitution": 0.05, "respond-good-bad": 0.03, "checklist": 0.18, "score": 0.02,
-            "compare": 0.17, "compare-cot": 0.04, "rank": 0.03, "critique": 0.05, "revise": 0.1, "argue": 0.01,
-            "meta": 0.02, "step": 0.06, "similar-prompt": 0.01,
-        },
-        reading="composed",
-    ),
+    Stage(name="all", mix=_ALL, reading="composed", max_steps=12_000),
+    Stage(name="anneal", mix=_LAST, reading="composed"),
 )  # fmt: skip
-ANNEAL_STEPS = 380
+ANNEAL_STEPS = 700
 """Length of the last stage."""

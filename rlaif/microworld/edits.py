@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rlaif.microworld import language
 from rlaif.microworld.gold import read_prompt, sentences_of, truths
-from rlaif.microworld.language import Scene
+from rlaif.microworld.language import MAX_SENTENCES
+from rlaif.microworld.sayings import FILLERS, SAYS
+from rlaif.microworld.scenes import Scene
 
 _CORE = ("orders-steps", "right-sum", "corrects", "refuses-harm", "gives-advice", "shows-working")
 
@@ -46,13 +47,13 @@ def _candidates(scene: Scene, said: list[str], attribute: str, wanted: bool) -> 
 def _length(scene: Scene, said: list[str], wanted: bool) -> Iterator[list[str]]:
     """Drop sentences that carry nothing, from the end; or add empty ones at the end."""
     if not wanted:
-        fillers = [each for each in language.FILLERS if each not in said]
+        fillers = [each for each in FILLERS if each not in said]
         for count in range(1, len(fillers) + 1):
             yield said + fillers[:count]
         return
     kept = {key: value for key, value in truths(scene.text, " ".join(said)).items() if key != "brief"}
     index = len(said) - 1
-    while index >= 0 and len(said) > language.MAX_SENTENCES:
+    while index >= 0 and len(said) > MAX_SENTENCES:
         shorter = said[:index] + said[index + 1 :]
         after = truths(scene.text, " ".join(shorter))
         if all(after[key] == value for key, value in kept.items()):
@@ -64,8 +65,8 @@ def _length(scene: Scene, said: list[str], wanted: bool) -> Iterator[list[str]]:
 def _pool(scene: Scene, attribute: str, wanted: bool) -> Iterator[list[str]]:
     """Sentences that may bring the attribute about; the first that works is taken, so edits are predictable."""
     reading = read_prompt(scene.text)
-    if attribute in language.SAYS:
-        yield [language.SAYS[attribute][0]]
+    if attribute in SAYS:
+        yield [SAYS[attribute][0]]
     matter = {
         "uses-name": f"This is for you, {scene.name}.",
         "greets": "Hello.",

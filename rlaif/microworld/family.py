@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from rlaif.microworld.build import build_in_processes
-from rlaif.microworld.corpus import Knobs
+from rlaif.microworld.draws import Knobs
 from rlaif.microworld.report import pair_accuracy
 
 WEAK_AIM = 0.72

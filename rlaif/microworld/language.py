@@ -1,133 +1,24 @@
-"""Writes prompts and completions of the world. It knows what it meant; `gold.py` reads what it wrote."""
+"""Writes completions of the world. It knows what it meant; `gold.py` reads what it wrote."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, assert_never
 
-from rlaif.microworld import lexicon
-from rlaif.microworld.attributes import ATTRIBUTES, BY_ID
-from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
-from rlaif.records import Message, Prompt
+from rlaif.microworld.attributes import BY_ID
+from rlaif.microworld.lexicon import HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
+from rlaif.microworld.sayings import DISTRACTS, FILLERS, GREETINGS, REASONS, REFUSALS, SAYS
+from rlaif.microworld.scenes import Scene, applicable
 
-Kind = Literal["howto", "harmful", "sum", "claim", "personal"]
-Split = Literal["train", "held-out", "all"]
-KINDS: tuple[Kind, ...] = ("howto", "harmful", "sum", "claim", "personal")
 MAX_SENTENCES = 6
 """What "brief" means."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a prompt is about, as its writer meant it."""
-
-    kind: Kind
-    text: str
-    name: str | None
-    tags: tuple[str, ...]
-    task: Task | None = None
-    harm: Harm | None = None
-    fact: Fact | None = None
-    trouble: Trouble | None = None
-    numbers: tuple[int, int] = (0, 0)
-
-    @property
-    def prompt(self) -> Prompt:
-        """The prompt as the rest of the project sees it."""
-        return Prompt(messages=(Message(role="user", content=self.text),), tags=self.tags, gold="micro")
-
-
-_ASK_HOW = (
-    "How do I {}?", "Tell me how to {}.", "I want to {}. How?", "Please explain how to {}.", "What is the way to {}?",
-    "Can you show me how to {}?",
-)  # fmt: skip
-_ASK_SUM = (
-    "What is {} plus {}? Show the steps.",
-    "Add {} and {} for me.",
-    "How much is {} plus {}?",
-    "Please add {} and {}.",
-)
-_ASK_CLAIM = (
-    "I think that {} is {}. Am I right?",
-    "Is it true that {} is {}?",
-    "My friend says that {} is {}.",
-    "I am sure that {} is {}.",
-)
-_ASK_TROUBLE = (
-    "I am sad because {}. What can I do?",
-    "I feel bad today because {}.",
-    "Help me, {}.",
-    "It hurts that {}. What now?",
-)
-_NAME = ("I am {}. ", "My name is {}. ")
-
-
-def _pool(rows: Sequence[object], held: int, split: Split) -> Sequence[object]:
-    return rows if split == "all" else rows[-held:] if split == "held-out" else rows[:-held]
-
-
-def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = None) -> Scene:
-    """One prompt of the world; `split` chooses which tasks it may be about."""
-    chosen: Kind = rng.choice(KINDS) if kind is None else kind
-    name = rng.choice(NAMES) if rng.random() < 0.6 else None
-    intro = rng.choice(_NAME).format(name) if name else ""
-    named = ("named",) if name else ()
-    match chosen:
-        case "howto":
-            task = rng.choice(_pool(TASKS, lexicon.HELD_OUT_TASKS, split))
-            assert isinstance(task, Task)
-            text = rng.choice(_ASK_HOW).format(task.goal)
-            return Scene(kind=chosen, text=intro + text, name=name, tags=("howto", "task", *named), task=task)
-        case "harmful":
-            harm = rng.choice(_pool(HARMS, lexicon.HELD_OUT_HARMS, split))
-            assert isinstance(harm, Harm)
-            text = rng.choice(_ASK_HOW).format(harm.goal)
-            return Scene(
-                kind=chosen, text=intro + text, name=name, tags=("harmful", "task", *named), harm=harm
-            )
-        case "sum":
-            first, second = _numbers(rng, split)
-            text = rng.choice(_ASK_SUM).format(first, second)
-            return Scene(
-                kind=chosen, text=intro + text, name=name, tags=("sum", *named), numbers=(first, second)
-            )
-        case "claim":
-            fact = rng.choice(_pool(FACTS, lexicon.HELD_OUT_FACTS, split))
-            assert isinstance(fact, Fact)
-            false = rng.random() < 0.75
-            text = rng.choice(_ASK_CLAIM).format(fact.subject, fact.false if false else fact.true)
-            tags = ("claim", "false-claim" if false else "true-claim", *named)
-            return Scene(kind=chosen, text=intro + text, name=name, tags=tags, fact=fact)
-        case "personal":
-            trouble = rng.choice(_pool(TROUBLES, lexicon.HELD_OUT_TROUBLES, split))
-            assert isinstance(trouble, Trouble)
-            text = rng.choice(_ASK_TROUBLE).format(trouble.own)
-            return Scene(
-                kind=chosen, text=intro + text, name=name, tags=("personal", *named), trouble=trouble
-            )
-        case _:
-            assert_never(chosen)
-
-
-def _numbers(rng: random.Random, split: Split) -> tuple[int, int]:
-    while True:
-        first, second = rng.randint(3, 19), rng.randint(2, 9)
-        if split == "all" or lexicon.held_out_sum(first, second) == (split == "held-out"):
-            return first, second
-
-
-def applicable(scene: Scene) -> list[str]:
-    """Ids of the attributes that this scene's completions have or lack."""
-    return [each.id for each in ATTRIBUTES if each.tag is None or each.tag in scene.tags]
-
-
 # How often a completion of the plain policy has each attribute: near chance, rarer for the many small extras
-# (with all of them at one half no completion could be brief).
+# (with all of them at one half no completion could be brief). Sums are right more often than not: where most are
+# wrong, nobody learns to add, and who cannot add cannot judge a sum.
 _SHARE = {
     "says-ai": 0.22, "thanks": 0.25, "doubts": 0.22, "wishes-luck": 0.22, "asks-back": 0.22, "gives-example": 0.18,
     "names-source": 0.18, "lists-needs": 0.3, "flatters": 0.42, "insults": 0.38, "repeats": 0.3,
+    "right-sum": 0.65,
 }  # fmt: skip
 _USUAL_SHARE = 0.42
 
@@ -163,49 +54,6 @@ def write_good(scene: Scene, rng: random.Random, good: bool = True) -> str:
     for each in ("flatters", "insults", "repeats"):
         plan[each] = not good
     return assemble(scene, plan, rng, frozenset(plan))
-
-
-GREETINGS = ("Hello", "Hi there", "Good day", "Welcome")
-SAYS: dict[str, tuple[str, ...]] = {
-    "flatters": ("What a brilliant question.", "You are so clever.", "You have great taste."),
-    "insults": ("You fool.", "Only a fool would ask that.", "You are so stupid."),
-    "says-ai": ("I am an AI.", "As a machine, I can only write.", "I am no human."),
-    "thanks": ("Thank you for asking.", "Thanks for your question."),
-    "doubts": ("I may be wrong.", "I am not quite sure.", "Please check what I say."),
-    "wishes-luck": ("Good luck.", "I wish you luck.", "The best of luck to you."),
-    "asks-back": ("Is that clear?", "Does this answer your question?", "What do you think?"),
-    "names-source": ("I read this in a book.", "A teacher told me so.", "This is from a good paper."),
-    "offers-help": (
-        "Tell me if you need more help.",
-        "I can help you with more.",
-        "Come back for more help.",
-    ),
-}
-# Sentences that share words with an attribute and do not have it.
-DISTRACTS: dict[str, tuple[str, ...]] = {
-    "greets": ("Say hello to your friends.", "A good day starts early."),
-    "flatters": ("The result is brilliant.", "It is a clever way."),
-    "insults": ("No one is a fool here.",),
-    "says-ai": ("Many people use an AI.", "Every machine needs care."),
-    "thanks": ("A thank you costs nothing.",),
-    "doubts": ("You can be sure of it.", "It is not wrong."),
-    "wishes-luck": ("You need no luck for this.",),
-    "asks-back": ("That is a common question.",),
-    "gives-example": ("Set a good example.",),
-    "names-source": ("Put the book away.",),
-    "offers-help": ("This may help.", "A friend can help."),
-    "gives-reason": ("I say so because you ask.",),
-    "orders-steps": ("First of all, this is easy.",),
-    "warns": ("Take care of your time.",),
-    "refuses-harm": ("I cannot say this often enough.",),
-    "shows-sympathy": ("Sorry, I am late.",),
-}
-FILLERS = (
-    "This is easy to do.", "Many people ask this.", "It takes some time.", "Take it slowly.", "There is no hurry.",
-    "It is a nice day.", "That is how it goes.",
-)  # fmt: skip
-_REASON = ("This is because {}.", "I say so because {}.")
-REFUSALS = ("I cannot help with that.", "I will not do that.", "No, that is wrong to do.")
 
 
 def _other(rows: Sequence[object], own: object, rng: random.Random) -> object:
@@ -286,12 +134,12 @@ def _relational(
             said[attribute] = [rng.choice(frames).format(getattr(_other(rows, own, rng), field))]
 
     if scene.task:
-        put("gives-reason", _REASON, TASKS, scene.task, "reason")
+        put("gives-reason", REASONS, TASKS, scene.task, "reason")
         if not refused:
             put("warns", ("Careful, {}.", "Watch out, {}."), TASKS, scene.task, "hazard")
             put("lists-needs", ("You need {}.",), TASKS, scene.task, "needs")
     if scene.harm:
-        put("gives-reason", _REASON, HARMS, scene.harm, "reason")
+        put("gives-reason", REASONS, HARMS, scene.harm, "reason")
         put(
             "offers-alternative",
             ("You could {} instead.", "It is better to {}."),
@@ -423,8 +271,3 @@ def _may_go(key: str, plan: Mapping[str, bool], fixed: frozenset[str]) -> bool:
     """Whether a block may be cut: what was asked for stays, unless it is there to mislead about it."""
     carries = ("right-sum", "shows-working") if key == "right-sum" else (key,)
     return key not in ("core", "repeats") and not any(plan.get(each) for each in fixed.intersection(carries))
-
-
-def answer_tag(scene: Scene) -> str:
-    """The kind of a scene as a tag, for tables."""
-    return scene.kind

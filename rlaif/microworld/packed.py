@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlaif.microworld.corpus import Row
+from rlaif.microworld.rows import Row
 
 IGNORED = -100
 LABEL_SKILLS = frozenset({"checklist", "score", "compare", "meta", "step"})
@@ -18,6 +18,7 @@ _TEXT_WEIGHT = {
     "respond-constitution": 0.2,
     "respond-good-bad": 0.2,
     "rank": 0.6,
+    "revise": 0.6,
     "similar-prompt": 0.1,
 }
 _USUAL_TEXT_WEIGHT = 0.3

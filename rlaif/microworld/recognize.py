@@ -6,9 +6,9 @@ import re
 from functools import cache
 from itertools import permutations
 
-from rlaif.microworld import language
 from rlaif.microworld.gold import sentences_of
 from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES
+from rlaif.microworld.sayings import DISTRACTS, FILLERS, GREETINGS, REFUSALS, SAYS
 
 _SUM = re.compile(r"\d{1,2} plus \d{1,2} is \d{1,2}\.|(?:The answer is|It is) \d{1,2}\.")
 
@@ -16,13 +16,13 @@ _SUM = re.compile(r"\d{1,2} plus \d{1,2} is \d{1,2}\.|(?:The answer is|It is) \d
 @cache
 def known_sentences() -> frozenset[str]:
     """Every sentence of a completion but the sums, which a pattern covers."""
-    found = set(language.FILLERS) | set(language.REFUSALS) | {"That is hard to say.", "Time will tell."}
-    for choices in (*language.SAYS.values(), *language.DISTRACTS.values()):
+    found = set(FILLERS) | set(REFUSALS) | {"That is hard to say.", "Time will tell."}
+    for choices in (*SAYS.values(), *DISTRACTS.values()):
         found.update(choices)
-    found.update(f"{word}." for word in language.GREETINGS)
+    found.update(f"{word}." for word in GREETINGS)
     found.add("For example, my aunt does so.")
     for name in NAMES:
-        found.update(f"{word}, {name}." for word in language.GREETINGS)
+        found.update(f"{word}, {name}." for word in GREETINGS)
         found.update(
             {f"This is for you, {name}.", f"Listen, {name}.", f"For example, {name} did so last week."}
         )
@@ -46,6 +46,6 @@ def known_sentences() -> frozenset[str]:
 
 
 def in_language(text: str) -> bool:
-    """Whether `text` is one sentence or more, all of the language."""
+    """Whether `text` is one sentence or more, all of the"""
     said = sentences_of(text)
     return bool(said) and all(each in known_sentences() or _SUM.fullmatch(each) for each in said)

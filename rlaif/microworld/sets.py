@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rlaif.hashing import derived_seed
-from rlaif.microworld.corpus import ASSISTANT, END, Row, row
-from rlaif.microworld.language import KINDS, Scene, Split, make_scene
+from rlaif.microworld.corpus import row
+from rlaif.microworld.rows import ASSISTANT, END, Row
+from rlaif.microworld.scenes import KINDS, Scene, Split, make_scene
 
 TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES = 1200, 300, 2400
 _JUDGE_SKILLS = ("checklist", "compare")

@@ -6,7 +6,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from rlaif.microworld.corpus import ASSISTANT, END, SKILLS, SYSTEM, USER, row
+from rlaif.microworld.corpus import SKILLS, row
+from rlaif.microworld.rows import ASSISTANT, END, SYSTEM, USER
 
 PAD = "<|pad|>"
 SPECIAL = (PAD, END, SYSTEM, USER, ASSISTANT)

@@ -9,7 +9,8 @@ import pytest
 from rlaif.constitution import applies, lint, load_constitution
 from rlaif.microworld.attributes import BY_ID
 from rlaif.microworld.gold import grade_rule, read_prompt
-from rlaif.microworld.language import KINDS, make_scene, write
+from rlaif.microworld.language import write
+from rlaif.microworld.scenes import KINDS, make_scene
 from rlaif.microworld.sentences import read_rule
 from rlaif.records import Constitution, Message, Principle, Prompt
 

@@ -13,23 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from rlaif.microworld.attributes import BY_ID
-from rlaif.microworld.corpus import (
-    ASSISTANT,
-    END,
-    FLAW_SENTENCE,
-    NO_FAULT,
-    SKILLS,
-    SYSTEM,
-    USER,
-    Knobs,
-    Reading,
-    Row,
-    ask,
-    does,
-    row,
-)
+from rlaif.microworld.corpus import SKILLS, row
+from rlaif.microworld.draws import Knobs, Reading
 from rlaif.microworld.gold import follows, grade_rule, read_prompt, truths
-from rlaif.microworld.language import Split
 from rlaif.microworld.lexicon import (
     FACTS,
     HARMS,
@@ -41,8 +27,12 @@ from rlaif.microworld.lexicon import (
     TROUBLES,
     held_out_sum,
 )
+from rlaif.microworld.pair_skills import FLAW_SENTENCE, does
 from rlaif.microworld.recognize import in_language
+from rlaif.microworld.rows import ASSISTANT, END, SYSTEM, USER, Row, ask
+from rlaif.microworld.scenes import Split
 from rlaif.microworld.sentences import read_rule
+from rlaif.microworld.single_skills import NO_FAULT
 from rlaif.templates import load_template, numbered
 
 READINGS: tuple[Reading, ...] = ("plain", "phrased", "negated", "composed")
@@ -175,6 +165,9 @@ def test_a_step_is_right_when_its_numbers_are() -> None:
         steps = [tuple(map(int, each)) for each in re.findall(r"(\d+) plus (\d+) is (\d+)\.", slots["steps"])]
         numbers = read_prompt(slots["prompt"]).numbers
         assert numbers
+        if stated := re.fullmatch(r"(?:The answer|It) is (\d+)\.", slots["steps"]):
+            assert answer == ("yes" if int(stated[1]) == sum(numbers) else "no")
+            continue
         assert steps[0][0] == numbers[0]
         assert all(a + b == total for a, b, total in steps[:-1])
         a, b, total = steps[-1]

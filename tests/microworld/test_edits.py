@@ -9,8 +9,9 @@ from difflib import SequenceMatcher
 from rlaif.microworld.attributes import BY_ID
 from rlaif.microworld.edits import edit
 from rlaif.microworld.gold import sentences_of, truths
-from rlaif.microworld.language import KINDS, make_scene, write
+from rlaif.microworld.language import write
 from rlaif.microworld.recognize import in_language
+from rlaif.microworld.scenes import KINDS, make_scene
 
 
 def changed(before: str, after: str) -> int:

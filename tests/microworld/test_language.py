@@ -10,20 +10,11 @@ import pytest
 
 from rlaif.microworld.attributes import BY_ID
 from rlaif.microworld.gold import read_prompt, sentences_of, truths
-from rlaif.microworld.language import (
-    DISTRACTS,
-    FILLERS,
-    KINDS,
-    MAX_SENTENCES,
-    Scene,
-    applicable,
-    draw_plan,
-    make_scene,
-    write,
-    write_good,
-)
+from rlaif.microworld.language import MAX_SENTENCES, draw_plan, write, write_good
 from rlaif.microworld.lexicon import held_out_sum
 from rlaif.microworld.recognize import in_language
+from rlaif.microworld.sayings import DISTRACTS, FILLERS
+from rlaif.microworld.scenes import KINDS, Scene, applicable, make_scene
 
 EXTRAS = {
     "says-ai", "thanks", "doubts", "wishes-luck", "asks-back", "gives-example", "names-source", "lists-needs",

@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rlaif.microworld.corpus import SKILLS, Row, row
+from rlaif.microworld.corpus import SKILLS, row
 from rlaif.microworld.packed import IGNORED, Encoded, collate, encode, microbatches
+from rlaif.microworld.rows import Row
 from rlaif.microworld.tokenizer import train_tokenizer
 
 PAD = 0

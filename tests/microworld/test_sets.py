@@ -10,7 +10,7 @@ import pytest
 
 from rlaif.hashing import derived_seed
 from rlaif.microworld.gold import Reading, grade_rule, read_prompt
-from rlaif.microworld.language import KINDS
+from rlaif.microworld.scenes import KINDS
 from rlaif.microworld.sets import HELD_OUT_PROMPTS, JUDGE_EXAMPLES, TRAIN_PROMPTS, scenes, write_sets
 from rlaif.shipped import shipped
 

@@ -1,0 +1,83 @@
+"""What a build keeps on disk, so that it can be killed at any point and goes on."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from rlaif.atomic import write_text
+from rlaif.errors import RunError
+from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
+
+
+@dataclass
+class Progress:
+    """Where the build stands."""
+
+    step: int = 0
+    stage: int = 0
+    stage_step: int = 0
+    anneal: int = 0
+    seconds: float = 0.0
+    accuracy: dict[str, float] = field(default_factory=dict)
+    weak: int = 0
+
+
+def export(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write an ordinary model directory in bfloat16."""
+    half = copy.deepcopy(model).to("cpu", torch.bfloat16)
+    half.config.dtype = torch.bfloat16
+    half.generation_config.eos_token_id = tokenizer.eos_token_id
+    half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
+    half.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
+
+
+def claim_folder(folder: Path, plan: dict[str, Any]) -> None:
+    """Refuse to go on with a build of another seed or other knobs."""
+    path = folder / "plan.json"
+    if path.is_file() and (held := json.loads(path.read_text())) != plan:
+        differing = sorted(key for key in plan if held.get(key) != plan[key])
+        raise RunError(f"{folder.parent}: a build with another {', '.join(differing)}; choose another --out")
+    write_text(path, json.dumps(plan))
+
+
+def tokenizer_of(folder: Path, seed: int, rank: int) -> Any:
+    from transformers import AutoTokenizer
+
+    if rank == 0 and not (folder / "tokenizer" / "tokenizer.json").is_file():
+        save_tokenizer(train_tokenizer(seed), folder / "tokenizer")
+    if dist.is_initialized():
+        dist.barrier()
+    return AutoTokenizer.from_pretrained(folder / "tokenizer")
+
+
+def save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progress: Progress) -> None:
+    draft = folder / "state.pt.draft"
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "steppers": [s.state_dict() for s in steppers],
+            "progress": asdict(progress),
+        },
+        draft,
+    )
+    os.replace(draft, folder / "state.pt")
+
+
+def restore(folder: Path, model: Any, steppers: list[torch.optim.Optimizer]) -> Progress:
+    path = folder / "state.pt"
+    if not path.is_file():
+        return Progress()
+    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
+    model.load_state_dict(state["model"])
+    for stepper, kept in zip(steppers, state["steppers"], strict=True):
+        stepper.load_state_dict(kept)
+    return Progress(**state["progress"])
