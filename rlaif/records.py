@@ -68,6 +68,8 @@ class PrincipleTest:
     prompt: str
     better: str
     worse: str
+    near_miss: bool = False
+    """Whether `worse` looks at a glance as if it followed the principle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ class Constitution:
     behaviors: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     """The file it came from; not part of the digest."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What an import keeps so that a foreign file can be written back whole; not part of the digest."""
 
     @property
     def digest(self) -> str:

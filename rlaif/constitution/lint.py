@@ -68,7 +68,7 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
 
     if len(constitution.principles) > MANY_PRINCIPLES:
         yield say("warning", f"{len(constitution.principles)} principles: each costs a question a completion")
-    if all(each.weight == 0 for each in constitution.principles):
+    if constitution.principles and all(each.weight == 0 for each in constitution.principles):
         yield say("error", "every weight is 0: no pair can be decided")
     if constitution.propositions or constitution.behaviors:
         yield say("warning", "propositions and behaviors are read, but no protocol asks them yet")

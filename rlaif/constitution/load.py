@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.checks import check
+from rlaif.constitution.tables import check_behaviors, check_propositions
 from rlaif.constitution.versions import satisfies
 from rlaif.documents import Document, read_document
 from rlaif.errors import ConstitutionError
@@ -99,12 +100,13 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
     principles = {each.id: each for base in bases for each in base.principles}
     for place, entry in enumerate(data.get("principles", [])):
         principles[entry["id"]] = _principle(entry, document.line(("principles", place)))
-    if not principles:
-        raise ConstitutionError(f"{document.where()}: there is no principle; add one under `principles:`")
     propositions = {each["id"]: dict(each) for base in bases for each in base.propositions}
+    check_propositions(document, list(propositions))
     propositions |= {each["id"]: _trimmed(each) for each in data.get("propositions", [])}
+    if not principles and not propositions:
+        raise ConstitutionError(f"{document.where()}: there is no principle; add one under `principles:`")
     behaviors = data.get("behaviors") or next((b.behaviors for b in reversed(bases) if b.behaviors), {})
-    _check_behaviors(document, behaviors, propositions)
+    check_behaviors(document, behaviors, list(propositions))
     return Constitution(
         name=data["name"],
         version=data["version"],
@@ -114,23 +116,8 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
         propositions=tuple(propositions.values()),
         behaviors=behaviors,
         source=document.path,
+        origin=data.get("origin", {}),
     )
-
-
-def _check_behaviors(
-    document: Document, behaviors: Mapping[str, Any], propositions: Mapping[str, Any]
-) -> None:
-    if not behaviors:
-        return
-    order, classes = behaviors["order"], behaviors["classes"]
-    if len(set(order)) != len(order) or set(order) != set(classes):
-        at = document.where(("behaviors", "order"))
-        raise ConstitutionError(f"{at}: `order` must name each of {', '.join(classes)} once; it has {order}")
-    for name, table in classes.items():
-        if unknown := sorted(table.keys() - propositions.keys()):
-            at = document.where(("behaviors", "classes", name, unknown[0]))
-            known = ", ".join(propositions) or "none"
-            raise ConstitutionError(f"{at}: {unknown[0]!r} is no proposition; there are: {known}")
 
 
 def _decide(entry: Mapping[str, Any]) -> Decide:

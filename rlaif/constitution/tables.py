@@ -1,0 +1,57 @@
+"""Propositions and ordered classes of a rule-based constitution: every table refers to what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rlaif.documents import Document, Key
+from rlaif.errors import ConstitutionError
+
+
+def check_propositions(document: Document, inherited: Sequence[str]) -> None:
+    """Each has `text`, which a judge is asked, or `all`, a table over propositions above it: so no circles.
+
+    `inherited` are the ids of the constitutions that this one extends.
+    """
+    known = list(inherited)
+    for place, entry in enumerate(document.data.get("propositions", [])):
+        key: Key = ("propositions", place)
+        if ("text" in entry) == ("all" in entry):
+            raise ConstitutionError(
+                f"{document.where(key)}: proposition {entry['id']!r} needs either `text`, which a judge is "
+                "asked, or `all`, the propositions above it that it follows from"
+            )
+        _check_table(document, (*key, "all"), entry.get("all", {}), known)
+        known.append(entry["id"])
+
+
+def check_behaviors(document: Document, behaviors: Mapping[str, Any], propositions: Sequence[str]) -> None:
+    """`order` names each class once; each class is one table, or one for each kind of answer that is wanted."""
+    if not behaviors:
+        return
+    order, classes = behaviors["order"], behaviors["classes"]
+    if len(set(order)) != len(order) or set(order) != set(classes):
+        at = document.where(("behaviors", "order"))
+        raise ConstitutionError(f"{at}: `order` must name each of {', '.join(classes)} once; it has {order}")
+    for name, table in classes.items():
+        key: Key = ("behaviors", "classes", name)
+        kinds = {kind: inner for kind, inner in table.items() if not isinstance(inner, bool)}
+        if kinds and len(kinds) < len(table):
+            raise ConstitutionError(
+                f"{document.where(key)}: class {name!r} mixes propositions with tables for kinds of answer; "
+                "use the one or the other"
+            )
+        for kind, inner in kinds.items():
+            _check_table(document, (*key, kind), inner, propositions)
+        if not kinds:
+            _check_table(document, key, table, propositions)
+
+
+def _check_table(document: Document, key: Key, table: Mapping[str, bool], known: Sequence[str]) -> None:
+    for name in table:
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise ConstitutionError(
+                f"{document.where((*key, name))}: {name!r} is no proposition; there are: {there}"
+            )
