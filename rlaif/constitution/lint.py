@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rlaif.constitution.baselines import LIMIT, too_easy
 from rlaif.records import Constitution, Principle, Prompt
 
 LONG_TEXT_WORDS = 80
@@ -70,5 +71,11 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
         yield say("warning", f"{len(constitution.principles)} principles: each costs a question a completion")
     if constitution.principles and all(each.weight == 0 for each in constitution.principles):
         yield say("error", "every weight is 0: no pair can be decided")
+    for name, score in too_easy(constitution).items():
+        yield say(
+            "error",
+            f"`{name}` alone passes {score:.0%} of the tests, more than {LIMIT:.0%}: a judge that reads no rule "
+            "would look good; add tests in which the other side is the better one",
+        )
     if constitution.propositions or constitution.behaviors:
         yield say("warning", "propositions and behaviors are read, but no protocol asks them yet")

@@ -1,0 +1,99 @@
+"""What a judge that reads nothing would score on a constitution's own tests. Pure.
+
+Tests that reward a habit (the longer text, the words of the rule) pass judges that have only the habit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import NamedTuple
+
+from rlaif.records import Constitution, Principle, PrincipleTest
+
+LIMIT = 0.6
+"""The most that a trivial baseline may score."""
+_WORD = re.compile(r"\w+")
+
+
+class Question(NamedTuple):
+    """What a judge is shown of a test, in one order."""
+
+    principle: str
+    prompt: str
+    first: str
+    second: str
+
+
+Baseline = Callable[[Question], float]
+"""How strongly the first text is preferred to the second: above 0, below 0, or 0 for a tie."""
+
+
+def _longer(asked: Question) -> float:
+    return len(asked.first) - len(asked.second)
+
+
+def _shorter(asked: Question) -> float:
+    return len(asked.second) - len(asked.first)
+
+
+def _first(asked: Question) -> float:
+    return 1.0
+
+
+def _prompt_overlap(asked: Question) -> float:
+    return _overlap(asked.prompt, asked.first) - _overlap(asked.prompt, asked.second)
+
+
+def _principle_overlap(asked: Question) -> float:
+    return _overlap(asked.principle, asked.first) - _overlap(asked.principle, asked.second)
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "longer": _longer,
+    "shorter": _shorter,
+    "first": _first,
+    "prompt-overlap": _prompt_overlap,
+    "principle-overlap": _principle_overlap,
+}
+
+
+def baseline_scores(constitution: Constitution) -> dict[str, float]:
+    """Share of the tests that each baseline gets right, every test put in both orders; a tie is half right.
+
+    Empty when there are no tests. `first` is half right by construction, as both orders are always judged.
+    """
+    tests = [(each, test) for each in constitution.principles for test in each.tests]
+    return {name: _score(choose, tests) for name, choose in BASELINES.items()} if tests else {}
+
+
+def too_easy(constitution: Constitution) -> dict[str, float]:
+    """The baselines that score above `LIMIT`, with their scores.
+
+    Of few tests no split may be that even: of three, two go one way. The evenest split is always allowed.
+    """
+    count = sum(len(each.tests) for each in constitution.principles)
+    if not count:
+        return {}
+    allowed = max(LIMIT, ceil(count / 2) / count)
+    return {name: score for name, score in baseline_scores(constitution).items() if score > allowed + 1e-9}
+
+
+def _score(choose: Baseline, tests: Sequence[tuple[Principle, PrincipleTest]]) -> float:
+    right = 0.0
+    for principle, test in tests:
+        forward = Question(principle.text, test.prompt, test.better, test.worse)
+        swapped = Question(principle.text, test.prompt, test.worse, test.better)
+        right += (_credit(choose(forward)) + _credit(-choose(swapped))) / 2
+    return right / len(tests)
+
+
+def _credit(preference: float) -> float:
+    return 0.5 if preference == 0 else float(preference > 0)
+
+
+def _overlap(one: str, other: str) -> float:
+    # shared words by all words of both, so that it is not length under another name
+    left, right = ({word.lower() for word in _WORD.findall(text)} for text in (one, other))
+    return len(left & right) / max(1, len(left | right))
