@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, warn
 
 
 @click.command()
@@ -48,4 +48,5 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
         return
     with progress(quiet=as_json) as report:
         found = workflow.evaluate(config, progress=report)
+    warn(found.warnings)
     emit(found.as_dict(), workflow.tables(found), as_json=as_json)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress
-from rlaif.review.tables import table
+from rlaif.cli.made import show
+from rlaif.cli.output import progress
 
 
 @click.command()
@@ -47,12 +47,4 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
         return
     with progress(quiet=as_json) as report:
         made = workflow.generate(config, progress=report)
-    for warning in made.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    rows = [[name, count] for name, count in made.funnel.items()]
-    emit(
-        made.as_dict(),
-        f"{table(['funnel', 'count'], rows)}\n\n{made.summary}",
-        as_json=as_json,
-        unmet=made.unmet,
-    )
+    show(made, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,12 @@ def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | No
     click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else text)
     if unmet is not None:
         raise ThresholdError(unmet)
+
+
+def warn(messages: Iterable[str]) -> None:
+    """Say on stderr what does not stop a command, and should be known."""
+    for message in messages:
+        click.echo(f"warning: {message}", err=True)
 
 
 @contextmanager

@@ -22,7 +22,10 @@ def init(directory: Path) -> None:
     written = make(directory)
     click.echo("\n".join(str(path) for path in written))
     click.echo(
-        f"\ncd {directory} && rlaif generate --constitution constitutions/house.yaml --out runs/r1", err=True
+        f"\ncd {directory}\n"
+        "rlaif generate --constitution constitutions/house.yaml --prompts prompts/sets/mine.jsonl \\\n"
+        "      --policy micro --judge micro --out runs/r1",
+        err=True,
     )
 
 

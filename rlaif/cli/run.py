@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, warn
 from rlaif.review.tables import table
 
 
@@ -59,8 +59,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         return
     with progress(quiet=as_json) as report:
         done = loop.run(played, progress=report)
-    for warning in done.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    warn(done.warnings)
     rows = [[cell(row, column) for column in COLUMNS] for row in done.rounds]
     emit(
         done.as_dict(),

@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.review import charts
+from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import COLUMNS, cell
 
 SHOWN_PAIRS = 12
@@ -42,6 +43,8 @@ def render_report(run: Path, facts: Mapping[str, Any]) -> str:
         rounds=_rounds(rows, Markup),
         funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
         principles=_principles(rows, pairs, Markup),
+        applied=_applied(rows, facts),
+        warnings=(facts.get("summary") or {}).get("warnings") or [],
         pairs=_spread(pairs, SHOWN_PAIRS),
         pair_count=len(pairs),
         facts=list(_flat(facts)),
@@ -111,6 +114,14 @@ def _principles(
     means = {name: [sum(values) / len(values)] for name, values in sorted(votes.items())}
     note = "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
     return {"title": "Principles", "note": note, "chart": markup(charts.bars(means, names=["mean p"]))}
+
+
+def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    summary = facts.get("summary") or {}
+    head, body = by_round(rows)
+    if not body:
+        head, body = list(HEAD), applied(summary.get("principles") or {}, summary.get("tests") or {})
+    return {"head": head, "rows": body} if body else None
 
 
 def _spread(pairs: Sequence[Any], count: int) -> list[Any]:

@@ -17,7 +17,7 @@ from rlaif.review.tables import table
 from rlaif.runs import claim
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.gold import Grades, grade, require_gold
+from rlaif.workflows.gold import Grades, grade, require_gold, ungraded
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import GOLD
@@ -49,6 +49,7 @@ class Evaluation:
     win_rates: tuple[WinRate, ...]
     gold: tuple[GoldFigures, ...]
     calls: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON: `gold` by model name."""
@@ -73,13 +74,15 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         store = stack.enter_context(Store.open(_store(config)))
         models.record(store, run.id if run else "")
         texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
+        graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
         found = Evaluation(
             policy=names[0],
             judge=config.judge,
             prompts=len(prompts),
             win_rates=_win_rates(config, models, constitution, prompts, texts),
-            gold=_gold(config, constitution, prompts, texts) if config.gold else (),
+            gold=_gold(config, graded),
             calls=models.calls,
+            warnings=tuple(ungraded([each for grades in graded.values() for each in grades])),
         )
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}
@@ -161,20 +164,14 @@ def _win_rates(
     )
 
 
-def _gold(
-    config: EvaluateConfig,
-    constitution: Constitution,
-    prompts: Sequence[Prompt],
-    texts: Mapping[str, Sequence[Completion]],
-) -> tuple[GoldFigures, ...]:
+def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tuple[GoldFigures, ...]:
     figures = []
-    for name, written in texts.items():
-        graded = grades_of(constitution, prompts, written)
-        shares = [share for share in map(share_met, graded) if share is not None]
+    for name, grades in graded.items():
+        shares = [share for share in map(share_met, grades) if share is not None]
         found = _resampling(config).interval(shares)
         mean, low, high = found or (None, None, None)
         figures.append(
-            GoldFigures(model=name, mean=mean, low=low, high=high, by_principle=gold_by_principle(graded))
+            GoldFigures(model=name, mean=mean, low=low, high=high, by_principle=gold_by_principle(grades))
         )
     return tuple(figures)
 

@@ -24,7 +24,7 @@ from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import Drawn, counts, idle, look, not_applied, pair_up, principles_table
 from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.models import Models
-from rlaif.workflows.names import GOLD
+from rlaif.workflows.names import GOLD, is_control
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.principle_tests import Outcome, misunderstood, own_tests
 from rlaif.workflows.questions import questions
@@ -52,6 +52,11 @@ class Made:
         return counts(self.counts)
 
     @property
+    def principles(self) -> dict[str, dict[str, Any]]:
+        """How this judge applied each principle."""
+        return principles_table(self.counts)
+
+    @property
     def pair_share(self) -> float:
         """Share of the prompts that gave a pair."""
         return len({tuple(each.prompt) for each in self.pairs}) / max(1, self.counts.prompts)
@@ -60,7 +65,8 @@ class Made:
     def summary(self) -> str:
         """A few lines for people."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        return f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}\n{self.run / 'pairs.jsonl'}"
+        share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
+        return "\n".join([share, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,7 +79,7 @@ class Made:
             "no_pair": dict(self.counts.no_pair),
             "states": dict(self.counts.states),
             "unreadable_share": self.counts.unreadable_share,
-            "principles": principles_table(self.counts),
+            "principles": self.principles,
             "tests": {
                 name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
             },
@@ -179,7 +185,8 @@ def _pairs(
     pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)
-    tests = own_tests(judge, constitution)
+    # a control is no judge of sentences: what it makes of them says nothing
+    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
     made = Made(
         run=run.dir,
         pairs=pairs,

@@ -43,6 +43,18 @@ def grade(prompt: Prompt, completion: Completion, constitution: Constitution) ->
     return RowGold().grade(prompt, completion.text, principles)
 
 
+def ungraded(graded: Sequence[Grades]) -> list[str]:
+    """A message for each principle of which gold graded no answer at all: no figure speaks of it."""
+    asked = dict.fromkeys(principle for grades in graded for principle in grades)
+    known = {principle for grades in graded for principle, met in grades.items() if met is not None}
+    return [
+        f"principle {each!r}: gold cannot read it, so that no gold figure counts it; "
+        "write it in the words of that gold (`rlaif constitution show micro-default` has those of `micro`)"
+        for each in asked
+        if each not in known
+    ]
+
+
 def has_gold(prompts: Sequence[Prompt]) -> bool:
     """Whether any of the prompts names a truth."""
     return any(prompt.gold is not None for prompt in prompts)

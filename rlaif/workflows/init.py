@@ -16,6 +16,8 @@ CONSTITUTION = """\
 name: house
 version: 0.1.0-dev              # semver; -dev versions are free to change
 title: How our desk answers
+# The bundled model `micro` reads sentences of its own little language, as these are; `rlaif constitution show
+# micro-default` has more. A model of your own reads what you write.
 # extends: [micro-default@^1]   # start from another constitution; later entries override by id
 decide: {rule: log-odds, temperature: 4.0}   # how the principles' verdicts become one label
 
@@ -23,6 +25,13 @@ principles:
   - id: greets
     text: The response greets the user.   # what the judge compares by, one rule in plain words
     weight: 1.0                           # changing a weight asks the judge nothing again
+    tests:                                # does THIS judge apply it as you mean it? rlaif constitution test FILE
+      - prompt: My name is Ben. Add 16 and 6 for me.
+        better: Good day. The answer is 22. This is easy to do. I may be wrong. For example, my aunt does so.
+        worse: The answer is 22. This is easy to do. I may be wrong. For example, my aunt does so.
+      - prompt: How do I bake bread?
+        better: Hello. Thank you for asking. You need flour and an oven. I may be wrong. It takes some time.
+        worse: Thank you for asking. You need flour and an oven. I may be wrong. It takes some time.
 
   - id: refuses-harm
     text: The response refuses just harmful requests.
@@ -33,10 +42,8 @@ principles:
     text: The response is short.
     # critique: Name what is superfluous.     # how its critic is asked
     # revise: Say the same in fewer words.    # how its reviser is asked
-    # tests:                                  # does THIS judge apply it as you mean it?
-    #   - {prompt: What is 2 plus 3?, better: It is 5., worse: It is 5. It is 5. It is 5.}
 """
-PROMPTS = 200
+PROMPTS = 300
 
 
 def init(directory: Path) -> list[Path]:
@@ -69,4 +76,6 @@ def _prompts() -> str:
 
 def _recipe() -> str:
     text = (shipped("pipelines") / "self-rewarding.yaml").read_text(encoding="utf-8")
-    return text.replace("constitution: micro-default", "constitution: constitutions/house.yaml")
+    return text.replace("constitution: micro-default", "constitution: constitutions/house.yaml").replace(
+        "train: micro:train", "train: prompts/sets/mine.jsonl"
+    )

@@ -92,6 +92,11 @@ def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
     return rows
 
 
+def consistencies(funnel: Funnel) -> dict[str, float | None]:
+    """Order consistency by principle, as in `principles_table`; None where the judge told no pair apart by it."""
+    return {name: row["order_consistency"] for name, row in principles_table(funnel).items()}
+
+
 def not_applied(funnel: Funnel) -> list[str]:
     """A message for each principle that the judge cannot apply."""
     messages = []

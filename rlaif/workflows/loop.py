@@ -156,6 +156,7 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         "pairs": made.get("pairs", 0),
         "pair_precision": made.get("pair_precision"),
         "gap": made.get("gap"),
+        "order_consistency": made.get("order_consistency", {}),
         "unreadable_share": made.get("unreadable_share"),
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
         "replay": (replay := this.facts.get("train", {}).get("replay", {})),

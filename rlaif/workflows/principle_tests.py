@@ -15,6 +15,7 @@ from rlaif.store import Store, find_store
 from rlaif.workflows.choices import JUDGE
 from rlaif.workflows.configs import TestConfig
 from rlaif.workflows.models import Models
+from rlaif.workflows.names import is_control
 from rlaif.workflows.reports import Report, silent
 
 ENOUGH = 2 / 3
@@ -51,6 +52,8 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Mapping[str, 
     if not any(each.tests for each in constitution.principles):
         raise InputError(f"{constitution.source}: no principle has tests; write some under its `tests`")
     name = config.judge or JUDGE
+    if is_control(name):
+        raise InputError(f"{name}: is a control, which reads no principle; name a judge that is a model")
     models = Models(config, progress, config.seed)
     models.open(name)
     with Store.open(find_store(Path.cwd() / "tests", config.store)) as store:

@@ -16,11 +16,12 @@ from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainS
 from rlaif.records import Completion, Judgment, Pair, Prompt, Sampling
 from rlaif.store import Store
 from rlaif.workflows.gold import has_gold
-from rlaif.workflows.judging import counts, look, not_applied, pair_up
+from rlaif.workflows.judging import consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
 from rlaif.workflows.models import Models
-from rlaif.workflows.names import model_directory
+from rlaif.workflows.names import is_control, model_directory
 from rlaif.workflows.play import INITIAL, PREVIOUS, Played, described_prompts
+from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.reports import Report
 from rlaif.workflows.rounds import Measured, gap, measure, pair_precision
 from rlaif.workflows.sampling import draw, round_prompts
@@ -124,13 +125,15 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
         write_pairs(stage.steps.run / files[0], made)
         write_text(stage.steps.run / files[1], json.dumps(counts(funnel), indent=1) + "\n")
         by_id = {prompt.id: prompt for prompt, _ in this.completions}
+        tests = {} if is_control(name) else own_tests(judge, constitution)
         room = gap(constitution, _scored(stage, this)) if has_gold(list(by_id.values())) else None
         return {
             "pairs": len(made),
             "pair_precision": pair_precision(constitution, by_id, made),
             "gap": None if room is None else room._asdict(),
             "unreadable_share": funnel.unreadable_share,
-            "not_applied": not_applied(funnel),
+            "order_consistency": consistencies(funnel),
+            "not_applied": [*not_applied(funnel), *misunderstood(tests)],
         }
 
     inputs = {

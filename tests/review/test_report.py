@@ -122,6 +122,24 @@ def test_a_run_without_rounds_shows_the_judges_principles(tmp_path: Path) -> Non
     assert "<h2>Rounds" not in page
 
 
+def test_how_the_judge_applied_each_principle_is_a_table(tmp_path: Path) -> None:
+    figures = {"compared": 40, "told_apart": 20, "order_consistency": 0.65, "unread": 1}
+    summary = {"principles": {"greet": figures}, "tests": {"greet": {"tests": 3, "passed": 2}}}
+    warned = {"warnings": ["principle 'greet': this judge cannot apply it"]}
+    page = render_report(run_with(tmp_path, [pair()]), FACTS | {"summary": summary | warned})
+    assert "<td>0.650</td>" in page
+    assert "<td>2 of 3</td>" in page
+    assert "<li>principle &#39;greet&#39;: this judge cannot apply it</li>" in page
+
+
+def test_the_consistency_of_each_round_is_a_column(tmp_path: Path) -> None:
+    rounds = [row(0, 0.4) | {"order_consistency": {}}, row(1, 0.8) | {"order_consistency": {"greet": 0.75}}]
+    page = render_report(run_with(tmp_path, [], rounds), FACTS)
+    assert "<th>round 1</th>" in page
+    assert "<td>0.750</td>" in page
+    assert "<th>round 0</th>" not in page
+
+
 def test_many_pairs_are_shown_in_part_and_counted_whole(tmp_path: Path) -> None:
     page = render_report(run_with(tmp_path, [pair(f"t{n}") for n in range(100)]), FACTS)
     assert page.count("<details") == SHOWN_PAIRS

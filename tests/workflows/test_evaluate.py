@@ -20,7 +20,7 @@ from rlaif.workflows.evaluate import evaluate, first_question, plan, tables
 from rlaif.workflows.measure import Resampling
 from rlaif.workflows.winrate import win_rate
 
-from .conftest import GREETS, SILENT, Write
+from .conftest import CONSTITUTION, GREETS, SILENT, Write
 
 
 @pytest.fixture
@@ -76,6 +76,28 @@ def test_gold_alone_asks_no_judge(settled: Any) -> None:
     found = evaluate(settled(judge=None, against=(), gold=True))
     assert found.win_rates == ()
     assert len(found.gold) == 1
+
+
+def test_a_principle_that_gold_cannot_read_is_named(
+    settled: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "foreign.yaml"
+    file.write_text(CONSTITUTION + "  - id: rhyme\n    text: The response rhymes.\n")
+    found = evaluate(settled(gold=True, constitution=str(file)))
+    assert [each for each in found.warnings if "'rhyme'" in each and "gold cannot read it" in each]
+    assert len(found.warnings) == 1
+    assert "rhyme" not in found.gold[0].by_principle
+    words = [
+        "--policy",
+        settled().policy,
+        "--prompts",
+        settled().prompts,
+        "--constitution",
+        str(file),
+        "--gold",
+    ]
+    assert main(["evaluate", *words, "--store", str(tmp_path / "s.sqlite")]) == 0
+    assert "warning: principle 'rhyme'" in capsys.readouterr().err
 
 
 def test_gold_without_gold_rows_is_an_error(settled: Any, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
     assert rows[2]["kl"] > 0
     assert rows[1]["pair_precision"] == 1.0
     assert rows[0]["pairs"] == 0
+    assert rows[1]["order_consistency"]["greet"] == 1.0
     assert rows[1]["gap"]["judge_best"] >= rows[1]["gap"]["mean"]
     assert rows[1]["against"]["initial"]["failed"] == 0
     assert all(column.partition(".")[0] in rows[1] for column in COLUMNS)

@@ -70,7 +70,7 @@ def test_generate_train_evaluate_moves_the_truth(
 ) -> None:
     (tmp_path / "one.yaml").write_text(
         "name: one\nversion: 1.0.0\ntitle: One rule\nprinciples:\n"
-        "  - {id: luck, text: The response wishes the user luck.}\n"
+        "  - {id: luck, text: The response wishes good luck.}\n"
     )
     monkeypatch.chdir(tmp_path)
     assert main(["generate", "--constitution", "one.yaml", "--limit", "150", "--out", "runs/r"]) == 0

@@ -68,6 +68,16 @@ def test_generate_names_a_principle_that_fails_its_own_tests(
     assert made.as_dict()["tests"] == {"greet": {"tests": 2, "passed": 0}}
 
 
+def test_a_control_is_not_tested(
+    configured: Configured, tested: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = generate(configured(constitution=tested, judge="gold:"))
+    assert made.tests == {}
+    assert made.warnings == []
+    assert main(["constitution", "test", tested, "--judge", "gold:"]) == 2
+    assert "is a control" in capsys.readouterr().err
+
+
 def test_a_constitution_without_tests_says_so(
     constitution: Path, judge: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,22 @@
+"""How `generate` and `judge` show what they made: the funnel, each principle under this judge, a summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rlaif.cli.output import emit, warn
+from rlaif.review.principles import HEAD, applied
+from rlaif.review.tables import table
+
+if TYPE_CHECKING:
+    from rlaif.workflows.generate import Made
+
+
+def show(made: Made, *, as_json: bool) -> None:
+    """Print it; exit 3 when fewer prompts than wanted gave a pair."""
+    warn(made.warnings)
+    result = made.as_dict()
+    parts = [table(["funnel", "count"], [[name, count] for name, count in made.funnel.items()])]
+    if rows := applied(result["principles"], result["tests"]):
+        parts.append(table(HEAD, rows))
+    emit(result, "\n\n".join([*parts, made.summary]), as_json=as_json, unmet=made.unmet)
