@@ -65,7 +65,7 @@ STAGES = (
         readings={"compare": "few-negated"},
         goal={"checklist": 0.92, "compare": 0.87},
     ),
-    Stage(name="all", mix=_ALL, reading="composed", max_steps=12_000),
+    Stage(name="all", mix=_ALL, reading="composed", max_steps=7_000),
     Stage(name="anneal", mix=_LAST, reading="composed"),
 )  # fmt: skip
 ANNEAL_STEPS = 700
