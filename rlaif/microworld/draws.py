@@ -40,7 +40,7 @@ class Draw:
 
     def judged_scene(self) -> Scene:
         """A scene to judge answers to: sums come more often, for a sum is hard to check."""
-        return make_scene(self.rng, self.split, "sum" if self.rng.random() < 0.15 else None)
+        return make_scene(self.rng, self.split, "sum" if self.rng.random() < 0.22 else None)
 
     def written(self, scene: Scene, forced: int = 3) -> str:
         """A completion in which `forced` attributes are fair coins, so that rare ones are met as well."""
@@ -58,7 +58,10 @@ _EMPHASIS = {
     "brief": 3.0, "shows-working": 3.0,
 }  # fmt: skip
 # What is hardest is asked several times of one text, in other words: a shared beginning makes that cheap.
-_AGAIN = {"right-sum": 4, "repeats": 2, "shows-working": 2, "orders-steps": 2, "brief": 2}
+_AGAIN = {
+    "right-sum": 4, "uses-name": 3, "repeats": 2, "orders-steps": 2, "lists-needs": 2, "gives-advice": 2,
+    "offers-alternative": 2, "shows-sympathy": 2, "warns": 2,
+}  # fmt: skip
 
 
 def hard_first(rng: random.Random, names: Sequence[str]) -> list[str]:
