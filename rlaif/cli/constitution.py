@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from rlaif.cli import options
+from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.output import emit, progress
 from rlaif.errors import InputError
 from rlaif.review.tables import table
@@ -15,6 +17,10 @@ from rlaif.review.tables import table
 @click.group()
 def constitution() -> None:
     """Check and show constitutions."""
+
+
+constitution.add_command(import_file)
+constitution.add_command(new)
 
 
 @constitution.command()
@@ -44,16 +50,20 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
 @constitution.command()
 @click.argument("ref")
 @click.argument("principle", required=False)
+@in_format
 @options.as_json
-def show(ref: str, principle: str | None, as_json: bool) -> None:
+def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> None:
     """Print REF with inheritance resolved, or one PRINCIPLE of it in full."""
     from rlaif.constitution import load_constitution
 
     loaded = load_constitution(ref)
     chosen = [each for each in loaded.principles if principle in (None, each.id)]
-    if not chosen:
+    if principle is not None and not chosen:
         known = ", ".join(each.id for each in loaded.principles)
         raise InputError(f"{loaded.source}: no principle {principle!r}; it has {known}")
+    if form is not None:
+        show_format(replace(loaded, principles=tuple(chosen)), form, as_json=as_json)
+        return
     details: list[dict[str, Any]] = [
         {
             "id": each.id,

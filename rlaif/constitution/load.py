@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.checks import check
 from rlaif.constitution.tables import check_behaviors, check_propositions
 from rlaif.constitution.versions import satisfies
-from rlaif.documents import Document, read_document
+from rlaif.documents import Document, parse_document, read_document
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution, Decide, Principle, PrincipleTest
 from rlaif.shipped import shipped
@@ -71,8 +71,16 @@ def _known(places: Sequence[Path]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
+def parse_constitution(text: str, name: str) -> Constitution:
+    """A constitution that is not in a file yet and extends nothing; `name` stands for it in messages."""
+    return _read(parse_document(text, name, ConstitutionError), Path(name), (), ())
+
+
 def _load(path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
-    document = read_document(path, ConstitutionError)
+    return _read(read_document(path, ConstitutionError), path, places, chain)
+
+
+def _read(document: Document, path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
     data = check(document, "constitution", ConstitutionError)
     _check_ids(document, data, "principles")
     _check_ids(document, data, "propositions")

@@ -1,0 +1,106 @@
+"""`rlaif constitution import` and `new`: constitutions that are not there yet; and `show --format`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit
+from rlaif.errors import ConstitutionError
+from rlaif.records import Constitution
+
+FORMATS = ("yaml", "anthropic-critiques", "anthropic-comparisons", "openai-rbr", "annotated-pairs")
+
+in_format = options.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Print it as a file of this format; what that cannot say is told on stderr.",
+)
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.option("--out", type=click.Path(path_type=Path), help="The new file [default: print it].")
+@options.option("--name", help="Its name [default: that of the file].")
+@options.option(
+    "--comparisons", type=click.IntRange(min=1), help="Take only the first N comparisons of annotated pairs."
+)
+@options.as_json
+def import_file(
+    file: Path, out: Path | None, name: str | None, comparisons: int | None, as_json: bool
+) -> None:
+    """Make a constitution of somebody else's FILE.
+
+    \b
+    Reads CritiqueRevisionInstructions.json and RLMadisonInstructions.json of Constitutional AI,
+    proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (icai).
+    `rlaif constitution show NEW --format ...` gives every text back as it was, typos too.
+    """
+    from rlaif.constitution.foreign import read_foreign
+
+    read = read_foreign(file, name or _name(out or file), most=comparisons)
+    if out is not None:
+        _write_new(out, read.text)
+    for note in read.notes:
+        click.echo(f"note: {note}", err=True)
+    made = read.constitution
+    result = {
+        "format": read.form,
+        "name": made.name,
+        "digest": made.digest,
+        "principles": len(made.principles),
+        "propositions": len(made.propositions),
+        "tests": sum(len(each.tests) for each in made.principles),
+        "notes": list(read.notes),
+        "out": None if out is None else str(out),
+    }
+    emit(
+        result if out else result | {"text": read.text}, str(out) if out else read.text[:-1], as_json=as_json
+    )
+
+
+@click.command()
+@click.argument("name")
+@options.option("--extends", multiple=True, help="Start from these constitutions; repeatable.")
+@options.option("--copy", help="Copy this constitution's file word for word, to be edited.")
+@options.option(
+    "--out", type=click.Path(path_type=Path), help="The new file [default: constitutions/NAME.yaml]."
+)
+def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None) -> None:
+    """Write a commented constitution called NAME to start from."""
+    from rlaif.constitution.starter import copy_of, starter
+
+    if copy and extends:
+        raise click.UsageError("--copy and --extends exclude each other: a copy says itself what it extends")
+    path = out or Path("constitutions") / f"{name}.yaml"
+    _write_new(path, copy_of(copy, name) if copy else starter(name, path, extends=extends))
+    click.echo(str(path))
+    click.echo(f"edit it, then: rlaif constitution check {path}", err=True)
+
+
+def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:
+    """Print a constitution as a file of another format, and on stderr what does not go in."""
+    from rlaif.constitution.foreign import export
+
+    text, left_out = export(constitution, form)
+    if left_out:
+        click.echo(f"left out, as {form} cannot say it: {', '.join(left_out)}", err=True)
+    emit({"format": form, "text": text, "left_out": list(left_out)}, text[:-1], as_json=as_json)
+
+
+def _name(path: Path) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._") or "imported"
+
+
+def _write_new(path: Path, text: str) -> None:
+    from rlaif.atomic import write_text
+
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConstitutionError(f"{path}: a constitution's file ends in .yaml; choose such a name")
+    if path.exists():
+        raise ConstitutionError(f"{path}: is there already; choose another name")
+    write_text(path, text)

@@ -1,0 +1,157 @@
+"""The foreign formats by name: which one a file is in, reading it, and writing one that says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rlaif.constitution.foreign import annotated_pairs, comparisons, critiques, rules
+from rlaif.constitution.foreign.parts import Exported, Imported, refuse
+from rlaif.constitution.load import parse_constitution
+from rlaif.constitution.writing import constitution_yaml, values_yaml
+from rlaif.documents import read_document
+from rlaif.errors import ConstitutionError
+from rlaif.records import Constitution
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class Format(NamedTuple):
+    """A foreign format."""
+
+    what: str
+    recognises: Callable[[Any], bool]
+    read: Callable[[Any, str, str], Imported]
+    write: Callable[[Constitution], Exported]
+    text: Callable[[Any], str]
+
+
+def _json(values: Any) -> str:
+    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    # half characters of broken files have no UTF-8
+    return _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+FORMATS: Mapping[str, Format] = {
+    critiques.NAME: Format(
+        "critique and revision requests of Constitutional AI (CritiqueRevisionInstructions.json)",
+        critiques.recognises,
+        critiques.read,
+        critiques.write,
+        _json,
+    ),
+    comparisons.NAME: Format(
+        "comparison instructions of Constitutional AI (RLMadisonInstructions.json)",
+        comparisons.recognises,
+        comparisons.read,
+        comparisons.write,
+        _json,
+    ),
+    rules.NAME: Format(
+        "rule-based rewards of OpenAI (proposition_prompts.yaml)",
+        rules.recognises,
+        rules.read,
+        rules.write,
+        values_yaml,
+    ),
+    annotated_pairs.NAME: Format(
+        "annotated pairs 2.x (icai)",
+        annotated_pairs.recognises,
+        annotated_pairs.read,
+        annotated_pairs.write,
+        _json,
+    ),
+}
+YAML = "yaml"
+
+
+class Read(NamedTuple):
+    """A foreign file as one of ours."""
+
+    form: str
+    text: str
+    """The YAML to be written."""
+    constitution: Constitution
+    """What that text is read as."""
+    notes: tuple[str, ...]
+
+
+def read_foreign(path: Path, name: str, *, most: int | None = None) -> Read:
+    """Read `path`, in whichever format of `FORMATS` it is, as a constitution called `name`.
+
+    `most` bounds the comparisons that are taken from annotated pairs. Raises ConstitutionError for a file that
+    cannot be read, is in no known format, or would not come back from ours with every byte of its texts.
+    """
+    values = _values(path)
+    form = next((key for key, each in FORMATS.items() if each.recognises(values)), None)
+    if form is None:
+        refuse(str(path), _unknown(values))
+    if most is not None:
+        if form != annotated_pairs.NAME:
+            refuse(str(path), "has no comparisons to bound; leave --comparisons out")
+        values = annotated_pairs.first(values, most)
+    found = FORMATS[form].read(values, name, str(path))
+    text = constitution_yaml(found.constitution, head=f"# imported from {path.name} ({form})\n")
+    try:
+        constitution = parse_constitution(text, str(path))
+    except ConstitutionError as wrong:
+        hint = "; take fewer with --comparisons N" if form == annotated_pairs.NAME else ""
+        raise ConstitutionError(f"{wrong} (the constitution made of it){hint}") from None
+    if json.dumps(FORMATS[form].write(constitution).values) != json.dumps(values):
+        refuse(
+            str(path), f"would not come back as it is from a constitution of ours ({form}); please report it"
+        )
+    return Read(form, text, constitution, found.notes)
+
+
+def export(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:
+    """The constitution as a file in a format of `FORMATS` or our own (`yaml`), and what that cannot say."""
+    if form == YAML:
+        return constitution_yaml(constitution), ()
+    try:
+        written = FORMATS[form].write(constitution)
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        if isinstance(wrong, ConstitutionError) or not constitution.origin:
+            raise
+        refuse(constitution.source, f"`origin` is not as `import` wrote it ({wrong!r}); remove or restore it")
+    return FORMATS[form].text(written.values), written.left_out
+
+
+def _values(path: Path) -> Any:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_document(path, ConstitutionError).data
+    try:
+        return json.loads(
+            path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_number
+        )
+    except OSError as wrong:
+        refuse(str(path), f"cannot be read ({wrong.strerror}); check the path and its permissions")
+    except UnicodeDecodeError as wrong:
+        refuse(str(path), f"not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8")
+    except json.JSONDecodeError as wrong:
+        refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; a YAML file must be called .yaml")
+    except (ValueError, RecursionError) as wrong:
+        refuse(str(path), f"{wrong}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {twice!r} is given twice; keep one")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON; remove it")
+
+
+def _unknown(values: Any) -> str:
+    known = "; ".join(each.what for each in FORMATS.values())
+    shots = isinstance(values, list) and values and isinstance(values[0], (str, dict))
+    hint = "examples or results, which hold no principles" if shots else "in no format that is known here"
+    return f"is {hint}; what can be imported: {known}"

@@ -1,0 +1,132 @@
+"""The commands `import`, `new` and `show --format`: what they write, print and refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlaif.cli.main import main
+from rlaif.constitution import lint, load_constitution
+
+TYPO = "Name the harmfull precedings"
+CRITIQUES = {
+    "harmful0": {
+        "prompt": [f"\n\nCritiqueRequest: {TYPO}.\n\nCritique:"],
+        "edit_request": "\n\nRevisionRequest: Rewrite it.\n\nRevision:",
+    }
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("CritiqueRevision.json").write_text(json.dumps(CRITIQUES), encoding="utf-8")
+
+
+def run(*words: str) -> int:
+    return main(["constitution", *words])
+
+
+def test_import_show_gives_the_file_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "CritiqueRevision.json", "--out", "constitutions/cai.yaml") == 0
+    assert "reword it" in capsys.readouterr().err
+    assert load_constitution("cai").name == "cai"
+    assert run("check", "constitutions/cai.yaml") == 0
+    capsys.readouterr()
+    assert run("show", "cai", "--format", "anthropic-critiques") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == CRITIQUES
+    assert "left out, as anthropic-critiques cannot say it: the texts to compare by" in shown.err
+
+
+def test_import_without_out_prints_the_constitution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "CritiqueRevision.json", "--name", "own") == 0
+    Path("own.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    found = load_constitution("own.yaml")
+    assert (found.name, found.principles[0].critique) == ("own", f"{TYPO}.")
+
+
+def test_import_reports_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "CritiqueRevision.json", "--out", "a.yaml", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["format"], said["name"], said["principles"], said["out"]) == (
+        "anthropic-critiques",
+        "a",
+        1,
+        "a.yaml",
+    )
+    assert said["digest"] == load_constitution("a.yaml").digest
+
+
+def test_nothing_is_written_over_and_nothing_half(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.yaml").write_text("mine", encoding="utf-8")
+    assert run("import", "CritiqueRevision.json", "--out", "a.yaml") == 2
+    assert run("import", "CritiqueRevision.json", "--out", "a.txt") == 2
+    assert run("import", "none.json", "--out", "b.yaml") == 2
+    assert run("new", "a", "--out", "a.yaml") == 2
+    assert "is there already" in capsys.readouterr().err
+    assert Path("a.yaml").read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in Path().iterdir()) == ["CritiqueRevision.json", "a.yaml"]
+
+
+def test_show_in_our_own_format_resolves_what_is_inherited(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.yaml").write_text("name: mine\nversion: 1.0.0\nextends: [micro-default]\n", encoding="utf-8")
+    assert run("show", "mine.yaml", "--format", "yaml") == 0
+    Path("flat.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert load_constitution("flat.yaml").digest == load_constitution("mine.yaml").digest
+    assert "extends" not in Path("flat.yaml").read_text(encoding="utf-8")
+
+
+def test_show_in_a_format_that_cannot_hold_it_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "micro-default", "--format", "openai-rbr") == 2
+    shown = capsys.readouterr()
+    assert "has no propositions" in shown.err
+    assert shown.out == ""
+
+
+def test_show_in_a_format_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "micro-default", "--format", "anthropic-comparisons", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert len(json.loads(said["text"])) == 17
+    assert any(each.startswith("tests (") for each in said["left_out"])
+
+
+def test_a_new_constitution_passes_its_own_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("new", "front-desk") == 0
+    assert capsys.readouterr().out.strip() == "constitutions/front-desk.yaml"
+    assert run("check", "front-desk", "--strict") == 0
+    assert load_constitution("front-desk").version == "0.1.0-dev"
+
+
+def test_a_new_constitution_can_extend_others() -> None:
+    assert run("new", "front-desk", "--extends", "micro-default") == 0
+    text = Path("constitutions/front-desk.yaml").read_text(encoding="utf-8")
+    assert "extends: [micro-default@^1]" in text
+    assert len(load_constitution("front-desk").principles) == 18
+
+
+def test_a_copy_is_the_file_under_another_name() -> None:
+    assert run("new", "ours", "--copy", "micro-default") == 0
+    made, source = load_constitution("ours"), load_constitution("micro-default")
+    assert made.principles == source.principles
+    assert (made.name, made.version) == ("ours", "0.1.0-dev")
+    assert not [each for each in lint(made) if each not in lint(source)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Front Desk"], "small letters"),
+        (["a", "--extends", "nobody"], "no constitution named 'nobody'"),
+        (["a", "--copy", "nobody"], "no constitution named 'nobody'"),
+        (["a", "--copy", "micro-default", "--extends", "micro-terse"], "exclude each other"),
+    ],
+)
+def test_a_new_one_that_cannot_be_is_told(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("new", *words) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("constitutions").exists()
