@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
 from rlaif.cli import options
 from rlaif.cli.output import emit
+from rlaif.review.tables import shown
 
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -37,7 +41,22 @@ def status(run: Path, as_json: bool) -> None:
     from rlaif.workflows.status import status as look
 
     found = look(run)
-    emit(found, "\n".join(f"{key}: {value}" for key, value in found.items()), as_json=as_json)
+    emit(found, "\n".join(_lines(found)), as_json=as_json)
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in found.items():
+        if key in ("started", "finished"):
+            yield f"{key}: {datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S}"
+        elif key == "progress":
+            yield f"round: {value['round']} of {value['of']}"
+        elif key == "gold_mean":
+            yield f"gold by round: {', '.join(map(shown, value))}"
+        elif key != "summary":
+            yield f"{key}: {value}"
+    summary = found.get("summary") or {}
+    yield from (f"warning: {each}" for each in summary.get("warnings") or ())
+    yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
 
 
 @click.command()

@@ -34,7 +34,11 @@ def _shares(
 )
 @options.option("--policy", help="What is trained [default: the model that wrote the completions].")
 @options.option("--reference", help="DPO's reference: init, none, or a model directory [default: init].")
-@options.option("--loss", help="The method's loss [default: soft for dpo].")
+@options.option(
+    "--loss",
+    type=click.Choice(["soft", "hard"]),
+    help="Labels as the judge's probabilities, or as sides [default: soft].",
+)
 @options.option(
     "--beta", type=click.FloatRange(min=0, min_open=True), help="Strength of the pull to the reference."
 )

@@ -15,7 +15,8 @@ def read_rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of a file. Raises ModelError for what is no object or has a key or a value that it should not."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # not splitlines: a JSON string may hold other characters that end a line
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise ModelError(f"{path}: cannot be read: {problem}") from problem
     known = {**required, **optional}

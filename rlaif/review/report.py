@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import COLUMNS, cell
@@ -32,7 +33,7 @@ def render_report(run: Path, facts: Mapping[str, Any]) -> str:
     rows = _read(run / "rounds.json") or []
     files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2]))
     files += [path for path in [run / "pairs.jsonl"] if path.is_file()]
-    pairs = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    pairs = [row.value for path in files for row in read_rows(path)]
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )

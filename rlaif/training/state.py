@@ -26,7 +26,6 @@ FOLDER = ".training"
 RECORD = "train.json"
 METRICS = "metrics.jsonl"
 CHECKPOINT = "checkpoint"
-_MODEL_FILES = ("config.json", "model.safetensors", "model.safetensors.index.json", "adapter_config.json")
 
 
 class TrainingFolder:
@@ -59,8 +58,8 @@ class TrainingFolder:
         claim = _json(self.inner / "claim.json")
         if claim is not None:
             self._same(claim)
-        elif strange := [name for name in _MODEL_FILES if (self.out / name).exists()]:
-            raise RunError(f"{self.out} holds another model ({strange[0]}); choose another directory")
+        else:
+            self._refuse_foreign()
         try:
             self.inner.mkdir(parents=True, exist_ok=True)
             lock = (self.inner / "lock").open("w")
@@ -107,6 +106,18 @@ class TrainingFolder:
                 return None
             tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118 - safe_open is no mapping
             return tensors, json.loads(metadata["facts"])
+
+    def _refuse_foreign(self) -> None:
+        if not self.out.exists():
+            return
+        if not self.out.is_dir():
+            raise RunError(f"{self.out}: is a file; choose another directory")
+        # a training that was killed before its claim stood has left nothing but its own folder
+        strange = sorted(path.name for path in self.out.iterdir() if path.name != FOLDER)
+        if strange:
+            raise RunError(
+                f"{self.out}: is no training of ours (it holds {strange[0]}); choose an empty or new directory"
+            )
 
     def _withdraw(self) -> None:
         # nothing was trained yet: leave the place as it was found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from rlaif.errors import InputError
 from rlaif.workflows import configs, loop, play, training
 from rlaif.workflows import evaluate as evaluation
 from rlaif.workflows import generate as generation
@@ -23,13 +24,23 @@ def _door(
 ) -> Callable[P, Result]:
     """A function with the config's fields as arguments: types, names and defaults are said once, there."""
     kinds = {each.name: str(each.type) for each in fields(cast(Any, config))}
+    words = {name: _words(hint) for name, hint in get_type_hints(config).items()}
 
     def call(*args: P.args, **kwargs: P.kwargs) -> Result:
         named: Any = {name: _loose(kinds.get(name, ""), value) for name, value in kwargs.items()}
+        for name, value in named.items():
+            # a type is no guard at run time, and an unknown word must not pass for the default
+            if (known := words.get(name)) and value is not None and value not in known:
+                raise InputError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
         return workflow(settle(config(*args, **named)))
 
     call.__doc__ = config.__doc__
     return call
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    """The words of a `Literal`, optional or not; none for any other type."""
+    return next((get_args(each) for each in (hint, *get_args(hint)) if get_origin(each) is Literal), ())
 
 
 def _loose(kind: str, value: Any) -> Any:

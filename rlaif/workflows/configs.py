@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class PairOptions(ModelOptions):
     out: Path
     constitution: str | None = None
     judge: str | None = None
-    pairing: str = "best-worst"
-    inconsistent: str = "drop"
+    pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst"
+    inconsistent: Literal["drop", "average"] = "drop"
     critique: bool = True
     min_pair_share: float = 0.05
     limit: int | None = None
@@ -62,11 +62,12 @@ class TrainConfig:
 
     source: Path
     out: Path | None = None
-    method: str = "dpo"
+    method: Literal["dpo", "reward"] = "dpo"
     policy: str | None = None
     """What is trained; None: the model that wrote the run's completions."""
     reference: str | None = None
-    loss: str | None = None
+    loss: Literal["soft", "hard"] | None = None
+    """Labels as probabilities, or as sides."""
     beta: float | None = None
     learning_rate: float | None = None
     steps: int | None = None

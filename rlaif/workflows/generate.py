@@ -181,7 +181,7 @@ def _pairs(
     judge = models.judge(str(config.judge))
     judgments = look(judge, constitution, drawn)
     write_judgments(run.dir / "judgments.jsonl", judgments)
-    how = PairPlan(pairing=config.pairing, inconsistent=config.inconsistent, seed=config.seed)  # type: ignore[arg-type]
+    how = PairPlan(pairing=config.pairing, inconsistent=config.inconsistent, seed=config.seed)
     pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rlaif.atomic import is_draft, whole_file
 from rlaif.errors import RunError, StoreError
+from rlaif.exchange.rows import read_rows
 from rlaif.runs import LOCK, read_run
 from rlaif.store import Call, Store, find_store
 
@@ -22,6 +21,7 @@ def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Pa
     """Write the archive whole or not at all; says where it is."""
     if read_run(run)["status"] == "running":
         raise RunError(f"{run}: a process is working on it; wait for it")
+    run = run.resolve()  # `.` has no name
     target = out or run.with_name(run.name + ".tar.gz")
     keys = sorted(set(referred(run)))
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,8 +38,7 @@ def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Pa
 def referred(run: Path) -> Iterator[str]:
     """Store keys that the run's rows name: those of its pairs, and those of its judgments."""
     for path in sorted(run.rglob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row: dict[str, Any] = json.loads(line)
+        for _, row in read_rows(path):
             yield from (row.get("provenance") or {}).get("calls", [])
             yield from row.get("calls", [])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif import runs
+from rlaif.exchange.rows import read_rows
 from rlaif.review.report import write_report
 
 
@@ -14,7 +15,7 @@ def status(run: Path) -> dict[str, Any]:
     """Command, status, progress, and how many pairs and rounds are there."""
     found = runs.status(run)
     pairs = [*sorted(run.glob("round-*/pairs.jsonl")), *run.glob("pairs.jsonl")]
-    found["pairs"] = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in pairs)
+    found["pairs"] = sum(1 for path in pairs for _ in read_rows(path))
     if (run / "rounds.json").is_file():
         rows = json.loads((run / "rounds.json").read_text(encoding="utf-8"))
         found["rounds"] = len(rows) - 1

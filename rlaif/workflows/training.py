@@ -144,6 +144,7 @@ def card(pairs: Sequence[Pair], run: str) -> dict[str, str]:
 def plan_training(job: TrainJob) -> str:
     """What would be done, for `--dry-run`."""
     values = {name: getattr(job.step, name) for name in job.step.__dataclass_fields__ if name != "step"}
+    values["lora"] = f"rank {rank}" if (rank := _rank(job)) else "no, all weights"
     lines = [f"{name}: {value}" for name, value in values.items() if value not in (None, {})]
     return "\n".join([f"pairs: {len(job.pairs)}", f"base: {job.base}", f"out: {job.out}", *lines])
 
@@ -155,7 +156,7 @@ def _run(job: TrainJob, report: Any) -> TrainSummary:
     shared: dict[str, Any] = {
         "steps": _steps(step, len(job.pairs)),
         "learning_rate": step.learning_rate,
-        "lora": job.lora or (LORA_RANK if step.lora else 0),
+        "lora": _rank(job),
         "seed": job.seed,
     }
     if step.batch_size is not None:
@@ -178,6 +179,10 @@ def _run(job: TrainJob, report: Any) -> TrainSummary:
         replay=job.replay,
         **outer,
     )
+
+
+def _rank(job: TrainJob) -> int:
+    return job.lora or (LORA_RANK if job.step.lora else 0)
 
 
 def _steps(step: TrainStep, pairs: int) -> int | None:

@@ -55,11 +55,12 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_another_model_is_never_written_over(model_dir: MakeDirectory, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(RunError, match=r"config\.json"):
+@pytest.mark.parametrize("name", ["config.json", "README.md", "run.json"])
+def test_what_is_not_ours_is_never_written_over(model_dir: MakeDirectory, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(RunError, match=f"it holds {name}"):
         train_dpo(CONFIG, make_pairs(4), policy=model_dir(), reference="previous", out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_finished_training_of_another_configuration_is_refused(
@@ -95,6 +96,8 @@ def test_an_unwritable_place_is_said_to_be_so(model_dir: MakeDirectory, tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         train_dpo(CONFIG, make_pairs(4), policy=model_dir(), reference="previous", out=tmp_path / "file/out")
+    with pytest.raises(RunError, match="is a file"):
+        train_dpo(CONFIG, make_pairs(4), policy=model_dir(), reference="previous", out=tmp_path / "file")
 
 
 @pytest.fixture

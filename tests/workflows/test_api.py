@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,19 @@ def test_generate_takes_the_names_of_the_options(configured: Configured, tmp_pat
 def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(TypeError, match="n_completions"):
         rlaif.generate(out=Path("x"), n_completions=4)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("door", "given"),
+    [
+        (rlaif.generate, {"pairing": "bst-worst", "out": Path("x")}),
+        (rlaif.train, {"method": "sft", "source": Path("x")}),
+        (rlaif.train, {"loss": "sigmoid", "source": Path("x")}),
+    ],
+)
+def test_an_unknown_word_is_refused_and_never_the_default(door: Any, given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="must be one of"):
+        door(**given)
 
 
 def test_a_missing_judge_is_an_error_here_too(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.runs import claim
+from rlaif.workflows.generate import generate
 
 from .conftest import CONSTITUTION, Configured
 from .tiny import make_tiny
@@ -179,6 +180,38 @@ def test_a_recipe_with_an_unknown_key(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"{file}:" in message
     assert "round_count" in message
     assert "known keys" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--loss", "sigmoid"], "'--loss'"),
+        (["--replay", "poems=0.2", "--policy", "micro"], "'poems'"),
+        (["--replay-from", "nosuch.jsonl", "--policy", "micro"], "nosuch.jsonl"),
+        (["--method", "reward", "--beta", "1", "--policy", "micro"], "--beta is not used"),
+        (["--policy", "reward:x"], "cannot be trained"),
+    ],
+)
+def test_a_training_that_cannot_be(
+    configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    made = generate(configured())
+    capsys.readouterr()
+    out = tmp_path / "model"
+    assert said in refused(["train", str(made.run), "--out", str(out), *words], capsys, out)
+
+
+def test_a_training_is_never_put_into_somebodys_directory(
+    configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = generate(configured())
+    capsys.readouterr()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "README.md").write_text("years")
+    for place in (tmp_path / "theirs", made.run):
+        words = ["train", str(made.run), "--policy", "micro", "--out", str(place)]
+        assert "is no training of ours" in refused(words, capsys, place)
+    assert (tmp_path / "theirs" / "README.md").read_text() == "years"
 
 
 def test_an_override_that_names_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.errors import StoreError
+from rlaif.runs import claim
 from rlaif.store import Store
 from rlaif.workflows.generate import generate
 from rlaif.workflows.pack import STORE_INSIDE, pack, referred
@@ -32,6 +34,48 @@ def test_status_says_where_a_run_stands(configured: Configured, capsys: pytest.C
     (made.run / "run.json").unlink()
     assert main(["status", str(made.run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "interrupted"
+
+
+def test_status_is_a_few_lines_for_people(configured: Configured, capsys: pytest.CaptureFixture[str]) -> None:
+    made = generate(configured(min_pair_share=1.0, limit=1, n=2))
+    assert main(["status", str(made.run)]) == 0
+    shown = capsys.readouterr().out
+    assert "status: done" in shown
+    assert re.search(r"started: \d{4}-\d\d-\d\d \d\d:", shown)
+    assert "{" not in shown
+
+
+def test_a_loop_that_was_stopped_says_how_far_it_got(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claim(tmp_path / "loop", {"rounds": 3}, command="run") as held:
+        held.progress(round=2, of=3)
+        (tmp_path / "loop/rounds.json").write_text(json.dumps([{"gold_mean": 0.5}, {"gold_mean": None}]))
+        assert main(["status", str(tmp_path / "loop")]) == 0
+        assert "status: running" in capsys.readouterr().out
+    assert main(["status", str(tmp_path / "loop")]) == 0
+    shown = capsys.readouterr().out
+    for line in ("status: interrupted", "round: 2 of 3", "rounds: 1", "gold by round: 0.500, -"):
+        assert line in shown.splitlines()
+
+
+def test_a_run_is_packed_from_inside_it(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = generate(configured())
+    monkeypatch.chdir(made.run)
+    assert main(["pack", "."]) == 0
+    assert (made.run.parent / "run.tar.gz").is_file()
+
+
+def test_characters_that_end_lines_elsewhere_are_text(
+    configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "odd.jsonl"
+    odd.write_text(json.dumps({"prompt": "One\u2028two\u0085three\x0cfour"}, ensure_ascii=False) + "\n")
+    made = generate(configured(prompts=str(odd)))
+    assert main(["status", str(made.run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 1
+    assert main(["report", str(made.run)]) == 0
+    assert main(["pack", str(made.run)]) == 0
 
 
 def test_report_can_be_written_elsewhere(
