@@ -334,3 +334,19 @@ class Example:
     messages: tuple[Message, ...]
     kind: str = ""
     """Where it belongs, for counts: `judge`, `revision` ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Featured:
+    """An answer of a known class as rule-based rewards are fitted to it: `base` + sum of weight x feature."""
+
+    prompt_id: str
+    completion_id: str
+    kind: str
+    """Of answer that the prompt wants; each kind has its own weights."""
+    label: str
+    """The class that the answer is in."""
+    features: Mapping[str, float]
+    """By proposition or class: how probably it is true."""
+    base: float = 0.0
+    """What the reward model gives that the rules are added to."""

@@ -14,6 +14,7 @@ from rlaif.cli.generate import generate
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
 from rlaif.cli.project import completion, init, pack, report, status
+from rlaif.cli.rbr import rbr
 from rlaif.cli.run import run
 from rlaif.cli.train import train
 from rlaif.errors import InputError, RlaifError
@@ -52,7 +53,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, train, evaluate, run, status, pack, report, constitution, micro, completion,
+    init, generate, judge, train, evaluate, run, status, pack, report, constitution, rbr, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)
 

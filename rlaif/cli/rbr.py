@@ -1,0 +1,233 @@
+"""`rlaif rbr`: rule-based rewards. Check rules, place answers in classes, fit weights, score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress, warn
+from rlaif.review.tables import table
+
+FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+FILE = click.Path(path_type=Path, exists=True)
+JUDGE = options.option("--judge", help="Who says what is true of an answer: a model name, or `gold:`.")
+KIND = options.option(
+    "--kind", help="The kind of answer that every prompt wants [default: its tag that names one]."
+)
+BASE = options.option("--base", help="The reward model that the rules are added to: reward:DIR.")
+
+
+@click.group()
+def rbr() -> None:
+    """Rule-based rewards: propositions, ordered classes of answers, and weights that add them to a reward model."""
+
+
+@rbr.command()
+@click.argument("rules")
+@options.as_json
+def check(rules: str, as_json: bool) -> None:
+    """Show that every possible answer is in exactly one class of RULES; exit 3 with the cases that are not.
+
+    RULES is a constitution with `behaviors`, or OpenAI's proposition_prompts.yaml.
+    """
+    from rlaif.workflows.rbr import check as look
+
+    kinds, slips = look(rules)
+    rows = [[kind, len(each.asked), " > ".join(each.order)] for kind, each in kinds.items()]
+    shown = {
+        kind: {"order": list(each.order), "propositions": list(each.asked)} for kind, each in kinds.items()
+    }
+    text = "\n".join([table(["kind", "propositions", "classes"], rows), *slips])
+    unmet = f"{len(slips)} cases are not in exactly one class" if slips else None
+    emit({"kinds": shown, "slips": slips}, text, as_json=as_json, unmet=unmet)
+
+
+@rbr.command()
+@FILES
+@options.option("--rules", required=True, help="A constitution with `behaviors`, or OpenAI's rules.")
+@JUDGE
+@KIND
+@options.option("--out", type=click.Path(path_type=Path), help="File to write: each answer with its class.")
+@options.option(
+    "--max-unplaced",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Exit 3 when more answers than this share are not in exactly one class.",
+)
+@options.models
+@options.seed
+@options.store
+@options.as_json
+def classify(as_json: bool, **chosen: Any) -> None:
+    """Say which class each answer of FILES is in.
+
+    \b
+    rlaif rbr classify gold/train.jsonl --rules proposition_prompts.yaml
+    rlaif rbr classify answers.jsonl --rules safe-completion --judge hf:models/judge --out classes.jsonl
+
+    A row that has `propositions` says itself what is true of it; of any other the judge is asked.
+    """
+    from rlaif.workflows.rbr import ClassifyConfig
+    from rlaif.workflows.rbr import classify as workflow
+
+    with progress(quiet=as_json) as report:
+        found = workflow(ClassifyConfig(**chosen), progress=report)
+    rows = [[kind, name, count] for kind, names in found.counts.items() for name, count in names.items()]
+    rows += [["", problem, count] for problem, count in found.unplaced.items()]
+    result = {"rows": len(found.answers), "kinds": found.counts, "unplaced": found.unplaced}
+    emit(result, table(["kind", "class", "answers"], rows), as_json=as_json, unmet=found.unmet)
+
+
+def _orders(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
+    from rlaif.workflows.rbr_fit import parse_order
+
+    return dict(parse_order(item) for item in items)
+
+
+@rbr.command()
+@FILES
+@options.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="File of weights to write, as JSON."
+)
+@options.option("--rules", help="A constitution with `behaviors`, or OpenAI's rules.")
+@JUDGE
+@BASE
+@KIND
+@options.option(
+    "--features",
+    type=FILE,
+    multiple=True,
+    help="Released proposition features; FILES are then released answers. Repeatable.",
+)
+@options.option("--rewards", type=FILE, multiple=True, help="Released reward model scores. Repeatable.")
+@options.option(
+    "--order",
+    multiple=True,
+    callback=_orders,
+    metavar="KIND=A>B,C>D",
+    help="Another order of classes, the best first; a comma between those not compared. Repeatable.",
+)
+@options.option(
+    "--margin", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of the hinge loss."
+)
+@options.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Of AdamW.",
+)
+@options.option(
+    "--weight-decay", type=click.FloatRange(min=0), default=0.05, show_default=True, help="Of AdamW."
+)
+@options.option(
+    "--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Full-batch steps."
+)
+@options.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the prompts that the weights never see.",
+)
+@options.option(
+    "--min-in-order",
+    type=click.FloatRange(0, 1),
+    help="Exit 3 when fewer held-out pairs than this share are in order.",
+)
+@options.models
+@options.seed
+@options.store
+@options.as_json
+def fit(as_json: bool, **chosen: Any) -> None:
+    """Fit weights to answers of known classes in FILES, and write them to the file --out.
+
+    \b
+    rlaif rbr fit answers.jsonl --rules rules.yaml --judge gold: --base reward:models/rm --out weights.json
+    rlaif rbr fit train.jsonl --features prop_probs/train.jsonl --rewards rewards/large/train.jsonl --out w.json
+
+    An answer's class is its `class`, where the row has one; else the one in which the judge sees it.
+    """
+    from rlaif.workflows.rbr_fit import RbrFitConfig, fit_weights
+
+    with progress(quiet=as_json) as report:
+        found = fit_weights(RbrFitConfig(**chosen), progress=report)
+    warn(found.warnings)
+    head = ["kind", "pairs", "reward model", "rules", "both"]
+    rows = [[kind, *_in_order(each.held_out)] for kind, each in found.fitted.items()]
+    weights = [
+        [f"{kind}  {name}", weight]
+        for kind, each in found.fitted.items()
+        for name, weight in each.weights.items()
+    ]
+    left_out = [f"left out, {why}: {count}" for why, count in found.left_out.items() if count]
+    text = "\n".join(
+        ["held-out pairs in order, by", table(head, rows), "", table(["weight of", ""], weights), *left_out]
+    )
+    emit(found.as_dict(), f"{text}\n{found.out}", as_json=as_json, unmet=found.unmet)
+
+
+def _in_order(found: Any) -> list[Any]:
+    return [found.pairs, found.reward_model, found.rules, found.both]
+
+
+@rbr.command()
+@click.argument("source", type=FILE)
+@options.option("--weights", type=FILE, required=True, help="What `rlaif rbr fit` wrote.")
+@options.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write: each answer with its reward.",
+)
+@options.option("--judge", help="Another judge than the one of the fit.")
+@options.option("--base", help="Another reward model than the one of the fit.")
+@KIND
+@options.models
+@options.seed
+@options.store
+@options.as_json
+def score(as_json: bool, **chosen: Any) -> None:
+    """Give each answer of SOURCE its reward: reward model + rules. Writes the JSONL file --out."""
+    from rlaif.workflows.rbr import ScoreConfig
+    from rlaif.workflows.rbr import score as workflow
+
+    config = ScoreConfig(**chosen)
+    with progress(quiet=as_json) as report:
+        found = workflow(config, progress=report)
+    warn(found.warnings)
+    lost = sum(each.reward is None for each in found.scored)
+    result = {"out": str(config.out), "answers": len(found.scored), "without_reward": lost}
+    emit(result, f"{config.out}: {len(found.scored)} answers, {lost} without a reward", as_json=as_json)
+
+
+@rbr.command()
+@options.out()
+@options.option(
+    "--prompts", type=click.IntRange(2, 200), default=60, show_default=True, help="Prompts of each kind."
+)
+@options.seed
+@options.as_json
+def example(out: Path, prompts: int, seed: int, as_json: bool) -> None:
+    """Write material to try this with: rules over the bundled world, answers of each class, biased pairs.
+
+    \b
+    rlaif rbr example --out try
+    rlaif train try/biased-pairs.jsonl --method reward --policy micro:weak --out try/reward-model
+    rlaif rbr fit try/answers.jsonl --rules try/rules.yaml --judge gold: --base reward:try/reward-model \\
+          --out try/weights.json
+
+    The pairs are those of a labeller who always chooses the longer text.
+    """
+    from rlaif.workflows.rbr_example import make
+
+    made = make(out, prompts=prompts, seed=seed)
+    lines = [str(made.rules), f"{made.answers}: {made.counts['answers']} answers"]
+    lines.append(f"{made.pairs}: {made.counts['pairs']} pairs")
+    result = {"rules": str(made.rules), "answers": str(made.answers), "pairs": str(made.pairs)}
+    emit(result | {"counts": dict(made.counts)}, "\n".join(lines), as_json=as_json)
