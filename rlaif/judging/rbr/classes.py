@@ -125,7 +125,7 @@ def classes_of(constitution: Constitution) -> dict[str, Classes]:
             # a table that names no kind is meant for every kind that others name
             if (table := own.get(kind, own.get(ONE_KIND))) is not None:
                 tables[name] = table
-    derived = {each["id"]: each["all"] for each in constitution.propositions if "all" in each}
+    derived = _derived(constitution)
     return {
         kind: Classes(
             kind=kind,
@@ -136,6 +136,19 @@ def classes_of(constitution: Constitution) -> dict[str, Classes]:
         )
         for kind, tables in by_kind.items()
     }
+
+
+def _derived(constitution: Constitution) -> dict[str, Table]:
+    """Derived propositions by id; overriding one of a constitution that is extended can make a circle."""
+    above: set[str] = set()
+    for each in constitution.propositions:
+        if later := sorted(each.get("all", {}).keys() - above):
+            raise ConstitutionError(
+                f"{constitution.source}: proposition {each['id']!r} uses {later[0]!r}, which is not above it; "
+                "put it below what it uses"
+            )
+        above.add(each["id"])
+    return {each["id"]: each["all"] for each in constitution.propositions if "all" in each}
 
 
 def questions_of(constitution: Constitution) -> tuple[Principle, ...]:
