@@ -77,5 +77,5 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
             f"`{name}` alone passes {score:.0%} of the tests, more than {LIMIT:.0%}: a judge that reads no rule "
             "would look good; add tests in which the other side is the better one",
         )
-    if constitution.propositions or constitution.behaviors:
-        yield say("warning", "propositions and behaviors are read, but no protocol asks them yet")
+    if constitution.propositions and not constitution.behaviors:
+        yield say("warning", "propositions without `behaviors`: no class of answers depends on them")

@@ -51,7 +51,7 @@ def test_a_sound_constitution_gets_no_advice() -> None:
         (
             replace(constitution(principle()), propositions=({"id": "a", "text": "b"},)),
             "warning",
-            "no protocol asks them",
+            "no class of answers depends on them",
         ),
     ],
 )

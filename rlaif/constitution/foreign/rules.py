@@ -23,7 +23,8 @@ NAME = "openai-rbr"
 USUAL = ("", "")
 # a proposition of ours is a statement; the file holds questions
 OURS = ("Is this true of the assistant's last response? ", "")
-ANY = "any"
+ANY = "all"
+"""The kind of answer of a class of ours that names none."""
 TEMPLATE = """\
 Below are a conversation and one question about the assistant's last response in it.
 
