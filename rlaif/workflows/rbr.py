@@ -34,6 +34,7 @@ from rlaif.judging.rbr import (
     read_weights,
     truths,
 )
+from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution, Prompt
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import ModelOptions
@@ -154,7 +155,7 @@ def classify(config: ClassifyConfig, progress: Report = silent) -> Classified:
         raise InputError("--judge is not used: every row says which propositions are true; leave it out")
     answers = [_graded_answer(row, kinds, config.kind) for row in graded]
     if config.judge is not None:
-        with judging(config, [config.judge], config.files[0], progress) as models:
+        with judging(config, [config.judge], config.out or Path("classes"), progress) as models:
             answers += _judged_answers(models.judge(config.judge), asked, kinds, rules, config.kind)
     found = Classified(answers=answers, kinds=kinds, max_unplaced=config.max_unplaced)
     if config.out is not None:
@@ -183,8 +184,7 @@ def score(config: ScoreConfig, progress: Report = silent) -> ScoredFile:
             for part, name in names.items()
             if models.fingerprint(name) != (made_with[part] or {}).get("fingerprint")
         ]
-        model = ModelReward(models.engine(base)) if base else None
-        found = RuleReward(weights, models.judge(judge), model).scored(items)
+        found = RuleReward(weights, models.judge(judge), reward_model(models, base)).scored(items)
     rows = (_scored_row(item, each) for item, each in zip(items, found, strict=True))
     write_lines(config.out, map(canonical_json, rows))
     return ScoredFile(found, warnings)
@@ -206,6 +206,15 @@ def known_kind(kind: str | None, kinds: Mapping[str, object]) -> None:
         raise InputError(
             f"--kind {kind}: the rules have no such kind of answer; they have {', '.join(kinds)}"
         )
+
+
+def reward_model(models: Models, name: str | None) -> ModelReward | None:
+    """The reward model of this name. Raises InputError for a model that writes: log-probabilities are no rewards."""
+    if name is None:
+        return None
+    if not name.startswith(PREFIX):
+        raise InputError(f"--base {name}: is no reward model; name one as {PREFIX}DIR")
+    return ModelReward(models.engine(name))
 
 
 def tagged(items: Sequence[One], kind: str | None, kinds: Mapping[str, object]) -> list[One]:

@@ -34,7 +34,7 @@ from rlaif.judging.rbr import (
 )
 from rlaif.records import Constitution, Featured
 from rlaif.workflows.models import Models
-from rlaif.workflows.rbr import RuleOptions, judging, known_kind, load_rules, tagged
+from rlaif.workflows.rbr import RuleOptions, judging, known_kind, load_rules, reward_model, tagged
 from rlaif.workflows.reports import Report, silent
 
 CLASS_COLUMN = "class"
@@ -178,7 +178,7 @@ def _from_answers(config: RbrFitConfig, progress: Report) -> _Gathered:
         gathered.judge = _who(models, config.judge)
         gathered.base = _who(models, config.base) if config.base else None
         judge = models.judge(config.judge)
-        base = ModelReward(models.engine(config.base)) if config.base else None
+        base = reward_model(models, config.base)
         for kind, classes in kinds.items():
             own = [item for item in items if kind_of(item[0], kinds) == kind]
             _gather(gathered, own, classes, judge, base)
