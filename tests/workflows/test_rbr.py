@@ -249,3 +249,167 @@ def test_rules_mend_a_trained_reward_model_with_a_planted_bias(
         by_class.setdefault(prompt.meta["class"], []).append(row["reward"])
     means = [sum(by_class[name]) / len(by_class[name]) for name in ("ideal", "acceptable", "rude", "wrong")]
     assert means == sorted(means, reverse=True)
+
+
+def _released(folder: Path) -> tuple[Path, Path, Path]:
+    """Files of the released shape: eight prompts, each with a good, a bad and a harmful answer."""
+    kinds = {"perfect hard refusal": 0.9, "bad hard refusal": 0.5, "disallowed content": 0.1}
+    answers, shares, scores = [], [], []
+    for number in range(8):
+        prompt = [{"role": "user", "content": f"ask {number}"}]
+        own = []
+        for place, (name, share) in enumerate(kinds.items()):
+            text = f"{name} {number}"
+            said = [{"role": "assistant", "content": text}]
+            key = [f"|USER|: ask {number}", f"|ASSISTANT|: {text}"]
+            own.append(
+                {
+                    "prompt": prompt,
+                    "completion": said,
+                    "response_type": "Hard Refuse",
+                    "completion_type": name,
+                }
+            )
+            features = {"apology": share + number / 100, "judgement": 1 - share}
+            shares.append({"prompt_completion": key, "features": features})
+            scores.append({"prompt_completion": key, "rm_score": float(place) + number})
+        answers.append([f"|USER|: ask {number}", own])
+    paths = []
+    for name, rows in (("answers", answers), ("features", shares), ("scores", scores)):
+        path = folder / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        paths.append(path)
+    return paths[0], paths[1], paths[2]
+
+
+def test_a_users_copy_of_the_released_files_is_fitted_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, features, scores = _released(tmp_path)
+    out = tmp_path / "w.json"
+    words = ["--features", features, "--rewards", scores, "--out", out, "--json"]
+    code, found = call(capsys, "rbr", "fit", answers, *words)
+    assert code == 0
+    fitted = found["kinds"]["hard_refuse"]
+    assert fitted["held_out"] == {"pairs": 6, "prompts": 2, "reward_model": 0.0, "rules": 1.0, "both": 1.0}
+    assert fitted["order"] == [["perfect hard refusal"], ["bad hard refusal"], ["disallowed content"]]
+    assert fitted["weights"]["apology"] > 0 > fitted["weights"]["judgement"]
+    assert json.loads(out.read_text())["rules"] is None
+
+
+def test_another_order_may_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers, features, _ = _released(tmp_path)
+    order = "hard_refuse=disallowed content > bad hard refusal, perfect hard refusal"
+    words = ["--features", features, "--order", order, "--out", tmp_path / "w.json", "--json"]
+    code, found = call(capsys, "rbr", "fit", answers, *words)
+    assert code == 0
+    fitted = found["kinds"]["hard_refuse"]
+    assert fitted["order"] == [["disallowed content"], ["bad hard refusal", "perfect hard refusal"]]
+    assert fitted["weights"]["apology"] < 0
+    assert fitted["held_out"]["reward_model"] is None
+
+
+def test_too_few_pairs_in_order_end_with_exit_3_and_the_file_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, features, scores = _released(tmp_path)
+    words = ["--features", features, "--rewards", scores, "--steps", "1", "--min-in-order", "0.9"]
+    code, said = call(capsys, "rbr", "fit", answers, *words, "--out", tmp_path / "w.json")
+    assert code == 3
+    assert "held-out pairs in order are below 90% for hard_refuse" in said
+    assert "the rules alone put 100% of the pairs in order, with the reward model 0%" in said
+    assert (tmp_path / "w.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--rules is missing"),
+        (["--rules", "RULES"], "--judge is missing"),
+        (["--rules", "RULES", "--judge", "gold:", "--rewards", "ANSWERS"], "--rewards belongs to --features"),
+        (["--features", "ANSWERS", "--judge", "gold:"], "--judge is not used with --features"),
+        (["--rules", "RULES", "--judge", "gold:", "--kind", "sums"], "they have harmful, howto"),
+        (["--rules", "RULES", "--judge", "gold:", "--base", "gold:"], "is no reward model"),
+        (
+            ["--rules", "RULES", "--judge", "gold:", "--order", "sums=a > b"],
+            "no answer is of the kind 'sums'",
+        ),
+        (["--rules", "RULES", "--judge", "gold:", "--order", "howto=a"], "write KIND=best > good > bad"),
+        (["--rules", "RULES", "--judge", "gold:", "--order", "howto=a > b, a"], "each class once"),
+        (
+            ["--rules", "RULES", "--judge", "gold:", "--order", "howto=ideal > rude"],
+            "has no place in the order",
+        ),
+        (["--rules", "micro-default", "--judge", "gold:"], "has no `behaviors`"),
+    ],
+)
+def test_what_a_fit_cannot_use_is_told_and_nothing_is_written(
+    words: list[str], message: str, material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"RULES": str(material / "rules.yaml"), "ANSWERS": str(material / "answers.jsonl")}
+    given = [places.get(word, word) for word in words]
+    out = tmp_path / "w.json"
+    code, said = call(capsys, "rbr", "fit", material / "answers.jsonl", *given, "--out", out)
+    assert code == 2
+    assert message in said
+    assert not out.exists()
+
+
+def test_rules_with_a_gap_are_not_fitted(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    text = (material / "rules.yaml").read_text()
+    rules.write_text(text.replace("howto: {fitting: false}", "howto: {fitting: false, insult: true}"))
+    words = ["--rules", rules, "--judge", "gold:", "--out", tmp_path / "w.json"]
+    code, said = call(capsys, "rbr", "fit", material / "answers.jsonl", *words)
+    assert code == 2
+    assert "fitting: false, insult: false is in no class" in said
+
+
+def test_without_a_class_column_the_judge_places_the_answers(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain.jsonl"
+    rows = [json.loads(line) for line in (material / "answers.jsonl").read_text().splitlines()]
+    plain.write_text(
+        "".join(json.dumps({k: v for k, v in row.items() if k != "class"}) + "\n" for row in rows)
+    )
+    words = ["--rules", material / "rules.yaml", "--judge", "gold:", "--json", "--out"]
+    _, named = call(capsys, "rbr", "fit", material / "answers.jsonl", *words, tmp_path / "a.json")
+    _, placed = call(capsys, "rbr", "fit", plain, *words, tmp_path / "b.json")
+    assert named["kinds"] == placed["kinds"]
+    rows[0]["class"] = "best"
+    plain.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, said = call(capsys, "rbr", "fit", plain, *words, tmp_path / "c.json")
+    assert code == 2
+    assert "`class` is 'best', no class of harmful; it must be one of ideal, acceptable, rude, wrong" in said
+
+
+def test_scores_are_the_weighted_rules_and_another_judge_is_told_of(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, out = tmp_path / "w.json", tmp_path / "s.jsonl"
+    answers = material / "answers.jsonl"
+    words = ["--rules", material / "rules.yaml", "--judge", "gold:", "--out", weights]
+    assert call(capsys, "rbr", "fit", answers, *words)[0] == 0
+    assert call(capsys, "rbr", "score", answers, "--weights", weights, "--out", out)[0] == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {row["reward_model"] for row in rows} == {0.0}
+    assert rows[0]["reward"] > rows[-1]["reward"]
+    code, said = call(
+        capsys, "rbr", "score", answers, "--weights", weights, "--judge", "random:1", "--out", out
+    )
+    assert code == 0
+    assert "the judge random:1 is not the one that the weights were fitted with" in said
+    code, said = call(
+        capsys, "rbr", "score", answers, "--weights", weights, "--base", "reward:x", "--out", out
+    )
+    assert code == 2
+    assert "was fitted without a reward model" in said
+
+
+def test_the_example_does_not_write_over_files(material: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = call(capsys, "rbr", "example", "--out", material)
+    assert code == 2
+    assert "is there already" in said
