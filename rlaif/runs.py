@@ -70,9 +70,16 @@ class Run:
             if self._made:
                 self.dir.rmdir()
 
-    def finish(self, summary: Mapping[str, Any], *, status: str = "done") -> None:
-        """Write `run.json`, whole and last: whatever it names is already there."""
+    def finish(
+        self, summary: Mapping[str, Any], *, status: str = "done", templates: Mapping[str, str] | None = None
+    ) -> None:
+        """Write `run.json`, whole and last: whatever it names is already there.
+
+        `templates` are the digests of the texts that models were asked with, by name.
+        """
         held = _read(self.dir / CLAIM)
+        if templates is not None:
+            held = {**held, "templates": dict(sorted(templates.items()))}
         found = {**held, "status": status, "versions": versions(), "finished": time.time()}
         write_text(self.dir / RUN, _json({**found, "summary": dict(summary)}))
         self.finished = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from rlaif.shipped import shipped
 
 _SLOT = re.compile(r"\{\{(fenced:)?([a-z][a-z0-9_]*)\}\}")
 _TICKS = re.compile(r"`+")
+# all of the process, as engines may render in threads of their own
+_RECORDERS: list[dict[str, str]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ class Template:
 
     @property
     def digest(self) -> str:
-        """Digest of the text; goes into provenance."""
+        """Digest of the text, which is its version; goes into provenance."""
         return digest("template", self.text)
 
     @property
@@ -37,6 +40,9 @@ class Template:
         if self.slots != values.keys():
             missing, extra = sorted(self.slots - values.keys()), sorted(values.keys() - self.slots)
             raise TemplateError(f"template {self.name}: missing slots {missing}, unknown slots {extra}")
+        for used in _RECORDERS:
+            if self.name not in used:
+                used[self.name] = self.digest
         fenced = [values[m.group(2)] for m in _SLOT.finditer(self.text) if m.group(1)]
         fence = _fence(fenced)
 
@@ -54,6 +60,30 @@ def load_template(name: str, folder: Path | None = None) -> Template:
             return Template(name=name, text=path.read_text(encoding="utf-8").removesuffix("\n"))
     known = sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
     raise TemplateError(f"no template {name!r}; the shipped ones are {', '.join(known)}")
+
+
+@contextmanager
+def recorded_templates() -> Iterator[dict[str, str]]:
+    """Name and digest of every template that is rendered in the block: what the models were asked with."""
+    used: dict[str, str] = {}
+    _RECORDERS.append(used)
+    try:
+        yield used
+    finally:
+        # by identity: another recorder may have recorded the same
+        _RECORDERS[:] = [each for each in _RECORDERS if each is not used]
+
+
+def template_digests(names: Sequence[str] = ()) -> dict[str, str]:
+    """The digests that the shipped templates have now; of `names`, or of all."""
+    names = names or sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
+    return {name: load_template(name).digest for name in names}
+
+
+def unchanged(used: Mapping[str, str]) -> bool:
+    """Whether each of these templates still has the digest that it had."""
+    now = template_digests() if used else {}
+    return all(now.get(name) == held for name, held in used.items())
 
 
 def numbered(texts: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 
 from rlaif.errors import TemplateError
 from rlaif.shipped import shipped
-from rlaif.templates import Template, load_template, numbered
+from rlaif.templates import (
+    Template,
+    load_template,
+    numbered,
+    recorded_templates,
+    template_digests,
+    unchanged,
+)
 
 NAMES = sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
 PIECES = st.lists(
@@ -81,6 +89,36 @@ def test_an_unknown_template_names_the_known_ones() -> None:
 
 def test_the_digest_is_of_the_text() -> None:
     assert template("a").digest == Template(name="other", text="a").digest != template("b").digest
+
+
+def test_what_is_rendered_is_recorded_and_nothing_else() -> None:
+    one, other = template("{{a}}"), Template(name="other", text="{{b}}")
+    one.render(a="before")
+    with recorded_templates() as used:
+        one.render(a="1")
+        with recorded_templates() as inner:
+            other.render(b="2")
+        one.render(a="3")
+    other.render(b="after")
+    assert used == {"own": one.digest, "other": other.digest}
+    assert inner == {"other": other.digest}
+
+
+def test_what_a_thread_renders_is_recorded_too() -> None:
+    with recorded_templates() as used:
+        thread = Thread(target=lambda: template("{{a}}").render(a="1"))
+        thread.start()
+        thread.join()
+    assert list(used) == ["own"]
+
+
+def test_a_template_is_unchanged_as_long_as_its_text_is() -> None:
+    held = template_digests(["compare", "checklist"])
+    assert unchanged(held)
+    assert unchanged({})
+    assert not unchanged(held | {"compare": template("other").digest})
+    assert not unchanged({"never-was": held["compare"]})
+    assert sorted(template_digests()) == NAMES
 
 
 def test_rules_are_numbered_from_one() -> None:

@@ -30,19 +30,26 @@ constitution.add_command(new)
 def check(ref: str, strict: bool, as_json: bool) -> None:
     """Read REF (a file or a name) and lint it; exit 3 when a finding is an error."""
     from rlaif.constitution import lint, load_constitution
+    from rlaif.constitution.baselines import baseline_scores
+    from rlaif.templates import template_digests
 
     loaded = load_constitution(ref)
     findings = lint(loaded)
+    baselines = baseline_scores(loaded)
     failing = [each for each in findings if strict or each.level == "error"]
     lines = [f"{loaded.source}:{each.line or 1}: {each.level}: {each.message}" for each in findings]
     lines.append(
         f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
     )
+    if baselines:
+        shares = ", ".join(f"{name} {score:.0%}" for name, score in baselines.items())
+        lines.append(f"of its tests, a judge that reads no rule would pass: {shares}")
     rows = [
         {"level": each.level, "line": each.line, "principle": each.principle, "message": each.message}
         for each in findings
     ]
-    result = {"name": loaded.name, "version": loaded.version, "digest": loaded.digest, "findings": rows}
+    result: dict[str, Any] = {"name": loaded.name, "version": loaded.version, "digest": loaded.digest}
+    result |= {"findings": rows, "baselines": baselines, "templates": template_digests()}
     unmet = f"{len(failing)} findings to mend in {loaded.source}" if failing else None
     emit(result, "\n".join(lines), as_json=as_json, unmet=unmet)
 

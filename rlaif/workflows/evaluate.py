@@ -16,6 +16,7 @@ from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.tables import table
 from rlaif.runs import claim
 from rlaif.store import Store, find_store
+from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.gold import Grades, grade, require_gold, ungraded
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
@@ -72,6 +73,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         if config.out is not None:
             run = stack.enter_context(claim(config.out, described, command="evaluate"))
         store = stack.enter_context(Store.open(_store(config)))
+        templates = stack.enter_context(recorded_templates())
         models.record(store, run.id if run else "")
         texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
         graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
@@ -88,7 +90,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             by_id = {prompt.id: prompt for prompt in prompts}
             rows = [(by_id[each.prompt_id], each) for name in names for each in texts[name]]
             write_completions(run.dir / "completions.jsonl", rows)
-            run.finish(found.as_dict())
+            run.finish(found.as_dict(), templates=templates)
     return found
 
 

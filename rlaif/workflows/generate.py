@@ -19,6 +19,7 @@ from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
+from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import Drawn, counts, idle, look, not_applied, pair_up, principles_table
@@ -178,6 +179,18 @@ def _store(config: PairOptions) -> Path:
 def _pairs(
     config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
 ) -> Made:
+    with recorded_templates() as templates:
+        made = _made(config, models, constitution, drawn, run, store)
+    summary = made.as_dict()
+    del summary["run"]
+    run.finish(summary, templates=templates)
+    write_report(run.dir, read_run(run.dir))
+    return made
+
+
+def _made(
+    config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+) -> Made:
     judge = models.judge(str(config.judge))
     judgments = look(judge, constitution, drawn)
     write_judgments(run.dir / "judgments.jsonl", judgments)
@@ -196,12 +209,7 @@ def _pairs(
         warnings=[*not_applied(funnel), *idle(funnel), *misunderstood(tests)],
         unmet=None,
     )
-    made = replace(made, unmet=_unmet(made, config.min_pair_share))
-    summary = made.as_dict()
-    del summary["run"]
-    run.finish(summary)
-    write_report(run.dir, read_run(run.dir))
-    return made
+    return replace(made, unmet=_unmet(made, config.min_pair_share))
 
 
 def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:

@@ -73,7 +73,8 @@ def run(played: Played, progress: Report = silent) -> Finished:
         rows, unmet = _play(stage, held)
         warnings = [text for row in rows for text in row["warnings"]]
         status = "done" if unmet is None else "stopped"
-        held.finish({"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}, status=status)
+        summary = {"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}
+        held.finish(summary, status=status, templates=steps.templates())
         report = write_report(held.dir, read_run(held.dir))
         return Finished(
             run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet

@@ -1,7 +1,8 @@
 """Results of steps, keyed by their inputs and shared by the runs of a project.
 
 A step whose inputs did not change is taken from where it was made; a changed one is made again, and so is all
-that depends on it, because the key of a step holds the digests of what it was given.
+that depends on it, because the key of a step holds the digests of what it was given. So is one that was asked with
+a template whose text is another one now.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.hashing import digest, digest_files
+from rlaif.templates import recorded_templates, unchanged
 
 FOLDER = "steps"
 VERSION = 1
@@ -44,17 +46,24 @@ class Steps:
             facts = self._fetched(name, key, outputs)
         start = time.perf_counter()
         if facts is None:
-            facts = json.loads(json.dumps(dict(make())))
+            with recorded_templates() as used:
+                facts = json.loads(json.dumps(dict(make())))
             made = {each: _content(self.run / each) for each in outputs}
             seconds = time.perf_counter() - start
-            note = {"key": key, "inputs": inputs, "facts": facts, "outputs": made, "seconds": seconds}
+            note = {"key": key, "inputs": inputs, "templates": used, "facts": facts, "outputs": made}
+            note["seconds"] = seconds
             write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
         self._publish(name, key, outputs)
         return facts
 
+    def templates(self) -> dict[str, str]:
+        """Digests of the templates that the run's steps were asked with, by name."""
+        notes = [_read(path) or {} for path in sorted((self.run / FOLDER).rglob("*.json"))]
+        return {name: held for note in notes for name, held in note.get("templates", {}).items()}
+
     def _held(self, run: Path, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
         note = _read(run / FOLDER / f"{name}.json")
-        if note is None or note["key"] != key:
+        if note is None or note["key"] != key or not unchanged(note.get("templates", {})):
             return None
         # what somebody has edited since is not what the step made
         if any(_content(run / each) != note["outputs"].get(each) for each in outputs):

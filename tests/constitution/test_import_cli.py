@@ -9,6 +9,8 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.constitution import lint, load_constitution
+from rlaif.constitution.baselines import baseline_scores
+from rlaif.templates import template_digests
 
 TYPO = "Name the harmfull precedings"
 CRITIQUES = {
@@ -91,6 +93,17 @@ def test_show_in_a_format_can_be_json(capsys: pytest.CaptureFixture[str]) -> Non
     said = json.loads(capsys.readouterr().out)
     assert len(json.loads(said["text"])) == 17
     assert any(each.startswith("tests (") for each in said["left_out"])
+
+
+def test_check_tells_what_a_habit_would_pass_and_the_texts_that_judges_are_asked_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("check", "harmless") == 0
+    assert "a judge that reads no rule would pass: longer 46%" in capsys.readouterr().out
+    assert run("check", "harmless", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["baselines"] == baseline_scores(load_constitution("harmless"))
+    assert said["templates"] == template_digests()
 
 
 def test_a_new_constitution_passes_its_own_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from rlaif.errors import EngineError, RunError
 from rlaif.exchange.pairs import read_pairs
 from rlaif.runs import read_run
 from rlaif.store import Store
+from rlaif.templates import load_template
 from rlaif.workflows.choices import choose_judge
 from rlaif.workflows.configs import JudgeConfig
 from rlaif.workflows.generate import first_question, generate, judge, plan
@@ -43,6 +44,15 @@ def test_a_pair_leads_back_to_every_call_that_made_it(configured: Configured, tm
             assert len(calls) == 8
             assert all(call is not None and call.reply is not None for call in calls)
     assert made.pairs[0].provenance["constitution"]["name"] == "tiny"
+
+
+def test_a_run_names_the_text_of_every_template_it_was_asked_with(configured: Configured) -> None:
+    for critique, names in ((True, ["checklist", "compare", "critique"]), (False, ["checklist", "compare"])):
+        made = generate(configured(f"critique-{critique}", critique=critique))
+        assert read_run(made.run)["templates"] == {name: load_template(name).digest for name in names}
+    # the second time everything is in the store, and asked all the same
+    again = generate(configured("critique-True"))
+    assert list(read_run(again.run)["templates"]) == ["checklist", "compare", "critique"]
 
 
 def test_the_same_command_asks_nothing_again_and_writes_the_same_bytes(configured: Configured) -> None:

@@ -11,6 +11,8 @@ import pytest
 from rlaif.errors import RecipeError, RunError
 from rlaif.recipes import load_recipe
 from rlaif.review.rounds import COLUMNS
+from rlaif.runs import read_run
+from rlaif.templates import template_digests
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.loop import Finished, drifted, run
 from rlaif.workflows.play import plan, settle
@@ -67,9 +69,12 @@ def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
 def test_the_same_command_again_makes_nothing(recipe: Path) -> None:
     first = play(recipe)
     table = (first.run / "rounds.json").read_bytes()
+    asked = read_run(first.run)["templates"]
+    assert asked == template_digests(["checklist", "compare"])
     again = play(recipe)
     assert again.calls["new"] == 0
     assert (again.run / "rounds.json").read_bytes() == table
+    assert read_run(again.run)["templates"] == asked
 
 
 def test_a_changed_step_makes_again_what_depends_on_it_and_nothing_else(recipe: Path) -> None:

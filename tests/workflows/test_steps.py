@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rlaif import templates
+from rlaif.errors import TemplateError
+from rlaif.shipped import shipped
+from rlaif.templates import load_template
 from rlaif.workflows.steps import Steps
 
 
@@ -41,6 +46,36 @@ def test_a_changed_input_makes_it_again(steps: Callable[[str], Steps]) -> None:
     for n in (2, 3):
         make.steps.do("round-1/sample", {"n": n}, ["out.txt"], make)
     assert make.times == 2
+
+
+def test_a_step_is_made_again_when_a_template_it_was_asked_with_is_another_one(
+    steps: Callable[[str], Steps], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "templates"
+    shutil.copytree(shipped("prompts/templates"), folder)
+    monkeypatch.setattr(templates, "shipped", lambda _: folder)
+
+    def do(run: str) -> int:
+        make = Maker(steps(run))
+
+        def asked() -> dict[str, Any]:
+            load_template("checklist").render(prompt="a", response="b", principle="c")
+            return make()
+
+        make.steps.do("judge", {}, ["out.txt"], asked)
+        assert make.steps.templates() == {"checklist": load_template("checklist").digest}
+        return make.times
+
+    assert [do("a"), do("a"), do("b")] == [1, 0, 0]
+    (folder / "compare.txt").write_text("another text", encoding="utf-8")
+    assert do("a") == 0
+    path = folder / "checklist.txt"
+    path.write_text(path.read_text(encoding="utf-8") + "Now.\n", encoding="utf-8")
+    assert [do("a"), do("b")] == [1, 0]
+    path.unlink()
+    (folder / "checklist.md").touch()
+    with pytest.raises(TemplateError):
+        do("a")
 
 
 def test_a_lost_output_is_made_again(steps: Callable[[str], Steps]) -> None:
