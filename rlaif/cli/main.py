@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -60,6 +61,8 @@ for command in (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    # what a library tells its programmers is nothing that a user can mend
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
     try:
         outcome = cli.main(
             args=None if argv is None else list(argv), prog_name="rlaif", standalone_mode=False

@@ -143,6 +143,15 @@ judging = together(
     ),
 )
 
+template_kwargs = option(
+    "--chat-template-kwargs",
+    "chat_template_kwargs",
+    multiple=True,
+    callback=typed_values,
+    metavar="KEY=VALUE",
+    help="Passed to chat templates; repeatable.",
+)
+
 models = together(
     option(
         "--dtype", default="float32", show_default=True, help="Of local models: float32, bfloat16, float16."
@@ -157,13 +166,6 @@ models = together(
         show_default=True,
         help="Tokens in one batch.",
     ),
-    option(
-        "--chat-template-kwargs",
-        "chat_template_kwargs",
-        multiple=True,
-        callback=typed_values,
-        metavar="KEY=VALUE",
-        help="Passed to chat templates; repeatable.",
-    ),
+    template_kwargs,
     option("--trust-remote-code", is_flag=True, help="Run code that a model directory brings along."),
 )

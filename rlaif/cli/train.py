@@ -55,6 +55,7 @@ def _shares(
 @options.option(
     "--lora", type=click.IntRange(min=1), metavar="RANK", help="Train an adapter of this rank and merge it."
 )
+@options.template_kwargs
 @options.option(
     "--max-unreadable",
     type=click.FloatRange(0, 1),

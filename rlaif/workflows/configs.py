@@ -77,6 +77,7 @@ class TrainConfig:
     replay_from: str | None = None
     lora: int | None = None
     """Rank; None trains all weights."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     max_unreadable: float = 0.05
     seed: int = 0
 

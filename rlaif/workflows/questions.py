@@ -13,7 +13,7 @@ from rlaif.records import Completion, Constitution, Prompt
 def questions(judge: Judge, constitution: Constitution, prompt: Prompt, texts: Sequence[Completion]) -> str:
     """The first checklist question and, of two texts, the first comparison."""
     if not isinstance(judge, ModelJudge):
-        raise InputError(f"{judge.name}: is no model; it is asked nothing")
+        raise InputError(f"{judge.name}: reads no question; there is no text to show")
     principle = next((each for each in constitution.principles if applies(each, prompt)), None)
     if principle is None:
         raise InputError(

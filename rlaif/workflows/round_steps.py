@@ -174,7 +174,8 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         reference_dir=model_directory(recipe.models.policy),
         replay=replay,
         seed=recipe.seed,
-        card=card(this.pairs, f"{recipe.name}, round {this.number}"),
+        chat_template_kwargs=stage.played.config.chat_template_kwargs,
+        card=card(this.pairs, f"{recipe.name}, round {this.number}", stage.judge_name(this.before)),
     )
 
     def make() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from rlaif.workflows.reports import Report, silent
 LOSSES = {"soft": "soft", "hard": "sigmoid"}
 LORA_RANK = 16
 REPLAY_SET = "micro:judge"
+UNSHOWN = ("learning_rate", "num_tokens", "shared_ratio", "padding_ratio")
+"""Metrics that say how the steps were laid out, and nothing of the model; `train.json` has them."""
 ONLY_DPO = ("reference", "beta", "nll", "replay", "replay_from")
 
 
@@ -40,6 +42,8 @@ class TrainJob:
     lora: int = 0
     """Rank of the adapter; 0 trains all weights."""
     seed: int = 0
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """As those with which the completions were drawn: training must see the same prompts."""
     card: Mapping[str, str]
 
 
@@ -57,12 +61,8 @@ class Trained:
         refused = sum(counts["pairs"]["refused"].values()) if "pairs" in counts else 0
         shown = {"pairs": len(self.job.pairs), "refused": refused, "steps": self.outcome.steps}
         shares = {f"replay {kind}": share for kind, share in counts.get("replay_share", {}).items()}
-        return (
-            shown
-            | {"learning rate": f"{self.outcome.learning_rate:.2g}"}
-            | shares
-            | dict(self.outcome.figures)
-        )
+        learned = {name: value for name, value in self.outcome.figures.items() if name not in UNSHOWN}
+        return shown | {"learning rate": f"{self.outcome.learning_rate:.2g}"} | shares | learned
 
     @property
     def summary(self) -> str:
@@ -85,8 +85,10 @@ class Trained:
 def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     found = read_run(config.source) if config.source.is_dir() else {}
-    pairs = read_pairs(_pairs_file(config.source))
+    pairs = read_pairs(file := _pairs_file(config.source))
     _refuse_unreadable(found, config.max_unreadable)
+    if not pairs:
+        raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
     policy = config.policy or _writer(config.source, found)
     step = _step(config, policy)
     out = config.out or (config.source / "models" / config.method if config.source.is_dir() else None)
@@ -100,7 +102,8 @@ def settle(config: TrainConfig) -> TrainJob:
         replay=replay_examples(step, policy),
         lora=config.lora or 0,
         seed=config.seed,
-        card=card(pairs, str(config.source)),
+        chat_template_kwargs=config.chat_template_kwargs,
+        card=card(pairs, str(config.source), _judge(found)),
     )
 
 
@@ -127,18 +130,27 @@ def replay_examples(step: TrainStep, policy: str) -> list[Example]:
     return [each for each in read_examples(source) if each.kind in step.replay]
 
 
-def card(pairs: Sequence[Pair], run: str) -> dict[str, str]:
-    """What a model card says of the pairs that made the model."""
+def card(pairs: Sequence[Pair], run: str, judge: str | None = None) -> dict[str, str]:
+    """What a model card says of the pairs that made the model; `judge` is the judge's name, where it is known."""
     first = pairs[0].provenance if pairs else {}
     constitution = first.get("constitution") or {}
     return {
         "constitution": f"{constitution.get('name', 'unknown')} {constitution.get('version', '')}".strip(),
         "constitution digest": str(constitution.get("digest", "unknown")),
-        "judge": str(first.get("judge", "unknown")),
-        "policy": str(first.get("policy", "unknown")),
+        "judge": _named(judge, str(first.get("judge", "unknown"))),
+        "policy": ", ".join(first.get("policy") or ["unknown"]),
         "run": run,
         "pairs": str(len(pairs)),
     }
+
+
+def _named(name: str | None, fingerprint: str) -> str:
+    return fingerprint if name is None else f"{name} ({fingerprint})"
+
+
+def _judge(found: Mapping[str, Any]) -> str | None:
+    name: str | None = ((found.get("config") or {}).get("judge") or {}).get("name")
+    return name
 
 
 def plan_training(job: TrainJob) -> str:
@@ -158,6 +170,7 @@ def _run(job: TrainJob, report: Any) -> TrainSummary:
         "learning_rate": step.learning_rate,
         "lora": _rank(job),
         "seed": job.seed,
+        "chat_template_kwargs": dict(job.chat_template_kwargs),
     }
     if step.batch_size is not None:
         shared["batch_size"] = step.batch_size
@@ -203,6 +216,10 @@ def _step(config: TrainConfig, policy: str) -> TrainStep:
         base = TrainStep(method="reward")
     elif policy in MODELS:
         base = replace(_shipped_step(), reference="init")
+        if (
+            config.lora
+        ):  # the recipe's rate is for all weights; an adapter needs a larger one, its own default
+            base = replace(base, learning_rate=None)
     names = (
         "reference",
         "loss",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rlaif.cli.main import main
 from rlaif.errors import InputError, ThresholdError
 from rlaif.recipes import TrainStep
 from rlaif.workflows.configs import TrainConfig
@@ -35,6 +36,8 @@ def test_a_run_trains_the_model_that_wrote_it(run: Path, mini: Path) -> None:
     trained = train(settled)
     card = (trained.outcome.out / "README.md").read_text()
     assert "tiny 1.0.0" in card
+    judge = json.loads((run / "run.json").read_text())["config"]["judge"]
+    assert f"| judge | {judge['name']} ({judge['fingerprint']}) |" in card
     assert settled.card["constitution digest"] in card
     record = json.loads((trained.outcome.out / "train.json").read_text())
     assert record["steps"] == 3
@@ -80,6 +83,30 @@ def test_the_shipped_recipe_says_how_a_bundled_model_is_trained(run: Path) -> No
     assert settled.step.replay == {"judge": 0.2}
     assert settled.step.beta == 0.5
     assert "replay: {'judge': 0.2}" in plan_training(settled)
+
+
+def test_an_adapter_has_a_learning_rate_of_its_own(run: Path) -> None:
+    assert settle(TrainConfig(source=run, policy="micro")).step.learning_rate is not None
+    assert settle(TrainConfig(source=run, policy="micro", lora=8)).step.learning_rate is None
+    assert (
+        settle(TrainConfig(source=run, policy="micro", lora=8, learning_rate=1e-3)).step.learning_rate == 1e-3
+    )
+
+
+def test_template_arguments_reach_the_training(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(run), "--steps", "1", "--chat-template-kwargs", "enable_thinking=true"]
+    assert main([*words, "--out", str(tmp_path / "model")]) == 0
+    record = json.loads((tmp_path / "model" / "train.json").read_text())
+    assert record["config"]["chat_template_kwargs"] == {"enable_thinking": True}
+    assert "learning_rate" not in capsys.readouterr().out
+
+
+def test_a_run_that_made_no_pair_is_refused(run: Path) -> None:
+    (run / "pairs.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"pairs\.jsonl: holds no pair"):
+        job(run)
 
 
 def test_a_run_without_pairs_names_what_to_do(tmp_path: Path, run: Path) -> None:
