@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.errors import InputError
+from rlaif.errors import InputError, ModelError
 from rlaif.judging import GoldJudge, Judge, RandomJudge, judge_of
+from rlaif.judging.rbr import ModelReward, RuleJudge, RuleReward, Weights, read_weights
 from rlaif.records import Engine
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.gold import RowGold
-from rlaif.workflows.names import is_control
+from rlaif.workflows.names import RULES, is_control
 from rlaif.workflows.reports import Report, silent
 
 
@@ -32,7 +34,9 @@ class Models:
     def open(self, *names: str) -> None:
         """Open what these names name, so that a wrong one is found before anything is written."""
         for name in names:
-            if not is_control(name) and name not in self._engines:
+            if name.startswith(RULES):
+                self._rules(name)
+            elif not is_control(name) and name not in self._engines:
                 self._engines[name] = open_engine(
                     name,
                     dtype=self.options.dtype,
@@ -66,8 +70,12 @@ class Models:
         return self._recorded[name]
 
     def judge(self, name: str) -> Judge:
-        """The judge of this name: a model, or one of the two controls."""
+        """The judge of this name: a model, one of the two controls, or rules with their weights."""
         kind, _, rest = name.partition(":")
+        if name.startswith(RULES):
+            weights, judge = self._rules(name)
+            base = ModelReward(self.engine(weights.base["name"])) if weights.base else None
+            return RuleJudge(name, RuleReward(weights, self.judge(judge), base))
         if is_control(name) and kind == "gold":
             return GoldJudge(RowGold())
         if is_control(name):
@@ -76,6 +84,8 @@ class Models:
 
     def fingerprint(self, name: str) -> str:
         """What a model is, whatever it is called: equal means interchangeable."""
+        if name.startswith(RULES):
+            return self._rules(name)[0].digest
         if is_control(name):
             return self.judge(name).fingerprint
         self.open(name)
@@ -94,6 +104,18 @@ class Models:
             "reused": sum(each.reused_calls for each in used),
             "failed": sum(each.failed_calls for each in used),
         }
+
+    def _rules(self, name: str) -> tuple[Weights, str]:
+        """The weights behind `rbr:FILE` and the name of their judge; refused where a model behind them changed."""
+        weights = read_weights(Path(name.removeprefix(RULES)))
+        if weights.rules is None or weights.judge is None:
+            raise InputError(f"{name}: was fitted to given features, and judges no answers; fit to answers")
+        for part in (weights.judge, weights.base):
+            if part and self.fingerprint(part["name"]) != part["fingerprint"]:
+                raise ModelError(
+                    f"{name}: {part['name']} is no longer the model it was fitted with; fit again"
+                )
+        return weights, weights.judge["name"]
 
     def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
         def count(calls: int, fresh: bool) -> None:

@@ -8,6 +8,8 @@ from rlaif.engines.open import resolve_directory
 from rlaif.errors import ModelError
 
 GOLD = "gold:"
+RULES = "rbr:"
+"""Stands before a file that `rlaif rbr fit` wrote: its judge, reward model and rules are one judge."""
 
 
 def is_control(name: str) -> bool:
@@ -17,6 +19,6 @@ def is_control(name: str) -> bool:
 
 def model_directory(name: str) -> Path:
     """Where the weights of a local model lie, to be trained."""
-    if is_control(name) or name.startswith(("openai:", "vllm:", "script:", "replay:", "reward:")):
+    if is_control(name) or name.startswith(("openai:", "vllm:", "script:", "replay:", "reward:", RULES)):
         raise ModelError(f"{name}: cannot be trained; name a model directory (--policy hf:DIR)")
     return resolve_directory(name.removeprefix("hf:"))

@@ -14,8 +14,19 @@ from rlaif.constitution import load_constitution
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.judging import GoldJudge
-from rlaif.judging.rbr import CLASS, FitConfig, Fitted, ask, classes_of, features, fit, questions_of
-from rlaif.records import Featured
+from rlaif.judging.rbr import (
+    CLASS,
+    FitConfig,
+    Fitted,
+    ask,
+    classes_of,
+    features,
+    fit,
+    questions_of,
+    read_weights,
+    write_weights,
+)
+from rlaif.records import Featured, Prompt
 from rlaif.training import RewardConfig, train_reward
 from rlaif.workflows.gold import RowGold
 
@@ -413,3 +424,53 @@ def test_the_example_does_not_write_over_files(material: Path, capsys: pytest.Ca
     code, said = call(capsys, "rbr", "example", "--out", material)
     assert code == 2
     assert "is there already" in said
+
+
+def _fitted(material: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    words = ["--rules", material / "rules.yaml", "--judge", "gold:", "--out", out]
+    assert call(capsys, "rbr", "fit", material / "answers.jsonl", *words)[0] == 0
+    return out
+
+
+def test_fitted_rules_judge_like_any_other_judge(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _fitted(material, tmp_path / "w.json", capsys)
+    words = ["--judge", f"rbr:{weights}", "--constitution", "micro-default", "--out", tmp_path / "run"]
+    code, said = call(capsys, "judge", material / "answers.jsonl", *words, "--json")
+    assert code == 0
+    assert said["funnel"]["kept"] == 30
+    meant = {
+        (prompt.id, each.text): prompt.meta["class"]
+        for prompt, each in read_completions(material / "answers.jsonl")
+    }
+    for pair in read_pairs(tmp_path / "run" / "pairs.jsonl"):
+        asked = Prompt(messages=pair.prompt).id
+        sides = [pair.chosen[-1].content, pair.rejected[-1].content]
+        assert [meant[asked, text] for text in sides] == ["ideal", "wrong"]
+        assert pair.provenance["judge"] == json.loads(weights.read_text())["digest"]
+
+
+def test_rules_fitted_with_a_model_that_changed_judge_no_more(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = _fitted(material, tmp_path / "w.json", capsys)
+    found = read_weights(weights)
+    write_weights(weights, replace(found, judge={"name": "gold:", "fingerprint": "b2:other"}))
+    words = ["--judge", f"rbr:{weights}", "--constitution", "micro-default", "--out", tmp_path / "run"]
+    code, said = call(capsys, "judge", material / "answers.jsonl", *words)
+    assert code == 2
+    assert "gold: is no longer the model it was fitted with" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_rules_fitted_to_given_features_judge_nothing(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, features, _ = _released(tmp_path)
+    weights = tmp_path / "w.json"
+    assert call(capsys, "rbr", "fit", answers, "--features", features, "--out", weights)[0] == 0
+    words = ["--judge", f"rbr:{weights}", "--constitution", "micro-default", "--out", tmp_path / "run"]
+    code, said = call(capsys, "judge", material / "answers.jsonl", *words)
+    assert code == 2
+    assert "was fitted to given features" in said

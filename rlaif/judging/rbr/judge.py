@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rlaif.hashing import digest
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.rbr.reward import RuleReward, Scored
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
@@ -17,7 +16,7 @@ class RuleJudge:
     def __init__(self, name: str, reward: RuleReward) -> None:
         self.name = name
         self.reward = reward
-        self.fingerprint = digest("judge", reward.weights.digest)
+        self.fingerprint = reward.weights.digest
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(better than an answer of reward 0)."""
