@@ -147,6 +147,9 @@ def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:
 
 def _row(stage: Stage, this: Round) -> dict[str, Any]:
     made = this.facts.get("pairs", {})
+    measured = dict(this.facts.get("evaluate", {}))
+    # said once: what gold cannot read it cannot read in any round
+    ungraded = [each for each in measured.pop("ungraded", []) if this.number == 0]
     return {
         "round": this.number,
         **{key: None for key in ("gold_mean", "gold_greedy")},
@@ -162,8 +165,8 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
         "replay": (replay := this.facts.get("train", {}).get("replay", {})),
         "replay_share": sum(replay.values()) if this.number else None,
-        "warnings": [f"round {this.number}: {each}" for each in made.get("not_applied", [])],
-        **this.facts.get("evaluate", {}),
+        "warnings": [f"round {this.number}: {each}" for each in [*ungraded, *made.get("not_applied", [])]],
+        **measured,
     }
 
 

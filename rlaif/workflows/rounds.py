@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.errors import EngineError
 from rlaif.judging import Judge
 from rlaif.records import Completion, Constitution, Engine, Pair, Prompt, Sampling, ScoreRequest, State
-from rlaif.workflows.gold import Grades, grade
+from rlaif.workflows.gold import Grades, grade, ungraded
 from rlaif.workflows.measure import (
     Gap,
     Resampling,
@@ -68,6 +68,7 @@ def measure(
         "judge": judge.fingerprint,
         "judge_drift": None,
         "against": {},
+        "ungraded": ungraded(graded),
     }
     if what.first_judge != what.judge:
         first = read(models.judge(what.first_judge), constitution, prompts, drawn)

@@ -17,6 +17,8 @@ from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.loop import Finished, drifted, run
 from rlaif.workflows.play import plan, settle
 
+from .conftest import CONSTITUTION
+
 KEYS = {
     "round", "gold_mean", "gold_greedy", "gold_by_principle", "judge_mean", "judge_accuracy_on_policy", "policy",
     "judge", "pairs", "pair_precision", "kl", "length_mean",
@@ -64,6 +66,17 @@ def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
     assert all(column.partition(".")[0] in rows[1] for column in COLUMNS)
     assert (done.run / "report.html").is_file()
     assert (done.run / "models" / "round-2" / "model.safetensors").is_file()
+
+
+def test_a_principle_that_gold_cannot_read_is_named_once(recipe: Path, tmp_path: Path) -> None:
+    file = tmp_path / "foreign.yaml"
+    file.write_text(CONSTITUTION + "  - id: rhyme\n    text: The response rhymes.\n")
+    done = play(recipe, constitution=str(file), overrides={"rounds": "1"})
+    assert [each for each in done.warnings if "gold cannot read" in each] == [
+        each for each in done.warnings if each.startswith("round 0: principle 'rhyme'")
+    ]
+    assert len([each for each in done.warnings if "gold cannot read" in each]) == 1
+    assert "ungraded" not in done.rounds[0]
 
 
 def test_the_same_command_again_makes_nothing(recipe: Path) -> None:
