@@ -71,6 +71,17 @@ def _known(places: Sequence[Path]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
+def load_principles(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
+    """As `load_constitution`, for those who judge by principles: one that has none is refused."""
+    found = load_constitution(ref, folders=folders)
+    if not found.principles:
+        raise ConstitutionError(
+            f"{found.source}: has propositions and no principles to judge by; add some under `principles:`, "
+            "or see `rlaif rbr` for what rules alone can do"
+        )
+    return found
+
+
 def parse_constitution(text: str, name: str) -> Constitution:
     """A constitution that is not in a file yet and extends nothing; `name` stands for it in messages."""
     return _read(parse_document(text, name, ConstitutionError), Path(name), (), ())

@@ -79,6 +79,8 @@ def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
         yield f"{start} |-"
         for line in value.split("\n"):
             yield f"{indent}  {line}" if line else ""
+    elif isinstance(value, str) and "\n" in value and len(start) + len(value) >= _WIDTH:
+        yield from _quoted_lines(start, value.split("\n"), indent)
     else:
         yield f"{start} {_scalar(value)}"
 
@@ -125,8 +127,21 @@ def _scalar(value: Any) -> str:
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and not _TAKEN.fullmatch(text) and text == text.strip() and "," not in text:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+
+
+def _quoted_lines(start: str, lines: Sequence[str], indent: str) -> Iterator[str]:
+    # for blanks that editors strip: in quotes, each line ended by an escaped line feed and an escaped line break
+    first, *rest = (_quoted(line)[1:-1] for line in lines)
+    parts = [first, *("\\" * line.startswith(" ") + line for line in rest)]
+    yield f'{start} "{parts[0]}\\n\\'
+    yield from (f"{indent}  {part}\\n\\" for part in parts[1:-1])
+    yield f'{indent}  {parts[-1]}"'
 
 
 def _fits_block(text: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rlaif.constitution import load_constitution
+from rlaif.constitution import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
@@ -202,7 +202,7 @@ def _store(config: EvaluateConfig) -> Path:
 
 def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
     prompts = read_prompts(str(config.prompts), column=config.column, limit=config.limit)
-    return prompts, load_constitution(str(config.constitution))
+    return prompts, load_principles(str(config.constitution))
 
 
 def _sampling(config: EvaluateConfig) -> Sampling:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rlaif.constitution import load_constitution
+from rlaif.constitution import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, write_pairs
@@ -92,7 +92,7 @@ class Made:
 
 def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     """Sample, judge, pair, write. `config` has been through `choose_generate`."""
-    prompts, constitution = _prompts(config), load_constitution(str(config.constitution))
+    prompts, constitution = _prompts(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
     models = Models(config, progress, config.seed)
@@ -112,7 +112,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
 
 def judge(config: JudgeConfig, progress: Report = silent) -> Made:
     """Judge what is there. `config` has been through `choose_judge`."""
-    drawn, constitution = _completions(config), load_constitution(str(config.constitution))
+    drawn, constitution = _completions(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
     models = Models(config, progress, config.seed)
@@ -130,7 +130,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> Made:
 
 def plan(config: GenerateConfig | JudgeConfig) -> str:
     """What would be done, for `--dry-run`. Opens no model."""
-    constitution = load_constitution(str(config.constitution))
+    constitution = load_principles(str(config.constitution))
     lines = [f"constitution {constitution.name} {constitution.version} ({constitution.digest})"]
     if isinstance(config, GenerateConfig):
         prompts = _prompts(config)
@@ -148,7 +148,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> str:
 
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
-    constitution = load_constitution(str(config.constitution))
+    constitution = load_principles(str(config.constitution))
     models = Models(config, seed=config.seed)
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, "")

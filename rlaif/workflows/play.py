@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlaif.constitution import load_constitution
+from rlaif.constitution import load_principles
 from rlaif.errors import RecipeError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
@@ -50,7 +50,7 @@ def settle(config: RunConfig) -> Played:
             )
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
-    constitution = load_constitution(recipe.constitution, folders=folders)
+    constitution = load_principles(recipe.constitution, folders=folders)
     prompts = {name: tuple(read_prompts(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)

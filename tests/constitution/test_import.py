@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlaif.constitution import lint, load_constitution
+from rlaif.cli.main import main
+from rlaif.constitution import lint, load_constitution, load_principles
 from rlaif.constitution.foreign import FORMATS, export, read_foreign
 from rlaif.documents import parse_document
 from rlaif.errors import ConstitutionError
@@ -160,6 +161,18 @@ def test_rules_become_propositions_and_classes(tmp_path: Path) -> None:
     assert found.behaviors["order"] == ["fine", "poor"]
     assert found.behaviors["classes"]["poor"] == {"refuse": {"good_refusal": False}, "comply": {"rude": True}}
     assert not [each for each in lint(found) if each.level == "error"]
+
+
+def test_rules_alone_are_no_principles_to_judge_by(tmp_path: Path) -> None:
+    imported(tmp_path, put(tmp_path, RULES, "file.yaml"))
+    with pytest.raises(ConstitutionError, match=r"made\.yaml: has propositions and no principles"):
+        load_principles(tmp_path / "made.yaml")
+    out = tmp_path / "run"
+    assert (
+        main(["generate", "--constitution", str(tmp_path / "made.yaml"), "--limit", "2", "--out", str(out)])
+        == 2
+    )
+    assert not out.exists()
 
 
 def test_a_vote_becomes_a_test_and_no_vote_none(tmp_path: Path) -> None:

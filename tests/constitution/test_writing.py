@@ -41,6 +41,8 @@ def read(text: str) -> Any:
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(texts, values, min_size=1, max_size=4))
 def test_any_value_reads_back_as_it_was(value: dict[str, Any]) -> None:
+    # long texts are laid out otherwise than short ones
+    value = value | {"long": [f"{'word ' * 20}{each}" for each in value if isinstance(each, str)]}
     if "<<" in str(value):  # a merge key is refused on reading, wherever it stands
         return
     assert read(values_yaml(value)) == value
@@ -58,6 +60,21 @@ def test_text_that_yaml_takes_for_something_else_stays_text(text: str) -> None:
         "b": [text],
         "c": {"d": text, "e": [1, [text]]},
     }
+
+
+LONG = "word " * 25
+
+
+@pytest.mark.parametrize(
+    "text",
+    [LONG, f"{LONG}\nb", f"a\n{LONG}", f" {LONG}\n  b\n\tc", f"{LONG}\n\n", f"\n{LONG}", f"{LONG} \n \n\\n",
+     f'{LONG}"\n"\\', f"{LONG}\r\n b", f"{LONG}\n\ud800\n\x85 c", f"{LONG}\n#: b: c\n- d"],
+)  # fmt: skip
+def test_long_text_keeps_its_blanks(text: str) -> None:
+    for values in ({"a": text}, {"a": [text, {"b": text, "c": [[text]]}]}):
+        written = values_yaml(values)
+        assert read(written) == values
+        assert all(line == line.rstrip() for line in written.split("\n"))
 
 
 def test_it_is_written_for_people() -> None:
