@@ -179,3 +179,18 @@ behaviors:
     assert only.slips() == []
     assert only.place({"declines": True, "sorry": True}).name == "good"
     assert only.place({"declines": False}).name == "poor"
+
+
+def test_the_rules_of_the_page_are_whole(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rbr.md").read_text(encoding="utf-8")
+    path = tmp_path / "house.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    found = classes_of(load_constitution(path))
+    assert list(found) == ["refuse", "help"]
+    assert [slip for each in found.values() for slip in each.slips()] == []
+
+
+def test_the_shipped_rules_put_every_possible_answer_into_exactly_one_class() -> None:
+    found = classes_of(load_constitution("safe-completion"))
+    assert len(found) > 1
+    assert [slip for each in found.values() for slip in each.slips()] == []
