@@ -54,6 +54,8 @@ def arm(last: int) -> None:
 
     Store.put_many = counted_put  # type: ignore[method-assign]
     atomic.whole_file = counted_file
+    # checkpoints and the reference's log-probabilities go through the name that training has imported
+    sys.modules["rlaif.training.state"].whole_file = counted_file  # type: ignore[attr-defined]
     # small waves, so that there are many places to die at
     RecordedEngine.__init__.__kwdefaults__["wave"] = WAVE  # type: ignore[index]
 

@@ -111,11 +111,24 @@ def _loop(world: Path, recipe: Path, place: str) -> list[str]:
     return ["run", str(recipe), "--out", f"{world}/{place}/run", "--store", f"{world}/{place}/store.sqlite"]
 
 
-LOOP_POINTS = [4, 20, 30, 45, 55, 65]
+LOOP_POINTS = {
+    "measuring": 4,
+    "drawing": 20,
+    "judging": 30,
+    "comparing": 37,
+    "last step of the training": 46,
+    "training done, round not": 48,
+    "measuring again": 60,
+}
+QUICK = ("judging", "last step of the training")
 
 
 @pytest.mark.parametrize(
-    "last", [30, *(pytest.param(n, marks=pytest.mark.heavy) for n in LOOP_POINTS if n != 30)]
+    "last",
+    [
+        pytest.param(place, id=name, marks=() if name in QUICK else pytest.mark.heavy)
+        for name, place in LOOP_POINTS.items()
+    ],
 )
 def test_a_loop_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, mini: Path, last: int) -> None:
     recipe = _recipe(world, mini)
