@@ -1,4 +1,4 @@
-"""A template's text is its version. One that is changed is another one: stored calls and bundled models know the old."""
+"""A template's text is its version: stored calls and the bundled models know the text that was released."""
 
 from __future__ import annotations
 

@@ -283,6 +283,7 @@ WRONG = [
     ('["Human: hi"]', "file.json", "hold no principles"),
     ('[{"prompt": "x", "corrects": [" (A)"]}]', "file.json", "hold no principles"),
     ("{", "file.json", "file.json:1: not JSON"),
+    ('{"rl_prompt": "x"}\n{"rl_prompt": "y"}\n', "file.jsonl", "hold no principles"),
     ("name: x\n", "file.json", "a YAML file must be called .yaml"),
     ('{"a": 1, "a": 2}', "file.json", "'a' is given twice"),
     ('{"a": NaN}', "file.json", "NaN is no number"),

@@ -132,6 +132,8 @@ def _values(path: Path) -> Any:
     except UnicodeDecodeError as wrong:
         refuse(str(path), f"not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8")
     except json.JSONDecodeError as wrong:
+        if wrong.msg == "Extra data":
+            refuse(f"{path}:{wrong.lineno}", f"{_unknown([{}])}")
         refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; a YAML file must be called .yaml")
     except (ValueError, RecursionError) as wrong:
         refuse(str(path), f"{wrong}")
