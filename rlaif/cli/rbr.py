@@ -165,9 +165,27 @@ def fit(as_json: bool, **chosen: Any) -> None:
         for kind, each in found.fitted.items()
         for name, weight in each.weights.items()
     ]
+    apart = [
+        [
+            f"{kind}  {label}",
+            own.answers,
+            *(f"{by[label].mean:.2f} ± {by[label].deviation:.2f}" for by in spreads),
+        ]
+        for kind, each in found.fitted.items()
+        for spreads in [(each.spread["reward model"], each.spread["both"])]
+        for label, own in spreads[0].items()
+    ]
     left_out = [f"left out, {why}: {count}" for why, count in found.left_out.items() if count]
     text = "\n".join(
-        ["held-out pairs in order, by", table(head, rows), "", table(["weight of", ""], weights), *left_out]
+        [
+            "held-out pairs in order, by",
+            table(head, rows),
+            "\nheld-out rewards, 0 being the mean answer of the best class to the same prompt",
+            table(["class", "answers", "reward model", "both"], apart),
+            "",
+            table(["weight of", ""], weights),
+            *left_out,
+        ]
     )
     emit(found.as_dict(), f"{text}\n{found.out}", as_json=as_json, unmet=found.unmet)
 

@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.rbr import RELEASED_ORDERS, read_comparisons
-from rlaif.hashing import digest
+from rlaif.hashing import canonical_json, digest
 from rlaif.judging import Judge
 from rlaif.judging.protocol import One
 from rlaif.judging.rbr import (
@@ -275,4 +275,4 @@ def _data_digest(examples: Sequence[Featured]) -> str:
         [each.prompt_id, each.completion_id, each.kind, each.label, dict(each.features), each.base]
         for each in examples
     ]
-    return digest("rbr-data", sorted(rows, key=lambda row: row[:2]))
+    return digest("rbr-data", sorted(rows, key=canonical_json))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlaif.errors import InputError
 from rlaif.hashing import derived_seed
+from rlaif.judging.rbr.spread import Spread, spread
 from rlaif.records import Featured
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DECIMALS = 6
 """Of a weight; what is saved is what is measured."""
+LARGEST = 1e12
+"""Of a reward or feature; beyond it six decimals, and soon doubles, say nothing."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Of AdamW (arXiv 1711.05101, algorithm 2)."""
 Tiers = Sequence[Sequence[str]]
@@ -72,6 +75,8 @@ class Fitted:
     """Of the pairs fitted to, before and after."""
     fitted_on: InOrder
     held_out: InOrder
+    spread: Mapping[str, Mapping[str, Spread]]
+    """Of the held-out answers, by reward (`reward model`, `both`) and class."""
 
 
 def fit(examples: Sequence[Featured], tiers: Tiers, config: FitConfig) -> Fitted:
@@ -86,7 +91,10 @@ def fit(examples: Sequence[Featured], tiers: Tiers, config: FitConfig) -> Fitted
         raise InputError(
             f"{kind}: class {strange[0]!r} has no place in the order; it has {', '.join(sorted(known))}"
         )
-    unique = {(each.prompt_id, each.completion_id): each for each in examples}
+    if any(not abs(value) <= LARGEST for each in examples for value in (each.base, *each.features.values())):
+        raise InputError(f"{kind}: a reward or feature is beyond {LARGEST:g} or no number; scale them down")
+    # one text may be there with two labels, as released data have it: both count, whoever came first
+    unique = {_key(each): each for each in examples}
     rows = [unique[key] for key in sorted(unique)]
     kept, held = _split(rows, config)
     train, test = (_Pairs.of(part, tiers, names, config) for part in (kept, held))
@@ -102,6 +110,10 @@ def fit(examples: Sequence[Featured], tiers: Tiers, config: FitConfig) -> Fitted
         loss=(train.loss({}), train.loss(weights)),
         fitted_on=train.in_order(weights),
         held_out=test.in_order(weights),
+        spread={
+            "reward model": spread(held, tiers, lambda row: row.base),
+            "both": spread(held, tiers, lambda row: row.base + rule_reward(weights, row.features)),
+        },
     )
 
 
@@ -128,7 +140,12 @@ def ordered(rows: Sequence[Featured], tiers: Tiers) -> list[tuple[int, int]]:
         for better in places
         for worse in places
         if rank[rows[better].label] < rank[rows[worse].label]
+        and rows[better].completion_id != rows[worse].completion_id
     ]
+
+
+def _key(each: Featured) -> tuple[Any, ...]:
+    return each.prompt_id, each.completion_id, each.label, each.base, tuple(sorted(each.features.items()))
 
 
 def _one_kind(examples: Sequence[Featured]) -> str:

@@ -57,6 +57,10 @@ def report_of(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
             "loss": list(each.loss),
             "fitted_on": each.fitted_on._asdict(),
             "held_out": each.held_out._asdict(),
+            "spread": {
+                reward: {label: own._asdict() for label, own in by_class.items()}
+                for reward, by_class in each.spread.items()
+            },
         }
         for kind, each in fitted.items()
     }

@@ -10,6 +10,7 @@ import pytest
 from rlaif.errors import InputError
 from rlaif.judging.rbr import FitConfig, fit, rule_reward
 from rlaif.judging.rbr.fit import ordered
+from rlaif.judging.rbr.spread import spread
 from rlaif.records import Featured
 
 from .builders import example
@@ -149,6 +150,43 @@ def test_a_margin_of_a_class_counts_with_its_fraction() -> None:
     assert found.loss[0] == 0.4
     assert 0.4 <= found.weights["x"] < 0.6
     assert fit(rows, TIERS, replace(NONE_HELD, weight_decay=0.0)).weights["x"] >= 1
+
+
+def test_one_text_with_two_labels_counts_twice_whoever_comes_first_and_is_not_compared_with_itself() -> None:
+    rows = [example("p", "good", x=1.0), example("p", "poor", x=0.5), example("p", "bad", x=0.0)]
+    twice = replace(rows[0], label="bad")
+    found = fit([*rows, twice], TIERS, NONE_HELD)
+    assert found == fit([twice, *rows], TIERS, NONE_HELD)
+    # good-poor, good-bad, poor-bad, and poor before the good one's other label
+    assert found.fitted_on.pairs == 4
+
+
+@pytest.mark.parametrize("large", [1e200, -1e200, float("inf"), float("nan")])
+def test_rewards_beyond_computing_are_refused(large: float) -> None:
+    rows = [example("p", "good", large, x=1.0), example("p", "poor", x=0.0)]
+    with pytest.raises(InputError, match="scale them down"):
+        fit(rows, TIERS, NONE_HELD)
+
+
+def test_the_spread_is_that_of_rewards_less_the_ideal_ones_of_the_same_prompt() -> None:
+    rows = [
+        example("p", "good", 5.0, x=1.0),
+        example("p", "good", 7.0, x=1.0),
+        example("p", "poor", 8.0, x=0.0),
+        example("q", "good", 0.0, x=1.0),
+        example("q", "poor", 6.0, x=0.0),
+        example("r", "poor", 99.0, x=0.0),
+    ]
+    found = spread(rows, TIERS, lambda row: row.base)
+    assert list(found) == ["good", "poor"]
+    assert found["good"] == (3, 0.0, pytest.approx((2 / 3) ** 0.5))
+    assert found["poor"] == (2, 4.0, 2.0)
+
+
+def test_rules_pull_the_classes_apart_in_the_order_that_was_given() -> None:
+    both = fit(examples(40), TIERS, FitConfig()).spread["both"]
+    assert both["good"].mean == pytest.approx(0, abs=1e-9)
+    assert 0 > both["poor"].mean > both["bad"].mean
 
 
 def test_a_tie_is_not_in_order() -> None:
