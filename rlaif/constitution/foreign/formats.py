@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from rlaif.constitution.foreign import annotated_pairs, comparisons, critiques, rules
 from rlaif.constitution.foreign.parts import Exported, Imported, refuse
@@ -93,8 +94,11 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> Read:
         if form != annotated_pairs.NAME:
             refuse(str(path), "has no comparisons to bound; leave --comparisons out")
         values = annotated_pairs.first(values, most)
-    found = FORMATS[form].read(values, name, str(path))
-    text = constitution_yaml(found.constitution, head=f"# imported from {path.name} ({form})\n")
+    try:
+        found = FORMATS[form].read(values, name, str(path))
+        text = constitution_yaml(found.constitution, head=f"# imported from {path.name!r} ({form})\n")
+    except RecursionError:
+        refuse(str(path), "is nested far too deep")
     try:
         constitution = parse_constitution(text, str(path))
     except ConstitutionError as wrong:
@@ -125,7 +129,10 @@ def _values(path: Path) -> Any:
         return read_document(path, ConstitutionError).data
     try:
         return json.loads(
-            path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_number
+            path.read_bytes().decode("utf-8-sig"),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+            parse_float=_finite,
         )
     except OSError as wrong:
         refuse(str(path), f"cannot be read ({wrong.strerror}); check the path and its permissions")
@@ -148,7 +155,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(text: str) -> Any:
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON; remove it")
 
 
