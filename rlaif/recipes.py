@@ -232,11 +232,19 @@ def _place(items: list[Any], part: str, name: str) -> int:
 def _check_steps(document: Document) -> None:
     """Rules between keys, which a schema cannot say."""
     done: set[str] = set()
+    drawn = 0
     for place, step in enumerate(document.data["round"]):
         kind = step["step"]
         if missing := [each for each in _NEEDS.get(kind, ()) if each not in done]:
             at = document.where(("round", place))
             raise RecipeError(f"{at}: step {kind!r} needs a step {missing[0]!r} before it; add one")
+        if kind == "sample":
+            drawn = step.get("n", SampleStep().n)
+        if kind == "pairs" and drawn < 2:
+            at = document.where(("round", place))
+            raise RecipeError(
+                f"{at}: pairs need two completions of a prompt, and `sample` draws {drawn}; raise its n"
+            )
         on = step.get("on", "held_out")
         if kind == "evaluate" and on not in document.data["prompts"]:
             at, known = document.where(("round", place, "on")), ", ".join(document.data["prompts"])

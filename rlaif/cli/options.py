@@ -69,7 +69,9 @@ seed = option("--seed", type=int, default=0, show_default=True, help="All random
 store = option(
     "--store", type=click.Path(path_type=Path), help="The store file [default: found upward from --out]."
 )
-dry_run = option("--dry-run", is_flag=True, help="Check everything, say what would be done, do nothing.")
+dry_run = option(
+    "--dry-run", is_flag=True, help="Read and check all files, say what would be done, open no model."
+)
 show_prompt = option(
     "--show-prompt", is_flag=True, help="Print the exact text the judge gets first, and stop."
 )

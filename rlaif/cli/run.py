@@ -51,7 +51,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     if dry_run:
         click.echo(plan(played))
         return
-    from rlaif.review.rounds import COLUMNS, cell
+    from rlaif.review.rounds import tables
     from rlaif.workflows import loop
 
     if show_prompt:
@@ -60,10 +60,5 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     with progress(quiet=as_json) as report:
         done = loop.run(played, progress=report)
     warn(done.warnings)
-    rows = [[cell(row, column) for column in COLUMNS] for row in done.rounds]
-    emit(
-        done.as_dict(),
-        f"{table(list(COLUMNS.values()), rows)}\n\n{done.summary}",
-        as_json=as_json,
-        unmet=done.unmet,
-    )
+    parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds)]
+    emit(done.as_dict(), "\n\n".join([*parts, done.summary]), as_json=as_json, unmet=done.unmet)

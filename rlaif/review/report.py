@@ -11,7 +11,7 @@ from rlaif.atomic import write_text
 from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.principles import HEAD, applied, by_round
-from rlaif.review.rounds import COLUMNS, cell
+from rlaif.review.rounds import tables
 
 SHOWN_PAIRS = 12
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -73,8 +73,8 @@ def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | 
         charts.lines("KL from the start (nats a completion)", series("kl")),
         charts.lines("length (words)", series("length_mean")),
     ]
-    body = [[cell(row, column) for column in COLUMNS] for row in rows]
-    return {"head": list(COLUMNS.values()), "rows": body, "charts": [markup(each) for each in drawn if each]}
+    shown = [{"title": title, "head": head, "rows": body} for title, head, body in tables(rows)]
+    return {"tables": shown, "charts": [markup(each) for each in drawn if each]}
 
 
 def _funnels(run: Path, facts: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.review.tables import shown
 
-COLUMNS = {
+REACHED = {
     "round": "round",
     "gold_mean": "gold",
     "gold_greedy": "gold T=0",
     "judge_mean": "judge",
-    "judge_accuracy_on_policy": "judge acc.",
+    "judge_accuracy_on_policy": "accuracy",
+    "kl": "KL",
+    "length_mean": "words",
+    "against.initial.win_rate": "beats first",
+    "against.previous.win_rate": "beats last",
+}
+"""What the policy is worth after a round, on held-out prompts."""
+MADE_OF = {
+    "round": "round",
     "gap.mean": "draws' gold",
     "gap.judge_best": "judge's best",
     "gap.oracle_best": "oracle's best",
     "pairs": "pairs",
     "pair_precision": "precision",
-    "kl": "KL",
-    "length_mean": "words",
-    "against.initial.win_rate": "beats first",
-    "against.previous.win_rate": "beats last",
     "replay_share": "replay",
 }
+"""What a round was trained on; round 0 on nothing."""
+
+
+def tables(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, head and rows of both tables, each narrow enough for a terminal of 80 columns."""
+    made = [row for row in rows if row["round"]]
+    reached = ("after each round, on held-out prompts", REACHED, rows)
+    return [
+        (title, list(columns.values()), [[cell(row, column) for column in columns] for row in shown_rows])
+        for title, columns, shown_rows in (reached, ("what each round was trained on", MADE_OF, made))
+        if shown_rows
+    ]
 
 
 def cell(row: Mapping[str, Any], column: str) -> str:

@@ -16,6 +16,7 @@ from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.models import Models
+from rlaif.workflows.names import model_directory
 from rlaif.workflows.play import PREVIOUS, Played
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -23,6 +24,7 @@ from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sa
 from rlaif.workflows.rounds import DRIFT_LIMIT
 from rlaif.workflows.sampling import draw, round_prompts
 from rlaif.workflows.steps import Steps
+from rlaif.workflows.training import reference_directory
 
 TABLE = "rounds.json"
 
@@ -65,6 +67,10 @@ def run(played: Played, progress: Report = silent) -> Finished:
     if recipe.models.judge != PREVIOUS:
         named["judge"] = recipe.models.judge
     models.open(*named.values())
+    for step in recipe.round:  # what a training needs is asked for before hours of sampling, not after
+        if isinstance(step, TrainStep):
+            model_directory(recipe.models.policy)
+            reference_directory(step, recipe.models.policy)
     described = played.described({part: models.fingerprint(name) for part, name in named.items()})
     with claim(config.out, described, command="run") as held, Store.open(_store(played)) as store:
         models.record(store, held.id)

@@ -11,11 +11,12 @@ from rlaif.constitution import load_principles
 from rlaif.errors import RecipeError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
-from rlaif.recipes import AuditStep, Recipe, load_recipe
+from rlaif.recipes import AuditStep, Recipe, TrainStep, load_recipe
 from rlaif.records import Constitution, Prompt
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.gold import require_gold
 from rlaif.workflows.names import GOLD
+from rlaif.workflows.training import replay_examples
 
 PREVIOUS, INITIAL = "previous", "initial"
 
@@ -48,6 +49,8 @@ def settle(config: RunConfig) -> Played:
             raise RecipeError(
                 f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it"
             )
+        if isinstance(step, TrainStep):
+            replay_examples(step, recipe.models.policy)
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
 from rlaif.feedback import PairPlan, score_completions
@@ -26,7 +27,7 @@ from rlaif.workflows.reports import Report
 from rlaif.workflows.rounds import Measured, gap, measure, pair_precision
 from rlaif.workflows.sampling import draw, round_prompts
 from rlaif.workflows.steps import Steps
-from rlaif.workflows.training import TrainJob, card, replay_examples
+from rlaif.workflows.training import TrainJob, card, reference_directory, replay_examples
 from rlaif.workflows.training import train as train_model
 
 
@@ -171,7 +172,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         pairs=this.pairs,
         base=model_directory(this.before),
         out=stage.steps.run / folder,
-        reference_dir=model_directory(recipe.models.policy),
+        reference_dir=(held_to := reference_directory(step, recipe.models.policy)),
         replay=replay,
         seed=recipe.seed,
         chat_template_kwargs=stage.played.config.chat_template_kwargs,
@@ -185,7 +186,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
 
     inputs = {
         "policy": stage.models.fingerprint(this.before),
-        "initial": stage.models.fingerprint(recipe.models.policy) if step.reference == "init" else None,
+        "reference": None if held_to is None else model_fingerprint(held_to),
         "pairs": digest_files([stage.steps.run / this.path("pairs.jsonl")]),
         "step": asdict(step),
         "replay": digest(

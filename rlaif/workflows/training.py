@@ -37,7 +37,7 @@ class TrainJob:
     base: Path
     out: Path
     reference_dir: Path | None = None
-    """The first round's policy, for `reference: init`."""
+    """What the step's reference names; None where that is the policy itself, or nothing."""
     replay: Sequence[Example] = ()
     lora: int = 0
     """Rank of the adapter; 0 trains all weights."""
@@ -99,6 +99,7 @@ def settle(config: TrainConfig) -> TrainJob:
         pairs=pairs,
         base=model_directory(policy),
         out=out,
+        reference_dir=reference_directory(step, None),
         replay=replay_examples(step, policy),
         lora=config.lora or 0,
         seed=config.seed,
@@ -127,7 +128,20 @@ def replay_examples(step: TrainStep, policy: str) -> list[Example]:
         raise InputError(
             f"replay of {kinds} needs examples: name a file of them (--replay-from, or `replay_from`)"
         )
-    return [each for each in read_examples(source) if each.kind in step.replay]
+    found = read_examples(source)
+    kinds = {each.kind for each in found}
+    if missing := [kind for kind in step.replay if kind not in kinds]:
+        has = ", ".join(sorted(map(repr, kinds)))
+        raise InputError(f"{source}: has no example of kind {missing[0]!r} to replay; it has {has}")
+    return [each for each in found if each.kind in step.replay]
+
+
+def reference_directory(step: TrainStep, initial: str | None) -> Path | None:
+    """Where the weights of the step's reference lie: of the first policy, or of a model that it names."""
+    if step.method != "dpo" or step.reference in ("previous", "none"):
+        return None
+    named = initial if step.reference == "init" else step.reference
+    return None if named is None else model_directory(named)
 
 
 def card(pairs: Sequence[Pair], run: str, judge: str | None = None) -> dict[str, str]:
@@ -182,13 +196,12 @@ def _run(job: TrainJob, report: Any) -> TrainSummary:
         chosen = [Example(messages=(*pair.prompt, *pair.chosen), kind="chosen") for pair in job.pairs]
         return training.train_sft(SFTConfig(**shared), chosen, policy=job.base, **outer)
     dpo = DPOConfig(loss=LOSSES[step.loss], beta=step.beta, nll=step.nll, replay=dict(step.replay), **shared)
-    first = job.reference_dir if step.reference == "init" else None
     return training.train_dpo(
         dpo,
         job.pairs,
         policy=job.base,
         reference=step.reference,
-        reference_dir=first,
+        reference_dir=job.reference_dir,
         replay=job.replay,
         **outer,
     )

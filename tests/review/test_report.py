@@ -14,7 +14,8 @@ from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Message, Pair
 from rlaif.review import charts
 from rlaif.review.report import SHOWN_PAIRS, render_report, write_report
-from rlaif.review.rounds import COLUMNS, cell
+from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
+from rlaif.review.tables import table
 
 ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 
@@ -159,8 +160,16 @@ def test_charts_escape_their_labels_and_leave_gaps() -> None:
     assert charts.bars({}, names=["n"]) == ""
 
 
+def test_the_tables_of_a_loop_fit_a_terminal() -> None:
+    rounds = [row(number, 0.123) | {"replay_share": 0.2, "pairs": 1000} for number in range(12)]
+    for _, head, rows in tables(rounds):
+        assert max(len(line) for line in table(head, rows).splitlines()) <= 80
+    assert [len(rows) for _, _, rows in tables(rounds)] == [12, 11]
+    assert len(tables(rounds[:1])) == 1
+
+
 def test_every_column_of_the_table_is_a_key_of_a_row(tmp_path: Path) -> None:
-    shown = {column.partition(".")[0] for column in COLUMNS}
+    shown = {column.partition(".")[0] for column in REACHED | MADE_OF}
     assert shown - {"against", "replay_share"} <= row(1, 0.5).keys()
     assert cell({"gap": {"mean": 0.25}}, "gap.mean") == "0.250"
     assert cell({"gap": None}, "gap.mean") == "-"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rlaif.errors import RecipeError, RunError
+from rlaif.errors import InputError, RecipeError, RunError
 from rlaif.recipes import load_recipe
-from rlaif.review.rounds import COLUMNS
+from rlaif.review.rounds import MADE_OF, REACHED
 from rlaif.runs import read_run
 from rlaif.templates import template_digests
 from rlaif.workflows.configs import RunConfig
@@ -63,7 +63,7 @@ def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
     assert rows[1]["order_consistency"]["greet"] == 1.0
     assert rows[1]["gap"]["judge_best"] >= rows[1]["gap"]["mean"]
     assert rows[1]["against"]["initial"]["failed"] == 0
-    assert all(column.partition(".")[0] in rows[1] for column in COLUMNS)
+    assert all(column.partition(".")[0] in rows[1] for column in REACHED | MADE_OF)
     assert (done.run / "report.html").is_file()
     assert (done.run / "models" / "round-2" / "model.safetensors").is_file()
 
@@ -154,6 +154,29 @@ def test_another_recipe_is_refused_naming_the_key(recipe: Path) -> None:
     play(recipe, overrides={"rounds": "1"})
     with pytest.raises(RunError, match=r"recipe.rounds: 1 there, 2 asked"):
         play(recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("beta: 0.2", "beta: 0.2, reference: nosuch/model/dir"), "nosuch/model/dir"),
+        (("beta: 0.2", "beta: 0.2, replay: {judge: 0.2}"), "name a file of them"),
+        (("n: 4", "n: 1"), "pairs need two completions"),
+    ],
+)
+def test_what_a_later_step_lacks_is_said_before_anything_is_sampled(
+    recipe: Path, change: tuple[str, str], said: str
+) -> None:
+    recipe.write_text(recipe.read_text().replace(*change))
+    with pytest.raises(InputError, match=said):
+        play(recipe)
+    assert not (recipe.parent / "loop").exists()
+
+
+def test_a_policy_that_cannot_be_trained_is_refused_at_once(recipe: Path, policy: str) -> None:
+    with pytest.raises(InputError, match="cannot be trained"):
+        play(recipe, policy=policy)
+    assert not (recipe.parent / "loop").exists()
 
 
 def test_two_ways_to_name_the_judge_are_one_too_many(recipe: Path) -> None:

@@ -85,6 +85,24 @@ def test_the_shipped_recipe_says_how_a_bundled_model_is_trained(run: Path) -> No
     assert "replay: {'judge': 0.2}" in plan_training(settled)
 
 
+def test_the_reference_may_be_any_model_name(run: Path, mini: Path) -> None:
+    assert job(run, reference="init").reference_dir is None
+    assert job(run, reference="none").reference_dir is None
+    assert job(run, reference=f"hf:{mini}").reference_dir == mini
+    held = train(job(run, reference=f"hf:{mini}", out=run / "models" / "held"))
+    assert json.loads((held.outcome.out / "train.json").read_text())["figures"]["kl"] >= 0
+    with pytest.raises(InputError, match="no such model directory"):
+        job(run, reference="no/such/directory")
+
+
+def test_a_kind_of_replay_without_examples_is_named(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "poems.jsonl"
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    file.write_text(json.dumps({"kind": "poem", "messages": turns}) + "\n")
+    with pytest.raises(InputError, match="has no example of kind 'judge' to replay; it has 'poem'"):
+        job(run, replay={"judge": 0.2}, replay_from=str(file))
+
+
 def test_an_adapter_has_a_learning_rate_of_its_own(run: Path) -> None:
     assert settle(TrainConfig(source=run, policy="micro")).step.learning_rate is not None
     assert settle(TrainConfig(source=run, policy="micro", lora=8)).step.learning_rate is None
