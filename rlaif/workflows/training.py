@@ -124,9 +124,9 @@ def replay_examples(step: TrainStep, policy: str) -> list[Example]:
         return []
     source = step.replay_from or (REPLAY_SET if policy in MODELS else None)
     if source is None:
-        kinds = ", ".join(step.replay)
+        wanted = ", ".join(step.replay)
         raise InputError(
-            f"replay of {kinds} needs examples: name a file of them (--replay-from, or `replay_from`)"
+            f"replay of {wanted} needs examples: name a file of them (--replay-from, or `replay_from`)"
         )
     found = read_examples(source)
     kinds = {each.kind for each in found}
