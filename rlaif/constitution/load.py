@@ -120,8 +120,8 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
     for place, entry in enumerate(data.get("principles", [])):
         principles[entry["id"]] = _principle(entry, document.line(("principles", place)))
     propositions = {each["id"]: dict(each) for base in bases for each in base.propositions}
-    check_propositions(document, list(propositions))
     propositions |= {each["id"]: _trimmed(each) for each in data.get("propositions", [])}
+    check_propositions(document, propositions)
     if not principles and not propositions:
         raise ConstitutionError(f"{document.where()}: there is no principle; add one under `principles:`")
     behaviors = data.get("behaviors") or next((b.behaviors for b in reversed(bases) if b.behaviors), {})

@@ -9,21 +9,23 @@ from rlaif.documents import Document, Key
 from rlaif.errors import ConstitutionError
 
 
-def check_propositions(document: Document, inherited: Sequence[str]) -> None:
+def check_propositions(document: Document, propositions: Mapping[str, Mapping[str, Any]]) -> None:
     """Each has `text`, which a judge is asked, or `all`, a table over propositions above it: so no circles.
 
-    `inherited` are the ids of the constitutions that this one extends.
+    `propositions` are all by id, in order, the inherited ones first; one that is overridden keeps its place.
     """
-    known = list(inherited)
-    for place, entry in enumerate(document.data.get("propositions", [])):
-        key: Key = ("propositions", place)
-        if ("text" in entry) == ("all" in entry):
-            raise ConstitutionError(
-                f"{document.where(key)}: proposition {entry['id']!r} needs either `text`, which a judge is "
-                "asked, or `all`, the propositions above it that it follows from"
-            )
-        _check_table(document, (*key, "all"), entry.get("all", {}), known)
-        known.append(entry["id"])
+    places = {entry["id"]: place for place, entry in enumerate(document.data.get("propositions", []))}
+    known: list[str] = []
+    for name, entry in propositions.items():
+        if name in places:
+            key: Key = ("propositions", places[name])
+            if ("text" in entry) == ("all" in entry):
+                raise ConstitutionError(
+                    f"{document.where(key)}: proposition {name!r} needs either `text`, which a judge is asked, "
+                    "or `all`, the propositions above it that it follows from"
+                )
+            _check_table(document, (*key, "all"), entry.get("all", {}), known, " above it")
+        known.append(name)
 
 
 def check_behaviors(document: Document, behaviors: Mapping[str, Any], propositions: Sequence[str]) -> None:
@@ -48,10 +50,13 @@ def check_behaviors(document: Document, behaviors: Mapping[str, Any], propositio
             _check_table(document, key, table, propositions)
 
 
-def _check_table(document: Document, key: Key, table: Mapping[str, bool], known: Sequence[str]) -> None:
+def _check_table(
+    document: Document, key: Key, table: Mapping[str, bool], known: Sequence[str], above: str = ""
+) -> None:
     for name in table:
         if name not in known:
             there = ", ".join(known) or "none"
             raise ConstitutionError(
-                f"{document.where((*key, name))}: {name!r} is no proposition; there are: {there}"
+                f"{document.where((*key, name))}: {name!r} is no proposition{above}; "
+                f"{above.removesuffix(' it').strip() or 'there'} are: {there}"
             )
