@@ -51,12 +51,11 @@ def check_behaviors(document: Document, behaviors: Mapping[str, Any], propositio
 
 
 def _check_table(
-    document: Document, key: Key, table: Mapping[str, bool], known: Sequence[str], above: str = ""
+    document: Document, key: Key, table: Mapping[str, bool], known: Sequence[str], where: str = ""
 ) -> None:
     for name in table:
         if name not in known:
             there = ", ".join(known) or "none"
             raise ConstitutionError(
-                f"{document.where((*key, name))}: {name!r} is no proposition{above}; "
-                f"{above.removesuffix(' it').strip() or 'there'} are: {there}"
+                f"{document.where((*key, name))}: {name!r} is no proposition{where}; there are: {there}"
             )

@@ -47,7 +47,7 @@ WRONG = [
     (
         "  - {id: self, all: {self: true}}\n",
         8,
-        "'self' is no proposition above it; above are: sorry, rude, fine",
+        "'self' is no proposition above it; there are: sorry, rude, fine",
     ),
     ("  - {id: early, all: {late: true}}\n  - {id: late, text: x}\n", 8, "'late' is no proposition"),
     ("  - id: odd\n    all:\n      sorry: true\n      nobody: false\n", 11, "'nobody' is no proposition"),
