@@ -28,6 +28,7 @@ from rlaif.judging.rbr import (
     RuleReward,
     Scored,
     ask,
+    asker,
     classes_of,
     kind_of,
     questions_of,
@@ -156,7 +157,9 @@ def classify(config: ClassifyConfig, progress: Report = silent) -> Classified:
     answers = [_graded_answer(row, kinds, config.kind) for row in graded]
     if config.judge is not None:
         with judging(config, [config.judge], config.out or Path("classes"), progress) as models:
-            answers += _judged_answers(models.judge(config.judge), asked, kinds, rules, config.kind)
+            answers += _judged_answers(
+                asker(models.judge(config.judge), rules), asked, kinds, rules, config.kind
+            )
     found = Classified(answers=answers, kinds=kinds, max_unplaced=config.max_unplaced)
     if config.out is not None:
         write_lines(config.out, (canonical_json(_row(each)) for each in answers))

@@ -21,6 +21,7 @@ from rlaif.judging.rbr import (
     ModelReward,
     Weights,
     ask,
+    asker,
     classes_of,
     comparable,
     features,
@@ -177,7 +178,7 @@ def _from_answers(config: RbrFitConfig, progress: Report) -> _Gathered:
     with judging(config, names, config.out, progress) as models:
         gathered.judge = _who(models, config.judge)
         gathered.base = _who(models, config.base) if config.base else None
-        judge = models.judge(config.judge)
+        judge = asker(models.judge(config.judge), rules)
         base = reward_model(models, config.base)
         for kind, classes in kinds.items():
             own = [item for item in items if kind_of(item[0], kinds) == kind]

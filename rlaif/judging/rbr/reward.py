@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rlaif.errors import InputError
 from rlaif.judging.protocol import Judge, One
+from rlaif.judging.rbr.asking import asker
 from rlaif.judging.rbr.classes import Classes, classes_of, kind_of, questions_of
 from rlaif.judging.rbr.features import Heard, ask, features
 from rlaif.judging.rbr.fit import rule_reward
@@ -64,7 +65,7 @@ class RuleReward:
             raise InputError(
                 f"{weights.source}: was fitted to given features, without rules; fit to answers to score answers"
             )
-        self.weights, self.judge, self.base = weights, judge, base
+        self.weights, self.judge, self.base = weights, asker(judge, weights.rules), base
         self.classes = classes_of(weights.rules)
         self.questions = questions_of(weights.rules)
         if strange := sorted(weights.kinds.keys() - self.classes.keys()):

@@ -12,6 +12,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
 from rlaif.hashing import digest
+from rlaif.judging.rbr.asking import KEY
 from rlaif.judging.rbr.fit import FitConfig, Fitted
 from rlaif.records import Constitution
 
@@ -44,8 +45,9 @@ class Weights:
 
 
 def rules_digest(rules: Constitution) -> str:
-    """Of propositions and classes alone: a principle beside them changes no reward."""
-    return digest("rbr-rules", [dict(each) for each in rules.propositions], dict(rules.behaviors))
+    """Of propositions, classes and how they are asked: a principle beside them changes no reward."""
+    propositions = [dict(each) for each in rules.propositions]
+    return digest("rbr-rules", propositions, dict(rules.behaviors), rules.origin.get(KEY))
 
 
 def report_of(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def write_weights(path: Path, weights: Weights) -> None:
             "digest": rules_digest(rules),
             "propositions": [dict(each) for each in rules.propositions],
             "behaviors": dict(rules.behaviors),
+            KEY: rules.origin.get(KEY),
         },
     }
     write_text(path, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
@@ -144,6 +147,7 @@ def _read(path: Path, data: Mapping[str, Any]) -> Weights:
             principles=(),
             propositions=tuple(rules["propositions"]),
             behaviors=rules["behaviors"],
+            origin={} if rules[KEY] is None else {KEY: rules[KEY]},
             source=str(path),
         ),
     )

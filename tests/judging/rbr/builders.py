@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.rbr.classes import Classes
 from rlaif.judging.rbr.tables import Table
-from rlaif.records import Constitution, Featured, Judgment, Principle, State
+from rlaif.records import (
+    Constitution,
+    Featured,
+    GenerateRequest,
+    Generation,
+    Judgment,
+    Principle,
+    Score,
+    ScoreRequest,
+    State,
+)
 
 NAMES = ("a", "b", "c", "d")
 
@@ -64,6 +75,25 @@ def example(prompt: str, label: str, base: float = 0.0, *, kind: str = "all", **
     return Featured(
         prompt_id=prompt, completion_id=name, kind=kind, label=label, features=features, base=base
     )
+
+
+class AnswersEngine:
+    """Gives each label the probability that a function of the question says; of no label, nothing is known."""
+
+    name = fingerprint = "answers"
+
+    def __init__(self, answer: Callable[[str], Mapping[str, float]] | None = None) -> None:
+        self.answer = answer
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        raise AssertionError("asked to write")
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        for each in list(requests)[::-1]:
+            assert self.answer is not None
+            found = self.answer(each.messages[-1].content)
+            shares = (found.get(text, 0.0) for text in each.continuations)
+            yield Score(request_id=each.id, logprobs=tuple(math.log(share or 1e-30) for share in shares))
 
 
 class SaysJudge:

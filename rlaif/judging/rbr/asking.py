@@ -1,0 +1,83 @@
+"""How propositions of imported rules are asked: by their file's own text, where it has one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+
+from rlaif.errors import ConstitutionError, InputError
+from rlaif.judging.ask import Asked, ask_labels, prompt_slot
+from rlaif.judging.labels import YES_NO, read_share
+from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.protocol import Judge, One, Two
+from rlaif.records import Constitution, Engine, Judgment, Principle, Prompt, State
+from rlaif.templates import Template
+
+KEY = "prompt_template"
+"""Of a constitution's `origin`: what `rlaif constitution import` keeps of OpenAI's rules."""
+# the file's own fence around the response; ours takes its place, which no response can close
+_FENCED = re.compile(r"```\n([^\n{}]*)\{response\}([^\n{}]*)\n```")
+_SLOTS = frozenset({"prompt", "question", "response"})
+
+
+def asker(judge: Judge, rules: Constitution) -> Judge:
+    """`judge`, asking questions as the rules' own template says; others are asked as any checklist."""
+    text = rules.origin.get(KEY)
+    if text is None or not isinstance(judge, ModelJudge):
+        return judge
+    return QuestionJudge(judge.engine, str(text), rules.source)
+
+
+class QuestionJudge:
+    """Asks `checklist` with a template of the slots `{question}` and `{response}`, the conversation before it."""
+
+    def __init__(self, engine: Engine, text: str, source: str) -> None:
+        for slot in ("{question}", "{response}"):
+            if text.count(slot) != 1:
+                raise ConstitutionError(
+                    f"{source}: {KEY} must have {slot} once; it has it {text.count(slot)} times"
+                )
+        fence = _FENCED.search(text)
+        self.engine = engine
+        self.around = fence.groups() if fence else ("", "")
+        body = text.replace(fence.group() if fence else "{response}", "{{fenced:response}}")
+        body = body.replace("{question}", "{{question}}")
+        self.template = Template(name="imported-question", text="Conversation:\n{{fenced:prompt}}\n\n" + body)
+        if strange := sorted(self.template.slots - _SLOTS):
+            raise ConstitutionError(
+                f"{source}: {KEY} holds {{{{{strange[0]}}}}}, which reads as a slot; remove it"
+            )
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.engine.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's."""
+        return self.engine.fingerprint
+
+    def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
+        """P(yes) of each question about each answer."""
+        questions = (
+            Asked(self.question(prompt, said.text, each), prompt.id, (said.id,), each.id)
+            for prompt, said in items
+            for each in principles
+        )
+        read = partial(read_share, YES_NO, "yes", State.SCORE)
+        return ask_labels(self.engine, "checklist", questions, YES_NO.continuations, read)
+
+    def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
+        """Refused: raises InputError, for these are questions about one answer."""
+        raise InputError(
+            f"{self.name}: imported questions are about one response and compare none; use `rlaif rbr`"
+        )
+
+    def question(self, prompt: Prompt, text: str, principle: Principle) -> str:
+        """The exact text of one question."""
+        head, tail = self.around
+        return self.template.render(
+            prompt=prompt_slot(prompt), question=principle.text, response=f"{head}{text}{tail}"
+        )
