@@ -77,7 +77,7 @@ def run(played: Played, progress: Report = silent) -> Finished:
         steps = Steps(held.dir, store.path.parent / "steps")
         stage = Stage(played=played, models=models, steps=steps, store=store, run_id=held.id, report=progress)
         rows, unmet = _play(stage, held)
-        warnings = [text for row in rows for text in row["warnings"]]
+        warnings = _warnings(rows)
         status = "done" if unmet is None else "stopped"
         summary = {"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}
         held.finish(summary, status=status, templates=steps.templates())
@@ -147,7 +147,7 @@ def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:
     if drift is None or drift <= DRIFT_LIMIT:
         return None
     text = f"the judge drifts: its P(yes) is {drift:.2f} from the first judge's on the same texts"
-    row["warnings"].append(f"round {row['round']}: {text}")
+    row["warnings"].append(text)
     return text if recipe.stop.judge_drift == "stop" else None
 
 
@@ -171,9 +171,18 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
         "replay": (replay := this.facts.get("train", {}).get("replay", {})),
         "replay_share": sum(replay.values()) if this.number else None,
-        "warnings": [f"round {this.number}: {each}" for each in [*ungraded, *made.get("not_applied", [])]],
+        "warnings": [*ungraded, *made.get("not_applied", [])],
         **measured,
     }
+
+
+def _warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each warning once, with the rounds that it is true of."""
+    rounds: dict[str, list[str]] = {}
+    for row in rows:
+        for text in row["warnings"]:
+            rounds.setdefault(text, []).append(str(row["round"]))
+    return [f"round{'s' if len(told) > 1 else ''} {', '.join(told)}: {text}" for text, told in rounds.items()]
 
 
 def first_question(played: Played) -> str:

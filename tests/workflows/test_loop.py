@@ -79,6 +79,19 @@ def test_a_principle_that_gold_cannot_read_is_named_once(recipe: Path, tmp_path:
     assert "ungraded" not in done.rounds[0]
 
 
+def test_a_principle_that_the_judge_cannot_apply_is_named_once_with_its_rounds(
+    recipe: Path, tmp_path: Path
+) -> None:
+    rules = tmp_path / "tested.yaml"
+    rules.write_text(
+        CONSTITUTION + "    tests:\n      - {prompt: Hi., better: It is 7., worse: Hello. It is 7.}\n"
+    )
+    done = play(recipe, constitution=str(rules))
+    told = [each for each in done.warnings if "'brief'" in each]
+    assert told == [f"rounds 1, 2: {done.rounds[1]['warnings'][0]}"]
+    assert "0 of its own 1 tests" in told[0]
+
+
 def test_the_same_command_again_makes_nothing(recipe: Path) -> None:
     first = play(recipe)
     table = (first.run / "rounds.json").read_bytes()
