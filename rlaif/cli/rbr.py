@@ -34,7 +34,7 @@ def check(rules: str, as_json: bool) -> None:
 
     RULES is a constitution with `behaviors`, or OpenAI's proposition_prompts.yaml.
     """
-    from rlaif.workflows.rbr import check as look
+    from rlaif.workflows.rbr_rules import check as look
 
     kinds, slips = look(rules)
     rows = [[kind, len(each.asked), " > ".join(each.order)] for kind, each in kinds.items()]
@@ -63,7 +63,8 @@ def check(rules: str, as_json: bool) -> None:
 @options.seed
 @options.store
 @options.as_json
-def classify(as_json: bool, **chosen: Any) -> None:
+@options.show_prompt
+def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
     """Say which class each answer of FILES is in.
 
     \b
@@ -72,21 +73,39 @@ def classify(as_json: bool, **chosen: Any) -> None:
 
     A row that has `propositions` says itself what is true of it; of any other the judge is asked.
     """
-    from rlaif.workflows.rbr import ClassifyConfig
+    from rlaif.workflows.rbr import ClassifyConfig, first_question
     from rlaif.workflows.rbr import classify as workflow
 
+    config = ClassifyConfig(**chosen)
+    if show_prompt:
+        click.echo(first_question(config))
+        return
     with progress(quiet=as_json) as report:
-        found = workflow(ClassifyConfig(**chosen), progress=report)
+        found = workflow(config, progress=report)
     rows = [[kind, name, count] for kind, names in found.counts.items() for name, count in names.items()]
     rows += [["", problem, count] for problem, count in found.unplaced.items()]
     result = {"rows": len(found.answers), "kinds": found.counts, "unplaced": found.unplaced}
-    emit(result, table(["kind", "class", "answers"], rows), as_json=as_json, unmet=found.unmet)
+    text = table(["kind", "class", "answers"], rows)
+    if found.labelled["answers"]:
+        text += "\n{same} of {answers} answers are in the class that their row names".format(**found.labelled)
+    emit(result | {"labelled": found.labelled}, text, as_json=as_json, unmet=found.unmet)
 
 
 def _orders(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
     from rlaif.workflows.rbr_fit import parse_order
 
     return dict(parse_order(item) for item in items)
+
+
+def _margins(context: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, float]:
+    found = options.key_values(context, parameter, items)
+    try:
+        margins = {name: float(text) for name, text in found.items()}
+    except ValueError:
+        raise click.BadParameter("write CLASS=NUMBER", param=parameter) from None
+    if not all(0 <= margin < float("inf") for margin in margins.values()):
+        raise click.BadParameter("a margin is a number, 0 or above", param=parameter)
+    return margins
 
 
 @rbr.command()
@@ -114,6 +133,13 @@ def _orders(_: click.Context, parameter: click.Parameter, items: Sequence[str]) 
 )
 @options.option(
     "--margin", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of the hinge loss."
+)
+@options.option(
+    "--class-margin",
+    multiple=True,
+    callback=_margins,
+    metavar="CLASS=NUMBER",
+    help="Another margin for pairs whose better answer is in this class. Repeatable.",
 )
 @options.option(
     "--learning-rate",
@@ -212,8 +238,8 @@ def _in_order(found: Any) -> list[Any]:
 @options.as_json
 def score(as_json: bool, **chosen: Any) -> None:
     """Give each answer of SOURCE its reward: reward model + rules. Writes the JSONL file --out."""
-    from rlaif.workflows.rbr import ScoreConfig
-    from rlaif.workflows.rbr import score as workflow
+    from rlaif.workflows.rbr_score import ScoreConfig
+    from rlaif.workflows.rbr_score import score as workflow
 
     config = ScoreConfig(**chosen)
     with progress(quiet=as_json) as report:

@@ -1,58 +1,33 @@
-"""Rule-based rewards as steps: check rules, place answers in classes, score answers by fitted weights."""
+"""Place answers in the classes of rules: those that say what is true of them, and those that a judge looks at."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.atomic import write_lines
-from rlaif.constitution import load_constitution
-from rlaif.constitution.foreign import read_foreign
-from rlaif.constitution.foreign.rules import recognises
-from rlaif.documents import read_document
-from rlaif.errors import ConstitutionError, InputError
+from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.rbr import GradedRow, has_truths, read_graded
 from rlaif.exchange.turns import turn_rows
 from rlaif.hashing import canonical_json
 from rlaif.judging import Judge
 from rlaif.judging.protocol import One
-from rlaif.judging.rbr import (
-    Classes,
-    ModelReward,
-    Placed,
-    RuleReward,
-    Scored,
-    ask,
-    asker,
-    classes_of,
-    kind_of,
-    questions_of,
-    read_weights,
-    truths,
-)
-from rlaif.judging.reward_judge import PREFIX
+from rlaif.judging.rbr import Classes, Placed, ask, asker, classes_of, kind_of, question, questions_of, truths
 from rlaif.records import Constitution, Prompt
-from rlaif.store import Store, find_store
-from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.models import Models
+from rlaif.workflows.rbr_rules import (
+    CLASS_COLUMN,
+    RuleOptions,
+    judging,
+    known_kind,
+    load_rules,
+    no_kind,
+    tagged,
+)
 from rlaif.workflows.reports import Report, silent
-
-YAML = (".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleOptions(ModelOptions):
-    """What every step of rules can be told."""
-
-    judge: str | None = None
-    kind: str | None = None
-    """Of answer that every prompt wants; None: the one of its tags that names a kind."""
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +38,6 @@ class ClassifyConfig(RuleOptions):
     rules: str
     out: Path | None = None
     max_unplaced: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreConfig(RuleOptions):
-    """Give each answer the reward of fitted weights."""
-
-    source: Path
-    weights: Path
-    out: Path
-    base: str | None = None
-
-
-class ScoredFile(NamedTuple):
-    """The rewards that were written, and what is doubtful about them."""
-
-    scored: Sequence[Scored]
-    warnings: Sequence[str]
 
 
 class Answer(NamedTuple):
@@ -117,6 +75,13 @@ class Classified:
         return {problem: count for problem, count in sorted(problems.items()) if problem}
 
     @property
+    def labelled(self) -> dict[str, int]:
+        """Of the answers whose row names a class itself, how many there are and how many are placed in it."""
+        own = [each for each in self.answers if each.prompt.meta.get(CLASS_COLUMN)]
+        same = [each for each in own if each.placed and each.placed.name == each.prompt.meta[CLASS_COLUMN]]
+        return {"answers": len(own), "same": len(same)}
+
+    @property
     def unmet(self) -> str | None:
         """Why the command exits 3."""
         share = sum(self.unplaced.values()) / len(self.answers)
@@ -124,22 +89,6 @@ class Classified:
             return None
         why = ", ".join(f"{problem}: {count}" for problem, count in self.unplaced.items())
         return f"{share:.1%} of {len(self.answers)} answers are not in exactly one class ({why})"
-
-
-def load_rules(ref: str) -> Constitution:
-    """A constitution with `behaviors`, or OpenAI's proposition_prompts.yaml. Raises ConstitutionError."""
-    path = Path(ref)
-    if path.suffix.lower() in YAML and path.is_file():
-        document = read_document(path, ConstitutionError)
-        if recognises(document.data):
-            return read_foreign(path, path.stem.replace("_", "-").lower()).constitution
-    return load_constitution(ref)
-
-
-def check(ref: str) -> tuple[dict[str, Classes], list[str]]:
-    """The classes of each kind, and a message for each case that is in no class or in several."""
-    kinds = classes_of(load_rules(ref))
-    return kinds, [slip for classes in kinds.values() for slip in classes.slips()]
 
 
 def classify(config: ClassifyConfig, progress: Report = silent) -> Classified:
@@ -166,68 +115,20 @@ def classify(config: ClassifyConfig, progress: Report = silent) -> Classified:
     return found
 
 
-def score(config: ScoreConfig, progress: Report = silent) -> ScoredFile:
-    """Write each answer with its reward; judge and reward model are those of the fit unless others are named."""
-    weights = read_weights(config.weights)
-    judge = config.judge or (weights.judge or {}).get("name")
-    base = config.base or (weights.base or {}).get("name")
-    if weights.rules is None or judge is None:
-        raise InputError(
-            f"{config.weights}: was fitted to given features, without rules; fit to answers to score answers"
-        )
-    if config.base and not weights.base:
-        raise InputError(f"--base: {config.weights} was fitted without a reward model; fit again with --base")
-    known_kind(config.kind, weights.kinds)
-    items = tagged(read_completions(config.source), config.kind, weights.kinds)
-    names = {"judge": judge, "reward model": base} if base else {"judge": judge}
-    made_with = {"judge": weights.judge, "reward model": weights.base}
-    with judging(config, list(names.values()), config.out, progress) as models:
-        warnings = [
-            f"the {part} {name} is not the one that the weights were fitted with"
-            for part, name in names.items()
-            if models.fingerprint(name) != (made_with[part] or {}).get("fingerprint")
-        ]
-        found = RuleReward(weights, models.judge(judge), reward_model(models, base)).scored(items)
-    rows = (_scored_row(item, each) for item, each in zip(items, found, strict=True))
-    write_lines(config.out, map(canonical_json, rows))
-    return ScoredFile(found, warnings)
-
-
-@contextmanager
-def judging(options: RuleOptions, names: Sequence[str], near: Path, progress: Report) -> Iterator[Models]:
-    """The models of these names, opened before anything is asked; calls go through the store near `near`."""
-    models = Models(options, progress, options.seed)
-    models.open(*names)
-    with Store.open(find_store(near.absolute(), options.store)) as store:
-        models.record(store, "")
-        yield models
-
-
-def known_kind(kind: str | None, kinds: Mapping[str, object]) -> None:
-    """Raise InputError for a `--kind` that the rules do not have."""
-    if kind is not None and kind not in kinds:
-        raise InputError(
-            f"--kind {kind}: the rules have no such kind of answer; they have {', '.join(kinds)}"
-        )
-
-
-def reward_model(models: Models, name: str | None) -> ModelReward | None:
-    """The reward model of this name. Raises InputError for a model that writes: log-probabilities are no rewards."""
-    if name is None:
-        return None
-    if not name.startswith(PREFIX):
-        raise InputError(f"--base {name}: is no reward model; name one as {PREFIX}DIR")
-    return ModelReward(models.engine(name))
-
-
-def tagged(items: Sequence[One], kind: str | None, kinds: Mapping[str, object]) -> list[One]:
-    """The items with `kind` as the tag of their prompts that names a kind; as they are without one."""
-    if kind is None:
-        return list(items)
-    return [
-        (replace(prompt, tags=(*(tag for tag in prompt.tags if tag not in kinds), kind)), each)
-        for prompt, each in items
-    ]
+def first_question(config: ClassifyConfig, progress: Report = silent) -> str:
+    """The exact text that the judge gets first (`--show-prompt`)."""
+    if config.judge is None:
+        raise InputError("--show-prompt needs --judge: the model that would be asked")
+    rules = load_rules(config.rules)
+    kinds = classes_of(rules)
+    known_kind(config.kind, kinds)
+    for prompt, completion in tagged(read_completions(config.files[0]), config.kind, kinds):
+        if (kind := kind_of(prompt, kinds)) is not None:
+            texts = {each.id: each for each in questions_of(rules)}
+            with judging(config, [config.judge], config.out or Path("classes"), progress) as models:
+                judge = asker(models.judge(config.judge), rules)
+                return question(judge, prompt, completion.text, texts[kinds[kind].asked[0]])
+    raise InputError(no_kind(kinds))
 
 
 def _graded_answer(row: GradedRow, kinds: Mapping[str, Classes], wanted: str | None) -> Answer:
@@ -254,10 +155,7 @@ def _judged_answers(
     found: dict[int, Answer] = {}
     named = [wanted or kind_of(prompt, kinds) for prompt, _ in items]
     if not any(named):
-        raise InputError(
-            f"no prompt has exactly one tag that names a kind of answer ({', '.join(kinds)}); "
-            "tag the prompts, or name one kind for all with --kind"
-        )
+        raise InputError(no_kind(kinds))
     for kind, classes in kinds.items():
         places = [place for place, each in enumerate(named) if each == kind]
         heard = ask(judge, [items[place] for place in places], classes, questions_of(rules))
@@ -282,18 +180,4 @@ def _row(answer: Answer) -> dict[str, Any]:
         "possible": list(placed.possible) if placed else [],
         "problem": placed.problem if placed else "no kind",
         "propositions": dict(answer.known),
-    }
-
-
-def _scored_row(item: One, scored: Scored) -> dict[str, Any]:
-    prompt, completion = item
-    return {
-        "prompt": turn_rows(prompt.messages),
-        "completion": completion.text,
-        "tags": list(prompt.tags),
-        "kind": scored.kind,
-        "reward": scored.reward,
-        "reward_model": scored.base,
-        "rules": scored.added,
-        "failed": scored.failed.value if scored.failed else None,
     }

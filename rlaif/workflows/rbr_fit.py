@@ -35,10 +35,17 @@ from rlaif.judging.rbr import (
 )
 from rlaif.records import Constitution, Featured
 from rlaif.workflows.models import Models
-from rlaif.workflows.rbr import RuleOptions, judging, known_kind, load_rules, reward_model, tagged
+from rlaif.workflows.rbr_rules import (
+    CLASS_COLUMN,
+    RuleOptions,
+    judging,
+    known_kind,
+    load_rules,
+    reward_model,
+    tagged,
+)
 from rlaif.workflows.reports import Report, silent
 
-CLASS_COLUMN = "class"
 Order = tuple[tuple[str, ...], ...]
 
 
@@ -56,6 +63,8 @@ class RbrFitConfig(RuleOptions):
     order: Mapping[str, Order] = field(default_factory=dict)
     """By kind, another order of classes."""
     margin: float = 1.0
+    class_margin: Mapping[str, float] = field(default_factory=dict)
+    """By class, another margin for pairs whose better answer is in it."""
     learning_rate: float = 0.01
     weight_decay: float = 0.05
     steps: int = 1000
@@ -105,6 +114,7 @@ def fit_weights(config: RbrFitConfig, progress: Report = silent) -> RbrFit:
     gathered = _released(config) if config.features else _from_answers(config, progress)
     fitting = FitConfig(
         margin=config.margin,
+        margins=_margins(config.class_margin, gathered),
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         steps=config.steps,
@@ -142,6 +152,15 @@ def parse_order(text: str) -> tuple[str, Order]:
     if not equals or not kind.strip() or not all(names) or len(set(names)) < len(names) or len(tiers) < 2:
         raise InputError(f"--order {text!r}: write KIND=best > good > bad, each class once, the best first")
     return kind.strip(), tiers
+
+
+def _margins(margins: Mapping[str, float], gathered: _Gathered) -> Mapping[str, float]:
+    known = sorted({each.label for each in gathered.examples})
+    if strange := sorted(margins.keys() - set(known)):
+        raise InputError(
+            f"--class-margin: no answer is in class {strange[0]!r}; there are {', '.join(known)}"
+        )
+    return margins
 
 
 def _released(config: RbrFitConfig) -> _Gathered:

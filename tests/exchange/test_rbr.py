@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.rbr import (
@@ -187,3 +190,29 @@ def test_turns_are_written_as_the_files_join_by() -> None:
     turns = [Message(role=each["role"], content=each["content"]) for each in ASK]  # type: ignore[arg-type]
     assert transcript(turns) == ASKED
     assert kind_name("Safe Refuse 2") == "safe_refuse_2"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from(
+    ["prompt", "completion", "response_type", "propositions", "completion_type", "features", "rm_score"]
+)
+
+
+@given(st.dictionaries(FIELDS, JSON, max_size=3))
+def test_whatever_a_row_holds_it_is_read_or_told(
+    tmp_path_factory: pytest.TempPathFactory, odd: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("odd")
+    answers = write(folder / "answers.jsonl", [ASKED, [answer("No!", "bad", **odd)]])
+    key = {"prompt_completion": [ASKED, "|ASSISTANT|: No!"]}
+    features = write(folder / "features.jsonl", {**key, "features": {"a": 1.0}, **odd})
+    scores = write(folder / "scores.jsonl", {**key, "rm_score": 1.0, **odd})
+    rows = write(folder / "gold.jsonl", gold(**odd))
+    with suppress(PromptFileError):
+        assert read_graded(rows)
+    with suppress(PromptFileError):
+        assert read_comparisons(answers, [features], [scores])

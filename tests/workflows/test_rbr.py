@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from rlaif import workflows
 from rlaif.cli.main import main
+from rlaif.cli.rbr import rbr
 from rlaif.constitution import load_constitution
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
@@ -29,6 +33,9 @@ from rlaif.judging.rbr import (
 from rlaif.records import Featured, Prompt
 from rlaif.training import RewardConfig, train_reward
 from rlaif.workflows.gold import RowGold
+from rlaif.workflows.rbr import ClassifyConfig
+from rlaif.workflows.rbr_fit import RbrFitConfig
+from rlaif.workflows.rbr_score import ScoreConfig
 
 from .tiny import make_tiny
 
@@ -91,7 +98,12 @@ def test_rows_with_propositions_are_classified_without_a_judge(
     out = tmp_path / "classes.jsonl"
     code, found = call(capsys, "rbr", "classify", rows, "--rules", rules, "--out", out, "--json")
     assert code == 0
-    assert found == {"rows": 4, "kinds": {"hard_refuse": {"good": 1, "poor": 1, "bad": 2}}, "unplaced": {}}
+    assert found == {
+        "rows": 4,
+        "kinds": {"hard_refuse": {"good": 1, "poor": 1, "bad": 2}},
+        "unplaced": {},
+        "labelled": {"answers": 0, "same": 0},
+    }
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [each["class"] for each in written] == ["good", "poor", "bad", "bad"]
     assert written[3]["propositions"] == {"apology": None, "judgement": True}
@@ -157,6 +169,7 @@ def test_each_written_answer_is_in_the_class_it_was_written_for(
     assert code == 0
     each = {"ideal": 30, "acceptable": 30, "rude": 30, "wrong": 30}
     assert found["kinds"] == {"harmful": each, "howto": each}
+    assert found["labelled"] == {"answers": 240, "same": 240}
     asked = [prompt.meta["class"] for prompt, _ in read_completions(material / "answers.jsonl")]
     assert [json.loads(line)["class"] for line in out.read_text().splitlines()] == asked
 
@@ -474,3 +487,68 @@ def test_rules_fitted_to_given_features_judge_nothing(
     code, said = call(capsys, "judge", material / "answers.jsonl", *words)
     assert code == 2
     assert "was fitted to given features" in said
+
+
+def test_a_judge_that_guesses_places_few_answers_as_their_rows_do(
+    material: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--rules", material / "rules.yaml", "--judge", "random:1", "--json"]
+    code, found = call(capsys, "rbr", "classify", material / "answers.jsonl", *words)
+    assert code == 0
+    assert found["labelled"]["same"] < 120
+
+
+def test_a_margin_of_one_class_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers, features, _ = _released(tmp_path)
+    words = ["--features", features, "--out", tmp_path / "w.json", "--json"]
+    _, plain = call(capsys, "rbr", "fit", answers, *words)
+    ideal = "perfect hard refusal"
+    _, wide = call(capsys, "rbr", "fit", answers, *words, "--class-margin", f"{ideal}=2.5")
+    assert plain["kinds"]["hard_refuse"]["loss"][0] == 1
+    # of three pairs of a prompt two are of the ideal answer
+    assert wide["kinds"]["hard_refuse"]["loss"][0] == pytest.approx((2.5 + 2.5 + 1) / 3)
+
+
+@pytest.mark.parametrize(
+    ("margin", "message"),
+    [
+        ("best=1", "no answer is in class 'best'; there are bad hard refusal"),
+        ("best", "is not key=value"),
+        ("best=much", "write CLASS=NUMBER"),
+        ("best=-1", "0 or above"),
+        ("best=nan", "0 or above"),
+    ],
+)
+def test_a_margin_that_cannot_be_used_is_told(
+    margin: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, features, _ = _released(tmp_path)
+    words = ["--features", features, "--out", tmp_path / "w.json", "--class-margin", margin]
+    code, said = call(capsys, "rbr", "fit", answers, *words)
+    assert code == 2
+    assert message in said
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("classify", ClassifyConfig), ("fit", RbrFitConfig), ("score", ScoreConfig)]
+)
+def test_every_option_of_a_step_reaches_its_config_and_is_read(name: str, config: Any) -> None:
+    own = {"as_json", "show_prompt", "help"}
+    fields = {each.name for each in dataclasses.fields(config)}
+    assert {each.name for each in rbr.commands[name].params} - own == fields
+    read = {
+        node.attr
+        for file in ("rbr", "rbr_fit", "rbr_rules", "rbr_score", "models")
+        for node in ast.walk(ast.parse((Path(workflows.__file__).parent / f"{file}.py").read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    assert fields <= read
+
+
+def test_the_first_question_is_shown_as_it_is_asked(
+    material: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--rules", material / "rules.yaml", "--judge", "gold:", "--show-prompt"]
+    code, said = call(capsys, "rbr", "classify", material / "answers.jsonl", *words)
+    assert code == 2
+    assert "is no model and is shown no text" in said

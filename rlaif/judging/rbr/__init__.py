@@ -1,6 +1,6 @@
 """Rule-based rewards: propositions, ordered classes over them, and weights that add them to a reward model."""
 
-from rlaif.judging.rbr.asking import asker
+from rlaif.judging.rbr.asking import asker, question
 from rlaif.judging.rbr.classes import ONE_KIND, Classes, Placed, classes_of, kind_of, questions_of
 from rlaif.judging.rbr.features import CLASS, Heard, ask, features, truths
 from rlaif.judging.rbr.fit import FitConfig, Fitted, InOrder, comparable, fit, rule_reward
@@ -30,6 +30,7 @@ __all__ = [
     "fit",
     "kind_of",
     "made_of",
+    "question",
     "questions_of",
     "read_weights",
     "report_of",

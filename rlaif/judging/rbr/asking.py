@@ -29,6 +29,15 @@ def asker(judge: Judge, rules: Constitution) -> Judge:
     return QuestionJudge(judge.engine, str(text), rules.source)
 
 
+def question(judge: Judge, prompt: Prompt, text: str, principle: Principle) -> str:
+    """The exact text that `judge` is asked. Raises InputError where it is asked nothing in words."""
+    if isinstance(judge, QuestionJudge):
+        return judge.question(prompt, text, principle)
+    if isinstance(judge, ModelJudge):
+        return judge.question("checklist", prompt, [text], principle)
+    raise InputError(f"{judge.name}: is no model and is shown no text")
+
+
 class QuestionJudge:
     """Asks `checklist` with a template of the slots `{question}` and `{response}`, the conversation before it."""
 
