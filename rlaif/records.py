@@ -86,6 +86,8 @@ class Principle:
     tests: tuple[PrincipleTest, ...] = ()
     line: int | None = None
     """Line in the file it was read from; not part of any digest."""
+    source: str = field(default="", compare=False)
+    """That file, which may be one that the constitution extends."""
 
     @property
     def text_digest(self) -> str:

@@ -2,5 +2,14 @@
 
 from rlaif.constitution.lint import Finding, applies, lint
 from rlaif.constitution.load import load_constitution, load_principles
+from rlaif.constitution.release import edited_release, release_findings
 
-__all__ = ["Finding", "applies", "lint", "load_constitution", "load_principles"]
+__all__ = [
+    "Finding",
+    "applies",
+    "edited_release",
+    "lint",
+    "load_constitution",
+    "load_principles",
+    "release_findings",
+]

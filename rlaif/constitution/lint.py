@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rlaif.constitution.baselines import LIMIT, too_easy
+from rlaif.constitution.contradictions import contradictions
 from rlaif.records import Constitution, Principle, Prompt
 
 LONG_TEXT_WORDS = 80
@@ -22,6 +23,13 @@ class Finding:
     line: int | None
     principle: str | None
     message: str
+    source: str = field(default="", compare=False)
+    """The file of `line`, which may be one that the constitution extends."""
+
+    def located(self, otherwise: str) -> str:
+        """`file:line: level: principle: message`; `otherwise` is the file where none is known."""
+        named = f"{self.principle}: " if self.principle else ""
+        return f"{self.source or otherwise}:{self.line or 1}: {self.level}: {named}{self.message}"
 
 
 def applies(principle: Principle, prompt: Prompt) -> bool:
@@ -32,12 +40,12 @@ def applies(principle: Principle, prompt: Prompt) -> bool:
 def lint(constitution: Constitution) -> list[Finding]:
     """Findings in the order of the file."""
     found = [finding for each in constitution.principles for finding in _principle(each)]
-    return [*found, *_same_texts(constitution), *_whole(constitution)]
+    return [*found, *_same_texts(constitution), *_contradictions(constitution), *_whole(constitution)]
 
 
 def _principle(principle: Principle) -> Iterator[Finding]:
     def say(level: Level, message: str) -> Finding:
-        return Finding(level=level, line=principle.line, principle=principle.id, message=message)
+        return _finding(level, principle, message)
 
     for number, test in enumerate(principle.tests, 1):
         if test.better.strip() == test.worse.strip():
@@ -59,8 +67,23 @@ def _same_texts(constitution: Constitution) -> Iterator[Finding]:
         text = " ".join(each.text.lower().split())
         if text in first:
             message = f"has the same text as {first[text]!r}: it counts twice"
-            yield Finding(level="warning", line=each.line, principle=each.id, message=message)
+            yield _finding("warning", each, message)
         first.setdefault(text, each.id)
+
+
+def _contradictions(constitution: Constitution) -> Iterator[Finding]:
+    for each in contradictions(constitution):
+        yield _finding("error" if each.sure else "warning", each.principle, each.message)
+
+
+def _finding(level: Level, principle: Principle, message: str) -> Finding:
+    return Finding(
+        level=level,
+        line=principle.line,
+        principle=principle.id,
+        message=message,
+        source=principle.source,
+    )
 
 
 def _whole(constitution: Constitution) -> Iterator[Finding]:

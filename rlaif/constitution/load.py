@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlaif.checks import check
+from rlaif.constitution.lock import LOCK, Pin, read_pins
 from rlaif.constitution.tables import check_behaviors, check_propositions
-from rlaif.constitution.versions import satisfies
+from rlaif.constitution.versions import parse_version, satisfies
 from rlaif.documents import Document, parse_document, read_document
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution, Decide, Principle, PrincipleTest
 from rlaif.shipped import shipped
 
 _SUFFIXES = (".yaml", ".yml")
+_EXACT = re.compile(r"=?\s*\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
+DEEPEST = 24
+"""How many constitutions may extend each other in a row."""
 
 
 def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
     """Load a path to a YAML file, or a name with an optional range (`harmless`, `harmless@^1`).
 
-    A name is looked for in `folders`, then ./constitutions, then among the shipped ones. What it `extends` is
+    A name is looked for in `folders`, then ./constitutions, then among the shipped ones; a range that the file no
+    longer meets is looked for among its releases in `lock.json` (`house.yaml@1.2.0` too). What it `extends` is
     looked for in its own folder first. Raises ConstitutionError with file and line.
     """
     text = str(ref)
-    is_file = isinstance(ref, Path) or text.endswith(_SUFFIXES) or "/" in text
+    is_file = isinstance(ref, Path) or text.rpartition("@")[0].endswith(_SUFFIXES) or "/" in text
     places = [*folders, Path("constitutions"), shipped("constitutions")]
-    if is_file:
+    if is_file or text.endswith(_SUFFIXES):
         path = Path(ref)
         if not os.path.isfile(path):
+            file, _, wanted = text.rpartition("@")
+            if file.endswith(_SUFFIXES) and os.path.isfile(file):
+                return _version_of(Path(file), wanted, places)
             raise ConstitutionError(f"{path}: no such file; name a .yaml file or one of: {_known(places)}")
         return _load(path, places, ())
     return _named(text, places, (), "")
@@ -41,6 +50,8 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
     at = f"{asked_at}: extends {ref}: " if asked_at else ""
     if wanted:
         _in_range("0.0.0", wanted, at)  # an unreadable range is the first thing to say
+        if _EXACT.fullmatch(wanted) and (pinned := _released(places, name, wanted, at)) is not None:
+            return pinned  # its file may have been edited since
     seen = []
     for path in (place / (name + suffix) for place in places for suffix in _SUFFIXES):
         if not os.path.isfile(path):
@@ -52,11 +63,51 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
         if not wanted or _in_range(found.version, wanted, at):
             return found
         seen.append(f"{path} is {found.version}")
+    if wanted and (pinned := _released(places, name, wanted, at)) is not None:
+        return pinned
     if seen:
         raise ConstitutionError(f"{at}no {name} is in the range {wanted} ({'; '.join(seen)}); change it")
     near = difflib.get_close_matches(name, _known(places).split(", "), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise ConstitutionError(f"{at}no constitution named {name!r}{hint}; there are: {_known(places)}")
+
+
+def _version_of(path: Path, wanted: str, places: Sequence[Path]) -> Constitution:
+    _in_range("0.0.0", wanted, "")
+    now = _load(path, places, ())
+    in_range = _in_range(now.version, wanted, "")
+    if in_range and not _EXACT.fullmatch(wanted):
+        return now
+    pinned = _released([path.parent], now.name, wanted, "")
+    if pinned is None and in_range:
+        return now
+    if pinned is None:
+        raise ConstitutionError(
+            f"{path}: is {now.version}, and {path.parent / LOCK} has no release in the range {wanted}; "
+            f"`rlaif constitution log {path}` lists what there is"
+        )
+    return pinned
+
+
+def _released(places: Sequence[Path], name: str, wanted: str, at: str) -> Constitution | None:
+    """The highest release in the range, of the first place that has one."""
+    for place in places:
+        pins = [pin for pin in read_pins(place / LOCK, name).values() if _in_range(pin.version, wanted, at)]
+        if pins:
+            pin = max(pins, key=lambda each: parse_version(each.version).rank)
+            return load_pin(place / LOCK, pin)
+    return None
+
+
+def load_pin(path: Path, pin: Pin) -> Constitution:
+    """The constitution of a release in the lock file `path`; one whose text was edited there is refused."""
+    found = parse_constitution(pin.text, f"{path} ({pin.name} {pin.version})")
+    if found.digest != pin.digest:
+        raise ConstitutionError(
+            f"{path}: the text of {pin.name} {pin.version} has digest {found.digest}, not the {pin.digest} beside "
+            "it; restore it from version control"
+        )
+    return found
 
 
 def _in_range(version: str, wanted: str, at: str) -> bool:
@@ -96,6 +147,8 @@ def _read(document: Document, path: Path, places: Sequence[Path], chain: tuple[P
     _check_ids(document, data, "principles")
     _check_ids(document, data, "propositions")
     inside = (*chain, path.resolve())
+    if len(inside) > DEEPEST:
+        raise ConstitutionError(f"{path}: `extends` goes over {DEEPEST} constitutions deep; merge some")
     bases = [
         _named(ref, [path.parent, *places], inside, document.where(("extends", place)))
         for place, ref in enumerate(data.get("extends", []))
@@ -118,7 +171,7 @@ def _check_ids(document: Document, data: Mapping[str, Any], kind: str) -> None:
 def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitution]) -> Constitution:
     principles = {each.id: each for base in bases for each in base.principles}
     for place, entry in enumerate(data.get("principles", [])):
-        principles[entry["id"]] = _principle(entry, document.line(("principles", place)))
+        principles[entry["id"]] = _principle(entry, document.line(("principles", place)), document.path)
     propositions = {each["id"]: dict(each) for base in bases for each in base.propositions}
     propositions |= {each["id"]: _trimmed(each) for each in data.get("propositions", [])}
     check_propositions(document, propositions)
@@ -144,12 +197,12 @@ def _decide(entry: Mapping[str, Any]) -> Decide:
     return Decide(**{**entry, "temperature": float(entry.get("temperature", 1.0))})
 
 
-def _principle(entry: Mapping[str, Any], line: int | None) -> Principle:
+def _principle(entry: Mapping[str, Any], line: int | None, source: str) -> Principle:
     fields = _trimmed(entry)
     fields["weight"] = float(fields.get("weight", 1.0))
     fields["applies_to"] = tuple(fields.get("applies_to", ()))
     fields["tests"] = tuple(PrincipleTest(**_trimmed(test)) for test in fields.get("tests", ()))
-    return Principle(**fields, line=line)
+    return Principle(**fields, line=line, source=source)
 
 
 def _trimmed(entry: Mapping[str, Any]) -> dict[str, Any]:

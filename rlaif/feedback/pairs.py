@@ -54,25 +54,15 @@ def make_pairs(
         raise InputError(f"pairing {plan.pairing!r} is not known; known: {', '.join(PAIRINGS)}")
     tally = _Tally()
     chosen = _candidates(prompts, completions, judgments, constitution, plan, tally)
-    asked = [
-        each for each in chosen if each.better.rank_key != each.worse.rank_key or plan.pairing == "random"
-    ]
+    asked = contested(chosen, plan)
     tally.reasons[NoPair.TIE] += len(chosen) - len(asked)
-    compared = _compared(asked, judgments, judge, constitution, plan)
+    compared = readings_of(asked, judgments, judge, constitution, plan)
     checked = alone_by_prompt(judgments)
     decided: list[tuple[Candidate, Decision]] = []
     for each in asked:
-        readings = compared.get(each.ids, [])
-        decision = decide(
-            constitution,
-            each.prompt,
-            readings,
-            first=each.better.completion.id,
-            checklist=checked.get(each.prompt.id, []),
-            inconsistent=plan.inconsistent,
-        )
-        reason = _reason(decision, plan)
-        _count(tally, decision, readings, each, checked.get(each.prompt.id, []))
+        readings, alone = compared.get(each.ids, []), checked.get(each.prompt.id, [])
+        decision, reason = settle(each, readings, alone, constitution, plan)
+        _count(tally, decision, readings, each, alone)
         if reason is not None:
             tally.reasons[reason] += 1
         else:
@@ -81,6 +71,43 @@ def make_pairs(
     made = criticised(made, constitution, critic)
     pairs = [pair for _, pair in made]
     return pairs, _funnel(prompts, completions, [*judgments, *_all(compared)], tally, len(pairs))
+
+
+def find_candidates(
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    judgments: Sequence[Judgment],
+    constitution: Constitution,
+    plan: PairPlan,
+) -> list[Candidate]:
+    """Which completions are set against each other, by what was said of each alone."""
+    return _candidates(prompts, completions, judgments, constitution, plan, _Tally())
+
+
+def contested(chosen: Sequence[Candidate], plan: PairPlan) -> list[Candidate]:
+    """Those that are worth a comparison: of equal scores nothing would agree with it."""
+    return [
+        each for each in chosen if each.better.rank_key != each.worse.rank_key or plan.pairing == "random"
+    ]
+
+
+def settle(
+    candidate: Candidate,
+    readings: Sequence[Judgment],
+    alone: Sequence[Judgment],
+    constitution: Constitution,
+    plan: PairPlan,
+) -> tuple[Decision, NoPair | None]:
+    """The decision between the two, and why it makes no pair, or None where it makes one."""
+    decision = decide(
+        constitution,
+        candidate.prompt,
+        readings,
+        first=candidate.better.completion.id,
+        checklist=alone,
+        inconsistent=plan.inconsistent,
+    )
+    return decision, _reason(decision, plan)
 
 
 def _candidates(
@@ -133,13 +160,14 @@ def _too_few(texts: Sequence[Completion], unique: Sequence[Completion], scored: 
     return NoPair.DUPLICATE if len(texts) > distinct else NoPair.UNDECIDED
 
 
-def _compared(
+def readings_of(
     asked: Sequence[Candidate],
     judgments: Sequence[Judgment],
     judge: Judge,
     constitution: Constitution,
     plan: PairPlan,
 ) -> dict[frozenset[str], list[Judgment]]:
+    """What decides between the two of each candidate: comparisons in both orders, or what was said of each alone."""
     items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
     found: Iterable[Judgment]
     if plan.then == "none":
