@@ -52,6 +52,7 @@ class RecordedEngine:
         self.reused_calls = 0
         self.failed_calls = 0
         self.usage = Usage()
+        self.reused_tokens = 0
 
     @property
     def name(self) -> str:
@@ -90,6 +91,9 @@ class RecordedEngine:
         # by key: two requests that send the same are one call
         missing = {key: each for key, each in zip(keys, wave, strict=True) if key not in found}
         self._count(len(wave) - len(missing), fresh=False)
+        self.reused_tokens += sum(
+            each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
+        )
         ran = self._ask(missing, verb) if missing else {}
         return [
             replace(found[key] if key in found else ran[key], request_id=request.id)
