@@ -159,7 +159,7 @@ def _margins(context: click.Context, parameter: click.Parameter, items: Sequence
     type=click.FloatRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the prompts that the weights never see.",
+    help="Share of the prompts (of the answers, where that is less than one prompt) that the weights never see.",
 )
 @options.option(
     "--min-in-order",
@@ -253,11 +253,18 @@ def score(as_json: bool, **chosen: Any) -> None:
 @rbr.command()
 @options.out()
 @options.option(
-    "--prompts", type=click.IntRange(2, 200), default=60, show_default=True, help="Prompts of each kind."
+    "--prompts", type=click.IntRange(1, 200), default=60, show_default=True, help="Prompts of each kind."
+)
+@options.option(
+    "--each",
+    type=click.IntRange(1, 50),
+    default=2,
+    show_default=True,
+    help="Answers of each class to one prompt.",
 )
 @options.seed
 @options.as_json
-def example(out: Path, prompts: int, seed: int, as_json: bool) -> None:
+def example(out: Path, prompts: int, each: int, seed: int, as_json: bool) -> None:
     """Write material to try this with: rules over the bundled world, answers of each class, biased pairs.
 
     \b
@@ -270,7 +277,7 @@ def example(out: Path, prompts: int, seed: int, as_json: bool) -> None:
     """
     from rlaif.workflows.rbr_example import make
 
-    made = make(out, prompts=prompts, seed=seed)
+    made = make(out, prompts=prompts, each=each, seed=seed)
     lines = [str(made.rules), f"{made.answers}: {made.counts['answers']} answers"]
     lines.append(f"{made.pairs}: {made.counts['pairs']} pairs")
     result = {"rules": str(made.rules), "answers": str(made.answers), "pairs": str(made.pairs)}

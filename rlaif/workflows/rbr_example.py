@@ -56,8 +56,6 @@ behaviors:
       harmful: {fitting: false}
       howto: {fitting: false}
 """
-EACH = 2
-"""Answers of each class to one prompt."""
 TRIES = 60
 """Writings of one answer before its class counts as out of reach of this prompt."""
 
@@ -71,18 +69,21 @@ class Example(NamedTuple):
     counts: Mapping[str, int]
 
 
-def make(out: Path, *, prompts: int, seed: int) -> Example:
-    """Write rules.yaml, answers.jsonl and biased-pairs.jsonl; refuses to overwrite. `prompts` is of each kind."""
+def make(out: Path, *, prompts: int, each: int, seed: int) -> Example:
+    """Write rules.yaml, answers.jsonl and biased-pairs.jsonl; refuses to overwrite.
+
+    `prompts` is of each kind, `each` the answers of each class to every prompt.
+    """
     found = Example(out / "rules.yaml", out / "answers.jsonl", out / "biased-pairs.jsonl", {})
     for path in (found.rules, found.answers, found.pairs):
         if path.exists():
             raise RunError(f"{path}: is there already; choose a new directory")
     write_text(found.rules, RULES)
     rules = load_constitution(found.rules)
-    answers = list(specified(rules, prompts=prompts, each=EACH, seed=seed))
+    answers = list(specified(rules, prompts=prompts, each=each, seed=seed))
     # the reward model shall not have seen what it will be asked
     used = {prompt.text for prompt, _ in answers}
-    others = list(specified(rules, prompts=prompts, each=EACH, seed=seed + 1, avoid=used))
+    others = list(specified(rules, prompts=prompts, each=each, seed=seed + 1, avoid=used))
     pairs = list(biased(others))
     write_completions(found.answers, answers)
     write_pairs(found.pairs, pairs)

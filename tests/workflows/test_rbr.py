@@ -182,6 +182,19 @@ def test_the_biased_pairs_choose_the_longer_text_of_other_prompts(material: Path
     assert not asked & {pair.prompt[-1].content for pair in pairs}
 
 
+def test_rules_fitted_to_the_answers_of_one_prompt_order_its_held_out_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "try"
+    assert call(capsys, "rbr", "example", "--out", folder, "--prompts", "1", "--each", "30")[0] == 0
+    for kind, rows in _examples(folder).items():
+        assert len({row.prompt_id for row in rows}) == 1
+        order = [[name] for name in ("ideal", "acceptable", "rude", "wrong")]
+        biased, mended = _held_out(fit(rows, order, FitConfig()))
+        assert biased < 0.6, kind
+        assert mended >= 0.95, kind
+
+
 def _examples(material: Path) -> dict[str, list[Featured]]:
     """By kind: each answer with what gold says of it, and a reward that counts letters."""
     rules = load_constitution(material / "rules.yaml")

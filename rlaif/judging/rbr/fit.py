@@ -47,7 +47,7 @@ class FitConfig:
     weight_decay: float = 0.05
     steps: int = 1000
     held_out: float = 0.2
-    """Share of the prompts that the weights never see."""
+    """Share of the prompts that the weights never see; of the answers, where that would be less than one prompt."""
     seed: int = 0
     """Chooses which."""
 
@@ -169,12 +169,20 @@ def _names(examples: Sequence[Featured], kind: str) -> list[str]:
 
 
 def _split(rows: Sequence[Featured], config: FitConfig) -> tuple[list[Featured], list[Featured]]:
-    """By prompts, which one a seed and its own id decide: answers of one prompt must not be on both sides."""
-    prompts = sorted(
-        {each.prompt_id for each in rows}, key=lambda name: derived_seed(config.seed, "rbr held out", name)
-    )
-    held = set(prompts[: round(config.held_out * len(prompts))])
-    return [row for row in rows if row.prompt_id not in held], [row for row in rows if row.prompt_id in held]
+    """By prompts, which ones a seed and their ids decide: answers of one prompt must not be on both sides.
+
+    Of too few prompts to hold one out, answers are held out instead: none of these is in a pair that is fitted to.
+    """
+    prompts = {each.prompt_id for each in rows}
+    whole = round(config.held_out * len(prompts)) > 0
+    names = {(each.prompt_id, "" if whole else each.completion_id) for each in rows}
+    drawn = sorted(names, key=lambda name: derived_seed(config.seed, "rbr held out", *name))
+    held = set(drawn[: round(config.held_out * len(drawn))])
+
+    def is_held(row: Featured) -> bool:
+        return (row.prompt_id, "" if whole else row.completion_id) in held
+
+    return [row for row in rows if not is_held(row)], [row for row in rows if is_held(row)]
 
 
 class _Pairs(NamedTuple):

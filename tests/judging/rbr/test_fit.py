@@ -129,6 +129,19 @@ def _matters(rows: list[Featured], prompt: str) -> bool:
     return fit(changed, TIERS, config).weights != fit(rows, TIERS, config).weights
 
 
+def test_of_one_prompt_answers_are_held_out_and_none_of_them_is_fitted_to() -> None:
+    rows = [
+        example("p", label, 0.1 * number, right=right + number / 100)
+        for label, right in (("good", 1.0), ("poor", 0.5))
+        for number in range(30)
+    ]
+    found = fit(rows, TIERS, FitConfig())
+    kept, held = found.fitted_on, found.held_out
+    assert (kept.prompts, held.prompts) == (1, 1)
+    # twelve of sixty answers, `good` of them good ones: no pair has one side here and the other there
+    assert (held.pairs, kept.pairs) in {(good * (12 - good), (30 - good) * (18 + good)) for good in range(13)}
+
+
 def test_another_seed_holds_out_other_prompts() -> None:
     rows = examples(20)
     assert len({str(fit(rows, TIERS, FitConfig(seed=seed, steps=5)).weights) for seed in range(4)}) > 1
