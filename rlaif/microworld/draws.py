@@ -54,13 +54,13 @@ class Draw:
 # What it takes two places of a text, or arithmetic, to see is met more often than its share.
 _EMPHASIS = {
     "repeats": 5.0, "right-sum": 5.0, "uses-name": 4.0, "warns": 2.5, "lists-needs": 4.0, "orders-steps": 5.0,
-    "gives-advice": 5.0, "shows-sympathy": 4.0, "corrects": 3.0, "gives-reason": 2.0, "offers-alternative": 4.0,
+    "gives-advice": 5.0, "shows-sympathy": 4.0, "corrects": 3.0, "gives-reason": 5.0, "offers-alternative": 4.0,
     "brief": 3.0, "shows-working": 3.0,
 }  # fmt: skip
 # What is hardest is asked several times of one text, in other words: a shared beginning makes that cheap.
 _AGAIN = {
     "right-sum": 4, "uses-name": 3, "repeats": 2, "orders-steps": 2, "lists-needs": 2, "gives-advice": 2,
-    "offers-alternative": 2, "shows-sympathy": 2, "warns": 2,
+    "offers-alternative": 2, "shows-sympathy": 2, "warns": 2, "gives-reason": 2,
 }  # fmt: skip
 
 
