@@ -44,7 +44,11 @@ class JudgeStep:
     """The judge looks at each completion alone."""
 
     step: Literal["judge"] = "judge"
-    protocol: Literal["checklist", "score"] = "checklist"
+    protocol: str = "checklist"
+    samples: int | None = None
+    """Texts a question, where the protocol takes a vote of several."""
+    ask_again: int | None = None
+    """How often an unreadable text is asked for once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,10 @@ class PairsStep:
 
     step: Literal["pairs"] = "pairs"
     pairing: Literal["all", "best-worst", "random", "rank"] = "best-worst"
-    then: Literal["compare", "compare-cot", "none"] = "compare"
+    then: str = "compare"
+    """The protocol that decides between two; `none` decides by what was said of each alone."""
+    samples: int | None = None
+    ask_again: int | None = None
     inconsistent: Literal["drop", "average"] = "drop"
     critique: bool = True
 

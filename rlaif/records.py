@@ -173,6 +173,8 @@ class Judgment:
     calls: tuple[str, ...] = ()
     """Store keys of the calls it was read from."""
     detail: str = ""
+    votes: tuple[Mapping[str, Any], ...] = ()
+    """Of a panel: what each judge said, `{judge, group, weight, state, p}`."""
 
     def __post_init__(self) -> None:
         """A number belongs to exactly the states that carry one."""
@@ -251,6 +253,8 @@ class GenerateRequest:
     seed: int = 0
     """Of this request and draw; see `rlaif.hashing.derived_seed`."""
     draw: int = 0
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema of the reply: an engine that guides decoding follows it, any other leaves it to the reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

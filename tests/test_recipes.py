@@ -67,7 +67,7 @@ WRONG = [
     (
         TEXT.replace("protocol:", "protocoll:"),
         9,
-        "'protocoll' (did you mean 'protocol'?); known keys: protocol, step",
+        "'protocoll' (did you mean 'protocol'?); known keys: ask_again, protocol, samples, step",
     ),
     (TEXT.replace("step: judge", "step: judged"), 9, "one of sample, judge, pairs, train, evaluate, audit"),
     (TEXT.replace("{step: judge, ", "{"), 9, "lacks 'step'"),

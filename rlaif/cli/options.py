@@ -117,6 +117,23 @@ sampling = together(
 
 judging = together(
     option(
+        "--protocol",
+        default="compare",
+        show_default=True,
+        metavar="NAME",
+        help="How the judge is asked: compare, compare-cot, checklist, score, rank ... (docs/judges.md).",
+    ),
+    option(
+        "--samples",
+        type=click.IntRange(min=1),
+        help="Texts a question, for protocols that take a vote of several [default: 1].",
+    ),
+    option(
+        "--ask-again",
+        type=click.IntRange(min=0),
+        help="How often an unreadable text is asked for once more [default: 2].",
+    ),
+    option(
         "--pairing",
         type=click.Choice(["best-worst", "all", "random", "rank"]),
         default="best-worst",

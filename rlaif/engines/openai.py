@@ -79,6 +79,9 @@ class OpenAIEngine:
         }
         if how.stop:
             body["stop"] = list(how.stop)
+        if request.schema is not None:
+            wanted = {"name": "reply", "schema": dict(request.schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         choice, usage = self._post(body)
         if isinstance(choice, str):
             return Generation(request_id=request.id, text="", finish="stop", error=choice)

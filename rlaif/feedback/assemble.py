@@ -9,8 +9,9 @@ from typing import Any
 from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.plan import Candidate, PairPlan
 from rlaif.feedback.score import Scored
-from rlaif.judging import Decision, Judge, ModelJudge
+from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
 from rlaif.judging.parse import VERSION
+from rlaif.judging.protocols import protocols
 from rlaif.records import Constitution, Engine, Judgment, Message, Pair
 
 
@@ -55,6 +56,7 @@ def assemble(
                 "templates": _templates(judge, readings),
                 "policy": policies,
                 "calls": calls,
+                **_votes(readings),
                 **plan.provenance,
             },
         )
@@ -80,9 +82,32 @@ def _provenance(judge: Judge, constitution: Constitution, seed: int) -> dict[str
 
 
 def _templates(judge: Judge, readings: Sequence[Judgment]) -> dict[str, str]:
+    asked = {each.protocol for each in readings}
+    if isinstance(judge, PanelJudge):
+        found: dict[str, str] = {}
+        for member in judge.members:
+            own = {member.seat.protocol if name == "panel" else name for name in asked}
+            found |= _digests(member.judge, own)
+        return dict(sorted(found.items()))
+    return _digests(judge, asked)
+
+
+def _digests(judge: Judge, asked: Iterable[str]) -> dict[str, str]:
     if not isinstance(judge, ModelJudge):
         return {}
-    return {name: judge.template(name).digest for name in sorted({each.protocol for each in readings})}
+    known = protocols()
+    names = {template for name in asked if name in known for template in known[name].templates}
+    return {name: judge.template(name).digest for name in sorted(names)}
+
+
+def _votes(readings: Sequence[Judgment]) -> dict[str, Any]:
+    """What each member of a panel said, comparison by comparison; nothing where one judge decided."""
+    rows = [
+        {"principle": each.principle_id, "completions": list(each.completion_ids), "votes": list(each.votes)}
+        for each in readings
+        if each.votes
+    ]
+    return {"votes": rows} if rows else {}
 
 
 def criticised(

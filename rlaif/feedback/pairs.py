@@ -14,9 +14,10 @@ from rlaif.errors import InputError
 from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
 from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import PAIRINGS, candidates
-from rlaif.feedback.plan import Candidate, PairPlan
+from rlaif.feedback.plan import ALONE, Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
-from rlaif.judging import Decision, Judge, ModelJudge, decide, from_checklist
+from rlaif.judging import Decision, Judge, decide, from_checklist
+from rlaif.judging.protocols import Asking, between
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
 
@@ -170,21 +171,16 @@ def readings_of(
     """What decides between the two of each candidate: comparisons in both orders, or what was said of each alone."""
     items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
     found: Iterable[Judgment]
-    if plan.then == "none":
+    if plan.then == ALONE:
         said = alone_by_prompt(judgments)
         found = [
             judgment
             for prompt, one, other in items
             for judgment in from_checklist(said.get(prompt.id, []), one, other)
         ]
-    elif plan.then == "compare":
-        found = judge.compare(items, constitution.principles)
-    elif isinstance(judge, ModelJudge):
-        found = judge.compare_cot(items, constitution.principles, seed=plan.seed)
     else:
-        raise InputError(
-            f"{judge.name}: this judge writes no text, so it cannot be asked by {plan.then}; use compare"
-        )
+        how = plan.asking or Asking(seed=plan.seed)
+        found = between(plan.then).ask(judge, items, constitution.principles, how)
     grouped: dict[frozenset[str], list[Judgment]] = {}
     for each in found:
         grouped.setdefault(frozenset(each.completion_ids), []).append(each)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from rlaif.feedback.pairing import Pairing
 from rlaif.feedback.score import Scored
 from rlaif.judging.decide import Inconsistent
+from rlaif.judging.protocols import Asking
 from rlaif.records import Prompt
 
-Then = Literal["compare", "compare-cot", "none"]
+ALONE = "none"
+"""Decides by what was said of each completion alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +21,10 @@ class PairPlan:
     """How pairs are made."""
 
     pairing: Pairing = "best-worst"
-    then: Then = "compare"
-    """What decides between two candidates; `none` decides by what was said of each alone."""
+    then: str = "compare"
+    """The protocol that decides between two candidates; `none` decides by what was said of each alone."""
+    asking: Asking | None = None
+    """How that protocol asks; None: in its own way, with the plan's seed."""
     inconsistent: Inconsistent = "drop"
     seed: int = 0
     round: int = 0

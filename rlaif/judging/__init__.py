@@ -3,9 +3,11 @@
 from rlaif.judging.controls import GoldJudge, RandomJudge
 from rlaif.judging.decide import Decision, decide, from_checklist
 from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge
 from rlaif.judging.reward_judge import PREFIX, RewardJudge
 from rlaif.judging.rules import share_of
+from rlaif.judging.verifier_judge import VerifierJudge
 from rlaif.records import Engine
 
 __all__ = [
@@ -13,8 +15,10 @@ __all__ = [
     "GoldJudge",
     "Judge",
     "ModelJudge",
+    "PanelJudge",
     "RandomJudge",
     "RewardJudge",
+    "VerifierJudge",
     "decide",
     "from_checklist",
     "judge_of",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+from rlaif.hashing import derived_seed
+from rlaif.judging.cot import read_reply
 from rlaif.judging.labels import Reading
 from rlaif.records import (
     Engine,
     GenerateRequest,
-    Generation,
     Judgment,
     Message,
     Prompt,
@@ -21,6 +23,9 @@ from rlaif.records import (
 from rlaif.store import call_key
 
 LOST = Reading(State.TRANSPORT, detail="no answer came back")
+AGAIN = frozenset({State.UNREADABLE, State.TRUNCATED})
+"""Readings after which the same question is put once more."""
+AGAIN_TEMPERATURE = 0.7
 
 
 class Asked(NamedTuple):
@@ -72,43 +77,84 @@ def ask_labels(
     read: Callable[[Score], Reading],
 ) -> list[Judgment]:
     """One judgment a question, in their order, read from log-probabilities of labels."""
-    asked: dict[str, Asked] = {}
+    asked: list[Asked] = []
     keys: dict[str, str] = {}
 
     def requests() -> Iterator[ScoreRequest]:
         for each in questions:
             request = ScoreRequest(id=each.id, messages=turn(each.text), continuations=continuations)
-            asked[each.id] = each._replace(text="")
+            asked.append(each._replace(text=""))
             keys[each.id] = call_key(engine.fingerprint, request)
             yield request
 
     found = {score.request_id: read(score) for score in engine.score(requests())}
     return [
-        each.judgment(protocol, engine.fingerprint, (keys[name],), found.get(name, LOST))
-        for name, each in asked.items()
+        each.judgment(protocol, engine.fingerprint, (keys[each.id],), found.get(each.id, LOST))
+        for each in asked
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How written answers are asked for."""
+
+    sampling: Sampling
+    seed: int = 0
+    samples: int = 1
+    """Texts a question."""
+    again: int = 0
+    """How often at most an unreadable text is asked for once more."""
+    schema: Mapping[str, Any] | None = None
+    """Of the reply, for engines that guide decoding."""
+
+
+class Written(NamedTuple):
+    """What one question was answered with: the keys of all its calls, and a reading a sample."""
+
+    asked: Asked
+    calls: tuple[str, ...]
+    readings: list[Reading]
+
+
 def ask_texts(
-    engine: Engine,
-    questions: Iterable[Asked],
-    sampling: Sampling,
-    seeds: Callable[[Asked], list[int]],
-) -> list[tuple[Asked, tuple[str, ...], list[Generation | None]]]:
-    """Each question with the keys of its calls and its written answers, one a seed; None for a lost one."""
-    asked: list[tuple[Asked, list[str], list[str]]] = []
+    engine: Engine, protocol: str, questions: Iterable[Asked], read: Callable[[str], Reading], how: Writing
+) -> list[Written]:
+    """Each question with its written answers. What is still unreadable after `how.again` more tries stays so.
 
-    def requests() -> Iterator[GenerateRequest]:
-        for each in questions:
-            names, keys = [], []
-            for draw, seed in enumerate(seeds(each)):
-                request = GenerateRequest(
-                    id=f"{each.id}|{draw}", messages=turn(each.text), sampling=sampling, seed=seed, draw=draw
-                )
-                names.append(request.id)
-                keys.append(call_key(engine.fingerprint, request))
-                yield request
-            asked.append((each, names, keys))
+    A refusal and a failed call are not asked again: the first is an answer, the second is the engine's to mend.
+    """
+    asked = list(questions)
+    calls: list[list[str]] = [[] for _ in asked]
+    readings = [[Reading(State.UNREADABLE)] * how.samples for _ in asked]
+    wanted = [(place, sample) for place in range(len(asked)) for sample in range(how.samples)]
+    for turn_number in range(how.again + 1):
+        requests: dict[str, GenerateRequest] = {}
+        names = []
+        for place, sample in wanted:
+            draw = sample + turn_number * how.samples
+            request = _request(asked[place], protocol, how, draw, repeated=turn_number > 0)
+            calls[place].append(call_key(engine.fingerprint, request))
+            requests[request.id] = request
+            names.append(request.id)
+        found = {each.request_id: each for each in engine.generate(requests.values())}
+        for (place, sample), name in zip(wanted, names, strict=True):
+            readings[place][sample] = read_reply(found.get(name), read)
+        wanted = [(place, sample) for place, sample in wanted if readings[place][sample].state in AGAIN]
+        if not wanted:
+            break
+    return [Written(*each) for each in zip(asked, map(tuple, calls), readings, strict=True)]
 
-    found = {reply.request_id: reply for reply in engine.generate(requests())}
-    return [(each, tuple(keys), [found.get(name) for name in names]) for each, names, keys in asked]
+
+def _request(each: Asked, protocol: str, how: Writing, draw: int, repeated: bool) -> GenerateRequest:
+    sampling = how.sampling
+    if repeated:
+        # the likeliest text would be the same text again
+        sampling = replace(sampling, temperature=max(sampling.temperature, AGAIN_TEMPERATURE))
+    return GenerateRequest(
+        id=f"{each.id}|{draw}",
+        messages=turn(each.text),
+        sampling=sampling,
+        seed=derived_seed(how.seed, protocol, each.id, draw),
+        draw=draw,
+        schema=how.schema,
+    )

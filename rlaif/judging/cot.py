@@ -1,8 +1,8 @@
-"""Reads verdicts that a judge wrote behind its reasoning."""
+"""Reads what a judge wrote: one reply, and several replies to one question."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rlaif.judging.labels import Reading
 from rlaif.judging.parse import parse_verdict
@@ -11,28 +11,39 @@ from rlaif.records import Generation, Sampling, State
 CLAMP = 0.02
 """A written verdict is all or nothing, and no reasoning is that sure: the share of votes stays this far off 0 and 1."""
 COT_SAMPLING = Sampling(temperature=0.0, max_tokens=512)
+SPREAD = Sampling(temperature=0.7, max_tokens=512)
+"""For several texts a question: at temperature 0 all of them would be one."""
 
 
-def read_votes(replies: Sequence[Generation | None], clamp: float = CLAMP) -> Reading:
-    """The share of readable texts that say A. Unreadable ones have no vote; without any vote there is no number."""
-    readings = [_read(reply) for reply in replies]
-    votes = [reading.value for reading in readings if reading.value is not None]
-    if not votes:
+def read_votes(readings: Sequence[Reading], clamp: float = CLAMP) -> Reading:
+    """The mean of readable votes, a tie half of each. Unreadable ones have no vote; without any there is no number."""
+    numbers = [reading for reading in readings if reading.value is not None]
+    ties = sum(reading.state is State.TIE for reading in readings)
+    if not numbers and ties:
+        return Reading(State.TIE)
+    if not numbers:
         return readings[0] if readings else Reading(State.UNREADABLE, detail="nothing was asked")
-    share = sum(votes) / len(votes)
-    lost = len(readings) - len(votes)
+    heard = len(numbers) + ties
+    share = (sum(reading.value or 0.0 for reading in numbers) + ties / 2) / heard
+    lost = len(readings) - heard
     detail = f"{lost} of {len(readings)} texts have no verdict" if lost else ""
-    return Reading(State.PREFERENCE, min(max(share, clamp), 1 - clamp), detail=detail)
+    return Reading(numbers[0].state, min(max(share, clamp), 1 - clamp), detail=detail)
 
 
-def _read(reply: Generation | None) -> Reading:
+def read_reply(reply: Generation | None, read: Callable[[str], Reading]) -> Reading:
+    """One reply: `read` sees the text of those that came back whole."""
     if reply is None:
         return Reading(State.TRANSPORT, detail="no answer came back")
     if reply.error is not None:
         return Reading(State.TRANSPORT, detail=reply.error)
     if reply.finish == "length":
         return Reading(State.TRUNCATED, detail="the text ends before its verdict")
-    verdict = parse_verdict(reply.text)
+    return read(reply.text)
+
+
+def read_verdict(text: str) -> Reading:
+    """A text that ends in `Answer: A` or `Answer: B`."""
+    verdict = parse_verdict(text)
     if verdict.label is None:
         state = State.JUDGE_REFUSED if verdict.refused else State.UNREADABLE
         return Reading(state, detail=verdict.problem)

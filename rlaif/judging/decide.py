@@ -123,7 +123,7 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
         ):
             found.append(
                 Judgment(
-                    protocol="checklist",
+                    protocol=one.protocol,
                     judge=one.judge,
                     prompt_id=one.prompt_id,
                     completion_ids=ids,

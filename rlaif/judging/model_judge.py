@@ -1,4 +1,4 @@
-"""A language model as judge. Each protocol is a template, a set of labels and a way to read them."""
+"""A language model as judge: puts templates to an engine. How its answers are read is each protocol's own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from rlaif.constitution import applies
-from rlaif.hashing import derived_seed
-from rlaif.judging.ask import Asked, ask_labels, ask_texts, prompt_slot
-from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_votes
+from rlaif.judging.ask import Asked, Writing, ask_labels, ask_texts, prompt_slot
+from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_verdict, read_votes
 from rlaif.judging.labels import AB, RATINGS, YES_NO, Labels, Reading, read_expected, read_share
 from rlaif.judging.protocol import One, Two
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Sampling, Score, State
@@ -34,11 +33,11 @@ class ModelJudge:
         """The model's: a policy that judges itself has one fingerprint."""
         return self.engine.fingerprint
 
-    def template(self, protocol: str) -> Template:
-        """The text that a protocol is asked with."""
-        if protocol not in self._templates:
-            self._templates[protocol] = load_template(protocol, self.folder)
-        return self._templates[protocol]
+    def template(self, name: str) -> Template:
+        """The text of this name that the judge is asked with."""
+        if name not in self._templates:
+            self._templates[name] = load_template(name, self.folder)
+        return self._templates[name]
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""
@@ -53,7 +52,7 @@ class ModelJudge:
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better) in both orders."""
         read = partial(read_share, AB, "A", State.PREFERENCE)
-        questions = self._both_orders("compare", items, principles)
+        questions = self.both_orders("compare", items, principles)
         return ask_labels(self.engine, "compare", questions, AB.continuations, read)
 
     def compare_cot(
@@ -62,27 +61,71 @@ class ModelJudge:
         principles: Sequence[Principle],
         *,
         samples: int = 1,
+        again: int = 0,
         clamp: float = CLAMP,
         sampling: Sampling = COT_SAMPLING,
         seed: int = 0,
     ) -> list[Judgment]:
         """As `compare`, the verdict written behind a reasoning: the share of `samples` texts, kept off 0 and 1."""
-        questions = self._both_orders("compare-cot", items, principles)
+        how = Writing(sampling=sampling, seed=seed, samples=samples, again=again)
+        questions = self.both_orders("compare-cot", items, principles)
+        return self.voted("compare-cot", questions, read_verdict, how, clamp)
 
-        def seeds(each: Asked) -> list[int]:
-            return [derived_seed(seed, "compare-cot", each.id, draw) for draw in range(samples)]
-
+    def voted(
+        self,
+        protocol: str,
+        questions: Iterator[Asked],
+        read: Callable[[str], Reading],
+        how: Writing,
+        clamp: float = CLAMP,
+    ) -> list[Judgment]:
+        """One judgment a question, out of the texts that are written to it."""
         return [
-            each.judgment("compare-cot", self.fingerprint, keys, read_votes(replies, clamp))
-            for each, keys, replies in ask_texts(self.engine, questions, sampling, seeds)
+            each.asked.judgment(protocol, self.fingerprint, each.calls, read_votes(each.readings, clamp))
+            for each in ask_texts(self.engine, protocol, questions, read, how)
         ]
 
-    def question(self, protocol: str, prompt: Prompt, texts: Sequence[str], principle: Principle) -> str:
-        """The exact text of one question (`--show-prompt`)."""
+    def question(
+        self, template: str, prompt: Prompt, texts: Sequence[str], principle: Principle | None, **further: str
+    ) -> str:
+        """The exact text of one question (`--show-prompt`). `further` are slots of this template alone."""
         slots = ["response"] if len(texts) == 1 else [f"response_{letter}" for letter in "abcdefgh"]
         responses = dict(zip(slots, texts, strict=False))
-        values = {"prompt": prompt_slot(prompt), "principle": principle.text, **responses}
-        return self.template(protocol).render(**values)
+        rule = {} if principle is None else {"principle": principle.text}
+        return self.template(template).render(prompt=prompt_slot(prompt), **rule, **responses, **further)
+
+    def one_by_one(
+        self, template: str, items: Sequence[One], principles: Sequence[Principle]
+    ) -> Iterator[Asked]:
+        """A question for each completion and each principle that applies."""
+        for prompt, completion in items:
+            for principle in principles:
+                if applies(principle, prompt):
+                    yield self.asked(template, prompt, [completion], principle)
+
+    def both_orders(
+        self, template: str, items: Sequence[Two], principles: Sequence[Principle], **further: str
+    ) -> Iterator[Asked]:
+        """A question for each order of two completions and each principle that applies."""
+        # all principles of one order are neighbours: they share the long beginning, which is computed once
+        for prompt, one, other in items:
+            for pair in ([one, other], [other, one]):
+                for principle in principles:
+                    if applies(principle, prompt):
+                        yield self.asked(template, prompt, pair, principle, **further)
+
+    def asked(
+        self,
+        template: str,
+        prompt: Prompt,
+        completions: Sequence[Completion],
+        principle: Principle | None,
+        **further: str,
+    ) -> Asked:
+        """One question and what it is about."""
+        text = self.question(template, prompt, [each.text for each in completions], principle, **further)
+        about = None if principle is None else principle.id
+        return Asked(text, prompt.id, tuple(each.id for each in completions), about)
 
     def _alone(
         self,
@@ -92,26 +135,5 @@ class ModelJudge:
         items: Sequence[One],
         principles: Sequence[Principle],
     ) -> list[Judgment]:
-        questions = (
-            self._asked(protocol, prompt, [completion], principle)
-            for prompt, completion in items
-            for principle in principles
-            if applies(principle, prompt)
-        )
+        questions = self.one_by_one(protocol, items, principles)
         return ask_labels(self.engine, protocol, questions, labels.continuations, read)
-
-    def _both_orders(
-        self, protocol: str, items: Sequence[Two], principles: Sequence[Principle]
-    ) -> Iterator[Asked]:
-        # all principles of one order are neighbours: they share the long beginning, which is computed once
-        for prompt, one, other in items:
-            for pair in ([one, other], [other, one]):
-                for principle in principles:
-                    if applies(principle, prompt):
-                        yield self._asked(protocol, prompt, pair, principle)
-
-    def _asked(
-        self, protocol: str, prompt: Prompt, completions: Sequence[Completion], principle: Principle
-    ) -> Asked:
-        text = self.question(protocol, prompt, [each.text for each in completions], principle)
-        return Asked(text, prompt.id, tuple(each.id for each in completions), principle.id)

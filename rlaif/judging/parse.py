@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-VERSION = 1
+VERSION = 2
 """Raised when equal replies are read differently; in the provenance of every pair."""
 
 _LABEL = re.compile(r"\banswer\b\W{0,6}?:\W*(?:response\s+)?(\w+)", re.IGNORECASE)
@@ -20,6 +20,10 @@ _REFUSALS = re.compile(
     r"|as an ai\b)",
     re.IGNORECASE,
 )
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_OPENS = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_CLOSES = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_BETWEEN_LETTERS = re.compile(r"[\s,;>.\-*\[\]()]+")
 
 
 class Verdict(NamedTuple):
@@ -30,16 +34,59 @@ class Verdict(NamedTuple):
     refused: bool = False
 
 
+class Ranking(NamedTuple):
+    """Places in the list that was shown, the best first, or why there is none."""
+
+    order: tuple[int, ...] | None
+    problem: str = ""
+    refused: bool = False
+
+
+def said(text: str) -> str | None:
+    """What a judge says when it has thought, invisible characters left out; None where it never stops thinking.
+
+    Some chat templates open the thinking themselves, so that a reply only closes it.
+    """
+    text = _INVISIBLE.sub("", text)
+    closes = list(_CLOSES.finditer(text))
+    rest = text[closes[-1].end() :] if closes else text
+    return None if _OPENS.search(rest) else rest
+
+
+def refuses(text: str) -> bool:
+    """Whether a text without any verdict reads as a refusal to judge."""
+    return _REFUSALS.match(text) is not None
+
+
 def parse_verdict(text: str) -> Verdict:
     """The verdict of a text that ends in `Answer: A` or `Answer: B`."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    text_said = said(text)
+    if text_said is None:
+        return Verdict(None, "the answer ends while it is still thinking")
+    lines = [line for line in text_said.splitlines() if line.strip()]
     if not lines:
         return Verdict(None, "the answer is empty")
-    said = {each.upper() for each in _LABEL.findall(lines[-1])}
+    labels = {each.upper() for each in _LABEL.findall(lines[-1])}
     found = _FINAL.search(lines[-1])
     if found is None:
-        refused = not said and _REFUSALS.match(text) is not None
+        refused = not labels and refuses(text_said)
         return Verdict(None, "the last line does not end in `Answer: A` or `Answer: B`", refused)
-    if len(said) > 1:
+    if len(labels) > 1:
         return Verdict(None, "the last line gives two answers")
     return Verdict("A" if found[1].upper() == "A" else "B")
+
+
+def parse_ranking(text: str, count: int) -> Ranking:
+    """The order of `count` letters from A, each once, and nothing else on the last line (`B > A > D > C`)."""
+    text_said = said(text)
+    if text_said is None:
+        return Ranking(None, "the answer ends while it is still thinking")
+    lines = [line for line in text_said.splitlines() if line.strip()]
+    if not lines:
+        return Ranking(None, "the answer is empty")
+    last = re.sub(r"^\W*(?:final\s+)?(?:answer|ranking)\W*:", "", lines[-1].strip(), flags=re.IGNORECASE)
+    letters = [each for each in _BETWEEN_LETTERS.split(last) if each]
+    known = [chr(ord("A") + place) for place in range(count)]
+    if sorted(letters) != known:
+        return Ranking(None, f"the last line does not name {' '.join(known)} once each", refuses(text_said))
+    return Ranking(tuple(known.index(each) for each in letters))

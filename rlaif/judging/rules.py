@@ -20,10 +20,16 @@ Votes = Sequence[tuple[float, float]]
 
 
 def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:
-    """The principles that judgments of `prompt` are read by: those that apply, or the whole where none is named."""
-    if judgments and all(each.principle_id is None for each in judgments):
-        return [WHOLE]
-    return [each for each in constitution.principles if applies(each, prompt)]
+    """The principles that judgments of `prompt` are read by: those that apply.
+
+    Where a judgment names none it is the whole that was asked about, and beside it only what others name: hard
+    principles, which are put to a judge of wholes by themselves.
+    """
+    applied = [each for each in constitution.principles if applies(each, prompt)]
+    if all(each.principle_id is not None for each in judgments):
+        return applied
+    named = {each.principle_id for each in judgments}
+    return [WHOLE, *(each for each in applied if each.id in named)]
 
 
 def principle_of(judgment: Judgment) -> str:

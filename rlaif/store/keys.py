@@ -15,4 +15,6 @@ def call_key(fingerprint: str, request: GenerateRequest | ScoreRequest) -> str:
     # at temperature 0 nothing is drawn, so the seed changes nothing
     seed = request.seed if how.temperature > 0 else 0
     drawn = [how.temperature, how.top_p, how.max_tokens, how.stop, seed, request.draw]
+    if request.schema is not None:
+        return digest("generate", fingerprint, turns, drawn, dict(request.schema))
     return digest("generate", fingerprint, turns, drawn)

@@ -101,7 +101,8 @@ def _settings(request: Request) -> dict[str, Any]:
         return {"continuations": request.continuations, "assistant_prefix": request.assistant_prefix}
     how = request.sampling
     sampling = {name: getattr(how, name) for name in Sampling.__slots__}
-    return {"sampling": sampling, "seed": request.seed, "draw": request.draw}
+    schema = {} if request.schema is None else {"schema": dict(request.schema)}
+    return {"sampling": sampling, "seed": request.seed, "draw": request.draw, **schema}
 
 
 def _parting(one: str, other: str) -> int:

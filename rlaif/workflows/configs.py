@@ -27,6 +27,12 @@ class PairOptions(ModelOptions):
     out: Path
     constitution: str | None = None
     judge: str | None = None
+    protocol: str = "compare"
+    """What decides between two completions; one that looks at each alone also chooses which are set against."""
+    samples: int | None = None
+    """Texts a question, where the protocol takes a vote of several; None: one."""
+    ask_again: int | None = None
+    """How often an unreadable text is asked for once more; None: twice, where the protocol reads texts."""
     pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst"
     inconsistent: Literal["drop", "average"] = "drop"
     critique: bool = True

@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rlaif.constitution import load_principles
+from rlaif.atomic import write_text
+from rlaif.constitution import edited_release, load_principles
+from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
 from rlaif.feedback import Funnel, PairPlan
+from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest
+from rlaif.judging import PanelJudge
+from rlaif.judging.protocols import Asking
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
@@ -22,10 +27,20 @@ from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.gold import require_gold
-from rlaif.workflows.judging import Drawn, counts, idle, look, not_applied, pair_up, principles_table
+from rlaif.workflows.judging import (
+    Drawn,
+    asking_of,
+    counts,
+    idle,
+    look,
+    not_applied,
+    pair_up,
+    principles_table,
+    split,
+)
 from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.models import Models
-from rlaif.workflows.names import GOLD, is_control
+from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.principle_tests import Outcome, misunderstood, own_tests
 from rlaif.workflows.questions import questions
@@ -43,6 +58,8 @@ class Made:
     tests: Mapping[str, Outcome]
     """How each principle fared in its own tests, put to this judge."""
     calls: Mapping[str, int]
+    panel: Mapping[str, Any] | None
+    """How the votes of a panel went, by group; None for one judge."""
     warnings: Sequence[str]
     unmet: str | None
     """Why this is fewer pairs than asked for, or None."""
@@ -67,7 +84,8 @@ class Made:
         """A few lines for people."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
         share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
-        return "\n".join([share, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))])
+        votes = [_votes_line(self.panel)] if self.panel else []
+        return "\n".join([share, *votes, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -85,6 +103,7 @@ class Made:
                 name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
             },
             "calls": dict(self.calls),
+            "panel": self.panel,
             "warnings": list(self.warnings),
             "unmet": self.unmet,
         }
@@ -139,9 +158,10 @@ def plan(config: GenerateConfig | JudgeConfig) -> str:
     else:
         drawn = _completions(config)
         lines.append(f"{len(drawn)} completions of {config.source}")
-    lines.append(
-        f"judge {config.judge}: checklist on each completion, {config.pairing}, then compare in both orders"
-    )
+    asked_by(config)
+    alone, then = split(config.protocol)
+    decides = "by that" if then == ALONE else f"{then} in both orders"
+    lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
     return "\n".join(lines)
 
@@ -192,12 +212,18 @@ def _made(
     config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
 ) -> Made:
     judge = models.judge(str(config.judge))
-    judgments = look(judge, constitution, drawn)
+    write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
+    alone, then = split(config.protocol)
+    asking = asked_by(config)
+    judgments = look(judge, constitution, drawn, alone, asking if then == ALONE else None)
     write_judgments(run.dir / "judgments.jsonl", judgments)
-    how = PairPlan(pairing=config.pairing, inconsistent=config.inconsistent, seed=config.seed)
+    how = PairPlan(
+        pairing=config.pairing, then=then, asking=asking, inconsistent=config.inconsistent, seed=config.seed
+    )
     pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)
+    votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
     # a control is no judge of sentences: what it makes of them says nothing
     tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
     made = Made(
@@ -206,10 +232,21 @@ def _made(
         counts=funnel,
         tests=tests,
         calls=models.calls,
-        warnings=[*not_applied(funnel), *idle(funnel), *misunderstood(tests)],
+        panel=votes,
+        warnings=[*edited_release(constitution), *not_applied(funnel), *idle(funnel), *misunderstood(tests)],
         unmet=None,
     )
     return replace(made, unmet=_unmet(made, config.min_pair_share))
+
+
+def _votes_line(panel: Mapping[str, Any]) -> str:
+    groups = "; ".join(
+        f"{name}: {each['votes']} votes, {each['against']} against, {each['unread']} unreadable"
+        for name, each in panel["groups"].items()
+    )
+    return (
+        f"panel: split in {panel['split']} of {panel['decided']}, no quorum in {panel['no_quorum']}; {groups}"
+    )
 
 
 def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:
@@ -235,11 +272,24 @@ def _described(config: PairOptions, models: Models, constitution: Constitution) 
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
         "judge": {"name": name, "fingerprint": models.fingerprint(name)},
+        "protocol": config.protocol,
+        "asking": asdict(asked_by(config)),
         "pairing": config.pairing,
         "inconsistent": config.inconsistent,
         "critique": config.critique,
         "seed": config.seed,
     }
+
+
+def asked_by(config: PairOptions) -> Asking:
+    """How the protocol of a command asks. Raises InputError for a protocol that is not known, or cannot do it."""
+    return asking_of(
+        config.protocol,
+        str(config.judge),
+        seed=config.seed,
+        samples=config.samples,
+        again=config.ask_again,
+    )
 
 
 def _prompts(config: GenerateConfig) -> list[Prompt]:

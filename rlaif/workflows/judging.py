@@ -7,8 +7,11 @@ from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.feedback import Funnel, PairPlan, make_pairs
-from rlaif.judging import Judge, ModelJudge
+from rlaif.feedback.plan import ALONE
+from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
+from rlaif.judging.protocols import Asking, Between, alone, asking, protocol, refusal
 from rlaif.records import Completion, Constitution, Engine, Judgment, Pair, Prompt
+from rlaif.workflows.names import judge_kind
 
 Drawn = Sequence[tuple[Prompt, Completion]]
 MIN_CONSISTENCY = 0.7
@@ -20,16 +23,25 @@ NEVER = 50
 
 
 def look(
-    judge: Judge, constitution: Constitution, drawn: Drawn, protocol: str = "checklist"
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Drawn,
+    name: str = "checklist",
+    how: Asking | None = None,
 ) -> list[Judgment]:
-    """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice."""
+    """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice.
+
+    A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
+    the checklist says that.
+    """
     whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
     unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
-    if protocol == "checklist":
-        return judge.checklist(unique, constitution.principles)
-    if isinstance(judge, ModelJudge):
-        return judge.rate(unique, constitution.principles)
-    raise InputError(f"{judge.name}: is no model and gives no ratings; use the protocol checklist")
+    chosen = alone(name)
+    hard = [each for each in constitution.principles if each.hard]
+    if chosen.absolute or not hard or isinstance(judge, RewardJudge):
+        return chosen.ask(judge, unique, constitution.principles, how or Asking())
+    soft = [each for each in constitution.principles if not each.hard]
+    return [*chosen.ask(judge, unique, soft, how or Asking()), *judge.checklist(unique, hard)]
 
 
 def pair_up(
@@ -54,8 +66,26 @@ def pair_up(
 
 
 def critic_of(judge: Judge) -> Engine | None:
-    """Who writes critiques: the judge itself, when it is a model."""
+    """Who writes critiques: the judge itself, when it is a model; of a panel, the first that is."""
+    if isinstance(judge, PanelJudge):
+        return next((found for each in judge.members if (found := critic_of(each.judge))), None)
     return judge.engine if isinstance(judge, ModelJudge) else None
+
+
+def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: int | None) -> Asking:
+    """How a protocol asks a judge. Raises InputError where there is none of this name, or it cannot do what is wanted.
+
+    Looks at nothing but names, so that it can be called before anything is opened or written.
+    """
+    chosen = protocol(name)
+    if chosen.judges and not issubclass(judge_kind(judge), chosen.judges):
+        raise InputError(f"{judge}: {refusal(name, chosen.judges)}")
+    return asking(chosen, seed=seed, samples=samples, again=again)
+
+
+def split(name: str) -> tuple[str, str]:
+    """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
+    return ("checklist", name) if isinstance(protocol(name), Between) else (name, ALONE)
 
 
 def counts(funnel: Funnel) -> dict[str, int]:

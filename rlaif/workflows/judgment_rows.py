@@ -27,6 +27,7 @@ def read_judgments(path: Path) -> list[Judgment]:
 def _judgment(row: Any, where: str) -> Judgment:
     try:
         lists = {"completion_ids": tuple(row["completion_ids"]), "calls": tuple(row["calls"])}
+        lists["votes"] = tuple(row.get("votes", ()))
         return Judgment(**(row | lists | {"state": State(row["state"])}))
     except (KeyError, TypeError, ValueError) as wrong:
         raise RunError(f"{where}: is no judgment of ours ({wrong}); judge again") from None

@@ -9,7 +9,18 @@ from pathlib import Path
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError, ModelError
-from rlaif.judging import GoldJudge, Judge, RandomJudge, judge_of
+from rlaif.judging import (
+    GoldJudge,
+    Judge,
+    PanelJudge,
+    RandomJudge,
+    VerifierJudge,
+    judge_of,
+    panel,
+    verifier_judge,
+)
+from rlaif.judging.panel import Member, Seat, panel_fingerprint, read_panel
+from rlaif.judging.protocols import Asking, between
 from rlaif.judging.rbr import ModelReward, RuleJudge, RuleReward, Weights, read_weights
 from rlaif.records import Engine
 from rlaif.store import Store
@@ -36,6 +47,11 @@ class Models:
         for name in names:
             if name.startswith(RULES):
                 self._rules(name)
+            elif name.startswith(verifier_judge.PREFIX):
+                self.judge(name)
+            elif name.startswith(panel.PREFIX):
+                seats, _ = read_panel(_file(name))
+                self.open(*(each.judge for each in seats))
             elif not is_control(name) and name not in self._engines:
                 self._engines[name] = open_engine(
                     name,
@@ -70,12 +86,17 @@ class Models:
         return self._recorded[name]
 
     def judge(self, name: str) -> Judge:
-        """The judge of this name: a model, one of the two controls, or rules with their weights."""
+        """The judge of this name: a model, a control, programs, several judges, or rules with their weights."""
         kind, _, rest = name.partition(":")
         if name.startswith(RULES):
             weights, judge = self._rules(name)
             base = ModelReward(self.engine(weights.base["name"])) if weights.base else None
             return RuleJudge(name, RuleReward(weights, self.judge(judge), base))
+        if name.startswith(verifier_judge.PREFIX):
+            return VerifierJudge(name, _file(name))
+        if name.startswith(panel.PREFIX):
+            seats, quorum = read_panel(_file(name))
+            return PanelJudge(name, [self._member(each) for each in seats], quorum)
         if is_control(name) and kind == "gold":
             return GoldJudge(RowGold())
         if is_control(name):
@@ -86,8 +107,11 @@ class Models:
         """What a model is, whatever it is called: equal means interchangeable."""
         if name.startswith(RULES):
             return self._rules(name)[0].digest
-        if is_control(name):
+        if is_control(name) or name.startswith(verifier_judge.PREFIX):
             return self.judge(name).fingerprint
+        if name.startswith(panel.PREFIX):
+            seats, quorum = read_panel(_file(name))
+            return panel_fingerprint([(each, self.fingerprint(each.judge)) for each in seats], quorum)
         self.open(name)
         return self._engines[name].fingerprint
 
@@ -105,6 +129,15 @@ class Models:
             "failed": sum(each.failed_calls for each in used),
         }
 
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Tokens of the calls that were made, and of those that were re-used, sent and received together."""
+        used = self._recorded.values()
+        return {
+            "new": sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in used),
+            "reused": sum(each.reused_tokens for each in used),
+        }
+
     def _rules(self, name: str) -> tuple[Weights, str]:
         """The weights behind `rbr:FILE` and the name of their judge; refused where a model behind them changed."""
         weights = read_weights(Path(name.removeprefix(RULES)))
@@ -117,11 +150,25 @@ class Models:
                 )
         return weights, weights.judge["name"]
 
+    def _member(self, seat: Seat) -> Member:
+        """The judge of a seat with its way of comparing."""
+        chosen = between(seat.protocol)
+        how = Asking(seed=self.seed)
+        return Member(
+            seat=seat,
+            judge=self.judge(seat.judge),
+            compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
+        )
+
     def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
         def count(calls: int, fresh: bool) -> None:
             self.report(f"calls of {name}", engine.new_calls + engine.reused_calls, None)
 
         return count
+
+
+def _file(name: str) -> Path:
+    return Path(name.partition(":")[2])
 
 
 def _seed(text: str) -> int:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rlaif.engines.open import resolve_directory
 from rlaif.errors import ModelError
+from rlaif.judging import (
+    GoldJudge,
+    Judge,
+    ModelJudge,
+    PanelJudge,
+    RandomJudge,
+    RewardJudge,
+    VerifierJudge,
+    panel,
+    reward_judge,
+    verifier_judge,
+)
+from rlaif.judging.rbr import RuleJudge
 
 GOLD = "gold:"
+CONSTITUTION_FILE = "constitution.yaml"
+"""In a run's directory: the constitution that judged it, whole."""
 RULES = "rbr:"
 """Stands before a file that `rlaif rbr fit` wrote: its judge, reward model and rules are one judge."""
+FILES_OF_JUDGES = (verifier_judge.PREFIX, panel.PREFIX)
+"""Stand before files that say which programs, or which judges, are the judge."""
 
 
 def is_control(name: str) -> bool:
@@ -19,6 +37,23 @@ def is_control(name: str) -> bool:
 
 def model_directory(name: str) -> Path:
     """Where the weights of a local model lie, to be trained."""
-    if is_control(name) or name.startswith(("openai:", "vllm:", "script:", "replay:", "reward:", RULES)):
+    if is_control(name) or name.startswith(
+        ("openai:", "vllm:", "script:", "replay:", "reward:", RULES, *FILES_OF_JUDGES)
+    ):
         raise ModelError(f"{name}: cannot be trained; name a model directory (--policy hf:DIR)")
     return resolve_directory(name.removeprefix("hf:"))
+
+
+_KINDS: Mapping[str, type[Judge]] = {
+    RULES: RuleJudge,
+    verifier_judge.PREFIX: VerifierJudge,
+    panel.PREFIX: PanelJudge,
+    reward_judge.PREFIX: RewardJudge,
+    "gold:": GoldJudge,
+    "random:": RandomJudge,
+}
+
+
+def judge_kind(name: str) -> type[Judge]:
+    """What kind of judge a name makes."""
+    return next((kind for prefix, kind in _KINDS.items() if name.startswith(prefix)), ModelJudge)

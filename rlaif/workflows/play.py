@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_principles
-from rlaif.errors import RecipeError
+from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.prompts import read_prompts
+from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest
-from rlaif.recipes import AuditStep, Recipe, TrainStep, load_recipe
+from rlaif.judging.protocols import alone, between
+from rlaif.recipes import AuditStep, JudgeStep, PairsStep, Recipe, Step, TrainStep, load_recipe
 from rlaif.records import Constitution, Prompt
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.gold import require_gold
+from rlaif.workflows.judging import asking_of
 from rlaif.workflows.names import GOLD
 from rlaif.workflows.training import replay_examples
 
@@ -51,6 +54,7 @@ def settle(config: RunConfig) -> Played:
             )
         if isinstance(step, TrainStep):
             replay_examples(step, recipe.models.policy)
+        _check_protocol(recipe, number, step)
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
@@ -58,6 +62,22 @@ def settle(config: RunConfig) -> Played:
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
     return Played(config=config, recipe=recipe, constitution=constitution, prompts=prompts)
+
+
+def _check_protocol(recipe: Recipe, number: int, step: Step) -> None:
+    """Raise RecipeError for a protocol that is not there, or that does not ask such a judge."""
+    try:
+        if isinstance(step, JudgeStep):
+            name = alone(step.protocol).name
+        elif isinstance(step, PairsStep) and step.then != ALONE:
+            name = between(step.then).name
+        elif isinstance(step, PairsStep) and (step.samples, step.ask_again) != (None, None):
+            raise InputError("`then: none` asks nothing; remove samples and ask_again")
+        else:
+            return
+        asking_of(name, recipe.models.judge, seed=recipe.seed, samples=step.samples, again=step.ask_again)
+    except InputError as wrong:
+        raise RecipeError(f"{recipe.source}: round.{number}: {wrong}") from None
 
 
 def plan(played: Played) -> str:

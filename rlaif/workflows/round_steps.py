@@ -12,12 +12,14 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
 from rlaif.feedback import PairPlan, score_completions
+from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest, digest_files
+from rlaif.judging.protocols import Asking
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
 from rlaif.records import Completion, Judgment, Pair, Prompt, Sampling
 from rlaif.store import Store
 from rlaif.workflows.gold import has_gold
-from rlaif.workflows.judging import consistencies, counts, look, not_applied, pair_up
+from rlaif.workflows.judging import asking_of, consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import is_control, model_directory
@@ -95,9 +97,12 @@ def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
     """The judge looks at each completion alone."""
     file = this.path("judgments.jsonl")
     name = stage.judge_name(this.before)
+    how = _asking(stage, step.protocol, name, step)
 
     def make() -> dict[str, Any]:
-        found = look(stage.models.judge(name), stage.played.constitution, this.completions, step.protocol)
+        found = look(
+            stage.models.judge(name), stage.played.constitution, this.completions, step.protocol, how
+        )
         write_judgments(stage.steps.run / file, found)
         return {"judgments": len(found)}
 
@@ -106,9 +111,14 @@ def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
         "completions": digest_files([stage.steps.run / this.path("completions.jsonl")]),
         "constitution": stage.played.constitution.digest,
         "protocol": step.protocol,
+        "asking": asdict(how),
     }
     this.facts["judge"] = stage.steps.do(this.path("judge"), inputs, [file], make)
     this.judgments = read_judgments(stage.steps.run / file)
+
+
+def _asking(stage: Stage, name: str, judge: str, step: JudgeStep | PairsStep) -> Asking:
+    return asking_of(name, judge, seed=stage.played.recipe.seed, samples=step.samples, again=step.ask_again)
 
 
 def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
@@ -117,7 +127,12 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
     constitution, name = stage.played.constitution, stage.judge_name(this.before)
     files = [this.path("pairs.jsonl"), this.path("funnel.json")]
     how = PairPlan(
-        pairing=step.pairing, then=step.then, inconsistent=step.inconsistent, seed=seed, round=this.number
+        pairing=step.pairing,
+        then=step.then,
+        asking=None if step.then == ALONE else _asking(stage, step.then, name, step),
+        inconsistent=step.inconsistent,
+        seed=seed,
+        round=this.number,
     )
 
     def make() -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_a_judge_without_words_cannot_write_verdicts() -> None:
     judge = RandomJudge(0)
     texts = [completion("hello"), completion("mix")]
     judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
-    with pytest.raises(InputError, match="use compare"):
+    with pytest.raises(InputError, match="needs a model that reads and writes"):
         make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(then="compare-cot"))
 
 

@@ -42,8 +42,8 @@ def test_equal_texts_are_looked_at_once_and_broken_ones_never(judge: str, consti
 
 
 def test_only_a_model_gives_ratings_or_critiques(constitution: Path) -> None:
-    with pytest.raises(InputError, match="gives no ratings"):
-        look(RandomJudge(), load_constitution(constitution), drawn(GREETS), protocol="score")
+    with pytest.raises(InputError, match="'score', which needs a model"):
+        look(RandomJudge(), load_constitution(constitution), drawn(GREETS), "score")
     assert critic_of(RandomJudge()) is None
 
 

@@ -1,0 +1,22 @@
+"""`checklist`: P(yes) to "does it follow the rule?", of each completion and principle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.protocol import Judge, One
+from rlaif.judging.protocols.kinds import Alone, Asking
+from rlaif.records import Judgment, Principle
+
+
+def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
+    """As the judge itself does it."""
+    return judge.checklist(items, principles)
+
+
+PROTOCOL = Alone(
+    name="checklist",
+    says="P(yes) of each principle on one completion",
+    ask=ask,
+    templates=("checklist",),
+)

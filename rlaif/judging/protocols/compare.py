@@ -1,0 +1,22 @@
+"""`compare`: A or B by log-probability, each principle in both orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.protocol import Judge, Two
+from rlaif.judging.protocols.kinds import Asking, Between
+from rlaif.records import Judgment, Principle
+
+
+def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
+    """As the judge itself does it."""
+    return judge.compare(items, principles)
+
+
+PROTOCOL = Between(
+    name="compare",
+    says="A or B by log-probability, each principle in both orders",
+    ask=ask,
+    templates=("compare",),
+)

@@ -1,0 +1,34 @@
+"""`compare-cot`: reasoning first, then `Answer: A` or `Answer: B`; the share of several texts, kept off certainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.cot import COT_SAMPLING, SPREAD
+from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.protocol import Judge, Two
+from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.records import Judgment, Principle
+
+
+def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
+    """One text a question is the likeliest; several are drawn."""
+    return model(judge, "compare-cot").compare_cot(
+        items,
+        principles,
+        samples=how.samples,
+        again=how.again,
+        seed=how.seed,
+        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
+    )
+
+
+PROTOCOL = Between(
+    name="compare-cot",
+    says="reasoning, then a written verdict, in both orders",
+    ask=ask,
+    judges=(ModelJudge,),
+    templates=("compare-cot",),
+    writes=True,
+    votes=True,
+)

@@ -1,0 +1,38 @@
+"""`compare-json`: the verdict as a JSON object, for judges that follow a schema and give no log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.ask import Writing
+from rlaif.judging.cot import COT_SAMPLING, SPREAD
+from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.protocol import Judge, Two
+from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.judging.structured import COMPARED, read_better
+from rlaif.records import Judgment, Principle
+
+
+def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
+    """The schema goes to engines that guide decoding; every reply is checked by it."""
+    asked = model(judge, "compare-json")
+    writing = Writing(
+        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
+        seed=how.seed,
+        samples=how.samples,
+        again=how.again,
+        schema=COMPARED,
+    )
+    questions = asked.both_orders("compare-json", items, principles)
+    return asked.voted("compare-json", questions, read_better, writing)
+
+
+PROTOCOL = Between(
+    name="compare-json",
+    says="reason and verdict as one JSON object, in both orders",
+    ask=ask,
+    judges=(ModelJudge,),
+    templates=("compare-json",),
+    writes=True,
+    votes=True,
+)
