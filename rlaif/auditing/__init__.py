@@ -1,1 +1,1 @@
-"""TODO"""
+"""Figures on judges and runs: agreement, preference for place and length, intervals, flags. Pure arithmetic."""

@@ -49,7 +49,7 @@ def read_graded(path: str | Path) -> list[GradedRow]:
 
     A proposition may be null: not known.
     """
-    rows = [_graded(row) for row in read_rows(path)]
+    rows = [graded_row(row) for row in read_rows(path)]
     if not rows:
         raise PromptFileError(f"{path}: holds no row; a row has {_GRADED}")
     return rows
@@ -63,7 +63,8 @@ def kind_name(response_type: str) -> str:
 _GRADED = "prompt, completion, response_type and propositions"
 
 
-def _graded(row: Row) -> GradedRow:
+def graded_row(row: Row) -> GradedRow:
+    """One row of gold. Raises PromptFileError."""
     where, value = row
     _require(value, where, ("prompt", "completion", "response_type", "propositions"), _GRADED)
     prompt, completion = _two(value, where)

@@ -1,0 +1,93 @@
+"""Whether a probability means what it says: bins, expected calibration error, Brier score, and the best T."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+BINS = 10
+CLIP = 1e-6
+T_RANGE = (0.05, 50.0)
+
+
+class Forecast(NamedTuple):
+    """P(first is better) as the judge says it, over both orders, and what is true (1, 0, or a share of votes)."""
+
+    p: float
+    truth: float
+
+
+class Bin(NamedTuple):
+    """Forecasts between two bounds: how many, their mean, and how often the first was better."""
+
+    size: int
+    said: float
+    true: float
+
+
+def bins(forecasts: Sequence[Forecast]) -> list[Bin]:
+    """The bins of equal width that hold something, from low to high."""
+    held: list[list[Forecast]] = [[] for _ in range(BINS)]
+    for each in forecasts:
+        held[min(BINS - 1, int(each.p * BINS))].append(each)
+    return [
+        Bin(
+            len(rows),
+            math.fsum(row.p for row in rows) / len(rows),
+            math.fsum(row.truth for row in rows) / len(rows),
+        )
+        for rows in held
+        if rows
+    ]
+
+
+def calibration_error(forecasts: Sequence[Forecast]) -> float | None:
+    """Mean distance of what is said from what is true, over bins by their size; None of nothing."""
+    if not forecasts:
+        return None
+    return math.fsum(each.size * abs(each.said - each.true) for each in bins(forecasts)) / len(forecasts)
+
+
+def brier(forecasts: Sequence[Forecast]) -> float | None:
+    """Mean squared distance; None of nothing."""
+    if not forecasts:
+        return None
+    return math.fsum((each.p - each.truth) ** 2 for each in forecasts) / len(forecasts)
+
+
+def folded(forecasts: Sequence[Forecast]) -> list[Forecast]:
+    """Each forecast and its mirror image, for which text is called the first is arbitrary."""
+    return [*forecasts, *(Forecast(1 - each.p, 1 - each.truth) for each in forecasts)]
+
+
+def cooled(p: float, temperature: float) -> float:
+    """`p` with its log-odds divided by `temperature`."""
+    held = min(max(p, CLIP), 1 - CLIP)
+    return 1 / (1 + math.exp(-math.log(held / (1 - held)) / temperature))
+
+
+def fit_temperature(forecasts: Sequence[Forecast]) -> float | None:
+    """The T that makes the truth likeliest, by golden-section search over log T; None of nothing.
+
+    The log-likelihood has one peak in 1 / T. A judge that is never wrong ends at the lower bound of `T_RANGE`.
+    """
+    if not forecasts:
+        return None
+    ratio = (math.sqrt(5) - 1) / 2
+    low, high = (math.log(bound) for bound in T_RANGE)
+    while high - low > 1e-4:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if _surprise(forecasts, math.exp(left)) <= _surprise(forecasts, math.exp(right)):
+            high = right
+        else:
+            low = left
+    return math.exp((low + high) / 2)
+
+
+def _surprise(forecasts: Sequence[Forecast], temperature: float) -> float:
+    total = 0.0
+    for each in forecasts:
+        p = min(max(cooled(each.p, temperature), 1e-12), 1 - 1e-12)
+        total -= each.truth * math.log(p) + (1 - each.truth) * math.log(1 - p)
+    return total

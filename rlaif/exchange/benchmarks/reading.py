@@ -1,0 +1,149 @@
+"""Which format a file of gold has, and the file read by it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.benchmarks import alpaca_eval, dialogues, judgebench, labels, llmbar, ours, rewardbench
+from rlaif.exchange.benchmarks.nouns import GoldSet
+from rlaif.exchange.rows import Row, read_rows
+
+Reader = Callable[[Iterator[Row], str], GoldSet]
+
+
+class Format(NamedTuple):
+    """A format: how its rows are known, and its reader."""
+
+    known_by: Callable[[Mapping[str, object]], bool]
+    read: Reader
+
+
+def _has(columns: frozenset[str]) -> Callable[[Mapping[str, object]], bool]:
+    return lambda row: columns <= row.keys()
+
+
+FORMATS: Mapping[str, Format] = {
+    "rbr": Format(_has(frozenset({"propositions", "completion", "prompt"})), labels.read_rbr),
+    "rewardbench-2": Format(
+        lambda row: row.keys() >= rewardbench.COLUMNS and isinstance(row["rejected"], list),
+        rewardbench.read_choices,
+    ),
+    "rewardbench": Format(_has(rewardbench.COLUMNS), rewardbench.read),
+    "judgebench": Format(_has(judgebench.COLUMNS), judgebench.read),
+    "llmbar": Format(_has(llmbar.COLUMNS), llmbar.read),
+    "alpaca_eval": Format(_has(alpaca_eval.COLUMNS), alpaca_eval.read),
+    "xstest": Format(_has(labels.XSTEST_COLUMNS), labels.read_xstest),
+    "pairs": Format(_has(ours.COLUMNS), ours.read),
+    "hh-rlhf": Format(
+        lambda row: row.keys() >= dialogues.COLUMNS and isinstance(row["chosen"], str), dialogues.read
+    ),
+}
+"""Every format by name, in the order in which it is looked for: what says more comes first."""
+
+
+def read_gold(ref: str | Path, *, name: str | None = None, limit: int | None = None) -> GoldSet:
+    """A gold set, its format known by the columns of its first row unless `name` says which.
+
+    A directory is all files of gold below it (LLMBar's `dataset.json`); `FILE.tar.gz#JUDGE` is a recorded judge
+    of LLMBar's archive. Raises PromptFileError.
+    """
+    path, _, judge = str(ref).partition("#")
+    if path.endswith(llmbar.ARCHIVE):
+        found = llmbar.read_archive(_there(Path(path)), judge)
+    elif Path(path).is_dir() and not judge:
+        found = _folder(Path(path), name)
+    else:
+        found = _file(Path(ref), name)
+    if not len(found):
+        why = ", ".join(f"{reason}: {count}" for reason, count in found.left_out.items()) or "it has no rows"
+        raise PromptFileError(f"{ref}: holds no gold ({why})")
+    return found if limit is None else _first(found, limit)
+
+
+def read_recorded(ref: str | Path) -> GoldSet | None:
+    """A file of recorded verdicts or labels, as `replay:` judges name it; None where it is no such file."""
+    path = str(ref).partition("#")[0]
+    if path.endswith(llmbar.ARCHIVE):
+        return read_gold(ref)
+    if not Path(path).is_file():
+        return None
+    rows = _rows(Path(path))
+    first = next(rows, None)
+    if first is None or not isinstance(first.value, Mapping):
+        return None
+    if first.value.keys() >= alpaca_eval.COLUMNS:
+        return _annotations(chain([first], rows))
+    known = {"results", "judgments", "gpt4_label"} & first.value.keys()
+    return read_gold(ref) if known else None
+
+
+def _annotations(rows: Iterator[Row]) -> GoldSet:
+    kept = list(rows)
+    said = alpaca_eval.recorded(iter(kept))
+    base = alpaca_eval.read(iter(kept), "")
+    with_verdicts = [replace(each, recorded=said.get(each.id)) for each in base.pairs]
+    return replace(base, pairs=tuple(with_verdicts))
+
+
+def _folder(folder: Path, name: str | None) -> GoldSet:
+    files = sorted(each for each in folder.rglob("dataset.json") if each.is_file())
+    if not files:
+        raise PromptFileError(f"{folder}: holds no dataset.json (LLMBar); name a file of gold")
+    sets = [_file(each, name) for each in files]
+    pairs = tuple(pair for each in sets for pair in each.pairs)
+    return replace(sets[0], pairs=pairs)
+
+
+def _file(path: Path, name: str | None) -> GoldSet:
+    rows = _rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise PromptFileError(f"{path}: has no rows")
+    if not isinstance(first.value, Mapping):
+        raise PromptFileError(f"{first.where}: a row must be an object, not {type(first.value).__name__}")
+    if name is not None and name not in FORMATS:
+        raise PromptFileError(f"{name!r} is no format of gold; known: {', '.join(FORMATS)}")
+    found = name or next((each for each, how in FORMATS.items() if how.known_by(first.value)), None)
+    if found is None:
+        raise PromptFileError(
+            f"{first.where}: the columns {', '.join(map(str, first.value))} are of no gold set that is known: "
+            f"{', '.join(FORMATS)}"
+        )
+    # the file's folder says more than its name: LLMBar calls every file dataset.json
+    category = path.parent.name if path.stem in ("dataset", "result") else path.name.partition(".")[0]
+    return FORMATS[found].read(chain([first], rows), category)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    if path.name.endswith(".gz"):
+        return _packed_rows(_there(path))
+    return read_rows(path)
+
+
+def _packed_rows(path: Path) -> Iterator[Row]:
+    try:
+        with gzip.open(path, "rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield Row(f"{path}:{number}", json.loads(line.decode("utf-8-sig")))
+    except (OSError, EOFError, ValueError) as wrong:
+        raise PromptFileError(f"{path}: cannot be read as gzipped JSON Lines: {wrong}") from None
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise PromptFileError(f"{path}: no such file")
+    return path
+
+
+def _first(found: GoldSet, limit: int) -> GoldSet:
+    return replace(
+        found, pairs=found.pairs[:limit], choices=found.choices[:limit], labels=found.labels[:limit]
+    )
