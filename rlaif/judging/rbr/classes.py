@@ -1,6 +1,6 @@
 """Ordered classes of answers: which one an answer is in, how likely, and whether the tables are fit for that. Pure.
 
-Rule-based rewards, arXiv 2411.01111, section 4: propositions, and classes as conjunctions over them.
+Rule-based rewards, arXiv 2411.01111: propositions, and classes as conjunctions over them.
 """
 
 from __future__ import annotations

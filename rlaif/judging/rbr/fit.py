@@ -1,6 +1,6 @@
 """Weights of rules: hinge loss on ordered answers of one prompt, by AdamW, the same bytes every time. Pure.
 
-Rule-based rewards, arXiv 2411.01111, section 4.3: total = reward model + sum of weight x feature, and the loss is the
+Rule-based rewards, arXiv 2411.01111: total = reward model + sum of weight x feature, and the loss is the
 mean of max(0, margin + total(worse) - total(better)) over all ordered pairs of answers to one prompt.
 """
 
@@ -34,10 +34,10 @@ Tiers = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitConfig:
-    """How weights are fitted: as in the paper, but for two things.
+    """How weights are fitted: as in the code released with the paper, but for two things.
 
     All is in units of the reward model's differences (their root mean square), where these are above 1: against
-    numbers in the tens, weights of the paper's size say nothing. And whole prompts are held out, not pairs.
+    numbers in the tens, weights of a fixed size say nothing. And whole prompts are held out, not pairs.
     """
 
     margin: float = 1.0
