@@ -23,3 +23,8 @@ def shipped_set(name: str) -> Path | None:
     """The file of a bundled prompt set (`micro:held-out` is `micro-held-out.jsonl`), or None."""
     path = shipped("prompts/sets") / (name.replace(":", "-") + ".jsonl")
     return path if path.is_file() else None
+
+
+def shipped_sets() -> list[str]:
+    """File stems of the bundled prompt sets, sorted."""
+    return sorted(path.stem for path in shipped("prompts/sets").glob("*.jsonl"))

@@ -173,7 +173,11 @@ template_kwargs = option(
 
 models = together(
     option(
-        "--dtype", default="float32", show_default=True, help="Of local models: float32, bfloat16, float16."
+        "--dtype",
+        type=click.Choice(["float32", "bfloat16", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Of local models.",
     ),
     option(
         "--device", default="auto", show_default=True, help="Of local models: auto, cpu, cuda, cuda:1, mps."

@@ -15,7 +15,7 @@ from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows
 from rlaif.hashing import canonical_json
 from rlaif.records import Message, Prompt
-from rlaif.shipped import shipped_set
+from rlaif.shipped import shipped_set, shipped_sets
 
 _log = logging.getLogger(__name__)
 _COLUMNS = ("prompt", "messages")
@@ -81,7 +81,13 @@ def single_turn(text: str) -> tuple[Message, ...]:
 
 def located(ref: str | Path) -> str | Path:
     """The file of a shipped set, or `ref` itself."""
-    return (shipped_set(ref) or ref) if isinstance(ref, str) and ":" in ref else ref
+    if not isinstance(ref, str) or ":" not in ref:
+        return ref
+    found = shipped_set(ref)
+    known = [name.replace("-", ":", 1) for name in shipped_sets()]
+    if found is None and ref.partition(":")[0] in {name.partition(":")[0] for name in known}:
+        raise PromptFileError(f"{ref}: no such bundled set; there are {', '.join(known)}")
+    return found or ref
 
 
 def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:

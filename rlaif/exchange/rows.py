@@ -38,7 +38,7 @@ def _open(ref: str | Path) -> Iterator[Row]:
     if os.path.isdir(path):
         return _dataset_rows(path, split)
     if not os.path.isfile(path):
-        raise PromptFileError(f"{_shown(path)}: no such file; give {FORMATS}")
+        raise PromptFileError(f"{_shown(name)}: no such file; give {FORMATS}")
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             return _jsonl_rows(path)
@@ -54,8 +54,7 @@ def _open(ref: str | Path) -> Iterator[Row]:
             raise PromptFileError(f"{path}: do not know the ending {other!r}; give {FORMATS}")
 
 
-def _shown(path: Path) -> str:
-    text = str(path)
+def _shown(text: str) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from rlaif.atomic import write_text
 from rlaif.checks import SCHEMAS
-from rlaif.errors import RunError
+from rlaif.errors import RlaifError, RunError
 from rlaif.shipped import shipped, shipped_set
 
 CONSTITUTION = """\
@@ -63,18 +62,20 @@ def init(directory: Path) -> list[Path]:
         directory / "pipelines" / "self-rewarding.yaml": _recipe(),
         directory / ".gitignore": ".rlaif/\nruns/\nmodels/\n",
     }
+    for name in ("constitution", "recipe"):
+        schema = f"{name}.schema.json"
+        files[directory / "schemas" / schema] = (SCHEMAS / schema).read_text(encoding="utf-8")
     for path in files:
         if path.exists():
             raise RunError(f"{path}: is there already; choose a new directory")
     if directory.exists() and not directory.is_dir():
         raise RunError(f"{directory}: is a file; choose a new directory")
-    for path, text in files.items():
-        write_text(path, text)
-    schemas = directory / "schemas"
-    schemas.mkdir(exist_ok=True)
-    for name in ("constitution", "recipe"):
-        shutil.copyfile(SCHEMAS / f"{name}.schema.json", schemas / f"{name}.schema.json")
-    return [*files, schemas]
+    try:
+        for path, text in files.items():
+            write_text(path, text)
+    except RlaifError as wrong:
+        raise RunError(str(wrong)) from None
+    return list(files)
 
 
 def _prompts() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlaif.atomic import is_draft, whole_file
-from rlaif.errors import RunError, StoreError
+from rlaif.errors import InputError, RlaifError, RunError, StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.runs import LOCK, read_run
 from rlaif.store import Call, Store, find_store
@@ -24,15 +24,24 @@ def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Pa
     run = run.resolve()  # `.` has no name
     target = out or run.with_name(run.name + ".tar.gz")
     keys = sorted(set(referred(run)))
+    try:
+        _write(run, target, find_store(run, store), keys)
+    except InputError:
+        raise
+    except RlaifError as wrong:  # no work is lost by it, only the place is wrong
+        raise RunError(str(wrong)) from None
+    return target
+
+
+def _write(run: Path, target: Path, store: Path, keys: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         small = Path(scratch) / "store.sqlite"
-        _copy_calls(find_store(run, store), small, keys)
+        _copy_calls(store, small, keys)
         with whole_file(target) as draft, tarfile.open(draft, "w:gz") as archive:
             for path in sorted(run.rglob("*")):
                 if path.is_file() and path.name != LOCK and not is_draft(path):
                     archive.add(path, f"{run.name}/{path.relative_to(run)}")
             archive.add(small, f"{run.name}/{STORE_INSIDE}")
-    return target
 
 
 def referred(run: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif import runs
+from rlaif.errors import RlaifError, RunError
 from rlaif.exchange.rows import read_rows
 from rlaif.review.report import write_report
 
@@ -25,4 +26,8 @@ def status(run: Path) -> dict[str, Any]:
 
 def report(run: Path, out: Path | None = None) -> Path:
     """Write the HTML report; says where it is."""
-    return write_report(run, runs.read_run(run), out)
+    found = runs.read_run(run)
+    try:
+        return write_report(run, found, out)
+    except RlaifError as wrong:  # no work is lost by it, only the place is wrong
+        raise RunError(str(wrong)) from None

@@ -114,6 +114,26 @@ def test_gold_that_no_prompt_names_judges_nothing(
     assert "no row names a gold" in refused(words(prompts=file, judge="gold:"), capsys, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"prompts": "micro:trian"},
+            "no such bundled set; there are micro:held-out, micro:judge, micro:train",
+        ),
+        ({"prompts": "https://example.com/x.jsonl"}, "https://example.com/x.jsonl: no such file"),
+        ({"dtype": "float12"}, "float12"),
+        ({"column": "nosuch"}, "no column 'nosuch'"),
+        ({"store": "/proc/nope/store.sqlite"}, "name another store"),
+        ({"n": 1}, "x>=2"),
+    ],
+)
+def test_an_option_that_cannot_be(
+    words: Words, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, object], said: str
+) -> None:
+    assert said in refused(words(**given), capsys, tmp_path / "run")
+
+
 @pytest.mark.parametrize("lacking", ["tokenizer*", "config.json", "*.safetensors"])
 def test_a_model_directory_that_lacks_a_part(
     words: Words, tmp_path: Path, capsys: pytest.CaptureFixture[str], lacking: str

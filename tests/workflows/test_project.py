@@ -86,6 +86,27 @@ def test_report_can_be_written_elsewhere(
     assert "8 pairs" in (tmp_path / "page.html").read_text()
 
 
+def test_a_place_that_cannot_be_is_bad_input(
+    configured: Configured, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = generate(configured())
+    (tmp_path / "file").write_text("")
+    for words in (
+        ["init", str(tmp_path / "file" / "project")],
+        ["report", str(made.run), "--out", str(tmp_path / "file" / "page.html")],
+        ["pack", str(made.run), "--out", str(tmp_path / "file" / "run.tar.gz")],
+    ):
+        assert main(words) == 2, words
+        assert "cannot be written" in capsys.readouterr().err
+
+
+def test_init_writes_over_nothing(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "recipe.schema.json").write_text("mine")
+    assert main(["init", str(tmp_path)]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["schemas"]
+
+
 def test_a_packed_run_needs_no_store(configured: Configured, tmp_path: Path) -> None:
     made = generate(configured())
     archive = pack(made.run)
