@@ -110,10 +110,11 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
         other = said.get((second.id, principle_id))
         if completion != first.id or other is None:
             continue
-        state, p = State.PREFERENCE, None
+        state, p, detail = State.PREFERENCE, None, ""
         mine, its = share_of(one), share_of(other)
         if mine is None or its is None:
-            state = one.state if mine is None else other.state
+            lost = one if mine is None else other
+            state, detail = lost.state, lost.detail
         else:
             for_first, for_second = mine * (1 - its), its * (1 - mine)
             p = for_first / (for_first + for_second) if for_first + for_second > 0 else 0.5
@@ -131,6 +132,7 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
                     state=state,
                     value=value,
                     calls=(*one.calls, *other.calls),
+                    detail=detail,
                 )
             )
     return found

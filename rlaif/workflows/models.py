@@ -120,6 +120,11 @@ class Models:
         self._engines.pop(name, None)
 
     @property
+    def recorded(self) -> list[RecordedEngine]:
+        """The models that calls went to, each with what it counted."""
+        return list(self._recorded.values())
+
+    @property
     def calls(self) -> dict[str, int]:
         """How many calls were made, re-used from the store, and failed."""
         used = self._recorded.values()
