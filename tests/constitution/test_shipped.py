@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,21 @@ def test_it_goes_out_in_every_format_that_can_hold_it(name: str, form: str) -> N
     text, left_out = export(load_constitution(name), form)
     assert len(text) > 1000
     assert any(each.startswith(("weights", "decide")) for each in left_out)
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "constitutions.md"
+
+
+def test_the_docs_show_what_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["constitution", "check", "harmless"]) == 0
+    assert capsys.readouterr().out in DOCS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docs_count_principles_and_tests(name: str) -> None:
+    found = load_constitution(name)
+    counts = f"| {len(found.principles)} | {sum(len(each.tests) for each in found.principles)} |"
+    rows = [
+        line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` |")
+    ]
+    assert [row.endswith(counts) for row in rows] == [True]
