@@ -1,26 +1,31 @@
-"""`rlaif constitution`: look at and check the rules."""
+"""`rlaif constitution`: look at, check and try the rules."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rlaif.cli import options
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
+from rlaif.cli.constitution_versions import diff, log, release
 from rlaif.cli.output import emit, progress
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
+if TYPE_CHECKING:
+    from rlaif.workflows.principle_tests import Tried
+
 
 @click.group()
 def constitution() -> None:
-    """Check and show constitutions."""
+    """Check, compare, release and try constitutions."""
 
 
-constitution.add_command(import_file)
-constitution.add_command(new)
+for command in (diff, log, release, import_file, new):
+    constitution.add_command(command)
 
 
 @constitution.command()
@@ -28,16 +33,19 @@ constitution.add_command(new)
 @options.option("--strict", is_flag=True, help="Warnings count as failures.")
 @options.as_json
 def check(ref: str, strict: bool, as_json: bool) -> None:
-    """Read REF (a file or a name) and lint it; exit 3 when a finding is an error."""
-    from rlaif.constitution import lint, load_constitution
+    """Read REF (a file or a name) and lint it; exit 3 when a finding is an error.
+
+    An error is also a release that was edited: it says which principle, and which version that needs.
+    """
+    from rlaif.constitution import lint, load_constitution, release_findings
     from rlaif.constitution.baselines import baseline_scores
     from rlaif.templates import template_digests
 
     loaded = load_constitution(ref)
-    findings = lint(loaded)
+    findings = [*release_findings(loaded), *lint(loaded)]
     baselines = baseline_scores(loaded)
     failing = [each for each in findings if strict or each.level == "error"]
-    lines = [f"{loaded.source}:{each.line or 1}: {each.level}: {each.message}" for each in findings]
+    lines = [each.located(loaded.source) for each in findings]
     lines.append(
         f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
     )
@@ -45,7 +53,13 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
         shares = ", ".join(f"{name} {score:.0%}" for name, score in baselines.items())
         lines.append(f"of its tests, a judge that reads no rule would pass: {shares}")
     rows = [
-        {"level": each.level, "line": each.line, "principle": each.principle, "message": each.message}
+        {
+            "level": each.level,
+            "file": each.source or loaded.source,
+            "line": each.line,
+            "principle": each.principle,
+            "message": each.message,
+        }
         for each in findings
     ]
     result: dict[str, Any] = {"name": loaded.name, "version": loaded.version, "digest": loaded.digest}
@@ -113,17 +127,38 @@ def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> No
 @options.store
 @options.as_json
 def run_tests(as_json: bool, **chosen: Any) -> None:
-    """Put each principle's own tests to a judge: does it apply them as you mean them? Exit 3 when one fails."""
+    """Put each principle's own tests to a judge, in both orders: does it apply them as you mean them?
+
+    A judge that decides for the worse text fails a test; one whose orders disagree, or whose answer cannot be read,
+    leaves it undecided. Exit 3 when a test fails, or when a principle passes none.
+    """
     from rlaif.workflows.configs import TestConfig
-    from rlaif.workflows.principle_tests import put_to_judge
+    from rlaif.workflows.principle_tests import VERDICTS, put_to_judge
 
     with progress(quiet=as_json) as report:
-        outcomes = put_to_judge(TestConfig(**chosen), progress=report)
-    rows = [[name, each.passed, each.tests] for name, each in outcomes.items()]
-    wrong = [
-        f"{name}: not preferred: {test.better!r}" for name, each in outcomes.items() for test in each.failed
+        tried = put_to_judge(TestConfig(**chosen), progress=report)
+    rows = [
+        [name, *(each.count(verdict) for verdict in VERDICTS), each.tests]
+        for name, each in tried.outcomes.items()
     ]
-    result = {name: {"tests": each.tests, "passed": each.passed} for name, each in outcomes.items()}
-    text = "\n".join([table(["principle", "passed", "tests"], rows), *wrong])
-    unmet = f"{len(wrong)} tests failed" if wrong else None
-    emit(result, text, as_json=as_json, unmet=unmet)
+    lines = [table(["principle", *VERDICTS, "tests"], rows), *_not_passed(tried)]
+    if tried.untested:
+        lines.append(f"without tests: {', '.join(tried.untested)}")
+    calls, tokens = (
+        ", ".join(f"{n} {key}" for key, n in each.items()) for each in (tried.calls, tried.tokens)
+    )
+    lines.append(f"calls: {calls}; tokens: {tokens}")
+    emit(tried.as_dict(), "\n".join(lines), as_json=as_json, unmet=tried.unmet)
+
+
+def _not_passed(tried: Tried) -> Iterator[str]:
+    lines = {each.id: f"{each.source}:{each.line}: " for each in tried.constitution.principles if each.line}
+    for name, outcome in tried.outcomes.items():
+        for number, each in enumerate(outcome.results, 1):
+            if each.verdict != "passed":
+                why = f"P(better) {each.label_prob:.2f}" if each.label_prob is not None else each.reason
+                near = ", a near miss" if each.test.near_miss else ""
+                yield (
+                    f"{lines.get(name, '')}{name}: test {number}{near}: {each.verdict} ({why}): "
+                    f"{each.test.better!r} should be better than {each.test.worse!r}"
+                )

@@ -29,7 +29,8 @@ _FREE = {
     "should",
     "can",
 }
-_PREFIXES = ("un", "in", "im", "dis", "non", "ir", "il")
+# with the length of the shortest word they deny: `inform` is no denial of `form`
+_PREFIXES = {"un": 4, "non": 4, "in": 6, "im": 5, "dis": 5, "ir": 6, "il": 5}
 _OPPOSITES = (
     ("brief", "long"), ("short", "long"), ("formal", "casual"), ("polite", "rude"), ("include", "omit"),
     ("accept", "refuse"), ("comply", "refuse"), ("answer", "refuse"), ("more", "fewer"), ("more", "less"),
@@ -115,9 +116,9 @@ class _Meaning(NamedTuple):
 
 def _meaning(text: str) -> _Meaning:
     plain = _CONTRACTED.sub(" not", text.lower().replace("can't", "can not").replace("won't", "will not"))
-    words = [_stem(word) for word in _WORD.findall(plain)]
-    denials = sum(word in _NOT for word in words)
-    kept = tuple(word for word in words if word not in _NOT and word not in _FREE)
+    words = _WORD.findall(plain)
+    denials = sum(word in _NOT or _stem(word) in _NOT for word in words)
+    kept = tuple(_stem(word) for word in words if word not in _FREE and not {word, _stem(word)} & _NOT)
     return _Meaning(kept, denials % 2 == 1)
 
 
@@ -143,7 +144,7 @@ def _opposite(mine: tuple[str, ...], its: tuple[str, ...]) -> tuple[str, str] | 
 
 
 def _prefixed(one: str, other: str) -> bool:
-    return len(one) >= 4 and any(other == prefix + one for prefix in _PREFIXES)
+    return any(other == prefix + one and len(one) >= least for prefix, least in _PREFIXES.items())
 
 
 _DENIALS: Mapping[tuple[str, str], None] = dict.fromkeys(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.constitution import edited_release
 from rlaif.errors import InputError
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
 from rlaif.records import Sampling
@@ -77,7 +78,7 @@ def run(played: Played, progress: Report = silent) -> Finished:
         steps = Steps(held.dir, store.path.parent / "steps")
         stage = Stage(played=played, models=models, steps=steps, store=store, run_id=held.id, report=progress)
         rows, unmet = _play(stage, held)
-        warnings = _warnings(rows)
+        warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
         summary = {"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}
         held.finish(summary, status=status, templates=steps.templates())

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.judging import Judge, decide
-from rlaif.records import Completion, Constitution, Message, Principle, PrincipleTest, Prompt
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Judgment,
+    Message,
+    NoPair,
+    Principle,
+    PrincipleTest,
+    Prompt,
+)
 from rlaif.store import Store, find_store
 from rlaif.workflows.choices import JUDGE
 from rlaif.workflows.configs import TestConfig
@@ -22,31 +31,113 @@ ENOUGH = 2 / 3
 """Share of its own tests that a principle must pass to count as applied."""
 
 
-class Outcome(NamedTuple):
-    """How a principle fared; `failed` are the tests in which the judge did not prefer the better text."""
+Verdict = Literal["passed", "failed", "undecided"]
+VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "undecided")
 
-    tests: int
-    failed: tuple[PrincipleTest, ...]
+
+class Result(NamedTuple):
+    """One test, put in both orders."""
+
+    test: PrincipleTest
+    label_prob: float | None
+    """P(the better text is better); None where the judge does not decide."""
+    reason: NoPair | None
+    """Why it does not: its orders disagree, a tie, unreadable ..."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """`failed` is a judge that decides for the worse text; one that does not decide is `undecided`."""
+        if self.label_prob is None:
+            return "undecided"
+        return "passed" if self.label_prob > 0.5 else "failed"
+
+
+class Outcome(NamedTuple):
+    """How a principle fared."""
+
+    results: tuple[Result, ...]
+
+    def count(self, verdict: Verdict) -> int:
+        """How many tests came out so."""
+        return sum(each.verdict == verdict for each in self.results)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tests came out how."""
+        return {verdict: self.count(verdict) for verdict in VERDICTS}
+
+    @property
+    def tests(self) -> int:
+        """How many there are."""
+        return len(self.results)
 
     @property
     def passed(self) -> int:
         """How many tests went as the author meant them."""
-        return self.tests - len(self.failed)
+        return self.count("passed")
+
+    @property
+    def unmet(self) -> bool:
+        """One test failed; or none passed, which is no judge of this principle either."""
+        return self.count("failed") > 0 or self.passed == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A constitution's tests, put to a judge."""
+
+    constitution: Constitution
+    judge: str
+    outcomes: Mapping[str, Outcome]
+    untested: tuple[str, ...]
+    """Principles without tests."""
+    calls: Mapping[str, int]
+    tokens: Mapping[str, int]
+
+    @property
+    def unmet(self) -> str | None:
+        """What is not as the author means it, or None."""
+        names = [name for name, each in self.outcomes.items() if each.unmet]
+        if not names:
+            return None
+        failed = sum(each.count("failed") for each in self.outcomes.values())
+        return f"{failed} tests failed; {self.judge} does not apply as meant: {', '.join(names)}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        rows = {
+            name: {
+                "tests": each.tests,
+                **each.counts,
+                "results": [_row(result) for result in each.results],
+            }
+            for name, each in self.outcomes.items()
+        }
+        totals: dict[str, int] = {
+            verdict: sum(each.count(verdict) for each in self.outcomes.values()) for verdict in VERDICTS
+        }
+        found = self.constitution
+        return {
+            "constitution": {"name": found.name, "version": found.version, "digest": found.digest},
+            "judge": self.judge,
+            **totals,
+            "principles": rows,
+            "untested": list(self.untested),
+            "calls": dict(self.calls),
+            "tokens": dict(self.tokens),
+        }
 
 
 def own_tests(judge: Judge, constitution: Constitution) -> Mapping[str, Outcome]:
     """The outcome of each principle that has tests, every one compared in both orders."""
-    found = {}
-    for principle in constitution.principles:
-        if principle.tests:
-            failed = tuple(
-                each for each in principle.tests if not _passes(judge, constitution, principle, each)
-            )
-            found[principle.id] = Outcome(len(principle.tests), failed)
-    return found
+    return {
+        each.id: Outcome(_results(judge, constitution, each))
+        for each in constitution.principles
+        if each.tests
+    }
 
 
-def put_to_judge(config: TestConfig, progress: Report = silent) -> Mapping[str, Outcome]:
+def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     """The tests of a constitution, put to the judge that is named; calls go through the store of this place."""
     constitution = load_constitution(config.constitution)
     if not any(each.tests for each in constitution.principles):
@@ -58,7 +149,15 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Mapping[str, 
     models.open(name)
     with Store.open(find_store(Path.cwd() / "tests", config.store)) as store:
         models.record(store, "")
-        return own_tests(models.judge(name), constitution)
+        outcomes = own_tests(models.judge(name), constitution)
+    return Tried(
+        constitution=constitution,
+        judge=name,
+        outcomes=outcomes,
+        untested=tuple(each.id for each in constitution.principles if not each.tests),
+        calls=models.calls,
+        tokens=models.tokens,
+    )
 
 
 def misunderstood(outcomes: Mapping[str, Outcome]) -> list[str]:
@@ -70,14 +169,37 @@ def misunderstood(outcomes: Mapping[str, Outcome]) -> list[str]:
     ]
 
 
-def _passes(judge: Judge, constitution: Constitution, principle: Principle, test: PrincipleTest) -> bool:
+def _results(judge: Judge, constitution: Constitution, principle: Principle) -> tuple[Result, ...]:
     # without tags every principle applies; without hardness the comparison alone decides
+    alone = replace(constitution, principles=(replace(principle, hard=False, applies_to=()),))
+    items = [_item(each) for each in principle.tests]
+    # two tests may be about the same two texts
+    asked = {(prompt.id, frozenset((one.id, two.id))): (prompt, one, two) for prompt, one, two in items}
+    distinct = [each for each in asked.values() if each[1].id != each[2].id]
+    judged: dict[tuple[str, frozenset[str]], list[Judgment]] = {}
+    for each in judge.compare(distinct, alone.principles):
+        judged.setdefault((each.prompt_id, frozenset(each.completion_ids)), []).append(each)
+    results = []
+    for test, (prompt, one, two) in zip(principle.tests, items, strict=True):
+        if one.id == two.id:
+            results.append(Result(test, None, NoPair.DUPLICATE))
+            continue
+        readings = judged.get((prompt.id, frozenset((one.id, two.id))), [])
+        decision = decide(alone, prompt, readings, first=one.id)
+        results.append(Result(test, decision.label_prob, decision.reason))
+    return tuple(results)
+
+
+def _item(test: PrincipleTest) -> tuple[Prompt, Completion, Completion]:
     prompt = Prompt(messages=(Message(role="user", content=test.prompt),))
     better, worse = (
         Completion(prompt_id=prompt.id, text=text, policy="test", finish="given")
         for text in (test.better, test.worse)
     )
-    alone = replace(constitution, principles=(replace(principle, hard=False),))
-    judgments = judge.compare([(prompt, better, worse)], alone.principles)
-    decision = decide(alone, prompt, judgments, first=better.id)
-    return decision.label_prob is not None and decision.label_prob > 0.5
+    return prompt, better, worse
+
+
+def _row(result: Result) -> dict[str, Any]:
+    test = {name: getattr(result.test, name) for name in ("prompt", "better", "worse", "near_miss")}
+    reason = None if result.reason is None else result.reason.value
+    return {"verdict": result.verdict, "label_prob": result.label_prob, "reason": reason, **test}

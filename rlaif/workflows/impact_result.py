@@ -1,0 +1,102 @@
+"""What an edit of a constitution came to: the pairs that change, and what finding that out cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.feedback.counterfactual import Outcome, Turn
+
+TURNS: tuple[Turn, ...] = ("flip", "vanish", "appear")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairChange:
+    """A pair that comes out otherwise. `better` is what is chosen after, or was before where none is after."""
+
+    id: str
+    kind: Turn
+    through: tuple[str, ...]
+    """The principles; empty where the judge is asked about the constitution as a whole."""
+    prompt: str
+    better: str
+    worse: str
+    before: Outcome
+    after: Outcome
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        own = {name: getattr(self, name) for name in ("id", "kind", "prompt", "better", "worse")}
+        sides = {name: getattr(self, name)._asdict() for name in ("before", "after")}
+        return own | {"through": list(self.through), **sides}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """What became of the pairs, and what that cost."""
+
+    run: Path
+    judge: str
+    counts: Mapping[str, int]
+    """Pairs `before` and `after`, `kept`, `flip`, `vanish`, `appear`."""
+    changes: tuple[PairChange, ...]
+    label_shift: float | None
+    """Mean change of `label_prob` over the kept pairs; None without any."""
+    per_principle: bool
+    """Whether the judge is asked about one principle at a time."""
+    calls: Mapping[str, int]
+    tokens: Mapping[str, int]
+    re_paired: int
+    """Prompts of which the new rules would set two other completions against each other."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def through(self) -> dict[str, dict[str, int]]:
+        """Changed pairs by principle and kind; a pair that several lead to counts for each."""
+        found: dict[str, Counter[str]] = {}
+        for each in self.changes:
+            for name in each.through:
+                found.setdefault(name, Counter())[each.kind] += 1
+        return {name: {kind: each[kind] for kind in TURNS} for name, each in found.items()}
+
+    @property
+    def cost(self) -> list[str]:
+        """For people: calls, and tokens beside them."""
+        calls, tokens = self.calls, self.tokens
+        whole = calls["new"] + calls["reused"]
+        share = f" ({calls['new'] / whole:.1%} of {whole})" if whole else ""
+        lines = [
+            f"calls: {calls['new']} new{share}, {calls['reused']} re-used, {calls['failed']} failed",
+            f"tokens: {tokens['new']} new, {tokens['reused']} re-used",
+        ]
+        if self.re_paired:
+            lines.append(
+                f"of {self.re_paired} prompts the new rules would set other completions against each other: "
+                "`rlaif judge RUN --constitution B` makes those pairs"
+            )
+        if not self.per_principle:
+            lines.append(
+                "this judge is asked about the constitution as a whole: an edit judges all again"
+                if calls["new"]
+                else "this judge is asked about no principle by itself, and nothing that it is asked has changed"
+            )
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "judge": self.judge,
+            "pairs": dict(self.counts),
+            "through": self.through,
+            "changes": [each.as_dict() for each in self.changes],
+            "label_shift": self.label_shift,
+            "per_principle": self.per_principle,
+            "calls": dict(self.calls),
+            "tokens": dict(self.tokens),
+            "re_paired": self.re_paired,
+            "warnings": list(self.warnings),
+        }
