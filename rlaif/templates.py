@@ -81,9 +81,12 @@ def template_digests(names: Sequence[str] = ()) -> dict[str, str]:
 
 
 def unchanged(used: Mapping[str, str]) -> bool:
-    """Whether each of these templates still has the digest that it had."""
+    """Whether each of these templates still has the digest that it had.
+
+    One that is not among the shipped ones (a rule file brings its own along) is told by what brought it.
+    """
     now = template_digests() if used else {}
-    return all(now.get(name) == held for name, held in used.items())
+    return all(now.get(name, held) == held for name, held in used.items())
 
 
 def numbered(texts: Sequence[str]) -> str:
