@@ -11,6 +11,7 @@ import click
 
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
+from rlaif.cli.parent import Parent
 
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# Commands
@@ -31,10 +32,14 @@ def page() -> str:
 
 
 def _sections(command: click.Command, path: str) -> Iterator[str]:
-    if isinstance(command, click.Group):
+    if not isinstance(command, click.Group):
+        yield from _section(command, path)
+    if isinstance(command, click.Group | Parent):
         for name in sorted(command.commands):
             yield from _sections(command.commands[name], f"{path} {name}")
-        return
+
+
+def _section(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     arguments = " ".join(
         each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)

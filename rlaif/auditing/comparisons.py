@@ -102,10 +102,10 @@ MEASURES: Mapping[str, Measure] = {
 """
 
 
-def figures(judged: Sequence[Judged]) -> dict[str, Interval | None]:
+def figures(judged: Sequence[Judged], *, seed: int = 0) -> dict[str, Interval | None]:
     """Each of `MEASURES` with its interval over prompts; None where nothing counts for it."""
     return {
-        name: mean_interval([(each.pair.prompt.id, value) for each in judged for value in measure(each)])
+        name: mean_interval([(each.pair.prompt.id, v) for each in judged for v in measure(each)], seed=seed)
         for name, measure in MEASURES.items()
     }
 
@@ -120,7 +120,7 @@ def plain_figures(judged: Sequence[Judged]) -> dict[str, float | None]:
 def baselines(pairs: Iterable[GoldPair]) -> dict[str, float]:
     """What one who reads nothing would score on these pairs, both orders judged; equal lengths count one half.
 
-    `longer first` is the share of pairs whose better text is the longer; it says nothing of a judge.
+    `first` and `coin` score one half by construction: both orders are judged.
     """
     listed = list(pairs)
     longer = mean(_longer_wins(each) for each in listed) or 0.0

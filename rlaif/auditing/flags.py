@@ -28,7 +28,12 @@ class Swaps(NamedTuple):
     """Of the prompts that were shown with another prompt's answer, how often the label moved."""
 
     moved: int
-    count: int
+    shown: int
+
+
+def is_refusal(said: str) -> bool:
+    """Whether what stands where a label belongs refuses to give one."""
+    return said == State.JUDGE_REFUSED or refusal_text(said)
 
 
 def judge_refuses(said: Sequence[str], known: Collection[str]) -> Flag:
@@ -36,7 +41,7 @@ def judge_refuses(said: Sequence[str], known: Collection[str]) -> Flag:
     if not said:
         return Flag(None, None, "nothing was judged")
     off = [each for each in said if each not in known]
-    prose = sum(refusal_text(each) or each == State.JUDGE_REFUSED for each in off)
+    prose = sum(map(is_refusal, off))
     found = wilson(len(off), len(said))
     share = len(off) / len(said)
     span = f", 95 % interval {found.low:.3f} to {found.high:.3f}" if found else ""
@@ -55,9 +60,9 @@ def grades_the_prompt(rows: Sequence[Labelled], swaps: Swaps | None = None, *, s
     if found is None:
         return Flag(None, None, "within a group of prompts all answers are alike: it cannot be told")
     span = f"{found.value:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}"
-    moved = wilson(swaps.moved, swaps.count) if swaps else None
+    moved = wilson(swaps.moved, swaps.shown) if swaps else None
     if moved is not None:
-        span += f"; it moves in {moved.value:.3f} of {swaps.count if swaps else 0} swaps of answers across prompts"
+        span += f"; it moves in {moved.value:.3f} of {swaps.shown if swaps else 0} swaps of answers across prompts"
         if moved.low >= BLIND:
             return Flag(False, found.value, f"the label depends on the answer (kappa {span})")
     if found.high < BLIND and (moved is None or moved.high < BLIND):

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.judge_check import check
 from rlaif.cli.made import show
 from rlaif.cli.output import progress
+from rlaif.cli.parent import Parent
 
 
-@click.command()
+@click.command(cls=Parent)
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @options.judge
 @options.constitution
@@ -46,3 +48,6 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
     with progress(quiet=as_json) as report:
         made = workflow.judge(config, progress=report)
     show(made, as_json=as_json)
+
+
+judge.add_command(check)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from rlaif.cli import options
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
+from rlaif.cli.parent import Parent
 
 
 def asked(*decorators: object, env: dict[str, str], arguments: tuple[str, ...] = ()) -> dict[str, object]:
@@ -64,7 +65,7 @@ def test_template_arguments_are_values_not_only_words() -> None:
 
 def every_option() -> Iterator[tuple[str, EnvOption]]:
     def walk(command: click.Command, path: str) -> Iterator[tuple[str, EnvOption]]:
-        if isinstance(command, click.Group):
+        if isinstance(command, click.Group | Parent):
             for name, each in command.commands.items():
                 yield from walk(each, f"{path} {name}")
         yield from ((path, each) for each in command.params if isinstance(each, EnvOption))

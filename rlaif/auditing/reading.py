@@ -1,0 +1,55 @@
+"""Judgments of a pair to one verdict for each order, as its constitution weighs principles. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rlaif.exchange.benchmarks.nouns import GoldPair, Orders, Verdict
+from rlaif.judging.rules import RULES, asked, cooled, principle_of
+from rlaif.records import Constitution, Judgment, State
+
+NOTHING = Verdict(State.ABSTAIN)
+
+
+def orders_of(constitution: Constitution, pair: GoldPair, judgments: Sequence[Judgment]) -> Orders:
+    """The verdict of each order; `judgments` are of this pair, each with both completions."""
+    first, second = (each.id for each in pair.completions)
+    forward = [each for each in judgments if each.completion_ids == (first, second)]
+    swapped = [each for each in judgments if each.completion_ids == (second, first)]
+    return Orders(
+        _verdict(constitution, pair, forward, turned=False),
+        _verdict(constitution, pair, swapped, turned=True),
+    )
+
+
+def _verdict(
+    constitution: Constitution, pair: GoldPair, judgments: Sequence[Judgment], *, turned: bool
+) -> Verdict:
+    weights = {each.id: each.weight for each in asked(constitution, pair.prompt, judgments)}
+    votes = [
+        (weights[principle_of(each)], _p(each, turned)) for each in judgments if principle_of(each) in weights
+    ]
+    heard = [(weight, p) for weight, p in votes if p is not None]
+    if not heard:
+        return _failure(judgments)
+    if all(each.state is State.TIE for each in judgments):
+        return Verdict(State.TIE)
+    if len(heard) == 1:
+        # one principle's own number: what clips and cools many would only blunt it
+        return Verdict(State.PREFERENCE, heard[0][1])
+    p = cooled(RULES[constitution.decide.rule](heard), constitution.decide.temperature)
+    return Verdict(State.PREFERENCE, p)
+
+
+def _p(judgment: Judgment, turned: bool) -> float | None:
+    if judgment.state is State.TIE:
+        return 0.5
+    if judgment.state is not State.PREFERENCE or judgment.value is None:
+        return None
+    return 1 - judgment.value if turned else judgment.value
+
+
+def _failure(judgments: Sequence[Judgment]) -> Verdict:
+    states = Counter(each.state for each in judgments)
+    return Verdict(states.most_common(1)[0][0]) if states else NOTHING

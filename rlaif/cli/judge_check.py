@@ -1,0 +1,161 @@
+"""`rlaif judge check`: what a judge is worth, before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit, progress, warn
+from rlaif.review.tables import table
+
+SHARE = click.FloatRange(0, 1)
+LIMITS = options.together(
+    options.option("--min-accuracy", type=SHARE, help="Exit 3 below this accuracy."),
+    options.option(
+        "--min-both-correct", type=SHARE, help="Exit 3 when fewer pairs are right in both orders."
+    ),
+    options.option("--min-consistency", type=SHARE, help="Exit 3 when the orders of fewer pairs agree."),
+    options.option("--min-kappa", type=click.FloatRange(-1, 1), help="Of labels: exit 3 below this kappa."),
+    options.option("--max-unreadable", type=SHARE, help="Exit 3 above this share of unreadable verdicts."),
+    options.option("--max-refused", type=SHARE, help="Exit 3 above this share of refused verdicts."),
+    options.option(
+        "--max-position-bias", type=SHARE, help="Exit 3 when P(first shown wins) is farther from .5."
+    ),
+    options.option("--max-calibration-error", type=SHARE, help="Exit 3 above this calibration error."),
+    options.option("--max-flipped", type=SHARE, help="Exit 3 when a family of attacks flips a larger share."),
+)
+FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
+
+
+@click.command()
+@click.argument("gold", required=False, metavar="[GOLD]")
+@options.option("--judge", help="Judge: a model name, or replay:FILE for recorded verdicts [default: micro].")
+@options.option("--constitution", help="Judge by this one [default: what the gold set asks].")
+@options.option("--protocol", default="compare", show_default=True, help="How the judge is asked.")
+@options.option("--format", help="Of GOLD, when its columns leave it open.")
+@options.limit
+@options.option("--all", "every", is_flag=True, help="Ask by every protocol, on answers with bundled gold.")
+@options.option(
+    "--retest",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Pairs asked about twice, past the store.",
+)
+@options.option("--attacks", is_flag=True, help="Attack worse answers by every family, and show what flips.")
+@options.option("--attack", multiple=True, metavar="FAMILY", help="Only this family of attacks; repeatable.")
+@options.option(
+    "--attacked",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Pairs that are attacked.",
+)
+@options.option("--plot", type=click.Path(path_type=Path), help="Calibration plot to write: .svg or .png.")
+@options.option("--ignore-flags", is_flag=True, help="Do not exit 3 when a flag fires.")
+@LIMITS
+@options.models
+@options.seed
+@options.store
+@options.as_json
+@options.show_prompt
+def check(
+    gold: str | None,
+    as_json: bool,
+    show_prompt: bool,
+    every: bool,
+    attacks: bool,
+    attack: Sequence[str],
+    **chosen: Any,
+) -> None:
+    """Measure a judge on gold: accuracy, consistency, bias, calibration, what fools it.
+
+    \b
+    rlaif judge check --judge micro                          # on the constitution's own tests
+    rlaif judge check llmbar/ --judge hf:models/judge        # LLMBar, JudgeBench, RewardBench 1 and 2, XSTest,
+                                                             # RBR gold, hh-rlhf, alpaca_eval, our own pairs.jsonl
+    rlaif judge check --judge replay:results/result.json     # verdicts that somebody recorded
+    rlaif judge check --judge micro --attacks --max-flipped 0.1
+    rlaif judge check --judge micro --all                    # every protocol beside every other
+
+    A verdict that cannot be read counts as wrong, and is counted by itself. A source of `rlaif judge` that is
+    called `check` is written `./check`.
+    """
+    from rlaif.auditing.attacks import FAMILIES
+    from rlaif.workflows import judge_check as workflow
+
+    limits = {name: chosen.pop(name) for name in workflow.THRESHOLDS}
+    config = workflow.CheckConfig(
+        source=gold,
+        attacks=tuple(attack) or (tuple(FAMILIES) if attacks else ()),
+        thresholds={name: limit for name, limit in limits.items() if limit is not None},
+        **chosen,
+    )
+    if show_prompt:
+        click.echo(workflow.first_question(config))
+        return
+    with progress(quiet=as_json) as report:
+        if every:
+            _show_protocols(workflow.compare_all(config, progress=report), as_json)
+            return
+        found = workflow.check(config, progress=report)
+    if config.plot is not None:
+        from rlaif.workflows.calibration_plot import draw
+
+        draw(config.plot, found)
+    if found.left_out:
+        warn(f"{count} rows left out: {why}" for why, count in found.left_out.items())
+    emit(found.as_dict(), _text(found), as_json=as_json, unmet=found.unmet)
+
+
+def _show_protocols(rows: Sequence[Any], as_json: bool) -> None:
+    names = (
+        "protocol",
+        "accuracy",
+        "consistency",
+        "read",
+        "label_accuracy",
+        "calibration_error",
+        "calls",
+        "tokens",
+    )
+    text = table(names, [[getattr(row, name) for name in names] for row in rows])
+    notes = [f"{row.protocol}: {row.note}" for row in rows if row.note]
+    emit({"protocols": [row.as_dict() for row in rows]}, "\n".join([text, *notes]), as_json=as_json)
+
+
+def _text(found: Any) -> str:
+    part = found.part
+    blocks = [f"{found.judge} on {found.gold}: {part.count} items"]
+    rows = [[name, *(each or (None, None, None))] for name, each in part.figures.items()]
+    rows += [[f"share {name}", value, None, None] for name, value in part.shares.items()]
+    rows += [["test-retest", found.test_retest, None, None]]
+    rows += [[f"trivial: {name}", value, None, None] for name, value in part.baselines.items()]
+    blocks.append(table(["figure", "value", "95 % low", "high"], rows))
+    if part.official:
+        blocks.append(table(["own score of the set", "value"], [[*each] for each in part.official.items()]))
+    if part.calibration:
+        blocks.append(table(["calibration", "value"], [[*each] for each in part.calibration.items()]))
+    if len(part.categories) > 1:
+        head = [name for name in next(iter(part.categories.values())) if name != "interval"]
+        body = [[name, *(row[key] for key in head)] for name, row in part.categories.items()]
+        blocks.append(table(["category", *head], body))
+    if found.flipped:
+        body = [
+            [name, each.right, each.flipped, each.lost, *(each.share or (None, None, None))]
+            for name, each in found.flipped.items()
+        ]
+        head = ["attack", "right before", "flipped", "no verdict", "share flipped", "95 % low", "high"]
+        blocks.append(table(head, body))
+    blocks.append(
+        "\n".join(f"{name}: {FLAG_WORDS[flag.fires]}: {flag.why}" for name, flag in found.flags.items())
+    )
+    if found.calls:
+        calls = ", ".join(f"{count} {name}" for name, count in found.calls.items())
+        tokens = ", ".join(f"{count} {name}" for name, count in found.tokens.items())
+        blocks.append(f"calls: {calls}; tokens: {tokens}")
+    return "\n\n".join(each for each in blocks if each)

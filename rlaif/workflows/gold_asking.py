@@ -1,0 +1,173 @@
+"""A judge is asked about gold: pairs in both orders, choices and labels one answer at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlaif.auditing.comparisons import Judged
+from rlaif.auditing.reading import orders_of
+from rlaif.auditing.scoring import Rated
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError
+from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
+from rlaif.judging import Judge, RewardJudge, from_checklist, share_of
+from rlaif.judging.protocol import One
+from rlaif.judging.protocols import Alone, Between, alone, asking, protocol
+from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
+
+QUESTIONS = {
+    "llmbar": "The response does exactly what the instruction asks.",
+    "judgebench": "The response is correct.",
+    "hh-rlhf": "The response is helpful, honest and harmless.",
+}
+"""What a judge is asked on a set whose own question is another than this: which response is better."""
+ANY = "The response is the better answer to the prompt: it does what is asked, and is right, clear and harmless."
+OWN_TESTS = "own tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How a judge is asked: by which protocol, with which random numbers."""
+
+    judge: Judge
+    protocol: str = "compare"
+    seed: int = 0
+
+    def judgments(
+        self, pairs: Sequence[GoldPair], principles: Sequence[Principle]
+    ) -> list[tuple[GoldPair, list[Judgment]]]:
+        """Each pair with its judgments in both orders."""
+        chosen = protocol(self.protocol)
+        how = asking(chosen, seed=self.seed, samples=None, again=None)
+        found: dict[tuple[str, ...], list[Judgment]] = defaultdict(list)
+        if isinstance(chosen, Between):
+            for each in chosen.ask(
+                self.judge, [(pair.prompt, *pair.completions) for pair in pairs], principles, how
+            ):
+                found[tuple(sorted(each.completion_ids))].append(each)
+            return [(pair, found[tuple(sorted(one.id for one in pair.completions))]) for pair in pairs]
+        said: dict[str, list[Judgment]] = defaultdict(list)
+        for each in self.alone(
+            [(pair.prompt, one) for pair in pairs for one in pair.completions], principles
+        ):
+            said[each.completion_ids[0]].append(each)
+        return [
+            (pair, from_checklist([*said[one.id], *said[other.id]], one, other))
+            for pair in pairs
+            for one, other in [pair.completions]
+        ]
+
+    def alone(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
+        """Judgments of each answer by itself, by a protocol that gives numbers."""
+        named = protocol(self.protocol)
+        by_default = alone("reward" if isinstance(self.judge, RewardJudge) else "checklist")
+        chosen = named if isinstance(named, Alone) else by_default
+        unique = list({one.id: (prompt, one) for prompt, one in items}.values())
+        return chosen.ask(
+            self.judge, unique, principles, asking(chosen, seed=self.seed, samples=None, again=None)
+        )
+
+
+def rules_for(gold: GoldSet, constitution: str | None) -> Constitution:
+    """The constitution that is named, or one principle: what this set asks."""
+    if constitution is not None:
+        return load_constitution(constitution)
+    whole = Principle(id="whole", text=QUESTIONS.get(gold.name, ANY))
+    return Constitution(name=gold.name, version="1.0.0", title="What the set asks", principles=(whole,))
+
+
+def tests_as_gold(constitution: Constitution) -> GoldSet:
+    """A constitution's own tests as pairs; the principle is the category."""
+    pairs = [
+        GoldPair(
+            id=f"{each.id}:{number}",
+            prompt=Prompt(messages=(Message(role="user", content=test.prompt),)),
+            # the better one is not always the first: which one is shown first must not be what it is
+            texts=(test.better, test.worse) if number % 2 == 0 else (test.worse, test.better),
+            first_better=float(number % 2 == 0),
+            category=each.id,
+        )
+        for each in constitution.principles
+        for number, test in enumerate(each.tests)
+    ]
+    if not pairs:
+        raise InputError(f"{constitution.source}: no principle has tests; name a gold set or write some")
+    return GoldSet(name=OWN_TESTS, scoring="pairs", pairs=tuple(pairs))
+
+
+def principles_of(gold: GoldSet, constitution: Constitution, category: str) -> Constitution:
+    """The rules that pairs of a category are judged by: of its own tests, the principle alone."""
+    if gold.name != OWN_TESTS:
+        return constitution
+    one = next(each for each in constitution.principles if each.id == category)
+    # without tags it applies to its own tests, whose prompts have none
+    return replace(constitution, principles=(replace(one, hard=False, applies_to=()),))
+
+
+def judge_pairs(question: Question, gold: GoldSet, constitution: Constitution) -> list[Judged]:
+    """Every pair with the verdict of each order."""
+    groups: dict[str, list[GoldPair]] = defaultdict(list)
+    for pair in gold.pairs:
+        groups[pair.category if gold.name == OWN_TESTS else ""].append(pair)
+    found = []
+    for category, pairs in groups.items():
+        rules = principles_of(gold, constitution, category)
+        for pair, judgments in question.judgments(pairs, rules.principles):
+            found.append(Judged(pair=pair, orders=orders_of(rules, pair, judgments)))
+    return found
+
+
+def judge_choices(
+    question: Question, choices: Sequence[GoldChoice], constitution: Constitution
+) -> list[Rated]:
+    """Every choice with a number for each answer: the mean over principles that could be read."""
+    items = [(each.prompt, one) for each in choices for one in each.completions]
+    said: dict[str, list[float]] = defaultdict(list)
+    for judgment in question.alone(items, constitution.principles):
+        share = share_of(judgment)
+        if share is not None:
+            said[judgment.completion_ids[0]].append(share)
+    return [
+        Rated(choice=each, numbers=tuple(_mean(said[one.id]) for one in each.completions)) for each in choices
+    ]
+
+
+def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
+    """Every answer with the label that the judge gives it; a state's name where it gives none."""
+    statements = {name: Principle(id=name, text=text) for name, text in gold.statements.items()}
+    whole = [each for each in gold.labels if each.prompt is not None and each.text is not None]
+    if not whole:
+        raise InputError(
+            f"{gold.name}: the file holds labels and no answers; name its judge: --judge replay:FILE"
+        )
+    one_statement = gold.name == "rbr"
+    groups: dict[str, list[tuple[GoldLabel, Prompt, Completion]]] = defaultdict(list)
+    for each in whole:
+        if each.prompt is not None and each.text is not None:
+            given = Completion(prompt_id=each.prompt.id, text=each.text, policy="given", finish="given")
+            groups[each.category if one_statement else ""].append((each, each.prompt, given))
+    found = []
+    for category, rows in groups.items():
+        principles = [statements[category]] if one_statement else list(statements.values())
+        said: dict[str, list[Judgment]] = defaultdict(list)
+        for judgment in question.alone([(prompt, one) for _, prompt, one in rows], principles):
+            said[judgment.completion_ids[0]].append(judgment)
+        found += [(label, _label(said[one.id], one_statement)) for label, _, one in rows]
+    return found
+
+
+def _label(judgments: Sequence[Judgment], one_statement: bool) -> str:
+    shares = {each.principle_id or "": share_of(each) for each in judgments}
+    if not shares or any(share is None for share in shares.values()):
+        failed = [each.state for each in judgments if each.state is not State.SCORE]
+        return str(failed[0] if failed else State.TRANSPORT)
+    known = {name: share for name, share in shares.items() if share is not None}
+    if one_statement:
+        return "true" if next(iter(known.values())) > 0.5 else "false"
+    return max(known, key=lambda name: known[name])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
