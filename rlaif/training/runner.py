@@ -23,7 +23,7 @@ from rlaif.training.models import Opened, add_adapter, card, default_learning_ra
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
 from rlaif.training.scorer import RewardScorer, Scorer, choose_layout
-from rlaif.training.spans import Spans, TokenExample, TokenPair
+from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 
@@ -172,10 +172,10 @@ def _data(opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) ->
     ):
         counts[name] = {"given": len(given), "trained": len(kept), "refused": _named(refused)}
         if given and not kept:
-            raise ThresholdError(
-                f"none of {len(given)} {name} can be trained on; refused: {_named(refused)}. "
-                "`round_trip`: the tokenizer cannot write the text; `too_long`: raise max_length"
+            why = "; ".join(
+                f"{count} {reason}: {REMEDIES[Refused(reason)]}" for reason, count in refused.items()
             )
+            raise ThresholdError(f"none of {len(given)} {name} can be trained on. {why}")
     return Data(token_pairs, token_examples, counts)
 
 

@@ -33,6 +33,17 @@ class Refused(StrEnum):
     TOO_LONG = "too_long"
 
 
+REMEDIES = {
+    Refused.TURNS: "each side must be one assistant turn",
+    Refused.EMPTY: "a side has no text",
+    Refused.SAME: "both sides are the same text",
+    Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
+    Refused.END_TOKEN: "the text spells a special token of this model; remove it",
+    Refused.TOO_LONG: "prompt and answer exceed the model's context; shorten them or train another model",
+}
+"""What each reason says to whoever brought the data."""
+
+
 class TokenPair(NamedTuple):
     """A pair as token ids. Each answer ends with the end token."""
 

@@ -11,7 +11,7 @@ from rlaif.engines.chat import Chat
 from rlaif.records import Message, Pair
 from rlaif.training.configs import DPOConfig
 from rlaif.training.models import end_token, open_causal
-from rlaif.training.spans import Refused, Spans
+from rlaif.training.spans import REMEDIES, Refused, Spans
 
 from .builders import TEMPLATES, example, make_tokenizer, pair
 from .conftest import MakeDirectory
@@ -129,6 +129,10 @@ def test_a_tokenizer_that_changes_the_text_is_refused() -> None:
     spans = spans_of("chatml", tokenizer=tokenizer)
     assert reason(spans, pair("bake", "Yes", "no")) == Refused.ROUND_TRIP
     assert only(spans, pair("bake", "yes", "no"))
+
+
+def test_every_reason_has_a_remedy() -> None:
+    assert set(REMEDIES) == set(Refused)
 
 
 def test_an_unknown_word_is_a_failed_round_trip() -> None:
