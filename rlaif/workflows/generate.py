@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
-from rlaif.feedback import Funnel, PairPlan
+from rlaif.feedback import PairPlan
 from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
@@ -30,83 +30,21 @@ from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import (
     Drawn,
     asking_of,
-    counts,
     idle,
     look,
     not_applied,
     pair_up,
-    principles_table,
     split,
 )
 from rlaif.workflows.judgment_rows import write_judgments
+from rlaif.workflows.made import Made, too_few
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
 from rlaif.workflows.play import described_constitution, described_prompts
-from rlaif.workflows.principle_tests import Outcome, misunderstood, own_tests
+from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.sampling import draw
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What became of the prompts."""
-
-    run: Path
-    pairs: Sequence[Pair]
-    counts: Funnel
-    tests: Mapping[str, Outcome]
-    """How each principle fared in its own tests, put to this judge."""
-    calls: Mapping[str, int]
-    panel: Mapping[str, Any] | None
-    """How the votes of a panel went, by group; None for one judge."""
-    warnings: Sequence[str]
-    unmet: str | None
-    """Why this is fewer pairs than asked for, or None."""
-
-    @property
-    def funnel(self) -> dict[str, int]:
-        """One count after the other, from prompts to pairs."""
-        return counts(self.counts)
-
-    @property
-    def principles(self) -> dict[str, dict[str, Any]]:
-        """How this judge applied each principle."""
-        return principles_table(self.counts)
-
-    @property
-    def pair_share(self) -> float:
-        """Share of the prompts that gave a pair."""
-        return len({tuple(each.prompt) for each in self.pairs}) / max(1, self.counts.prompts)
-
-    @property
-    def summary(self) -> str:
-        """A few lines for people."""
-        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
-        votes = [_votes_line(self.panel)] if self.panel else []
-        return "\n".join([share, *votes, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))])
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "run": str(self.run),
-            "pairs": len(self.pairs),
-            "prompts": self.counts.prompts,
-            "pair_share": self.pair_share,
-            "funnel": self.funnel,
-            "no_pair": dict(self.counts.no_pair),
-            "states": dict(self.counts.states),
-            "unreadable_share": self.counts.unreadable_share,
-            "principles": self.principles,
-            "tests": {
-                name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
-            },
-            "calls": dict(self.calls),
-            "panel": self.panel,
-            "warnings": list(self.warnings),
-            "unmet": self.unmet,
-        }
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> Made:
@@ -215,10 +153,14 @@ def _made(
     write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
     alone, then = split(config.protocol)
     asking = asked_by(config)
-    judgments = look(judge, constitution, drawn, alone, asking if then == ALONE else None)
+    judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
     write_judgments(run.dir / "judgments.jsonl", judgments)
     how = PairPlan(
-        pairing=config.pairing, then=then, asking=asking, inconsistent=config.inconsistent, seed=config.seed
+        pairing=config.pairing,
+        then=then,
+        asking=asking if then == config.protocol else None,
+        inconsistent=config.inconsistent,
+        seed=config.seed,
     )
     pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
     write_pairs(run.dir / "pairs.jsonl", pairs)
@@ -236,17 +178,7 @@ def _made(
         warnings=[*edited_release(constitution), *not_applied(funnel), *idle(funnel), *misunderstood(tests)],
         unmet=None,
     )
-    return replace(made, unmet=_unmet(made, config.min_pair_share))
-
-
-def _votes_line(panel: Mapping[str, Any]) -> str:
-    groups = "; ".join(
-        f"{name}: {each['votes']} votes, {each['against']} against, {each['unread']} unreadable"
-        for name, each in panel["groups"].items()
-    )
-    return (
-        f"panel: split in {panel['split']} of {panel['decided']}, no quorum in {panel['no_quorum']}; {groups}"
-    )
+    return replace(made, unmet=too_few(made, config.min_pair_share))
 
 
 def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:
@@ -254,17 +186,6 @@ def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> Non
     rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
     store.put_completions(rows)
     store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
-
-
-def _unmet(made: Made, least: float) -> str | None:
-    if made.pair_share >= least:
-        return None
-    reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
-    why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
-    return (
-        f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
-        f"(--min-pair-share): {why}. What there is lies in {made.run / 'pairs.jsonl'}"
-    )
 
 
 def _described(config: PairOptions, models: Models, constitution: Constitution) -> dict[str, Any]:
