@@ -11,7 +11,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_versions import diff, log, release
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, shortened
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
@@ -160,5 +160,5 @@ def _not_passed(tried: Tried) -> Iterator[str]:
                 near = ", a near miss" if each.test.near_miss else ""
                 yield (
                     f"{lines.get(name, '')}{name}: test {number}{near}: {each.verdict} ({why}): "
-                    f"{each.test.better!r} should be better than {each.test.worse!r}"
+                    f"{shortened(each.test.better)!r} should be better than {shortened(each.test.worse)!r}"
                 )

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
@@ -180,16 +180,11 @@ def _impact_lines(found: Impact, most: int) -> list[str]:
         lines += ["", table(["through", *kinds], through)]
     for each in found.changes[:most]:
         names = ", ".join(each.through) or "the whole"
-        lines += ["", f"{each.kind} through {names}: {_short(each.prompt)}"]
+        lines += ["", f"{each.kind} through {names}: {shortened(each.prompt)}"]
         lines += [
-            f"  {sign} {_short(text)}" for sign, text in (("better", each.better), ("worse ", each.worse))
+            f"  {sign} {shortened(text)}" for sign, text in (("better", each.better), ("worse ", each.worse))
         ]
         lines.append(f"  {each.before} -> {each.after}")
     if len(found.changes) > most:
         lines.append(f"\n{len(found.changes) - most} more; --show and --json give them all")
     return [*lines, "", *found.cost]
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 100 else flat[:97] + "..."

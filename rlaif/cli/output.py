@@ -42,3 +42,9 @@ def progress(quiet: bool = False) -> Iterator[Any]:
             bars.update(tasks[what], completed=done, total=total)
 
         yield report
+
+
+def shortened(text: str, most: int = 100) -> str:
+    """`text` on one line, cut where it is longer than `most` characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 3] + "..."

@@ -1,7 +1,7 @@
 """What an edit of a constitution does to a run: only what changed is judged, all else comes from the store.
 
-The two completions of each pair, and of each candidate that became none, stay the same two: the question is what
-the new rules make of what the old ones were asked about.
+The two completions of each pair, and of each candidate that became none, stay the same two, and only they are asked
+about: the question is what the new rules make of what the old ones were asked about.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_constitution
-from rlaif.constitution.diff import changed_ids, diff
+from rlaif.constitution.diff import Change, changed_ids, diff
 from rlaif.errors import ModelError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
@@ -23,8 +23,8 @@ from rlaif.feedback.pairs import contested, find_candidates, readings_of
 from rlaif.feedback.plan import ALONE, Candidate, PairPlan
 from rlaif.hashing import digest
 from rlaif.judging import Judge
-from rlaif.judging.protocols import Asking
-from rlaif.records import Constitution, Message, Pair
+from rlaif.judging.protocols import Asking, protocol
+from rlaif.records import Constitution, Judgment, Message, Pair
 from rlaif.runs import CLAIM, read_run
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
@@ -70,22 +70,22 @@ def impact(
         # under the run's own id, so that calls of a server without a declared revision count as its own
         models.record(store, digest("run", held["command"], held["config"]))
         judging = _Judging(judge=models.judge(name), drawn=drawn, config=held["config"])
-        old = judging.side(before)
+        old = judging.first(before)
         spent = models.calls, models.tokens
-        new = judging.side(after, old.asked)
+        new = judging.again(after, old.asked)
         cost = [
             {key: now[key] - then[key] for key in now}
             for now, then in zip((models.calls, models.tokens), spent, strict=True)
         ]
-    found = _impact(config.run, name, old, new, judging.plan, cost)
+    found = _impact(config.run, name, old, new, judging, cost)
     return replace(found, warnings=(*_warnings(held, before, config.run, found, spent[0]),))
 
 
 class _Judged:
     """One side, with what was asked."""
 
-    def __init__(self, side: Side, asked: Sequence[Candidate], candidates: Sequence[Candidate]) -> None:
-        self.side, self.asked, self.candidates = side, asked, candidates
+    def __init__(self, side: Side, asked: Sequence[Candidate], judgments: Sequence[Judgment]) -> None:
+        self.side, self.asked, self.judgments = side, asked, judgments
 
     @property
     def per_principle(self) -> bool:
@@ -109,18 +109,37 @@ class _Judging:
         shared = {key: self.config[key] for key in ("pairing", "inconsistent", "seed")}
         return PairPlan(then=then, asking=Asking(**self.config["asking"]), **shared)
 
-    def side(self, constitution: Constitution, asked: Sequence[Candidate] | None = None) -> _Judged:
-        """Judge, from the store where it can; `asked` are the twos that another side has compared."""
-        plan = self.plan
-        alone, then = split(self.config["protocol"])
-        judgments = look(self.judge, constitution, self.drawn, alone, plan.asking if then == ALONE else None)
+    def first(self, constitution: Constitution) -> _Judged:
+        """Judge as the run did: nothing of it is new where the run's calls are in the store."""
+        judgments = self._look(constitution, self.drawn)
+        asked = contested(self.candidates(judgments, constitution), self.plan)
+        return self._compared(constitution, judgments, asked)
+
+    def again(self, constitution: Constitution, asked: Sequence[Candidate]) -> _Judged:
+        """Judge the twos that were compared before, and nothing else."""
+        ids = {(each.prompt.id, name) for each in asked for name in each.ids}
+        alone, _ = split(self.config["protocol"])
+        # a protocol that orders all completions of a prompt is asked about other lists when some are missing
+        orders = not getattr(protocol(alone), "absolute", True)
+        drawn = [each for each in self.drawn if orders or (each[0].id, each[1].id) in ids]
+        return self._compared(constitution, self._look(constitution, drawn), asked)
+
+    def candidates(self, judgments: Sequence[Judgment], constitution: Constitution) -> list[Candidate]:
+        """The twos that these rules choose, going by what was said of each completion alone."""
         prompts = list({prompt.id: prompt for prompt, _ in self.drawn}.values())
         texts = [each for _, each in self.drawn]
-        found = find_candidates(prompts, texts, judgments, constitution, plan)
-        twos = contested(found, plan) if asked is None else asked
-        compared = readings_of(twos, judgments, self.judge, constitution, plan)
+        return find_candidates(prompts, texts, judgments, constitution, self.plan)
+
+    def _look(self, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
+        alone, then = split(self.config["protocol"])
+        return look(self.judge, constitution, drawn, alone, self.plan.asking if then == ALONE else None)
+
+    def _compared(
+        self, constitution: Constitution, judgments: Sequence[Judgment], asked: Sequence[Candidate]
+    ) -> _Judged:
+        compared = readings_of(asked, judgments, self.judge, constitution, self.plan)
         side = Side(constitution=constitution, alone=alone_by_prompt(judgments), compared=compared)
-        return _Judged(side, twos, found)
+        return _Judged(side, asked, judgments)
 
 
 def _judged_run(run: Path) -> dict[str, Any]:
@@ -177,10 +196,11 @@ def _impact(
     judge: str,
     old: _Judged,
     new: _Judged,
-    plan: PairPlan,
+    judging: _Judging,
     cost: Sequence[Mapping[str, int]],
 ) -> Impact:
-    changed = changed_ids(diff(old.side.constitution, new.side.constitution))
+    plan, changes_of_rules = judging.plan, diff(old.side.constitution, new.side.constitution)
+    changed = changed_ids(changes_of_rules)
     whole = not (old.per_principle and new.per_principle)
     both = [(each, outcome(each, old.side, plan), outcome(each, new.side, plan)) for each in old.asked]
     counts = Counter(before=0, after=0, kept=0, **dict.fromkeys(TURNS, 0))
@@ -205,7 +225,7 @@ def _impact(
         per_principle=not whole,
         calls=cost[0],
         tokens=cost[1],
-        re_paired=_re_paired(old.candidates, new.candidates),
+        re_paired=None if any(map(_asks, changes_of_rules)) else _re_paired(judging, old, new),
     )
 
 
@@ -231,6 +251,18 @@ def _change(candidate: Candidate, kind: Turn, names: Sequence[str], was: Outcome
     )
 
 
-def _re_paired(old: Sequence[Candidate], new: Sequence[Candidate]) -> int:
-    before, after = ({(each.prompt.id, each.ids) for each in side} for side in (old, new))
+def _asks(change: Change) -> bool:
+    """Whether the judge must be asked about completions that were not compared, to know how they rank now."""
+    return (
+        change.kind == "added"
+        or "applies_to" in change.fields
+        or (change.kind == "reworded" and "text" in change.fields)
+    )
+
+
+def _re_paired(judging: _Judging, old: _Judged, new: _Judged) -> int:
+    before, after = (
+        {(each.prompt.id, each.ids) for each in judging.candidates(old.judgments, side.constitution)}
+        for side in (old.side, new.side)
+    )
     return len({prompt for prompt, _ in after - before})

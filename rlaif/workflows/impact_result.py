@@ -49,8 +49,9 @@ class Impact:
     """Whether the judge is asked about one principle at a time."""
     calls: Mapping[str, int]
     tokens: Mapping[str, int]
-    re_paired: int
-    """Prompts of which the new rules would set two other completions against each other."""
+    re_paired: int | None
+    """Prompts of which the new rules would set two other completions against each other; None where nobody can say
+    without asking more."""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -31,7 +31,8 @@ from rlaif.records import (
 from rlaif.workflows import models
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig
 from rlaif.workflows.generate import generate, judge
-from rlaif.workflows.impact import Impact, ImpactConfig, impact, load_side
+from rlaif.workflows.impact import ImpactConfig, impact, load_side
+from rlaif.workflows.impact_result import Impact
 
 from .conftest import Write
 
@@ -163,8 +164,8 @@ def test_edit_one_principle_rejudges_one_share(run: Path, written: Rules, tmp_pa
     assert 0 < new_calls <= judging[0] / 16 * 1.02
     assert 0 < new_tokens <= judging[1] / 16 * 1.02
     assert (found.calls["new"], found.tokens["new"]) == (new_calls, new_tokens)
-    assert (found.calls["reused"], found.calls["failed"]) == (judging[0] * 15 // 16, 0)
-    assert found.tokens["reused"] == judging[1] * 15 // 16
+    assert (found.calls["reused"], found.calls["failed"]) == (new_calls * 15, 0)
+    assert found.tokens["reused"] == new_tokens * 15
     assert seen(run, tmp_path / "after.yaml").calls["new"] == 0
 
 
@@ -189,6 +190,18 @@ def test_reruling_judges_nothing(
     assert calls(tmp_path) == before
     assert (found.calls["new"], found.tokens["new"], found.calls["failed"]) == (0, 0, 0)
     assert found.counts["before"] == 8
+    assert (found.re_paired is None) == (edit is not None and "applies_to" in edit)
+
+
+def test_it_is_told_for_how_many_prompts_the_new_rules_would_compare_others(
+    run: Path, written: Rules, tmp_path: Path
+) -> None:
+    # the fourth text has m10 to m13, so with that weight it beats the first, which has m0 to m7
+    own = {f"m{number}": rules()[f"m{number}"] + "    weight: 9\n" for number in range(10, 14)}
+    found = seen(run, written("after", **own))
+    assert (found.re_paired, found.calls["new"]) == (8, 0)
+    assert found.cost[-1].startswith("of 8 prompts the new rules would set other completions")
+    assert seen(run, tmp_path / "before.yaml").re_paired == 0
 
 
 def test_another_weight_and_an_ablated_principle_need_no_judging_when_the_run_is_judged_again(
@@ -316,10 +329,11 @@ def test_a_judge_of_the_whole_judges_all_again_and_says_so(
         source=run, out=tmp_path / "whole", judge=_judge_of(run), constitution="before.yaml", critique=False
     )
     asked = judge(config).calls["new"]
+    assert asked == 8 * 4 + 8 * 2  # each of four alone, two of them in both orders
     edited = written("after", m3="  - id: m3\n    text: The response lacks the word m3.\n")
     found = seen(tmp_path / "whole", edited)
     assert not found.per_principle
-    assert (found.calls["new"], found.calls["reused"]) == (asked, 0)
+    assert (found.calls["new"], found.calls["reused"]) == (8 * 2 + 8 * 2, 0)
     assert "an edit judges all again" in found.cost[-1]
     assert all(each.through == () for each in found.changes)
     heavier = seen(tmp_path / "whole", written("heavier", m3=rules()["m3"] + "    weight: 9\n"))
@@ -342,7 +356,7 @@ def test_by_what_is_said_of_each_alone_the_share_is_the_same(
     found = seen(
         tmp_path / "alone", written("after", m3="  - id: m3\n    text: The response lacks the word m3.\n")
     )
-    assert found.calls == {"new": 32, "reused": 32 * 15, "failed": 0}
+    assert found.calls == {"new": 16, "reused": 16 * 15, "failed": 0}
 
 
 def test_a_run_whose_release_was_edited_warns_and_records_the_digest(
