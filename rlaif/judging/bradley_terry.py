@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 GHOST = 0.5
-ENOUGH = 1e-9
-SWEEPS = 10_000
+ENOUGH = 1e-6
+"""Largest change of a log-strength in the last sweep."""
+SWEEPS = 1000
 
 Games = Sequence[tuple[int, int, float]]
 """First, second, and the share of the game that the first won."""

@@ -85,7 +85,10 @@ def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: i
 
 def split(name: str) -> tuple[str, str]:
     """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
-    return ("checklist", name) if isinstance(protocol(name), Between) else (name, ALONE)
+    chosen = protocol(name)
+    if isinstance(chosen, Between):
+        return "checklist", name
+    return name, ALONE if chosen.decides else "compare"
 
 
 def counts(funnel: Funnel) -> dict[str, int]:

@@ -55,6 +55,7 @@ def settle(config: RunConfig) -> Played:
         if isinstance(step, TrainStep):
             replay_examples(step, recipe.models.policy)
         _check_protocol(recipe, number, step)
+    _check_ranks(recipe)
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
@@ -78,6 +79,19 @@ def _check_protocol(recipe: Recipe, number: int, step: Step) -> None:
         asking_of(name, recipe.models.judge, seed=recipe.seed, samples=step.samples, again=step.ask_again)
     except InputError as wrong:
         raise RecipeError(f"{recipe.source}: round.{number}: {wrong}") from None
+
+
+def _check_ranks(recipe: Recipe) -> None:
+    """Raise RecipeError where a ranking alone would decide between two that never met."""
+    ranked = ""
+    for number, step in enumerate(recipe.round):
+        if isinstance(step, JudgeStep):
+            ranked = "" if alone(step.protocol).decides else step.protocol
+        elif isinstance(step, PairsStep) and step.then == ALONE and ranked:
+            raise RecipeError(
+                f"{recipe.source}: round.{number}: {ranked!r} orders completions and does not decide between two; "
+                "name a protocol that compares, e.g. `then: compare`"
+            )
 
 
 def plan(played: Played) -> str:

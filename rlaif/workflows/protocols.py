@@ -12,9 +12,9 @@ from rlaif.constitution import load_principles
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import GoldJudge, Judge, ModelJudge, PanelJudge, decide, from_checklist
-from rlaif.judging.panel import Member, Seat
+from rlaif.judging.panel import Compare, Member, Seat
 from rlaif.judging.protocols import Alone, Asking, Between, alone, between, protocols, refusal
-from rlaif.judging.rules import principle_of, side
+from rlaif.judging.rules import WHOLE, principle_of, side
 from rlaif.records import Completion, Constitution, Decide, Judgment, Prompt, Sampling, State
 from rlaif.workflows.choices import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
 from rlaif.workflows.gold import RowGold, require_gold
@@ -141,17 +141,13 @@ def _row(
 
 def _panel(judge: ModelJudge, seed: int) -> PanelJudge:
     seats = [Seat(judge=judge.name, protocol=name) for name in SEATS]
-    members = []
-    for seat in seats:
-        ask = between(seat.protocol).ask
-        members.append(
-            Member(
-                seat=seat,
-                judge=judge,
-                compare=lambda who, items, rules, ask=ask: ask(who, items, rules, Asking(seed=seed)),
-            )
-        )
+    members = [Member(seat=each, judge=judge, compare=_as_seated(each, seed)) for each in seats]
     return PanelJudge(f"panel of {judge.name}", members, quorum=2)
+
+
+def _as_seated(seat: Seat, seed: int) -> Compare:
+    chosen = between(seat.protocol)
+    return lambda judge, items, rules: chosen.ask(judge, items, rules, Asking(seed=seed))
 
 
 def _about(chosen: Alone | Between, material: _Material) -> _Material:
@@ -209,7 +205,7 @@ def _measured(chosen: Alone | Between, part: _Material, judgments: Sequence[Judg
         p = value if value is None or shown_first else 1 - value
         said.setdefault((ids, principle_of(each)), {})[shown_first] = p
     # a judgment that names no principle is held against the gold of the whole
-    truth = part.truth | {(ids, "whole"): value for ids, value in part.labels.items()}
+    truth = {**part.truth, **{(ids, WHOLE.id): value for ids, value in part.labels.items()}}
     known = [(found, truth[key]) for key, found in said.items() if key in truth]
     read = [(one, other, right) for found, right in known for one, other in _both(found)]
     means = [((one + other) / 2, right) for one, other, right in read]

@@ -43,6 +43,8 @@ class Alone:
     """Whether several texts to one question are several votes."""
     absolute: bool = True
     """Whether below one half means that the principle is violated: only then it can judge hard principles."""
+    decides: bool = True
+    """Whether two numbers say which is better; of a tournament they do not where the two never met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

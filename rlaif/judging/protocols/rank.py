@@ -157,4 +157,5 @@ PROTOCOL = Alone(
     ask=ask,
     templates=("compare",),
     absolute=False,
+    decides=False,
 )

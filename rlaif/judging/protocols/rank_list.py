@@ -117,4 +117,5 @@ PROTOCOL = Alone(
     templates=("rank",),
     writes=True,
     absolute=False,
+    decides=False,
 )
