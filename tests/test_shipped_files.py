@@ -66,7 +66,7 @@ def test_a_new_project_is_ready_to_be_used(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path / "project")
     constitution = load_constitution("constitutions/house.yaml")
     assert not [each for each in lint(constitution) if each.level == "error"]
-    assert len(read_prompts("prompts/sets/mine.jsonl")) == 200
+    assert len(read_prompts("prompts/sets/mine.jsonl")) == 300
     played = settle(RunConfig(recipe="pipelines/self-rewarding.yaml", out=Path("runs/loop"), limit=2))
     assert played.constitution.name == "house"
 
