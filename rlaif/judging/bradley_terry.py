@@ -19,7 +19,9 @@ Games = Sequence[tuple[int, int, float]]
 
 
 def strengths(count: int, games: Games) -> list[float]:
-    """Log-strengths of `count` players, the ghost at 0. A player without games has 0."""
+    """Log-strengths of `count` players, 0 in their middle and for the ghost."""
+    if count == 0:
+        return []
     won = [GHOST] * count
     met: list[dict[int, int]] = [{} for _ in range(count)]
     for first, second, share in games:
@@ -27,18 +29,20 @@ def strengths(count: int, games: Games) -> list[float]:
         won[second] += 1 - share
         for one, other in ((first, second), (second, first)):
             met[one][other] = met[one].get(other, 0) + 1
-    power = [1.0] * count
+    power = [0.0] * count
     for _ in range(SWEEPS):
-        moved = 0.0
+        before, exps = power, [math.exp(each) for each in power]
         for player in range(count):
-            against = 2 * GHOST / (power[player] + 1)
-            against += sum(n / (power[player] + power[other]) for other, n in met[player].items())
-            new = won[player] / against
-            moved = max(moved, abs(math.log(new / power[player])))
-            power[player] = new
-        if moved < ENOUGH:
+            against = 2 * GHOST / (exps[player] + 1)
+            against += sum(n / (exps[player] + exps[other]) for other, n in met[player].items())
+            exps[player] = won[player] / against
+        power = [math.log(each) for each in exps]
+        # the ghost is too light to hold the middle by itself: without this thousands of sweeps creep towards it
+        middle = math.fsum(power) / count
+        power = [each - middle for each in power]
+        if max(abs(one - other) for one, other in zip(power, before, strict=True)) < ENOUGH:
             break
-    return [math.log(each) for each in power]
+    return power
 
 
 def rounds_of(count: int) -> int:

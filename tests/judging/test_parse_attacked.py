@@ -78,7 +78,7 @@ def test_a_ranking_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "B A D", "B A D C C", "B A D E", "b a d c", "B A D C\nbut A is fine too", "BADC", "A is better than B, C and D",
+    ["", "B A D", "B A D C C", "B A D E", "b a d c", "B A D C\nbut A is fine too", "BADC", "A beats B, C and D",
      "<think>B A D C", "1 2 3 4", "I cannot rank these."],
 )  # fmt: skip
 def test_a_list_that_is_not_every_letter_once_is_none(text: str) -> None:
