@@ -1,4 +1,4 @@
-"""JSON Schema checks with messages for people: file, line, key, what is known, what to do."""
+"""JSON Schema checks with messages for people: file, line, entry, key, what is known, what to do."""
 
 from __future__ import annotations
 
@@ -84,7 +84,17 @@ def _problem(document: Document, wrong: Any) -> tuple[int, str]:
         key = (*key, extra[0])
     while key and key not in document.lines:
         key = key[:-1]
-    return document.lines.get(key, 1), _problem_text(wrong)
+    return document.lines.get(key, 1), _owner(document.data, wrong.absolute_path) + _problem_text(wrong)
+
+
+def _owner(data: Any, path: Iterable[str | int]) -> str:
+    """The id of the innermost entry that has one: nobody counts to `principles[11]`."""
+    name = ""
+    for part in path:
+        data = data[part]
+        if isinstance(data, dict) and isinstance(data.get("id"), str):
+            name = f"{data['id']}: "
+    return name
 
 
 def _problem_text(wrong: Any) -> str:

@@ -242,3 +242,17 @@ def test_one_base_reached_twice_is_no_circle(tmp_path: Path) -> None:
         write(tmp_path, entry(name, f"{name}=Two", extra="extends: [base]"), f"{name}.yaml")
     found = load_constitution(write(tmp_path, entry("house", "b=Three", extra="extends: [left, right]")))
     assert [each.id for each in found.principles] == ["a", "left", "right", "b"]
+
+
+def test_a_slip_names_file_line_and_principle(tmp_path: Path) -> None:
+    start = (
+        "name: a\nversion: 1.0.0\nprinciples:\n  - {id: kind, text: Be kind.}\n  - id: brief\n    text: b\n"
+    )
+    with pytest.raises(
+        ConstitutionError, match=r"house\.yaml:7: brief: principles\[1\]\.weight must be a number"
+    ):
+        load_constitution(write(tmp_path, start + "    weight: heavy\n"))
+    with pytest.raises(
+        ConstitutionError, match=r"house\.yaml:8: brief: principles\[1\]\.tests\[0\] lacks 'worse'"
+    ):
+        load_constitution(write(tmp_path, start + "    tests:\n      - {prompt: a, better: b}\n"))
