@@ -28,8 +28,8 @@ def engine() -> RuleEngine:
     return RuleEngine(judging.score, judging.write)
 
 
-def test_the_protocols_are_these() -> None:
-    assert list(protocols()) == ALL.split()
+def test_no_protocol_is_lost() -> None:
+    assert set(ALL.split()) <= set(protocols())
 
 
 @pytest.mark.parametrize("name", ALL.split())
