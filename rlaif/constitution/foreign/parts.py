@@ -93,6 +93,7 @@ def not_held(constitution: Constitution, held: Iterable[str]) -> list[str]:
         "critiques": sum(each.critique is not None for each in principles),
         "revisions": sum(each.revise is not None for each in principles),
         "tests": sum(len(each.tests) for each in principles),
+        "near_miss": sum(test.near_miss for each in principles for test in each.tests),
         "decide": int(constitution.decide != Decide()),
         "propositions": len(constitution.propositions),
         "behaviors": int(bool(constitution.behaviors)),
