@@ -87,9 +87,10 @@ def check(
     """
     from rlaif.auditing.attacks import FAMILIES
     from rlaif.workflows import judge_check as workflow
+    from rlaif.workflows.checked import THRESHOLDS, CheckConfig
 
-    limits = {name: chosen.pop(name) for name in workflow.THRESHOLDS}
-    config = workflow.CheckConfig(
+    limits = {name: chosen.pop(name) for name in THRESHOLDS}
+    config = CheckConfig(
         source=gold,
         attacks=tuple(attack) or (tuple(FAMILIES) if attacks else ()),
         thresholds={name: limit for name, limit in limits.items() if limit is not None},

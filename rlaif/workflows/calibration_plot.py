@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rlaif.atomic import whole_file
 from rlaif.errors import InputError
-from rlaif.workflows.judge_check import Checked
+from rlaif.workflows.checked import Checked
 
 FORMATS = (".svg", ".png")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rlaif.auditing.attacks import FAMILIES, Flips, attacked, flips
+from rlaif.auditing.attacks import FAMILIES, attacked, flips
 from rlaif.auditing.comparisons import Judged, retested
 from rlaif.auditing.flags import Flag, Swaps, grades_the_prompt, judge_refuses
 from rlaif.auditing.labels import Labelled
@@ -18,8 +18,8 @@ from rlaif.exchange.benchmarks import GoldPair, GoldSet, read_gold
 from rlaif.judging import Judge, ModelJudge, judge_of, share_of
 from rlaif.records import Completion, Constitution, State
 from rlaif.store import Store, find_store
+from rlaif.workflows.checked import CheckConfig, Checked, with_unmet
 from rlaif.workflows.choices import CONSTITUTION, JUDGE
-from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.gold_asking import (
     Question,
     judge_choices,
@@ -36,84 +36,7 @@ from rlaif.workflows.reports import Report, silent
 
 SWAPS = 50
 """Pairs on which answers are swapped across prompts."""
-ATTACKED = 10
-"""Pairs that are attacked, unless somebody says otherwise: each family has several members, one is 100 kB."""
 READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckConfig(ModelOptions):
-    """What is checked, and the thresholds. A threshold of None is not one."""
-
-    source: str | None = None
-    """A gold set; None: the constitution's own tests, or what `replay:` records."""
-    judge: str | None = None
-    constitution: str | None = None
-    protocol: str = "compare"
-    format: str | None = None
-    limit: int | None = None
-    retest: int = 20
-    attacks: tuple[str, ...] = ()
-    attacked: int = ATTACKED
-    plot: Path | None = None
-    seed: int = 0
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """By name as in `THRESHOLDS`."""
-    ignore_flags: bool = False
-
-
-THRESHOLDS: Mapping[str, tuple[str, str]] = {
-    "min_accuracy": ("accuracy", "least"),
-    "min_both_correct": ("both_correct", "least"),
-    "min_consistency": ("consistent", "least"),
-    "min_kappa": ("kappa", "least"),
-    "max_unreadable": ("unreadable", "most"),
-    "max_refused": ("refused", "most"),
-    "max_position_bias": ("position_bias", "most"),
-    "max_calibration_error": ("calibration_error", "most"),
-    "max_flipped": ("flipped", "most"),
-}
-"""By option: the figure that is held against it, and whether it is the least or the most that may be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """Everything that was found out about a judge."""
-
-    judge: str
-    gold: str
-    left_out: Mapping[str, int]
-    part: Part
-    test_retest: float | None
-    flags: Mapping[str, Flag]
-    flipped: Mapping[str, Flips]
-    members: Mapping[str, Flips]
-    calls: Mapping[str, int]
-    tokens: Mapping[str, int]
-    unmet: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "judge": self.judge,
-            "gold": self.gold,
-            "left_out": dict(self.left_out),
-            **self.part.as_dict(),
-            "test_retest": self.test_retest,
-            "flags": {name: each._asdict() for name, each in self.flags.items()},
-            "attacks": {name: _flips_row(each) for name, each in self.flipped.items()},
-            "attack_members": {name: _flips_row(each) for name, each in self.members.items()},
-            "calls": dict(self.calls),
-            "tokens": dict(self.tokens),
-            "unmet": self.unmet,
-        }
-
-    def figure(self, name: str) -> float | None:
-        """A figure by the name that thresholds use."""
-        if name == "flipped":
-            shares = [each.share.value for each in self.flipped.values() if each.share]
-            return max(shares, default=None)
-        return self.part.plain(name)
 
 
 def check(config: CheckConfig, progress: Report = silent) -> Checked:
@@ -121,11 +44,11 @@ def check(config: CheckConfig, progress: Report = silent) -> Checked:
     name = config.judge or JUDGE
     recorded = recorded_gold(name)
     if recorded is not None:
-        return _with_unmet(_replayed(config, name, recorded), config)
+        return with_unmet(_replayed(config, name, recorded), config)
     gold, constitution = _gold(config)
     with _opened(config, name, progress) as models:
         found = _asked(config, models, name, gold, constitution)
-    return _with_unmet(found, config)
+    return with_unmet(found, config)
 
 
 def first_question(config: CheckConfig) -> str:
@@ -322,21 +245,3 @@ def _attack(
     after = judge_pairs(question, replace(gold, pairs=tuple(each.pair for each in made)), rules)
     rows = [(by_id[each.pair.id], each) for each in after]
     return replace(found, flipped=flips(judged, rows), members=flips(judged, rows, members=True))
-
-
-def _with_unmet(found: Checked, config: CheckConfig) -> Checked:
-    problems = []
-    for option, limit in config.thresholds.items():
-        name, kind = THRESHOLDS[option]
-        value, shown = found.figure(name), f"--{option.replace('_', '-')} {limit:g}"
-        if value is None:
-            problems.append(f"{name}: not measured on this gold set ({shown})")
-        elif (value < limit) if kind == "least" else (value > limit):
-            problems.append(f"{name} is {value:.3f} ({shown})")
-    if not config.ignore_flags:
-        problems += [f"{name}: {flag.why}" for name, flag in found.flags.items() if flag.fires]
-    return replace(found, unmet="; ".join(problems) or None)
-
-
-def _flips_row(each: Flips) -> dict[str, Any]:
-    return {**each._asdict(), "share": each.share._asdict() if each.share else None}
