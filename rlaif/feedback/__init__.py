@@ -2,7 +2,7 @@
 
 from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.funnel import Funnel
-from rlaif.feedback.pairs import make_pairs
+from rlaif.feedback.pairs import Paired, make_pairs
 from rlaif.feedback.plan import PairPlan
 from rlaif.feedback.revise import Revisable, revise
 from rlaif.feedback.sample import sample
@@ -12,6 +12,7 @@ __all__ = [
     "Fault",
     "Funnel",
     "PairPlan",
+    "Paired",
     "Revisable",
     "Scored",
     "critiques",

@@ -21,6 +21,17 @@ from rlaif.judging.protocols import Asking, between
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """What a round of pairing came to."""
+
+    pairs: list[Pair]
+    """In prompt order."""
+    funnel: Funnel
+    comparisons: list[Judgment]
+    """All that was said of two completions, also of those that made no pair: what an audit reads."""
+
+
 @dataclass(slots=True)
 class _Tally:
     """What is counted on the way."""
@@ -45,7 +56,7 @@ def make_pairs(
     constitution: Constitution,
     plan: PairPlan | None = None,
     critic: Engine | None = None,
-) -> tuple[list[Pair], Funnel]:
+) -> Paired:
     """Pairs in prompt order, and where everything else went.
 
     `judgments` are those of `judge.checklist` (or of `rate`); `critic` writes what the rejected side does wrong.
@@ -70,8 +81,12 @@ def make_pairs(
             decided.append((each, decision))
     made = assemble(decided, compared, checked, judge, constitution, plan)
     made = criticised(made, constitution, critic)
-    pairs = [pair for _, pair in made]
-    return pairs, _funnel(prompts, completions, [*judgments, *_all(compared)], tally, len(pairs))
+    said = _all(compared)
+    return Paired(
+        pairs=[pair for _, pair in made],
+        funnel=_funnel(prompts, completions, [*judgments, *said], tally, len(made)),
+        comparisons=[] if plan.then == ALONE else said,
+    )
 
 
 def find_candidates(

@@ -162,7 +162,9 @@ def _made(
         inconsistent=config.inconsistent,
         seed=config.seed,
     )
-    pairs, funnel = pair_up(judge, constitution, drawn, judgments, how, config.critique)
+    paired = pair_up(judge, constitution, drawn, judgments, how, config.critique)
+    pairs, funnel = paired.pairs, paired.funnel
+    write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)
     votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None

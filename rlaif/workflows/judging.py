@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.feedback import Funnel, PairPlan, make_pairs
+from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
 from rlaif.feedback.plan import ALONE
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
 from rlaif.judging.protocols import Asking, Between, alone, asking, protocol, refusal
-from rlaif.records import Completion, Constitution, Engine, Judgment, Pair, Prompt
+from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
 from rlaif.workflows.names import judge_kind
 
 Drawn = Sequence[tuple[Prompt, Completion]]
@@ -51,7 +51,7 @@ def pair_up(
     judgments: Sequence[Judgment],
     plan: PairPlan,
     critique: bool,
-) -> tuple[list[Pair], Funnel]:
+) -> Paired:
     """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted."""
     prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
     return make_pairs(

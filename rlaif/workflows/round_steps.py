@@ -125,7 +125,7 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
     """Two completions of a prompt become a pair, or there is a reason why not."""
     seed = stage.played.recipe.seed
     constitution, name = stage.played.constitution, stage.judge_name(this.before)
-    files = [this.path("pairs.jsonl"), this.path("funnel.json")]
+    files = [this.path(each) for each in ("pairs.jsonl", "funnel.json", "comparisons.jsonl")]
     how = PairPlan(
         pairing=step.pairing,
         then=step.then,
@@ -137,9 +137,11 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
 
     def make() -> dict[str, Any]:
         judge = stage.models.judge(name)
-        made, funnel = pair_up(judge, constitution, this.completions, this.judgments, how, step.critique)
+        paired = pair_up(judge, constitution, this.completions, this.judgments, how, step.critique)
+        made, funnel = paired.pairs, paired.funnel
         write_pairs(stage.steps.run / files[0], made)
         write_text(stage.steps.run / files[1], json.dumps(counts(funnel), indent=1) + "\n")
+        write_judgments(stage.steps.run / files[2], paired.comparisons)
         by_id = {prompt.id: prompt for prompt, _ in this.completions}
         tests = {} if is_control(name) else own_tests(judge, constitution)
         room = gap(constitution, _scored(stage, this)) if has_gold(list(by_id.values())) else None

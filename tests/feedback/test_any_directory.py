@@ -8,12 +8,12 @@ import pytest
 
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.feedback import PairPlan, make_pairs, sample
+from rlaif.feedback import PairPlan, sample
 from rlaif.judging import ModelJudge, RandomJudge
 from rlaif.records import Sampling, State
 from rlaif.store import Store
 from tests.engines.tiny import TEMPLATES, write_model
-from tests.judging.builders import constitution, principle, prompt
+from tests.judging.builders import constitution, pairs_and_funnel, principle, prompt
 
 HOUSE = constitution(principle("warm", "The response is warm."), principle("wait", "The response says wait."))
 PROMPTS = [prompt(f"how do I bake bread {word}") for word in ("first", "second", "last", "never")]
@@ -37,7 +37,9 @@ def test_a_random_model_writes_but_cannot_judge(tmp_path: Path, kind: str, templ
     judge = ModelJudge(engine)
     judgments = judge.checklist(items, HOUSE.principles)
     assert {each.state for each in judgments} == {State.UNREADABLE}
-    pairs, funnel = make_pairs(PROMPTS, drawn, judgments, judge=judge, constitution=HOUSE, critic=engine)
+    pairs, funnel = pairs_and_funnel(
+        PROMPTS, drawn, judgments, judge=judge, constitution=HOUSE, critic=engine
+    )
     assert pairs == []
     assert funnel.unreadable_share == 1.0
     assert funnel.no_pair.get("unreadable", 0) + funnel.no_pair.get("truncated", 0) == len(PROMPTS)
@@ -54,7 +56,7 @@ def test_a_resumed_run_repeats_no_call_and_makes_the_same_pairs(tmp_path: Path) 
             said = ModelJudge(engine).checklist([(by_id[e.prompt_id], e) for e in drawn], HOUSE.principles)
             judge = RandomJudge(0)
             judgments = judge.checklist([(by_id[e.prompt_id], e) for e in drawn], HOUSE.principles)
-            pairs, _ = make_pairs(
+            pairs, _ = pairs_and_funnel(
                 PROMPTS, drawn, judgments, judge=judge, constitution=HOUSE, critic=engine,
                 plan=PairPlan(keep_truncated=True),
             )  # fmt: skip

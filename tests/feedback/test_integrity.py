@@ -10,11 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.feedback import Funnel, PairPlan, make_pairs
+from rlaif.feedback import Funnel, PairPlan
 from rlaif.feedback.pairing import PAIRINGS
 from rlaif.judging import ModelJudge
 from rlaif.records import Completion, Constitution, GenerateRequest, Pair, Principle, Prompt
-from tests.judging.builders import Answer, RuleEngine, completion, constitution, principle, prompt
+from tests.judging.builders import (
+    Answer,
+    RuleEngine,
+    completion,
+    constitution,
+    pairs_and_funnel,
+    principle,
+    prompt,
+)
 
 RULES = {name: f"The response says {name}." for name in ("hello", "because", "oven")}
 HOUSE = constitution(*(principle(name, text) for name, text in RULES.items()))
@@ -70,7 +78,7 @@ def run(
     judgments = judge.checklist([(by_id[each.prompt_id], each) for each in unique], house.principles)
     random.Random(seed).shuffle(judgments)
     random.Random(seed).shuffle(completions)
-    return make_pairs(
+    return pairs_and_funnel(
         prompts, completions, judgments, judge=judge, constitution=house, plan=PairPlan(seed=seed, **plan)
     )
 
@@ -185,7 +193,9 @@ def test_pairs_do_not_depend_on_the_order_in_which_anything_came(drawn: list[lis
         random.Random(shuffle).shuffle(order)
         judgments = judge.checklist([(by_id[each.prompt_id], each) for each in order], HOUSE.principles)
         found.append(
-            make_pairs(prompts, order, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(seed=7))
+            pairs_and_funnel(
+                prompts, order, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(seed=7)
+            )
         )
     strip = [
         [(p.id, p.chosen, p.label_prob, p.principles, p.provenance["calls"]) for p in pairs]
@@ -216,7 +226,7 @@ def test_written_verdicts_make_the_same_pairs() -> None:
     judge = ModelJudge(RuleEngine(oracle, write))
     judgments = judge.checklist([(to, each) for each in texts], HOUSE.principles)
     plan = PairPlan(then="compare-cot")
-    (pair,), funnel = make_pairs([to], texts, judgments, judge=judge, constitution=HOUSE, plan=plan)
+    (pair,), funnel = pairs_and_funnel([to], texts, judgments, judge=judge, constitution=HOUSE, plan=plan)
     assert pair.chosen[0].content == "hello oven"
     assert {each["id"] for each in pair.principles} == {"hello", "oven"}
     assert funnel.states["unreadable"] == 2

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlaif.feedback import Funnel, PairPlan, make_pairs
+from rlaif.feedback import Funnel, PairPlan
 from rlaif.judging.protocols import Asking
 from rlaif.records import Constitution, DecisionRule, Pair, Principle
 from rlaif.workflows.judging import look, split
-from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
+from tests.judging.builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 from tests.judging.protocols.oracles import ASKED_OF_MODELS, Judging, follows_place, judge_of
 
 RULES = get_args(DecisionRule)
@@ -66,7 +66,7 @@ def made(
     judgments = look(judge, house, texts, alone, how)
     random.Random(seed).shuffle(judgments)
     plan = {"pairing": "best-worst", **plan}
-    return make_pairs(
+    return pairs_and_funnel(
         prompts,
         [each for _, each in texts],
         judgments,

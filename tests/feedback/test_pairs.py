@@ -9,7 +9,7 @@ from rlaif.feedback import PairPlan, make_pairs
 from rlaif.judging import ModelJudge, RandomJudge
 from rlaif.records import Completion, NoPair, Prompt
 from rlaif.templates import load_template
-from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
+from tests.judging.builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 
 from .test_integrity import HOUSE, oracle
 
@@ -23,7 +23,7 @@ def engine(write: str = "It does not greet.") -> RuleEngine:
 def made(texts: list[Completion], prompts: list[Prompt] | None = None, *, critic: Any = None, **plan: Any):
     judge = ModelJudge(RuleEngine(oracle))
     judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
-    return make_pairs(
+    return pairs_and_funnel(
         prompts or [TO],
         texts,
         judgments,
@@ -82,7 +82,7 @@ def test_equal_scores_are_a_tie_and_cost_no_comparison() -> None:
     texts = [completion("hello"), completion("oven")]
     judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
     asked = len(judge.engine.asked)
-    pairs, funnel = make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE)
+    pairs, funnel = pairs_and_funnel([TO], texts, judgments, judge=judge, constitution=HOUSE)
     assert (pairs, funnel.no_pair) == ([], {"tie": 1})
     assert len(judge.engine.asked) == asked
 
@@ -95,7 +95,7 @@ def test_a_prompt_with_one_completion_is_undecided() -> None:
 def test_without_judgments_nothing_is_decided() -> None:
     judge = ModelJudge(RuleEngine(oracle))
     texts = [completion("hello"), completion("mix")]
-    _, funnel = make_pairs([TO], texts, [], judge=judge, constitution=HOUSE)
+    _, funnel = pairs_and_funnel([TO], texts, [], judge=judge, constitution=HOUSE)
     assert (funnel.judged, funnel.no_pair) == (0, {"transport": 1})
 
 
@@ -104,7 +104,7 @@ def test_a_prompt_to_which_no_principle_applies_is_undecided() -> None:
     to = prompt(tags=("personal",))
     texts = [completion("a", to), completion("b", to)]
     judge = ModelJudge(RuleEngine(oracle))
-    _, funnel = make_pairs([to], texts, judge.checklist([(to, each) for each in texts], house.principles),
+    _, funnel = pairs_and_funnel([to], texts, judge.checklist([(to, each) for each in texts], house.principles),
                            judge=judge, constitution=house)  # fmt: skip
     assert funnel.no_pair == {NoPair.UNDECIDED: 1}
 
@@ -134,7 +134,9 @@ def test_a_judge_without_words_cannot_write_verdicts() -> None:
     texts = [completion("hello"), completion("mix")]
     judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
     with pytest.raises(InputError, match="needs a model that reads and writes"):
-        make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(then="compare-cot"))
+        pairs_and_funnel(
+            [TO], texts, judgments, judge=judge, constitution=HOUSE, plan=PairPlan(then="compare-cot")
+        )
 
 
 def test_chance_makes_pairs_whose_labels_are_chance() -> None:
@@ -143,7 +145,7 @@ def test_chance_makes_pairs_whose_labels_are_chance() -> None:
     judge = RandomJudge(1)
     items = [(to, each) for to in prompts for each in texts if each.prompt_id == to.id]
     judgments = judge.checklist(items, HOUSE.principles)
-    pairs, _ = make_pairs(prompts, texts, judgments, judge=judge, constitution=HOUSE)
+    pairs, _ = pairs_and_funnel(prompts, texts, judgments, judge=judge, constitution=HOUSE)
     right = sum(pair.chosen[0].content != "mix" for pair in pairs)
     assert len(pairs) > 60
     assert 0.3 < right / len(pairs) < 0.7
@@ -158,7 +160,7 @@ def test_a_principle_whose_orders_disagree_is_counted() -> None:
     judge = ModelJudge(RuleEngine(placed))
     texts = [completion("hello because"), completion("mix")]
     judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
-    (pair,), funnel = make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE)
+    (pair,), funnel = pairs_and_funnel([TO], texts, judgments, judge=judge, constitution=HOUSE)
     assert funnel.compared == {"hello": 1, "because": 1, "oven": 1}
     assert funnel.order_inconsistent == {"because": 0, "hello": 0, "oven": 1}
     assert {each["id"]: each["p"] for each in pair.principles}["oven"] == pytest.approx(0.5)
@@ -174,3 +176,17 @@ def test_the_funnel_says_where_everything_went() -> None:
         1,
     )
     assert funnel.as_dict()["unreadable_share"] == 0.0
+
+
+def test_what_was_said_of_two_is_kept_though_it_makes_no_pair() -> None:
+    def first(text: str, continuations: tuple[str, ...]) -> dict[str, float]:
+        return {"A": 0.9, "B": 0.1} if "A" in continuations else dict(oracle(text, continuations))
+
+    judge = ModelJudge(RuleEngine(first))
+    texts = [completion("hello oven"), completion("mix")]
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    made = make_pairs([TO], texts, judgments, judge=judge, constitution=HOUSE)
+    assert (made.pairs, made.funnel.no_pair) == ([], {"inconsistent": 1})
+    orders = {each.completion_ids for each in made.comparisons}
+    assert orders == {(texts[0].id, texts[1].id), (texts[1].id, texts[0].id)}
+    assert len(made.comparisons) == 2 * len(HOUSE.principles)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from rlaif.feedback import Funnel, make_pairs
 from rlaif.records import (
     Completion,
     Constitution,
@@ -15,6 +16,7 @@ from rlaif.records import (
     Generation,
     Judgment,
     Message,
+    Pair,
     Principle,
     Prompt,
     Score,
@@ -103,3 +105,9 @@ class RuleEngine:
             replies.append(Score(request_id=each.id, logprobs=logprobs))
         self.random.shuffle(replies)
         yield from replies
+
+
+def pairs_and_funnel(*args: Any, **options: Any) -> tuple[list[Pair], Funnel]:
+    """What `make_pairs` made, and where everything else went."""
+    made = make_pairs(*args, **options)
+    return made.pairs, made.funnel

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from rlaif.feedback import make_pairs
 from rlaif.judging import ModelJudge, RewardJudge, judge_of
 from rlaif.records import Score, ScoreRequest, State
 
-from .builders import RuleEngine, completion, constitution, principle, prompt
+from .builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 
 HOUSE = constitution(principle("greet"), principle("safe", hard=True))
 
@@ -56,7 +55,7 @@ def test_rewards_make_pairs_and_failures_make_none(then) -> None:
     texts = [SHORT, LONG, completion("bad", other), completion("good", other)]
     by_id = {each.id: each for each in (prompt(), other)}
     judgments = JUDGE.checklist([(by_id[each.prompt_id], each) for each in texts], HOUSE.principles)
-    pairs, funnel = make_pairs(
+    pairs, funnel = pairs_and_funnel(
         list(by_id.values()), texts, judgments, judge=JUDGE, constitution=HOUSE, plan=PairPlan(then=then),
         critic=RuleEngine(lambda *_: {}, lambda _: "never asked"),
     )  # fmt: skip
