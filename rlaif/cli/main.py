@@ -11,7 +11,9 @@ import click
 
 from rlaif.cli.constitution import constitution
 from rlaif.cli.evaluate import evaluate
+from rlaif.cli.export import export
 from rlaif.cli.generate import generate
+from rlaif.cli.import_ import import_
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
 from rlaif.cli.project import completion, init, pack, report, status
@@ -54,7 +56,8 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, train, evaluate, run, status, pack, report, constitution, rbr, micro, completion,
+    init, generate, judge, train, evaluate, run, import_, export, status, pack, report, constitution, rbr, micro,
+    completion,
 ):  # fmt: skip
     cli.add_command(command)
 

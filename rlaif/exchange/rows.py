@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError
 
-FORMATS = ".jsonl, .json, .csv, .tsv, .parquet, .txt, or a directory saved by `datasets`"
+FORMATS = ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a directory saved by `datasets`"
 _MAX_CELL = 50_000_000
 
 
@@ -39,8 +41,8 @@ def _open(ref: str | Path) -> Iterator[Row]:
         return _dataset_rows(path, split)
     if not os.path.isfile(path):
         raise PromptFileError(f"{_shown(name)}: no such file; give {FORMATS}")
-    match path.suffix.lower():
-        case ".jsonl" | ".ndjson":
+    match "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower():
+        case ".jsonl" | ".ndjson" | ".jsonl.gz":
             return _jsonl_rows(path)
         case ".json":
             return _json_rows(path)
@@ -61,7 +63,7 @@ def _shown(text: str) -> str:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     # by bytes: text mode would also end lines at characters that JSON strings may hold
     try:
-        with path.open("rb") as stream:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
             for number, raw in enumerate(stream, 1):
                 try:
                     text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -70,6 +72,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     raise PromptFileError(message) from None
                 if text.strip():
                     yield number, text.strip()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as wrong:
+        raise PromptFileError(f"{path}: broken gzip ({wrong}); fetch the file again") from None
     except OSError as wrong:
         raise PromptFileError(f"{path}: cannot be read ({wrong.strerror}); check its permissions") from None
 

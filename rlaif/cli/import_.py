@@ -1,0 +1,40 @@
+"""`rlaif import`: other people's preferences as a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit
+from rlaif.review.tables import table
+
+FORMATS = (
+    "trl", "hh-rlhf", "ultrafeedback", "kto", "llama-factory", "nemo-rl", "openrlhf", "axolotl", "annotated-pairs",
+)  # fmt: skip
+
+
+@click.command("import")
+@click.argument("source")
+@options.option(
+    "--format", type=click.Choice(FORMATS), help="See docs/formats.md [default: told by the first row]."
+)
+@options.out()
+@options.option("--limit", type=click.IntRange(min=1), help="Use only the first N rows.")
+@options.store
+@options.as_json
+def import_(as_json: bool, **chosen: Any) -> None:
+    """Read preferences of people, or of another project, as a run: train, judge and export work on it.
+
+    SOURCE is a file (JSONL, also gzipped, JSON, CSV, Parquet) or a `datasets` directory (DIR#split).
+
+    \b
+    rlaif import harmless-base/test.jsonl.gz --out runs/hh
+    rlaif train runs/hh --method reward --policy hf:models/base --out models/hh-reward
+    """
+    from rlaif.workflows.import_run import ImportConfig, import_preferences
+
+    done = import_preferences(ImportConfig(**chosen))
+    rows = [[name, count] for name, count in done.funnel.items()]
+    emit(done.as_dict(), f"{table(['step', 'count'], rows)}\n\n{done.summary}", as_json=as_json)

@@ -1,0 +1,66 @@
+"""What a format of preferences is: how its rows become pairs, and how pairs become its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rlaif.exchange.rows import Row
+from rlaif.records import Message, Pair
+
+
+class Found(NamedTuple):
+    """What came of a row: a pair, or why it makes none; and where it stood."""
+
+    where: str
+    what: Pair | str
+
+
+Read = Callable[[Iterator[Row]], Iterator[Found]]
+Write = Callable[[Pair], Sequence[Mapping[str, Any]]]
+"""Rows of a pair; none where the format cannot hold it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format. What it cannot do is None."""
+
+    name: str
+    shape: str
+    """A row in a few words, for messages and pages."""
+    recognises: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether a row is in this format, by its columns."""
+    read: Read | None = None
+    write: Write | None = None
+
+
+def each_row(one: Callable[[Row], Pair | str]) -> Read:
+    """The reader of a format in which every row stands alone."""
+
+    def read(rows: Iterator[Row]) -> Iterator[Found]:
+        for row in rows:
+            yield Found(row.where, one(row))
+
+    return read
+
+
+def said(text: str) -> tuple[Message, ...]:
+    """An answer as the assistant's one turn."""
+    return (Message(role="assistant", content=text),)
+
+
+def single(turns: Sequence[Message]) -> tuple[str | None, str] | None:
+    """System text and user text of a prompt that has no more than these; None of any other."""
+    match [(each.role, each.content) for each in turns]:
+        case [("user", asked)]:
+            return None, asked
+        case [("system", system), ("user", asked)]:
+            return system, asked
+        case _:
+            return None
+
+
+def named(formats: Iterable[Format]) -> str:
+    """Names, for messages."""
+    return ", ".join(each.name for each in formats)

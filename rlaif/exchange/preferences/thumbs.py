@@ -1,0 +1,94 @@
+"""Thumbs-up tables, TRL's KTO rows: a prompt, one completion, and whether it was liked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.benchmarks import fields
+from rlaif.exchange.preferences.nouns import Format, Found
+from rlaif.exchange.rows import Row
+from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.records import Message, Pair
+
+ALONE = "no answer to this prompt has the other thumb"
+CONTRADICTED = "this answer has both thumbs"
+LABELS = ("label", "thumbs_up", "kto_tag")
+_WORDS = {"true": True, "1": True, "up": True, "false": False, "0": False, "down": False}
+
+
+class Thumb(NamedTuple):
+    """One answer and its thumb."""
+
+    where: str
+    prompt: tuple[Message, ...]
+    answer: tuple[Message, ...]
+    up: bool
+
+
+def read(rows: Iterator[Row]) -> Iterator[Found]:
+    """Each liked answer against each disliked one of the same prompt, at most as many as there are rows.
+
+    With m liked and n disliked answers the liked ones meet the disliked ones in turn: max(m, n) pairs, in which
+    every answer stands at least once. A pair stands where the later of its two rows stood.
+    """
+    for thumbs in _by_prompt(rows):
+        both = {each.answer for each in thumbs if each.up} & {each.answer for each in thumbs if not each.up}
+        clear = list({each.answer: each for each in thumbs if each.answer not in both}.values())
+        yield from (Found(each.where, CONTRADICTED) for each in thumbs if each.answer in both)
+        liked, disliked = ([each for each in clear if each.up is up] for up in (True, False))
+        if not liked or not disliked:
+            yield from (Found(each.where, ALONE) for each in clear)
+            continue
+        for place in range(max(len(liked), len(disliked))):
+            one, other = liked[place % len(liked)], disliked[place % len(disliked)]
+            pair = Pair(prompt=one.prompt, chosen=one.answer, rejected=other.answer, label_prob=1.0)
+            yield Found(other.where, pair)
+
+
+def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    """The chosen side liked, the rejected side not."""
+    prompt = turn_rows(pair.prompt)
+    sides = ((pair.chosen, True), (pair.rejected, False))
+    return [{"prompt": prompt, "completion": turn_rows(side), "label": up} for side, up in sides]
+
+
+def thumb_of(row: Row) -> Thumb:
+    """A row. Raises PromptFileError."""
+    values = fields.mapping(row)
+    name = next((each for each in LABELS if each in values), None)
+    if name is None or "prompt" not in values or "completion" not in values:
+        has = ", ".join(map(str, values)) or "none"
+        raise PromptFileError(
+            f"{row.where}: a thumb needs `prompt`, `completion` and `label`; its columns are: {has}"
+        )
+    answer = turns(values["completion"], row.where, "completion", role="assistant")
+    if answer[-1].role != "assistant":
+        raise PromptFileError(f"{row.where}: 'completion' must end with the assistant's turn")
+    prompt = prompt_turns(values["prompt"], row.where, "prompt")
+    return Thumb(row.where, prompt, answer, _up(values[name], f"{row.where}: {name!r}"))
+
+
+def _by_prompt(rows: Iterator[Row]) -> list[list[Thumb]]:
+    groups: dict[tuple[Message, ...], list[Thumb]] = {}
+    for row in rows:
+        thumb = thumb_of(row)
+        groups.setdefault(thumb.prompt, []).append(thumb)
+    return list(groups.values())
+
+
+def _up(value: Any, place: str) -> bool:
+    word = str(value).strip().lower()  # a CSV has text only
+    if isinstance(value, bool | str | int) and word in _WORDS:
+        return _WORDS[word]
+    raise PromptFileError(f"{place} is {value!r}; it must be true or false (or 1/0, up/down)")
+
+
+KTO = Format(
+    name="kto",
+    shape="prompt, completion, label: true or false",
+    recognises=lambda row: {"prompt", "completion"} <= row.keys() and any(each in row for each in LABELS),
+    read=read,
+    write=pair_rows,
+)

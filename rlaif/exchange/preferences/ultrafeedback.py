@@ -1,0 +1,153 @@
+"""UltraFeedback: several completions of an instruction, each rated on several aspects in text that may say N/A."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.benchmarks import fields
+from rlaif.exchange.preferences.nouns import Format, each_row, said, single
+from rlaif.exchange.rows import Row
+from rlaif.records import Message, Pair
+
+TOO_FEW = "fewer than two completions have a rating"
+TIE = "best and worst completion have the same mean rating"
+NOT_SINGLE = "the prompt has more turns than one question"
+OVERALL = "overall"
+SPAN = 4.0
+"""Ratings go from 1 to 5."""
+
+
+class Rated(NamedTuple):
+    """A completion and what it was given: by aspect, and on the mean."""
+
+    text: str
+    model: str
+    ratings: Mapping[str, float]
+    critique: str | None
+
+    @property
+    def score(self) -> float:
+        """Mean over the aspects that were rated."""
+        return sum(self.ratings.values()) / len(self.ratings)
+
+
+def pair_of(row: Row) -> Pair | str:
+    """Best against worst by the mean of the ratings; each aspect is a principle. Raises PromptFileError.
+
+    `overall_score` is not read: in the published file the worst answers of a defect carry a 10 there.
+    """
+    values = fields.mapping(row)
+    given = values.get("completions")
+    if not isinstance(given, list):
+        raise PromptFileError(f"{row.where}: 'completions' must be a list of rated answers")
+    asked = fields.text(row, "instruction")
+    if not asked.strip():
+        raise PromptFileError(f"{row.where}: 'instruction' is blank; remove the row or write the prompt")
+    rated = [_rated(each, f"{row.where}: completions[{place}]") for place, each in enumerate(given)]
+    known = [each for each in rated if each.ratings]
+    if len(known) < 2:
+        return TOO_FEW
+    best, worst = max(known, key=lambda each: each.score), min(known, key=lambda each: each.score)
+    if best.score == worst.score:
+        return TIE
+    system = values.get("system_prompt")
+    turns = (Message(role="system", content=system),) if isinstance(system, str) and system else ()
+    return Pair(
+        prompt=(*turns, Message(role="user", content=asked)),
+        chosen=said(best.text),
+        rejected=said(worst.text),
+        label_prob=1.0,
+        score_gap=best.score - worst.score,
+        chosen_score=best.score,
+        rejected_score=worst.score,
+        principles=tuple(_votes(best, worst)),
+        critique=worst.critique,
+        provenance={"policy": [each.model for each in (best, worst) if each.model]},
+    )
+
+
+def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    """One instruction with two rated completions; none where the prompt is a longer conversation.
+
+    A probability p is a rating of 1 + 4p for the chosen side and of 5 - 4p for the rejected one.
+    """
+    asked = single(pair.prompt)
+    if asked is None or len(pair.chosen) != 1 or len(pair.rejected) != 1:
+        return []
+    system, question = asked
+    votes = {str(each["id"]): each["p"] for each in pair.principles} or {OVERALL: pair.label_prob}
+    by_side = (
+        (pair.chosen[-1].content, pair.chosen_score, None, votes),
+        (pair.rejected[-1].content, pair.rejected_score, pair.critique, _turned(votes)),
+    )
+    models = list((pair.provenance.get("policy") or ["unknown"])[:2])
+    models += models[-1:] * (2 - len(models))
+    row: dict[str, Any] = {"source": "rlaif", "instruction": question, "models": models}
+    if system is not None:
+        row["system_prompt"] = system
+    rows = zip(by_side, models, strict=True)
+    return [row | {"completions": [_completion(*side, model) for side, model in rows]}]
+
+
+def _turned(votes: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if p is None else 1 - p for name, p in votes.items()}
+
+
+def _completion(
+    text: str, score: float | None, critique: str | None, votes: Mapping[str, float | None], model: str
+) -> dict[str, Any]:
+    ratings = {name: "N/A" if p is None else f"{1 + SPAN * p:g}" for name, p in votes.items()}
+    return {
+        "model": model,
+        "response": text,
+        "annotations": {name: {"Rating": each, "Rationale": ""} for name, each in ratings.items()},
+        "critique": critique or "",
+        "overall_score": score,
+    }
+
+
+def _rated(value: Any, where: str) -> Rated:
+    if not isinstance(value, Mapping) or not isinstance(value.get("response"), str):
+        raise PromptFileError(f"{where} must be an object with the text `response`")
+    aspects = value.get("annotations")
+    if not isinstance(aspects, Mapping):
+        raise PromptFileError(f"{where} has no `annotations`; they hold the ratings by aspect")
+    ratings = {str(name): _rating(each, f"{where}.annotations.{name}") for name, each in aspects.items()}
+    critique = value.get("critique")
+    return Rated(
+        text=value["response"],
+        model=str(value.get("model") or ""),
+        ratings={name: each for name, each in ratings.items() if each is not None},
+        critique=critique if isinstance(critique, str) and critique else None,
+    )
+
+
+def _rating(value: Any, where: str) -> float | None:
+    value = value.get("Rating") if isinstance(value, Mapping) else value
+    if value is None or (isinstance(value, str) and value.strip().upper() in ("N/A", "")):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise PromptFileError(f"{where}: the rating is {value!r}; it must be a number or N/A") from None
+    if not math.isfinite(found):
+        raise PromptFileError(f"{where}: the rating is {value!r}; it must be a number or N/A")
+    return found
+
+
+def _votes(best: Rated, worst: Rated) -> list[dict[str, Any]]:
+    shared = [name for name in best.ratings if name in worst.ratings]
+    signs = [(name, best.ratings[name] - worst.ratings[name]) for name in shared]
+    return [{"id": name, "p": 0.5 if sign == 0 else float(sign > 0)} for name, sign in signs]
+
+
+ULTRAFEEDBACK = Format(
+    name="ultrafeedback",
+    shape="instruction, completions: [{model, response, annotations: {aspect: {Rating}}}]",
+    recognises=lambda row: {"instruction", "completions"} <= row.keys(),
+    read=each_row(pair_of),
+    write=pair_rows,
+)
