@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, warn
 from rlaif.review.tables import table
 
 
@@ -22,6 +22,15 @@ def _shares(
         return {kind: float(share) for kind, share in options.key_values(context, parameter, items).items()}
     except ValueError:
         raise click.BadParameter("a share is a number, as in judge=0.2", param=parameter) from None
+
+
+def _limits(
+    context: click.Context, parameter: click.Parameter, items: tuple[str, ...]
+) -> Mapping[str, float]:
+    try:
+        return {name: float(limit) for name, limit in options.key_values(context, parameter, items).items()}
+    except ValueError:
+        raise click.BadParameter("a limit is a number, as in duplicate=0.1", param=parameter) from None
 
 
 @click.command()
@@ -63,6 +72,21 @@ def _shares(
     show_default=True,
     help="Refuse runs whose share of unreadable judgments is above.",
 )
+@options.option(
+    "--gate",
+    type=click.Choice(["filter", "refuse", "off"]),
+    default="filter",
+    show_default=True,
+    help="Pairs with a defect: leave them out and count them, stop above a limit, or do not look.",
+)
+@options.option(
+    "--gate-limit",
+    multiple=True,
+    callback=_limits,
+    metavar="FIGURE=LIMIT",
+    help="Stop above it: duplicate=0.1, length=0.6 ... (docs/formats.md).",
+)
+@options.option("--held-out", help="Prompts of your evaluation: pairs that ask one of them are a defect.")
 @options.seed
 @options.as_json
 @options.dry_run
@@ -77,6 +101,7 @@ def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     from rlaif.workflows.training import plan_training, settle
 
     job = settle(TrainConfig(**chosen))
+    warn(job.gate.over if job.gate else ())
     if dry_run:
         click.echo(plan_training(job))
         return

@@ -85,6 +85,11 @@ class TrainConfig:
     """Rank; None trains all weights."""
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     max_unreadable: float = 0.05
+    gate: Literal["filter", "refuse", "off"] = "filter"
+    """What happens to pairs that teach nothing or teach wrong; see `rlaif.training.gate`."""
+    gate_limit: Mapping[str, float] = field(default_factory=dict)
+    held_out: str | None = None
+    """Prompts that will be evaluated on: none of them is trained on."""
     seed: int = 0
 
 

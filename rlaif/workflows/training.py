@@ -16,7 +16,9 @@ from rlaif.records import Example, Pair
 from rlaif.runs import read_run
 from rlaif.shipped import MODELS
 from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainSummary
+from rlaif.training.gate import GateReport
 from rlaif.workflows.configs import TrainConfig
+from rlaif.workflows.data_gate import gate_pairs, record_gate
 from rlaif.workflows.names import model_directory
 from rlaif.workflows.reports import Report, silent
 
@@ -45,6 +47,8 @@ class TrainJob:
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""
     card: Mapping[str, str]
+    gate: GateReport | None = None
+    """What was left out of the pairs before; None where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class Trained:
         shown = {"pairs": len(self.job.pairs), "refused": refused, "steps": self.outcome.steps}
         shares = {f"replay {kind}": share for kind, share in counts.get("replay_share", {}).items()}
         learned = {name: value for name, value in self.outcome.figures.items() if name not in UNSHOWN}
+        gate = self.job.gate
+        shown |= {f"left out: {name}": count for name, count in gate.left_out.items()} if gate else {}
         return shown | {"learning rate": f"{self.outcome.learning_rate:.2g}"} | shares | learned
 
     @property
@@ -79,6 +85,7 @@ class Trained:
             "counts": dict(self.outcome.counts),
             "figures": dict(self.outcome.figures),
             "notes": list(self.outcome.notes),
+            **({"gate": self.job.gate.as_dict()} if self.job.gate else {}),
         }
 
 
@@ -89,6 +96,7 @@ def settle(config: TrainConfig) -> TrainJob:
     _refuse_unreadable(found, config.max_unreadable)
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
+    pairs, gated = gate_pairs(config, pairs, found)
     policy = config.policy or _writer(config.source, found)
     step = _step(config, policy)
     out = config.out or (config.source / "models" / config.method if config.source.is_dir() else None)
@@ -105,6 +113,7 @@ def settle(config: TrainConfig) -> TrainJob:
         seed=config.seed,
         chat_template_kwargs=config.chat_template_kwargs,
         card=card(pairs, str(config.source), _judge(found)),
+        gate=gated,
     )
 
 
@@ -115,7 +124,9 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
         shown = next((f" ({name} {figures[name]:.3f})" for name in ("loss",) if name in figures), "")
         progress(f"{job.step.method}{shown if step == steps else ''}", step, steps)
 
-    return Trained(job=job, outcome=_run(job, report))
+    outcome = _run(job, report)
+    record_gate(outcome.out, job.gate)
+    return Trained(job=job, outcome=outcome)
 
 
 def replay_examples(step: TrainStep, policy: str) -> list[Example]:

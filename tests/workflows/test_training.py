@@ -140,3 +140,26 @@ def test_a_pairs_file_needs_a_policy_and_a_place(run: Path, mini: Path, tmp_path
     with pytest.raises(InputError, match="--out is missing"):
         job(file, policy=str(mini))
     assert job(file, policy=str(mini), out=tmp_path / "model").base == mini
+
+
+def test_what_the_data_gate_left_out_is_printed_and_recorded(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = run / "pairs.jsonl"
+    rows = file.read_text().splitlines()
+    file.write_text("\n".join([*rows, rows[0]]) + "\n")
+    assert main(["train", str(run), "--steps", "1", "--out", str(tmp_path / "model")]) == 0
+    assert "left out: duplicate" in capsys.readouterr().out
+    gate = json.loads((tmp_path / "model" / "train.json").read_text())["gate"]
+    assert gate["left_out"] == {"duplicate": 1}
+    assert (gate["given"], gate["kept"]) == (len(rows) + 1, len(rows))
+
+
+def test_the_data_gate_stops_before_anything_is_written(
+    run: Path, tmp_path: Path, prompts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(run), "--steps", "1", "--out", str(tmp_path / "model")]
+    assert main([*words, "--gate", "refuse", "--held-out", str(prompts)]) == 3
+    assert "leaked: 1 of the pairs have a prompt of the held-out set" in capsys.readouterr().err
+    assert main([*words, "--gate-limit", "length=much"]) == 2
+    assert not (tmp_path / "model").exists()

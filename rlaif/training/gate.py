@@ -1,0 +1,228 @@
+"""What is wrong with a set of pairs, before a step is taken: rows that teach nothing or teach wrong, and slopes.
+
+A row's defect can be left out: `same`, `empty`, `truncated`, `leaked`, `contradiction`, `duplicate`. A slope of the
+whole set cannot: `failures`, `boilerplate`, `length`. Pure: knows pairs, no files and no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rlaif.errors import InputError, ThresholdError
+from rlaif.records import Message, Pair, Prompt
+
+MODES = ("filter", "refuse", "off")
+DEFECTS = ("same", "empty", "truncated", "leaked", "contradiction", "duplicate")
+"""In the order in which a row is asked: it is left out for the first that it has."""
+LIMITS: Mapping[str, float] = {
+    "same": 0.0,
+    "empty": 0.0,
+    "truncated": 0.02,
+    "leaked": 0.0,
+    "contradiction": 0.0,
+    "duplicate": 0.02,
+    "failures": 0.05,
+    "boilerplate": 0.3,
+    "length": 0.5,
+}
+MEANINGS: Mapping[str, str] = {
+    "same": "of the pairs have two equal sides",
+    "empty": "of the pairs have a side without text",
+    "truncated": "of the pairs have a side that was cut off",
+    "leaked": "of the pairs have a prompt of the held-out set",
+    "contradiction": "of the pairs are there with the opposite label too",
+    "duplicate": "of the pairs are there already",
+    "failures": "of the judgments failed",
+    "boilerplate": "of the chosen answers end with the same sentence",
+    "length": "is the correlation of being longer with being chosen",
+}
+NGRAM = 13
+"""Words in a row that two different prompts hardly share (Brown et al. 2020, contamination)."""
+EVEN = 0.5
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What is let through."""
+
+    mode: str = "filter"
+    """filter: leave defective rows out and count them; refuse: stop above a limit; off: look at nothing."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Figures that stop training in either mode, in the place of `LIMITS`, which hold for `refuse` only."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a name that is not known, or a limit that is no share."""
+        if self.mode not in MODES:
+            raise InputError(f"gate is {self.mode!r}; it must be one of {', '.join(MODES)}")
+        for name, limit in self.limits.items():
+            if name not in LIMITS:
+                raise InputError(f"--gate-limit {name}: no such figure; known: {', '.join(LIMITS)}")
+            if not 0 <= limit <= 1:
+                raise InputError(f"--gate-limit {name}={limit:g}: must be between 0 and 1")
+        if self.mode == "off" and self.limits:
+            raise InputError("--gate off looks at nothing, so that --gate-limit means nothing; leave one out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReport:
+    """What the gate saw."""
+
+    mode: str
+    given: int
+    kept: int
+    left_out: Mapping[str, int]
+    figures: Mapping[str, float]
+    """Shares of the pairs given, and slopes of those that are kept."""
+    over: tuple[str, ...] = ()
+    """What is above its usual limit, and lets training go on all the same."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"over": list(self.over)}
+
+
+def pass_gate(
+    pairs: Sequence[Pair],
+    gate: Gate,
+    *,
+    held_out: Sequence[Prompt] = (),
+    cut: AbstractSet[str] = frozenset(),
+    failures: float | None = None,
+) -> tuple[list[Pair], GateReport]:
+    """The pairs to train on, and what was seen. Raises ThresholdError naming figure, limit and option.
+
+    `held_out` are prompts that will be evaluated on, `cut` ids of pairs with a truncated side, `failures` the share
+    of the judgments that came to nothing.
+    """
+    if gate.mode == "off":
+        return list(pairs), GateReport(mode="off", given=len(pairs), kept=len(pairs), left_out={}, figures={})
+    defects = find_defects(pairs, held_out, cut)
+    clean = [pair for pair, defect in zip(pairs, defects, strict=True) if defect is None]
+    counts = Counter(defect for defect in defects if defect is not None)
+    figures = {name: counts[name] / max(1, len(pairs)) for name in DEFECTS}
+    kept = clean if gate.mode == "filter" else list(pairs)
+    if failures is not None:
+        figures["failures"] = failures
+    figures |= {"boilerplate": boilerplate(kept), "length": length_slope(kept)}
+    binding = {**LIMITS, **gate.limits} if gate.mode == "refuse" else gate.limits
+    _refuse(figures, binding, len(pairs))
+    if not kept:
+        why = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise ThresholdError(f"none of {len(pairs)} pairs is left by the data gate ({why}); see `--gate`")
+    over = tuple(_said(name, figures[name], LIMITS[name]) for name in _slopes(figures) if name not in binding)
+    left_out = {name: counts[name] for name in DEFECTS if counts[name]} if gate.mode == "filter" else {}
+    report = GateReport(
+        mode=gate.mode, given=len(pairs), kept=len(kept), left_out=left_out, figures=figures, over=over
+    )
+    return kept, report
+
+
+def find_defects(
+    pairs: Sequence[Pair], held_out: Sequence[Prompt] = (), cut: AbstractSet[str] = frozenset()
+) -> list[str | None]:
+    """For each pair the first defect that it has, in the order of `DEFECTS`."""
+    leaked = _leaked(pairs, held_out)
+    ids = [pair.id for pair in pairs]
+    sides: dict[str, set[tuple[Message, ...]]] = {}
+    for pair, key in zip(pairs, ids, strict=True):
+        sides.setdefault(key, set()).add(pair.chosen if pair.label_prob >= EVEN else pair.rejected)
+    seen: set[str] = set()
+    found: list[str | None] = []
+    for pair, key in zip(pairs, ids, strict=True):
+        texts = [side[-1].content for side in (pair.chosen, pair.rejected)]
+        has = {
+            "same": pair.chosen == pair.rejected,
+            "empty": not all(text.strip() for text in texts),
+            "truncated": key in cut,
+            "leaked": pair.prompt in leaked,
+            "contradiction": len(sides[key]) > 1,
+            "duplicate": key in seen,
+        }
+        seen.add(key)
+        found.append(next((name for name in DEFECTS if has[name]), None))
+    return found
+
+
+def boilerplate(pairs: Sequence[Pair]) -> float:
+    """Share of the different chosen answers that end with the sentence that ends most of them.
+
+    An answer of one sentence has no closer; and a sentence that ends one answer only is no boilerplate.
+    """
+    texts = {pair.chosen[-1].content for pair in pairs}
+    most = Counter(each for each in map(closer, texts) if each).most_common(1)
+    return most[0][1] / len(texts) if most and most[0][1] > 1 else 0.0
+
+
+def closer(text: str) -> str:
+    """The last sentence in lower-case words, where others stand before it; else nothing."""
+    sentences = _SENTENCE_END.split(text.strip())
+    return " ".join(_words(sentences[-1])) if len(sentences) > 1 else ""
+
+
+def length_slope(pairs: Sequence[Pair]) -> float:
+    """Share of the pairs whose chosen side is longer less that of those whose rejected side is, without sign.
+
+    0: length says nothing of the label; 1: it says it all. Lengths are characters.
+    """
+    signs = [_sign(len(pair.chosen[-1].content) - len(pair.rejected[-1].content)) for pair in pairs]
+    return abs(sum(signs)) / max(1, len(signs))
+
+
+def _leaked(pairs: Sequence[Pair], held_out: Sequence[Prompt]) -> set[tuple[Message, ...]]:
+    """Prompts whose question is one of the held-out ones: the same words, or so many of them in a row."""
+    if not held_out:
+        return set()
+    asked = [_words(each.text) for each in held_out]
+    whole = {tuple(words) for words in asked}
+    grams = {gram for words in asked for gram in _grams(words)}
+    found = set()
+    for prompt in {pair.prompt for pair in pairs}:
+        words = _words(prompt[-1].content)
+        if tuple(words) in whole or any(gram in grams for gram in _grams(words)):
+            found.add(prompt)
+    return found
+
+
+def _grams(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    return (tuple(words[at : at + NGRAM]) for at in range(len(words) - NGRAM + 1))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _slopes(figures: Mapping[str, float]) -> list[str]:
+    return [name for name in figures if name not in DEFECTS and figures[name] > LIMITS[name]]
+
+
+def _refuse(figures: Mapping[str, float], limits: Mapping[str, float], pairs: int) -> None:
+    above = [name for name in figures if name in limits and figures[name] > limits[name]]
+    if not above:
+        return
+    said = "; ".join(_said(name, figures[name], limits[name]) for name in above)
+    name = above[0]
+    rows = any(each in DEFECTS for each in above)
+    remedy = " or leave such pairs out: --gate filter;" if rows else ""
+    raise ThresholdError(
+        f"the data gate stops training on these {pairs} pairs: {said}. Mend the data;{remedy} or allow it: "
+        f"--gate-limit {name}={_rounded_up(figures[name]):g}"
+    )
+
+
+def _said(name: str, value: float, limit: float) -> str:
+    return f"{name}: {value:.2g} {MEANINGS[name]}, limit {limit:g}"
+
+
+def _rounded_up(value: float) -> float:
+    return min(1.0, int(value * 100 + 1) / 100)

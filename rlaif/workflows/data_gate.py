@@ -1,0 +1,58 @@
+"""The data gate of `rlaif train`: gathers what a run knows of its pairs, asks the gate, and keeps what it said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.exchange.completions import read_completions
+from rlaif.exchange.prompts import read_prompts
+from rlaif.records import Completion, Pair, Prompt, State
+from rlaif.training.gate import Gate, GateReport, pass_gate
+from rlaif.workflows.configs import TrainConfig
+
+RECORD = "train.json"
+FAILURES = (State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT)
+
+
+def gate_pairs(
+    config: TrainConfig, pairs: Sequence[Pair], found: Mapping[str, Any]
+) -> tuple[list[Pair], GateReport]:
+    """What is let through, and what was seen. Raises InputError, ThresholdError."""
+    gate = Gate(mode=config.gate, limits=dict(config.gate_limit))
+    held_out = read_prompts(config.held_out) if config.held_out is not None else []
+    cut = _cut(config.source, pairs) if gate.mode != "off" else set()
+    return pass_gate(pairs, gate, held_out=held_out, cut=cut, failures=_failures(found))
+
+
+def record_gate(out: Path, report: GateReport | None) -> None:
+    """Add to `train.json` what the gate saw; once there, it is left alone."""
+    if report is None:
+        return
+    record = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    if "gate" not in record:
+        write_text(out / RECORD, json.dumps(record | {"gate": report.as_dict()}, indent=2) + "\n")
+
+
+def _failures(found: Mapping[str, Any]) -> float | None:
+    states = (found.get("summary") or {}).get("states") or {}
+    total = sum(states.values())
+    return sum(states.get(state.value, 0) for state in FAILURES) / total if total else None
+
+
+def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
+    """Ids of the pairs with a side that the run's completions call cut off."""
+    file = source / "completions.jsonl"
+    if not file.is_file():
+        return set()
+    cut = {each.id for _, each in read_completions(file) if each.finish == "length"}
+    return {pair.id for pair in pairs if cut and not cut.isdisjoint(_sides(pair))}
+
+
+def _sides(pair: Pair) -> list[str]:
+    prompt = Prompt(messages=pair.prompt).id
+    texts = (pair.chosen[-1].content, pair.rejected[-1].content)
+    return [Completion(prompt_id=prompt, text=text, policy="").id for text in texts]

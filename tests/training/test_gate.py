@@ -1,0 +1,199 @@
+"""The data gate: which rows it finds, which slopes it measures, and when it stops training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlaif.errors import InputError, ThresholdError
+from rlaif.records import Message, Pair, Prompt
+from rlaif.training.gate import (
+    DEFECTS,
+    LIMITS,
+    MEANINGS,
+    Gate,
+    boilerplate,
+    closer,
+    find_defects,
+    length_slope,
+    pass_gate,
+)
+
+
+def pair(asked: str = "How?", chosen: str = "So it is.", rejected: str = "No.", **more: Any) -> Pair:
+    def said(text: str) -> tuple[Message, ...]:
+        return (Message(role="assistant", content=text),)
+
+    prompt = (Message(role="user", content=asked),)
+    return Pair(prompt=prompt, chosen=said(chosen), rejected=said(rejected), **{"label_prob": 0.9, **more})
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(messages=(Message(role="user", content=text),))
+
+
+LONG = "Please tell me in a few words how I should bake a loaf of bread today"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wanted"),
+    [
+        ([pair()], [None]),
+        ([pair(chosen="No.")], ["same"]),
+        ([pair(rejected=" \n")], ["empty"]),
+        ([pair(), pair()], [None, "duplicate"]),
+        ([pair(), pair(label_prob=0.7)], [None, "duplicate"]),
+        ([pair(), pair(chosen="No.", rejected="So it is.")], ["contradiction", "contradiction"]),
+        ([pair(), pair(label_prob=0.1)], ["contradiction", "contradiction"]),
+        ([pair(), pair(asked="Why?")], [None, None]),
+        ([pair(), pair(rejected="Never.")], [None, None]),
+    ],
+)
+def test_a_row_has_the_first_defect_that_fits(pairs: list[Pair], wanted: list[str | None]) -> None:
+    assert find_defects(pairs) == wanted
+
+
+def test_a_cut_side_is_known_by_the_pairs_id() -> None:
+    assert find_defects([pair(), pair("Why?")], cut={pair().id}) == ["truncated", None]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "leaks"),
+    [
+        (LONG, True),
+        (f"  {LONG.upper()}!", True),
+        (f"Hello. {LONG} and what I need for it", True),
+        ("How do I bake bread?", False),
+        (" ".join(LONG.split()[:12]), False),  # twelve words in a row are shared by chance
+    ],
+)
+def test_a_prompt_leaks_by_its_words(held_out: str, leaks: bool) -> None:
+    found = find_defects([pair(LONG)], held_out=[prompt(held_out)])
+    assert found == ["leaked" if leaks else None]
+
+
+def test_filter_leaves_out_and_counts() -> None:
+    pairs = [pair(), pair(), pair("Why?", chosen="No."), pair("When?")]
+    kept, report = pass_gate(pairs, Gate())
+    assert kept == [pairs[0], pairs[3]]
+    assert report.left_out == {"same": 1, "duplicate": 1}
+    assert (report.given, report.kept) == (4, 2)
+    assert report.figures["duplicate"] == 0.25
+
+
+def test_a_clean_set_passes_in_every_mode_whole_and_in_order() -> None:
+    pairs = [pair(f"Q{n}?", *(("a", "bb") if n % 2 else ("bb", "a"))) for n in range(6)]
+    for mode in ("filter", "refuse", "off"):
+        kept, report = pass_gate(pairs, Gate(mode=mode))
+        assert kept == pairs
+        assert report.left_out == {}
+        assert report.over == ()
+
+
+def test_refuse_names_figure_limit_and_option() -> None:
+    with pytest.raises(ThresholdError) as caught:
+        pass_gate([pair(), pair(chosen="No.")], Gate(mode="refuse"))
+    said = str(caught.value)
+    assert "same: 0.5 of the pairs have two equal sides, limit 0" in said
+    assert "--gate-limit same=0.51" in said
+    assert "--gate filter" in said
+
+
+def test_a_given_limit_stops_a_filter_too_and_a_higher_one_lets_a_refusal_through() -> None:
+    pairs = [pair(), pair(chosen="No."), pair("Why?", chosen="N", rejected="Longer.")]
+    with pytest.raises(ThresholdError, match=r"same: 0.33"):
+        pass_gate(pairs, Gate(limits={"same": 0.1}))
+    kept, report = pass_gate(pairs, Gate(mode="refuse", limits={"same": 0.4}))
+    assert kept == pairs
+    assert report.left_out == {}
+
+
+def test_a_slope_over_its_usual_limit_is_said_where_it_does_not_stop() -> None:
+    pairs = [pair(f"Q{n}?", chosen="a longer answer") for n in range(4)]
+    _, report = pass_gate(pairs, Gate())
+    assert report.over == ("length: 1 is the correlation of being longer with being chosen, limit 0.5",)
+    with pytest.raises(ThresholdError, match="length: 1"):
+        pass_gate(pairs, Gate(limits={"length": 0.9}))
+
+
+def test_failures_of_the_judge_are_a_slope() -> None:
+    with pytest.raises(ThresholdError, match=r"failures: 0.2 of the judgments failed, limit 0.05"):
+        pass_gate([pair()], Gate(mode="refuse", limits={"length": 1.0}), failures=0.2)
+    assert pass_gate([pair()], Gate(), failures=0.01)[1].figures["failures"] == 0.01
+
+
+def test_nothing_left_is_a_threshold() -> None:
+    with pytest.raises(ThresholdError, match=r"none of 2 pairs is left by the data gate \(2 same\)"):
+        pass_gate([pair(chosen="No."), pair("Why?", chosen="No.")], Gate())
+
+
+def test_length_slope_by_hand() -> None:
+    # two longer, one shorter, one equal: (2 - 1) / 4
+    pairs = [pair(chosen="xxx", rejected="x"), pair(chosen="xx", rejected="x")]
+    pairs += [pair(chosen="x", rejected="xx"), pair(chosen="x", rejected="y")]
+    assert length_slope(pairs) == 0.25
+    assert length_slope([]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("It is 5. I hope this helps!", "i hope this helps"),
+        ("I hope this helps!", ""),
+        ("", ""),
+        ("It is 3.5 metres", ""),
+        ("One. Two.\n\nLet me know.", "let me know"),
+    ],
+)
+def test_a_closer_is_the_last_of_several_sentences(text: str, wanted: str) -> None:
+    assert closer(text) == wanted
+
+
+def test_boilerplate_counts_different_answers() -> None:
+    closed = [pair(f"Q{n}?", chosen=f"Fact {n}. I hope this helps.") for n in range(3)]
+    assert boilerplate([*closed, pair("Z?", chosen="Only this.")]) == 0.75
+    assert boilerplate([closed[0], pair("Y?", chosen="Only this.")]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"mode": "strict"}, "one of filter, refuse, off"),
+        ({"limits": {"lenght": 0.1}}, "no such figure; known: same"),
+        ({"limits": {"same": 2.0}}, "between 0 and 1"),
+        ({"limits": {"same": float("nan")}}, "between 0 and 1"),
+        ({"mode": "off", "limits": {"same": 0.1}}, "looks at nothing"),
+    ],
+)
+def test_a_wrong_gate_is_refused(given_: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Gate(**given_)
+
+
+def test_every_figure_has_a_limit_and_a_meaning() -> None:
+    assert list(LIMITS) == list(MEANINGS)
+    assert set(DEFECTS) <= set(LIMITS)
+
+
+words = st.sampled_from(["", " ", "a", "b", "a b", "c d e"])
+rows = st.lists(
+    st.builds(pair, asked=st.sampled_from(["Q?", "R?"]), chosen=words, rejected=words),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows)
+def test_what_a_filter_lets_through_has_no_defect(pairs: list[Pair]) -> None:
+    try:
+        kept, report = pass_gate(pairs, Gate())
+    except ThresholdError:
+        assert None not in find_defects(pairs)
+        return
+    assert find_defects(kept) == [None] * len(kept)
+    assert len(kept) + sum(report.left_out.values()) == len(pairs)
+    assert pass_gate(kept, Gate())[0] == kept
