@@ -119,25 +119,6 @@ def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -
     )
 
 
-def block_mask(batch: Batch, dtype: torch.dtype, window: int | None = None) -> Tensor:
-    """Additive mask (R, 1, L, L): 0 where a token may look, the lowest number elsewhere.
-
-    With `window`, a token sees only that many positions back, itself included.
-    """
-    tree_RL, branch_RL, positions_RL = batch.tree_RL, batch.branch_RL, batch.positions_RL
-    same_tree = tree_RL[:, :, None] == tree_RL[:, None, :]
-    same_branch = (branch_RL[:, None, :] == 0) | (branch_RL[:, :, None] == branch_RL[:, None, :])
-    length = tree_RL.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=tree_RL.device).tril()
-    seen = same_tree & same_branch & causal
-    if window is not None:
-        seen &= positions_RL[:, :, None] - positions_RL[:, None, :] < window
-    # padding sees itself: a row of all-masked scores would be NaN in some kernels
-    seen |= torch.eye(length, dtype=torch.bool, device=seen.device)
-    lowest = torch.finfo(dtype).min
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, lowest)[:, None]
-
-
 class _Read(NamedTuple):
     sources: NDArray[np.int64]
     last: int

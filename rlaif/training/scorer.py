@@ -1,7 +1,7 @@
 """A model as one module with one forward pass: a packed or plain batch to log-probabilities or rewards.
 
-The head runs only where a token is scored, in chunks, and full logits are never kept. `choose_layout` tries on
-the user's own data whether a model may be packed at all.
+Packed, the head runs only where a token is scored, and full logits are never kept (head.py). `choose_layout` tries
+on the user's own data whether a model may be packed at all, and with which attention.
 """
 
 from __future__ import annotations
@@ -12,21 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint
 
-from rlaif.training.packing import Batch, Tree, block_mask, pack
+from rlaif.training.head import Reading as Reading
+from rlaif.training.head import linear_head, read
+from rlaif.training.masks import FLEX, attention_masks
+from rlaif.training.packing import Batch, Tree, pack
 
-CHUNK_ELEMENTS = 1 << 26
-"""Logits computed at once (256 MiB in float32)."""
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 """How far, relative to the plain path, a packed log-probability may be; above it the plain path is taken."""
-
-
-class Reading(NamedTuple):
-    """What a batch's branch tokens got: log-probabilities, and whether each was the model's first choice."""
-
-    logp_N: Tensor
-    top_N: Tensor
 
 
 class _OverModel(nn.Module):
@@ -55,17 +48,10 @@ class Scorer(_OverModel):
             logits_RLV = model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False).logits
             return _read(logits_RLV.flatten(0, 1)[batch.source_N], batch.target_N)
         hidden_ND = _hidden(model, batch).flatten(0, 1)[batch.source_N]
-        head, cap = model.get_output_embeddings(), getattr(model.config, "final_logit_softcapping", None)
-        size = max(1, CHUNK_ELEMENTS // head.weight.shape[0])
-        if len(hidden_ND) <= size:
-            return _read_hidden(head, cap, hidden_ND, batch.target_N)
-        parts = [
-            checkpoint(_read_hidden, head, cap, hidden, target, use_reentrant=False)
-            for hidden, target in zip(
-                torch.split(hidden_ND, size), torch.split(batch.target_N, size), strict=True
-            )
-        ]
-        return Reading(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        head = linear_head(model)
+        if head is None:
+            raise NotImplementedError("its output head is no plain linear layer")
+        return read(head, hidden_ND, batch.target_N)
 
 
 class RewardScorer(_OverModel):
@@ -82,30 +68,62 @@ class RewardScorer(_OverModel):
 
 
 class Layout(NamedTuple):
-    """Whether rows are packed, and why not where they are not."""
+    """Whether rows are packed, and why not where they are not; the attention that reads them."""
 
     packed: bool
     reason: str
+    attention: str = ""
 
 
 def choose_layout(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, wanted: bool) -> Layout:
-    """Pack if wanted and if the model reads packed rows as plain ones, tried on the longest and shortest."""
+    """Pack if wanted and if the model reads packed rows as plain ones, tried on the longest and shortest.
+
+    On a GPU compiled FlexAttention is tried first, which computes no block that nobody looks at; elsewhere, and where
+    a model does not take to it, the attention that the model came with.
+    """
     if not wanted:
         return Layout(False, "packed: false")
+    given = getattr(_unwrapped(scorer.model).config, "_attn_implementation", None) or ""
+    tried = ([FLEX] if next(scorer.parameters()).device.type == "cuda" else []) + [given]
+    reason = ""
+    for attention in dict.fromkeys(tried):
+        reason = _refusal(scorer, trees, attention, given)
+        if not reason:
+            return Layout(True, "", attention)
+    _set_attention(scorer, given)
+    return Layout(False, reason, given)
+
+
+def _refusal(scorer: Scorer | RewardScorer, trees: Sequence[Tree], attention: str, given: str) -> str:
     ordered = sorted(trees, key=lambda tree: tree.size)
     tried = [ordered[0], ordered[-1], ordered[0]]
     try:
         with torch.no_grad():
-            packed, plain = (_figures(scorer, tried, packed=each) for each in (True, False))
-    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
-        return Layout(False, f"this model cannot read packed rows ({type(problem).__name__}: {problem})")
-    dtype = next(scorer.parameters()).dtype
+            _set_attention(scorer, given)
+            plain = _figures(scorer, tried, packed=False)
+            _set_attention(scorer, attention)
+            packed = _figures(scorer, tried, packed=True)
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as problem:
+        return f"this model cannot read packed rows ({type(problem).__name__}: {problem})"
+    dtype = torch.bfloat16 if scorer.bf16 else next(scorer.parameters()).dtype
     difference = float(((packed - plain).abs() / plain.abs().clamp(min=1.0)).max())
     if not difference <= TOLERANCE.get(dtype, TOLERANCE[torch.bfloat16]):
-        return Layout(
-            False, f"this model reads packed rows differently (by {difference:.1e} on the longest pair)"
-        )
-    return Layout(True, "")
+        return f"this model reads packed rows differently (by {difference:.1e} on the longest pair)"
+    return ""
+
+
+def _set_attention(scorer: Scorer | RewardScorer, attention: str) -> None:
+    model = _unwrapped(scorer.model)
+    if attention and attention != model.config._attn_implementation:
+        model.set_attn_implementation(attention)
 
 
 def _figures(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, packed: bool) -> Tensor:
@@ -119,24 +137,16 @@ def _figures(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, packed: bo
 
 def _hidden(model: Any, batch: Batch) -> Tensor:
     backbone = model.base_model
-    dtype = next(backbone.parameters()).dtype
+    dtype = model.get_input_embeddings().weight.dtype
     if torch.is_autocast_enabled(batch.ids_RL.device.type):
         dtype = torch.get_autocast_dtype(batch.ids_RL.device.type)
     hidden_RLD: Tensor = backbone(
         input_ids=batch.ids_RL,
-        attention_mask=_masks(model.config, batch, dtype),
+        attention_mask=attention_masks(model.config, batch, dtype),
         position_ids=batch.positions_RL,
         use_cache=False,
     )[0]
     return hidden_RLD
-
-
-def _masks(config: Any, batch: Batch, dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
-    kinds = set(getattr(config, "layer_types", None) or ())
-    if "sliding_attention" not in kinds:
-        return block_mask(batch, dtype)
-    windowed = block_mask(batch, dtype, window=config.sliding_window)
-    return {"full_attention": block_mask(batch, dtype), "sliding_attention": windowed}
 
 
 def _there(batch: Batch) -> Tensor:
@@ -146,13 +156,6 @@ def _there(batch: Batch) -> Tensor:
 def _unwrapped(model: Any) -> Any:
     # an adapter's layers sit inside the model it wraps
     return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-def _read_hidden(head: nn.Module, cap: float | None, hidden_ND: Tensor, target_N: Tensor) -> Reading:
-    logits_NV = head(hidden_ND)
-    if cap is not None:
-        logits_NV = cap * torch.tanh(logits_NV / cap)
-    return _read(logits_NV, target_N)
 
 
 def _read(logits_NV: Tensor, target_N: Tensor) -> Reading:

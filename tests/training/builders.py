@@ -95,6 +95,8 @@ def make_model(kind: str, vocab: int, seed: int = 0) -> Any:
         case "llama":
             config: Any = transformers.LlamaConfig(**shape, tie_word_embeddings=True)
             return transformers.LlamaForCausalLM(config)
+        case "qwen2":
+            return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**shape))
         case "qwen3":
             return transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**shape))
         case "gemma2":

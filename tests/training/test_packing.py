@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.training.packing import Batch, Tree, block_mask, pack, split
+from rlaif.training.masks import dense_mask
+from rlaif.training.packing import Batch, Tree, pack, split
 
 ids = st.lists(st.integers(1, 99), min_size=1, max_size=6).map(tuple)
 trees = st.builds(Tree, ids, st.lists(ids, min_size=1, max_size=3).map(tuple))
@@ -14,7 +15,7 @@ batches = st.lists(trees, min_size=1, max_size=6)
 
 
 def seen(batch: Batch, window: int | None = None) -> torch.Tensor:
-    return block_mask(batch, torch.float32, window)[:, 0] == 0
+    return dense_mask(batch, torch.float32, window)[:, 0] == 0
 
 
 @given(batches, st.booleans(), st.booleans())
