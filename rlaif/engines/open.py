@@ -40,37 +40,31 @@ def open_engine(
 
         return open_openai(name, rest, chat_template_kwargs=chat_template_kwargs)
     if kind == "vllm":
-        raise ModelError(
-            f"{name}: models are not yet run by vLLM inside this process; start `vllm serve` and name the "
-            "server: openai:http://<host>:<port>/v1#<model>"
-        )
+        from rlaif.engines.vllm_open import require_vllm
+
+        require_vllm(name, device)
     from rlaif.engines.load import check_directory
 
     directory = resolve_directory(rest)
     check_directory(directory)
+    how: dict[str, Any] = {
+        "dtype": dtype,
+        "device": device,
+        "chat_template_kwargs": chat_template_kwargs,
+        "trust_remote_code": trust_remote_code,
+        "batch_tokens": batch_tokens,
+    }
     if kind == "reward":
         from rlaif.engines.reward import open_reward
 
-        return open_reward(
-            name,
-            directory,
-            dtype=dtype,
-            device=device,
-            chat_template_kwargs=chat_template_kwargs,
-            trust_remote_code=trust_remote_code,
-            batch_tokens=batch_tokens,
-        )
+        return open_reward(name, directory, **how)
+    if kind == "vllm":
+        from rlaif.engines.vllm_open import open_vllm
+
+        return open_vllm(name, directory, **how)
     from rlaif.engines.hf import open_hf
 
-    return open_hf(
-        name,
-        directory,
-        dtype=dtype,
-        device=device,
-        chat_template_kwargs=chat_template_kwargs,
-        trust_remote_code=trust_remote_code,
-        batch_tokens=batch_tokens,
-    )
+    return open_hf(name, directory, **how)
 
 
 def resolve_directory(rest: str) -> Path:
