@@ -99,7 +99,7 @@ def diff(
     from rlaif.constitution.diff import KINDS, bump_of, raised
     from rlaif.constitution.diff import diff as differences
     from rlaif.constitution.versions import parse_version
-    from rlaif.workflows.impact import load_side
+    from rlaif.workflows.judged_runs import load_side
 
     before, after = load_side(a), load_side(b)
     if impact is None:
@@ -172,12 +172,14 @@ def _value(value: Any) -> str:
 
 def _impact_lines(found: Impact, most: int) -> list[str]:
     counts = found.counts
-    rows = [[name, counts[name]] for name in ("before", "after", "kept", "flip", "vanish", "appear")]
-    lines = [table(["pairs", "count"], rows)]
+    kinds = ("before", "after", "kept", "flip", "vanish", "appear")
+    heads = ["pairs", *found.rounds, "all"] if found.rounds else ["pairs", "count"]
+    rows = [[name, *(each[name] for each in found.rounds.values()), counts[name]] for name in kinds]
+    lines = [table(heads, rows)]
     if found.through:
-        kinds = ("flip", "vanish", "appear")
-        through = [[name, *(each[kind] for kind in kinds)] for name, each in found.through.items()]
-        lines += ["", table(["through", *kinds], through)]
+        turns = kinds[3:]
+        through = [[name, *(each[turn] for turn in turns)] for name, each in found.through.items()]
+        lines += ["", table(["through", *turns], through)]
     for each in found.changes[:most]:
         names = ", ".join(each.through) or "the whole"
         lines += ["", f"{each.kind} through {names}: {shortened(each.prompt)}"]

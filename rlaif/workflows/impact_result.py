@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class Impact:
     """Prompts of which the new rules would set two other completions against each other; None where nobody can say
     without asking more."""
     warnings: tuple[str, ...] = ()
+    rounds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """`counts` of each round, by the name of its folder; empty where it is no loop."""
 
     @property
     def through(self) -> dict[str, dict[str, int]]:
@@ -99,5 +101,32 @@ class Impact:
             "calls": dict(self.calls),
             "tokens": dict(self.tokens),
             "re_paired": self.re_paired,
+            "rounds": {name: dict(each) for name, each in self.rounds.items()},
             "warnings": list(self.warnings),
         }
+
+
+def joined(run: Path, parts: Sequence[Impact]) -> Impact:
+    """The rounds of a loop as one; a single part stays as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    shifts = [(each.label_shift, each.counts["kept"]) for each in parts if each.label_shift is not None]
+    kept = sum(count for _, count in shifts)
+    re_paired = [each.re_paired for each in parts if each.re_paired is not None]
+    return Impact(
+        run=run,
+        judge=", ".join(dict.fromkeys(each.judge for each in parts)),
+        counts=_sum([each.counts for each in parts]),
+        changes=tuple(change for each in parts for change in each.changes),
+        label_shift=sum(shift * count for shift, count in shifts) / kept if kept else None,
+        per_principle=all(each.per_principle for each in parts),
+        calls=_sum([each.calls for each in parts]),
+        tokens=_sum([each.tokens for each in parts]),
+        re_paired=sum(re_paired) if len(re_paired) == len(parts) else None,
+        warnings=tuple(f"{each.run.name}: {text}" for each in parts for text in each.warnings),
+        rounds={each.run.name: each.counts for each in parts},
+    )
+
+
+def _sum(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    return {key: sum(each[key] for each in parts) for key in parts[0]}

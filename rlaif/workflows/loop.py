@@ -10,6 +10,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release
+from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
 from rlaif.records import Sampling
@@ -17,7 +18,7 @@ from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.models import Models
-from rlaif.workflows.names import model_directory
+from rlaif.workflows.names import CONSTITUTION_FILE, model_directory
 from rlaif.workflows.play import PREVIOUS, Played
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -76,6 +77,7 @@ def run(played: Played, progress: Report = silent) -> Finished:
     with claim(config.out, described, command="run") as held, Store.open(_store(played)) as store:
         models.record(store, held.id)
         steps = Steps(held.dir, store.path.parent / "steps")
+        write_text(held.dir / CONSTITUTION_FILE, constitution_yaml(played.constitution))
         stage = Stage(played=played, models=models, steps=steps, store=store, run_id=held.id, report=progress)
         rows, unmet = _play(stage, held)
         warnings = [*edited_release(played.constitution), *_warnings(rows)]

@@ -29,10 +29,13 @@ from rlaif.records import (
     Usage,
 )
 from rlaif.workflows import models
-from rlaif.workflows.configs import GenerateConfig, JudgeConfig
+from rlaif.workflows.configs import GenerateConfig, JudgeConfig, RunConfig
 from rlaif.workflows.generate import generate, judge
-from rlaif.workflows.impact import ImpactConfig, impact, load_side
+from rlaif.workflows.impact import ImpactConfig, impact
 from rlaif.workflows.impact_result import Impact
+from rlaif.workflows.judged_runs import load_side
+from rlaif.workflows.loop import run as play
+from rlaif.workflows.play import settle
 
 from .conftest import Write
 
@@ -392,7 +395,7 @@ def test_a_run_that_another_constitution_judged_is_named(run: Path, written: Rul
 
 def test_another_judge_than_the_one_that_judged_is_refused(run: Path, script: Write) -> None:
     side = load_side(str(run))
-    with pytest.raises(InputError, match="is not the model that judged this run"):
+    with pytest.raises(InputError, match="is not the model that judged"):
         impact(ImpactConfig(run=run, judge=script("other", reads_marks(TEXTS[:2]))), side, side)
 
 
@@ -418,19 +421,87 @@ def test_the_command_shows_pairs_principles_calls_and_tokens(
     ("words", "said"),
     [
         (["before.yaml", "before.yaml", "--impact", "."], "no run directory"),
-        (["before.yaml", "nobody.yaml", "--impact", "run"], "no such file"),
+        (["before.yaml", "nobody.yaml", "--impact", "torn"], "no such file"),
         (["before.yaml", "before.yaml", "--judge", "micro"], "--judge: goes with --impact"),
-        (["before.yaml", "before.yaml", "--impact", "loop"], "name one of `generate` or `judge`"),
+        (["before.yaml", "before.yaml", "--impact", "trained"], "is no run of `generate`, `judge` or `run`"),
         (["before.yaml", "before.yaml", "--impact", "cut"], "let its command come to the end"),
+        (["before.yaml", "before.yaml", "--impact", "loop"], "let its command come to the end"),
+        (["before.yaml", "before.yaml", "--impact", "loop/round-1"], "no pairs were made in it yet"),
+        (["before.yaml", "before.yaml", "--impact", "cut/round-1"], "nor a round of one"),
+        (["before.yaml", "before.yaml", "--impact", "torn"], "are not as rlaif wrote them"),
     ],
 )
 def test_bad_input_is_told(
     tmp_path: Path, written: Rules, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written("before")
-    for name, command in (("run", "judge"), ("loop", "run"), ("cut", "generate")):
-        (tmp_path / name).mkdir()
+    for name, command in (("trained", "train"), ("loop", "run"), ("cut", "generate"), ("torn", "judge")):
+        (tmp_path / name / "round-1").mkdir(parents=True)
         held = {"kind": "rlaif run", "command": command, "config": {}}
         (tmp_path / name / "claim.json").write_text(json.dumps(held))
+    done = {"command": "judge", "status": "done", "config": {"protocol": "compare"}}
+    (tmp_path / "torn" / "run.json").write_text(json.dumps(done))
     assert main(["constitution", "diff", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+RECIPE = """\
+name: two-rounds
+models: {{policy: "{policy}", judge: "{judge}"}}
+constitution: {constitution}
+prompts: {{train: {prompts}, held_out: {prompts}}}
+rounds: 2
+seed: 3
+round:
+  - {{step: sample, n: 4, prompts: 4}}
+  - {{step: judge, protocol: {protocol}}}
+  - {{step: pairs, then: {then}, critique: false}}
+"""
+
+
+@pytest.mark.parametrize(("protocol", "then"), [("checklist", "compare"), ("checklist", "none")])
+def test_of_a_loop_every_round_is_looked_at_or_the_one_that_is_named(
+    tmp_path: Path, script: Write, prompts: Path, written: Rules, protocol: str, then: str
+) -> None:
+    before = written("before")
+    judge, policy = script("judge", reads_marks(TEXTS)), script("policy", [{"texts": TEXTS}])
+    recipe = tmp_path / "two.yaml"
+    recipe.write_text(
+        RECIPE.format(
+            policy=policy, judge=judge, constitution=before, prompts=prompts, protocol=protocol, then=then
+        )
+    )
+    loop = play(settle(RunConfig(recipe=str(recipe), out=tmp_path / "loop"))).run
+    whole = calls(tmp_path)
+    heavy = written("heavy", m0=rules()["m0"].replace("has", "lacks") + "    weight: 40\n")
+    found = seen(loop, heavy)
+    spent = calls(tmp_path)
+    assert (found.calls["new"], found.tokens["new"]) == (spent[0] - whole[0], spent[1] - whole[1])
+    assert found.calls["new"] * 15 == found.calls["reused"] > 0
+    assert {name: each["flip"] for name, each in found.rounds.items()} == {"round-1": 4, "round-2": 4}
+    assert found.counts["flip"] == len(found.changes) == 8
+    assert found.through == {"m0": {"flip": 8, "vanish": 0, "appear": 0}}
+    assert found.warnings == ()
+    named = impact(
+        ImpactConfig(run=loop / "round-2"), load_side(str(loop / "round-2")), load_side(str(heavy))
+    )
+    assert (named.counts, named.calls["new"]) == (found.rounds["round-2"], 0)
+    assert named.rounds == {}
+
+
+def test_a_protocol_that_orders_by_chance_is_asked_by_the_runs_own_seed(
+    run: Path, written: Rules, tmp_path: Path
+) -> None:
+    config = JudgeConfig(
+        source=run,
+        out=tmp_path / "ranked",
+        judge=_judge_of(run),
+        constitution="before.yaml",
+        protocol="rank",
+        seed=7,
+        critique=False,
+    )
+    judge(config)
+    before = calls(tmp_path)
+    found = seen(tmp_path / "ranked", written("after", m3=rules()["m3"] + "    weight: 2\n"))
+    assert (calls(tmp_path), found.calls["new"], found.warnings) == (before, 0, ())
