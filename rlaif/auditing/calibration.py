@@ -67,9 +67,10 @@ def cooled(p: float, temperature: float) -> float:
     return 1 / (1 + math.exp(-math.log(held / (1 - held)) / temperature))
 
 
-def fit_temperature(forecasts: Sequence[Forecast]) -> float | None:
+def fit_temperature(forecasts: Sequence[Forecast], *, at: float = 1.0) -> float | None:
     """The T that makes the truth likeliest, by golden-section search over log T; None of nothing.
 
+    The forecasts were made `at` this temperature: a high one keeps sure ones apart that would all round to 1.
     The log-likelihood has one peak in 1 / T. A judge that is never wrong ends at the lower bound of `T_RANGE`.
     """
     if not forecasts:
@@ -78,7 +79,7 @@ def fit_temperature(forecasts: Sequence[Forecast]) -> float | None:
     low, high = (math.log(bound) for bound in T_RANGE)
     while high - low > 1e-4:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if _surprise(forecasts, math.exp(left)) <= _surprise(forecasts, math.exp(right)):
+        if _surprise(forecasts, math.exp(left) / at) <= _surprise(forecasts, math.exp(right) / at):
             high = right
         else:
             low = left

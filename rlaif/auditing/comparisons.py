@@ -21,6 +21,8 @@ class Judged:
 
     pair: GoldPair
     orders: Orders
+    log_odds: float | None = None
+    """Of the first, over both orders and all principles, before any temperature; None where an order says nothing."""
 
     @property
     def better(self) -> int:

@@ -15,6 +15,9 @@ MAX_REFUSED = 0.01
 BLIND = 0.2
 """Agreement beyond chance within groups of prompts (kappa: `slight`) below which a judge looks past the answer."""
 
+LEAST = 30
+"""Answers, in groups that hold good and bad ones, below which nothing is said: a bootstrap of few sees no spread."""
+
 
 class Flag(NamedTuple):
     """Whether it fires, the figure behind it, and a sentence for people; `fires` is None where it cannot be told."""
@@ -65,7 +68,8 @@ def grades_the_prompt(rows: Sequence[Labelled], swaps: Swaps | None = None, *, s
         span += f"; it moves in {moved.value:.3f} of {swaps.shown if swaps else 0} swaps of answers across prompts"
         if moved.low >= BLIND:
             return Flag(False, found.value, f"the label depends on the answer (kappa {span})")
-    if found.high < BLIND and (moved is None or moved.high < BLIND):
+    told = _telling(rows) >= LEAST
+    if told and found.high < BLIND and (moved is None or moved.high < BLIND):
         why = f"given the kind of prompt, the label does not depend on the answer (kappa {span})"
         return Flag(True, found.value, why)
     if found.value < BLIND:
@@ -73,3 +77,11 @@ def grades_the_prompt(rows: Sequence[Labelled], swaps: Swaps | None = None, *, s
     return Flag(
         False, found.value, f"the label depends on the answer (kappa given the kind of prompt {span})"
     )
+
+
+def _telling(rows: Sequence[Labelled]) -> int:
+    """How many answers stand in a group with answers of another label."""
+    truths: dict[str, list[str]] = {}
+    for row in rows:
+        truths.setdefault(row.group, []).append(row.gold)
+    return sum(len(held) for held in truths.values() if len(set(held)) > 1)

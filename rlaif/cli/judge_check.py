@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rlaif.cli import options
 from rlaif.cli.output import emit, progress, warn
+from rlaif.errors import InputError
 from rlaif.review.tables import table
 
 SHARE = click.FloatRange(0, 1)
@@ -28,6 +30,19 @@ LIMITS = options.together(
     options.option("--max-calibration-error", type=SHARE, help="Exit 3 above this calibration error."),
     options.option("--max-flipped", type=SHARE, help="Exit 3 when a family of attacks flips a larger share."),
 )
+ONE_PROTOCOL = (
+    "gold",
+    "protocol",
+    "format",
+    "retest",
+    "attacks",
+    "attack",
+    "attacked",
+    "plot",
+    "ignore_flags",
+    "show_prompt",
+)
+"""What `--all` has no use for."""
 FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
 
 
@@ -35,7 +50,7 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
 @click.argument("gold", required=False, metavar="[GOLD]")
 @options.option("--judge", help="Judge: a model name, or replay:FILE for recorded verdicts [default: micro].")
 @options.option("--constitution", help="Judge by this one [default: what the gold set asks].")
-@options.option("--protocol", default="compare", show_default=True, help="How the judge is asked.")
+@options.option("--protocol", help="How the judge is asked [default: compare; of single answers, checklist].")
 @options.option("--format", help="Of GOLD, when its columns leave it open.")
 @options.limit
 @options.option("--all", "every", is_flag=True, help="Ask by every protocol, on answers with bundled gold.")
@@ -63,7 +78,10 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
 @options.store
 @options.as_json
 @options.show_prompt
+@click.pass_context
 def check(
+    context: click.Context,
+    /,
     gold: str | None,
     as_json: bool,
     show_prompt: bool,
@@ -85,6 +103,7 @@ def check(
     A verdict that cannot be read counts as wrong, and is counted by itself. A source of `rlaif judge` that is
     called `check` is written `./check`.
     """
+    _refuse_unused(context, every, attacked=bool(attack) or attacks)
     from rlaif.auditing.attacks import FAMILIES
     from rlaif.workflows import judge_check as workflow
     from rlaif.workflows.checked import THRESHOLDS, CheckConfig
@@ -110,7 +129,22 @@ def check(
         draw(config.plot, found)
     if found.left_out:
         warn(f"{count} rows left out: {why}" for why, count in found.left_out.items())
+    warn(found.notes)
     emit(found.as_dict(), _text(found), as_json=as_json, unmet=found.unmet)
+
+
+def _refuse_unused(context: click.Context, every: bool, *, attacked: bool) -> None:
+    """No option is accepted and ignored."""
+    unset = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    given = {name for name in context.params if context.get_parameter_source(name) not in unset}
+    limits = [name for name in context.params if name.startswith(("min_", "max_"))]
+    if every and (unused := [each for each in (*ONE_PROTOCOL, *limits) if each in given]):
+        name = unused[0].upper() if unused[0] == "gold" else "--" + unused[0].replace("_", "-")
+        raise InputError(
+            f"{name}: --all asks by every protocol, about answers with bundled gold; leave it out"
+        )
+    if not attacked and (unused := [each for each in ("attacked", "max_flipped") if each in given]):
+        raise InputError(f"--{unused[0].replace('_', '-')}: says something about attacks; add --attacks")
 
 
 def _show_protocols(rows: Sequence[Any], as_json: bool) -> None:

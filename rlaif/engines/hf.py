@@ -25,6 +25,9 @@ WINDOW = 256
 class HfEngine:
     """One causal model behind the two verbs. A stream is worked off in windows, whose replies come in its order."""
 
+    guides_decoding = False
+    """A request's schema is not used: whoever sends one checks the reply by it."""
+
     def __init__(
         self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
     ) -> None:

@@ -64,6 +64,11 @@ class RecordedEngine:
         """The fingerprint of the engine behind."""
         return self.engine.fingerprint
 
+    @property
+    def guides_decoding(self) -> bool:
+        """Whether the engine behind holds a text to the schema of its request; those that cannot say so."""
+        return bool(getattr(self.engine, "guides_decoding", True))
+
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request, or repeat the recorded one."""
         return self._waves(requests, self.engine.generate)

@@ -16,6 +16,8 @@ from rlaif.errors import PromptFileError
 
 FORMATS = ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a directory saved by `datasets`"
 _MAX_CELL = 50_000_000
+MAX_LINE = 256_000_000
+"""Bytes of one line: a file that is longer without a line feed is not lines of rows."""
 
 
 class Row(NamedTuple):
@@ -64,7 +66,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     # by bytes: text mode would also end lines at characters that JSON strings may hold
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-            for number, raw in enumerate(stream, 1):
+            for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
+                if len(raw) > MAX_LINE:
+                    raise PromptFileError(
+                        f"{path}:{number}: the line is longer than {MAX_LINE:,} bytes; each line must be one row"
+                    )
                 try:
                     text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as wrong:

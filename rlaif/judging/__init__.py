@@ -1,7 +1,7 @@
 """How a judge is asked, how its answer is read, and how many readings become one label."""
 
 from rlaif.judging.controls import GoldJudge, RandomJudge
-from rlaif.judging.decide import Decision, decide, from_checklist
+from rlaif.judging.decide import Decision, decide, from_checklist, log_odds
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge
@@ -22,6 +22,7 @@ __all__ = [
     "decide",
     "from_checklist",
     "judge_of",
+    "log_odds",
     "share_of",
 ]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from rlaif.judging.rules import CLIP, RULES, TIE_BAND, asked, cooled, principle_of, share_of, side
+from rlaif.judging.rules import CLIP, RULES, TIE_BAND, WHOLE, asked, cooled, principle_of, share_of, side
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
 
 Inconsistent = Literal["drop", "average"]
@@ -78,6 +78,13 @@ def decide(
         alike = all(abs(voice.p - 0.5) <= TIE_BAND for voice in voices)
         return outcome(None, NoPair.TIE if alike else NoPair.UNDECIDED, consistent)
     return outcome(label, None, consistent)
+
+
+def log_odds(constitution: Constitution, decision: Decision) -> float | None:
+    """Before any temperature: the log-odds of what each principle said; None where none could be read."""
+    weights = {each.id: each.weight for each in (*constitution.principles, WHOLE)}
+    votes = [(weights[row["id"]], row["p"]) for row in decision.principles]
+    return RULES[constitution.decide.rule](votes) if votes else None
 
 
 def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[float]) -> float:

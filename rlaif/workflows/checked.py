@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class CheckConfig(ModelOptions):
     """A gold set; None: the constitution's own tests, or what `replay:` records."""
     judge: str | None = None
     constitution: str | None = None
-    protocol: str = "compare"
+    protocol: str | None = None
+    """None: `compare` for pairs; where answers are judged alone, `checklist` or `reward`."""
     format: str | None = None
     limit: int | None = None
     retest: int = 20
@@ -65,6 +66,8 @@ class Checked:
     members: Mapping[str, Flips]
     calls: Mapping[str, int]
     tokens: Mapping[str, int]
+    notes: Sequence[str] = ()
+    """What should be known about how the judge was asked."""
     unmet: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,6 +83,7 @@ class Checked:
             "attack_members": {name: _flips_row(each) for name, each in self.members.items()},
             "calls": dict(self.calls),
             "tokens": dict(self.tokens),
+            "notes": list(self.notes),
             "unmet": self.unmet,
         }
 

@@ -145,7 +145,7 @@ def first_question(config: EvaluateConfig) -> str:
         models.record(store, "")
         names = [str(config.policy), *config.against]
         texts = [answers(models, name, prompts, _sampling(config), config.seed)[0] for name in names]
-        return questions(models.judge(judge), constitution, prompts[0], texts)
+        return questions(models.judge(judge), constitution, prompts[0], texts, ["compare"])
 
 
 def _win_rates(

@@ -112,12 +112,12 @@ def first_question(config: GenerateConfig | JudgeConfig) -> str:
         models.record(store, "")
         if isinstance(config, GenerateConfig):
             prompts = _prompts(replace(config, limit=1))
-            drawn: Drawn = draw(models, config.policy[:1], prompts, 2, _sampling(config), config.seed)
+            drawn: Drawn = draw(models, config.policy[:1], prompts, config.n, _sampling(config), config.seed)
         else:
             drawn = _completions(replace(config, limit=1))
-        return questions(
-            models.judge(str(config.judge)), constitution, drawn[0][0], [each for _, each in drawn]
-        )
+        texts = list({each.id: each for _, each in drawn}.values())
+        names = [name for name in split(config.protocol) if name != ALONE]
+        return questions(models.judge(str(config.judge)), constitution, drawn[0][0], texts, names)
 
 
 @contextmanager

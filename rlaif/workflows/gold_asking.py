@@ -12,9 +12,10 @@ from rlaif.auditing.scoring import Rated
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
-from rlaif.judging import Judge, RewardJudge, from_checklist, share_of
+from rlaif.judging import Judge, RewardJudge, decide, from_checklist, log_odds, share_of
 from rlaif.judging.protocol import One
 from rlaif.judging.protocols import Alone, Between, alone, asking, protocol
+from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
 
 QUESTIONS = {
@@ -32,14 +33,15 @@ class Question:
     """How a judge is asked: by which protocol, with which random numbers."""
 
     judge: Judge
-    protocol: str = "compare"
+    protocol: str | None = None
+    """None: `compare` for pairs; of answers alone `checklist`, or `reward` where the judge gives rewards."""
     seed: int = 0
 
     def judgments(
         self, pairs: Sequence[GoldPair], principles: Sequence[Principle]
     ) -> list[tuple[GoldPair, list[Judgment]]]:
         """Each pair with its judgments in both orders."""
-        chosen = protocol(self.protocol)
+        chosen = protocol(self.protocol or "compare")
         how = asking(chosen, seed=self.seed, samples=None, again=None)
         found: dict[tuple[str, ...], list[Judgment]] = defaultdict(list)
         if isinstance(chosen, Between):
@@ -59,15 +61,19 @@ class Question:
             for one, other in [pair.completions]
         ]
 
+    @property
+    def looks(self) -> Alone:
+        """The protocol by which answers are judged alone: the chosen one where it does that."""
+        chosen = protocol(self.protocol) if self.protocol else None
+        if isinstance(chosen, Alone):
+            return chosen
+        return alone("reward" if isinstance(self.judge, RewardJudge | RuleJudge) else "checklist")
+
     def alone(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """Judgments of each answer by itself, by a protocol that gives numbers."""
-        named = protocol(self.protocol)
-        by_default = alone("reward" if isinstance(self.judge, RewardJudge) else "checklist")
-        chosen = named if isinstance(named, Alone) else by_default
         unique = list({one.id: (prompt, one) for prompt, one in items}.values())
-        return chosen.ask(
-            self.judge, unique, principles, asking(chosen, seed=self.seed, samples=None, again=None)
-        )
+        how = asking(self.looks, seed=self.seed, samples=None, again=None)
+        return self.looks.ask(self.judge, unique, principles, how)
 
 
 def rules_for(gold: GoldSet, constitution: str | None) -> Constitution:
@@ -103,7 +109,29 @@ def principles_of(gold: GoldSet, constitution: Constitution, category: str) -> C
         return constitution
     one = next(each for each in constitution.principles if each.id == category)
     # without tags it applies to its own tests, whose prompts have none
-    return replace(constitution, principles=(replace(one, hard=False, applies_to=()),))
+    return replace(
+        constitution,
+        principles=(replace(one, hard=False, applies_to=()),),
+        # a temperature is fitted to the sum over all principles
+        decide=replace(constitution.decide, temperature=1.0),
+    )
+
+
+def temperature_of(gold: GoldSet, constitution: Constitution) -> float:
+    """The temperature at which pairs of this set get their labels."""
+    return 1.0 if gold.name == OWN_TESTS else constitution.decide.temperature
+
+
+def first_alone(
+    gold: GoldSet, constitution: Constitution
+) -> tuple[Prompt, Sequence[Completion], Constitution]:
+    """The first answers that are judged alone, and by what."""
+    if gold.choices:
+        return gold.choices[0].prompt, gold.choices[0].completions, constitution
+    label, prompt, given = _answered(gold)[0]
+    name = label.category if gold.name == "rbr" else next(iter(gold.statements))
+    asked = Principle(id=name, text=gold.statements[name])
+    return prompt, [given], replace(constitution, principles=(asked,))
 
 
 def judge_pairs(question: Question, gold: GoldSet, constitution: Constitution) -> list[Judged]:
@@ -115,7 +143,9 @@ def judge_pairs(question: Question, gold: GoldSet, constitution: Constitution) -
     for category, pairs in groups.items():
         rules = principles_of(gold, constitution, category)
         for pair, judgments in question.judgments(pairs, rules.principles):
-            found.append(Judged(pair=pair, orders=orders_of(rules, pair, judgments)))
+            decision = decide(rules, pair.prompt, judgments, first=pair.completions[0].id)
+            orders = orders_of(rules, pair, judgments)
+            found.append(Judged(pair=pair, orders=orders, log_odds=log_odds(rules, decision)))
     return found
 
 
@@ -137,17 +167,10 @@ def judge_choices(
 def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
     """Every answer with the label that the judge gives it; a state's name where it gives none."""
     statements = {name: Principle(id=name, text=text) for name, text in gold.statements.items()}
-    whole = [each for each in gold.labels if each.prompt is not None and each.text is not None]
-    if not whole:
-        raise InputError(
-            f"{gold.name}: the file holds labels and no answers; name its judge: --judge replay:FILE"
-        )
     one_statement = gold.name == "rbr"
     groups: dict[str, list[tuple[GoldLabel, Prompt, Completion]]] = defaultdict(list)
-    for each in whole:
-        if each.prompt is not None and each.text is not None:
-            given = Completion(prompt_id=each.prompt.id, text=each.text, policy="given", finish="given")
-            groups[each.category if one_statement else ""].append((each, each.prompt, given))
+    for each, prompt, given in _answered(gold):
+        groups[each.category if one_statement else ""].append((each, prompt, given))
     found = []
     for category, rows in groups.items():
         principles = [statements[category]] if one_statement else list(statements.values())
@@ -155,6 +178,24 @@ def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str
         for judgment in question.alone([(prompt, one) for _, prompt, one in rows], principles):
             said[judgment.completion_ids[0]].append(judgment)
         found += [(label, _label(said[one.id], one_statement)) for label, _, one in rows]
+    return found
+
+
+def _answered(gold: GoldSet) -> list[tuple[GoldLabel, Prompt, Completion]]:
+    """The labels that bring their answers. Raises InputError where none does."""
+    found = [
+        (
+            each,
+            each.prompt,
+            Completion(prompt_id=each.prompt.id, text=each.text, policy="given", finish="given"),
+        )
+        for each in gold.labels
+        if each.prompt is not None and each.text is not None
+    ]
+    if not found:
+        raise InputError(
+            f"{gold.name}: the file holds labels and no answers; name its judge: --judge replay:FILE"
+        )
     return found
 
 

@@ -8,44 +8,47 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rlaif.auditing.attacks import FAMILIES, attacked, flips
+from rlaif.auditing.attacks import flips
 from rlaif.auditing.comparisons import Judged, retested
-from rlaif.auditing.flags import Flag, Swaps, grades_the_prompt, judge_refuses
+from rlaif.auditing.flags import Flag, grades_the_prompt, judge_refuses
+from rlaif.auditing.intervals import mean
 from rlaif.auditing.labels import Labelled
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
-from rlaif.exchange.benchmarks import GoldPair, GoldSet, read_gold
-from rlaif.judging import Judge, ModelJudge, judge_of, share_of
-from rlaif.records import Completion, Constitution, State
+from rlaif.exchange.benchmarks import GoldSet, read_gold
+from rlaif.judging.protocols import Between, protocol, unguided
+from rlaif.records import Constitution, State
 from rlaif.store import Store, find_store
 from rlaif.workflows.checked import CheckConfig, Checked, with_unmet
-from rlaif.workflows.choices import CONSTITUTION, JUDGE
+from rlaif.workflows.choices import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.gold_asking import (
     Question,
+    first_alone,
     judge_choices,
     judge_labels,
     judge_pairs,
     principles_of,
     rules_for,
+    temperature_of,
     tests_as_gold,
 )
-from rlaif.workflows.judge_figures import Part, choice_figures, label_figures, pair_figures
+from rlaif.workflows.judge_figures import Part, choice_figures, label_figures, pair_figures, picks_right
+from rlaif.workflows.judge_probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_replay import recorded_gold, replayed_labels, replayed_pairs
 from rlaif.workflows.models import Models
 from rlaif.workflows.reports import Report, silent
 
-SWAPS = 50
-"""Pairs on which answers are swapped across prompts."""
 READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
 
 
 def check(config: CheckConfig, progress: Report = silent) -> Checked:
     """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record."""
-    name = config.judge or JUDGE
+    name = _judge_name(config)
     recorded = recorded_gold(name)
     if recorded is not None:
         return with_unmet(_replayed(config, name, recorded), config)
     gold, constitution = _gold(config)
+    _refuse_unused(config, gold)
     with _opened(config, name, progress) as models:
         found = _asked(config, models, name, gold, constitution)
     return with_unmet(found, config)
@@ -55,27 +58,58 @@ def first_question(config: CheckConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     from rlaif.workflows.questions import questions
 
+    name = _judge_name(config)
+    if recorded_gold(name) is not None:
+        raise InputError(f"{name}: a record is asked nothing; there is no text to show")
     gold, constitution = _gold(replace(config, limit=1))
-    if not gold.pairs:
-        raise InputError("--show-prompt: shows the question about a pair; this gold set has none")
-    pair = gold.pairs[0]
-    with _opened(config, config.judge or JUDGE, silent) as models:
-        judge = models.judge(config.judge or JUDGE)
-        return questions(
-            judge, principles_of(gold, constitution, pair.category), pair.prompt, pair.completions
-        )
+    _refuse_unused(config, gold)
+    with _opened(config, name, silent) as models:
+        question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
+        if gold.pairs:
+            pair = gold.pairs[0]
+            rules = principles_of(gold, constitution, pair.category)
+            names = [config.protocol or "compare"]
+            return questions(question.judge, rules, pair.prompt, pair.completions, names)
+        prompt, answers, rules = first_alone(gold, constitution)
+        return questions(question.judge, rules, prompt, answers, [question.looks.name])
 
 
 def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]:
     """The judge asked in every way (`--all`): a row for each protocol, on completions of the bundled policy."""
     from rlaif.workflows.protocols import PROMPTS, compare_protocols
 
-    name = config.judge or JUDGE
+    name = _judge_name(config)
+    if recorded_gold(name) is not None:
+        raise InputError(f"{name}: a record cannot be asked in other ways; name a judge that answers")
     constitution = load_constitution(config.constitution) if config.constitution else None
     with _opened(config, name, progress) as models:
         return compare_protocols(
             models, name, constitution=constitution, limit=config.limit or PROMPTS, seed=config.seed
         )
+
+
+def _judge_name(config: CheckConfig) -> str:
+    if config.judge is None and config.source is not None:
+        raise InputError(f"--judge is missing; {HINT}")
+    return config.judge or JUDGE
+
+
+def _refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
+    """No option is accepted and ignored."""
+    kind = "labels" if gold.labels else "choices" if gold.choices else "pairs"
+    if kind != "pairs" and config.attacks:
+        raise InputError(
+            f"--attacks: attacks turn a verdict between two answers, and {gold.name} holds {kind}"
+        )
+    if kind == "labels" and config.constitution:
+        raise InputError(f"--constitution: {gold.name} brings its own statements, one a label; leave it out")
+    if kind != "pairs" and config.protocol and isinstance(protocol(config.protocol), Between):
+        raise InputError(
+            f"--protocol {config.protocol}: compares two answers, and {gold.name} holds {kind}; "
+            "name one that judges an answer alone (checklist, score, reward), or none"
+        )
+    if config.source is None and config.format:
+        raise InputError("--format: says how GOLD is read, and no GOLD is named")
 
 
 def _gold(config: CheckConfig) -> tuple[GoldSet, Constitution]:
@@ -99,8 +133,11 @@ def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[Models
 
 
 def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
-    if config.attacks:
-        raise InputError(f"{name}: a record cannot be asked about attacks; name a judge that answers")
+    asked = {"attacks": config.attacks, "protocol": config.protocol, "constitution": config.constitution}
+    if unused := [option for option, value in asked.items() if value]:
+        raise InputError(
+            f"--{unused[0]}: {name} is a record, which is asked nothing; name a judge that answers"
+        )
     gold = recorded
     if config.source is not None:
         gold = read_gold(config.source, name=config.format, limit=config.limit)
@@ -114,27 +151,77 @@ def _asked(
     config: CheckConfig, models: Models, name: str, gold: GoldSet, constitution: Constitution
 ) -> Checked:
     question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
+    notes = [note for note in (unguided(question.judge, config.protocol or "compare"),) if note]
     if gold.labels:
-        found = _label_check(name, gold, judge_labels(question, gold), config.seed)
+        found = _of_labels(config, question, name, gold)
     elif gold.choices:
-        rated = judge_choices(question, gold.choices, constitution)
-        found = _empty(name, gold, choice_figures(rated))
+        found = _of_choices(config, question, name, gold, constitution)
     else:
-        judged = judge_pairs(question, gold, constitution)
-        found = _pair_check(name, gold, judged, config.seed)
-        found = replace(
-            found,
-            test_retest=_again(config, question, gold, constitution, judged),
-            flags={**found.flags, "grades_the_prompt": _prompt_flag(question, gold, constitution, config)},
+        found = _of_pairs(config, question, name, gold, constitution)
+    return replace(found, calls=models.calls, tokens=models.tokens, notes=notes)
+
+
+def _of_labels(config: CheckConfig, question: Question, name: str, gold: GoldSet) -> Checked:
+    said = judge_labels(question, gold)
+    found = _label_check(name, gold, said, config.seed)
+    again = fresh(question)
+    if again is None or config.retest == 0:
+        return found
+    part = replace(gold, labels=gold.labels[: config.retest])
+    before = {label.id: text for label, text in said}
+    same = mean(float(before[label.id] == text) for label, text in judge_labels(again, part))
+    return replace(found, test_retest=same)
+
+
+def _of_choices(
+    config: CheckConfig, question: Question, name: str, gold: GoldSet, rules: Constitution
+) -> Checked:
+    rated = judge_choices(question, gold.choices, rules)
+    found = _empty(name, gold, choice_figures(rated, seed=config.seed))
+    again = fresh(question)
+    if again is None or config.retest == 0:
+        return found
+    anew = judge_choices(again, gold.choices[: config.retest], rules)
+    same = mean(float(picks_right(a) == picks_right(b)) for a, b in zip(rated, anew, strict=False))
+    return replace(found, test_retest=same)
+
+
+def _of_pairs(
+    config: CheckConfig, question: Question, name: str, gold: GoldSet, rules: Constitution
+) -> Checked:
+    judged = judge_pairs(question, gold, rules)
+    _refuse_silence(question, judged)
+    found = _pair_check(name, gold, judged, config.seed, temperature_of(gold, rules))
+    flag = prompt_flag(question, gold, rules_by_pair(gold, rules), config.seed)
+    found = replace(found, flags={**found.flags, "grades_the_prompt": flag})
+    again = fresh(question)
+    if again is not None and config.retest:
+        part = replace(gold, pairs=gold.pairs[: config.retest])
+        same = retested(judged[: config.retest], judge_pairs(again, part, rules))
+        found = replace(found, test_retest=same)
+    if not config.attacks:
+        return found
+    pairs = [each.pair for each in judged[: config.attacked]]
+    rows = attack(question, gold, rules, pairs, config.attacks)
+    return replace(found, flipped=flips(judged, rows), members=flips(judged, rows, members=True))
+
+
+def _refuse_silence(question: Question, judged: Sequence[Judged]) -> None:
+    states = {verdict.state for each in judged for verdict in each.orders.judged}
+    if states == {State.ABSTAIN}:
+        raise InputError(
+            f"{question.judge.name}: says nothing about any of {len(judged)} pairs by protocol "
+            f"{question.protocol or 'compare'}; name a judge and a protocol that can"
         )
-        found = _attack(config, question, gold, constitution, judged, found)
-    return replace(found, calls=models.calls, tokens=models.tokens)
 
 
-def _pair_check(name: str, gold: GoldSet, judged: Sequence[Judged], seed: int) -> Checked:
+def _pair_check(
+    name: str, gold: GoldSet, judged: Sequence[Judged], seed: int, temperature: float = 1.0
+) -> Checked:
     said = [verdict.state.value for each in judged for verdict in each.orders.judged]
     flag = judge_refuses(said, {state.value for state in READ})
-    return replace(_empty(name, gold, pair_figures(gold, judged, seed=seed)), flags={"judge_refuses": flag})
+    part = pair_figures(gold, judged, temperature=temperature, seed=seed)
+    return replace(_empty(name, gold, part), flags={"judge_refuses": flag})
 
 
 def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed: int) -> Checked:
@@ -168,80 +255,3 @@ def _empty(name: str, gold: GoldSet, part: Part) -> Checked:
         calls={},
         tokens={},
     )
-
-
-def _again(
-    config: CheckConfig, question: Question, gold: GoldSet, rules: Constitution, judged: Sequence[Judged]
-) -> float | None:
-    """The same questions past the store, with other random numbers; None where nothing is asked twice."""
-    if config.retest == 0:
-        return None
-    part = replace(gold, pairs=gold.pairs[: config.retest])
-    fresh = replace(question, judge=_past_the_store(question.judge), seed=config.seed + 1)
-    return retested(judged[: config.retest], judge_pairs(fresh, part, rules))
-
-
-def _past_the_store(judge: Judge) -> Judge:
-    engine = judge.engine if isinstance(judge, ModelJudge) else None
-    behind = getattr(engine, "engine", None)
-    return judge if behind is None else judge_of(behind)
-
-
-def _prompt_flag(question: Question, gold: GoldSet, rules: Constitution, config: CheckConfig) -> Flag:
-    """Yes or no on better and worse answers, and on the better answer of the next prompt."""
-    pairs = gold.pairs[:SWAPS]
-    rows: list[Labelled] = []
-    moved = count = 0
-    for place, pair in enumerate(pairs):
-        better = pair.completions[0 if pair.first_better > 0.5 else 1]
-        worse = pair.completions[1 if pair.first_better > 0.5 else 0]
-        foreign = _foreign(pair, pairs[(place + 1) % len(pairs)])
-        principles = principles_of(gold, rules, pair.category).principles
-        said = _yes_no(question, pair, [better, worse, *foreign], principles)
-        rows += [
-            Labelled(said[one.id], gold_label, pair.id, pair.prompt.id)
-            for one, gold_label in ((better, "yes"), (worse, "no"))
-            if one.id in said
-        ]
-        for one in foreign:
-            if one.id in said and better.id in said:
-                count += 1
-                moved += said[one.id] != said[better.id]
-    return grades_the_prompt(rows, Swaps(moved, count), seed=config.seed)
-
-
-def _foreign(pair: GoldPair, other: GoldPair) -> list[Completion]:
-    text = other.texts[0 if other.first_better > 0.5 else 1]
-    if other.prompt.id == pair.prompt.id or text in pair.texts:
-        return []
-    return [Completion(prompt_id=pair.prompt.id, text=text, policy="given", finish="given")]
-
-
-def _yes_no(
-    question: Question, pair: GoldPair, texts: Sequence[Completion], principles: Sequence[Any]
-) -> dict[str, str]:
-    shares: dict[str, list[float]] = {}
-    for each in question.alone([(pair.prompt, one) for one in texts], principles):
-        share = share_of(each)
-        if share is not None:
-            shares.setdefault(each.completion_ids[0], []).append(share)
-    return {name: "yes" if sum(held) > 0.5 * len(held) else "no" for name, held in shares.items()}
-
-
-def _attack(
-    config: CheckConfig,
-    question: Question,
-    gold: GoldSet,
-    rules: Constitution,
-    judged: Sequence[Judged],
-    found: Checked,
-) -> Checked:
-    if not config.attacks:
-        return found
-    if unknown := [name for name in config.attacks if name not in FAMILIES]:
-        raise InputError(f"{unknown[0]!r} is no family of attacks; known: {', '.join(FAMILIES)}")
-    made = attacked([each.pair for each in judged[: config.attacked]], config.attacks)
-    by_id = {each.pair.id: each for each in made}
-    after = judge_pairs(question, replace(gold, pairs=tuple(each.pair for each in made)), rules)
-    rows = [(by_id[each.pair.id], each) for each in after]
-    return replace(found, flipped=flips(judged, rows), members=flips(judged, rows, members=True))

@@ -30,6 +30,7 @@ from rlaif.auditing.intervals import Interval, bootstrap, mean_interval
 from rlaif.auditing.labels import Labelled, accuracy, f1, kappa
 from rlaif.auditing.scoring import Rated
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
+from rlaif.judging.rules import cooled as rules_cooled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +77,20 @@ class Part:
         }
 
 
-def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, seed: int = 0) -> Part:
-    """Of pairs: both orders, trivial baselines, calibration of the mean of both orders."""
+WARM = 8.0
+"""The temperature at which forecasts are kept to fit another: sure ones stay apart."""
+
+
+def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float = 1.0, seed: int = 0) -> Part:
+    """Of pairs: both orders, trivial baselines, calibration of `label_prob` at a constitution's `temperature`."""
     official = {
         "judgebench": scoring.judgebench,
         "rewardbench": scoring.rewardbench,
     }.get(gold.scoring)
-    forecasts = [found for each in judged if (found := _forecast(each)) is not None]
-    mirrored = folded(forecasts)
-    temperature = fit_temperature(forecasts)
-    best = [Forecast(cooled(each.p, temperature), each.truth) for each in mirrored] if temperature else []
+    mirrored = folded(_forecasts(judged, temperature))
+    warm = folded(_forecasts(judged, WARM))
+    fitted = fit_temperature(warm, at=WARM)
+    best = [Forecast(cooled(each.p, fitted / WARM), each.truth) for each in warm] if fitted else []
     return Part(
         count=len(judged),
         figures=figures(judged, seed=seed),
@@ -97,7 +102,7 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, seed: int = 0) -> P
         calibration={
             "calibration_error": calibration_error(mirrored),
             "brier": brier(mirrored),
-            "temperature": temperature,
+            "temperature": fitted,
             "calibration_error_at_temperature": calibration_error(best),
         },
         bins=bins(mirrored),
@@ -106,7 +111,7 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, seed: int = 0) -> P
 
 def choice_figures(rated: Sequence[Rated], *, seed: int = 0) -> Part:
     """Of choices: the share whose first answer alone is rated highest, and the bench's own score beside it."""
-    wins = [(each.choice.prompt.id, float(_wins(each))) for each in rated]
+    wins = [(each.choice.prompt.id, float(picks_right(each))) for each in rated]
     unread = sum(any(number is None for number in each.numbers) for each in rated)
     categories: dict[str, list[Rated]] = {}
     for each in rated:
@@ -118,7 +123,7 @@ def choice_figures(rated: Sequence[Rated], *, seed: int = 0) -> Part:
         baselines={"coin": sum(each.choice.right / len(each.numbers) for each in rated) / max(1, len(rated))},
         official=scoring.rewardbench_2(rated),
         categories={
-            name: {"pairs": len(rows), "accuracy": sum(map(_wins, rows)) / len(rows)}
+            name: {"pairs": len(rows), "accuracy": sum(map(picks_right, rows)) / len(rows)}
             for name, rows in categories.items()
         },
     )
@@ -156,15 +161,25 @@ def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, see
     )
 
 
-def _forecast(judged: Judged) -> Forecast | None:
+def _forecasts(judged: Sequence[Judged], temperature: float) -> list[Forecast]:
+    """What each pair's label would be at a temperature; a pair of which an order says nothing has none."""
+    return [
+        Forecast(p, each.pair.first_better) for each in judged if (p := _label(each, temperature)) is not None
+    ]
+
+
+def _label(judged: Judged, temperature: float) -> float | None:
+    if judged.log_odds is not None:
+        return rules_cooled(judged.log_odds, temperature)
     said = [verdict.p for verdict in judged.orders.judged if verdict.p is not None]
-    # an order that could not be read leaves no mean over both: no forecast
     if len(said) < len(judged.orders.judged):
         return None
-    return Forecast(sum(said) / len(said), judged.pair.first_better)
+    # a record holds no principles: the mean of its orders is all there is
+    return cooled(sum(said) / len(said), temperature)
 
 
-def _wins(rated: Rated) -> bool:
+def picks_right(rated: Rated) -> bool:
+    """Whether every right answer has a higher number than every wrong one."""
     numbers = [number for number in rated.numbers if number is not None]
     if len(numbers) < len(rated.numbers):
         return False

@@ -11,13 +11,14 @@ from rlaif.auditing.calibration import Forecast, calibration_error, fit_temperat
 from rlaif.constitution import load_principles
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts
-from rlaif.judging import GoldJudge, Judge, ModelJudge, PanelJudge, decide, from_checklist
+from rlaif.judging import GoldJudge, Judge, ModelJudge, PanelJudge, decide, from_checklist, log_odds
 from rlaif.judging.panel import Compare, Member, Seat
-from rlaif.judging.protocols import Alone, Asking, Between, alone, between, protocols, refusal
-from rlaif.judging.rules import WHOLE, principle_of, side
-from rlaif.records import Completion, Constitution, Decide, Judgment, Prompt, Sampling, State
+from rlaif.judging.protocols import Alone, Asking, Between, alone, between, protocols, refusal, unguided
+from rlaif.judging.rules import WHOLE, cooled, principle_of, side
+from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
 from rlaif.workflows.choices import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
 from rlaif.workflows.gold import RowGold, require_gold
+from rlaif.workflows.judge_figures import WARM
 from rlaif.workflows.judging import Drawn
 from rlaif.workflows.measure import mean
 from rlaif.workflows.models import Models
@@ -136,6 +137,7 @@ def _row(
     judgments = [] if note else _judged(judge, chosen, part, Asking(seed=seed))
     after = _spent(models)
     row = _measured(chosen, part, judgments)
+    note = "; ".join(each for each in (note, unguided(judge, chosen.name)) if each)
     return replace(row, calls=after[0] - before[0], tokens=after[1] - before[1], note=note)
 
 
@@ -209,8 +211,8 @@ def _measured(chosen: Alone | Between, part: _Material, judgments: Sequence[Judg
     known = [(found, truth[key]) for key, found in said.items() if key in truth]
     read = [(one, other, right) for found, right in known for one, other in _both(found)]
     means = [((one + other) / 2, right) for one, other, right in read]
-    forecasts = list(_labels(part, judgments))
-    cold = list(_labels(part._replace(constitution=_at_one(part.constitution)), judgments))
+    forecasts = list(_labels(part, judgments, part.constitution.decide.temperature))
+    warm = list(_labels(part, judgments, WARM))
     return ProtocolRow(
         protocol=chosen.name,
         says=chosen.says,
@@ -223,7 +225,7 @@ def _measured(chosen: Alone | Between, part: _Material, judgments: Sequence[Judg
         labels=len(forecasts),
         label_accuracy=mean(float((each.p > 0.5) == (each.truth > 0.5)) for each in forecasts),
         calibration_error=calibration_error(forecasts),
-        temperature=fit_temperature(cold),
+        temperature=fit_temperature(warm, at=WARM),
     )
 
 
@@ -233,7 +235,7 @@ def _both(found: Mapping[bool, float | None]) -> list[tuple[float, float]]:
     return [] if one is None or other is None else [(one, other)]
 
 
-def _labels(part: _Material, judgments: Sequence[Judgment]) -> Iterable[Forecast]:
+def _labels(part: _Material, judgments: Sequence[Judgment], temperature: float) -> Iterable[Forecast]:
     """`label_prob` beside gold, of every pair that has both; of two orders that disagree the mean is kept."""
     by_pair: dict[frozenset[str], list[Judgment]] = {}
     for each in judgments:
@@ -241,14 +243,10 @@ def _labels(part: _Material, judgments: Sequence[Judgment]) -> Iterable[Forecast
     for pair in part.pairs:
         ids = _ids(pair)
         if ids in part.labels and ids in by_pair:
-            first = min(ids)
-            found = decide(part.constitution, pair.prompt, by_pair[ids], first=first, inconsistent="average")
-            if found.label_prob is not None:
-                yield Forecast(found.label_prob, float(part.labels[ids]))
-
-
-def _at_one(constitution: Constitution) -> Constitution:
-    return replace(constitution, decide=Decide(rule=constitution.decide.rule, temperature=1.0))
+            decision = decide(part.constitution, pair.prompt, by_pair[ids], first=min(ids))
+            odds = log_odds(part.constitution, decision)
+            if odds is not None:
+                yield Forecast(cooled(odds, temperature), float(part.labels[ids]))
 
 
 def _ids(pair: _Pair) -> frozenset[str]:

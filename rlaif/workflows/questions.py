@@ -1,30 +1,107 @@
-"""The exact text that a judge gets, for a person to read."""
+"""The exact texts that a judge gets, for a person to read. A listener stands in for the model: no call is made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from rlaif.constitution import applies
 from rlaif.errors import InputError
-from rlaif.judging import Judge, ModelJudge
-from rlaif.records import Completion, Constitution, Prompt
+from rlaif.judging import Judge, ModelJudge, PanelJudge
+from rlaif.judging.protocols import Alone, Asking, Protocol, protocol
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Engine,
+    GenerateRequest,
+    Generation,
+    Principle,
+    Prompt,
+    Score,
+    ScoreRequest,
+)
+
+Request = TypeVar("Request", GenerateRequest, ScoreRequest)
+WRITTEN = "(what the judge wrote in the turn before stands here)"
+BOTH = ("checklist", "compare")
 
 
-def questions(judge: Judge, constitution: Constitution, prompt: Prompt, texts: Sequence[Completion]) -> str:
-    """The first checklist question and, of two texts, the first comparison."""
-    if not isinstance(judge, ModelJudge):
-        raise InputError(f"{judge.name}: reads no question; there is no text to show")
+class Listener:
+    """Hears what an engine is asked, and keeps the first text of each turn."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name = engine.name
+        self.fingerprint = engine.fingerprint
+        self.turns: list[str] = []
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """A text that says that it is none."""
+        for each in self._heard(requests):
+            yield Generation(request_id=each.id, text=WRITTEN, finish="stop")
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """All continuations are as likely."""
+        for each in self._heard(requests):
+            alike = -math.log(len(each.continuations))
+            yield Score(request_id=each.id, logprobs=(alike,) * len(each.continuations))
+
+    def _heard(self, requests: Iterable[Request]) -> Iterator[Request]:
+        for number, each in enumerate(requests):
+            if number == 0:
+                self.turns.append(each.messages[-1].content)
+            yield each
+
+
+def questions(
+    judge: Judge,
+    constitution: Constitution,
+    prompt: Prompt,
+    texts: Sequence[Completion],
+    names: Sequence[str] = BOTH,
+) -> str:
+    """The first question of each turn of the protocols `names`, about the first principle that applies.
+
+    Of one text alone, only protocols that judge one are shown. Raises InputError where there is nothing to show.
+    """
     principle = next((each for each in constitution.principles if applies(each, prompt)), None)
     if principle is None:
         raise InputError(
             f"{constitution.name}: no principle applies to the first prompt (its tags: {prompt.tags})"
         )
-    written = [each.text for each in texts]
-    parts = [_titled("checklist", judge.question("checklist", prompt, written[:1], principle))]
-    if len(written) > 1:
-        parts.append(_titled("compare", judge.question("compare", prompt, written[:2], principle)))
+    chosen = [protocol(name) for name in dict.fromkeys(names)]
+    fit = [each for each in chosen if isinstance(each, Alone) or len(texts) > 1]
+    parts = [part for each in fit for part in _shown(judge, each, prompt, texts, principle)]
+    if not parts:
+        raise InputError(f"{', '.join(names)}: asks nothing about {len(texts)} answers to one prompt")
     return "\n\n".join(parts)
 
 
-def _titled(protocol: str, text: str) -> str:
-    return f"--- {protocol} ---\n{text}"
+def _shown(
+    judge: Judge, chosen: Protocol, prompt: Prompt, texts: Sequence[Completion], principle: Principle
+) -> list[str]:
+    if isinstance(judge, PanelJudge):
+        return [
+            f"--- {member.seat.judge} ---\n{part}"
+            for member in judge.members
+            for part in _shown(
+                member.judge,
+                chosen if isinstance(chosen, Alone) else protocol(member.seat.protocol),
+                prompt,
+                texts,
+                principle,
+            )
+        ]
+    if not isinstance(judge, ModelJudge):
+        raise InputError(f"{judge.name}: reads no question; there is no text to show")
+    listener = Listener(judge.engine)
+    asked = ModelJudge(listener, judge.folder)
+    if isinstance(chosen, Alone):
+        chosen.ask(asked, [(prompt, each) for each in texts], [principle], Asking(again=0))
+    else:
+        chosen.ask(asked, [(prompt, texts[0], texts[1])], [principle], Asking(again=0))
+    turns = listener.turns
+    return [
+        f"--- {chosen.name}{f', turn {number} of {len(turns)}' if len(turns) > 1 else ''} ---\n{text}"
+        for number, text in enumerate(turns, 1)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
 from rlaif.exchange.benchmarks.nouns import GoldLabel, GoldSet
 from rlaif.exchange.rbr import GradedRow, graded_row
@@ -27,7 +28,11 @@ def read_xstest(rows: Iterator[Row], category: str) -> GoldSet:
     labels, left_out = [], Counter[str]()
     for row in rows:
         columns = fields.mapping(row)
-        if columns.get("final_label") not in XSTEST:
+        if missing := sorted(XSTEST_COLUMNS - columns.keys()):
+            raise PromptFileError(
+                f"{row.where}: no {', '.join(missing)}; a row of XSTest has id, type, final_label"
+            )
+        if columns["final_label"] not in XSTEST:
             left_out["no final label"] += 1
             continue
         prompt, text = columns.get("prompt"), columns.get("completion")

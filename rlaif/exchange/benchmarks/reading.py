@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -74,7 +72,7 @@ def read_recorded(ref: str | Path) -> GoldSet | None:
         return read_gold(ref)
     if not Path(path).is_file():
         return None
-    rows = _rows(Path(path))
+    rows = read_rows(path)
     first = next(rows, None)
     if first is None or not isinstance(first.value, Mapping):
         return None
@@ -102,7 +100,7 @@ def _folder(folder: Path, name: str | None) -> GoldSet:
 
 
 def _file(path: Path, name: str | None) -> GoldSet:
-    rows = _rows(path)
+    rows = read_rows(path)
     first = next(rows, None)
     if first is None:
         raise PromptFileError(f"{path}: has no rows")
@@ -119,22 +117,6 @@ def _file(path: Path, name: str | None) -> GoldSet:
     # the file's folder says more than its name: LLMBar calls every file dataset.json
     category = path.parent.name if path.stem in ("dataset", "result") else path.name.partition(".")[0]
     return FORMATS[found].read(chain([first], rows), category)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    if path.name.endswith(".gz"):
-        return _packed_rows(_there(path))
-    return read_rows(path)
-
-
-def _packed_rows(path: Path) -> Iterator[Row]:
-    try:
-        with gzip.open(path, "rb") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield Row(f"{path}:{number}", json.loads(line.decode("utf-8-sig")))
-    except (OSError, EOFError, ValueError) as wrong:
-        raise PromptFileError(f"{path}: cannot be read as gzipped JSON Lines: {wrong}") from None
 
 
 def _there(path: Path) -> Path:

@@ -8,19 +8,22 @@ from collections.abc import Mapping
 from functools import cache
 
 from rlaif.errors import InputError
-from rlaif.judging.protocols.kinds import AGAIN, Alone, Asking, Between, refusal
+from rlaif.judging.protocol import Judge
+from rlaif.judging.protocols.kinds import AGAIN, Alone, Asking, Between, refusal, unguided_engine
 
 __all__ = [
     "AGAIN",
     "Alone",
     "Asking",
     "Between",
+    "Protocol",
     "alone",
     "asking",
     "between",
     "protocol",
     "protocols",
     "refusal",
+    "unguided",
 ]
 
 Protocol = Alone | Between
@@ -75,3 +78,8 @@ def asking(chosen: Protocol, *, seed: int, samples: int | None, again: int | Non
     return Asking(
         seed=seed, samples=1 if samples is None else samples, again=AGAIN if again is None else again
     )
+
+
+def unguided(judge: Judge, name: str) -> str:
+    """A sentence where the protocol sends a JSON Schema and the judge's engine cannot use it; else empty."""
+    return unguided_engine(judge, protocol(name))

@@ -35,4 +35,5 @@ PROTOCOL = Between(
     templates=("compare-json",),
     writes=True,
     votes=True,
+    structured=True,
 )

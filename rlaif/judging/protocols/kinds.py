@@ -41,6 +41,8 @@ class Alone:
     """Whether the judge writes texts that may be unreadable, and are then asked for again."""
     votes: bool = False
     """Whether several texts to one question are several votes."""
+    structured: bool = False
+    """Whether a JSON Schema of the reply goes with each question."""
     absolute: bool = True
     """Whether below one half means that the principle is violated: only then it can judge hard principles."""
     decides: bool = True
@@ -58,6 +60,7 @@ class Between:
     templates: tuple[str, ...] = ()
     writes: bool = False
     votes: bool = False
+    structured: bool = False
 
 
 Judged = TypeVar("Judged", bound=Judge)
@@ -79,6 +82,18 @@ def refusal(protocol: str, judges: Sequence[type]) -> str:
     """Why a protocol does not ask a judge, and whom it does ask."""
     whom = " or ".join(_SAID.get(each.__name__, each.__name__) for each in judges)
     return f"cannot be asked by protocol {protocol!r}, which needs {whom}; compare and checklist ask anybody"
+
+
+def unguided_engine(judge: Judge, chosen: Alone | Between) -> str:
+    """What to know where a schema goes to an engine that cannot guide its decoding by it; empty elsewhere."""
+    if not chosen.structured or not isinstance(judge, ModelJudge):
+        return ""
+    if getattr(judge.engine, "guides_decoding", True):
+        return ""
+    return (
+        f"{judge.name}: this engine cannot guide its decoding by a JSON Schema; each reply of {chosen.name} is "
+        "checked by it, and one that does not fit is unreadable"
+    )
 
 
 _SAID = {

@@ -35,4 +35,5 @@ PROTOCOL = Alone(
     templates=("score-json",),
     writes=True,
     votes=True,
+    structured=True,
 )
