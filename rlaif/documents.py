@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +90,8 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        if len(text) > LONG_TEXT and _has_more_than(MAX_VALUES, YAML(typ="safe", pure=True).parse(text)):
-            raise error(
-                f"{name}: more than {MAX_VALUES:,} values; split the file, one part `extends` another"
-            )
+        if len(text) > LONG_TEXT and (why := _too_much(YAML(typ="safe", pure=True).parse(text))):
+            raise error(f"{name}{why}")
         return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
@@ -103,14 +100,24 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
     except YAMLError as wrong:
         raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
     except RecursionError:
-        raise error(
-            f"{name}: nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}"
-        ) from None
+        raise error(f"{name}{_DEEP}") from None
 
 
-def _has_more_than(limit: int, events: Iterable[object]) -> bool:
-    # events come as the text is read, so that a huge file is refused before all of it is
-    return sum(1 for _ in islice(events, limit + 1)) > limit
+_DEEP = f": nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}"
+
+
+def _too_much(events: Iterable[object]) -> str:
+    """Why a long text is refused. Events come as it is read, so that a huge one is refused before all of it is."""
+    depth = 0
+    for count, event in enumerate(events):
+        kind = type(event).__name__
+        depth += kind in ("MappingStartEvent", "SequenceStartEvent")
+        depth -= kind in ("MappingEndEvent", "SequenceEndEvent")
+        if depth > MAX_DEPTH:
+            return _DEEP
+        if count > MAX_VALUES:
+            return f": more than {MAX_VALUES:,} values; split the file, one part `extends` another"
+    return ""
 
 
 def _yaml_problem(text: str, line: int, wrong: Any) -> str:

@@ -76,3 +76,14 @@ def test_no_text_gives_anything_but_a_document_or_our_error(text: str) -> None:
 @given(st.text(max_size=40))
 def test_no_override_text_breaks_the_reader(text: str) -> None:
     parse_value(text)
+
+
+@pytest.mark.parametrize("count", [600, 60_000])
+def test_deep_nesting_is_refused_however_long_the_text(count: int) -> None:
+    for text in (
+        "[" * count,
+        "a: " + "{b: " * count,
+        "\n".join(" " * n + "- -" for n in range(300)) + " x" * count,
+    ):
+        with pytest.raises(RecipeError, match=r"nested far too deep|levels|not YAML"):
+            parse_document(text, "f.yaml", RecipeError)

@@ -10,6 +10,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
+from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
 from rlaif.cli.output import emit, progress, shortened
 from rlaif.errors import InputError
@@ -80,43 +81,13 @@ def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> No
     loaded = load_constitution(ref)
     chosen = [each for each in loaded.principles if principle in (None, each.id)]
     if principle is not None and not chosen:
-        known = ", ".join(each.id for each in loaded.principles)
+        known = ", ".join(each.id for each in loaded.principles) or "none"
         raise InputError(f"{loaded.source}: no principle {principle!r}; it has {known}")
     if form is not None:
         show_format(replace(loaded, principles=tuple(chosen)), form, as_json=as_json)
         return
-    details: list[dict[str, Any]] = [
-        {
-            "id": each.id,
-            "text": each.text,
-            "critique": each.critique,
-            "revise": each.revise,
-            "weight": each.weight,
-            "hard": each.hard,
-            "applies_to": list(each.applies_to),
-            "tests": len(each.tests),
-            "text_digest": each.text_digest,
-            "rule_digest": each.rule_digest,
-        }
-        for each in chosen
-    ]
-    head = f"{loaded.name} {loaded.version}  {loaded.digest}\n{loaded.title}\n"
-    if principle is not None:
-        text = "\n".join(f"{key}: {value}" for key, value in details[0].items())
-    else:
-        rows = [
-            [
-                each["id"],
-                each["weight"],
-                "hard" if each["hard"] else "",
-                ",".join(each["applies_to"]) or "all",
-            ]
-            for each in details
-        ]
-        text = head + "\n" + table(["principle", "weight", "", "applies to"], rows)
-        text += "\n\n" + "\n".join(f"{each['id']}: {each['text']}" for each in details)
-    result = {"name": loaded.name, "version": loaded.version, "title": loaded.title, "digest": loaded.digest}
-    emit(result | {"principles": details}, text, as_json=as_json)
+    result, text = described(loaded, chosen, one=principle is not None)
+    emit(result, text, as_json=as_json)
 
 
 @constitution.command(name="test")

@@ -27,10 +27,13 @@ def release(ref: str, as_json: bool) -> None:
 
     A release never changes: `check` fails on a file that was edited since, until its version says so.
     """
+    from rlaif.constitution import lint
     from rlaif.constitution.release import release as pin
 
     made = pin(ref)
     found = made.constitution
+    errors = [each.located(found.source) for each in lint(found) if each.level == "error"]
+    warn(f"released all the same: {each}" for each in errors if made.new)
     text = f"{found.name} {found.version}  {found.digest}  {'pinned in' if made.new else 'is pinned in'} {made.lock}"
     result = {"name": found.name, "version": found.version, "digest": found.digest}
     emit(result | {"lock": str(made.lock), "new": made.new}, text, as_json=as_json)

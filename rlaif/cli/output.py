@@ -14,7 +14,9 @@ from rlaif.errors import ThresholdError
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
     """Print a result one way or the other; then exit 3 when a threshold is not met."""
-    click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else text)
+    shown = json.dumps(result, ensure_ascii=False, indent=2) if as_json else text
+    # half characters of broken files have no UTF-8; escaped they are readable, in JSON even the same
+    click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))
     if unmet is not None:
         raise ThresholdError(unmet)
 

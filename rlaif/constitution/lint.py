@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from rlaif.constitution.baselines import LIMIT, too_easy
 from rlaif.constitution.contradictions import contradictions
+from rlaif.constitution.half_characters import HALF, half_characters
 from rlaif.records import Constitution, Principle, Prompt
 
 LONG_TEXT_WORDS = 80
@@ -47,6 +49,8 @@ def _principle(principle: Principle) -> Iterator[Finding]:
     def say(level: Level, message: str) -> Finding:
         return _finding(level, principle, message)
 
+    if broken := half_characters(principle):
+        yield say("error", HALF.format(", ".join(broken)))
     for number, test in enumerate(principle.tests, 1):
         if test.better.strip() == test.worse.strip():
             yield say("error", f"test {number} has the same text as better and as worse")
@@ -90,6 +94,12 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
     def say(level: Level, message: str) -> Finding:
         return Finding(level=level, line=None, principle=None, message=message)
 
+    file = Path(constitution.source)
+    if file.suffix in (".yaml", ".yml") and file.stem not in (constitution.name, "constitution"):
+        yield say(
+            "warning",
+            f"is named {constitution.name!r}, and is found by that name in {constitution.name}{file.suffix} only",
+        )
     if len(constitution.principles) > MANY_PRINCIPLES:
         yield say("warning", f"{len(constitution.principles)} principles: each costs a question a completion")
     if constitution.principles and all(each.weight == 0 for each in constitution.principles):

@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.checks import check
-from rlaif.constitution.lock import LOCK, Pin, read_pins
+from rlaif.constitution.half_characters import HALF, half_characters
+from rlaif.constitution.lock import LOCK, Pin, pinned_digests, read_pins
 from rlaif.constitution.tables import check_behaviors, check_propositions
 from rlaif.constitution.versions import parse_version, satisfies
 from rlaif.documents import Document, parse_document, read_document
@@ -22,6 +23,13 @@ _SUFFIXES = (".yaml", ".yml")
 _EXACT = re.compile(r"=?\s*\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 DEEPEST = 24
 """How many constitutions may extend each other in a row."""
+
+
+class _Trail(NamedTuple):
+    """The way that led to a file, and all that was read on it: two ways to one file are no reason to read it twice."""
+
+    chain: tuple[Path, ...]
+    loaded: dict[tuple[Path, tuple[Path, ...]], Constitution]
 
 
 def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
@@ -40,12 +48,15 @@ def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Const
             file, _, wanted = text.rpartition("@")
             if file.endswith(_SUFFIXES) and os.path.isfile(file):
                 return _version_of(Path(file), wanted, places)
-            raise ConstitutionError(f"{path}: no such file; name a .yaml file or one of: {_known(places)}")
-        return _load(path, places, ())
-    return _named(text, places, (), "")
+            hint = f" (did you mean {near}?)" if (near := _with_suffix(text)) else ""
+            raise ConstitutionError(
+                f"{path}: no such file{hint}; name a .yaml file or one of: {_known(places)}"
+            )
+        return _load(path, places, _Trail((), {}))
+    return _named(text, places, _Trail((), {}), "")
 
 
-def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: str) -> Constitution:
+def _named(ref: str, places: Sequence[Path], trail: _Trail, asked_at: str) -> Constitution:
     name, _, wanted = ref.partition("@")
     at = f"{asked_at}: extends {ref}: " if asked_at else ""
     if wanted:
@@ -56,10 +67,10 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
     for path in (place / (name + suffix) for place in places for suffix in _SUFFIXES):
         if not os.path.isfile(path):
             continue
-        if path.resolve() in chain:
-            names = " -> ".join(each.stem for each in (*chain, path))
+        if path.resolve() in trail.chain:
+            names = " -> ".join(each.stem for each in (*trail.chain, path))
             raise ConstitutionError(f"{at}that is a circle ({names}); take it out of `extends`")
-        found = _load(path, places, chain)
+        found = _load(path, places, trail)
         if not wanted or _in_range(found.version, wanted, at):
             return found
         seen.append(f"{path} is {found.version}")
@@ -67,14 +78,15 @@ def _named(ref: str, places: Sequence[Path], chain: tuple[Path, ...], asked_at: 
         return pinned
     if seen:
         raise ConstitutionError(f"{at}no {name} is in the range {wanted} ({'; '.join(seen)}); change it")
-    near = difflib.get_close_matches(name, _known(places).split(", "), n=1)
+    file = _with_suffix(name)
+    near = [file] if file else difflib.get_close_matches(name, _known(places).split(", "), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise ConstitutionError(f"{at}no constitution named {name!r}{hint}; there are: {_known(places)}")
 
 
 def _version_of(path: Path, wanted: str, places: Sequence[Path]) -> Constitution:
     _in_range("0.0.0", wanted, "")
-    now = _load(path, places, ())
+    now = _load(path, places, _Trail((), {}))
     in_range = _in_range(now.version, wanted, "")
     if in_range and not _EXACT.fullmatch(wanted):
         return now
@@ -102,12 +114,25 @@ def _released(places: Sequence[Path], name: str, wanted: str, at: str) -> Consti
 def load_pin(path: Path, pin: Pin) -> Constitution:
     """The constitution of a release in the lock file `path`; one whose text was edited there is refused."""
     found = parse_constitution(pin.text, f"{path} ({pin.name} {pin.version})")
+    remedy = "restore it from version control"
     if found.digest != pin.digest:
         raise ConstitutionError(
             f"{path}: the text of {pin.name} {pin.version} has digest {found.digest}, not the {pin.digest} beside "
-            "it; restore it from version control"
+            f"it; {remedy}"
+        )
+    if (found.name, found.version) != (pin.name, pin.version):
+        raise ConstitutionError(
+            f"{path}: what is pinned as {pin.name} {pin.version} is {found.name} {found.version}; {remedy}"
+        )
+    if pinned_digests(found) != pin.principles:
+        raise ConstitutionError(
+            f"{path}: {pin.name} {pin.version} has other digests of principles than its text; {remedy}"
         )
     return found
+
+
+def _with_suffix(name: str) -> str | None:
+    return next((name + suffix for suffix in _SUFFIXES if os.path.isfile(name + suffix)), None)
 
 
 def _in_range(version: str, wanted: str, at: str) -> bool:
@@ -130,24 +155,33 @@ def load_principles(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constit
             f"{found.source}: has propositions and no principles to judge by; add some under `principles:`, "
             "or see `rlaif rbr` for what rules alone can do"
         )
+    for each in found.principles:
+        if broken := half_characters(each):
+            at = f"{each.source}:{each.line}" if each.line else found.source
+            raise ConstitutionError(f"{at}: {each.id}: {HALF.format(', '.join(broken))}")
     return found
 
 
 def parse_constitution(text: str, name: str) -> Constitution:
     """A constitution that is not in a file yet and extends nothing; `name` stands for it in messages."""
-    return _read(parse_document(text, name, ConstitutionError), Path(name), (), ())
+    return _read(parse_document(text, name, ConstitutionError), Path(name), (), _Trail((), {}))
 
 
-def _load(path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
-    return _read(read_document(path, ConstitutionError), path, places, chain)
+def _load(path: Path, places: Sequence[Path], trail: _Trail) -> Constitution:
+    # places grow by the folder of each that extends; the same file by two ways is read once
+    places = list(dict.fromkeys(places))
+    key = path.resolve(), tuple(places)
+    if key not in trail.loaded:
+        trail.loaded[key] = _read(read_document(path, ConstitutionError), path, places, trail)
+    return trail.loaded[key]
 
 
-def _read(document: Document, path: Path, places: Sequence[Path], chain: tuple[Path, ...]) -> Constitution:
+def _read(document: Document, path: Path, places: Sequence[Path], trail: _Trail) -> Constitution:
     data = check(document, "constitution", ConstitutionError)
     _check_ids(document, data, "principles")
     _check_ids(document, data, "propositions")
-    inside = (*chain, path.resolve())
-    if len(inside) > DEEPEST:
+    inside = _Trail((*trail.chain, path.resolve()), trail.loaded)
+    if len(inside.chain) > DEEPEST:
         raise ConstitutionError(f"{path}: `extends` goes over {DEEPEST} constitutions deep; merge some")
     bases = [
         _named(ref, [path.parent, *places], inside, document.where(("extends", place)))

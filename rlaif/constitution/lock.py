@@ -14,6 +14,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution.versions import parse_version
 from rlaif.errors import ConstitutionError
+from rlaif.records import Constitution
 
 LOCK = "lock.json"
 FORMAT = 1
@@ -31,6 +32,14 @@ class Pin:
     """The constitution as YAML, inheritance resolved: it can be read when its file has long moved on."""
     principles: Mapping[str, Mapping[str, str]]
     """`text_digest` and `rule_digest` by principle."""
+
+
+def pinned_digests(constitution: Constitution) -> dict[str, dict[str, str]]:
+    """What a pin says of each principle."""
+    return {
+        each.id: {"text_digest": each.text_digest, "rule_digest": each.rule_digest}
+        for each in constitution.principles
+    }
 
 
 def lock_beside(source: str) -> Path:

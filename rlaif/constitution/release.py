@@ -10,7 +10,7 @@ from typing import Literal
 from rlaif.constitution.diff import Change, bump_of, diff, raised
 from rlaif.constitution.lint import Finding
 from rlaif.constitution.load import load_constitution, load_pin, parse_constitution
-from rlaif.constitution.lock import Pin, add_pin, lock_beside, read_pins
+from rlaif.constitution.lock import Pin, add_pin, lock_beside, pinned_digests, read_pins
 from rlaif.constitution.versions import parse_version
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import ConstitutionError
@@ -44,6 +44,8 @@ class Entry:
 class _Since:
     """The release that a constitution is to be measured by, and what differs."""
 
+    release: str
+    """Name and version."""
     version: str
     same_version: bool
     changes: tuple[Change, ...]
@@ -79,8 +81,11 @@ def release_findings(constitution: Constitution) -> list[Finding]:
 
 
 def edited_release(constitution: Constitution) -> list[str]:
-    """What a run that goes on all the same should say."""
-    findings = release_findings(constitution)
+    """What a run that goes on all the same should say, also of releases that cannot be read."""
+    try:
+        findings = release_findings(constitution)
+    except ConstitutionError as wrong:
+        return [f"{wrong} (so nobody can say whether this is a release; its digest is {constitution.digest})"]
     names = dict.fromkeys(each.principle or "the whole" for each in findings)
     return [
         f"{constitution.source}: edited since its release ({', '.join(names)}): this is no longer "
@@ -123,8 +128,14 @@ def _since(constitution: Constitution) -> _Since | None:
     pin = pins.get(constitution.version) or (earlier[-1] if earlier else None)
     if pin is None:
         return None
-    changes = () if pin.digest == constitution.digest else tuple(diff(load_pin(lock, pin), constitution))
-    return _Since(version=pin.version, same_version=pin.version == constitution.version, changes=changes)
+    # also where the digests agree: a pin that somebody edited is told here, and not when it is needed
+    changes = tuple(diff(load_pin(lock, pin), constitution))
+    return _Since(
+        release=f"{pin.name} {pin.version}",
+        version=pin.version,
+        same_version=pin.version == constitution.version,
+        changes=changes,
+    )
 
 
 def _findings(constitution: Constitution, since: _Since) -> list[Finding]:
@@ -154,7 +165,7 @@ def _finding(change: Change, since: _Since) -> Finding:
         line=here.line if here else None,
         source=here.source if here else "",
         principle=change.principle.id if change.principle else None,
-        message=f"{subject}{change.kind}{how} since the release of {since.version}: needs a {change.bump} bump, "
+        message=f"{subject}{change.kind}{how} since the release of {since.release}: needs a {change.bump} bump, "
         f"so `version: {since.needed}` (or {since.needed}-dev while you edit)",
     )
 
@@ -166,16 +177,12 @@ def _pin_of(constitution: Constitution) -> Pin:
         raise ConstitutionError(
             f"{constitution.source}: cannot be pinned: its texts do not read back the same; remove unusual characters"
         )
-    digests = {
-        each.id: {"text_digest": each.text_digest, "rule_digest": each.rule_digest}
-        for each in constitution.principles
-    }
     return Pin(
         name=constitution.name,
         version=constitution.version,
         digest=constitution.digest,
         text=text,
-        principles=digests,
+        principles=pinned_digests(constitution),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rlaif.constitution import load_constitution
+from rlaif.constitution import load_principles
 from rlaif.errors import InputError
 from rlaif.judging import Judge, decide
 from rlaif.records import (
@@ -139,7 +139,7 @@ def own_tests(judge: Judge, constitution: Constitution) -> Mapping[str, Outcome]
 
 def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     """The tests of a constitution, put to the judge that is named; calls go through the store of this place."""
-    constitution = load_constitution(config.constitution)
+    constitution = load_principles(config.constitution)
     if not any(each.tests for each in constitution.principles):
         raise InputError(f"{constitution.source}: no principle has tests; write some under its `tests`")
     name = config.judge or JUDGE

@@ -10,10 +10,11 @@ from pathlib import Path
 from rlaif.constitution import load_constitution
 from rlaif.constitution.foreign import read_foreign
 from rlaif.constitution.foreign.rules import recognises
+from rlaif.constitution.half_characters import HALF, half_characters
 from rlaif.documents import read_document
 from rlaif.errors import ConstitutionError, InputError
 from rlaif.judging.protocol import One
-from rlaif.judging.rbr import Classes, ModelReward, classes_of
+from rlaif.judging.rbr import Classes, ModelReward, classes_of, questions_of
 from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution
 from rlaif.store import Store, find_store
@@ -42,8 +43,15 @@ def load_rules(ref: str) -> Constitution:
     if path.suffix.lower() in YAML and path.is_file():
         document = read_document(path, ConstitutionError)
         if recognises(document.data):
-            return read_foreign(path, "imported-rules").constitution
-    return load_constitution(ref)
+            return _whole(read_foreign(path, "imported-rules").constitution)
+    return _whole(load_constitution(ref))
+
+
+def _whole(rules: Constitution) -> Constitution:
+    for each in questions_of(rules):
+        if broken := half_characters(each):
+            raise ConstitutionError(f"{rules.source}: proposition {each.id!r}: {HALF.format(broken[0])}")
+    return rules
 
 
 def check(ref: str) -> tuple[dict[str, Classes], list[str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.constitution import load_constitution
+from rlaif.constitution import lint, load, load_constitution, load_principles
 from rlaif.errors import ConstitutionError
 
 HEAD = "name: house\nversion: 1.0.0\n"
@@ -256,3 +256,56 @@ def test_a_slip_names_file_line_and_principle(tmp_path: Path) -> None:
         ConstitutionError, match=r"house\.yaml:8: brief: principles\[1\]\.tests\[0\] lacks 'worse'"
     ):
         load_constitution(write(tmp_path, start + "    tests:\n      - {prompt: a, better: b}\n"))
+
+
+def test_many_ways_to_one_file_are_no_reason_to_read_it_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of 20 layers with two files each, every file extends both of the next: a million ways down
+    for layer in range(20):
+        below = f"extends: [l{layer + 1}a, l{layer + 1}b]" if layer < 19 else ""
+        for side in "ab":
+            name = f"l{layer}{side}"
+            write(tmp_path, entry(name, f"{name}=Be kind.", extra=below), f"{name}.yaml")
+    reads: list[Path] = []
+    read = load.read_document
+    monkeypatch.setattr(load, "read_document", lambda path, error: (reads.append(path), read(path, error))[1])
+    assert len(load_constitution(tmp_path / "l0a.yaml").principles) == 39
+    assert len(reads) == len(set(reads)) == 39
+
+
+def test_a_circle_over_several_files_is_named_whichever_is_asked_for(tmp_path: Path) -> None:
+    for name, base in (("a", "b"), ("b", "c"), ("c", "a")):
+        write(tmp_path, entry(name, f"{name}=Be kind.", extra=f"extends: [{base}]"), f"{name}.yaml")
+    for name, chain in (("a", "a -> b -> c -> a"), ("b", "b -> c -> a -> b")):
+        with pytest.raises(ConstitutionError, match=chain):
+            load_constitution(tmp_path / f"{name}.yaml")
+
+
+def test_a_file_that_is_there_is_hinted_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, ONE)
+    monkeypatch.chdir(tmp_path)
+    for ref in ("house", "./house", str(tmp_path / "house")):
+        with pytest.raises(ConstitutionError, match=r"did you mean \S*house.yaml\?"):
+            load_constitution(ref)
+
+
+@pytest.mark.parametrize("field", ["text", "critique", "revise"])
+def test_half_a_character_is_read_and_not_judged_by(tmp_path: Path, field: str) -> None:
+    own = {"text": "Be kind."} | {field: '"kind \\ud83d"'}
+    lines = "".join(f"    {key}: {value}\n" for key, value in own.items())
+    path = write(tmp_path, HEAD + "principles:\n  - id: kind\n" + lines)
+    loaded = load_constitution(path)
+    assert [each.message for each in lint(loaded) if each.level == "error"] == [
+        f"{field} holds half a character (a lone surrogate), which no model can read; mend it"
+    ]
+    with pytest.raises(ConstitutionError, match=f"house.yaml:4: kind: {field} holds half a character"):
+        load_principles(path)
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0.0-", "1.0.0-dev..1", "1.0.0-.", "1.0", "01.0.0", "v1.0.0", "1.0.0+b"]
+)
+def test_what_is_no_version_is_told_with_its_line(tmp_path: Path, version: str) -> None:
+    with pytest.raises(ConstitutionError, match=r"house\.yaml:2: version is"):
+        load_constitution(write(tmp_path, ONE.replace("1.0.0", version)))

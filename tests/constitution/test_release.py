@@ -91,15 +91,18 @@ def test_releasing_again_changes_no_byte(house: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ([("Be kind.", "Be very kind.")], "kind: reworded (text) since the release of 1.0.0: needs a minor"),
+        (
+            [("Be kind.", "Be very kind.")],
+            "kind: reworded (text) since the release of house 1.0.0: needs a minor",
+        ),
         (
             [("Where is it unkind?", "Where?")],
-            "kind: reworded (critique) since the release of 1.0.0: needs a patch",
+            "kind: reworded (critique) since the release of house 1.0.0: needs a patch",
         ),
         ([("text: Be brief.", "text: Be brief.\n    weight: 2")], "brief: re-ruled (weight)"),
         (
             [("  - id: brief\n    text: Be brief.\n", "")],
-            "brief: removed since the release of 1.0.0: needs a major",
+            "brief: removed since the release of house 1.0.0: needs a major",
         ),
         ([("  - id: brief", "  - id: new\n    text: New.\n  - id: brief")], "new: added"),
         ([("name: house", "name: house\ntitle: T")], "`title`: reworded"),
@@ -294,15 +297,57 @@ def test_a_broken_lock_is_told(
     assert Path("constitutions", LOCK).read_bytes() == broken.encode("utf-8", "surrogateescape")
 
 
-def test_a_pinned_text_that_somebody_edited_is_refused(
-    house: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Be brief.", "Be long.", "the text of house 1.0.0 has digest"),
+        ('"digest": "b2:', '"digest": "b2:0', "the text of house 1.0.0 has digest"),
+        ('"1.0.0": {', '"0.9.0": {', "what is pinned as house 0.9.0 is house 1.0.0"),
+        ('"text_digest": "b2:', '"text_digest": "b2:0', "has other digests of principles than its text"),
+    ],
+)
+def test_a_pin_that_somebody_edited_is_refused_and_stops_no_run(
+    house: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
 ) -> None:
     release("house")
-    Path("constitutions", LOCK).write_text(locked().replace("Be brief.", "Be long."))
-    assert run("log", "house") == 2
-    assert "house 1.0.0 has digest" in capsys.readouterr().err
-    with pytest.raises(ConstitutionError, match="restore it"):
-        load("house@1.0.0")
+    edited = locked().replace(old, new)
+    Path("constitutions", LOCK).write_text(edited)
+    for words in (["log", "house"], ["check", "house"], ["release", "house"]):
+        assert run(*words) == 2
+        assert said in (told := capsys.readouterr().err)
+        assert "restore it from version control" in told
+    version = "0.9.0" if "0.9.0" in new else "1.0.0"
+    with pytest.raises(ConstitutionError, match=said):
+        load(f"house@<={version}" if version == "0.9.0" else "house@1.0.0")
+    assert locked() == edited
+    [warning] = edited_release(load_constitution("house"))
+    assert said in warning
+    assert load_constitution("house").digest in warning
+
+
+def test_a_broken_lock_stops_no_run(house: Path) -> None:
+    Path("constitutions", LOCK).write_text("<<<<<<< HEAD")
+    [warning] = edited_release(load_constitution("house"))
+    assert "lock.json:1: not JSON" in warning
+
+
+def test_what_is_released_with_errors_is_released_and_told(
+    house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(house, ("Be brief.", "Do not be kind."))
+    assert run("release", "house") == 0
+    told = "warning: released all the same: constitutions/house.yaml:10: error: brief: says the opposite of 'kind'"
+    assert told in capsys.readouterr().err
+    assert run("release", "house") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_under_another_name_than_its_constitution_is_told(house: Path) -> None:
+    other = Path("constitutions/copy.yaml")
+    other.write_text(FILE)
+    said = [each.message for each in lint(load_constitution(other)) if each.principle is None]
+    assert said == ["is named 'house', and is found by that name in house.yaml only"]
+    assert [each for each in lint(load_constitution(house)) if each.principle is None] == []
 
 
 @pytest.mark.parametrize(
