@@ -166,6 +166,29 @@ class Store:
             values = ((run_id, step, each) for each in pair_ids)
             self._db.executemany("INSERT OR IGNORE INTO usage VALUES (?, ?, ?)", values)
 
+    def merge(self, shard: Path) -> int:
+        """Take over what another store has finished; the number of calls that were new here.
+
+        By key, so that merging twice, or what overlaps, changes nothing: the first reply to a key stays.
+        """
+        Store.open(shard).close()  # it is one of ours, and its log is folded in
+        with self._reported():
+            self._db.execute("ATTACH DATABASE ? AS shard", [str(shard)])
+        try:
+            with self.transaction():
+                for table in ("blobs", "prompts", "completions"):
+                    self._db.execute(f"INSERT OR IGNORE INTO main.{table} SELECT * FROM shard.{table}")
+                taken = self._db.execute(
+                    "INSERT INTO main.calls SELECT * FROM shard.calls WHERE shard.calls.reply IS NOT NULL "
+                    "ON CONFLICT (key) DO UPDATE SET reply = excluded.reply, error = NULL, "
+                    "prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens, "
+                    "run_id = excluded.run_id, at = excluded.at WHERE calls.reply IS NULL"
+                )
+            return taken.rowcount
+        finally:
+            with self._reported():
+                self._db.execute("DETACH DATABASE shard")
+
     def counts(self) -> dict[str, int]:
         """Rows of each table, and how many calls have only failed."""
         names = ("blobs", "prompts", "completions", "calls", "pairs", "decisions", "usage")
