@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 from rlaif.errors import RecipeError
 
 PREFERENCE_LOSSES = ("soft", "sigmoid")
-SCHEDULES = ("constant", "linear", "cosine")
+SCHEDULES = ("constant", "linear", "cosine", "wsd")
+QUANTIZATIONS = ("none", "4bit")
+SHARINGS = ("ddp", "fully_shard")
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 PRECISIONS = ("float32", "bf16")
 SAVE_DTYPES = ("source", "float32", "bfloat16", "float16")
 
@@ -34,9 +37,11 @@ class TrainConfig:
     learning_rate: float | None = None
     """None: chosen by the number of parameters (`models.default_learning_rate`), and printed."""
     schedule: str = "linear"
-    """constant | linear | cosine, after the warmup."""
+    """constant | linear | cosine | wsd (constant, then linear over the last steps), after the warmup."""
     warmup_share: float = 0.1
     """Share of the steps in which the learning rate climbs."""
+    decay_share: float = 0.2
+    """Share of the steps in which the rate falls; read by `wsd` only."""
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     """Largest norm of a step's gradient; 0 does not clip."""
@@ -49,6 +54,20 @@ class TrainConfig:
     """Rank of the adapter; 0 trains all weights."""
     lora_alpha: float | None = None
     """None: twice the rank."""
+    lora_dropout: float = 0.0
+    """Share of the adapter's inputs that are left out at random, by the seed and the step."""
+    quantize: str = "none"
+    """none | 4bit (QLoRA: the frozen weights in 4 bits by bitsandbytes; needs `lora`)."""
+    parallel: str = "ddp"
+    """How the processes of a launch share the work: ddp (a copy each) | fully_shard (one model in parts)."""
+    evaluate_every: int = 0
+    """Steps between calls of the evaluator; 0 where there is none. The best weights seen are the ones written."""
+    evaluate_figure: str | None = None
+    """Which of the evaluator's figures is to rise; None: its first."""
+    patience: int = 0
+    """Evaluations without a new best after which training stops; 0 goes on to the last step."""
+    trackers: tuple[str, ...] = ("tensorboard",)
+    """Where figures go beside `metrics.jsonl`: tensorboard, wandb, mlflow, trackio."""
     save_dtype: str = "source"
     """source: the dtype the model's file has."""
     checkpoint_every: int = 20
@@ -63,10 +82,24 @@ class TrainConfig:
         """Raise RecipeError naming the field."""
         self._positive("batch_size", "epochs")
         self._at_least_zero("weight_decay", "clip_norm", "lora", "checkpoint_every")
+        self._at_least_zero("evaluate_every", "patience")
         for name in ("steps", "batch_tokens", "learning_rate", "max_length", "lora_alpha"):
             if getattr(self, name) is not None:
                 self._positive(name)
-        self._share("warmup_share")
+        self._share("warmup_share", "decay_share", "lora_dropout")
+        if self.warmup_share + self.decay_share > 1 and self.schedule == "wsd":
+            self._refuse("decay_share", f"must leave room beside warmup_share {self.warmup_share!r}")
+        self._one_of("quantize", QUANTIZATIONS)
+        self._one_of("parallel", SHARINGS)
+        for name in ("quantize", "lora_dropout"):
+            if getattr(self, name) not in ("none", 0) and not self.lora:
+                self._refuse(name, "is for adapters; set lora, e.g. 16")
+        if self.quantize != "none" and self.parallel != "ddp":
+            self._refuse("quantize", "cannot be sharded; set parallel to ddp")
+        if self.patience and not self.evaluate_every:
+            self._refuse("patience", "counts evaluations; set evaluate_every")
+        if unknown := sorted(set(self.trackers) - set(TRACKERS)):
+            self._refuse("trackers", f"must be among {', '.join(TRACKERS)}, not {unknown[0]}")
         self._one_of("schedule", SCHEDULES)
         self._one_of("precision", PRECISIONS)
         self._one_of("save_dtype", SAVE_DTYPES)

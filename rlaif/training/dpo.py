@@ -12,7 +12,7 @@ from torch import Tensor
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.load import check_directory
 from rlaif.errors import ModelError, RecipeError, ThresholdError
-from rlaif.records import Example, Pair
+from rlaif.records import Evaluator, Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
 from rlaif.training.loop import Part, tokens_a_pass
@@ -42,6 +42,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     reference_dir: Path | None = None,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    evaluator: Evaluator | None = None,
 ) -> TrainSummary:
     """Train `policy` on `pairs` and write a model directory at `out`; killed, the same call goes on.
 
@@ -60,6 +61,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         card=card or {},
         progress=progress,
         facts={"reference": reference, "reference_weights": held_print},
+        evaluator=evaluator,
     )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> DPO:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -18,13 +17,18 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from rlaif.errors import ThresholdError
+from rlaif.hashing import derived_seed
+from rlaif.training import best
 from rlaif.training.configs import TrainConfig
-from rlaif.training.packing import Batch, Tree, pack, split
+from rlaif.training.distributed import Together, parted_like, whole, whole_weights
+from rlaif.training.packing import Batch, Tree, pack
+from rlaif.training.passes import plan
 from rlaif.training.progress import MetricsLog, Progress
 from rlaif.training.state import CHECKPOINT, METRICS, TrainingFolder
+from rlaif.training.trackers import TENSORBOARD, Trackers
 
-TENSORBOARD = "tensorboard"
 CPU_TOKENS, DEVICE_TOKENS = 2048, 16384
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class Part(NamedTuple):
@@ -63,33 +67,89 @@ class Job:
     packed: bool
     folder: TrainingFolder
     progress: Progress | None
+    evaluate: Callable[[int], Mapping[str, float]] | None = None
+    """How good the scorer's weights are after a step; called on the main process, the weights whole."""
+    trackers: Trackers | None = None
 
 
-def run(job: Job, accelerator: Accelerator) -> list[dict[str, float]]:
-    """Train to the last step, from the last checkpoint if there is one; the figures of every step."""
+class Outcome(NamedTuple):
+    """What a training came to; the scorer holds the weights that are to be kept."""
+
+    history: list[dict[str, float]]
+    """The figures of every step; on the main process."""
+    steps: int
+    """Taken; fewer than planned where the evaluator's figure rose no more."""
+    best: best.Standing
+    stopped: str
+    """Why before the last step, in plain words; empty where it was not."""
+
+
+def run(job: Job, accelerator: Accelerator) -> Outcome:
+    """Train to the last step, from the last checkpoint if there is one, or until the evaluator's figure rests."""
+    together = Together(accelerator, job.config.parallel)
+    scorer = together.prepare(job.scorer)
     trainable = {name: each for name, each in job.scorer.named_parameters() if each.requires_grad}
     optimizer = _optimizer(trainable, job)
     done = _resume(job, trainable, optimizer)
-    scorer, optimizer = accelerator.prepare(job.scorer, optimizer)
-    main = accelerator.is_main_process
-    log = (
-        MetricsLog(job.folder.out / METRICS, done=done, tensorboard=job.folder.out / TENSORBOARD)
-        if main
-        else None
-    )
+    log = _Log(job, together, done)
     steps = job.objective.steps
-    for step in range(done, steps):
+    while done < steps and not log.standing.stops(job.config.patience):
         began = time.perf_counter()
-        figures = _step(step, job, scorer, optimizer, accelerator)
+        figures = _step(done, job, scorer, optimizer, together)
         figures["seconds"] = time.perf_counter() - began
-        if log is not None:
-            log.write(step + 1, figures)
-            if job.progress is not None:
-                job.progress(step + 1, steps, figures)
-            every = job.config.checkpoint_every
-            if step + 1 == steps or (every and (step + 1) % every == 0):
-                _checkpoint(job, trainable, optimizer, step + 1)
-    return log.close() if log is not None else []
+        done += 1
+        every = job.config.evaluate_every
+        if job.evaluate is not None and (done == steps or done % every == 0):
+            found = _evaluated(job, together, done)
+            figures |= {best.PREFIX + name: value for name, value in found.items()}
+            if log.rises(done, found):
+                _save(best.BEST, job, together, trainable, done)
+        log.write(done, steps, figures)
+        every = job.config.checkpoint_every
+        if done == steps or log.standing.stops(job.config.patience) or (every and done % every == 0):
+            _checkpoint(job, together, trainable, optimizer, done)
+    if log.standing.step not in (0, done):
+        _take_back(job, trainable)
+    stopped = log.standing.sentence(log.figure, done) if done < steps else ""
+    return Outcome(log.close(), done, log.standing, stopped)
+
+
+class _Log:
+    """What is told of each step, and where the evaluations stand; all processes know the latter."""
+
+    def __init__(self, job: Job, together: Together, done: int) -> None:
+        self.job = job
+        self.metrics: MetricsLog | None = None
+        self.standing, self.figure = best.Standing(), ""
+        lines: list[dict[str, float]] = []
+        if together.is_main:
+            board = job.folder.out / TENSORBOARD if TENSORBOARD in job.config.trackers else None
+            self.metrics = MetricsLog(job.folder.out / METRICS, done=done, tensorboard=board)
+            lines = self.metrics.lines()
+        if job.config.evaluate_every:
+            named = [name for line in lines for name in line if name.startswith(best.PREFIX)]
+            figure = job.config.evaluate_figure or (named[0].removeprefix(best.PREFIX) if named else "")
+            self.figure, self.standing = together.told_by_main((figure, best.standing(lines, figure)))
+
+    def rises(self, step: int, found: Mapping[str, float]) -> bool:
+        """Take in an evaluation; whether it is the best so far."""
+        self.figure, value = best.figure_of(found, self.figure or self.job.config.evaluate_figure)
+        self.standing = self.standing.after(step, value)
+        return self.standing.step == step
+
+    def write(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        """Tell of a step; the main process does."""
+        if self.metrics is None:
+            return
+        self.metrics.write(step, figures)
+        if self.job.trackers is not None:
+            self.job.trackers.write(step, figures)
+        if self.job.progress is not None:
+            self.job.progress(step, steps, figures)
+
+    def close(self) -> list[dict[str, float]]:
+        """All figures so far."""
+        return self.metrics.close() if self.metrics is not None else []
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig, peak: float) -> float:
@@ -103,6 +163,8 @@ def learning_rate(step: int, steps: int, config: TrainConfig, peak: float) -> fl
             return peak * left
         case "cosine":
             return peak * 0.5 * (1 - math.cos(math.pi * left))
+        case "wsd":
+            return peak * min(1.0, (steps - step) / max(1, round(config.decay_share * steps)))
         case _:
             return peak
 
@@ -113,23 +175,16 @@ def tokens_a_pass(config: TrainConfig, device: torch.device) -> int:
 
 
 def _step(
-    step: int, job: Job, scorer: nn.Module, optimizer: Any, accelerator: Accelerator
+    step: int, job: Job, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, job.objective.steps, job.config, job.learning_rate)
-    totals: dict[str, Tensor] = {}
-    passes = _passes(step, job, accelerator)
-    for number, (members, batch, share) in enumerate(passes, 1):
-        batch = batch.to(accelerator.device)
-        # gradients are exchanged between processes once, with the last pass
-        with accelerator.no_sync(scorer) if number < len(passes) else nullcontext():
-            part = job.objective.part(step, members, batch, scorer(batch))
-            # processes' gradients are averaged, while the parts are meant to be summed
-            accelerator.backward(part.loss * (share * accelerator.num_processes))
-        for name, value in {"loss": part.loss, **part.figures, **_sizes(batch)}.items():
-            totals[name] = totals.get(name, 0) + value.detach() * share
-    norm = float(accelerator.clip_grad_norm_(scorer.parameters(), job.config.clip_norm or math.inf))
-    figures = {name: float(value) for name, value in accelerator.reduce(totals, "sum").items()}
+    accelerator = together.accelerator
+    # what is left out at random is a function of the seed and the step: a resumed run leaves out the same
+    torch.manual_seed(derived_seed("dropout", job.config.seed, step, accelerator.process_index))
+    figures = together.sum(_gradients(step, job, scorer, together))
+    learned = [each for group in optimizer.param_groups for each in group["params"]]
+    norm = together.clip(learned, job.config.clip_norm)
     if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
         raise ThresholdError(
             f"step {step + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from it."
@@ -144,26 +199,23 @@ def _step(
     return figures
 
 
-class _Pass(NamedTuple):
-    members: list[int]
-    batch: Batch
-    share: float
-    """1, or 0 where a process has no row of its own and goes along on another's."""
-
-
-def _passes(step: int, job: Job, accelerator: Accelerator) -> list[_Pass]:
-    trees = job.objective.trees(step)
-    mine = list(range(accelerator.process_index, len(trees), accelerator.num_processes))
-    share = 1.0 if mine else 0.0
-    mine = mine or [0]
-    groups = split([trees[place] for place in mine], tokens_a_pass(job.config, accelerator.device))
-    passes = []
-    for group in groups:
-        members = sorted(mine[index] for index in group)
+def _gradients(step: int, job: Job, scorer: nn.Module, together: Together) -> dict[str, Tensor]:
+    """This process's share of the step's figures; its gradients are with the parameters."""
+    accelerator, trees = together.accelerator, job.objective.trees(step)
+    tokens = tokens_a_pass(job.config, accelerator.device)
+    passes = plan(trees, accelerator.process_index, accelerator.num_processes, tokens, even=together.sharded)
+    totals: dict[str, Tensor] = {}
+    for number, (members, share) in enumerate(passes, 1):
         rows = [trees[place] for place in members]
         batch = pack(rows, packed=job.packed, pad_id=job.pad_id, with_last=job.objective.with_last)
-        passes.append(_Pass(members, batch, share))
-    return passes
+        batch = batch.to(accelerator.device)
+        with together.passing(scorer, last=number == len(passes)):
+            part = job.objective.part(step, members, batch, scorer(batch))
+            # processes' gradients are averaged, while the parts are meant to be summed
+            accelerator.backward(part.loss * (share * accelerator.num_processes))
+        for name, value in {"loss": part.loss, **part.figures, **_sizes(batch)}.items():
+            totals[name] = totals.get(name, 0) + value.detach() * share
+    return totals
 
 
 def _sizes(batch: Batch) -> dict[str, Tensor]:
@@ -182,11 +234,37 @@ def _optimizer(trainable: Mapping[str, nn.Parameter], job: Job) -> torch.optim.O
     return torch.optim.AdamW(groups, lr=job.learning_rate, fused=True)
 
 
-def _checkpoint(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: Any, done: int) -> None:
-    tensors: dict[str, Tensor] = {f"weights/{name}": each for name, each in trainable.items()}
-    for name, each in trainable.items():
-        tensors |= {f"{key}/{name}": value for key, value in optimizer.state[each].items()}
-    job.folder.save(CHECKPOINT, tensors, done=done)
+def _evaluated(job: Job, together: Together, done: int) -> dict[str, float]:
+    assert job.evaluate is not None
+    with whole_weights(job.scorer):
+        found = dict(job.evaluate(done)) if together.is_main else {}
+    said: dict[str, float] = together.told_by_main(found)
+    return said
+
+
+def _checkpoint(
+    job: Job, together: Together, trainable: Mapping[str, nn.Parameter], optimizer: Any, done: int
+) -> None:
+    moments = {
+        f"{key}/{name}": value
+        for name, each in trainable.items()
+        for key, value in optimizer.state[each].items()
+    }
+    _save(CHECKPOINT, job, together, trainable, done, moments)
+
+
+def _save(
+    file: str,
+    job: Job,
+    together: Together,
+    trainable: Mapping[str, nn.Parameter],
+    done: int,
+    more: Mapping[str, Tensor] | None = None,
+) -> None:
+    parts = {f"weights/{name}": each.detach() for name, each in trainable.items()} | dict(more or {})
+    tensors = {name: whole(each) for name, each in parts.items()}
+    if together.is_main:
+        job.folder.save(file, tensors, done=done)
 
 
 def _resume(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
@@ -194,9 +272,20 @@ def _resume(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: torch.op
     if held is None:
         return 0
     tensors, facts = held
+    _fill(trainable, tensors)
+    for name, each in trainable.items():
+        keys = [key for key in MOMENTS if f"{key}/{name}" in tensors]
+        optimizer.state[each] = {key: parted_like(tensors[f"{key}/{name}"], each) for key in keys}
+    return int(facts["done"])
+
+
+def _take_back(job: Job, trainable: Mapping[str, nn.Parameter]) -> None:
+    held = job.folder.load(best.BEST)
+    assert held is not None, "the best weights are saved before the log says that they are"
+    _fill(trainable, held[0])
+
+
+def _fill(trainable: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, each in trainable.items():
-            each.copy_(tensors[f"weights/{name}"])
-            keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}/{name}" in tensors]
-            optimizer.state[each] = {key: tensors[f"{key}/{name}"].to(each.device) for key in keys}
-    return int(facts["done"])
+            each.copy_(parted_like(tensors[f"weights/{name}"], each))

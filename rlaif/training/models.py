@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.load import check_directory, load_model, load_tokenizer
-from rlaif.errors import ModelError
+from rlaif.errors import ModelError, RecipeError
 from rlaif.records import Message
 from rlaif.training.configs import TrainConfig
+from rlaif.training.quantized import load_quantized
 
 ADAPTER = "adapter"
 _PROBE = "zqprobe"
@@ -43,6 +45,8 @@ class Opened:
 def open_causal(folder: Path, config: TrainConfig) -> Opened:
     """A causal language model in float32, dropout off. Raises ModelError."""
     check_directory(folder)
+    if config.quantize != "none":
+        return _opened(load_quantized(folder), folder, config)
     # the engine's models are for asking only
     model = load_model(folder).requires_grad_(True)
     return _opened(model, folder, config)
@@ -56,6 +60,10 @@ def open_classifier(folder: Path, config: TrainConfig) -> Opened:
     if adapter_base(folder) is not None:
         raise ModelError(
             f"{folder} is an adapter; merge it into its model first, a reward model needs a whole one"
+        )
+    if config.quantize != "none":
+        raise RecipeError(
+            f"{config.method}: quantize is for policies; a reward model is trained in full precision"
         )
     try:
         with _quiet():
@@ -82,11 +90,16 @@ def add_adapter(model: Any, config: TrainConfig) -> Any:
     lora = LoraConfig(
         r=config.lora,
         lora_alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
+        lora_dropout=config.lora_dropout,
         target_modules="all-linear",
         task_type=TaskType.SEQ_CLS if classifies else TaskType.CAUSAL_LM,
     )
     wrapped = get_peft_model(model, lora)
-    wrapped.eval()
+    # checkpointing is for training mode only; without it nothing but the adapter's own dropout may be random
+    wrapped.train(config.gradient_checkpointing)
+    for name, module in wrapped.named_modules():
+        if ".lora_dropout." in name:
+            module.train()
     return wrapped
 
 
@@ -97,7 +110,7 @@ def default_learning_rate(model: Any, config: TrainConfig) -> float:
     return min(rate * LORA_FACTOR, 1e-3) if config.lora else rate
 
 
-def export(opened: Opened, model: Any, out: Path, config: TrainConfig, readme: str) -> None:
+def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfig, readme: str) -> None:
     """Write the model directory into `out`, file by file, each whole.
 
     With an adapter: the merged model, which loads anywhere and is what a next round starts from and is held to;
@@ -109,7 +122,7 @@ def export(opened: Opened, model: Any, out: Path, config: TrainConfig, readme: s
     with _quiet():
         if config.lora:
             model.save_pretrained(draft / ADAPTER)
-            model = model.merge_and_unload()
+            model = _merged(model, draft / ADAPTER, base, config)
         model.to(dtype).save_pretrained(draft)
         opened.chat.tokenizer.save_pretrained(draft)
     (draft / "README.md").write_text(readme, encoding="utf-8")
@@ -118,6 +131,27 @@ def export(opened: Opened, model: Any, out: Path, config: TrainConfig, readme: s
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
     shutil.rmtree(draft)
+
+
+def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: TrainConfig) -> None:
+    """Write a whole model directory of the weights as they are; the model goes on training."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with _quiet():
+        if config.lora:
+            model.save_pretrained(folder / ADAPTER)
+            kept = copy.deepcopy(model) if config.quantize == "none" else model
+            model = _merged(kept, folder / ADAPTER, base, config)
+        model.save_pretrained(folder)
+        opened.chat.tokenizer.save_pretrained(folder)
+
+
+def _merged(model: Any, adapter: Path, base: Path, config: TrainConfig) -> Any:
+    if config.quantize == "none":
+        return model.merge_and_unload()
+    from peft import PeftModel
+
+    # what was trained over four bits is merged into the weights those were rounded from
+    return PeftModel.from_pretrained(load_model(base), adapter).merge_and_unload()
 
 
 def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[str, float]) -> str:

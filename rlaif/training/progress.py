@@ -63,6 +63,10 @@ class MetricsLog:
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, step)
 
+    def lines(self) -> list[dict[str, float]]:
+        """All figures so far, one mapping a step."""
+        return _lines(self._path)
+
     def close(self) -> list[dict[str, float]]:
         """Close the files; all figures, one mapping a step."""
         self._stream.close()

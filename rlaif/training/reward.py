@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from rlaif.errors import ThresholdError
-from rlaif.records import Pair
+from rlaif.records import Evaluator, Pair
 from rlaif.training import losses
 from rlaif.training.configs import RewardConfig
 from rlaif.training.loop import Part
@@ -32,11 +32,14 @@ def train_reward(
     out: Path,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    evaluator: Evaluator | None = None,
 ) -> TrainSummary:
     """Train a reward model over `base`, a causal model or a reward model, and write it at `out`."""
     if not pairs:
         raise ThresholdError("there are no pairs to train on")
-    setting = Setting(config=config, base=base, out=out, card=card or {}, progress=progress)
+    setting = Setting(
+        config=config, base=base, out=out, card=card or {}, progress=progress, evaluator=evaluator
+    )
 
     def objective(
         opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool

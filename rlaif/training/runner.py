@@ -14,18 +14,24 @@ from accelerate import Accelerator
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.load import check_directory
-from rlaif.errors import ThresholdError
+from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
-from rlaif.records import Example, Message, Pair
+from rlaif.records import Evaluator, Example, Message, Pair
 from rlaif.training.configs import TrainConfig
-from rlaif.training.loop import Job, Objective, run
-from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export
+from rlaif.training.distributed import whole_weights
+from rlaif.training.loop import Job, Objective, Outcome, run
+from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
-from rlaif.training.scorer import RewardScorer, Scorer, choose_layout
+from rlaif.training.scorer import Layout, RewardScorer, Scorer, choose_layout
 from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
+from rlaif.training.trackers import Trackers, check_trackers
+
+SNAPSHOT = "snapshot"
+_NO_IDENTITY = ("trackers",)
+"""Options that change nothing that is trained: a resumed run may have others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,13 @@ class Setting:
     progress: Progress | None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else changes the outcome; part of the run's identity."""
+    evaluator: Evaluator | None = None
+    """Asked every `evaluate_every` steps; the weights to look at are in `snapshot_directory(out)`."""
+
+
+def snapshot_directory(out: Path) -> Path:
+    """Where a training to `out` puts its weights, as a model directory, before it asks its evaluator."""
+    return TrainingFolder(out, {}).inner / SNAPSHOT
 
 
 class Data(NamedTuple):
@@ -62,6 +75,7 @@ def conduct(
     make: MakeObjective,
 ) -> TrainSummary:
     """Train and write the directory; what is already finished is only read."""
+    _check(setting)
     folder = TrainingFolder(setting.out, _identity(setting, pairs, examples))
     record = folder.finished()
     if record is not None:
@@ -91,6 +105,7 @@ def _train(
     layout = choose_layout(scorer, _probe_trees(data), wanted=config.packed)
     objective = make(opened, scorer, data, folder, layout.packed)
     live = LiveLine(config.method) if setting.progress is None and accelerator.is_main_process else None
+    trackers = _trackers(setting, folder, accelerator)
     job = Job(
         scorer=scorer,
         pad_id=opened.pad_id,
@@ -100,27 +115,68 @@ def _train(
         packed=layout.packed,
         folder=folder,
         progress=setting.progress or live,
+        evaluate=_evaluate(setting, opened, model),
+        trackers=trackers,
     )
     try:
-        history = run(job, accelerator)
+        outcome = run(job, accelerator)
     finally:
-        if live is not None:
-            live.close()
-    summary = TrainSummary(
+        for each in (live, trackers):
+            if each is not None:
+                each.close()
+    summary = _summary(setting, data, objective, outcome, layout, rate)
+    with whole_weights(scorer):
+        if accelerator.is_main_process:
+            _write(setting, opened, model, folder, summary, outcome.history)
+    accelerator.wait_for_everyone()
+    return summary
+
+
+def _summary(
+    setting: Setting, data: Data, objective: Objective, outcome: Outcome, layout: Layout, rate: float
+) -> TrainSummary:
+    history = outcome.history
+    notes = [f"plain rows: {layout.reason}"] if layout.reason else []
+    notes += [outcome.stopped] if outcome.stopped else []
+    return TrainSummary(
         out=setting.out,
-        method=config.method,
-        steps=objective.steps,
+        method=setting.config.method,
+        steps=outcome.steps,
         learning_rate=rate,
         packed=layout.packed,
         counts=data.counts | objective.counts(),
         figures=last_figures(history) if history else {},
         seconds=sum(line["seconds"] for line in history),
-        notes=(f"plain rows: {layout.reason}",) if layout.reason else (),
+        notes=tuple(notes),
+        best_step=outcome.best.step,
     )
-    if accelerator.is_main_process:
-        _write(setting, opened, model, folder, summary, history)
-    accelerator.wait_for_everyone()
-    return summary
+
+
+def _check(setting: Setting) -> None:
+    config = setting.config
+    if (setting.evaluator is None) != (config.evaluate_every == 0):
+        given = "an evaluator is given" if setting.evaluator is not None else "no evaluator is given"
+        raise RecipeError(f"evaluate_every is {config.evaluate_every}, yet {given}; give both or none")
+    check_trackers(config.trackers)
+
+
+def _trackers(setting: Setting, folder: TrainingFolder, accelerator: Accelerator) -> Trackers | None:
+    config = setting.config
+    if not accelerator.is_main_process:
+        return None
+    return Trackers(config.trackers, setting.out, config.as_dict(), folder.digest)
+
+
+def _evaluate(setting: Setting, opened: Opened, model: Any) -> Callable[[int], Mapping[str, float]] | None:
+    evaluator = setting.evaluator
+    if evaluator is None:
+        return None
+
+    def evaluate(step: int) -> Mapping[str, float]:
+        write_snapshot(opened, model, snapshot_directory(setting.out), setting.base, setting.config)
+        return evaluator.evaluate(step)
+
+    return evaluate
 
 
 def _write(
@@ -132,7 +188,7 @@ def _write(
     history: Sequence[Mapping[str, float]],
 ) -> None:
     readme = card(summary.method, str(setting.base), setting.card, summary.figures)
-    export(opened, model, setting.out, setting.config, readme)
+    export(opened, model, setting.out, setting.base, setting.config, readme)
     facts = {
         "base": str(setting.base),
         "card": dict(setting.card),
@@ -149,7 +205,9 @@ def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Exampl
     turns = [[each.kind, *map(_turn, each.messages)] for each in examples]
     return {
         "method": setting.config.method,
-        "config": setting.config.as_dict(),
+        "config": {
+            name: value for name, value in setting.config.as_dict().items() if name not in _NO_IDENTITY
+        },
         "base": model_fingerprint(setting.base),
         "pairs": digest("training-pairs", rows),
         "examples": digest("training-examples", turns),

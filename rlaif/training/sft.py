@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.errors import ThresholdError
-from rlaif.records import Example
+from rlaif.records import Evaluator, Example
 from rlaif.training.configs import SFTConfig
 from rlaif.training.loop import Part
 from rlaif.training.models import Opened, open_causal
@@ -29,11 +29,14 @@ def train_sft(
     out: Path,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    evaluator: Evaluator | None = None,
 ) -> TrainSummary:
     """Train `policy` to write each example's last turn, and write a model directory at `out`."""
     if not examples:
         raise ThresholdError("there are no examples to train on")
-    setting = Setting(config=config, base=policy, out=out, card=card or {}, progress=progress)
+    setting = Setting(
+        config=config, base=policy, out=out, card=card or {}, progress=progress, evaluator=evaluator
+    )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> Imitation:
         return Imitation(config, data.examples)

@@ -28,6 +28,8 @@ class TrainSummary:
     """Mean of each metric over the last tenth of the steps."""
     seconds: float
     notes: tuple[str, ...] = ()
+    best_step: int = 0
+    """After which the evaluator's figure was highest, whose weights are kept; 0 where nothing was evaluated."""
 
     def record(self, history: Sequence[Mapping[str, float]], **facts: Any) -> dict[str, Any]:
         """The content of `train.json`, beside what `TrainingFolder` adds."""
@@ -41,7 +43,10 @@ class TrainSummary:
     def of_record(cls, out: Path, record: Mapping[str, Any]) -> TrainSummary:
         """The summary that a finished training wrote."""
         names = ("method", "steps", "learning_rate", "packed", "counts", "figures", "seconds")
-        return cls(out=out, notes=tuple(record["notes"]), **{name: record[name] for name in names})
+        optional = {name: record[name] for name in ("best_step",) if name in record}
+        return cls(
+            out=out, notes=tuple(record["notes"]), **optional, **{name: record[name] for name in names}
+        )
 
 
 def last_figures(history: Sequence[Mapping[str, float]]) -> dict[str, float]:

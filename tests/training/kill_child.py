@@ -14,7 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlaif.training import DPOConfig, RewardConfig, models, reference, state, train_dpo, train_reward
+from rlaif.training import (
+    DPOConfig,
+    RewardConfig,
+    SFTConfig,
+    models,
+    reference,
+    state,
+    train_dpo,
+    train_reward,
+    train_sft,
+)
+from rlaif.training.runner import snapshot_directory
 
 from .builders import make_examples, make_pairs
 
@@ -27,6 +38,7 @@ SLOW_IMPORTS = (
     "peft",
     "rlaif.training.dpo",
     "rlaif.training.reward",
+    "rlaif.training.sft",
     "torch.utils.tensorboard",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
@@ -42,11 +54,41 @@ def train(method: str, lora: int, policy: Path, out: Path, progress: Any = None)
     """The same call every time."""
     from dataclasses import replace
 
+    if method == "evaluated":
+        evaluated(policy, out, progress)
+        return
+    if method == "dropout":
+        config = replace(DPO, lora=lora, lora_dropout=0.5, schedule="wsd", batch_tokens=60)
+        train_dpo(replace(config, replay={}), make_pairs(13), policy=policy, reference="previous", out=out,
+                  progress=progress)  # fmt: skip
+        return
     if method == "reward":
         train_reward(replace(REWARD, lora=lora), make_pairs(13), base=policy, out=out, progress=progress)
         return
     train_dpo(replace(DPO, lora=lora), make_pairs(13), policy=policy, reference="previous", out=out,
               replay=make_examples(7), progress=progress)  # fmt: skip
+
+
+class Falling:
+    """An evaluator that looks at the weights it is shown; they were best after step 4."""
+
+    def __init__(self, out: Path) -> None:
+        self.folder = snapshot_directory(out)
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        from safetensors.torch import load_file
+
+        weights = load_file(self.folder / "model.safetensors")
+        moved = float(sum(each.double().abs().sum() for each in weights.values()))
+        return {"quality": -abs(step - 4), "seen": moved}
+
+
+def evaluated(policy: Path, out: Path, progress: Any) -> None:
+    """Ten steps planned; stopped after step 8 as two evaluations are no better than that of step 4."""
+    config = SFTConfig(
+        steps=10, batch_size=3, learning_rate=2e-3, checkpoint_every=3, evaluate_every=2, patience=2
+    )
+    train_sft(config, make_examples(9), policy=policy, out=out, progress=progress, evaluator=Falling(out))
 
 
 def arm(place: str) -> Callable[..., None] | None:

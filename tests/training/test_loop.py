@@ -32,10 +32,12 @@ def test_schedules_by_hand() -> None:
     cosine = rates("cosine", 0.0)
     assert cosine[0] == pytest.approx(1.0)
     assert cosine[5] == pytest.approx(0.5)
+    wsd = rates("wsd", 0.2)
+    assert wsd == pytest.approx([0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5])
 
 
-@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "wsd"])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.8])
 def test_no_step_is_taken_at_rate_zero_or_above_the_peak(schedule: str, warmup: float) -> None:
     for steps in (1, 2, 7, 50):
         assert all(0 < rate <= 1.0 + 1e-12 for rate in rates(schedule, warmup, steps))

@@ -112,12 +112,23 @@ def test_a_run_killed_after_its_record_is_done(
     assert_equal(whole, tmp_path / "out")
 
 
-@pytest.mark.parametrize(("method", "lora"), [("reward", 0), ("dpo", 2), ("reward", 2)])
+@pytest.mark.parametrize(
+    ("method", "lora", "place"),
+    [
+        ("reward", 0, "step:5"),
+        ("dpo", 2, "step:5"),
+        ("reward", 2, "step:5"),
+        ("dropout", 2, "step:8"),  # accumulation, wsd and what is left out at random
+        ("evaluated", 0, "step:5"),
+        ("evaluated", 0, "step:8"),
+        ("evaluated", 0, "record"),
+    ],
+)
 def test_every_method_resumes(
-    method: str, lora: int, model_dir: MakeDirectory, tmp_path: Path, kill: Kill
+    method: str, lora: int, place: str, model_dir: MakeDirectory, tmp_path: Path, kill: Kill
 ) -> None:
     train(method, lora, model_dir(), tmp_path / "whole")
-    kill("step:5", method, lora, model_dir(), tmp_path / "out")
+    kill(place, method, lora, model_dir(), tmp_path / "out")
     train(method, lora, model_dir(), tmp_path / "out")
     assert_equal(tmp_path / "whole", tmp_path / "out")
 

@@ -1,0 +1,41 @@
+"""Which rows of a step a process reads in which forward pass: about so many tokens a pass, rows of like size together.
+
+Parts of a step's loss are parts of means over the whole step, so that passes and processes may cut it as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rlaif.training.packing import Tree, split
+
+
+class Pass(NamedTuple):
+    """Rows (places in the step) that are read together."""
+
+    members: list[int]
+    share: float
+    """1, or 0 where a process has no row of its own and goes along on another's."""
+
+
+def plan(
+    trees: Sequence[Tree], process: int, processes: int, batch_tokens: int, *, even: bool = False
+) -> list[Pass]:
+    """The passes of one process; with `even`, as many as the process with the most has.
+
+    Sharded weights are gathered by all processes together, for each pass of each.
+    """
+    passes = _own(trees, process, processes, batch_tokens)
+    if even:
+        most = max(len(_own(trees, each, processes, batch_tokens)) for each in range(processes))
+        passes += [Pass(passes[0].members, 0.0)] * (most - len(passes))
+    return passes
+
+
+def _own(trees: Sequence[Tree], process: int, processes: int, batch_tokens: int) -> list[Pass]:
+    mine = list(range(process, len(trees), processes))
+    share = 1.0 if mine else 0.0
+    mine = mine or [0]
+    groups = split([trees[place] for place in mine], batch_tokens)
+    return [Pass(sorted(mine[index] for index in group), share) for group in groups]

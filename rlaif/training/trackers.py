@@ -1,0 +1,77 @@
+"""W&B, MLflow and trackio by name, through accelerate's trackers; none is imported before it is asked for.
+
+TensorBoard is written by `MetricsLog` itself, which can drop the steps that a resumed run takes again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rlaif.errors import InputError
+
+TENSORBOARD = "tensorboard"
+PROJECT = "rlaif"
+PACKAGES = {"wandb": "wandb", "mlflow": "mlflow", "trackio": "trackio"}
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raise InputError where one is not installed."""
+    for name in names:
+        package = PACKAGES.get(name)
+        if package is not None and find_spec(package) is None:
+            raise InputError(
+                f"trackers: {name} is not installed here; `pip install {package}`, or leave it out: "
+                "metrics.jsonl has every figure anyway"
+            )
+
+
+class Trackers:
+    """Those of a run that were asked for, TensorBoard aside; their own variables say where they write.
+
+    WANDB_MODE=offline, MLFLOW_TRACKING_URI and TRACKIO_DIR keep figures on this machine.
+    """
+
+    def __init__(self, names: Sequence[str], out: Path, config: Mapping[str, Any], digest: str) -> None:
+        """Raise InputError where one cannot be started."""
+        self._open: list[Any] = []
+        for name in names:
+            if name != TENSORBOARD:
+                self._open.append(_start(name, out, config, digest))
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """The figures of one step, which counts from 1."""
+        for tracker in self._open:
+            tracker.log(dict(figures), step=step)
+
+    def close(self) -> None:
+        """Let each write what it holds back."""
+        for tracker in self._open:
+            tracker.finish()
+        self._open = []
+
+
+def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    options: dict[str, dict[str, Any]] = {
+        # the same run again where one is resumed
+        "wandb": {"name": out.name, "dir": str(out), "id": digest[-16:], "resume": "allow"},
+        "mlflow": {"run_name": out.name},
+        "trackio": {"name": out.name, "resume": "allow", "embed": False},
+    }
+    tracker = LOGGER_TYPE_TO_CLASS[name](PROJECT, **options[name])
+    try:
+        tracker.start()
+        tracker.store_init_configuration(_flat(config))
+    except Exception as problem:
+        raise InputError(f"trackers: {name} cannot be started: {problem}") from problem
+    return tracker
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    simple = (str, int, float, bool)
+    return {name: value if isinstance(value, simple) else json.dumps(value) for name, value in config.items()}
