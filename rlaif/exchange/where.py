@@ -76,7 +76,7 @@ _FITTING: dict[str, tuple[type, ...]] = {
     "number": (float, type(None)),
     "text": (str, type(None)),
     "flag": (bool,),
-    "words": (str,),
+    "words": (str, type(None)),
 }
 
 
@@ -258,7 +258,9 @@ def _principle(name: str) -> Field:
 
 
 def _equal(found: Value, value: Value) -> bool:
-    return value in found if isinstance(found, tuple) else found == value
+    if isinstance(found, tuple):
+        return not found if value is None else value in found
+    return found == value
 
 
 def _kind(kind: str) -> str:

@@ -16,6 +16,7 @@ TOO_FEW = "fewer than two completions have a rating"
 TIE = "best and worst completion have the same mean rating"
 NOT_SINGLE = "the prompt has more turns than one question"
 OVERALL = "overall"
+EVEN = 0.5
 SPAN = 4.0
 """Ratings go from 1 to 5."""
 
@@ -54,7 +55,7 @@ def pair_of(row: Row) -> Pair | str:
     if best.score == worst.score:
         return TIE
     system = values.get("system_prompt")
-    turns = (Message(role="system", content=system),) if isinstance(system, str) and system else ()
+    turns = (Message(role="system", content=system),) if isinstance(system, str) else ()
     return Pair(
         prompt=(*turns, Message(role="user", content=asked)),
         chosen=said(best.text),
@@ -70,42 +71,44 @@ def pair_of(row: Row) -> Pair | str:
 
 
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
-    """One instruction with two rated completions; none where the prompt is a longer conversation.
+    """One instruction with two rated completions; none where the prompt is a longer conversation, or for a tie.
 
-    A probability p is a rating of 1 + 4p for the chosen side and of 5 - 4p for the rejected one.
+    A probability p is a rating of 1 + 4p for the chosen side and of 5 - 4p for the rejected one. Principles are the
+    aspects, unless their mean contradicts the label, which weighs them: then the label is the only aspect.
     """
     asked = single(pair.prompt)
-    if asked is None or len(pair.chosen) != 1 or len(pair.rejected) != 1:
+    if asked is None or len(pair.chosen) != 1 or len(pair.rejected) != 1 or pair.label_prob == EVEN:
         return []
     system, question = asked
-    votes = {str(each["id"]): each["p"] for each in pair.principles} or {OVERALL: pair.label_prob}
-    by_side = (
-        (pair.chosen[-1].content, pair.chosen_score, None, votes),
-        (pair.rejected[-1].content, pair.rejected_score, pair.critique, _turned(votes)),
-    )
+    votes = {str(each["id"]): each["p"] for each in pair.principles}
+    clear = [p for p in votes.values() if p is not None]
+    if not clear or (sum(clear) / len(clear) - EVEN) * (pair.label_prob - EVEN) <= 0:
+        votes = {OVERALL: pair.label_prob}
     models = list((pair.provenance.get("policy") or ["unknown"])[:2])
     models += models[-1:] * (2 - len(models))
     row: dict[str, Any] = {"source": "rlaif", "instruction": question, "models": models}
     if system is not None:
         row["system_prompt"] = system
-    rows = zip(by_side, models, strict=True)
-    return [row | {"completions": [_completion(*side, model) for side, model in rows]}]
-
-
-def _turned(votes: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: None if p is None else 1 - p for name, p in votes.items()}
+    turned = {name: None if p is None else 1 - p for name, p in votes.items()}
+    completions = [
+        _completion(pair.chosen[-1].content, models[0], votes, None),
+        _completion(pair.rejected[-1].content, models[1], turned, pair.critique),
+    ]
+    return [row | {"completions": completions}]
 
 
 def _completion(
-    text: str, score: float | None, critique: str | None, votes: Mapping[str, float | None], model: str
+    text: str, model: str, votes: Mapping[str, float | None], critique: str | None
 ) -> dict[str, Any]:
-    ratings = {name: "N/A" if p is None else f"{1 + SPAN * p:g}" for name, p in votes.items()}
+    ratings = {name: None if p is None else 1 + SPAN * p for name, p in votes.items()}
+    known = [each for each in ratings.values() if each is not None]
+    shown = {name: "N/A" if each is None else f"{each:.6g}" for name, each in ratings.items()}
     return {
         "model": model,
         "response": text,
-        "annotations": {name: {"Rating": each, "Rationale": ""} for name, each in ratings.items()},
+        "annotations": {name: {"Rating": each, "Rationale": ""} for name, each in shown.items()},
         "critique": critique or "",
-        "overall_score": score,
+        "overall_score": round(sum(known) / len(known), 4),
     }
 
 

@@ -1,0 +1,147 @@
+"""A file's format is told by its first row; what one format writes comes back to the byte; hostile files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.preferences.annotated import fits
+from rlaif.exchange.preferences.reading import NAMES, read_preferences
+from rlaif.exchange.preferences.writing import FORMATS, About, preference_rows, write_preferences
+from rlaif.records import Pair
+
+from .builders import pair, pairs, texts_of
+
+ABOUT = About("mine", "2026-01-01T00:00:00+00:00", {})
+IMPORTED = {"trl-parquet": "trl", "datasets": "trl"}
+TOLD = {name: IMPORTED.get(name, name) for name in FORMATS} | {"openrlhf": "trl"}
+"""OpenRLHF's rows are TRL's implicit turns."""
+
+
+def held(format_: str, wanted: list[Pair]) -> list[Pair]:
+    if format_ == "annotated-pairs":
+        return [each for each in wanted if fits(each)]
+    return [each for each in wanted if preference_rows([each], format=format_)[0]]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(wanted=pairs())
+def test_what_a_format_holds_comes_back_to_the_byte(
+    tmp_path_factory: pytest.TempPathFactory, format_: str, wanted: list[Pair]
+) -> None:
+    kept = held(format_, wanted)
+    if not kept:
+        return
+    folder = tmp_path_factory.mktemp("round")
+    written = write_preferences(folder, "train", wanted, format=format_, about=ABOUT)
+    assert sum(written.left_out.values()) == len(wanted) - len(kept)
+    place = folder / "train" if format_ == "datasets" else written.files[0]
+    found = read_preferences(place, format=IMPORTED.get(format_, format_))
+    assert sorted(texts_of(found.pairs), key=repr) == sorted(texts_of(kept), key=repr)
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_format_is_told_by_its_first_row(tmp_path: Path, format_: str) -> None:
+    written = write_preferences(tmp_path, "train", [pair()], format=format_, about=ABOUT)
+    place = tmp_path / "train" if format_ == "datasets" else written.files[0]
+    found = read_preferences(place)
+    assert found.format == TOLD[format_]
+    assert texts_of(found.pairs) == texts_of([pair()])
+    assert found.pairs[0].provenance["imported"]["format"] == found.format
+
+
+def lines(path: Path, *rows: Any) -> Path:
+    path.write_bytes(
+        b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
+    )
+    return path
+
+
+GOOD = {"prompt": "How?", "chosen": "So.", "rejected": "No."}
+
+
+def test_bom_crlf_blank_lines_and_long_texts_are_no_harm(tmp_path: Path) -> None:
+    long = {**GOOD, "chosen": "x" * 3_000_000}
+    rows = [b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n", b"\r\n", long]
+    found = read_preferences(lines(tmp_path / "p.jsonl", *rows))
+    assert [len(each.chosen[0].content) for each in found.pairs] == [3, 3_000_000]
+    assert [each.provenance["imported"]["where"] for each in found.pairs] == ["1", "3"]
+
+
+def test_line_ends_inside_a_text_are_kept(tmp_path: Path) -> None:
+    rows = [{**GOOD, "chosen": "a\r\nb\u2028c\n"}]
+    assert (
+        read_preferences(lines(tmp_path / "p.jsonl", *rows)).pairs[0].chosen[0].content == "a\r\nb\u2028c\n"
+    )
+
+
+def test_a_gzipped_file_is_read_and_a_torn_one_refused(tmp_path: Path) -> None:
+    whole = gzip.compress((json.dumps(GOOD) + "\n").encode())
+    (path := tmp_path / "p.jsonl.gz").write_bytes(whole)
+    assert len(read_preferences(path).pairs) == 1
+    path.write_bytes(whole[:-9])
+    with pytest.raises(PromptFileError, match="broken gzip"):
+        read_preferences(path)
+    path.write_bytes(b"{}")
+    with pytest.raises(PromptFileError, match="broken gzip"):
+        read_preferences(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([GOOD, b'{"prompt": "a", \n'], r"p\.jsonl:2: broken JSON"),
+        ([GOOD, {**GOOD, "chosen": None}], r"p\.jsonl:2: 'chosen' is empty"),
+        ([GOOD, {"prompt": "a"}], r"p\.jsonl:2: no 'chosen' and no 'rejected'"),
+        ([GOOD, b"[" * 100_000 + b"\n"], r"p\.jsonl:2: broken JSON"),
+        ([GOOD, b'{"prompt": "\xff"}\n'], r"p\.jsonl:2: not UTF-8"),
+        ([{**GOOD, "weight": float("nan")}], r"p\.jsonl:1: `weight` is nan"),
+        ([{"text": "x"}], r"p\.jsonl:1: in no known format \(columns: text\)"),
+        ([3], r"p\.jsonl:1: in no known format \(columns: none, it is a int\)"),
+        ([], "holds no row"),
+        ([{**GOOD, "chosen": "No."}, {"chosen": "a", "rejected": "a"}], "holds no pair|`id`"),
+    ],
+)
+def test_a_hostile_file_is_one_message_with_file_and_line(tmp_path: Path, rows: Any, said: str) -> None:
+    path = lines(tmp_path / "p.jsonl", *rows)
+    if said.startswith("holds no pair"):
+        rows[0] = {"chosen": "a", "rejected": "a"}
+        path = lines(path, *rows)
+    with pytest.raises(PromptFileError, match=said):
+        read_preferences(path)
+
+
+def test_a_named_format_is_not_guessed(tmp_path: Path) -> None:
+    path = lines(tmp_path / "p.jsonl", GOOD)
+    with pytest.raises(PromptFileError, match=r"p\.jsonl:1: 'chosen' holds no `Assistant:` turn"):
+        read_preferences(path, format="hh-rlhf")
+    with pytest.raises(PromptFileError, match="no format is called 'csv'; known: "):
+        read_preferences(path, format="csv")
+
+
+def test_a_limit_counts_rows(tmp_path: Path) -> None:
+    path = lines(tmp_path / "p.jsonl", GOOD, {**GOOD, "prompt": "Why?"}, b"broken\n")
+    assert len(read_preferences(path, limit=2).pairs) == 2
+
+
+def test_a_csv_of_thumbs(tmp_path: Path) -> None:
+    (path := tmp_path / "thumbs.csv").write_text('prompt,completion,label\nq,"a, b",1\nq,c,0\n')
+    found = read_preferences(path)
+    assert found.format == "kto"
+    assert texts_of(found.pairs)[0][1][0].content == "a, b"
+
+
+def test_every_format_that_is_written_can_be_named_for_reading() -> None:
+    assert {IMPORTED.get(name, name) for name in FORMATS} == set(NAMES)

@@ -1,0 +1,143 @@
+"""Exports are read by who they are for: TRL's trainers take a step; margins and thumbs where they are clear."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.errors import InputError
+from rlaif.exchange.preferences.writing import (
+    BOTH_THUMBS,
+    NOT_HELD,
+    About,
+    Written,
+    preference_rows,
+    side_files,
+    write_preferences,
+)
+
+from .builders import pair, turn
+
+ABOUT = About("mine", "2026-01-01T00:00:00+00:00", {})
+PAIRS = [pair("how", "yes mix wait", "no"), pair("how bake", "yes mix", "no wait")]
+
+
+def test_a_margin_is_written_on_request_only() -> None:
+    [row], _ = preference_rows([pair(label_prob=0.9)], format="trl")
+    assert "margin" not in row
+    [row], _ = preference_rows([pair(label_prob=0.9)], format="trl", margin="log-odds")
+    assert row["margin"] == pytest.approx(2.197225)  # log(.9 / .1)
+    [row], _ = preference_rows([pair(label_prob=1.0)], format="trl", margin="log-odds")
+    assert row["margin"] == pytest.approx(3.89182)  # log(.98 / .02)
+    [row], _ = preference_rows([pair(score_gap=1.5)], format="openrlhf", margin="score-gap")
+    assert row["margin"] == 1.5
+
+
+def test_a_margin_that_is_not_there_or_not_read_is_refused() -> None:
+    with pytest.raises(InputError, match="has no score_gap"):
+        preference_rows([pair()], format="trl", margin="score-gap")
+    with pytest.raises(InputError, match="no trainer of kto reads a margin"):
+        preference_rows([pair()], format="kto", margin="log-odds")
+
+
+def test_an_answer_with_both_thumbs_has_none() -> None:
+    rows, left_out = preference_rows([pair(), pair(chosen="No.", rejected="Never.")], format="kto")
+    assert [(row["completion"][0]["content"], row["label"]) for row in rows] == [
+        ("So.", True),
+        ("Never.", False),
+    ]
+    assert left_out == {BOTH_THUMBS: 1}
+    assert len(preference_rows([pair(), pair(rejected="Never.")], format="kto")[0]) == 3
+
+
+def test_what_a_format_cannot_hold_is_counted() -> None:
+    turns = (turn("user", "a"), turn("assistant", "b"), turn("user", "c"))
+    rows, left_out = preference_rows([pair(prompt=turns), pair()], format="ultrafeedback")
+    assert (len(rows), left_out) == (1, {NOT_HELD: 1})
+
+
+def test_llama_factory_is_told_what_the_file_is() -> None:
+    files = side_files("llama-factory", {"train": Written((Path("train.json"),), 2, {})})
+    entry = json.loads(files["dataset_info.json"])["rlaif_train"]
+    assert (entry["file_name"], entry["formatting"], entry["ranking"]) == ("train.json", "sharegpt", True)
+    assert entry["columns"]["messages"] == "conversations"
+    assert side_files("trl", {}) == {}
+
+
+# --- TRL's trainers
+
+WORDS = ["[pad]", "[end]", "[unk]", "user", "assistant", "how", "bake", "mix", "wait", "no", "yes"]
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role + ' ' + m.content + ' [end] ' }}{% endfor %}"
+    "{% if add_generation_prompt %}assistant {% endif %}"
+)
+
+
+def tokenizer() -> Any:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="[unk]"))
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    special = {"pad_token": "[pad]", "eos_token": "[end]", "unk_token": "[unk]"}
+    return PreTrainedTokenizerFast(tokenizer_object=inner, chat_template=TEMPLATE, **special)
+
+
+def tiny(kind: str, folder: Path) -> Any:
+    import transformers
+
+    config = transformers.LlamaConfig(
+        vocab_size=len(WORDS), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        pad_token_id=0, eos_token_id=1, bos_token_id=None, num_labels=1,
+    )  # fmt: skip
+    made = getattr(transformers, f"LlamaFor{kind}")
+    made(config).save_pretrained(folder)  # the trainers load their own reference from there
+    return made.from_pretrained(folder)
+
+
+def rows(folder: Path, format_: str, margin: str | None = None) -> Any:
+    from datasets import load_dataset, load_from_disk
+
+    written = write_preferences(folder, "train", PAIRS, format=format_, about=ABOUT, margin=margin)
+    if format_ == "datasets":
+        return load_from_disk(str(folder / "train"))
+    kind = "parquet" if format_ == "trl-parquet" else "json"
+    return load_dataset(
+        kind, data_files=str(written.files[0]), split="train", cache_dir=str(folder / "cache")
+    )
+
+
+@pytest.mark.parametrize(
+    ("format_", "trainer", "kind", "margin"),
+    [
+        ("trl", "DPO", "CausalLM", None),
+        ("trl-parquet", "DPO", "CausalLM", None),
+        ("datasets", "Reward", "SequenceClassification", "log-odds"),
+        ("openrlhf", "Reward", "SequenceClassification", None),
+        ("kto", "KTO", "CausalLM", None),
+    ],
+)
+def test_trls_trainers_take_a_step(
+    tmp_path: Path, format_: str, trainer: str, kind: str, margin: str | None
+) -> None:
+    import trl
+
+    options = {
+        "output_dir": str(tmp_path / "out"), "max_steps": 1, "per_device_train_batch_size": 2, "report_to": [],
+        "use_cpu": True, "bf16": False, "save_strategy": "no", "disable_tqdm": True,
+        "gradient_checkpointing": False, "logging_steps": 1,
+    }  # fmt: skip
+    made = getattr(trl, f"{trainer}Trainer")(
+        model=tiny(kind, tmp_path / "model"),
+        args=getattr(trl, f"{trainer}Config")(**options),
+        train_dataset=rows(tmp_path, format_, margin),
+        processing_class=tokenizer(),
+    )
+    batch = next(iter(made.get_train_dataloader()))
+    if margin is not None:
+        assert batch["margin"].tolist() == pytest.approx([2.197225, 2.197225], abs=1e-5)
+    made.train()
+    assert made.state.log_history[0]["loss"] > 0
