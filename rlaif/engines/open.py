@@ -26,7 +26,7 @@ def open_engine(
     batch_tokens: int = 16384,
 ) -> Engine:
     """The engine that `name` names (DESIGN, "Model names"). Raises ModelError with the remedy."""
-    kind, rest = _kind(name)
+    kind, rest = split_name(name)
     if kind == "script":
         from rlaif.engines.script import ScriptEngine
 
@@ -81,7 +81,8 @@ def resolve_directory(rest: str) -> Path:
     return _from_hub(rest)
 
 
-def _kind(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
+    """The kind of a model name and what follows it. Raises ModelError for a name of no kind."""
     if name in MODELS or Path(name).is_dir():
         return "hf", name
     kind, colon, rest = name.partition(":")
