@@ -77,6 +77,16 @@ def test_heavy_packages_are_imported_on_four_floors_only() -> None:
     assert strays == []
 
 
+def test_only_the_commands_about_it_know_the_bundled_world() -> None:
+    known = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if "microworld" not in path.parts and "rlaif.microworld" in path.read_text(encoding="utf-8")
+    }
+    # gold comes through the entry points, models and prompts by their names
+    assert known == {"cli/micro.py", "cli/rbr.py"}
+
+
 def test_the_public_names_are_these() -> None:
     assert rlaif.__all__ == ["__version__", "evaluate", "generate", "judge", "run", "train"]
     assert all(hasattr(rlaif, name) for name in rlaif.__all__)

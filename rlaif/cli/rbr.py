@@ -275,7 +275,7 @@ def example(out: Path, prompts: int, each: int, seed: int, as_json: bool) -> Non
 
     The pairs are those of a labeller who always chooses the longer text.
     """
-    from rlaif.workflows.rbr_example import make
+    from rlaif.microworld.rules_example import make
 
     made = make(out, prompts=prompts, each=each, seed=seed)
     lines = [str(made.rules), f"{made.answers}: {made.counts['answers']} answers"]

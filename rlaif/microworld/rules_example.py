@@ -1,4 +1,4 @@
-"""`rlaif rbr example`: rules over the bundled world, answers of each class, and pairs of a labeller with a bias."""
+"""Material for `rlaif rbr`: rules over this world, answers of each class, and pairs of a labeller with a bias."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rlaif.atomic import write_text
 from rlaif.constitution import load_constitution
@@ -15,11 +15,11 @@ from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.hashing import derived_seed
 from rlaif.judging.rbr import Classes, classes_of, questions_of
+from rlaif.microworld.gold import MicroGold
+from rlaif.microworld.language import write
+from rlaif.microworld.scenes import Scene, make_scene
+from rlaif.microworld.sentences import read_rule
 from rlaif.records import Completion, Constitution, Message, Pair, Prompt
-from rlaif.workflows.gold import RowGold
-
-if TYPE_CHECKING:
-    from rlaif.microworld.scenes import Scene
 
 RULES = """\
 # Rules for two kinds of prompt, in the words of the bundled world. Check them: rlaif rbr check rules.yaml
@@ -97,8 +97,6 @@ def specified(
 
     The class stands in the row (`class`). Worse answers tend to be longer, so that length misleads.
     """
-    from rlaif.microworld.scenes import make_scene
-
     for kind, classes in classes_of(rules).items():
         seen: set[str] = set()
         rng = random.Random(derived_seed(seed, "rbr example", kind))
@@ -134,14 +132,12 @@ def biased(answers: list[tuple[Prompt, Completion]]) -> Iterator[Pair]:
 def _answer(
     scene: Scene, rules: Constitution, classes: Classes, name: str, draw: int, rng: random.Random
 ) -> tuple[Prompt, Completion]:
-    from rlaif.microworld.language import write
-
     prompt = scene.prompt
     long = rng.random() < (classes.order.index(name) + 0.5) / len(classes.order)
     for _ in range(TRIES):
         wants = _wants(rules, classes.draw(name, rng)) | {"brief": not long}
         text = write(scene, rng, wants)
-        graded = RowGold().grade(prompt, text, questions_of(rules))
+        graded = MicroGold().grade(prompt, text, questions_of(rules))
         if classes.place(graded).name == name:
             row = Prompt(messages=prompt.messages, tags=prompt.tags, gold=prompt.gold, meta={"class": name})
             completion = Completion(prompt_id=row.id, text=text, policy="example", draw=draw, finish="given")
@@ -151,8 +147,6 @@ def _answer(
 
 def _wants(rules: Constitution, case: Mapping[str, bool]) -> dict[str, bool]:
     """The attributes that a writer is told, from propositions of one attribute each."""
-    from rlaif.microworld.sentences import read_rule
-
     wants: dict[str, bool] = {}
     for each in questions_of(rules):
         rule = read_rule(each.text)
