@@ -129,8 +129,8 @@ def policy_gold(
     base = shipped_model("micro")
     assert base is not None
     own = {"beta": BETA, "learning_rate": RATE, **config}
-    settings = DPOConfig(steps=steps, batch_size=BATCH, seed=seed, checkpoint_every=0, **own)
     reference = own.pop("reference", "previous")
+    settings = DPOConfig(steps=steps, batch_size=BATCH, seed=seed, checkpoint_every=0, **own)
     train_dpo(
         settings,
         [each.pair for each in pairs],

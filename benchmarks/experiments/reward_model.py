@@ -102,7 +102,7 @@ def main() -> None:
         return measured([gold for *_, gold in found], found)
 
     results.row({"judge": "gold itself", "loss": "-"}, bound)
-    results.save()
+    results.save(rows=len(results.rows))
 
 
 if __name__ == "__main__":

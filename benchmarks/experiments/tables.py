@@ -1,0 +1,133 @@
+"""Writes the tables of docs/experiments.md out of the results that lie there: every figure comes by command.
+
+    python benchmarks/experiments/tables.py [--check]
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what has no results yet says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from results import HERE
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiments.md"
+_SLOT = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Rows = Sequence[Mapping[str, Any]]
+
+
+def mean(rows: Rows, name: str) -> float:
+    """Of a column."""
+    return sum(row[name] for row in rows) / len(rows)
+
+
+def grid(head: Sequence[str], body: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table."""
+
+    def line(cells: Sequence[Any]) -> str:
+        shown = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        return "| " + " | ".join(shown) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body)])
+
+
+def hh_harmless(held: Mapping[str, Any]) -> str:
+    """Accuracy of each, and the differences."""
+    figures = held["figures"]
+    body = [
+        [name, value[0], f"{value[1]:.3f} to {value[2]:.3f}"]
+        for name, value in figures.items()
+        if isinstance(value, list)
+    ]
+    note = f"\n\nECE of the reward model, folds together: {figures['reward model ECE']:.3f}."
+    return grid(["", "accuracy", "95 %"], body) + note
+
+
+def soft_labels(held: Mapping[str, Any]) -> str:
+    """One line a noise level."""
+    body = [
+        [level, *(each[name] for name in ("label accuracy", "soft", "sigmoid", "soft - hard")), each["standard error"] or "-", each["seeds"]]
+        for level, each in held["figures"].items()
+        if isinstance(each, dict)
+    ]  # fmt: skip
+    head = [
+        "labels of",
+        "label accuracy",
+        "gold, soft",
+        "gold, hard",
+        "difference",
+        "its standard error",
+        "seeds",
+    ]
+    return grid(head, body) + f"\n\nBefore training: {held['figures']['before']:.3f}."
+
+
+def reward_model(held: Mapping[str, Any]) -> str:
+    """One line a reward model."""
+    names = ["accuracy", "ECE", "best of 1", "best of 4", "best of 16"]
+    body = [
+        [row["judge"], row["loss"], row.get("label accuracy", "-"), *(row[name] for name in names)]
+        for row in held["rows"].values()
+    ]
+    return grid(["labels of", "loss", "label accuracy", *names], body)
+
+
+def pair_count(held: Mapping[str, Any]) -> str:
+    """One line a count."""
+    rows = list(held["rows"].values())
+    body = []
+    for count in sorted({row["pairs"] for row in rows}):
+        own = [row for row in rows if row["pairs"] == count]
+        golds = [row["gold"] for row in own]
+        body.append([count, mean(own, "gold"), f"{min(golds):.3f} to {max(golds):.3f}", len(own)])
+    return grid(["pairs", "gold", "over seeds", "seeds"], body)
+
+
+def preference_losses(held: Mapping[str, Any]) -> str:
+    """One line a loss."""
+    rows = list(held["rows"].values())
+    body = []
+    for loss in dict.fromkeys(row["loss"] for row in rows):
+        own = [row for row in rows if row["loss"] == loss]
+        golds = [row["gold"] for row in own]
+        shown = f"{min(golds):.3f} to {max(golds):.3f}"
+        body.append([loss, mean(own, "gold"), shown, f"{mean(own, 'words'):.1f}", len(own)])
+    return grid(["loss", "gold", "over seeds", "words", "seeds"], body)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    each.__name__: each for each in (hh_harmless, soft_labels, reward_model, pair_count, preference_losses)
+}
+
+
+def filled(page: str, folder: Path = HERE) -> str:
+    """The page with its tables as the results are."""
+
+    def slot(match: re.Match[str]) -> str:
+        path = folder / f"{match[2]}.json"
+        held = json.loads(path.read_text()) if path.is_file() else {}
+        text = TABLES[match[2]](held) if held.get("rows") and "figures" in held else "No results yet."
+        return f"{match[1]}{text}\n{match[3]}"
+
+    return _SLOT.sub(slot, page)
+
+
+def main() -> None:
+    """Write, or with --check only compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    page = PAGE.read_text(encoding="utf-8")
+    again = filled(page)
+    if parser.parse_args().check:
+        sys.exit(0 if page == again else f"{PAGE}: not as the results are; run it without --check")
+    PAGE.write_text(again, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
