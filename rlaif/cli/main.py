@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from rlaif.cli.audit import audit
 from rlaif.cli.constitution import constitution
 from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
@@ -56,7 +57,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, train, evaluate, run, import_, export, status, pack, report, constitution, rbr, micro,
+    init, generate, judge, audit, train, evaluate, run, import_, export, status, pack, report, constitution, rbr, micro,
     completion,
 ):  # fmt: skip
     cli.add_command(command)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.auditing.audit import Audit
 from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.principles import HEAD, applied, by_round
@@ -18,14 +19,16 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
 
 
-def write_report(run: Path, facts: Mapping[str, Any], target: Path | None = None) -> Path:
+def write_report(
+    run: Path, facts: Mapping[str, Any], target: Path | None = None, audited: Audit | None = None
+) -> Path:
     """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is."""
     target = target or run / "report.html"
-    write_text(target, render_report(run, facts))
+    write_text(target, render_report(run, facts, audited))
     return target
 
 
-def render_report(run: Path, facts: Mapping[str, Any]) -> str:
+def render_report(run: Path, facts: Mapping[str, Any], audited: Audit | None = None) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -41,6 +44,7 @@ def render_report(run: Path, facts: Mapping[str, Any]) -> str:
     return page.render(
         title=f"rlaif {facts.get('command', 'run')}: {run.name}",
         subtitle=_subtitle(facts, pairs),
+        audited=None if audited is None else _audited(audited),
         rounds=_rounds(rows, Markup),
         funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
         principles=_principles(rows, pairs, Markup),
@@ -55,6 +59,15 @@ def render_report(run: Path, facts: Mapping[str, Any]) -> str:
 def _subtitle(facts: Mapping[str, Any], pairs: Sequence[Any]) -> str:
     parts = [f"{len(pairs)} pairs", *(f"{key} {facts[key]}" for key in ("status", "rlaif") if key in facts)]
     return ", ".join(parts)
+
+
+def _audited(audit: Audit) -> dict[str, Any]:
+    figures = [
+        [name, *(f"{value:.3f}" for value in each[:3]), int(each.prompts)]
+        for name, each in audit.figures.items()
+        if name.partition(":")[0] in ("unreadable", "refused") or ":" not in name
+    ]
+    return {"findings": audit.findings, "figures": figures}
 
 
 def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | None:

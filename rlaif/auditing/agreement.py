@@ -1,0 +1,87 @@
+"""Whether several who labelled the same things agree: Cohen, Fleiss, Krippendorff, McNemar (METHODS 16.1)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+Ratings = Sequence[Sequence[Hashable | None]]
+"""One row an item, one cell a rater; None where a rater said nothing."""
+
+
+def cohen(one: Sequence[Hashable], other: Sequence[Hashable]) -> float | None:
+    """Cohen's kappa of two raters: (p_o - p_e) / (1 - p_e). None where chance alone agrees always."""
+    if len(one) != len(other):
+        raise ValueError(f"{len(one)} and {len(other)} labels")
+    if not one:
+        return None
+    agreed = sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
+    mine, theirs = Counter(one), Counter(other)
+    chance = sum(mine[each] * theirs[each] for each in mine) / len(one) ** 2
+    return None if chance >= 1 - 1e-12 else (agreed - chance) / (1 - chance)
+
+
+def fleiss(counts: Sequence[Mapping[Hashable, int]]) -> float | None:
+    """Fleiss' kappa: how often each category was named for each item. Items with one rating do not count.
+
+    Fleiss (1971) has as many raters for every item; items weigh alike where they do not.
+    """
+    rated = [each for each in counts if sum(each.values()) > 1]
+    if not rated:
+        return None
+    total: Counter[Hashable] = Counter()
+    alike = 0.0
+    for each in rated:
+        size = sum(each.values())
+        alike += sum(count * (count - 1) for count in each.values()) / (size * (size - 1))
+        total.update(each)
+    whole = sum(total.values())
+    chance = sum((count / whole) ** 2 for count in total.values())
+    return None if chance >= 1 - 1e-12 else (alike / len(rated) - chance) / (1 - chance)
+
+
+def krippendorff(ratings: Ratings, *, interval: bool = False) -> float | None:
+    """Krippendorff's alpha = 1 - D_o / D_e, from coincidences of values within items; missing cells are left out.
+
+    The distance is nominal (0 or 1), or with `interval` the squared difference. None where all values are the same.
+    """
+    items = [[each for each in row if each is not None] for row in ratings]
+    items = [row for row in items if len(row) > 1]
+    values = [each for row in items for each in row]
+    if not values:
+        return None
+    observed = 0.0
+    for row in items:
+        pairs = sum(_distance(a, b, interval) for a in row for b in row)
+        observed += pairs / (len(row) - 1)
+    counts = Counter(values)
+    expected = sum(counts[a] * counts[b] * _distance(a, b, interval) for a in counts for b in counts) / (
+        len(values) - 1
+    )
+    return None if expected == 0 else 1 - observed / expected
+
+
+def _distance(one: Hashable, other: Hashable, interval: bool) -> float:
+    if not interval:
+        return float(one != other)
+    return (float(one) - float(other)) ** 2  # type: ignore[arg-type]
+
+
+class McNemar(NamedTuple):
+    """Two judges on the same items: what only the first got right, only the second, and how surprising that is."""
+
+    first_only: int
+    second_only: int
+    p: float
+    """Two-sided, exact."""
+
+
+def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
+    """McNemar's test by the binomial distribution: of the items on which they differ, half would fall to each."""
+    one = sum(a and not b for a, b in zip(first, second, strict=True))
+    two = sum(b and not a for a, b in zip(first, second, strict=True))
+    differ, least = one + two, min(one, two)
+    tail = sum(math.comb(differ, count) for count in range(least + 1)) / 2**differ
+    return McNemar(one, two, min(1.0, 2 * tail))

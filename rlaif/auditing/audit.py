@@ -1,0 +1,155 @@
+"""An audit: every figure of a run with its interval, what is wrong in plain words, and what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rlaif.auditing.calibration import Forecast, brier, calibration_error
+from rlaif.auditing.criteria import Explained, explain, label_shares, preferences
+from rlaif.auditing.evidence import STATES
+from rlaif.auditing.faults import Finding, find
+from rlaif.auditing.gain import Gain, gain
+from rlaif.auditing.looks import PARTS, SHIFTS, Shift, best_shift, look_figures, opposed
+from rlaif.auditing.orders import order_figures
+from rlaif.auditing.people import people_figures, raters, reliability
+from rlaif.auditing.principles import PrincipleRow, Together, principle_rows, together
+from rlaif.auditing.resample import Estimate, Tally, estimate, share
+from rlaif.auditing.sameness import common_closer, sameness_figures, uncovered
+from rlaif.auditing.surface import read_surface
+from rlaif.auditing.verdicts import Verdicts, verdicts
+from rlaif.records import State
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Evidence, Floats
+
+UNREADABLE = (State.UNREADABLE, State.TRUNCATED, State.TRANSPORT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What an audit found."""
+
+    counts: Mapping[str, int]
+    """Prompts, completions, judgments and pairs that were looked at."""
+    funnel: Mapping[str, int]
+    figures: Mapping[str, Estimate]
+    findings: Sequence[Finding]
+    criteria: Mapping[str, Explained]
+    principles: Sequence[PrincipleRow]
+    together: Sequence[Together]
+    raters: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, float] = field(default_factory=dict)
+    gain: Gain | None = None
+    closer: str = ""
+    """The last sentence that most completions share."""
+    uncovered: Sequence[str] = ()
+    """Training prompts that no feedback prompt resembles."""
+
+
+def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
+    """Look at everything that a run has."""
+    whole = verdicts(evidence)
+    surface = read_surface(evidence.texts.texts)
+    tallies, shift = _tallies(evidence, whole, surface)
+    figures = estimate(tallies, seed=seed)
+    criteria = explain(evidence, preferences(evidence, whole), surface)
+    hidden, words = _hidden(criteria)
+    notes = {}
+    if shift is not None:
+        notes["shifted"] = f"by {shift.rows:+d}, from {shift.start:.0%} of the file on"
+    findings = find({**figures, **hidden}, notes, {"shifted": len(SHIFTS) * PARTS, **words})
+    prompts = evidence.prompts
+    bare = uncovered(evidence.training_prompts, prompts.texts) if evidence.training_prompts else []
+    return Audit(
+        counts=_counts(evidence),
+        funnel=evidence.funnel,
+        figures=figures,
+        findings=findings,
+        criteria=criteria,
+        principles=principle_rows(evidence),
+        together=together(evidence),
+        raters=raters(evidence),
+        calibration=_calibration(evidence),
+        gain=gain(evidence),
+        closer=common_closer(evidence.texts.texts),
+        uncovered=[evidence.training_prompts[place] for place in bare],
+    )
+
+
+def _tallies(
+    evidence: Evidence, whole: Verdicts, surface: Mapping[str, Floats]
+) -> tuple[dict[str, Tally], Shift | None]:
+    shift = best_shift(evidence, whole)
+    found = {
+        **order_figures(evidence, whole),
+        **look_figures(evidence, whole),
+        **_failures(evidence),
+        "scores_opposed": opposed(evidence),
+        "label_contradicts": _contradicts(evidence),
+        **label_shares(evidence, surface),
+        **sameness_figures(evidence),
+        **people_figures(evidence),
+    }
+    return found | ({} if shift is None else {"shifted": shift.tally}), shift
+
+
+def _hidden(criteria: Mapping[str, Explained]) -> tuple[dict[str, Estimate], dict[str, int]]:
+    """The criteria that no principle asks for; of all words the most striking one, and among how many it is that."""
+    found = {f"effect:{name}": each.effect for name, each in criteria.items() if not each.in_force}
+    words = [name for name in found if name.startswith("effect:word")]
+    if not words:
+        return found, {}
+    most = max(words, key=lambda name: abs(found[name].value) - 2 * found[name].error)
+    return {name: each for name, each in found.items() if name not in words or name == most}, {
+        most: len(words)
+    }
+
+
+def _counts(evidence: Evidence) -> dict[str, int]:
+    return {
+        "prompts": len(evidence.prompts.ids),
+        "completions": len(evidence.texts.ids),
+        "judgments": len(evidence.looks.value) + len(evidence.comparisons.value),
+        "pairs": len(evidence.labels.ids),
+        "votes": len(evidence.votes),
+    }
+
+
+def _failures(evidence: Evidence) -> dict[str, Tally]:
+    import numpy as np
+
+    texts, clusters = evidence.texts, len(evidence.prompts.ids)
+    bad = [STATES.index(each) for each in UNREADABLE]
+    refused = STATES.index(State.JUDGE_REFUSED)
+    found = {"truncated": share(texts.prompt, clusters, texts.truncated.astype(float))}
+    for name, place, state in (
+        ("looks", evidence.looks.completion, evidence.looks.state),
+        ("comparisons", evidence.comparisons.first, evidence.comparisons.state),
+    ):
+        prompt = texts.prompt[place] if len(place) else place
+        found[f"unreadable:{name}"] = share(prompt, clusters, np.isin(state, bad).astype(float))
+        found[f"refused:{name}"] = share(prompt, clusters, (state == refused).astype(float))
+    return found
+
+
+def _contradicts(evidence: Evidence) -> Tally:
+    import numpy as np
+
+    decided = evidence.labels.decided
+    value = np.where(np.isnan(decided) | (decided == 0.5), np.nan, (decided < 0.5).astype(float))
+    chosen = evidence.labels.chosen
+    prompt = evidence.texts.prompt[chosen] if len(chosen) else chosen
+    return share(prompt, len(evidence.prompts.ids), value)
+
+
+def _calibration(evidence: Evidence) -> dict[str, float]:
+    held = reliability(evidence)
+    if held is None or not len(held[0]):
+        return {}
+    forecasts = [Forecast(float(p), float(truth)) for p, truth in zip(*held, strict=True)]
+    error, score = calibration_error(forecasts), brier(forecasts)
+    assert error is not None
+    assert score is not None
+    return {"pairs": float(len(forecasts)), "calibration_error": error, "brier": score}

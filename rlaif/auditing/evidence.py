@@ -1,0 +1,127 @@
+"""What an audit reads: a run as columns that are joined by id, never by the order of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rlaif.records import State
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+STATES = tuple(State)
+"""A column of states holds places in this tuple."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prompts:
+    """The prompts of a run; a prompt is a cluster of every interval."""
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    tags: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Texts:
+    """Completions, in the order of their file. Equal texts to one prompt are one completion."""
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    prompt: Ints
+    """(completions,) places in `Prompts`."""
+    policy: Ints
+    """(completions,) places in `Evidence.policies`."""
+    truncated: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looks:
+    """Judgments of one completion alone."""
+
+    completion: Ints
+    principle: Ints
+    state: Ints
+    value: Floats
+    """P(yes) or a rating as a share of its range; NaN where the state carries none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparisons:
+    """Judgments of two completions, each row in the order in which the judge saw them."""
+
+    first: Ints
+    second: Ints
+    principle: Ints
+    state: Ints
+    value: Floats
+    """P(the first shown is better); NaN where the state carries none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labels:
+    """The pairs that were made."""
+
+    ids: Sequence[str]
+    chosen: Ints
+    rejected: Ints
+    probability: Floats
+    """`label_prob`."""
+    chosen_score: Floats
+    rejected_score: Floats
+    """NaN where there is none."""
+    decided: Floats
+    """P(chosen is better) as the recorded judgments and the decision rule give it again; NaN where unknown."""
+    round: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Vote:
+    """What a person said of a pair: whether the chosen side is the better one."""
+
+    pair: int
+    agrees: bool
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rationale:
+    """Prose in front of a verdict, and whether the verdict names the first shown."""
+
+    prompt: int
+    text: str
+    first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """All of a run that an audit looks at. What a run does not have is empty, and its figures are absent."""
+
+    prompts: Prompts
+    texts: Texts
+    looks: Looks
+    comparisons: Comparisons
+    labels: Labels
+    principles: Sequence[str]
+    """Ids; the columns of principles hold places in it."""
+    principle_texts: Sequence[str]
+    weights: Floats
+    policies: Sequence[str]
+    own: Bools
+    """(policies,) whether the judge shares weights or family with this policy."""
+    funnel: Mapping[str, int] = field(default_factory=dict)
+    votes: Sequence[Vote] = ()
+    rationales: Sequence[Rationale] = ()
+    repeats: Sequence[tuple[int, float, float]] = ()
+    """The same question put twice: its prompt, and P(first) both times."""
+    training_prompts: Sequence[str] = ()
+    evaluation_prompts: Sequence[str] = ()
+    gold: Floats | None = None
+    """(completions,) share of applicable principles that gold says are met; NaN where it cannot tell."""

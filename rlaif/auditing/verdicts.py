@@ -1,0 +1,113 @@
+"""What a judge said of two completions, order by order: comparisons of all principles to one log-odds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Comparisons, Evidence, Floats, Ints
+
+CLIP = 0.02
+"""As decision rules clip a probability before they take its log-odds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verdicts:
+    """One row for each two completions that were compared: `one` stands before `other` in the file."""
+
+    one: Ints
+    other: Ints
+    prompt: Ints
+    forward: Floats
+    """Log-odds that `one` is better, as said with `one` shown first; NaN where nothing could be read."""
+    swapped: Floats
+    """The same, as said with `other` shown first."""
+
+    @property
+    def both(self) -> Floats:
+        """Mean of both orders; NaN where one is missing."""
+        return (self.forward + self.swapped) / 2
+
+
+def logit(p: Floats) -> Floats:
+    """Log-odds of a clipped probability."""
+    import numpy as np
+
+    held = np.clip(p, CLIP, 1 - CLIP)
+    return np.asarray(np.log(held / (1 - held)))
+
+
+def verdicts(evidence: Evidence, principle: int | None = None) -> Verdicts:
+    """Weighted over all principles, or of one."""
+    import numpy as np
+
+    said = evidence.comparisons
+    kept = np.ones(len(said.value), dtype=bool) if principle is None else said.principle == principle
+    first, second = said.first[kept], said.second[kept]
+    swapped = first > second
+    low, high = np.where(swapped, second, first), np.where(swapped, first, second)
+    size = max(1, len(evidence.texts.ids))
+    keys, place = np.unique(low * size + high, return_inverse=True)
+    weight = np.asarray(evidence.weights)[said.principle[kept]]
+    odds = logit(said.value[kept]) * np.where(swapped, -1.0, 1.0)
+    one = keys // size
+    return Verdicts(
+        one=one,
+        other=keys % size,
+        prompt=evidence.texts.prompt[one] if len(one) else one,
+        forward=_mean(place, len(keys), odds, weight, ~swapped),
+        swapped=_mean(place, len(keys), odds, weight, swapped),
+    )
+
+
+def _mean(place: Ints, count: int, odds: Floats, weight: Floats, rows: Ints) -> Floats:
+    import numpy as np
+
+    known = rows & ~np.isnan(odds)
+    total = np.bincount(place[known], (weight * odds)[known], count)
+    whole = np.bincount(place[known], weight[known], count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(whole > 0, total / whole, np.nan))
+
+
+def looks_table(evidence: Evidence, shift: int = 0) -> Floats:
+    """(completions, principles) of what was said of each completion alone; NaN where nothing was.
+
+    With `shift`, every value is the one that stands so many rows further down: what a file looks like whose rows
+    have slipped.
+    """
+    import numpy as np
+
+    looks = evidence.looks
+    table = np.full((len(evidence.texts.ids), max(1, len(evidence.principles))), np.nan)
+    table[looks.completion, looks.principle] = looks.value
+    if shift:
+        moved = np.full_like(table, np.nan)
+        if shift > 0:
+            moved[:-shift] = table[shift:]
+        else:
+            moved[-shift:] = table[:shift]
+        return moved
+    return table
+
+
+def gaps(evidence: Evidence, table: Floats, one: Ints, other: Ints) -> Floats:
+    """(n,) weighted mean over principles of how much better `one` looked alone than `other`; NaN where unknown."""
+    import numpy as np
+
+    if not len(one):
+        return np.empty(0)
+    apart = table[one] - table[other]
+    weights = np.asarray(evidence.weights)[: apart.shape[1]] if len(evidence.principles) else np.ones(1)
+    known = ~np.isnan(apart)
+    whole = (known * weights).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(whole > 0, np.nansum(apart * weights, axis=1) / whole, np.nan))
+
+
+def by_principle(said: Comparisons, principle: int) -> Ints:
+    """Rows of one principle."""
+    import numpy as np
+
+    return np.flatnonzero(said.principle == principle)

@@ -1,0 +1,206 @@
+"""`rlaif audit`: what is wrong with a run, in numbers and in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.output import emit
+from rlaif.cli.parent import Parent
+from rlaif.review.tables import table
+
+SHOWN_WORDS = 5
+
+
+def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, float]:
+    """`FIGURE<=NUMBER` or `FIGURE>=NUMBER` as limits; the name of a lower one gets a `-` in front."""
+    found = {}
+    for item in items:
+        name, sign, limit = next(
+            (item.partition(sign) for sign in ("<=", ">=") if sign in item), ("", "", "")
+        )
+        try:
+            found[("-" if sign == ">=" else "") + name.strip()] = float(limit)
+        except ValueError:
+            raise click.BadParameter(
+                f"{item!r} is not FIGURE<=NUMBER or FIGURE>=NUMBER", param=parameter
+            ) from None
+    return found
+
+
+@click.command(cls=Parent)
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@options.option("--round", type=click.IntRange(min=1), help="Of a loop: this round [default: the newest].")
+@options.option("--training", help="Prompts of a training: which of them does the feedback cover?")
+@options.option("--evaluation", help="Prompts of an evaluation: which of them were used here?")
+@options.option(
+    "--again",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A run in which the same judge looked at the same completions once more.",
+)
+@options.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    callback=thresholds,
+    metavar="FIGURE<=X",
+    help="Exit 3 when a figure is beyond; also FIGURE>=X; repeatable.",
+)
+@options.option("--strict", is_flag=True, help="Exit 3 when any fault is found.")
+@options.option(
+    "--allow", "allowed", multiple=True, metavar="FAULT", help="But not for this one; repeatable."
+)
+@options.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report of the run with it."
+)
+@options.option("--suggest-prompts", is_flag=True, help="Show which prompts to collect next.")
+@options.seed
+@options.as_json
+def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any) -> None:
+    """Look for what is wrong with the feedback in RUN: bias, failures, drift, leaks, with intervals over prompts.
+
+    \b
+    rlaif audit runs/r1
+    rlaif audit runs/r1 --strict --allow duplicate-prompts
+    rlaif audit runs/r1 --threshold 'order_disagreement<=0.2' --threshold 'people_agree>=0.8'
+    rlaif audit runs/loop --round 2 --evaluation eval.jsonl --html audit.html
+
+    A fault is named when its figure lies beyond a limit and chance would do that in less than one audit of twenty,
+    over all figures together. A run called `show` or `compare` is written `./show`.
+    """
+    from rlaif.workflows import audit as workflow
+
+    found = workflow.audit(workflow.AuditConfig(**chosen))
+    if html is not None:
+        workflow.write_page(found, html)
+    emit(found.as_dict(), _text(found, suggest_prompts), as_json=as_json, unmet=found.unmet)
+
+
+def _text(found: Any, suggest_prompts: bool) -> str:
+    audited = found.audit
+    counts = ", ".join(f"{count} {name}" for name, count in audited.counts.items() if count)
+    blocks = [f"{found.run}: {counts}", _findings(audited.findings)]
+    if audited.funnel:
+        blocks.append(table(["funnel", "count"], [[*each] for each in audited.funnel.items()]))
+    blocks.append(_figures(audited.figures))
+    blocks.append(_criteria(audited.criteria))
+    blocks.append(_principles(audited))
+    blocks += _truth(audited)
+    if audited.uncovered:
+        shown = "\n".join(f"  {text}" for text in audited.uncovered[:10])
+        blocks.append(
+            f"{len(audited.uncovered)} training prompts that no feedback prompt resembles:\n{shown}"
+        )
+    if suggest_prompts:
+        blocks.append(_suggested(found.suggestions))
+    return "\n\n".join(each for each in blocks if each)
+
+
+def _findings(findings: Sequence[Any]) -> str:
+    if not findings:
+        return "nothing found that chance would not explain"
+    return "\n".join(
+        f"! {each.fault}: {each.says} [{each.estimate.low:.3f}, {each.estimate.high:.3f}]\n    {each.remedy}"
+        for each in findings
+    )
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [name, each.value, each.low, each.high, int(each.prompts)]
+        for name, each in figures.items()
+        if ":" not in name or name.startswith(("unreadable:", "refused:"))
+    ]
+    return table(["figure", "value", "95 % low", "high", "prompts"], rows)
+
+
+def _criteria(criteria: Mapping[str, Any]) -> str:
+    """Simple criteria, and of words the most striking ones."""
+    plain = [name for name in criteria if not name.startswith("word ")]
+    words = sorted(
+        (name for name in criteria if name not in plain), key=lambda name: -abs(criteria[name].effect.value)
+    )
+    rows = [
+        [
+            name,
+            each.effect.value,
+            each.effect.low,
+            each.effect.high,
+            each.agree,
+            each.differ,
+            "yes" if each.in_force else "-",
+        ]
+        for name in [*plain, *words[:SHOWN_WORDS]]
+        for each in (criteria[name],)
+    ]
+    if not rows:
+        return ""
+    head = ["criterion", "effect", "95 % low", "high", "labels it gets", "of", "a principle's"]
+    return "what explains the labels beside the principles\n" + table(head, rows)
+
+
+def _principles(audited: Any) -> str:
+    if not audited.principles:
+        return ""
+    figures = audited.figures
+    rows = []
+    for each in audited.principles:
+        agree, wavers = (
+            figures.get(f"{name}:{each.principle}") for name in ("looks_agree", "order_disagreement")
+        )
+        rows.append(
+            [
+                each.principle,
+                each.met,
+                each.wins,
+                each.sides,
+                each.read,
+                agree and agree.value,
+                wavers and wavers.value,
+            ]
+        )
+    head = ["principle", "met", "wins", "of pairs", "read", "alone = compared", "orders differ"]
+    blocks = [table(head, rows)]
+    most, least = audited.together[:3], [each for each in audited.together[::-1][:3] if each.agree < 0.5]
+    blocks += [
+        f"alike: {each.one} and {each.other} on {each.agree:.0%} of {each.pairs} pairs" for each in most
+    ]
+    blocks += [
+        f"in conflict: {each.one} and {each.other} on {1 - each.agree:.0%} of {each.pairs} pairs"
+        for each in least
+    ]
+    return "\n".join(blocks)
+
+
+def _truth(audited: Any) -> list[str]:
+    blocks = []
+    if audited.calibration:
+        blocks.append(table(["calibration", "value"], [[*each] for each in audited.calibration.items()]))
+    if audited.raters:
+        rows = [
+            [f"Cohen's kappa with {name or 'people'}", each] for name, each in audited.raters["cohen"].items()
+        ]
+        rows += [
+            ["Fleiss' kappa", audited.raters["fleiss"]],
+            ["Krippendorff's alpha", audited.raters["krippendorff"]],
+        ]
+        blocks.append(table(["people", "value"], rows))
+    if audited.gain is not None:
+        rows = [[name, *each[:3]] for name, each in audited.gain._asdict().items() if each is not None]
+        head = ["gold", "value", "95 % low", "high"]
+        blocks.append(f"gold of an answer taken by chance, by the judge, by gold\n{table(head, rows)}")
+    return blocks
+
+
+def _suggested(suggestions: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["prompts to collect next: like these, on which answers differ in a principle that is seldom met"]
+    for each in suggestions:
+        lines.append(
+            f"{each['principle']} (met by {each['met']:.0%}; {', '.join(each['tags']) or 'no tags'})"
+        )
+        lines += [f"  {text}" for text in each["prompts"]]
+    return "\n".join(lines)

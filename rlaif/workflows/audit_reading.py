@@ -1,0 +1,359 @@
+"""A run's files to the columns that an audit reads: joined by id, row by row, without keeping rows."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlaif.auditing.evidence import STATES, Comparisons, Evidence, Labels, Looks, Prompts, Texts
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError, RunError
+from rlaif.exchange.completions import read_completions
+from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.rows import read_rows
+from rlaif.judging import decide
+from rlaif.records import Completion, Constitution, Judgment, Pair, Prompt, State
+from rlaif.runs import read_run
+from rlaif.workflows.gold import grade, has_gold
+from rlaif.workflows.measure import share_met
+from rlaif.workflows.names import CONSTITUTION_FILE
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Floats
+
+WHOLE = "whole"
+"""Stands for the constitution as one, in judgments that name no principle."""
+MAX_GOLD = 20_000
+"""Completions that gold is asked about: a program may be slow, and no figure needs more."""
+_STATE = {each.value: place for place, each in enumerate(STATES)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """What was found of a run."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    """Its `run.json`."""
+    constitution: Constitution | None
+    prompts: Sequence[Prompt]
+    completions: Sequence[Completion]
+    pairs: Sequence[Pair]
+    evidence: Evidence
+
+
+def newest_round(run: Path, number: int | None) -> tuple[Path, dict[str, Any]]:
+    """The directory that holds a run's pairs (of a loop, that of its newest round or of `number`), and its facts.
+
+    Raises InputError where there are none.
+    """
+    facts = read_run(run)
+    rounds = sorted(
+        (int(path.parent.name.partition("-")[2]), path.parent) for path in run.glob("round-*/pairs.jsonl")
+    )
+    if not rounds:
+        if number is not None:
+            raise InputError(f"{run}: has no rounds; leave --round out")
+        if not any((run / name).is_file() for name in ("pairs.jsonl", "pairs.parquet")):
+            raise InputError(f"{run}: has no pairs; name a run of `generate`, `judge`, `import` or `run`")
+        return run, facts
+    known = dict(rounds)
+    if number is not None and number not in known:
+        raise InputError(f"{run}: has no round {number}; it has {', '.join(map(str, known))}")
+    return known[rounds[-1][0] if number is None else number], facts
+
+
+def read_source(run: Path, number: int | None = None) -> Source:
+    """Everything that lies in the directory of a run. Raises InputError or RunError."""
+    folder, facts = newest_round(run, number)
+    pairs = read_pairs(
+        next(folder / name for name in ("pairs.jsonl", "pairs.parquet") if (folder / name).is_file())
+    )
+    constitution = _constitution(run)
+    drawn = _drawn(folder, pairs)
+    if not drawn:
+        raise InputError(f"{folder}: holds no completions and no pairs; there is nothing to audit")
+    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    completions = list({each.id: each for _, each in drawn}.values())
+    evidence = _evidence(folder, facts, constitution, prompts, completions, pairs)
+    return Source(
+        folder=folder,
+        facts=facts,
+        constitution=constitution,
+        prompts=prompts,
+        completions=completions,
+        pairs=pairs,
+        evidence=evidence,
+    )
+
+
+def _constitution(run: Path) -> Constitution | None:
+    path = run / CONSTITUTION_FILE
+    return load_constitution(path) if path.is_file() else None
+
+
+def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
+    """The completions of a run; of one that has pairs only, those of its pairs."""
+    found: dict[str, tuple[Prompt, Completion]] = {}
+    if (folder / "completions.jsonl").is_file():
+        for prompt, each in read_completions(folder / "completions.jsonl"):
+            found.setdefault(each.id, (prompt, each))
+    for pair in pairs:
+        prompt = Prompt(messages=pair.prompt)
+        for said in (pair.chosen, pair.rejected):
+            each = Completion(prompt_id=prompt.id, text=said[-1].content, policy="given")
+            found.setdefault(each.id, (prompt, each))
+    return list(found.values())
+
+
+class _Places:
+    """Ids to places in a column; new names of principles are taken up."""
+
+    def __init__(self, completions: Sequence[Completion], principles: Sequence[str]) -> None:
+        self.completion = {each.id: place for place, each in enumerate(completions)}
+        self.principle = {name: place for place, name in enumerate(principles)}
+
+    def of(self, principle: str | None) -> int:
+        return self.principle.setdefault(principle or WHOLE, len(self.principle))
+
+
+def _evidence(
+    folder: Path,
+    facts: Mapping[str, Any],
+    constitution: Constitution | None,
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    pairs: Sequence[Pair],
+) -> Evidence:
+    import numpy as np
+
+    principles = constitution.principles if constitution is not None else ()
+    places = _Places(completions, [each.id for each in principles])
+    looks = _read_looks(folder / "judgments.jsonl", places)
+    said = _read_comparisons(folder / "comparisons.jsonl", places)
+    known = {each.id: each for each in principles}
+    names = list(places.principle)
+    policies = list(dict.fromkeys(each.policy for each in completions))
+    prompt_of = {each.id: place for place, each in enumerate(prompts)}
+    return Evidence(
+        prompts=Prompts(
+            ids=[each.id for each in prompts],
+            texts=[each.text for each in prompts],
+            tags=[each.tags for each in prompts],
+        ),
+        texts=Texts(
+            ids=[each.id for each in completions],
+            texts=[each.text for each in completions],
+            prompt=np.asarray([prompt_of[each.prompt_id] for each in completions], dtype=np.int64),
+            policy=np.asarray([policies.index(each.policy) for each in completions], dtype=np.int64),
+            truncated=np.asarray([each.finish == "length" for each in completions]),
+        ),
+        looks=looks,
+        comparisons=said,
+        labels=_labels(
+            pairs, places, np.asarray(_decided(folder, constitution, pairs, prompts, looks, said, places))
+        ),
+        principles=names,
+        principle_texts=[each.text for each in principles],
+        weights=np.asarray([known[each].weight if each in known else 1.0 for each in names]),
+        policies=policies,
+        own=np.asarray([_own(facts, pairs, each) for each in policies], dtype=bool),
+        funnel=_funnel(folder, facts),
+        gold=_gold(constitution, prompts, completions),
+    )
+
+
+def _read_looks(path: Path, places: _Places) -> Looks:
+    import numpy as np
+
+    completion, principle, state, value = array("q"), array("q"), array("q"), array("d")
+    for row in _rows(path):
+        (only,) = row["completion_ids"]
+        if (place := places.completion.get(only)) is not None:
+            completion.append(place)
+            principle.append(places.of(row["principle_id"]))
+            state.append(_STATE[row["state"]])
+            value.append(float("nan") if row["value"] is None else row["value"])
+    found = np.asarray(value)
+    return Looks(
+        completion=np.asarray(completion, dtype=np.int64),
+        principle=np.asarray(principle, dtype=np.int64),
+        state=np.asarray(state, dtype=np.int64),
+        value=_share(found),
+    )
+
+
+def _share(values: Floats) -> Floats:
+    """Ratings as a share of the range that was used: an audit compares, it does not grade."""
+    import numpy as np
+
+    if not len(values) or np.isnan(values).all() or (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
+        return values
+    low, high = np.nanmin(values), np.nanmax(values)
+    return np.asarray((values - low) / (high - low)) if high > low else np.full_like(values, 0.5)
+
+
+def _read_comparisons(path: Path, places: _Places) -> Comparisons:
+    import numpy as np
+
+    first, second, principle, state, value = (array("q"), array("q"), array("q"), array("q"), array("d"))
+    for row in _rows(path):
+        one, other = (places.completion.get(each) for each in row["completion_ids"])
+        if one is not None and other is not None:
+            first.append(one)
+            second.append(other)
+            principle.append(places.of(row["principle_id"]))
+            state.append(_STATE[row["state"]])
+            tie = 0.5 if row["state"] == State.TIE else float("nan")
+            value.append(tie if row["value"] is None else row["value"])
+    return Comparisons(
+        first=np.asarray(first, dtype=np.int64),
+        second=np.asarray(second, dtype=np.int64),
+        principle=np.asarray(principle, dtype=np.int64),
+        state=np.asarray(state, dtype=np.int64),
+        value=np.asarray(value, dtype=float),
+    )
+
+
+def _rows(path: Path) -> Any:
+    if not path.is_file():
+        return
+    for where, row in read_rows(path):
+        try:
+            if row["state"] not in _STATE or not row["completion_ids"]:
+                raise KeyError(row["state"])
+            yield row
+        except (KeyError, TypeError) as wrong:
+            raise RunError(f"{where}: is no judgment of ours ({wrong}); judge again") from None
+
+
+def _labels(pairs: Sequence[Pair], places: _Places, decided: Floats) -> Labels:
+    import numpy as np
+
+    ids = [Prompt(messages=each.prompt).id for each in pairs]
+
+    def place(number: int, side: str) -> int:
+        text = getattr(pairs[number], side)[-1].content
+        return places.completion[Completion(prompt_id=ids[number], text=text, policy="").id]
+
+    def scores(side: str) -> Floats:
+        found = [getattr(each, side) for each in pairs]
+        return np.asarray([float("nan") if each is None else each for each in found], dtype=float)
+
+    return Labels(
+        ids=[each.id for each in pairs],
+        chosen=np.asarray([place(each, "chosen") for each in range(len(pairs))], dtype=np.int64),
+        rejected=np.asarray([place(each, "rejected") for each in range(len(pairs))], dtype=np.int64),
+        probability=np.asarray([each.label_prob for each in pairs], dtype=float),
+        chosen_score=scores("chosen_score"),
+        rejected_score=scores("rejected_score"),
+        decided=decided.astype(float),
+        round=np.asarray([each.round for each in pairs], dtype=np.int64),
+    )
+
+
+def _decided(
+    folder: Path,
+    constitution: Constitution | None,
+    pairs: Sequence[Pair],
+    prompts: Sequence[Prompt],
+    looks: Looks,
+    said: Comparisons,
+    places: _Places,
+) -> list[float]:
+    """P(chosen is better) of each pair, from its recorded judgments by the rule in force; NaN where it cannot be."""
+    import numpy as np
+
+    if constitution is None or not len(said.value):
+        return [float("nan")] * len(pairs)
+    names, ids = list(places.principle), list(places.completion)
+    by_id = {each.id: each for each in prompts}
+    size = len(ids)
+    key = np.minimum(said.first, said.second) * size + np.maximum(said.first, said.second)
+    order, alone = np.argsort(key, kind="stable"), np.argsort(looks.completion, kind="stable")
+    key, looked = key[order], looks.completion[alone]
+
+    def judgment(place: int, columns: Any, shown: tuple[int, ...], kind: State) -> Judgment:
+        state, value = STATES[columns.state[place]], float(columns.value[place])
+        name = names[columns.principle[place]]
+        return Judgment(
+            protocol="",
+            judge="",
+            prompt_id="",
+            completion_ids=tuple(ids[each] for each in shown),
+            principle_id=None if name == WHOLE else name,
+            state=state,
+            value=value if state is kind else None,
+        )
+
+    found = []
+    for pair in pairs:
+        prompt = by_id[Prompt(messages=pair.prompt).id]
+        one, other = (
+            places.completion[Completion(prompt_id=prompt.id, text=each[-1].content, policy="").id]
+            for each in (pair.chosen, pair.rejected)
+        )
+        wanted = min(one, other) * size + max(one, other)
+        held = order[np.searchsorted(key, wanted) : np.searchsorted(key, wanted, "right")]
+        readings = [
+            judgment(at, said, (int(said.first[at]), int(said.second[at])), State.PREFERENCE) for at in held
+        ]
+        checked = [
+            judgment(at, looks, (each,), State.SCORE)
+            for each in (one, other)
+            for at in alone[np.searchsorted(looked, each) : np.searchsorted(looked, each, "right")]
+        ]
+        decision = decide(
+            constitution, prompt, readings, first=ids[one], checklist=checked, inconsistent="average"
+        )
+        found.append(float("nan") if decision.label_prob is None else decision.label_prob)
+    return found
+
+
+def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
+    """Whether the judge has the weights of this policy, or comes from its family."""
+    config = facts.get("config", {})
+    judge = config.get("judge") or {}
+    judges = {str(judge.get("fingerprint"))} | {str(each.provenance.get("judge")) for each in pairs}
+    if policy in judges:
+        return True
+    names = {
+        str(each.get("fingerprint")): str(each.get("name"))
+        for each in config.get("policies", ())
+        if isinstance(each, dict)
+    }
+    return policy in names and _family(names[policy]) == _family(str(judge.get("name")))
+
+
+def _family(name: str) -> str:
+    """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`."""
+    last = name.partition("@")[0].rpartition("#")[2].rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    letters = "".join(each if each.isalpha() else " " for each in last).split()
+    return letters[0].lower() if letters else last
+
+
+def _funnel(folder: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
+    if (folder / "funnel.json").is_file():
+        found: dict[str, int] = json.loads((folder / "funnel.json").read_text(encoding="utf-8"))
+        return found
+    summary = facts.get("summary") or {}
+    return dict(summary.get("funnel") or {})
+
+
+def _gold(
+    constitution: Constitution | None, prompts: Sequence[Prompt], completions: Sequence[Completion]
+) -> Floats | None:
+    import numpy as np
+
+    if constitution is None or not has_gold(prompts):
+        return None
+    by_id = {each.id: each for each in prompts}
+    found = np.full(len(completions), np.nan)
+    for place, each in enumerate(completions[:MAX_GOLD]):
+        share = share_met(grade(by_id[each.prompt_id], each, constitution))
+        found[place] = np.nan if share is None else share
+    return found

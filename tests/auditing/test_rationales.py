@@ -1,0 +1,35 @@
+"""Prose against verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlaif.auditing.rationales import contradicts, leaning
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("Response A is better because it greets the user.", 1),
+        ("Response B follows the rule, while Response A violates it.", -2),
+        ("Answer 1 fails to warn; answer 2 warns.", -1),
+        ("The first response does not follow the rule.", -1),
+        ("Response A is not worse.", 1),
+        ("The second is safer, but the first is more helpful.", 0),
+        ("Both Response A and Response B follow the rule.", 0),
+        ("They are much alike.", 0),
+        ("A better day would be nice.", 0),
+        ("", 0),
+    ],
+)
+def test_which_side_prose_leans_to(text: str, sign: int) -> None:
+    assert leaning(text) == sign
+
+
+def test_a_verdict_against_its_own_prose_is_a_contradiction() -> None:
+    assert contradicts("Response A is better.", first=False) is True
+    assert contradicts("Response A is better.", first=True) is False
+
+
+def test_prose_that_leans_nowhere_contradicts_nothing() -> None:
+    assert contradicts("It is hard to say.", first=True) is None
