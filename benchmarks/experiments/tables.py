@@ -51,11 +51,12 @@ def hh_harmless(held: Mapping[str, Any]) -> str:
 
 def soft_labels(held: Mapping[str, Any]) -> str:
     """One line a noise level."""
+    names = ("label accuracy", "soft", "sigmoid", "soft - hard")
     body = [
-        [level, *(each[name] for name in ("label accuracy", "soft", "sigmoid", "soft - hard")), each["standard error"] or "-", each["seeds"]]
+        [level, *(each[name] for name in names), each["standard error"] or "-", each["seeds"]]
         for level, each in held["figures"].items()
         if isinstance(each, dict)
-    ]  # fmt: skip
+    ]
     head = [
         "labels of",
         "label accuracy",
