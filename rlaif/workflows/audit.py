@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.audit import audit as look_at
 from rlaif.auditing.evidence import Evidence
-from rlaif.auditing.faults import FAULTS
+from rlaif.auditing.fault_table import FAULTS
 from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.evidence import STATES, Comparisons, Evidence, Labels, Looks, Prompts, Texts
 from rlaif.constitution import load_constitution
-from rlaif.errors import InputError, RunError
+from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
-from rlaif.exchange.rows import read_rows
 from rlaif.judging import decide
 from rlaif.records import Completion, Constitution, Judgment, Pair, Prompt, State
 from rlaif.runs import read_run
+from rlaif.workflows.audit_columns import WHOLE, Places, read_comparisons, read_looks
 from rlaif.workflows.gold import grade, has_gold
 from rlaif.workflows.measure import share_met
 from rlaif.workflows.names import CONSTITUTION_FILE
@@ -25,11 +24,8 @@ from rlaif.workflows.names import CONSTITUTION_FILE
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats
 
-WHOLE = "whole"
-"""Stands for the constitution as one, in judgments that name no principle."""
 MAX_GOLD = 20_000
 """Completions that gold is asked about: a program may be slow, and no figure needs more."""
-_STATE = {each.value: place for place, each in enumerate(STATES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,17 +106,6 @@ def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion
     return list(found.values())
 
 
-class _Places:
-    """Ids to places in a column; new names of principles are taken up."""
-
-    def __init__(self, completions: Sequence[Completion], principles: Sequence[str]) -> None:
-        self.completion = {each.id: place for place, each in enumerate(completions)}
-        self.principle = {name: place for place, name in enumerate(principles)}
-
-    def of(self, principle: str | None) -> int:
-        return self.principle.setdefault(principle or WHOLE, len(self.principle))
-
-
 def _evidence(
     folder: Path,
     facts: Mapping[str, Any],
@@ -132,9 +117,9 @@ def _evidence(
     import numpy as np
 
     principles = constitution.principles if constitution is not None else ()
-    places = _Places(completions, [each.id for each in principles])
-    looks = _read_looks(folder / "judgments.jsonl", places)
-    said = _read_comparisons(folder / "comparisons.jsonl", places)
+    places = Places(completions, [each.id for each in principles])
+    looks = read_looks(folder / "judgments.jsonl", places)
+    said = read_comparisons(folder / "comparisons.jsonl", places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
     policies = list(dict.fromkeys(each.policy for each in completions))
@@ -167,71 +152,7 @@ def _evidence(
     )
 
 
-def _read_looks(path: Path, places: _Places) -> Looks:
-    import numpy as np
-
-    completion, principle, state, value = array("q"), array("q"), array("q"), array("d")
-    for row in _rows(path):
-        (only,) = row["completion_ids"]
-        if (place := places.completion.get(only)) is not None:
-            completion.append(place)
-            principle.append(places.of(row["principle_id"]))
-            state.append(_STATE[row["state"]])
-            value.append(float("nan") if row["value"] is None else row["value"])
-    found = np.asarray(value)
-    return Looks(
-        completion=np.asarray(completion, dtype=np.int64),
-        principle=np.asarray(principle, dtype=np.int64),
-        state=np.asarray(state, dtype=np.int64),
-        value=_share(found),
-    )
-
-
-def _share(values: Floats) -> Floats:
-    """Ratings as a share of the range that was used: an audit compares, it does not grade."""
-    import numpy as np
-
-    if not len(values) or np.isnan(values).all() or (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
-        return values
-    low, high = np.nanmin(values), np.nanmax(values)
-    return np.asarray((values - low) / (high - low)) if high > low else np.full_like(values, 0.5)
-
-
-def _read_comparisons(path: Path, places: _Places) -> Comparisons:
-    import numpy as np
-
-    first, second, principle, state, value = (array("q"), array("q"), array("q"), array("q"), array("d"))
-    for row in _rows(path):
-        one, other = (places.completion.get(each) for each in row["completion_ids"])
-        if one is not None and other is not None:
-            first.append(one)
-            second.append(other)
-            principle.append(places.of(row["principle_id"]))
-            state.append(_STATE[row["state"]])
-            tie = 0.5 if row["state"] == State.TIE else float("nan")
-            value.append(tie if row["value"] is None else row["value"])
-    return Comparisons(
-        first=np.asarray(first, dtype=np.int64),
-        second=np.asarray(second, dtype=np.int64),
-        principle=np.asarray(principle, dtype=np.int64),
-        state=np.asarray(state, dtype=np.int64),
-        value=np.asarray(value, dtype=float),
-    )
-
-
-def _rows(path: Path) -> Any:
-    if not path.is_file():
-        return
-    for where, row in read_rows(path):
-        try:
-            if row["state"] not in _STATE or not row["completion_ids"]:
-                raise KeyError(row["state"])
-            yield row
-        except (KeyError, TypeError) as wrong:
-            raise RunError(f"{where}: is no judgment of ours ({wrong}); judge again") from None
-
-
-def _labels(pairs: Sequence[Pair], places: _Places, decided: Floats) -> Labels:
+def _labels(pairs: Sequence[Pair], places: Places, decided: Floats) -> Labels:
     import numpy as np
 
     ids = [Prompt(messages=each.prompt).id for each in pairs]
@@ -263,7 +184,7 @@ def _decided(
     prompts: Sequence[Prompt],
     looks: Looks,
     said: Comparisons,
-    places: _Places,
+    places: Places,
 ) -> list[float]:
     """P(chosen is better) of each pair, from its recorded judgments by the rule in force; NaN where it cannot be."""
     import numpy as np

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from rlaif.auditing.audit import Audit, audit
-from rlaif.auditing.faults import FAULTS
+from rlaif.auditing.fault_table import FAULTS
 from rlaif.auditing.planted import Planted, planted_run
 from rlaif.auditing.planted_kinds import KINDS, Kind, cases
 

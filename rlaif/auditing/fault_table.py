@@ -1,0 +1,248 @@
+"""What can be wrong with AI feedback: by which figure it shows, what to say, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way in which feedback goes wrong."""
+
+    name: str
+    figure: str
+    """Its figure; one that ends with `:` stands for all that begin so."""
+    side: Literal["above", "below", "off"]
+    limit: float
+    says: str
+    """What is wrong: `{it}` is what follows the colon, `{value}` the figure."""
+    remedy: str
+    fair: float = 0.0
+    """For `off`: the value that is right; the limit is the distance from it."""
+    share: bool = True
+    """Whether the figure counts hits among trials."""
+
+
+def _hidden(criterion: str, fault: str, wording: str, remedy: str) -> Fault:
+    return Fault(
+        name=fault,
+        figure=f"effect:{criterion}",
+        side="off",
+        limit=0.1,
+        says=f"the judge goes by {wording} (effect {{value:+.2f}}), and no principle asks for it",
+        remedy=remedy,
+    )
+
+
+PAD = "judge pairs of matched length, say in the principle what length is right, or train with a loss that knows length"
+FORMAT = "strip formatting before judging, or write a principle that says when it is wanted"
+FAULTS: Sequence[Fault] = (
+    Fault(
+        name="position",
+        figure="first_slot",
+        side="off",
+        limit=0.05,
+        fair=0.5,
+        says="the judge favours a place: the answer shown first wins {value:.0%} of the verdicts",
+        remedy="keep both orders and drop pairs whose orders disagree; try another protocol or judge",
+    ),
+    Fault(
+        name="inconsistent",
+        figure="order_disagreement",
+        side="above",
+        limit=0.25,
+        says="the two orders of a comparison name different answers in {value:.0%}",
+        remedy="labels that survive are few and weak: try a stronger judge, or shorter, more concrete principles",
+    ),
+    Fault(
+        name="unsteady-principle",
+        figure="order_disagreement:",
+        side="above",
+        limit=0.45,
+        says="principle {it!r}: its two orders disagree in {value:.0%}, as a coin's would",
+        remedy="reword it, give it tests (`rlaif constitution test`), or take it out",
+    ),
+    Fault(
+        name="cycles",
+        figure="cyclic",
+        side="above",
+        limit=0.1,
+        says="of three answers {value:.0%} beat each other in a circle (a coin: 25 %)",
+        remedy="do not train on a ranking of this judge; use pairs with large margins only",
+    ),
+    Fault(
+        name="unreadable",
+        figure="unreadable:",
+        side="above",
+        limit=0.05,
+        says="{value:.0%} of the judgments ({it}) cannot be read",
+        remedy="look at raw answers (`rlaif audit show PAIR`); give more tokens, or another protocol",
+    ),
+    Fault(
+        name="refusing",
+        figure="refused:",
+        side="above",
+        limit=0.01,
+        says="the judge refuses to judge in {value:.1%} ({it})",
+        remedy="these are not labels, and are missing where harm is: use a judge that will judge harmful answers",
+    ),
+    Fault(
+        name="truncated",
+        figure="truncated",
+        side="above",
+        limit=0.05,
+        says="{value:.0%} of the completions were cut off",
+        remedy="raise --max-tokens of the sampler: a cut answer loses for its end, not for its content",
+    ),
+    Fault(
+        name="shifted-rows",
+        figure="shifted",
+        side="above",
+        limit=0.6,
+        says="what was said of answers alone fits their neighbours in the file better ({value:.0%}): rows have slipped",
+        remedy="join judgments by id, not by row; look where a row was dropped ({it})",
+    ),
+    Fault(
+        name="inverted-scores",
+        figure="looks_agree",
+        side="below",
+        limit=0.75,
+        says="answers that look better alone win only {value:.0%} of their comparisons: scores are inverted or misread",
+        remedy="read some of both (`rlaif audit show PAIR`): is the scale upside down, is 10 read as 1?",
+    ),
+    Fault(
+        name="scores-oppose-labels",
+        figure="scores_opposed",
+        side="above",
+        limit=0.05,
+        says="in {value:.0%} of the pairs the chosen side has the lower score",
+        remedy="labels and scores contradict: find out which of them is read wrongly before training on either",
+    ),
+    Fault(
+        name="flipped-labels",
+        figure="label_contradicts",
+        side="above",
+        limit=0.005,
+        says="{value:.1%} of the labels contradict the judgments that are recorded for them",
+        remedy="the pairs were changed after judging: make them again from the store (`rlaif judge RUN`)",
+    ),
+    Fault(
+        name="grades-the-prompt",
+        figure="prompt_decides",
+        side="above",
+        limit=0.6,
+        says="answers to one prompt are graded alike (kappa {value:.2f}): the judge grades the prompt, not the answer",
+        share=False,
+        remedy="see that the template shows the answer (`--show-prompt`); `judge check` swaps answers across prompts",
+    ),
+    Fault(
+        name="ignored-principle",
+        figure="looks_agree:",
+        side="below",
+        limit=0.75,
+        says="principle {it!r} is not applied: of answers that differ in it, the better wins in {value:.0%}",
+        remedy="reword it in terms of what is to be seen in an answer, and test it (`rlaif constitution test`)",
+    ),
+    _hidden("length", "length", "length", PAD),
+    _hidden("lists", "hidden-lists", "lists", FORMAT),
+    _hidden("bold", "hidden-bold", "bold print", FORMAT),
+    _hidden("headers", "hidden-headings", "headings", FORMAT),
+    _hidden("exclaims", "hidden-exclamation", "exclamation marks", FORMAT),
+    _hidden(
+        "confident",
+        "confident-tone",
+        "a confident tone",
+        "add a principle about doubt, with tests on both sides",
+    ),
+    _hidden(
+        "flatters", "sycophancy", "flattery and agreement", "add a principle against flattery, with tests"
+    ),
+    _hidden("refuses", "hidden-refusals", "refusals", "say in a principle when an answer is to be declined"),
+    _hidden(
+        "own", "self-preference", "who wrote it, and favours its own", "judge with another family of models"
+    ),
+    Fault(
+        name="hidden-word",
+        figure="effect:word",
+        side="off",
+        limit=0.15,
+        says="the judge goes by the {it} (effect {value:+.2f}), and no principle asks for it",
+        remedy="look at pairs that differ in it: is it a sign of something you want, or a trick that will be learned?",
+    ),
+    Fault(
+        name="duplicate-prompts",
+        figure="near_duplicate_prompts",
+        side="above",
+        limit=0.05,
+        says="{value:.0%} of the prompts are nearly the same as another",
+        remedy="drop them: they count several times in every figure and in training",
+    ),
+    Fault(
+        name="contaminated",
+        figure="contaminated",
+        side="above",
+        limit=0.01,
+        says="{value:.0%} of the prompts are also in the evaluation set",
+        remedy="take them out of training; every result on that set is worth nothing otherwise",
+    ),
+    Fault(
+        name="boilerplate",
+        figure="same_closer",
+        side="above",
+        limit=0.5,
+        says="{value:.0%} of the completions end with the same sentence",
+        remedy="strip it or forbid it in a principle: it will be learned word by word",
+    ),
+    Fault(
+        name="low-diversity",
+        figure="alike",
+        side="above",
+        limit=0.6,
+        says="completions of one prompt are nearly the same (similarity {value:.2f})",
+        share=False,
+        remedy="raise the temperature or mix policies: there is nothing to prefer between equal answers",
+    ),
+    Fault(
+        name="people-disagree",
+        figure="people_agree",
+        side="below",
+        limit=0.7,
+        says="people prefer the chosen side in only {value:.0%} of the pairs they saw",
+        remedy="read where they differ (`rlaif review RUN`), and mend the principle or change the judge",
+    ),
+    Fault(
+        name="gold-disagrees",
+        figure="gold_agree",
+        side="below",
+        limit=0.75,
+        says="gold agrees with only {value:.0%} of the labels",
+        remedy="the judge does not see what the truth sees: `rlaif judge check` says on which principle",
+    ),
+    Fault(
+        name="overconfident",
+        figure="overconfident",
+        side="above",
+        limit=0.1,
+        says="labels are surer than right by {value:.2f}, by people's votes",
+        share=False,
+        remedy="set `decide.temperature` to what `rlaif judge check` fits",
+    ),
+    Fault(
+        name="rationale-contradicts",
+        figure="rationale_contradicts",
+        side="above",
+        limit=0.05,
+        says="in {value:.0%} the verdict is not what the judge's own prose says",
+        remedy="its verdicts are read wrongly, or it decides before it thinks: look at raw answers",
+    ),
+    Fault(
+        name="not-repeatable",
+        figure="retest_differs",
+        side="above",
+        limit=0.1,
+        says="asked again, the judge says something else in {value:.0%}",
+        remedy="judge at temperature 0 or take several samples and keep what they agree on",
+    ),
+)
