@@ -21,6 +21,7 @@ from rlaif.cli.output import progress
     "--n", "n", type=click.IntRange(min=2), default=6, show_default=True, help="Completions a prompt."
 )
 @options.sampling
+@options.drift
 @options.judging
 @options.models
 @options.seed

@@ -115,6 +115,20 @@ sampling = together(
     ),
 )
 
+drift = together(
+    option(
+        "--drift",
+        type=click.IntRange(min=0),
+        default=16,
+        show_default=True,
+        help="Completions on which the policy's log-probabilities are compared with the trainer's; 0: none.",
+    ),
+    option(
+        "--trainer",
+        help="The local model that would be trained [default: the policy, where it is local].",
+    ),
+)
+
 judging = together(
     option(
         "--protocol",
@@ -191,4 +205,16 @@ models = together(
     ),
     template_kwargs,
     option("--trust-remote-code", is_flag=True, help="Run code that a model directory brings along."),
+    option(
+        "--on",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where models run: in this process, or on a Ray cluster (docs/scaling.md).",
+    ),
+    option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Workers of the cluster [default: one a GPU; without GPUs one a CPU, at most 4 a node].",
+    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.engines.cache import only_attends
 from rlaif.engines.chat import Chat
@@ -16,10 +16,18 @@ from rlaif.engines.load import load_model, load_tokenizer, pick_device
 from rlaif.engines.prefix import Question, lengthwise
 from rlaif.engines.scoring import Scorer
 from rlaif.errors import ModelError
-from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
 WINDOW = 256
 """Requests that are planned together when an endless stream comes in; also the rows of a batch at most."""
+
+
+class Traced(NamedTuple):
+    """A text that some engine drew: its token ids, and whether an end token came behind them."""
+
+    messages: Sequence[Message]
+    ids: Sequence[int]
+    ended: bool
 
 
 class HfEngine:
@@ -51,6 +59,19 @@ class HfEngine:
         stream = iter(requests)
         while window := list(islice(stream, WINDOW)):
             yield from self._score(window)
+
+    def retrace(self, drawn: Sequence[Traced]) -> list[float]:
+        """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.
+
+        Where several tokens may end a turn, that which this model thinks likeliest is taken for the one that did.
+        """
+        prompts = self.chat.prompt_ids([each.messages for each in drawn])
+        ends = sorted(self._decoder.end_ids)
+        questions = []
+        for prompt, each in zip(prompts, drawn, strict=True):
+            ids = list(each.ids)
+            questions.append(Question(prompt, [[*ids, end] for end in ends] if each.ended else [ids]))
+        return [max(found) for found in self._scorer.score(questions)]
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
         prompts = self.chat.prompt_ids([each.messages for each in window])

@@ -49,15 +49,12 @@ class RayEngine:
     _at_work: ClassVar[list[RayEngine]] = []
     """Engines of this process that hold GPUs: the next one that needs them sends these home."""
 
-    def __init__(
-        self, name: str, fingerprint: str, options: Mapping[str, Any], folder: Path, count: int | None
-    ) -> None:
-        """`folder`: where workers keep finished shards, a path on the disk of each node."""
+    def __init__(self, name: str, fingerprint: str, options: Mapping[str, Any], count: int | None) -> None:
         self.name = name
         self.fingerprint = fingerprint
         self.guides_decoding = split_name(name)[0] != "hf"
         self._options = options
-        self._folder = folder.absolute()
+        self._folder: Path | None = None
         self._count = count
         self._size: Size | None = None
         self._workers: dict[int, Any] = {}
@@ -93,9 +90,13 @@ class RayEngine:
         return found
 
     def collect(self, store: Store) -> int:
-        """Merge what an earlier driver left on the nodes into `store`, by key; the number of calls that were new."""
+        """Merge what an earlier driver left on the nodes into `store`, by key; the number of calls that were new.
+
+        From then on workers keep what they finish beside that store, at the same path on the disk of each node.
+        """
         import ray
 
+        self._folder = store.path.absolute().parent / SHARDS
         self._start()
         left: dict[tuple[str, str], Any] = {}
         for worker in self._workers.values():
@@ -124,6 +125,8 @@ class RayEngine:
     def _start(self) -> None:
         if self._workers:
             return
+        if self._folder is None:
+            raise RuntimeError("a model on a cluster is used before its store is open")
         import ray
 
         wanted = self.size
@@ -199,13 +202,13 @@ class RayEngine:
                     ray.get(worker.drop.remote(names))
 
 
-def open_ray(name: str, options: Mapping[str, Any], store: Path, count: int | None) -> RayEngine:
+def open_ray(name: str, options: Mapping[str, Any], count: int | None) -> RayEngine:
     """The model of `name` on a cluster; `options` are those of `open_engine`. Raises ModelError as it does.
 
     Looks at the model's files here, where the driver runs, and loads no weights.
     """
     connect()
-    return RayEngine(name, _fingerprint(name, options), options, store.parent / SHARDS, count)
+    return RayEngine(name, _fingerprint(name, options), options, count)
 
 
 def _fingerprint(name: str, options: Mapping[str, Any]) -> str:

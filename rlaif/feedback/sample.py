@@ -27,13 +27,7 @@ def sample(
     def requests() -> Iterator[GenerateRequest]:
         for prompt in prompts:
             for draw in range(n):
-                yield GenerateRequest(
-                    id=f"{prompt.id}|{draw}",
-                    messages=(*front, *prompt.messages),
-                    sampling=sampling,
-                    seed=derived_seed(seed, prompt.id, draw),
-                    draw=draw,
-                )
+                yield drawing(prompt, draw, sampling, seed, front)
 
     found = {reply.request_id: reply for reply in engine.generate(requests())}
     completions, problems = [], []
@@ -60,3 +54,16 @@ def sample(
             "mend it and run again: the finished ones are kept"
         )
     return completions
+
+
+def drawing(
+    prompt: Prompt, draw: int, sampling: Sampling, seed: int, front: tuple[Message, ...] = ()
+) -> GenerateRequest:
+    """The request whose answer is draw number `draw` of a prompt."""
+    return GenerateRequest(
+        id=f"{prompt.id}|{draw}",
+        messages=(*front, *prompt.messages),
+        sampling=sampling,
+        seed=derived_seed(seed, prompt.id, draw),
+        draw=draw,
+    )

@@ -18,6 +18,10 @@ class ModelOptions:
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     trust_remote_code: bool = False
     store: Path | None = None
+    on: Literal["local", "ray"] = "local"
+    """Where models run: in this process, or on the workers of a Ray cluster."""
+    workers: int | None = None
+    """Of the cluster; None: one a GPU, or without GPUs a few a node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,10 @@ class GenerateConfig(PairOptions):
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 256
+    drift: int = 16
+    """Completions on which the policy's log-probabilities are compared with the trainer's; 0: none."""
+    trainer: str | None = None
+    """The local model that would be trained; None: the policy itself, where it is local."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,8 @@ class TrainConfig:
     gate: Literal["filter", "refuse", "off"] = "filter"
     """What happens to pairs that teach nothing or teach wrong; see `rlaif.training.gate`."""
     gate_limit: Mapping[str, float] = field(default_factory=dict)
+    loop: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the loop itself, by name; see `rlaif.workflows.loop_options`."""
     held_out: str | None = None
     """Prompts that will be evaluated on: none of them is trained on."""
     seed: int = 0

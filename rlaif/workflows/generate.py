@@ -26,6 +26,7 @@ from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
+from rlaif.workflows.drift import Drift, measure, trainer_of
 from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import (
     Drawn,
@@ -53,6 +54,8 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
     models = Models(config, progress, config.seed)
+    for policy in config.policy if config.trainer else ():
+        trainer_of(policy, config.trainer)
     models.open(*config.policy, str(config.judge))
     described = {
         **_described(config, models, constitution),
@@ -64,7 +67,8 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     with _claimed(config, models, described, "generate") as (run, store):
         drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
         write_completions(run.dir / "completions.jsonl", drawn)
-        return _pairs(config, models, constitution, drawn, run, store)
+        gaps = measure(models, config, drawn, _sampling(config))
+        return _pairs(config, models, constitution, drawn, run, store, gaps)
 
 
 def judge(config: JudgeConfig, progress: Report = silent) -> Made:
@@ -128,6 +132,7 @@ def _claimed(
     with claim(config.out, described, command=command) as run, Store.open(_store(config)) as store:
         models.record(store, run.id)
         yield run, store
+        models.dismiss()
 
 
 def _store(config: PairOptions) -> Path:
@@ -135,10 +140,16 @@ def _store(config: PairOptions) -> Path:
 
 
 def _pairs(
-    config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+    config: PairOptions,
+    models: Models,
+    constitution: Constitution,
+    drawn: Drawn,
+    run: Run,
+    store: Store,
+    drift: Sequence[Drift] = (),
 ) -> Made:
     with recorded_templates() as templates:
-        made = _made(config, models, constitution, drawn, run, store)
+        made = replace(_made(config, models, constitution, drawn, run, store), drift=drift)
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)

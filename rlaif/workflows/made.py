@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.feedback import Funnel
 from rlaif.records import Pair
+from rlaif.workflows.drift import Drift
 from rlaif.workflows.judging import counts, principles_table
 from rlaif.workflows.principle_tests import Outcome
 
@@ -26,6 +27,8 @@ class Made:
     panel: Mapping[str, Any] | None
     """How the votes of a panel went, by group; None for one judge."""
     warnings: Sequence[str]
+    drift: Sequence[Drift] = ()
+    """How far each policy's log-probabilities are from its trainer's; nothing where nobody sampled."""
     unmet: str | None
     """Why this is fewer pairs than asked for, or None."""
 
@@ -50,7 +53,10 @@ class Made:
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
         share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
         votes = [_votes_line(self.panel)] if self.panel else []
-        return "\n".join([share, *votes, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))])
+        drift = [each.line for each in self.drift]
+        return "\n".join(
+            [share, *votes, *drift, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))]
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -69,6 +75,7 @@ class Made:
             },
             "calls": dict(self.calls),
             "panel": self.panel,
+            "drift": [each.as_dict() for each in self.drift],
             "warnings": list(self.warnings),
             "unmet": self.unmet,
         }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rlaif.engines.open import open_engine
-from rlaif.engines.recorded import RecordedEngine
+from rlaif.engines.ray import RayEngine, open_ray
+from rlaif.engines.recorded import WAVE, RecordedEngine
 from rlaif.errors import InputError, ModelError
 from rlaif.judging import (
     GoldJudge,
@@ -53,14 +55,7 @@ class Models:
                 seats, _ = read_panel(_file(name))
                 self.open(*(each.judge for each in seats))
             elif not is_control(name) and name not in self._engines:
-                self._engines[name] = open_engine(
-                    name,
-                    dtype=self.options.dtype,
-                    device=self.options.device,
-                    chat_template_kwargs=self.options.chat_template_kwargs or None,
-                    trust_remote_code=self.options.trust_remote_code,
-                    batch_tokens=self.options.batch_tokens,
-                )
+                self._engines[name] = self._opened(name)
 
     def record(self, store: Store, run_id: str) -> None:
         """Keep all calls from now on in `store`."""
@@ -77,6 +72,7 @@ class Models:
                 self._engines[name],
                 self._store,
                 run_id=self._run_id,
+                wave=self._gathered(name),
                 commit="call" if server else "wave",
                 # without a declared revision nobody knows what a server runs tomorrow
                 within_run=server and "@" not in name.rpartition("#")[2],
@@ -117,7 +113,19 @@ class Models:
 
     def close(self, name: str) -> None:
         """Forget a model that is not needed again, and free its memory."""
-        self._engines.pop(name, None)
+        engine = self._engines.pop(name, None)
+        if isinstance(engine, RayEngine):
+            engine.close()
+
+    def dismiss(self) -> None:
+        """Send all workers of a cluster home: everything that they have done is in the store."""
+        for engine in self._engines.values():
+            if isinstance(engine, RayEngine):
+                engine.close()
+
+    def opened(self, name: str) -> Engine | None:
+        """The model of this name as it was opened, without the store."""
+        return self._engines.get(name)
 
     @property
     def recorded(self) -> list[RecordedEngine]:
@@ -164,6 +172,28 @@ class Models:
             judge=self.judge(seat.judge),
             compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
         )
+
+    def _gathered(self, name: str) -> int:
+        """Requests to a wave. What a killed run left on a cluster is fetched first: it is not asked again."""
+        engine = self._engines[name]
+        if not isinstance(engine, RayEngine) or self._store is None:
+            return WAVE
+        engine.collect(self._store)
+        return engine.wave
+
+    def _opened(self, name: str) -> Engine:
+        how: dict[str, Any] = {
+            "dtype": self.options.dtype,
+            "device": self.options.device,
+            "chat_template_kwargs": self.options.chat_template_kwargs or None,
+            "trust_remote_code": self.options.trust_remote_code,
+            "batch_tokens": self.options.batch_tokens,
+        }
+        if self.options.on == "local":
+            if self.options.workers is not None:
+                raise InputError("--workers says how many of a cluster; with it goes --on ray")
+            return open_engine(name, **how)
+        return open_ray(name, how, self.options.workers)
 
     def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
         def count(calls: int, fresh: bool) -> None:
