@@ -77,7 +77,7 @@ def log(ref: str, as_json: bool) -> None:
 @options.option(
     "--impact",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Also judge what changed, and show which pairs of this run come out otherwise.",
+    help="Also judge what changed, and show which pairs of this run, loop or round come out otherwise.",
 )
 @options.option("--judge", help="The judge of that run, where its name is another one here.")
 @options.option(

@@ -325,6 +325,16 @@ def test_a_pin_that_somebody_edited_is_refused_and_stops_no_run(
     assert load_constitution("house").digest in warning
 
 
+def test_what_is_released_outlives_its_file(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    release("house")
+    house.unlink()
+    with pytest.raises(ConstitutionError, match=r"its file is gone; of its releases there is house@1\.0\.0"):
+        load("house")
+    assert load("house@1.0.0").principles[1].text == "Be brief."
+    assert run("log", "house@^1") == 0
+    assert "released" in capsys.readouterr().out
+
+
 def test_a_broken_lock_stops_no_run(house: Path) -> None:
     Path("constitutions", LOCK).write_text("<<<<<<< HEAD")
     [warning] = edited_release(load_constitution("house"))
