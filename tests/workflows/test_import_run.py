@@ -107,3 +107,12 @@ def test_json_is_one_object(thumbs: Path, tmp_path: Path, capsys: pytest.Capture
     assert main(["import", str(thumbs), "--out", str(tmp_path / "r"), "--json", "--limit", "3"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["pairs"], found["funnel"]["rows"]) == (3, 3)
+
+
+def test_status_audit_report_and_pack_know_it(imported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(imported), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 6
+    assert main(["audit", str(imported), "--json"]) == 0
+    json.loads(capsys.readouterr().out)
+    assert main(["report", str(imported)]) == 0
+    assert main(["pack", str(imported)]) == 0
