@@ -89,7 +89,7 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
     }.get(gold.scoring)
     mirrored = folded(_forecasts(judged, temperature))
     warm = folded(_forecasts(judged, WARM))
-    fitted = fit_temperature(warm, at=WARM)
+    fitted = fit_temperature(warm, at=WARM) if any(map(_graded, judged)) else None
     best = [Forecast(cooled(each.p, fitted / WARM), each.truth) for each in warm] if fitted else []
     return Part(
         count=len(judged),
@@ -166,6 +166,12 @@ def _forecasts(judged: Sequence[Judged], temperature: float) -> list[Forecast]:
     return [
         Forecast(p, each.pair.first_better) for each in judged if (p := _label(each, temperature)) is not None
     ]
+
+
+def _graded(judged: Judged) -> bool:
+    """Whether there are probabilities: bare verdicts, as most records hold them, are none at any temperature."""
+    said = {verdict.p for verdict in judged.orders.judged}
+    return judged.log_odds is not None or not said <= {None, 0.0, 0.5, 1.0}
 
 
 def _label(judged: Judged, temperature: float) -> float | None:

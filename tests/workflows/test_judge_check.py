@@ -378,6 +378,9 @@ def test_a_record_is_measured_without_asking(call: Call, tmp_path: Path) -> None
     assert values["both_correct"] == 0.5
     assert shown["shares"]["unreadable"] == 0.25
     assert (shown["calls"], shown["test_retest"]) == ({}, None)
+    # bare verdicts have no temperature
+    assert shown["calibration"]["temperature"] is None
+    assert shown["calibration"]["calibration_error"] == pytest.approx(0.0, abs=1e-5)
 
 
 def test_a_record_is_joined_to_gold_by_its_texts_in_any_order(call: Call, tmp_path: Path) -> None:
