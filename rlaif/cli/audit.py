@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.audit_show import compare, show
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
@@ -204,3 +205,7 @@ def _suggested(suggestions: Sequence[Mapping[str, Any]]) -> str:
         )
         lines += [f"  {text}" for text in each["prompts"]]
     return "\n".join(lines)
+
+
+audit.add_command(show)
+audit.add_command(compare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ class Store:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
+        # threads share the connection: no reader may see a half-done transaction of another thread's
+        self._lock = threading.RLock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -66,7 +69,8 @@ class Store:
 
     def close(self) -> None:
         """Give the file back; the log is folded into it."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def get_many(self, keys: Sequence[str], ids: Sequence[str]) -> dict[str, Reply]:
         """Finished calls among `keys`: reply by key, as answer to the request id beside it. No failures."""
@@ -189,6 +193,11 @@ class Store:
             with self._reported():
                 self._db.execute("DETACH DATABASE shard")
 
+    def used(self, pair_id: str) -> list[tuple[str, int]]:
+        """Trainings and steps that used a pair."""
+        rows = self._read("SELECT run_id, step FROM usage WHERE pair_id = ? ORDER BY run_id, step", [pair_id])
+        return [(run_id, step) for run_id, step in rows]
+
     def counts(self) -> dict[str, int]:
         """Rows of each table, and how many calls have only failed."""
         names = ("blobs", "prompts", "completions", "calls", "pairs", "decisions", "usage")
@@ -198,7 +207,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes of the block, or none of them."""
-        with self._reported():
+        with self._lock, self._reported():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -262,7 +271,7 @@ class Store:
         return int(self._read(statement)[0][0])
 
     def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._reported():
+        with self._lock, self._reported():
             return self._db.execute(statement, values).fetchall()
 
 

@@ -69,7 +69,7 @@ def read_source(run: Path, number: int | None = None) -> Source:
     pairs = read_pairs(
         next(folder / name for name in ("pairs.jsonl", "pairs.parquet") if (folder / name).is_file())
     )
-    constitution = _constitution(run)
+    constitution = constitution_of(run)
     drawn = _drawn(folder, pairs)
     if not drawn:
         raise InputError(f"{folder}: holds no completions and no pairs; there is nothing to audit")
@@ -87,7 +87,8 @@ def read_source(run: Path, number: int | None = None) -> Source:
     )
 
 
-def _constitution(run: Path) -> Constitution | None:
+def constitution_of(run: Path) -> Constitution | None:
+    """The constitution that a run keeps, or None."""
     path = run / CONSTITUTION_FILE
     return load_constitution(path) if path.is_file() else None
 
