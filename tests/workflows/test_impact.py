@@ -207,8 +207,9 @@ def test_it_is_told_for_how_many_prompts_the_new_rules_would_compare_others(
     assert seen(run, tmp_path / "before.yaml").re_paired == 0
 
 
-def test_another_weight_and_an_ablated_principle_need_no_judging_when_the_run_is_judged_again(
-    run: Path, written: Rules, tmp_path: Path
+@pytest.mark.parametrize(("pairing", "twos"), [("all", 6), ("random", 1)])
+def test_judged_again_the_same_twos_cost_the_reworded_principle_and_nothing_else(
+    run: Path, written: Rules, tmp_path: Path, pairing: Any, twos: int
 ) -> None:
     def again(name: str, constitution: Path) -> int:
         config = JudgeConfig(
@@ -216,7 +217,7 @@ def test_another_weight_and_an_ablated_principle_need_no_judging_when_the_run_is
             out=tmp_path / name,
             judge=_judge_of(run),
             constitution=str(constitution),
-            pairing="all",
+            pairing=pairing,
             critique=False,
         )
         return judge(config).calls["new"]
@@ -224,6 +225,8 @@ def test_another_weight_and_an_ablated_principle_need_no_judging_when_the_run_is
     again("all", tmp_path / "before.yaml")
     assert again("heavier", written("heavier", m3=rules()["m3"] + "    weight: 9\n")) == 0
     assert again("ablated", written("ablated", m3="")) == 0
+    lacks = written("lacks", m3=rules()["m3"].replace("has", "lacks"))
+    assert again("lacks", lacks) == 8 * 4 + 8 * twos * 2  # each of four alone, the twos in both orders
 
 
 def test_flipped_vanished_and_appeared_pairs_name_the_principle_they_come_through(
