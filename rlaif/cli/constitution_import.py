@@ -12,6 +12,7 @@ from rlaif.cli.output import emit
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 FORMATS = ("yaml", "anthropic-critiques", "anthropic-comparisons", "openai-rbr", "annotated-pairs")
 
 in_format = options.option(
@@ -42,6 +43,10 @@ def import_file(
     """
     from rlaif.constitution.foreign import read_foreign
 
+    if name is not None and not _NAME.fullmatch(name):
+        raise ConstitutionError(
+            f"--name {name!r}: has small letters, digits, dots, dashes and underscores only"
+        )
     read = read_foreign(file, name or _name(out or file), most=comparisons)
     if out is not None:
         _write_new(out, read.text)

@@ -288,7 +288,7 @@ WRONG = [
     ("name: x\n", "file.json", "a YAML file must be called .yaml"),
     ('{"a": 1, "a": 2}', "file.json", "'a' is given twice"),
     ('{"a": NaN}', "file.json", "NaN is no number"),
-    ("[" * 100_000, "file.json", "recursion"),
+    ("[" * 100_000, "file.json", "nested far too deep"),
     (json.dumps(PAIRS).replace("0.9", "1e999"), "file.json", "1e999 is no number"),
     (json.dumps(PAIRS).replace("0.9", "[" * 60 + "]" * 60), "file.json", "expands to over 40 levels"),
     (json.dumps(PAIRS).replace("0.9", "[" * 600 + "]" * 600), "file.json", "too deep"),

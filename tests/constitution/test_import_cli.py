@@ -143,3 +143,47 @@ def test_a_new_one_that_cannot_be_is_told(
     assert run("new", *words) == 2
     assert said in capsys.readouterr().err
     assert not Path("constitutions").exists()
+
+
+@pytest.mark.parametrize("name", ["Bad Name", "", "-x", "../x", "ä"])
+def test_a_name_that_is_none_is_told_as_the_option_it_is(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("import", "CritiqueRevision.json", "--out", "new.yaml", "--name", name) == 2
+    assert f"--name {name!r}" in capsys.readouterr().err
+    assert not Path("new.yaml").exists()
+
+
+def test_a_file_nested_too_deep_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("deep.json").write_text("[" * 100_000)
+    assert run("import", "deep.json") == 2
+    assert "deep.json: is nested far too deep" in capsys.readouterr().err
+
+
+def test_half_characters_are_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("half.json").write_text(json.dumps(["\n\ud83d broken. Options:"]))
+    assert run("import", "half.json", "--out", "half.yaml") == 0
+    capsys.readouterr()
+    assert run("show", "half.yaml") == 0
+    assert "instruction0: \\ud83d broken." in capsys.readouterr().out
+    assert run("show", "half.yaml", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["principles"][0]["text"] == "\ud83d broken."
+
+
+def test_the_propositions_and_classes_of_rules_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rules.yaml").write_text(
+        "name: rules\nversion: 1.0.0\npropositions:\n"
+        "  - {id: sorry, text: It says sorry.}\n  - {id: plain, all: {sorry: false}}\n"
+        "behaviors:\n  order: [good, bad]\n"
+        "  classes: {good: {yes: {sorry: true}, no: {plain: true}}, bad: {yes: {sorry: false}, no: {plain: false}}}\n"
+    )
+    assert run("show", "rules.yaml") == 0
+    shown = capsys.readouterr().out
+    for line in ("sorry: It says sorry.", "plain: not sorry", "good (yes): sorry", "bad (no): not plain"):
+        assert line in shown.splitlines()
+    assert run("show", "rules.yaml", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [each["id"] for each in said["propositions"]] == ["sorry", "plain"]
+    assert said["behaviors"]["order"] == ["good", "bad"]
+    assert run("show", "rules.yaml", "sorry") == 2
+    assert "no principle 'sorry'; it has none" in capsys.readouterr().err

@@ -142,7 +142,9 @@ def _values(path: Path) -> Any:
         if wrong.msg == "Extra data":
             refuse(f"{path}:{wrong.lineno}", f"{_unknown([{}])}")
         refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; a YAML file must be called .yaml")
-    except (ValueError, RecursionError) as wrong:
+    except RecursionError:
+        refuse(str(path), "is nested far too deep; is it the file you mean?")
+    except ValueError as wrong:
         refuse(str(path), f"{wrong}")
 
 
