@@ -160,8 +160,10 @@ def answers(
     constitution = load_principles(CONSTITUTION)
     asked = read_prompts("micro:held-out")[:prompts]
     models = Models(ModelOptions(), seed=seed)
-    scratch = work / "answers.sqlite"
-    scratch.unlink(missing_ok=True)
+    kept = policy == "micro"  # its draws serve several experiments
+    scratch = work / ("micro-answers.sqlite" if kept else "answers.sqlite")
+    if not kept:
+        scratch.unlink(missing_ok=True)
     with Store.open(scratch) as store:
         models.record(store, "")
         drawn = draw(models, [policy], asked, n, SAMPLING, seed)

@@ -28,7 +28,9 @@ JUDGES, LOSSES, NS = ("micro", "micro:weak"), ("soft", "sigmoid"), (1, 2, 4, 8, 
 Graded = list[tuple[Prompt, Completion, float]]
 
 
-def rewards(work: Path, pairs: Sequence[Known], asked: Graded, *, loss: str, steps: int) -> list[float]:
+def rewards(
+    work: Path, pairs: Sequence[Known], asked: Graded, *, loss: str, steps: int, seed: int = 0
+) -> list[float]:
     """Train a reward model on `pairs` and read its rewards of the answers."""
     from rlaif.training import RewardConfig, train_reward
 
@@ -36,7 +38,13 @@ def rewards(work: Path, pairs: Sequence[Known], asked: Graded, *, loss: str, ste
     assert base is not None
     shutil.rmtree(folder, ignore_errors=True)
     config = RewardConfig(
-        loss=loss, steps=steps, batch_size=32, learning_rate=3e-4, centering=0.01, checkpoint_every=0
+        loss=loss,
+        steps=steps,
+        batch_size=32,
+        learning_rate=3e-4,
+        centering=0.01,
+        checkpoint_every=0,
+        seed=seed,
     )
     train_reward(config, [each.pair for each in pairs], base=base, out=folder, progress=lambda *_: None)
     engine = open_engine(f"reward:{folder}")
@@ -66,14 +74,23 @@ def measured(given: Sequence[float], asked: Graded) -> dict[str, Any]:
     for group in groups.values():
         for (one, first), (other, second) in zip(group[::2], group[1::2], strict=False):
             if first != second:
-                forecasts.append(Forecast(1 / (1 + math.exp(other - one)), float(first > second)))
+                p = 1 / (1 + math.exp(min(max(other - one, -30), 30)))
+                forecasts.append(Forecast(p, float(first > second)))
     right = [(each.p > 0.5) == (each.truth > 0.5) for each in forecasts]
     return {
         "accuracy": float(np.mean(right)),
         "ECE": calibration_error(forecasts),
+        "surprise": -float(
+            np.mean([math.log(each.p if each.truth > 0.5 else 1 - each.p) for each in forecasts])
+        ),
         "compared": len(forecasts),
         **{f"best of {n}": float(np.mean([best_of(group, n) for group in groups.values()])) for n in NS},
     }
+
+
+def held_out_draws(work: Path, prompts: int) -> Graded:
+    """The draws of `micro` that every reward model is measured on."""
+    return answers(work, "micro", prompts=prompts, n=max(NS), seed=1)
 
 
 def main() -> None:
@@ -88,7 +105,7 @@ def main() -> None:
 
     def row(judge: str, loss: str) -> dict[str, Any]:
         if not asked:
-            asked.extend(answers(chosen.work, "micro", prompts=chosen.held_out, n=max(NS), seed=1))
+            asked.extend(held_out_draws(chosen.work, chosen.held_out))
         pairs = pool(chosen.work, chosen.prompts, judge)
         given = rewards(chosen.work, pairs, asked, loss=loss, steps=chosen.steps)
         return {"pairs": len(pairs), "label accuracy": label_accuracy(pairs), **measured(given, asked)}
@@ -98,7 +115,7 @@ def main() -> None:
             results.row({"judge": judge, "loss": loss}, lambda: row(judge, loss))  # noqa: B023
 
     def bound() -> dict[str, Any]:
-        found = asked or answers(chosen.work, "micro", prompts=chosen.held_out, n=max(NS), seed=1)
+        found = asked or held_out_draws(chosen.work, chosen.held_out)
         return measured([gold for *_, gold in found], found)
 
     results.row({"judge": "gold itself", "loss": "-"}, bound)

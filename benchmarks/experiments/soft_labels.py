@@ -1,19 +1,23 @@
 """Soft labels against hard ones, at three noise levels and five seeds: the same pairs, once with their probabilities.
 
-    python benchmarks/experiments/soft_labels.py --work /tmp/experiments
+    python benchmarks/experiments/soft_labels.py --work experiments [--measure reward]
 
-The noise is the judge's: `micro`; `micro:weak`; and `micro:weak` with noise in its log-odds. A policy is trained by DPO
-on the pairs of each, with the label's probability (`soft`) and with the side alone (`sigmoid`), and gold grades what it
-then answers to held-out prompts.
+The noise is the judge's: `micro`; `micro:weak`; and `micro:weak` with noise in its log-odds. On the pairs of each a
+reward model is trained (accuracy, calibration error and surprise on held-out pairs that gold tells apart) and a policy,
+by DPO (gold of what it then answers); with the label's probability (`soft`), and with the side alone (`sigmoid`).
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from micro_pool import Known, blurred, bundled, gold_of, label_accuracy, policy_gold, pool, some
+from micro_pool import Known, blurred, bundled, label_accuracy, policy_gold, pool, some
 from results import Results, options
+from reward_model import held_out_draws, measured, rewards
 
 SIGMA = 1.5
 LEVELS = {
@@ -31,54 +35,77 @@ def labelled(work: Path, prompts: int, level: str) -> list[Known]:
     return [blurred(each, sigma) for each in pairs] if sigma else pairs
 
 
-def main() -> None:
-    """Train 30 policies; print the means."""
-    parser = options(__doc__)
-    for name, value in (("prompts", 320), ("pairs", 192), ("steps", 12), ("held-out", 100), ("seeds", 5)):
-        parser.add_argument(f"--{name}", type=int, default=value)
-    chosen = parser.parse_args()
-    sizes = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps", "held_out")}
-    results = Results("soft_labels", {**sizes, "models": bundled()}, chosen.results)
-    start = results.row(
-        {"level": "no training"},
-        lambda: gold_of(chosen.work, "micro", prompts=chosen.held_out, seed=0),
-    )
+def compared(
+    results: Results, chosen: argparse.Namespace, train: Callable[[list[Known], str, int], Mapping[str, Any]]
+) -> None:
+    """A row for each level, loss and seed."""
     for seed in range(chosen.seeds):
         for level in LEVELS:
             pairs = labelled(chosen.work, chosen.prompts, level)
             taken = some(pairs, min(chosen.pairs, len(pairs)), seed)
             for loss in LOSSES:
 
-                def trained(
-                    taken: list[Known] = taken, loss: str = loss, seed: int = seed
-                ) -> dict[str, float]:
-                    found = policy_gold(
-                        chosen.work,
-                        taken,
-                        seed=seed,
-                        steps=chosen.steps,
-                        prompts=chosen.held_out,
-                        config={"loss": loss},
-                    )
-                    return {"label accuracy": label_accuracy(taken), **found}
+                def row(taken: list[Known] = taken, loss: str = loss, seed: int = seed) -> dict[str, Any]:
+                    return {"label accuracy": label_accuracy(taken), **train(taken, loss, seed)}
 
-                results.row({"level": level, "loss": loss, "seed": seed}, trained)
-    figures: dict[str, object] = {"before": round(start["gold"], 4)}
+                results.row({"level": level, "loss": loss, "seed": seed}, row)
+                results.save(**figures(list(results.rows.values())))
+
+
+def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the seeds that both losses have, and of their differences with a standard error."""
+    found = {}
     for level in LEVELS:
-        rows = [row for row in results.rows.values() if row["level"] == level]
-        by_loss = {loss: {row["seed"]: row["gold"] for row in rows if row["loss"] == loss} for loss in LOSSES}
-        gains = [by_loss["soft"][seed] - by_loss["sigmoid"][seed] for seed in by_loss["soft"]]
-        figures[level] = {
-            "label accuracy": round(float(np.mean([row["label accuracy"] for row in rows])), 3),
-            **{loss: round(float(np.mean(list(golds.values()))), 4) for loss, golds in by_loss.items()},
-            "soft - hard": round(float(np.mean(gains)), 4),
-            "standard error": round(float(np.std(gains, ddof=1) / len(gains) ** 0.5), 4)
-            if len(gains) > 1
-            else None,
-            "seeds": len(gains),
-        }
-    results.save(**figures)
-    print(figures)
+        own = {(row["loss"], row["seed"]): row for row in rows if row["level"] == level}
+        seeds = [seed for loss, seed in own if loss == "sigmoid" and ("soft", seed) in own]
+        for name in ("accuracy", "ECE", "surprise", "gold"):
+            if not seeds or name not in own["soft", seeds[0]]:
+                continue
+            soft, hard = (np.array([own[loss, seed][name] for seed in seeds]) for loss in LOSSES)
+            gain = soft - hard
+            error = float(gain.std(ddof=1) / len(seeds) ** 0.5) if len(seeds) > 1 else None
+            found[f"{level}: {name}"] = {
+                "label accuracy": float(np.mean([own["soft", seed]["label accuracy"] for seed in seeds])),
+                "soft": float(soft.mean()),
+                "hard": float(hard.mean()),
+                "difference": float(gain.mean()),
+                "standard error": error,
+                "seeds": len(seeds),
+            }
+    return found
+
+
+def main() -> None:
+    """Train 30 reward models, then 30 policies."""
+    parser = options(__doc__)
+    parser.add_argument("--measure", choices=["reward", "policy", "both"], default="both")
+    for name, value in (("prompts", 320), ("pairs", 192), ("seeds", 5), ("held-out", 60), ("steps", 12)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    chosen = parser.parse_args()
+    sizes = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps", "held_out")}
+    setting = {**sizes, "models": bundled()}
+    if chosen.measure != "policy":
+        asked = held_out_draws(chosen.work, chosen.held_out)
+
+        def reward(taken: list[Known], loss: str, seed: int) -> dict[str, Any]:
+            given = rewards(chosen.work, taken, asked, loss=loss, steps=chosen.steps, seed=seed)
+            found = measured(given, asked)
+            return {name: found[name] for name in ("accuracy", "ECE", "surprise", "compared")}
+
+        compared(Results("soft_labels_reward", setting, chosen.results), chosen, reward)
+    if chosen.measure != "reward":
+
+        def policy(taken: list[Known], loss: str, seed: int) -> dict[str, Any]:
+            return policy_gold(
+                chosen.work,
+                taken,
+                seed=seed,
+                steps=chosen.steps,
+                prompts=chosen.held_out,
+                config={"loss": loss},
+            )
+
+        compared(Results("soft_labels_policy", setting, chosen.results), chosen, policy)
 
 
 if __name__ == "__main__":

@@ -49,24 +49,23 @@ def hh_harmless(held: Mapping[str, Any]) -> str:
     return grid(["", "accuracy", "95 %"], body) + note
 
 
-def soft_labels(held: Mapping[str, Any]) -> str:
-    """One line a noise level."""
-    names = ("label accuracy", "soft", "sigmoid", "soft - hard")
+def _soft_and_hard(held: Mapping[str, Any]) -> str:
+    names = ("label accuracy", "soft", "hard", "difference")
     body = [
-        [level, *(each[name] for name in names), each["standard error"] or "-", each["seeds"]]
-        for level, each in held["figures"].items()
-        if isinstance(each, dict)
+        [what, *(each[name] for name in names), each["standard error"] or "-", each["seeds"]]
+        for what, each in held["figures"].items()
     ]
-    head = [
-        "labels of",
-        "label accuracy",
-        "gold, soft",
-        "gold, hard",
-        "difference",
-        "its standard error",
-        "seeds",
-    ]
-    return grid(head, body) + f"\n\nBefore training: {held['figures']['before']:.3f}."
+    return grid(["labels of: figure", *names, "standard error", "seeds"], body)
+
+
+def soft_labels_reward(held: Mapping[str, Any]) -> str:
+    """Reward models: one line a noise level and figure."""
+    return _soft_and_hard(held)
+
+
+def soft_labels_policy(held: Mapping[str, Any]) -> str:
+    """Policies: one line a noise level."""
+    return _soft_and_hard(held)
 
 
 def reward_model(held: Mapping[str, Any]) -> str:
@@ -103,7 +102,15 @@ def preference_losses(held: Mapping[str, Any]) -> str:
 
 
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    each.__name__: each for each in (hh_harmless, soft_labels, reward_model, pair_count, preference_losses)
+    each.__name__: each
+    for each in (
+        hh_harmless,
+        soft_labels_reward,
+        soft_labels_policy,
+        reward_model,
+        pair_count,
+        preference_losses,
+    )
 }
 
 
