@@ -43,7 +43,7 @@ def test_failed_judgments_are_those_that_came_to_nothing(tmp_path: Path) -> None
     found = {"summary": {"states": {"score": 6, "tie": 2, "unreadable": 1, "transport": 1}}}
     _, report = gate_pairs(config(tmp_path), [pair("A?")], found)
     assert report.figures["failures"] == 0.2
-    with pytest.raises(ThresholdError, match="failures: 0.2 of the judgments failed, limit 0.1"):
+    with pytest.raises(ThresholdError, match=r"failures: 0\.2 of the judgments failed, limit 0\.1"):
         gate_pairs(config(tmp_path, gate_limit={"failures": 0.1}), [pair("A?")], found)
 
 
