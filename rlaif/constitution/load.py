@@ -81,8 +81,8 @@ def _named(ref: str, places: Sequence[Path], trail: _Trail, asked_at: str) -> Co
     file = _with_suffix(name)
     near = [file] if file else difflib.get_close_matches(name, _known(places).split(", "), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    if pinned := next((pin for place in places for pin in read_pins(place / LOCK, name).values()), None):
-        hint = f" (its file is gone; of its releases there is {name}@{pinned.version})"
+    if versions := [version for place in places for version in read_pins(place / LOCK, name)]:
+        hint = f" (its file is gone; of its releases there is {name}@{versions[-1]})"
     raise ConstitutionError(f"{at}no constitution named {name!r}{hint}; there are: {_known(places)}")
 
 

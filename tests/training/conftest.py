@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
 
 from .builders import make_model, make_tokenizer
 
 torch.set_num_threads(1)
-# the first call of an operator loads its library: time says nothing about a rule
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 MakeDirectory = Callable[..., Path]
 
