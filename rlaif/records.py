@@ -235,12 +235,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How text is drawn. `top_p` = 1 keeps the model's own distribution."""
+    """How text is drawn. `top_p` = 1, `top_k` = 0 and `min_p` = 0 keep the model's own distribution."""
 
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+    top_k: int = 0
+    """Only so many of the likeliest tokens; 0: any."""
+    min_p: float = 0.0
+    """Only tokens at least this share as likely as the likeliest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +344,8 @@ class Example:
     messages: tuple[Message, ...]
     kind: str = ""
     """Where it belongs, for counts: `judge`, `revision` ..."""
+    weight: float = 1.0
+    """How much it counts beside others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ class Together:
 
     def prepare(self, scorer: nn.Module) -> nn.Module:
         """The module to call in the place of `scorer`; shards its parameters in place where that is wanted."""
+        if self.accelerator.num_processes == 1:
+            spare_memory(scorer)
         if not self.sharded:
             prepared: nn.Module = self.accelerator.prepare(scorer)
             return prepared
@@ -69,6 +71,16 @@ class Together:
         return said[0]
 
 
+def spare_memory(scorer: Any) -> None:
+    """Keep a second copy of the head's gradient from being made, where no other process waits for it."""
+    scorer.alone = True
+    model = scorer.model.get_base_model() if hasattr(scorer.model, "get_base_model") else scorer.model
+    embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is not None and head.weight is embeddings.weight:
+        # tied: the head's gradient is dense, and the few rows of the embeddings' are added to it
+        embeddings.sparse = True
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The whole of a tensor that may be in parts; all processes must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
@@ -83,7 +95,9 @@ def parted_like(tensor: Tensor, like: Tensor) -> Tensor:
 
 @contextmanager
 def whole_weights(scorer: nn.Module) -> Iterator[None]:
-    """Inside, parameters in parts are whole; all processes must enter."""
+    """Inside, parameters in parts are whole and modules are plain ones; all processes must enter."""
+    from torch.distributed.fsdp import FSDPModule
+
     held: list[tuple[nn.Module, str, nn.Parameter]] = []
     gathered: dict[int, nn.Parameter] = {}
     for module in scorer.modules():
@@ -93,9 +107,15 @@ def whole_weights(scorer: nn.Module) -> Iterator[None]:
                 if id(each) not in gathered:  # tied weights stay tied
                     gathered[id(each)] = nn.Parameter(each.full_tensor(), requires_grad=each.requires_grad)
                 module._parameters[name] = gathered[id(each)]
+    # moved or cast, a sharding module would look for its parts
+    kinds = [(each, type(each)) for each in scorer.modules() if isinstance(each, FSDPModule)]
+    for module, kind in kinds:
+        module.__class__ = kind.__bases__[1]
     try:
         yield
     finally:
+        for module, kind in kinds:
+            module.__class__ = kind
         for module, name, each in held:
             module._parameters[name] = each
 

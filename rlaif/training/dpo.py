@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,34 @@ import torch
 from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.load import check_directory
-from rlaif.errors import ModelError, RecipeError, ThresholdError
+from rlaif.errors import ModelError, ThresholdError
 from rlaif.records import Evaluator, Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
+from rlaif.training.drift import Drift
+from rlaif.training.head import Reading
+from rlaif.training.health import Watch, held_out_figures
 from rlaif.training.loop import Part, tokens_a_pass
+from rlaif.training.loss_names import LOSSES
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order, Replay
 from rlaif.training.packing import Batch, Tree
+from rlaif.training.pair_checks import check_labels, check_pairs, check_replay, set_apart
+from rlaif.training.pair_losses import mixed
+from rlaif.training.pair_terms import Scored, length_shift, pair_terms
 from rlaif.training.progress import Progress
-from rlaif.training.reference import load_reference, reference_logps, save_reference
+from rlaif.training.reference import (
+    NAME,
+    LogpCache,
+    arithmetic,
+    open_reference,
+    reference_folder,
+    reference_logps,
+)
 from rlaif.training.runner import Data, Setting, conduct
-from rlaif.training.scorer import Reading, Scorer, choose_layout
-from rlaif.training.spans import TokenExample, TokenPair, relative_weights
-from rlaif.training.state import TrainingFolder
+from rlaif.training.scorer import Scorer, choose_layout
+from rlaif.training.spans import Sampled, TokenExample, TokenPair, relative_weights
+from rlaif.training.state import METRICS, TrainingFolder
 from rlaif.training.summary import TrainSummary
 
 ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
@@ -40,6 +53,8 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     out: Path,
     replay: Sequence[Example] = (),
     reference_dir: Path | None = None,
+    sampled: Mapping[str, Sampled] | None = None,
+    cache: Path | None = None,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
@@ -47,12 +62,15 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     """Train `policy` on `pairs` and write a model directory at `out`; killed, the same call goes on.
 
     `reference` names what the policy is held to: `previous` (the model it starts as), `init` (the first
-    round's, at `reference_dir`; the policy itself where that is not given), a path, or `none`.
+    round's, at `reference_dir`; the policy itself where that is not given), a path, or `none`. `sampled` says how
+    answers came about (`spans.answer_id`). The reference's log-probabilities are kept in the file `cache`, which
+    other trainings may share; without one, for this training only.
     """
     if not pairs:
         raise ThresholdError("there are no pairs to train on")
-    _check_replay(config, replay)
-    held_to = _reference_folder(reference, policy, reference_dir)
+    check_replay(config, replay)
+    check_labels(config, pairs)
+    held_to = reference_folder(reference, policy, reference_dir)
     held_print = model_fingerprint(held_to) if held_to is not None else None
     setting = Setting(
         config=config,
@@ -62,16 +80,34 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         progress=progress,
         facts={"reference": reference, "reference_weights": held_print},
         evaluator=evaluator,
+        sampled=sampled or {},
     )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> DPO:
-        made = DPO(config, data.pairs, data.examples)
-        if held_to is not None:
+        trained, held_out = set_apart(data.pairs, config.held_out, config.seed)
+        data.counts["pairs"]["trained"] -= len(held_out)
+        made = DPO(config, trained, data.examples, held_out=held_out, room=opened.room)
+        made.read, scorer.collisions = Reader(scorer, config, packed), config.wpo
+        made.watch = made.watching(folder.out / METRICS)
+        if held_to is not None and held_print is not None and config.looks_at_reference:
             made.starts_at_reference = held_to == policy or held_print == model_fingerprint(policy)
-            made.reference = _reference(made, opened, scorer, folder, held_to, packed)
+            kept = LogpCache(cache or folder.inner / NAME, held_print, arithmetic(scorer, config))
+            made.hold_to(_reader(made, opened, scorer, held_to, packed), kept)
         return made
 
     return conduct(setting, pairs, replay, open_causal, Scorer, objective)
+
+
+class Reader:
+    """Reads trees without learning: for the reference, for pairs set apart, for KTO's drift."""
+
+    def __init__(self, scorer: Scorer, config: DPOConfig, packed: bool) -> None:
+        self._scorer, self._config, self._packed = scorer, config, packed
+
+    def __call__(self, trees: Sequence[Tree], cache: LogpCache | None = None) -> list[Tensor]:
+        """For each tree, the log-probability of every branch token."""
+        tokens = tokens_a_pass(self._config, next(self._scorer.parameters()).device)
+        return reference_logps(self._scorer, trees, packed=self._packed, batch_tokens=tokens, cache=cache)
 
 
 class DPO:
@@ -80,11 +116,19 @@ class DPO:
     with_last = False
 
     def __init__(
-        self, config: DPOConfig, pairs: Sequence[TokenPair], examples: Sequence[TokenExample]
+        self,
+        config: DPOConfig,
+        pairs: Sequence[TokenPair],
+        examples: Sequence[TokenExample],
+        *,
+        held_out: Sequence[TokenPair] = (),
+        room: int = 1 << 30,
     ) -> None:
+        check_pairs(config, pairs)
         self.config = config
         self.pairs = pairs
         self.examples = examples
+        self.held_out = held_out
         self.order = Order.plan(
             len(pairs),
             batch_size=config.batch_size,
@@ -98,13 +142,22 @@ class DPO:
         self.steps = self.order.steps
         self.reference: Mapping[int, Tensor] = {}
         """Pair -> its tokens' reference log-probabilities; empty when there is no reference."""
+        self.held_out_reference: Sequence[Tensor] = ()
         self.starts_at_reference = False
+        self.read: Callable[[Sequence[Tree]], list[Tensor]] | None = None
+        """The policy as it is; needed for pairs set apart, and for KTO."""
+        self.watch: Watch | None = None
+        kto = any(each.name == "kto" for each in config.mix)
+        self.drift = Drift(pairs, self.order, room) if kto else None
+        self._mean_rewards = LOSSES[config.mix[0].name].mean_rewards
         self._weights = relative_weights(pairs)
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of."""
         rows = self.order.batch_size + self.replay.count
+        held_out = {"held_out": len(self.held_out)} if self.held_out else {}
         return {
+            **held_out,
             "pairs_a_step": self.order.batch_size,
             "replay_a_step": dict(self.replay.counts),
             "replay_share": {kind: count / rows for kind, count in self.replay.counts.items()},
@@ -118,13 +171,13 @@ class DPO:
         ]
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: Reading) -> Part:
-        """Soft-label DPO and the chosen answers' NLL over the pairs, NLL over the examples."""
+        """The loss and the chosen answers' NLL over the pairs, NLL over the examples."""
         rows = self.order.rows(step)
         mine = [rows[place] for place in members if place < len(rows)]
         sums_S = losses.sum_by(out.logp_N, batch.branch_N, batch.branches)
         lengths_S = torch.bincount(batch.branch_N, minlength=batch.branches)
         means_S = sums_S / lengths_S
-        loss, figures = self._pairs_part(step, mine, out, batch, sums_S, means_S)
+        loss, figures = self._pairs_part(step, mine, out, batch)
         if self.replay.count:
             nll = -means_S[2 * len(mine) :].sum() / self.replay.count
             first_S = torch.zeros_like(lengths_S).scatter_reduce_(
@@ -136,40 +189,89 @@ class DPO:
         return Part(loss, figures)
 
     def _pairs_part(
-        self, step: int, mine: Sequence[int], out: Reading, batch: Batch, sums_S: Tensor, means_S: Tensor
+        self, step: int, mine: Sequence[int], out: Reading, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         config, total = self.config, len(self.order.rows(step))
-        logp_N = out.logp_N[batch.branch_N < 2 * len(mine)]
-        policy = losses.PairLogps(*sums_S[: 2 * len(mine)].reshape(len(mine), 2).unbind(1))
-        reference_N = self._reference_N(mine, logp_N)
+        inside_N = batch.branch_N < 2 * len(mine)
+        logp_N, branch_N = out.logp_N[inside_N], batch.branch_N[inside_N]
+        scored = Scored(logp_N, self._reference_N(mine, logp_N), branch_N)
         if step == 0 and self.starts_at_reference:
-            self._assert_zero(logp_N, reference_N)
-        sums = losses.sum_by(reference_N, batch.branch_N[: len(logp_N)], 2 * len(mine))
-        rewards = losses.implicit_rewards(
-            policy, losses.PairLogps(*sums.reshape(len(mine), 2).unbind(1)), config.beta
-        )
-        margin_B = rewards.chosen_B - rewards.rejected_B
-        label_B = margin_B.new_tensor([self.pairs[row].label_prob for row in mine])
-        weight_B = margin_B.new_tensor([self._weights[row] for row in mine])
-        target_B = losses.target_probs(label_B, config.loss, config.label_clip)
-        preference_B = losses.preference_loss(margin_B, target_B)
-        nll_B = -means_S[: 2 * len(mine) : 2]
+            self._assert_zero(logp_N, scored.reference_N)
+        pairs = [self.pairs[row] for row in mine]
+        terms = pair_terms(scored, pairs, self._labels(pairs, logp_N), self._drifted(step, logp_N))
+        weight_B = logp_N.new_tensor([self._weights[row] for row in mine])
+        if config.wpo:
+            assert out.collision_N is not None
+            likeness_S = losses.on_policy_weights(logp_N, out.collision_N[inside_N], branch_N, 2 * len(mine))
+            weight_B = weight_B * likeness_S.view(-1, 2).prod(1)
+        preference_B = mixed(config.mix, terms, config.strength, config.options)
+        nll_B = -terms.policy.chosen_B / terms.lengths.chosen_B
         loss = (weight_B * (preference_B + config.nll * nll_B)).sum() / total
-        means = {
-            "loss/preference": weight_B * preference_B,
-            "nll": nll_B,
-            "rewards/chosen": rewards.chosen_B,
-            "rewards/rejected": rewards.rejected_B,
-            "rewards/margins": margin_B,
-            "rewards/accuracies": (margin_B > 0).float(),
-            "logps/chosen": policy.chosen_B,
-            "logps/rejected": policy.rejected_B,
-        }
+        means = self._figures(terms) | {"loss/preference": weight_B * preference_B, "nll": nll_B}
         figures = {name: value.detach().sum() / total for name, value in means.items()}
         if self.reference:
             # nats an answer
-            figures["kl"] = losses.kl_terms(logp_N.detach(), reference_N).sum() / (2 * total)
+            figures["kl"] = losses.kl_terms(logp_N.detach(), scored.reference_N).sum() / (2 * total)
+        if self.drift is not None:
+            figures["kto/drift"] = terms.drift * (len(mine) / total)
         return loss, figures
+
+    def _figures(self, terms: losses.PairTerms) -> dict[str, Tensor]:
+        ratios = terms.policy.over(terms.lengths) if self._mean_rewards else terms.rho
+        beta = self.config.strength
+        margin_B = beta * ratios.gap_B
+        shift_B, mean_B = length_shift(terms)
+        return {
+            "rewards/chosen": beta * ratios.chosen_B,
+            "rewards/rejected": beta * ratios.rejected_B,
+            "rewards/margins": margin_B,
+            "rewards/accuracies": (margin_B > 0).float(),
+            "logps/chosen": terms.policy.chosen_B,
+            "logps/rejected": terms.policy.rejected_B,
+            "logratios/chosen": terms.rho.chosen_B,
+            "length/shift": shift_B,
+            "length/mean": mean_B,
+        }
+
+    def _labels(self, pairs: Sequence[TokenPair], like: Tensor) -> Tensor:
+        config = self.config
+        if config.labels == "hard":
+            return like.new_ones(len(pairs))
+        return like.new_tensor([each.label_prob for each in pairs]).clamp(
+            config.label_clip, 1 - config.label_clip
+        )
+
+    def hold_to(self, reader: Callable[[Sequence[Tree], LogpCache], list[Tensor]], cache: LogpCache) -> None:
+        """Read all that the reference is asked about."""
+        rows = self.order.visited()
+        trees, others = [pair_tree(self.pairs[row]) for row in rows], list(map(pair_tree, self.held_out))
+        drifting = self.drift.visited() if self.drift is not None else []
+        logps = reader([*trees, *others, *drifting], cache)
+        self.reference = dict(zip(rows, logps, strict=False))
+        self.held_out_reference = logps[len(trees) : len(trees) + len(others)]
+        if self.drift is not None:
+            self.drift.reference = dict(zip(drifting, logps[len(trees) + len(others) :], strict=True))
+
+    def _drifted(self, step: int, like: Tensor) -> Tensor | None:
+        if self.drift is None:
+            return None
+        assert self.read is not None, "KTO asks the policy about answers to other prompts"
+        return self.drift.value(step, self.read).to(like)
+
+    def watching(self, log: Path) -> Watch:
+        """What looks at this training's health."""
+        every = self.config.held_out_every or max(1, self.steps // 10)
+        return Watch(self.config.stop, log, self._look if self.held_out else None, every)
+
+    def _look(self) -> Mapping[str, float]:
+        assert self.read is not None
+        now = self.read([pair_tree(each) for each in self.held_out])
+        before = self.held_out_reference or [torch.zeros_like(each) for each in now]
+        sizes = [len(each) for pair in self.held_out for each in (pair.chosen, pair.rejected)]
+        branch_N = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+        label_B = self._labels(self.held_out, now[0])
+        terms = pair_terms(Scored(torch.cat(now), torch.cat(list(before)), branch_N), self.held_out, label_B)
+        return held_out_figures(self._figures(terms)["rewards/margins"], label_B)
 
     def _reference_N(self, mine: Sequence[int], logp_N: Tensor) -> Tensor:
         if not (self.reference and mine):
@@ -190,51 +292,9 @@ def pair_tree(pair: TokenPair) -> Tree:
     return Tree(pair.prompt, (pair.chosen, pair.rejected))
 
 
-def _reference_folder(reference: str, policy: Path, given: Path | None) -> Path | None:
-    if reference == "none":
-        if given is not None:
-            raise RecipeError("reference is none, yet a reference directory is given; name one of the two")
-        return None
-    folder = given or (policy if reference in ("init", "previous") else Path(reference))
-    check_directory(folder)
-    return folder
-
-
-def _reference(
-    made: DPO, opened: Opened, scorer: Scorer, folder: TrainingFolder, held_to: Path, packed: bool
-) -> dict[int, Tensor]:
-    rows = made.order.visited()
-    trees = [pair_tree(made.pairs[row]) for row in rows]
-    logps = load_reference(folder, trees)
-    if logps is None:
-        model = scorer
-        if not made.starts_at_reference:
-            model = _open_reference(held_to, opened, scorer, made.config)
-            packed = choose_layout(model, trees, wanted=packed).packed
-        tokens = tokens_a_pass(made.config, next(scorer.parameters()).device)
-        logps = reference_logps(model, trees, packed=packed, batch_tokens=tokens)
-        save_reference(folder, logps)
-    return dict(zip(rows, logps, strict=True))
-
-
-def _open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: DPOConfig) -> Scorer:
-    held = open_causal(held_to, config)
-    if held.chat.tokenizer.get_vocab() != opened.chat.tokenizer.get_vocab():
-        raise ModelError(
-            f"the reference {held_to} has another vocabulary than the policy: its log-probabilities of the policy's "
-            "tokens mean nothing; name a model of the same family"
-        )
-    device = next(scorer.parameters()).device
-    return Scorer(held.model, held.pad_id, bf16=scorer.bf16).to(device)
-
-
-def _check_replay(config: DPOConfig, replay: Sequence[Example]) -> None:
-    kinds = sorted({each.kind for each in replay})
-    if unknown := sorted(set(config.replay) - set(kinds)):
-        raise RecipeError(
-            f"replay names {', '.join(map(repr, unknown))}; the examples given are of kinds: {kinds or 'none'}"
-        )
-    if unused := sorted(set(kinds) - set(config.replay)):
-        raise RecipeError(
-            f"examples of kinds {unused} are given, but replay says no share for them; add one, e.g. 0.2"
-        )
+def _reader(made: DPO, opened: Opened, scorer: Scorer, held_to: Path, packed: bool) -> Reader:
+    if made.starts_at_reference:
+        return Reader(scorer, made.config, packed)
+    held = open_reference(held_to, opened, scorer, made.config)
+    trees = [pair_tree(each) for each in made.pairs]
+    return Reader(held, made.config, choose_layout(held, trees, wanted=packed).packed)

@@ -24,6 +24,8 @@ class Reading(NamedTuple):
 
     logp_N: Tensor
     top_N: Tensor
+    collision_N: Tensor | None = None
+    """log sum_v p(v)^2 where each token stands, that two draws agree; only where it was asked for."""
 
 
 class Head(NamedTuple):
@@ -33,9 +35,12 @@ class Head(NamedTuple):
     bias_V: Tensor | None
     scale: float = 1.0
     cap: float | None = None
+    in_place: bool = False
+    """Whether the weight's gradient may be added to the one it has at once, unseen by autograd: its copy is as large
+    as the head. Not where processes exchange gradients, for they watch autograd."""
 
 
-def linear_head(model: Any) -> Head | None:
+def linear_head(model: Any, *, in_place: bool = False) -> Head | None:
     """The head of a causal model; None where it is no plain linear layer."""
     head, config = model.get_output_embeddings(), model.config.get_text_config()
     if type(head) is not nn.Linear:
@@ -43,7 +48,8 @@ def linear_head(model: Any) -> Head | None:
     scale = getattr(config, "logit_scale", None) or 1.0
     if divisor := getattr(config, "logits_scaling", None):
         scale = 1.0 / divisor
-    return Head(head.weight, head.bias, float(scale), getattr(config, "final_logit_softcapping", None))
+    cap = getattr(config, "final_logit_softcapping", None)
+    return Head(head.weight, head.bias, float(scale), cap, in_place)
 
 
 def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> Reading:
@@ -51,9 +57,23 @@ def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> Reading:
     kind = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
     logp_N, top_N = _Read.apply(  # type: ignore[no-untyped-call]
-        hidden_ND, head.weight_VD, head.bias_V, target_N, (head.scale, head.cap), dtype
+        hidden_ND, head.weight_VD, head.bias_V, target_N, (head.scale, head.cap), (dtype, head.in_place)
     )
     return Reading(logp_N, top_N)
+
+
+@torch.no_grad()
+def collisions(head: Head, hidden_ND: Tensor) -> Tensor:
+    """collision_N of each hidden state, in a pass over the vocabulary of its own."""
+    kind = hidden_ND.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
+    tiles = _Tiles(hidden_ND.to(dtype), head.weight_VD, head.bias_V, (head.scale, head.cap))
+    once_N = hidden_ND.new_full((len(hidden_ND),), -torch.inf, dtype=tiles.wide)
+    twice_N = once_N.clone()
+    for _, _, logits_NT in tiles:
+        once_N = torch.logaddexp(once_N, logits_NT.logsumexp(1))
+        twice_N = torch.logaddexp(twice_N, (2 * logits_NT).logsumexp(1))
+    return twice_N - 2 * once_N
 
 
 class _Tiles:
@@ -97,8 +117,9 @@ class _Read(torch.autograd.Function):
         bias_V: Tensor | None,
         target_N: Tensor,
         shape: tuple[float, float | None],
-        dtype: torch.dtype,
+        how: tuple[torch.dtype, bool],
     ) -> tuple[Tensor, Tensor]:
+        dtype, ctx.in_place = how
         tiles = _Tiles(hidden_ND.to(dtype), weight_VD, bias_V, shape)
         ctx.frozen = not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2])
         width = hidden_ND.shape[1] if ctx.frozen and ctx.needs_input_grad[0] else 0
@@ -191,7 +212,8 @@ def _gradients(ctx: FunctionCtx, grad_N: Tensor) -> tuple[Tensor | None, Tensor 
     wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
     tiles = _Tiles(hidden_ND.to(ctx.dtype), weight_VD, bias_V, ctx.shape)  # type: ignore[attr-defined]
     hidden_grad_ND = torch.zeros_like(hidden_ND, dtype=tiles.wide) if wanted[0] else None
-    weight_grad_VD = torch.empty_like(weight_VD) if wanted[1] else None
+    held_VD = weight_VD.grad if ctx.in_place and weight_VD.is_leaf else None  # type: ignore[attr-defined]
+    weight_grad_VD = torch.empty_like(weight_VD) if wanted[1] and held_VD is None else None
     bias_grad_V = torch.empty_like(bias_V) if wanted[2] else None
     # rows are scaled where they are narrow: a pass over the vocabulary less
     scaled_ND = (tiles.hidden_ND * -grad_N[:, None]).to(tiles.hidden_ND.dtype)
@@ -205,7 +227,9 @@ def _gradients(ctx: FunctionCtx, grad_N: Tensor) -> tuple[Tensor | None, Tensor 
         error_NT = error_NT.to(weight_TD.dtype)
         if hidden_grad_ND is not None:
             hidden_grad_ND += error_NT @ weight_TD
-        if weight_grad_VD is not None:
+        if held_VD is not None:
+            held_VD[part] += error_NT.T @ scaled_ND
+        elif weight_grad_VD is not None:
             weight_grad_VD[part] = error_NT.T @ scaled_ND
         if bias_grad_V is not None:
             bias_grad_V[part] = -grad_N.to(error_NT.dtype) @ error_NT

@@ -21,6 +21,7 @@ from rlaif.hashing import derived_seed
 from rlaif.training import best
 from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
+from rlaif.training.health import Watch
 from rlaif.training.packing import Batch, Tree, pack
 from rlaif.training.passes import plan
 from rlaif.training.progress import MetricsLog, Progress
@@ -44,6 +45,8 @@ class Objective(Protocol):
     steps: int
     with_last: bool
     """Whether the last token of each branch is needed as input."""
+    watch: Watch | None
+    """Looks at the figures of each step, and may end the training."""
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of, for the record."""
@@ -92,7 +95,9 @@ def run(job: Job, accelerator: Accelerator) -> Outcome:
     optimizer = _optimizer(trainable, job)
     done = _resume(job, trainable, optimizer)
     log = _Log(job, together, done)
-    steps = job.objective.steps
+    steps, watch = job.objective.steps, job.objective.watch
+    if halted := watch.begin(done) if watch is not None else "":
+        raise ThresholdError(halted)
     while done < steps and not log.standing.stops(job.config.patience):
         began = time.perf_counter()
         figures = _step(done, job, scorer, optimizer, together)
@@ -104,10 +109,14 @@ def run(job: Job, accelerator: Accelerator) -> Outcome:
             figures |= {best.PREFIX + name: value for name, value in found.items()}
             if log.rises(done, found):
                 _save(best.BEST, job, together, trainable, done)
+        figures |= watch.look(done, steps) if watch is not None else {}
         log.write(done, steps, figures)
-        every = job.config.checkpoint_every
-        if done == steps or log.standing.stops(job.config.patience) or (every and done % every == 0):
+        halted = watch.after(done, figures) if watch is not None else ""
+        ends = bool(halted) or done == steps or log.standing.stops(job.config.patience)
+        if ends or done % (job.config.checkpoint_every or steps) == 0:
             _checkpoint(job, together, trainable, optimizer, done)
+        if halted:
+            raise ThresholdError(halted)
     if log.standing.step not in (0, done):
         _take_back(job, trainable)
     stopped = log.standing.sentence(log.figure, done) if done < steps else ""

@@ -1,6 +1,6 @@
-"""Losses of log-probabilities and rewards: free functions, one value a pair, the reduction left to the caller.
+"""What losses are made of: terms of a pair, cross-entropy, centering, KL, sums. Free functions, no reduction.
 
-Suffixes name axes: B pairs, N completion tokens, S sequences. Every formula is for minimising.
+Suffixes name axes: B pairs, N completion tokens, S sequences, H heads of a reward model.
 """
 
 from __future__ import annotations
@@ -13,10 +13,63 @@ from torch.nn.functional import logsigmoid
 
 
 class PairLogps(NamedTuple):
-    """Summed log-probabilities of the two answers of each pair under one model."""
+    """One number for each of the two answers of each pair: summed log-probabilities, lengths ..."""
 
     chosen_B: Tensor
     rejected_B: Tensor
+
+    def swapped(self) -> PairLogps:
+        """The other way round."""
+        return PairLogps(self.rejected_B, self.chosen_B)
+
+    def less(self, other: PairLogps) -> PairLogps:
+        """Difference, answer by answer."""
+        return PairLogps(self.chosen_B - other.chosen_B, self.rejected_B - other.rejected_B)
+
+    def over(self, other: PairLogps) -> PairLogps:
+        """Quotient, answer by answer."""
+        return PairLogps(self.chosen_B / other.chosen_B, self.rejected_B / other.rejected_B)
+
+    @property
+    def gap_B(self) -> Tensor:
+        """Chosen less rejected."""
+        return self.chosen_B - self.rejected_B
+
+
+class PairTerms(NamedTuple):
+    """All that losses read of a batch of pairs."""
+
+    policy: PairLogps
+    """Summed log-probabilities."""
+    reference: PairLogps
+    """The same under the reference; zeros without one."""
+    lengths: PairLogps
+    """Tokens, as floats."""
+    policy_head: PairLogps
+    """Summed over as many first tokens as the shorter of the two has."""
+    reference_head: PairLogps
+    label_B: Tensor
+    """P(chosen better)."""
+    score_gap_B: Tensor
+    """Of the judge's scores; 0 where there is none."""
+    drift: Tensor
+    """KTO's z / beta: mean log-ratio of answers to other prompts, at least 0; no gradient."""
+
+    @property
+    def rho(self) -> PairLogps:
+        """Log-ratios to the reference."""
+        return self.policy.less(self.reference)
+
+    def swapped(self) -> PairTerms:
+        """As if the rejected answer were the better one."""
+        return self._replace(
+            policy=self.policy.swapped(),
+            reference=self.reference.swapped(),
+            lengths=self.lengths.swapped(),
+            policy_head=self.policy_head.swapped(),
+            reference_head=self.reference_head.swapped(),
+            label_B=1 - self.label_B,
+        )
 
 
 def implicit_rewards(policy: PairLogps, reference: PairLogps, beta: float) -> PairLogps:
@@ -54,6 +107,15 @@ def kl_terms(logp_N: Tensor, reference_logp_N: Tensor) -> Tensor:
     """
     difference_N = logp_N - reference_logp_N
     return torch.expm1(difference_N) - difference_N
+
+
+def on_policy_weights(logp_N: Tensor, collision_N: Tensor, group_N: Tensor, groups: int) -> Tensor:
+    """How like the policy's own an answer is: exp(mean_t(log pi(y_t) - log sum_v pi(v)^2)) (WPO, 2406.11827, eq. 2).
+
+    `collision_N` is that log-sum, the log-probability that two draws agree. No gradient; values above 1 occur.
+    """
+    above_N = (logp_N - collision_N).detach()
+    return (sum_by(above_N, group_N, groups) / sum_by(torch.ones_like(above_N), group_N, groups)).exp()
 
 
 def sum_by(values_N: Tensor, group_N: Tensor, groups: int) -> Tensor:

@@ -19,10 +19,12 @@ from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.load import check_directory, load_model, load_tokenizer
 from rlaif.errors import ModelError, RecipeError
 from rlaif.records import Message
-from rlaif.training.configs import TrainConfig
+from rlaif.training.configs import RewardConfig, TrainConfig
 from rlaif.training.quantized import load_quantized
 
 ADAPTER = "adapter"
+REWARD_LABEL = "reward"
+"""Name of a reward model's first label; further ones are principles."""
 _PROBE = "zqprobe"
 _TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 _RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
@@ -53,7 +55,10 @@ def open_causal(folder: Path, config: TrainConfig) -> Opened:
 
 
 def open_classifier(folder: Path, config: TrainConfig) -> Opened:
-    """A sequence classifier with one label over the model in `folder`; a new head is drawn from the seed."""
+    """A sequence classifier over the model in `folder`, with a label for the reward and one for each head of `config`.
+
+    A new head is drawn from the seed.
+    """
     from transformers import AutoModelForSequenceClassification
 
     check_directory(folder)
@@ -65,10 +70,12 @@ def open_classifier(folder: Path, config: TrainConfig) -> Opened:
         raise RecipeError(
             f"{config.method}: quantize is for policies; a reward model is trained in full precision"
         )
+    heads = config.heads if isinstance(config, RewardConfig) else ()
+    labels = dict(enumerate((REWARD_LABEL, *heads)))
     try:
         with _quiet():
             model = AutoModelForSequenceClassification.from_pretrained(
-                folder, num_labels=1, dtype=torch.float32, use_safetensors=True
+                folder, id2label=labels, dtype=torch.float32, use_safetensors=True
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
         raise ModelError(f"{folder}: no reward model can be made of it: {problem}") from problem
@@ -98,7 +105,8 @@ def add_adapter(model: Any, config: TrainConfig) -> Any:
     # checkpointing is for training mode only; without it nothing but the adapter's own dropout may be random
     wrapped.train(config.gradient_checkpointing)
     for name, module in wrapped.named_modules():
-        if ".lora_dropout." in name:
+        # four-bit layers not in training mode take a path on CPUs that has no backward pass
+        if ".lora_dropout." in name or type(module).__name__ == "Linear4bit":
             module.train()
     return wrapped
 

@@ -1,47 +1,145 @@
-"""Log-probabilities under the reference: computed once, kept on disk, never trained through."""
+"""The reference: whose weights it is, and its log-probabilities, computed once, kept on disk, never trained through."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from rlaif.engines.load import check_directory
+from rlaif.errors import ModelError, RecipeError, RunError
+from rlaif.training.configs import TrainConfig
+from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
 from rlaif.training.scorer import Scorer
-from rlaif.training.state import TrainingFolder
 
-NAME = "reference"
+NAME = "logps.sqlite"
+_WAIT_S = 60.0
+_TABLE = """CREATE TABLE IF NOT EXISTS logps
+(weights TEXT, kind TEXT, tokens BLOB, logp BLOB, PRIMARY KEY (weights, kind, tokens)) WITHOUT ROWID"""
+
+
+class LogpCache(NamedTuple):
+    """Log-probabilities of token ids under given weights, on disk: what one training computes no other computes again.
+
+    A row is found by the digest of the weights, the arithmetic and the token ids, so that trainings with other losses,
+    rates or seeds share it. A batch is written whole or not at all.
+    """
+
+    path: Path
+    weights: str
+    """Digest of the model directory."""
+    kind: str
+    """Dtypes of weights and arithmetic: other kinds give other digits."""
+
+    def found(self, trees: Sequence[Tree]) -> list[Tensor | None]:
+        """For each tree, the log-probability of every branch token, branch after branch, or None."""
+        with self._open() as held:
+            query = "SELECT logp FROM logps WHERE weights = ? AND kind = ? AND tokens = ?"
+            rows = [
+                held.execute(query, (self.weights, self.kind, tokens_key(each))).fetchone() for each in trees
+            ]
+        return [
+            None if row is None else torch.from_numpy(np.frombuffer(row[0], "<f4").copy()) for row in rows
+        ]
+
+    def keep(self, trees: Sequence[Tree], logps: Sequence[Tensor]) -> None:
+        """Write what was computed, all of it at once."""
+        rows = [
+            (self.weights, self.kind, tokens_key(tree), logp.numpy().astype("<f4").tobytes())
+            for tree, logp in zip(trees, logps, strict=True)
+        ]
+        with self._open() as held, held:
+            held.executemany("INSERT OR REPLACE INTO logps VALUES (?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as held:
+                held.execute(_TABLE)
+                yield held
+        except sqlite3.DatabaseError as problem:
+            raise RunError(f"{self.path}: cannot be used as a cache ({problem}); remove it") from problem
+
+
+def tokens_key(tree: Tree) -> bytes:
+    """Names the ids of a prompt and its answers."""
+    numbers = [len(tree.prefix), *tree.prefix]
+    for branch in tree.branches:
+        numbers += [len(branch), *branch]
+    return hashlib.blake2b(np.array(numbers, "<i8").tobytes(), digest_size=20).digest()
 
 
 def reference_logps(
-    scorer: Scorer, trees: Sequence[Tree], *, packed: bool, batch_tokens: int
+    scorer: Scorer, trees: Sequence[Tree], *, packed: bool, batch_tokens: int, cache: LogpCache | None = None
 ) -> list[Tensor]:
-    """For each tree, the log-probability of every branch token, branch after branch, on the CPU."""
+    """For each tree, the log-probability of every branch token, branch after branch, on the CPU.
+
+    With a cache, only what it lacks is computed, and kept batch by batch.
+    """
+    known: list[Tensor | None] = cache.found(trees) if cache is not None else [None] * len(trees)
+    missing = [place for place, each in enumerate(known) if each is None]
     device = next(scorer.parameters()).device
-    found: list[Tensor] = [torch.empty(0)] * len(trees)
-    if not trees:
-        return found
-    for group in split(trees, batch_tokens):
-        members = [trees[index] for index in group]
+    for group in split([trees[place] for place in missing], batch_tokens) if missing else []:
+        places = [missing[index] for index in group]
+        members = [trees[place] for place in places]
         batch = pack(members, packed=packed, pad_id=scorer.pad_id, with_last=False)
-        with torch.no_grad():
+        with torch.no_grad(), _nothing_random(scorer):
             logp_N = scorer(batch.to(device)).logp_N.cpu()
         sizes = [sum(map(len, tree.branches)) for tree in members]
-        for index, part in zip(group, torch.split(logp_N, sizes), strict=True):
-            found[index] = part.clone()
-    return found
+        computed = [part.clone() for part in torch.split(logp_N, sizes)]
+        if cache is not None:
+            cache.keep(members, computed)
+        for place, logp in zip(places, computed, strict=True):
+            known[place] = logp
+    return [each for each in known if each is not None]
 
 
-def load_reference(folder: TrainingFolder, trees: Sequence[Tree]) -> list[Tensor] | None:
-    """What an interrupted training of the same kind has computed, or None."""
-    held = folder.load(NAME)
-    if held is None:
+@contextmanager
+def _nothing_random(scorer: Scorer) -> Iterator[None]:
+    # an adapter's dropout is for learning only
+    dropping = [each for each in scorer.modules() if isinstance(each, torch.nn.Dropout) and each.training]
+    for each in dropping:
+        each.eval()
+    try:
+        yield
+    finally:
+        for each in dropping:
+            each.train()
+
+
+def arithmetic(scorer: Scorer, config: TrainConfig) -> str:
+    """The kind of numbers that a scorer computes in, for the cache."""
+    weights = str(next(scorer.parameters()).dtype).removeprefix("torch.")
+    return "/".join([weights, "bf16" if scorer.bf16 else weights, config.quantize])
+
+
+def reference_folder(reference: str, policy: Path, given: Path | None) -> Path | None:
+    """Where the reference's weights lie. Raises RecipeError, ModelError."""
+    if reference == "none":
+        if given is not None:
+            raise RecipeError("reference is none, yet a reference directory is given; name one of the two")
         return None
-    sizes = [sum(map(len, tree.branches)) for tree in trees]
-    return list(torch.split(held[0]["logp"], sizes))
+    folder = given or (policy if reference in ("init", "previous") else Path(reference))
+    check_directory(folder)
+    return folder
 
 
-def save_reference(folder: TrainingFolder, logps: Sequence[Tensor]) -> None:
-    """Keep the log-probabilities for a resumed run."""
-    folder.save(NAME, {"logp": torch.cat(list(logps))})
+def open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: TrainConfig) -> Scorer:
+    """A scorer of the reference's own weights, on the policy's device."""
+    held = open_causal(held_to, config)
+    if held.chat.tokenizer.get_vocab() != opened.chat.tokenizer.get_vocab():
+        raise ModelError(
+            f"the reference {held_to} has another vocabulary than the policy: its log-probabilities of the policy's "
+            "tokens mean nothing; name a model of the same family"
+        )
+    device = next(scorer.parameters()).device
+    return Scorer(held.model, held.pad_id, bf16=scorer.bf16).to(device)

@@ -24,13 +24,13 @@ from rlaif.training.models import Opened, add_adapter, card, default_learning_ra
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
 from rlaif.training.scorer import Layout, RewardScorer, Scorer, choose_layout
-from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
+from rlaif.training.spans import REMEDIES, Refused, Sampled, Spans, TokenExample, TokenPair
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.trackers import Trackers, check_trackers
 
 SNAPSHOT = "snapshot"
-_NO_IDENTITY = ("trackers",)
+_NO_IDENTITY = ("trackers", "stop")
 """Options that change nothing that is trained: a resumed run may have others."""
 
 
@@ -48,6 +48,8 @@ class Setting:
     """What else changes the outcome; part of the run's identity."""
     evaluator: Evaluator | None = None
     """Asked every `evaluate_every` steps; the weights to look at are in `snapshot_directory(out)`."""
+    sampled: Mapping[str, Sampled] = field(default_factory=dict)
+    """How answers came about, where that is known; by `spans.answer_id`."""
 
 
 def snapshot_directory(out: Path) -> Path:
@@ -82,7 +84,7 @@ def conduct(
         folder.clear()
         return TrainSummary.of_record(setting.out, record)
     opened = open_model(setting.base, setting.config)
-    data = _data(opened, pairs, examples)
+    data = _data(setting, opened, pairs, examples)
     # told of the CPU, it joins the other processes of a launch there too
     accelerator = Accelerator(cpu=not torch.accelerator.is_available())
     with _claimed(folder, accelerator):
@@ -138,6 +140,7 @@ def _summary(
     history = outcome.history
     notes = [f"plain rows: {layout.reason}"] if layout.reason else []
     notes += [outcome.stopped] if outcome.stopped else []
+    notes += objective.watch.warnings() if objective.watch is not None else []
     return TrainSummary(
         out=setting.out,
         method=setting.config.method,
@@ -201,8 +204,12 @@ def _write(
 
 def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
     check_directory(setting.base)
-    rows = [[pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight] for pair in pairs]
-    turns = [[each.kind, *map(_turn, each.messages)] for each in examples]
+    rows = [
+        [pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight, pair.score_gap, pair.principles]
+        for pair in pairs
+    ]
+    turns = [[each.kind, each.weight, *map(_turn, each.messages)] for each in examples]
+    drawn = sorted([name, each.cut, *(each.ids or ())] for name, each in setting.sampled.items())
     return {
         "method": setting.config.method,
         "config": {
@@ -211,6 +218,7 @@ def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Exampl
         "base": model_fingerprint(setting.base),
         "pairs": digest("training-pairs", rows),
         "examples": digest("training-examples", turns),
+        "sampled": digest("training-sampled", drawn),
         **setting.facts,
     }
 
@@ -219,8 +227,9 @@ def _turn(message: Message) -> list[str]:
     return [message.role, message.content]
 
 
-def _data(opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
-    spans = Spans(opened.chat, opened.end_id, opened.room)
+def _data(setting: Setting, opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
+    truncation = setting.config.truncation
+    spans = Spans(opened.chat, opened.end_id, opened.room, truncation, setting.sampled)
     token_pairs, refused_pairs = spans.pairs(pairs)
     token_examples, refused_examples = spans.examples(examples)
     counts: dict[str, Any] = {}
@@ -234,6 +243,11 @@ def _data(opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) ->
                 f"{count} {reason}: {REMEDIES[Refused(reason)]}" for reason, count in refused.items()
             )
             raise ThresholdError(f"none of {len(given)} {name} can be trained on. {why}")
+    noted = {
+        "cut": sum(pair.cut for pair in token_pairs),
+        "sampled_ids": sum(pair.sampled for pair in token_pairs),
+    }
+    counts["pairs"] |= {name: count for name, count in noted.items() if count}
     return Data(token_pairs, token_examples, counts)
 
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from rlaif.training.head import Reading as Reading
-from rlaif.training.head import linear_head, read
+from rlaif.training.head import Reading, collisions, linear_head, read
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
 
@@ -28,6 +27,10 @@ class _OverModel(nn.Module):
         self.model = model
         self.pad_id = pad_id
         self.bf16 = bf16
+        self.alone = False
+        """Whether nobody else looks at the gradients as they come, so that they may be added up in place."""
+        self.collisions = False
+        """Whether to say how sure the model is where each token stands (`Reading.collision_N`)."""
 
     def forward(self, batch: Batch) -> Any:
         """Read a batch; gradients flow through what was read."""
@@ -46,12 +49,13 @@ class Scorer(_OverModel):
         """Of every branch token."""
         if not batch.packed:
             logits_RLV = model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False).logits
-            return _read(logits_RLV.flatten(0, 1)[batch.source_N], batch.target_N)
+            return _read(logits_RLV.flatten(0, 1)[batch.source_N], batch.target_N, collide=self.collisions)
         hidden_ND = _hidden(model, batch).flatten(0, 1)[batch.source_N]
-        head = linear_head(model)
+        head = linear_head(model, in_place=self.alone)
         if head is None:
             raise NotImplementedError("its output head is no plain linear layer")
-        return read(head, hidden_ND, batch.target_N)
+        reading = read(head, hidden_ND, batch.target_N)
+        return reading._replace(collision_N=collisions(head, hidden_ND)) if self.collisions else reading
 
 
 class RewardScorer(_OverModel):
@@ -158,7 +162,9 @@ def _unwrapped(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _read(logits_NV: Tensor, target_N: Tensor) -> Reading:
+def _read(logits_NV: Tensor, target_N: Tensor, *, collide: bool) -> Reading:
     # cross_entropy is the fused log-softmax and gather; in float32 whatever the model's dtype
     logp_N = -cross_entropy(logits_NV.float(), target_N, reduction="none")
-    return Reading(logp_N, logits_NV.detach().argmax(-1) == target_N)
+    logits_NV = logits_NV.detach()
+    twice_N = (2 * logits_NV.float()).logsumexp(-1) - 2 * logits_NV.float().logsumexp(-1) if collide else None
+    return Reading(logp_N, logits_NV.argmax(-1) == target_N, twice_N)

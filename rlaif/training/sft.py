@@ -9,14 +9,16 @@ from typing import Any
 from rlaif.errors import ThresholdError
 from rlaif.records import Evaluator, Example
 from rlaif.training.configs import SFTConfig
+from rlaif.training.head import Reading
+from rlaif.training.health import Watch
 from rlaif.training.loop import Part
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
-from rlaif.training.scorer import Reading, Scorer
-from rlaif.training.spans import TokenExample
+from rlaif.training.scorer import Scorer
+from rlaif.training.spans import Sampled, TokenExample, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 
@@ -27,6 +29,7 @@ def train_sft(
     *,
     policy: Path,
     out: Path,
+    sampled: Mapping[str, Sampled] | None = None,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
@@ -35,7 +38,13 @@ def train_sft(
     if not examples:
         raise ThresholdError("there are no examples to train on")
     setting = Setting(
-        config=config, base=policy, out=out, card=card or {}, progress=progress, evaluator=evaluator
+        config=config,
+        base=policy,
+        out=out,
+        card=card or {},
+        progress=progress,
+        evaluator=evaluator,
+        sampled=sampled or {},
     )
 
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> Imitation:
@@ -45,9 +54,10 @@ def train_sft(
 
 
 class Imitation:
-    """The SFT objective: mean negative log-likelihood over all answer tokens of a step."""
+    """The SFT objective: mean negative log-likelihood over all answer tokens of a step, examples by their weights."""
 
     with_last = False
+    watch: Watch | None = None
 
     def __init__(self, config: SFTConfig, examples: Sequence[TokenExample]) -> None:
         self.examples = examples
@@ -60,6 +70,7 @@ class Imitation:
             name="examples",
         )
         self.steps = self.order.steps
+        self._weights = relative_weights(examples)
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of."""
@@ -73,5 +84,8 @@ class Imitation:
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: Reading) -> Part:
         """The share of the step's mean: its tokens are counted over all passes and processes."""
-        total = sum(len(self.examples[row].answer) for row in self.order.rows(step))
-        return Part(-out.logp_N.sum() / total, {"mean_token_accuracy": out.top_N.sum() / total})
+        rows = self.order.rows(step)
+        total = sum(len(self.examples[row].answer) for row in rows)
+        weight_S = out.logp_N.new_tensor([self._weights[rows[place]] for place in members])
+        loss = -(weight_S[batch.branch_N] * out.logp_N).sum() / total
+        return Part(loss, {"mean_token_accuracy": out.top_N.sum() / total})

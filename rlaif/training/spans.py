@@ -1,20 +1,21 @@
 """Pairs and examples to token ids with exact borders; what is not exact is refused and counted.
 
 A prompt's ids are those of its rendering up to the assistant's turn, once for both answers; an answer's ids are
-those of its text alone plus one end token: just what the model meets and writes when it generates.
+those that were sampled, where they are known, else those of its text alone, and one end token: just what the model
+meets and writes when it generates. What was cut off has no end token, for nobody ended it there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from rlaif.engines.chat import Chat
 from rlaif.errors import ThresholdError
-from rlaif.records import Example, Message, Pair
+from rlaif.records import Completion, Example, Message, Pair, Prompt
 
 Ids = tuple[int, ...]
 
@@ -31,6 +32,8 @@ class Refused(StrEnum):
     END_TOKEN = "end_token"
     """The text itself holds a special token: there would be more than one end."""
     TOO_LONG = "too_long"
+    TRUNCATED = "truncated"
+    """An answer was cut off when it was sampled."""
 
 
 REMEDIES = {
@@ -40,6 +43,7 @@ REMEDIES = {
     Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
     Refused.END_TOKEN: "the text spells a special token of this model; remove it",
     Refused.TOO_LONG: "prompt and answer exceed the model's context; shorten them or train another model",
+    Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
 }
 """What each reason says to whoever brought the data."""
 
@@ -53,6 +57,13 @@ class TokenPair(NamedTuple):
     rejected: Ids
     label_prob: float
     weight: float
+    score_gap: float | None = None
+    principles: Mapping[str, float] = {}
+    """Principle -> P(chosen better by it)."""
+    cut: bool = False
+    """Whether an answer has no end token, being cut off."""
+    sampled: int = 0
+    """How many of the two answers are the very ids that were sampled."""
 
 
 class TokenExample(NamedTuple):
@@ -61,17 +72,39 @@ class TokenExample(NamedTuple):
     kind: str
     prompt: Ids
     answer: Ids
+    weight: float = 1.0
+    cut: bool = False
 
 
-def relative_weights(pairs: Sequence[TokenPair]) -> list[float]:
-    """The pairs' weights in units of their mean: the unit they came in does not count.
+class Sampled(NamedTuple):
+    """How an answer came about."""
+
+    ids: Ids | None
+    """The ids that were sampled, if they are this model's; without an end token."""
+    cut: bool
+    """Whether it was cut off at the limit of tokens."""
+
+
+class _Answer(NamedTuple):
+    ids: Ids
+    cut: bool
+    sampled: bool
+
+
+def answer_id(prompt: Sequence[Message], text: str) -> str:
+    """Names an answer to a prompt: the id that its completion has."""
+    return Completion(prompt_id=Prompt(messages=tuple(prompt)).id, text=text, policy="").id
+
+
+def relative_weights(pairs: Sequence[TokenPair | TokenExample]) -> list[float]:
+    """The rows' weights in units of their mean: the unit they came in does not count.
 
     Raises ThresholdError when all are zero.
     """
     mean = sum(pair.weight for pair in pairs) / len(pairs)
     if not mean > 0:
         raise ThresholdError(
-            f"all {len(pairs)} pairs have weight 0: nothing can be learned; set `weight` above 0"
+            f"all {len(pairs)} rows have weight 0: nothing can be learned; set `weight` above 0"
         )
     return [pair.weight / mean for pair in pairs]
 
@@ -83,57 +116,108 @@ class Spans:
     chat: Chat
     end_id: int
     max_length: int
+    truncation: str = "drop"
+    """drop | mask, as `TrainConfig.truncation`."""
+    sampled: Mapping[str, Sampled] = field(default_factory=dict)
+    """`answer_id` -> how that answer came about; others are taken as texts that somebody ended."""
 
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
         whole = [pair for pair in pairs if not _counted(_shape(pair), refused)]
-        prompts = self.chat.prompt_ids([pair.prompt for pair in whole])
-        chosen = self._answers([pair.chosen[0].content for pair in whole], prompts)
-        rejected = self._answers([pair.rejected[0].content for pair in whole], prompts)
+        asked = [pair.prompt for pair in whole]
+        prompts = self.chat.prompt_ids(asked)
+        chosen = self._answers([pair.chosen[0].content for pair in whole], asked, prompts)
+        rejected = self._answers([pair.rejected[0].content for pair in whole], asked, prompts)
         kept = []
         for pair, prompt, first, second in zip(whole, prompts, chosen, rejected, strict=True):
             problem = next((each for each in (first, second) if isinstance(each, Refused)), None)
+            if isinstance(first, _Answer) and isinstance(second, _Answer) and first.ids == second.ids:
+                problem = Refused.SAME  # they differ only where they are cut
             if not _counted(problem, refused):
                 assert not isinstance(first, Refused)
                 assert not isinstance(second, Refused)
-                kept.append(TokenPair(pair.id, tuple(prompt), first, second, pair.label_prob, pair.weight))
+                kept.append(_token_pair(pair, prompt, first, second))
         return kept, refused
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[TokenExample], Counter[str]]:
         """Examples in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
         whole = [each for each in examples if not _counted(_answer_shape(each.messages[-1:]), refused)]
-        prompts = self.chat.prompt_ids([each.messages[:-1] for each in whole])
-        answers = self._answers([each.messages[-1].content for each in whole], prompts)
+        asked = [each.messages[:-1] for each in whole]
+        prompts = self.chat.prompt_ids(asked)
+        answers = self._answers([each.messages[-1].content for each in whole], asked, prompts)
         kept = []
         for example, prompt, answer in zip(whole, prompts, answers, strict=True):
             if isinstance(answer, Refused):
                 refused[answer] += 1
             else:
-                kept.append(TokenExample(example.kind, tuple(prompt), answer))
+                kept.append(TokenExample(example.kind, tuple(prompt), answer.ids, example.weight, answer.cut))
         return kept, refused
 
-    def _answers(self, texts: Sequence[str], prompts: Sequence[Sequence[int]]) -> list[Ids | Refused]:
+    def _answers(
+        self, texts: Sequence[str], asked: Sequence[Sequence[Message]], prompts: Sequence[Sequence[int]]
+    ) -> list[_Answer | Refused]:
         encoded = [tuple(ids) for ids in self.chat.text_ids(texts)]
         tokenizer = self.chat.tokenizer
         # an unknown token is a failed round trip, not a second end
         special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id} | {self.end_id}
-        answers: list[Ids | Refused] = []
-        for text, prompt, ids in zip(texts, prompts, encoded, strict=True):
-            if special.intersection(ids):
-                answers.append(Refused.END_TOKEN)
-            elif not ids or not self._exact(text, prompt, ids):
-                answers.append(Refused.ROUND_TRIP)
-            elif len(prompt) + len(ids) + 1 > self.max_length:
-                answers.append(Refused.TOO_LONG)
-            else:
-                answers.append((*ids, self.end_id))
+        answers: list[_Answer | Refused] = []
+        for text, turns, prompt, ids in zip(texts, asked, prompts, encoded, strict=True):
+            known = self.sampled.get(answer_id(turns, text)) if self.sampled else None
+            drawn = self._drawn(text, known)
+            # what the model itself wrote may hold special tokens, but no second end
+            forbidden = {self.end_id} if drawn is not None else special
+            answers.append(self._answer(text, prompt, drawn or ids, forbidden, known, drawn is not None))
         return answers
+
+    def _answer(
+        self,
+        text: str,
+        prompt: Sequence[int],
+        ids: Ids,
+        forbidden: set[int],
+        known: Sampled | None,
+        drawn: bool,
+    ) -> _Answer | Refused:
+        cut, room = known is not None and known.cut, self.max_length - len(prompt)
+        if forbidden.intersection(ids):
+            return Refused.END_TOKEN
+        if not ids or not self._exact(text, prompt, ids):
+            return Refused.ROUND_TRIP
+        if cut and self.truncation == "drop":
+            return Refused.TRUNCATED
+        if len(ids) + (not cut) <= room:
+            return _Answer(ids if cut else (*ids, self.end_id), cut, drawn)
+        if self.truncation == "drop" or room < 1:
+            return Refused.TOO_LONG
+        return _Answer(ids[:room], True, drawn)
+
+    def _drawn(self, text: str, known: Sampled | None) -> Ids | None:
+        if known is None or not known.ids:
+            return None
+        # the ids of a text that a stop string cut go on behind its end: no token of it ends there for certain
+        whole = self.chat.decode(known.ids)
+        return None if whole != text and whole.startswith(text) else known.ids
 
     def _exact(self, text: str, prompt: Sequence[int], ids: Ids) -> bool:
         # alone: what a judge was shown; after the prompt: what the trained model will be read as
         return self.chat.decode(ids) == text and self.chat.decode([*prompt, *ids]).endswith(text)
+
+
+def _token_pair(pair: Pair, prompt: Sequence[int], chosen: _Answer, rejected: _Answer) -> TokenPair:
+    return TokenPair(
+        pair.id,
+        tuple(prompt),
+        chosen.ids,
+        rejected.ids,
+        pair.label_prob,
+        pair.weight,
+        score_gap=pair.score_gap,
+        principles={each["id"]: each["p"] for each in pair.principles if each.get("p") is not None},
+        cut=chosen.cut or rejected.cut,
+        sampled=chosen.sampled + rejected.sampled,
+    )
 
 
 def _shape(pair: Pair) -> Refused | None:

@@ -1,0 +1,49 @@
+"""KTO's zero point: how far the policy has moved on answers to other prompts (2402.01306, 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from rlaif.training.order import Order
+from rlaif.training.packing import Tree
+from rlaif.training.spans import TokenPair
+
+
+class Drift:
+    """Mean log-ratio, at least 0, of a step's prompts with each the answers of its neighbour."""
+
+    def __init__(self, pairs: Sequence[TokenPair], order: Order, room: int) -> None:
+        self.pairs = pairs
+        self.order = order
+        self.room = room
+        self.reference: Mapping[Tree, Tensor] = {}
+        self._known: tuple[int, Tensor] = (-1, torch.zeros(()))
+
+    def trees(self, step: int) -> list[Tree]:
+        """What is read for `step`; answers that do not fit behind the other prompt are cut."""
+        rows = self.order.rows(step)
+        others = [*rows[1:], rows[0]] if len(rows) > 1 else [(rows[0] + 1) % len(self.pairs)]
+        trees = []
+        for row, other in zip(rows, others, strict=True):
+            prompt, room = self.pairs[row].prompt, self.room - len(self.pairs[row].prompt)
+            trees.append(Tree(prompt, (self.pairs[other].chosen[:room], self.pairs[other].rejected[:room])))
+        return trees
+
+    def visited(self) -> list[Tree]:
+        """All trees that some step reads, each once."""
+        return sorted({tree for step in range(self.order.steps) for tree in self.trees(step)})
+
+    def value(self, step: int, read: Callable[[Sequence[Tree]], list[Tensor]]) -> Tensor:
+        """Of the policy as it is before `step`; computed once a step, whatever the passes."""
+        if self._known[0] != step:
+            trees = self.trees(step)
+            nothing = torch.zeros(())
+            moved = [
+                float((now - self.reference.get(tree, nothing)).sum())
+                for tree, now in zip(trees, read(trees), strict=True)
+            ]
+            self._known = (step, torch.tensor(max(0.0, sum(moved) / (2 * len(trees)))))
+        return self._known[1]
