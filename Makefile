@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long check format bench docs clean vllm
+.PHONY: demo test test-heavy test-long check format bench docs clean vllm bench-env browser
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -15,6 +15,7 @@ test: .venv/.dev
 
 test-heavy: .venv/.dev
 	@$(MAKE) --no-print-directory vllm || true   # where it cannot be made, its tests say why and are skipped
+	-@$(MAKE) --no-print-directory browser
 	$(BIN)/pytest -m heavy; status=$$?; [ $$status -eq 5 ] || exit $$status   # 5: no heavy test exists
 
 test-long: .venv/.dev
@@ -72,3 +73,22 @@ $(VLLM)/.made: constraints.txt
 	  HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 $(VLLM)/bin/python -c 'import vllm' ) >$(VLLM)/made.log 2>&1 \
 	  || { tail -n 3 $(VLLM)/made.log >&2; echo "vLLM cannot be installed here; its tests are skipped" >&2; exit 1; }
 	touch $@
+
+# Rivals of the benches, in an environment of their own: they want other versions of what we use.
+BENCH := .venv-bench
+
+bench-env: $(BENCH)/.made
+
+$(BENCH)/.made:
+	@rm -rf $(BENCH)
+	$(PYTHON) -m venv $(BENCH)
+	( $(BENCH)/bin/pip install --quiet --only-binary :all: distilabel==1.5.3 'openai>=1,<2' && \
+	  $(BENCH)/bin/pip install --quiet --only-binary :all: bespokelabs-curator ) >$(BENCH)/made.log 2>&1 \
+	  || { tail -n 3 $(BENCH)/made.log >&2; echo "the rivals cannot be installed here; see $(BENCH)/made.log" >&2; exit 1; }
+	touch $@
+
+# The review page and reports are tested in a real browser, which comes from the system's packages.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || apt-get install -y -qq chromium >/dev/null 2>&1 || sudo -n apt-get install -y -qq chromium >/dev/null 2>&1 \
+	  || { echo "chromium cannot be installed here; tests in a browser are skipped" >&2; exit 1; }

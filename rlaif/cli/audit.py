@@ -60,6 +60,7 @@ def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str
 )
 @options.option("--suggest-prompts", is_flag=True, help="Show which prompts to collect next.")
 @options.seed
+@options.store
 @options.as_json
 def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any) -> None:
     """Look for what is wrong with the feedback in RUN: bias, failures, drift, leaks, with intervals over prompts.

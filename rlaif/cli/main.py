@@ -19,6 +19,7 @@ from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
+from rlaif.cli.review import review
 from rlaif.cli.run import run
 from rlaif.cli.train import train
 from rlaif.errors import InputError, RlaifError
@@ -57,8 +58,8 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, train, evaluate, run, import_, export, status, pack, report, constitution, rbr, micro,
-    completion,
+    init, generate, judge, audit, review, train, evaluate, run, import_, export, status, pack, report, constitution,
+    rbr, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)
 

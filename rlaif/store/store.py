@@ -270,6 +270,14 @@ class Store:
     def _count(self, statement: str) -> int:
         return int(self._read(statement)[0][0])
 
+    def select(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Rows of a query, for the tables that have a file of their own."""
+        return self._read(statement, values)
+
+    def write(self, statement: str, values: Sequence[Any]) -> None:
+        """One row, inside a `transaction`."""
+        self._db.execute(statement, values)
+
     def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock, self._reported():
             return self._db.execute(statement, values).fetchall()

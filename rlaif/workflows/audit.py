@@ -9,13 +9,15 @@ from typing import Any
 
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.audit import audit as look_at
-from rlaif.auditing.evidence import Evidence
+from rlaif.auditing.evidence import Evidence, Vote
 from rlaif.auditing.fault_table import FAULTS
 from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs import read_run
+from rlaif.store.decisions import TIE
 from rlaif.workflows.audit_reading import Source, read_source
+from rlaif.workflows.review import decisions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class AuditConfig:
     strict: bool = False
     """Any other fault exits 3."""
     seed: int = 0
+    store: Path | None = None
+    """Where people's decisions are kept; found upward from the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def write_page(found: Audited, target: Path) -> Path:
 def _further(config: AuditConfig, source: Source) -> Evidence:
     """What other files and people say of the run."""
     evidence = source.evidence
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"votes": votes_of(source, config.run, config.store)}
     if config.training is not None:
         more["training_prompts"] = [each.text for each in read_prompts(config.training)]
     if config.evaluation is not None:
@@ -103,6 +107,20 @@ def _further(config: AuditConfig, source: Source) -> Evidence:
     if config.again is not None:
         more["repeats"] = _repeats(evidence, read_source(config.again).evidence)
     return replace(evidence, **more)
+
+
+def votes_of(source: Source, run: Path, store: Path | None) -> list[Vote]:
+    """What people said of the pairs of a run; a tie and a flag are no votes for a side."""
+    places = {pair.id: place for place, pair in enumerate(source.pairs)}
+    chosen = {
+        pair.id: source.evidence.texts.ids[source.evidence.labels.chosen[place]]
+        for place, pair in enumerate(source.pairs)
+    }
+    return [
+        Vote(pair=places[each.pair], agrees=each.prefers == chosen[each.pair], by=each.reviewer)
+        for each in decisions_of(run, store, source.pairs)
+        if each.prefers not in (None, TIE)
+    ]
 
 
 def _repeats(one: Evidence, other: Evidence) -> list[tuple[int, float, float]]:

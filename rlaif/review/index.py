@@ -1,0 +1,149 @@
+"""The pairs of a run as a light list that can be filtered; a pair is read from its file when it is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.errors import InputError
+from rlaif.exchange.pairs import row_pair
+from rlaif.records import Completion, Pair, Prompt
+
+DOUBTFUL = 0.75
+"""P(chosen is better) below which a label is doubtful."""
+LEANS = 0.23
+"""How far from one half a principle's p must lie to have taken part."""
+SNIPPET = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What lists and filters need of a pair."""
+
+    id: str
+    file: int
+    start: int
+    size: int
+    """Where its line lies, in bytes."""
+    label: float
+    round: int
+    consistent: bool
+    principles: tuple[str, ...]
+    """Those that took part."""
+    prompt: str
+    """How the last turn begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which pairs are walked; everything named must hold."""
+
+    principle: str = ""
+    doubtful: bool = False
+    inconsistent: bool = False
+    flagged: bool = False
+    open: bool = False
+    """Only those on which the reviewer has said nothing."""
+    round: int | None = None
+    text: str = ""
+
+
+class PairIndex:
+    """All pairs of a run, in the order of its files. Raises InputError for a run without any."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name[6:]))
+        self.files += [path for path in [run / "pairs.jsonl"] if path.is_file()]
+        self.entries: list[Entry] = []
+        for number, path in enumerate(self.files):
+            self._read(number, path)
+        if not self.entries:
+            raise InputError(f"{run}: has no pairs to review; name a run whose pairs.jsonl holds some")
+        self.places: Mapping[str, int] = {entry.id: place for place, entry in enumerate(self.entries)}
+        self.principles: Sequence[str] = sorted({name for each in self.entries for name in each.principles})
+        self.rounds: Sequence[int] = sorted({each.round for each in self.entries})
+
+    def _read(self, number: int, path: Path) -> None:
+        start = 0
+        with path.open("rb") as stream:
+            for line, raw in enumerate(stream, 1):
+                if raw.strip():
+                    try:
+                        self.entries.append(_entry(json.loads(raw), number, start, len(raw)))
+                    except (ValueError, KeyError, TypeError, IndexError) as wrong:
+                        raise InputError(
+                            f"{path}:{line}: is no pair of ours ({wrong!r}); mend that line"
+                        ) from None
+                start += len(raw)
+
+    def pair(self, place: int) -> Pair:
+        """The whole pair."""
+        entry = self.entries[place]
+        path = self.files[entry.file]
+        with path.open("rb") as stream:
+            stream.seek(entry.start)
+            return row_pair(json.loads(stream.read(entry.size)), str(path))
+
+    def select(self, chosen: Filter, flagged: Collection[str] = (), said: Collection[str] = ()) -> list[int]:
+        """Places of the pairs that pass; `flagged` and `said` are ids of pairs."""
+        found = [
+            place
+            for place, each in enumerate(self.entries)
+            if (not chosen.principle or chosen.principle in each.principles)
+            and (not chosen.doubtful or each.label < DOUBTFUL)
+            and (not chosen.inconsistent or not each.consistent)
+            and (not chosen.flagged or each.id in flagged)
+            and (not chosen.open or each.id not in said)
+            and (chosen.round is None or each.round == chosen.round)
+        ]
+        return self._with_text(found, chosen.text) if chosen.text else found
+
+    def _with_text(self, places: Sequence[int], text: str) -> list[int]:
+        # as JSON writes it, for lines are searched unread
+        needle = json.dumps(text, ensure_ascii=False)[1:-1].lower().encode()
+        found = []
+        for number, path in enumerate(self.files):
+            with path.open("rb") as stream:
+                for place in places:
+                    entry = self.entries[place]
+                    if entry.file == number:
+                        stream.seek(entry.start)
+                        if needle in stream.read(entry.size).decode().lower().encode():
+                            found.append(place)
+        return sorted(found)
+
+
+def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(completion id, text) of side A and of side B: in the order of ids, so that nobody can tell which was chosen."""
+    prompt = Prompt(messages=pair.prompt).id
+    both = [
+        (Completion(prompt_id=prompt, text=each[-1].content, policy="").id, each[-1].content)
+        for each in (pair.chosen, pair.rejected)
+    ]
+    first, second = sorted(both)
+    return first, second
+
+
+def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> Entry:
+    prompt = row["prompt"]
+    last = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
+    flat = " ".join(last.split())
+    return Entry(
+        id=str(row["id"]) if "id" in row else row_pair(row).id,
+        file=file,
+        start=start,
+        size=size,
+        label=float(row.get("label_prob", 1.0)),
+        round=int(row.get("round") or 0),
+        consistent=bool(row.get("order_consistent", True)),
+        principles=tuple(
+            str(each["id"])
+            for each in row.get("principles") or ()
+            if each.get("p") is not None and abs(float(each["p"]) - 0.5) >= LEANS
+        ),
+        prompt=flat if len(flat) <= SNIPPET else flat[: SNIPPET - 3] + "...",
+    )

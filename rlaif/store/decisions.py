@@ -1,0 +1,107 @@
+"""What people said of pairs: appended, never overwritten; a word taken back is a row of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rlaif.store.store import Store
+
+TIE = "tie"
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One person's word on one pair, as it stands."""
+
+    pair: str
+    """Id of the pair; the same two answers to the same prompt have it in every run."""
+    reviewer: str
+    prefers: str | None = None
+    """Id of the completion that is better, `tie`, or None where nothing is said."""
+    flag: bool = False
+    """Whether the pair should not be used."""
+    note: str = ""
+    at: float = 0.0
+    """Seconds since 1970."""
+
+
+def put_decision(store: Store, decision: Decision) -> Decision:
+    """Keep it with the time of now; it stands in place of what this person said before."""
+    kept = {name: value for name, value in asdict(decision).items() if name not in ("pair", "reviewer", "at")}
+    return _put(store, decision, kept)
+
+
+def undo_decision(store: Store, pair: str, reviewer: str) -> Decision | None:
+    """Take back the newest word of this person on this pair; what stood before stands again, and is returned."""
+    before = _history(store, pair, reviewer)
+    if not before:
+        return None
+    # as if the newest had not been said: everything stays in the table, and who looks can see it all
+    now = before[-2] if len(before) > 1 else {"prefers": None, "flag": False, "note": ""}
+    standing = Decision(pair=pair, reviewer=reviewer, **now)
+    return _put(store, standing, {**now, "undo": True})
+
+
+def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[Decision]:
+    """What stands now, one a person and pair, oldest first; of all pairs, or of these."""
+    wanted = None if pairs is None else list(dict.fromkeys(pairs))
+    rows: list[tuple[Any, ...]] = []
+    query = "SELECT pair_id, reviewer, row, at FROM decisions"
+    if wanted is None:
+        rows = store.select(f"{query} ORDER BY at", [])
+    else:
+        for start in range(0, len(wanted), _CHUNK):
+            part = wanted[start : start + _CHUNK]
+            rows += store.select(f"{query} WHERE pair_id IN ({', '.join('?' * len(part))}) ORDER BY at", part)
+    newest = {(pair, reviewer): (row, at) for pair, reviewer, row, at in rows}
+    found = []
+    for (pair, reviewer), (row, at) in newest.items():
+        fields = _fields(row)
+        if fields["prefers"] is not None or fields["flag"] or fields["note"]:
+            found.append(Decision(pair=pair, reviewer=reviewer, at=at, **fields))
+    return found
+
+
+def _put(store: Store, decision: Decision, row: Mapping[str, Any]) -> Decision:
+    at = time.time()
+    with store.transaction():
+        store.write(
+            "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)",
+            [decision.pair, decision.reviewer, json.dumps(row, ensure_ascii=False), at],
+        )
+    return Decision(
+        pair=decision.pair,
+        reviewer=decision.reviewer,
+        prefers=decision.prefers,
+        flag=decision.flag,
+        note=decision.note,
+        at=at,
+    )
+
+
+def _history(store: Store, pair: str, reviewer: str) -> list[dict[str, Any]]:
+    """What this person said and has not taken back, in order."""
+    rows = store.select(
+        "SELECT row FROM decisions WHERE pair_id = ? AND reviewer = ? ORDER BY at", [pair, reviewer]
+    )
+    said: list[dict[str, Any]] = []
+    for (row,) in rows:
+        if json.loads(row).get("undo"):
+            said = said[:-1]
+        else:
+            said.append(_fields(row))
+    return said
+
+
+def _fields(row: str) -> dict[str, Any]:
+    held = json.loads(row)
+    return {
+        "prefers": held.get("prefers"),
+        "flag": bool(held.get("flag")),
+        "note": str(held.get("note") or ""),
+    }

@@ -1,0 +1,107 @@
+"""What people said of pairs changes what is trained on and exported, as they were told it would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlaif.cli.main import main
+from rlaif.errors import InputError
+from rlaif.exchange.pairs import read_pairs
+from rlaif.records import Pair
+from rlaif.review.index import PairIndex, sides
+from rlaif.store import Store, find_store
+from rlaif.store.decisions import TIE, Decision, put_decision
+from rlaif.workflows.audit import AuditConfig, audit
+from rlaif.workflows.generate import generate
+from rlaif.workflows.review import decisions_of, honoured, serve
+
+from .conftest import Configured
+
+
+@pytest.fixture
+def run(configured: Configured) -> Path:
+    return generate(configured()).run
+
+
+def chosen_of(pair: Pair) -> str:
+    return next(name for name, text in sides(pair) if text == pair.chosen[-1].content)
+
+
+def rejected_of(pair: Pair) -> str:
+    return next(name for name, text in sides(pair) if text == pair.rejected[-1].content)
+
+
+def test_flagged_pairs_ties_and_pairs_against_the_label_are_dropped(run: Path) -> None:
+    pairs = read_pairs(run / "pairs.jsonl")
+    said = [
+        Decision(pair=pairs[0].id, reviewer="ann", flag=True),
+        Decision(pair=pairs[1].id, reviewer="ann", prefers=TIE),
+        Decision(pair=pairs[2].id, reviewer="ann", prefers=rejected_of(pairs[2])),
+        Decision(pair=pairs[3].id, reviewer="ann", prefers=chosen_of(pairs[3])),
+        Decision(pair=pairs[4].id, reviewer="ann", note="fine"),
+    ]
+    kept, counts = honoured(pairs, said, "drop")
+    assert kept == pairs[3:]
+    assert counts == {"flagged": 1, "tie": 1, "against the label": 1}
+    assert honoured(pairs, said, "ignore") == (pairs, {})
+
+
+def test_a_pair_against_the_label_is_turned_with_all_that_has_sides(run: Path) -> None:
+    pair = read_pairs(run / "pairs.jsonl")[0]
+    (turned,), counts = honoured(
+        [pair], [Decision(pair=pair.id, reviewer="ann", prefers=rejected_of(pair))], "turn"
+    )
+    assert (turned.chosen, turned.rejected, turned.id) == (pair.rejected, pair.chosen, pair.id)
+    assert (turned.chosen_score, turned.rejected_score) == (pair.rejected_score, pair.chosen_score)
+    assert turned.score_gap == pytest.approx(-(pair.score_gap or 0))
+    assert [each["p"] for each in turned.principles] == pytest.approx(
+        [1 - each["p"] for each in pair.principles]
+    )
+    assert turned.critique is None
+    assert counts == {"against the label": 1}
+
+
+def test_more_voices_win_and_as_many_on_both_sides_are_a_tie(run: Path) -> None:
+    pair = read_pairs(run / "pairs.jsonl")[0]
+
+    def voices(*prefers: str) -> list[Decision]:
+        return [Decision(pair=pair.id, reviewer=str(each), prefers=side) for each, side in enumerate(prefers)]
+
+    good, bad = chosen_of(pair), rejected_of(pair)
+    assert honoured([pair], voices(good, bad, good), "drop")[0] == [pair]
+    assert honoured([pair], voices(good, bad), "turn") == ([], {"tie": 1})
+
+
+def test_an_audit_counts_agreement_with_people(run: Path) -> None:
+    pairs = read_pairs(run / "pairs.jsonl")
+    with Store.open(find_store(run)) as store:
+        for number, pair in enumerate(pairs):
+            prefers = rejected_of(pair) if number == 0 else TIE if number == 1 else chosen_of(pair)
+            put_decision(store, Decision(pair=pair.id, reviewer="ann", prefers=prefers))
+            put_decision(store, Decision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
+    assert len(decisions_of(run, None, pairs)) == 16
+    found = audit(AuditConfig(run=run)).audit
+    # of eight by each, one against, and a tie is no vote
+    assert found.figures["people_agree"].value == pytest.approx(14 / 15)
+    assert found.raters["cohen"]["ben"] in (None, pytest.approx(1.0))
+    assert found.counts["votes"] == 15
+
+
+def test_a_port_in_use_and_a_run_without_pairs_are_refused(run: Path) -> None:
+    import socket
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        with pytest.raises(InputError, match="cannot be used"):
+            serve(run, port=held.getsockname()[1])
+    (run / "pairs.jsonl").write_text("")
+    with pytest.raises(InputError, match="no pairs to review"):
+        PairIndex(run)
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review", str(tmp_path)]) == 2
+    assert "is no run directory" in capsys.readouterr().err
