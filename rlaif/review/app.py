@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from rlaif.review.guard import Guard
 from rlaif.review.index import Filter, PairIndex, sides
 from rlaif.store import Store
 from rlaif.store.decisions import TIE, Decision, decisions, put_decision, undo_decision
@@ -24,22 +25,9 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).with_name("pages")
 PAGE_SIZE = 50
-COOKIE = "rlaif_review"
 MAX_BODY = 64_000
 MAX_NOTE = 4_000
-LOCAL = ("127.0.0.1", "localhost", "[::1]", "testserver")
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # with `no-referrer` a browser would send our own forms as from nowhere
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,129 +50,96 @@ class Desk:
 
 
 def make_app(desk: Desk) -> Starlette:
-    """The application; `serve` runs it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    """The application; `rlaif.workflows.review.serve` runs it."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
-    from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse
     from starlette.routing import Route
 
-    pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+    pages = _Pages(desk)
+    return Starlette(
+        routes=[
+            Route("/", pages.listed),
+            Route("/pair/{place:int}", pages.shown),
+            Route("/say", pages.said, methods=["POST"]),
+            Route("/assets/{name}", pages.asset),
+        ],
+        middleware=[Middleware(Guard, token=desk.token)],
+    )
 
-    def page(name: str, status: int = 200, **values: Any) -> Response:
-        return HTMLResponse(pages.get_template(name).render(**values), status_code=status)
 
-    def listed(request: Request) -> Response:
-        chosen = _filter(request.query_params)
+class _Pages:
+    """The answers to each address."""
+
+    def __init__(self, desk: Desk) -> None:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        self.desk = desk
+        self.pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+
+    def listed(self, request: Request) -> Response:
+        """Fifty pairs of those that pass the filter."""
+        desk, chosen = self.desk, _filter(request.query_params)
         standing = desk.standing()
         places = _places(desk, chosen, standing)
         number = max(1, _number(request.query_params.get("page"), 1))
-        shown = places[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-        return page(
+        entries = [
+            (place, desk.index.entries[place])
+            for place in places[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+        ]
+        return self._page(
             "list.html.j2",
             **_common(desk, chosen, standing),
-            rows=[
-                (place, desk.index.entries[place], standing.get(desk.index.entries[place].id))
-                for place in shown
-            ],
+            rows=[(place, entry, standing.get(entry.id)) for place, entry in entries],
             count=len(places),
             page=number,
             pages=max(1, -(-len(places) // PAGE_SIZE)),
         )
 
-    def shown(request: Request) -> Response:
+    def shown(self, request: Request) -> Response:
+        """One pair."""
         place = request.path_params["place"]
-        if place >= len(desk.index.entries):
-            return PlainTextResponse("there is no such pair", status_code=404)
-        chosen = _filter(request.query_params)
-        standing = desk.standing()
-        return page("pair.html.j2", **_common(desk, chosen, standing), **_pair(desk, place, chosen, standing))
+        if place >= len(self.desk.index.entries):
+            return _text("there is no such pair", 404)
+        chosen, standing = _filter(request.query_params), self.desk.standing()
+        common = _common(self.desk, chosen, standing)
+        return self._page("pair.html.j2", **common, **_pair(self.desk, place, chosen, standing))
 
-    async def said(request: Request) -> Response:
-        body = await _form(request)
+    async def said(self, request: Request) -> Response:
+        """A person's word; leads to the next pair."""
+        from starlette.responses import RedirectResponse
+
+        desk, body = self.desk, await _form(request)
         if body is None or not hmac.compare_digest(body.get("key", ""), desk.form_key):
-            return PlainTextResponse("this form is not of this page; open it again", status_code=403)
+            return _text("this form is not of this page; open it again", 403)
         place = _number(body.get("place"), -1)
         if not 0 <= place < len(desk.index.entries):
-            return PlainTextResponse("there is no such pair", status_code=404)
+            return _text("there is no such pair", 404)
         if not _say(desk, place, body):
-            return PlainTextResponse("say a, b, tie, flag, note or undo", status_code=400)
+            return _text("say a, b, tie, flag, note or undo", 400)
         chosen = _filter(body)
         stays = body.get("say") in ("undo", "flag", "note")
         target = place if stays else _after(desk, place, chosen)
         return RedirectResponse(f"/pair/{target}?{_query(chosen)}", status_code=303)
 
-    def asset(request: Request) -> Response:
+    def asset(self, request: Request) -> Response:
+        """Our own style and script."""
+        from starlette.responses import FileResponse
+
         name = request.path_params["name"]
-        kinds = {"review.css": "text/css", "review.js": "text/javascript"}
-        if name not in kinds:
-            return PlainTextResponse("not here", status_code=404)
-        return FileResponse(PAGES / name, media_type=kinds[name])
+        return (
+            FileResponse(PAGES / name, media_type=ASSETS[name]) if name in ASSETS else _text("not here", 404)
+        )
 
-    return Starlette(
-        routes=[
-            Route("/", listed),
-            Route("/pair/{place:int}", shown),
-            Route("/say", said, methods=["POST"]),
-            Route("/assets/{name}", asset),
-        ],
-        middleware=[Middleware(_Guard, desk=desk)],
-    )
+    def _page(self, name: str, **values: Any) -> Response:
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse(self.pages.get_template(name).render(**values))
 
 
-class _Guard:
-    """Lets in who has the token, on this machine, and nobody else; puts the headers on every answer."""
+def _text(text: str, status: int) -> Response:
+    from starlette.responses import PlainTextResponse
 
-    def __init__(self, app: Any, desk: Desk) -> None:
-        self.app, self.desk = app, desk
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.requests import Request
-        from starlette.responses import PlainTextResponse, RedirectResponse
-
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
-                ]
-            await send(message)
-
-        request = Request(scope)
-        refused = self._refusal(request)
-        if refused is not None:
-            await PlainTextResponse(refused, status_code=403)(scope, receive, with_headers)
-            return
-        offered = request.query_params.get("token")
-        if offered is not None:
-            rest = urlencode(
-                [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-            )
-            answer = RedirectResponse(
-                f"{request.url.path}?{rest}" if rest else request.url.path, status_code=303
-            )
-            answer.set_cookie(COOKIE, offered, httponly=True, samesite="strict")
-            await answer(scope, receive, with_headers)
-            return
-        await self.app(scope, receive, with_headers)
-
-    def _refusal(self, request: Request) -> str | None:
-        host = request.headers.get("host", "")
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        if name not in LOCAL:
-            # a name that was made to point here would carry this machine's cookies elsewhere
-            return "this page answers to 127.0.0.1 only"
-        origin = request.headers.get("origin")
-        if request.method != "GET" and origin is not None and urlsplit(origin).netloc != host:
-            return "this request comes from another site"
-        token = request.query_params.get("token") or request.cookies.get(COOKIE, "")
-        if not hmac.compare_digest(token.encode(), self.desk.token.encode()):
-            return "no token: open the address that `rlaif review` printed"
-        return None
+    return PlainTextResponse(text, status_code=status)
 
 
 async def _form(request: Request) -> dict[str, str] | None:

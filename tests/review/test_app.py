@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Message, Pair
-from rlaif.review.app import HEADERS, MAX_BODY, Desk, make_app
+from rlaif.review.app import MAX_BODY, Desk, make_app
+from rlaif.review.guard import HEADERS
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store
 from rlaif.store.decisions import decisions
