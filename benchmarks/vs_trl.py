@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-BATCH, RATE, PAD = 4, 1e-5, 0
+BATCH, RATE, PAD = 4, 1e-6, 0
 
 
 class Shape(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,22 +11,25 @@ from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
 from rlaif.recipes import TrainStep, load_recipe
-from rlaif.records import Example, Pair
+from rlaif.records import Constitution, Example, Pair
 from rlaif.runs import read_run
 from rlaif.shipped import MODELS
-from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainSummary
+from rlaif.training import TrainSummary
 from rlaif.training.gate import GateReport
+from rlaif.training.sampled import Sampled
 from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.data_gate import gate_pairs, record_gate
+from rlaif.workflows.loop_options import loop_options
 from rlaif.workflows.names import model_directory
 from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.train_data import run_constitution, run_sampled
+from rlaif.workflows.train_methods import USES, check_step, method_of, rank, run_method, step_names
 
-LOSSES = {"soft": "soft", "hard": "sigmoid"}
-LORA_RANK = 16
 REPLAY_SET = "micro:judge"
 UNSHOWN = ("learning_rate", "num_tokens", "shared_ratio", "padding_ratio")
 """Metrics that say how the steps were laid out, and nothing of the model; `train.json` has them."""
-ONLY_DPO = ("reference", "beta", "nll", "replay", "replay_from")
+ONLY = {name for names in USES.values() for name in names}
+OPTIONS = {"loss_options": "loss_option"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,12 @@ class TrainJob:
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""
     card: Mapping[str, str]
+    loop: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the loop itself."""
+    sampled: Mapping[str, Sampled] = field(default_factory=dict)
+    """How answers came about, where the run knows."""
+    constitution: Constitution | None = None
+    """What a judge that is trained was asked by."""
     gate: GateReport | None = None
     """What was left out of the pairs before; None where nobody looked."""
 
@@ -97,7 +105,7 @@ def settle(config: TrainConfig) -> TrainJob:
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
     pairs, gated = gate_pairs(config, pairs, found)
-    policy = config.policy or _writer(config.source, found)
+    policy = config.policy or (_judged_by if config.method == "judge" else _writer)(config.source, found)
     step = _step(config, policy)
     out = config.out or (config.source / "models" / config.method if config.source.is_dir() else None)
     if out is None:
@@ -111,6 +119,9 @@ def settle(config: TrainConfig) -> TrainJob:
         replay=replay_examples(step, policy),
         lora=config.lora or 0,
         seed=config.seed,
+        loop=loop_options(config.loop),
+        sampled=run_sampled(config.source, _fingerprint(found, policy)) if config.source.is_dir() else {},
+        constitution=run_constitution(config.source) if config.method == "judge" else None,
         chat_template_kwargs=config.chat_template_kwargs,
         card=card(pairs, str(config.source), _judge(found)),
         gate=gated,
@@ -124,7 +135,7 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
         shown = next((f" ({name} {figures[name]:.3f})" for name in ("loss",) if name in figures), "")
         progress(f"{job.step.method}{shown if step == steps else ''}", step, steps)
 
-    outcome = _run(job, report)
+    outcome = run_method(job, report)
     record_gate(outcome.out, job.gate)
     return Trained(job=job, outcome=outcome)
 
@@ -149,7 +160,7 @@ def replay_examples(step: TrainStep, policy: str) -> list[Example]:
 
 def reference_directory(step: TrainStep, initial: str | None) -> Path | None:
     """Where the weights of the step's reference lie: of the first policy, or of a model that it names."""
-    if step.method != "dpo" or step.reference in ("previous", "none"):
+    if "reference" not in USES[method_of(step)] or step.reference in ("previous", "none"):
         return None
     named = initial if step.reference == "init" else step.reference
     return None if named is None else model_directory(named)
@@ -181,82 +192,31 @@ def _judge(found: Mapping[str, Any]) -> str | None:
 def plan_training(job: TrainJob) -> str:
     """What would be done, for `--dry-run`."""
     values = {name: getattr(job.step, name) for name in job.step.__dataclass_fields__ if name != "step"}
-    values["lora"] = f"rank {rank}" if (rank := _rank(job)) else "no, all weights"
+    values["lora"] = f"rank {held}" if (held := rank(job)) else "no, all weights"
     lines = [f"{name}: {value}" for name, value in values.items() if value not in (None, {})]
     return "\n".join([f"pairs: {len(job.pairs)}", f"base: {job.base}", f"out: {job.out}", *lines])
 
 
-def _run(job: TrainJob, report: Any) -> TrainSummary:
-    from rlaif import training
-
-    step = job.step
-    shared: dict[str, Any] = {
-        "steps": _steps(step, len(job.pairs)),
-        "learning_rate": step.learning_rate,
-        "lora": _rank(job),
-        "seed": job.seed,
-        "chat_template_kwargs": dict(job.chat_template_kwargs),
-    }
-    if step.batch_size is not None:
-        shared["batch_size"] = step.batch_size
-    outer: dict[str, Any] = {"out": job.out, "card": job.card, "progress": report}
-    if step.method == "reward":
-        config = RewardConfig(loss=LOSSES[step.loss], **shared)
-        return training.train_reward(config, job.pairs, base=job.base, **outer)
-    if step.method == "sft":
-        chosen = [Example(messages=(*pair.prompt, *pair.chosen), kind="chosen") for pair in job.pairs]
-        return training.train_sft(SFTConfig(**shared), chosen, policy=job.base, **outer)
-    dpo = DPOConfig(loss=LOSSES[step.loss], beta=step.beta, nll=step.nll, replay=dict(step.replay), **shared)
-    return training.train_dpo(
-        dpo,
-        job.pairs,
-        policy=job.base,
-        reference=step.reference,
-        reference_dir=job.reference_dir,
-        replay=job.replay,
-        **outer,
-    )
-
-
-def _rank(job: TrainJob) -> int:
-    return job.lora or (LORA_RANK if job.step.lora else 0)
-
-
-def _steps(step: TrainStep, pairs: int) -> int | None:
-    if step.steps is not None or step.epochs is None:
-        return step.steps
-    return max(1, math.ceil(step.epochs * pairs / (step.batch_size or DPOConfig().batch_size)))
-
-
 def _step(config: TrainConfig, policy: str) -> TrainStep:
+    method = "judge via dpo" if config.method == "judge" and config.via == "dpo" else config.method
+    given = {name: getattr(config, name) for name in step_names() if getattr(config, name) is not None}
+    if unused := [name for name in given if name in ONLY and name not in USES[method]]:
+        option = OPTIONS.get(unused[0], unused[0]).replace("_", "-")
+        raise InputError(f"--{option} is not used by --method {method}; leave it out")
+    base = TrainStep(method=config.method, reference="init")
     if config.method != "dpo":
-        unused = [name for name in ONLY_DPO if getattr(config, name) is not None]
-        if unused:
-            raise InputError(
-                f"--{unused[0].replace('_', '-')} is not used by --method {config.method}; leave it out"
-            )
-    base = TrainStep(method="dpo", reference="init")
-    if config.method == "reward":
-        base = TrainStep(method="reward")
+        base = TrainStep(method=config.method)
     elif policy in MODELS:
         base = replace(_shipped_step(), reference="init")
+        if config.loss is not None and config.beta is None and config.loss not in ("soft", "hard"):
+            base = replace(base, beta=None)  # the recipe's is for its own loss
         if (
             config.lora
         ):  # the recipe's rate is for all weights; an adapter needs a larger one, its own default
             base = replace(base, learning_rate=None)
-    names = (
-        "reference",
-        "loss",
-        "beta",
-        "learning_rate",
-        "steps",
-        "batch_size",
-        "nll",
-        "replay",
-        "replay_from",
-    )
-    given = {name: getattr(config, name) for name in names}
-    return replace(base, **{name: value for name, value in given.items() if value is not None})
+    step = replace(base, **given)
+    check_step(step, "train")
+    return step
 
 
 def _shipped_step() -> TrainStep:
@@ -279,6 +239,19 @@ def _writer(source: Path, found: Mapping[str, Any]) -> str:
     if len(policies) != 1:
         raise InputError(f"--policy is missing: {source} does not say which one model is to be trained")
     return str(policies[0]["name"])
+
+
+def _judged_by(source: Path, found: Mapping[str, Any]) -> str:
+    name: str | None = ((found.get("config") or {}).get("judge") or {}).get("name")
+    if name is None:
+        raise InputError(f"--policy is missing: {source} does not say which judge is to be trained")
+    return name
+
+
+def _fingerprint(found: Mapping[str, Any], policy: str) -> str | None:
+    """By which the run's completions name the model that trains, if it wrote some of them."""
+    policies = (found.get("config") or {}).get("policies") or []
+    return next((str(each["fingerprint"]) for each in policies if each["name"] == policy), None)
 
 
 def _refuse_unreadable(found: Mapping[str, Any], limit: float) -> None:

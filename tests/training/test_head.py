@@ -168,3 +168,14 @@ def test_a_models_scale_of_logits_is_its_own() -> None:
         hidden = model.base_model(input_ids=ids)[0][0]
         expected = model(input_ids=ids).logits[0].log_softmax(1)[torch.arange(6), ids[0]]
         torch.testing.assert_close(read(linear_head(model), hidden, ids[0]).logp_N, expected)  # type: ignore[arg-type]
+
+
+def test_a_gradient_added_in_place_is_the_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "TILE_ELEMENTS", 4 * N)
+    mine, found = case(5), []
+    for in_place in (False, True):
+        held = mine.weight.grad = torch.ones_like(mine.weight)
+        read(Head(mine.weight, None, in_place=in_place), mine.hidden, mine.target).logp_N.sum().backward()
+        found.append(mine.weight.grad)
+    assert found[1] is held
+    torch.testing.assert_close(found[0], found[1])
