@@ -18,6 +18,8 @@ FORMATS = ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a dire
 _MAX_CELL = 50_000_000
 MAX_LINE = 256_000_000
 """Bytes of one line: a file that is longer without a line feed is not lines of rows."""
+MAX_WHOLE = 4 * MAX_LINE
+"""Bytes of a file that has to be read as one."""
 
 
 class Row(NamedTuple):
@@ -102,6 +104,10 @@ def _json(text: str, where: str, remedy: str) -> Any:
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
+    if (size := path.stat().st_size) > MAX_WHOLE:
+        raise PromptFileError(
+            f"{path}: {size:,} bytes are too many for one list; save one object a line as .jsonl"
+        )
     try:
         rows = json.loads(path.read_bytes().decode("utf-8-sig"))
     except json.JSONDecodeError as wrong:

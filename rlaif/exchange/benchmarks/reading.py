@@ -46,6 +46,10 @@ FORMATS: Mapping[str, Format] = {
 """Every format by name, in the order in which it is looked for: what says more comes first."""
 
 
+DEPTH = 3
+"""Folders below the named one in which files of gold are looked for."""
+
+
 def read_gold(ref: str | Path, *, name: str | None = None, limit: int | None = None) -> GoldSet:
     """A gold set, its format known by the columns of its first row unless `name` says which.
 
@@ -91,7 +95,8 @@ def _annotations(rows: Iterator[Row]) -> GoldSet:
 
 
 def _folder(folder: Path, name: str | None) -> GoldSet:
-    files = sorted(each for each in folder.rglob("dataset.json") if each.is_file())
+    levels = ("/".join([*("*" * depth), "dataset.json"]) for depth in range(DEPTH + 1))
+    files = sorted(each for level in levels for each in folder.glob(level) if each.is_file())
     if not files:
         raise PromptFileError(f"{folder}: holds no dataset.json (LLMBar); name a file of gold")
     sets = [_file(each, name) for each in files]

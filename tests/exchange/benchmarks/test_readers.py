@@ -67,6 +67,13 @@ def test_a_folder_is_all_its_files(write: Write, tmp_path: Path) -> None:
     assert [each.category for each in found.pairs] == ["Manual", "Natural", "Natural"]
 
 
+def test_a_folder_is_not_searched_to_its_bottom(write: Write, tmp_path: Path) -> None:
+    """Somebody who names `/` has not named a gold set."""
+    write(cases.LLMBAR, "a/b/c/d/e/dataset.json")
+    with pytest.raises(PromptFileError, match=r"holds no dataset\.json"):
+        read_gold(tmp_path)
+
+
 def test_an_archive_holds_several_judges(write: Write, tmp_path: Path) -> None:
     path = write(cases.LLMBAR_RECORDED, "result.json")
     archive = tmp_path / "results.tar.gz"
@@ -226,6 +233,14 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     path.write_text(json.dumps(cases.LLMBAR[0]) + "\n" + "x" * 5000)
     with pytest.raises(PromptFileError, match=r"gold.jsonl:2: the line is longer than 1,000 bytes"):
         read_gold(path)
+
+
+def test_a_list_that_is_too_large_is_refused_before_it_is_read(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlaif.exchange.rows.MAX_WHOLE", 10)
+    with pytest.raises(PromptFileError, match="save one object a line"):
+        read_gold(write(cases.LLMBAR, "gold.json"))
 
 
 @pytest.mark.parametrize("name", ["gold.jsonl", "nothing", "gold.jsonl#judge", "x.tar.gz#y"])
