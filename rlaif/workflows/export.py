@@ -83,7 +83,7 @@ class _Source:
 
 def export(config: ExportConfig) -> Exported:
     """Filter, split, write, describe. Raises InputError before anything is written."""
-    where = parse_where(config.where) if config.where else None
+    where = parse_where(config.where) if config.where is not None else None
     source = _read(config.source)
     kept = _kept(source, where, config)
     splits = _split(kept, config)
@@ -188,10 +188,11 @@ def _described(config: ExportConfig, pairs: Sequence[Pair]) -> dict[str, Any]:
 def _there(out: Path, described: Mapping[str, Any]) -> Exported | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
-    held = {}
-    if (out / MANIFEST).is_file():
+    try:
         held = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    if held.get("config") != described:
+    except (OSError, ValueError):
+        held = None
+    if not isinstance(held, dict) or held.get("config") != described:
         raise InputError(f"{out}: is there already and holds something else; choose another --out")
     return Exported(out=out, **held["made"])
 

@@ -103,6 +103,9 @@ def test_the_same_command_again_finds_its_work_and_another_is_refused(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
     assert main(["export", str(run), "--out", str(tmp_path / "mine")]) == 2
+    (tmp_path / "mine" / "export.json").write_text("[")
+    assert main(["export", str(run), "--out", str(tmp_path / "mine" / "export.json")]) == 2
+    assert main(["export", str(run), "--out", str(tmp_path / "mine")]) == 2
 
 
 def test_what_a_format_cannot_do_leaves_nothing_behind(
@@ -115,6 +118,7 @@ def test_what_a_format_cannot_do_leaves_nothing_behind(
         (["--margin", "log-odds", "--format", "kto"], "no trainer of kto reads a margin"),
         (["--split", "0.5"], "one side would get none"),
         (["--where", "nothing"], "no field is called"),
+        (["--where", ""], "it ends at column 1"),
     ):
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err

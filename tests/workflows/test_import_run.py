@@ -38,7 +38,7 @@ def test_the_run_says_where_it_comes_from(imported: Path) -> None:
     facts = read_run(imported)
     assert (facts["command"], facts["status"], facts["config"]["format"]) == ("import", "done", "kto")
     left = "left out: no answer to this prompt has the other thumb"
-    assert facts["summary"]["funnel"] == {"rows": 7, left: 1, "kept": 6}
+    assert facts["summary"]["funnel"] == {"rows": 13, left: 1, "kept": 6}
     pairs = read_pairs(imported / "pairs.jsonl")
     assert [each.chosen[0].content for each in pairs] == [GREETS] * 6
     source = pairs[1].provenance["imported"]
@@ -106,7 +106,7 @@ def test_bad_input_is_exit_2_and_nothing_is_written(
 def test_json_is_one_object(thumbs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(thumbs), "--out", str(tmp_path / "r"), "--json", "--limit", "3"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["pairs"], found["funnel"]["rows"]) == (3, 3)
+    assert (found["pairs"], found["funnel"]["rows"]) == (1, 3)
 
 
 def test_status_audit_report_and_pack_know_it(imported: Path, capsys: pytest.CaptureFixture[str]) -> None:

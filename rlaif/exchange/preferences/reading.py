@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.preferences import annotated
@@ -30,7 +31,7 @@ class Imported:
 
     format: str
     rows: int
-    """Pairs and rows that made none."""
+    """Read in all."""
     pairs: tuple[Pair, ...]
     left_out: Mapping[str, int]
     """Why a row made no pair, and how often."""
@@ -42,12 +43,10 @@ def read_preferences(ref: str | Path, *, format: str | None = None, limit: int |
     Raises PromptFileError for a row that is broken, and for a file without a single pair. What a row can say and
     yet be no pair (two equal sides, prompts that differ) is left out and counted.
     """
-    name, found = _found(ref, format)
+    name, found, counted = _found(ref, format, limit)
     pairs: list[Pair] = []
     left_out: Counter[str] = Counter()
-    rows = 0
-    for where, what in islice(found, limit):
-        rows += 1
+    for where, what in found:
         if isinstance(what, str):
             left_out[what] += 1
         else:
@@ -56,7 +55,7 @@ def read_preferences(ref: str | Path, *, format: str | None = None, limit: int |
     if not pairs:
         why = "; ".join(f"{count} {reason}" for reason, count in left_out.items()) or "it has no rows"
         raise PromptFileError(f"{ref}: holds no pair, read as {name} ({why}); name its --format")
-    return Imported(format=name, rows=rows, pairs=tuple(pairs), left_out=dict(left_out))
+    return Imported(format=name, rows=counted.count, pairs=tuple(pairs), left_out=dict(left_out))
 
 
 def format_of(name: str) -> Format:
@@ -67,10 +66,25 @@ def format_of(name: str) -> Format:
     raise PromptFileError(f"no format is called {name!r}; known: {', '.join(NAMES)}")
 
 
-def _found(ref: str | Path, name: str | None) -> tuple[str, Iterator[Found]]:
+class _Counted:
+    """An iterator that knows how much it gave."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self.items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self.items:
+            self.count += 1
+            yield item
+
+
+def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, Iterator[Found], _Counted]:
     if name == annotated.NAME or (name is None and annotated.is_document(Path(ref))):
-        return annotated.NAME, annotated.read(Path(ref))
-    rows = read_rows(ref)
+        counted = _Counted(islice(annotated.read(Path(ref)), limit))
+        return annotated.NAME, iter(counted), counted
+    counted = _Counted(islice(read_rows(ref), limit))
+    rows: Iterator[Row] = iter(counted)
     chosen = format_of(name) if name is not None else None
     if chosen is None:
         head = list(islice(rows, 1))
@@ -78,7 +92,7 @@ def _found(ref: str | Path, name: str | None) -> tuple[str, Iterator[Found]]:
             raise PromptFileError(f"{ref}: holds no row")
         chosen, rows = _told_by(head[0]), chain(head, rows)
     assert chosen.read is not None
-    return chosen.name, chosen.read(rows)
+    return chosen.name, chosen.read(rows), counted
 
 
 def _told_by(row: Row) -> Format:
