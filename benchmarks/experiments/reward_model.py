@@ -24,7 +24,7 @@ from rlaif.engines.open import open_engine
 from rlaif.records import Completion, Prompt, ScoreRequest
 from rlaif.shipped import shipped_model
 
-JUDGES, LOSSES, NS = ("micro", "micro:weak"), ("soft", "sigmoid"), (1, 2, 4, 8, 16)
+JUDGES, LOSSES, NS = ("micro", "micro:weak"), ("soft", "sigmoid"), (1, 2, 4, 8)
 Graded = list[tuple[Prompt, Completion, float]]
 
 
@@ -96,7 +96,7 @@ def held_out_draws(work: Path, prompts: int) -> Graded:
 def main() -> None:
     """Train four reward models; print the rows."""
     parser = options(__doc__)
-    for name, value in (("prompts", 320), ("steps", 30), ("held-out", 60)):
+    for name, value in (("prompts", 160), ("steps", 20), ("held-out", 40)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     sizes = {name: getattr(chosen, name) for name in ("prompts", "steps", "held_out")}

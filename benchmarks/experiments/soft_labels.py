@@ -79,7 +79,7 @@ def main() -> None:
     """Train 30 reward models, then 30 policies."""
     parser = options(__doc__)
     parser.add_argument("--measure", choices=["reward", "policy", "both"], default="both")
-    for name, value in (("prompts", 320), ("pairs", 192), ("seeds", 5), ("held-out", 60), ("steps", 12)):
+    for name, value in (("prompts", 160), ("pairs", 96), ("seeds", 5), ("held-out", 40), ("steps", 8)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     sizes = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps", "held_out")}

@@ -70,7 +70,7 @@ def soft_labels_policy(held: Mapping[str, Any]) -> str:
 
 def reward_model(held: Mapping[str, Any]) -> str:
     """One line a reward model."""
-    names = ["accuracy", "ECE", "best of 1", "best of 4", "best of 16"]
+    names = ["accuracy", "ECE", "best of 1", "best of 4", "best of 8"]
     body = [
         [row["judge"], row["loss"], row.get("label accuracy", "-"), *(row[name] for name in names)]
         for row in held["rows"].values()
