@@ -60,3 +60,7 @@ class ThresholdError(RlaifError):
 
 class EngineError(RlaifError):
     """A model could not be run to the end; finished calls are kept."""
+
+
+class BudgetError(RlaifError):
+    """What the command may spend is spent; finished calls are kept."""

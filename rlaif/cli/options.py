@@ -63,6 +63,13 @@ def typed_values(context: click.Context, parameter: click.Parameter, items: Sequ
     return {key: parse_value(value) for key, value in key_values(context, parameter, items).items()}
 
 
+def _limits(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, float]:
+    """`calls=100,minutes=5` as limits."""
+    from rlaif.costs import read_budget
+
+    return {} if text is None else read_budget(text)
+
+
 as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 limit = option("--limit", type=click.IntRange(min=1), help="Use only the first N prompts.")
 seed = option("--seed", type=int, default=0, show_default=True, help="All random numbers derive from it.")
@@ -105,6 +112,20 @@ sampling = together(
         default=1.0,
         show_default=True,
         help="Of the policy.",
+    ),
+    option(
+        "--top-k",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of the policy: draw among so many of the likeliest tokens; 0: among all.",
+    ),
+    option(
+        "--min-p",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.0,
+        show_default=True,
+        help="Of the policy: draw no token below this share of the likeliest one's probability.",
     ),
     option(
         "--max-tokens",
@@ -197,6 +218,11 @@ models = together(
         "--device", default="auto", show_default=True, help="Of local models: auto, cpu, cuda, cuda:1, mps."
     ),
     option(
+        "--device-map",
+        type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
+        help="Spread a local model's layers over all devices, instead of --device.",
+    ),
+    option(
         "--batch-tokens",
         type=click.IntRange(min=64),
         default=16384,
@@ -216,5 +242,16 @@ models = together(
         "--workers",
         type=click.IntRange(min=1),
         help="Workers of the cluster [default: one a GPU; without GPUs one a CPU, at most 4 a node].",
+    ),
+    option(
+        "--budget",
+        callback=_limits,
+        metavar="LIMITS",
+        help="What this command may spend: calls=N,tokens=N,money=N,minutes=N; then exit 1, resumable.",
+    ),
+    option(
+        "--prices",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Table of prices a million tokens [default: the shipped one, docs/engines.md].",
     ),
 )

@@ -1,167 +1,255 @@
-"""Models behind an OpenAI-compatible server. The address is where a model is reached, never what it is."""
+"""Models behind OpenAI-compatible servers. The addresses are where a model is reached, never what it is."""
 
 from __future__ import annotations
 
-import math
+import asyncio
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import groupby
+from typing import Any
 
 import httpx
 
-from rlaif.errors import ModelError
-from rlaif.hashing import digest
+from rlaif.engines import openai_bodies as bodies
+from rlaif.engines.flow import Flow, LoopThread
+from rlaif.engines.openai_asking import Asker, Build
+from rlaif.engines.openai_capabilities import capabilities_of
+from rlaif.engines.openai_http import make_client
+from rlaif.engines.openai_limits import Bucket
+from rlaif.engines.openai_name import Settings, parse_name
+from rlaif.engines.openai_servers import Server, Servers
+from rlaif.hashing import derived_seed, digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
 KEY_VARIABLE = "RLAIF_KEY_VARIABLE"
 """Environment variable that names the variable which holds the key; without it, OPENAI_API_KEY."""
-AT_ONCE = 16
-TRIES = 4
-TIMEOUT_S = 600.0
-TOP = 20
-"""Candidates for the first token that servers give at most."""
-FLOOR = 1e-30
-"""Probability of a label that is not among them: the mass of the labels then says how little is known."""
-Request = TypeVar("Request", GenerateRequest, ScoreRequest)
-Reply = TypeVar("Reply", Generation, Score)
+NO_LOGPROBS = (
+    "the server gives no log-probabilities; use a protocol that reads text (compare-cot), or name a number of "
+    "sampled votes in the model name (?votes=16)"
+)
+Request = GenerateRequest | ScoreRequest
+Reply = Generation | Score
+Group = tuple[Request, ...]
 
 
 class OpenAIEngine:
-    """One model of one server. Its fingerprint is what the user declares: model and revision."""
+    """One model on one or more servers. Its fingerprint is what the user declares: model and revision."""
 
     def __init__(
         self,
         name: str,
-        base_url: str,
+        base_urls: Sequence[str],
         model: str,
         revision: str,
         *,
+        settings: Settings | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
-        transport: httpx.BaseTransport | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
         self.model = model
+        self.settings = settings or Settings()
         self.kwargs = dict(chat_template_kwargs or {})
-        self.fingerprint = digest("server", model, revision, self.kwargs)
-        key = os.environ.get(os.environ.get(KEY_VARIABLE, "OPENAI_API_KEY"))
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(
-            base_url=base_url, headers=headers, timeout=TIMEOUT_S, transport=transport
-        )
-        self._pause = pause
+        votes = [self.settings.votes] if self.settings.votes else []
+        self.fingerprint = digest("server", model, revision, self.kwargs, *votes)
+        self._servers = Servers(name, [self._server(url, transport) for url in base_urls], self.settings)
+        self._asker = Asker(self._servers, model, self.kwargs)
+
+    @property
+    def window(self) -> int:
+        """Calls that are under way or waiting at once: enough that no server waits for us while answers are held."""
+        return 3 * self.settings.at_once * len(self._servers.servers)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
-        """Draw one text a request."""
-        return self._each(requests, self._draw)
+        """Draw one text a request, as they finish."""
+        return self._each(requests)
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """Log-probabilities of continuations of one token, as far as the server tells them."""
-        return self._each(requests, self._weigh)
+        """Log-probabilities of continuations, as far as the server tells them, as they finish."""
+        return self._each(requests)
 
-    def _each(self, requests: Iterable[Request], ask: Callable[[Request], Reply]) -> Iterator[Reply]:
-        stream = iter(requests)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            while window := list(islice(stream, 4 * AT_ONCE)):
-                yield from pool.map(ask, window)
+    def flow(self, received: Callable[[Reply], None] | None = None) -> Flow[Group, Reply]:
+        """Calls under way; a job is one request, or neighbouring draws of one prompt (see `groups`)."""
+        return Flow(self._thread, self._answer, self.window, received)
 
-    def _draw(self, request: GenerateRequest) -> Generation:
-        how = request.sampling
-        body: dict[str, Any] = {
-            "messages": [{"role": each.role, "content": each.content} for each in request.messages],
-            "temperature": how.temperature,
-            "top_p": how.top_p,
-            "max_tokens": how.max_tokens,
-            "seed": request.seed & 0x7FFFFFFF,
-        }
-        if how.stop:
-            body["stop"] = list(how.stop)
-        if request.schema is not None:
-            wanted = {"name": "reply", "schema": dict(request.schema), "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        choice, usage = self._post(body)
-        if isinstance(choice, str):
-            return Generation(request_id=request.id, text="", finish="stop", error=choice)
-        text = choice.get("message", {}).get("content")
-        if not isinstance(text, str):
-            return Generation(request_id=request.id, text="", finish="stop", error="the server sent no text")
-        finish = "length" if choice.get("finish_reason") == "length" else "stop"
-        return Generation(
-            request_id=request.id, text=text, finish="length" if finish == "length" else "stop", usage=usage
+    def groups(self, requests: Iterable[Request]) -> Iterator[Group]:
+        """Requests as jobs: up to `n` draws of one prompt are one call, where that is wanted."""
+        if self.settings.n == 1:
+            yield from ((each,) for each in requests)
+            return
+        for _, alike in groupby(requests, _alike):
+            rest = list(alike)
+            for start in range(0, len(rest), self.settings.n):
+                yield tuple(rest[start : start + self.settings.n])
+
+    def close(self) -> None:
+        """Close all connections."""
+        for each in self._servers.servers:
+            asyncio.run_coroutine_threadsafe(each.client.aclose(), self._thread.loop).result()
+        self._thread.close()
+
+    @cached_property
+    def _thread(self) -> LoopThread:
+        return LoopThread()
+
+    def _server(self, url: str, transport: httpx.AsyncBaseTransport | None) -> Server:
+        variable = self.settings.key or os.environ.get(KEY_VARIABLE, "OPENAI_API_KEY")
+        return Server(
+            url=url,
+            client=make_client(url, self.settings, os.environ.get(variable), transport),
+            capabilities=capabilities_of(url, self.model),
+            calls=Bucket(self.settings.rpm),
+            tokens=Bucket(self.settings.tpm),
         )
 
-    def _weigh(self, request: ScoreRequest) -> Score:
-        messages = [{"role": each.role, "content": each.content} for each in request.messages]
-        body: dict[str, Any] = {"messages": messages, "max_tokens": 1, "temperature": 1.0}
-        body |= {"logprobs": True, "top_logprobs": TOP}
-        if request.assistant_prefix:
-            messages.append({"role": "assistant", "content": request.assistant_prefix})
-            body |= {"continue_final_message": True, "add_generation_prompt": False}
-        choice, usage = self._post(body)
-        if isinstance(choice, str):
-            return Score(request_id=request.id, logprobs=(), error=choice)
-        first = ((choice.get("logprobs") or {}).get("content") or [{}])[0].get("top_logprobs")
-        if not first:
-            error = "the server gives no log-probabilities; use a protocol that reads text (compare-cot)"
-            return Score(request_id=request.id, logprobs=(), error=error)
-        known = {each["token"]: float(each["logprob"]) for each in first}
-        logprobs = tuple(known.get(text, math.log(FLOOR)) for text in request.continuations)
-        return Score(request_id=request.id, logprobs=logprobs, usage=usage)
+    def _each(self, requests: Iterable[Any]) -> Iterator[Any]:
+        with self.flow() as flow:
+            for job in self.groups(requests):
+                while flow.pending >= flow.window:
+                    yield from flow.take()
+                flow.submit(job)
+            while flow.pending:
+                yield from flow.take()
 
-    def _post(self, body: dict[str, Any]) -> tuple[dict[str, Any] | str, Usage]:
-        """The first choice and the tokens used, or why there is none."""
-        body["model"] = self.model
-        if self.kwargs:
-            body["chat_template_kwargs"] = self.kwargs
-        problem = ""
-        for number in range(TRIES):
-            wait = 2.0**number
-            try:
-                answer = self._client.post("chat/completions", json=body)
-            except httpx.HTTPError as failure:
-                problem = f"{type(failure).__name__}: {failure}"
-            else:
-                if answer.status_code == httpx.codes.OK:
-                    return _choice(answer)
-                problem = f"status {answer.status_code}: {answer.text[:200]}"
-                if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and answer.status_code < 500:
-                    break
-                wait = _retry_after(answer, wait)
-            if number + 1 < TRIES:
-                self._pause(wait)
-        return problem, Usage()
+    async def _answer(self, job: Group) -> Sequence[Reply]:
+        first = job[0]
+        if isinstance(first, ScoreRequest):
+            return [await self._score(first)]
+        return await self._draw([each for each in job if isinstance(each, GenerateRequest)])
+
+    async def _draw(self, group: Sequence[GenerateRequest]) -> Sequence[Reply]:
+        if len(group) > 1 and all(each.capabilities.can("n") for each in self._servers.servers):
+            found = await self._texts(
+                group[0].id, len(group), partial(bodies.draw_body, group[0], len(group))
+            )
+            if isinstance(found, tuple):
+                said, used = found
+                parts = bodies.shares(used, len(group))
+                return [_generation(*each) for each in zip(group, said, parts, strict=True)]
+            if all(each.capabilities.can("n") for each in self._servers.servers):
+                return [_failed(each, found) for each in group]
+        return [await self._one(each) for each in group]
+
+    async def _one(self, request: GenerateRequest) -> Reply:
+        found = await self._texts(request.id, 1, partial(bodies.draw_body, request, 1))
+        return (
+            _failed(request, found) if isinstance(found, str) else _generation(request, found[0][0], found[1])
+        )
+
+    async def _texts(self, call: str, count: int, build: Build) -> tuple[list[bodies.Text], Usage] | str:
+        def check(body: Mapping[str, Any]) -> str | None:
+            found = bodies.texts(body, count)
+            if isinstance(found, str):
+                return found
+            return next((each.problem for each in found if each.problem and not each.fatal), None)
+
+        answer = await self._asker.ask(call, build, check)
+        if answer.error is not None:
+            return answer.error
+        found = bodies.texts(answer.body, count)
+        return found if isinstance(found, str) else (found, bodies.usage(answer.body))
+
+    async def _score(self, request: ScoreRequest) -> Score:
+        if bodies.needs_prompt_logprobs(request):
+            return await self._told(request)
+
+        def check(body: Mapping[str, Any]) -> str | None:
+            found = bodies.candidates(body)
+            return found if isinstance(found, str) else None
+
+        if all(each.capabilities.can("logprobs") for each in self._servers.servers):
+            answer = await self._asker.ask(request.id, partial(bodies.label_body, request), check)
+            known = bodies.candidates(answer.body)
+            if answer.error is None and isinstance(known, dict):
+                used = bodies.usage(answer.body)
+                return Score(request_id=request.id, logprobs=bodies.weigh(request, known), usage=used)
+            if answer.error is None:
+                answer.able.lose("logprobs", "it was asked for them and gave none")
+            elif answer.able.can("logprobs"):
+                return Score(request_id=request.id, logprobs=(), error=answer.error)
+        if not self.settings.votes:
+            return Score(request_id=request.id, logprobs=(), error=NO_LOGPROBS)
+        return await self._votes(request)
+
+    async def _votes(self, request: ScoreRequest) -> Score:
+        """The share of sampled answers that are each label: a rougher figure, under a fingerprint of its own."""
+        said: list[str] = []
+        sent = got = 0
+        while len(said) < self.settings.votes:
+            one_call = all(each.capabilities.can("n") for each in self._servers.servers)
+            count = self.settings.votes - len(said) if one_call else 1
+            seed = derived_seed("vote", request.id, len(said))
+            found = await self._texts(
+                f"{request.id}|{len(said)}",
+                count,
+                partial(bodies.vote_body, request, seed, count),
+            )
+            if isinstance(found, str):
+                if one_call and not all(each.capabilities.can("n") for each in self._servers.servers):
+                    continue  # the server has just said that it cannot: several calls
+                return Score(request_id=request.id, logprobs=(), error=found)
+            said += [each.text for each in found[0]]
+            sent, got = sent + found[1].prompt_tokens, got + found[1].completion_tokens
+        used = Usage(prompt_tokens=sent, completion_tokens=got)
+        return Score(request_id=request.id, logprobs=bodies.counted(request, said), usage=used)
+
+    async def _told(self, request: ScoreRequest) -> Score:
+        """Whole texts: the prompt's own log-probabilities with the continuation, behind those without it."""
+        rows: list[list[tuple[str, float]]] = []
+        sent = got = 0
+        for text in ("", *request.continuations):
+            answer = await self._asker.ask(
+                f"{request.id}|{len(rows)}",
+                partial(bodies.told_body, request, text),
+                _any,
+            )
+            found = bodies.told(answer.body)
+            if answer.error is not None or found is None:
+                error = (
+                    answer.error
+                    or "the server gives no log-probabilities of a given text; score with hf: or vllm:"
+                )
+                return Score(request_id=request.id, logprobs=(), error=error)
+            used = bodies.usage(answer.body)
+            sent, got = sent + used.prompt_tokens, got + used.completion_tokens
+            rows.append(found)
+        base, *whole = rows
+        if any([name for name, _ in each[: len(base)]] != [name for name, _ in base] for each in whole):
+            error = "the server's chat template does not continue a turn; score with hf: or vllm:"
+            return Score(request_id=request.id, logprobs=(), error=error)
+        logprobs = tuple(sum(value for _, value in each[len(base) :]) for each in whole)
+        return Score(
+            request_id=request.id,
+            logprobs=logprobs,
+            usage=Usage(prompt_tokens=sent, completion_tokens=got),
+        )
 
 
 def open_openai(name: str, rest: str, *, chat_template_kwargs: Mapping[str, Any] | None) -> OpenAIEngine:
-    """The engine of `<base url>#<model>@<revision>`."""
-    base_url, _, model = rest.partition("#")
-    model, _, revision = model.rpartition("@") if "@" in model else (model, "", "")
-    if not base_url.startswith(("http://", "https://")) or not model:
-        raise ModelError(f"{name}: a server is named as openai:http://<host>:<port>/v1#<model>@<revision>")
-    if not revision:
-        raise ModelError(
-            f"{name}: say which revision of the model the server runs: {name}@<revision>; any word will do that "
-            "you change when the model changes, as recorded answers are re-used under it"
-        )
-    base_url = base_url if base_url.endswith("/") else base_url + "/"
-    return OpenAIEngine(name, base_url, model, revision, chat_template_kwargs=chat_template_kwargs)
-
-
-def _choice(answer: httpx.Response) -> tuple[dict[str, Any] | str, Usage]:
-    try:
-        body = answer.json()
-        choice, used = body["choices"][0], body.get("usage") or {}
-    except (ValueError, KeyError, IndexError, TypeError):
-        return f"the server sent what is no completion: {answer.text[:200]}", Usage()
-    return choice, Usage(
-        prompt_tokens=int(used.get("prompt_tokens") or 0),
-        completion_tokens=int(used.get("completion_tokens") or 0),
+    """The engine that a name names (see `openai_name`). Without a revision no other run re-uses its calls."""
+    urls, model, revision, settings = parse_name(name, rest)
+    return OpenAIEngine(
+        name, urls, model, revision, settings=settings, chat_template_kwargs=chat_template_kwargs
     )
 
 
-def _retry_after(answer: httpx.Response, default: float) -> float:
-    said = answer.headers.get("retry-after", "")
-    return min(float(said), 60.0) if said.isdecimal() else default
+def _generation(request: GenerateRequest, said: bodies.Text, used: Usage) -> Generation:
+    if said.problem:
+        return Generation(request_id=request.id, text="", finish="stop", usage=used, error=said.problem)
+    return Generation(request_id=request.id, text=said.text, finish=said.finish, usage=used)
+
+
+def _failed(request: GenerateRequest, error: str) -> Generation:
+    return Generation(request_id=request.id, text="", finish="stop", error=error)
+
+
+def _alike(request: Request) -> Any:
+    """Equal for requests that are draws of one prompt; a likeliest text is drawn once."""
+    if isinstance(request, ScoreRequest) or request.sampling.temperature == 0 or request.schema is not None:
+        return request.id
+    return (request.messages, request.sampling)
+
+
+def _any(_: Mapping[str, Any]) -> None:
+    return None

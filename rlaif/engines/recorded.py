@@ -11,7 +11,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Literal, TypeVar, cast
 
-from rlaif.errors import EngineError
+from rlaif.costs import Budget
+from rlaif.engines.streamed import Streamed, flowing
+from rlaif.errors import BudgetError, EngineError
 from rlaif.records import Engine, GenerateRequest, Generation, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
 from rlaif.store.wire import failure
@@ -36,9 +38,11 @@ class RecordedEngine:
         commit: Literal["wave", "call"] = "wave",
         within_run: bool = False,
         progress: Progress | None = None,
+        budget: Budget | None = None,
     ) -> None:
         """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change.
 
+        No call starts that `budget` has no room for.
         `within_run` re-uses no call of another run: for a server whose user declares no revision of the model.
         """
         self.engine = engine
@@ -48,6 +52,7 @@ class RecordedEngine:
         self.commit = commit
         self.within_run = within_run
         self.progress = progress
+        self.budget = budget
         self.new_calls = 0
         self.reused_calls = 0
         self.failed_calls = 0
@@ -61,8 +66,8 @@ class RecordedEngine:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of the engine behind."""
-        return self.engine.fingerprint
+        """The fingerprint of the engine behind; with the run's id where no other run may use its calls."""
+        return f"{self.engine.fingerprint} {self.run_id}" if self.within_run else self.engine.fingerprint
 
     @property
     def guides_decoding(self) -> bool:
@@ -79,11 +84,37 @@ class RecordedEngine:
 
     def key(self, request: GenerateRequest | ScoreRequest) -> str:
         """The store's key of a request: what a pair's provenance names."""
-        return call_key(f"{self.fingerprint} {self.run_id}" if self.within_run else self.fingerprint, request)
+        return call_key(self.fingerprint, request)
+
+    def allowed(self, calls: int) -> int:
+        """How many of so many calls may start; counts them as started when all of them may."""
+        if self.budget is None:
+            return calls
+        room = self.budget.room(calls)
+        if room == calls:
+            self.budget.start(calls)
+        return room
+
+    def out_of_budget(self) -> BudgetError:
+        """Why no further call starts."""
+        return BudgetError("no call may start") if self.budget is None else self.budget.stop()
+
+    def count_fresh(self, reply: Generation | Score) -> None:
+        """Count a call that was run now."""
+        self._count(1, fresh=True, reply=reply)
+
+    def count_reused(self, reply: Generation | Score) -> None:
+        """Count a call that was there already."""
+        self.reused_tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
+        self._count(1, fresh=False)
 
     def _waves(
         self, requests: Iterable[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
     ) -> Iterator[AnyReply]:
+        engine = flowing(self.engine) if self.commit == "call" else None
+        if engine is not None:
+            yield from Streamed(self, engine).run(requests)
+            return
         stream = iter(requests)
         while wave := list(islice(stream, self.wave)):
             yield from self._run(wave, verb)
@@ -99,11 +130,26 @@ class RecordedEngine:
         self.reused_tokens += sum(
             each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
         )
-        ran = self._ask(missing, verb) if missing else {}
+        ran = self._ask(self._affordable(missing), verb) if missing else {}
+        if len(ran) < len(missing):
+            raise self.out_of_budget()
         return [
             replace(found[key] if key in found else ran[key], request_id=request.id)
             for key, request in zip(keys, wave, strict=True)
         ]
+
+    def _affordable(self, missing: dict[str, AnyRequest]) -> dict[str, AnyRequest]:
+        """The calls of a wave that the budget has room for: all of them, or none, so that batches stay as planned.
+
+        A budget smaller than a first wave is spent all the same, or it would never come to an end.
+        """
+        room = self.allowed(len(missing))
+        if room == len(missing):
+            return missing
+        if self.budget is None or self.budget.calls or not room:
+            raise self.out_of_budget()
+        self.budget.start(room)
+        return dict(islice(missing.items(), room))
 
     def _ask(
         self, missing: dict[str, AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
@@ -133,6 +179,8 @@ class RecordedEngine:
         else:
             self.new_calls += calls
             self.failed_calls += reply.error is not None
+            if self.budget is not None:
+                self.budget.spend(self.name, reply.usage)
             self.usage = Usage(
                 prompt_tokens=self.usage.prompt_tokens + reply.usage.prompt_tokens,
                 completion_tokens=self.usage.completion_tokens + reply.usage.completion_tokens,

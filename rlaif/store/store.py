@@ -85,6 +85,16 @@ class Store:
             for key, kind, reply, sent, got in rows
         }
 
+    def present(self, keys: Sequence[str]) -> dict[str, Usage]:
+        """The tokens of each finished call among `keys`, without its reply."""
+        statement = (
+            "SELECT key, prompt_tokens, completion_tokens FROM calls WHERE reply IS NOT NULL AND key IN ({})"
+        )
+        return {
+            key: Usage(prompt_tokens=sent, completion_tokens=got)
+            for key, sent, got in self._rows(statement, list(dict.fromkeys(keys)))
+        }
+
     def put_many(
         self, fingerprint: str, calls: Sequence[tuple[str, Request, Reply]], *, run_id: str = ""
     ) -> None:

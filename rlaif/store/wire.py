@@ -12,6 +12,8 @@ from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score,
 
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
+# made once: json.dumps makes one a call when anything is not as by default
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def request_rows(requests: Sequence[Request]) -> tuple[list[str], dict[str, bytes]]:
@@ -36,7 +38,7 @@ def request_rows(requests: Sequence[Request]) -> tuple[list[str], dict[str, byte
         if cut:
             parts[-1] = [last[place][:cut], last[place][cut:]]
         turns = [[each.role, [*map(put, part)]] for each, part in zip(request.messages, parts, strict=True)]
-        rows.append(json.dumps({"turns": turns, **_settings(request)}, ensure_ascii=False, sort_keys=True))
+        rows.append(_ENCODER.encode({"turns": turns, **_settings(request)}))
     return rows, blobs
 
 
@@ -86,7 +88,7 @@ def failure(reply: Reply) -> str | None:
     """Why a reply is none. A model that returns NaN has failed: NaN compares as neither better nor worse."""
     if reply.error is not None:
         return reply.error
-    if isinstance(reply, Score) and any(math.isnan(each) for each in reply.logprobs):
+    if isinstance(reply, Score) and any(map(math.isnan, reply.logprobs)):
         return "the model returned NaN"
     return None
 

@@ -14,6 +14,8 @@ class ModelOptions:
 
     dtype: str = "float32"
     device: str = "auto"
+    device_map: str | None = None
+    """How local models are spread over devices; None: each is whole on `device`."""
     batch_tokens: int = 16384
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     trust_remote_code: bool = False
@@ -22,6 +24,10 @@ class ModelOptions:
     """Where models run: in this process, or on the workers of a Ray cluster."""
     workers: int | None = None
     """Of the cluster; None: one a GPU, or without GPUs a few a node."""
+    budget: Mapping[str, float] = field(default_factory=dict)
+    """Limits of calls, tokens, money and minutes of one command."""
+    prices: Path | None = None
+    """Table of prices; None: the shipped one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class GenerateConfig(PairOptions):
     """Completions a prompt, dealt to the policies in turn."""
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
     max_tokens: int = 256
     drift: int = 16
     """Completions on which the policy's log-probabilities are compared with the trainer's; 0: none."""
@@ -76,13 +84,23 @@ class TrainConfig:
 
     source: Path
     out: Path | None = None
-    method: Literal["dpo", "reward"] = "dpo"
+    method: Literal["dpo", "reward", "sft", "judge"] = "dpo"
     policy: str | None = None
-    """What is trained; None: the model that wrote the run's completions."""
+    """What is trained; None: the model that wrote the run's completions, or that judged them."""
     reference: str | None = None
-    loss: Literal["soft", "hard"] | None = None
-    """Labels as probabilities, or as sides."""
+    loss: str | None = None
+    """A loss or a mix; `hard` takes labels as sides."""
     beta: float | None = None
+    loss_options: Mapping[str, float] | None = None
+    labels: Literal["soft", "hard"] | None = None
+    wpo: bool | None = None
+    margin: float | None = None
+    centering: float | None = None
+    heads: tuple[str, ...] | None = None
+    learn: Literal["chosen", "revisions", "good-bad"] | None = None
+    via: Literal["sft", "dpo"] | None = None
+    held_out_pairs: float | None = None
+    stop: Mapping[str, float] | None = None
     learning_rate: float | None = None
     steps: int | None = None
     batch_size: int | None = None
@@ -116,6 +134,8 @@ class EvaluateConfig(ModelOptions):
     gold: bool = False
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
     max_tokens: int = 256
     limit: int | None = None
     resamples: int = 1000

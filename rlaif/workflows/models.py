@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rlaif.costs import Budget, read_prices
 from rlaif.engines.open import open_engine
 from rlaif.engines.ray import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
@@ -43,6 +44,14 @@ class Models:
     _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
     _store: Store | None = None
     _run_id: str = ""
+    _budget: Budget | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """What the command may spend, and has spent."""
+        if self._budget is None:
+            self._budget = Budget(limits=self.options.budget, prices=read_prices(self.options.prices))
+        return self._budget
 
     def open(self, *names: str) -> None:
         """Open what these names name, so that a wrong one is found before anything is written."""
@@ -55,6 +64,7 @@ class Models:
                 seats, _ = read_panel(_file(name))
                 self.open(*(each.judge for each in seats))
             elif not is_control(name) and name not in self._engines:
+                self.budget.require_price(name)
                 self._engines[name] = self._opened(name)
 
     def record(self, store: Store, run_id: str) -> None:
@@ -76,6 +86,7 @@ class Models:
                 commit="call" if server else "wave",
                 # without a declared revision nobody knows what a server runs tomorrow
                 within_run=server and "@" not in name.rpartition("#")[2],
+                budget=self.budget,
             )
             engine.progress = self._counter(name, engine)
             self._recorded[name] = engine
@@ -185,6 +196,7 @@ class Models:
         how: dict[str, Any] = {
             "dtype": self.options.dtype,
             "device": self.options.device,
+            "device_map": self.options.device_map,
             "chat_template_kwargs": self.options.chat_template_kwargs or None,
             "trust_remote_code": self.options.trust_remote_code,
             "batch_tokens": self.options.batch_tokens,

@@ -88,7 +88,6 @@ def test_a_broken_tokenizer_is_named(copy: Path) -> None:
         ("hf:./nowhere", "no such model directory"),
         ("vllm:a/b", "vllm serve"),
         ("openai:host#model@1", "openai:http://"),
-        ("openai:http://host/v1#model", "which revision"),
         ("openai:http://host/v1", "openai:http://"),
         ("script:/nowhere.jsonl", "cannot be read"),
         ("replay:/nowhere.jsonl", "cannot be read"),

@@ -9,21 +9,31 @@ import httpx
 import pytest
 
 from rlaif.engines.open import open_engine
-from rlaif.engines.openai import FLOOR, OpenAIEngine
+from rlaif.engines.openai import OpenAIEngine
+from rlaif.engines.openai_bodies import FLOOR
+from rlaif.engines.openai_capabilities import forget
+from rlaif.engines.openai_name import Settings
+from rlaif.errors import ModelError
 
 from .tiny import draw, question
 
 Handler = Callable[[dict[str, Any]], httpx.Response]
 
 
-def engine(handle: Handler, pauses: list[float] | None = None, **options: Any) -> OpenAIEngine:
+@pytest.fixture(autouse=True)
+def _nothing_is_known() -> None:
+    forget()
+
+
+def engine(handle: Handler, *, chat_template_kwargs: Any = None, **settings: Any) -> OpenAIEngine:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/v1/chat/completions"
         return handle(json.loads(request.content))
 
     return OpenAIEngine(
-        "openai:x", "http://host/v1/", "model", "1", transport=httpx.MockTransport(answer),
-        pause=([] if pauses is None else pauses).append, **options,
+        "openai:x", ["http://host/v1/"], "model", "1", transport=httpx.MockTransport(answer),
+        settings=Settings(**{"wait": 0.001, "patience": 1.0, "tries": 6, **settings}),
+        chat_template_kwargs=chat_template_kwargs,
     )  # fmt: skip
 
 
@@ -68,18 +78,18 @@ def test_replies_join_by_id_whatever_comes_first() -> None:
     assert replies == {f"text {n}/0": f"TEXT {n}" for n in range(100)}
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [429, 500, 503, 529])
 def test_a_busy_server_is_asked_again(status: int) -> None:
-    left, pauses = [httpx.Response(status), httpx.Response(status)], []
-    model = engine(lambda _: left.pop() if left else said("warm"), pauses)
-    (reply,) = model.generate([draw("x")])
-    assert (reply.text, pauses) == ("warm", [1.0, 2.0])
+    left = [httpx.Response(status), httpx.Response(status)]
+    (reply,) = engine(lambda _: left.pop() if left else said("warm")).generate([draw("x")])
+    assert (reply.text, left) == ("warm", [])
 
 
-def test_a_server_says_how_long_to_wait() -> None:
-    left, pauses = [httpx.Response(429, headers={"retry-after": "7"})], []
-    list(engine(lambda _: left.pop() if left else said("warm"), pauses).generate([draw("x")]))
-    assert pauses == [7.0]
+def test_attempts_are_bounded() -> None:
+    asked = []
+    (reply,) = engine(lambda body: asked.append(body) or httpx.Response(500), tries=3).generate([draw("x")])
+    assert len(asked) == 3
+    assert "status 500" in str(reply.error)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,12 @@ def test_what_is_no_answer_has_failed(answer: httpx.Response) -> None:
     assert next(model.score([question("x")])).error
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_knows_no_such_key_or_model_stops_the_run(status: int) -> None:
+    with pytest.raises(ModelError, match=f"status {status}"):
+        list(engine(lambda _: httpx.Response(status, text="no")).generate([draw("x")]))
+
+
 def test_a_refused_connection_has_failed() -> None:
     def handle(_: dict[str, Any]) -> httpx.Response:
         raise httpx.ConnectError("refused")
@@ -107,7 +123,11 @@ def test_a_refused_connection_has_failed() -> None:
 
 
 def test_a_server_without_logprobs_says_so() -> None:
-    assert "compare-cot" in str(next(engine(lambda _: said("yes")).score([question("x")])).error)
+    asked = []
+    model = engine(lambda body: asked.append(body) or said("yes"))
+    assert "compare-cot" in str(next(model.score([question("x")])).error)
+    assert "compare-cot" in str(next(model.score([question("y")])).error)
+    assert len(asked) == 1  # what it cannot do is known by then
 
 
 def test_the_fingerprint_is_what_the_user_declares_and_not_the_address() -> None:
@@ -119,6 +139,16 @@ def test_the_fingerprint_is_what_the_user_declares_and_not_the_address() -> None
 def test_the_key_comes_from_the_variable_that_the_user_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLAIF_KEY_VARIABLE", "MY_KEY")
     monkeypatch.setenv("MY_KEY", "sesame")
-    model = engine(lambda _: said("x"))
-    assert model._client.headers["authorization"] == "Bearer sesame"
-    assert "sesame" not in repr(vars(model))
+    monkeypatch.setenv("OTHER_KEY", "other")
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return said("x")
+
+    for settings in (Settings(), Settings(key="OTHER_KEY")):
+        transport = httpx.MockTransport(answer)
+        model = OpenAIEngine("x", ["http://h/v1/"], "m", "1", transport=transport, settings=settings)
+        assert next(model.generate([draw("x")])).text == "x"
+        assert "sesame" not in repr(vars(model)) + model.fingerprint
+    assert sent == ["Bearer sesame", "Bearer other"]

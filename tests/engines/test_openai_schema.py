@@ -20,7 +20,7 @@ def test_a_schema_is_sent_and_makes_another_call() -> None:
             200, json={"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}
         )
 
-    engine = OpenAIEngine("x", "http://x/v1/", "m", "1", transport=httpx.MockTransport(answer))
+    engine = OpenAIEngine("x", ["http://x/v1/"], "m", "1", transport=httpx.MockTransport(answer))
     turns = (Message(role="user", content="?"),)
     plain = GenerateRequest(id="1", messages=turns, sampling=Sampling())
     guided = GenerateRequest(id="2", messages=turns, sampling=Sampling(), schema={"type": "object"})

@@ -1,0 +1,200 @@
+"""Requests as JSON for a server, and its JSON as replies. Pure: what each server can do is given, not asked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rlaif.engines.openai_capabilities import Capabilities
+from rlaif.records import Finish, GenerateRequest, Message, ScoreRequest, Usage
+
+FLOOR = 1e-30
+"""Probability of a label that is not among the candidates: the mass of the labels then says how little is known."""
+VOTE_TOKENS = 4
+_VERSION = re.compile(r"[-@:._]v?\d")
+
+
+class Text(NamedTuple):
+    """One drawn text, or why there is none; `fatal` means that asking again gives the same."""
+
+    text: str
+    finish: Finish
+    problem: str = ""
+    fatal: bool = False
+
+
+def draw_body(request: GenerateRequest, count: int, able: Capabilities) -> dict[str, Any]:
+    """Ask for `count` texts."""
+    how = request.sampling
+    body: dict[str, Any] = {"messages": _turns(request.messages), "temperature": how.temperature}
+    body |= {"top_p": how.top_p, able.lengths[0]: how.max_tokens}
+    # only where they are asked for: no part of OpenAI's own interface
+    body |= {name: value for name in ("top_k", "min_p") if (value := getattr(how, name))}
+    # beyond the standard: sent only where they are asked for, and a server that knows them not refuses
+    body |= {"top_k": how.top_k} if how.top_k else {}
+    body |= {"min_p": how.min_p} if how.min_p else {}
+    if count > 1:
+        body["n"] = count
+    elif able.can("seed"):
+        body["seed"] = request.seed & 0x7FFFFFFF
+    if how.stop:
+        body["stop"] = list(how.stop)
+    if request.schema is not None and able.guides:
+        body |= _guided(able.guides[0], dict(request.schema))
+    return body
+
+
+def label_body(request: ScoreRequest, able: Capabilities) -> dict[str, Any]:
+    """Ask for the likeliest first tokens of the answer."""
+    top = {"logprobs": True, "top_logprobs": able.tops[0]}
+    return {**_continued(request, ""), able.lengths[0]: 1, "temperature": 1.0, **top}
+
+
+def vote_body(request: ScoreRequest, seed: int, count: int, able: Capabilities) -> dict[str, Any]:
+    """Ask for the beginnings of `count` answers."""
+    body = {**_continued(request, ""), able.lengths[0]: VOTE_TOKENS, "temperature": 1.0}
+    if count > 1:
+        body["n"] = count
+    elif able.can("seed"):
+        body["seed"] = seed & 0x7FFFFFFF
+    return body
+
+
+def told_body(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
+    """Ask for the log-probabilities of the prompt's own tokens, with `continuation` as a part of it."""
+    body = {**_continued(request, continuation), able.lengths[0]: 1, "temperature": 0.0}
+    return {**body, "prompt_logprobs": 0}
+
+
+def needs_prompt_logprobs(request: ScoreRequest) -> bool:
+    """Whether some continuation is more than a label, so that its first token says too little."""
+    return any(len(each.split()) > 1 or len(each) > 24 for each in request.continuations)
+
+
+def texts(body: Mapping[str, Any], count: int) -> list[Text] | str:
+    """The `count` texts of an answer, or why it is none."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not all(isinstance(each, dict) for each in choices):
+        return "the server sent what is no completion"
+    if len(choices) != count:
+        return f"the server sent {len(choices)} answers where {count} were asked for"
+    return [_text(each) for each in choices]
+
+
+def candidates(body: Mapping[str, Any]) -> dict[str, float] | str | None:
+    """Log-probability by text of the first token's candidates; None where the server gives none; or a reason."""
+    found = texts(body, 1)
+    if isinstance(found, str):
+        return found
+    try:
+        told = body["choices"][0].get("logprobs")
+        if not told or not told.get("content") or not told["content"][0].get("top_logprobs"):
+            return None
+        pairs = [(each["token"], float(each["logprob"])) for each in told["content"][0]["top_logprobs"]]
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError):
+        return "the server's log-probabilities cannot be read"
+    if not all(isinstance(text, str) and value <= 1e-3 for text, value in pairs):
+        return "the server's log-probabilities are none"
+    return dict(pairs)
+
+
+def weigh(request: ScoreRequest, known: Mapping[str, float]) -> tuple[float, ...]:
+    """Log-probability of each continuation among the candidates."""
+    return tuple(max(known.get(text, math.log(FLOOR)), math.log(FLOOR)) for text in request.continuations)
+
+
+def counted(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ...]:
+    """Log of the share of sampled texts that are each continuation; a text counts for one of them at most."""
+    votes = dict.fromkeys(request.continuations, 0)
+    for text in said:
+        alike = [each for each in votes if each == text] or [
+            each for each in votes if text.strip() == each.strip()
+        ]
+        if alike:
+            votes[alike[0]] += 1
+    return tuple(math.log(max(votes[each] / len(said), FLOOR)) for each in request.continuations)
+
+
+def told(body: Mapping[str, Any]) -> list[tuple[str, float]] | None:
+    """Token id and log-probability of each token of the prompt but the first; None where the server gives none."""
+    rows = body.get("prompt_logprobs")
+    if not isinstance(rows, list) or not rows:
+        return None
+    found = []
+    try:
+        for row in rows[1:]:
+            # the token that is there comes first, whatever its rank
+            name, how = next(iter(row.items()))
+            found.append((str(name), float(how["logprob"])))
+    except (AttributeError, KeyError, StopIteration, TypeError, ValueError):
+        return None
+    return found
+
+
+def usage(body: Mapping[str, Any]) -> Usage:
+    """Tokens that the server counts; none where it counts none."""
+    used = body.get("usage")
+    used = used if isinstance(used, dict) else {}
+    return Usage(
+        prompt_tokens=_count(used, "prompt_tokens"), completion_tokens=_count(used, "completion_tokens")
+    )
+
+
+def shares(whole: Usage, parts: int) -> list[Usage]:
+    """The usage of a call of several draws, dealt out so that it sums up."""
+    sent, got = divmod(whole.prompt_tokens, parts), divmod(whole.completion_tokens, parts)
+    return [
+        Usage(prompt_tokens=sent[0] + (each < sent[1]), completion_tokens=got[0] + (each < got[1]))
+        for each in range(parts)
+    ]
+
+
+def other_model(asked: str, body: Mapping[str, Any]) -> str | None:
+    """The model that answered, when it is not the one that was asked: a dated or abbreviated name is the same one."""
+    said = body.get("model")
+    if not isinstance(said, str) or not said:
+        return None
+    wanted, name = asked.lower(), said.lower()
+    dated = name.startswith(wanted) and _VERSION.match(name[len(wanted) :]) is not None
+    same = name == wanted or dated or wanted.endswith("/" + name) or name.endswith("/" + wanted)
+    return None if same else said
+
+
+def _text(choice: Mapping[str, Any]) -> Text:
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    if choice.get("finish_reason") == "content_filter":
+        return Text("", "stop", "the server's filter withheld the text", fatal=True)
+    said = message.get("content")
+    if said is None:
+        said = message.get("refusal")
+    if not isinstance(said, str):
+        return Text("", "stop", "the server sent no text")
+    return Text(said, "length" if choice.get("finish_reason") == "length" else "stop")
+
+
+def _continued(request: ScoreRequest, continuation: str) -> dict[str, Any]:
+    turns = _turns(request.messages)
+    begun = request.assistant_prefix + continuation
+    if not begun:
+        return {"messages": turns}
+    turns.append({"role": "assistant", "content": begun})
+    return {"messages": turns, "continue_final_message": True, "add_generation_prompt": False}
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": each.role, "content": each.content} for each in messages]
+
+
+def _guided(way: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if way == "response_format":
+        wanted = {"name": "reply", "schema": schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+    return {way: {"json": schema} if way == "structured_outputs" else schema}
+
+
+def _count(used: Mapping[str, Any], name: str) -> int:
+    value = used.get(name)
+    return value if isinstance(value, int) and 0 <= value < 1 << 40 else 0

@@ -1,0 +1,144 @@
+"""One attempt against one server. Owns time-outs, the size of an answer, and what each way to fail means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib.util import find_spec
+from typing import Any
+
+import httpx
+
+from rlaif.engines.openai_limits import retry_after
+from rlaif.engines.openai_name import Settings
+
+PATH = "chat/completions"
+ROOM = 1 << 20
+"""Bytes of an answer beside what its tokens may take."""
+TOKEN_ROOM = 512
+"""Bytes a token may take, its escapes included."""
+CANDIDATE_ROOM = 512
+"""Bytes one candidate of a token's log-probabilities may take."""
+SHOWN = 300
+
+
+class Fault(Enum):
+    """What a failed attempt says about the call and the server."""
+
+    CALL = "call"
+    """The request itself is wrong: no other attempt helps."""
+    AGAIN = "again"
+    """This answer is none: ask again, here or elsewhere."""
+    BUSY = "busy"
+    """The server wants to be left alone for a while."""
+    DOWN = "down"
+    """The server was not reached."""
+    WRONG = "wrong"
+    """The server is another one than it should be: key, address or model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an attempt came to: a JSON object, or a fault with its reason."""
+
+    body: Mapping[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
+    reason: str = ""
+    status: int = 0
+    wait: float | None = None
+    """Seconds that the server asks to wait."""
+
+
+def make_client(
+    base_url: str, settings: Settings, key: str | None, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """A client of one server: as many connections as calls, HTTP/2 where it is installed and offered."""
+    headers = {"Accept-Encoding": "identity"}  # a small packed answer must not unfold into a huge one
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers=headers,
+        # the place in the pool is ours to give: no call waits for one there
+        timeout=httpx.Timeout(
+            connect=settings.connect, read=settings.read, write=settings.write, pool=settings.total
+        ),
+        limits=httpx.Limits(
+            max_connections=settings.at_once, max_keepalive_connections=settings.at_once, keepalive_expiry=30
+        ),
+        http2=find_spec("h2") is not None,
+        transport=transport,
+    )
+
+
+async def attempt(client: httpx.AsyncClient, body: Mapping[str, Any], total: float) -> Outcome:
+    """Send `body` once."""
+    most = room(body)
+    try:
+        async with asyncio.timeout(total):
+            request = client.build_request("POST", PATH, json=body)
+            answer = await client.send(request, stream=True)
+            try:
+                packed = answer.headers.get("content-encoding", "identity") != "identity"
+                whole = None if packed else await _whole(answer, most)
+            finally:
+                await answer.aclose()
+    except TimeoutError:
+        return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s")
+    except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+        return Outcome(fault=Fault.DOWN, reason=f"{type(failure).__name__}: {failure}")
+    except (httpx.HTTPError, httpx.StreamError) as failure:
+        return Outcome(fault=Fault.AGAIN, reason=f"{type(failure).__name__}: {failure}")
+    if whole is None:
+        return Outcome(fault=Fault.AGAIN, reason=f"the answer is larger than {most} bytes, or packed")
+    return _read(answer, whole)
+
+
+def room(body: Mapping[str, Any]) -> int:
+    """Bytes that the answer to `body` may have."""
+    tokens = int(body.get("max_tokens") or body.get("max_completion_tokens") or 1)
+    each = TOKEN_ROOM + CANDIDATE_ROOM * int(body.get("top_logprobs") or 0)
+    told = len(json.dumps(body.get("messages", ()))) * CANDIDATE_ROOM if "prompt_logprobs" in body else 0
+    return ROOM + tokens * int(body.get("n") or 1) * each + told
+
+
+async def _whole(answer: httpx.Response, most: int) -> bytes | None:
+    parts, size = [], 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _read(answer: httpx.Response, whole: bytes) -> Outcome:
+    status = answer.status_code
+    if status == httpx.codes.OK:
+        return _object(whole)
+    reason = f"status {status}: {whole[:SHOWN].decode('utf-8', 'replace')}"
+    wait = retry_after(answer.headers, time.time())
+    if status in (429, 503, 529):
+        return Outcome(fault=Fault.BUSY, reason=reason, status=status, wait=wait)
+    if status >= 500 or status in (408, 409, 425):
+        return Outcome(fault=Fault.AGAIN, reason=reason, status=status, wait=wait)
+    if status in (401, 403, 404) or 300 <= status < 400:
+        return Outcome(fault=Fault.WRONG, reason=reason, status=status)
+    return Outcome(fault=Fault.CALL, reason=reason, status=status)
+
+
+def _object(whole: bytes) -> Outcome:
+    try:
+        body = json.loads(whole)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        shown = whole[:SHOWN].decode("utf-8", "replace")
+        return Outcome(
+            fault=Fault.AGAIN, reason=f"the server sent what is no completion: {shown}", status=200
+        )
+    return Outcome(body=body, status=200)

@@ -1,0 +1,102 @@
+"""What an `openai:` name says: addresses, model and revision, and how its servers want to be treated.
+
+`openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`. Addresses and settings are metadata:
+neither is part of what a call is, except `votes`, which changes what a score means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+import httpx
+
+from rlaif.errors import ModelError
+
+FORM = "openai:http://<host>:<port>/v1#<model>@<revision>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How each server of a name is treated; the names are those of the query in a model name."""
+
+    at_once: int = 64
+    """Calls in flight on one server."""
+    rpm: int = 0
+    """Calls a minute on one server; 0: no limit."""
+    tpm: int = 0
+    """Tokens a minute on one server, sent and received; 0: no limit."""
+    tries: int = 6
+    """Attempts a call, over all servers."""
+    connect: float = 10.0
+    """Seconds to reach a server."""
+    write: float = 60.0
+    """Seconds in which a part of a request must be taken."""
+    read: float = 600.0
+    """Seconds without a byte of the answer."""
+    total: float = 900.0
+    """Seconds for a whole attempt, so that a slow drip ends too."""
+    wait: float = 1.0
+    """Seconds before the second attempt; doubles, and is jittered."""
+    patience: float = 120.0
+    """Seconds for which no server may answer before the run is stopped."""
+    n: int = 1
+    """Draws of one prompt asked for in one call, where the server can: the prompt is paid once, seeds are not sent."""
+    votes: int = 0
+    """Texts sampled for the probability of labels where a server gives no log-probabilities; 0: refuse."""
+    key: str = ""
+    """Environment variable that holds the key."""
+
+
+class ServerName(NamedTuple):
+    """A parsed name."""
+
+    base_urls: tuple[str, ...]
+    model: str
+    revision: str
+    settings: Settings
+
+
+def parse_name(name: str, rest: str) -> ServerName:
+    """The parts of what follows `openai:` in `name`. Raises ModelError with the form of such names."""
+    places, _, model = rest.partition("#")
+    model, _, revision = model.rpartition("@") if "@" in model else (model, "", "")
+    addresses, _, query = places.partition("?")
+    urls = tuple(each.strip().rstrip("/") + "/" for each in addresses.split(",") if each.strip())
+    if not urls or not model or not all(_is_url(each) for each in urls):
+        raise ModelError(f"{name}: a server is named as {FORM}, several as <url>,<url>#<model>@<revision>")
+    if len(set(urls)) != len(urls):
+        raise ModelError(f"{name}: names one address twice; raise `?at_once=` instead")
+    return ServerName(urls, model, revision, _settings(name, query))
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
+
+
+def _settings(name: str, query: str) -> Settings:
+    known = {each.name: type(each.default) for each in fields(Settings)}
+    values: dict[str, int | float | str] = {}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key not in known:
+            raise ModelError(f"{name}: unknown setting {key!r}; known settings: {', '.join(known)}")
+        values[key] = _value(name, key, text, known[key])
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
+    if kind is str:
+        return text
+    try:
+        value: int | float = kind(text)
+    except ValueError:
+        value = -1
+    least = 0 if key in ("rpm", "tpm", "votes") else 1 if kind is int else 0.001
+    if not least <= value < 1e9:
+        raise ModelError(f"{name}: {key}={text}: is a {kind.__name__} of at least {least}")
+    return value

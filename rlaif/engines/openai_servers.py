@@ -1,0 +1,165 @@
+"""Servers behind one model: the least loaded is asked, a dead one set aside and probed, a wrong one refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from rlaif.engines.openai_capabilities import Capabilities
+from rlaif.engines.openai_http import Fault, Outcome
+from rlaif.engines.openai_limits import MOST_RETRY_AFTER_S, Bucket, backoff
+from rlaif.engines.openai_name import Settings
+from rlaif.errors import EngineError, ModelError
+
+STRIKES = 5
+"""Answers of a wrong server in a row before it is refused: one alone may be a fault on the way."""
+STRIKES_OF_KNOWN = 50
+"""The same for a server that has given right answers."""
+REMEMBERED = 8192
+"""Ids of answers that are remembered to find one that comes twice."""
+DISPUTED = ""
+"""In place of a call: the answer came to several."""
+PROBE_S = 30.0
+"""Longest time for which a dead server is left alone."""
+
+
+@dataclass(slots=True)
+class Server:
+    """One address, and what is known of it."""
+
+    url: str
+    client: httpx.AsyncClient
+    capabilities: Capabilities
+    calls: Bucket
+    tokens: Bucket
+    in_flight: int = 0
+    free_at: float = 0.0
+    """Monotonic second before which it is left alone."""
+    deaths: int = 0
+    """Attempts in a row that did not reach it; above 0 it is asked by one call at a time."""
+    busy: int = 0
+    """Times in a row that it told to wait without saying how long."""
+    known: bool = False
+    """Whether it has answered rightly."""
+    strikes: int = 0
+    refused: str = ""
+    """Why it is not asked again."""
+    seen: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    """The call that each answer came to, by the answer's id."""
+    ids_alike: bool = False
+    """Whether its answers all have one id."""
+
+    def delay(self, now: float, at_once: int) -> float | None:
+        """Seconds until it may be asked; None while it must answer another call first, or is refused."""
+        if self.refused or self.in_flight >= (1 if self.deaths else at_once):
+            return None
+        return max(self.free_at - now, self.calls.delay(now), self.tokens.delay(now), 0.0)
+
+    def claim(self, answer: Mapping[str, Any], call: str) -> str | None:
+        """Note which call an answer came to; its id, or None where this server's ids say nothing."""
+        name = answer.get("id")
+        if self.ids_alike or not isinstance(name, str) or not name:
+            return None
+        if self.seen.setdefault(name, call) != call:
+            self.seen[name] = DISPUTED
+        if len(self.seen) > REMEMBERED:
+            self.seen.popitem(last=False)
+        return name
+
+    def disputed(self, name: str, *, tried: int) -> bool:
+        """Whether the answer of this id came to another call too: nobody knows whose it is.
+
+        A server that names all its answers alike is known by its doing so again.
+        """
+        if self.seen.get(name) != DISPUTED:
+            return False
+        self.ids_alike = tried > 1 and len(self.seen) == 1
+        return not self.ids_alike
+
+
+class Servers:
+    """The servers of one model, as one event loop sees them."""
+
+    def __init__(self, name: str, servers: Sequence[Server], settings: Settings) -> None:
+        self.name = name
+        self.servers = servers
+        self.settings = settings
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._silent_since: float | None = None
+
+    async def acquire(self, cost: float) -> Server:
+        """The server to ask next, with a place on it taken; waits until there is one."""
+        while True:
+            now = time.monotonic()
+            delays = [(each.delay(now, self.settings.at_once), each) for each in self.servers]
+            open_ = [each for delay, each in delays if delay == 0.0]
+            if open_:
+                # a dead one whose time has come is probed first, by this one call
+                best = min(open_, key=lambda each: (each.deaths == 0, each.in_flight))
+                best.in_flight += 1
+                best.calls.take(1, now)
+                best.tokens.take(cost, now)
+                return best
+            self._refuse_hopeless(now)
+            await self._wait(min((delay for delay, _ in delays if delay is not None), default=None))
+
+    def release(self, server: Server, spare: float) -> None:
+        """Give the place back, and tokens that were reserved and not used."""
+        server.in_flight -= 1
+        server.tokens.take(-spare, time.monotonic())
+        while self._waiting:
+            if not (first := self._waiting.popleft()).done():
+                first.set_result(None)
+                break
+
+    def note(self, server: Server, outcome: Outcome, call: str) -> None:
+        """Learn from an attempt."""
+        now = time.monotonic()
+        # calls that were under way together tell one thing, and count once
+        fresh = now >= server.free_at
+        if outcome.fault is Fault.DOWN:
+            self._silent_since = self._silent_since or now
+            if fresh or not server.deaths:
+                server.deaths += 1
+                pause = backoff(self.settings.wait, min(server.deaths, 6), server.url)
+                server.free_at = now + min(pause, PROBE_S)
+            return
+        server.deaths = 0
+        self._silent_since = None
+        if outcome.fault is None:
+            server.strikes = server.busy = 0
+            server.known = True
+        elif outcome.fault is Fault.WRONG:
+            server.strikes += 1
+            if server.strikes >= (STRIKES_OF_KNOWN if server.known else STRIKES):
+                server.refused = outcome.reason
+        elif outcome.fault is Fault.BUSY and outcome.wait is None and fresh:
+            server.busy += 1
+            server.free_at = now + backoff(self.settings.wait, min(server.busy, 6), server.url, call)
+        if outcome.wait is not None:
+            server.free_at = max(server.free_at, now + min(outcome.wait, MOST_RETRY_AFTER_S))
+
+    def _refuse_hopeless(self, now: float) -> None:
+        reasons = [f"{each.url}: {each.refused}" for each in self.servers if each.refused]
+        if len(reasons) == len(self.servers):
+            raise ModelError(f"{self.name}: is refused: {'; '.join(reasons)}")
+        if self._silent_since is not None and now - self._silent_since > self.settings.patience:
+            raise EngineError(
+                f"{self.name}: no server was reached for {self.settings.patience:g} s; "
+                "what is finished is kept, start the server and run the same command again"
+            )
+
+    async def _wait(self, seconds: float | None) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except TimeoutError:
+            turn.cancel()
