@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rlaif.records import Message, Pair, Role
 
-DATA = Path(os.environ.get("RLAIF_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def shared(name: str) -> Path:

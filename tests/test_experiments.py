@@ -1,0 +1,108 @@
+"""`benchmarks/experiments`: rows survive a kill, estimators are right by brute force, the page says what was found."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.records import Message, Pair
+
+FOLDER = Path(__file__).parents[1] / "benchmarks" / "experiments"
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return import_module
+
+
+def pair(label: float = 0.8) -> Pair:
+    def said(role: Any, text: str) -> tuple[Message, ...]:
+        return (Message(role=role, content=text),)
+
+    return Pair(
+        prompt=said("user", "How?"),
+        chosen=said("assistant", "So."),
+        rejected=said("assistant", "No."),
+        label_prob=label,
+    )
+
+
+def test_a_row_is_computed_once_and_another_setting_starts_anew(load: Any, tmp_path: Path) -> None:
+    results = load("results").Results
+    calls: list[int] = []
+
+    def compute() -> dict[str, int]:
+        calls.append(1)
+        return {"gold": 3}
+
+    def killed() -> dict[str, int]:
+        raise KeyboardInterrupt
+
+    first = results("x", {"steps": 2}, tmp_path)
+    assert first.row({"seed": 0}, compute) == {"seed": 0, "gold": 3}
+    with pytest.raises(KeyboardInterrupt):
+        first.row({"seed": 1}, killed)
+    again = results("x", {"steps": 2}, tmp_path)
+    assert again.row({"seed": 0}, compute)["gold"] == 3
+    assert len(calls) == 1
+    assert results("x", {"steps": 3}, tmp_path).rows == {}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_best_of_n_is_the_mean_over_all_choices(load: Any, n: int) -> None:
+    rng = random.Random(n)
+    drawn = [(rng.random(), rng.random()) for _ in range(5)]
+    choices = [max(each)[1] for each in itertools.combinations(drawn, n)]
+    assert load("reward_model").best_of(drawn, n) == pytest.approx(sum(choices) / len(choices))
+
+
+def test_noise_in_a_label_comes_from_the_pairs_id_and_may_turn_it(load: Any) -> None:
+    module = load("micro_pool")
+    known = module.Known(pair(0.6), 0.9, 0.4)
+    assert module.blurred(known, 3.0) == module.blurred(known, 3.0)
+    assert module.blurred(known, 0.0).pair.label_prob == pytest.approx(0.6)
+    for sigma in (1.0, 3.0, 9.0):
+        noisy = module.blurred(known, sigma)
+        turned = noisy.pair.chosen != known.pair.chosen
+        assert noisy.pair.label_prob >= 0.5
+        assert (noisy.chosen, noisy.rejected) == ((0.4, 0.9) if turned else (0.9, 0.4))
+
+
+def test_label_accuracy_counts_pairs_that_gold_tells_apart(load: Any) -> None:
+    module = load("micro_pool")
+    golds = [(0.9, 0.4), (0.4, 0.9), (0.9, 0.1), (0.5, 0.5)]
+    assert module.label_accuracy([module.Known(pair(), *each) for each in golds]) == pytest.approx(2 / 3)
+
+
+def test_figures_of_the_real_preferences_by_hand(load: Any) -> None:
+    row = {
+        "clusters": ["a", "b", "c", "d"],
+        "reward model": [2.0, 1.0, -1.0, 3.0],
+        "bag of words": [1.0, 0.0, 1.0, 1.0],
+    }
+    found = load("hh_harmless")._figures([row | {"shorter": [5, -5, 0, -1]}])
+    assert found["reward model"][0] == 0.75
+    assert found["bag of words"][0] == 0.875  # nothing to choose by is half right
+    assert found["shorter"][0] == 0.375
+    assert found["reward model - shorter"][0] == 0.375
+
+
+def test_the_recorded_result_on_real_text_beats_the_shorter_answer() -> None:
+    figures = json.loads((FOLDER / "results" / "hh_harmless.json").read_text())["figures"]
+    mean, low, high = figures["reward model - shorter"]
+    assert low < mean < high
+    assert low > 0
+
+
+def test_the_page_is_as_the_results_are(load: Any) -> None:
+    page = (FOLDER.parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    tables = load("tables")
+    assert tables.filled(page) == page
+    assert all(f"<!-- table: {name} -->" in page for name in tables.TABLES)
