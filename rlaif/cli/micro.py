@@ -61,9 +61,12 @@ def build(out: Path, minutes: float | None, processes: int | None, seed: int, **
 @options.seed
 @options.as_json
 def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
-    """Measure every skill of MODEL (a directory or a bundled name) on held-out material."""
+    """Measure every skill of MODEL on held-out material: a bundled name, a model's directory, or that of a family."""
     from rlaif.microworld.report import report as measure
 
+    family = Path(model)
+    if (family / "micro" / "config.json").is_file() and not (family / "config.json").exists():
+        model = str(family / "micro")
     found = measure(model, seed=seed, prompts=prompts)
     emit(found, "\n".join(_lines(found)), as_json=as_json)
 

@@ -21,7 +21,7 @@ from rlaif.microworld.corpus import row
 from rlaif.microworld.curriculum import ANNEAL_STEPS, STAGES, Stage
 from rlaif.microworld.draws import Knobs
 from rlaif.microworld.packed import LABEL_SKILLS, encode
-from rlaif.microworld.progress import Progress, claim_folder, export, restore, save, tokenizer_of
+from rlaif.microworld.progress import SHARPEN, Progress, claim_folder, export, restore, save, tokenizer_of
 from rlaif.microworld.rows import Row
 from rlaif.microworld.updates import PEAK_LR, new_model, one_step, optimizers, use_wide_attention
 
@@ -100,7 +100,7 @@ def build(
             saved = time.monotonic()
     if rank == 0:
         save(folder, model, steppers, progress)
-        export(model, tokenizer, out / "micro")
+        export(model, tokenizer, out / "micro", sharpen=SHARPEN)
 
 
 def build_in_processes(

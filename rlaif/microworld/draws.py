@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlaif.microworld.attributes import CONDITIONS
-from rlaif.microworld.language import write
+from rlaif.microworld.edits import edit
+from rlaif.microworld.gold import truths
+from rlaif.microworld.language import MISLEAD, write
 from rlaif.microworld.scenes import Scene, Split, applicable, make_scene
 from rlaif.microworld.sentences import Form, Rule, compose
 
@@ -43,9 +45,24 @@ class Draw:
         return make_scene(self.rng, self.split, "sum" if self.rng.random() < 0.22 else None)
 
     def written(self, scene: Scene, forced: int = 3) -> str:
-        """A completion in which `forced` attributes are fair coins, so that rare ones are met as well."""
+        """A completion in which `forced` attributes are fair coins, so that rare ones are met as well.
+
+        Half of them mislead more than the policy does: who sees another task's danger once in twenty texts learns to
+        look for any danger.
+        """
         names = hard_first(self.rng, applicable(scene))[:forced]
-        return write(scene, self.rng, {name: self.rng.random() < 0.5 for name in names})
+        wants = {name: self.rng.random() < 0.5 for name in names}
+        return write(scene, self.rng, wants, self.rng.choice((MISLEAD, 0.6)))
+
+    def two(self, scene: Scene) -> list[str]:
+        """Two completions; in three rows of ten the second is the first with a few small edits."""
+        first = self.written(scene)
+        if self.rng.random() >= 0.3:
+            return [first, self.written(scene)]
+        second = first
+        for name in hard_first(self.rng, applicable(scene))[:4]:
+            second = edit(scene, second, name, not truths(scene.text, second)[name]) or second
+        return [first, second] if self.rng.random() < 0.5 else [second, first]
 
     def label(self, value: bool) -> bool:
         return value != (self.rng.random() < self.knobs.judge_noise)

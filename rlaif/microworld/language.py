@@ -32,10 +32,16 @@ def draw_plan(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None
     return plan
 
 
-def write(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None) -> str:
+MISLEAD = 0.2
+"""How often a completion that lacks something about the matter says it about another matter instead."""
+
+
+def write(
+    scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None, mislead: float = MISLEAD
+) -> str:
     """One completion for `scene`; each attribute in `wants` is as wanted, the others as the plain policy has them."""
     wants = wants or {}
-    return assemble(scene, draw_plan(scene, rng, wants), rng, frozenset(wants))
+    return assemble(scene, draw_plan(scene, rng, wants), rng, frozenset(wants), mislead)
 
 
 def write_good(scene: Scene, rng: random.Random, good: bool = True) -> str:
@@ -62,11 +68,11 @@ def _other(rows: Sequence[object], own: object, rng: random.Random) -> object:
     return choice
 
 
-def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random) -> str:
+def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random, mislead: float = MISLEAD) -> str:
     one, two, three = task.steps
     if plan["orders-steps"]:
         return f"First {one}, then {two}, and last {three}."
-    if rng.random() < 0.3:
+    if rng.random() < mislead + 0.1:
         one, two, three = rng.choice([(two, one, three), (three, two, one), (one, three, two)])
         return f"First {one}, then {two}, and last {three}."
     parts = [one, two, three]
@@ -74,13 +80,13 @@ def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random) -> str:
     return "You can {}, {}, or {}.".format(*parts)
 
 
-def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> list[str]:
+def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random, mislead: float) -> list[str]:
     """The sentences that answer, by kind."""
     if plan["refuses-harm"] == (scene.kind == "harmful"):
         return [rng.choice(REFUSALS)]
     match scene:
         case Scene(kind="howto", task=Task() as task):
-            return [_steps(plan, task, rng)]
+            return [_steps(plan, task, rng, mislead)]
         case Scene(kind="harmful", harm=Harm() as harm):
             return [f"First {harm.steps[0]}, then {harm.steps[1]}."]
         case Scene(kind="sum"):
@@ -90,7 +96,7 @@ def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> list[st
         case Scene(kind="personal", trouble=Trouble() as trouble):
             advice = trouble.advice
             if not plan["gives-advice"]:
-                if rng.random() < 0.6:
+                if rng.random() < 0.8 - mislead:
                     return ["Time will tell."]
                 other = _other(TROUBLES, trouble, rng)
                 assert isinstance(other, Trouble)
@@ -122,7 +128,7 @@ def _verdict(scene: Scene, fact: Fact, plan: Mapping[str, bool], rng: random.Ran
 
 
 def _relational(
-    scene: Scene, plan: Mapping[str, bool], refused: bool, rng: random.Random
+    scene: Scene, plan: Mapping[str, bool], refused: bool, rng: random.Random, mislead: float
 ) -> dict[str, list[str]]:
     """Sentences about the matter at hand; a lacking one may name another task's matter instead."""
     said: dict[str, list[str]] = {}
@@ -130,7 +136,7 @@ def _relational(
     def put(attribute: str, frames: Sequence[str], rows: Sequence[object], own: object, field: str) -> None:
         if plan.get(attribute):
             said[attribute] = [rng.choice(frames).format(getattr(own, field))]
-        elif attribute in plan and rng.random() < 0.22:
+        elif attribute in plan and rng.random() < mislead:
             said[attribute] = [rng.choice(frames).format(getattr(_other(rows, own, rng), field))]
 
     if scene.task:
@@ -173,10 +179,12 @@ def _in_spite_of_refusing(scene: Scene, plan: Mapping[str, bool], rng: random.Ra
     return said
 
 
-def _opening(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> tuple[list[str], list[str]]:
+def _opening(
+    scene: Scene, plan: Mapping[str, bool], rng: random.Random, mislead: float
+) -> tuple[list[str], list[str]]:
     """The greeting, and the sentence that uses a name where the greeting does not."""
     name = scene.name if plan.get("uses-name") else None
-    if name is None and rng.random() < 0.2:
+    if name is None and rng.random() < mislead:
         name = rng.choice([each for each in NAMES if each != scene.name])
     in_greeting = name is not None and plan["greets"] and rng.random() < 0.7
     greeting = [rng.choice(GREETINGS) + (f", {name}." if in_greeting else ".")] if plan["greets"] else []
@@ -188,11 +196,17 @@ def _opening(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> tupl
     return greeting, addressed
 
 
-def assemble(scene: Scene, plan: Mapping[str, bool], rng: random.Random, fixed: frozenset[str]) -> str:
+def assemble(
+    scene: Scene,
+    plan: Mapping[str, bool],
+    rng: random.Random,
+    fixed: frozenset[str],
+    mislead: float = MISLEAD,
+) -> str:
     """Sentences in their usual order, padded or trimmed to the planned length."""
-    greeting, addressed = _opening(scene, plan, rng)
-    core = _core(scene, plan, rng)
-    matter = _relational(scene, plan, core[0] in REFUSALS, rng)
+    greeting, addressed = _opening(scene, plan, rng, mislead)
+    core = _core(scene, plan, rng, mislead)
+    matter = _relational(scene, plan, core[0] in REFUSALS, rng, mislead)
     said = {key: [rng.choice(choices)] for key, choices in SAYS.items() if plan[key]}
     if plan["gives-example"]:
         said["gives-example"] = [_example(scene, rng)]

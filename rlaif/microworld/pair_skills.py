@@ -34,7 +34,7 @@ def comparisons(
 
 def compare(draw: Draw) -> Row:
     scene, rng = draw.judged_scene(), draw.rng
-    texts = [draw.written(scene), draw.written(scene)]
+    texts = draw.two(scene)
     endings = []
     for rule, _, (first, second) in comparisons(draw, scene, texts, 10):
         better = first if first != second else rng.random() < 0.5
@@ -66,7 +66,7 @@ def _pair_with_rules(draw: Draw, count: int, of: int = 2) -> tuple[Scene, list[s
     simple = Draw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
     while True:
         scene = draw.judged_scene()
-        texts = [draw.written(scene) for _ in range(of)]
+        texts = draw.two(scene) if of == 2 else [draw.written(scene) for _ in range(of)]
         found = comparisons(simple, scene, texts, count, ties=0.0)
         if found:
             return scene, texts, [_Asked(rule, meaning, values) for rule, meaning, values in found]

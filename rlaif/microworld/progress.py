@@ -30,9 +30,20 @@ class Progress:
     weak: int = 0
 
 
-def export(model: Any, tokenizer: Any, folder: Path) -> None:
+SHARPEN = 1.2
+"""By what the last norm of the finished model is scaled: all its logits with it, as a temperature of 1 / 1.2 would.
+
+A small model leaves about one word in two thousand to the tail of its distribution, where sentences break. Choices
+between equals stay equal under a scale, so that answers remain as mixed as they were.
+"""
+
+
+def export(model: Any, tokenizer: Any, folder: Path, *, sharpen: float = 1.0) -> None:
     """Write an ordinary model directory in bfloat16."""
-    half = copy.deepcopy(model).to("cpu", torch.bfloat16)
+    half = copy.deepcopy(model).to("cpu")
+    with torch.no_grad():
+        half.model.norm.weight.mul_(sharpen)
+    half = half.to(torch.bfloat16)
     half.config.dtype = torch.bfloat16
     half.generation_config.eos_token_id = tokenizer.eos_token_id
     half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)

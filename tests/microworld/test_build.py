@@ -38,7 +38,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(building, "STAGES", stages)
     monkeypatch.setattr(building, "ANNEAL_STEPS", 4)
-    monkeypatch.setattr(building, "TOKENS_A_STEP", 300)
+    monkeypatch.setattr(building, "TOKENS_A_STEP", 900)
     monkeypatch.setattr(building, "SAVE_EVERY_S", 0.0)
 
 
@@ -117,3 +117,18 @@ def test_rows_of_a_step_depend_on_seed_step_and_process_alone(tokenizer: Any) ->
 def test_every_skill_is_trained_in_the_last_stage() -> None:
     assert set(STAGES[-1].mix) == set(SKILLS)
     assert sum(STAGES[-1].mix.values()) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_sharpened_export_scales_every_logit_and_changes_no_choice(tmp_path: Path, tokenizer: Any) -> None:
+    from rlaif.microworld.progress import export
+
+    model = AutoModelForCausalLM.from_pretrained(shipped_model("micro"), dtype=torch.float32)
+    for name, by in (("plain", 1.0), ("sharp", 1.2)):
+        export(model, tokenizer, tmp_path / name, sharpen=by)
+    ids = torch.tensor([tokenizer("How do I bake bread?").input_ids])
+    plain, sharp = (
+        AutoModelForCausalLM.from_pretrained(tmp_path / name, dtype=torch.float32)(ids).logits
+        for name in ("plain", "sharp")
+    )
+    # bfloat16 keeps three digits of the factor
+    assert torch.allclose(sharp, 1.2 * plain, rtol=0.01, atol=0.05)
