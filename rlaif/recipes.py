@@ -15,6 +15,8 @@ from rlaif.documents import Document, Key, parse_value, read_document
 from rlaif.errors import RecipeError
 from rlaif.hashing import digest
 from rlaif.shipped import shipped
+from rlaif.train_step import TrainStep as TrainStep
+from rlaif.trl_names import renamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class SampleStep:
     """Completions a prompt."""
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
     max_tokens: int = 256
     prompts: int | None = None
     """Prompts a round; None takes all."""
@@ -63,28 +67,6 @@ class PairsStep:
     ask_again: int | None = None
     inconsistent: Literal["drop", "average"] = "drop"
     critique: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainStep:
-    """Pairs change the policy. None leaves a figure to the method's own default."""
-
-    step: Literal["train"] = "train"
-    method: Literal["dpo", "reward", "sft"] = "dpo"
-    loss: Literal["soft", "hard"] = "soft"
-    beta: float = 0.1
-    reference: str = "previous"
-    replay: Mapping[str, float] = field(default_factory=dict)
-    """Share of a batch that repeats judge examples, by kind."""
-    replay_from: str | None = None
-    """Where those examples are; None: the bundled models' own set."""
-    nll: float = 0.0
-    """Weight of the chosen side's negative log-likelihood."""
-    steps: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    lora: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +147,7 @@ def load_recipe(ref: str | Path, overrides: Mapping[str, str] | None = None) -> 
     `round.train.loss=hard`. Raises RecipeError with file, line and key.
     """
     document = read_document(_locate(ref), RecipeError)
+    _check_names(document)
     check(document, "recipe", RecipeError)
     _check_steps(document)
     for name, text in (overrides or {}).items():
@@ -202,6 +185,7 @@ def _overridden(document: Document, name: str, text: str) -> Document:
         inside = inside[part]
     inside[key[-1]] = parse_value(text)
     changed = Document(path=f"--set {name}={text}", data=data, lines={}, plain={key: text})
+    _check_names(changed)
     check(changed, "recipe", RecipeError)
     _check_steps(changed)
     return changed
@@ -234,6 +218,16 @@ def _place(items: list[Any], part: str, name: str) -> int:
         return steps.index(part)
     shown = ", ".join(f"{place} ({step})" if step else str(place) for place, step in enumerate(steps))
     raise RecipeError(f"--set {name}: {part!r} is none of {shown or 'an empty list'}")
+
+
+def _check_names(document: Document) -> None:
+    """Another trainer's names are answered with ours, before the schema only calls them unknown."""
+    steps = document.data.get("round") if isinstance(document.data, dict) else None
+    for place, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(step, dict) and step.get("step") == "train":
+            for name in step.keys() - schema("recipe")["$defs"]["train"]["properties"].keys():
+                if hint := renamed(str(name)):
+                    raise RecipeError(f"{document.where(('round', place, name))}: {hint}")
 
 
 def _check_steps(document: Document) -> None:
@@ -275,6 +269,9 @@ def _step(entry: Mapping[str, Any]) -> Step:
         # `1` and `1.0` are one temperature, and must have one digest
         number = known[name].get("type") == "number"
         values[name] = float(value) if number else tuple(value) if isinstance(value, list) else value
+    for mapping in ("loss_options", "stop"):
+        if isinstance(values.get(mapping), dict):
+            values[mapping] = {name: float(value) for name, value in values[mapping].items()}
     if "replay" in values:
         values["replay"] = {kind: float(share) for kind, share in values["replay"].items() if share}
     return STEPS[entry["step"]](**values)

@@ -159,7 +159,7 @@ class _TrainCommand(click.Command):
     multiple=True,
     callback=options.typed_values,
     metavar="NAME=VALUE",
-    help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training.md).",
+    help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training-loop.md).",
 )
 @options.option("--held-out", help="Prompts of your evaluation: pairs that ask one of them are a defect.")
 @options.seed

@@ -35,13 +35,14 @@ from rlaif.training.reference import (
     reference_logps,
 )
 from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import Scorer, choose_layout
-from rlaif.training.spans import Sampled, TokenExample, TokenPair, relative_weights
+from rlaif.training.spans import TokenExample, TokenPair, relative_weights
 from rlaif.training.state import METRICS, TrainingFolder
 from rlaif.training.summary import TrainSummary
 
+# how far from zero a token's log-ratio may be before the first step; float noise is well below
 ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
-"""How far from zero a token's log-ratio may be before the first step; float noise is well below."""
 
 
 def train_dpo(  # noqa: PLR0913 - one call says all
@@ -144,8 +145,7 @@ class DPO:
         """Pair -> its tokens' reference log-probabilities; empty when there is no reference."""
         self.held_out_reference: Sequence[Tensor] = ()
         self.starts_at_reference = False
-        self.read: Callable[[Sequence[Tree]], list[Tensor]] | None = None
-        """The policy as it is; needed for pairs set apart, and for KTO."""
+        self.read: Callable[[Sequence[Tree]], list[Tensor]] | None = None  # the policy as it is
         self.watch: Watch | None = None
         kto = any(each.name == "kto" for each in config.mix)
         self.drift = Drift(pairs, self.order, room) if kto else None
@@ -259,7 +259,7 @@ class DPO:
         return self.drift.value(step, self.read).to(like)
 
     def watching(self, log: Path) -> Watch:
-        """What looks at this training's health."""
+        """Looks at this training's health."""
         every = self.config.held_out_every or max(1, self.steps // 10)
         return Watch(self.config.stop, log, self._look if self.held_out else None, every)
 

@@ -21,8 +21,9 @@ from rlaif.training.packing import Batch, Tree, pack, split
 from rlaif.training.pair_checks import set_apart
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import RewardScorer
-from rlaif.training.spans import Sampled, TokenPair, relative_weights
+from rlaif.training.spans import TokenPair, relative_weights
 from rlaif.training.state import METRICS, TrainingFolder
 from rlaif.training.summary import TrainSummary
 

@@ -23,8 +23,9 @@ from rlaif.training.loop import Job, Objective, Outcome, run
 from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
+from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import Layout, RewardScorer, Scorer, choose_layout
-from rlaif.training.spans import REMEDIES, Refused, Sampled, Spans, TokenExample, TokenPair
+from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.trackers import Trackers, check_trackers

@@ -17,8 +17,9 @@ from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import Scorer
-from rlaif.training.spans import Sampled, TokenExample, relative_weights
+from rlaif.training.spans import TokenExample, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 

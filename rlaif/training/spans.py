@@ -16,6 +16,7 @@ from typing import NamedTuple
 from rlaif.engines.chat import Chat
 from rlaif.errors import ThresholdError
 from rlaif.records import Completion, Example, Message, Pair, Prompt
+from rlaif.training.sampled import Sampled
 
 Ids = tuple[int, ...]
 
@@ -74,15 +75,6 @@ class TokenExample(NamedTuple):
     answer: Ids
     weight: float = 1.0
     cut: bool = False
-
-
-class Sampled(NamedTuple):
-    """How an answer came about."""
-
-    ids: Ids | None
-    """The ids that were sampled, if they are this model's; without an end token."""
-    cut: bool
-    """Whether it was cut off at the limit of tokens."""
 
 
 class _Answer(NamedTuple):

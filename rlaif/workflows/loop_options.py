@@ -18,6 +18,7 @@ NAMES = (
     "weight_decay",
     "clip_norm",
     "max_length",
+    "truncation",
     "precision",
     "gradient_checkpointing",
     "lora_alpha",

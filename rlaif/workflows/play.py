@@ -19,6 +19,7 @@ from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import asking_of
 from rlaif.workflows.names import GOLD
+from rlaif.workflows.train_methods import check_step
 from rlaif.workflows.training import replay_examples
 
 PREVIOUS, INITIAL = "previous", "initial"
@@ -53,6 +54,7 @@ def settle(config: RunConfig) -> Played:
                 f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it"
             )
         if isinstance(step, TrainStep):
+            check_step(step, f"{recipe.source}: round.{number}")
             replay_examples(step, recipe.models.policy)
         _check_protocol(recipe, number, step)
     _check_ranks(recipe)

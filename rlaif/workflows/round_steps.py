@@ -16,7 +16,7 @@ from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest, digest_files
 from rlaif.judging.protocols import Asking
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
-from rlaif.records import Completion, Judgment, Pair, Prompt, Sampling
+from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.store import Store
 from rlaif.workflows.data_gate import gate_round
 from rlaif.workflows.gold import has_gold
@@ -28,8 +28,9 @@ from rlaif.workflows.play import INITIAL, PREVIOUS, Played, described_prompts
 from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.reports import Report
 from rlaif.workflows.rounds import Measured, gap, measure, pair_precision
-from rlaif.workflows.sampling import draw, round_prompts
+from rlaif.workflows.sampling import draw, round_prompts, step_sampling
 from rlaif.workflows.steps import Steps
+from rlaif.workflows.train_data import sampled
 from rlaif.workflows.training import TrainJob, card, reference_directory, replay_examples
 from rlaif.workflows.training import train as train_model
 
@@ -75,7 +76,7 @@ def sample(stage: Stage, this: Round, step: SampleStep) -> None:
     """The policy answers the round's prompts."""
     recipe = stage.played.recipe
     prompts = round_prompts(stage.played.prompts["train"], this.number, step.prompts, recipe.seed)
-    sampling = Sampling(temperature=step.temperature, top_p=step.top_p, max_tokens=step.max_tokens)
+    sampling = step_sampling(step)
     file = this.path("completions.jsonl")
 
     def make() -> dict[str, Any]:
@@ -195,6 +196,8 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         reference_dir=(held_to := reference_directory(step, recipe.models.policy)),
         replay=replay,
         seed=recipe.seed,
+        sampled=sampled((said for _, said in this.completions), stage.models.fingerprint(this.before)),
+        constitution=stage.played.constitution,
         chat_template_kwargs=stage.played.config.chat_template_kwargs,
         card=card(pairs, f"{recipe.name}, round {this.number}", stage.judge_name(this.before)),
     )
@@ -216,7 +219,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         "seed": recipe.seed,
     }
     this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make)
-    if step.method != "reward":
+    if step.method not in ("reward", "judge"):
         this.policy = str(job.out)
 
 
