@@ -91,7 +91,7 @@ def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]
 def _judge_name(config: CheckConfig) -> str:
     if config.judge is None and config.source is not None:
         raise InputError(f"--judge is missing; {HINT}")
-    return config.judge or JUDGE
+    return JUDGE if config.judge is None else config.judge
 
 
 def _refuse_unused(config: CheckConfig, gold: GoldSet) -> None:

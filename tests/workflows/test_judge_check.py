@@ -15,9 +15,12 @@ from rlaif import workflows
 from rlaif.auditing.attacks import FAMILIES
 from rlaif.cli.judge_check import check
 from rlaif.cli.main import main
+from rlaif.engines.open import open_engine
 from rlaif.exchange.benchmarks import FORMATS
+from rlaif.judging.rbr import Weights, write_weights
 from rlaif.workflows.checked import THRESHOLDS, CheckConfig
 from tests.exchange.benchmarks import cases
+from tests.judging.rbr.builders import rules
 
 Row = Mapping[str, Any]
 Said = tuple[int, str, str]
@@ -356,6 +359,19 @@ def test_every_kind_of_judge_is_checked(call: Call, judge: Script, gold: Path, t
     assert shown["figures"]["accuracy"]["value"] == 1.0
 
 
+def test_fitted_rules_are_a_judge_too(call: Call, judge: Script, gold: Path, tmp_path: Path) -> None:
+    name = judge("truthful")
+    made_of = {"name": name, "fingerprint": open_engine(name).fingerprint}
+    weights = tmp_path / "weights.json"
+    write_weights(weights, Weights(kinds={"all": {"declines": 2.0}}, rules=rules(), judge=made_of))
+    shown = found(call(gold, "--judge", f"rbr:{weights}", "--json"))
+    assert shown["figures"]["accuracy"]["value"] == 1.0
+    # its calls are another judge's: they cannot be had anew
+    assert shown["test_retest"] is None
+    again = found(call(gold, "--judge", f"rbr:{weights}", "--protocol", "reward", "--json"))
+    assert again["figures"]["accuracy"]["value"] == 1.0
+
+
 def test_recorded_calls_are_a_judge_too(call: Call, gold: Path, tmp_path: Path, judge: Script) -> None:
     """A `replay:` file of calls is asked; what it does not hold has failed, and is no verdict."""
     row = {"messages": [{"role": "user", "content": "x"}], "logprobs": {"A": -0.1, "B": -2.4}}
@@ -425,6 +441,7 @@ def test_recorded_labels_name_their_judge(call: Call, tmp_path: Path) -> None:
 
 WRONG: Mapping[str, tuple[list[str], str]] = {
     "no judge for real data": (["GOLD"], "--judge is missing"),
+    "empty judge": (["GOLD", "--judge", ""], "no config.json"),
     "unknown judge": (["GOLD", "--judge", "nonsense"], "names no model"),
     "no such directory": (["GOLD", "--judge", "hf:./nowhere"], "no such model directory"),
     "no such gold": (["nowhere.jsonl", "--judge", "JUDGE"], "no such file"),
