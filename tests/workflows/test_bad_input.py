@@ -243,3 +243,7 @@ def test_what_is_not_key_value(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "key=value" in refused(
         ["run", "smoke", "--set", "x", "--out", str(tmp_path / "r")], capsys, tmp_path / "r"
     )
+
+
+def test_workers_without_a_cluster(words: Words, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--on ray" in refused(words(workers=2), capsys, tmp_path / "run")
