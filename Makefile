@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long check format bench docs clean vllm bench-env browser
+.PHONY: demo test test-heavy test-long check format bench experiments docs clean vllm bench-env browser
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -35,6 +35,11 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/judge_prefix.py
 	$(BIN)/python benchmarks/micro_loop.py
+
+# each can be killed and goes on; docs/experiments.md says what they are
+experiments: .venv/.dev
+	for each in reward_model pair_count preference_losses soft_labels; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
+	$(BIN)/python benchmarks/experiments/tables.py
 
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py

@@ -1,6 +1,6 @@
 """Gold against the number of pairs: DPO on 16 to 144 of them, the same number of steps, two seeds.
 
-python benchmarks/experiments/pair_count.py --work /tmp/experiments
+python benchmarks/experiments/pair_count.py
 """
 
 from __future__ import annotations

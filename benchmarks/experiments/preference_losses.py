@@ -1,6 +1,6 @@
 """Losses side by side: the same pairs of `micro:weak`, the same steps, each loss with its usual figures.
 
-    python benchmarks/experiments/preference_losses.py --work /tmp/experiments
+    python benchmarks/experiments/preference_losses.py
 
 Those without a reference are trained without one. The learning rate is the same for all, so this is a look at each loss
 as it comes, not a contest of tuned ones.

@@ -47,6 +47,8 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 def options(description: str | None) -> argparse.ArgumentParser:
     """What every experiment takes."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path("experiments"), help="models and samples go there")
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/experiments"), help="models and samples go there"
+    )
     parser.add_argument("--results", type=Path, default=HERE, help="folder of the JSON file")
     return parser

@@ -1,6 +1,6 @@
 """A reward model in the microworld: accuracy and calibration with soft and hard labels, and best of N by it.
 
-    python benchmarks/experiments/reward_model.py --work /tmp/experiments
+    python benchmarks/experiments/reward_model.py
 
 The reward model is trained on pairs that `micro` and `micro:weak` judged; gold grades it on pairs of held-out prompts.
 Best of N: of N draws for a held-out prompt the one with the highest reward, its gold by the estimator that uses all

@@ -1,6 +1,6 @@
 """Soft labels against hard ones, at three noise levels and five seeds: the same pairs, once with their probabilities.
 
-    python benchmarks/experiments/soft_labels.py --work experiments [--measure reward]
+    python benchmarks/experiments/soft_labels.py [--measure reward]
 
 The noise is the judge's: `micro`; `micro:weak`; and `micro:weak` with noise in its log-odds. On the pairs of each a
 reward model is trained (accuracy, calibration error and surprise on held-out pairs that gold tells apart) and a policy,
