@@ -295,6 +295,9 @@ def _parse(says: str) -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="of the large shape [default: 4]")
     parser.add_argument("--bf16", action="store_true", help="bf16 arithmetic on float32 weights, both sides")
     parser.add_argument("--peak-tflops", type=float, help="the device's, for `mfu`")
+    parser.add_argument(
+        "--keep", type=Path, help="folder of sides that have run: an interrupted race goes on"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -326,7 +329,7 @@ def _one_side(side: Side, arguments: argparse.Namespace) -> None:
 
 def _race(name: str, script: str, arguments: argparse.Namespace, *, head: bool) -> dict[str, Any]:
     case = _case(name, arguments)
-    found = {side: _child(name, script, side, arguments) for side in ("trl", "ours")}
+    found = {side: _kept(name, script, side, arguments) for side in ("trl", "ours")}
     seconds = {side: _seconds(case, each["steps"], 1) for side, each in found.items()}
     cpu = {side: _seconds(case, each["steps"], 2) for side, each in found.items()}
     losses = {side: [step[0] for step in each["steps"]] for side, each in found.items()}
@@ -361,6 +364,18 @@ def _seconds(case: Case, steps: Sequence[Sequence[float]], column: int) -> float
     return sum(timed) / len(timed) if case.ragged else min(timed)
 
 
+def _kept(name: str, script: str, side: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.keep is None:
+        return _child(name, script, side, arguments)
+    told = f"{arguments.steps}-{arguments.threads}-{arguments.device}-{arguments.layers}-{arguments.bf16}"
+    path: Path = arguments.keep / f"{Path(script).stem}-{name}-{side}-{told}.json"
+    if not path.is_file():
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(_child(name, script, side, arguments)), encoding="utf-8")
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return kept
+
+
 def _child(name: str, script: str, side: str, arguments: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, script, "--case", name, "--side", side, "--steps", str(arguments.steps)]
     command += ["--threads", str(arguments.threads), "--device", arguments.device]
@@ -379,3 +394,24 @@ def _child(name: str, script: str, side: str, arguments: argparse.Namespace) -> 
         raise SystemExit(f"{side}, case {name}:\n{done.stderr[-4000:]}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
+
+
+def bounds() -> list[dict[str, Any]]:
+    """The largest speed-ups that counting allows, over twelve batches of each case."""
+    rows = []
+    for name, case in CASES.items():
+        found: dict[str, Any] = {"case": name}
+        for title, head, on_gpu in (
+            ("dpo", True, False),
+            ("dpo on CUDA", True, True),
+            ("reward", False, False),
+        ):
+            each = [products(case, one, head=head, completions_only=on_gpu) for one in batches(case, 12)]
+            found[title] = round(sum(one.theirs for one in each) / sum(one.ours for one in each), 2)
+        rows.append(found)
+    return rows
+
+
+if __name__ == "__main__":
+    for bound in bounds():
+        print("  ".join(f"{key} {value}" for key, value in bound.items()))
