@@ -12,6 +12,7 @@ from rlaif.atomic import write_text
 from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
+from rlaif.feedback.plan import ALONE
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
 from rlaif.records import Sampling
 from rlaif.review.report import write_report
@@ -199,4 +200,12 @@ def first_question(played: Played) -> str:
         sampling = Sampling(temperature=step.temperature, top_p=step.top_p, max_tokens=step.max_tokens)
         drawn = draw(models, [recipe.models.policy], prompts, max(2, step.n), sampling, recipe.seed)
         name = recipe.models.policy if recipe.models.judge == PREVIOUS else recipe.models.judge
-        return questions(models.judge(name), played.constitution, prompts[0], [each for _, each in drawn])
+        texts = list({each.id: each for _, each in drawn}.values())
+        return questions(models.judge(name), played.constitution, prompts[0], texts, _protocols(recipe))
+
+
+def _protocols(recipe: Recipe) -> list[str]:
+    """The protocols by which a round asks, in the order in which it does."""
+    alone = [each.protocol for each in recipe.round if isinstance(each, JudgeStep)]
+    between = [each.then for each in recipe.round if isinstance(each, PairsStep) and each.then != ALONE]
+    return [*alone, *between] or ["compare"]

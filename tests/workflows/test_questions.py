@@ -95,3 +95,15 @@ def test_generate_shows_its_own_protocol(
         shown = capsys.readouterr().out
         assert [each.partition(" ---")[0] for each in f"\n{shown}".split("\n--- ")[1:]] == titles
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_shows_the_protocols_of_its_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--set", "round.1.protocol=score", "--set", "round.2.then=meta", "--set", "round.0.n=2"]
+    assert main(["run", "self-rewarding", "--out", "loop", *words, "--show-prompt"]) == 0
+    shown = capsys.readouterr().out
+    titles = [each.partition(" ---")[0] for each in f"\n{shown}".split("\n--- ")[1:]]
+    assert titles == ["score", "meta, turn 1 of 2", "meta, turn 2 of 2"]
+    assert not (tmp_path / "loop").exists()
