@@ -92,6 +92,8 @@ class VllmEngine:
         return SamplingParams(
             temperature=how.temperature,
             top_p=how.top_p,
+            top_k=how.top_k,
+            min_p=how.min_p,
             max_tokens=how.max_tokens,
             stop=list(how.stop),
             stop_token_ids=sorted(self._end_ids),

@@ -14,7 +14,7 @@ from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.load import load_tokenizer
 from rlaif.engines.vllm import VllmEngine
-from rlaif.engines.widen import CPU_WIDTHS, head_width, widen
+from rlaif.engines.widen import fit_for_cpu
 from rlaif.errors import ModelError
 
 VARIABLE = "RLAIF_VLLM"
@@ -50,7 +50,7 @@ def open_vllm(
     require_vllm(name, device)
     _settle()
     scratch = TemporaryDirectory(prefix="rlaif-")
-    runs = _runnable(directory, Path(scratch.name))
+    runs = fit_for_cpu(directory, Path(scratch.name)) if _on_cpu() else directory
     base = adapter_base(runs)
     arguments = {
         "model": str(base or runs),
@@ -138,8 +138,8 @@ def _start(name: str, arguments: dict[str, Any]) -> Any:
     from vllm import LLM
 
     if _on_cpu():
-        # compiling takes longer than all that a CPU is fit for
-        arguments = {"enforce_eager": True, **arguments}
+        # compiling takes longer than all that a CPU is fit for; prompts are shared by whole blocks, of 128 by default
+        arguments = {"enforce_eager": True, "block_size": 32, **arguments}
     try:
         return LLM(**arguments)
     except (ValueError, RuntimeError, OSError, ImportError, KeyError, AssertionError) as problem:
@@ -153,14 +153,6 @@ def _on_cpu() -> bool:
     from vllm.platforms import current_platform
 
     return bool(current_platform.is_cpu())
-
-
-def _runnable(directory: Path, scratch: Path) -> Path:
-    """The model itself, or a copy with heads of a width that vLLM's kernels here know."""
-    width = head_width(directory)
-    if width is None or width in CPU_WIDTHS or not _on_cpu():
-        return directory
-    return widen(directory, scratch, min(each for each in CPU_WIDTHS if each > width and each % 2 == 0))
 
 
 def _room(directory: Path) -> dict[str, Any]:

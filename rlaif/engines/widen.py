@@ -30,6 +30,17 @@ def head_width(directory: Path) -> int | None:
     return hidden // heads if hidden and heads else None
 
 
+def fit_for_cpu(directory: Path, scratch: Path) -> Path:
+    """The model or adapter itself, or where vLLM's CPU kernels do not know its heads, a widened copy in `scratch`."""
+    width = head_width(directory)
+    if width is None or width in CPU_WIDTHS:
+        return directory
+    wider = [each for each in CPU_WIDTHS if each > width]
+    if not wider:
+        raise ModelError(f"{directory}: vLLM on a CPU knows heads of width {CPU_WIDTHS[-1]} at most; use hf:")
+    return widen(directory, scratch, wider[0])
+
+
 def widen(directory: Path, out: Path, width: int) -> Path:
     """Write the model or adapter of `directory` with heads of `width` into `out`, in float32; an adapter's base too.
 

@@ -14,7 +14,7 @@ from rlaif.engines.open import open_engine, split_name
 from rlaif.errors import ModelError
 from rlaif.feedback.sample import drawing
 from rlaif.hashing import derived_seed
-from rlaif.records import Completion, Generation, Prompt, Sampling
+from rlaif.records import Completion, Generation, Prompt, Sampling, ScoreRequest
 from rlaif.workflows.configs import GenerateConfig
 from rlaif.workflows.models import Models
 
@@ -80,16 +80,18 @@ def _of_policy(
     if trainer is None:
         why = "its weights are not here; name the model that will be trained with --trainer"
         return Drift(policy=policy, trainer=None, why=why)
-    found = _recorded(models, config, policy, drawn, sampling)
-    told = [(prompt, each) for prompt, each in found if each.logprob is not None]
+    engine = _trainer(models, policy, trainer)
+    told, traced = [], []
+    for prompt, each in _recorded(models, config, policy, drawn, sampling):
+        logprob, ended = each.logprob, each.finish == "stop"
+        if logprob is None:
+            logprob, ended = _asked(models, policy, prompt, each), False
+        if logprob is not None:
+            told.append(logprob)
+            traced.append(_traced(engine, prompt, each, ended))
     if not told:
         return Drift(policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes")
-    engine = _trainer(models, policy, trainer)
-    traced = [_traced(engine, prompt, each) for prompt, each in told]
-    gaps = [
-        abs(float(each.logprob or 0.0) - own)
-        for (_, each), own in zip(told, engine.retrace(traced), strict=True)
-    ]
+    gaps = [abs(theirs - own) for theirs, own in zip(told, engine.retrace(traced), strict=True)]
     tokens = sum(len(each.ids) + each.ended for each in traced)
     return Drift(
         policy=policy,
@@ -117,6 +119,18 @@ def _recorded(
     return [(prompt, each) for prompt, each in pairs if isinstance(each, Generation)]
 
 
+def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
+    """What a server says of a text that it wrote without a word on its probability; None where it says nothing."""
+    if not policy.startswith("openai:") or len(drawn.text.split()) < 2:
+        return None  # one word is read as a label, among the likeliest of which it may not be
+    request = ScoreRequest(
+        id=f"drift|{drawn.request_id}", messages=prompt.messages, continuations=(drawn.text,)
+    )
+    # one at a time: it is the log-probabilities of a prompt that are asked for, which servers stand badly
+    (score,) = models.engine(policy).score([request])
+    return score.logprobs[0] if score.error is None else None
+
+
 def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
     """The trainer's model in float32, as it is trained; the policy's own where it is that already."""
     opened = models.opened(policy)
@@ -127,6 +141,7 @@ def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
         f"hf:{trainer}" if ":" not in trainer else trainer,
         # the accelerator is the sampler's
         device="cpu" if policy.startswith("vllm:") else models.options.device,
+        device_map=None if policy.startswith("vllm:") else models.options.device_map,
         chat_template_kwargs=models.options.chat_template_kwargs or None,
         trust_remote_code=models.options.trust_remote_code,
         batch_tokens=models.options.batch_tokens,
@@ -136,7 +151,7 @@ def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
     return engine
 
 
-def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation) -> Traced:
+def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation, ended: bool) -> Traced:
     # a server that gives no token ids: the text's own tokens stand for them
     ids = drawn.token_ids if drawn.token_ids is not None else engine.chat.text_ids([drawn.text])[0]
-    return Traced(prompt.messages, ids, drawn.finish == "stop")
+    return Traced(prompt.messages, ids, ended)
