@@ -185,5 +185,6 @@ def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
 
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)
+    warn(trained.outcome.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     emit(trained.as_dict(), f"{table(['figure', 'value'], rows)}\n\n{trained.summary}", as_json=as_json)

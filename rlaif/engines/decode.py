@@ -1,22 +1,31 @@
 """Draws texts from a causal model, many at a time. A text depends on its own seed and prompt, not on its neighbours.
 
-The prompts of a batch are computed once each, however many draws they have, and finished rows leave the batch.
+Continuous batching: finished rows leave and waiting prompts take their place. Draws of one prompt that start together
+compute it once. What a batch may hold is bounded by tokens, counted as if every text grew to its limit.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 
-from rlaif.engines.cache import new_cache, select_rows
+from rlaif.engines.cache import join_rows, new_cache, only_attends, select_rows
+from rlaif.engines.prefix import lengthwise
+from rlaif.engines.sampling import choose, knobs_of, uniforms
 from rlaif.engines.scoring import head_at
 from rlaif.records import Finish, Sampling
 
 KEEP_SHARE = 0.8
-"""Below this share of unfinished rows a batch is packed anew."""
+"""Below this share of unfinished rows a batch is packed anew, and filled up."""
+MOST_ROWS = 256
+CACHE_SHARE = 4
+"""Tokens in the cache for each token of a pass: a text's keys and values outlive its prompt's activations."""
+PREFILL_COLUMNS = 1024
+"""Long prompts are computed in pieces of this length, so that no mask grows with the square of a prompt."""
 NOT_A_NUMBER = "the model returned NaN"
 
 
@@ -40,6 +49,15 @@ class Drawn:
     error: str | None = None
 
 
+class Filled(NamedTuple):
+    """Prompts that a model has read: one row each, all ending at the same column."""
+
+    cache: Any
+    mask: torch.Tensor
+    logits: torch.Tensor
+    """Of what comes next, `[rows, vocabulary]`."""
+
+
 @dataclass
 class Decoder:
     """Draws with one model."""
@@ -47,48 +65,83 @@ class Decoder:
     model: Any
     end_ids: frozenset[int]
     decode: Callable[[Sequence[int]], str]
+    batch_tokens: int = 16384
+
+    def __post_init__(self) -> None:
+        # a model with a state takes padding for text: its batches are of one length and are not filled up
+        self.mixes = only_attends(self.model.config)
 
     @torch.inference_mode()
     def draw(self, draws: Sequence[Draw]) -> list[Drawn]:
-        """One text a draw, all in one batch."""
+        """One text a draw, in their order."""
         batch = _Batch(draws, self.model.device)
-        prompts = list(dict.fromkeys(each.prompt for each in draws))
-        logits = self._prefill(batch, prompts)
-        step = 0
-        while batch.live:
-            tokens, logprobs = choose(logits, batch.temperature, batch.top_p, batch.uniform[:, step])
-            batch.take(tokens, logprobs, self._ends)
-            step += 1
-            if batch.live:
-                logits = self._step(batch, tokens)
-                logits = batch.pack(logits)
+        # the longest first: what comes later fits into the columns that are there
+        order = sorted(range(len(draws)), key=lambda each: (-len(draws[each].prompt), draws[each].prompt))
+        queue = deque(order)
+        while queue or batch.rows:
+            if queue and (self.mixes or not batch.rows):
+                self._fill(batch, queue)
+            packed = False
+            while batch.rows and not (packed and queue):
+                tokens, logprobs = choose(batch.logits, batch.knobs, batch.uniform())
+                batch.take(tokens, logprobs, self._ends)
+                if packed := batch.is_thin:
+                    tokens = tokens[batch.pack()]
+                if batch.rows:
+                    self._step(batch, tokens)
         for each in batch.drawn:
-            if each.ids[-1] in self.end_ids:
+            if each.ids and each.ids[-1] in self.end_ids:
                 each.ids.pop()
         return batch.drawn
 
-    def _prefill(self, batch: _Batch, prompts: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    def _fill(self, batch: _Batch, queue: deque[int]) -> None:
+        """Let waiting draws in, as many as fit; at least one when the batch is empty."""
+        taken: list[int] = []
+        while queue and (not (batch.rows or taken) or self._fits(batch, [*batch.rows, *taken, queue[0]])):
+            taken.append(queue.popleft())
+        prompts = list(dict.fromkeys(batch.draws[place].prompt for place in taken))
+        for group in lengthwise([len(each) for each in prompts], self.batch_tokens):
+            own = [prompts[each] for each in group]
+            row_of = {prompt: row for row, prompt in enumerate(own)}
+            places = [place for place in taken if batch.draws[place].prompt in row_of]
+            filled = self._prefill(own)
+            rows = torch.tensor([row_of[batch.draws[place].prompt] for place in places])
+            rows = rows.to(self.model.device)
+            select_rows(filled.cache, rows)
+            batch.add(places, Filled(filled.cache, filled.mask[rows], filled.logits[rows]))
+
+    def _fits(self, batch: _Batch, places: Sequence[int]) -> bool:
+        draws = [batch.draws[place] for place in places]
+        if len(draws) > MOST_ROWS:
+            return False
+        if not self.mixes:
+            lengths = {len(each.prompt) for each in draws}
+            return len(lengths) == 1 and len(draws) * max(lengths) <= self.batch_tokens
+        widest = max(len(each.prompt) + each.room for each in draws)
+        return len(draws) * widest <= CACHE_SHARE * self.batch_tokens
+
+    def _prefill(self, prompts: Sequence[tuple[int, ...]]) -> Filled:
         device, width = self.model.device, max(map(len, prompts))
         ids = torch.tensor([[0] * (width - len(each)) + list(each) for each in prompts], device=device)
         mask = torch.tensor([[0] * (width - len(each)) + [1] * len(each) for each in prompts], device=device)
-        batch.cache = new_cache(self.model.config)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        cache = new_cache(self.model.config)
+        piece = PREFILL_COLUMNS if self.mixes else width
         rows = torch.arange(len(prompts), device=device)
-        with head_at(self.model, rows, torch.full_like(rows, width - 1)):
-            out = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-                past_key_values=batch.cache,
-                use_cache=True,
-            )
-        place = {prompt: row for row, prompt in enumerate(prompts)}
-        chosen = torch.tensor([place[each.prompt] for each in batch.draws], device=device)
-        select_rows(batch.cache, chosen)
-        batch.mask = mask[chosen]
-        logits: torch.Tensor = out.logits[0]
-        return logits[chosen]
+        for start in range(0, width, piece):
+            end = min(width, start + piece)
+            read = rows if end == width else rows[:0]
+            with head_at(self.model, read, torch.full_like(read, end - start - 1)):
+                out = self.model(
+                    input_ids=ids[:, start:end],
+                    attention_mask=mask[:, :end],
+                    position_ids=positions[:, start:end],
+                    past_key_values=cache,
+                    use_cache=True,
+                )
+        return Filled(cache, mask, out.logits[0])
 
-    def _step(self, batch: _Batch, tokens: torch.Tensor) -> torch.Tensor:
+    def _step(self, batch: _Batch, tokens: torch.Tensor) -> None:
         batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.mask), 1)], dim=1)
         out = self.model(
             input_ids=tokens[:, None],
@@ -97,32 +150,54 @@ class Decoder:
             past_key_values=batch.cache,
             use_cache=True,
         )
-        logits: torch.Tensor = out.logits[:, -1]
-        return logits
+        batch.logits = out.logits[:, -1]
 
     def _ends(self, draw: Draw, ids: Sequence[int]) -> bool:
         if ids[-1] in self.end_ids:
             return True
         stops = draw.sampling.stop
-        return bool(stops) and any(stop in self.decode(ids) for stop in stops)
+        if not stops:
+            return False
+        # a token is a byte at least: a stop that has just been completed begins no further back
+        tail = self.decode(ids[-max(len(stop.encode()) for stop in stops) - 8 :])
+        return any(stop in tail for stop in stops)
 
 
 class _Batch:
     """The rows that are still written, and what each draw has got so far."""
 
+    cache: Any = None
     mask: torch.Tensor
-    cache: Any
+    logits: torch.Tensor
 
     def __init__(self, draws: Sequence[Draw], device: torch.device) -> None:
         self.draws = draws
         self.drawn = [Drawn() for _ in draws]
-        self.rows = list(range(len(draws)))
+        self.device = device
+        self.rows: list[int] = []
         """Row of the tensors to place in `draws`; finished rows stay until the next packing."""
-        self.live = set(self.rows)
-        longest = max(each.room for each in draws)
-        self.uniform = torch.stack([_uniforms(each, longest) for each in draws]).to(device)
-        settings = [(each.sampling.temperature, each.sampling.top_p) for each in draws]
-        self.temperature, self.top_p = torch.tensor(settings, dtype=torch.float64, device=device).unbind(1)
+        self.live: set[int] = set()
+        self._uniform = {place: uniforms(each.seed, each.room) for place, each in enumerate(draws)}
+
+    def add(self, places: Sequence[int], filled: Filled) -> None:
+        """Put rows below those that are there."""
+        if not self.rows:
+            self.cache, self.mask, self.logits = filled
+        else:
+            join_rows(self.cache, filled.cache)
+            width = max(self.mask.shape[1], filled.mask.shape[1])
+            self.mask = torch.cat([_padded(self.mask, width), _padded(filled.mask, width)])
+            self.logits = torch.cat([self.logits, filled.logits])
+        self.rows = [*self.rows, *places]
+        self.live |= set(places)
+        self.knobs = knobs_of([self.draws[place].sampling for place in self.rows], self.device)
+
+    def uniform(self) -> torch.Tensor:
+        """The next random number of each row; of a finished one, any."""
+        drawn = [self._uniform[place] for place in self.rows]
+        steps = [min(len(self.drawn[place].ids), len(self._uniform[place]) - 1) for place in self.rows]
+        numbers = [own[step] for own, step in zip(drawn, steps, strict=True)]
+        return torch.tensor(numbers, dtype=torch.float64, device=self.device)
 
     def take(
         self, tokens: torch.Tensor, logprobs: torch.Tensor, ends: Callable[[Draw, Sequence[int]], bool]
@@ -141,47 +216,26 @@ class _Batch:
             if drawn.error or drawn.finish == "stop" or len(drawn.ids) == draw.room:
                 self.live.discard(place)
 
-    def pack(self, logits: torch.Tensor) -> torch.Tensor:
-        """Drop finished rows once they are enough to pay for the copying."""
-        if len(self.live) > KEEP_SHARE * len(self.rows):
-            return logits
+    @property
+    def is_thin(self) -> bool:
+        """Whether enough rows are done to pay for the copying, were they dropped."""
+        return len(self.live) <= KEEP_SHARE * len(self.rows)
+
+    def pack(self) -> torch.Tensor:
+        """Drop finished rows and the columns that only they used; gives the rows that stay."""
         kept = [row for row, place in enumerate(self.rows) if place in self.live]
+        index = torch.tensor(kept, dtype=torch.long, device=self.device)
         self.rows = [self.rows[row] for row in kept]
-        index = torch.tensor(kept, device=logits.device)
-        select_rows(self.cache, index)
-        self.mask, self.uniform = self.mask[index], self.uniform[index]
-        self.temperature, self.top_p = self.temperature[index], self.top_p[index]
-        return logits[index]
+        if not kept:
+            self.cache = None
+            return index
+        mask = self.mask[index]
+        skip = int(mask.any(0).int().argmax())
+        self.mask = mask[:, skip:]
+        select_rows(self.cache, index, skip)
+        self.knobs = knobs_of([self.draws[place].sampling for place in self.rows], self.device)
+        return index
 
 
-def choose(
-    logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, uniform: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A token a row by inverting the distribution at `uniform`, and its log-probability at temperature 1."""
-    logprobs = logits.float().log_softmax(-1)
-    tokens = logprobs.argmax(-1)
-    warm = temperature > 0
-    if bool(warm.any()):
-        heat = torch.where(warm, temperature, 1.0)[:, None]
-        probs = (logprobs.double() / heat).softmax(-1)
-        if bool((top_p < 1).any()):
-            probs = _nucleus(probs, top_p[:, None])
-        ladder = probs.cumsum(-1)
-        rung = torch.searchsorted(ladder, (uniform * ladder[:, -1])[:, None], right=True)[:, 0]
-        tokens = torch.where(warm, rung.clamp(max=logits.shape[-1] - 1), tokens)
-    return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
-
-
-def _nucleus(probs: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """Zero for all but the fewest tokens whose mass reaches `top_p`; the likeliest always stays."""
-    ordered, order = probs.sort(dim=-1, descending=True, stable=True)
-    before = ordered.cumsum(-1) - ordered
-    beyond = torch.zeros_like(probs, dtype=torch.bool).scatter(1, order, (before >= top_p) & (before > 0))
-    return probs.masked_fill(beyond, 0.0)
-
-
-def _uniforms(draw: Draw, longest: int) -> torch.Tensor:
-    # on the CPU whatever the device, so that a seed means the same everywhere
-    generator = torch.Generator().manual_seed(draw.seed)
-    own = torch.rand(draw.room, generator=generator, dtype=torch.float64)
-    return torch.nn.functional.pad(own, (0, longest - draw.room))
+def _padded(mask: torch.Tensor, width: int) -> torch.Tensor:
+    return torch.nn.functional.pad(mask, (width - mask.shape[1], 0))

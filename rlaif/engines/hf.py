@@ -8,12 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.engines.cache import only_attends
 from rlaif.engines.chat import Chat
 from rlaif.engines.decode import Decoder, Draw, Drawn
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.load import load_model, load_tokenizer, pick_device
-from rlaif.engines.prefix import Question, lengthwise
+from rlaif.engines.load import load_placed, load_tokenizer
+from rlaif.engines.prefix import Question
 from rlaif.engines.scoring import Scorer
 from rlaif.errors import ModelError
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
@@ -44,9 +43,8 @@ class HfEngine:
         self.chat = chat
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
-        self._can_pad = only_attends(model.config)
         self._scorer = Scorer(model, batch_tokens)
-        self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode)
+        self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode, batch_tokens)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request."""
@@ -85,13 +83,8 @@ class HfEngine:
                 replies[place] = Generation(
                     request_id=request.id, text="", finish="length", error=self._too_long(len(ids))
                 )
-        places = list(draws)
-        # equal prompts have equal lengths and stay neighbours: a batch computes each once
-        lengths = [len(draws[place].prompt) for place in places]
-        for batch in lengthwise(lengths, self.batch_tokens, mixed=self._can_pad):
-            own = [places[each] for each in batch]
-            for place, drawn in zip(own, self._decoder.draw([draws[each] for each in own]), strict=True):
-                replies[place] = self._generation(window[place], len(prompts[place]), drawn)
+        for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
+            replies[place] = self._generation(window[place], len(prompts[place]), drawn)
         return [replies[place] for place in range(len(window))]
 
     def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
@@ -144,13 +137,16 @@ def open_hf(
     *,
     dtype: str,
     device: str,
+    device_map: str | None,
     chat_template_kwargs: Mapping[str, Any] | None,
     trust_remote_code: bool,
     batch_tokens: int,
 ) -> HfEngine:
     """The model of a checked directory."""
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
-    model = load_model(directory, dtype=dtype, trust_remote_code=trust_remote_code).to(pick_device(device))
+    model = load_placed(
+        directory, device=device, device_map=device_map, dtype=dtype, trust_remote_code=trust_remote_code
+    )
     if "past_key_values" not in signature(model.forward).parameters:
         # it would take the cache we hand it for nothing, and draw from the last token alone
         raise ModelError(

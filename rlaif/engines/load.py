@@ -56,9 +56,14 @@ def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
 
 
 def load_model(
-    directory: Path, *, task: Task = "causal", dtype: str = "float32", trust_remote_code: bool = False
+    directory: Path,
+    *,
+    task: Task = "causal",
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+    device_map: str | None = None,
 ) -> Any:
-    """The model of a directory, ready to be asked, on the CPU."""
+    """The model of a directory, ready to be asked: on the CPU, or spread as the device map says."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
@@ -76,6 +81,7 @@ def load_model(
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
+            device_map=device_map,
         )
         if base is not None:
             from peft import PeftModel
@@ -84,6 +90,25 @@ def load_model(
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as problem:
         raise ModelError(f"{directory}: the model cannot be loaded: {_first_line(problem)}") from problem
     return model.eval().requires_grad_(False)
+
+
+def load_placed(
+    directory: Path,
+    *,
+    device: str,
+    device_map: str | None,
+    task: Task = "causal",
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+) -> Any:
+    """The model of a directory where it shall run: whole on one device, or spread over several."""
+    if device_map is not None and device != "auto":
+        raise ModelError(f"--device {device} and --device-map {device_map} contradict each other; name one")
+    place = None if device_map is not None else pick_device(device)
+    model = load_model(
+        directory, task=task, dtype=dtype, trust_remote_code=trust_remote_code, device_map=device_map
+    )
+    return model if place is None else model.to(place)
 
 
 def pick_device(device: str) -> str:

@@ -21,6 +21,7 @@ def open_engine(
     *,
     dtype: str = "float32",
     device: str = "auto",
+    device_map: str | None = None,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
     batch_tokens: int = 16384,
@@ -50,6 +51,7 @@ def open_engine(
     how: dict[str, Any] = {
         "dtype": dtype,
         "device": device,
+        "device_map": device_map,
         "chat_template_kwargs": chat_template_kwargs,
         "trust_remote_code": trust_remote_code,
         "batch_tokens": batch_tokens,
@@ -61,6 +63,8 @@ def open_engine(
     if kind == "vllm":
         from rlaif.engines.vllm_open import open_vllm
 
+        if how.pop("device_map"):
+            raise ModelError(f"{name}: vLLM takes no --device-map; leave it out")
         return open_vllm(name, directory, **how)
     from rlaif.engines.hf import open_hf
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 ROW_TOKENS = 1024
 MASK_CELLS = 1 << 25
+OWN_TOKENS = 2048
+"""What a question may hold of its own: the mask of a row grows with its square, a prefix is computed without one."""
 PAD_SEGMENT = -1
 
 
@@ -63,20 +65,54 @@ class Row:
                 self.reads.append(Read(column, token, number, place))
 
 
-def plan_shared(questions: Sequence[Question], row_tokens: int = ROW_TOKENS) -> list[Row]:
-    """Rows for questions in the given order: neighbours that begin alike share their beginning."""
-    rows = []
+class Stem(NamedTuple):
+    """A beginning that is computed once and kept, and the rows that stand behind it."""
+
+    prefix: Sequence[int]
+    rows: Sequence[Row]
+
+
+class Plan(NamedTuple):
+    """Rows that stand for themselves, and those that stand behind a kept prefix."""
+
+    rows: Sequence[Row]
+    stems: Sequence[Stem]
+
+
+def plan_shared(questions: Sequence[Question], row_tokens: int = ROW_TOKENS) -> Plan:
+    """Rows for questions in the given order: neighbours that begin alike share their beginning.
+
+    A beginning and all its questions are one row if they are at most `row_tokens`. Otherwise the beginning is kept
+    apart, and its questions come in rows of about that length, each computed behind it.
+    """
+    rows, stems = [], []
     for start, stop, shared in _groups(questions):
-        row, branch = _opened(questions[start], shared), 0
-        for number in range(start, stop):
-            size = len(questions[number].prompt) - shared + sum(map(len, questions[number].answers))
-            if branch and len(row.tokens) + size > row_tokens:
-                rows.append(row)
-                row, branch = _opened(questions[start], shared), 0
-            branch += 1
-            row.ask(number, questions[number], shared, branch)
-        rows.append(row)
-    return rows
+        sizes = [_size(each, shared) for each in questions[start:stop]]
+        if shared + sum(sizes) <= row_tokens:
+            row = _opened(questions[start], shared)
+            for branch, number in enumerate(range(start, stop), start=1):
+                row.ask(number, questions[number], shared, branch)
+            rows.append(row)
+        else:
+            stems.append(_stem(questions, start, stop, shared, row_tokens))
+    return Plan(rows, stems)
+
+
+def _stem(questions: Sequence[Question], start: int, stop: int, shared: int, row_tokens: int) -> Stem:
+    # each question keeps a token of its own: what the prefix itself says next is not kept
+    shared = min(shared, min(len(each.prompt) for each in questions[start:stop]) - 1)
+    rows, row, branch = [], Row(), 0
+    for number in range(start, stop):
+        if branch and len(row.tokens) + _size(questions[number], shared) > row_tokens:
+            rows.append(row)
+            row, branch = Row(), 0
+        branch += 1
+        row.ask(number, questions[number], shared, branch)
+    return Stem(questions[start].prompt[:shared], [*rows, row])
+
+
+def _size(question: Question, shared: int) -> int:
+    return len(question.prompt) - shared + sum(len(answer[:-1]) for answer in question.answers)
 
 
 def plan_apart(questions: Sequence[Question]) -> list[Row]:
@@ -139,11 +175,12 @@ def _groups(questions: Sequence[Question]) -> Iterator[tuple[int, int, int]]:
     start = 0
     while start < len(questions):
         first, stop = questions[start].prompt, start + 1
-        shared = len(first)
+        shared = longest = len(first)
         while stop < len(questions):
             common = min(shared, _common(first, questions[stop].prompt))
+            longest = max(longest, len(questions[stop].prompt))
             # to join costs every member what the prefix loses, and saves the newcomer the prefix
-            if common <= (shared - common) * (stop - start):
+            if common <= (shared - common) * (stop - start) or longest - common > OWN_TOKENS:
                 break
             shared, stop = common, stop + 1
         yield start, stop, shared

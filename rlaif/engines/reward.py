@@ -12,7 +12,7 @@ import torch
 from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.hf import WINDOW, context_of
-from rlaif.engines.load import load_model, load_tokenizer, pick_device
+from rlaif.engines.load import load_placed, load_tokenizer
 from rlaif.engines.prefix import lengthwise
 from rlaif.errors import ModelError
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
@@ -92,21 +92,28 @@ def open_reward(
     *,
     dtype: str,
     device: str,
+    device_map: str | None,
     chat_template_kwargs: Mapping[str, Any] | None,
     trust_remote_code: bool,
     batch_tokens: int,
 ) -> RewardEngine:
     """The reward model of a checked directory."""
     tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
-    model = load_model(directory, task="reward", dtype=dtype, trust_remote_code=trust_remote_code)
+    model = load_placed(
+        directory,
+        device=device,
+        device_map=device_map,
+        task="reward",
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+    )
     if not any("SequenceClassification" in each for each in model.config.architectures or []):
         # its head would be drawn by chance just now
         raise ModelError(f"{directory}: is a language model and no reward model; train one: --method reward")
-    if model.config.num_labels != 1:
+    if model.config.num_labels != 1 and model.config.id2label[0] != "reward":
         raise ModelError(f"{directory}: has {model.config.num_labels} labels; a reward model has one")
     if model.config.get_text_config(decoder=True).pad_token_id is None:
         raise ModelError(f"{directory}: config.json names no pad_token_id; without one no end can be found")
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
-    model = model.to(pick_device(device))
     return RewardEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

@@ -1,7 +1,12 @@
-"""Log-probabilities of given answers by a causal model. The head runs only where an answer is read."""
+"""Log-probabilities of given answers by a causal model. The head runs only where an answer is read.
+
+Questions that begin alike compute their beginning once: in one row, or, where that row would be long, kept in a cache
+with the questions behind it. Every token sees what it would see alone, so the figures are those of plain scoring.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +15,25 @@ from typing import Any
 
 import torch
 
-from rlaif.engines.cache import only_attends
-from rlaif.engines.prefix import PAD_SEGMENT, Question, Row, batches, plan_apart, plan_shared
+from rlaif.engines.cache import crop_columns, new_cache, only_attends
+from rlaif.engines.prefix import (
+    PAD_SEGMENT,
+    ROW_TOKENS,
+    Plan,
+    Question,
+    Row,
+    batches,
+    plan_apart,
+    plan_shared,
+)
 
 HEAD_CELLS = 1 << 26
 """Logits held at a time: readings times vocabulary."""
 SAME = 1e-3
+PREFIX_COLUMNS = 2048
+"""A long prefix is computed in pieces of this length."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -24,17 +42,30 @@ class Scorer:
 
     model: Any
     batch_tokens: int
+    row_tokens: int = ROW_TOKENS
+    """Of a row of several questions; a longer beginning is kept in a cache."""
 
     @torch.inference_mode()
     def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """The summed log-probability of each answer of each question."""
-        return self._run(questions, shared=self.can_share)
+        return self._run(questions, shared=self.can_share, row_tokens=self.row_tokens)
 
     @cached_property
     def can_share(self) -> bool:
         """Whether sharing gives this model's own figures. Tried on it, since a mask that a model ignores is silent."""
         if not only_attends(self.model.config):
-            return False
+            why = "its layers keep more than keys and values"
+        elif (gap := self._trial_gap()) < self._slack:
+            return True
+        else:
+            why = f"figures would differ by {gap:.2g}"
+        _log.warning(
+            "%s: shares no prefixes, every prompt is computed whole: %s", type(self.model).__name__, why
+        )
+        return False
+
+    def _trial_gap(self) -> float:
+        """The largest difference between sharing, in a row and behind a kept prefix, and not sharing."""
         token = iter(range(1, 10_000))
         top = self.model.config.get_text_config(decoder=True).vocab_size
 
@@ -43,30 +74,82 @@ class Scorer:
 
         prefix = some(7)
         trial = [Question(prefix + some(length), [some(2), some(1)]) for length in (3, 5)]
-        shared, apart = self._run(trial, shared=True), self._run(trial, shared=False)
-        gaps = torch.tensor(shared, dtype=torch.float64) - torch.tensor(apart, dtype=torch.float64)
-        # a model in half precision differs from itself by more than one in full precision
-        slack = SAME if next(self.model.parameters()).dtype == torch.float32 else 0.2
-        return bool(gaps.abs().max() < slack)
+        wanted = torch.tensor(self._run(trial, shared=False), dtype=torch.float64)
+        found = [self._run(trial, shared=True, row_tokens=limit) for limit in (ROW_TOKENS, 1)]
+        return float(max((torch.tensor(each, dtype=torch.float64) - wanted).abs().max() for each in found))
 
-    def _run(self, questions: Sequence[Question], *, shared: bool) -> list[list[float]]:
-        rows = plan_shared(questions) if shared else plan_apart(questions)
-        rows = [row for row in rows if row.reads]
+    @property
+    def _slack(self) -> float:
+        # a model in half precision differs from itself by more than one in full precision
+        return SAME if next(self.model.parameters()).dtype == torch.float32 else 0.2
+
+    def _run(
+        self, questions: Sequence[Question], *, shared: bool, row_tokens: int = ROW_TOKENS
+    ) -> list[list[float]]:
+        plan = plan_shared(questions, row_tokens) if shared else Plan(plan_apart(questions), ())
         totals = [[0.0] * len(question.answers) for question in questions]
-        reads = max(1, HEAD_CELLS // self.model.config.get_text_config(decoder=True).vocab_size)
-        for batch in batches(rows, self.batch_tokens, reads):
-            found = self._forward(batch, shared=shared).tolist()
-            for read, value in zip((read for row in batch for read in row.reads), found, strict=True):
-                totals[read.question][read.answer] += value
+        rows = [row for row in plan.rows if row.reads]
+        for batch in batches(rows, self.batch_tokens, self._reads):
+            self._note(totals, batch, self._forward(batch, shared=shared))
+        for stem in plan.stems:
+            asked = [row for row in stem.rows if row.reads]
+            cache = self._kept(stem.prefix) if asked else None
+            for row in asked:
+                self._note(totals, [row], self._behind(cache, len(stem.prefix), row))
         return totals
+
+    @property
+    def _reads(self) -> int:
+        return max(1, HEAD_CELLS // int(self.model.config.get_text_config(decoder=True).vocab_size))
+
+    @staticmethod
+    def _note(totals: list[list[float]], batch: Sequence[Row], found: torch.Tensor) -> None:
+        reads = (read for row in batch for read in row.reads)
+        for read, value in zip(reads, found.tolist(), strict=True):
+            totals[read.question][read.answer] += value
 
     def _forward(self, batch: Sequence[Row], *, shared: bool) -> torch.Tensor:
         device = self.model.device
         width = max(len(row.tokens) for row in batch)
         tokens = _padded([row.tokens for row in batch], width, 0, device)
         positions = _padded([row.positions for row in batch], width, 0, device)
-        mask = self._mask(batch, positions, width) if shared else _real(batch, width, device)
+        mask = self._mask(batch, positions, positions) if shared else _real(batch, width, device)
+        return self._read(batch, input_ids=tokens, position_ids=positions, attention_mask=mask)
+
+    def _kept(self, prefix: Sequence[int]) -> Any:
+        """The cache of a prefix, computed in pieces so that no mask grows with the square of its length."""
+        device, cache = self.model.device, new_cache(self.model.config)
+        nowhere = torch.zeros(0, dtype=torch.long, device=device)
+        for start in range(0, len(prefix), PREFIX_COLUMNS):
+            piece = torch.tensor([prefix[start : start + PREFIX_COLUMNS]], device=device)
+            positions = torch.arange(start, start + piece.shape[1], device=device)[None]
+            with head_at(self.model, nowhere, nowhere):
+                self.model(input_ids=piece, position_ids=positions, past_key_values=cache, use_cache=True)
+        return cache
+
+    def _behind(self, cache: Any, shared: int, row: Row) -> torch.Tensor:
+        """Read a row behind a kept prefix, which is left as it was."""
+        device = self.model.device
+        tokens = torch.tensor([row.tokens], device=device)
+        positions = torch.tensor([row.positions], device=device)
+        front = torch.arange(shared, device=device)[None]
+        mask = self._mask([row], positions, torch.cat([front, positions], dim=1))
+        given = {"past_key_values": cache} if shared else {}
+        found = self._read(
+            [row],
+            input_ids=tokens,
+            position_ids=positions,
+            attention_mask=mask,
+            use_cache=bool(shared),
+            **given,
+        )
+        crop_columns(cache, shared)
+        return found
+
+    def _read(self, batch: Sequence[Row], **inputs: Any) -> torch.Tensor:
+        """The log-probability of each reading, in float64 on the CPU."""
         # all labels of a question are read at one place: its logits are computed once
+        device = self.model.device
         reads = [(place, read) for place, row in enumerate(batch) for read in row.reads]
         places = list(dict.fromkeys((place, read.column) for place, read in reads))
         number = {each: where for where, each in enumerate(places)}
@@ -74,24 +157,27 @@ class Scorer:
         wanted = torch.tensor([read.token for _, read in reads], device=device)
         rows, columns = torch.tensor(places, device=device).unbind(1)
         with head_at(self.model, rows, columns):
-            out = self.model(input_ids=tokens, position_ids=positions, attention_mask=mask, use_cache=False)
+            out = self.model(**{"use_cache": False, **inputs})
         logits = out.logits[0].float()
         found: torch.Tensor = (logits[at, wanted] - logits.logsumexp(dim=-1)[at]).double().cpu()
         return found
 
-    def _mask(self, batch: Sequence[Row], positions: torch.Tensor, width: int) -> Any:
-        device = positions.device
+    def _mask(self, batch: Sequence[Row], queries: torch.Tensor, keys: torch.Tensor) -> Any:
+        """What each token of the rows sees; `keys` has the positions of a kept prefix in front of the rows' own."""
+        device, width = queries.device, queries.shape[1]
         branch = _padded([row.branches for row in batch], width, PAD_SEGMENT, device)
         leaf = _padded([row.leaves for row in batch], width, 0, device)
         same_leaf = (leaf[:, None, :] == 0) | (leaf[:, None, :] == leaf[:, :, None])
         seen = (branch[:, None, :] == branch[:, :, None]) & same_leaf
         seen |= branch[:, None, :] == 0
         seen &= torch.ones(width, width, dtype=torch.bool, device=device).tril()
+        front = seen.new_ones(len(batch), width, keys.shape[1] - width)
+        seen = torch.cat([front, seen], dim=2)
         config = self.model.config.get_text_config(decoder=True)
         dtype, window = self.model.dtype, getattr(config, "sliding_window", None)
         if window is None:
             return _additive(seen, dtype)
-        near = positions[:, :, None] - positions[:, None, :] < window
+        near = queries[:, :, None] - keys[:, None, :] < window
         kinds = getattr(config, "layer_types", None)
         if kinds is None or "sliding_attention" not in kinds:
             return _additive(seen & near if kinds is None else seen, dtype)
@@ -106,11 +192,16 @@ def head_at(model: Any, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[N
     The hidden states are picked in front of the head, so what a model does behind it (soft caps, scales) stays.
     """
     head = model.get_output_embeddings()
-    handle = head.register_forward_pre_hook(lambda _, args: (args[0][rows, columns][None],))
+    handle = head.register_forward_pre_hook(lambda _, args: (_picked(args[0], rows, columns)[None],))
     try:
         yield
     finally:
         handle.remove()
+
+
+def _picked(states: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    # where a model is spread over devices, the head need not be on the first
+    return states[rows.to(states.device), columns.to(states.device)]
 
 
 def _additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

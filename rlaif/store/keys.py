@@ -15,6 +15,9 @@ def call_key(fingerprint: str, request: GenerateRequest | ScoreRequest) -> str:
     # at temperature 0 nothing is drawn, so the seed changes nothing
     seed = request.seed if how.temperature > 0 else 0
     drawn = [how.temperature, how.top_p, how.max_tokens, how.stop, seed, request.draw]
+    if how.top_k or how.min_p:
+        # only where they are set: what was asked before they were there keeps its key
+        drawn += [how.top_k, how.min_p]
     if request.schema is not None:
         return digest("generate", fingerprint, turns, drawn, dict(request.schema))
     return digest("generate", fingerprint, turns, drawn)

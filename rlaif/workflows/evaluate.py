@@ -206,7 +206,13 @@ def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
 
 
 def _sampling(config: EvaluateConfig) -> Sampling:
-    return Sampling(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens)
+    return Sampling(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        min_p=config.min_p,
+        max_tokens=config.max_tokens,
+    )
 
 
 def _resampling(config: EvaluateConfig) -> Resampling:

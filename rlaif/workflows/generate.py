@@ -25,6 +25,7 @@ from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
+from rlaif.workflows import planning
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.drift import Drift, measure, trainer_of
 from rlaif.workflows.gold import require_gold
@@ -41,6 +42,7 @@ from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.made import Made, too_few
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
+from rlaif.workflows.planning import PlannedModels
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.questions import questions
@@ -105,7 +107,32 @@ def plan(config: GenerateConfig | JudgeConfig) -> str:
     decides = "by that" if then == ALONE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *planning.lines(forecast(config))])
+
+
+def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
+    """Calls, tokens and cost of a command, by model, for `--dry-run`."""
+    constitution = load_principles(str(config.constitution))
+    models = PlannedModels(config, seed=config.seed)
+    with planning.planning(models, _store(config)):
+        if isinstance(config, GenerateConfig):
+            drawn: Drawn = draw(
+                models, config.policy, _prompts(config), config.n, _sampling(config), config.seed
+            )
+        else:
+            drawn = _completions(config)
+            models.count = planning.tokens_of(config)
+        judge = models.judge(str(config.judge))
+        name, then = split(config.protocol)
+        asking = asked_by(config)
+        judgments = look(judge, constitution, drawn, name, asking if name == config.protocol else None)
+        # averaged, so that no pair is lost to answers that nobody gave
+        how = PairPlan(pairing=config.pairing, then=then, inconsistent="average", seed=config.seed)
+        how = replace(how, asking=asking if then == config.protocol else None)
+        pair_up(judge, constitution, drawn, judgments, how, config.critique)
+        if not is_control(str(config.judge)):
+            own_tests(judge, constitution)
+        return planning.estimate(models)
 
 
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
@@ -231,7 +258,13 @@ def _prompts(config: GenerateConfig) -> list[Prompt]:
 
 
 def _sampling(config: GenerateConfig) -> Sampling:
-    return Sampling(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens)
+    return Sampling(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        min_p=config.min_p,
+        max_tokens=config.max_tokens,
+    )
 
 
 def _completions(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:

@@ -14,7 +14,6 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.feedback.plan import ALONE
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
-from rlaif.records import Sampling
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
@@ -25,7 +24,7 @@ from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sample, train
 from rlaif.workflows.rounds import DRIFT_LIMIT
-from rlaif.workflows.sampling import draw, round_prompts
+from rlaif.workflows.sampling import draw, round_prompts, step_sampling
 from rlaif.workflows.steps import Steps
 from rlaif.workflows.training import reference_directory
 
@@ -197,7 +196,7 @@ def first_question(played: Played) -> str:
     with Store.open(_store(played)) as store:
         models.record(store, "")
         prompts = round_prompts(played.prompts["train"], 1, step.prompts, recipe.seed)[:1]
-        sampling = Sampling(temperature=step.temperature, top_p=step.top_p, max_tokens=step.max_tokens)
+        sampling = step_sampling(step)
         drawn = draw(models, [recipe.models.policy], prompts, max(2, step.n), sampling, recipe.seed)
         name = recipe.models.policy if recipe.models.judge == PREVIOUS else recipe.models.judge
         texts = list({each.id: each for _, each in drawn}.values())

@@ -30,7 +30,7 @@ NAMES = (
     "trackers",
     "packed",
 )
-_KINDS = {"int": int, "float": (int, float), "str": str, "bool": bool}
+_KINDS: dict[str, Any] = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
 def loop_options(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.engines.decode import Decoder, Draw, choose
+from rlaif.engines import decode
+from rlaif.engines.decode import Decoder, Draw
+from rlaif.engines.hf import HfEngine
 from rlaif.engines.open import open_engine
+from rlaif.engines.sampling import choose, knobs_of
 from rlaif.records import Sampling
 
 from .conftest import OpenTiny
 from .tiny import KINDS, ODD_KINDS, TEMPLATES, draw, make_model, make_tokenizer, plain_logprob, write_model
 
+RAGGED = ("mix", "thank you " * 9, "bread and water " * 4)
 TEXTS = ("how do I bake bread", "wait", "mix flour and water, then wait. Hello, thank you", "yes or no")
 
 
@@ -160,27 +164,27 @@ LOGITS = st.lists(st.floats(-8, 8, width=32), min_size=5, max_size=5)
 @settings(max_examples=60, deadline=None)
 def test_a_nucleus_holds_the_fewest_likeliest_tokens(logits: list[float], top_p: float, place: float) -> None:
     row = torch.tensor([logits])
-    token, _ = choose(
-        row, torch.tensor([1.0]), torch.tensor([top_p]), torch.tensor([place], dtype=torch.float64)
-    )
+    knobs = knobs_of([Sampling(top_p=top_p)], torch.device("cpu"))
+    token, _ = choose(row, knobs, torch.tensor([place], dtype=torch.float64))
     probs = row[0].double().softmax(-1)
-    likelier = probs[probs > probs[token]].sum()
+    # what is as likely up to float32 may come in either order
+    likelier = probs[probs > probs[token] + 1e-7].sum()
     assert likelier < top_p or token == probs.argmax()
 
 
 def test_tokens_come_as_often_as_the_distribution_says() -> None:
     logits = torch.tensor([[0.0, 1.0, -1.0, 2.0]]).expand(20_000, 4)
-    ones = torch.ones(20_000, dtype=torch.float64)
+    knobs = knobs_of([Sampling()] * 20_000, torch.device("cpu"))
     uniform = torch.rand(20_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    tokens, _ = choose(logits, ones, ones, uniform)
+    tokens, _ = choose(logits, knobs, uniform)
     shares = torch.bincount(tokens, minlength=4) / 20_000
     assert torch.allclose(shares, logits[0].softmax(-1), atol=0.012)
 
 
 def test_an_impossible_token_is_never_drawn() -> None:
     logits = torch.tensor([[float("-inf"), 0.0, float("-inf")]]).expand(3, 3)
-    ones = torch.ones(3, dtype=torch.float64)
-    tokens, _ = choose(logits, ones, ones, torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64))
+    knobs = knobs_of([Sampling()] * 3, torch.device("cpu"))
+    tokens, _ = choose(logits, knobs, torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64))
     assert tokens.tolist() == [1, 1, 1]
 
 
@@ -229,3 +233,83 @@ def test_where_a_wave_is_cut_changes_no_text(tiny: OpenTiny) -> None:
     whole = [reply.token_ids for reply in engine.generate(asked)]
     halves = [reply.token_ids for part in (asked[:7], asked[7:]) for reply in engine.generate(part)]
     assert whole == halves
+
+
+@given(st.permutations(range(16)), st.integers(1, 16), st.sampled_from([120, 400, 16384]))
+@settings(max_examples=12, deadline=None)
+def test_neither_company_nor_order_nor_room_changes_a_text(
+    tiny: OpenTiny, order: list[int], count: int, batch_tokens: int
+) -> None:
+    engine, asked = tiny("qwen2"), requests(max_tokens=30)
+    whole = {reply.request_id: reply.text for reply in engine.generate(asked)}
+    small = HfEngine(
+        "tiny", engine._scorer.model, engine.chat, fingerprint=engine.fingerprint, batch_tokens=batch_tokens
+    )
+    some = [asked[place] for place in order[:count]]
+    found = {reply.request_id: reply.text for reply in small.generate(some)}
+    assert found == {each.id: whole[each.id] for each in some}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *ODD_KINDS])
+def test_texts_stay_when_rows_are_refilled(tiny: OpenTiny, kind: str) -> None:
+    engine = tiny(kind)
+    asked = [
+        draw(text, number, max_tokens=3 + 7 * number) for number in range(5) for text in (*TEXTS, *RAGGED)
+    ]
+    wanted = {each.id: next(engine.generate([each])).token_ids for each in asked}
+    small = HfEngine("tiny", engine._scorer.model, engine.chat, fingerprint="", batch_tokens=90)
+    assert {reply.request_id: reply.token_ids for reply in small.generate(asked)} == wanted
+
+
+def test_waiting_prompts_take_the_place_of_finished_rows(tiny: OpenTiny) -> None:
+    engine, steps = tiny(), []
+    small = HfEngine("tiny", engine._scorer.model, engine.chat, fingerprint="", batch_tokens=100)
+    asked = [draw("bread", number, max_tokens=4 + 5 * (number % 5)) for number in range(40)]
+    handle = engine._scorer.model.register_forward_pre_hook(
+        lambda _, args, kwargs: steps.append(
+            (kwargs["input_ids"].shape, kwargs["past_key_values"].get_seq_length())
+        ),
+        with_kwargs=True,
+    )
+    replies = list(small.generate(asked))
+    handle.remove()
+    rows = [shape[0] for shape, _ in steps if shape[1] == 1]
+    # four tokens of cache for each of a pass, one column for the step itself
+    assert all(shape[0] * (held + 1) <= 4 * 100 for shape, held in steps if shape[1] == 1)
+    drawn = sum(len(reply.token_ids) + (reply.finish == "stop") for reply in replies)
+    # the first token of each text comes with its prompt; three rows in four write, on average
+    assert (drawn - 40) / sum(rows) > 0.75
+
+
+def test_a_long_prompt_is_computed_in_pieces(tiny: OpenTiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, asked = tiny("gemma3"), [draw("bread and water " * 8, number) for number in range(3)]
+    whole = [reply.token_ids for reply in engine.generate(asked)]
+    monkeypatch.setattr(decode, "PREFILL_COLUMNS", 7)
+    assert [reply.token_ids for reply in engine.generate([*asked, *requests()])][:3] == whole
+
+
+def test_a_stop_text_is_found_across_tokens_however_long_the_text(tiny: OpenTiny) -> None:
+    engine = tiny()
+    whole = next(engine.generate([draw("bread", 3, max_tokens=120)]))
+    stop = whole.text[-60:-40]
+    cut = next(engine.generate([draw("bread", 3, max_tokens=120, stop=("never there", stop))]))
+    assert cut.text == whole.text[: whole.text.index(stop)]
+    assert len(cut.token_ids) < len(whole.token_ids)
+
+
+def test_sampling_is_the_distribution_of_transformers() -> None:
+    """Top-k, top-p and min-p together: every token that can be drawn, as often as its warpers let it be."""
+    from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(3)) * 1.5
+    for temperature, top_k, top_p, min_p in [(0.7, 5, 0.8, 0.0), (1.3, 0, 0.7, 0.2), (1.0, 4, 1.0, 0.3)]:
+        scores = TemperatureLogitsWarper(temperature)(None, logits[None])
+        scores = TopKLogitsWarper(top_k)(None, scores) if top_k else scores
+        scores = TopPLogitsWarper(top_p)(None, scores) if top_p < 1 else scores
+        scores = MinPLogitsWarper(min_p)(None, scores) if min_p else scores
+        how = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        count = 4000
+        grid = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+        tokens, _ = choose(logits.expand(count, 12), knobs_of([how] * count, torch.device("cpu")), grid)
+        shares = torch.bincount(tokens, minlength=12) / count
+        assert torch.allclose(shares, scores[0].softmax(-1), atol=1 / count)

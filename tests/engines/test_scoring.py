@@ -4,20 +4,21 @@ import pytest
 import torch
 
 from rlaif.engines import scoring
+from rlaif.engines.prefix import plan_shared
 from rlaif.records import ScoreRequest
 
 from .conftest import OpenTiny
-from .tiny import KINDS, ODD_KINDS, TEMPLATES, plain_logprob, question
+from .tiny import KINDS, ODD_KINDS, TEMPLATES, WINDOW, plain_logprob, question
 
 LABELS = ("yes", "Yes", " yes", "no", "not sure about bread", "")
 RULES = ("never wait", "warn me", "warn me of the hot oven please", "", "hello hello hello")
 
 
-def checklist(count: int = 3) -> list[ScoreRequest]:
+def checklist(count: int = 3, start: int = 0) -> list[ScoreRequest]:
     """Several rules behind one long beginning, several beginnings."""
     shared = [
         f"Prompt: how do I bake bread {'and water ' * (5 * n)}. Response: {n} mix flour. Rule: "
-        for n in range(count)
+        for n in range(start, start + count)
     ]
     return [question(text + rule, *LABELS) for text in shared for rule in RULES]
 
@@ -41,6 +42,53 @@ def test_scores_are_those_of_plain_transformers_for_every_make(tiny: OpenTiny, k
     assert_plain(tiny(kind), checklist())
 
 
+@pytest.mark.parametrize("row_tokens", [1, 60])
+@pytest.mark.parametrize("kind", [*KINDS, "gpt2"])
+def test_scores_behind_a_kept_prefix_are_those_of_plain_transformers(
+    tiny: OpenTiny, kind: str, row_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefixes several times as long as the sliding window, computed in pieces; several of them, uneven suffixes."""
+    monkeypatch.setattr(scoring, "PREFIX_COLUMNS", 11)
+    engine = tiny(kind)
+    requests = checklist(start=3)
+    asked = engine._questions(requests)
+    plan = plan_shared(asked, row_tokens)
+    assert plan.stems
+    assert all(len(stem.prefix) > 2 * WINDOW for stem in plan.stems)
+    with torch.inference_mode():
+        found = engine._scorer._run(asked, shared=True, row_tokens=row_tokens)
+    for request, logprobs in zip(requests, found, strict=True):
+        assert logprobs == pytest.approx(expected(engine, request), abs=1e-4)
+
+
+def test_a_prefix_longer_than_a_row_is_computed_once_for_all_its_suffixes(tiny: OpenTiny) -> None:
+    engine, shapes = tiny("gpt2"), []
+    scorer = scoring.Scorer(engine._scorer.model, 16384, row_tokens=64)
+    assert scorer.can_share
+    requests = [question("bread and water " * 20 + f"Rule: {number} wait", "yes") for number in range(40)]
+    asked = engine._questions(requests)
+    ids = [each.prompt for each in asked]
+    shared = next(place for place, column in enumerate(zip(*ids, strict=False)) if len(set(column)) > 1)
+    handle = engine._scorer.model.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    scorer.score(asked)
+    handle.remove()
+    answers = sum(len(answer) - 1 for each in asked for answer in each.answers)
+    assert sum(shapes) == shared + sum(len(each) - shared for each in ids) + answers
+    assert max(shapes[1:]) <= 64
+
+
+def test_a_soft_cap_is_computed_by_eager_attention(tiny: OpenTiny) -> None:
+    assert tiny("gemma2")._scorer.model.config._attn_implementation == "eager"
+
+
+def test_a_model_that_shares_nothing_says_so(tiny: OpenTiny, caplog: pytest.LogCaptureFixture) -> None:
+    scorer = scoring.Scorer(tiny("lfm2")._scorer.model, 1024)
+    assert not scorer.can_share
+    assert "Lfm2ForCausalLM: shares no prefixes" in caplog.text
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_scores_are_those_of_plain_transformers_for_every_kind_of_template(
     tiny: OpenTiny, template: str
@@ -58,7 +106,7 @@ def test_a_model_that_keeps_a_state_shares_nothing(tiny: OpenTiny) -> None:
     assert not tiny("lfm2")._scorer.can_share
 
 
-def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny) -> None:
+def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny, caplog: pytest.LogCaptureFixture) -> None:
     class Deaf:
         """A model that drops the mask it is handed, as some do without a word."""
 
@@ -68,12 +116,13 @@ def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny) -> None:
         def __getattr__(self, name):
             return getattr(self.model, name)
 
-        def __call__(self, *, attention_mask, **kwargs):
-            kept = attention_mask if attention_mask.ndim == 2 else None
+        def __call__(self, *, attention_mask=None, **kwargs):
+            kept = attention_mask if attention_mask is not None and attention_mask.ndim == 2 else None
             return self.model(attention_mask=kept, **kwargs)
 
     scorer = scoring.Scorer(Deaf(tiny("llama")._scorer.model), 1024)
     assert not scorer.can_share
+    assert "figures would differ by" in caplog.text
 
 
 def test_an_assistant_prefix_stands_before_the_answer(tiny: OpenTiny) -> None:

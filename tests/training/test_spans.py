@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from rlaif.engines.chat import Chat
 from rlaif.records import Message, Pair
 from rlaif.training.configs import DPOConfig
 from rlaif.training.models import end_token, open_causal
-from rlaif.training.spans import REMEDIES, Refused, Spans
+from rlaif.training.sampled import Sampled
+from rlaif.training.spans import REMEDIES, Refused, Spans, answer_id
 
 from .builders import TEMPLATES, example, make_tokenizer, pair
 from .conftest import MakeDirectory
@@ -187,3 +189,63 @@ def test_a_model_without_any_end_token_is_refused(tmp_path: Path) -> None:
     tokenizer.eos_token = None
     with pytest.raises(ModelError, match="end token"):
         end_token(Chat(tokenizer), [])
+
+
+def drawn(one: Pair, ids: tuple[int, ...] | None, *, cut: bool = False) -> dict[str, Sampled]:
+    return {answer_id(one.prompt, one.chosen[0].content): Sampled(ids, cut)}
+
+
+def test_an_answer_that_was_sampled_keeps_its_ids_where_its_text_alone_has_others() -> None:
+    spans, one = spans_of("chatml"), pair("bake", "mix flour", "no")
+    usual = only(spans, one).chosen[:-1]
+    letters = tuple(token for letter in "mix flour" for token in spans.chat.text_ids([letter])[0])
+    assert letters != usual
+    assert spans.chat.decode(letters) == "mix flour"
+    made = only(replace(spans, sampled=drawn(one, letters)), one)
+    assert made.chosen == (*letters, spans.end_id)
+    assert made.sampled == 1
+    assert not made.cut
+
+
+def test_sampled_ids_that_are_not_the_text_are_refused_unless_a_stop_string_cut_it() -> None:
+    spans, one = spans_of("chatml"), pair("bake", "mix flour", "no")
+    other = tuple(spans.chat.text_ids(["water"])[0])
+    assert reason(replace(spans, sampled=drawn(one, other)), one) == Refused.ROUND_TRIP
+    longer = tuple(spans.chat.text_ids(["mix flour\n\nHuman:"])[0])
+    made = only(replace(spans, sampled=drawn(one, longer)), one)
+    assert made.chosen == only(spans, one).chosen
+    assert made.sampled == 0
+    ended = (*spans.chat.text_ids(["mix flour"])[0], spans.end_id)
+    with_end = pair("bake", spans.chat.decode(ended), "no")
+    assert reason(replace(spans, sampled=drawn(with_end, ended)), with_end) == Refused.END_TOKEN
+
+
+def test_an_answer_that_was_cut_off_is_dropped_or_has_no_end_token() -> None:
+    spans, one = spans_of("chatml"), pair("bake", "mix flour", "no")
+    cut = replace(spans, sampled=drawn(one, None, cut=True))
+    assert reason(cut, one) == Refused.TRUNCATED
+    made = only(replace(cut, truncation="mask"), one)
+    assert spans.end_id not in made.chosen
+    assert made.chosen == only(spans, one).chosen[:-1]
+    assert made.rejected[-1] == spans.end_id
+    assert made.cut
+
+
+def test_what_is_too_long_is_cut_without_an_end_token_where_that_is_asked_for() -> None:
+    one = pair("bake", "yes", "no thank you and water")
+    whole = only(spans_of("chatml"), one)
+    room = len(whole.prompt) + len(whole.rejected) - 2
+    made = only(replace(spans_of("chatml", max_length=room), truncation="mask"), one)
+    assert made.chosen == whole.chosen
+    assert made.rejected == whole.rejected[:-2]
+    assert made.cut
+    # not one token of an answer is left: nothing to learn
+    none = replace(spans_of("chatml", max_length=len(whole.prompt)), truncation="mask")
+    assert reason(none, one) == Refused.TOO_LONG
+
+
+def test_sides_that_differ_only_where_they_are_cut_are_refused() -> None:
+    one = pair("bake", "yes yes yes good", "yes yes yes bad")
+    whole = only(spans_of("chatml"), one)
+    room = len(whole.prompt) + 1
+    assert reason(replace(spans_of("chatml", max_length=room), truncation="mask"), one) == Refused.SAME

@@ -17,8 +17,8 @@ from typing import Any
 
 from rlaif import atomic
 from rlaif.cli.main import main
-from rlaif.engines.recorded import RecordedEngine
 from rlaif.store import Store
+from rlaif.workflows import models
 
 SLOW_IMPORTS = (
     "rlaif.workflows.loop",
@@ -57,7 +57,7 @@ def arm(last: int) -> None:
     # checkpoints and the reference's log-probabilities go through the name that training has imported
     sys.modules["rlaif.training.state"].whole_file = counted_file  # type: ignore[attr-defined]
     # small waves, so that there are many places to die at
-    RecordedEngine.__init__.__kwdefaults__["wave"] = WAVE  # type: ignore[index]
+    models.WAVE = WAVE
 
 
 def serve() -> None:

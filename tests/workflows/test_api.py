@@ -36,8 +36,8 @@ def test_an_unknown_argument_is_refused() -> None:
     ("door", "given"),
     [
         (rlaif.generate, {"pairing": "bst-worst", "out": Path("x")}),
-        (rlaif.train, {"method": "sft", "source": Path("x")}),
-        (rlaif.train, {"loss": "sigmoid", "source": Path("x")}),
+        (rlaif.train, {"method": "ppo", "source": Path("x")}),
+        (rlaif.train, {"labels": "sharp", "source": Path("x")}),
     ],
 )
 def test_an_unknown_word_is_refused_and_never_the_default(door: Any, given: dict[str, Any]) -> None:
