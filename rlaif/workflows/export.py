@@ -204,7 +204,7 @@ def _write(
     splits: Mapping[str, Sequence[Pair]],
     described: Mapping[str, Any],
 ) -> Exported:
-    started = float(source.facts.get("started", 0.0))
+    started = float(source.facts.get("started") or config.source.stat().st_mtime)
     about = About(
         name=config.source.resolve().name,
         created=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),

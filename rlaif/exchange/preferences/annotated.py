@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
-from rlaif.exchange.preferences.nouns import Found, said, single
+from rlaif.exchange.preferences.nouns import EVEN, Found, said, single
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns
 from rlaif.hashing import digest
@@ -20,7 +20,6 @@ VERSION = "2.0"
 SHAPE = "one document: annotators, and comparisons with response_a, response_b and annotations"
 JUDGE = "judge"
 NO_VOTE = "its default annotator prefers neither"
-EVEN = 0.5
 
 
 def is_document(path: Path) -> bool:
@@ -48,8 +47,11 @@ def read(path: Path) -> Iterator[Found]:
 def document(pairs: Sequence[Pair], texts: Mapping[str, str], name: str, created: str) -> dict[str, Any]:
     """The pairs that have a single question; `texts` are those of the principles, by id."""
     ids = dict.fromkeys(str(each["id"]) for pair in pairs for each in pair.principles)
+    judge = JUDGE
+    while judge in ids:  # a principle may be called so
+        judge += "_"
     annotators: dict[str, Any] = {
-        JUDGE: {"name": JUDGE, "description": "The judge's decision over all principles", "type": "unknown"}
+        judge: {"name": judge, "description": "The judge's decision over all principles", "type": "unknown"}
     }
     annotators |= {each: {"description": texts.get(each, each), "type": "principle"} for each in ids}
     return {
@@ -58,11 +60,11 @@ def document(pairs: Sequence[Pair], texts: Mapping[str, str], name: str, created
             "description": f"Preference pairs of {name}, with the judge's vote on each principle",
             "created_at": created,
             "dataset_name": name,
-            "default_annotator": JUDGE,
+            "default_annotator": judge,
             "available_metadata_keys_per_comparison": ["label_prob"],
         },
         "annotators": annotators,
-        "comparisons": [_comparison(pair, list(ids)) for pair in pairs if fits(pair)],
+        "comparisons": [_comparison(pair, judge, list(ids)) for pair in pairs if fits(pair)],
     }
 
 
@@ -72,7 +74,7 @@ def fits(pair: Pair) -> bool:
     return asked is not None and asked[0] is None and len(pair.chosen) == len(pair.rejected) == 1
 
 
-def _comparison(pair: Pair, ids: Sequence[str]) -> dict[str, Any]:
+def _comparison(pair: Pair, judge: str, ids: Sequence[str]) -> dict[str, Any]:
     # not always the chosen one first: who learns from the file must not learn the slot
     first = int(digest("slot", pair.id)[-1], 16) % 2 == 0
     ours, theirs = ("a", "b") if first else ("b", "a")
@@ -93,7 +95,7 @@ def _comparison(pair: Pair, ids: Sequence[str]) -> dict[str, Any]:
         "prompt": pair.prompt[-1].content,
         "response_a": sides["a"],
         "response_b": sides["b"],
-        "annotations": {JUDGE: vote(pair.label_prob)} | {name: vote(votes.get(name)) for name in ids},
+        "annotations": {judge: vote(pair.label_prob)} | {name: vote(votes.get(name)) for name in ids},
         "metadata": {"label_prob": f"{pair.label_prob:.6f}"},
     }
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
-from rlaif.exchange.preferences.nouns import Format, each_row, said, single
+from rlaif.exchange.preferences.nouns import EVEN, Format, each_row, said, single
 from rlaif.exchange.rows import Row
 from rlaif.records import Message, Pair
 
@@ -16,7 +16,6 @@ TOO_FEW = "fewer than two completions have a rating"
 TIE = "best and worst completion have the same mean rating"
 NOT_SINGLE = "the prompt has more turns than one question"
 OVERALL = "overall"
-EVEN = 0.5
 SPAN = 4.0
 """Ratings go from 1 to 5."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.pairs import DECIMALS
 from rlaif.exchange.preferences import annotated
 from rlaif.exchange.preferences.hh import HH
-from rlaif.exchange.preferences.nouns import Write
+from rlaif.exchange.preferences.nouns import EVEN, Write, upright
 from rlaif.exchange.preferences.thumbs import KTO
 from rlaif.exchange.preferences.trainers import AXOLOTL, LLAMA_FACTORY, NEMO_RL, OPENRLHF
 from rlaif.exchange.preferences.trl import TRL
@@ -26,6 +27,7 @@ MARGINS = ("score-gap", "log-odds")
 CLIP = 0.02
 """A margin in log-odds is that of a probability kept this far from 0 and 1."""
 NOT_HELD = "the format cannot hold it"
+TIE = "a tie, which the format has no word for"
 BOTH_THUMBS = "an answer is chosen in one pair and rejected in another"
 _WRITERS: dict[str, Write] = {
     each.name: each.write
@@ -59,7 +61,12 @@ class About(NamedTuple):
 def write_preferences(
     folder: Path, split: str, pairs: Sequence[Pair], *, format: str, about: About, margin: str | None = None
 ) -> Written:
-    """Write one split into `folder`; pairs that the format cannot hold are left out and counted."""
+    """Write one split into `folder`; pairs that the format cannot hold are left out and counted.
+
+    A pair whose label says that the rejected side is the better one is turned round: rows without a probability would
+    teach the opposite of it.
+    """
+    pairs = [upright(pair) for pair in pairs]
     if format == annotated.NAME:
         return _document(folder / f"{split}.json", pairs, about)
     rows, left_out = preference_rows(pairs, format=format, margin=margin)
@@ -67,7 +74,8 @@ def write_preferences(
         return Written(_dataset(folder / split, rows), len(rows), left_out)
     if format == "trl-parquet":
         path = folder / f"{split}.parquet"
-        _table(rows).to_parquet(str(path))
+        with _quiet():
+            _table(rows).to_parquet(str(path))
     elif format == LLAMA_FACTORY.name:
         path = folder / f"{split}.json"
         write_text(path, "[\n" + ",\n".join(_json(row) for row in rows) + "\n]\n")
@@ -88,9 +96,10 @@ def preference_rows(
         )
     rows: list[dict[str, Any]] = []
     left_out: Counter[str] = Counter()
-    for pair in pairs:
-        made = [dict(row) for row in _WRITERS[name](pair)]
-        left_out[NOT_HELD] += not made
+    for pair in map(upright, pairs):
+        tie = pair.label_prob == EVEN and name != TRL.name
+        made = [] if tie else [dict(row) for row in _WRITERS[name](pair)]
+        left_out[TIE if tie else NOT_HELD] += not made
         if margin is not None:
             made = [row | {"margin": round(_margin(pair, margin), DECIMALS)} for row in made]
         rows += made
@@ -161,6 +170,21 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
     return Dataset.from_list([dict(row) for row in rows], features=Features({n: kinds[n] for n in names}))
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """`datasets` draws its bars into logs too; what was set before comes back."""
+    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    before = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            enable_progress_bars()
+
+
 def _dataset(folder: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Path, ...]:
-    _table(rows).save_to_disk(str(folder))
+    with _quiet():
+        _table(rows).save_to_disk(str(folder))
     return tuple(sorted(path for path in folder.rglob("*") if path.is_file()))

@@ -56,6 +56,16 @@ def test_an_even_label_has_no_preference(tmp_path: Path) -> None:
     assert [each.what for each in read(path)] == [NO_VOTE]
 
 
+def test_a_principle_called_judge_is_not_the_judge(tmp_path: Path) -> None:
+    whole = document([pair(principles=({"id": "judge", "p": 0.1},))], {}, "mine", "now")
+    assert whole["metadata"]["default_annotator"] == "judge_"
+    (path := tmp_path / "pairs.json").write_text(json.dumps(whole))
+    [found] = read(path)
+    assert isinstance(found.what, Pair)
+    assert found.what.chosen[0].content == "So."
+    assert found.what.principles == ({"id": "judge", "p": 0.0},)
+
+
 def test_the_text_of_a_principle_is_its_description() -> None:
     whole = document([pair(principles=({"id": "kind", "p": 1.0},))], {"kind": "Be kind."}, "n", "now")
     assert whole["annotators"]["kind"] == {"description": "Be kind.", "type": "principle"}

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from rlaif.errors import InputError
+from rlaif.exchange.preferences.nouns import upright
+from rlaif.exchange.preferences.reading import read_preferences
 from rlaif.exchange.preferences.writing import (
     BOTH_THUMBS,
+    FORMATS,
     NOT_HELD,
+    TIE,
     About,
     Written,
     preference_rows,
@@ -57,6 +61,61 @@ def test_what_a_format_cannot_hold_is_counted() -> None:
     turns = (turn("user", "a"), turn("assistant", "b"), turn("user", "c"))
     rows, left_out = preference_rows([pair(prompt=turns), pair()], format="ultrafeedback")
     assert (len(rows), left_out) == (1, {NOT_HELD: 1})
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_likelier_side_is_the_chosen_one_in_every_format(tmp_path: Path, format_: str) -> None:
+    # "No." is better with probability .8: a format without probabilities must not say the opposite
+    other = pair(label_prob=0.2, score_gap=-1.0, chosen_score=1.0, rejected_score=2.0, critique="Of No.")
+    written = write_preferences(tmp_path, "train", [other], format=format_, about=ABOUT)
+    assert written.left_out == {}
+    place = tmp_path / "train" if format_ == "datasets" else written.files[0]
+    [found] = read_preferences(place).pairs
+    upright_one = found if found.label_prob > 0.5 else upright(found)
+    assert (upright_one.chosen[0].content, upright_one.rejected[0].content) == ("No.", "So.")
+    assert found.label_prob in (1.0, pytest.approx(0.8))
+
+
+def test_a_pair_that_is_turned_round_says_the_same() -> None:
+    one = pair(
+        label_prob=0.2,
+        score_gap=-1.0,
+        chosen_score=1.0,
+        rejected_score=2.0,
+        principles=({"id": "kind", "p": 0.25}, {"id": "brief", "p": None}),
+        provenance={"policy": ["a", "b"], "seed": 1},
+    )
+    other = upright(one)
+    assert (other.label_prob, other.score_gap, other.chosen_score, other.rejected_score) == (
+        0.8,
+        1.0,
+        2.0,
+        1.0,
+    )
+    assert other.principles == ({"id": "kind", "p": 0.75}, {"id": "brief", "p": None})
+    assert other.provenance == {"policy": ["b", "a"], "seed": 1}
+    assert other.id == one.id
+    assert upright(other) == other
+
+
+@pytest.mark.parametrize("format_", [each for each in FORMATS if each != "annotated-pairs"])
+def test_a_tie_is_no_preference_where_a_format_has_no_probability(format_: str) -> None:
+    rows, left_out = preference_rows([pair(label_prob=0.5), pair("Why?")], format=format_)
+    if "label_prob" in rows[0]:
+        assert (rows[0]["label_prob"], left_out) == (0.5, {})
+    else:
+        assert left_out == {TIE: 1}
+        assert "How?" not in json.dumps(rows)
+
+
+def test_no_bar_of_datasets_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from datasets.utils import are_progress_bars_disabled
+
+    before = are_progress_bars_disabled()
+    for format_ in ("datasets", "trl-parquet"):
+        write_preferences(tmp_path, "train", PAIRS, format=format_, about=ABOUT)
+    assert capsys.readouterr().err == ""
+    assert are_progress_bars_disabled() is before
 
 
 def test_llama_factory_is_told_what_the_file_is() -> None:
