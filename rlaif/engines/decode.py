@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +17,8 @@ import torch
 from rlaif.engines.cache import join_rows, new_cache, only_attends, select_rows
 from rlaif.engines.prefix import lengthwise
 from rlaif.engines.sampling import choose, knobs_of, uniforms
-from rlaif.engines.scoring import head_at
+from rlaif.engines.scoring import MISFITS, head_at, slack
+from rlaif.errors import ModelError
 from rlaif.records import Finish, Sampling
 
 KEEP_SHARE = 0.8
@@ -67,9 +69,22 @@ class Decoder:
     decode: Callable[[Sequence[int]], str]
     batch_tokens: int = 16384
 
-    def __post_init__(self) -> None:
-        # a model with a state takes padding for text: its batches are of one length and are not filled up
-        self.mixes = only_attends(self.model.config)
+    @cached_property
+    def mixes(self) -> bool:
+        """Whether texts of any length share a batch, and late ones join it. Tried on the model: a wrong text is silent.
+
+        A model with a state takes padding for text: its batches are of one length and are not filled up. Raises
+        ModelError for one whose cache does not carry a text on.
+        """
+        gap = float("inf")
+        for mixed in (True, False) if only_attends(self.model.config) else (False,):
+            if (gap := self._trial_gap(mixed)) < slack(self.model):
+                return mixed
+        raise ModelError(
+            f"{type(self.model).__name__}: what its cache keeps of a text does not give its own figures again (they "
+            f"differ by {gap:.2g}), so this engine cannot draw from it; serve it and name the server: "
+            "openai:<base url>#<model>@<revision>"
+        )
 
     @torch.inference_mode()
     def draw(self, draws: Sequence[Draw]) -> list[Drawn]:
@@ -104,7 +119,7 @@ class Decoder:
             own = [prompts[each] for each in group]
             row_of = {prompt: row for row, prompt in enumerate(own)}
             places = [place for place in taken if batch.draws[place].prompt in row_of]
-            filled = self._prefill(own)
+            filled = self._prefill(own, PREFILL_COLUMNS if self.mixes else None)
             rows = torch.tensor([row_of[batch.draws[place].prompt] for place in places])
             rows = rows.to(self.model.device)
             select_rows(filled.cache, rows)
@@ -117,16 +132,19 @@ class Decoder:
         if not self.mixes:
             lengths = {len(each.prompt) for each in draws}
             return len(lengths) == 1 and len(draws) * max(lengths) <= self.batch_tokens
-        widest = max(len(each.prompt) + each.room for each in draws)
-        return len(draws) * widest <= CACHE_SHARE * self.batch_tokens
+        # who comes late stands behind all columns that are there
+        columns = max(batch.columns, *(len(each.prompt) for each in draws))
+        rest = max(batch.draws[place].room - len(batch.drawn[place].ids) for place in places)
+        return len(draws) * (columns + rest) <= CACHE_SHARE * self.batch_tokens
 
-    def _prefill(self, prompts: Sequence[tuple[int, ...]]) -> Filled:
+    def _prefill(self, prompts: Sequence[tuple[int, ...]], piece: int | None) -> Filled:
+        """Read prompts, `piece` columns at a time."""
         device, width = self.model.device, max(map(len, prompts))
         ids = torch.tensor([[0] * (width - len(each)) + list(each) for each in prompts], device=device)
         mask = torch.tensor([[0] * (width - len(each)) + [1] * len(each) for each in prompts], device=device)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         cache = new_cache(self.model.config)
-        piece = PREFILL_COLUMNS if self.mixes else width
+        piece = piece or width
         rows = torch.arange(len(prompts), device=device)
         for start in range(0, width, piece):
             end = min(width, start + piece)
@@ -151,6 +169,42 @@ class Decoder:
             use_cache=True,
         )
         batch.logits = out.logits[:, -1]
+
+    @torch.inference_mode()
+    def _trial_gap(self, mixed: bool) -> float:
+        """How far what follows two texts is from what follows each alone: read in pieces, joined late, and moved."""
+        top = int(self.model.config.get_text_config(decoder=True).vocab_size)
+        texts = [[37 * n % top for n in range(1, 10)], [53 * n % top for n in range(2, 8 if mixed else 11)]]
+        batch = _Batch([Draw(tuple(each), Sampling(), 0, 9) for each in texts], self.model.device)
+        try:
+            if mixed:
+                batch.add([0], self._prefill([batch.draws[0].prompt], 4))
+                self._trial_step(batch, texts)
+                batch.add([1], self._prefill([batch.draws[1].prompt], 4))
+            else:
+                batch.add([0, 1], self._prefill([each.prompt for each in batch.draws], None))
+            self._trial_step(batch, texts)
+            both = batch.logits
+            batch.live = {1}
+            batch.pack()
+            self._trial_step(batch, texts)
+        except MISFITS:
+            return float("inf")
+        found = [both[0], both[1], batch.logits[0]]
+        return max(map(self._gap, found, [texts[0], texts[1][:-1], texts[1]]))
+
+    def _trial_step(self, batch: _Batch, texts: list[list[int]]) -> None:
+        for place in batch.rows:
+            texts[place].append(texts[place][len(texts[place]) % 5])
+        self._step(batch, torch.tensor([texts[place][-1] for place in batch.rows], device=self.model.device))
+
+    def _gap(self, logits: torch.Tensor, text: Sequence[int]) -> float:
+        alone = self.model(input_ids=torch.tensor([text], device=self.model.device), use_cache=False).logits[
+            0, -1
+        ]
+        apart = (logits.float().log_softmax(-1) - alone.float().log_softmax(-1)).abs()
+        # what is no number is found when a text is drawn; what is impossible both ways is the same
+        return float(apart.nan_to_num(0.0).mean())
 
     def _ends(self, draw: Draw, ids: Sequence[int]) -> bool:
         if ids[-1] in self.end_ids:
@@ -215,6 +269,11 @@ class _Batch:
                 drawn.finish = "stop"
             if drawn.error or drawn.finish == "stop" or len(drawn.ids) == draw.room:
                 self.live.discard(place)
+
+    @property
+    def columns(self) -> int:
+        """How wide the rows are."""
+        return self.mask.shape[1] if self.rows else 0
 
     @property
     def is_thin(self) -> bool:

@@ -7,6 +7,7 @@ with the questions behind it. Every token sees what it would see alone, so the f
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,9 +30,12 @@ from rlaif.engines.prefix import (
 
 HEAD_CELLS = 1 << 26
 """Logits held at a time: readings times vocabulary."""
-SAME = 1e-3
 PREFIX_COLUMNS = 2048
 """A long prefix is computed in pieces of this length."""
+MISFITS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError)
+"""What a model raises that cannot take what it is handed."""
+_WINDOW = re.compile("window|attention_chunk|local_attention")
+_KNOWN_WINDOWS = re.compile("sliding_window|max_window_layers")
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +59,10 @@ class Scorer:
         """Whether sharing gives this model's own figures. Tried on it, since a mask that a model ignores is silent."""
         if not only_attends(self.model.config):
             why = "its layers keep more than keys and values"
-        elif (gap := self._trial_gap()) < self._slack:
+        elif name := _own_window(self.model.config):
+            # its layers count columns, where positions start anew
+            why = f"what {name!r} of its configuration hides is not known here"
+        elif (gap := self._trial_gap()) < slack(self.model):
             return True
         else:
             why = f"figures would differ by {gap:.2g}"
@@ -75,13 +82,12 @@ class Scorer:
         prefix = some(7)
         trial = [Question(prefix + some(length), [some(2), some(1)]) for length in (3, 5)]
         wanted = torch.tensor(self._run(trial, shared=False), dtype=torch.float64)
-        found = [self._run(trial, shared=True, row_tokens=limit) for limit in (ROW_TOKENS, 1)]
+        try:
+            found = [self._run(trial, shared=True, row_tokens=limit) for limit in (ROW_TOKENS, 1)]
+        except MISFITS:
+            # such as a model whose positions are a part of its own mask
+            return float("inf")
         return float(max((torch.tensor(each, dtype=torch.float64) - wanted).abs().max() for each in found))
-
-    @property
-    def _slack(self) -> float:
-        # a model in half precision differs from itself by more than one in full precision
-        return SAME if next(self.model.parameters()).dtype == torch.float32 else 0.2
 
     def _run(
         self, questions: Sequence[Question], *, shared: bool, row_tokens: int = ROW_TOKENS
@@ -185,6 +191,12 @@ class Scorer:
         return {kind: _additive(each, dtype) for kind, each in masks.items()}
 
 
+def slack(model: Any) -> float:
+    """How far a log-probability may be from itself when it is computed in another way."""
+    # a model in half precision differs from itself by more than one in full precision
+    return 1e-3 if next(model.parameters()).dtype == torch.float32 else 0.2
+
+
 @contextmanager
 def head_at(model: Any, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[None]:
     """Within, the model computes logits of these places only, as `[1, place, vocabulary]`.
@@ -197,6 +209,13 @@ def head_at(model: Any, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[N
         yield
     finally:
         handle.remove()
+
+
+def _own_window(config: Any) -> str | None:
+    """A setting by which layers of this make look back a way of their own, as GPT-Neo's do."""
+    given = config.get_text_config(decoder=True).to_dict()
+    odd = (name for name in given if _WINDOW.search(name) and not _KNOWN_WINDOWS.search(name))
+    return next((name for name in odd if given[name]), None)
 
 
 def _picked(states: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from rlaif.engines.decode import Decoder, Draw
 from rlaif.engines.hf import HfEngine
 from rlaif.engines.open import open_engine
 from rlaif.engines.sampling import choose, knobs_of
+from rlaif.errors import ModelError
 from rlaif.records import Sampling
 
 from .conftest import OpenTiny
@@ -20,6 +21,12 @@ from .tiny import KINDS, ODD_KINDS, TEMPLATES, draw, make_model, make_tokenizer,
 
 RAGGED = ("mix", "thank you " * 9, "bread and water " * 4)
 TEXTS = ("how do I bake bread", "wait", "mix flour and water, then wait. Hello, thank you", "yes or no")
+
+
+def tried(engine: HfEngine) -> HfEngine:
+    """One whose cache has been tried, which takes passes of its own."""
+    assert engine._decoder.mixes
+    return engine
 
 
 def requests(**how) -> list:
@@ -137,7 +144,7 @@ def test_a_model_that_returns_nan_has_failed(tiny: OpenTiny) -> None:
 
 
 def test_a_prompt_is_computed_once_for_all_its_draws(tiny: OpenTiny) -> None:
-    engine, rows = tiny(), []
+    engine, rows = tried(tiny()), []
     handle = engine._scorer.model.register_forward_pre_hook(
         lambda _, args, kwargs: rows.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
     )
@@ -148,7 +155,7 @@ def test_a_prompt_is_computed_once_for_all_its_draws(tiny: OpenTiny) -> None:
 
 
 def test_finished_rows_leave_the_batch(tiny: OpenTiny) -> None:
-    engine, rows = tiny(), []
+    engine, rows = tried(tiny()), []
     handle = engine._scorer.model.register_forward_pre_hook(
         lambda _, args, kwargs: rows.append(kwargs["input_ids"].shape[0]), with_kwargs=True
     )
@@ -263,8 +270,8 @@ def test_texts_stay_when_rows_are_refilled(tiny: OpenTiny, kind: str) -> None:
 
 def test_waiting_prompts_take_the_place_of_finished_rows(tiny: OpenTiny) -> None:
     engine, steps = tiny(), []
-    small = HfEngine("tiny", engine._scorer.model, engine.chat, fingerprint="", batch_tokens=100)
-    asked = [draw("bread", number, max_tokens=4 + 5 * (number % 5)) for number in range(40)]
+    small = tried(HfEngine("tiny", engine._scorer.model, engine.chat, fingerprint="", batch_tokens=150))
+    asked = [draw("bread" + " x" * (number % 3), number, max_tokens=24) for number in range(40)]
     handle = engine._scorer.model.register_forward_pre_hook(
         lambda _, args, kwargs: steps.append(
             (kwargs["input_ids"].shape, kwargs["past_key_values"].get_seq_length())
@@ -275,10 +282,53 @@ def test_waiting_prompts_take_the_place_of_finished_rows(tiny: OpenTiny) -> None
     handle.remove()
     rows = [shape[0] for shape, _ in steps if shape[1] == 1]
     # four tokens of cache for each of a pass, one column for the step itself
-    assert all(shape[0] * (held + 1) <= 4 * 100 for shape, held in steps if shape[1] == 1)
+    assert all(shape[0] * (held + 1) <= 4 * 150 for shape, held in steps if shape[1] == 1)
     drawn = sum(len(reply.token_ids) + (reply.finish == "stop") for reply in replies)
     # the first token of each text comes with its prompt; three rows in four write, on average
+    assert max(rows) > 4
     assert (drawn - 40) / sum(rows) > 0.75
+
+
+def test_a_cache_that_does_not_carry_a_text_on_is_refused() -> None:
+    class Forgets:
+        """A model whose cache loses what was in front, as one that keeps its state inside itself does to it."""
+
+        def __init__(self, model) -> None:
+            self.model = model
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def __call__(self, *, past_key_values=None, attention_mask=None, **kwargs):
+            if past_key_values is not None and past_key_values.get_seq_length():
+                past_key_values = None
+                attention_mask = attention_mask[:, -kwargs["input_ids"].shape[1] :]
+            return self.model(past_key_values=past_key_values, attention_mask=attention_mask, **kwargs)
+
+    forgets = Decoder(Forgets(make_model("llama", 418)), frozenset([2]), lambda ids: "")
+    with pytest.raises(ModelError, match="does not give its own figures again"):
+        forgets.draw([Draw((1, 2, 3), Sampling(), 0, 5)])
+
+
+def test_a_model_that_is_not_told_of_padding_is_given_none() -> None:
+    class Deaf:
+        """A model that drops the mask it is handed."""
+
+        def __init__(self, model) -> None:
+            self.model = model
+
+        def __getattr__(self, name):
+            return getattr(self.model, name)
+
+        def __call__(self, *, attention_mask=None, **kwargs):
+            return self.model(**kwargs)
+
+    model = make_model("llama", 418)
+    draws = [Draw(tuple(range(3, 5 + length)), Sampling(), length, 12) for length in (2, 7, 4, 7)]
+    deaf, whole = (Decoder(each, frozenset([2]), lambda ids: "") for each in (Deaf(model), model))
+    assert whole.mixes
+    assert not deaf.mixes
+    assert [each.ids for each in deaf.draw(draws)] == [each.ids for each in whole.draw(draws)]
 
 
 def test_a_long_prompt_is_computed_in_pieces(tiny: OpenTiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,8 +102,11 @@ def test_models_that_only_attend_share_prefixes(tiny: OpenTiny, kind: str) -> No
     assert tiny(kind)._scorer.can_share
 
 
-def test_a_model_that_keeps_a_state_shares_nothing(tiny: OpenTiny) -> None:
-    assert not tiny("lfm2")._scorer.can_share
+@pytest.mark.parametrize("kind", ["lfm2", "bloom", "gptneo"])
+def test_a_model_with_a_state_or_positions_or_windows_of_its_own_shares_nothing(
+    tiny: OpenTiny, kind: str
+) -> None:
+    assert not tiny(kind)._scorer.can_share
 
 
 def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny, caplog: pytest.LogCaptureFixture) -> None:

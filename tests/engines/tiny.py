@@ -41,7 +41,7 @@ TEMPLATES: dict[str, str | None] = {
     "none": None,
 }
 KINDS = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "mistral")
-ODD_KINDS = ("gpt2", "lfm2")
+ODD_KINDS = ("gpt2", "lfm2", "bloom", "gptneo")
 WINDOW = 24
 
 
@@ -99,6 +99,17 @@ def make_model(kind: str, vocab: int, seed: int = 0) -> Any:
         case "gpt2":
             size = dict(n_embd=32, n_layer=2, n_head=4, n_positions=512, initializer_range=0.3)
             return t.GPT2LMHeadModel(t.GPT2Config(vocab_size=vocab, **size, bos_token_id=2, eos_token_id=2))
+        case "bloom":
+            size = dict(hidden_size=32, n_layer=2, n_head=4, initializer_range=0.3)
+            return t.BloomForCausalLM(t.BloomConfig(vocab_size=vocab, **size, eos_token_id=2))
+        case "gptneo":
+            size = dict(
+                hidden_size=32, num_layers=2, num_heads=4, max_position_embeddings=512, initializer_range=0.3
+            )
+            near = dict(attention_types=[[["global", "local"], 1]], window_size=WINDOW)
+            return t.GPTNeoForCausalLM(
+                t.GPTNeoConfig(vocab_size=vocab, **size, **near, bos_token_id=2, eos_token_id=2)
+            )
         case "lfm2":
             return t.Lfm2ForCausalLM(t.Lfm2Config(**shape, layer_types=["conv", "full_attention"]))
         case _:
