@@ -79,7 +79,7 @@ def _compared(
     shutil.rmtree(folder)
     words = _bag_of_words(train, test)
     lengths = [(len(pair.rejected[0].content) - len(pair.chosen[0].content)) for pair in test]
-    rounded = {"reward model": reward, "bag of words": words, "shorter": lengths}
+    rounded: dict[str, Sequence[float]] = {"reward model": reward, "bag of words": words, "shorter": lengths}
     return {
         "pairs": len(test),
         "accuracy": float(np.mean([_right(each) for each in reward])),

@@ -34,7 +34,9 @@ from rlaif.workflows.sampling import draw
 
 CONSTITUTION = "micro-default"
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)
-BETA, RATE, BATCH = 0.2, 1e-4, 32
+BETA, RATE, BATCH = 0.2, 5e-4, 32
+DPO = {"beta": BETA, "learning_rate": RATE, "batch_size": BATCH}
+"""What every policy is trained with, unless a loss has a beta of its own."""
 
 
 class Known(NamedTuple):

@@ -1,4 +1,4 @@
-"""Gold against the number of pairs: DPO on 16 to 144 of them, the same number of steps, two seeds.
+"""Gold against the number of pairs: DPO on 16 to 144 of them, the same number of steps, three seeds.
 
 python benchmarks/experiments/pair_count.py
 """
@@ -6,19 +6,19 @@ python benchmarks/experiments/pair_count.py
 from __future__ import annotations
 
 import numpy as np
-from micro_pool import bundled, label_accuracy, policy_gold, pool, some
+from micro_pool import DPO, bundled, label_accuracy, policy_gold, pool, some
 from results import Results, options
 
 
 def main() -> None:
     """Train and print."""
     parser = options(__doc__)
-    for name, value in (("prompts", 160), ("steps", 8), ("held-out", 60), ("seeds", 2)):
+    for name, value in (("prompts", 160), ("steps", 8), ("held-out", 100), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--counts", type=int, nargs="+", default=[16, 48, 144])
     chosen = parser.parse_args()
     sizes = {name: getattr(chosen, name) for name in ("prompts", "steps", "held_out")}
-    results = Results("pair_count", {**sizes, "models": bundled()}, chosen.results)
+    results = Results("pair_count", {**sizes, **DPO, "models": bundled()}, chosen.results)
     pairs = pool(chosen.work, chosen.prompts, "micro")
     for seed in range(chosen.seeds):
         for count in (each for each in chosen.counts if each <= len(pairs)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from micro_pool import Known, bundled, gold_of, label_accuracy, policy_gold, pool, some
+from micro_pool import DPO, Known, bundled, gold_of, label_accuracy, policy_gold, pool, some
 from results import Results, options
 
 from rlaif.training.loss_names import LOSSES
@@ -31,13 +31,13 @@ def told(loss: str) -> dict[str, Any]:
 def main() -> None:
     """Train and print."""
     parser = options(__doc__)
-    for name, value in (("prompts", 160), ("pairs", 96), ("steps", 8), ("held-out", 60), ("seeds", 1)):
+    for name, value in (("prompts", 160), ("pairs", 96), ("steps", 8), ("held-out", 100), ("seeds", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--losses", nargs="+", choices=list(LOSSES), default=list(COMPARED), metavar="LOSS")
     parser.add_argument("--judge", default="micro:weak")
     chosen = parser.parse_args()
     sizes = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps", "held_out", "judge")}
-    results = Results("preference_losses", {**sizes, "models": bundled()}, chosen.results)
+    results = Results("preference_losses", {**sizes, **DPO, "models": bundled()}, chosen.results)
     results.row(
         {"loss": "no training"}, lambda: gold_of(chosen.work, "micro", prompts=chosen.held_out, seed=0)
     )

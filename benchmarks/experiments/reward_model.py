@@ -25,6 +25,7 @@ from rlaif.records import Completion, Prompt, ScoreRequest
 from rlaif.shipped import shipped_model
 
 JUDGES, LOSSES, NS = ("micro", "micro:weak"), ("soft", "sigmoid"), (1, 2, 4, 8)
+TRAINING = {"learning_rate": 2e-3, "batch_size": 32, "centering": 0.01}
 Graded = list[tuple[Prompt, Completion, float]]
 
 
@@ -40,9 +41,9 @@ def rewards(
     config = RewardConfig(
         loss=loss,
         steps=steps,
-        batch_size=32,
-        learning_rate=3e-4,
-        centering=0.01,
+        batch_size=int(TRAINING["batch_size"]),
+        learning_rate=TRAINING["learning_rate"],
+        centering=TRAINING["centering"],
         checkpoint_every=0,
         seed=seed,
     )
@@ -96,11 +97,11 @@ def held_out_draws(work: Path, prompts: int) -> Graded:
 def main() -> None:
     """Train four reward models; print the rows."""
     parser = options(__doc__)
-    for name, value in (("prompts", 160), ("steps", 20), ("held-out", 40)):
+    for name, value in (("prompts", 160), ("steps", 12), ("held-out", 40)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     sizes = {name: getattr(chosen, name) for name in ("prompts", "steps", "held_out")}
-    results = Results("reward_model", {**sizes, "models": bundled()}, chosen.results)
+    results = Results("reward_model", {**sizes, **TRAINING, "models": bundled()}, chosen.results)
     asked: Graded = []
 
     def row(judge: str, loss: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from micro_pool import Known, blurred, bundled, label_accuracy, policy_gold, pool, some
+from micro_pool import DPO, Known, blurred, bundled, label_accuracy, policy_gold, pool, some
 from results import Results, options
-from reward_model import held_out_draws, measured, rewards
+from reward_model import TRAINING, held_out_draws, measured, rewards
 
 SIGMA = 1.5
 LEVELS = {
@@ -79,11 +79,12 @@ def main() -> None:
     """Train 30 reward models, then 30 policies."""
     parser = options(__doc__)
     parser.add_argument("--measure", choices=["reward", "policy", "both"], default="both")
-    for name, value in (("prompts", 160), ("pairs", 96), ("seeds", 5), ("held-out", 40), ("steps", 8)):
+    for name, value in (("prompts", 160), ("pairs", 96), ("seeds", 5), ("steps", 8)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--held-out", type=int, default=40, help="prompts, of eight draws, for reward models")
+    parser.add_argument("--graded", type=int, default=100, help="held-out prompts that a policy answers")
     chosen = parser.parse_args()
-    sizes = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps", "held_out")}
-    setting = {**sizes, "models": bundled()}
+    setting = {name: getattr(chosen, name) for name in ("prompts", "pairs", "steps")} | {"models": bundled()}
     if chosen.measure != "policy":
         asked = held_out_draws(chosen.work, chosen.held_out)
 
@@ -92,7 +93,13 @@ def main() -> None:
             found = measured(given, asked)
             return {name: found[name] for name in ("accuracy", "ECE", "surprise", "compared")}
 
-        compared(Results("soft_labels_reward", setting, chosen.results), chosen, reward)
+        compared(
+            Results(
+                "soft_labels_reward", {**setting, "held_out": chosen.held_out, **TRAINING}, chosen.results
+            ),
+            chosen,
+            reward,
+        )
     if chosen.measure != "reward":
 
         def policy(taken: list[Known], loss: str, seed: int) -> dict[str, Any]:
@@ -101,11 +108,15 @@ def main() -> None:
                 taken,
                 seed=seed,
                 steps=chosen.steps,
-                prompts=chosen.held_out,
+                prompts=chosen.graded,
                 config={"loss": loss},
             )
 
-        compared(Results("soft_labels_policy", setting, chosen.results), chosen, policy)
+        compared(
+            Results("soft_labels_policy", {**setting, "graded": chosen.graded, **DPO}, chosen.results),
+            chosen,
+            policy,
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 def mean(rows: Rows, name: str) -> float:
     """Of a column."""
-    return sum(row[name] for row in rows) / len(rows)
+    return float(sum(row[name] for row in rows) / len(rows))
 
 
 def grid(head: Sequence[str], body: Sequence[Sequence[Any]]) -> str:

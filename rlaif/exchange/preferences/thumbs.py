@@ -14,8 +14,13 @@ from rlaif.records import Message, Pair
 
 ALONE = "no answer to this prompt has the other thumb"
 CONTRADICTED = "this answer has both thumbs"
-LABELS = ("label", "thumbs_up", "kto_tag")
-_WORDS = {"true": True, "1": True, "up": True, "false": False, "0": False, "down": False}
+ANSWERS = ("completion", "response")
+LABELS = ("label", "thumbs_up", "thumb", "feedback", "kto_tag")
+_WORDS = {
+    **dict.fromkeys(("true", "1", "1.0", "up", "👍"), True),
+    **dict.fromkeys(("false", "0", "0.0", "-1", "-1.0", "down", "👎"), False),
+}
+"""As tables write them; a column of numbers with a gap comes as decimals."""
 
 
 class Thumb(NamedTuple):
@@ -57,17 +62,21 @@ def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
 def thumb_of(row: Row) -> Thumb:
     """A row. Raises PromptFileError."""
     values = fields.mapping(row)
-    name = next((each for each in LABELS if each in values), None)
-    if name is None or "prompt" not in values or "completion" not in values:
+    label, said = _column(values, LABELS), _column(values, ANSWERS)
+    if label is None or said is None or "prompt" not in values:
         has = ", ".join(map(str, values)) or "none"
         raise PromptFileError(
             f"{row.where}: a thumb needs `prompt`, `completion` and `label`; its columns are: {has}"
         )
-    answer = turns(values["completion"], row.where, "completion", role="assistant")
+    answer = turns(values[said], row.where, said, role="assistant")
     if answer[-1].role != "assistant":
-        raise PromptFileError(f"{row.where}: 'completion' must end with the assistant's turn")
+        raise PromptFileError(f"{row.where}: {said!r} must end with the assistant's turn")
     prompt = prompt_turns(values["prompt"], row.where, "prompt")
-    return Thumb(row.where, prompt, answer, _up(values[name], f"{row.where}: {name!r}"))
+    return Thumb(row.where, prompt, answer, _up(values[label], f"{row.where}: {label!r}"))
+
+
+def _column(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    return next((each for each in names if each in values), None)
 
 
 def _by_prompt(rows: Iterator[Row]) -> list[list[Thumb]]:
@@ -80,15 +89,15 @@ def _by_prompt(rows: Iterator[Row]) -> list[list[Thumb]]:
 
 def _up(value: Any, place: str) -> bool:
     word = str(value).strip().lower()  # a CSV has text only
-    if isinstance(value, bool | str | int) and word in _WORDS:
+    if isinstance(value, bool | str | int | float) and word in _WORDS:
         return _WORDS[word]
-    raise PromptFileError(f"{place} is {value!r}; it must be true or false (or 1/0, up/down)")
+    raise PromptFileError(f"{place} is {value!r}; it must be true or false (or 1/0, 1/-1, up/down)")
 
 
 KTO = Format(
     name="kto",
     shape="prompt, completion, label: true or false",
-    recognises=lambda row: {"prompt", "completion"} <= row.keys() and any(each in row for each in LABELS),
+    recognises=lambda row: "prompt" in row and None not in (_column(row, ANSWERS), _column(row, LABELS)),
     read=read,
     write=pair_rows,
 )

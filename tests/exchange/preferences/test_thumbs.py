@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rlaif.errors import PromptFileError
-from rlaif.exchange.preferences.thumbs import ALONE, CONTRADICTED, pair_rows, read
+from rlaif.exchange.preferences.thumbs import ALONE, ANSWERS, CONTRADICTED, KTO, LABELS, pair_rows, read
 from rlaif.exchange.rows import Row
 from rlaif.records import Pair
 
@@ -46,6 +46,30 @@ def test_every_answer_meets_one_of_the_other_thumb(rows: Any, wanted: Any) -> No
 def test_a_thumb_is_up_or_down(label: Any) -> None:
     with pytest.raises(PromptFileError, match=r"t\.csv:2: 'label' is .*must be true or false"):
         found(("q", "a", label))
+
+
+@pytest.mark.parametrize(
+    ("up", "down"),
+    [
+        (True, False),
+        (1, 0),
+        (1.0, 0.0),
+        (1, -1),
+        ("1.0", "-1.0"),
+        ("True", "False"),
+        ("UP", "down"),
+        ("👍", "👎"),
+    ],
+)
+@pytest.mark.parametrize("column", LABELS)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_tables_name_and_write_thumbs_in_their_own_way(up: Any, down: Any, column: str, answer: str) -> None:
+    rows = [{"prompt": "q", answer: "a", column: up}, {"prompt": "q", answer: "b", column: down}]
+    assert KTO.recognises is not None
+    assert KTO.recognises(rows[0])
+    [one] = read(iter(Row(f"t.csv:{place}", row) for place, row in enumerate(rows, 2)))
+    assert isinstance(one.what, Pair)
+    assert (one.what.chosen[0].content, one.what.rejected[0].content) == ("a", "b")
 
 
 def test_columns_are_named() -> None:
