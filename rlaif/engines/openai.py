@@ -15,7 +15,7 @@ from rlaif.engines import openai_bodies as bodies
 from rlaif.engines.flow import Flow, LoopThread
 from rlaif.engines.openai_asking import Asker, Build
 from rlaif.engines.openai_capabilities import capabilities_of
-from rlaif.engines.openai_http import make_client
+from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import Bucket
 from rlaif.engines.openai_name import Settings, parse_name
 from rlaif.engines.openai_servers import Server, Servers
@@ -86,7 +86,7 @@ class OpenAIEngine:
     def close(self) -> None:
         """Close all connections."""
         for each in self._servers.servers:
-            asyncio.run_coroutine_threadsafe(each.client.aclose(), self._thread.loop).result()
+            asyncio.run_coroutine_threadsafe(each.lanes.aclose(), self._thread.loop).result()
         self._thread.close()
 
     @cached_property
@@ -97,7 +97,7 @@ class OpenAIEngine:
         variable = self.settings.key or os.environ.get(KEY_VARIABLE, "OPENAI_API_KEY")
         return Server(
             url=url,
-            client=make_client(url, self.settings, os.environ.get(variable), transport),
+            lanes=Lanes(url, self.settings, os.environ.get(variable), transport),
             capabilities=capabilities_of(url, self.model),
             calls=Bucket(self.settings.rpm),
             tokens=Bucket(self.settings.tpm),

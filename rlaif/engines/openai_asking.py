@@ -52,7 +52,7 @@ class Asker:
                     sent["chat_template_kwargs"] = self.kwargs
                 if unable := _unable(sent, server.capabilities):
                     return Answer({}, unable, server.capabilities)
-                outcome = await attempt(server.client, sent, self.servers.settings.total)
+                outcome = await attempt(server.lanes, sent, self.servers.settings.total)
                 outcome = self._judged(outcome, check)
             finally:
                 used = bodies.usage(outcome.body)

@@ -8,13 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from importlib.util import find_spec
 from typing import Any
 
 import httpx
 
+from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import retry_after
-from rlaif.engines.openai_name import Settings
 
 PATH = "chat/completions"
 ROOM = 1 << 20
@@ -53,40 +52,20 @@ class Outcome:
     """Seconds that the server asks to wait."""
 
 
-def make_client(
-    base_url: str, settings: Settings, key: str | None, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
-    """A client of one server: as many connections as calls, HTTP/2 where it is installed and offered."""
-    headers = {"Accept-Encoding": "identity"}  # a small packed answer must not unfold into a huge one
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
-    return httpx.AsyncClient(
-        base_url=base_url,
-        headers=headers,
-        # the place in the pool is ours to give: no call waits for one there
-        timeout=httpx.Timeout(
-            connect=settings.connect, read=settings.read, write=settings.write, pool=settings.total
-        ),
-        limits=httpx.Limits(
-            max_connections=settings.at_once, max_keepalive_connections=settings.at_once, keepalive_expiry=30
-        ),
-        http2=find_spec("h2") is not None,
-        transport=transport,
-    )
-
-
-async def attempt(client: httpx.AsyncClient, body: Mapping[str, Any], total: float) -> Outcome:
+async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcome:
     """Send `body` once."""
     most = room(body)
     try:
-        async with asyncio.timeout(total):
-            request = client.build_request("POST", PATH, json=body)
-            answer = await client.send(request, stream=True)
-            try:
-                packed = answer.headers.get("content-encoding", "identity") != "identity"
-                whole = None if packed else await _whole(answer, most)
-            finally:
-                await answer.aclose()
+        with lanes.lane() as client:
+            async with asyncio.timeout(total):
+                answer = await client.send(client.build_request("POST", PATH, json=body), stream=True)
+                try:
+                    packed = answer.headers.get("content-encoding", "identity") != "identity"
+                    whole = None if packed else await _whole(answer, most)
+                finally:
+                    await answer.aclose()
+            if answer.http_version == "HTTP/2":
+                lanes.share(client)
     except TimeoutError:
         return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s")
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:

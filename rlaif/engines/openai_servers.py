@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from rlaif.engines.openai_capabilities import Capabilities
 from rlaif.engines.openai_http import Fault, Outcome
+from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import MOST_RETRY_AFTER_S, Bucket, backoff
 from rlaif.engines.openai_name import Settings
 from rlaif.errors import EngineError, ModelError
@@ -34,7 +33,7 @@ class Server:
     """One address, and what is known of it."""
 
     url: str
-    client: httpx.AsyncClient
+    lanes: Lanes
     capabilities: Capabilities
     calls: Bucket
     tokens: Bucket
