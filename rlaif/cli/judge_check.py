@@ -189,6 +189,8 @@ def _text(found: Any) -> str:
     blocks.append(
         "\n".join(f"{name}: {FLAG_WORDS[flag.fires]}: {flag.why}" for name, flag in found.flags.items())
     )
+    if part.states:
+        blocks.append("verdicts: " + ", ".join(f"{count} {name}" for name, count in part.states.items()))
     if found.calls:
         calls = ", ".join(f"{count} {name}" for name, count in found.calls.items())
         tokens = ", ".join(f"{count} {name}" for name, count in found.tokens.items())

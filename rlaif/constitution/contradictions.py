@@ -29,6 +29,8 @@ _FREE = {
     "should",
     "can",
 }
+# `uses slang` and `avoids slang`, `has a summary` and `gives no summary`: which of them stands there says nothing
+_LIGHT = {"use", "contain", "include", "have", "has", "make", "give", "offer", "be", "is", "are", "there"}
 # with the length of the shortest word they deny: `inform` is no denial of `form`
 _PREFIXES = {"un": 4, "non": 4, "in": 6, "im": 5, "dis": 5, "ir": 6, "il": 5}
 _OPPOSITES = (
@@ -60,7 +62,7 @@ def _of_texts(constitution: Constitution) -> Iterator[Contradiction]:
         if not _meet(one, other) or not mine.words or not its.words:
             continue
         why = None
-        if mine.words == its.words and mine.denied != its.denied:
+        if mine.denied != its.denied and _bare(mine.words) == _bare(its.words):
             why = "says the opposite of"
         elif mine.denied == its.denied and (words := _opposite(mine.words, its.words)):
             why = f"says {words[1]!r} where {words[0]!r} stands in"
@@ -120,6 +122,11 @@ def _meaning(text: str) -> _Meaning:
     denials = sum(word in _NOT or _stem(word) in _NOT for word in words)
     kept = tuple(_stem(word) for word in words if word not in _FREE and not {word, _stem(word)} & _NOT)
     return _Meaning(kept, denials % 2 == 1)
+
+
+def _bare(words: tuple[str, ...]) -> list[str]:
+    """What is asserted or denied, whatever verb it comes with; a text of such verbs alone stays as it is."""
+    return [word for word in words if word not in _LIGHT] or [*words]
 
 
 def _stem(word: str) -> str:

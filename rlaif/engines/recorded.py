@@ -56,6 +56,8 @@ class RecordedEngine:
         self.new_calls = 0
         self.reused_calls = 0
         self.failed_calls = 0
+        self.last_failure = ""
+        """Why the last of them failed."""
         self.usage = Usage()
         self.reused_tokens = 0
 
@@ -179,6 +181,7 @@ class RecordedEngine:
         else:
             self.new_calls += calls
             self.failed_calls += reply.error is not None
+            self.last_failure = reply.error or self.last_failure
             if self.budget is not None:
                 self.budget.spend(self.name, reply.usage)
             self.usage = Usage(

@@ -14,7 +14,7 @@ from rlaif.auditing.flags import Flag, grades_the_prompt, judge_refuses
 from rlaif.auditing.intervals import mean
 from rlaif.auditing.labels import Labelled
 from rlaif.constitution import load_constitution
-from rlaif.errors import InputError
+from rlaif.errors import EngineError, InputError
 from rlaif.exchange.benchmarks import GoldSet, read_gold
 from rlaif.judging.protocols import Between, protocol, unguided
 from rlaif.records import Constitution, State
@@ -158,7 +158,19 @@ def _asked(
         found = _of_choices(config, question, name, gold, constitution)
     else:
         found = _of_pairs(config, question, name, gold, constitution)
+    notes += _failures(models, name)
     return replace(found, calls=models.calls, tokens=models.tokens, notes=notes)
+
+
+def _failures(models: Models, name: str) -> list[str]:
+    """A note where calls failed. Raises EngineError where all of them did: then nothing was measured."""
+    failed = models.calls["failed"]
+    if not failed:
+        return []
+    why = next(each.last_failure for each in models.recorded if each.last_failure)
+    if failed == models.calls["new"] and not models.calls["reused"]:
+        raise EngineError(f"{name}: all {failed} calls failed ({why}); nothing was measured")
+    return [f"{failed} calls failed ({why}): they count as wrong; the same command makes them again"]
 
 
 def _of_labels(config: CheckConfig, question: Question, name: str, gold: GoldSet) -> Checked:
@@ -219,7 +231,7 @@ def _pair_check(
     name: str, gold: GoldSet, judged: Sequence[Judged], seed: int, temperature: float = 1.0
 ) -> Checked:
     said = [verdict.state.value for each in judged for verdict in each.orders.judged]
-    flag = judge_refuses(said, {state.value for state in READ})
+    flag = judge_refuses(_answered(said), {state.value for state in READ})
     part = pair_figures(gold, judged, temperature=temperature, seed=seed)
     return replace(_empty(name, gold, part), flags={"judge_refuses": flag})
 
@@ -231,7 +243,7 @@ def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed
     for model in models:
         rows = [(label, text) for label, text in said if not model or label.category == model]
         prefix = f"{model}: " if len(models) > 1 else ""
-        flags[f"{prefix}judge_refuses"] = judge_refuses([text for _, text in rows], known)
+        flags[f"{prefix}judge_refuses"] = judge_refuses(_answered([text for _, text in rows]), known)
         flags[f"{prefix}grades_the_prompt"] = grades_the_prompt(
             [
                 Labelled(text, label.label, f"{label.category}|{label.group}", label.id)
@@ -240,6 +252,11 @@ def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed
             seed=seed,
         )
     return replace(_empty(name, gold, label_figures(said, known, seed=seed)), flags=flags)
+
+
+def _answered(said: Sequence[str]) -> list[str]:
+    """What a judge said; a call that never reached it refuses nothing."""
+    return [each for each in said if each != State.TRANSPORT]
 
 
 def _empty(name: str, gold: GoldSet, part: Part) -> Checked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,7 @@ from rlaif.auditing.labels import Labelled, accuracy, f1, kappa
 from rlaif.auditing.scoring import Rated
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
 from rlaif.judging.rules import cooled as rules_cooled
+from rlaif.records import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, see
             for name, figure in (("accuracy", accuracy), ("kappa", kappa))
         },
         shares={"unreadable": (off - refused) / whole, "refused": refused / whole},
+        states=Counter(_state(row.said, known) for row in every),
         baselines={"most frequent label": max(_share(every, label) for label in known)},
         categories={
             name: {
@@ -191,6 +194,13 @@ def picks_right(rated: Rated) -> bool:
         return False
     right, wrong = numbers[: rated.choice.right], numbers[rated.choice.right :]
     return min(right) > max(wrong)
+
+
+def _state(said: str, known: set[str]) -> str:
+    """What stands where a label belongs: `label`, why the judge gave none, or `off_set` for any other text."""
+    if said in known:
+        return "label"
+    return said if said in {state.value for state in State} else "off_set"
 
 
 def _share(rows: Sequence[Labelled], label: str) -> float:

@@ -35,6 +35,9 @@ def two(one: str, other: str, *tags: tuple[str, ...]) -> Constitution:
         ("The response is polite.", "The response is impolite."),
         ("The tone is formal.", "The tone is informal."),
         ("The response can't be read aloud.", "The response can be read aloud."),
+        ("The response uses formal language.", "The response avoids formal language."),
+        ("The response contains a joke.", "The response has no jokes."),
+        ("The response gives reasons.", "The response is without any reason."),
     ],
 )
 def test_a_text_and_its_denial_contradict(one: str, other: str) -> None:
@@ -55,6 +58,7 @@ def test_a_text_and_its_denial_contradict(one: str, other: str) -> None:
         ("The response does not greet the user.", "The response never greets the user."),
         ("The response never fails to greet, not once.", "The response fails to greet, once."),
         ("The response is brief.", "The response is not long."),
+        ("The response uses it.", "The response does not have them."),
         ("The response is brief and kind.", "The response is long and dull."),
         ("It says form.", "It says inform."),
         ("No.", "Do."),

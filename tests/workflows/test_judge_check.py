@@ -17,6 +17,7 @@ from rlaif.cli.judge_check import check
 from rlaif.cli.main import main
 from rlaif.engines.open import open_engine
 from rlaif.exchange.benchmarks import FORMATS
+from rlaif.judging.labels import AB
 from rlaif.judging.rbr import Weights, write_weights
 from rlaif.workflows.checked import THRESHOLDS, CheckConfig
 from tests.exchange.benchmarks import cases
@@ -374,12 +375,27 @@ def test_fitted_rules_are_a_judge_too(call: Call, judge: Script, gold: Path, tmp
 
 def test_recorded_calls_are_a_judge_too(call: Call, gold: Path, tmp_path: Path, judge: Script) -> None:
     """A `replay:` file of calls is asked; what it does not hold has failed, and is no verdict."""
+    words = [gold, "--judge", judge("truthful"), "--limit", 2, "--retest", 0]
+    asked = call(*words, "--show-prompt")[1].removeprefix("--- compare ---\n").removesuffix("\n")
+    said = dict.fromkeys(AB.continuations, -9.0) | {"A": -0.1, "B": -2.4}
+    row = {"messages": [{"role": "user", "content": asked}], "logprobs": said}
+    path = lines(tmp_path / "calls.jsonl", [row])
+    words[2] = f"replay:{path}"
+    shown = found(call(*words, "--json"))
+    assert shown["states"] == {"preference": 1, "transport": 3}
+    # no call that never came back is a refusal
+    assert shown["flags"]["judge_refuses"]["value"] == 0
+    assert shown["notes"][0].startswith(f"{shown['calls']['failed']} calls failed (")
+    assert "they count as wrong" in call(*words)[2]
+
+
+def test_a_judge_of_whom_every_call_fails_is_not_measured(call: Call, gold: Path, tmp_path: Path) -> None:
     row = {"messages": [{"role": "user", "content": "x"}], "logprobs": {"A": -0.1, "B": -2.4}}
     path = lines(tmp_path / "calls.jsonl", [row])
     code, out, err = call(gold, "--judge", f"replay:{path}", "--limit", 2, "--json")
-    assert code == 3
-    assert json.loads(out)["states"] == {"transport": 4}
-    assert "judge_refuses" in err
+    assert (code, out) == (1, "")
+    assert "calls failed (" in err
+    assert "nothing was measured" in err
 
 
 # --- records
