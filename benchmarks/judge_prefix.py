@@ -1,30 +1,34 @@
 """What the shared prefix saves a judge: 16 principles in both orders, against the same prompts in plain batches.
 
-    python benchmarks/judge_prefix.py [--tokens 50 300 1000] [--json]
-    .venv-vllm/bin/python benchmarks/judge_prefix.py --engine vllm
-    python benchmarks/judge_prefix.py --device cuda --shape 1b --dtype bfloat16
+    python benchmarks/judge_prefix.py [--tokens 50 300 1000] [--engine hf vllm] [--json]
+    python benchmarks/judge_prefix.py --engine hf --device cuda --shape 1b --dtype bfloat16
 
 A judge compares two completions by each principle; the principle is all that differs, and stands last. The rival gets
 the same token ids in full batches of equal length, nothing padded, and runs its head on the last position only. The
 model is random: time does not depend on what weights say. Orders are measured one after the other, the three ways in
 turn; a figure is the median over orders. `bound` is what counting multiplications allows. On CPUs, hf and its rival are
-timed in CPU seconds: neighbours on the machine slow both, and not always at the same moment.
+timed in CPU seconds: neighbours on the machine slow both, and not always at the same moment. vLLM, with our order of
+the prompt and with the principle first, runs in a child, in the environment that `make vllm` makes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
-PRINCIPLES = 16
-LABELS = ("A", "B")
+from judge_questions import LABELS, PRINCIPLES, SHAPES, Ask, Case, Shape, case, write_model
+
+VLLM = Path(__file__).resolve().parents[1] / ".venv-vllm" / "bin" / "python"
 TOLERANCE = 1e-4
 BATCH_TOKENS = 16384
 WANTED = {50: 3.0, 300: 5.0, 1000: 8.0}
@@ -35,36 +39,28 @@ PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L4": 121e12}
 """Dense bfloat16 operations a second, as the maker states them."""
 
 
-class Shape(NamedTuple):
-    """Of a Llama."""
-
-    width: int
-    layers: int
-    inner: int
-    heads: int
-    kv_heads: int
-    vocabulary: int
-
-
-SHAPES = {
-    "bench": Shape(1024, 8, 2816, 16, 16, 32000),
-    "1b": Shape(2048, 16, 8192, 32, 8, 128256),
-    "tiny": Shape(32, 2, 64, 2, 2, 1600),
-}
-
-
-class Case(NamedTuple):
-    """Questions of one order: requests that share a beginning of `shared` tokens, and own `suffix` each."""
-
-    asked: list[Any]
-    ids: list[list[int]]
-    shared: int
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 3 if a figure is below what is wanted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parsed(given)
+    rows: list[dict[str, Any]] = []
+    for engine in options.engine:
+        if engine == "vllm" and find_spec("vllm") is None:
+            rows += elsewhere(given)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            write_model(Path(folder), SHAPES[options.shape])
+            for row in measured(engine, options, Path(folder)):
+                rows.append(row)
+                print(json.dumps(row), file=sys.stderr)
+    print(json.dumps({"rows": rows}) if options.json else table(rows))
+    return 0 if all(map(reached, rows)) else 3
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--engine", choices=["hf", "vllm"], default="hf")
+    parser.add_argument("--engine", choices=["hf", "vllm"], nargs="+", default=["hf", "vllm"])
     parser.add_argument("--tokens", type=int, nargs="+", default=list(WANTED), help="of each completion")
     parser.add_argument("--suffix", type=int, help="one length for all rows instead of 40, and 80 once")
     parser.add_argument("--shape", choices=SHAPES, default="bench")
@@ -78,51 +74,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="time so many of 16 and multiply: for slow machines",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        write_model(Path(folder), SHAPES[options.shape])
-        rows = []
-        for row in measured(options, Path(folder)):
-            rows.append(row)
-            print(json.dumps(row), file=sys.stderr)
-    print(json.dumps({"rows": rows}) if options.json else table(rows))
-    return 0 if all(map(reached, rows)) else 3
+    return parser.parse_args(arguments)
 
 
-def measured(options: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
+def elsewhere(given: Sequence[str]) -> list[dict[str, Any]]:
+    """vLLM's rows, measured by a child in vLLM's own environment; none where it has not been made."""
+    if not VLLM.with_name("rlaif").exists() or sys.executable == str(VLLM):
+        print("vLLM is not installed here, its rows are left out: `make vllm`", file=sys.stderr)
+        return []
+    command = [str(VLLM), __file__, *given, "--engine", "vllm", "--json"]
+    quiet = {**os.environ, "VLLM_LOGGING_LEVEL": "ERROR"}
+    # 3: measured, and a figure is below what is wanted
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=quiet, check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(f"vLLM's part failed with {done.returncode}")
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])["rows"]
+    return found
+
+
+def measured(name: str, options: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """A row for each engine, length and suffix."""
     import torch
 
     from rlaif.engines.load import load_model
     from rlaif.engines.open import open_engine
 
-    name = f"{options.engine}:{folder}"
-    device = "auto" if options.engine == "vllm" else options.device
-    engine = open_engine(name, dtype=options.dtype, device=device, batch_tokens=BATCH_TOKENS)
+    device = "auto" if name == "vllm" else options.device
+    engine = open_engine(f"{name}:{folder}", dtype=options.dtype, device=device, batch_tokens=BATCH_TOKENS)
     model = load_model(folder, dtype=options.dtype).to(options.device)
     suffixes = [(tokens, options.suffix or 40) for tokens in options.tokens]
     if options.suffix is None and LONGER[0] in options.tokens:
         suffixes.append(LONGER)
     for tokens, suffix in suffixes:
-        ways = {options.engine: False}
-        if options.engine == "vllm":
+        ways = {name: False}
+        if name == "vllm":
             ways["vllm, principle first"] = True
         for label, rule_first in ways.items():
             with torch.inference_mode():
                 yield row_of(label, engine, model, options, Ask(tokens, suffix, rule_first))
 
 
-class Ask(NamedTuple):
-    """What a row is about."""
-
-    tokens: int
-    suffix: int
-    rule_first: bool
-
-
 def row_of(label: str, engine: Any, model: Any, options: argparse.Namespace, ask: Ask) -> dict[str, Any]:
     """Time all principles, one principle, and the rival, in each order."""
-    shape, clock = SHAPES[options.shape], clock_of(options)
+    shape, clock = SHAPES[options.shape], clock_of(label, options)
     cases = [case(engine.chat, ask, order) for order in range(options.orders)]
     labels = [each[0] for each in engine.chat.text_ids(LABELS)]
     list(engine.score(case(engine.chat, Ask(8, ask.suffix, ask.rule_first), 0).asked[:2]))
@@ -151,42 +145,6 @@ def row_of(label: str, engine: Any, model: Any, options: argparse.Namespace, ask
     return row | mfu(shape, cases[0], median(seconds), options)
 
 
-def case(chat: Any, ask: Ask, order: int) -> Case:
-    """The comparisons of one order, their suffixes padded with words to the wanted length."""
-    words = ask.suffix
-    while True:
-        asked = [question(ask, order, number, words) for number in range(PRINCIPLES)]
-        ids = chat.prompt_ids([each.messages for each in asked])
-        shared = 0
-        while len({tuple(each[: shared + 1]) for each in ids}) == 1:
-            shared += 1
-        excess = len(ids[0]) - shared - ask.suffix
-        if ask.rule_first or excess == 0:
-            return Case(asked, ids, shared)
-        if excess < 0 or words <= excess:
-            raise SystemExit(f"a suffix of {ask.suffix} tokens cannot be made: {excess} too many")
-        words -= excess
-
-
-def question(ask: Ask, order: int, number: int, words: int) -> Any:
-    """A comparison by principle `number`, as judges are asked; or, for the rival of order, with the principle first."""
-    from rlaif.records import Message, ScoreRequest
-    from rlaif.templates import load_template
-
-    first, second = (said(ask.tokens, 7 + side) for side in ((0, 1) if order == 0 else (1, 0)))
-    rule = said(words, 100 + number)
-    values = {"prompt": said(16, 1), "response_a": first, "response_b": second}
-    text = load_template("compare").render(**values, principle="" if ask.rule_first else rule)
-    text = f"{rule} {text}" if ask.rule_first else text
-    turns = (Message(role="user", content=text),)
-    return ScoreRequest(id=f"{order}/{number}", messages=turns, continuations=LABELS)
-
-
-def said(words: int, start: int) -> str:
-    """Words, each a token of its own; the first tells `start`."""
-    return " ".join(f"w{(start * 31 + place * (place + start)) % 1000}" for place in range(words))
-
-
 def naive(model: Any, prompts: Sequence[Sequence[int]], labels: Sequence[int]) -> list[list[float]]:
     """Log-probabilities of the labels behind each prompt, in full batches of equal length."""
     import torch
@@ -207,11 +165,11 @@ def timed(clock: Callable[[], float], work: Callable[[], Any]) -> tuple[float, A
     return clock() - start, made
 
 
-def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+def clock_of(label: str, options: argparse.Namespace) -> Callable[[], float]:
     """CPU seconds where all work is done by this process, else seconds."""
     import torch
 
-    if options.engine == "hf" and options.device == "cpu":
+    if label == "hf" and options.device == "cpu":
         return time.process_time
 
     def wall() -> float:
@@ -285,27 +243,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             f"| {row['bound_price']:.2f} | {price or ''} | {row['difference']:.0e} |"
         )
     return "\n".join(lines)
-
-
-def write_model(folder: Path, shape: Shape) -> None:
-    """Write a random Llama whose tokens are words."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    words = ["<unk>", "<end>", *LABELS, *(f"w{number}" for number in range(1000))]
-    whole = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="<unk>"))
-    whole.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=whole, unk_token="<unk>", eos_token="<end>")
-    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=shape.vocabulary, hidden_size=shape.width, intermediate_size=shape.inner,
-        num_hidden_layers=shape.layers, num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
-        max_position_embeddings=8192, tie_word_embeddings=True, eos_token_id=1, bos_token_id=None,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 if __name__ == "__main__":
