@@ -6,18 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rlaif.auditing.calibration import Forecast, brier, calibration_error
-from rlaif.auditing.criteria import Explained, explain, label_shares, preferences
+from rlaif.auditing.calibration import Bin, Forecast, bins, brier, calibration_error
+from rlaif.auditing.criteria import (
+    Explained,
+    explain,
+    explain_principles,
+    label_shares,
+    preferences,
+)
 from rlaif.auditing.evidence import STATES
 from rlaif.auditing.faults import Finding, find
 from rlaif.auditing.gain import Gain, gain
+from rlaif.auditing.lacking import not_looked_at
 from rlaif.auditing.looks import PARTS, SHIFTS, Shift, best_shift, look_figures, opposed
 from rlaif.auditing.orders import order_figures
 from rlaif.auditing.people import people_figures, raters, reliability
-from rlaif.auditing.principles import PrincipleRow, Together, principle_rows, together
-from rlaif.auditing.resample import Estimate, Tally, estimate, share
+from rlaif.auditing.principles import PrincipleRow, Together, principle_figures, principle_rows, together
+from rlaif.auditing.raters import rater_figures
+from rlaif.auditing.resample import Estimate, Tally, counted, estimate, share
 from rlaif.auditing.sameness import common_closer, sameness_figures, uncovered
-from rlaif.auditing.surface import read_surface
+from rlaif.auditing.surface import read_surface, refuses
+from rlaif.auditing.truth import truth_figures
 from rlaif.auditing.verdicts import Verdicts, verdicts
 from rlaif.records import State
 
@@ -37,45 +46,68 @@ class Audit:
     figures: Mapping[str, Estimate]
     findings: Sequence[Finding]
     criteria: Mapping[str, Explained]
+    explained: Mapping[str, Explained]
+    """What principles and propositions explain of the labels, each beside all others."""
     principles: Sequence[PrincipleRow]
     together: Sequence[Together]
     raters: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, float] = field(default_factory=dict)
+    reliability: Sequence[Bin] = ()
+    """What labels say against what is true, from low to high."""
     gain: Gain | None = None
     closer: str = ""
     """The last sentence that most completions share."""
     uncovered: Sequence[str] = ()
     """Training prompts that no feedback prompt resembles."""
+    not_looked_at: Mapping[str, str] = field(default_factory=dict)
+    """Figures that this run cannot give, and what they need."""
 
 
 def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
     """Look at everything that a run has."""
     whole = verdicts(evidence)
-    surface = read_surface(evidence.texts.texts)
+    surface = read_surface(evidence.texts.texts, _compared(evidence, whole))
     tallies, shift = _tallies(evidence, whole, surface)
     figures = estimate(tallies, seed=seed)
-    criteria = explain(evidence, preferences(evidence, whole), surface)
+    training = evidence.training_prompts
+    bare = uncovered(training, evidence.prompts.texts) if training else []
+    if training:
+        figures["training_uncovered"] = counted(len(bare), len(training))
+    said = preferences(evidence, whole)
+    criteria = explain(evidence, said, surface)
     hidden, words = _hidden(criteria)
     notes = {}
     if shift is not None:
         notes["shifted"] = f"by {shift.rows:+d}, from {shift.start:.0%} of the file on"
-    findings = find({**figures, **hidden}, notes, {"shifted": len(SHIFTS) * PARTS, **words})
-    prompts = evidence.prompts
-    bare = uncovered(evidence.training_prompts, prompts.texts) if evidence.training_prompts else []
+    forecasts = reliability(evidence)
     return Audit(
         counts=_counts(evidence),
         funnel=evidence.funnel,
         figures=figures,
-        findings=findings,
+        findings=find({**figures, **hidden}, notes, {"shifted": len(SHIFTS) * PARTS, **words}),
         criteria=criteria,
-        principles=principle_rows(evidence),
-        together=together(evidence),
+        explained=explain_principles(evidence, said),
+        principles=principle_rows(evidence, figures),
+        together=together(evidence, figures),
         raters=raters(evidence),
-        calibration=_calibration(evidence),
+        calibration=_calibration(forecasts),
+        reliability=bins(forecasts),
         gain=gain(evidence),
         closer=common_closer(evidence.texts.texts),
-        uncovered=[evidence.training_prompts[place] for place in bare],
+        uncovered=[training[place] for place in bare],
+        not_looked_at=not_looked_at(evidence, figures),
     )
+
+
+def _compared(evidence: Evidence, whole: Verdicts) -> list[int]:
+    """Places of the answers that were set beside another: of six draws a run often compares two."""
+    import numpy as np
+
+    labels = evidence.labels
+    places: list[int] = np.unique(
+        np.concatenate([whole.one, whole.other, labels.chosen, labels.rejected])
+    ).tolist()
+    return places
 
 
 def _tallies(
@@ -91,6 +123,9 @@ def _tallies(
         **label_shares(evidence, surface),
         **sameness_figures(evidence),
         **people_figures(evidence),
+        **rater_figures(evidence),
+        **truth_figures(evidence, surface),
+        **principle_figures(evidence),
     }
     return found | ({} if shift is None else {"shifted": shift.tally}), shift
 
@@ -123,7 +158,11 @@ def _failures(evidence: Evidence) -> dict[str, Tally]:
     texts, clusters = evidence.texts, len(evidence.prompts.ids)
     bad = [STATES.index(each) for each in UNREADABLE]
     refused = STATES.index(State.JUDGE_REFUSED)
-    found = {"truncated": share(texts.prompt, clusters, texts.truncated.astype(float))}
+    declined = np.asarray([float(refuses(text)) for text in texts.texts])
+    found = {
+        "truncated": share(texts.prompt, clusters, texts.truncated.astype(float)),
+        "declined": share(texts.prompt, clusters, declined),
+    }
     for name, place, state in (
         ("looks", evidence.looks.completion, evidence.looks.state),
         ("comparisons", evidence.comparisons.first, evidence.comparisons.state),
@@ -144,12 +183,8 @@ def _contradicts(evidence: Evidence) -> Tally:
     return share(prompt, len(evidence.prompts.ids), value)
 
 
-def _calibration(evidence: Evidence) -> dict[str, float]:
-    held = reliability(evidence)
-    if held is None or not len(held[0]):
-        return {}
-    forecasts = [Forecast(float(p), float(truth)) for p, truth in zip(*held, strict=True)]
+def _calibration(forecasts: Sequence[Forecast]) -> dict[str, float]:
     error, score = calibration_error(forecasts), brier(forecasts)
-    assert error is not None
-    assert score is not None
+    if error is None or score is None:
+        return {}
     return {"pairs": float(len(forecasts)), "calibration_error": error, "brier": score}

@@ -6,12 +6,12 @@ that nobody wrote down. What a criterion still explains then is not asked for by
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rlaif.auditing.looks import CLEAR
 from rlaif.auditing.resample import Estimate, Tally, share
 from rlaif.auditing.surface import CRITERIA, asked_for
 from rlaif.auditing.verdicts import Verdicts, gaps, logit, looks_table
@@ -23,7 +23,10 @@ RIDGE = 1e-6
 MIN_DIFFERENT = 30
 """Twos of answers that differ in a criterion before it is looked at."""
 MAX_PHRASES = 400
-_WORD = re.compile(r"[a-z']+")
+MAX_TWOS = 40_000
+"""Twos of answers that are looked at, evenly over the file: more move no figure."""
+_LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz'")
+_BLANKED = bytes(each if each in _LETTERS else 32 for each in range(256))
 
 
 class Explained(NamedTuple):
@@ -55,8 +58,9 @@ def preferences(evidence: Evidence, whole: Verdicts) -> Preferences:
     both = whole.both
     known = ~np.isnan(both)
     if known.any():
+        kept = _evenly(np.flatnonzero(known))
         return Preferences(
-            one=whole.one[known], other=whole.other[known], prompt=whole.prompt[known], odds=both[known]
+            one=whole.one[kept], other=whole.other[kept], prompt=whole.prompt[kept], odds=both[kept]
         )
     labels = evidence.labels
     # which side stands first must not be the label, or every constant would explain it
@@ -65,7 +69,16 @@ def preferences(evidence: Evidence, whole: Verdicts) -> Preferences:
     one = np.where(turned, labels.rejected, labels.chosen)
     other = np.where(turned, labels.chosen, labels.rejected)
     prompt = evidence.texts.prompt[one] if len(one) else one
-    return Preferences(one=one, other=other, prompt=prompt, odds=odds)
+    kept = _evenly(np.arange(len(one)))
+    return Preferences(one=one[kept], other=other[kept], prompt=prompt[kept], odds=odds[kept])
+
+
+def _evenly(places: Ints) -> Ints:
+    import numpy as np
+
+    if len(places) <= MAX_TWOS:
+        return places
+    return np.asarray(places[np.linspace(0, len(places) - 1, MAX_TWOS).astype(int)])
 
 
 def label_shares(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str, Tally]:
@@ -100,6 +113,32 @@ def explain(evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]
     for name, effect in _one_by_one(said, held, phrases).items():
         found[f"word {name!r}"] = _explained(evidence, said, effect, phrases[name], name)
     return found
+
+
+def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, Explained]:
+    """The principles and propositions that were asked of answers alone, each beside all others.
+
+    Those behind the constitution's own are propositions that some judge was asked and no principle names.
+    """
+    import numpy as np
+
+    table = looks_table(evidence)
+    if len(said.odds) < 2 * MIN_DIFFERENT or not np.std(said.odds) > 0 or np.isnan(table).all():
+        return {}
+    apart = np.nan_to_num(table[said.one] - table[said.other])
+    columns = {
+        name: apart[:, place]
+        for place, name in enumerate(evidence.principles)
+        if np.count_nonzero(np.abs(apart[:, place]) > CLEAR) >= MIN_DIFFERENT
+    }
+    in_force = set(evidence.principles[: len(evidence.principle_texts)])
+    effects = _regressed(said, np.zeros((len(said.odds), 0)), columns)
+    return {
+        name: _explained(
+            evidence, said, effect, np.where(np.abs(columns[name]) > CLEAR, columns[name], 0.0), name
+        )._replace(in_force=name in in_force)
+        for name, effect in effects.items()
+    }
 
 
 def _controls(evidence: Evidence, said: Preferences) -> Floats:
@@ -189,21 +228,34 @@ def _phrases(evidence: Evidence, said: Preferences) -> dict[str, Floats]:
     """Words that some answers have and others have not: one column a word, of the most frequent ones."""
     import numpy as np
 
-    held = [frozenset(_WORD.findall(text.lower())) for text in evidence.texts.texts]
-    counts = Counter(word for each in held for word in each)
-    asked = {word for text in evidence.principle_texts for word in _WORD.findall(text.lower())}
+    places = np.unique(np.concatenate([said.one, said.other])).tolist()
+    held = [_words(evidence.texts.texts[place]) for place in places]
+    counts: Counter[str] = Counter()
+    for each in held:
+        counts.update(each)
+    asked = {word for text in evidence.principle_texts for word in _words(text)}
     named = [
         word
         for word, count in counts.most_common()
         if 0.05 * len(held) <= count <= 0.95 * len(held) and word not in asked and len(word) > 1
     ]
+    having: dict[str, list[int]] = {word: [] for word in named[:MAX_PHRASES]}
+    for place, each in zip(places, held, strict=True):
+        for word in each & having.keys():
+            having[word].append(place)
     found = {}
-    for word in named[:MAX_PHRASES]:
-        has = np.asarray([word in each for each in held], dtype=float)
+    for word, where in having.items():
+        has = np.zeros(len(evidence.texts.texts))
+        has[where] = 1.0
         apart = has[said.one] - has[said.other]
         if np.count_nonzero(apart) >= MIN_DIFFERENT:
             found[word] = apart
     return found
+
+
+def _words(text: str) -> frozenset[str]:
+    # bytes, for an expression over all texts would cost more than the rest of the audit
+    return frozenset(text.lower().encode("ascii", "replace").translate(_BLANKED).decode().split())
 
 
 def _explained(

@@ -188,6 +188,14 @@ FAULTS: Sequence[Fault] = (
         remedy="take them out of training; every result on that set is worth nothing otherwise",
     ),
     Fault(
+        name="uncovered-training",
+        figure="training_uncovered",
+        side="above",
+        limit=0.2,
+        says="{value:.0%} of the training prompts resemble no feedback prompt",
+        remedy="collect feedback on prompts like those that are listed, or train on others",
+    ),
+    Fault(
         name="boilerplate",
         figure="same_closer",
         side="above",

@@ -49,7 +49,8 @@ def surprise(fault: Fault, each: Estimate) -> float:
     sign = 1.0 if fault.side == "above" else -1.0
     if not fault.share:
         return _tail(sign * (each.value - fault.limit), each.error)
-    from scipy.stats import binom
+    # of the special functions alone: all of scipy.stats takes seconds to import
+    from scipy.special import bdtr, bdtrc
 
     # a figure whose prompts count several times is worth as many trials as give its own error
     spread = each.value * (1 - each.value)
@@ -60,8 +61,8 @@ def surprise(fault: Fault, each: Estimate) -> float:
     )
     hits = round(each.value * trials)
     if fault.side == "above":
-        return float(binom.sf(hits - 1, trials, fault.limit))
-    return float(binom.cdf(hits, trials, fault.limit))
+        return float(bdtrc(hits - 1, trials, fault.limit)) if hits else 1.0
+    return float(bdtr(hits, trials, fault.limit))
 
 
 def _tail(beyond: float, error: float) -> float:

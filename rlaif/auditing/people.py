@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.agreement import cohen, fleiss, krippendorff
+from rlaif.auditing.calibration import Forecast
+from rlaif.auditing.raters import first_chosen, said_by_people
 from rlaif.auditing.rationales import contradicts
 from rlaif.auditing.resample import Tally, share
+from rlaif.auditing.truth import truth_of
 
 if TYPE_CHECKING:
-    from rlaif.auditing.evidence import Evidence, Floats
+    from rlaif.auditing.evidence import Evidence
 
 
 def people_figures(evidence: Evidence) -> dict[str, Tally]:
@@ -52,17 +55,12 @@ def people_figures(evidence: Evidence) -> dict[str, Tally]:
 
 
 def raters(evidence: Evidence) -> dict[str, Any]:
-    """Of pairs that people voted on: Cohen's kappa of each with the labels, Fleiss' and Krippendorff's of all people.
-
-    Sides are named by the order of ids, for a rater who always says `chosen` would else be beyond all chance.
-    """
-    if not evidence.votes:
+    """Of pairs that people voted on: Cohen's kappa of each with the labels, Fleiss' and Krippendorff's of all."""
+    by_pair = said_by_people(evidence)
+    if not by_pair:
         return {}
-    by_pair: dict[int, dict[str, bool]] = defaultdict(dict)
-    for each in evidence.votes:
-        by_pair[each.pair][each.by] = each.agrees == _first_chosen(evidence, each.pair)
     names = sorted({each.by for each in evidence.votes})
-    label = {pair: _first_chosen(evidence, pair) for pair in by_pair}
+    label = {pair: first_chosen(evidence, pair) for pair in by_pair}
     with_labels = {
         name: cohen(
             [votes[name] for votes in by_pair.values() if name in votes],
@@ -78,21 +76,10 @@ def raters(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _first_chosen(evidence: Evidence, pair: int) -> bool:
-    ids, labels = evidence.texts.ids, evidence.labels
-    return bool(ids[labels.chosen[pair]] < ids[labels.rejected[pair]])
-
-
-def reliability(evidence: Evidence) -> tuple[Floats, Floats] | None:
-    """(label_prob, truth) of pairs with votes of people, else with gold; None without either."""
-    import numpy as np
-
-    labels = evidence.labels
-    if evidence.votes:
-        pairs = np.asarray([each.pair for each in evidence.votes])
-        return labels.probability[pairs], np.asarray([float(each.agrees) for each in evidence.votes])
-    if evidence.gold is None or not len(labels.chosen):
-        return None
-    apart = evidence.gold[labels.chosen] - evidence.gold[labels.rejected]
-    known = ~np.isnan(apart) & (apart != 0)
-    return labels.probability[known], (apart[known] > 0).astype(float)
+def reliability(evidence: Evidence) -> list[Forecast]:
+    """(label_prob, truth) of pairs with votes of people, else with gold; empty without either."""
+    truth = truth_of(evidence)
+    if truth is None:
+        return []
+    said = evidence.labels.probability[truth.pairs]
+    return [Forecast(float(p), float(right)) for p, right in zip(said, truth.right, strict=True)]

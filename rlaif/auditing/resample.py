@@ -59,6 +59,14 @@ def share(cluster: Ints, clusters: int, value: Floats) -> Tally:
     return Tally(sums.astype(float), ratio, float(np.count_nonzero(sums[:, 1])))
 
 
+def counted(hits: int, count: int) -> Estimate:
+    """A share of things that are no prompts of the run, by Wilson."""
+    found = wilson(hits, count)
+    if found is None:
+        raise ValueError("a share of nothing")
+    return Estimate(*found, (found.high - found.low) / (2 * Z), float(count))
+
+
 def estimate(
     tallies: Mapping[str, Tally], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Estimate]:
@@ -111,4 +119,5 @@ def _interval(value: float, drawn: Floats, count: float) -> Estimate:
         # of 0 hits in 40 prompts every draw has 0 hits, and yet the share may well be .02
         low, high = min(value, exact.low), max(value, exact.high)
         error = (high - low) / (2 * Z)
-    return Estimate(value, low, high, error, count)
+    # of a figure that cannot be negative every draw may lie on one side
+    return Estimate(value, min(low, value), max(high, value), error, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.auditing.resample import Tally, share
@@ -19,9 +19,12 @@ PERMUTATIONS = 64
 BANDS = 16
 """Of four rows each: texts at .8 meet in some band with a chance of .9998, those at .3 with .12."""
 SHINGLE = 3
+MAX_ALIKE = 2000
+"""Prompts whose answers are compared with each other, evenly over the file."""
 _PRIME = (1 << 31) - 1
 _WORD = re.compile(r"\w+")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_ENDS = ("\n", *(mark + blank for mark in ".!?" for blank in " \t\r"))
+"""After which the next sentence begins."""
 
 
 def shingles(text: str) -> frozenset[int]:
@@ -101,7 +104,8 @@ def _alike(evidence: Evidence) -> Tally:
     for prompt, text in zip(evidence.texts.prompt.tolist(), evidence.texts.texts, strict=True):
         groups.setdefault(prompt, []).append(text)
     where, alike = [], []
-    for prompt, texts in groups.items():
+    step = -(-len(groups) // MAX_ALIKE) or 1
+    for prompt, texts in list(groups.items())[::step]:
         sets = [shingles(each) for each in texts[:5]]
         for one in range(len(sets)):
             for other in range(one + 1, len(sets)):
@@ -111,14 +115,19 @@ def _alike(evidence: Evidence) -> Tally:
 
 
 def closer(text: str) -> str:
-    """The last sentence, as it counts: without case and blanks around it."""
-    parts = [each.strip().lower() for each in _SENTENCE.split(text.strip()) if each.strip()]
-    return parts[-1] if len(parts) > 1 else ""
+    """The last sentence, as it counts: without case and blanks around it; nothing where it is the only one."""
+    whole = text.strip()
+    cut = max(whole.rfind(end) for end in _ENDS)
+    return whole[cut + 1 :].strip().lower() if cut >= 0 else ""
 
 
 def common_closer(texts: Sequence[str]) -> str:
     """The last sentence that most texts share, or nothing."""
-    counts = Counter(each for each in map(closer, texts) if each)
+    return _most(map(closer, texts))
+
+
+def _most(closers: Iterable[str]) -> str:
+    counts = Counter(each for each in closers if each)
     return counts.most_common(1)[0][0] if counts else ""
 
 
@@ -126,8 +135,9 @@ def _same_closer(evidence: Evidence) -> Tally:
     import numpy as np
 
     texts = evidence.texts
-    most = common_closer(texts.texts)
-    ends: Floats = np.asarray([float(bool(most) and closer(each) == most) for each in texts.texts])
+    closers = [closer(text) for text in texts.texts]
+    most = _most(closers)
+    ends: Floats = np.asarray([float(bool(most) and each == most) for each in closers])
     return share(texts.prompt, len(evidence.prompts.ids), ends)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 _LIST = re.compile(r"^\s*(?:[-*•+]|\d{1,2}[.)])\s+\S", re.M)
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 _HEADER = re.compile(r"^#{1,6}\s+\S", re.M)
-_EXCLAIMS = re.compile(r"!")
 _CONFIDENT = re.compile(
     r"\b(?:certainly|definitely|absolutely|undoubtedly|clearly|obviously|of course|without (?:a )?doubt|guaranteed?"
     r"|no question|for sure|always works?|never fails?)\b",
@@ -88,28 +87,57 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-_READERS: Mapping[str, Callable[[str], float]] = {
-    "length": words,
-    "lists": lambda text: len(_LIST.findall(text)),
-    "bold": lambda text: len(_BOLD.findall(text)),
-    "headers": lambda text: len(_HEADER.findall(text)),
-    "exclaims": lambda text: len(_EXCLAIMS.findall(text)),
-    "confident": lambda text: len(_CONFIDENT.findall(text)),
-    "flatters": lambda text: len(_FLATTERS.findall(text)),
-    "refuses": lambda text: float(bool(_REFUSES.search(text))),
+# most texts have none of these: a look for plain letters is far quicker than an expression of many words
+_HINTS: Mapping[str, tuple[str, ...]] = {
+    "bold": ("**", "__"),
+    "headers": ("#",),
+    "confident": (
+        "certain", "definite", "absolute", "undoubt", "clearly", "obvious", "of course", "without", "guarantee",
+        "no question", "for sure", "always work", "never fail",
+    ),
+    "flatters": (
+        "great", "excellent", "wonderful", "brilliant", "fantastic", "amazing", "smart", "clever", "good ", "you",
+        "agree",
+    ),
+    "refuses": ("i can", "i won", "i will not", "i am", "i'm", "unable to"),
+}  # fmt: skip
+_COUNTED: Mapping[str, re.Pattern[str]] = {
+    "lists": _LIST,
+    "bold": _BOLD,
+    "headers": _HEADER,
+    "confident": _CONFIDENT,
+    "flatters": _FLATTERS,
 }
 
 
 def refuses(text: str) -> bool:
     """Whether a completion declines."""
-    return bool(_REFUSES.search(text))
+    lower = text.lower()
+    return any(hint in lower for hint in _HINTS["refuses"]) and bool(_REFUSES.search(text))
 
 
-def read_surface(texts: Sequence[str]) -> dict[str, Floats]:
-    """(texts,) of each criterion: how many there are in each text."""
+def read_text(text: str) -> dict[str, float]:
+    """How many there are of each criterion in one text."""
+    lower = text.lower()
+    found = {"length": float(words(text))}
+    for name, pattern in _COUNTED.items():
+        hints = _HINTS.get(name)
+        there = hints is None or any(hint in lower for hint in hints)
+        found[name] = float(len(pattern.findall(text))) if there else 0.0
+    return found | {"exclaims": float(text.count("!")), "refuses": float(refuses(text))}
+
+
+def read_surface(texts: Sequence[str], places: Sequence[int] | None = None) -> dict[str, Floats]:
+    """(texts,) of each criterion: how many there are in each text; only of those at `places`, NaN elsewhere."""
     import numpy as np
 
-    return {name: np.asarray([float(read(text)) for text in texts]) for name, read in _READERS.items()}
+    wanted = np.arange(len(texts)) if places is None else np.asarray(places, dtype=int)
+    rows = [read_text(texts[place]) for place in wanted]
+    found = {}
+    for name in read_text(""):
+        found[name] = np.full(len(texts), np.nan)
+        found[name][wanted] = [row[name] for row in rows]
+    return found
 
 
 def asked_for(criterion: Criterion, principle_texts: Sequence[str]) -> bool:

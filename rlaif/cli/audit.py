@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import TextWrapper, fill
 from typing import Any
 
 import click
@@ -12,9 +13,11 @@ from rlaif.cli import options
 from rlaif.cli.audit_show import compare, show
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
+from rlaif.review.audit_tables import sections
 from rlaif.review.tables import table
 
-SHOWN_WORDS = 5
+SHOWN_UNCOVERED = 10
+WIDTH = 110
 
 
 def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, float]:
@@ -86,19 +89,22 @@ def _text(found: Any, suggest_prompts: bool) -> str:
     audited = found.audit
     counts = ", ".join(f"{count} {name}" for name, count in audited.counts.items() if count)
     blocks = [f"{found.run}: {counts}", _findings(audited.findings)]
-    if audited.funnel:
-        blocks.append(table(["funnel", "count"], [[*each] for each in audited.funnel.items()]))
-    blocks.append(_figures(audited.figures))
-    blocks.append(_criteria(audited.criteria))
-    blocks.append(_principles(audited))
-    blocks += _truth(audited)
+    for each in sections(audited):
+        note = f"\n{fill(each.note, WIDTH)}" if each.note else ""
+        blocks.append(f"{each.title}\n{table(each.head, each.rows, words_last=each.words_last)}{note}")
     if audited.uncovered:
-        shown = "\n".join(f"  {text}" for text in audited.uncovered[:10])
+        shown = "\n".join(f"  {text}" for text in audited.uncovered[:SHOWN_UNCOVERED])
+        rest = len(audited.uncovered) - SHOWN_UNCOVERED
+        more = f"\n  and {rest} more (--json has all)" if rest > 0 else ""
         blocks.append(
-            f"{len(audited.uncovered)} training prompts that no feedback prompt resembles:\n{shown}"
+            f"{len(audited.uncovered)} training prompts that no feedback prompt resembles\n{shown}{more}"
         )
     if suggest_prompts:
         blocks.append(_suggested(found.suggestions))
+    if audited.not_looked_at:
+        wrapped = TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="    ")
+        lines = [wrapped.fill(text) for text in audited.not_looked_at.values()]
+        blocks.append("\n".join(["not looked at, for want of", *lines]))
     return "\n\n".join(each for each in blocks if each)
 
 
@@ -109,93 +115,6 @@ def _findings(findings: Sequence[Any]) -> str:
         f"! {each.fault}: {each.says} [{each.estimate.low:.3f}, {each.estimate.high:.3f}]\n    {each.remedy}"
         for each in findings
     )
-
-
-def _figures(figures: Mapping[str, Any]) -> str:
-    rows = [
-        [name, each.value, each.low, each.high, int(each.prompts)]
-        for name, each in figures.items()
-        if ":" not in name or name.startswith(("unreadable:", "refused:"))
-    ]
-    return table(["figure", "value", "95 % low", "high", "prompts"], rows)
-
-
-def _criteria(criteria: Mapping[str, Any]) -> str:
-    """Simple criteria, and of words the most striking ones."""
-    plain = [name for name in criteria if not name.startswith("word ")]
-    words = sorted(
-        (name for name in criteria if name not in plain), key=lambda name: -abs(criteria[name].effect.value)
-    )
-    rows = [
-        [
-            name,
-            each.effect.value,
-            each.effect.low,
-            each.effect.high,
-            each.agree,
-            each.differ,
-            "yes" if each.in_force else "-",
-        ]
-        for name in [*plain, *words[:SHOWN_WORDS]]
-        for each in (criteria[name],)
-    ]
-    if not rows:
-        return ""
-    head = ["criterion", "effect", "95 % low", "high", "labels it gets", "of", "a principle's"]
-    return "what explains the labels beside the principles\n" + table(head, rows)
-
-
-def _principles(audited: Any) -> str:
-    if not audited.principles:
-        return ""
-    figures = audited.figures
-    rows = []
-    for each in audited.principles:
-        agree, wavers = (
-            figures.get(f"{name}:{each.principle}") for name in ("looks_agree", "order_disagreement")
-        )
-        rows.append(
-            [
-                each.principle,
-                each.met,
-                each.wins,
-                each.sides,
-                each.read,
-                agree and agree.value,
-                wavers and wavers.value,
-            ]
-        )
-    head = ["principle", "met", "wins", "of pairs", "read", "alone = compared", "orders differ"]
-    blocks = [table(head, rows)]
-    most, least = audited.together[:3], [each for each in audited.together[::-1][:3] if each.agree < 0.5]
-    blocks += [
-        f"alike: {each.one} and {each.other} on {each.agree:.0%} of {each.pairs} pairs" for each in most
-    ]
-    blocks += [
-        f"in conflict: {each.one} and {each.other} on {1 - each.agree:.0%} of {each.pairs} pairs"
-        for each in least
-    ]
-    return "\n".join(blocks)
-
-
-def _truth(audited: Any) -> list[str]:
-    blocks = []
-    if audited.calibration:
-        blocks.append(table(["calibration", "value"], [[*each] for each in audited.calibration.items()]))
-    if audited.raters:
-        rows = [
-            [f"Cohen's kappa with {name or 'people'}", each] for name, each in audited.raters["cohen"].items()
-        ]
-        rows += [
-            ["Fleiss' kappa", audited.raters["fleiss"]],
-            ["Krippendorff's alpha", audited.raters["krippendorff"]],
-        ]
-        blocks.append(table(["people", "value"], rows))
-    if audited.gain is not None:
-        rows = [[name, *each[:3]] for name, each in audited.gain._asdict().items() if each is not None]
-        head = ["gold", "value", "95 % low", "high"]
-        blocks.append(f"gold of an answer taken by chance, by the judge, by gold\n{table(head, rows)}")
-    return blocks
 
 
 def _suggested(suggestions: Sequence[Mapping[str, Any]]) -> str:

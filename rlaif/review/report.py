@@ -2,72 +2,135 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.auditing.audit import Audit
+from rlaif.auditing.calibration import Bin
+from rlaif.auditing.differences import differences
 from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
+from rlaif.review.audit_tables import sections
+from rlaif.review.distributions import distributions, reliability
+from rlaif.review.gathered import Gathered, gather, last
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import tables
+from rlaif.review.tables import shown
 
-SHOWN_PAIRS = 12
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
+DIGESTED = (
+    "pairs.jsonl",
+    "pairs.parquet",
+    "completions.jsonl",
+    "judgments.jsonl",
+    "comparisons.jsonl",
+    "constitution.yaml",
+)
+"""Files of a run whose digests stand in its report."""
 
 
 def write_report(
-    run: Path, facts: Mapping[str, Any], target: Path | None = None, audited: Audit | None = None
+    run: Path,
+    facts: Mapping[str, Any],
+    target: Path | None = None,
+    audited: Audit | None = None,
+    bins: Sequence[Bin] = (),
+    suggestions: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is."""
+    """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is.
+
+    `bins` are what labels say against what is true, where that is known; an audit has its own.
+    """
     target = target or run / "report.html"
-    write_text(target, render_report(run, facts, audited))
+    write_text(target, render_report(run, facts, audited, bins, suggestions))
     return target
 
 
-def render_report(run: Path, facts: Mapping[str, Any], audited: Audit | None = None) -> str:
+def render_report(
+    run: Path,
+    facts: Mapping[str, Any],
+    audited: Audit | None = None,
+    bins: Sequence[Bin] = (),
+    suggestions: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     rows = _read(run / "rounds.json") or []
-    files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2]))
-    files += [path for path in [run / "pairs.jsonl"] if path.is_file()]
-    pairs = [row.value for path in files for row in read_rows(path)]
-    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        TEMPLATE.read_text(encoding="utf-8")
-    )
+    pairs = gather(_pairs(run))
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters["shown"] = shown
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     # Markup only around what `charts` made: it escapes its own labels
     return page.render(
         title=f"rlaif {facts.get('command', 'run')}: {run.name}",
         subtitle=_subtitle(facts, pairs),
-        audited=None if audited is None else _audited(audited),
+        audited=audited,
+        sections=[] if audited is None else sections(audited),
+        suggestions=suggestions,
         rounds=_rounds(rows, Markup),
         funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
-        principles=_principles(rows, pairs, Markup),
+        principles=[(title, note, Markup(chart)) for title, note, chart in _principles(rows, pairs)],
         applied=_applied(rows, facts),
+        distributions=[Markup(each) for each in distributions(pairs)],
+        reliability=Markup(reliability(bins if audited is None else audited.reliability)),
         warnings=(facts.get("summary") or {}).get("warnings") or [],
-        pairs=_spread(pairs, SHOWN_PAIRS),
-        pair_count=len(pairs),
+        doubtful=[_side_by_side(each) for each in pairs.doubtful],
+        others=[_side_by_side(each) for each in pairs.sampled],
+        pair_count=pairs.count,
+        hashes=list(_hashes(run, facts, pairs)),
         facts=list(_flat(facts)),
     )
 
 
-def _subtitle(facts: Mapping[str, Any], pairs: Sequence[Any]) -> str:
-    parts = [f"{len(pairs)} pairs", *(f"{key} {facts[key]}" for key in ("status", "rlaif") if key in facts)]
+def _pairs(run: Path) -> Iterator[Any]:
+    files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2]))
+    own = [run / name for name in ("pairs.jsonl", "pairs.parquet") if (run / name).is_file()]
+    for path in [*files, *own[:1]]:
+        for row in read_rows(path):
+            yield row.value
+
+
+def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
+    parts = [
+        f"{pairs.count:,} pairs",
+        *(f"{key} {facts[key]}" for key in ("status", "rlaif") if key in facts),
+    ]
     return ", ".join(parts)
 
 
-def _audited(audit: Audit) -> dict[str, Any]:
-    figures = [
-        [name, *(f"{value:.3f}" for value in each[:3]), int(each.prompts)]
-        for name, each in audit.figures.items()
-        if name.partition(":")[0] in ("unreadable", "refused") or ":" not in name
-    ]
-    return {"findings": audit.findings, "figures": figures}
+def _side_by_side(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A pair with the words marked that one of its sides has alone."""
+    left, right = differences(last(row, "chosen"), last(row, "rejected"))
+    prompt = row["prompt"]
+    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    return {
+        "id": row.get("id", ""),
+        "prompt": turns,
+        "label": float(row.get("label_prob", 1.0)),
+        "consistent": row.get("order_consistent", True),
+        "sides": (("chosen", left), ("rejected", right)),
+        "critique": row.get("critique"),
+        "principles": row.get("principles") or (),
+    }
+
+
+def _hashes(run: Path, facts: Mapping[str, Any], pairs: Gathered) -> Iterator[tuple[str, str]]:
+    """Every digest that the run names, of its pairs and of its files."""
+    for name, value in _flat(facts):
+        if isinstance(value, str) and value.startswith("b2:"):
+            yield name, value
+    yield "pairs (of their ids, in order of themselves)", pairs.digest
+    for name in DIGESTED:
+        if (run / name).is_file():
+            with (run / name).open("rb") as stream:
+                yield f"{name} (sha256)", hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | None:
@@ -109,25 +172,21 @@ def _funnel_chart(counts: Mapping[str, int]) -> str:
     )
 
 
-def _principles(
-    rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]], markup: Any
-) -> dict[str, Any] | None:
+def _principles(rows: Sequence[Mapping[str, Any]], pairs: Gathered) -> list[tuple[str, str, str]]:
+    """Title, note and bars: by gold where a loop has it, and by the judge's words on pairs."""
+    found = []
     if rows and rows[0].get("gold_by_principle"):
-        first, last = rows[0]["gold_by_principle"], rows[-1]["gold_by_principle"]
-        both = {name: [first[name], last.get(name)] for name in first}
+        first, newest = rows[0]["gold_by_principle"], rows[-1]["gold_by_principle"]
+        both = {name: [first[name], newest.get(name)] for name in first}
         chart = charts.bars(both, names=["round 0", f"round {rows[-1]['round']}"])
         note = "Share of held-out completions that follow each principle, by gold."
-        return {"title": "Principles", "note": note, "chart": markup(chart)}
-    votes: dict[str, list[float]] = {}
-    for pair in pairs:
-        for each in pair["principles"]:
-            if each.get("p") is not None:
-                votes.setdefault(each["id"], []).append(each["p"])
-    if not votes:
-        return None
-    means = {name: [sum(values) / len(values)] for name, values in sorted(votes.items())}
-    note = "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
-    return {"title": "Principles", "note": note, "chart": markup(charts.bars(means, names=["mean p"]))}
+        found.append(("Principles, by gold", note, chart))
+    if means := {name: [mean] for name, mean in pairs.means.items()}:
+        note = (
+            "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
+        )
+        found.append(("Principles, by the judge", note, charts.bars(means, names=["mean p"])))
+    return found
 
 
 def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -136,11 +195,6 @@ def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dic
     if not body:
         head, body = list(HEAD), applied(summary.get("principles") or {}, summary.get("tests") or {})
     return {"head": head, "rows": body} if body else None
-
-
-def _spread(pairs: Sequence[Any], count: int) -> list[Any]:
-    step = max(1, len(pairs) // count)
-    return list(pairs[::step][:count])
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:

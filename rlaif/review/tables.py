@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns as wide as they need; the first flush left, the others flush right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, words_last: bool = False) -> str:
+    """Columns as wide as they need; the first flush left (with `words_last` the last too), the others right."""
     cells = [list(head), *([shown(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = []
     for row in cells:
         first, *others = (value.rjust(width) for value, width in zip(row, widths, strict=True))
+        if words_last:
+            others[-1] = others[-1].strip()
         lines.append("  ".join([first.strip().ljust(widths[0]), *others]).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)

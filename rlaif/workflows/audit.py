@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rlaif.review.report import write_report
 from rlaif.runs import read_run
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit_reading import Source, read_source
+from rlaif.workflows.audit_texts import read_written
 from rlaif.workflows.review import decisions_of
 
 
@@ -59,20 +61,21 @@ class Audited:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        found = asdict(self.audit)
-        found["figures"] = {name: each._asdict() for name, each in self.audit.figures.items()}
-        found["findings"] = [
-            {**asdict(each), "estimate": each.estimate._asdict()} for each in self.audit.findings
-        ]
-        found["criteria"] = {
-            name: {**each._asdict(), "effect": each.effect._asdict()}
-            for name, each in self.audit.criteria.items()
-        }
-        found["principles"] = [each._asdict() for each in self.audit.principles]
-        found["together"] = [each._asdict() for each in self.audit.together]
-        gain = self.audit.gain
-        found["gain"] = gain and {name: each and each._asdict() for name, each in gain._asdict().items()}
+        found: dict[str, Any] = plain(self.audit)
         return {"run": str(self.run), **found, "suggestions": list(self.suggestions), "unmet": self.unmet}
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses and named tuples as objects, whatever they stand in; a number that is none is null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def audit(config: AuditConfig) -> Audited:
@@ -93,13 +96,20 @@ def audit(config: AuditConfig) -> Audited:
 
 def write_page(found: Audited, target: Path) -> Path:
     """The report of the run, with the audit in it."""
-    return write_report(found.run, read_run(found.facts_of), target, found.audit)
+    facts = read_run(found.facts_of)
+    return write_report(found.run, facts, target, found.audit, suggestions=found.suggestions)
 
 
 def _further(config: AuditConfig, source: Source) -> Evidence:
     """What other files and people say of the run."""
     evidence = source.evidence
-    more: dict[str, Any] = {"votes": votes_of(source, config.run, config.store)}
+    prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
+    written = read_written(source.folder, config.run, config.store, prompts)
+    more: dict[str, Any] = {
+        "votes": votes_of(source, config.run, config.store),
+        "rationales": written.rationales,
+        "repeats": written.repeats,
+    }
     if config.training is not None:
         more["training_prompts"] = [each.text for each in read_prompts(config.training)]
     if config.evaluation is not None:
@@ -175,7 +185,8 @@ def suggest(source: Source, found: Audit, most: int = 3) -> list[dict[str, Any]]
     evidence = source.evidence
     table = looks_table(evidence)
     rows = sorted(
-        (each for each in found.principles if each.met is not None), key=lambda each: each.met or 0.0
+        (each for each in found.principles if each.met is not None),
+        key=lambda each: 1.0 if each.met is None else each.met.value,
     )
     suggestions = []
     for row in rows[:most]:
@@ -192,7 +203,7 @@ def suggest(source: Source, found: Audit, most: int = 3) -> list[dict[str, Any]]
         suggestions.append(
             {
                 "principle": row.principle,
-                "met": row.met,
+                "met": None if row.met is None else row.met.value,
                 "tags": list(dict.fromkeys(tags)),
                 "prompts": [evidence.prompts.texts[each] for each in best],
             }

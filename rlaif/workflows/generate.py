@@ -26,6 +26,7 @@ from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows import planning
+from rlaif.workflows.audit_truth import reliability
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.drift import Drift, measure, trainer_of
 from rlaif.workflows.gold import require_gold
@@ -180,7 +181,7 @@ def _pairs(
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)
-    write_report(run.dir, read_run(run.dir))
+    write_report(run.dir, read_run(run.dir), bins=reliability(run.dir, config.store))
     return made
 
 

@@ -17,6 +17,7 @@ from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
+from rlaif.workflows.audit_truth import reliability
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, model_directory
 from rlaif.workflows.play import PREVIOUS, Played
@@ -84,7 +85,7 @@ def run(played: Played, progress: Report = silent) -> Finished:
         status = "done" if unmet is None else "stopped"
         summary = {"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}
         held.finish(summary, status=status, templates=steps.templates())
-        report = write_report(held.dir, read_run(held.dir))
+        report = write_report(held.dir, read_run(held.dir), bins=reliability(held.dir, config.store))
         return Finished(
             run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet
         )

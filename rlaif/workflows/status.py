@@ -10,6 +10,7 @@ from rlaif import runs
 from rlaif.errors import RlaifError, RunError
 from rlaif.exchange.rows import read_rows
 from rlaif.review.report import write_report
+from rlaif.workflows.audit_truth import reliability
 
 
 def status(run: Path) -> dict[str, Any]:
@@ -28,6 +29,6 @@ def report(run: Path, out: Path | None = None) -> Path:
     """Write the HTML report; says where it is."""
     found = runs.read_run(run)
     try:
-        return write_report(run, found, out)
+        return write_report(run, found, out, bins=reliability(run))
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None

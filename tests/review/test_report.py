@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rlaif.auditing.audit import audit
+from rlaif.auditing.calibration import Bin
+from rlaif.auditing.planted import Planted, planted_run
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Message, Pair
 from rlaif.review import charts
-from rlaif.review.report import SHOWN_PAIRS, render_report, write_report
+from rlaif.review.audit_tables import sections
+from rlaif.review.distributions import edges
+from rlaif.review.gathered import MOST_DOUBTFUL, SAMPLED, gather, histogram
+from rlaif.review.report import render_report, write_report
 from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
 from rlaif.review.tables import table
 
@@ -98,7 +106,10 @@ def test_the_page_fetches_nothing(tmp_path: Path) -> None:
     page = render_report(run_with(tmp_path, [pair()], [row(0, 0.4), row(1, 0.8)]), FACTS)
     assert "http://" not in page
     assert "https://" not in page
-    assert not [values for _, values in tags(page) if {"src", "href"} & values.keys()]
+    links = [values for _, values in tags(page) if {"src", "href", "srcset", "action"} & values.keys()]
+    assert all((values.get("href") or "").startswith("#") for values in links)
+    assert "url(" not in page
+    assert "@import" not in page
 
 
 def test_it_shows_rounds_funnel_principles_pairs_and_digests(tmp_path: Path) -> None:
@@ -112,6 +123,10 @@ def test_it_shows_rounds_funnel_principles_pairs_and_digests(tmp_path: Path) -> 
         "0.400",
         "0.800",
         "prefers-color-scheme: dark",
+        "Reliability",
+        "Lengths and margins",
+        "Most doubtful pairs",
+        "Hashes",
     ):
         assert text in page
     assert "<svg" in page
@@ -120,7 +135,7 @@ def test_it_shows_rounds_funnel_principles_pairs_and_digests(tmp_path: Path) -> 
 def test_a_run_without_rounds_shows_the_judges_principles(tmp_path: Path) -> None:
     page = render_report(run_with(tmp_path, [pair(), pair("two")]), FACTS)
     assert "by the judge" in page
-    assert "<h2>Rounds" not in page
+    assert 'id="rounds"' not in page
 
 
 def test_how_the_judge_applied_each_principle_is_a_table(tmp_path: Path) -> None:
@@ -136,15 +151,15 @@ def test_how_the_judge_applied_each_principle_is_a_table(tmp_path: Path) -> None
 def test_the_consistency_of_each_round_is_a_column(tmp_path: Path) -> None:
     rounds = [row(0, 0.4) | {"order_consistency": {}}, row(1, 0.8) | {"order_consistency": {"greet": 0.75}}]
     page = render_report(run_with(tmp_path, [], rounds), FACTS)
-    assert "<th>round 1</th>" in page
+    assert '<th scope="col">round 1</th>' in page
     assert "<td>0.750</td>" in page
-    assert "<th>round 0</th>" not in page
+    assert '<th scope="col">round 0</th>' not in page
 
 
 def test_many_pairs_are_shown_in_part_and_counted_whole(tmp_path: Path) -> None:
     page = render_report(run_with(tmp_path, [pair(f"t{n}") for n in range(100)]), FACTS)
-    assert page.count("<details") == SHOWN_PAIRS
-    assert f"{SHOWN_PAIRS} of 100" in page
+    assert page.count('<details class="pair"') == MOST_DOUBTFUL + SAMPLED
+    assert f"{MOST_DOUBTFUL} of 100" in page
 
 
 def test_a_run_that_made_nothing_has_a_report_too(tmp_path: Path) -> None:
@@ -173,3 +188,85 @@ def test_every_column_of_the_table_is_a_key_of_a_row(tmp_path: Path) -> None:
     assert shown - {"against", "replay_share"} <= row(1, 0.5).keys()
     assert cell({"gap": {"mean": 0.25}}, "gap.mean") == "0.250"
     assert cell({"gap": None}, "gap.mean") == "-"
+
+
+def test_the_most_doubtful_pairs_come_first_and_their_differences_are_marked(tmp_path: Path) -> None:
+    many = [pair(f"text {n}", label_prob=0.6 + 0.004 * n) for n in range(90)]
+    doubtful = [pair("warm milk", label_prob=0.5), pair("cold milk", label_prob=0.47)]
+    page = render_report(run_with(tmp_path, [*many, *doubtful]), FACTS)
+    listed = page[page.index('id="doubtful"') : page.index("Some others")]
+    labels = [float(each) for each in re.findall(r"P\(chosen is better\) ([\d.]+)", listed)]
+    assert labels[:3] == [0.5, 0.47, 0.6]
+    assert labels == sorted(labels, key=lambda p: abs(p - 0.5))
+    assert "<mark>warm milk</mark>" in listed
+
+
+def test_shown_pairs_do_not_hang_on_the_order_of_the_file(tmp_path: Path) -> None:
+    pairs = [pair(f"text {n}", label_prob=0.55 + 0.001 * (n % 7)) for n in range(60)]
+    shown = []
+    for number, listed in enumerate((pairs, pairs[::-1])):
+        (tmp_path / str(number)).mkdir()
+        page = render_report(run_with(tmp_path / str(number), listed), FACTS)
+        shown.append(re.findall(r"<p><code>(b2:\w+)</code></p>", page))
+    assert shown[0] == shown[1]
+    assert len(shown[0]) > MOST_DOUBTFUL
+
+
+def test_lengths_and_margins_are_counted_right(tmp_path: Path) -> None:
+    pairs = [
+        pair("one two three", score_gap=0.5),
+        pair("one", score_gap=1.5),
+        pair("one two", score_gap=None),
+    ]
+    found = gather(json.loads(line) for line in _lines(tmp_path, pairs))
+    assert list(found.words["chosen"]) == [3.0, 1.0, 2.0]
+    assert list(found.words["rejected"]) == [1.0, 1.0, 1.0]
+    assert list(found.gaps) == [0.5, 1.5]
+    assert found.means == {"greet": pytest.approx(0.8)}
+    assert histogram([0.0, 0.5, 1.0, 1.0, 2.0, 9.0, -1.0], [0, 1, 2]) == [3, 4]
+
+
+def _lines(folder: Path, pairs: list[Pair]) -> list[str]:
+    write_pairs(folder / "some.jsonl", pairs)
+    return (folder / "some.jsonl").read_text().splitlines()
+
+
+def test_bounds_of_a_histogram_are_round_and_hold_the_values() -> None:
+    assert edges([0.0, 7.0, 11.0]) == [float(each) for each in range(13)]
+    assert edges([5.0, 5.0]) == [5.0, pytest.approx(5.1)]
+    for values in ([0.13, 0.4, 0.92], [-3.0, 0.0, 250.0], list(range(1000))):
+        bounds = edges(values)
+        assert bounds[0] <= sorted(values)[len(values) // 100]
+        assert 5 <= len(bounds) <= 15
+
+
+def test_what_labels_say_is_drawn_against_what_is_true(tmp_path: Path) -> None:
+    run = run_with(tmp_path, [pair()])
+    assert "No truth is known" in render_report(run, FACTS)
+    page = render_report(run, FACTS, bins=[Bin(40, 0.7, 0.6), Bin(10, 0.9, 0.5)])
+    assert "40 labels that say 0.70 are right in 0.60" in page
+    assert "No truth is known" not in page
+
+
+def test_digests_of_files_are_those_that_sha256sum_prints(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [pair()]), FACTS)
+    assert hashlib.sha256((tmp_path / "pairs.jsonl").read_bytes()).hexdigest() in page
+
+
+def test_an_audit_stands_in_the_page_with_every_table(tmp_path: Path) -> None:
+    audited = audit(planted_run(Planted(settings={"position": 2.0}), prompts=60))
+    page = unescape(render_report(run_with(tmp_path, [pair()]), FACTS, audited))
+    assert "<b>position</b>" in page
+    for each in sections(audited):
+        assert each.title in page
+        for row in each.rows:
+            assert str(row[0]) in page
+
+
+def test_every_scrolling_table_can_be_reached_by_keyboard_and_has_a_name(tmp_path: Path) -> None:
+    seen = tags(render_report(run_with(tmp_path, [pair()], [row(0, 0.4), row(1, 0.8)]), FACTS))
+    wide = [values for tag, values in seen if "wide" in (values.get("class") or "").split()]
+    assert wide
+    assert all(values.get("tabindex") == "0" and values.get("aria-label") for values in wide)
+    anchors = {values["href"] for tag, values in seen if tag == "a"}
+    assert anchors <= {f"#{values['id']}" for _, values in seen if "id" in values}

@@ -1,0 +1,71 @@
+"""Charts of how a run's pairs are distributed: lengths, labels, margins, and what labels say against the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rlaif.review import charts
+from rlaif.review.gathered import Gathered, histogram
+
+if TYPE_CHECKING:
+    from rlaif.auditing.calibration import Bin
+
+BINS = 12
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+def distributions(pairs: Gathered) -> list[str]:
+    """Words of both sides, which side is longer, P(chosen is better), and score gaps where there are any."""
+    if not pairs.count:
+        return []
+    lengths = [value for values in pairs.words.values() for value in values]
+    longer = [one - other for one, other in zip(*pairs.words.values(), strict=True)]
+    drawn = [
+        _drawn("words of an answer", dict(pairs.words), edges(lengths)),
+        _drawn("words more in the chosen side", {"pairs": longer}, edges(longer)),
+        _drawn("label_prob: P(chosen is better)", {"pairs": pairs.labels}, _shares(pairs.labels), digits=2),
+    ]
+    if pairs.gaps:
+        drawn.append(
+            _drawn("margin: score_gap", {"pairs": pairs.gaps}, edges(pairs.gaps), digits=_digits(pairs.gaps))
+        )
+    odds = [math.log(p / (1 - p)) for each in pairs.labels for p in [min(max(each, 1e-4), 1 - 1e-4)]]
+    drawn.append(_drawn("margin: log-odds of the label", {"pairs": odds}, edges(odds), digits=1))
+    return [each for each in drawn if each]
+
+
+def reliability(bins: Sequence[Bin]) -> str:
+    """The plot, or nothing where no truth is known."""
+    title = "share that is right, by what the label says"
+    return charts.reliability(title, [(each.size, each.said, each.true) for each in bins])
+
+
+def edges(values: Sequence[float]) -> list[float]:
+    """Round bounds of about a dozen bins that hold all but the outermost hundredth on each side."""
+    ordered = sorted(values)
+    low, high = ordered[len(ordered) // 100], ordered[-1 - len(ordered) // 100]
+    room = (high - low) or 1.0
+    unit = 10.0 ** math.floor(math.log10(room / BINS))
+    step = next(unit * each for each in STEPS if unit * each * BINS >= room)
+    start = math.floor(low / step)
+    count = max(1, math.floor(high / step) - start + 1)
+    return [(start + place) * step for place in range(count + 1)]
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    low = 0.5 if min(values) >= 0.5 else 0.0
+    return [low + (1 - low) * place / 10 for place in range(11)]
+
+
+def _digits(values: Sequence[float]) -> int:
+    step = edges(values)
+    return max(0, math.ceil(-math.log10(step[1] - step[0]) - 1e-9))
+
+
+def _drawn(
+    title: str, series: dict[str, Sequence[float]], bounds: Sequence[float], *, digits: int = 0
+) -> str:
+    counts = {name: histogram(values, bounds) for name, values in series.items()}
+    return charts.histogram(title, counts, bounds, digits=digits)

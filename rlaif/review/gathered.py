@@ -1,0 +1,109 @@
+"""What a report shows of pairs, from one reading of their files: counts, distributions, a few whole ones."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlaif.hashing import derived_seed, digest_bytes
+
+MOST_DOUBTFUL = 8
+SAMPLED = 6
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Figures of all pairs that were put in, and some of the pairs; memory does not grow with the texts."""
+
+    count: int = 0
+    words: Mapping[str, array[float]] = field(
+        default_factory=lambda: {"chosen": array("d"), "rejected": array("d")}
+    )
+    """Words of each side."""
+    labels: array[float] = field(default_factory=lambda: array("d"))
+    """`label_prob` of every pair."""
+    gaps: array[float] = field(default_factory=lambda: array("d"))
+    """`score_gap` of the pairs that have one."""
+    principles: dict[str, list[float]] = field(default_factory=dict)
+    """Sum of p and count, by principle."""
+    ids: array[int] = field(default_factory=lambda: array("Q"))
+    _doubtful: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
+    _sampled: list[tuple[int, str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def put(self, row: Mapping[str, Any]) -> None:
+        """Take one row of a pairs file in."""
+        self.count += 1
+        for side, held in self.words.items():
+            held.append(float(len(last(row, side).split())))
+        label, name = float(row.get("label_prob", 1.0)), str(row.get("id", self.count))
+        self.labels.append(label)
+        if row.get("score_gap") is not None:
+            self.gaps.append(float(row["score_gap"]))
+        for each in row.get("principles") or ():
+            if each.get("p") is not None:
+                held_sums = self.principles.setdefault(str(each["id"]), [0.0, 0.0])
+                held_sums[0] += float(each["p"])
+                held_sums[1] += 1
+        place = derived_seed("shown pair", name)
+        self.ids.append(place)
+        # the heap keeps the smallest doubt at its top, which the next surer pair does not replace
+        _keep(self._doubtful, (-abs(label - 0.5), name, row), MOST_DOUBTFUL)
+        _keep(self._sampled, (-place, name, row), SAMPLED)
+
+    @property
+    def doubtful(self) -> list[Mapping[str, Any]]:
+        """The pairs whose label is nearest to a coin's, most doubtful first."""
+        return [row for _, _, row in sorted(self._doubtful, key=lambda each: (-each[0], each[1]))]
+
+    @property
+    def sampled(self) -> list[Mapping[str, Any]]:
+        """Some others, taken by their ids, whatever the order of the file."""
+        shown = {name for _, name, _ in self._doubtful}
+        return [row for _, name, row in sorted(self._sampled, reverse=True) if name not in shown]
+
+    @property
+    def digest(self) -> str:
+        """Of all ids, in sorted order: the same pairs have the same in every file."""
+        return digest_bytes(array("Q", sorted(self.ids)).tobytes())
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean p by principle."""
+        return {name: total / count for name, (total, count) in sorted(self.principles.items())}
+
+
+def gather(rows: Iterable[Mapping[str, Any]]) -> Gathered:
+    """All of them."""
+    found = Gathered()
+    for row in rows:
+        found.put(row)
+    return found
+
+
+def last(row: Mapping[str, Any], side: str) -> str:
+    """The text of one side."""
+    turns = row[side]
+    return turns if isinstance(turns, str) else str(turns[-1]["content"])
+
+
+def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
+    """How many values lie between each two edges; the last bin holds its upper edge too, those beyond the outermost."""
+    from bisect import bisect_right
+
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        counts[min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)] += 1
+    return counts
+
+
+def _keep(heap: list[Any], entry: tuple[Any, ...], most: int) -> None:
+    # names tell equal entries apart before rows would be compared, which they cannot be
+    if any(entry[:2] == held[:2] for held in heap):
+        return
+    if len(heap) < most:
+        heapq.heappush(heap, entry)
+    elif entry[:2] > heap[0][:2]:
+        heapq.heapreplace(heap, entry)
