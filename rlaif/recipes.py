@@ -132,6 +132,9 @@ class Recipe:
         """All that decides what the recipe does, as plain values with defaults filled in."""
         values = asdict(self)
         del values["source"], values["title"]
+        values["round"] = tuple(
+            step.as_dict() if isinstance(step, TrainStep) else asdict(step) for step in self.round
+        )
         return values
 
     @property

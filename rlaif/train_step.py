@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,8 @@ class TrainStep:
     epochs: float | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
-    lora: bool = False
+    lora: bool | int = False
+    """True: an adapter of the usual rank; or its rank."""
     loss_options: Mapping[str, float] = field(default_factory=dict)
     """Further figures of the losses, by name."""
     labels: Literal["soft", "hard"] = "soft"
@@ -45,3 +46,10 @@ class TrainStep:
     """Share of the prompts whose pairs are measured on, not trained on."""
     stop: Mapping[str, float] = field(default_factory=dict)
     """Figure of health -> limit at which training stops."""
+    loop: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the training loop by name: schedule, precision, truncation ... (docs/training-loop.md)."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that decides what the step does, defaults filled in; an empty `loop` is not spelled out."""
+        values = asdict(self)
+        return values if self.loop else {name: value for name, value in values.items() if name != "loop"}

@@ -170,6 +170,45 @@ def test_title_and_place_are_no_part_of_the_digest_and_a_value_is(tmp_path: Path
     assert loaded(tmp_path, seed="1").digest != loaded(tmp_path).digest
 
 
+def test_options_of_the_loop_are_the_steps_own_and_none_leave_the_digest_as_it_was(tmp_path: Path) -> None:
+    plain, given = loaded(tmp_path), loaded(tmp_path, round__train__loop="{precision: bf16, packed: false}")
+    step = given.round[3]
+    assert isinstance(step, TrainStep)
+    assert step.loop == {"precision": "bf16", "packed": False}
+    assert given.digest != plain.digest
+    assert "loop" not in plain.config()["round"][3]
+    assert given.config()["round"][3]["loop"] == step.loop
+
+
+def test_a_recipes_adapter_is_the_usual_one_or_of_a_rank(tmp_path: Path) -> None:
+    for text, value in (("true", True), ("8", 8)):
+        step = loaded(tmp_path, round__train__lora=text).round[3]
+        assert isinstance(step, TrainStep)
+        assert step.lora is value
+    with pytest.raises(
+        RecipeError, match="lora is 0; it must be true: train a low-rank adapter; or its rank"
+    ):
+        loaded(tmp_path, round__train__lora="0")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("loss_type", "write loss"),
+        ("rpo_alpha", "write nll"),
+        ("max_prompt_length", "prompts are never cut"),
+        ("num_train_epochs", "write epochs"),
+        ("gradient_accumulation_steps", "write batch_size"),
+    ],
+)
+def test_a_name_of_trls_is_answered_with_ours(tmp_path: Path, name: str, ours: str) -> None:
+    text = TEXT.replace("loss: soft,", f"loss: soft, {name}: 1,")
+    with pytest.raises(RecipeError, match=rf"recipe.yaml:\d+: '{name}' is a name of TRL's: .*{ours}"):
+        loaded(tmp_path, text)
+    with pytest.raises(RecipeError, match=f"{name}.* is a name of TRL's: .*{ours}"):
+        loaded(tmp_path, **{f"round__train__{name}": "1"})
+
+
 def test_a_missing_recipe_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pipelines").mkdir()

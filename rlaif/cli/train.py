@@ -121,6 +121,11 @@ class _TrainCommand(click.Command):
 )
 @options.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
 @options.option("--steps", type=click.IntRange(min=1), help="Optimiser steps.")
+@options.option(
+    "--epochs",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Passes over the pairs, in the place of --steps [default: 1].",
+)
 @options.option("--batch-size", type=click.IntRange(min=1), help="Pairs in a step.")
 @options.option("--nll", type=click.FloatRange(min=0), help="Weight of the chosen side's own likelihood.")
 @options.option(

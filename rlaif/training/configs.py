@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from rlaif.errors import RecipeError
 from rlaif.training.loss_names import LOSSES, Weighted, parse_mix
+from rlaif.trl_names import renamed
 
 REWARD_LOSSES = ("soft", "sigmoid")
 LABELS = ("soft", "hard")
@@ -87,6 +88,13 @@ class TrainConfig:
     """False computes every prompt with each of its answers: slower, and the yardstick of the packed path."""
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """For templates with options; one that can think is told not to unless this says otherwise."""
+
+    def __new__(cls, **given: Any) -> Self:
+        """Answer another trainer's names with ours. Raises RecipeError."""
+        for name in given.keys() - {each.name for each in fields(cls)}:
+            if hint := renamed(name):
+                raise RecipeError(f"{cls.method}: {hint}")
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
@@ -289,8 +297,3 @@ class SFTConfig(TrainConfig):
     """Imitation of each example's last turn."""
 
     method: ClassVar[str] = "sft"
-
-
-def known_fields(config: type[TrainConfig]) -> tuple[str, ...]:
-    """Names that `config` takes, for messages."""
-    return tuple(each.name for each in fields(config))

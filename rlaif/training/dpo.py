@@ -214,7 +214,7 @@ class DPO:
             figures["kl"] = losses.kl_terms(logp_N.detach(), scored.reference_N).sum() / (2 * total)
         if self.drift is not None:
             figures["kto/drift"] = terms.drift * (len(mine) / total)
-        return loss, figures
+        return loss.to(logp_N.dtype), figures
 
     def _figures(self, terms: losses.PairTerms) -> dict[str, Tensor]:
         ratios = terms.policy.over(terms.lengths) if self._mean_rewards else terms.rho

@@ -201,6 +201,14 @@ class _Sums:
         return self._toward_ND - self._away_ND / self._sum_N[:, None]
 
 
+def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
+    """`total += one @ other`, without a place for the product where all are of one dtype."""
+    if total.dtype == one.dtype:
+        total.addmm_(one, other)
+    else:
+        total += one @ other
+
+
 def _inside(target_N: Tensor, part: slice) -> tuple[Tensor, Tensor]:
     # which targets lie in this part of the vocabulary, and where in it
     places = ((target_N >= part.start) & (target_N < part.stop)).nonzero()[:, 0]
@@ -226,11 +234,12 @@ def _gradients(ctx: FunctionCtx, grad_N: Tensor) -> tuple[Tensor | None, Tensor 
             error_NT *= slope
         error_NT = error_NT.to(weight_TD.dtype)
         if hidden_grad_ND is not None:
-            hidden_grad_ND += error_NT @ weight_TD
+            _add_product(hidden_grad_ND, error_NT, weight_TD)
         if held_VD is not None:
-            held_VD[part] += error_NT.T @ scaled_ND
+            _add_product(held_VD[part], error_NT.T, scaled_ND)
         elif weight_grad_VD is not None:
-            weight_grad_VD[part] = error_NT.T @ scaled_ND
+            weight_grad_VD[part] = 0
+            _add_product(weight_grad_VD[part], error_NT.T, scaled_ND)
         if bias_grad_V is not None:
             bias_grad_V[part] = -grad_N.to(error_NT.dtype) @ error_NT
     if hidden_grad_ND is not None:

@@ -25,8 +25,9 @@ class Scored(NamedTuple):
 def pair_terms(
     scored: Scored, pairs: Sequence[TokenPair], label_B: Tensor, drift: Tensor | None = None
 ) -> PairTerms:
-    """What losses read of `pairs`, whose tokens were scored."""
-    logp_N, branch_N, branches = scored.logp_N, scored.branch_N, 2 * len(pairs)
+    """What losses read of `pairs`, whose tokens were scored; in float64, for a long answer's sum is a large number."""
+    logp_N, reference_N = _wide(scored.logp_N), _wide(scored.reference_N)
+    branch_N, branches = scored.branch_N, 2 * len(pairs)
     lengths_S = torch.bincount(branch_N, minlength=branches)
     first_S = lengths_S.cumsum(0) - lengths_S
     place_N = torch.arange(len(branch_N), device=branch_N.device) - first_S[branch_N]
@@ -39,14 +40,19 @@ def pair_terms(
     gaps = [0.0 if each.score_gap is None else each.score_gap for each in pairs]
     return PairTerms(
         policy=sums(logp_N),
-        reference=sums(scored.reference_N),
+        reference=sums(reference_N),
         lengths=_by_side(lengths_S.to(logp_N.dtype)),
         policy_head=sums(logp_N * head_N),
-        reference_head=sums(scored.reference_N * head_N),
-        label_B=label_B,
+        reference_head=sums(reference_N * head_N),
+        label_B=label_B.to(logp_N.dtype),
         score_gap_B=logp_N.new_tensor(gaps),
         drift=logp_N.new_zeros(()) if drift is None else drift,
     )
+
+
+def _wide(values_N: Tensor) -> Tensor:
+    # Apple's GPUs have no float64
+    return values_N if values_N.device.type == "mps" else values_N.double()
 
 
 def _by_side(values_S: Tensor) -> PairLogps:

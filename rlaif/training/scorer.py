@@ -104,7 +104,8 @@ def _refusal(scorer: Scorer | RewardScorer, trees: Sequence[Tree], attention: st
     try:
         with torch.no_grad():
             _set_attention(scorer, given)
-            plain = _figures(scorer, tried, packed=False)
+            # row by row: all logits of several long rows would be the most memory that training takes
+            plain = torch.cat([_figures(scorer, [row], packed=False) for tree in tried for row in tree.apart])
             _set_attention(scorer, attention)
             packed = _figures(scorer, tried, packed=True)
     except (

@@ -103,6 +103,7 @@ class TrainConfig:
     stop: Mapping[str, float] | None = None
     learning_rate: float | None = None
     steps: int | None = None
+    epochs: float | None = None
     batch_size: int | None = None
     nll: float | None = None
     replay: Mapping[str, float] | None = None

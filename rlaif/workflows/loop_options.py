@@ -1,4 +1,4 @@
-"""`--loop NAME=VALUE`: the training loop's own options, by the names that its configuration has."""
+"""`--loop NAME=VALUE`, a recipe's `loop`: the training loop's own options, by the names that its configuration has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.training import SFTConfig
+from rlaif.trl_names import renamed
 
 NAMES = (
     "batch_tokens",
@@ -33,21 +34,28 @@ NAMES = (
 _KINDS: dict[str, Any] = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
-def loop_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def loop_options(given: Mapping[str, Any], where: str = "--loop") -> dict[str, Any]:
     """Checked by name and kind; their values are checked by the configuration itself. Raises InputError."""
     annotations = {each.name: str(each.type).removesuffix(" | None") for each in fields(SFTConfig)}
     settled = {}
     for name, value in given.items():
         if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, 1)
-            meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(NAMES)}"
-            raise InputError(f"--loop {name}: there is no such option{meant}")
+            raise InputError(f"{where} {name}: {_meant(name)}")
         if name == "trackers":
-            value = tuple(each.strip() for each in str(value).split(",") if each.strip())
+            names = value if isinstance(value, (list, tuple)) else str(value).split(",")
+            value = tuple(str(each).strip() for each in names if str(each).strip())
         elif not _is(value, annotations[name]):
-            raise InputError(f"--loop {name}: {value!r} is no {annotations[name]}")
+            raise InputError(f"{where} {name}: {value!r} is no {annotations[name]}")
         settled[name] = value
     return settled
+
+
+def _meant(name: str) -> str:
+    if hint := renamed(name):
+        return hint
+    near = difflib.get_close_matches(name, NAMES, 1)
+    meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(NAMES)}"
+    return f"there is no such option; {meant}"
 
 
 def _is(value: Any, annotation: str) -> bool:

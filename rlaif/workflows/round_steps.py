@@ -212,7 +212,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         "policy": stage.models.fingerprint(this.before),
         "reference": None if held_to is None else model_fingerprint(held_to),
         "pairs": digest_files([stage.steps.run / this.path("pairs.jsonl")]),
-        "step": asdict(step),
+        "step": step.as_dict(),
         "replay": digest(
             "examples", [[each.kind, [[m.role, m.content] for m in each.messages]] for each in replay]
         ),

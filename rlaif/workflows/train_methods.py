@@ -14,6 +14,7 @@ from rlaif.records import Example, Pair
 from rlaif.store import find_store
 from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainSummary
 from rlaif.training.configs import TrainConfig as MethodConfig
+from rlaif.workflows.loop_options import loop_options
 from rlaif.workflows.train_data import examples, judge_examples, judge_pairs
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ def method_of(step: TrainStep) -> str:
 
 
 def check_step(step: TrainStep, where: str = "train") -> None:
-    """Raise RecipeError for what the step's method does not use, or cannot use so; opens no model."""
+    """Raise InputError for what the step's method does not use, or cannot use so; opens no model."""
     usual = TrainStep()
     for name in sorted(_ONLY - set(USES[method_of(step)])):
         if getattr(step, name) != getattr(usual, name):
             raise RecipeError(f"{where}: {name} is not used by method {method_of(step)}; remove it")
-    configure(step, {}, ())
+    if step.steps is not None and step.epochs is not None:
+        raise RecipeError(f"{where}: steps and epochs are both given; remove one")
+    configure(step, loop_options(step.loop, f"{where}: loop"), ())
 
 
 def configure(step: TrainStep, shared: Mapping[str, Any], pairs: Sequence[Pair]) -> MethodConfig:
@@ -86,14 +89,14 @@ def run_method(job: TrainJob, report: Any) -> TrainSummary:
         if job.constitution is None:
             raise InputError("a judge is trained on a run of `rlaif generate`, which keeps its constitution")
         pairs = judge_pairs(pairs, job.constitution)
-    config = configure(step, _shared(job, len(pairs)), pairs)
+    learned: list[Example] = []
+    if method_of(step) in ("sft", "judge"):
+        learned = judge_examples(pairs) if step.method == "judge" else examples(pairs, step.learn)
+    config = configure(step, _shared(job, len(learned) or len(pairs)), pairs)
     outer: dict[str, Any] = {"out": job.out, "card": job.card, "progress": report}
     if isinstance(config, RewardConfig):
         return training.train_reward(config, pairs, base=job.base, sampled=job.sampled, **outer)
     if isinstance(config, SFTConfig):
-        learned: list[Example] = (
-            judge_examples(pairs) if step.method == "judge" else examples(pairs, step.learn)
-        )
         return training.train_sft(config, learned, policy=job.base, sampled=job.sampled, **outer)
     assert isinstance(config, DPOConfig)
     return training.train_dpo(
@@ -116,7 +119,7 @@ def logp_cache(out: Path) -> Path:
 
 def rank(job: TrainJob) -> int:
     """Of the adapter; 0 trains all weights."""
-    return job.lora or (LORA_RANK if job.step.lora else 0)
+    return job.lora or (LORA_RANK if job.step.lora is True else int(job.step.lora))
 
 
 def _shared(job: TrainJob, rows: int) -> dict[str, Any]:
@@ -127,6 +130,7 @@ def _shared(job: TrainJob, rows: int) -> dict[str, Any]:
         "lora": rank(job),
         "seed": job.seed,
         "chat_template_kwargs": dict(job.chat_template_kwargs),
+        **loop_options(step.loop, "loop"),
         **job.loop,
     }
     if step.batch_size is not None:
@@ -137,7 +141,8 @@ def _shared(job: TrainJob, rows: int) -> dict[str, Any]:
 def _steps(step: TrainStep, rows: int) -> int | None:
     if step.steps is not None or step.epochs is None:
         return step.steps
-    return max(1, math.ceil(step.epochs * rows / (step.batch_size or DPOConfig().batch_size)))
+    trained = rows * (1 - step.held_out_pairs)
+    return max(1, math.ceil(step.epochs * trained / (step.batch_size or DPOConfig().batch_size)))
 
 
 def _heads(step: TrainStep, pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -148,5 +153,5 @@ def _heads(step: TrainStep, pairs: Sequence[Pair]) -> tuple[str, ...]:
 
 def step_names() -> tuple[str, ...]:
     """Fields that `rlaif train` sets by options of the same name."""
-    others = ("step", "method", "epochs", "lora")
+    others = ("step", "method", "lora", "loop")
     return tuple(each.name for each in fields(TrainStep) if each.name not in others)

@@ -214,6 +214,8 @@ def _step(config: TrainConfig, policy: str) -> TrainStep:
             config.lora
         ):  # the recipe's rate is for all weights; an adapter needs a larger one, its own default
             base = replace(base, learning_rate=None)
+    if config.epochs is not None and config.steps is None:
+        base = replace(base, steps=None)  # asked for by passes over the pairs, not the recipe's own number
     step = replace(base, **given)
     check_step(step, "train")
     return step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -14,6 +15,7 @@ import pytest
 import rlaif.training
 from rlaif.errors import RecipeError
 from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainConfig
+from rlaif.trl_names import RENAMED
 
 PACKAGE = Path(rlaif.training.__file__).parent
 
@@ -77,3 +79,21 @@ def test_the_trainers_are_found_by_name_and_nothing_else_is() -> None:
         assert getattr(rlaif.training, name)
     with pytest.raises(AttributeError, match="train_ppo"):
         rlaif.training.train_ppo  # noqa: B018
+
+
+@pytest.mark.parametrize("kind", [DPOConfig, RewardConfig, SFTConfig])
+def test_names_of_trl_are_answered_with_ours(kind: type[TrainConfig]) -> None:
+    with pytest.raises(
+        RecipeError, match=f"{kind.method}: 'max_grad_norm' is a name of TRL's: write .*clip_norm"
+    ):
+        kind(max_grad_norm=1.0)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="colour"):
+        kind(colour="red")  # type: ignore[call-arg]
+
+
+def test_what_an_answer_to_a_name_of_trls_names_is_there() -> None:
+    given = {name: text for name, text in RENAMED.items() if "loop: {" in text}
+    known = {each.name for each in fields(TrainConfig)}
+    for name, text in given.items():
+        assert set(re.findall(r"loop: \{(\w+):", text)) <= known, name
+    assert len(given) > 10

@@ -39,3 +39,12 @@ def test_every_name_is_a_field() -> None:
 def test_what_is_wrong_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("?", r"\?")):
         loop_options(given)
+
+
+def test_names_of_trl_are_answered_with_ours() -> None:
+    with pytest.raises(InputError, match=r"--loop bf16: .* write loop: \{precision: bf16\}"):
+        loop_options({"bf16": True})
+
+
+def test_trackers_may_be_a_list_too() -> None:
+    assert loop_options({"trackers": ["wandb", "mlflow"]})["trackers"] == ("wandb", "mlflow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rlaif.errors import InputError, ThresholdError
 from rlaif.recipes import TrainStep
 from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.generate import generate
+from rlaif.workflows.train_methods import check_step
 from rlaif.workflows.training import plan_training, replay_examples, settle, train
 
 from .conftest import Configured, Write
@@ -163,3 +165,47 @@ def test_the_data_gate_stops_before_anything_is_written(
     assert "leaked: 1 of the pairs have a prompt of the held-out set" in capsys.readouterr().err
     assert main([*words, "--gate-limit", "length=much"]) == 2
     assert not (tmp_path / "model").exists()
+
+
+def test_the_loop_of_a_recipes_step_reaches_the_training_and_the_command_line_overrules_it(run: Path) -> None:
+    settled = job(run, loop={"schedule": "cosine"})
+    step = replace(settled.step, loop={"schedule": "wsd", "clip_norm": 0.5}, lora=4)
+    trained = train(replace(settled, step=step))
+    config = json.loads((trained.outcome.out / "train.json").read_text())["config"]
+    assert (config["schedule"], config["clip_norm"], config["lora"]) == ("cosine", 0.5, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loop": {"schedul": "wsd"}}, "here: loop schedul: there is no such option; did you mean schedule?"),
+        ({"loop": {"bf16": True}}, "precision: bf16"),
+        ({"loop": {"schedule": "step"}}, "must be one of constant"),
+        ({"steps": 3, "epochs": 2.0}, "steps and epochs are both given"),
+    ],
+)
+def test_a_step_that_cannot_be_is_refused_before_a_model_is_opened(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
+        check_step(TrainStep(**given), "here")
+
+
+def test_epochs_are_passes_over_what_is_learned(run: Path, tmp_path: Path) -> None:
+    pairs = len(job(run).pairs)
+    for number, (given, rows) in enumerate(
+        [({}, pairs), ({"method": "sft", "learn": "good-bad"}, 2 * pairs)]
+    ):
+        settled = job(run, steps=None, epochs=2.0, batch_size=1, out=tmp_path / str(number), **given)
+        assert train(settled).outcome.steps == 2 * rows
+    # a bundled model's recipe says steps; passes asked for are taken in their place
+    assert settle(TrainConfig(source=run, policy="micro", epochs=1.0)).step.steps is None
+    with pytest.raises(InputError, match="both given"):
+        job(run, steps=3, epochs=1.0)
+
+
+def test_names_of_trl_are_answered_on_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(run), "--rpo-alpha", "0.1"]) == 2
+    assert "'rpo-alpha' is a name of TRL's: write nll" in capsys.readouterr().err
+    assert main(["train", str(run), "--loop", "max_grad_norm=1"]) == 2
+    assert "write loop: {clip_norm: 1.0}" in capsys.readouterr().err
