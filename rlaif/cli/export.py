@@ -38,7 +38,16 @@ FORMATS = (
     type=click.Choice(["score-gap", "log-odds"]),
     help="Add TRL's `margin` column: it changes that trainer's loss.",
 )
+@options.option(
+    "--reviewed",
+    type=click.Choice(["ignore", "drop", "turn"]),
+    default="ignore",
+    show_default=True,
+    help="Pairs that reviewers decided against: keep, leave out, or turn round; drop and turn leave out what they "
+    "flagged or called a tie.",
+)
 @options.option("--license", help="What the data set's card states, e.g. cc-by-4.0.")
+@options.store
 @options.seed
 @options.as_json
 def export(as_json: bool, **chosen: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 from collections import Counter
@@ -12,24 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.atomic import DRAFT_SUFFIX, write_text
-from rlaif.constitution import load_principles
 from rlaif.errors import InputError, RlaifError
 from rlaif.exchange.card import CardFacts, FileFacts, dataset_card
-from rlaif.exchange.pairs import pair_row, read_pairs
+from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.preferences.writing import About, Written, preference_rows, side_files, write_preferences
-from rlaif.exchange.prompts import row_prompt
-from rlaif.exchange.rows import read_rows
-from rlaif.exchange.where import Where, parse_where
-from rlaif.hashing import derived_seed, digest
-from rlaif.records import Message, Pair, Prompt
-from rlaif.runs import read_run
-from rlaif.workflows.names import CONSTITUTION_FILE
+from rlaif.exchange.where import parse_where
+from rlaif.hashing import digest
+from rlaif.records import Pair
+from rlaif.workflows.export_pairs import TRAIN, Source, kept_pairs, read_source, split_pairs
+from rlaif.workflows.review import AGAINST, Honour, decisions_of, honoured
 
 MANIFEST = "export.json"
-TRAIN, TEST = "train", "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +39,9 @@ class ExportConfig:
     """Share of the prompts that goes to `train`; None: all of them, and no `test`."""
     margin: str | None = None
     license: str | None = None
+    reviewed: Honour = "ignore"
+    """What becomes of pairs that people decided against (`rlaif review`)."""
+    store: Path | None = None
     seed: int = 0
 
 
@@ -69,24 +67,20 @@ class Exported:
         return {**asdict(self), "out": str(self.out)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """What a run says of its pairs."""
+class _Changed(NamedTuple):
+    """What became of the pairs before they were written."""
 
-    pairs: Sequence[Pair]
-    tags: Mapping[str, tuple[str, ...]] | None
-    """By prompt id; None where the run holds no prompts."""
-    facts: Mapping[str, Any]
-    funnel: Mapping[str, int]
-    principles: Mapping[str, str]
+    reviewed: Mapping[str, int]
+    where: int
 
 
 def export(config: ExportConfig) -> Exported:
     """Filter, split, write, describe. Raises InputError before anything is written."""
     where = parse_where(config.where) if config.where is not None else None
-    source = _read(config.source)
-    kept = _kept(source, where, config)
-    splits = _split(kept, config)
+    source = read_source(config.source)
+    left, said = _honoured(source, config)
+    kept = kept_pairs(left, source, where)
+    splits = {TRAIN: kept} if config.split is None else split_pairs(kept, config.split, config.seed)
     for pairs in splits.values():  # what a format refuses, it refuses before a file is made
         if config.margin is not None:
             preference_rows(pairs, format=config.format, margin=config.margin)
@@ -96,7 +90,7 @@ def export(config: ExportConfig) -> Exported:
     draft = config.out.with_name(f".{config.out.name}.{os.getpid()}{DRAFT_SUFFIX}")
     try:
         draft.mkdir(parents=True)
-        made = _write(draft, config, source, splits, described)
+        made = _write(draft, config, source, splits, _Changed(said, len(left) - len(kept)), described)
         if config.out.is_dir():
             config.out.rmdir()
         os.replace(draft, config.out)
@@ -107,81 +101,23 @@ def export(config: ExportConfig) -> Exported:
     return made
 
 
-def _read(source: Path) -> _Source:
-    if not source.is_dir():
-        return _Source(pairs=read_pairs(source), tags=None, facts={}, funnel={}, principles={})
-    facts = read_run(source)
-    files = sorted(
-        source.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2])
-    )
-    files += [path for path in [source / "pairs.jsonl"] if path.is_file()]
-    if not files:
-        raise InputError(f"{source}: has no pairs.jsonl; finish it first (`rlaif status {source}`)")
-    tags: dict[str, tuple[str, ...]] = {}
-    for path in [*source.glob("completions.jsonl"), *source.glob("round-*/completions.jsonl")]:
-        tags |= _tags(path)
-    funnel: Counter[str] = Counter((facts.get("summary") or {}).get("funnel") or {})
-    for path in source.glob("round-*/funnel.json"):
-        funnel.update(json.loads(path.read_text(encoding="utf-8")))
-    constitution = source / CONSTITUTION_FILE
-    known = load_principles(str(constitution)).principles if constitution.is_file() else ()
-    return _Source(
-        pairs=[pair for path in files for pair in read_pairs(path)],
-        tags=tags or None,
-        facts=facts,
-        funnel=funnel,
-        principles={each.id: each.text for each in known},
-    )
-
-
-def _tags(path: Path) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for where, row in read_rows(path):
-        own = {key: row[key] for key in ("prompt", "messages", "tags") if key in row}
-        prompt = row_prompt(own, where)
-        found[prompt.id] = prompt.tags
-    return found
-
-
-def _kept(source: _Source, where: Where | None, config: ExportConfig) -> list[Pair]:
-    if not source.pairs:
-        raise InputError(f"{config.source}: holds no pair; its funnel says why (`rlaif status`)")
-    if where is None:
-        return list(source.pairs)
-    if "tag" in where.fields and source.tags is None:
-        raise InputError(f"--where: {config.source} holds no prompts beside its pairs, so no tags are known")
-    known = source.tags or {}
-    kept = [pair for pair in source.pairs if where(pair, known.get(Prompt(messages=pair.prompt).id, ()))]
-    if not kept:
-        raise InputError(f"--where {where.text!r}: none of {len(source.pairs)} pairs is left")
-    return kept
-
-
-def _split(pairs: Sequence[Pair], config: ExportConfig) -> dict[str, list[Pair]]:
-    """Whole prompts to one side or the other; prompts that differ in case and blanks only go together."""
-    if config.split is None:
-        return {TRAIN: list(pairs)}
-    names = {pair.prompt: _name(pair.prompt) for pair in pairs}
-    order = sorted(set(names.values()), key=lambda name: derived_seed(config.seed, "split", name))
-    count = math.floor(config.split * len(order) + 0.5)
-    if not 0 < count < len(order):
-        raise InputError(
-            f"--split {config.split:g}: of {len(order)} prompts one side would get none; take another share"
-        )
-    first = set(order[:count])
-    sides: dict[str, list[Pair]] = {TRAIN: [], TEST: []}
-    for pair in pairs:
-        sides[TRAIN if names[pair.prompt] in first else TEST].append(pair)
-    return sides
-
-
-def _name(prompt: Sequence[Message]) -> str:
-    return digest("split", [[each.role, " ".join(each.content.casefold().split())] for each in prompt])
+def _honoured(source: Source, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
+    if config.reviewed == "ignore":
+        return list(source.pairs), {}
+    decided = decisions_of(config.source, config.store, source.pairs)
+    if not decided:
+        raise InputError(f"--reviewed: nobody has decided a pair of {config.source} yet (`rlaif review`)")
+    pairs, counts = honoured(source.pairs, decided, config.reviewed)
+    turned = {AGAINST} if config.reviewed == "turn" else set()
+    what = {
+        name: "turned round by reviewers" if name in turned else "left out by reviewers" for name in counts
+    }
+    return pairs, {f"{what[name]}: {name}": count for name, count in counts.items()}
 
 
 def _described(config: ExportConfig, pairs: Sequence[Pair]) -> dict[str, Any]:
     asked = asdict(config)
-    del asked["source"], asked["out"]
+    del asked["source"], asked["out"], asked["store"]
     return {**asked, "pairs": digest("exported", [pair_row(pair) for pair in pairs])}
 
 
@@ -200,8 +136,9 @@ def _there(out: Path, described: Mapping[str, Any]) -> Exported | None:
 def _write(
     draft: Path,
     config: ExportConfig,
-    source: _Source,
+    source: Source,
     splits: Mapping[str, Sequence[Pair]],
+    changed: _Changed,
     described: Mapping[str, Any],
 ) -> Exported:
     started = float(source.facts.get("started") or config.source.stat().st_mtime)
@@ -220,7 +157,7 @@ def _write(
     for name, text in side_files(config.format, written).items():
         write_text(draft / name, text)
     files = _files(draft, written)
-    funnel = _funnel(source, sum(map(len, splits.values())), written)
+    funnel = _funnel(source, changed, written)
     card = CardFacts(
         name=about.name,
         format=config.format,
@@ -259,13 +196,13 @@ def _files(draft: Path, written: Mapping[str, Written]) -> list[FileFacts]:
     return sorted(found, key=lambda each: [*written, ""].index(each.split))
 
 
-def _funnel(source: _Source, kept: int, written: Mapping[str, Written]) -> dict[str, int]:
+def _funnel(source: Source, changed: _Changed, written: Mapping[str, Written]) -> dict[str, int]:
     left_out: Counter[str] = Counter()
     for each in written.values():
         left_out.update(each.left_out)
     # a run's last count is its pairs
     counts = {name: count for name, count in source.funnel.items() if name != "kept"}
-    counts |= {"pairs": len(source.pairs), "left out by --where": len(source.pairs) - kept}
+    counts |= {"pairs": len(source.pairs), **changed.reviewed, "left out by --where": changed.where}
     counts |= {f"left out: {reason}": count for reason, count in left_out.items()}
     return counts | {f"rows of {name}": each.rows for name, each in written.items()}
 

@@ -18,6 +18,7 @@ from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, Decision, decisions
 
 Honour = Literal["ignore", "drop", "turn"]
+AGAINST = "against the label"
 
 
 def serve(
@@ -70,7 +71,7 @@ def honoured(
     last kind instead. Where people disagree, more voices win; as many on both sides are a tie. A person's word is no
     probability: a turned pair has the P that the label had.
     """
-    counts = {"flagged": 0, "tie": 0, "against the label": 0}
+    counts = {"flagged": 0, "tie": 0, AGAINST: 0}
     if how == "ignore":
         return list(pairs), {}
     by_pair: dict[str, list[Decision]] = {}
@@ -86,7 +87,7 @@ def honoured(
         if balance == 0 and any(each.prefers for each in voices):
             counts["tie"] += 1
         elif balance < 0:
-            counts["against the label"] += 1
+            counts[AGAINST] += 1
             if how == "turn":
                 kept.append(_turned(pair))
         else:

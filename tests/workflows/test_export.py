@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from rlaif.cli.export import FORMATS as OFFERED
 from rlaif.cli.import_ import FORMATS as READ
 from rlaif.cli.main import main
-from rlaif.exchange.pairs import write_pairs
+from rlaif.exchange.pairs import read_pairs, write_pairs
 from rlaif.exchange.preferences.reading import NAMES
 from rlaif.exchange.preferences.writing import FORMATS
 from rlaif.records import Message, Pair
+from rlaif.review.index import sides
+from rlaif.store import Store, find_store
+from rlaif.store.decisions import Decision, put_decision
 from rlaif.workflows.export import ExportConfig, export
 from rlaif.workflows.generate import generate
 
@@ -123,6 +126,32 @@ def test_what_a_format_cannot_do_leaves_nothing_behind(
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.jsonl"]
+
+
+def test_what_reviewers_decided_is_honoured_on_request(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = read_pairs(run / "pairs.jsonl")
+    words = ["export", str(run), "--reviewed", "turn", "--json", "--out"]
+    assert main([*words, str(tmp_path / "early")]) == 2
+    assert "nobody has decided a pair" in capsys.readouterr().err
+    other = next(name for name, text in sides(pairs[1]) if text == pairs[1].rejected[-1].content)
+    with Store.open(find_store(run)) as store:
+        put_decision(store, Decision(pair=pairs[0].id, reviewer="ann", flag=True))
+        put_decision(store, Decision(pair=pairs[1].id, reviewer="ann", prefers=other))
+    assert main([*words, str(tmp_path / "turned")]) == 0
+    funnel = json.loads(capsys.readouterr().out)["funnel"]
+    assert funnel["left out by reviewers: flagged"] == 1
+    assert funnel["turned round by reviewers: against the label"] == 1
+    assert funnel["left out by --where"] == 0
+    rows = {row["id"]: row for row in read(tmp_path / "turned" / "train.jsonl")}
+    assert pairs[0].id not in rows
+    assert rows[pairs[1].id]["chosen"][0]["content"] == pairs[1].rejected[-1].content
+    assert len(rows) == len(pairs) - 1
+    assert main(["export", str(run), "--out", str(tmp_path / "dropped"), "--reviewed", "drop"]) == 0
+    assert len(read(tmp_path / "dropped" / "train.jsonl")) == len(pairs) - 2
+    assert main(["export", str(run), "--out", str(tmp_path / "all")]) == 0
+    assert len(read(tmp_path / "all" / "train.jsonl")) == len(pairs)
 
 
 def test_a_datasets_directory_opens_whole(tmp_path: Path) -> None:
