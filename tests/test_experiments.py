@@ -101,6 +101,19 @@ def test_the_recorded_result_on_real_text_beats_the_shorter_answer() -> None:
     assert low > 0
 
 
+def test_a_table_says_its_setting_and_the_digests_of_its_models(load: Any, tmp_path: Path) -> None:
+    tables = load("tables")
+    rows = {str(n): {"pairs": 16, "seed": n, "gold": 0.5 + n / 10} for n in range(2)}
+    setting = {"steps": 8, "held_out": 100, "models": {"micro": "b2:0123456789abcdef"}}
+    page = "<!-- table: pair_count -->\n<!-- end -->"
+    (tmp_path / "pair_count.json").write_text(json.dumps({"setting": setting, "rows": rows}))
+    assert "No results yet." in tables.filled(page, tmp_path)  # a run that was killed has no figures
+    (tmp_path / "pair_count.json").write_text(json.dumps({"setting": setting, "figures": {}, "rows": rows}))
+    found = tables.filled(page, tmp_path)
+    assert "| 16 | 0.550 | 0.500 to 0.600 | 2 |" in found
+    assert "Setting: steps 8, held out 100, `micro` 01234567." in found
+
+
 def test_the_page_is_as_the_results_are(load: Any) -> None:
     page = (FOLDER.parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
     tables = load("tables")

@@ -1,4 +1,4 @@
-"""Gold against the number of pairs: DPO on 16 to 144 of them, the same number of steps, three seeds.
+"""Gold against the number of pairs: none, and DPO on 16 to 144 of them, the same number of steps, three seeds.
 
 python benchmarks/experiments/pair_count.py
 """
@@ -6,7 +6,7 @@ python benchmarks/experiments/pair_count.py
 from __future__ import annotations
 
 import numpy as np
-from micro_pool import DPO, bundled, label_accuracy, policy_gold, pool, some
+from micro_pool import DPO, bundled, gold_of, label_accuracy, policy_gold, pool, some
 from results import Results, options
 
 
@@ -21,6 +21,10 @@ def main() -> None:
     results = Results("pair_count", {**sizes, **DPO, "models": bundled()}, chosen.results)
     pairs = pool(chosen.work, chosen.prompts, "micro")
     for seed in range(chosen.seeds):
+        results.row(
+            {"pairs": 0, "seed": seed},
+            lambda: gold_of(chosen.work, "micro", prompts=chosen.held_out, seed=seed),  # noqa: B023
+        )
         for count in (each for each in chosen.counts if each <= len(pairs)):
 
             def trained(count: int = count, seed: int = seed) -> dict[str, float]:

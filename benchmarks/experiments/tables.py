@@ -37,6 +37,13 @@ def grid(head: Sequence[str], body: Sequence[Sequence[Any]]) -> str:
     return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body)])
 
 
+def sizes(setting: Mapping[str, Any]) -> str:
+    """What the rows are rows of: sizes, rates, and the first letters of the bundled models' digests."""
+    plain = [f"{name.replace('_', ' ')} {value}" for name, value in setting.items() if name != "models"]
+    models = [f"`{name}` {value.partition(':')[2][:8]}" for name, value in setting.get("models", {}).items()]
+    return "Setting: " + ", ".join([*plain, *models]) + "."
+
+
 def hh_harmless(held: Mapping[str, Any]) -> str:
     """Accuracy of each, and the differences."""
     figures = held["figures"]
@@ -120,7 +127,8 @@ def filled(page: str, folder: Path = HERE) -> str:
     def slot(match: re.Match[str]) -> str:
         path = folder / f"{match[2]}.json"
         held = json.loads(path.read_text()) if path.is_file() else {}
-        text = TABLES[match[2]](held) if held.get("rows") and "figures" in held else "No results yet."
+        done = held.get("rows") and "figures" in held
+        text = f"{TABLES[match[2]](held)}\n\n{sizes(held['setting'])}" if done else "No results yet."
         return f"{match[1]}{text}\n{match[3]}"
 
     return _SLOT.sub(slot, page)
