@@ -94,7 +94,14 @@ LOSSES: Mapping[str, LossFacts] = {
 }
 """A new loss is a function in `pair_losses.py` and a line here."""
 
-ALIASES = {"hard": "sigmoid", "sppo_hard": "sppo", "sft": "nll", "dpo": "sigmoid", "dpo_norm": "sigmoid_norm"}
+ALIASES = {
+    "kto_pair": "kto",
+    "hard": "sigmoid",
+    "sppo_hard": "sppo",
+    "sft": "nll",
+    "dpo": "sigmoid",
+    "dpo_norm": "sigmoid_norm",
+}
 _ELSEWHERE = {
     "aot": "it sorts over whole batches, so a pass of a part of one cannot know it; take soft or ipo",
     "wpo": "it is a weight for any loss: wpo: true (--wpo)",
@@ -102,7 +109,7 @@ _ELSEWHERE = {
     "cpo": "take simpo, or sigmoid:1,nll:1 with reference: none",
     "tr-dpo": "references do not move within a training; take a recipe's rounds with reference: previous",
 }
-_ELSEWHERE["aot_unpaired"] = _ELSEWHERE["aot"]
+_ELSEWHERE |= dict.fromkeys(("aot_pair", "aot_unpaired"), _ELSEWHERE["aot"])
 
 
 class Weighted(NamedTuple):

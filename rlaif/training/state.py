@@ -26,6 +26,8 @@ FOLDER = ".training"
 RECORD = "train.json"
 METRICS = "metrics.jsonl"
 CHECKPOINT = "checkpoint"
+_WRITTEN = (METRICS, "used_pairs.jsonl", "tensorboard", "wandb")
+"""What lies beside unfinished work, and says nothing without it."""
 
 
 class TrainingFolder:
@@ -120,9 +122,11 @@ class TrainingFolder:
             )
 
     def _withdraw(self) -> None:
-        # nothing was trained yet: leave the place as it was found
+        # nothing that was trained is kept: leave the place as it was found
         if not (self.inner / f"{CHECKPOINT}.safetensors").exists():
             self.clear()
+            for path in (self.out / name for name in _WRITTEN):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             with suppress(OSError):
                 self.out.rmdir()
 

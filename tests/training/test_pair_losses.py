@@ -232,6 +232,7 @@ def test_a_mix_is_the_weighted_sum() -> None:
         ("soft:1,soft:2", "twice"),
         ("hard,sigmoid", "twice"),
         ("aot", "whole batches"),
+        ("aot_pair", "whole batches"),
         ("wpo", "--wpo"),
         ("rpo", "nll:0.2"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlaif.errors import ModelError, RunError
+from rlaif.errors import ModelError, RunError, ThresholdError
 from rlaif.training import DPOConfig, train_dpo
 from rlaif.training.state import TrainingFolder
 
@@ -143,6 +143,20 @@ def test_a_reference_with_another_vocabulary_is_refused(
     tokenizer.save_pretrained(broken)
     with pytest.raises(ModelError, match="vocabulary"):
         train_dpo(CONFIG, make_pairs(4), policy=model_dir(), reference=str(broken), out=tmp_path / "out")
+
+
+def test_a_training_that_went_astray_before_its_first_checkpoint_leaves_the_place_free(
+    model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    def call(rate: float) -> None:
+        config = replace(CONFIG, steps=3, learning_rate=rate, warmup_share=0.0)
+        train_dpo(config, make_pairs(8), policy=model_dir(), reference="previous", out=tmp_path / "out")
+
+    with pytest.raises(ThresholdError, match=r"step [23]: .*Lower learning_rate"):
+        call(1e30)
+    assert not (tmp_path / "out").exists()
+    call(1e-3)
+    assert (tmp_path / "out" / "train.json").is_file()
 
 
 def test_the_same_call_again_gives_the_same_summary(model_dir: MakeDirectory, tmp_path: Path) -> None:
