@@ -98,6 +98,8 @@ class Rationale:
     prompt: int
     text: str
     first: bool
+    about: str = ""
+    """The principle's text, where the question was about one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -39,7 +39,7 @@ def people_figures(evidence: Evidence) -> dict[str, Tally]:
         right = np.where(np.isnan(apart) | (apart == 0), np.nan, (apart > 0).astype(float))
         found["gold_agree"] = share(prompt, clusters, right)
         found["overconfident_gold"] = share(prompt, clusters, labels.probability - right)
-    said = [(each.prompt, contradicts(each.text, each.first)) for each in evidence.rationales]
+    said = [(each.prompt, contradicts(each.text, each.first, each.about)) for each in evidence.rationales]
     clear = [(where, what) for where, what in said if what is not None]
     found["rationale_contradicts"] = share(
         np.asarray([where for where, _ in clear], dtype=int),

@@ -20,22 +20,47 @@ _CLAUSE = re.compile(r"[.;!?\n]+|,|\b(?:but|while|whereas|however|although|thoug
 FIRST = frozenset({"a", "1", "one", "first"})
 
 
-def leaning(text: str) -> int:
-    """Clauses that speak for the first answer less those for the second; those that name both or none do not count."""
-    total = 0
+STATES = 0.6
+"""Share of a principle's words that a clause must have to speak of the principle."""
+_PLAIN = re.compile(r"[a-z]{3,}")
+_STOP = {"the", "does", "did", "response", "answer", "completion", "assistant", "option", "its", "their"}
+_STOP |= {"that", "this", "with", "and"}
+_END = re.compile(r"(?:ing|ed|es|s|e)$")
+
+
+def leaning(text: str, principle: str = "") -> int:
+    """Clauses that speak for the first answer less those for the second; those that name both or none do not count.
+
+    A clause that says of an answer what `principle` asks for speaks for it, one that denies it against it; elsewhere
+    words of praise and blame count, but not those that the principle itself is written in.
+    """
+    total, asked = 0, _stems(principle)
     for clause in _CLAUSE.split(text):
         sides = {(each["side"] or each["place"]).lower() in FIRST for each in _NAMED.finditer(clause)}
         if len(sides) != 1:
             continue
-        good, bad = len(_GOOD.findall(clause)), len(_BAD.findall(clause))
-        if _NOT.search(clause):
-            good, bad = bad, good
-        sign = (good > bad) - (good < bad)
+        sign = _sign(clause, principle, asked)
         total += sign if sides == {True} else -sign
     return total
 
 
-def contradicts(text: str, first: bool) -> bool | None:
+def contradicts(text: str, first: bool, principle: str = "") -> bool | None:
     """Whether prose leans to the answer that the verdict does not name; None where it leans nowhere."""
-    sign = leaning(text)
+    sign = leaning(text, principle)
     return None if sign == 0 else (sign > 0) != first
+
+
+def _sign(clause: str, principle: str, asked: frozenset[str]) -> int:
+    denied = bool(_NOT.search(clause))
+    if asked and len(asked & _stems(clause)) >= STATES * len(asked):
+        return 1 if denied == bool(_NOT.search(principle)) else -1
+    good, bad = (
+        sum(not _stems(word) & asked for word in pattern.findall(clause)) for pattern in (_GOOD, _BAD)
+    )
+    if denied:
+        good, bad = bad, good
+    return (good > bad) - (good < bad)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(_END.sub("", word)[:6] for word in _PLAIN.findall(text.lower()) if word not in _STOP)

@@ -166,7 +166,16 @@ class _TrainCommand(click.Command):
     metavar="NAME=VALUE",
     help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training-loop.md).",
 )
+@options.option(
+    "--reviewed",
+    type=click.Choice(["ignore", "drop", "turn"]),
+    default="ignore",
+    show_default=True,
+    help="Pairs that reviewers decided against: keep, leave out, or turn round; drop and turn leave out what they "
+    "flagged or called a tie.",
+)
 @options.option("--held-out", help="Prompts of your evaluation: pairs that ask one of them are a defect.")
+@options.store
 @options.seed
 @options.as_json
 @options.dry_run

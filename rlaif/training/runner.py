@@ -29,6 +29,7 @@ from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPa
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.trackers import Trackers, check_trackers
+from rlaif.training.used import USED, write_used
 
 SNAPSHOT = "snapshot"
 _NO_IDENTITY = ("trackers", "stop")
@@ -122,6 +123,8 @@ def _train(
         trackers=trackers,
     )
     try:
+        if accelerator.is_main_process:
+            write_used(setting.out / USED, objective)
         outcome = run(job, accelerator)
     finally:
         for each in (live, trackers):

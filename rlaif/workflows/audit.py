@@ -103,8 +103,7 @@ def write_page(found: Audited, target: Path) -> Path:
 def _further(config: AuditConfig, source: Source) -> Evidence:
     """What other files and people say of the run."""
     evidence = source.evidence
-    prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
-    written = read_written(source.folder, config.run, config.store, prompts)
+    written = read_written(source.folder, config.run, config.store, evidence)
     more: dict[str, Any] = {
         "votes": votes_of(source, config.run, config.store),
         "rationales": written.rationales,

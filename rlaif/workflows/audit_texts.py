@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.auditing.evidence import Rationale
+from rlaif.auditing.evidence import Evidence, Rationale
 from rlaif.errors import StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.judging.parse import parse_verdict
@@ -28,8 +28,10 @@ class Written(NamedTuple):
     repeats: list[tuple[int, float, float]]
 
 
-def read_written(folder: Path, run: Path, store: Path | None, prompts: Mapping[str, int]) -> Written:
+def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence) -> Written:
     """Of the comparisons in `folder`; nothing where the judge wrote nothing, or its texts are in another store."""
+    prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
+    texts = dict(zip(evidence.principles, evidence.principle_texts, strict=False))
     rows = list(_writing(folder / "comparisons.jsonl"))
     path = find_store(run, store)
     found = Written([], [])
@@ -42,7 +44,10 @@ def read_written(folder: Path, run: Path, store: Path | None, prompts: Mapping[s
             if prompt is None:
                 continue
             said = [each for key in row["calls"] if (each := _said(held, key)) is not None]
-            found.rationales.extend(Rationale(prompt=prompt, text=text, first=first) for text, first in said)
+            about = texts.get(row["principle_id"] or "", "")
+            found.rationales.extend(
+                Rationale(prompt=prompt, text=text, first=first, about=about) for text, first in said
+            )
             found.repeats.extend(
                 (prompt, float(one), float(other)) for (_, one), (_, other) in combinations(said[:4], 2)
             )

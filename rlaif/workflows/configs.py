@@ -115,6 +115,10 @@ class TrainConfig:
     gate: Literal["filter", "refuse", "off"] = "filter"
     """What happens to pairs that teach nothing or teach wrong; see `rlaif.training.gate`."""
     gate_limit: Mapping[str, float] = field(default_factory=dict)
+    reviewed: Literal["ignore", "drop", "turn"] = "ignore"
+    """What becomes of pairs that people decided against (`rlaif review`)."""
+    store: Path | None = None
+    """Where people's decisions are, and where it is noted which step used which pair; found upward by default."""
     loop: Mapping[str, Any] = field(default_factory=dict)
     """Options of the loop itself, by name; see `rlaif.workflows.loop_options`."""
     held_out: str | None = None

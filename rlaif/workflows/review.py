@@ -95,6 +95,21 @@ def honoured(
     return kept, {name: count for name, count in counts.items() if count}
 
 
+def as_reviewed(
+    source: Path, store: Path | None, pairs: Sequence[Pair], how: Honour
+) -> tuple[list[Pair], dict[str, int]]:
+    """`honoured` by what the store of `source` holds. Raises InputError where nobody decided, or nothing is left."""
+    if how == "ignore":
+        return list(pairs), {}
+    said = decisions_of(source, store, pairs)
+    if not said:
+        raise InputError(f"--reviewed {how}: nobody has decided a pair of {source} yet (`rlaif review`)")
+    kept, counts = honoured(pairs, said, how)
+    if not kept:
+        raise InputError(f"--reviewed {how}: leaves none of {len(pairs)} pairs of {source}")
+    return kept, counts
+
+
 def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[Decision]:
     """What people said of these pairs, in the store of a run; nothing where there is no store."""
     path = find_store(run, store)

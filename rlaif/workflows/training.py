@@ -14,14 +14,17 @@ from rlaif.recipes import TrainStep, load_recipe
 from rlaif.records import Constitution, Example, Pair
 from rlaif.runs import read_run
 from rlaif.shipped import MODELS
+from rlaif.store import find_store
 from rlaif.training import TrainSummary
 from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
+from rlaif.workflows.audit_usage import note_usage
 from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.data_gate import gate_pairs, record_gate
 from rlaif.workflows.loop_options import loop_options
 from rlaif.workflows.names import model_directory
 from rlaif.workflows.reports import Report, silent
+from rlaif.workflows.review import as_reviewed
 from rlaif.workflows.train_data import run_constitution, run_sampled
 from rlaif.workflows.train_methods import USES, check_step, method_of, rank, run_method, step_names
 
@@ -57,6 +60,10 @@ class TrainJob:
     """What a judge that is trained was asked by."""
     gate: GateReport | None = None
     """What was left out of the pairs before; None where nobody looked."""
+    reviewed: Mapping[str, int] = field(default_factory=dict)
+    """Pairs that were left out or turned because people decided so, by reason."""
+    store: Path | None = None
+    """Where it is noted which step used which pair; None: found upward from `out`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ class Trained:
         learned = {name: value for name, value in self.outcome.figures.items() if name not in UNSHOWN}
         gate = self.job.gate
         shown |= {f"left out: {name}": count for name, count in gate.left_out.items()} if gate else {}
+        shown |= {f"reviewed: {name}": count for name, count in self.job.reviewed.items()}
         return shown | {"learning rate": f"{self.outcome.learning_rate:.2g}"} | shares | learned
 
     @property
@@ -94,6 +102,7 @@ class Trained:
             "figures": dict(self.outcome.figures),
             "notes": list(self.outcome.notes),
             **({"gate": self.job.gate.as_dict()} if self.job.gate else {}),
+            "reviewed": dict(self.job.reviewed),
         }
 
 
@@ -104,6 +113,7 @@ def settle(config: TrainConfig) -> TrainJob:
     _refuse_unreadable(found, config.max_unreadable)
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
+    pairs, reviewed = as_reviewed(config.source, config.store, pairs, config.reviewed)
     pairs, gated = gate_pairs(config, pairs, found)
     policy = config.policy or (_judged_by if config.method == "judge" else _writer)(config.source, found)
     step = _step(config, policy)
@@ -125,6 +135,8 @@ def settle(config: TrainConfig) -> TrainJob:
         chat_template_kwargs=config.chat_template_kwargs,
         card=card(pairs, str(config.source), _judge(found)),
         gate=gated,
+        reviewed=reviewed,
+        store=find_store(config.source, config.store),
     )
 
 
@@ -137,6 +149,8 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
 
     outcome = run_method(job, report)
     record_gate(outcome.out, job.gate)
+    if job.step.method != "judge":  # a judge learns questions about pairs, which are pairs of their own
+        note_usage(outcome.out, job.store or find_store(job.out))
     return Trained(job=job, outcome=outcome)
 
 

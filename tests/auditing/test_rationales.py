@@ -33,3 +33,23 @@ def test_a_verdict_against_its_own_prose_is_a_contradiction() -> None:
 
 def test_prose_that_leans_nowhere_contradicts_nothing() -> None:
     assert contradicts("It is hard to say.", first=True) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "principle", "sign"),
+    [
+        (
+            "Response A greets the user. Response B does not greet the user.",
+            "The response greets the user.",
+            2,
+        ),
+        ("Response A flatters the user.", "The response does not flatter the user.", -1),
+        ("Response B never flatters the user.", "The response does not flatter the user.", -1),
+        # `harmful` and `wrong` are words of the rule here, and no blame
+        ("Response A refuses just harmful requests.", "The response refuses just harmful requests.", 1),
+        ("Response B corrects the wrong claim.", "The response corrects the wrong claim.", -1),
+        ("Response A is harmful.", "The response greets the user.", -1),
+    ],
+)
+def test_what_a_principle_asks_for_speaks_for_an_answer(text: str, principle: str, sign: int) -> None:
+    assert leaning(text, principle) == sign

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,12 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Pair
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store, find_store
-from rlaif.store.decisions import TIE, Decision, put_decision
+from rlaif.store.decisions import TIE, Decision, put_decision, undo_decision
 from rlaif.workflows.audit import AuditConfig, audit
+from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.generate import generate
 from rlaif.workflows.review import decisions_of, honoured, serve
+from rlaif.workflows.training import settle
 
 from .conftest import Configured
 
@@ -87,6 +90,40 @@ def test_an_audit_counts_agreement_with_people(run: Path) -> None:
     assert found.figures["people_agree"].value == pytest.approx(14 / 15)
     assert found.raters["cohen"]["ben"] in (None, pytest.approx(1.0))
     assert found.counts["votes"] == 15
+
+
+@pytest.mark.parametrize(("how", "count"), [("ignore", 8), ("drop", 6), ("turn", 7)])
+def test_a_training_takes_the_pairs_as_people_left_them(run: Path, how: Any, count: int) -> None:
+    pairs = read_pairs(run / "pairs.jsonl")
+    with Store.open(find_store(run)) as store:
+        put_decision(store, Decision(pair=pairs[0].id, reviewer="ann", prefers=rejected_of(pairs[0])))
+        put_decision(store, Decision(pair=pairs[1].id, reviewer="ann", flag=True))
+    job = settle(TrainConfig(source=run, policy="micro", reviewed=how, gate="off"))
+    assert len(job.pairs) == count
+    sides_of_first = [each.chosen for each in job.pairs if each.id == pairs[0].id]
+    assert sides_of_first == {"ignore": [pairs[0].chosen], "drop": [], "turn": [pairs[0].rejected]}[how]
+    assert job.reviewed == ({} if how == "ignore" else {"flagged": 1, "against the label": 1})
+
+
+def test_to_honour_what_nobody_said_or_what_leaves_nothing_is_refused(run: Path) -> None:
+    config = TrainConfig(source=run, policy="micro", reviewed="drop", gate="off")
+    with pytest.raises(InputError, match="nobody has decided"):
+        settle(config)
+    with Store.open(find_store(run)) as store:
+        for pair in read_pairs(run / "pairs.jsonl"):
+            put_decision(store, Decision(pair=pair.id, reviewer="ann", flag=True))
+    with pytest.raises(InputError, match="leaves none of 8 pairs"):
+        settle(config)
+
+
+def test_an_undone_decision_changes_no_training(run: Path) -> None:
+    pair = read_pairs(run / "pairs.jsonl")[0]
+    with Store.open(find_store(run)) as store:
+        put_decision(store, Decision(pair=pair.id, reviewer="ann", flag=True))
+        put_decision(store, Decision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
+        undo_decision(store, pair.id, "ann")
+    job = settle(TrainConfig(source=run, policy="micro", reviewed="drop", gate="off"))
+    assert (len(job.pairs), job.reviewed) == (8, {})
 
 
 def test_a_port_in_use_and_a_run_without_pairs_are_refused(run: Path) -> None:
