@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,6 +48,8 @@ class Written(NamedTuple):
     files: tuple[Path, ...]
     rows: int
     left_out: Mapping[str, int]
+    columns: AbstractSet[str] = frozenset()
+    """Of any row."""
 
 
 class About(NamedTuple):
@@ -82,7 +85,7 @@ def write_preferences(
     else:
         path = folder / f"{split}.jsonl"
         write_lines(path, map(_json, rows))
-    return Written((path,), len(rows), left_out)
+    return Written((path,), len(rows), left_out, {name for row in rows for name in row})
 
 
 def preference_rows(
@@ -121,7 +124,8 @@ def side_files(format: str, splits: Mapping[str, Written]) -> dict[str, str]:
             "file_name": written.files[0].name,
             "formatting": "sharegpt",
             "ranking": True,
-            "columns": columns,
+            # its converter looks up every column that is named here in every row
+            "columns": {ours: theirs for ours, theirs in columns.items() if theirs in written.columns},
         }
         for split, written in splits.items()
     }

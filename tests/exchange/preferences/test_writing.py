@@ -17,7 +17,6 @@ from rlaif.exchange.preferences.writing import (
     NOT_HELD,
     TIE,
     About,
-    Written,
     preference_rows,
     side_files,
     write_preferences,
@@ -118,11 +117,23 @@ def test_no_bar_of_datasets_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert are_progress_bars_disabled() is before
 
 
-def test_llama_factory_is_told_what_the_file_is() -> None:
-    files = side_files("llama-factory", {"train": Written((Path("train.json"),), 2, {})})
+@pytest.mark.parametrize("system", [False, True])
+def test_llama_factory_is_told_what_the_file_is(tmp_path: Path, system: bool) -> None:
+    from datasets import load_dataset
+
+    prompt = (turn("system", "Be brief."), turn("user", "q"))
+    given = [*PAIRS, pair(prompt=prompt)] if system else PAIRS
+    written = write_preferences(tmp_path, "train", given, format="llama-factory", about=ABOUT)
+    files = side_files("llama-factory", {"train": written})
     entry = json.loads(files["dataset_info.json"])["rlaif_train"]
     assert (entry["file_name"], entry["formatting"], entry["ranking"]) == ("train.json", "sharegpt", True)
     assert entry["columns"]["messages"] == "conversations"
+    # its SharegptDatasetConverter: example[attr.system] if attr.system, and so for every column that is named
+    data = {"train": str(tmp_path / entry["file_name"])}
+    loaded = load_dataset("json", data_files=data, cache_dir=str(tmp_path / "cache"))["train"]
+    found = [{ours: row[theirs] for ours, theirs in entry["columns"].items()} for row in loaded]
+    assert [row.get("system") for row in found] == ([None, None, "Be brief."] if system else [None, None])
+    assert ("system" in entry["columns"]) is system
     assert side_files("trl", {}) == {}
 
 
