@@ -42,6 +42,15 @@ def gate_round(
     return pass_gate(pairs, Gate(), held_out=held_out)
 
 
+def gate_words(report: GateReport) -> list[str]:
+    """What the gate saw, for people: what it left out, and what is above its usual limit."""
+    out = [
+        f"the data gate left {count} of {report.given} pairs out: {name}"
+        for name, count in report.left_out.items()
+    ]
+    return [*out, *(f"the data gate: {text}" for text in report.over)]
+
+
 def record_gate(out: Path, report: GateReport | None) -> None:
     """Add to `train.json` what the gate saw; once there, it is left alone."""
     if report is None:

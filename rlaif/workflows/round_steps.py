@@ -18,7 +18,7 @@ from rlaif.judging.protocols import Asking
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
 from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.store import Store
-from rlaif.workflows.data_gate import gate_round
+from rlaif.workflows.data_gate import gate_round, gate_words
 from rlaif.workflows.gold import has_gold
 from rlaif.workflows.judging import asking_of, consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
@@ -205,8 +205,8 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     def make() -> dict[str, Any]:
         done = train_model(job, stage.report).as_dict()
         shares = done["counts"].get("replay_share", {})
-        left_out = dict(gate.left_out)
-        return {"figures": done["figures"], "steps": done["steps"], "replay": shares, "left_out": left_out}
+        said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
+        return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
     inputs = {
         "policy": stage.models.fingerprint(this.before),

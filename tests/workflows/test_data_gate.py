@@ -12,7 +12,7 @@ from rlaif.errors import ThresholdError
 from rlaif.exchange.completions import write_completions
 from rlaif.records import Completion, Message, Pair, Prompt
 from rlaif.workflows.configs import TrainConfig
-from rlaif.workflows.data_gate import gate_pairs, gate_round, record_gate
+from rlaif.workflows.data_gate import gate_pairs, gate_round, gate_words, record_gate
 
 
 def prompt(text: str) -> Prompt:
@@ -52,6 +52,24 @@ def test_a_round_trains_on_no_held_out_prompt() -> None:
     kept, report = gate_round([pair("A?"), pair("B?")], prompts)
     assert [each.prompt[0].content for each in kept] == ["A?"]
     assert report.left_out == {"leaked": 1}
+
+
+def test_what_a_round_left_out_and_what_is_above_a_limit_is_said() -> None:
+    long = [
+        Pair(
+            prompt=prompt(f"{n}?").messages,
+            chosen=(Message(role="assistant", content="A longer one"),),
+            rejected=(Message(role="assistant", content="No"),),
+            label_prob=0.9,
+        )
+        for n in range(3)
+    ]
+    _, report = gate_round([*long, long[0]], {"train": []})
+    assert gate_words(report) == [
+        "the data gate left 1 of 4 pairs out: duplicate",
+        "the data gate: length: 1 is the correlation of being longer with being chosen, limit 0.5",
+    ]
+    assert gate_words(gate_round([pair("A?")], {})[1]) == []
 
 
 def test_a_recipe_with_one_set_for_both_says_so_itself() -> None:
