@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ DOUBTFUL = 0.75
 LEANS = 0.23
 """How far from one half a principle's p must lie to have taken part."""
 SNIPPET = 90
+KEPT_TEXTS = 16
+"""Searched texts whose pairs are remembered: a walk through them asks for the same one again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class PairIndex:
         self.files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name[6:]))
         self.files += [path for path in [run / "pairs.jsonl"] if path.is_file()]
         self.entries: list[Entry] = []
+        self._texts: dict[str, frozenset[int]] = {}
         for number, path in enumerate(self.files):
             self._read(number, path)
         if not self.entries:
@@ -103,18 +106,28 @@ class PairIndex:
         return self._with_text(found, chosen.text) if chosen.text else found
 
     def _with_text(self, places: Sequence[int], text: str) -> list[int]:
+        if text not in self._texts:
+            if len(self._texts) >= KEPT_TEXTS:
+                self._texts.pop(next(iter(self._texts)))
+            self._texts[text] = frozenset(self._holding(text))
+        having = self._texts[text]
+        return [place for place in places if place in having]
+
+    def _holding(self, text: str) -> Iterator[int]:
+        """Places of all pairs whose line holds a text, whatever its case."""
         # as JSON writes it, for lines are searched unread
-        needle = json.dumps(text, ensure_ascii=False)[1:-1].lower().encode()
-        found = []
+        needle = json.dumps(text, ensure_ascii=False)[1:-1].lower()
+        plain = needle.encode() if needle.isascii() else None
         for number, path in enumerate(self.files):
             with path.open("rb") as stream:
-                for place in places:
-                    entry = self.entries[place]
-                    if entry.file == number:
+                for place, entry in enumerate(self.entries):
+                    if entry.file != number:
+                        continue
+                    if stream.tell() != entry.start:
                         stream.seek(entry.start)
-                        if needle in stream.read(entry.size).decode().lower().encode():
-                            found.append(place)
-        return sorted(found)
+                    raw = stream.read(entry.size)
+                    if plain in raw.lower() if plain is not None else needle in raw.decode().lower():
+                        yield place
 
 
 def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -1,11 +1,10 @@
-"""Judgments as columns: ids become places, rows are not kept."""
+"""Judgments as columns: read in blocks, ids become places, rows are not kept."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlaif.auditing.evidence import STATES, Comparisons, Looks
 from rlaif.errors import RunError
@@ -13,11 +12,14 @@ from rlaif.exchange.rows import read_rows
 from rlaif.records import Completion, State
 
 if TYPE_CHECKING:
-    from rlaif.auditing.evidence import Floats
+    from rlaif.auditing.evidence import Floats, Ints
 
 WHOLE = "whole"
 """Stands for the constitution as one, in judgments that name no principle."""
+BLOCK = 1 << 24
+"""Bytes of a file that are read at once."""
 _STATE = {each.value: place for place, each in enumerate(STATES)}
+_FIELDS = ("completion_ids", "principle_id", "state", "value")
 
 
 class Places:
@@ -28,26 +30,47 @@ class Places:
         self.principle = {name: place for place, name in enumerate(principles)}
 
     def of(self, principle: str | None) -> int:
+        """Of a principle's id, or of the constitution as one."""
         return self.principle.setdefault(principle or WHOLE, len(self.principle))
 
 
+class _Block(NamedTuple):
+    """Rows of a file; completions that the run does not have are at -1."""
+
+    width: Ints
+    """How many completions a row is about."""
+    first: Ints
+    second: Ints
+    principle: Ints
+    state: Ints
+    value: Floats
+
+
 def read_looks(path: Path, places: Places) -> Looks:
+    """The judgments of one completion alone. Raises RunError for what is none of ours."""
+    rows = _read(path, places)
+    kept = (rows.width == 1) & (rows.first >= 0)
+    return Looks(
+        completion=rows.first[kept],
+        principle=rows.principle[kept],
+        state=rows.state[kept],
+        value=_share(rows.value[kept]),
+    )
+
+
+def read_comparisons(path: Path, places: Places) -> Comparisons:
+    """The judgments of two completions. Raises RunError for what is none of ours."""
     import numpy as np
 
-    completion, principle, state, value = array("q"), array("q"), array("q"), array("d")
-    for row in _rows(path):
-        (only,) = row["completion_ids"]
-        if (place := places.completion.get(only)) is not None:
-            completion.append(place)
-            principle.append(places.of(row["principle_id"]))
-            state.append(_STATE[row["state"]])
-            value.append(float("nan") if row["value"] is None else row["value"])
-    found = np.asarray(value)
-    return Looks(
-        completion=np.asarray(completion, dtype=np.int64),
-        principle=np.asarray(principle, dtype=np.int64),
-        state=np.asarray(state, dtype=np.int64),
-        value=_share(found),
+    rows = _read(path, places)
+    kept = (rows.width == 2) & (rows.first >= 0) & (rows.second >= 0)
+    tie = np.isnan(rows.value) & (rows.state == _STATE[State.TIE.value])
+    return Comparisons(
+        first=rows.first[kept],
+        second=rows.second[kept],
+        principle=rows.principle[kept],
+        state=rows.state[kept],
+        value=np.where(tie, 0.5, rows.value)[kept],
     )
 
 
@@ -61,35 +84,79 @@ def _share(values: Floats) -> Floats:
     return np.asarray((values - low) / (high - low)) if high > low else np.full_like(values, 0.5)
 
 
-def read_comparisons(path: Path, places: Places) -> Comparisons:
+def _read(path: Path, places: Places) -> _Block:
     import numpy as np
 
-    first, second, principle, state, value = (array("q"), array("q"), array("q"), array("q"), array("d"))
-    for row in _rows(path):
-        one, other = (places.completion.get(each) for each in row["completion_ids"])
-        if one is not None and other is not None:
-            first.append(one)
-            second.append(other)
-            principle.append(places.of(row["principle_id"]))
-            state.append(_STATE[row["state"]])
-            tie = 0.5 if row["state"] == State.TIE else float("nan")
-            value.append(tie if row["value"] is None else row["value"])
-    return Comparisons(
-        first=np.asarray(first, dtype=np.int64),
-        second=np.asarray(second, dtype=np.int64),
-        principle=np.asarray(principle, dtype=np.int64),
-        state=np.asarray(state, dtype=np.int64),
-        value=np.asarray(value, dtype=float),
+    blocks = list(_blocks(path, places)) if path.is_file() and path.stat().st_size else []
+    if not blocks:
+        none = np.empty(0, dtype=np.int64)
+        return _Block(none, none, none, none, none, np.empty(0))
+    return _Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+
+
+def _blocks(path: Path, places: Places) -> Iterator[_Block]:
+    import pyarrow as pa
+    from pyarrow import json
+
+    types = [pa.list_(pa.string()), pa.string(), pa.string(), pa.float64()]
+    schema = pa.schema(list(zip(_FIELDS, types, strict=True)))
+    parse = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    try:
+        with json.open_json(path, json.ReadOptions(block_size=BLOCK), parse) as reader:
+            for batch in reader:
+                yield _block(batch, places)
+    except (pa.ArrowInvalid, KeyError):
+        _refuse(path)
+        raise RunError(f"{path}: holds judgments that are not ours; judge again") from None
+
+
+def _block(batch: Any, places: Places) -> _Block:
+    """Strings are looked up once for each different one, not once a row. Raises KeyError for an unknown state."""
+    import numpy as np
+
+    listed, principle, state, value = (batch.column(name) for name in _FIELDS)
+    if listed.null_count or state.null_count:
+        raise KeyError("completion_ids")
+    offsets = listed.offsets.to_numpy().astype(np.int64)
+    ids = _looked_up(listed.values, lambda name: places.completion.get(name, -1))
+    width = np.diff(offsets)
+    padded = np.concatenate([ids, np.full(2, -1, dtype=np.int64)])
+    if not width.all():
+        raise KeyError("completion_ids")
+    return _Block(
+        width=width,
+        first=padded[offsets[:-1]],
+        second=np.where(width > 1, padded[offsets[:-1] + 1], -1),
+        principle=_looked_up(principle.fill_null(""), places.of),
+        state=_looked_up(state, _STATE.__getitem__),
+        value=value.to_numpy(zero_copy_only=False).astype(float),
     )
 
 
-def _rows(path: Path) -> Any:
-    if not path.is_file():
-        return
+def _looked_up(column: Any, place: Any) -> Ints:
+    import numpy as np
+
+    held = column.dictionary_encode()
+    known = np.asarray([place(name) for name in held.dictionary.to_pylist()], dtype=np.int64)
+    return np.asarray(known[held.indices.to_numpy(zero_copy_only=False)]) if len(known) else known
+
+
+def _refuse(path: Path) -> None:
+    """Find the first row that is no judgment, and name its line."""
     for where, row in read_rows(path):
-        try:
-            if row["state"] not in _STATE or not row["completion_ids"]:
-                raise KeyError(row["state"])
-            yield row
-        except (KeyError, TypeError) as wrong:
-            raise RunError(f"{where}: is no judgment of ours ({wrong}); judge again") from None
+        if not _is_judgment(row):
+            named = row.get("state") if isinstance(row, Mapping) else row
+            raise RunError(f"{where}: is no judgment of ours ({named!r:.80}); judge again")
+
+
+def _is_judgment(row: Any) -> bool:
+    if not isinstance(row, Mapping) or row.get("state") not in _STATE:
+        return False
+    ids, principle, value = row.get("completion_ids"), row.get("principle_id"), row.get("value")
+    return (
+        isinstance(ids, list)
+        and bool(ids)
+        and all(isinstance(each, str) for each in ids)
+        and (principle is None or isinstance(principle, str))
+        and (value is None or isinstance(value, (int, float)))
+    )

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlaif.auditing.evidence import STATES, Comparisons, Evidence, Labels, Looks, Prompts, Texts
+from rlaif.auditing.evidence import Evidence, Labels, Prompts, Texts
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
-from rlaif.judging import decide
-from rlaif.records import Completion, Constitution, Judgment, Pair, Prompt, State
+from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs import read_run
-from rlaif.workflows.audit_columns import WHOLE, Places, read_comparisons, read_looks
+from rlaif.workflows.audit_columns import Places, read_comparisons, read_looks
+from rlaif.workflows.audit_decided import decided
 from rlaif.workflows.gold import grade, has_gold
 from rlaif.workflows.measure import share_met
 from rlaif.workflows.names import CONSTITUTION_FILE
 
 if TYPE_CHECKING:
-    from rlaif.auditing.evidence import Floats
+    from rlaif.auditing.evidence import Floats, Ints
 
 MAX_GOLD = 20_000
 """Completions that gold is asked about: a program may be slow, and no figure needs more."""
@@ -123,6 +123,7 @@ def _evidence(
     said = read_comparisons(folder / "comparisons.jsonl", places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
+    chosen, rejected = _sides(pairs, places)
     policies = list(dict.fromkeys(each.policy for each in completions))
     prompt_of = {each.id: place for place, each in enumerate(prompts)}
     return Evidence(
@@ -141,7 +142,10 @@ def _evidence(
         looks=looks,
         comparisons=said,
         labels=_labels(
-            pairs, places, np.asarray(_decided(folder, constitution, pairs, prompts, looks, said, places))
+            pairs,
+            chosen,
+            rejected,
+            decided(constitution, prompts, completions, names, (chosen, rejected), looks, said),
         ),
         principles=names,
         principle_texts=[each.text for each in principles],
@@ -153,14 +157,21 @@ def _evidence(
     )
 
 
-def _labels(pairs: Sequence[Pair], places: Places, decided: Floats) -> Labels:
+def _sides(pairs: Sequence[Pair], places: Places) -> tuple[Ints, Ints]:
+    """(pairs,) places of the chosen and of the rejected completions."""
     import numpy as np
 
-    ids = [Prompt(messages=each.prompt).id for each in pairs]
+    found = np.empty((2, len(pairs)), dtype=np.int64)
+    for number, pair in enumerate(pairs):
+        prompt = Prompt(messages=pair.prompt).id
+        for row, side in enumerate((pair.chosen, pair.rejected)):
+            name = Completion(prompt_id=prompt, text=side[-1].content, policy="").id
+            found[row, number] = places.completion[name]
+    return found[0], found[1]
 
-    def place(number: int, side: str) -> int:
-        text = getattr(pairs[number], side)[-1].content
-        return places.completion[Completion(prompt_id=ids[number], text=text, policy="").id]
+
+def _labels(pairs: Sequence[Pair], chosen: Ints, rejected: Ints, decided: Floats) -> Labels:
+    import numpy as np
 
     def scores(side: str) -> Floats:
         found = [getattr(each, side) for each in pairs]
@@ -168,72 +179,14 @@ def _labels(pairs: Sequence[Pair], places: Places, decided: Floats) -> Labels:
 
     return Labels(
         ids=[each.id for each in pairs],
-        chosen=np.asarray([place(each, "chosen") for each in range(len(pairs))], dtype=np.int64),
-        rejected=np.asarray([place(each, "rejected") for each in range(len(pairs))], dtype=np.int64),
+        chosen=chosen,
+        rejected=rejected,
         probability=np.asarray([each.label_prob for each in pairs], dtype=float),
         chosen_score=scores("chosen_score"),
         rejected_score=scores("rejected_score"),
-        decided=decided.astype(float),
+        decided=decided,
         round=np.asarray([each.round for each in pairs], dtype=np.int64),
     )
-
-
-def _decided(
-    folder: Path,
-    constitution: Constitution | None,
-    pairs: Sequence[Pair],
-    prompts: Sequence[Prompt],
-    looks: Looks,
-    said: Comparisons,
-    places: Places,
-) -> list[float]:
-    """P(chosen is better) of each pair, from its recorded judgments by the rule in force; NaN where it cannot be."""
-    import numpy as np
-
-    if constitution is None or not len(said.value):
-        return [float("nan")] * len(pairs)
-    names, ids = list(places.principle), list(places.completion)
-    by_id = {each.id: each for each in prompts}
-    size = len(ids)
-    key = np.minimum(said.first, said.second) * size + np.maximum(said.first, said.second)
-    order, alone = np.argsort(key, kind="stable"), np.argsort(looks.completion, kind="stable")
-    key, looked = key[order], looks.completion[alone]
-
-    def judgment(place: int, columns: Any, shown: tuple[int, ...], kind: State) -> Judgment:
-        state, value = STATES[columns.state[place]], float(columns.value[place])
-        name = names[columns.principle[place]]
-        return Judgment(
-            protocol="",
-            judge="",
-            prompt_id="",
-            completion_ids=tuple(ids[each] for each in shown),
-            principle_id=None if name == WHOLE else name,
-            state=state,
-            value=value if state is kind else None,
-        )
-
-    found = []
-    for pair in pairs:
-        prompt = by_id[Prompt(messages=pair.prompt).id]
-        one, other = (
-            places.completion[Completion(prompt_id=prompt.id, text=each[-1].content, policy="").id]
-            for each in (pair.chosen, pair.rejected)
-        )
-        wanted = min(one, other) * size + max(one, other)
-        held = order[np.searchsorted(key, wanted) : np.searchsorted(key, wanted, "right")]
-        readings = [
-            judgment(at, said, (int(said.first[at]), int(said.second[at])), State.PREFERENCE) for at in held
-        ]
-        checked = [
-            judgment(at, looks, (each,), State.SCORE)
-            for each in (one, other)
-            for at in alone[np.searchsorted(looked, each) : np.searchsorted(looked, each, "right")]
-        ]
-        decision = decide(
-            constitution, prompt, readings, first=ids[one], checklist=checked, inconsistent="average"
-        )
-        found.append(float("nan") if decision.label_prob is None else decision.label_prob)
-    return found
 
 
 def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:

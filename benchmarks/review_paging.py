@@ -1,0 +1,115 @@
+"""The review page over a hundred thousand pairs: seconds to open the run, and milliseconds an answer.
+
+    python benchmarks/review_paging.py [--pairs 100000] [--requests 40] [--json]
+
+Every kind of page is asked for over HTTP's own application interface, without a network: the first list, one in the
+middle, filters (principle, doubtful, inconsistent, flagged, text), a pair, and a decision with the page that follows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from rlaif.exchange.pairs import write_pairs
+from rlaif.records import Message, Pair
+from rlaif.review.app import Desk, make_app
+from rlaif.review.index import PairIndex
+from rlaif.review.tables import table
+from rlaif.store import Store
+
+TEXT = "First mix the flour with water, then wait an hour, then bake it. Mind the hot oven. " * 6
+
+
+def pair(number: int) -> Pair:
+    """A pair of two answers of a hundred words."""
+    return Pair(
+        prompt=(Message(role="user", content=f"How do I bake bread number {number}?"),),
+        chosen=(Message(role="assistant", content=f"Hello. {TEXT} {number}"),),
+        rejected=(Message(role="assistant", content=f"{TEXT} You fool. {number}"),),
+        label_prob=0.5 + (number % 50) / 100,
+        order_consistent=number % 7 != 0,
+        principles=tuple({"id": f"rule-{each}", "p": (number + each) % 10 / 10} for each in range(8)),
+        round=1 + number % 3,
+    )
+
+
+def timed(count: int, ask: Callable[[int], Any]) -> list[float]:
+    """Milliseconds of each of `count` questions."""
+    found = []
+    for number in range(count):
+        began = time.perf_counter()
+        answer = ask(number)
+        found.append(1000 * (time.perf_counter() - began))
+        assert answer.status_code == 200, answer.text[:200]
+    return found
+
+
+def measured(pairs: int, requests: int) -> list[dict[str, Any]]:
+    """A row for each kind of page."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_pairs(folder / "pairs.jsonl", map(pair, range(pairs)))
+        began = time.perf_counter()
+        index = PairIndex(folder)
+        opened = time.perf_counter() - began
+        with Store.open(folder / "store.sqlite") as store:
+            desk = Desk(index=index, store=store, reviewer="bench")
+            page = TestClient(make_app(desk), base_url="http://127.0.0.1")
+            page.get(f"/?token={desk.token}")
+            rows = [{"page": "open the run", "median_ms": 1000 * opened, "worst_ms": 1000 * opened}]
+            for what, ask in _questions(page, desk, pairs):
+                took = timed(requests, ask)
+                rows.append({"page": what, "median_ms": statistics.median(took), "worst_ms": max(took)})
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [row | {"pairs": pairs, "gib": memory} for row in rows]
+
+
+def _questions(page: TestClient, desk: Desk, pairs: int) -> list[tuple[str, Callable[[int], Any]]]:
+    def say(number: int) -> Any:
+        what = ("a", "b", "tie", "flag")[number % 4]
+        return page.post("/say", data={"key": desk.form_key, "place": str(number), "say": what})
+
+    last = -(-pairs // 50)
+    return [
+        ("first list", lambda _: page.get("/")),
+        ("a list in the middle", lambda n: page.get(f"/?page={(n * 37) % last + 1}")),
+        ("a pair", lambda n: page.get(f"/pair/{(n * 7919) % pairs}")),
+        ("a decision and the next pair", say),
+        ("principle", lambda n: page.get(f"/?principle=rule-{n % 8}")),
+        ("doubtful", lambda _: page.get("/?doubtful=1")),
+        ("orders disagree, round 2", lambda _: page.get("/?inconsistent=1&round=2")),
+        ("flagged", lambda _: page.get("/?flagged=1")),
+        ("not decided", lambda _: page.get("/?open=1")),
+        ("text", lambda n: page.get(f"/?text=number+{n}77")),
+        ("a pair of a text's", lambda n: page.get(f"/pair/{n}?text=number+{n % 3}77")),
+    ]
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=40)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = measured(args.pairs, args.requests)
+    if args.json:
+        print(json.dumps({"rows": rows}))
+        return
+    body = [[row["page"], f"{row['median_ms']:.1f}", f"{row['worst_ms']:.1f}"] for row in rows]
+    print(table(["page", "median ms", "worst ms"], body))
+    print(f"\n{args.pairs} pairs, peak {rows[0]['gib']:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()
