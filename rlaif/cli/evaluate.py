@@ -43,8 +43,12 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     config = choose_evaluate(EvaluateConfig(**chosen))
     from rlaif.workflows import evaluate as workflow
 
-    if dry_run or show_prompt:
-        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+    if dry_run:
+        planned = workflow.plan(config)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
+        return
+    if show_prompt:
+        click.echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         found = workflow.evaluate(config, progress=report)

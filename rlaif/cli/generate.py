@@ -8,7 +8,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.made import show
-from rlaif.cli.output import progress
+from rlaif.cli.output import emit, progress
 
 
 @click.command()
@@ -43,8 +43,12 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     config = choose_generate(GenerateConfig(**chosen))
     from rlaif.workflows import generate as workflow
 
-    if dry_run or show_prompt:
-        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+    if dry_run:
+        planned = workflow.plan(config)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
+        return
+    if show_prompt:
+        click.echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         made = workflow.generate(config, progress=report)

@@ -10,7 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.judge_check import check
 from rlaif.cli.made import show
-from rlaif.cli.output import progress
+from rlaif.cli.output import emit, progress
 from rlaif.cli.parent import Parent
 
 
@@ -42,8 +42,12 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
     config = choose_judge(JudgeConfig(**chosen))
     from rlaif.workflows import generate as workflow
 
-    if dry_run or show_prompt:
-        click.echo(workflow.plan(config) if dry_run else workflow.first_question(config))
+    if dry_run:
+        planned = workflow.plan(config)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
+        return
+    if show_prompt:
+        click.echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         made = workflow.judge(config, progress=report)

@@ -77,6 +77,7 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
 @options.seed
 @options.store
 @options.as_json
+@options.dry_run
 @options.show_prompt
 @click.pass_context
 def check(
@@ -84,6 +85,7 @@ def check(
     /,
     gold: str | None,
     as_json: bool,
+    dry_run: bool,
     show_prompt: bool,
     every: bool,
     attacks: bool,
@@ -115,6 +117,12 @@ def check(
         thresholds={name: limit for name, limit in limits.items() if limit is not None},
         **chosen,
     )
+    if dry_run:
+        from rlaif.workflows.judge_check_plan import plan
+
+        planned = plan(config, every=every)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
+        return
     if show_prompt:
         click.echo(workflow.first_question(config))
         return

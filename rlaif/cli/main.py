@@ -17,6 +17,7 @@ from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
+from rlaif.cli.prices import prices
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
 from rlaif.cli.review import review
@@ -59,7 +60,7 @@ def cli() -> None:
 
 for command in (
     init, generate, judge, audit, review, train, evaluate, run, import_, export, status, pack, report, constitution,
-    rbr, micro, completion,
+    rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)
 

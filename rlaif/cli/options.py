@@ -77,7 +77,9 @@ store = option(
     "--store", type=click.Path(path_type=Path), help="The store file [default: found upward from --out]."
 )
 dry_run = option(
-    "--dry-run", is_flag=True, help="Read and check all files, say what would be done, open no model."
+    "--dry-run",
+    is_flag=True,
+    help="Check all files; say what would be done, and how many calls and tokens for what price. Asks no model.",
 )
 show_prompt = option(
     "--show-prompt", is_flag=True, help="Print the exact text the judge gets first, and stop."
@@ -197,6 +199,12 @@ judging = together(
     ),
 )
 
+prices = option(
+    "--prices",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Table of prices a million tokens [default: the shipped one; see `rlaif prices`].",
+)
+
 template_kwargs = option(
     "--chat-template-kwargs",
     "chat_template_kwargs",
@@ -249,9 +257,5 @@ models = together(
         metavar="LIMITS",
         help="What this command may spend: calls=N,tokens=N,money=N,minutes=N; then exit 1, resumable.",
     ),
-    option(
-        "--prices",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="Table of prices a million tokens [default: the shipped one, docs/engines.md].",
-    ),
+    prices,
 )

@@ -12,7 +12,7 @@ from click.shell_completion import get_completion_class
 
 from rlaif.cli import options
 from rlaif.cli.output import emit
-from rlaif.review.tables import shown
+from rlaif.review.tables import shown, table
 
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -55,6 +55,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         elif key != "summary":
             yield f"{key}: {value}"
     summary = found.get("summary") or {}
+    if costs := summary.get("costs"):
+        from rlaif.workflows.spent import cost_head, cost_rows
+
+        yield table(cost_head(costs), cost_rows(costs))
     yield from (f"warning: {each}" for each in summary.get("warnings") or ())
     yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
 

@@ -45,11 +45,14 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     The same command resumes. A step whose inputs did not change is taken from where it was made.
     """
     from rlaif.workflows.configs import RunConfig
-    from rlaif.workflows.play import plan, settle
+    from rlaif.workflows.play import settle
 
     played = settle(RunConfig(**chosen))
     if dry_run:
-        click.echo(plan(played))
+        from rlaif.workflows.loop_forecast import plan
+
+        planned = plan(played)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     from rlaif.review.rounds import tables
     from rlaif.workflows import loop

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+from rlaif.atomic import write_text
 from rlaif.checks import check
 from rlaif.documents import read_document
 from rlaif.errors import InputError
@@ -35,6 +37,14 @@ class Prices:
     entries: tuple[tuple[str, Price], ...]
     source: str
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, and as the table is written."""
+        rows = [
+            {"model": name, "prompt": each.prompt, "completion": each.completion}
+            for name, each in self.entries
+        ]
+        return {"currency": self.currency, "models": rows, "source": self.source}
+
     def of(self, name: str) -> Price | None:
         """The price of a model by the name a user gives it; None where the table has none."""
         model = name.rpartition("#")[2].partition("@")[0]
@@ -55,3 +65,10 @@ def read_prices(path: Path | None = None) -> Prices:
         for each in data["models"]
     )
     return Prices(currency=data["currency"], entries=entries, source=str(path or "shipped"))
+
+
+def copy_prices(out: Path, path: Path | None = None) -> None:
+    """Write the table in `path`, else the shipped one, into a new file, comments and all. Raises InputError."""
+    if out.exists():
+        raise InputError(f"{out}: is there already; name a new file, or edit that one")
+    write_text(out, (path or SHIPPED).read_text(encoding="utf-8"))

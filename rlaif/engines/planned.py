@@ -5,23 +5,41 @@ What it makes up leads the plan on to the questions that would come next; whoeve
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from rlaif.hashing import derived_seed
-from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
 
 TURN_TOKENS = 32
 """Tokens that a template puts around a turn, or in front of all, at most."""
 LETTERS_A_TOKEN = 8
-"""A token is rarely longer: the lower bound of a text's tokens."""
-TO_COME = "\ue0f0"
-"""Stands in a prompt for a text that nobody has written yet."""
+"""A token is rarely longer: the lower bound of a text's tokens, and what one tokenizer's token may be to another."""
+SEAM_TOKENS = 2
+"""By which a text may be longer inside a prompt than alone."""
+TO_COME, ITS_END = "\ue0f0", "\ue0f1"
+"""Around what stands in a prompt for a text that nobody has written yet."""
+NOBODY = -1e9
+"""Log-probability of what is not said."""
+VERDICT, RANKING = "\nAnswer: A", "\nA > B > C > D"
+"""Last lines that a judge's text may end in, so that no question is asked again."""
+_STANDS = re.compile(f"{TO_COME}[0-9]*{ITS_END}(?:{VERDICT}|{RANKING})?")
 Request = GenerateRequest | ScoreRequest
 TokenCount = Callable[[Sequence[Sequence[Message]]], list[int]]
+Side = Literal["both", "least", "most"]
+
+
+class Counting:
+    """Exact tokens of prompts by a tokenizer that is here; `tokenizer` tells which one."""
+
+    def __init__(self, tokenizer: str, count: TokenCount) -> None:
+        self.tokenizer = tokenizer
+        self.count = count
 
 
 @dataclass(slots=True)
@@ -39,11 +57,17 @@ class Planned:
 
 @dataclass(slots=True)
 class ToCome:
-    """What is not known of texts that are yet to be written; one for all engines of a plan."""
+    """What is known of texts that are yet to be written; one for all engines of a plan."""
 
     longest: int = 0
     """Tokens that such a text may have."""
     texts: int = 0
+    writers: set[str] = field(default_factory=set)
+    """Tokenizers of those who write them; an empty name stands for one that is not here."""
+
+    def most(self, reader: str) -> int:
+        """Tokens that such a text may have for another tokenizer."""
+        return self.longest * (1 if reader and self.writers <= {reader} else LETTERS_A_TOKEN)
 
 
 @dataclass(slots=True)
@@ -55,9 +79,16 @@ class PlannedEngine:
     store: Store | None
     """The project's, of which it only reads; None while there is none."""
     to_come: ToCome
-    count: TokenCount | None = None
-    """Exact tokens of prompts, where the model's tokenizer is here."""
+    counting: Counting | None = None
+    """Where the model's tokenizer is here."""
+    kept: str = ""
+    """The fingerprint under which its calls are kept, where it is another one."""
+    side: Side = "both"
+    """Which bound the calls count for: a plan that knows how many there are, and not of which, plays them twice."""
     planned: Planned = field(default_factory=Planned)
+    made_up: set[str] = field(default_factory=set)
+    """Keys of calls that nobody has answered yet."""
+    _asked: set[str] = field(default_factory=set)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Recorded texts, or unlike ones that stand for those to come."""
@@ -67,63 +98,108 @@ class PlannedEngine:
         """Recorded scores, or readable ones."""
         return self._each(list(requests), _readable)
 
+    def tokens(self, text: str) -> int:
+        """How long a text is to this model: in tokens, or where nobody knows them in bytes."""
+        if self.counting is None:
+            return _bytes(_bare(text))
+        return self.counting.count([[Message(role="user", content=_bare(text))]])[0]
+
     def _each(self, requests: Sequence[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
-        keys = [call_key(self.fingerprint, each) for each in requests]
+        keys = [call_key(self.kept or self.fingerprint, each) for each in requests]
         held = {} if self.store is None else self.store.get_many(keys, [each.id for each in requests])
+        # what comes a second time comes past the store, and is asked anew
+        held = {key: reply for key, reply in held.items() if key not in self._asked}
+        self._asked |= set(keys)
         self._bound([each for key, each in zip(keys, requests, strict=True) if key not in held])
         for key, request in zip(keys, requests, strict=True):
             if key in held:
-                used = held[key].usage
-                self.planned.stored += 1
-                self.planned.stored_tokens += used.prompt_tokens + used.completion_tokens
+                self._count_stored(held[key].usage)
                 yield replace(held[key], request_id=request.id)
             else:
+                self.made_up.add(key)
                 yield make(request)
 
+    def _count_stored(self, used: Usage) -> None:
+        if self.side != "least":
+            self.planned.stored += 1
+            self.planned.stored_tokens += used.prompt_tokens + used.completion_tokens
+
     def _bound(self, requests: Sequence[Request]) -> None:
-        self.planned.calls += len(requests)
-        self.planned.completion_most += sum(map(_most_written, requests))
-        known = [each for each in requests if self.count is not None and not _unwritten(each)]
-        if self.count is not None and known:
-            exact = sum(self.count([each.messages for each in known]))
-            self.planned.prompt_least += exact
-            self.planned.prompt_most += exact
-        for each in requests:
-            if self.count is None or _unwritten(each):
-                texts = [turn.content for turn in each.messages]
-                size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-                self.planned.prompt_least += sum(map(len, texts)) // LETTERS_A_TOKEN
-                self.planned.prompt_most += size + TURN_TOKENS * (len(texts) + 1)
-                self.planned.prompt_most += _unwritten(each) * self.to_come.longest
+        least, most = self._sizes(requests)
+        if self.side != "most":
+            self.planned.prompt_least += sum(least)
+        if self.side != "least":
+            self.planned.calls += len(requests)
+            self.planned.completion_most += sum(map(self._most_written, requests))
+            self.planned.prompt_most += sum(most)
+
+    def _sizes(self, requests: Sequence[Request]) -> tuple[list[int], list[int]]:
+        """Bounds of the tokens that each prompt has."""
+        holes = [sum(turn.content.count(TO_COME) for turn in each.messages) for each in requests]
+        bare = [[replace(turn, content=_bare(turn.content)) for turn in each.messages] for each in requests]
+        if self.counting is not None:
+            sizes = self.counting.count(bare)
+            room = self.to_come.most(self.counting.tokenizer) + SEAM_TOKENS
+            least = [max(0, size - SEAM_TOKENS * count) for size, count in zip(sizes, holes, strict=True)]
+            return least, [size + room * count for size, count in zip(sizes, holes, strict=True)]
+        letters = [sum(len(turn.content) for turn in turns) for turns in bare]
+        size = [
+            sum(_bytes(turn.content) for turn in turns) + TURN_TOKENS * (len(turns) + 1) for turns in bare
+        ]
+        room = self.to_come.most("")
+        most = [whole + room * count for whole, count in zip(size, holes, strict=True)]
+        return [count // LETTERS_A_TOKEN for count in letters], most
 
     def _text(self, request: GenerateRequest) -> Generation:
         self.to_come.longest = max(self.to_come.longest, request.sampling.max_tokens)
         self.to_come.texts += 1
-        return Generation(request_id=request.id, text=f"{TO_COME}{self.to_come.texts}", finish="stop")
+        self.to_come.writers.add("" if self.counting is None else self.counting.tokenizer)
+        if request.schema is not None:
+            return Generation(
+                request_id=request.id, text=json.dumps(_instance(request.schema)), finish="stop"
+            )
+        last = RANKING if "Response D:" in request.messages[-1].content else VERDICT
+        text = f"{TO_COME}{self.to_come.texts}{ITS_END}{last}"
+        return Generation(request_id=request.id, text=text, finish="stop")
 
-
-def _most_written(request: Request) -> int:
-    return request.sampling.max_tokens if isinstance(request, GenerateRequest) else 1
-
-
-def _unwritten(request: Request) -> int:
-    """How many texts in a prompt are still to be written."""
-    return sum(turn.content.count(TO_COME) for turn in request.messages)
+    def _most_written(self, request: Request) -> int:
+        if isinstance(request, GenerateRequest):
+            return request.sampling.max_tokens
+        # a model that is here writes nothing to tell a probability
+        return 0 if self.counting is not None else 1
 
 
 def _readable(request: ScoreRequest) -> Score:
-    """All mass on the labels, more of it on the first half of them, and to each question a little otherwise.
+    """All mass on two labels, more of it on the first, and to each question a little otherwise.
 
     So every completion meets what is hard, two of them differ, and no comparison is a tie: the most questions follow.
     """
-    turns = [each.content for each in request.messages]
-    share = 0.6 + 0.35 * derived_seed("plan", turns) / 2**63
-    half = max(1, len(request.continuations) // 2)
-    rest = max(1, len(request.continuations) - half)
-    return Score(
-        request_id=request.id,
-        logprobs=tuple(
-            math.log(share / half if place < half else (1 - share) / rest)
-            for place in range(len(request.continuations))
-        ),
-    )
+    share = 0.6 + 0.35 * derived_seed("plan", [each.content for each in request.messages]) / 2**63
+    said = [NOBODY] * len(request.continuations)
+    said[0] = math.log(share)
+    if len(said) > 1:
+        said[len(said) // 2] = math.log(1 - share)
+    return Score(request_id=request.id, logprobs=tuple(said))
+
+
+def _bare(text: str) -> str:
+    """Without the texts that nobody has written yet."""
+    return _STANDS.sub("", text)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _instance(schema: Mapping[str, Any]) -> Any:
+    """Some value that follows a plain JSON Schema."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "object":
+        return {name: _instance(each) for name, each in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [_instance(schema.get("items", {}))] * int(schema.get("minItems", 0))
+    if kind in ("integer", "number"):
+        return schema.get("minimum", 1)
+    return True if kind == "boolean" else "-"

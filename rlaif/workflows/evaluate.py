@@ -17,11 +17,13 @@ from rlaif.review.tables import table
 from rlaif.runs import claim
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
+from rlaif.workflows import planning
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.gold import Grades, grade, require_gold, ungraded
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import GOLD
+from rlaif.workflows.planning import PlannedModels
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -120,7 +122,7 @@ def tables(found: Evaluation) -> str:
     return "\n\n".join(parts)
 
 
-def plan(config: EvaluateConfig) -> str:
+def plan(config: EvaluateConfig) -> planning.Plan:
     """What would be done, for `--dry-run`."""
     prompts, constitution = _read(config)
     lines = [
@@ -131,7 +133,18 @@ def plan(config: EvaluateConfig) -> str:
     lines.append(
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
     )
-    return "\n".join(lines)
+    return planning.Plan(lines, forecast(config))
+
+
+def forecast(config: EvaluateConfig) -> dict[str, Any]:
+    """Calls, tokens and cost, by model, for `--dry-run`."""
+    prompts, constitution = _read(config)
+    models = PlannedModels(config, seed=config.seed)
+    with planning.planning(models, _store(config), config.out):
+        names = [str(config.policy), *config.against]
+        texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
+        _win_rates(config, models, constitution, prompts, texts)
+        return planning.estimate(models)
 
 
 def first_question(config: EvaluateConfig) -> str:

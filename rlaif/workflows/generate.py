@@ -43,12 +43,14 @@ from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.made import Made, too_few
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
+from rlaif.workflows.planned_pairs import PlannedPairs
 from rlaif.workflows.planning import PlannedModels
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.sampling import draw
+from rlaif.workflows.spent import spent
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> Made:
@@ -92,7 +94,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> Made:
         return _pairs(config, models, constitution, drawn, run, store)
 
 
-def plan(config: GenerateConfig | JudgeConfig) -> str:
+def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
     """What would be done, for `--dry-run`. Opens no model."""
     constitution = load_principles(str(config.constitution))
     lines = [f"constitution {constitution.name} {constitution.version} ({constitution.digest})"]
@@ -108,29 +110,25 @@ def plan(config: GenerateConfig | JudgeConfig) -> str:
     decides = "by that" if then == ALONE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return "\n".join([*lines, *planning.lines(forecast(config))])
+    return planning.Plan(lines, forecast(config))
 
 
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
     """Calls, tokens and cost of a command, by model, for `--dry-run`."""
     constitution = load_principles(str(config.constitution))
     models = PlannedModels(config, seed=config.seed)
-    with planning.planning(models, _store(config)):
+    with planning.planning(models, _store(config), config.out):
         if isinstance(config, GenerateConfig):
-            drawn: Drawn = draw(
-                models, config.policy, _prompts(config), config.n, _sampling(config), config.seed
-            )
+            prompts, sampling = _prompts(config), _sampling(config)
+            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed)
         else:
             drawn = _completions(config)
-            models.count = planning.tokens_of(config)
         judge = models.judge(str(config.judge))
-        name, then = split(config.protocol)
+        alone, then = split(config.protocol)
         asking = asked_by(config)
-        judgments = look(judge, constitution, drawn, name, asking if name == config.protocol else None)
-        # averaged, so that no pair is lost to answers that nobody gave
-        how = PairPlan(pairing=config.pairing, then=then, inconsistent="average", seed=config.seed)
-        how = replace(how, asking=asking if then == config.protocol else None)
-        pair_up(judge, constitution, drawn, judgments, how, config.critique)
+        judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
+        how = _pairing(config, then)
+        PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
         if not is_control(str(config.judge)):
             own_tests(judge, constitution)
         return planning.estimate(models)
@@ -194,14 +192,7 @@ def _made(
     asking = asked_by(config)
     judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
     write_judgments(run.dir / "judgments.jsonl", judgments)
-    how = PairPlan(
-        pairing=config.pairing,
-        then=then,
-        asking=asking if then == config.protocol else None,
-        inconsistent=config.inconsistent,
-        seed=config.seed,
-    )
-    paired = pair_up(judge, constitution, drawn, judgments, how, config.critique)
+    paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
     pairs, funnel = paired.pairs, paired.funnel
     write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
     write_pairs(run.dir / "pairs.jsonl", pairs)
@@ -215,6 +206,7 @@ def _made(
         counts=funnel,
         tests=tests,
         calls=models.calls,
+        costs=spent(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
         warnings=[*edited_release(constitution), *not_applied(funnel), *idle(funnel), *misunderstood(tests)],
         unmet=None,
@@ -241,6 +233,16 @@ def _described(config: PairOptions, models: Models, constitution: Constitution) 
         "critique": config.critique,
         "seed": config.seed,
     }
+
+
+def _pairing(config: PairOptions, then: str) -> PairPlan:
+    return PairPlan(
+        pairing=config.pairing,
+        then=then,
+        asking=asked_by(config) if then == config.protocol else None,
+        inconsistent=config.inconsistent,
+        seed=config.seed,
+    )
 
 
 def asked_by(config: PairOptions) -> Asking:

@@ -43,14 +43,14 @@ READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
 
 def check(config: CheckConfig, progress: Report = silent) -> Checked:
     """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record."""
-    name = _judge_name(config)
+    name = judge_name(config)
     recorded = recorded_gold(name)
     if recorded is not None:
         return with_unmet(_replayed(config, name, recorded), config)
-    gold, constitution = _gold(config)
-    _refuse_unused(config, gold)
+    gold, constitution = gold_of(config)
+    refuse_unused(config, gold)
     with _opened(config, name, progress) as models:
-        found = _asked(config, models, name, gold, constitution)
+        found = asked(config, models, name, gold, constitution)
     return with_unmet(found, config)
 
 
@@ -58,11 +58,11 @@ def first_question(config: CheckConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     from rlaif.workflows.questions import questions
 
-    name = _judge_name(config)
+    name = judge_name(config)
     if recorded_gold(name) is not None:
         raise InputError(f"{name}: a record is asked nothing; there is no text to show")
-    gold, constitution = _gold(replace(config, limit=1))
-    _refuse_unused(config, gold)
+    gold, constitution = gold_of(replace(config, limit=1))
+    refuse_unused(config, gold)
     with _opened(config, name, silent) as models:
         question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
         if gold.pairs:
@@ -76,25 +76,31 @@ def first_question(config: CheckConfig) -> str:
 
 def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]:
     """The judge asked in every way (`--all`): a row for each protocol, on completions of the bundled policy."""
-    from rlaif.workflows.protocols import PROMPTS, compare_protocols
-
-    name = _judge_name(config)
+    name = judge_name(config)
     if recorded_gold(name) is not None:
         raise InputError(f"{name}: a record cannot be asked in other ways; name a judge that answers")
-    constitution = load_constitution(config.constitution) if config.constitution else None
     with _opened(config, name, progress) as models:
-        return compare_protocols(
-            models, name, constitution=constitution, limit=config.limit or PROMPTS, seed=config.seed
-        )
+        return all_protocols(config, models, name)
 
 
-def _judge_name(config: CheckConfig) -> str:
+def all_protocols(config: CheckConfig, models: Models, name: str) -> Sequence[Any]:
+    """A row for each protocol."""
+    from rlaif.workflows.protocols import PROMPTS, compare_protocols
+
+    constitution = load_constitution(config.constitution) if config.constitution else None
+    return compare_protocols(
+        models, name, constitution=constitution, limit=config.limit or PROMPTS, seed=config.seed
+    )
+
+
+def judge_name(config: CheckConfig) -> str:
+    """The judge that is named, or the bundled one. Raises InputError where gold is named alone."""
     if config.judge is None and config.source is not None:
         raise InputError(f"--judge is missing; {HINT}")
     return JUDGE if config.judge is None else config.judge
 
 
-def _refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
+def refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
     """No option is accepted and ignored."""
     kind = "labels" if gold.labels else "choices" if gold.choices else "pairs"
     if kind != "pairs" and config.attacks:
@@ -112,7 +118,8 @@ def _refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
         raise InputError("--format: says how GOLD is read, and no GOLD is named")
 
 
-def _gold(config: CheckConfig) -> tuple[GoldSet, Constitution]:
+def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
+    """What is asked about, and by which rules."""
     if config.source is None:
         constitution = load_constitution(config.constitution or CONSTITUTION)
         gold = tests_as_gold(constitution)
@@ -127,9 +134,14 @@ def _gold(config: CheckConfig) -> tuple[GoldSet, Constitution]:
 def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[Models]:
     models = Models(config, progress, config.seed)
     models.open(name)
-    with Store.open(find_store(Path.cwd() / "check", config.store)) as store:
+    with Store.open(store_of(config)) as store:
         models.record(store, "")
         yield models
+
+
+def store_of(config: CheckConfig) -> Path:
+    """Where calls are kept."""
+    return find_store(Path.cwd() / "check", config.store)
 
 
 def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
@@ -147,9 +159,10 @@ def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
     return _pair_check(name, gold, judged, config.seed)
 
 
-def _asked(
+def asked(
     config: CheckConfig, models: Models, name: str, gold: GoldSet, constitution: Constitution
 ) -> Checked:
+    """The check itself, with models that are open."""
     question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
     notes = [note for note in (unguided(question.judge, config.protocol or "compare"),) if note]
     if gold.labels:

@@ -26,6 +26,7 @@ from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sample, train
 from rlaif.workflows.rounds import DRIFT_LIMIT
 from rlaif.workflows.sampling import draw, round_prompts, step_sampling
+from rlaif.workflows.spent import cost_line, judged_in, spent
 from rlaif.workflows.steps import Steps
 from rlaif.workflows.training import reference_directory
 
@@ -40,6 +41,8 @@ class Finished:
     rounds: Sequence[Mapping[str, Any]]
     report: Path
     calls: Mapping[str, int]
+    costs: Mapping[str, Any]
+    """What was spent, by model, judge and principle; see `rlaif.workflows.spent`."""
     warnings: Sequence[str]
     unmet: str | None
     """Why the run stopped before its last round, or None."""
@@ -48,7 +51,7 @@ class Finished:
     def summary(self) -> str:
         """A line or two for people."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        return f"calls: {calls}\nreport: {self.report}"
+        return f"calls: {calls}\n{cost_line(self.costs)}\nreport: {self.report}".replace("\n\n", "\n")
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -57,6 +60,7 @@ class Finished:
             "rounds": list(self.rounds),
             "report": str(self.report),
             "calls": dict(self.calls),
+            "costs": dict(self.costs),
             "warnings": list(self.warnings),
             "stopped": self.unmet,
         }
@@ -83,11 +87,19 @@ def run(played: Played, progress: Report = silent) -> Finished:
         rows, unmet = _play(stage, held)
         warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
-        summary = {"rounds": len(rows) - 1, "stopped": unmet, "warnings": warnings}
+        made = [str(each) for each in sorted(held.dir.glob("models/round-*"))]
+        costs = spent(models, store, judged_in(held.dir), [*named.values(), *made])
+        summary = {"rounds": len(rows) - 1, "stopped": unmet, "costs": costs, "warnings": warnings}
         held.finish(summary, status=status, templates=steps.templates())
         report = write_report(held.dir, read_run(held.dir), bins=reliability(held.dir, config.store))
         return Finished(
-            run=held.dir, rounds=rows, report=report, calls=models.calls, warnings=warnings, unmet=unmet
+            run=held.dir,
+            rounds=rows,
+            report=report,
+            calls=models.calls,
+            costs=costs,
+            warnings=warnings,
+            unmet=unmet,
         )
 
 
@@ -175,7 +187,7 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         **{key: None for key in ("kl", "length_mean", "judge_drift")},
         "replay": (replay := this.facts.get("train", {}).get("replay", {})),
         "replay_share": sum(replay.values()) if this.number else None,
-        "warnings": [*ungraded, *made.get("not_applied", [])],
+        "warnings": [*ungraded, *made.get("not_applied", []), *this.facts.get("train", {}).get("gate", [])],
         **measured,
     }
 

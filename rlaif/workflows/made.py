@@ -12,6 +12,7 @@ from rlaif.records import Pair
 from rlaif.workflows.drift import Drift
 from rlaif.workflows.judging import counts, principles_table
 from rlaif.workflows.principle_tests import Outcome
+from rlaif.workflows.spent import cost_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Made:
     tests: Mapping[str, Outcome]
     """How each principle fared in its own tests, put to this judge."""
     calls: Mapping[str, int]
+    costs: Mapping[str, Any]
+    """What was spent, by model, judge and principle; see `rlaif.workflows.spent`."""
     panel: Mapping[str, Any] | None
     """How the votes of a panel went, by group; None for one judge."""
     warnings: Sequence[str]
@@ -55,7 +58,13 @@ class Made:
         votes = [_votes_line(self.panel)] if self.panel else []
         drift = [each.line for each in self.drift]
         return "\n".join(
-            [share, *votes, *drift, *(str(self.run / name) for name in ("pairs.jsonl", "report.html"))]
+            [
+                share,
+                cost_line(self.costs),
+                *votes,
+                *drift,
+                *(str(self.run / name) for name in ("pairs.jsonl", "report.html")),
+            ]
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,6 +83,7 @@ class Made:
                 name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
             },
             "calls": dict(self.calls),
+            "costs": dict(self.costs),
             "panel": self.panel,
             "drift": [each.as_dict() for each in self.drift],
             "warnings": list(self.warnings),

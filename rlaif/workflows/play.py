@@ -96,7 +96,7 @@ def _check_ranks(recipe: Recipe) -> None:
             )
 
 
-def plan(played: Played) -> str:
+def steps(played: Played) -> list[str]:
     """What would be done, for `--dry-run`."""
     recipe = played.recipe
     lines = [f"recipe {recipe.name} ({recipe.digest}), {recipe.rounds} rounds"]
@@ -108,7 +108,7 @@ def plan(played: Played) -> str:
         values = {name: getattr(step, name) for name in step.__dataclass_fields__ if name != "step"}
         given = ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, {}, ()))
         lines.append(f"{number}. {step.step}: {given}")
-    return "\n".join(lines)
+    return lines
 
 
 def described_constitution(constitution: Constitution) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.constitution import load_constitution
-from rlaif.errors import InputError
+from rlaif.errors import InputError, ModelError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import RandomJudge
 from rlaif.records import Completion
@@ -131,8 +131,15 @@ def test_tables_name_models_and_principles(settled: Any) -> None:
     assert "greet" in shown
 
 
-def test_a_plan_opens_nothing(settled: Any) -> None:
-    assert "8 prompts" in plan(settled(policy="hf:/no/such/model"))
+def test_a_plan_opens_nothing_and_writes_nothing(settled: Any, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert "8 prompts" in plan(settled()).text
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_plan_refuses_a_model_that_is_not_there(settled: Any) -> None:
+    with pytest.raises(ModelError, match="no such model"):
+        plan(settled(policy="hf:/no/such/model"))
 
 
 def test_the_first_question_shows_both_texts(settled: Any) -> None:

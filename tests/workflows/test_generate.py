@@ -193,7 +193,7 @@ def test_completions_brought_along_are_judged(configured: Configured, tmp_path: 
 
 def test_a_plan_touches_nothing(configured: Configured, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
-    assert "8 prompts" in plan(configured())
+    assert "8 prompts" in plan(configured()).text
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -517,7 +517,7 @@ def test_a_judge_of_labels_needs_a_probability_to_be_plotted(call: Call, judge: 
 
 def test_every_option_reaches_the_config_and_is_read() -> None:
     fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "attacks", "thresholds"}
-    own = {"as_json", "show_prompt", "help", "gold", "every", "attacks", "attack"}
+    own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "attacks", "attack"}
     assert {each.name for each in check.params} - own - set(THRESHOLDS) == fields
     files = ("judge_check", "checked", "models", "judge_probes")
     read = {
