@@ -23,8 +23,8 @@ from torch.nn.functional import logsigmoid
 
 from rlaif.training.configs import DPOConfig
 from rlaif.training.dpo import DPO, pair_tree
-from rlaif.training.loop import CPU_TOKENS
 from rlaif.training.packing import pack, split
+from rlaif.training.passes import CPU_TOKENS
 from rlaif.training.reference import reference_logps
 from rlaif.training.scorer import Scorer
 from rlaif.training.spans import TokenPair

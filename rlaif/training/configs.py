@@ -38,7 +38,7 @@ class TrainConfig:
     batch_tokens: int | None = None
     """Tokens a forward pass; a step with more takes several, which changes no gradient but by rounding.
 
-    None: 2048 on a CPU, whose caches hold about so much, 16384 elsewhere.
+    None: 2048 on a CPU, whose caches hold about so much (1024 for wide models, to save memory), 16384 elsewhere.
     """
     learning_rate: float | None = None
     """None: chosen by the number of parameters (`models.default_learning_rate`), and printed."""

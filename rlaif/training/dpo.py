@@ -17,7 +17,7 @@ from rlaif.training.configs import DPOConfig
 from rlaif.training.drift import Drift
 from rlaif.training.head import Reading
 from rlaif.training.health import Watch, held_out_figures
-from rlaif.training.loop import Part, tokens_a_pass
+from rlaif.training.loop import Part
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order, Replay
@@ -25,6 +25,7 @@ from rlaif.training.packing import Batch, Tree
 from rlaif.training.pair_checks import check_labels, check_pairs, check_replay, set_apart
 from rlaif.training.pair_losses import mixed
 from rlaif.training.pair_terms import Scored, length_shift, pair_terms
+from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
 from rlaif.training.reference import (
     NAME,
@@ -107,7 +108,7 @@ class Reader:
 
     def __call__(self, trees: Sequence[Tree], cache: LogpCache | None = None) -> list[Tensor]:
         """For each tree, the log-probability of every branch token."""
-        tokens = tokens_a_pass(self._config, next(self._scorer.parameters()).device)
+        tokens = tokens_a_pass(self._config, self._scorer)
         return reference_logps(self._scorer, trees, packed=self._packed, batch_tokens=tokens, cache=cache)
 
 

@@ -23,12 +23,11 @@ from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
 from rlaif.training.health import Watch
 from rlaif.training.packing import Batch, Tree, pack
-from rlaif.training.passes import plan
+from rlaif.training.passes import plan, tokens_a_pass
 from rlaif.training.progress import MetricsLog, Progress
 from rlaif.training.state import CHECKPOINT, METRICS, TrainingFolder
 from rlaif.training.trackers import TENSORBOARD, Trackers
 
-CPU_TOKENS, DEVICE_TOKENS = 2048, 16384
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -178,11 +177,6 @@ def learning_rate(step: int, steps: int, config: TrainConfig, peak: float) -> fl
             return peak
 
 
-def tokens_a_pass(config: TrainConfig, device: torch.device) -> int:
-    """The configured number, or one that suits the device."""
-    return config.batch_tokens or (CPU_TOKENS if device.type == "cpu" else DEVICE_TOKENS)
-
-
 def _step(
     step: int, job: Job, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
 ) -> dict[str, float]:
@@ -211,7 +205,7 @@ def _step(
 def _gradients(step: int, job: Job, scorer: nn.Module, together: Together) -> dict[str, Tensor]:
     """This process's share of the step's figures; its gradients are with the parameters."""
     accelerator, trees = together.accelerator, job.objective.trees(step)
-    tokens = tokens_a_pass(job.config, accelerator.device)
+    tokens = tokens_a_pass(job.config, job.scorer)
     passes = plan(trees, accelerator.process_index, accelerator.num_processes, tokens, even=together.sharded)
     totals: dict[str, Tensor] = {}
     for number, (members, share) in enumerate(passes, 1):

@@ -6,9 +6,24 @@ Parts of a step's loss are parts of means over the whole step, so that passes an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from rlaif.training.configs import TrainConfig
 from rlaif.training.packing import Tree, split
+
+CPU_TOKENS, WIDE_CPU_TOKENS, DEVICE_TOKENS = 2048, 1024, 16384
+WIDE = 512
+"""From this width on, what a pass keeps for its backward pass is the larger part of a step's memory on a CPU."""
+
+
+def tokens_a_pass(config: TrainConfig, scorer: Any) -> int:
+    """The configured number, or one that suits the scorer's device and width."""
+    if config.batch_tokens:
+        return config.batch_tokens
+    if next(scorer.parameters()).device.type != "cpu":
+        return DEVICE_TOKENS
+    width = getattr(scorer.model.config.get_text_config(), "hidden_size", 0)
+    return WIDE_CPU_TOKENS if width >= WIDE else CPU_TOKENS
 
 
 class Pass(NamedTuple):

@@ -14,11 +14,12 @@ from rlaif.records import Evaluator, Pair
 from rlaif.training import losses
 from rlaif.training.configs import RewardConfig
 from rlaif.training.health import Watch, held_out_figures
-from rlaif.training.loop import Part, tokens_a_pass
+from rlaif.training.loop import Part
 from rlaif.training.models import Opened, open_classifier
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree, pack, split
 from rlaif.training.pair_checks import set_apart
+from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
 from rlaif.training.sampled import Sampled
@@ -163,7 +164,7 @@ def read_rewards(
     """reward_SH of every branch, in order of trees and branches, on the CPU; nothing is learned."""
     device = next(scorer.parameters()).device
     found: dict[int, Tensor] = {}
-    for group in split(trees, tokens_a_pass(config, device)):
+    for group in split(trees, tokens_a_pass(config, scorer)):
         batch = pack([trees[place] for place in group], packed=packed, pad_id=scorer.pad_id, with_last=True)
         with torch.no_grad():
             out = scorer(batch.to(device)).float().cpu()
