@@ -15,6 +15,7 @@ from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
 from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
+from rlaif.cli.interrupts import INTERRUPTED, interruptible
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
 from rlaif.cli.prices import prices
@@ -25,7 +26,6 @@ from rlaif.cli.run import run
 from rlaif.cli.train import train
 from rlaif.errors import InputError, RlaifError
 
-INTERRUPTED = 130
 OURS_TO_EXPLAIN = {
     errno.EACCES,
     errno.EPERM,
@@ -69,6 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     # what a library tells its programmers is nothing that a user can mend
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
+    with interruptible():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         outcome = cli.main(
             args=None if argv is None else list(argv), prog_name="rlaif", standalone_mode=False
