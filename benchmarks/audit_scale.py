@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,27 +118,28 @@ def _pairs(evidence: Evidence, asked: list[Prompt], said: list[Completion]) -> I
         )
 
 
-def run(*command: str) -> tuple[float, float]:
-    """Seconds and peak GiB of one command."""
+def run(*command: str) -> tuple[float, float, float]:
+    """Seconds, those of the processor, and peak GiB of one command."""
     began = time.perf_counter()
     with subprocess.Popen([sys.executable, "-m", "rlaif", *command], stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"rlaif {' '.join(command)} exits {process.returncode}")
-    return time.perf_counter() - began, used.ru_maxrss / 2**20
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
 
 
-def plain_pass(folder: Path) -> tuple[float, float]:
+def plain_pass(folder: Path) -> tuple[float, float, float]:
     """Only to read all rows, one by one, and to keep their numbers."""
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     values = [
         json.loads(line)["value"]
         for name in ("judgments.jsonl", "comparisons.jsonl")
         for line in (folder / name).open()
     ]
     assert np.isfinite([each for each in values if each is not None]).all()
-    return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return time.perf_counter() - began, time.process_time() - busy, memory
 
 
 def measured(folder: Path, judgments: int) -> list[dict[str, Any]]:
@@ -148,14 +149,15 @@ def measured(folder: Path, judgments: int) -> list[dict[str, Any]]:
     with (folder / "judgments.jsonl").open() as one, (folder / "comparisons.jsonl").open() as other:
         count = sum(1 for _ in one) + sum(1 for _ in other)
     rows = []
-    for name, measure in (
+    commands: tuple[tuple[str, Callable[[], tuple[float, float, float]]], ...] = (
         ("rlaif audit --json", lambda: run("audit", str(folder), "--json")),
         ("rlaif audit --html", lambda: run("audit", str(folder), "--html", str(folder / "audit.html"))),
         ("rlaif report", lambda: run("report", str(folder))),
         ("json.loads, line by line", lambda: plain_pass(folder)),
-    ):
-        seconds, memory = measure()
-        rows.append({"what": name, "judgments": count, "seconds": seconds, "gib": memory})
+    )
+    for name, measure in commands:
+        seconds, cpu, memory = measure()
+        rows.append({"what": name, "judgments": count, "seconds": seconds, "cpu": cpu, "gib": memory})
     return rows
 
 
@@ -171,12 +173,13 @@ def main() -> None:
     if args.json:
         print(json.dumps({"rows": rows}))
         return
-    plain = rows[-1]["seconds"]
+    plain = rows[-1]["cpu"]
     body = [
-        [r["what"], r["judgments"], f"{r['seconds']:.1f}", f"{r['gib']:.2f}", f"{r['seconds'] / plain:.1f}"]
+        [r["what"], r["judgments"], *(f"{r[name]:.1f}" for name in ("seconds", "cpu")), f"{r['gib']:.2f}",
+         f"{r['cpu'] / plain:.1f}"]
         for r in rows
-    ]
-    print(table(["command", "judgments", "seconds", "peak GiB", "x a plain pass"], body))
+    ]  # fmt: skip
+    print(table(["command", "judgments", "seconds", "of CPU", "peak GiB", "x a plain pass"], body))
 
 
 if __name__ == "__main__":

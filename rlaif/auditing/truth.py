@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
 
 
+ENOUGH = 20
+
+
 class Truth(NamedTuple):
     """Pairs of which something is known, and whether their chosen side is the better one (1 or 0)."""
 
@@ -20,11 +23,15 @@ class Truth(NamedTuple):
 
 
 def truth_of(evidence: Evidence) -> Truth | None:
-    """Every vote of people, else gold where it tells the sides apart; None where there is neither."""
+    """Every vote of people, else gold where it tells the sides apart; None where there is neither.
+
+    A handful of votes says less than gold of all pairs, and waits until there are `ENOUGH`.
+    """
     import numpy as np
 
     labels = evidence.labels
-    if evidence.votes:
+    graded = evidence.gold is not None and len(labels.chosen)
+    if evidence.votes and (len(evidence.votes) >= ENOUGH or not graded):
         pairs = np.asarray([each.pair for each in evidence.votes], dtype=int)
         return Truth(pairs, np.asarray([float(each.agrees) for each in evidence.votes]))
     if evidence.gold is None or not len(labels.chosen):

@@ -24,6 +24,8 @@ from rlaif.workflows.names import CONSTITUTION_FILE
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints
 
+KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
+"""How a model is reached, in front of its name."""
 MAX_GOLD = 20_000
 """Completions that gold is asked about: a program may be slow, and no figure needs more."""
 
@@ -205,8 +207,9 @@ def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
 
 
 def _family(name: str) -> str:
-    """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`."""
-    last = name.partition("@")[0].rpartition("#")[2].rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`; `house:small` is of `house`."""
+    kind, _, rest = name.partition("@")[0].partition(":")
+    last = (rest if kind in KINDS else kind).rpartition("#")[2].rstrip("/").rpartition("/")[2]
     letters = "".join(each if each.isalpha() else " " for each in last).split()
     return letters[0].lower() if letters else last
 
