@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from rlaif.errors import ModelError
 
 CPU_WIDTHS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 """Widths of heads that vLLM's attention on a CPU knows."""
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 def head_width(directory: Path) -> int | None:
@@ -133,6 +135,22 @@ def _copy_rest(directory: Path, out: Path) -> None:
     for path in directory.iterdir():
         if path.is_file() and path.suffix not in (*WEIGHTS, ".bin", ".pt"):
             shutil.copyfile(path, out / path.name)
+    if (out / "tokenizer.json").is_file():
+        _take_bytes_for_text(out / "tokenizer.json")
+
+
+def _take_bytes_for_text(path: Path) -> None:
+    """A tokenizer that falls back on bytes may call them special, and vLLM's server leaves such tokens out of texts."""
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    if whole.get("model", {}).get("byte_fallback"):
+        # they stay in the vocabulary, which is where a fallback looks them up
+        known = whole["model"]["vocab"]
+        whole["added_tokens"] = [
+            each
+            for each in whole.get("added_tokens", ())
+            if each["content"] not in known or not _BYTE.fullmatch(each["content"])
+        ]
+        write_text(path, json.dumps(whole, ensure_ascii=False))
 
 
 def _config(directory: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rlaif.engines.load import load_model
+from rlaif.engines.load import load_model, load_tokenizer
 from rlaif.engines.open import resolve_directory
 from rlaif.engines.widen import head_width, widen
 from rlaif.errors import ModelError
@@ -62,3 +62,15 @@ def test_a_layout_that_would_become_another_model_is_refused(tmp_path: Path) -> 
     with pytest.raises(ModelError, match="only plain Llama"):
         widen(tmp_path, tmp_path / "wide", 64)
     assert not (tmp_path / "wide").exists()
+
+
+def test_bytes_are_text_to_whoever_leaves_special_tokens_out(tmp_path: Path) -> None:
+    """vLLM's server does; the bundled tokenizer calls the tokens of single bytes special."""
+    directory = resolve_directory("micro")
+    before, after = load_tokenizer(directory), load_tokenizer(widen(directory, tmp_path / "wide", 64))
+    for text in ('{"rating": 2}', "a — b\n€ ü [x]", "Hello, I am Ben. 12 plus 7 is 19."):
+        ids = before(text, add_special_tokens=False)["input_ids"]
+        assert after(text, add_special_tokens=False)["input_ids"] == ids
+        assert after.decode(ids, skip_special_tokens=True) == text == before.decode(ids)
+    assert after.decode([after.eos_token_id], skip_special_tokens=True) == ""
+    assert len(after) == len(before)
