@@ -6,9 +6,10 @@
 A judge compares two completions by each principle; the principle is all that differs, and stands last. The rival gets
 the same token ids in full batches of equal length, nothing padded, and runs its head on the last position only. The
 model is random: time does not depend on what weights say. Orders are measured one after the other, the three ways in
-turn; a figure is the median over orders. `bound` is what counting multiplications allows. On CPUs, hf and its rival are
-timed in CPU seconds: neighbours on the machine slow both, and not always at the same moment. vLLM, with our order of
-the prompt and with the principle first, runs in a child, in the environment that `make vllm` makes.
+turn; a figure is the median over orders. `bound` is what counting multiplications allows. On CPUs all are timed in CPU
+seconds: neighbours on the machine slow each, and not at the same moment. vLLM, with our order of the prompt and with
+the principle first, runs in a child, in the environment that `make vllm` makes; where that is on a GPU, say so:
+`--device cuda`.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> Iterator[d
 
 def row_of(label: str, engine: Any, model: Any, options: argparse.Namespace, ask: Ask) -> dict[str, Any]:
     """Time all principles, one principle, and the rival, in each order."""
-    shape, clock = SHAPES[options.shape], clock_of(label, options)
+    shape, clock = SHAPES[options.shape], clock_of(options)
     cases = [case(engine.chat, ask, order) for order in range(options.orders)]
     labels = [each[0] for each in engine.chat.text_ids(LABELS)]
     list(engine.score(case(engine.chat, Ask(8, ask.suffix, ask.rule_first), 0).asked[:2]))
@@ -165,16 +166,15 @@ def timed(clock: Callable[[], float], work: Callable[[], Any]) -> tuple[float, A
     return clock() - start, made
 
 
-def clock_of(label: str, options: argparse.Namespace) -> Callable[[], float]:
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
     """CPU seconds where all work is done by this process, else seconds."""
     import torch
 
-    if label == "hf" and options.device == "cpu":
+    if options.device == "cpu":
         return time.process_time
 
     def wall() -> float:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        torch.cuda.synchronize()
         return time.perf_counter()
 
     return wall

@@ -47,7 +47,7 @@ class RayEngine:
     """The model of `name` on all workers. They are started at the first request, not before."""
 
     _at_work: ClassVar[list[RayEngine]] = []
-    """Engines of this process that hold GPUs: the next one that needs them sends these home."""
+    """Engines of this process that hold workers: the next one that needs their room sends these home."""
 
     def __init__(self, name: str, fingerprint: str, options: Mapping[str, Any], count: int | None) -> None:
         self.name = name
@@ -130,17 +130,25 @@ class RayEngine:
         import ray
 
         wanted = self.size
-        if wanted.gpus:
-            # two models that each want every GPU would wait for each other without end
-            for other in list(RayEngine._at_work):
-                other.close()
-            RayEngine._at_work.append(self)
+        self._make_room()
         how = {"num_cpus": 1, "num_gpus": wanted.gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
         make = ray.remote(Worker).options(**how)
         for number in range(wanted.workers):
             self._workers[number] = make.remote(
                 self.name, self.fingerprint, dict(self._options), str(self._folder)
             )
+
+    def _make_room(self) -> None:
+        """Send workers of other models home where there is no room for all: these would wait without end."""
+        import ray
+
+        there = ray.cluster_resources()
+        for other in list(RayEngine._at_work):
+            all_ = [self.size, *(each.size for each in RayEngine._at_work)]
+            cpus, gpus = sum(each.workers for each in all_), sum(each.workers * each.gpus for each in all_)
+            if cpus > there.get("CPU", 1) or gpus > there.get("GPU", 0):
+                other.close()
+        RayEngine._at_work.append(self)
 
     def _shards(self, verb: str, requests: Iterable[AnyRequest]) -> Iterator[Any]:
         self._start()

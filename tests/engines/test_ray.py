@@ -107,6 +107,9 @@ def test_a_killed_drivers_finished_shards_are_merged_and_not_asked_again(store: 
     answered = texts(first.generate(requests(2 * SHARD)))
     assert len(list((store.path.parent / SHARDS).glob("*.sqlite"))) == 2
     assert store.counts()["calls"] == 0
+    # a killed driver takes its workers along and tells them nothing
+    first._kept = []
+    first.close()
 
     second = open_ray("micro", OPTIONS, 2)
     assert second.collect(store) == 2 * SHARD
@@ -115,10 +118,22 @@ def test_a_killed_drivers_finished_shards_are_merged_and_not_asked_again(store: 
     assert texts(recorded.generate(requests(3 * SHARD)))
     assert (recorded.reused_calls, recorded.new_calls) == (2 * SHARD, SHARD)
     assert texts(recorded.generate(requests(2 * SHARD))) == answered
-    first._kept = []
-    first.close()
     second.close()
     assert not list((store.path.parent / SHARDS).glob("*.sqlite"))
+
+
+@pytest.mark.usefixtures("small")
+def test_two_models_that_need_all_cpus_take_turns(tmp_path: Path) -> None:
+    engines = []
+    for name in ("micro", "micro:weak"):
+        with Store.open(tmp_path / name.replace(":", "-") / "store.sqlite") as kept:
+            engines.append(open_ray(name, OPTIONS, 2))
+            engines[-1].collect(kept)
+    said = [texts(each.generate(requests(SHARD))) for each in (*engines, engines[0])]
+    assert said[0] == said[2] != said[1]
+    assert len(said[1]) == SHARD
+    for each in engines:
+        each.close()
 
 
 @pytest.mark.usefixtures("small")
@@ -137,7 +152,8 @@ def test_a_request_that_kills_every_worker_ends_the_run_and_keeps_what_is_done(
     # the shard that was answered lies where the next driver finds it
     second = opened(store)
     assert store.counts()["calls"] >= SHARD
-    assert texts(RecordedEngine(second, store).generate(requests(1))) == {first.request_id: first.text}
+    (asked,) = [each for each in requests(6 * SHARD) if each.id == first.request_id]
+    assert texts(RecordedEngine(second, store).generate([asked])) == {first.request_id: first.text}
     second.close()
 
 
