@@ -11,6 +11,7 @@ import random
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,6 +69,7 @@ def bundled() -> dict[str, str]:
     return found
 
 
+@cache
 def pool(work: Path, prompts: int, judge_name: str) -> list[Known]:
     """The pairs as this judge labels them; those that gold finds equal are there too."""
     prints = bundled()

@@ -1,4 +1,4 @@
-"""Gold against the number of pairs: none, and DPO on 16 to 144 of them, the same number of steps, three seeds.
+"""Gold against the number of pairs: none, and DPO on 16 to 144 of them, the same number of steps, five seeds.
 
 python benchmarks/experiments/pair_count.py
 """
@@ -13,7 +13,7 @@ from results import Results, options
 def main() -> None:
     """Train and print."""
     parser = options(__doc__)
-    for name, value in (("prompts", 160), ("steps", 8), ("held-out", 100), ("seeds", 3)):
+    for name, value in (("prompts", 160), ("steps", 8), ("held-out", 100), ("seeds", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--counts", type=int, nargs="+", default=[16, 48, 144])
     chosen = parser.parse_args()

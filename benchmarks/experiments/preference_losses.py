@@ -31,7 +31,7 @@ def told(loss: str) -> dict[str, Any]:
 def main() -> None:
     """Train and print."""
     parser = options(__doc__)
-    for name, value in (("prompts", 160), ("pairs", 96), ("steps", 8), ("held-out", 100), ("seeds", 2)):
+    for name, value in (("prompts", 160), ("pairs", 96), ("steps", 8), ("held-out", 100), ("seeds", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--losses", nargs="+", choices=list(LOSSES), default=list(COMPARED), metavar="LOSS")
     parser.add_argument("--judge", default="micro:weak")

@@ -79,7 +79,13 @@ def reward_model(held: Mapping[str, Any]) -> str:
     """One line a reward model."""
     names = ["accuracy", "ECE", "best of 1", "best of 4", "best of 8"]
     body = [
-        [row["judge"], row["loss"], row.get("label accuracy", "-"), *(row[name] for name in names)]
+        # of gold's shares, which are no log-odds, calibration says nothing
+        [
+            row["judge"],
+            row["loss"],
+            row.get("label accuracy", "-"),
+            *("-" if name == "ECE" and "label accuracy" not in row else row[name] for name in names),
+        ]
         for row in held["rows"].values()
     ]
     return grid(["labels of", "loss", "label accuracy", *names], body)
