@@ -43,7 +43,7 @@ REMEDIES = {
     Refused.SAME: "both sides are the same text",
     Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
     Refused.END_TOKEN: "the text spells a special token of this model; remove it",
-    Refused.TOO_LONG: "prompt and answer exceed the model's context; shorten them or train another model",
+    Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
 }
 """What each reason says to whoever brought the data."""

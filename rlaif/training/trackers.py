@@ -6,7 +6,9 @@ TensorBoard is written by `MetricsLog` itself, which can drop the steps that a r
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,19 +40,25 @@ class Trackers:
     def __init__(self, names: Sequence[str], out: Path, config: Mapping[str, Any], digest: str) -> None:
         """Raise InputError where one cannot be started."""
         self._open: list[Any] = []
-        for name in names:
-            if name != TENSORBOARD:
-                self._open.append(_start(name, out, config, digest))
+        try:
+            for name in names:
+                if name != TENSORBOARD:
+                    self._open.append(_start(name, out, config, digest))
+        except InputError:
+            self.close()  # those that have begun are not left behind
+            raise
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """The figures of one step, which counts from 1."""
-        for tracker in self._open:
-            tracker.log(dict(figures), step=step)
+        with redirect_stdout(sys.stderr):
+            for tracker in self._open:
+                tracker.log(dict(figures), step=step)
 
     def close(self) -> None:
         """Let each write what it holds back."""
-        for tracker in self._open:
-            tracker.finish()
+        with redirect_stdout(sys.stderr):
+            for tracker in self._open:
+                tracker.finish()
         self._open = []
 
 
@@ -63,10 +71,12 @@ def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
         "mlflow": {"run_name": out.name},
         "trackio": {"name": out.name, "resume": "allow", "embed": False},
     }
-    tracker = LOGGER_TYPE_TO_CLASS[name](PROJECT, **options[name])
     try:
-        tracker.start()
-        tracker.store_init_configuration(_flat(config))
+        # some talk on stdout, where results go
+        with redirect_stdout(sys.stderr):
+            tracker = LOGGER_TYPE_TO_CLASS[name](PROJECT, **options[name])
+            tracker.start()
+            tracker.store_init_configuration(_flat(config))
     except Exception as problem:
         raise InputError(f"trackers: {name} cannot be started: {problem}") from problem
     return tracker

@@ -64,13 +64,16 @@ def test_mlflow_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [(each.step, each.value) for each in history] == [(1, 0.25), (2, 0.5)]
 
 
-def test_trackio_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trackio_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "board"))
     pytest.importorskip("trackio")
     from trackio import utils
 
     monkeypatch.setattr(utils, "TRACKIO_DIR", tmp_path / "board", raising=False)
     write("trackio", tmp_path / "out")
+    assert capsys.readouterr().out == ""  # it talks, and stdout is for results
     found = []
     for path in Path(tmp_path / "board").rglob("*.db"):
         with sqlite3.connect(path) as base:
@@ -99,6 +102,34 @@ def test_one_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Closed)
     with pytest.raises(InputError, match="wandb cannot be started: no such host"):
         Trackers(["wandb"], tmp_path, {}, "b2:0123456789abcdef")
+
+
+def test_one_that_cannot_start_leaves_none_of_the_others_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    done = []
+
+    class Tracker:
+        def __init__(self, project: str, **options: object) -> None:
+            self.closed = "run_name" in options  # as mlflow is made
+
+        def start(self) -> None:
+            if self.closed:
+                raise ConnectionError("no such host")
+
+        def store_init_configuration(self, values: object) -> None:
+            pass
+
+        def finish(self) -> None:
+            done.append(self)
+
+    for name in ("wandb", "mlflow"):
+        monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, name, Tracker)
+    with pytest.raises(InputError, match="mlflow cannot be started: no such host"):
+        Trackers(["wandb", "mlflow"], tmp_path, {}, "b2:0123456789abcdef")
+    assert len(done) == 1
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
