@@ -16,7 +16,7 @@ from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import PAIRINGS, candidates
 from rlaif.feedback.plan import ALONE, Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
-from rlaif.judging import Decision, Judge, decide, from_checklist
+from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.protocols import Asking, between
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
@@ -223,7 +223,7 @@ def _count(
         if each.principle_id is not None and each.state is State.PREFERENCE and each.value is not None:
             is_first = each.completion_ids[0] == first
             said.setdefault(each.principle_id, []).append(each.value if is_first else 1 - each.value)
-    alone = {(each.completion_ids[0], each.principle_id): each.value for each in checked}
+    alone = {(each.completion_ids[0], each.principle_id): share_of(each) for each in checked}
     for principle, values in said.items():
         if len(values) == 2:
             flipped = (values[0] > 0.5) != (values[1] > 0.5)

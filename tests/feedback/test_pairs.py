@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,6 +165,17 @@ def test_a_principle_whose_orders_disagree_is_counted() -> None:
     assert funnel.compared == {"hello": 1, "because": 1, "oven": 1}
     assert funnel.order_inconsistent == {"because": 0, "hello": 0, "oven": 1}
     assert {each["id"]: each["p"] for each in pair.principles}["oven"] == pytest.approx(0.5)
+
+
+def test_two_sides_are_told_apart_by_yes_and_no_and_by_ratings_alike() -> None:
+    judge = ModelJudge(RuleEngine(oracle))
+    texts = [completion("hello because"), completion("mix because")]
+    said = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    rated = [replace(each, protocol="score", value=1 + 4 * (each.value or 0.0)) for each in said]
+    for judgments in (said, rated):
+        _, funnel = pairs_and_funnel([TO], texts, judgments, judge=judge, constitution=HOUSE)
+        assert funnel.compared == {"hello": 1, "because": 1, "oven": 1}
+        assert funnel.told_apart == {"hello": 1}
 
 
 def test_the_funnel_says_where_everything_went() -> None:
