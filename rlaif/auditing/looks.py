@@ -103,8 +103,9 @@ def best_shift(evidence: Evidence, whole: Verdicts) -> Shift | None:
         for part in range(PARTS):
             kept = ~np.isnan(now) & ~np.isnan(moved) & (whole.one >= part * size // PARTS)
             count, hits = int(kept.sum()), float(moved[kept].sum())
-            # upside down, every reading that is no reading agrees better: a slip must also agree by itself
-            if not count or hits <= max(float(now[kept].sum()), count / 2):
+            # scores upside down lend their neighbours a little agreement: a slip must beat that reading too
+            own = float(now[kept].sum())
+            if not count or hits <= max(own, count - own):
                 continue
             surprise = (hits - count / 2) / np.sqrt(count / 4)
             if best is None or surprise > best[0]:

@@ -36,6 +36,11 @@ def test_a_strong_fault_is_named(kind: Kind) -> None:
     assert kind.fault in found(kind.planted(kind.strengths[2]))
 
 
+def test_scores_that_are_all_upside_down_are_not_taken_for_rows_that_slipped() -> None:
+    # a seed at which the neighbours' readings fit a little
+    assert found(Planted(settings={"inverted_scores": 1.0}), seed=3) == {"inverted-scores"}
+
+
 def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     one, again = (planted_run(seed=5, prompts=20) for _ in range(2))
     assert one.texts.texts == again.texts.texts
