@@ -73,6 +73,13 @@ def preferences(evidence: Evidence, whole: Verdicts) -> Preferences:
     return Preferences(one=one[kept], other=other[kept], prompt=prompt[kept], odds=odds[kept])
 
 
+def _size(column: Floats) -> float:
+    """Standard deviation about zero: which answer stands first is arbitrary, and may be the longer one in all."""
+    import numpy as np
+
+    return float(np.sqrt(np.mean(np.square(column)))) if len(column) else 0.0
+
+
 def _evenly(places: Ints) -> Ints:
     import numpy as np
 
@@ -102,7 +109,7 @@ def explain(evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]
     controls = _controls(evidence, said)
     columns = _criteria(evidence, said, surface)
     usable = {name: each for name, each in columns.items() if np.count_nonzero(each) >= MIN_DIFFERENT}
-    if len(said.odds) < 2 * MIN_DIFFERENT or not np.std(said.odds) > 0:
+    if len(said.odds) < 2 * MIN_DIFFERENT or not _size(said.odds) > 0:
         return {}
     found = {
         name: _explained(evidence, said, effect, usable[name], name)
@@ -123,7 +130,7 @@ def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, Expla
     import numpy as np
 
     table = looks_table(evidence)
-    if len(said.odds) < 2 * MIN_DIFFERENT or not np.std(said.odds) > 0 or np.isnan(table).all():
+    if len(said.odds) < 2 * MIN_DIFFERENT or not _size(said.odds) > 0 or np.isnan(table).all():
         return {}
     apart = np.nan_to_num(table[said.one] - table[said.other])
     columns = {
@@ -159,7 +166,7 @@ def _criteria(evidence: Evidence, said: Preferences, surface: Mapping[str, Float
     found = {}
     for name, values in surface.items():
         apart = values[said.one] - values[said.other]
-        spread = apart.std()
+        spread = _size(apart)
         # ten words more of two hundred are nothing, and two thousand more are not ten times as much as two hundred
         found[name] = np.tanh(apart / spread) if spread > 0 else apart
     own = evidence.own.astype(float)[evidence.texts.policy]
@@ -175,11 +182,11 @@ def _regressed(said: Preferences, controls: Floats, columns: Mapping[str, Floats
         return {}
     table = np.concatenate([controls, *(each[:, None] for each in columns.values())], axis=1)
     solved, errors = _least_squares(table, said.odds, said.prompt)
-    unit = float(np.std(said.odds))
+    unit = _size(said.odds)
     first = controls.shape[1]
     found = {}
     for place, (name, column) in enumerate(columns.items(), first):
-        scale = float(column.std()) / unit
+        scale = _size(column) / unit
         found[name] = _estimate(solved[place] * scale, errors[place] * scale, _prompts(said, column))
     return found
 
@@ -196,7 +203,7 @@ def _one_by_one(said: Preferences, held: Floats, columns: Mapping[str, Floats]) 
         basis = np.linalg.qr(held + 0.0)[0]
         rest = table - basis @ (basis.T @ table)
         left = said.odds - basis @ (basis.T @ said.odds)
-    unit = float(np.std(said.odds))
+    unit = _size(said.odds)
     found = {}
     for place, (name, column) in enumerate(columns.items()):
         own = rest[:, place]
@@ -206,7 +213,7 @@ def _one_by_one(said: Preferences, held: Floats, columns: Mapping[str, Floats]) 
         slope = float(own @ left) / power
         scores = np.bincount(said.prompt, own * (left - slope * own))
         error = float(np.sqrt(scores @ scores)) / power
-        scale = float(column.std()) / unit
+        scale = _size(column) / unit
         found[name] = _estimate(slope * scale, error * scale, _prompts(said, column))
     return found
 
