@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.errors import ModelError, ThresholdError
+from rlaif.errors import ThresholdError
 from rlaif.records import Evaluator, Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
@@ -31,6 +31,7 @@ from rlaif.training.reference import (
     NAME,
     LogpCache,
     arithmetic,
+    assert_same,
     open_reference,
     reference_folder,
     reference_logps,
@@ -41,9 +42,6 @@ from rlaif.training.scorer import Scorer, choose_layout
 from rlaif.training.spans import TokenExample, TokenPair, relative_weights
 from rlaif.training.state import METRICS, TrainingFolder
 from rlaif.training.summary import TrainSummary
-
-# how far from zero a token's log-ratio may be before the first step; float noise is well below
-ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
 
 
 def train_dpo(  # noqa: PLR0913 - one call says all
@@ -197,7 +195,7 @@ class DPO:
         logp_N, branch_N = out.logp_N[inside_N], batch.branch_N[inside_N]
         scored = Scored(logp_N, self._reference_N(mine, logp_N), branch_N)
         if step == 0 and self.starts_at_reference:
-            self._assert_zero(logp_N, scored.reference_N)
+            assert_same(logp_N, scored.reference_N, config.precision)
         pairs = [self.pairs[row] for row in mine]
         terms = pair_terms(scored, pairs, self._labels(pairs, logp_N), self._drifted(step, logp_N))
         weight_B = logp_N.new_tensor([self._weights[row] for row in mine])
@@ -278,14 +276,6 @@ class DPO:
         if not (self.reference and mine):
             return torch.zeros_like(logp_N)
         return torch.cat([self.reference[row] for row in mine]).to(logp_N)
-
-    def _assert_zero(self, logp_N: Tensor, reference_N: Tensor) -> None:
-        off = float((logp_N.detach() - reference_N).abs().max()) if len(logp_N) else 0.0
-        if not off <= ZERO_TOLERANCE[self.config.precision]:
-            raise ModelError(
-                f"at step 0 the policy differs from its reference by {off:.2g} in a token's log-probability,"
-                " though they are the same weights: this model computes at random"
-            )
 
 
 def pair_tree(pair: TokenPair) -> Tree:

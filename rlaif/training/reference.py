@@ -21,6 +21,8 @@ from rlaif.training.packing import Tree, pack, split
 from rlaif.training.scorer import Scorer
 
 NAME = "logps.sqlite"
+ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
+"""How far from zero a token's log-ratio may be before the first step; float noise is well below."""
 _WAIT_S = 60.0
 _TABLE = """CREATE TABLE IF NOT EXISTS logps
 (weights TEXT, kind TEXT, tokens BLOB, logp BLOB, PRIMARY KEY (weights, kind, tokens)) WITHOUT ROWID"""
@@ -120,6 +122,16 @@ def arithmetic(scorer: Scorer, config: TrainConfig) -> str:
     """The kind of numbers that a scorer computes in, for the cache."""
     weights = str(next(scorer.parameters()).dtype).removeprefix("torch.")
     return "/".join([weights, "bf16" if scorer.bf16 else weights, config.quantize])
+
+
+def assert_same(logp_N: Tensor, reference_N: Tensor, precision: str) -> None:
+    """Raise ModelError where a policy that starts as its reference does not read as it does, before any step."""
+    off = float((logp_N.detach() - reference_N).abs().max()) if len(logp_N) else 0.0
+    if not off <= ZERO_TOLERANCE[precision]:
+        raise ModelError(
+            f"at step 0 the policy differs from its reference by {off:.2g} in a token's log-probability,"
+            " though they are the same weights: this model computes at random"
+        )
 
 
 def reference_folder(reference: str, policy: Path, given: Path | None) -> Path | None:
