@@ -134,7 +134,7 @@ def make_config(shape: Shape) -> Any:
     """The transformers config of a shape."""
     from transformers import LlamaConfig, Qwen2Config
 
-    kind = Qwen2Config if shape.vocabulary == QWEN.vocabulary else LlamaConfig
+    kind = LlamaConfig if shape.vocabulary == MICRO.vocabulary else Qwen2Config
     return kind(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
@@ -293,6 +293,11 @@ def _parse(says: str) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--layers", type=int, help="of the large shape [default: 4]")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="half the large shape's widths and vocabulary: a quarter of the time",
+    )
     parser.add_argument("--bf16", action="store_true", help="bf16 arithmetic on float32 weights, both sides")
     parser.add_argument("--peak-tflops", type=float, help="the device's, for `mfu`")
     parser.add_argument(
@@ -305,9 +310,12 @@ def _parse(says: str) -> argparse.Namespace:
 
 def _case(name: str, arguments: argparse.Namespace) -> Case:
     case = CASES[name]
-    if arguments.layers is None or case.shape is not QWEN:
+    if case.shape is not QWEN:
         return case
-    shape = case.shape._replace(layers=arguments.layers)
+    shape = case.shape._replace(layers=arguments.layers or case.shape.layers)
+    if arguments.half:
+        halved = {each: getattr(shape, each) // 2 for each in ("vocabulary", "hidden", "inner", "head_size")}
+        shape = shape._replace(**halved)
     return Case(case.says, case.prompt, case.chosen, case.rejected, shape)
 
 
@@ -368,6 +376,7 @@ def _kept(name: str, script: str, side: str, arguments: argparse.Namespace) -> d
     if arguments.keep is None:
         return _child(name, script, side, arguments)
     told = f"{arguments.steps}-{arguments.threads}-{arguments.device}-{arguments.layers}-{arguments.bf16}"
+    told += "-half" if arguments.half else ""
     path: Path = arguments.keep / f"{Path(script).stem}-{name}-{side}-{told}.json"
     if not path.is_file():
         arguments.keep.mkdir(parents=True, exist_ok=True)
@@ -380,6 +389,7 @@ def _child(name: str, script: str, side: str, arguments: argparse.Namespace) -> 
     command = [sys.executable, script, "--case", name, "--side", side, "--steps", str(arguments.steps)]
     command += ["--threads", str(arguments.threads), "--device", arguments.device]
     command += ["--bf16"] if arguments.bf16 else []
+    command += ["--half"] if arguments.half else []
     command += ["--layers", str(arguments.layers)] if arguments.layers else []
     environment = os.environ | {
         "OMP_NUM_THREADS": str(arguments.threads),
