@@ -127,6 +127,9 @@ class OpenAIEngine:
                 said, used = found
                 parts = bodies.shares(used, len(group))
                 return [_generation(*each) for each in zip(group, said, parts, strict=True)]
+            if found.startswith(bodies.SENT_ONE):  # every time, or another attempt would have given more
+                for each in self._servers.servers:
+                    each.capabilities.lose("n", found)
             if all(each.capabilities.can("n") for each in self._servers.servers):
                 return [_failed(each, found) for each in group]
         return [await self._one(each) for each in group]

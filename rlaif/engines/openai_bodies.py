@@ -13,6 +13,8 @@ from rlaif.records import Finish, GenerateRequest, Message, ScoreRequest, Usage
 FLOOR = 1e-30
 """Probability of a label that is not among the candidates: the mass of the labels then says how little is known."""
 VOTE_TOKENS = 4
+SENT_ONE = "the server sent one answer"
+"""Begins the reason where a server takes no notice of `n`."""
 _VERSION = re.compile(r"[-@:._]v?\d")
 
 
@@ -32,9 +34,6 @@ def draw_body(request: GenerateRequest, count: int, able: Capabilities) -> dict[
     body |= {"top_p": how.top_p, able.lengths[0]: how.max_tokens}
     # only where they are asked for: no part of OpenAI's own interface
     body |= {name: value for name in ("top_k", "min_p") if (value := getattr(how, name))}
-    # beyond the standard: sent only where they are asked for, and a server that knows them not refuses
-    body |= {"top_k": how.top_k} if how.top_k else {}
-    body |= {"min_p": how.min_p} if how.min_p else {}
     if count > 1:
         body["n"] = count
     elif able.can("seed"):
@@ -79,7 +78,8 @@ def texts(body: Mapping[str, Any], count: int) -> list[Text] | str:
     if not isinstance(choices, list) or not all(isinstance(each, dict) for each in choices):
         return "the server sent what is no completion"
     if len(choices) != count:
-        return f"the server sent {len(choices)} answers where {count} were asked for"
+        sent = SENT_ONE if len(choices) == 1 else f"the server sent {len(choices)} answers"
+        return f"{sent} where {count} were asked for"
     return [_text(each) for each in choices]
 
 

@@ -50,6 +50,8 @@ class Outcome:
     status: int = 0
     wait: float | None = None
     """Seconds that the server asks to wait."""
+    silent: bool = False
+    """Whether the time ran out without a whole answer."""
 
 
 async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcome:
@@ -67,7 +69,7 @@ async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcom
             if answer.http_version == "HTTP/2":
                 lanes.share(client)
     except TimeoutError:
-        return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s")
+        return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
         return Outcome(fault=Fault.DOWN, reason=f"{type(failure).__name__}: {failure}")
     except (httpx.HTTPError, httpx.StreamError) as failure:

@@ -22,6 +22,8 @@ STRIKES_OF_KNOWN = 50
 """The same for a server that has given right answers."""
 REMEMBERED = 8192
 """Ids of answers that are remembered to find one that comes twice."""
+SILENCES = 3
+"""Calls in a row that a server takes and does not answer in time before it is set aside: one alone may be slow."""
 DISPUTED = ""
 """In place of a call: the answer came to several."""
 PROBE_S = 30.0
@@ -42,6 +44,8 @@ class Server:
     """Monotonic second before which it is left alone."""
     deaths: int = 0
     """Attempts in a row that did not reach it; above 0 it is asked by one call at a time."""
+    silences: int = 0
+    """Calls in a row that it did not answer in time."""
     busy: int = 0
     """Times in a row that it told to wait without saying how long."""
     known: bool = False
@@ -122,8 +126,10 @@ class Servers:
         now = time.monotonic()
         # calls that were under way together tell one thing, and count once
         fresh = now >= server.free_at
+        server.silences = server.silences + 1 if outcome.silent else 0
         if outcome.fault is Fault.DOWN:
             self._silent_since = self._silent_since or now
+        if outcome.fault is Fault.DOWN or server.silences >= SILENCES:
             if fresh or not server.deaths:
                 server.deaths += 1
                 pause = backoff(self.settings.wait, min(server.deaths, 6), server.url)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from rlaif.engines.hf import HfEngine, Traced
 from rlaif.engines.open import open_engine, split_name
 from rlaif.errors import ModelError
 from rlaif.feedback.sample import drawing
@@ -17,6 +17,9 @@ from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Generation, Prompt, Sampling, ScoreRequest
 from rlaif.workflows.configs import GenerateConfig
 from rlaif.workflows.models import Models
+
+if TYPE_CHECKING:
+    from rlaif.engines.hf import HfEngine, Traced
 
 TRAINABLE = ("hf", "vllm")
 Drawn = Sequence[tuple[Prompt, Completion]]
@@ -133,6 +136,8 @@ def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> fl
 
 def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
     """The trainer's model in float32, as it is trained; the policy's own where it is that already."""
+    from rlaif.engines.hf import HfEngine
+
     opened = models.opened(policy)
     same = trainer_of(policy, None) == trainer and models.options.dtype == "float32"
     if same and isinstance(opened, HfEngine):
@@ -152,6 +157,8 @@ def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
 
 
 def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation, ended: bool) -> Traced:
+    from rlaif.engines.hf import Traced
+
     # a server that gives no token ids: the text's own tokens stand for them
     ids = drawn.token_ids if drawn.token_ids is not None else engine.chat.text_ids([drawn.text])[0]
     return Traced(prompt.messages, ids, ended)

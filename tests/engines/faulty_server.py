@@ -184,8 +184,11 @@ def _spoiled(whole: dict[str, Any], last: bytes) -> dict[str, tuple[Any, ...]]:
 
 
 async def _request(reader: asyncio.StreamReader) -> dict[str, Any]:
-    """The body of the next request on a connection; empty when it was closed."""
-    head = await reader.readuntil(b"\r\n\r\n")
+    """The body of the next request on a connection; empty when it was closed, or speaks no HTTP (it begins TLS)."""
+    first = await reader.readexactly(1)
+    if not first.isalpha():
+        return {}
+    head = first + await reader.readuntil(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     whole = await reader.readexactly(int(headers.get("content-length", "0")))

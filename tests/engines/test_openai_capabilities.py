@@ -140,6 +140,19 @@ def test_without_n_each_draw_is_a_call_of_its_own() -> None:
     assert sorted(body["seed"] for body in server.bodies if "n" not in body) == [0, 1, 2, 3]
 
 
+def test_a_server_that_takes_no_notice_of_n_is_asked_once_a_draw() -> None:
+    class One(Server):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            told = json.loads(answer.content)
+            return httpx.Response(200, json={**told, "choices": told["choices"][:1]})
+
+    server = One()
+    replies = list(server.engine(n=4).generate(draws(8)))
+    assert [each.error for each in replies] == [None] * 8
+    assert not capabilities_of("http://h/v1/", "m").can("n")
+
+
 def test_a_likeliest_text_and_another_prompt_are_not_drawn_together() -> None:
     engine = Server().engine(n=4)
     cold = [GenerateRequest(id=f"c{n}", messages=TURNS, sampling=Sampling(temperature=0)) for n in range(2)]

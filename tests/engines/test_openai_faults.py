@@ -79,14 +79,20 @@ def test_all_faults_together_are_survived_and_nothing_is_asked_twice_by_a_second
 
 @pytest.mark.heavy
 def test_ten_thousand_calls_at_thirty_percent_faults_in_flat_memory(tmp_path: Path) -> None:
-    """About a minute; the most memory that the process ever took grows by little from the first calls on."""
-    with FaultyServer(share=0.3, seed=5, keep_calls=False) as server:
-        survive(tmp_path, server, 500)
+    """About a minute; the most memory that the process ever took grows by little from the first calls on.
+
+    Beside the server that fails there is one that refuses TLS.
+    """
+    with FaultyServer() as plain, FaultyServer(share=0.3, seed=5, keep_calls=False) as server:
+        refuses_tls = plain.url.replace("http:", "https:")
+        survive(tmp_path, server, 1_000, refuses_tls)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        survive(tmp_path, server, 10_000)
+        survive(tmp_path, server, 10_000, refuses_tls)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert sum(server.dealt.values()) > 3_500
-    assert grown < 96 * 1024  # KiB: the test itself keeps two texts a call
+        assert set(server.dealt) == set(FAULTS)
+        assert plain.asked == 0
+    assert grown < 96 * 1024  # KiB: the test itself keeps two texts a call, and the server counts them
 
 
 def test_a_server_that_speaks_no_tls_and_one_that_is_not_there_are_set_aside(tmp_path: Path) -> None:
@@ -94,6 +100,15 @@ def test_a_server_that_speaks_no_tls_and_one_that_is_not_there_are_set_aside(tmp
         engine = survive(tmp_path, right, 60, plain.url.replace("http:", "https:"), "http://127.0.0.1:9/v1")
         assert engine.failed_calls == 0
         assert right.asked >= 60
+
+
+def test_a_server_that_takes_calls_and_never_answers_is_set_aside() -> None:
+    with FaultyServer(share=1.0, faults=["hang"]) as silent, FaultyServer(delay=lambda _: 0.02) as right:
+        engine = opened(silent.url, right.url, query="tries=20&wait=0.5&total=0.5&at_once=4")
+        replies = list(engine.generate(asks(300)))
+        assert [each.error for each in replies] == [None] * 300
+        # at first four at once, then a call now and then
+        assert silent.asked < 20
 
 
 def test_a_dead_server_is_probed_and_used_again(tmp_path: Path) -> None:
