@@ -22,7 +22,7 @@ from rlaif.exchange.where import parse_where
 from rlaif.hashing import digest
 from rlaif.records import Pair
 from rlaif.workflows.export_pairs import TRAIN, Source, kept_pairs, read_source, split_pairs
-from rlaif.workflows.review import AGAINST, Honour, decisions_of, honoured
+from rlaif.workflows.review import AGAINST, Honour, as_reviewed
 
 MANIFEST = "export.json"
 
@@ -78,7 +78,7 @@ def export(config: ExportConfig) -> Exported:
     """Filter, split, write, describe. Raises InputError before anything is written."""
     where = parse_where(config.where) if config.where is not None else None
     source = read_source(config.source)
-    left, said = _honoured(source, config)
+    left, said = _reviewed(source, config)
     kept = kept_pairs(left, source, where)
     splits = {TRAIN: kept} if config.split is None else split_pairs(kept, config.split, config.seed)
     for pairs in splits.values():  # what a format refuses, it refuses before a file is made
@@ -101,13 +101,8 @@ def export(config: ExportConfig) -> Exported:
     return made
 
 
-def _honoured(source: Source, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
-    if config.reviewed == "ignore":
-        return list(source.pairs), {}
-    decided = decisions_of(config.source, config.store, source.pairs)
-    if not decided:
-        raise InputError(f"--reviewed: nobody has decided a pair of {config.source} yet (`rlaif review`)")
-    pairs, counts = honoured(source.pairs, decided, config.reviewed)
+def _reviewed(source: Source, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
+    pairs, counts = as_reviewed(config.source, config.store, source.pairs, config.reviewed)
     turned = {AGAINST} if config.reviewed == "turn" else set()
     what = {
         name: "turned round by reviewers" if name in turned else "left out by reviewers" for name in counts
