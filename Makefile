@@ -35,6 +35,8 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/judge_prefix.py
 	$(BIN)/python benchmarks/micro_loop.py
+	$(BIN)/python benchmarks/store.py
+	@[ ! -e .venv-bench/.made ] || $(BIN)/python benchmarks/feedback_throughput.py --server simulated   # make bench-env
 
 # each can be killed and goes on; docs/experiments.md says what they are
 experiments: .venv/.dev
@@ -45,7 +47,7 @@ docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 
 clean:
-	rm -rf .venv .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlaif needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'

@@ -84,7 +84,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     rows = measure()
-    machine = {"python": platform.python_version(), "machine": platform.processor() or platform.machine()}
+    machine: dict[str, Any] = {
+        "python": platform.python_version(),
+        "machine": platform.processor() or platform.machine(),
+    }
     machine |= {"cpus": os.cpu_count(), "torch": version("torch"), "transformers": version("transformers")}
     if chosen.json:
         print(json.dumps({"rows": rows, "machine": machine}, indent=1))

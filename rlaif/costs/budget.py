@@ -53,7 +53,7 @@ class Budget:
         if "money" in self.limits and self._price(name) is None:
             raise InputError(
                 f"--budget money={self.limits['money']:g}: {name} has no price; add it to a table and name that "
-                "with --prices (docs/engines.md), or limit tokens"
+                "with --prices (docs/costs.md), or limit tokens"
             )
 
     def stop(self) -> BudgetError:
