@@ -154,6 +154,7 @@ def test_filters_narrow_the_walk(page: Any, desk: tuple[Desk, str]) -> None:
     page.get_by_role("button", name="show").click()
     page.wait_for_url("**inconsistent=1*")
     page.locator("#first").click()
+    page.wait_for_url("**/pair/0?inconsistent=1")
     page.keyboard.press("b")
     page.wait_for_url("**/pair/3?inconsistent=1")
 
@@ -195,9 +196,47 @@ def test_the_report_fits_a_phone_and_asks_nothing_of_any_network(browser: Any, t
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert _contrast(page, "body") >= 7
-        assert _contrast(page, "p") >= 4.5
+        for selector in ("p", "svg .tiny", ".legend", "a", ".chip", "figure"):
+            assert _contrast(page, selector) >= 4.5
         assert asked == [path.as_uri()]
         context.close()
+
+
+def test_the_report_is_walked_by_keyboard_and_holds_hostile_texts(browser: Any, tmp_path: Path) -> None:
+    pairs = [_with_texts(pair(number, critique=text), text) for number, text in enumerate(HOSTILE)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    path = write_report(tmp_path, {"command": HOSTILE[0], "config": {"name": HOSTILE[1]}, "status": "done"})
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert "#" in page.url
+    for each in page.locator("details").all():
+        if each.get_attribute("open") is None:
+            each.locator("summary").first.focus()
+            page.keyboard.press("Enter")
+    assert page.locator("details:not([open])").count() == 0
+    assert page.evaluate("window.owned") is None
+    assert page.locator("main iframe, main img, main script, main form, main style").count() == 0
+    assert page.locator("body").is_visible()
+    page.close()
+
+
+def test_on_paper_everything_is_there_in_dark_on_light(browser: Any, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", PAIRS)
+    path = write_report(tmp_path, {"command": "generate", "config": {}, "status": "done"})
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not page.locator("nav").first.is_visible()
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert _luminance(back) > 0.9
+    assert _contrast(page, "body") >= 7
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    context.close()
 
 
 def _contrast(page: Any, selector: str) -> float:
