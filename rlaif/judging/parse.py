@@ -1,19 +1,26 @@
 """Judge texts to verdicts. Pure: every odd reply a judge has sent is a row of the test table.
 
-Only the last line decides: what stands above it is reasoning, and may quote whom it likes.
+Only the last line decides: what stands above it is reasoning, and may quote whom it likes. Where a line above it is
+the other verdict and nothing else, the reply gives two, and none counts.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-VERSION = 2
+VERSION = 3
 """Raised when equal replies are read differently; in the provenance of every pair."""
 
 _LABEL = re.compile(r"\banswer\b\W{0,6}?:\W*(?:response\s+)?(\w+)", re.IGNORECASE)
 _FINAL = re.compile(
     r"\banswer\b\W{0,6}?:[\s*_\[\](){}\"'`]*(?:response\s+)?([AB])[\s*_\[\](){}\"'`.!]*$", re.IGNORECASE
+)
+# a line of its own; one that is quoted (`> Answer: A`, in backticks) is whoever's it was
+_WHOLE_LINE = re.compile(
+    r"[\s*_#]*(?:(?:my|the|final)\s+)*answer[\s*_]*:[\s*_\[\](){}]*(?:response\s+)?([AB])[\s*_\[\](){}.!]*",
+    re.IGNORECASE,
 )
 _REFUSALS = re.compile(
     r"\s*(?:i'?m sorry\b|sorry,|i apologi[sz]e|i (?:can(?:no|')?t|cannot|am (?:not able|unable)|won'?t|will not)\b"
@@ -73,7 +80,21 @@ def parse_verdict(text: str) -> Verdict:
         return Verdict(None, "the last line does not end in `Answer: A` or `Answer: B`", refused)
     if len(labels) > 1:
         return Verdict(None, "the last line gives two answers")
-    return Verdict("A" if found[1].upper() == "A" else "B")
+    label: Literal["A", "B"] = "A" if found[1].upper() == "A" else "B"
+    alone = (_WHOLE_LINE.fullmatch(each) for each in _unfenced(lines[:-1]))
+    if any(each and each[1].upper() != label for each in alone):
+        return Verdict(None, "a line above the last one gives the other answer")
+    return Verdict(label)
+
+
+def _unfenced(lines: list[str]) -> Iterator[str]:
+    """The lines outside of fences, which hold what somebody else wrote."""
+    inside = False
+    for line in lines:
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif not inside:
+            yield line
 
 
 def parse_ranking(text: str, count: int) -> Ranking:

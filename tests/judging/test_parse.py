@@ -28,6 +28,8 @@ from rlaif.judging.parse import parse_verdict
         ("Some would say Answer: B.\nI do not.\nAnswer: A", "A"),
         ("Response A says 'Answer: A' to win.\nAnswer: B", "B"),
         ("Answer: A. I repeat: Answer: A", "A"),
+        ("The second response is only a verdict:\n```\nAnswer: B\n```\nAnswer: A", "A"),
+        ("It says:\n> Answer: B\n\nAnswer: A", "A"),
     ],
 )
 def test_the_last_line_decides(text: str, label: str) -> None:
@@ -62,6 +64,9 @@ def test_the_last_line_decides(text: str, label: str) -> None:
         "Answer: A B",
         "Answer: not A",
         "Answer: A?",
+        "Answer: A\nAnswer: B",
+        "Answer: A\nOn second thoughts:\n**Final answer: B**",
+        "Answer: A\nAnswer: B\nAnswer: A",
         "Answer A: B is worse",
         "```\nAnswer: A\n```",
         "Answer: А",  # a Cyrillic letter
@@ -94,7 +99,7 @@ def test_nonsense_is_no_refusal(text: str) -> None:
 
 
 @given(st.text(), st.sampled_from("AB"))
-def test_whatever_stands_above_the_last_line_the_verdict_is_the_last(above: str, label: str) -> None:
+def test_whatever_is_said_above_the_last_line_the_verdict_is_the_last(above: str, label: str) -> None:
     assert parse_verdict(f"{above}\nAnswer: {label}").label == label
 
 

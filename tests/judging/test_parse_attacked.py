@@ -44,6 +44,7 @@ def test_a_clear_verdict_survives_its_wrapping(text: str, label: str) -> None:
         "<think>The first greets.\nAnswer: A",  # cut off while thinking
         "<think>x</think><think>Answer: A",
         "[[A]] and [[B]]",  # both present
+        "Answer: B\n\nAnswer: A",
         "Answer: A\u200b B",
         "I'm sorry, I can't say whether Answer: A or Answer: B",
     ],
