@@ -4,7 +4,8 @@
 
 Both write the same rows in the same batches, with the same pragmas, one after the other in one process. Bare SQLite is
 given rows that are ready; ours makes them from requests and replies, which is the work it is there for. The resume scan
-is what a re-run of a finished run does: every key is computed, looked up, and read back as a reply.
+is what a re-run of a finished run does: every key is computed, looked up, and read back as a reply. Figures with `cpu_`
+are by CPU seconds of the process: where other work runs, trust those.
 """
 
 from __future__ import annotations
@@ -31,6 +32,24 @@ LABELS = ("yes", "no", "Yes", "No")
 SHARED = "The rules of the house are these, and they are read in this order.\n" * 8
 Request = GenerateRequest | ScoreRequest
 Kept = tuple[str, Request, Generation | Score]
+
+
+class Watch:
+    """Wall-clock and CPU seconds of the blocks that it is put around."""
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu = 0.0
+
+    def __enter__(self) -> None:
+        self._start = (time.perf_counter(), time.process_time())
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._start[0]
+        self.cpu += time.process_time() - self._start[1]
+
+    def rates(self, count: int) -> dict[str, float]:
+        """Rows a second, both ways."""
+        return {"rows_per_second": count / self.seconds, "cpu_rows_per_second": count / self.cpu}
 
 
 def requests(count: int) -> Iterator[Request]:
@@ -69,17 +88,16 @@ def memory_mib() -> float:
 
 def write_ours(path: Path, count: int) -> dict[str, Any]:
     """Keep all calls through the store; the time to make requests and replies is not counted."""
-    seconds, written, after_tenth = 0.0, 0, 0.0
+    watch, written, after_tenth = Watch(), 0, 0.0
     with Store.open(path) as store:
         for batch in batches(count):
             kept: list[Kept] = [(call_key(FINGERPRINT, each), each, answered(each)) for each in batch]
-            start = time.perf_counter()
-            store.put_many(FINGERPRINT, kept, run_id="bench")
-            seconds += time.perf_counter() - start
+            with watch:
+                store.put_many(FINGERPRINT, kept, run_id="bench")
             written += len(batch)
             if not after_tenth and written >= count / 10:
                 after_tenth = memory_mib()
-    return {"rows_per_second": count / seconds, "memory_growth_mib": memory_mib() - after_tenth}
+    return {**watch.rates(count), "memory_growth_mib": memory_mib() - after_tenth}
 
 
 def write_bare(path: Path, count: int) -> dict[str, Any]:
@@ -89,7 +107,7 @@ def write_bare(path: Path, count: int) -> dict[str, Any]:
     connection.execute("PRAGMA synchronous = NORMAL")
     for statement in files("rlaif.store").joinpath("schema.sql").read_text(encoding="utf-8").split(";\n"):
         connection.execute(statement)
-    seconds = 0.0
+    watch = Watch()
     for batch in batches(count):
         texts, blobs = request_rows(batch)
         rows = [
@@ -99,39 +117,40 @@ def write_bare(path: Path, count: int) -> dict[str, Any]:
             )
             for each, text in zip(batch, texts, strict=True)
         ]
-        start = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
-        connection.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        connection.execute("COMMIT")
-        seconds += time.perf_counter() - start
+        with watch:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
+            connection.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
     connection.close()
-    return {"rows_per_second": count / seconds}
+    return watch.rates(count)
 
 
 def scan(path: Path, count: int) -> dict[str, Any]:
     """Look every call up again, as a resumed run does."""
-    seconds, found, before = 0.0, 0, memory_mib()
+    watch, found, before = Watch(), 0, memory_mib()
     with Store.open(path) as store:
         for batch in batches(count):
-            start = time.perf_counter()
-            keys = [call_key(FINGERPRINT, each) for each in batch]
-            found += len(store.get_many(keys, [each.id for each in batch]))
-            seconds += time.perf_counter() - start
+            with watch:
+                keys = [call_key(FINGERPRINT, each) for each in batch]
+                found += len(store.get_many(keys, [each.id for each in batch]))
     assert found == count, f"{found} of {count} calls were found again"
-    return {"scan_seconds": seconds, "scan_memory_growth_mib": memory_mib() - before}
+    return {
+        "scan_seconds": watch.seconds,
+        "cpu_scan_seconds": watch.cpu,
+        "scan_memory_growth_mib": memory_mib() - before,
+    }
 
 
 def only_present(path: Path, count: int) -> float:
-    """Seconds in which the store alone says which keys are there; making the keys is not counted."""
-    seconds = 0.0
+    """CPU seconds in which the store alone says which keys are there; making the keys is not counted."""
+    watch = Watch()
     with Store.open(path) as store:
         for batch in batches(count):
             keys = [call_key(FINGERPRINT, each) for each in batch]
-            start = time.perf_counter()
-            store.present(keys)
-            seconds += time.perf_counter() - start
-    return seconds
+            with watch:
+                store.present(keys)
+    return watch.cpu
 
 
 def measure(count: int) -> list[dict[str, Any]]:
@@ -141,10 +160,18 @@ def measure(count: int) -> list[dict[str, Any]]:
         bare_bytes = bare_path.stat().st_size
         ours = write_ours(path, count)
         size = {"bytes_per_call": path.stat().st_size / count, "megabytes": path.stat().st_size / 1e6}
-        found = {**scan(path, count), "present_seconds": only_present(path, count)}
+        found = {**scan(path, count), "cpu_present_seconds": only_present(path, count)}
     ratio = ours["rows_per_second"] / bare["rows_per_second"]
+    size["cpu_ratio"] = ours["cpu_rows_per_second"] / bare["cpu_rows_per_second"]
     return [
-        {"engine": "sqlite3", "calls": count, **bare, "ratio": 1.0, "bytes_per_call": bare_bytes / count},
+        {
+            "engine": "sqlite3",
+            "calls": count,
+            **bare,
+            "ratio": 1.0,
+            "cpu_ratio": 1.0,
+            "bytes_per_call": bare_bytes / count,
+        },
         {"engine": "rlaif", "calls": count, **ours, "ratio": ratio, **size, **found},
     ]
 
