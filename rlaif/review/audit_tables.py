@@ -106,12 +106,12 @@ def _figures(figures: Mapping[str, Estimate]) -> Section:
 def _criteria(audit: Audit) -> Section:
     """Simple criteria beside trivial judges, and of words the most striking ones."""
     criteria, figures = audit.criteria, audit.figures
-    plain = [name for name in (*CRITERIA, "own") if name in criteria or f"chosen_more:{name}" in figures]
+    plain = [*CRITERIA, *(["own"] if "own" in criteria else [])]
     words = sorted(
         (name for name in criteria if name.startswith("word ")),
         key=lambda name: -abs(criteria[name].effect.value),
     )
-    rows = []
+    rows: list[list[Any]] = []
     for name in [*plain, *words[:SHOWN_WORDS]]:
         more, held = figures.get(f"chosen_more:{name}"), criteria.get(name)
         alone = f"{held.agree:.3f}" if held is not None else None
@@ -131,7 +131,10 @@ def _criteria(audit: Audit) -> Section:
         "or gold say. A criterion that no principle asks for and whose effect is not 0 is a hidden one."
     )
     head = ["criterion", "effect", "its labels", "its truth", "of twos", "asked for"]
-    return Section(title="Simple criteria, beside trivial judges", head=head, rows=rows, note=note)
+    told = criteria or any(name.startswith("chosen_more:") for name in figures)
+    return Section(
+        title="Simple criteria, beside trivial judges", head=head, rows=rows if told else [], note=note
+    )
 
 
 def _inverse(audit: Audit) -> Section:

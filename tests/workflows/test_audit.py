@@ -13,7 +13,7 @@ from rlaif.cli.audit import audit as command
 from rlaif.cli.main import main
 from rlaif.errors import InputError
 from rlaif.workflows.audit import AuditConfig, audit
-from rlaif.workflows.audit_reading import read_source
+from rlaif.workflows.audit_reading import _family, read_source
 from rlaif.workflows.generate import generate
 
 from .conftest import GREETS, SILENT, Configured
@@ -126,3 +126,55 @@ def test_another_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_texts_stand_for_themselves(run: Path) -> None:
     assert set(read_source(run).evidence.texts.texts) == {GREETS, SILENT}
+
+
+def test_rows_about_more_than_two_answers_are_left_alone(run: Path) -> None:
+    before = read_source(run).evidence
+    row = json.loads((run / "comparisons.jsonl").read_text().splitlines()[0])
+    wide = row | {"completion_ids": [*row["completion_ids"], row["completion_ids"][0]]}
+    with (run / "comparisons.jsonl").open("a") as stream:
+        stream.write(
+            json.dumps(wide) + "\n" + json.dumps(row | {"completion_ids": ["b2:other", "b2:one"]}) + "\n"
+        )
+    after = read_source(run).evidence
+    assert len(after.comparisons.value) == len(before.comparisons.value)
+
+
+@pytest.mark.parametrize("broken", ['{"state": "preference", "value": 0.5}', "[1, 2]", '{"state": 7}', "{"])
+def test_every_kind_of_broken_row_is_refused_in_words(
+    run: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (run / "judgments.jsonl").open("a") as stream:
+        stream.write(broken + "\n")
+    assert main(["audit", str(run)]) in (1, 2)
+    said = capsys.readouterr().err
+    assert "judgments.jsonl:33" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("hf:Qwen/Qwen3-0.6B", "qwen"),
+        ("openai:http://127.0.0.1:8000/v1#Qwen3-30B-Instruct@2507", "qwen"),
+        ("vllm:/models/Llama-3.1-8B/", "llama"),
+        ("micro:weak", "micro"),
+        ("micro", "micro"),
+    ],
+)
+def test_models_of_one_family_are_known_by_their_names(name: str, family: str) -> None:
+    assert _family(name) == family
+
+
+def test_thresholds_on_principles_and_json_without_holes(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", str(run), "--threshold", "met:greet>=0.9"]) == 3
+    capsys.readouterr()
+    assert main(["audit", str(run), "--json"]) == 0
+    text = capsys.readouterr().out
+    assert "NaN" not in text
+    found = json.loads(text)
+    (greet,) = [each for each in found["principles"] if each["principle"] == "greet"]
+    assert greet["met"]["value"] == 0.5
+    assert found["not_looked_at"]
