@@ -9,6 +9,8 @@ from typing import Any
 
 DIGEST_TAG = "b2:"
 DIGEST_BYTES = 16
+# made once: json.dumps with options makes an encoder for each call
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -16,7 +18,7 @@ def canonical_json(value: Any) -> str:
 
     Raises ValueError on NaN and infinities, which JSON does not have.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest_bytes(data: bytes) -> str:
