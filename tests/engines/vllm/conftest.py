@@ -75,8 +75,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The LoRA adapter of one round on the bundled model: it samples, is judged by itself, and is trained."""
     place = tmp_path_factory.mktemp("round")
     made = rlaif.generate(out=place / "run", limit=24, n=4, critique=False, drift=0)
-    trained = rlaif.train(source=made.run, out=place / "adapter", lora=8, steps=12, learning_rate=3e-3)
-    return Path(trained.outcome.out)
+    trained = rlaif.train(source=made.run, out=place / "model", lora=8, steps=12, learning_rate=3e-3)
+    # beside it lie the weights with the adapter merged into them, which is another model to vLLM
+    return Path(trained.outcome.out) / "adapter"
 
 
 @pytest.fixture(scope="session")
