@@ -9,6 +9,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.output import emit, shortened
+from rlaif.review.audit_tables import between
 from rlaif.review.tables import table
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -133,10 +134,10 @@ def _compared(found: Any) -> str:
         )
     ]
     blocks = [table(["", *found.runs], rows)]
-    agreement, kappa = found.agreement, found.kappa
+    agreement, kappa = found.agreement, between(found.kappa_between) or "-"
     blocks.append(
         f"they prefer the same side in {agreement.value:.3f} [{agreement.low:.3f}, {agreement.high:.3f}] of "
-        f"{found.common} twos of answers; Cohen's kappa {'-' if kappa is None else f'{kappa:.3f}'}; "
+        f"{found.common} twos of answers; Cohen's kappa {kappa}; "
         f"{found.only[0]} and {found.only[1]} twos are judged by one only"
     )
     blocks.append(

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlaif.auditing.agreement import McNemar, cohen, mcnemar
 from rlaif.auditing.evidence import Evidence
+from rlaif.auditing.raters import cohen_of
 from rlaif.auditing.resample import Estimate, Tally, estimate, share
 from rlaif.auditing.verdicts import verdicts
 from rlaif.errors import InputError
 from rlaif.workflows.audit_reading import Source, read_source
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Ints
 
 SHOWN = 5
 
@@ -43,6 +47,8 @@ class Compared:
     """Twos on which only one of them does."""
     agreement: Estimate
     kappa: float | None
+    kappa_between: Estimate | None
+    """The same with its interval; None where chance alone agrees always."""
     by_principle: Mapping[str, Estimate]
     by_tag: Mapping[str, Estimate]
     pairs: tuple[int, int]
@@ -58,7 +64,7 @@ class Compared:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         found = asdict(self)
-        for name in ("agreement", "gold"):
+        for name in ("agreement", "kappa_between", "gold"):
             held = getattr(self, name)
             found[name] = held and held._asdict()
         for name in ("by_principle", "by_tag", "gold_by_tag"):
@@ -89,7 +95,10 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
     where = np.asarray([places[prompt_of[key[0]]] for key in keys])
     agree = np.asarray([float((a.said[key] > 0) == (b.said[key] > 0)) for key in keys])
     tags = {tag for each in prompts.values() for tag in each.tags}
-    tallies: dict[str, Tally] = {"all": share(where, len(places), agree)}
+    tallies: dict[str, Tally] = {
+        "all": share(where, len(places), agree),
+        "kappa": _kappa(a, b, keys, where, len(places)),
+    }
     for tag in sorted(tags):
         kept = np.asarray([tag in prompts[prompt_of[key[0]]].tags for key in keys])
         tallies[f"tag {tag}"] = share(where[kept], len(places), agree[kept])
@@ -111,6 +120,7 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
         only=(len(a.said.keys() - b.said.keys()), len(b.said.keys() - a.said.keys())),
         agreement=found["all"],
         kappa=cohen([a.said[key] > 0 for key in keys], [b.said[key] > 0 for key in keys]),
+        kappa_between=found.get("kappa"),
         by_principle={
             name.partition(" ")[2]: each for name, each in found.items() if name.startswith("principle ")
         },
@@ -122,6 +132,14 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
         gold_by_tag=by_tag,
         disagreements=_disagreements(a, b, keys, prompt_of),
     )
+
+
+def _kappa(a: _Side, b: _Side, keys: Sequence[tuple[str, str]], where: Ints, prompts: int) -> Tally:
+    """Cohen's, from the counts of who names the first of two ids."""
+    mine, theirs = (np.asarray([each.said[key] > 0 for key in keys]) for each in (a, b))
+    cells = (mine & theirs, mine & ~theirs, ~mine & theirs, ~mine & ~theirs)
+    sums = np.stack([np.bincount(where, cell, prompts) for cell in cells], axis=1).astype(float)
+    return Tally(sums, cohen_of, float(len(np.unique(where))))
 
 
 def _side(run: Path, number: int | None) -> _Side:

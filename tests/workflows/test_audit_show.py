@@ -10,6 +10,7 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.errors import InputError
 from rlaif.exchange.pairs import read_pairs
+from rlaif.store import Store, find_store
 from rlaif.workflows.audit_compare import compare
 from rlaif.workflows.audit_show import show
 from rlaif.workflows.choices import choose_judge
@@ -97,6 +98,11 @@ def test_a_contrary_judge_agrees_in_nothing(run: Path, other: Path) -> None:
     assert found.common == 8
     assert found.agreement.value == 0.0
     assert (found.same_pairs, found.turned_pairs) == (0, 8)
+    # the plain count and the one with an interval are the same figure
+    assert (found.kappa is None) == (found.kappa_between is None)
+    if found.kappa is not None and found.kappa_between is not None:
+        assert found.kappa_between.value == pytest.approx(found.kappa)
+        assert found.kappa_between.low <= found.kappa <= found.kappa_between.high
     assert {(each.first, each.second) for each in found.disagreements} == {(GREETS, SILENT)}
     assert all(None not in each.pairs for each in found.disagreements)
 
@@ -119,3 +125,13 @@ def test_the_comparison_is_printed(run: Path, other: Path, capsys: pytest.Captur
     assert "0.000" in capsys.readouterr().out
     assert main(["audit", "compare", str(run), str(other), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["turned_pairs"] == 8
+
+
+def test_the_training_steps_of_a_pair_are_shown(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = read_pairs(run / "pairs.jsonl")[0]
+    with Store.open(find_store(run)) as store:
+        store.put_usage("models/r1", 3, [pair.id])
+        store.put_usage("models/r1", 7, [pair.id])
+    assert show(pair.id, run).used == [("models/r1", 3), ("models/r1", 7)]
+    assert main(["audit", "show", pair.id, "--run", str(run)]) == 0
+    assert "trained on by models/r1 in steps 3, 7" in capsys.readouterr().out
