@@ -23,7 +23,7 @@ from typing import Any
 
 LIMITS = {"rlaif --help": 0.5}
 """CPU seconds that a row may take."""
-TIMES = 5
+TIMES = 3
 MAIN = "import sys; from rlaif.cli.main import main; sys.exit(main(sys.argv[1:]))"
 SERVER = "openai:http://127.0.0.1:9/v1#m@1"
 
