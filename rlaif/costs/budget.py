@@ -28,6 +28,8 @@ class Budget:
     tokens: int = 0
     money: float = 0.0
     started: float | None = None
+    known: dict[str, Price | None] = field(default_factory=dict)
+    """Prices that were looked up, by model name: a look at the table is no cheap thing for each call."""
 
     def room(self, wanted: int) -> int:
         """How many of `wanted` calls may start now."""
@@ -70,7 +72,9 @@ class Budget:
         )
 
     def _price(self, name: str) -> Price | None:
-        return None if self.prices is None else self.prices.of(name)
+        if name not in self.known:
+            self.known[name] = None if self.prices is None else self.prices.of(name)
+        return self.known[name]
 
     def _start(self) -> None:
         if self.started is None:

@@ -17,6 +17,7 @@ from rlaif.costs import Prices, read_prices
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.open import open_engine, resolve_directory, split_name
 from rlaif.engines.planned import Counting, Planned, PlannedEngine, Side, ToCome
+from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import RunError
 from rlaif.hashing import digest, digest_files
 from rlaif.records import Engine, Usage
@@ -39,6 +40,12 @@ class PlannedModels(Models):
     """Id of the run that would go on: calls of servers without a revision are kept under it."""
     made_of: dict[str, str] = field(default_factory=dict)
     """Models that are yet to be trained, each with the one that it is made of."""
+
+    def engine(self, name: str) -> RecordedEngine:
+        """The model of this name; what it makes up is kept in waves, also for servers."""
+        found = Models.engine(self, name)
+        found.commit = "wave"
+        return found
 
     @contextmanager
     def counting(self, side: Side) -> Iterator[None]:
