@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130
 
@@ -27,6 +30,19 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def leave() -> NoReturn:
+    """End this process as interrupted, while a second SIGINT still ends it with the same code.
+
+    An interpreter that shuts down by itself gives signals back to the system first: one that comes then would kill it.
+    """
+    signal.signal(signal.SIGINT, _second)
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def _first(number: int, frame: FrameType | None) -> None:

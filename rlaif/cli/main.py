@@ -15,7 +15,7 @@ from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
 from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
-from rlaif.cli.interrupts import INTERRUPTED, interruptible
+from rlaif.cli.interrupts import INTERRUPTED, interruptible, leave
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
 from rlaif.cli.prices import prices
@@ -70,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what a library tells its programmers is nothing that a user can mend
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
     with interruptible():
-        return _run(argv)
+        code = _run(argv)
+        if argv is None and code == INTERRUPTED:
+            leave()
+        return code
 
 
 def _run(argv: Sequence[str] | None) -> int:
