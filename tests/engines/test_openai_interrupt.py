@@ -23,7 +23,7 @@ PROMPTS, DRAWS = 40, 4
 @pytest.fixture
 def server() -> Iterator[FaultyServer]:
     with FaultyServer(
-        share=0.3, faults=["hang", "drip", "500", "429-after", "cut"], delay=lambda _: 0.02
+        share=0.3, faults=["hang", "drip", "500", "429-after", "cut"], delay=lambda _: 0.2
     ) as one:
         yield one
 

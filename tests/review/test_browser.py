@@ -111,9 +111,9 @@ def test_pairs_are_walked_and_decided_by_keys_alone(page: Any, desk: tuple[Desk,
     page.wait_for_url("**/pair/1*")
     assert "You said: tie." in page.inner_text("#status")
     page.keyboard.press("u")
-    page.wait_for_function("document.querySelector('#status').innerText.includes('Not decided')")
+    page.wait_for_selector("#status:has-text('Not decided')")
     page.keyboard.press("f")
-    page.wait_for_function("document.querySelector('#status').innerText.includes('flagged')")
+    page.wait_for_selector("#status:has-text('flagged')")
     page.keyboard.press("j")
     page.wait_for_url("**/pair/2*")
     standing = {each.pair: each for each in decisions(desk[0].store)}

@@ -250,7 +250,12 @@ def test_propositions_alone_do_nearly_as_well_as_with_the_classes_beside_them(
 def _biased_reward_model(material: Path, out: Path) -> Path:
     """A tiny real reward model, trained on the choices of the labeller who likes length."""
     config = RewardConfig(
-        steps=60, batch_size=16, learning_rate=3e-3, schedule="constant", checkpoint_every=0
+        # at 3e-3 some of its rewards lie far out, and what is measured here is how it happened to train
+        steps=120,
+        batch_size=16,
+        learning_rate=1e-3,
+        schedule="constant",
+        checkpoint_every=0,
     )
     train_reward(
         config, read_pairs(material / "biased-pairs.jsonl"), base=make_tiny(out / "base"), out=out / "rm"
