@@ -2,7 +2,8 @@
 
     RlaifError              exit 1   stopped on the way; the same command resumes
     +-- InputError          exit 2   a file, name, key or option is wrong
-    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError, ModelError, RunError, StoreError
+    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError, ModelError, RunError, StoreError,
+    |       LibraryError
     +-- ThresholdError      exit 3   done, but a stated threshold is not met
     +-- EngineError         exit 1   a model could not be run now
 
@@ -50,6 +51,10 @@ class RunError(InputError):
 
 class StoreError(InputError):
     """The store cannot be opened."""
+
+
+class LibraryError(InputError):
+    """This environment cannot work: a library is missing, too old, or no longer does what is taken for granted."""
 
 
 class ThresholdError(RlaifError):

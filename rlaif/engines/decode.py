@@ -14,11 +14,20 @@ from typing import Any, NamedTuple
 
 import torch
 
-from rlaif.engines.cache import join_rows, new_cache, only_attends, select_rows
 from rlaif.engines.prefix import lengthwise
 from rlaif.engines.sampling import choose, knobs_of, uniforms
-from rlaif.engines.scoring import MISFITS, head_at, slack
+from rlaif.engines.scoring import head_at, slack
 from rlaif.errors import ModelError
+from rlaif.libraries.transformers import (
+    MISFITS,
+    join_rows,
+    library_changed,
+    new_cache,
+    only_attends,
+    select_rows,
+    text_config,
+    with_cache,
+)
 from rlaif.records import Finish, Sampling
 
 KEEP_SHARE = 0.8
@@ -76,10 +85,13 @@ class Decoder:
         A model with a state takes padding for text: its batches are of one length and are not filled up. Raises
         ModelError for one whose cache does not carry a text on.
         """
-        gap = float("inf")
-        for mixed in (True, False) if only_attends(self.model.config) else (False,):
-            if (gap := self._trial_gap(mixed)) < slack(self.model):
+        gaps = self._trial_gaps()
+        for mixed, gap in gaps.items():
+            if gap < slack(self.model):
                 return mixed
+        if broken := library_changed(_draws, "no text can be drawn"):
+            raise broken
+        gap = min(gaps.values())
         raise ModelError(
             f"{type(self.model).__name__}: what its cache keeps of a text does not give its own figures again (they "
             f"differ by {gap:.2g}), so this engine cannot draw from it; serve it and name the server: "
@@ -150,30 +162,35 @@ class Decoder:
             end = min(width, start + piece)
             read = rows if end == width else rows[:0]
             with head_at(self.model, read, torch.full_like(read, end - start - 1)):
-                out = self.model(
+                out = with_cache(
+                    self.model,
+                    cache,
                     input_ids=ids[:, start:end],
                     attention_mask=mask[:, :end],
                     position_ids=positions[:, start:end],
-                    past_key_values=cache,
-                    use_cache=True,
                 )
         return Filled(cache, mask, out.logits[0])
 
     def _step(self, batch: _Batch, tokens: torch.Tensor) -> None:
         batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(batch.mask), 1)], dim=1)
-        out = self.model(
+        out = with_cache(
+            self.model,
+            batch.cache,
             input_ids=tokens[:, None],
             attention_mask=batch.mask,
             position_ids=batch.mask.sum(1, keepdim=True) - 1,
-            past_key_values=batch.cache,
-            use_cache=True,
         )
         batch.logits = out.logits[:, -1]
+
+    def _trial_gaps(self) -> dict[bool, float]:
+        """How far off draws are in mixed batches, and in batches of one length; the former only where they may be."""
+        ways = (True, False) if only_attends(self.model.config) else (False,)
+        return {mixed: self._trial_gap(mixed) for mixed in ways}
 
     @torch.inference_mode()
     def _trial_gap(self, mixed: bool) -> float:
         """How far what follows two texts is from what follows each alone: read in pieces, joined late, and moved."""
-        top = int(self.model.config.get_text_config(decoder=True).vocab_size)
+        top = int(text_config(self.model.config).vocab_size)
         texts = [[37 * n % top for n in range(1, 10)], [53 * n % top for n in range(2, 8 if mixed else 11)]]
         batch = _Batch([Draw(tuple(each), Sampling(), 0, 9) for each in texts], self.model.device)
         try:
@@ -294,6 +311,11 @@ class _Batch:
         select_rows(self.cache, index, skip)
         self.knobs = knobs_of([self.draws[place].sampling for place in self.rows], self.device)
         return index
+
+
+def _draws(model: Any) -> bool:
+    tried = Decoder(model, frozenset({2}), str)
+    return any(gap < slack(model) for gap in tried._trial_gaps().values())
 
 
 def _padded(mask: torch.Tensor, width: int) -> torch.Tensor:

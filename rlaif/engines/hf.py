@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from inspect import signature
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from rlaif.engines.load import load_placed, load_tokenizer
 from rlaif.engines.prefix import Question
 from rlaif.engines.scoring import Scorer
 from rlaif.errors import ModelError
+from rlaif.libraries.transformers import cache_argument, library_changed
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
 WINDOW = 256
@@ -147,8 +147,10 @@ def open_hf(
     model = load_placed(
         directory, device=device, device_map=device_map, dtype=dtype, trust_remote_code=trust_remote_code
     )
-    if "past_key_values" not in signature(model.forward).parameters:
+    if cache_argument(model) is None:
         # it would take the cache we hand it for nothing, and draw from the last token alone
+        if broken := library_changed(cache_argument, f"{directory}: no text can be drawn"):
+            raise broken
         raise ModelError(
             f"{directory}: {type(model).__name__} keeps no key-value cache, so this engine cannot draw from it; "
             "serve it and name the server: openai:<base url>#<model>@<revision>"

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-from rlaif.engines.cache import crop_columns, new_cache, only_attends
 from rlaif.engines.prefix import (
     PAD_SEGMENT,
     ROW_TOKENS,
@@ -27,13 +26,19 @@ from rlaif.engines.prefix import (
     plan_apart,
     plan_shared,
 )
+from rlaif.libraries.transformers import (
+    MISFITS,
+    crop_columns,
+    new_cache,
+    only_attends,
+    text_config,
+    with_cache,
+)
 
 HEAD_CELLS = 1 << 26
 """Logits held at a time: readings times vocabulary."""
 PREFIX_COLUMNS = 2048
 """A long prefix is computed in pieces of this length."""
-MISFITS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError)
-"""What a model raises that cannot take what it is handed."""
 _WINDOW = re.compile("window|attention_chunk|local_attention")
 _KNOWN_WINDOWS = re.compile("sliding_window|max_window_layers")
 
@@ -74,7 +79,7 @@ class Scorer:
     def _trial_gap(self) -> float:
         """The largest difference between sharing, in a row and behind a kept prefix, and not sharing."""
         token = iter(range(1, 10_000))
-        top = self.model.config.get_text_config(decoder=True).vocab_size
+        top = text_config(self.model.config).vocab_size
 
         def some(count: int) -> list[int]:
             return [next(token) * 37 % top for _ in range(count)]
@@ -106,7 +111,7 @@ class Scorer:
 
     @property
     def _reads(self) -> int:
-        return max(1, HEAD_CELLS // int(self.model.config.get_text_config(decoder=True).vocab_size))
+        return max(1, HEAD_CELLS // int(text_config(self.model.config).vocab_size))
 
     @staticmethod
     def _note(totals: list[list[float]], batch: Sequence[Row], found: torch.Tensor) -> None:
@@ -130,7 +135,7 @@ class Scorer:
             piece = torch.tensor([prefix[start : start + PREFIX_COLUMNS]], device=device)
             positions = torch.arange(start, start + piece.shape[1], device=device)[None]
             with head_at(self.model, nowhere, nowhere):
-                self.model(input_ids=piece, position_ids=positions, past_key_values=cache, use_cache=True)
+                with_cache(self.model, cache, input_ids=piece, position_ids=positions)
         return cache
 
     def _behind(self, cache: Any, shared: int, row: Row) -> torch.Tensor:
@@ -140,19 +145,17 @@ class Scorer:
         positions = torch.tensor([row.positions], device=device)
         front = torch.arange(shared, device=device)[None]
         mask = self._mask([row], positions, torch.cat([front, positions], dim=1))
-        given = {"past_key_values": cache} if shared else {}
         found = self._read(
             [row],
+            cache if shared else None,
             input_ids=tokens,
             position_ids=positions,
             attention_mask=mask,
-            use_cache=bool(shared),
-            **given,
         )
         crop_columns(cache, shared)
         return found
 
-    def _read(self, batch: Sequence[Row], **inputs: Any) -> torch.Tensor:
+    def _read(self, batch: Sequence[Row], cache: Any = None, **inputs: Any) -> torch.Tensor:
         """The log-probability of each reading, in float64 on the CPU."""
         # all labels of a question are read at one place: its logits are computed once
         device = self.model.device
@@ -163,7 +166,8 @@ class Scorer:
         wanted = torch.tensor([read.token for _, read in reads], device=device)
         rows, columns = torch.tensor(places, device=device).unbind(1)
         with head_at(self.model, rows, columns):
-            out = self.model(**{"use_cache": False, **inputs})
+            kept = cache is not None
+            out = with_cache(self.model, cache, **inputs) if kept else self.model(use_cache=False, **inputs)
         logits = out.logits[0].float()
         found: torch.Tensor = (logits[at, wanted] - logits.logsumexp(dim=-1)[at]).double().cpu()
         return found
@@ -179,7 +183,7 @@ class Scorer:
         seen &= torch.ones(width, width, dtype=torch.bool, device=device).tril()
         front = seen.new_ones(len(batch), width, keys.shape[1] - width)
         seen = torch.cat([front, seen], dim=2)
-        config = self.model.config.get_text_config(decoder=True)
+        config = text_config(self.model.config)
         dtype, window = self.model.dtype, getattr(config, "sliding_window", None)
         if window is None:
             return _additive(seen, dtype)
@@ -213,7 +217,7 @@ def head_at(model: Any, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[N
 
 def _own_window(config: Any) -> str | None:
     """A setting by which layers of this make look back a way of their own, as GPT-Neo's do."""
-    given = config.get_text_config(decoder=True).to_dict()
+    given = text_config(config).to_dict()
     odd = (name for name in given if _WINDOW.search(name) and not _KNOWN_WINDOWS.search(name))
     return next((name for name in odd if given[name]), None)
 

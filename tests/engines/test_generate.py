@@ -14,6 +14,7 @@ from rlaif.engines.hf import HfEngine
 from rlaif.engines.open import open_engine
 from rlaif.engines.sampling import choose, knobs_of
 from rlaif.errors import ModelError
+from rlaif.libraries.transformers import cache_argument
 from rlaif.records import Sampling
 
 from .conftest import OpenTiny
@@ -272,10 +273,9 @@ def test_waiting_prompts_take_the_place_of_finished_rows(tiny: OpenTiny) -> None
     engine, steps = tiny(), []
     small = tried(HfEngine("tiny", engine._scorer.model, engine.chat, fingerprint="", batch_tokens=150))
     asked = [draw("bread" + " x" * (number % 3), number, max_tokens=24) for number in range(40)]
+    name = cache_argument(engine._scorer.model)
     handle = engine._scorer.model.register_forward_pre_hook(
-        lambda _, args, kwargs: steps.append(
-            (kwargs["input_ids"].shape, kwargs["past_key_values"].get_seq_length())
-        ),
+        lambda _, args, kwargs: steps.append((kwargs["input_ids"].shape, kwargs[name].get_seq_length())),
         with_kwargs=True,
     )
     replies = list(small.generate(asked))
@@ -295,15 +295,17 @@ def test_a_cache_that_does_not_carry_a_text_on_is_refused() -> None:
 
         def __init__(self, model) -> None:
             self.model = model
+            self.cache = cache_argument(model)
 
         def __getattr__(self, name):
             return getattr(self.model, name)
 
-        def __call__(self, *, past_key_values=None, attention_mask=None, **kwargs):
-            if past_key_values is not None and past_key_values.get_seq_length():
-                past_key_values = None
+        def __call__(self, *, attention_mask=None, **kwargs):
+            given = kwargs.get(self.cache)
+            if given is not None and given.get_seq_length():
+                del kwargs[self.cache]
                 attention_mask = attention_mask[:, -kwargs["input_ids"].shape[1] :]
-            return self.model(past_key_values=past_key_values, attention_mask=attention_mask, **kwargs)
+            return self.model(attention_mask=attention_mask, **kwargs)
 
     forgets = Decoder(Forgets(make_model("llama", 418)), frozenset([2]), lambda ids: "")
     with pytest.raises(ModelError, match="does not give its own figures again"):

@@ -115,13 +115,11 @@ def test_half_precision_is_loaded_and_is_another_model(copy: Path) -> None:
 
 
 def test_a_model_that_keeps_no_cache_is_refused(tmp_path: Path) -> None:
-    from transformers import MambaConfig, MambaForCausalLM
+    from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
     tokenizer = make_tokenizer()
-    config = MambaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, state_size=4, eos_token_id=2
-    )
-    MambaForCausalLM(config).save_pretrained(tmp_path)
+    config = OpenAIGPTConfig(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, eos_token_id=2)
+    OpenAIGPTLMHeadModel(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     assert "keeps no key-value cache" in refused(tmp_path)
 

@@ -1,15 +1,48 @@
-"""A key-value cache whose room grows in blocks: a step writes one column and copies nothing, and rows come and go."""
+"""The one place that knows what is private, undocumented or moving in transformers.
+
+Its cache classes and the argument that hands a cache over, the attention that a model was set to, the words of its
+configurations, its switches for quiet. What a model can do is tried on the model, never read off a signature.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
-from transformers import DynamicCache
+from transformers import (
+    AttentionInterface,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    DynamicCache,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 from transformers.cache_utils import Cache, DynamicLayer
+from transformers.utils import logging
 
+from rlaif.errors import RlaifError
+from rlaif.libraries.versions import changed
+
+__all__ = [
+    "AttentionInterface", "AutoConfig", "AutoModelForCausalLM", "AutoModelForSequenceClassification", "AutoTokenizer",
+    "BitsAndBytesConfig", "LlamaConfig", "LlamaForCausalLM", "PreTrainedTokenizerFast",
+]  # fmt: skip
+
+NAME = "transformers"
 BLOCK = 64
+CACHE_NAMES = ("cache", "past_key_values", "cache_params")
+"""What the argument that takes a cache is called: from 5.24 on, before it, and before it by models with a state."""
+MISFITS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError)
+"""What a model raises that cannot take what it is handed."""
 _PLAIN_LAYERS = frozenset({"full_attention", "sliding_attention"})
+_cache_names: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
@@ -117,3 +150,86 @@ def _below(upper: torch.Tensor, lower: torch.Tensor) -> torch.Tensor:
     whole[:rows, :, columns - upper.shape[-2] :] = upper
     whole[rows:, :, columns - lower.shape[-2] :] = lower
     return whole
+
+
+@torch.inference_mode()
+def cache_argument(model: Any) -> str | None:
+    """The name under which this model takes a cache; None for one that fills none.
+
+    Tried on the model: a forward pass swallows a name that it does not know, and a wrong text is silent.
+    """
+    if model not in _cache_names:
+        _cache_names[model] = next((name for name in CACHE_NAMES if _fills(model, name)), None)
+    return _cache_names[model]
+
+
+def with_cache(model: Any, cache: Any, **inputs: Any) -> Any:
+    """What the model says of `inputs` behind what `cache` holds; it is put into the cache too."""
+    return model(**inputs, **{cache_argument(model) or CACHE_NAMES[0]: cache}, use_cache=True)
+
+
+def _fills(model: Any, name: str) -> bool:
+    cache = new_cache(model.config)
+    token = torch.ones(1, 1, dtype=torch.long, device=model.device)
+    try:
+        model(input_ids=token, use_cache=True, **{name: cache})
+    except MISFITS:
+        return False
+    return any(_holds(vars(layer)) for layer in cache.layers)
+
+
+def _holds(value: Any) -> bool:
+    """Whether there is a tensor with something in it."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() > 0
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(map(_holds, parts))
+
+
+def plain_model() -> Any:
+    """A small Llama with random weights, of which this package knows what it does in every tested version."""
+    torch_state = torch.get_rng_state()
+    try:
+        torch.manual_seed(0)
+        config = LlamaConfig(
+            vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.3, bos_token_id=None,
+            eos_token_id=2, pad_token_id=0,
+        )  # fmt: skip
+        return LlamaForCausalLM(config).eval().requires_grad_(False)
+    finally:
+        torch.set_rng_state(torch_state)
+
+
+def library_changed(works: Any, what: str) -> RlaifError | None:
+    """The error to raise in the place of one that blames a model, where a plain Llama fails the same trial.
+
+    `works` takes a model and says whether the trial passes; what a broken library raises counts as failing.
+    """
+    try:
+        passes = bool(works(plain_model()))
+    except Exception:  # noqa: BLE001 - whatever it is, no model of a user's raised it
+        passes = False
+    return None if passes else changed(NAME, what)
+
+
+def attention_of(config: Any) -> str:
+    """The attention that a model was set to: `sdpa`, `eager`, `flex_attention`, ..."""
+    return getattr(config, "_attn_implementation", None) or ""
+
+
+def text_config(config: Any) -> Any:
+    """The part of a configuration that is about text."""
+    return config.get_text_config(decoder=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Inside, transformers shows neither its tables nor its bars."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
