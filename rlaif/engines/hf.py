@@ -14,7 +14,7 @@ from rlaif.engines.load import load_placed, load_tokenizer
 from rlaif.engines.prefix import Question
 from rlaif.engines.scoring import Scorer
 from rlaif.errors import ModelError
-from rlaif.libraries.transformers import cache_argument, library_changed
+from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
 WINDOW = 256
@@ -44,7 +44,7 @@ class HfEngine:
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
         self._scorer = Scorer(model, batch_tokens)
-        self._decoder = Decoder(model, chat.end_ids(_eos_ids(model)), chat.decode, batch_tokens)
+        self._decoder = Decoder(model, chat.end_ids(end_ids_of(model)), chat.decode, batch_tokens)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request."""
@@ -158,14 +158,3 @@ def open_hf(
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)
-
-
-def context_of(config: Any) -> int:
-    """The positions that a model has; without a stated limit, as good as any number."""
-    limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
-    return int(limit) if limit else 1 << 30
-
-
-def _eos_ids(model: Any) -> list[int]:
-    found = [getattr(model.generation_config, "eos_token_id", None), model.config.eos_token_id]
-    return [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]

@@ -42,13 +42,13 @@ def check_directory(directory: Path) -> None:
 
 def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer of a model directory (of its base, for an adapter without its own)."""
-    from transformers import AutoTokenizer
+    from rlaif.libraries.transformers import load_tokenizer as load
 
     base = adapter_base(directory)
     own = any((directory / name).is_file() for name in _TOKENIZERS)
     place = directory if own or base is None else base
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code)
+        return load(place, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
         raise ModelError(
             f"{place}: the tokenizer cannot be loaded: {_first_line(problem)}; save it again"
@@ -66,27 +66,23 @@ def load_model(
     """The model of a directory, ready to be asked: on the CPU, or spread as the device map says."""
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
-    from transformers.utils.logging import disable_progress_bar
+
+    from rlaif.libraries.peft import merged
+    from rlaif.libraries.transformers import load_causal, load_classifier
 
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; known: {', '.join(DTYPES)}")
-    # progress is ours to show: quiet when not a terminal
-    disable_progress_bar()
-    kind = AutoModelForCausalLM if task == "causal" else AutoModelForSequenceClassification
+    load = load_causal if task == "causal" else load_classifier
     base = adapter_base(directory)
     try:
-        model = kind.from_pretrained(
+        model = load(
             base or directory,
             dtype=getattr(torch, dtype),
-            use_safetensors=True,
             trust_remote_code=trust_remote_code,
             device_map=device_map,
         )
         if base is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, str(directory)).merge_and_unload()
+            model = merged(model, directory)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as problem:
         raise ModelError(f"{directory}: the model cannot be loaded: {_first_line(problem)}") from problem
     return model.eval().requires_grad_(False)

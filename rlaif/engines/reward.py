@@ -11,10 +11,11 @@ import torch
 
 from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.hf import WINDOW, context_of
+from rlaif.engines.hf import WINDOW
 from rlaif.engines.load import load_placed, load_tokenizer
 from rlaif.engines.prefix import lengthwise
 from rlaif.errors import ModelError
+from rlaif.libraries.transformers import context_of, text_config
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
 
@@ -34,7 +35,7 @@ class RewardEngine:
         self.batch_tokens = batch_tokens
         self.model = model
         self.context = context_of(model.config)
-        eos = model.config.get_text_config(decoder=True).eos_token_id
+        eos = text_config(model.config).eos_token_id
         self.end_id = chat.end_token(eos if isinstance(eos, list) else [] if eos is None else [eos])
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
@@ -64,7 +65,7 @@ class RewardEngine:
 
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         width = max(map(len, rows))
-        pad = self.model.config.get_text_config(decoder=True).pad_token_id
+        pad = text_config(self.model.config).pad_token_id
         ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self.model.device)
         mask = torch.tensor(
             [[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.model.device
@@ -112,7 +113,7 @@ def open_reward(
         raise ModelError(f"{directory}: is a language model and no reward model; train one: --method reward")
     if model.config.num_labels != 1 and model.config.id2label[0] != "reward":
         raise ModelError(f"{directory}: has {model.config.num_labels} labels; a reward model has one")
-    if model.config.get_text_config(decoder=True).pad_token_id is None:
+    if text_config(model.config).pad_token_id is None:
         raise ModelError(f"{directory}: config.json names no pad_token_id; without one no end can be found")
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.chat import Chat
 from rlaif.errors import EngineError
+from rlaif.libraries import vllm
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
 WINDOW = 1024
@@ -43,7 +44,7 @@ class VllmEngine:
         self.name = name
         self.fingerprint = fingerprint
         self.chat = chat
-        self.context = int(model.llm_engine.model_config.max_model_len)
+        self.context = vllm.context_of(model)
         self.model = model
         self._adapter = adapter
         self._scratch = scratch
@@ -64,9 +65,7 @@ class VllmEngine:
     @property
     def cache_counts(self) -> dict[str, int]:
         """vLLM's own counters of its prefix cache: tokens that were looked up (`queries`), and found (`hits`)."""
-        found = {each.name: each for each in self.model.get_metrics()}
-        names = {"queries": "vllm:prefix_cache_queries", "hits": "vllm:prefix_cache_hits"}
-        return {short: int(found[name].value) if name in found else 0 for short, name in names.items()}
+        return vllm.cache_counts(self.model)
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
         prompts = self.chat.prompt_ids([each.messages for each in window])
@@ -83,13 +82,9 @@ class VllmEngine:
         ]
 
     def _drawing(self, request: GenerateRequest) -> Any:
-        from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
-
-        how, guided = request.sampling, None
-        if request.schema is not None:
-            guided = StructuredOutputsParams(json=dict(request.schema))
-        return SamplingParams(
+        how = request.sampling
+        return vllm.drawing(
+            request.schema,
             temperature=how.temperature,
             top_p=how.top_p,
             top_k=how.top_k,
@@ -98,10 +93,7 @@ class VllmEngine:
             stop=list(how.stop),
             stop_token_ids=sorted(self._end_ids),
             seed=request.seed & ((1 << 63) - 1),
-            logprobs=0,
             detokenize=bool(how.stop),
-            skip_special_tokens=False,
-            structured_outputs=guided,
         )
 
     def _generation(self, request: GenerateRequest, prompt_tokens: int, output: Any) -> Generation:
@@ -151,36 +143,21 @@ class VllmEngine:
         ]
 
     def _read(self, wanted: Sequence[Step]) -> dict[tuple[Ids, int], float]:
-        from vllm import SamplingParams
-
-        reading = [
-            SamplingParams(
-                max_tokens=1, temperature=0.0, logprob_token_ids=list(each.wanted), detokenize=False
-            )
-            for each in wanted
-        ]
-        outputs = self._run([each.ids for each in wanted], reading)
+        outputs = self._run([each.ids for each in wanted], [vllm.reading(each.wanted) for each in wanted])
         table = {}
         for step, output in zip(wanted, outputs, strict=True):
-            found = output.outputs[0].logprobs[0]
             for token in step.wanted:
-                table[step.ids, token] = float(found[token].logprob)
+                table[step.ids, token] = vllm.read_at(output, token)
         return table
 
     def _run(self, prompts: Sequence[Ids], sampling: Sequence[Any]) -> list[Any]:
         if not prompts:
             return []
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        asked = [{"prompt_token_ids": list(ids)} for ids in prompts]
         try:
-            found: list[Any] = self.model.generate(
-                asked, list(sampling), use_tqdm=False, lora_request=self._adapter
-            )
-        except (EngineDeadError, RuntimeError, ValueError) as problem:
+            return vllm.run(self.model, prompts, sampling, self._adapter)
+        except (RuntimeError, ValueError) as problem:
             reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
             raise EngineError(f"{self.name}: vLLM stopped: {reason}; what is finished is kept") from problem
-        return found
 
     def _too_long(self, tokens: int) -> str:
         return f"{tokens} tokens do not fit into the model's context of {self.context}"

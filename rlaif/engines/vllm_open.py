@@ -16,6 +16,7 @@ from rlaif.engines.load import load_tokenizer
 from rlaif.engines.vllm import VllmEngine
 from rlaif.engines.widen import fit_for_cpu
 from rlaif.errors import ModelError
+from rlaif.libraries import vllm
 
 VARIABLE = "RLAIF_VLLM"
 """Environment variable with a JSON object of further engine arguments: where and how it runs, never what it is."""
@@ -32,8 +33,6 @@ PLACEMENT = frozenset(
         "cpu_offload_gb",
     }
 )
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Ranks of adapters that vLLM makes room for."""
 
 
 def open_vllm(
@@ -48,9 +47,9 @@ def open_vllm(
 ) -> VllmEngine:
     """The model, or the adapter on its base, of a checked directory. Raises ModelError with the remedy."""
     require_vllm(name, device)
-    _settle()
+    vllm.settle()
     scratch = TemporaryDirectory(prefix="rlaif-")
-    runs = fit_for_cpu(directory, Path(scratch.name)) if _on_cpu() else directory
+    runs = fit_for_cpu(directory, Path(scratch.name)) if vllm.on_cpu() else directory
     base = adapter_base(runs)
     arguments = {
         "model": str(base or runs),
@@ -72,7 +71,7 @@ def open_vllm(
         Chat(tokenizer, dict(chat_template_kwargs or {})),
         fingerprint=model_fingerprint(directory, dtype, chat_template_kwargs),
         eos_ids=_eos_ids(base or directory),
-        adapter=_adapter(runs) if base else None,
+        adapter=vllm.adapter_request(runs) if base else None,
         scratch=scratch,
     )
 
@@ -103,9 +102,9 @@ def adapter_rank(directory: Path) -> int:
     elif config.get("use_dora") or config.get("bias", "none") != "none":
         why = "is no plain LoRA (DoRA, or trained biases)"
     rank = max([int(config.get("r", 0)), *map(int, (config.get("rank_pattern") or {}).values())])
-    room = next((each for each in RANKS if each >= rank), None)
+    room = next((each for each in vllm.RANKS if each >= rank), None)
     if why is None and room is None:
-        why = f"has rank {rank}, more than {RANKS[-1]}"
+        why = f"has rank {rank}, more than {vllm.RANKS[-1]}"
     if why is not None or room is None:
         raise ModelError(
             f"{path}: vLLM does not run this adapter: it {why}; merge it into its base, or use hf:"
@@ -126,43 +125,18 @@ def require_vllm(name: str, device: str) -> None:
         )
 
 
-def _settle() -> None:
-    # read when vLLM is imported; in this very process: no second copy of what is sent, and the same schedule every time
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-
-
 def _start(name: str, arguments: dict[str, Any]) -> Any:
-    from vllm import LLM
-
-    if _on_cpu():
-        # compiling takes longer than all that a CPU is fit for; prompts are shared by whole blocks, of 128 by default
-        arguments = {"enforce_eager": True, "block_size": 32, **arguments}
     try:
-        return LLM(**arguments)
-    except (ValueError, RuntimeError, OSError, ImportError, KeyError, AssertionError) as problem:
+        return vllm.start(arguments)
+    except vllm.UNABLE as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise ModelError(
             f"{name}: vLLM cannot run it: {reason}; use hf:, or say how it runs with {VARIABLE}"
         ) from problem
 
 
-def _on_cpu() -> bool:
-    from vllm.platforms import current_platform
-
-    return bool(current_platform.is_cpu())
-
-
 def _room(directory: Path) -> dict[str, Any]:
     return {"enable_lora": True, "max_lora_rank": adapter_rank(directory), "max_loras": 1}
-
-
-def _adapter(directory: Path) -> Any:
-    from vllm.lora.request import LoRARequest
-
-    return LoRARequest("adapter", 1, str(directory))
 
 
 def _eos_ids(directory: Path) -> list[int]:

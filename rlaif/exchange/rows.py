@@ -181,7 +181,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def _dataset_rows(path: Path, split: str) -> Iterator[Row]:
-    from datasets import Dataset, DatasetDict, load_from_disk
+    from rlaif.libraries.datasets import Dataset, DatasetDict, load_from_disk
 
     try:
         loaded = load_from_disk(str(path))

@@ -6,8 +6,9 @@ configurations, its switches for quiet. What a model can do is tried on the mode
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,10 +31,7 @@ from transformers.utils import logging
 from rlaif.errors import RlaifError
 from rlaif.libraries.versions import changed
 
-__all__ = [
-    "AttentionInterface", "AutoConfig", "AutoModelForCausalLM", "AutoModelForSequenceClassification", "AutoTokenizer",
-    "BitsAndBytesConfig", "LlamaConfig", "LlamaForCausalLM", "PreTrainedTokenizerFast",
-]  # fmt: skip
+__all__ = ["LlamaConfig", "LlamaForCausalLM", "PreTrainedTokenizerFast"]
 
 NAME = "transformers"
 BLOCK = 64
@@ -213,23 +211,141 @@ def library_changed(works: Any, what: str) -> RlaifError | None:
     return None if passes else changed(NAME, what)
 
 
-def attention_of(config: Any) -> str:
-    """The attention that a model was set to: `sdpa`, `eager`, `flex_attention`, ..."""
-    return getattr(config, "_attn_implementation", None) or ""
-
-
 def text_config(config: Any) -> Any:
     """The part of a configuration that is about text."""
     return config.get_text_config(decoder=True)
 
 
+def load_causal(folder: Path, *, dtype: torch.dtype, trust_remote_code: bool, device_map: str | None) -> Any:
+    """A causal language model from its safetensors."""
+    with quiet():
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            device_map=device_map,
+        )
+
+
+def load_classifier(
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    trust_remote_code: bool = False,
+    device_map: str | None = None,
+    id2label: Mapping[int, str] | None = None,
+) -> Any:
+    """A sequence classifier from safetensors; with `id2label`, one that has these labels, its head perhaps fresh."""
+    labels = {} if id2label is None else {"id2label": dict(id2label)}
+    with quiet():
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            device_map=device_map,
+            **labels,
+        )
+
+
+def load_in_four_bits(folder: Path) -> Any:
+    """A causal language model, its linear layers in 4-bit normal floats of bitsandbytes, the rest in float32."""
+    on_gpu = torch.cuda.is_available()
+    four_bits = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if on_gpu else torch.float32,
+    )
+    with quiet():
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            quantization_config=four_bits,
+            dtype=torch.float32,
+            device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
+            use_safetensors=True,
+        )
+
+
+def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
+    """The tokenizer of a model directory."""
+    with quiet():
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+
+
+def architectures(folder: Path) -> Sequence[str]:
+    """The classes that a model directory says it was saved from."""
+    return AutoConfig.from_pretrained(folder).architectures or ()
+
+
+def classifies(model: Any) -> bool:
+    """Whether the model is a sequence classifier, by the library's naming of classes."""
+    return type(model).__name__.endswith("ForSequenceClassification")
+
+
+def end_ids_of(model: Any) -> list[int]:
+    """The end tokens that the model's own settings name: for generation first, then those of its configuration."""
+    generation = getattr(model, "generation_config", None)
+    found = [getattr(generation, "eos_token_id", None), getattr(model.config, "eos_token_id", None)]
+    return [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
+
+
+def context_of(config: Any) -> int:
+    """The positions that a model has; without a stated limit, as good as any number."""
+    limit = getattr(text_config(config), "max_position_embeddings", None)
+    return int(limit) if limit else 1 << 30
+
+
+def new_score_head(model: Any, seed: int) -> None:
+    """Draw the weights of a classifier's head anew from the seed."""
+    head = model.score.weight
+    drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        head.copy_(drawn / (head.shape[1] + 1) ** 0.5)
+
+
+def is_four_bit(module: torch.nn.Module) -> bool:
+    """Whether a layer was quantised to four bits by bitsandbytes."""
+    return type(module).__name__ == "Linear4bit"
+
+
+def checkpoint_gradients(model: Any) -> None:
+    """Compute activations again in the backward pass, which needs training mode; nothing drops out even so."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+
+
+def attention_of(config: Any) -> str:
+    """The attention that a model was set to: `sdpa`, `eager`, `flex_attention`, ..."""
+    return getattr(config, "_attn_implementation", None) or ""
+
+
+def set_attention(model: Any, attention: str) -> None:
+    """Set the attention of all layers, where it is another."""
+    if attention != attention_of(model.config):
+        model.set_attn_implementation(attention)
+
+
+def register_attention(name: str, attention: Callable[..., Any]) -> None:
+    """Make a function an attention that models can be set to."""
+    AttentionInterface.register(name, attention)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Inside, transformers shows neither its tables nor its bars."""
-    level = logging.get_verbosity()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

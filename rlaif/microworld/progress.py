@@ -61,13 +61,13 @@ def claim_folder(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def tokenizer_of(folder: Path, seed: int, rank: int) -> Any:
-    from transformers import AutoTokenizer
+    from rlaif.libraries.transformers import load_tokenizer
 
     if rank == 0 and not (folder / "tokenizer" / "tokenizer.json").is_file():
         save_tokenizer(train_tokenizer(seed), folder / "tokenizer")
     if dist.is_initialized():
         dist.barrier()
-    return AutoTokenizer.from_pretrained(folder / "tokenizer")
+    return load_tokenizer(folder / "tokenizer", trust_remote_code=False)
 
 
 def save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progress: Progress) -> None:

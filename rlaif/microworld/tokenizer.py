@@ -31,7 +31,8 @@ def train_tokenizer(seed: int, rows_per_skill: int = 1500) -> Any:
         pre_tokenizers,
         trainers,
     )
-    from transformers import PreTrainedTokenizerFast
+
+    from rlaif.libraries.transformers import PreTrainedTokenizerFast
 
     whole = Tokenizer(models.BPE(byte_fallback=True, unk_token=None, fuse_unk=False))
     whole.normalizer = normalizers.Replace(" ", "▁")

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from rlaif.libraries.torch import multiplies_bfloat16
 from rlaif.microworld.packed import IGNORED, Batch, collate, microbatches
 
 MICROBATCH_TOKENS = 3_072
@@ -17,7 +18,7 @@ PEAK_LR = 2e-3
 
 def new_model(vocabulary: int, seed: int) -> Any:
     """The family's shape: Llama, at most 2 M parameters."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from rlaif.libraries.transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -40,13 +41,6 @@ def optimizers(model: nn.Module) -> list[torch.optim.Optimizer]:
     ]
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products are quicker there than float32 ones (a CPU without them emulates, slowly)."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
 def wide_attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
@@ -59,16 +53,18 @@ def wide_attention(
 
 
 def use_wide_attention(model: Any) -> None:
-    from transformers import AttentionInterface
+    from rlaif.libraries.transformers import register_attention, set_attention
 
-    AttentionInterface.register("wide", wide_attention)
-    model.set_attn_implementation("wide")
+    register_attention("wide", wide_attention)
+    set_attention(model, "wide")
 
 
 def losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
     """Weighted loss, its weight, and for each label skill whether the first answer tokens were right."""
     chosen = batch.targets_NL != IGNORED
-    with torch.autocast(batch.ids_NL.device.type, torch.bfloat16, enabled=has_bfloat16(batch.ids_NL.device)):
+    with torch.autocast(
+        batch.ids_NL.device.type, torch.bfloat16, enabled=multiplies_bfloat16(batch.ids_NL.device)
+    ):
         hidden = model.model(
             input_ids=batch.ids_NL,
             attention_mask=batch.allowed_N1LL,

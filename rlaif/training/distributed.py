@@ -12,9 +12,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+
+from rlaif.libraries.accelerate import Accelerator, said_by_main
+from rlaif.libraries.peft import without_adapter
+from rlaif.libraries.torch import plain_classes
 
 
 class Together:
@@ -64,17 +67,13 @@ class Together:
 
     def told_by_main(self, value: Any) -> Any:
         """What the main process says."""
-        from accelerate.utils import broadcast_object_list
-
-        said = [value]
-        broadcast_object_list(said)
-        return said[0]
+        return said_by_main(value)
 
 
 def spare_memory(scorer: Any) -> None:
     """Keep a second copy of the head's gradient from being made, where no other process waits for it."""
     scorer.alone = True
-    model = scorer.model.get_base_model() if hasattr(scorer.model, "get_base_model") else scorer.model
+    model = without_adapter(scorer.model)
     embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
     if head is not None and head.weight is embeddings.weight:
         # tied: the head's gradient is dense, and the few rows of the embeddings' are added to it
@@ -96,8 +95,6 @@ def parted_like(tensor: Tensor, like: Tensor) -> Tensor:
 @contextmanager
 def whole_weights(scorer: nn.Module) -> Iterator[None]:
     """Inside, parameters in parts are whole and modules are plain ones; all processes must enter."""
-    from torch.distributed.fsdp import FSDPModule
-
     held: list[tuple[nn.Module, str, nn.Parameter]] = []
     gathered: dict[int, nn.Parameter] = {}
     for module in scorer.modules():
@@ -107,15 +104,10 @@ def whole_weights(scorer: nn.Module) -> Iterator[None]:
                 if id(each) not in gathered:  # tied weights stay tied
                     gathered[id(each)] = nn.Parameter(each.full_tensor(), requires_grad=each.requires_grad)
                 module._parameters[name] = gathered[id(each)]
-    # moved or cast, a sharding module would look for its parts
-    kinds = [(each, type(each)) for each in scorer.modules() if isinstance(each, FSDPModule)]
-    for module, kind in kinds:
-        module.__class__ = kind.__bases__[1]
     try:
-        yield
+        with plain_classes(scorer):
+            yield
     finally:
-        for module, kind in kinds:
-            module.__class__ = kind
         for module, name, each in held:
             module._parameters[name] = each
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from rlaif.libraries.transformers import text_config
+
 TILE_ELEMENTS = 1 << 24
 """Logits computed at once (64 MiB in float32)."""
 
@@ -42,7 +44,7 @@ class Head(NamedTuple):
 
 def linear_head(model: Any, *, in_place: bool = False) -> Head | None:
     """The head of a causal model; None where it is no plain linear layer."""
-    head, config = model.get_output_embeddings(), model.config.get_text_config()
+    head, config = model.get_output_embeddings(), text_config(model.config)
     if type(head) is not nn.Linear:
         return None
     scale = getattr(config, "logit_scale", None) or 1.0

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from rlaif.errors import ThresholdError
 from rlaif.hashing import derived_seed
+from rlaif.libraries.accelerate import Accelerator
 from rlaif.training import best
 from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rlaif.hashing import digest
+from rlaif.libraries.transformers import attention_of
 from rlaif.training.packing import Batch
 
 FLEX = "flex_attention"
@@ -26,7 +27,7 @@ _block_masks: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 def attention_masks(config: Any, batch: Batch, dtype: torch.dtype) -> Any:
     """A mask for all layers, or a mapping from the kind of layer to its mask, for models that have two kinds."""
     make: Callable[[int | None], Any] = lambda window: dense_mask(batch, dtype, window)  # noqa: E731
-    if getattr(config, "_attn_implementation", None) == FLEX:
+    if attention_of(config) == FLEX:
         make = lambda window: flex_mask(batch, window)  # noqa: E731
     kinds = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)

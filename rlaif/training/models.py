@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,17 @@ from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.load import check_directory, load_model, load_tokenizer
 from rlaif.errors import ModelError, RecipeError
+from rlaif.libraries.peft import is_dropout, merged, with_lora
+from rlaif.libraries.transformers import (
+    architectures,
+    checkpoint_gradients,
+    classifies,
+    end_ids_of,
+    is_four_bit,
+    load_classifier,
+    new_score_head,
+    quiet,
+)
 from rlaif.records import Message
 from rlaif.training.configs import RewardConfig, TrainConfig
 from rlaif.training.quantized import load_quantized
@@ -59,8 +69,6 @@ def open_classifier(folder: Path, config: TrainConfig) -> Opened:
 
     A new head is drawn from the seed.
     """
-    from transformers import AutoModelForSequenceClassification
-
     check_directory(folder)
     if adapter_base(folder) is not None:
         raise ModelError(
@@ -73,40 +81,33 @@ def open_classifier(folder: Path, config: TrainConfig) -> Opened:
     heads = config.heads if isinstance(config, RewardConfig) else ()
     labels = dict(enumerate((REWARD_LABEL, *heads)))
     try:
-        with _quiet():
-            model = AutoModelForSequenceClassification.from_pretrained(
-                folder, id2label=labels, dtype=torch.float32, use_safetensors=True
-            )
+        model = load_classifier(folder, dtype=torch.float32, id2label=labels)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
         raise ModelError(f"{folder}: no reward model can be made of it: {problem}") from problem
     opened = _opened(model, folder, config)
     tokenizer = opened.chat.tokenizer
     model.config.pad_token_id = opened.pad_id
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(opened.pad_id)
-    if not any("SequenceClassification" in name for name in _architectures(folder)):
-        _new_head(model, config.seed)
+    if not any("SequenceClassification" in name for name in architectures(folder)):
+        new_score_head(model, config.seed)
     return opened
 
 
 def add_adapter(model: Any, config: TrainConfig) -> Any:
     """The model with a LoRA adapter on all its linear layers, the only weights that train."""
-    from peft import LoraConfig, TaskType, get_peft_model
-
     torch.manual_seed(config.seed)
-    classifies = type(model).__name__.endswith("ForSequenceClassification")
-    lora = LoraConfig(
-        r=config.lora,
-        lora_alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
-        lora_dropout=config.lora_dropout,
-        target_modules="all-linear",
-        task_type=TaskType.SEQ_CLS if classifies else TaskType.CAUSAL_LM,
+    wrapped = with_lora(
+        model,
+        rank=config.lora,
+        alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
+        dropout=config.lora_dropout,
+        classifies=classifies(model),
     )
-    wrapped = get_peft_model(model, lora)
     # checkpointing is for training mode only; without it nothing but the adapter's own dropout may be random
     wrapped.train(config.gradient_checkpointing)
     for name, module in wrapped.named_modules():
         # four-bit layers not in training mode take a path on CPUs that has no backward pass
-        if ".lora_dropout." in name or type(module).__name__ == "Linear4bit":
+        if is_dropout(name) or is_four_bit(module):
             module.train()
     return wrapped
 
@@ -127,7 +128,7 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfi
     draft = out / ".draft-model"
     shutil.rmtree(draft, ignore_errors=True)
     dtype = opened.source_dtype if config.save_dtype == "source" else getattr(torch, config.save_dtype)
-    with _quiet():
+    with quiet():
         if config.lora:
             model.save_pretrained(draft / ADAPTER)
             model = _merged(model, draft / ADAPTER, base, config)
@@ -144,7 +145,7 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfi
 def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: TrainConfig) -> None:
     """Write a whole model directory of the weights as they are; the model goes on training."""
     shutil.rmtree(folder, ignore_errors=True)
-    with _quiet():
+    with quiet():
         if config.lora:
             model.save_pretrained(folder / ADAPTER)
             kept = copy.deepcopy(model) if config.quantize == "none" else model
@@ -155,11 +156,9 @@ def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config:
 
 def _merged(model: Any, adapter: Path, base: Path, config: TrainConfig) -> Any:
     if config.quantize == "none":
-        return model.merge_and_unload()
-    from peft import PeftModel
-
+        return merged(model)
     # what was trained over four bits is merged into the weights those were rounded from
-    return PeftModel.from_pretrained(load_model(base), adapter).merge_and_unload()
+    return merged(load_model(base), adapter)
 
 
 def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[str, float]) -> str:
@@ -198,9 +197,7 @@ def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
 def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:
     chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
-    generation = getattr(model, "generation_config", None)
-    eos_ids = _as_list(getattr(generation, "eos_token_id", None)) + _as_list(model.config.eos_token_id)
-    end_id = end_token(chat, eos_ids)
+    end_id = end_token(chat, end_ids_of(model))
     room = getattr(model.config, "max_position_embeddings", None) or 1 << 20
     return Opened(
         model=model,
@@ -212,32 +209,12 @@ def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:
     )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # a fresh head is meant; the library's table about it would alarm whoever reads it
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-
-
 def _quiet_dropout(model: Any, checkpointing: bool) -> None:
     # the reference comparison must be exact, so nothing random may happen in a forward pass
     model.eval()
     if not checkpointing:
         return
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = 0.0
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    model.train()
+    checkpoint_gradients(model)
 
 
 def _pad_id(tokenizer: Any, end_id: int) -> int:
@@ -246,13 +223,6 @@ def _pad_id(tokenizer: Any, end_id: int) -> int:
         if token is not None and token != end_id:
             return int(token)
     raise AssertionError("0 and 1 cannot both be the end token")
-
-
-def _new_head(model: Any, seed: int) -> None:
-    head = model.score.weight
-    drawn = torch.randn(head.shape, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        head.copy_(drawn / (head.shape[1] + 1) ** 0.5)
 
 
 def _source_dtype(folder: Path) -> torch.dtype:
@@ -264,15 +234,3 @@ def _source_dtype(folder: Path) -> torch.dtype:
                 if kind in _TORCH_DTYPES:
                     return _TORCH_DTYPES[kind]
     return torch.float32
-
-
-def _architectures(folder: Path) -> Sequence[str]:
-    from transformers import AutoConfig
-
-    return AutoConfig.from_pretrained(folder).architectures or ()
-
-
-def _as_list(value: int | Sequence[int] | None) -> list[int]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, int) else list(value)

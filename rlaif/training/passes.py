@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from rlaif.libraries.transformers import text_config
 from rlaif.training.configs import TrainConfig
 from rlaif.training.packing import Tree, split
 
@@ -22,7 +23,7 @@ def tokens_a_pass(config: TrainConfig, scorer: Any) -> int:
         return config.batch_tokens
     if next(scorer.parameters()).device.type != "cpu":
         return DEVICE_TOKENS
-    width = getattr(scorer.model.config.get_text_config(), "hidden_size", 0)
+    width = getattr(text_config(scorer.model.config), "hidden_size", 0)
     return WIDE_CPU_TOKENS if width >= WIDE else CPU_TOKENS
 
 

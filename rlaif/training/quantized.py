@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.errors import ModelError
 
@@ -25,22 +23,9 @@ def load_quantized(folder: Path) -> Any:
         raise ModelError(
             f"{folder} is an adapter; merge it into its model first, only whole weights are quantised"
         )
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from rlaif.libraries.transformers import load_in_four_bits
 
-    on_gpu = torch.cuda.is_available()
-    four_bits = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16 if on_gpu else torch.float32,
-    )
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder,
-            quantization_config=four_bits,
-            dtype=torch.float32,
-            device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
-            use_safetensors=True,
-        )
+        return load_in_four_bits(folder)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
         raise ModelError(f"{folder}: cannot be quantised to 4 bits: {problem}") from problem

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.load import check_directory
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
+from rlaif.libraries.accelerate import Accelerator, join_launch
 from rlaif.records import Evaluator, Example, Message, Pair
 from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import whole_weights
@@ -87,8 +87,7 @@ def conduct(
         return TrainSummary.of_record(setting.out, record)
     opened = open_model(setting.base, setting.config)
     data = _data(setting, opened, pairs, examples)
-    # told of the CPU, it joins the other processes of a launch there too
-    accelerator = Accelerator(cpu=not torch.accelerator.is_available())
+    accelerator = join_launch(cpu=not torch.accelerator.is_available())
     with _claimed(folder, accelerator):
         return _train(setting, opened, data, folder, scorer_kind, make, accelerator)
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from rlaif.libraries.peft import without_adapter
+from rlaif.libraries.transformers import attention_of, set_attention
 from rlaif.training.head import Reading, collisions, linear_head, read
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
@@ -35,7 +37,7 @@ class _OverModel(nn.Module):
     def forward(self, batch: Batch) -> Any:
         """Read a batch; gradients flow through what was read."""
         with torch.autocast(batch.ids_RL.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.read(_unwrapped(self.model), batch)
+            return self.read(without_adapter(self.model), batch)
 
     def read(self, model: Any, batch: Batch) -> Any:
         """What `model` says of the batch."""
@@ -87,7 +89,7 @@ def choose_layout(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, wante
     """
     if not wanted:
         return Layout(False, "packed: false")
-    given = getattr(_unwrapped(scorer.model).config, "_attn_implementation", None) or ""
+    given = attention_of(without_adapter(scorer.model).config)
     tried = ([FLEX] if next(scorer.parameters()).device.type == "cuda" else []) + [given]
     reason = ""
     for attention in dict.fromkeys(tried):
@@ -126,9 +128,9 @@ def _refusal(scorer: Scorer | RewardScorer, trees: Sequence[Tree], attention: st
 
 
 def _set_attention(scorer: Scorer | RewardScorer, attention: str) -> None:
-    model = _unwrapped(scorer.model)
-    if attention and attention != model.config._attn_implementation:
-        model.set_attn_implementation(attention)
+    model = without_adapter(scorer.model)
+    if attention:
+        set_attention(model, attention)
 
 
 def _figures(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, packed: bool) -> Tensor:
@@ -156,11 +158,6 @@ def _hidden(model: Any, batch: Batch) -> Tensor:
 
 def _there(batch: Batch) -> Tensor:
     return (batch.tree_RL >= 0).long()
-
-
-def _unwrapped(model: Any) -> Any:
-    # an adapter's layers sit inside the model it wraps
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _read(logits_NV: Tensor, target_N: Tensor, *, collide: bool) -> Reading:

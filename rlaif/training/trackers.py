@@ -63,7 +63,7 @@ class Trackers:
 
 
 def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
-    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+    from rlaif.libraries.accelerate import start_tracker
 
     options: dict[str, dict[str, Any]] = {
         # the same run again where one is resumed
@@ -74,9 +74,10 @@ def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
     try:
         # some talk on stdout, where results go
         with redirect_stdout(sys.stderr):
-            tracker = LOGGER_TYPE_TO_CLASS[name](PROJECT, **options[name])
-            tracker.start()
+            tracker = start_tracker(name, PROJECT, **options[name])
             tracker.store_init_configuration(_flat(config))
+    except InputError:
+        raise
     except Exception as problem:
         raise InputError(f"trackers: {name} cannot be started: {problem}") from problem
     return tracker

@@ -12,13 +12,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rlaif.errors import RunError
+from rlaif.libraries.torch import multiplies_bfloat16
 from rlaif.microworld import build as building
 from rlaif.microworld.corpus import SKILLS
 from rlaif.microworld.curriculum import STAGES, Stage
 from rlaif.microworld.draws import Knobs
 from rlaif.microworld.packed import collate
 from rlaif.microworld.tokenizer import save_tokenizer
-from rlaif.microworld.updates import has_bfloat16, losses, new_model, use_wide_attention
+from rlaif.microworld.updates import losses, new_model, use_wide_attention
 from rlaif.shipped import shipped_model
 
 
@@ -94,13 +95,15 @@ def test_a_build_with_another_seed_or_knob_is_refused(tmp_path: Path, tokenizer:
         building.build(0, tmp_path, knobs=Knobs(judge_noise=0.1))
 
 
-@pytest.mark.skipif(not has_bfloat16(torch.device("cpu")), reason="no bfloat16 products on this processor")
+@pytest.mark.skipif(
+    not multiplies_bfloat16(torch.device("cpu")), reason="no bfloat16 products on this processor"
+)
 def test_bfloat16_moves_the_loss_by_less_than_a_hundredth(tokenizer: Any) -> None:
     model = new_model(len(tokenizer), 0)
     rows = building.draw_rows(STAGES[-1], 0, 0, 0, tokenizer, Knobs())[:6]
     batch = collate(rows, 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlaif.microworld.updates.has_bfloat16", lambda device: False)
+        patch.setattr("rlaif.microworld.updates.multiplies_bfloat16", lambda device: False)
         exact = float(losses(model, batch)[0].detach())
     use_wide_attention(model)
     assert float(losses(model, batch)[0].detach()) == pytest.approx(exact, rel=0.01)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,8 +76,7 @@ def write_preferences(
         return Written(_dataset(folder / split, rows), len(rows), left_out)
     if format == "trl-parquet":
         path = folder / f"{split}.parquet"
-        with _quiet():
-            _table(rows).to_parquet(str(path))
+        _parquet(path, rows)
     elif format == LLAMA_FACTORY.name:
         path = folder / f"{split}.json"
         write_text(path, "[\n" + ",\n".join(_json(row) for row in rows) + "\n]\n")
@@ -164,31 +162,21 @@ def _json(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
-    from datasets import Dataset, Features, List, Value
-
-    turns = List({"role": Value("string"), "content": Value("string")})
-    kinds = dict.fromkeys(("prompt", "chosen", "rejected"), turns) | {"id": Value("string")}
-    kinds |= dict.fromkeys(("label_prob", "weight", "margin"), Value("float64"))
+def _kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    kinds = dict.fromkeys(("prompt", "chosen", "rejected"), "turns") | {"id": "text"}
+    kinds |= dict.fromkeys(("label_prob", "weight", "margin"), "number")
     names = list(rows[0]) if rows else [name for name in kinds if name != "margin"]
-    return Dataset.from_list([dict(row) for row in rows], features=Features({n: kinds[n] for n in names}))
+    return {name: kinds[name] for name in names}
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """`datasets` draws its bars into logs too; what was set before comes back."""
-    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+def _parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rlaif.libraries.datasets import save_parquet
 
-    before = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not before:
-            enable_progress_bars()
+    save_parquet(rows, _kinds(rows), path)
 
 
 def _dataset(folder: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[Path, ...]:
-    with _quiet():
-        _table(rows).save_to_disk(str(folder))
+    from rlaif.libraries.datasets import save_directory
+
+    save_directory(rows, _kinds(rows), folder)
     return tuple(sorted(path for path in folder.rglob("*") if path.is_file()))

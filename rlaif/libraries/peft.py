@@ -1,0 +1,39 @@
+"""The one place that knows peft: adapters put on, read, merged, and how their parts are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+
+NAME = "peft"
+_DROPOUT = ".lora_dropout."
+
+
+def with_lora(model: Any, *, rank: int, alpha: float, dropout: float, classifies: bool) -> Any:
+    """The model with a new LoRA adapter on all its linear layers, the only weights that train."""
+    lora = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules="all-linear",
+        task_type=TaskType.SEQ_CLS if classifies else TaskType.CAUSAL_LM,
+    )
+    return get_peft_model(model, lora)
+
+
+def is_dropout(name: str) -> bool:
+    """Whether a module of this name, within a model with an adapter, is the adapter's own dropout."""
+    return _DROPOUT in name
+
+
+def merged(model: Any, adapter: Path | None = None) -> Any:
+    """The model with an adapter merged into its weights: the one it has, or the one in a directory."""
+    held = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
+    return held.merge_and_unload()
+
+
+def without_adapter(model: Any) -> Any:
+    """The model inside of one with an adapter, whose layers hold the adapter's; any other model as it is."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model

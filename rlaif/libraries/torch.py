@@ -1,0 +1,37 @@
+"""The one place that knows what is private in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products are quicker there than float32 ones (a CPU without them emulates, slowly)."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # no public name says this of a CPU; where the private one is gone, float32 is right everywhere
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(asked and asked())
+
+
+@contextmanager
+def plain_classes(model: nn.Module) -> Iterator[None]:
+    """Inside, modules that `fully_shard` took over have their own classes: moved or cast, they would look for shards."""
+    from torch.distributed.fsdp import FSDPModule
+
+    kinds: list[tuple[Any, Any]] = [
+        (each, type(each)) for each in model.modules() if isinstance(each, FSDPModule)
+    ]
+    for module, kind in kinds:
+        # fully_shard puts a class of its own in front of the module's
+        module.__class__ = kind.__bases__[1]
+    try:
+        yield
+    finally:
+        for module, kind in kinds:
+            module.__class__ = kind
