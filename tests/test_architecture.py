@@ -77,6 +77,52 @@ def test_heavy_packages_are_imported_on_five_floors_only() -> None:
     assert strays == []
 
 
+ADAPTED = ("transformers", "accelerate", "peft", "datasets", "vllm", "trl")
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or "", node.lineno
+        elif isinstance(node, ast.Import):
+            yield from ((each.name, node.lineno) for each in node.names)
+
+
+@pytest.mark.parametrize("library", ADAPTED)
+def test_a_library_with_an_adapter_is_imported_there_only(library: str) -> None:
+    adapter = PACKAGE / "libraries" / f"{library}.py"
+    strays = [
+        f"{path}:{line}"
+        for path in modules()
+        for name, line in _imports(path)
+        if name.partition(".")[0] == library and path != adapter
+    ]
+    assert strays == []
+
+
+def test_what_a_model_can_do_is_not_read_off_a_signature() -> None:
+    strays = [
+        str(path)
+        for path in modules()
+        if {"engines", "training", "libraries"} & set(path.parts)
+        and re.search(r"\bsignature\(|getfullargspec|co_varnames", path.read_text(encoding="utf-8"))
+    ]
+    assert strays == []
+
+
+PRIVATE = re.compile(r"\b(?:torch|model|config|module|tokenizer|fast)(?:\.\w+)*\._(?!_|parameters\b)[a-z]\w*")
+
+
+def test_private_names_of_libraries_are_in_their_adapters() -> None:
+    strays = [
+        f"{path.relative_to(ROOT)}: {found}"
+        for path in modules()
+        if "libraries" not in path.parts
+        for found in PRIVATE.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert strays == []
+
+
 def test_only_the_commands_about_it_know_the_bundled_world() -> None:
     known = {
         str(path.relative_to(PACKAGE))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rlaif.engines.fingerprint import WEIGHTS, adapter_base
 from rlaif.errors import ModelError
+from rlaif.libraries.versions import said
 
 Task = Literal["causal", "reward"]
 DTYPES = ("float32", "bfloat16", "float16")
@@ -117,7 +118,8 @@ def pick_device(device: str) -> str:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as problem:
         raise ModelError(
-            f"device {device!r} cannot be used here: {_first_line(problem)}; use auto or cpu"
+            f"device {device!r} cannot be used here: {_first_line(problem)}; use auto or cpu, or install a torch "
+            f"that is built for it: {said('torch')}"
         ) from problem
     return device
 

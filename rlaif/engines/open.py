@@ -8,6 +8,7 @@ from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ModelError
+from rlaif.libraries.versions import LOCAL, require
 from rlaif.records import Engine
 from rlaif.shipped import MODELS, shipped_model
 
@@ -44,6 +45,7 @@ def open_engine(
         from rlaif.engines.vllm_open import require_vllm
 
         require_vllm(name, device)
+    require(*LOCAL)
     from rlaif.engines.load import check_directory
 
     directory = resolve_directory(rest)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelerate import Accelerator
-from accelerate.tracking import LOGGER_TYPE_TO_CLASS
-from accelerate.utils import broadcast_object_list
+from rlaif.libraries.versions import changed, importing
 
-from rlaif.libraries.versions import changed
+with importing("accelerate"):
+    from accelerate import Accelerator
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+    from accelerate.utils import broadcast_object_list
 
 __all__ = ["Accelerator", "join_launch", "said_by_main", "start_tracker"]
 

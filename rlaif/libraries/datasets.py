@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets import Dataset, DatasetDict, Features, List, Value, load_from_disk
-from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from rlaif.libraries.versions import importing
+
+with importing("datasets"):
+    from datasets import Dataset, DatasetDict, Features, List, Value, load_from_disk
+    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 __all__ = ["Dataset", "DatasetDict", "load_from_disk", "save_directory", "save_parquet"]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from rlaif.libraries.versions import importing
+
+with importing("peft"):
+    from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 NAME = "peft"
 _DROPOUT = ".lora_dropout."

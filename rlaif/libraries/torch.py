@@ -21,7 +21,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def plain_classes(model: nn.Module) -> Iterator[None]:
-    """Inside, modules that `fully_shard` took over have their own classes: moved or cast, they would look for shards."""
+    """Inside, modules that `fully_shard` took over have their own classes; else, moved, they would look for shards."""
     from torch.distributed.fsdp import FSDPModule
 
     kinds: list[tuple[Any, Any]] = [

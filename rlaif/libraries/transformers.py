@@ -12,24 +12,26 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
-from transformers import (
-    AttentionInterface,
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    BitsAndBytesConfig,
-    DynamicCache,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
-from transformers.cache_utils import Cache, DynamicLayer
-from transformers.utils import logging
-
 from rlaif.errors import RlaifError
-from rlaif.libraries.versions import changed
+from rlaif.libraries.versions import changed, importing
+
+with importing("torch"):
+    import torch
+with importing("transformers"):
+    from transformers import (
+        AttentionInterface,
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        BitsAndBytesConfig,
+        DynamicCache,
+        LlamaConfig,
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+    )
+    from transformers.cache_utils import Cache, DynamicLayer
+    from transformers.utils import logging
 
 __all__ = ["LlamaConfig", "LlamaForCausalLM", "PreTrainedTokenizerFast"]
 

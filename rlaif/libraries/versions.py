@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 
@@ -59,10 +61,16 @@ def remedy(*names: str) -> str:
     return f"pip install {' '.join(wanted)}"
 
 
+LOCAL = ("torch", "transformers", "safetensors")
+"""What a model needs that runs in this process."""
+TRAINING = (*LOCAL, "accelerate", "peft")
+"""What a training needs."""
+
+
 def require(*names: str) -> None:
     """Raise LibraryError where one is not installed, or is older than anything this package works with.
 
-    A version newer than the tested ones is let through: what it broke is found by trying, and then said.
+    Loads nothing. A version newer than the tested ones is let through: what it broke is found by trying, and said.
     """
     for name in names:
         version, requirement = installed(name), tested().get(name)
@@ -70,6 +78,20 @@ def require(*names: str) -> None:
             raise LibraryError(f"{name} is not installed in this environment; {remedy(name)}")
         if requirement is not None and _older(version, requirement):
             raise LibraryError(f"{said(name)} is too old for this version of rlaif; {remedy(name)}")
+
+
+@contextmanager
+def importing(name: str) -> Iterator[None]:
+    """Around the imports of an adapter: a name that is gone, or a library that cannot be loaded, is a LibraryError."""
+    try:
+        yield
+    except (ImportError, OSError, AttributeError) as problem:
+        if installed(name) is None:
+            raise LibraryError(f"{name} is not installed in this environment; {remedy(name)}") from problem
+        reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        raise LibraryError(
+            f"{said(name)} cannot be used: {reason}; {remedy(name)} (with --force-reinstall where it is damaged)"
+        ) from problem
 
 
 def changed(name: str, what: str) -> LibraryError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif.libraries.versions import changed
+from rlaif.libraries.versions import changed, importing
 
 NAME = "vllm"
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -26,7 +26,8 @@ _COUNTERS = {"queries": "vllm:prefix_cache_queries", "hits": "vllm:prefix_cache_
 
 def on_cpu() -> bool:
     """Whether vLLM runs on the CPU here."""
-    from vllm.platforms import current_platform
+    with importing(NAME):
+        from vllm.platforms import current_platform
 
     return bool(current_platform.is_cpu())
 
@@ -34,7 +35,8 @@ def on_cpu() -> bool:
 def start(arguments: Mapping[str, Any]) -> Any:
     """A model in this process. Raises what is in `UNABLE`."""
     settle()
-    from vllm import LLM
+    with importing(NAME):
+        from vllm import LLM
 
     if on_cpu():
         # compiling takes longer than all that a CPU is fit for; prompts are shared by whole blocks, of 128 by default
@@ -55,15 +57,17 @@ def context_of(model: Any) -> int:
 
 def adapter_request(directory: Path) -> Any:
     """What says that an adapter is to be used."""
-    from vllm.lora.request import LoRARequest
+    with importing(NAME):
+        from vllm.lora.request import LoRARequest
 
     return LoRARequest("adapter", 1, str(directory))
 
 
 def drawing(schema: Mapping[str, Any] | None, **how: Any) -> Any:
     """How a text is drawn, held to a JSON schema where one is given; `how` as SamplingParams has it."""
-    from vllm import SamplingParams
-    from vllm.sampling_params import StructuredOutputsParams
+    with importing(NAME):
+        from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
 
     guided = StructuredOutputsParams(json=dict(schema)) if schema is not None else None
     return SamplingParams(**how, logprobs=0, skip_special_tokens=False, structured_outputs=guided)
@@ -71,14 +75,16 @@ def drawing(schema: Mapping[str, Any] | None, **how: Any) -> Any:
 
 def reading(tokens: Sequence[int]) -> Any:
     """How the log-probabilities of these tokens are read at the next place."""
-    from vllm import SamplingParams
+    with importing(NAME):
+        from vllm import SamplingParams
 
     return SamplingParams(max_tokens=1, temperature=0.0, logprob_token_ids=list(tokens), detokenize=False)
 
 
 def run(model: Any, prompts: Sequence[Sequence[int]], sampling: Sequence[Any], adapter: Any) -> list[Any]:
     """One output a prompt, in their order. Raises RuntimeError where the engine stopped, as vLLM has other words."""
-    from vllm.v1.engine.exceptions import EngineDeadError
+    with importing(NAME):
+        from vllm.v1.engine.exceptions import EngineDeadError
 
     asked = [{"prompt_token_ids": list(ids)} for ids in prompts]
     try:

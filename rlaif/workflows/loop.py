@@ -13,6 +13,7 @@ from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.feedback.plan import ALONE
+from rlaif.libraries.versions import TRAINING, require
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
@@ -76,6 +77,7 @@ def run(played: Played, progress: Report = silent) -> Finished:
     models.open(*named.values())
     for step in recipe.round:  # what a training needs is asked for before hours of sampling, not after
         if isinstance(step, TrainStep):
+            require(*TRAINING)
             model_directory(recipe.models.policy)
             reference_directory(step, recipe.models.policy)
     described = played.described({part: models.fingerprint(name) for part, name in named.items()})

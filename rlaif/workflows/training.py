@@ -10,6 +10,7 @@ from typing import Any
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
+from rlaif.libraries.versions import TRAINING, require
 from rlaif.recipes import TrainStep, load_recipe
 from rlaif.records import Constitution, Example, Pair
 from rlaif.runs import read_run
@@ -108,6 +109,7 @@ class Trained:
 
 def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
+    require(*TRAINING)
     found = read_run(config.source) if config.source.is_dir() else {}
     pairs = read_pairs(file := _pairs_file(config.source))
     _refuse_unreadable(found, config.max_unreadable)

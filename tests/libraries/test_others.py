@@ -1,0 +1,106 @@
+"""What the adapters assume of accelerate, peft, datasets, vLLM and torch."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from rlaif.errors import LibraryError
+from rlaif.libraries import accelerate, datasets, peft, vllm
+from rlaif.libraries.torch import multiplies_bfloat16
+from rlaif.training.trackers import PACKAGES
+from tests.engines.tiny import make_model
+
+VOCABULARY = 120
+
+
+def test_every_tracker_that_is_offered_has_its_name_in_accelerate() -> None:
+    assert set(PACKAGES) <= set(accelerate.LOGGER_TYPE_TO_CLASS)
+
+
+def test_a_tracker_that_accelerate_has_lost_is_accelerates_fault() -> None:
+    with pytest.raises(LibraryError, match=r"accelerate .*tested"):
+        accelerate.start_tracker("no-such-tracker", "rlaif")
+
+
+def test_one_process_alone_hears_what_it_says() -> None:
+    accelerate.join_launch(cpu=True)
+    assert accelerate.said_by_main({"loss": 1.0}) == {"loss": 1.0}
+
+
+def test_a_new_adapter_changes_nothing_and_is_all_that_trains() -> None:
+    model = make_model("llama", VOCABULARY).eval()
+    ids = torch.tensor([[3, 4, 5]])
+    before = model(input_ids=ids).logits
+    wrapped = peft.with_lora(model, rank=2, alpha=4, dropout=0.1, classifies=False).eval()
+    assert torch.equal(wrapped(input_ids=ids).logits, before)
+    trained = [name for name, each in wrapped.named_parameters() if each.requires_grad]
+    assert trained
+    assert all("lora" in name for name in trained)
+
+
+def test_an_adapters_own_dropout_is_known_by_its_name() -> None:
+    wrapped = peft.with_lora(make_model("llama", VOCABULARY), rank=2, alpha=4, dropout=0.1, classifies=False)
+    found = [each for name, each in wrapped.named_modules() if peft.is_dropout(name)]
+    assert found
+    assert all(isinstance(each, torch.nn.Dropout) for each in found)
+
+
+def test_the_model_inside_an_adapter_holds_the_adapters_layers() -> None:
+    model = make_model("llama", VOCABULARY)
+    wrapped = peft.with_lora(model, rank=2, alpha=4, dropout=0.0, classifies=False)
+    assert peft.without_adapter(wrapped) is model
+    assert peft.without_adapter(model) is model
+    assert any("lora" in name for name, _ in model.named_parameters())
+
+
+def test_a_merged_adapter_gives_the_figures_of_the_one_on_top(tmp_path: Path) -> None:
+    wrapped = peft.with_lora(make_model("llama", VOCABULARY), rank=2, alpha=4, dropout=0.0, classifies=False)
+    with torch.no_grad():
+        for name, each in wrapped.named_parameters():
+            if "lora_B" in name:
+                each.fill_(0.1)
+    ids = torch.tensor([[3, 4, 5]])
+    wanted = wrapped(input_ids=ids).logits
+    wrapped.save_pretrained(tmp_path)
+    from_files = peft.merged(make_model("llama", VOCABULARY), tmp_path)
+    assert torch.allclose(from_files(input_ids=ids).logits, wanted, atol=1e-5)
+    assert torch.allclose(peft.merged(wrapped)(input_ids=ids).logits, wanted, atol=1e-5)
+
+
+def test_rows_come_back_from_both_containers_of_datasets(tmp_path: Path) -> None:
+    rows = [{"id": "a", "prompt": [{"role": "user", "content": "Hi"}], "label_prob": 0.75}]
+    kinds: dict[str, Any] = {"id": "text", "prompt": "turns", "label_prob": "number"}
+    datasets.save_directory(rows, kinds, tmp_path / "rows")
+    datasets.save_parquet(rows, kinds, tmp_path / "rows.parquet")
+    assert datasets.load_from_disk(str(tmp_path / "rows")).to_list() == rows
+    assert datasets.Dataset.from_parquet(str(tmp_path / "rows.parquet")).to_list() == rows
+
+
+def test_a_label_that_vllm_left_out_is_no_number() -> None:
+    output = SimpleNamespace(
+        outputs=[SimpleNamespace(logprobs=[{7: SimpleNamespace(logprob=math.log(0.5))}])]
+    )
+    assert vllm.read_at(output, 7) == math.log(0.5)
+    with pytest.raises(LibraryError, match="labels cannot be read"):
+        vllm.read_at(output, 8)
+
+
+def test_what_a_user_set_for_vllm_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
+    monkeypatch.delenv("VLLM_NO_USAGE_STATS", raising=False)
+    vllm.settle()
+    import os
+
+    assert os.environ["VLLM_LOGGING_LEVEL"] == "DEBUG"
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+
+
+def test_where_torch_does_not_say_float32_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert multiplies_bfloat16(torch.device("cpu")) is False
