@@ -29,19 +29,9 @@ def reference(case: Case, answer: tuple[int, ...], shift: float) -> float:
 def trl(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace, out: str) -> list[Any]:
     """TRL's trainer, told the token ids and the reference's sums."""
     from datasets import Dataset
-    from torch.utils.data import SequentialSampler
     from transformers import AutoModelForCausalLM
-    from trl import DPOConfig, DPOTrainer
 
-    class Given(DPOTrainer):  # type: ignore[misc]
-        def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
-            return dataset
-
-        def _precompute_ref_logps(self, dataset: Any, *_: Any, **__: Any) -> Any:
-            return dataset
-
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return SequentialSampler(train_dataset or self.train_dataset)
+    oracle = vs_trl.oracle()
 
     rows = [
         {
@@ -55,8 +45,10 @@ def trl(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace, 
         for prompt, chosen, rejected in batch
     ]
     model = AutoModelForCausalLM.from_config(vs_trl.make_config(case.shape))
-    config = DPOConfig(beta=BETA, precompute_ref_log_probs=True, **vs_trl.trl_arguments(out, arguments))
-    trainer = Given(
+    config = oracle.trl.DPOConfig(
+        beta=BETA, precompute_ref_log_probs=True, **vs_trl.trl_arguments(out, arguments)
+    )
+    trainer = oracle.in_order(oracle.prepared(oracle.trl.DPOTrainer))(
         model,
         args=config,
         train_dataset=Dataset.from_list(rows),

@@ -26,21 +26,17 @@ def make_model(case: Case) -> Any:
 def trl(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace, out: str) -> list[Any]:
     """TRL's trainer, told the token ids."""
     from datasets import Dataset
-    from torch.utils.data import SequentialSampler
-    from trl import RewardConfig, RewardTrainer
 
-    class Given(RewardTrainer):  # type: ignore[misc]
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return SequentialSampler(train_dataset or self.train_dataset)
+    oracle = vs_trl.oracle()
 
     rows = [
         {"chosen_ids": [*prompt, *chosen], "rejected_ids": [*prompt, *rejected]}
         for batch in batches
         for prompt, chosen, rejected in batch
     ]
-    trainer = Given(
+    trainer = oracle.in_order(oracle.trl.RewardTrainer)(
         make_model(case),
-        RewardConfig(**vs_trl.trl_arguments(out, arguments)),
+        oracle.trl.RewardConfig(**vs_trl.trl_arguments(out, arguments)),
         train_dataset=Dataset.from_list(rows),
         processing_class=vs_trl.make_tokenizer(case.shape),
     )

@@ -16,8 +16,9 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+import vs_trl
 
 from rlaif.engines.chat import Chat
 from rlaif.exchange.turns import turn_rows
@@ -111,13 +112,7 @@ def ours(tokenizer: Any, pairs: Sequence[Pair]) -> list[tuple[Any, Any, Any]]:
 
 def theirs(tokenizer: Any, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, Any, Any]]:
     """The same by TRL's own preparation."""
-    from datasets import Dataset
-    from trl import DPOTrainer
-
-    told = SimpleNamespace(dataset_num_proc=None, max_length=None, truncation_mode="keep_start")
-    trainer = SimpleNamespace(_tokenizer=tokenizer)
-    made = DPOTrainer._prepare_dataset(trainer, Dataset.from_list(list(rows)), tokenizer, told, "train")
-    return list(zip(made["prompt_ids"], made["chosen_ids"], made["rejected_ids"], strict=True))
+    return vs_trl.oracle().dpo_ids(tokenizer, rows)
 
 
 class Spent(NamedTuple):

@@ -110,6 +110,22 @@ def test_what_a_model_can_do_is_not_read_off_a_signature() -> None:
     assert strays == []
 
 
+TRL_INSIDE = re.compile(
+    r"trl\.(?:experimental|data_utils|trainer)\b|get_batch_loss_metrics|_metrics\[|_prepare_dataset"
+)
+
+
+def test_what_is_private_in_trl_is_in_the_oracle_only() -> None:
+    strays = [
+        str(path)
+        for folder in ("tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name not in ("trl_oracle.py", Path(__file__).name)
+        and TRL_INSIDE.search(path.read_text(encoding="utf-8"))
+    ]
+    assert strays == []
+
+
 PRIVATE = re.compile(r"\b(?:torch|model|config|module|tokenizer|fast)(?:\.\w+)*\._(?!_|parameters\b)[a-z]\w*")
 
 

@@ -25,7 +25,8 @@ from rlaif.training.spans import Spans, TokenPair
 from .conftest import MakeDirectory
 from .test_trl_parity import QUIET, assert_same_gradients, gradients, rows_of
 
-trl = pytest.importorskip("trl")
+oracle = pytest.importorskip("tests.trl_oracle")
+trl = oracle.trl
 COUNT = 5
 
 
@@ -79,14 +80,14 @@ def dpo_trainer(both: Both, tmp_path: Path, **arguments: Any) -> tuple[Any, Any]
         train_dataset=both.dataset,
         processing_class=both.opened.chat.tokenizer,
     )
-    return trainer, trainer.data_collator([trainer.train_dataset[row] for row in range(COUNT)])
+    return trainer, oracle.first_batch(trainer, COUNT)
 
 
 def their_dpo(both: Both, tmp_path: Path, **arguments: Any) -> tuple[torch.Tensor, dict[str, float]]:
     trainer, batch = dpo_trainer(both, tmp_path, **arguments)
-    loss = trainer.compute_loss(trainer.model.train(), batch)
+    loss, figures = oracle.loss_of(trainer, batch)
     loss.backward()
-    return loss, {name: values[-1] for name, values in trainer._metrics["train"].items()}
+    return loss, figures
 
 
 def assert_same(
@@ -202,9 +203,8 @@ def test_kto_is_trls_with_the_same_mismatched_answers(both: Both, tmp_path: Path
     examples = [dict(trainer.train_dataset[place]) for place in places]
     for example, other in zip(examples, others, strict=True):
         example["KL_completion_ids"] = trainer.train_dataset[other]["completion_ids"]
-    loss = trainer.compute_loss(trainer.model.train(), trainer.data_collator(examples))
+    loss, figures = oracle.loss_of(trainer, trainer.data_collator(examples))
     loss.backward()
-    figures = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     part = ours(both, replace(config, loss_options=weights))
     assert float(part.figures["kto/drift"]) == pytest.approx(figures["kl"], rel=1e-5, abs=1e-6)
     assert_same(both, part, loss, figures, ["rewards/chosen", "rewards/rejected", "rewards/margins", *LOGPS])
@@ -227,36 +227,21 @@ def concatenated(both: Both) -> dict[str, torch.Tensor]:
     return batch
 
 
-def bare(trainer: type, **attributes: Any) -> Any:
-    """A trainer with what its loss reads and no data: its tokenisation is its own, and not what is compared."""
-    from accelerate import Accelerator
-
-    made = object.__new__(trainer)
-    common = {"is_encoder_decoder": False, "aux_loss_enabled": False, "accelerator": Accelerator(cpu=True)}
-    for name, value in {**common, **attributes}.items():
-        object.__setattr__(made, name, value)
-    return made
-
-
 def test_simpo_is_that_of_trls_cpo_trainer(both: Both) -> None:
-    from trl.experimental.cpo import CPOTrainer
-
-    trainer = bare(
-        CPOTrainer, loss_type="simpo", beta=2.0, simpo_gamma=1.4, label_smoothing=0.0, alpha=0.0, cpo_alpha=0.0,
+    trainer = oracle.bare(
+        oracle.CPOTrainer, loss_type="simpo", beta=2.0, simpo_gamma=1.4, label_smoothing=0.0, alpha=0.0, cpo_alpha=0.0,
         pad_token_id=both.opened.pad_id,
     )  # fmt: skip
-    loss, figures = trainer.get_batch_loss_metrics(both.theirs, concatenated(both))
+    loss, figures = oracle.bare_loss(trainer, both.theirs, concatenated(both))
     loss.backward()
     part = ours(both, DPOConfig(loss="simpo", beta=2.0, loss_options={"gamma": 1.4}))
     assert_same(both, part, loss, figures, REWARDS)
 
 
 def test_orpo_is_trls_but_for_the_prompt_that_trl_imitates_too(both: Both) -> None:
-    from trl.experimental.orpo import ORPOTrainer
-
-    trainer = bare(ORPOTrainer, beta=0.1, padding_value=both.opened.pad_id)
+    trainer = oracle.bare(oracle.ORPOTrainer, beta=0.1, padding_value=both.opened.pad_id)
     batch = concatenated(both)
-    loss, figures = trainer.get_batch_loss_metrics(both.theirs, batch)
+    loss, figures = oracle.bare_loss(trainer, both.theirs, batch)
     part = ours(both, DPOConfig(loss="orpo", beta=0.1))
     for name in REWARDS:
         assert float(part.figures[name]) == pytest.approx(figures[name], rel=1e-5, abs=1e-6), name

@@ -22,7 +22,8 @@ from rlaif.training.spans import Spans
 from .builders import make_pairs
 from .conftest import MakeDirectory
 
-trl = pytest.importorskip("trl")
+oracle = pytest.importorskip("tests.trl_oracle")
+trl = oracle.trl
 KINDS = ["llama", "qwen3", "gemma3"]
 QUIET = {
     "report_to": [],
@@ -75,8 +76,7 @@ def test_dpo_loss_rewards_and_gradients_are_those_of_trl(
         train_dataset=dataset,
         processing_class=opened.chat.tokenizer,
     )
-    batch = trainer.data_collator([trainer.train_dataset[row] for row in range(6)])
-    theirs_loss = trainer.compute_loss(trainer.model.train(), batch)
+    theirs_loss, theirs = oracle.loss_of(trainer, oracle.first_batch(trainer, 6))
     theirs_loss.backward()
 
     kept, refused = Spans(opened.chat, opened.end_id, opened.room).pairs(pairs)
@@ -92,7 +92,6 @@ def test_dpo_loss_rewards_and_gradients_are_those_of_trl(
     part.loss.backward()
 
     torch.testing.assert_close(part.loss, theirs_loss, rtol=1e-5, atol=0)
-    theirs = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     for name in (
         "rewards/chosen",
         "rewards/rejected",
@@ -121,8 +120,7 @@ def test_reward_loss_and_gradients_are_those_of_trl(
     trainer = trl.RewardTrainer(
         theirs_model, arguments, train_dataset=dataset, processing_class=opened.chat.tokenizer
     )
-    batch = trainer.data_collator([trainer.train_dataset[row] for row in range(6)])
-    theirs_loss = trainer.compute_loss(trainer.model.train(), batch)
+    theirs_loss, theirs = oracle.loss_of(trainer, oracle.first_batch(trainer, 6))
     theirs_loss.backward()
 
     kept, _ = Spans(opened.chat, opened.end_id, opened.room).pairs(pairs)
@@ -132,7 +130,6 @@ def test_reward_loss_and_gradients_are_those_of_trl(
     part.loss.backward()
 
     torch.testing.assert_close(part.loss, theirs_loss, rtol=1e-5, atol=0)
-    theirs = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     for name in ("accuracy", "margin", "mean_reward"):
         assert float(part.figures[name]) == pytest.approx(theirs[name], rel=1e-5), name
     assert_same_gradients(gradients(opened.model), gradients(theirs_model))

@@ -43,7 +43,7 @@ def read(row: Any) -> Pair | str:
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_four_layouts_give_the_pair_that_trl_gives(name: str) -> None:
-    from trl.data_utils import maybe_extract_prompt
+    from tests.trl_oracle import maybe_extract_prompt
 
     row, asked = LAYOUTS[name]
     theirs = maybe_extract_prompt(copy.deepcopy(row))
@@ -62,7 +62,7 @@ words = st.text(st.sampled_from("ab c\n"), min_size=1, max_size=8)
 @settings(max_examples=150, deadline=None)
 @given(words, words, words)
 def test_implicit_texts_are_cut_where_trl_cuts_them(shared: str, one: str, other: str) -> None:
-    from trl.data_utils import extract_prompt
+    from tests.trl_oracle import extract_prompt
 
     ours = read({"chosen": shared + one, "rejected": shared + other})
     if isinstance(ours, Pair):
@@ -83,7 +83,7 @@ def test_implicit_texts_are_cut_where_trl_cuts_them(shared: str, one: str, other
     ],
 )
 def test_where_trl_cuts_wrongly_there_is_no_pair(row: Any, why: str, trl_reads: str) -> None:
-    from trl.data_utils import extract_prompt
+    from tests.trl_oracle import extract_prompt
 
     assert read(row) == why
     assert extract_prompt(copy.deepcopy(row))["prompt"] == trl_reads
