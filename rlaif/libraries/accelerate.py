@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rlaif.libraries.versions import changed, importing
@@ -28,14 +29,14 @@ def said_by_main(value: Any) -> Any:
     return said[0]
 
 
-def start_tracker(name: str, project: str, **options: Any) -> Any:
+def start_tracker(tracker: str, project: str, options: Mapping[str, Any]) -> Any:
     """A started tracker with `log(figures, step=)`, `store_init_configuration` and `finish`.
 
     Raises LibraryError where accelerate no longer has it under this name; what the tracker itself raises comes out.
     """
-    kind = LOGGER_TYPE_TO_CLASS.get(name)
+    kind = LOGGER_TYPE_TO_CLASS.get(tracker)
     if kind is None:
-        raise changed(NAME, f"trackers: {name} cannot be started")
-    tracker = kind(project, **options)
-    tracker.start()
-    return tracker
+        raise changed(NAME, f"trackers: {tracker} cannot be started")
+    started = kind(project, **options)
+    started.start()
+    return started

@@ -74,7 +74,7 @@ def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
     try:
         # some talk on stdout, where results go
         with redirect_stdout(sys.stderr):
-            tracker = start_tracker(name, PROJECT, **options[name])
+            tracker = start_tracker(name, PROJECT, options[name])
             tracker.store_init_configuration(_flat(config))
     except InputError:
         raise

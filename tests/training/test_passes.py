@@ -15,7 +15,7 @@ from rlaif.training.passes import plan, tokens_a_pass
 
 
 def scorer(width: int, device: str = "cpu") -> Any:
-    config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(hidden_size=width))
+    config = SimpleNamespace(get_text_config=lambda decoder=False: SimpleNamespace(hidden_size=width))
     parameter = torch.zeros(1, device=device)
     return SimpleNamespace(model=SimpleNamespace(config=config), parameters=lambda: iter([parameter]))
 
