@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long check format bench experiments docs clean vllm bench-env browser
+.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs clean vllm bench-env browser
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -20,6 +20,13 @@ test-heavy: .venv/.dev
 
 test-long: .venv/.dev
 	$(BIN)/pytest -m long
+
+# an hour or more: TIMES=10 for a first look
+test-timing: .venv/.dev
+	$(BIN)/python tools/under_load.py --times $(or $(TIMES),100) -n auto
+
+test-orders: .venv/.dev
+	for seed in $(or $(SEEDS),1 2 3); do PYTHONHASHSEED=$$seed $(BIN)/pytest -n auto --order-seed $$seed || exit 1; done
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

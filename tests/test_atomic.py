@@ -11,6 +11,8 @@ import pytest
 from rlaif.atomic import is_draft, whole_file, write_lines, write_text
 from rlaif.errors import RlaifError
 
+pytestmark = pytest.mark.timing
+
 
 def test_an_error_on_the_way_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ import pytest
 from rlaif.errors import InputError, RunError
 from rlaif.runs import claim, read_run, status, versions
 
+pytestmark = pytest.mark.timing
 CONFIG: dict[str, Any] = {"judge": "micro", "sampling": {"n": 4, "stop": ["a"]}, "tags": ("x",)}
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from rlaif.runs import claim
 with claim(Path(sys.argv[1]), {"judge": "micro"}, command="generate"):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
@@ -128,7 +129,8 @@ def test_a_second_claim_in_one_process_is_refused_and_the_first_lives_on(tmp_pat
 
 def test_a_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(out)], stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(out)], stdin=pipe, stdout=pipe, text=True)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -137,7 +139,7 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> Non
         assert status(out)["status"] == "running"
     finally:
         holder.send_signal(signal.SIGKILL)
-        holder.wait()
+        holder.communicate()
     assert status(out)["status"] == "interrupted"
     with claim(out, {"judge": "micro"}, command="generate") as run:
         assert run.resumed
@@ -180,14 +182,16 @@ def test_bad_input_takes_nothing_from_a_run_that_has_begun(tmp_path: Path) -> No
     assert sorted(files(tmp_path)) == ["claim.json", "pairs.jsonl", "run.lock"]
 
 
-def test_status_tells_progress_and_end(tmp_path: Path) -> None:
+def test_status_tells_progress_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count(1_000.0)
+    monkeypatch.setattr("rlaif.runs.time.time", lambda: next(ticks))
     with claim(tmp_path, CONFIG, command="run") as run:
         run.progress(round=2, step="judge", done=10)
         assert status(tmp_path)["progress"]["step"] == "judge"
         run.finish({"rounds": 3}, status="stopped")
     said = status(tmp_path)
     assert (said["command"], said["status"], said["summary"]) == ("run", "stopped", {"rounds": 3})
-    assert said["started"] <= said["finished"] <= time.time()
+    assert 1_000.0 <= said["started"] < said["progress"]["at"] < said["finished"] < next(ticks)
 
 
 def test_a_directory_without_a_run_is_said_to_be_none(tmp_path: Path) -> None:

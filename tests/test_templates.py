@@ -104,6 +104,7 @@ def test_what_is_rendered_is_recorded_and_nothing_else() -> None:
     assert inner == {"other": other.digest}
 
 
+@pytest.mark.timing
 def test_what_a_thread_renders_is_recorded_too() -> None:
     with recorded_templates() as used:
         thread = Thread(target=lambda: template("{{a}}").render(a="1"))

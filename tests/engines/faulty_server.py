@@ -1,5 +1,6 @@
 """A server of OpenAI's chat completions on a real socket, which fails as servers do. Faults are dealt by a seed.
 
+Which of the calls get a fault, and which one, goes by their number alone, whatever else the server draws meanwhile.
 Answers are a function of what is asked, so that a test can tell which answer belongs to which call.
 """
 
@@ -41,6 +42,8 @@ class FaultyServer:
     """Calls that are answered at once; the others wait. 0: no limit."""
     refuse: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     """Why a body is refused with status 400, or None."""
+    holds: Callable[[], bool] = lambda: False
+    """Right answers wait while this is so: an event of the test's, where a delay would be a guess."""
     hang_s: float = 3600.0
     port: int = 0
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +56,7 @@ class FaultyServer:
     asked: int = 0
 
     def __enter__(self) -> Self:
-        self._random = random.Random(self.seed)
+        self._dealer, self._random = random.Random(self.seed), random.Random(self.seed + 1)
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._last = b""
@@ -61,12 +64,12 @@ class FaultyServer:
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), daemon=True)
         self._thread.start()
-        assert started.wait(10)
+        assert started.wait(300)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(300)
 
     @property
     def url(self) -> str:
@@ -107,7 +110,7 @@ class FaultyServer:
             self.calls.append(body)
             self.arrivals.append(time.monotonic())
         self.asked += 1
-        fault = self._random.choice(list(self.faults)) if self._random.random() < self.share else ""
+        fault = self._dealer.choice(list(self.faults)) if self._dealer.random() < self.share else ""
         if fault:
             self.dealt[fault] += 1
         async with self._places:
@@ -117,6 +120,8 @@ class FaultyServer:
             elif fault:
                 await self._fail(fault, body, writer)
             else:
+                while self.holds():
+                    await asyncio.sleep(0.005)
                 self.served[body["messages"][-1]["content"]] += 1
                 self._last = json.dumps(self._completion(body)).encode()
                 await _send(writer, 200, self._last)

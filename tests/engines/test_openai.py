@@ -17,6 +17,7 @@ from rlaif.errors import ModelError
 
 from .tiny import draw, question
 
+pytestmark = pytest.mark.timing
 Handler = Callable[[dict[str, Any]], httpx.Response]
 
 
@@ -32,7 +33,7 @@ def engine(handle: Handler, *, chat_template_kwargs: Any = None, **settings: Any
 
     return OpenAIEngine(
         "openai:x", ["http://host/v1/"], "model", "1", transport=httpx.MockTransport(answer),
-        settings=Settings(**{"wait": 0.001, "patience": 1.0, "tries": 6, **settings}),
+        settings=Settings(**{"wait": 0.001, "patience": 300.0, "tries": 6, **settings}),
         chat_template_kwargs=chat_template_kwargs,
     )  # fmt: skip
 

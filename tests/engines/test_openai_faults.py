@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import EngineError, ModelError
 from rlaif.records import GenerateRequest, Message, Sampling
 from rlaif.store import Store
+from tests.ports import closed_port
 
 from .faulty_server import FAULTS, MODEL, FaultyServer
 
+pytestmark = pytest.mark.timing
 QUICK = "tries=20&wait=0.02&total=4"
 
 
@@ -96,15 +99,17 @@ def test_ten_thousand_calls_at_thirty_percent_faults_in_flat_memory(tmp_path: Pa
 
 
 def test_a_server_that_speaks_no_tls_and_one_that_is_not_there_are_set_aside(tmp_path: Path) -> None:
-    with FaultyServer() as plain, FaultyServer() as right:
-        engine = survive(tmp_path, right, 60, plain.url.replace("http:", "https:"), "http://127.0.0.1:9/v1")
+    with FaultyServer() as plain, FaultyServer() as right, closed_port() as port:
+        dead = f"http://127.0.0.1:{port}/v1"
+        engine = survive(tmp_path, right, 60, plain.url.replace("http:", "https:"), dead)
         assert engine.failed_calls == 0
         assert right.asked >= 60
 
 
 def test_a_server_that_takes_calls_and_never_answers_is_set_aside() -> None:
-    with FaultyServer(share=1.0, faults=["hang"]) as silent, FaultyServer(delay=lambda _: 0.02) as right:
-        engine = opened(silent.url, right.url, query="tries=20&wait=0.5&total=0.5&at_once=4")
+    """The other one takes 4 s at least for its answers, so that there are calls left after the first silence."""
+    with FaultyServer(share=1.0, faults=["hang"]) as silent, FaultyServer(delay=lambda _: 0.05) as right:
+        engine = opened(silent.url, right.url, query="tries=20&wait=0.5&total=2&at_once=4")
         replies = list(engine.generate(asks(300)))
         assert [each.error for each in replies] == [None] * 300
         # at first four at once, then a call now and then
@@ -112,21 +117,20 @@ def test_a_server_that_takes_calls_and_never_answers_is_set_aside() -> None:
 
 
 def test_a_dead_server_is_probed_and_used_again(tmp_path: Path) -> None:
-    with FaultyServer() as first:
-        port = first.port
-    with FaultyServer() as other:
+    with closed_port() as port, FaultyServer() as other:
         engine = opened(f"http://127.0.0.1:{port}/v1", other.url)
         list(engine.generate(asks(20)))
         with FaultyServer(port=port) as back:
-            for start in range(20, 2000, 20):
+            start, hang = 20, time.monotonic() + 300
+            while back.asked <= 5 and time.monotonic() < hang:
                 list(engine.generate(asks(20, start)))
-                if back.asked > 5:
-                    break
+                start += 20
             assert back.asked > 5
 
 
 def test_the_least_loaded_server_is_asked(tmp_path: Path) -> None:
-    with FaultyServer(delay=lambda _: 0.1) as slow, FaultyServer(delay=lambda _: 0.005) as quick:
+    """The slow one answers after the quick one has been asked 60 times, whatever the clock says."""
+    with FaultyServer() as quick, FaultyServer(holds=lambda: quick.asked < 60) as slow:
         engine = opened(slow.url, quick.url, query="at_once=4")
         assert len(list(engine.generate(asks(100)))) == 100
         assert quick.asked > slow.asked > 0
@@ -134,9 +138,10 @@ def test_the_least_loaded_server_is_asked(tmp_path: Path) -> None:
 
 
 def test_when_no_server_is_reached_the_run_stops_and_says_so(tmp_path: Path) -> None:
-    engine = opened("http://127.0.0.1:9/v1", query="wait=0.01&patience=0.3&tries=1000")
-    with pytest.raises(EngineError, match="no server was reached"):
-        list(engine.generate(asks(30)))
+    with closed_port() as port:
+        engine = opened(f"http://127.0.0.1:{port}/v1", query="wait=0.01&patience=0.3&tries=1000")
+        with pytest.raises(EngineError, match="no server was reached"):
+            list(engine.generate(asks(30)))
 
 
 def test_a_server_of_another_model_is_refused_and_the_other_one_used(tmp_path: Path) -> None:
@@ -188,9 +193,8 @@ def test_a_reply_that_nobody_takes_is_committed_all_the_same(tmp_path: Path) -> 
         replies = RecordedEngine(opened(server.url), store, commit="call").generate(asks(20))
         next(replies)
         with Store.open(tmp_path / "s.sqlite") as other:
-            for _ in range(200):
-                if other.counts()["calls"] == 20:
-                    break
-                server._thread.join(0.05)
+            hang = time.monotonic() + 300
+            while other.counts()["calls"] < 20 and time.monotonic() < hang:
+                time.sleep(0.05)
             assert other.counts()["calls"] == 20
         replies.close()

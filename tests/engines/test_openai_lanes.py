@@ -13,31 +13,34 @@ from rlaif.engines.openai_http import attempt
 from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_name import Settings
 
+pytestmark = pytest.mark.timing
+HANG_S = 300.0
 ANSWER = json.dumps({"choices": []}).encode()
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Answers after a turn of the loop, by the version given; knows how many calls were under way at once."""
+    """Answers when so many calls are there, by the version given; knows how many were under way at once."""
 
-    def __init__(self, version: bytes) -> None:
+    def __init__(self, version: bytes, at_once: int) -> None:
         self.version = version
+        self.all_there = asyncio.Barrier(at_once)
         self.under_way = self.most = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
-        await asyncio.sleep(0.01)
+        await self.all_there.wait()
         self.under_way -= 1
         return httpx.Response(200, content=ANSWER, extensions={"http_version": self.version})
 
 
 def asked(version: bytes, rounds: int, at_once: int) -> tuple[Lanes, Transport]:
-    transport = Transport(version)
+    transport = Transport(version, at_once)
     lanes = Lanes("http://h/v1/", Settings(at_once=at_once), None, transport)
 
     async def ask() -> None:
         for _ in range(rounds):
-            found = await asyncio.gather(*(attempt(lanes, {"max_tokens": 1}, 5.0) for _ in range(at_once)))
+            found = await asyncio.gather(*(attempt(lanes, {"max_tokens": 1}, HANG_S) for _ in range(at_once)))
             assert all(each.fault is None for each in found)
 
     asyncio.run(ask())
@@ -87,6 +90,6 @@ def test_a_key_is_sent_and_a_packed_answer_is_not_asked_for() -> None:
         return httpx.Response(200, content=ANSWER)
 
     lanes = Lanes("http://h/v1/", Settings(), "secret", httpx.MockTransport(answer))
-    asyncio.run(attempt(lanes, {"max_tokens": 1}, 5.0))
+    asyncio.run(attempt(lanes, {"max_tokens": 1}, HANG_S))
     assert seen[0]["authorization"] == "Bearer secret"
     assert seen[0]["accept-encoding"] == "identity"

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from rlaif.engines.openai_limits import MOST_WAIT_S, Bucket, backoff, retry_after
 
+pytestmark = pytest.mark.timing
+
 
 @given(st.integers(1, 5000), st.lists(st.floats(0, 30), max_size=200))
 def test_no_minute_has_more_calls_than_its_limit(limit: int, pauses: list[float]) -> None:

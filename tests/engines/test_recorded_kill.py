@@ -14,6 +14,7 @@ from rlaif.records import GenerateRequest, Generation, Message, Pair, Sampling, 
 from rlaif.runs import claim, read_run
 from rlaif.store import Store, find_store
 
+pytestmark = pytest.mark.timing
 REQUESTS, WAVE = 20, 4
 NEVER = 10**9
 

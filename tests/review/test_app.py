@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from rlaif.exchange.pairs import write_pairs
@@ -18,7 +19,10 @@ from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store
 from rlaif.store.decisions import decisions
 
-HOSTILE = "</pre><script>document.title='owned'</script><img src=x onerror=alert(1)>{{ 7 * 7 }}"
+HOSTILE = "</pre><script>document.title='owned'</script><img src=x onerror=alert(1)>{{ 7331 * 7177 }}"
+COMPUTED = str(7331 * 7177)
+"""A number that no token, digest, path or figure of a page holds by chance."""
+pytestmark = pytest.mark.timing
 
 
 def pair(number: int, **changed: object) -> Pair:
@@ -43,7 +47,7 @@ PAIRS = [pair(number) for number in range(60)]
 def desk(tmp_path: Path) -> Iterator[Desk]:
     write_pairs(tmp_path / "pairs.jsonl", PAIRS)
     with Store.open(tmp_path / "store.sqlite") as store:
-        yield Desk(index=PairIndex(tmp_path), store=store, reviewer="ann")
+        yield Desk(index=PairIndex(tmp_path), store=store, reviewer="ann", token="a-token-of-this-test")
 
 
 @pytest.fixture
@@ -102,7 +106,8 @@ def test_what_models_wrote_is_text(page: TestClient) -> None:
     text = page.get("/pair/0").text
     assert "<script>document" not in text
     assert "<img src=x" not in text
-    assert "49" not in re.sub(r"b2:\w+", "", text.split("<main>")[1].split("Where it comes")[0])
+    assert escape(HOSTILE) in text
+    assert COMPUTED not in text
     assert len(re.findall(r"<script", text)) == 1
 
 

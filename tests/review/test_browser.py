@@ -21,7 +21,8 @@ from rlaif.store.decisions import decisions
 
 from .test_app import PAIRS, pair
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.timing]
+HANG_MS = 300_000
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
@@ -54,11 +55,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]
         worker = threading.Thread(target=server.run, daemon=True)
         worker.start()
         while not server.started:
+            assert worker.is_alive(), "the server has died"
             time.sleep(0.05)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield found, f"http://127.0.0.1:{port}"
         server.should_exit = True
-        worker.join(timeout=10)
+        worker.join(timeout=HANG_MS / 1000)
 
 
 def _with_texts(each: Any, text: str) -> Any:
@@ -85,6 +87,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any, desk: tuple[Desk, str]) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1100, "height": 900})
+    context.set_default_timeout(HANG_MS)
     found = context.new_page()
     found.goto(f"{desk[1]}/?token={desk[0].token}")
     yield found
@@ -129,8 +132,8 @@ def test_letters_in_a_note_are_no_keys(page: Any, desk: tuple[Desk, str]) -> Non
     page.keyboard.type("a bit of both")
     assert page.url.endswith("/pair/6")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="keep the note").click()
-    page.wait_for_load_state()
+    with page.expect_navigation():  # else the note may be asked for before it is sent
+        page.get_by_role("button", name="keep the note").click()
     (said,) = [each for each in decisions(desk[0].store) if each.pair == PAIRS[6].id]
     assert (said.note, said.prefers) == ("a bit of both", None)
 

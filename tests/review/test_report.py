@@ -25,7 +25,9 @@ from rlaif.review.report import render_report, write_report
 from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
 from rlaif.review.tables import table
 
-ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7331 * 7177 }}"
+COMPUTED = str(7331 * 7177)
+"""A number that no digest, date or figure of a page holds by chance."""
 
 
 def pair(text: str = "good", **changed: Any) -> Pair:
@@ -99,7 +101,8 @@ def test_what_a_model_or_user_wrote_is_text_and_never_markup(tmp_path: Path, pla
     page = render_report(run_with(tmp_path, [written]), facts)
     assert not [tag for tag, _ in tags(page) if tag in ("script", "img")]
     assert "&lt;script&gt;" in page
-    assert "49" not in re.sub(r"[^{}\d]", " ", page).split()
+    assert "7331 * 7177" in page
+    assert COMPUTED not in page
 
 
 def test_the_page_fetches_nothing(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def _die_in_a_wave(path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.timing
 def test_a_kill_inside_a_wave_keeps_earlier_waves_and_nothing_of_this_one(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     process = multiprocessing.get_context("fork").Process(target=_die_in_a_wave, args=(path,))
@@ -125,6 +126,7 @@ def test_a_kill_inside_a_wave_keeps_earlier_waves_and_nothing_of_this_one(tmp_pa
             store.blob("x")
 
 
+@pytest.mark.timing
 def test_many_processes_may_make_and_fill_one_store(tmp_path: Path) -> None:
     code = """
 import sys
@@ -145,6 +147,7 @@ with Store.open(Path(sys.argv[1])) as store:
         assert store.counts()["calls"] == 4 * 5 * 20 + 5
 
 
+@pytest.mark.timing
 def test_threads_may_share_one_store(store: Store) -> None:
     found: list[Any] = []
     store.put_many("m", [("k", ask("a"), SCORED)])

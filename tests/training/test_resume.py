@@ -16,6 +16,7 @@ from .builders import same_weights
 from .conftest import MakeDirectory
 from .kill_child import train
 
+pytestmark = pytest.mark.timing
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parents[1]
 CONTENT = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")

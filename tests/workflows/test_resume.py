@@ -15,6 +15,7 @@ import pytest
 from .conftest import CONSTITUTION, GREETS, SILENT, asked, judge_rows
 from .test_loop import RECIPE
 
+pytestmark = pytest.mark.timing
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
 Kill = Callable[[int, list[str]], int]

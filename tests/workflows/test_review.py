@@ -126,6 +126,7 @@ def test_an_undone_decision_changes_no_training(run: Path) -> None:
     assert (len(job.pairs), job.reviewed) == (8, {})
 
 
+@pytest.mark.timing
 def test_a_port_in_use_and_a_run_without_pairs_are_refused(run: Path) -> None:
     import socket
 

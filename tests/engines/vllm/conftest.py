@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ import pytest
 import rlaif
 from rlaif.engines.open import resolve_directory
 from rlaif.engines.widen import fit_for_cpu
+from tests.ports import closed_port
 
 ROOT = Path(__file__).resolve().parents[3]
 HOME = ROOT / ".venv-vllm"
@@ -95,19 +95,17 @@ def server(
     python: str, served: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """The server, as soon as it answers; the adapter is loaded by the test that wants it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     place = tmp_path_factory.mktemp("server")
     module = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(served["micro"])]
-    process = _started([*module, "--port", str(port), *ARGUMENTS], place)
-    try:
-        _awaited(f"http://127.0.0.1:{port}", process, place)
-        yield Server(f"http://127.0.0.1:{port}")
-    finally:
-        # its workers are its children: all of the session that it leads
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+    with closed_port() as port:
+        process = _started([*module, "--port", str(port), *ARGUMENTS], place)
+        try:
+            _awaited(f"http://127.0.0.1:{port}", process, place)
+            yield Server(f"http://127.0.0.1:{port}")
+        finally:
+            # its workers are its children: all of the session that it leads
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(START_S)
 
 
 @pytest.fixture(scope="session")
