@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sys
-import warnings
 from collections.abc import Sequence
 
 import click
@@ -25,6 +24,7 @@ from rlaif.cli.review import review
 from rlaif.cli.run import run
 from rlaif.cli.train import train
 from rlaif.errors import InputError, RlaifError
+from rlaif.libraries.quiet import quiet, settle_environment
 
 OURS_TO_EXPLAIN = {
     errno.EACCES,
@@ -67,9 +67,9 @@ for command in (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    # what a library tells its programmers is nothing that a user can mend
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft|torch")
-    with interruptible():
+    if argv is None:  # the whole process is ours, not a part of somebody's program
+        settle_environment()
+    with interruptible(), quiet():
         code = _run(argv)
         if argv is None and code == INTERRUPTED:
             leave()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rlaif.libraries.versions import changed, importing
@@ -12,7 +11,7 @@ with importing("accelerate"):
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
     from accelerate.utils import broadcast_object_list
 
-__all__ = ["Accelerator", "join_launch", "said_by_main", "start_tracker"]
+__all__ = ["Accelerator", "end_tracker", "join_launch", "said_by_main", "start_tracker"]
 
 NAME = "accelerate"
 
@@ -29,14 +28,26 @@ def said_by_main(value: Any) -> Any:
     return said[0]
 
 
-def start_tracker(tracker: str, project: str, options: Mapping[str, Any]) -> Any:
+def start_tracker(name: str, project: str, /, **options: Any) -> Any:
     """A started tracker with `log(figures, step=)`, `store_init_configuration` and `finish`.
 
     Raises LibraryError where accelerate no longer has it under this name; what the tracker itself raises comes out.
     """
-    kind = LOGGER_TYPE_TO_CLASS.get(tracker)
+    kind = LOGGER_TYPE_TO_CLASS.get(name)
     if kind is None:
-        raise changed(NAME, f"trackers: {tracker} cannot be started")
-    started = kind(project, **options)
-    started.start()
-    return started
+        raise changed(NAME, f"trackers: {name} cannot be started")
+    tracker = kind(project, **options)
+    tracker.start()
+    return tracker
+
+
+def end_tracker(name: str, tracker: Any) -> None:
+    """Let a started tracker write what it holds back, and end."""
+    if name == "trackio":
+        # accelerate's way ends the run and does not forget it: it would end again, and say so, with the process
+        from trackio import finish
+
+        end: Any = finish
+        end()
+    else:
+        tracker.finish()

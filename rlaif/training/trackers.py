@@ -6,18 +6,19 @@ TensorBoard is written by `MetricsLog` itself, which can drop the steps that a r
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import InputError
+from rlaif.errors import InputError, RlaifError
+from rlaif.libraries.quiet import unheard
 
 TENSORBOARD = "tensorboard"
 PROJECT = "rlaif"
-PACKAGES = {"wandb": "wandb", "mlflow": "mlflow", "trackio": "trackio"}
+MLFLOW = "mlflow"
+PACKAGES = {"wandb": "wandb", MLFLOW: "mlflow", "trackio": "trackio"}
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -39,27 +40,30 @@ class Trackers:
 
     def __init__(self, names: Sequence[str], out: Path, config: Mapping[str, Any], digest: str) -> None:
         """Raise InputError where one cannot be started."""
-        self._open: list[Any] = []
+        self._open: dict[str, Any] = {}
         try:
             for name in names:
                 if name != TENSORBOARD:
-                    self._open.append(_start(name, out, config, digest))
+                    self._open[name] = _start(name, out, config, digest)
         except InputError:
             self.close()  # those that have begun are not left behind
             raise
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """The figures of one step, which counts from 1."""
-        with redirect_stdout(sys.stderr):
-            for tracker in self._open:
-                tracker.log(dict(figures), step=step)
+        """The figures of one step, which counts from 1. Raises RlaifError where a tracker takes them no more."""
+        for name, tracker in self._open.items():
+            said = _in_files(figures) if name == MLFLOW else dict(figures)
+            with _speaking_of(name, f"takes no figures at step {step}"):
+                tracker.log(said, step=step)
 
     def close(self) -> None:
         """Let each write what it holds back."""
-        with redirect_stdout(sys.stderr):
-            for tracker in self._open:
-                tracker.finish()
-        self._open = []
+        from rlaif.libraries.accelerate import end_tracker
+
+        while self._open:
+            name, tracker = self._open.popitem()
+            with _speaking_of(name, "does not end"):
+                end_tracker(name, tracker)
 
 
 def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
@@ -72,15 +76,35 @@ def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
         "trackio": {"name": out.name, "resume": "allow", "embed": False},
     }
     try:
-        # some talk on stdout, where results go
-        with redirect_stdout(sys.stderr):
-            tracker = start_tracker(name, PROJECT, options[name])
+        with unheard():
+            tracker = start_tracker(name, PROJECT, **options[name])
             tracker.store_init_configuration(_flat(config))
     except InputError:
         raise
     except Exception as problem:
         raise InputError(f"trackers: {name} cannot be started: {problem}") from problem
     return tracker
+
+
+@contextmanager
+def _speaking_of(name: str, what: str) -> Iterator[None]:
+    """Inside, a tracker is heard by nobody, and what goes wrong in it is told as ours."""
+    try:
+        with unheard():
+            yield
+    except Exception as problem:
+        raise RlaifError(
+            f"trackers: {name} {what}: {problem}; metrics.jsonl has every figure, and the same "
+            f"command without {name} goes on"
+        ) from problem
+
+
+def _in_files(figures: Mapping[str, float]) -> dict[str, float]:
+    """MLflow on this machine keeps each figure in a file, and `loss/preference` would lie in the file `loss`."""
+    return {
+        name.replace("/", ".") if name.partition("/")[0] in figures else name: value
+        for name, value in figures.items()
+    }
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

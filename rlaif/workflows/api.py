@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from rlaif.errors import InputError
+from rlaif.libraries.quiet import quiet
 from rlaif.workflows import configs, loop, play, training
 from rlaif.workflows import evaluate as evaluation
 from rlaif.workflows import generate as generation
@@ -32,7 +33,8 @@ def _door(
             # a type is no guard at run time, and an unknown word must not pass for the default
             if (known := words.get(name)) and value is not None and value not in known:
                 raise InputError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
-        return workflow(settle(config(*args, **named)))
+        with quiet():
+            return workflow(settle(config(*args, **named)))
 
     call.__doc__ = config.__doc__
     return call

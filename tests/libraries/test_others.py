@@ -25,7 +25,7 @@ def test_every_tracker_that_is_offered_has_its_name_in_accelerate() -> None:
 
 def test_a_tracker_that_accelerate_has_lost_is_accelerates_fault() -> None:
     with pytest.raises(LibraryError, match=r"accelerate .*tested"):
-        accelerate.start_tracker("no-such-tracker", "rlaif", {})
+        accelerate.start_tracker("no-such-tracker", "rlaif")
 
 
 def test_one_process_alone_hears_what_it_says() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from rlaif.errors import InputError, RecipeError
+from rlaif.errors import InputError, RecipeError, RlaifError
 from rlaif.training import SFTConfig, trackers, train_sft
 from rlaif.training.trackers import Trackers, check_trackers
 
@@ -17,7 +18,7 @@ from .builders import make_examples
 from .conftest import MakeDirectory
 
 pytestmark = pytest.mark.timing
-FIGURES = {"loss": 0.5, "rewards/margins": 0.25}
+FIGURES = {"loss": 0.5, "loss/preference": 0.75, "rewards/margins": 0.25}
 
 
 def write(name: str, out: Path) -> None:
@@ -63,6 +64,9 @@ def test_mlflow_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert run.data.params["seed"] == "3"
     history = client.get_metric_history(run.info.run_id, "rewards/margins")
     assert [(each.step, each.value) for each in history] == [(1, 0.25), (2, 0.5)]
+    # `loss/preference` as it is would lie in the file `loss`
+    history = client.get_metric_history(run.info.run_id, "loss.preference")
+    assert [(each.step, each.value) for each in history] == [(1, 0.75), (2, 1.5)]
 
 
 def test_trackio_on_this_machine(
@@ -131,6 +135,38 @@ def test_one_that_cannot_start_leaves_none_of_the_others_open(
     with pytest.raises(InputError, match="mlflow cannot be started: no such host"):
         Trackers(["wandb", "mlflow"], tmp_path, {}, "b2:0123456789abcdef")
     assert len(done) == 1
+
+
+@pytest.mark.parametrize("breaks", ["log", "finish"])
+def test_one_that_breaks_on_the_way_is_told_as_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], breaks: str
+) -> None:
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    class Tracker:
+        def __init__(self, project: str, **options: object) -> None:
+            print("a banner")  # noqa: T201
+
+        def start(self) -> None:
+            print("another banner", file=sys.stderr)  # noqa: T201
+
+        def store_init_configuration(self, values: object) -> None:
+            pass
+
+        def log(self, figures: object, step: int) -> None:
+            if breaks == "log":
+                raise ConnectionError("the line is dead")
+
+        def finish(self) -> None:
+            if breaks == "finish":
+                raise ConnectionError("the line is dead")
+
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Tracker)
+    with pytest.raises(
+        RlaifError, match=r"trackers: wandb .*: the line is dead; metrics.jsonl has every figure"
+    ):
+        write("wandb", tmp_path / "out")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
