@@ -294,6 +294,9 @@ class Score:
     logprobs: tuple[float, ...]
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
+    alike: tuple[int, ...] = ()
+    """For each continuation the place of the first one that is the same tokens to this model; empty: all differ.
+    Equal log-probabilities say nothing of that: two spellings may be just as likely."""
 
 
 class Engine(Protocol):

@@ -31,6 +31,8 @@ class Chat:
 
     tokenizer: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    _alike: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """Answers of `alike`: labels are few, and asked about again and again."""
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """The conversation up to where the assistant's next turn begins."""
@@ -52,6 +54,18 @@ class Chat:
     def text_ids(self, texts: Sequence[str]) -> list[Ids]:
         """The token ids of texts as a model would write them, none of them special."""
         return self._encode(texts, split=True)
+
+    def alike(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """For each text the place of the first that is the same tokens; empty where all differ."""
+        texts = tuple(texts)
+        if len(texts) < 2:
+            return ()
+        if texts not in self._alike:
+            first: dict[tuple[int, ...], int] = {}
+            ids = map(tuple, self.text_ids(texts))
+            found = tuple(first.setdefault(each, place) for place, each in enumerate(ids))
+            self._alike[texts] = found if len(first) < len(found) else ()
+        return self._alike[texts]
 
     def end_ids(self, eos_ids: Sequence[int]) -> frozenset[int]:
         """Every token that ends an assistant's turn: the model's, the tokenizer's, the template's.

@@ -58,6 +58,10 @@ class HfEngine:
         while window := list(islice(stream, WINDOW)):
             yield from self._score(window)
 
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
+        """For each continuation the place of the first that is the same tokens; empty where all differ."""
+        return self.chat.alike(continuations)
+
     def retrace(self, drawn: Sequence[Traced]) -> list[float]:
         """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.
 
@@ -109,6 +113,7 @@ class HfEngine:
             Score(
                 request_id=request.id,
                 logprobs=tuple(found.get(place, ())),
+                alike=self.alike(request.continuations),
                 usage=Usage(prompt_tokens=len(questions[place].prompt)),
                 error=None if place in found else self._too_long(longest[place]),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -166,7 +167,10 @@ class OpenAIEngine:
             known = bodies.candidates(answer.body)
             if answer.error is None and isinstance(known, dict):
                 used = bodies.usage(answer.body)
-                return Score(request_id=request.id, logprobs=bodies.weigh(request, known), usage=used)
+                weighed = bodies.weigh(request, known)
+                if any(map(math.isnan, weighed)):
+                    return Score(request_id=request.id, logprobs=(), usage=used, error=bodies.TOO_FEW)
+                return Score(request_id=request.id, logprobs=weighed, usage=used)
             if answer.error is None:
                 answer.able.lose("logprobs", "it was asked for them and gave none")
             elif answer.able.can("logprobs"):

@@ -12,6 +12,11 @@ from rlaif.records import Finish, GenerateRequest, Message, ScoreRequest, Usage
 
 FLOOR = 1e-30
 """Probability of a label that is not among the candidates: the mass of the labels then says how little is known."""
+MIN_TOLD = 0.5
+"""Where even the most that labels can have is less than this, the model says something else: nothing is missing."""
+MAX_UNTOLD = 0.1
+"""What labels that are not among the candidates may have at most, as a share of what the others have."""
+TOO_FEW = "the server lists too few candidates to tell how likely each label is; add ?votes=8 to its name"
 VOTE_TOKENS = 4
 SENT_ONE = "the server sent one answer"
 """Begins the reason where a server takes no notice of `n`."""
@@ -97,12 +102,44 @@ def candidates(body: Mapping[str, Any]) -> dict[str, float] | str | None:
         return "the server's log-probabilities cannot be read"
     if not all(isinstance(text, str) and value <= 1e-3 for text, value in pairs):
         return "the server's log-probabilities are none"
-    return dict(pairs)
+    # two tokens may spell one text ("A" and " A" of SentencePiece): either of them says it
+    known: dict[str, float] = {}
+    for text, value in pairs:
+        known[text] = min(0.0, _added(known[text], value)) if text in known else value
+    return known
 
 
 def weigh(request: ScoreRequest, known: Mapping[str, float]) -> tuple[float, ...]:
-    """Log-probability of each continuation among the candidates."""
-    return tuple(max(known.get(text, math.log(FLOOR)), math.log(FLOOR)) for text in request.continuations)
+    """Log-probability of each continuation among the candidates, which are the likeliest tokens.
+
+    A label of which no spelling is among them has at most what the last of them has: that much it is given, so that
+    nobody is surer than the server has told. NaN where that is too much to tell anything.
+    """
+    said = [known.get(text) for text in request.continuations]
+    labels = [text.strip().lower() for text in request.continuations]
+    told = {label for label, value in zip(labels, said, strict=True) if value is not None}
+    missing = list(dict.fromkeys(label for label in labels if label not in told))
+    bound = _most_unlisted(known) / max(1, len(missing)) if missing else 0.0
+    bound = min(bound, min(map(math.exp, known.values()), default=1.0))
+    heard = math.fsum(math.exp(value) for value in said if value is not None)
+    readable = heard + bound * len(missing) >= MIN_TOLD
+    if missing and readable and (len(known) < 2 or bound * len(missing) > MAX_UNTOLD * heard):
+        bound = math.nan
+    given = {labels.index(label): bound for label in missing} if readable else {}
+    floor = math.log(FLOOR)
+    return tuple(
+        max(value, floor)
+        if value is not None
+        else math.nan
+        if math.isnan(share := given.get(place, 0.0))
+        else math.log(max(share, FLOOR))
+        for place, value in enumerate(said)
+    )
+
+
+def _most_unlisted(known: Mapping[str, float]) -> float:
+    """The probability of all tokens together that are not among the candidates."""
+    return max(0.0, 1 - math.fsum(map(math.exp, known.values())))
 
 
 def counted(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ...]:
@@ -193,6 +230,12 @@ def _guided(way: str, schema: dict[str, Any]) -> dict[str, Any]:
         wanted = {"name": "reply", "schema": schema, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": wanted}}
     return {way: {"json": schema} if way == "structured_outputs" else schema}
+
+
+def _added(one: float, other: float) -> float:
+    """Log of the sum of two probabilities."""
+    high, low = max(one, other), min(one, other)
+    return high if low == -math.inf else high + math.log1p(math.exp(low - high))
 
 
 def _count(used: Mapping[str, Any], name: str) -> int:

@@ -15,8 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.load import check_directory
+from rlaif.engines.load import check_directory, load_tokenizer
 from rlaif.engines.open import open_engine, resolve_directory, split_name
 from rlaif.engines.ray_cluster import Size, connect, size
 from rlaif.engines.ray_worker import SHARDS, Worker
@@ -31,6 +32,8 @@ QUEUED = 2
 RESTARTS = 4
 """How often a worker that died is started anew; a request that kills every worker ends the run, resumable."""
 LOCAL_WEIGHTS = ("hf", "vllm", "reward")
+LABELLING = ("hf", "vllm")
+"""Those of them that tell log-probabilities of labels."""
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 
@@ -59,6 +62,7 @@ class RayEngine:
         self._size: Size | None = None
         self._workers: dict[int, Any] = {}
         self._kept: list[tuple[int, str]] = []
+        self._chat: Chat | None = None
 
     @property
     def wave(self) -> int:
@@ -80,6 +84,18 @@ class RayEngine:
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """Log-probabilities of the continuations; replies come as shards are finished."""
         return self._shards("score", requests)
+
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
+        """For each continuation the place of the first that is the same tokens; empty where all differ."""
+        if self._chat is None:
+            kind, rest = split_name(self.name)
+            if kind not in LABELLING:
+                return ()
+            directory = resolve_directory(rest)
+            trusted = bool(self._options.get("trust_remote_code", False))
+            tokenizer = load_tokenizer(directory, trust_remote_code=trusted)
+            self._chat = Chat(tokenizer, dict(self._options.get("chat_template_kwargs") or {}))
+        return self._chat.alike(continuations)
 
     def pids(self) -> list[int]:
         """Process ids of the workers, each on its node."""

@@ -136,9 +136,16 @@ class RecordedEngine:
         if len(ran) < len(missing):
             raise self.out_of_budget()
         return [
-            replace(found[key] if key in found else ran[key], request_id=request.id)
+            replace(self._known(found[key], request) if key in found else ran[key], request_id=request.id)
             for key, request in zip(keys, wave, strict=True)
         ]
+
+    def _known(self, reply: AnyReply, request: AnyRequest) -> AnyReply:
+        """A stored reply; one from before it was kept which labels are the same tokens is told so by the engine."""
+        alike = getattr(self.engine, "alike", None)
+        if alike is None or not isinstance(reply, Score) or not isinstance(request, ScoreRequest):
+            return reply
+        return replace(reply, alike=alike(request.continuations))
 
     def _affordable(self, missing: dict[str, AnyRequest]) -> dict[str, AnyRequest]:
         """The calls of a wave that the budget has room for: all of them, or none, so that batches stay as planned.

@@ -62,6 +62,10 @@ class VllmEngine:
         while window := list(islice(stream, WINDOW)):
             yield from self._score(window)
 
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
+        """For each continuation the place of the first that is the same tokens; empty where all differ."""
+        return self.chat.alike(continuations)
+
     @property
     def cache_counts(self) -> dict[str, int]:
         """vLLM's own counters of its prefix cache: tokens that were looked up (`queries`), and found (`hits`)."""
@@ -138,6 +142,7 @@ class VllmEngine:
                 request_id=each.id,
                 logprobs=tuple(summed(table, starts[place], answer) for answer in answers[place]),
                 usage=Usage(prompt_tokens=len(starts[place])),
+                alike=self.alike(each.continuations),
             )
             for place, each in enumerate(window)
         ]

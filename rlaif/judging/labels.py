@@ -11,6 +11,9 @@ from rlaif.records import Score, State
 MIN_MASS = 0.5
 """Below this total probability of all labels an answer is unreadable: the judge was about to say something else."""
 
+MAX_MASS = 1.02
+"""Above this, rounding apart, they are no probabilities."""
+
 
 class Reading(NamedTuple):
     """What one call was read as; `value` belongs to PREFERENCE and SCORE alone."""
@@ -31,14 +34,16 @@ class Labels(NamedTuple):
         """All spellings, label by label."""
         return tuple(text for texts in self.spellings.values() for text in texts)
 
-    def masses(self, logprobs: Sequence[float]) -> dict[str, float]:
-        """Probability of each label, its spellings summed."""
-        left = iter(logprobs)
-        found = {}
-        for label, texts in self.spellings.items():
-            own = [next(left) for _ in texts]
-            # some tokenizers write two spellings with the same tokens: one event, counted once
-            found[label] = math.fsum(math.exp(each) for each in set(own))
+    def masses(self, logprobs: Sequence[float], alike: Sequence[int] = ()) -> dict[str, float]:
+        """Probability of each label, its spellings summed.
+
+        `alike` names for each spelling the first one that is written with the same tokens: one event, counted once.
+        """
+        found = dict.fromkeys(self.spellings, 0.0)
+        owners = (label for label, texts in self.spellings.items() for _ in texts)
+        for place, (label, each) in enumerate(zip(owners, logprobs, strict=True)):
+            if not alike or alike[place] == place:
+                found[label] += math.exp(each)
         return found
 
 
@@ -76,8 +81,10 @@ def _masses(labels: Labels, score: Score) -> dict[str, float] | Reading:
         return Reading(State.TRANSPORT, detail="not one log-probability for each label")
     if any(math.isnan(each) or each > 1e-3 for each in score.logprobs):
         return Reading(State.TRANSPORT, detail="the model returned what is no log-probability")
-    masses = labels.masses(score.logprobs)
+    masses = labels.masses(score.logprobs, score.alike)
     total = sum(masses.values())
+    if total > MAX_MASS:
+        return Reading(State.UNREADABLE, detail=f"the labels' probabilities add up to {total:.2f}")
     if total < MIN_MASS:
         return Reading(State.UNREADABLE, label_mass=total, detail="the judge was about to say something else")
     return masses

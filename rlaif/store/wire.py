@@ -62,7 +62,8 @@ def reply_row(reply: Reply) -> str | None:
     if failure(reply):
         return None
     if isinstance(reply, Score):
-        return json.dumps({"logprobs": reply.logprobs})
+        alike = {"alike": reply.alike} if reply.alike else {}
+        return json.dumps({"logprobs": reply.logprobs, **alike})
     ids = None if reply.token_ids is None else list(reply.token_ids)
     fields = {"text": reply.text, "finish": reply.finish, "token_ids": ids, "logprob": reply.logprob}
     return json.dumps(fields)
@@ -72,7 +73,12 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
     """The reply of a row, as answer to the request `request_id`."""
     fields: Mapping[str, Any] = json.loads(row)
     if kind == "score":
-        return Score(request_id=request_id, logprobs=tuple(fields["logprobs"]), usage=usage)
+        return Score(
+            request_id=request_id,
+            logprobs=tuple(fields["logprobs"]),
+            usage=usage,
+            alike=tuple(fields.get("alike", ())),
+        )
     ids = fields["token_ids"]
     return Generation(
         request_id=request_id,

@@ -113,3 +113,11 @@ def test_a_model_that_cannot_end_is_refused() -> None:
     tokenizer.eos_token = None
     with pytest.raises(ModelError, match="set eos_token"):
         Chat(tokenizer).end_ids([])
+
+
+def test_texts_are_alike_where_their_tokens_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(make_tokenizer("system"))
+    assert chat.alike(("A", " A", "B", " B")) == ()
+    # as SentencePiece's dummy prefix does: a leading blank makes no difference
+    monkeypatch.setattr(Chat, "text_ids", lambda _, texts: [[ord(each.strip())] for each in texts])
+    assert Chat(chat.tokenizer).alike(("A", " A", "B", " B")) == (0, 0, 2, 2)

@@ -71,6 +71,39 @@ def test_labels_are_the_candidates_of_the_first_token() -> None:
     assert [math.exp(each) for each in score.logprobs] == pytest.approx([0.25, 0.5, FLOOR])
 
 
+def tokens(*top: tuple[str, float]) -> httpx.Response:
+    """Candidates of which several may have one text."""
+    listed = [{"token": token, "logprob": math.log(p)} for token, p in top]
+    return httpx.Response(200, json={"choices": [{"logprobs": {"content": [{"top_logprobs": listed}]}}]})
+
+
+@pytest.mark.parametrize("rare_last", [True, False])
+def test_two_tokens_of_one_text_are_added_whatever_comes_last(rare_last: bool) -> None:
+    top = [("A", 0.45), ("B", 0.53), ("A", 0.0001)]
+    answer = tokens(*top) if rare_last else tokens(*top[::-1])
+    (score,) = engine(lambda _: answer).score([question("x", "A", " A", "B", " B")])
+    assert [math.exp(each) for each in score.logprobs] == pytest.approx([0.4501, FLOOR, 0.53, FLOOR])
+
+
+@pytest.mark.parametrize("p", [0.6, 0.97, 1.0])
+def test_a_single_candidate_tells_nothing_of_the_other_label(p: float) -> None:
+    (score,) = engine(lambda _: tokens(("A", p))).score([question("x", "A", " A", "B", " B")])
+    assert "too few candidates" in str(score.error)
+
+
+def test_a_label_that_is_not_listed_has_what_the_last_candidate_has_at_most() -> None:
+    answer = tokens(("A", 0.9), ("The", 0.05), ("I", 0.01))
+    (score,) = engine(lambda _: answer).score([question("x", "A", " A", "B", " B")])
+    assert [math.exp(each) for each in score.logprobs] == pytest.approx([0.9, FLOOR, 0.01, FLOOR])
+
+
+def test_where_the_model_says_something_else_no_label_is_missing() -> None:
+    answer = tokens(("The", 0.9), ("I", 0.05))
+    (score,) = engine(lambda _: answer).score([question("x", "A", " A", "B", " B")])
+    assert score.error is None
+    assert [math.exp(each) for each in score.logprobs] == pytest.approx([FLOOR] * 4)
+
+
 def test_replies_join_by_id_whatever_comes_first() -> None:
     model = engine(lambda body: said(body["messages"][0]["content"].upper()))
     replies = {

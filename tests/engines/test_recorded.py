@@ -176,3 +176,19 @@ def test_a_call_is_noted_with_its_run_and_its_text_can_be_audited(store: Store) 
     assert isinstance(call.reply, Generation)
     assert call.reply.text == reply.text
     assert store._db.execute("SELECT run_id FROM calls").fetchone() == ("run-7",)
+
+
+class Alike(Echo):
+    """Its tokenizer writes the first two continuations with the same tokens."""
+
+    def alike(self, continuations: tuple[str, ...]) -> tuple[int, ...]:
+        return (0, 0, *range(2, len(continuations)))
+
+
+def test_which_labels_are_the_same_tokens_is_told_of_stored_scores_too(store: Store) -> None:
+    # kept by an earlier version, which did not know of it
+    asked = ScoreRequest(id="s", messages=(), continuations=("A", " A", "B"))
+    list(RecordedEngine(Echo(), store).score([asked]))
+    again = RecordedEngine(Alike(), store)
+    (reply,) = again.score([asked])
+    assert (reply.alike, again.new_calls) == ((0, 0, 2), 0)

@@ -29,13 +29,35 @@ def test_spellings_of_a_label_are_summed() -> None:
     assert reading.state is State.SCORE
 
 
+def logs(*probabilities: float) -> tuple[float, ...]:
+    return tuple(map(math.log, probabilities))
+
+
 def test_two_spellings_of_one_token_sequence_are_one_event() -> None:
-    same = math.log(0.4)
-    reading = yes(
-        Score(request_id="x", logprobs=(same, same, math.log(0.1), math.log(0.05), *[math.log(0.2)] * 4))
-    )
+    said = logs(0.4, 0.4, 0.1, 0.05, 0.2, 0.2, 1e-9, 1e-9)
+    reading = yes(Score(request_id="x", logprobs=said, alike=(0, 0, 2, 3, 4, 4, 6, 7)))
     assert reading.label_mass == pytest.approx(0.75)
     assert reading.value == pytest.approx(0.55 / 0.75)
+
+
+def test_two_spellings_that_are_just_as_likely_are_two_events() -> None:
+    reading = read_share(
+        AB, "A", State.PREFERENCE, Score(request_id="x", logprobs=logs(0.3, 0.3, 0.31, 0.02))
+    )
+    assert reading.value == pytest.approx(0.6 / 0.93)
+    assert reading.label_mass == pytest.approx(0.93)
+
+
+@given(st.lists(st.sampled_from([0.01, 0.02, 0.05, 0.1]), min_size=8, max_size=8))
+def test_equal_probabilities_never_cost_a_label_its_mass(shares: list[float]) -> None:
+    masses = YES_NO.masses(logs(*shares))
+    assert masses == {"yes": pytest.approx(sum(shares[:4])), "no": pytest.approx(sum(shares[4:]))}
+
+
+@pytest.mark.parametrize("shares", [(0.9, 1e-9, 0.9, 1e-9), (0.75, 1e-9, 0.74, 1e-9)])
+def test_probabilities_of_more_than_one_in_all_are_unreadable_and_no_tie(shares: tuple[float, ...]) -> None:
+    reading = read_share(AB, "A", State.PREFERENCE, Score(request_id="x", logprobs=logs(*shares)))
+    assert (reading.state, reading.value) == (State.UNREADABLE, None)
 
 
 @pytest.mark.parametrize("mass", [0.0, 0.2, MIN_MASS - 1e-6])
