@@ -115,7 +115,7 @@ def test_fewer_candidates_are_asked_for_where_a_server_gives_at_most_five() -> N
             return super().__call__(request)
 
     server = Few()
-    top = [{"token": "yes", "logprob": -0.5}]
+    top = [{"token": "yes", "logprob": -0.5}, {"token": "no", "logprob": -1.2}]
     choice = {"message": {"content": "yes"}, "logprobs": {"content": [{"top_logprobs": top}]}}
     server.answer = {"choices": [choice]}
     (score,) = server.engine().score([label()])
