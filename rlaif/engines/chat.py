@@ -1,24 +1,36 @@
 """Conversations to token ids as a model's chat template writes them. Owns what can go wrong between the two.
 
-What somebody wrote is text: `<|end|>` inside a message becomes the tokens of its letters, never the end token.
+What somebody wrote is text: `<|end|>` inside a message becomes the tokens of its letters, never the end token. Texts
+are encoded, and what came out is compared with the tokenizer's added vocabulary: ordinary text is encoded once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from jinja2.exceptions import TemplateError
 
+from rlaif.engines.letters import Letters, Part
 from rlaif.errors import ModelError
 from rlaif.records import Message
 
 Ids = list[int]
 _PROBE = "zqprobe"
 _PLAIN = {"system": "System: ", "user": "Human: ", "assistant": "Assistant: "}
+_PRIVATE = range(0xE000, 0xF8FF)
+
+
+class Written(NamedTuple):
+    """A text as a model would write it, letter by letter."""
+
+    ids: Ids
+    spells: bool
+    """Whether it spells an added token, such as the end of a turn."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +51,28 @@ class Chat:
         return self._render(messages, generate=True)
 
     def prompt_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
-        """The token ids of `prompt_text` of each conversation."""
-        safe = [self._marked(each) for each in conversations]
-        texts = [self.prompt_text(messages) for messages, _ in safe]
-        found: list[Ids] = [[] for _ in texts]
-        plain = [place for place, (_, marks) in enumerate(safe) if not marks]
-        for place, ids in zip(plain, self._encode([texts[place] for place in plain]), strict=True):
-            found[place] = ids
-        for place, (_, marks) in enumerate(safe):
-            if marks:
-                found[place] = self._pieces(texts[place], marks)
+        """The token ids of `prompt_text` of each conversation; its added tokens are the template's alone."""
+        found = self._encode([self.prompt_text(messages) for messages in conversations])
+        for place, messages in enumerate(conversations):
+            ids, said = found[place], [each.content for each in messages]
+            if self._letters.own(ids) != self._own(messages) or not self._letters.plain(said, ids):
+                found[place] = self._letters.ids(self._parts(messages))
         return found
 
     def text_ids(self, texts: Sequence[str]) -> list[Ids]:
-        """The token ids of texts as a model would write them, none of them special."""
-        return self._encode(texts, split=True)
+        """The token ids of texts as a model would write them, none of them an added token."""
+        return [each.ids for each in self.written(texts)]
+
+    def written(self, texts: Sequence[str]) -> list[Written]:
+        """As `text_ids`, with what is to be known of each text."""
+        return [self._written(text, ids) for text, ids in zip(texts, self._encode(texts), strict=True)]
+
+    @cached_property
+    def turn_tokens(self) -> tuple[str, ...]:
+        """The spellings of the added tokens that the template writes in front of a user's turn."""
+        head = self.prompt_text([Message(role="user", content=_PROBE)]).partition(_PROBE)[0]
+        own = self._letters.own(self._encode([head])[0]) if head else []
+        return tuple(dict.fromkeys(self._letters.control[token] for token in own))
 
     def alike(self, texts: Sequence[str]) -> tuple[int, ...]:
         """For each text the place of the first that is the same tokens; empty where all differ."""
@@ -76,8 +95,8 @@ class Chat:
         messages = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
         if self.tokenizer.chat_template:
             tail = self._encode([self._render(messages, generate=False).rpartition(_PROBE)[2]])[0]
-            special = set(self.tokenizer.all_special_ids)
-            known |= set(tail[:1]) & special
+            # an added token, whether it has a name or not: chat models made of base ones leave theirs unnamed
+            known |= set(tail[:1]) & self._letters.control.keys()
         if not known:
             raise ModelError(
                 f"{self.tokenizer.name_or_path}: the tokenizer has no end token and its chat template writes "
@@ -138,44 +157,83 @@ class Chat:
         return text
 
     @cached_property
-    def _special(self) -> re.Pattern[str] | None:
-        added = [each.content for each in self.tokenizer.added_tokens_decoder.values() if each.special]
-        # the longest first: one special token may begin another
-        words = sorted(filter(None, {*added, *self.tokenizer.all_special_tokens}), key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, words))) if words else None
+    def _letters(self) -> Letters:
+        return Letters(self.tokenizer)
 
-    def _marked(self, messages: Sequence[Message]) -> tuple[Sequence[Message], list[str]]:
-        """The turns with a numbered mark for every special token that somebody spelled out, and the spellings."""
-        special = self._special
-        if special is None or not any(special.search(each.content) for each in messages):
-            return messages, []
-        spelled: list[str] = []
+    @cached_property
+    def _owned(self) -> dict[tuple[str, ...], Ids]:
+        return {}
 
-        def mark(match: re.Match[str]) -> str:
-            spelled.append(match.group())
-            return f"{sign}{len(spelled) - 1}{sign}"
+    def _own(self, messages: Sequence[Message]) -> Ids:
+        """The added tokens that the template writes around turns of these roles, in order."""
+        roles = tuple(each.role for each in messages)
+        if roles not in self._owned:
+            text = self.prompt_text([replace(each, content=_PROBE) for each in messages])
+            self._owned[roles] = self._letters.own(self._encode([text])[0])
+        return self._owned[roles]
 
-        whole = "".join(each.content for each in messages)
-        sign = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in whole)
-        marked = [replace(each, content=special.sub(mark, each.content)) for each in messages]
-        return marked, [*spelled, sign]
+    def _written(self, text: str, seen: Ids) -> Written:
+        if self._letters.control.keys().isdisjoint(seen) and self._letters.plain([text], seen):
+            return Written(seen, False)
+        ids = self._letters.ids([text])
+        # unknown characters and bytes are the same either way
+        return Written(ids, ids != seen)
 
-    def _pieces(self, text: str, marks: list[str]) -> Ids:
-        *spelled, sign = marks
-        ids: Ids = []
-        for place, piece in enumerate(re.split(f"{sign}(\\d+){sign}", text)):
-            is_mark = place % 2 == 1
-            part = spelled[int(piece)] if is_mark else piece
-            ids += self._encode([part], split=is_mark)[0]
-        return ids
+    def _parts(self, messages: Sequence[Message]) -> list[Part]:
+        """The rendering as texts and the template's own tokens: what stands in a message is text throughout.
 
-    def _encode(self, texts: Sequence[str], *, split: bool = False) -> list[Ids]:
+        Marks stand around every message, so that no token begins in one and ends in the template, and in place of
+        every token that somebody spelled out.
+        """
+        sign = next(_signs("".join(each.content for each in messages)))
+        hidden: list[str] = []
+
+        def mark(text: str = "") -> str:
+            hidden.append(text)
+            return f"{sign}{len(hidden) - 1}{sign}"
+
+        marked = [replace(each, content=self._marked(each.content, mark)) for each in messages]
+        text = self.prompt_text(marked)
+        parts: list[Part] = []
+        end = 0
+        for span in self._letters.spans(text):
+            parts += [text[end : span.start], span.token]
+            end = span.end
+        parts.append(text[end:])
+        shown = re.compile(f"{sign}(\\d+){sign}")
+        return [
+            shown.sub(lambda each: hidden[int(each[1])], part) if isinstance(part, str) else part
+            for part in parts
+        ]
+
+    def _marked(self, text: str, mark: Callable[..., str]) -> str:
+        core = text.strip()
+        if not core:
+            return text
+        lead, _, trail = text.partition(core)
+        inner, end = "", 0
+        opened = mark()
+        for span in self._letters.spans(core):
+            inner += core[end : span.start] + mark(core[span.start : span.end])
+            end = span.end
+        # inside the blanks, which templates may strip
+        return f"{lead}{opened}{inner}{core[end:]}{mark()}{trail}"
+
+    def _encode(self, texts: Sequence[str]) -> list[Ids]:
         if not texts:
             return []
         found: list[Ids] = self.tokenizer(
-            list(texts), add_special_tokens=False, split_special_tokens=split, verbose=False
+            list(texts), add_special_tokens=False, split_special_tokens=False, verbose=False
         )["input_ids"]
         return found
+
+
+def _signs(text: str) -> Iterator[str]:
+    """What does not stand in a text, the shortest first: characters that are free for private use."""
+    for length in count(1):
+        for code in _PRIVATE:
+            if (sign := chr(code) * length) not in text:
+                yield sign
 
 
 def _folded(messages: Sequence[Message]) -> list[Message]:

@@ -18,6 +18,7 @@ from rlaif.engines.openai_asking import Asker, Build
 from rlaif.engines.openai_capabilities import capabilities_of
 from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import Bucket
+from rlaif.engines.openai_masked import masked
 from rlaif.engines.openai_name import Settings, parse_name
 from rlaif.engines.openai_servers import Server, Servers
 from rlaif.hashing import derived_seed, digest
@@ -53,7 +54,8 @@ class OpenAIEngine:
         self.settings = settings or Settings()
         self.kwargs = dict(chat_template_kwargs or {})
         votes = [self.settings.votes] if self.settings.votes else []
-        self.fingerprint = digest("server", model, revision, self.kwargs, *votes)
+        masks = ["mask"] if self.settings.mask else []
+        self.fingerprint = digest("server", model, revision, self.kwargs, *votes, *masks)
         self._servers = Servers(name, [self._server(url, transport) for url in base_urls], self.settings)
         self._asker = Asker(self._servers, model, self.kwargs)
 
@@ -114,6 +116,7 @@ class OpenAIEngine:
                 yield from flow.take()
 
     async def _answer(self, job: Group) -> Sequence[Reply]:
+        job = tuple(masked(each) for each in job) if self.settings.mask else job
         first = job[0]
         if isinstance(first, ScoreRequest):
             return [await self._score(first)]

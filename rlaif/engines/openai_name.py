@@ -1,7 +1,8 @@
 """What an `openai:` name says: addresses, model and revision, and how its servers want to be treated.
 
 `openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`. Addresses and settings are metadata:
-neither is part of what a call is, except `votes`, which changes what a score means.
+neither is part of what a call is, except `votes`, which changes what a score means, and `mask`, which changes what is
+sent.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Settings:
     """Texts sampled for the probability of labels where a server gives no log-probabilities; 0: refuse."""
     key: str = ""
     """Environment variable that holds the key."""
+    mask: int = 0
+    """1: spellings of control tokens in messages are broken up by a blank, for servers take many for the tokens."""
 
 
 class ServerName(NamedTuple):
@@ -96,7 +99,9 @@ def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
         value: int | float = kind(text)
     except ValueError:
         value = -1
-    least = 0 if key in ("rpm", "tpm", "votes") else 1 if kind is int else 0.001
+    if key == "mask" and value not in (0, 1):
+        raise ModelError(f"{name}: mask={text}: is 1 (break up spelled control tokens) or 0")
+    least = 0 if key in ("rpm", "tpm", "votes", "mask") else 1 if kind is int else 0.001
     if not least <= value < 1e9:
         raise ModelError(f"{name}: {key}={text}: is a {kind.__name__} of at least {least}")
     return value

@@ -28,14 +28,12 @@ from rlaif.libraries.transformers import (
     new_score_head,
     quiet,
 )
-from rlaif.records import Message
 from rlaif.training.configs import RewardConfig, TrainConfig
 from rlaif.training.quantized import load_quantized
 
 ADAPTER = "adapter"
 REWARD_LABEL = "reward"
 """Name of a reward model's first label; further ones are principles."""
-_PROBE = "zqprobe"
 _TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 _RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
 LARGE_RATE, LORA_FACTOR = 5e-7, 20.0
@@ -183,15 +181,7 @@ def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
 
     Raises ModelError when there is none.
     """
-    known = chat.end_ids(eos_ids)
-    turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
-    tail = chat.prompt_text([*turns, Message(role="user", content="b")]).rpartition(_PROBE)[2]
-    spelled = {token: tail.find(chat.tokenizer.convert_ids_to_tokens(token)) for token in known}
-    written = {token: place for token, place in spelled.items() if place >= 0}
-    if written:
-        return min(written, key=lambda token: written[token])
-    first = (each for each in (chat.tokenizer.eos_token_id, *eos_ids, *known) if each is not None)
-    return int(next(first))
+    return chat.end_token(eos_ids)
 
 
 def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from rlaif.engines.chat import Chat
 from rlaif.errors import ThresholdError
+from rlaif.exchange.rendered import ends_a_turn, holds_turns
 from rlaif.records import Completion, Example, Message, Pair, Prompt
 from rlaif.training.sampled import Sampled
 
@@ -31,7 +32,9 @@ class Refused(StrEnum):
     ROUND_TRIP = "round_trip"
     """The ids do not decode to the text."""
     END_TOKEN = "end_token"
-    """The text itself holds a special token: there would be more than one end."""
+    """The text itself spells a token of turns or ends: letter by letter it would be learned to be typed."""
+    RENDERED = "rendered"
+    """The prompt was already written by a chat template: the model would read one inside the other."""
     TOO_LONG = "too_long"
     TRUNCATED = "truncated"
     """An answer was cut off when it was sampled."""
@@ -42,7 +45,8 @@ REMEDIES = {
     Refused.EMPTY: "a side has no text",
     Refused.SAME: "both sides are the same text",
     Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
-    Refused.END_TOKEN: "the text spells a special token of this model; remove it",
+    Refused.END_TOKEN: "an answer spells a control token, such as the end of a turn; remove it",
+    Refused.RENDERED: "the prompt holds a chat template's marks; give the conversation as turns",
     Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
 }
@@ -116,7 +120,7 @@ class Spans:
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
-        whole = [pair for pair in pairs if not _counted(_shape(pair), refused)]
+        whole = [pair for pair in pairs if not _counted(_shape(pair) or self._asked(pair.prompt), refused)]
         asked = [pair.prompt for pair in whole]
         prompts = self.chat.prompt_ids(asked)
         chosen = self._answers([pair.chosen[0].content for pair in whole], asked, prompts)
@@ -135,7 +139,11 @@ class Spans:
     def examples(self, examples: Sequence[Example]) -> tuple[list[TokenExample], Counter[str]]:
         """Examples in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
-        whole = [each for each in examples if not _counted(_answer_shape(each.messages[-1:]), refused)]
+        whole = [
+            each
+            for each in examples
+            if not _counted(_answer_shape(each.messages[-1:]) or self._asked(each.messages[:-1]), refused)
+        ]
         asked = [each.messages[:-1] for each in whole]
         prompts = self.chat.prompt_ids(asked)
         answers = self._answers([each.messages[-1].content for each in whole], asked, prompts)
@@ -150,17 +158,16 @@ class Spans:
     def _answers(
         self, texts: Sequence[str], asked: Sequence[Sequence[Message]], prompts: Sequence[Sequence[int]]
     ) -> list[_Answer | Refused]:
-        encoded = [tuple(ids) for ids in self.chat.text_ids(texts)]
-        tokenizer = self.chat.tokenizer
-        # an unknown token is a failed round trip, not a second end
-        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id} | {self.end_id}
         answers: list[_Answer | Refused] = []
-        for text, turns, prompt, ids in zip(texts, asked, prompts, encoded, strict=True):
+        for text, turns, prompt, written in zip(texts, asked, prompts, self.chat.written(texts), strict=True):
             known = self.sampled.get(answer_id(turns, text)) if self.sampled else None
             drawn = self._drawn(text, known)
-            # what the model itself wrote may hold special tokens, but no second end
-            forbidden = {self.end_id} if drawn is not None else special
-            answers.append(self._answer(text, prompt, drawn or ids, forbidden, known, drawn is not None))
+            # what the model itself wrote may hold control tokens, but no second end
+            ids = drawn if drawn is not None else tuple(written.ids)
+            if self.end_id in ids or (drawn is None and (written.spells or ends_a_turn(text))):
+                answers.append(Refused.END_TOKEN)
+            else:
+                answers.append(self._answer(text, prompt, ids, known, drawn is not None))
         return answers
 
     def _answer(
@@ -168,13 +175,10 @@ class Spans:
         text: str,
         prompt: Sequence[int],
         ids: Ids,
-        forbidden: set[int],
         known: Sampled | None,
         drawn: bool,
     ) -> _Answer | Refused:
         cut, room = known is not None and known.cut, self.max_length - len(prompt)
-        if forbidden.intersection(ids):
-            return Refused.END_TOKEN
         if not ids or not self._exact(text, prompt, ids):
             return Refused.ROUND_TRIP
         if cut and self.truncation == "drop":
@@ -184,6 +188,13 @@ class Spans:
         if self.truncation == "drop" or room < 1:
             return Refused.TOO_LONG
         return _Answer(ids[:room], True, drawn)
+
+    def _asked(self, turns: Sequence[Message]) -> Refused | None:
+        own = self.chat.turn_tokens
+        for text in (each.content for each in turns if each.role == "user"):
+            if holds_turns(text) or text.lstrip().startswith(own):
+                return Refused.RENDERED
+        return None
 
     def _drawn(self, text: str, known: Sampled | None) -> Ids | None:
         if known is None or not known.ids:
