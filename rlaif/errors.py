@@ -12,11 +12,19 @@ Every message says what is wrong, where (file, line, key), and what to do.
 
 from __future__ import annotations
 
+from rlaif.secrets import cleaned
+
 
 class RlaifError(Exception):
-    """Stopped on the way: what is done is kept, the same command goes on."""
+    """Stopped on the way: what is done is kept, the same command goes on.
+
+    A message may repeat what a server or a library said: it is cleaned of secrets here, whoever shows or keeps it.
+    """
 
     exit_code = 1
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*(cleaned(each) if isinstance(each, str) else each for each in told))
 
 
 class InputError(RlaifError, ValueError):

@@ -1,15 +1,22 @@
-"""What all tests share: they go by no clock and no chance, in any order, as often as one likes."""
+"""What all tests share: no clock, no chance, any order, as often as one likes; no key of one is known to another."""
 
 from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from rlaif.secrets import forget
+
+_CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 # the first call of an operator loads its library, and a busy machine is slow: time says nothing about a rule
-CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+CALM = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
 # the same examples every day: a new one that fails is a find, and no reason for somebody's change to wait;
 # `--hypothesis-profile=search` looks for others
 settings.register_profile("no-clock", derandomize=True, **CALM)
@@ -52,3 +59,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         numpy.random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keys of one test, and of the machine, are no matter of another."""
+    for name in ("OPENAI_API_KEY", "RLAIF_KEY_VARIABLE"):
+        monkeypatch.delenv(name, raising=False)
+    forget()
+    yield
+    forget()

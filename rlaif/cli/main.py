@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ from rlaif.cli.run import run
 from rlaif.cli.train import train
 from rlaif.errors import InputError, RlaifError
 from rlaif.libraries.quiet import quiet, settle_environment
+from rlaif.secrets import cleaned, hide_environment, hide_in_tracebacks
 
 OURS_TO_EXPLAIN = {
     errno.EACCES,
@@ -67,8 +69,10 @@ for command in (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    hide_environment()
     if argv is None:  # the whole process is ours, not a part of somebody's program
         settle_environment()
+        hide_in_tracebacks()
     with interruptible(), quiet():
         code = _run(argv)
         if argv is None and code == INTERRUPTED:
@@ -83,7 +87,9 @@ def _run(argv: Sequence[str] | None) -> int:
         )
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(cleaned(said.getvalue()), err=True, nl=False)  # it repeats what was typed
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; what is finished is kept, the same command goes on", err=True)

@@ -12,7 +12,7 @@ from rlaif.libraries.versions import LOCAL, require
 from rlaif.records import Engine
 from rlaif.shipped import MODELS, shipped_model
 
-__all__ = ["KINDS", "model_fingerprint", "open_engine", "resolve_directory"]
+__all__ = ["KINDS", "check_name", "model_fingerprint", "open_engine", "resolve_directory"]
 
 KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
 
@@ -100,7 +100,17 @@ def split_name(name: str) -> tuple[str, str]:
     return kind, rest
 
 
+def check_name(name: str) -> None:
+    """Raise ModelError for a name that no model can have, before anything else is said of it."""
+    kind, rest = split_name(name)
+    if kind == "openai":
+        from rlaif.engines.openai_name import parse_name
+
+        parse_name(name, rest)
+
+
 def _from_hub(rest: str) -> Path:
+    import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -108,7 +118,7 @@ def _from_hub(rest: str) -> Path:
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
-    except (HfHubHTTPError, HFValidationError, OSError, ValueError) as problem:
+    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError, ValueError) as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise ModelError(
             f"{rest}: neither a directory here nor a model that the hub gives: {reason}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import groupby
@@ -16,6 +15,7 @@ from rlaif.engines import openai_bodies as bodies
 from rlaif.engines.flow import Flow, LoopThread
 from rlaif.engines.openai_asking import Asker, Build
 from rlaif.engines.openai_capabilities import capabilities_of
+from rlaif.engines.openai_key import key_of
 from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import Bucket
 from rlaif.engines.openai_masked import masked
@@ -24,8 +24,6 @@ from rlaif.engines.openai_servers import Server, Servers
 from rlaif.hashing import derived_seed, digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
-KEY_VARIABLE = "RLAIF_KEY_VARIABLE"
-"""Environment variable that names the variable which holds the key; without it, OPENAI_API_KEY."""
 NO_LOGPROBS = (
     "the server gives no log-probabilities; use a protocol that reads text (compare-cot), or name a number of "
     "sampled votes in the model name (?votes=16)"
@@ -97,10 +95,9 @@ class OpenAIEngine:
         return LoopThread()
 
     def _server(self, url: str, transport: httpx.AsyncBaseTransport | None) -> Server:
-        variable = self.settings.key or os.environ.get(KEY_VARIABLE, "OPENAI_API_KEY")
         return Server(
             url=url,
-            lanes=Lanes(url, self.settings, os.environ.get(variable), transport),
+            lanes=Lanes(url, self.settings, key_of(self.settings.key), transport),
             capabilities=capabilities_of(url, self.model),
             calls=Bucket(self.settings.rpm),
             tokens=Bucket(self.settings.tpm),

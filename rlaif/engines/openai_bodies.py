@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.openai_capabilities import Capabilities
 from rlaif.records import Finish, GenerateRequest, Message, ScoreRequest, Usage
+from rlaif.secrets import cleaned, cleaned_text
 
 FLOOR = 1e-30
 """Probability of a label that is not among the candidates: the mass of the labels then says how little is known."""
@@ -18,6 +19,8 @@ MAX_UNTOLD = 0.1
 """What labels that are not among the candidates may have at most, as a share of what the others have."""
 TOO_FEW = "the server lists too few candidates to tell how likely each label is; add ?votes=8 to its name"
 VOTE_TOKENS = 4
+SHOWN = 80
+"""Letters of a name that a server gives itself."""
 SENT_ONE = "the server sent one answer"
 """Begins the reason where a server takes no notice of `n`."""
 _VERSION = re.compile(r"[-@:._]v?\d")
@@ -196,7 +199,7 @@ def other_model(asked: str, body: Mapping[str, Any]) -> str | None:
     wanted, name = asked.lower(), said.lower()
     dated = name.startswith(wanted) and _VERSION.match(name[len(wanted) :]) is not None
     same = name == wanted or dated or wanted.endswith("/" + name) or name.endswith("/" + wanted)
-    return None if same else said
+    return None if same else cleaned(said)[:SHOWN]
 
 
 def _text(choice: Mapping[str, Any]) -> Text:
@@ -209,7 +212,7 @@ def _text(choice: Mapping[str, Any]) -> Text:
         said = message.get("refusal")
     if not isinstance(said, str):
         return Text("", "stop", "the server sent no text")
-    return Text(said, "length" if choice.get("finish_reason") == "length" else "stop")
+    return Text(cleaned_text(said), "length" if choice.get("finish_reason") == "length" else "stop")
 
 
 def _continued(request: ScoreRequest, continuation: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import httpx
 
 from rlaif.engines.openai_lanes import Lanes
 from rlaif.engines.openai_limits import retry_after
+from rlaif.secrets import cleaned
 
 PATH = "chat/completions"
 ROOM = 1 << 20
@@ -23,6 +24,8 @@ TOKEN_ROOM = 512
 CANDIDATE_ROOM = 512
 """Bytes one candidate of a token's log-probabilities may take."""
 SHOWN = 300
+READ = 8192
+"""Bytes of an error's text that are looked at: first cleaned of secrets, then cut."""
 
 
 class Fault(Enum):
@@ -71,9 +74,9 @@ async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcom
     except TimeoutError:
         return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
-        return Outcome(fault=Fault.DOWN, reason=f"{type(failure).__name__}: {failure}")
+        return Outcome(fault=Fault.DOWN, reason=_told(failure))
     except (httpx.HTTPError, httpx.StreamError) as failure:
-        return Outcome(fault=Fault.AGAIN, reason=f"{type(failure).__name__}: {failure}")
+        return Outcome(fault=Fault.AGAIN, reason=_told(failure))
     if whole is None:
         return Outcome(fault=Fault.AGAIN, reason=f"the answer is larger than {most} bytes, or packed")
     return _read(answer, whole)
@@ -101,7 +104,7 @@ def _read(answer: httpx.Response, whole: bytes) -> Outcome:
     status = answer.status_code
     if status == httpx.codes.OK:
         return _object(whole)
-    reason = f"status {status}: {whole[:SHOWN].decode('utf-8', 'replace')}"
+    reason = f"status {status}: {_shown(whole)}"
     wait = retry_after(answer.headers, time.time())
     if status in (429, 503, 529):
         return Outcome(fault=Fault.BUSY, reason=reason, status=status, wait=wait)
@@ -118,8 +121,15 @@ def _object(whole: bytes) -> Outcome:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        shown = whole[:SHOWN].decode("utf-8", "replace")
-        return Outcome(
-            fault=Fault.AGAIN, reason=f"the server sent what is no completion: {shown}", status=200
-        )
+        reason = f"the server sent what is no completion: {_shown(whole)}"
+        return Outcome(fault=Fault.AGAIN, reason=reason, status=200)
     return Outcome(body=body, status=200)
+
+
+def _shown(whole: bytes) -> str:
+    """The beginning of an answer that is none, without the secrets that it repeats."""
+    return cleaned(whole[:READ].decode("utf-8", "replace"))[:SHOWN]
+
+
+def _told(failure: Exception) -> str:
+    return cleaned(f"{type(failure).__name__}: {failure}")

@@ -5,6 +5,7 @@ A pool of httpx walks over all of its connections for each call, which at 64 of 
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,10 @@ from importlib.util import find_spec
 import httpx
 
 from rlaif.engines.openai_name import Settings
+from rlaif.errors import ModelError
 
+VARIABLES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What httpx reads of the environment, in capitals or not."""
 STREAMS = 100
 """Calls that one connection of HTTP/2 carries at once, as most servers have it."""
 
@@ -33,6 +37,13 @@ class Lanes:
         self._all: list[httpx.AsyncClient] = []
         self._free: list[httpx.AsyncClient] = []
         self._shared: httpx.AsyncClient | None = None
+        try:
+            self._free.append(self._new())
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as wrong:
+            raise ModelError(
+                f"{base_url}: no connection can be made with the proxies and certificates that the environment "
+                f"names ({', '.join(_named()) or 'none'}): {wrong}; mend these variables, or unset them"
+            ) from None
 
     @contextmanager
     def lane(self) -> Iterator[httpx.AsyncClient]:
@@ -73,3 +84,7 @@ class Lanes:
     def _trusted(self) -> ssl.SSLContext:
         """Whom to trust, read once: it takes longer than many calls."""
         return httpx.create_ssl_context()
+
+
+def _named() -> list[str]:
+    return [each for name in VARIABLES for each in (name, name.lower()) if os.environ.get(each)]

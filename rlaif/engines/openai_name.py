@@ -7,6 +7,8 @@ sent.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -14,8 +16,11 @@ from urllib.parse import parse_qsl
 import httpx
 
 from rlaif.errors import ModelError
+from rlaif.secrets import hide
 
 FORM = "openai:http://<host>:<port>/v1#<model>@<revision>"
+_USER = re.compile(r"(?<=://).*@")
+_PLAIN = re.compile(r"[\w.+-]{1,11}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +68,48 @@ class ServerName(NamedTuple):
 
 def parse_name(name: str, rest: str) -> ServerName:
     """The parts of what follows `openai:` in `name`. Raises ModelError with the form of such names."""
+    named = shown(name)
     places, _, model = rest.partition("#")
     model, _, revision = model.rpartition("@") if "@" in model else (model, "", "")
     addresses, _, query = places.partition("?")
     urls = tuple(each.strip().rstrip("/") + "/" for each in addresses.split(",") if each.strip())
-    if not urls or not model or not all(_is_url(each) for each in urls):
-        raise ModelError(f"{name}: a server is named as {FORM}, several as <url>,<url>#<model>@<revision>")
+    if not urls or not model or _USER.search(places) or not all(_is_url(each) for each in urls):
+        raise ModelError(
+            f"{named}: a server is named as {FORM}, several as <url>,<url>#<model>@<revision>; user and password "
+            "are no part of it, and a key is in a variable (?key=NAME)"
+        )
     if len(set(urls)) != len(urls):
-        raise ModelError(f"{name}: names one address twice; raise `?at_once=` instead")
-    return ServerName(urls, model, revision, _settings(name, query))
+        raise ModelError(f"{named}: names one address twice; raise `?at_once=` instead")
+    return ServerName(urls, model, revision, _settings(named, query))
+
+
+def shown(name: str) -> str:
+    """A name without what may be secret in it: users and passwords, and what settings say that are no numbers.
+
+    What it leaves out is hidden from then on: other messages may name the model too.
+    """
+    kind, _, rest = name.partition(":")
+    places, sharp, model = rest.rpartition("#")
+    if not sharp:
+        places, model = rest, ""
+    for found in _USER.finditer(places):
+        user, colon, password = found[0][:-1].partition(":")
+        hide(password if colon else user)
+    addresses, mark, query = _USER.sub("...@", places).partition("?")
+    settings = "&".join(_setting(*each.partition("=")) for each in query.split("&")) if mark else ""
+    return f"{kind}:{addresses}{mark}{settings}{sharp}{model}"
+
+
+def _setting(name: str, equals: str, value: str) -> str:
+    told = name in {each.name for each in fields(Settings)} or _PLAIN.fullmatch(name)
+    number = value.replace(".", "").isdecimal()
+    if not number and value not in os.environ:
+        hide(value)
+    if not told:
+        hide(name, name + equals + value)
+    return (
+        f"{name if told else '...'}{equals}{value if number or value in os.environ or not value else '...'}"
+    )
 
 
 def _is_url(text: str) -> bool:
@@ -87,7 +125,8 @@ def _settings(name: str, query: str) -> Settings:
     values: dict[str, int | float | str] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
         if key not in known:
-            raise ModelError(f"{name}: unknown setting {key!r}; known settings: {', '.join(known)}")
+            said = repr(key) if _PLAIN.fullmatch(key) else "(not shown: it may be a key)"
+            raise ModelError(f"{name}: unknown setting {said}; known settings: {', '.join(known)}")
         values[key] = _value(name, key, text, known[key])
     return Settings(**values)  # type: ignore[arg-type]
 
@@ -103,5 +142,6 @@ def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
         raise ModelError(f"{name}: mask={text}: is 1 (break up spelled control tokens) or 0")
     least = 0 if key in ("rpm", "tpm", "votes", "mask") else 1 if kind is int else 0.001
     if not least <= value < 1e9:
-        raise ModelError(f"{name}: {key}={text}: is a {kind.__name__} of at least {least}")
+        said = text if _PLAIN.fullmatch(text) else "..."
+        raise ModelError(f"{name}: {key}={said}: is a {kind.__name__} of at least {least}")
     return value

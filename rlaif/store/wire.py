@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.hashing import digest_bytes
 from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
+from rlaif.secrets import cleaned
 
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
@@ -93,7 +94,7 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
 def failure(reply: Reply) -> str | None:
     """Why a reply is none. A model that returns NaN has failed: NaN compares as neither better nor worse."""
     if reply.error is not None:
-        return reply.error
+        return cleaned(reply.error)
     if isinstance(reply, Score) and any(map(math.isnan, reply.logprobs)):
         return "the model returned NaN"
     return None

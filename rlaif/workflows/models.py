@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.open import open_engine
+from rlaif.engines.open import check_name, open_engine
 from rlaif.engines.ray import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
 from rlaif.errors import InputError, ModelError
@@ -64,6 +64,7 @@ class Models:
                 seats, _ = read_panel(_file(name))
                 self.open(*(each.judge for each in seats))
             elif not is_control(name) and name not in self._engines:
+                check_name(name)
                 self.budget.require_price(name)
                 self._engines[name] = self._opened(name)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from rlaif.atomic import is_draft, whole_file
 from rlaif.errors import InputError, RlaifError, RunError, StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.runs import LOCK, read_run
+from rlaif.secrets import cleaned_text, holds_secret
 from rlaif.store import Call, Store, find_store
 
 STORE_INSIDE = ".rlaif/store.sqlite"
@@ -40,8 +42,22 @@ def _write(run: Path, target: Path, store: Path, keys: Sequence[str]) -> None:
         with whole_file(target) as draft, tarfile.open(draft, "w:gz") as archive:
             for path in sorted(run.rglob("*")):
                 if path.is_file() and path.name != LOCK and not is_draft(path):
-                    archive.add(path, f"{run.name}/{path.relative_to(run)}")
+                    _add(archive, path, f"{run.name}/{path.relative_to(run)}")
             archive.add(small, f"{run.name}/{STORE_INSIDE}")
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    """Put a file in as it is; where an earlier version kept a key in it, without that."""
+    if not holds_secret(path):
+        archive.add(path, name)
+        return
+    try:
+        data = cleaned_text(path.read_text(encoding="utf-8")).encode()
+    except UnicodeDecodeError:
+        raise RunError(f"{path}: holds a key or a password; remove it, and pack again") from None
+    member = archive.gettarinfo(path, name)
+    member.size = len(data)
+    archive.addfile(member, BytesIO(data))
 
 
 def referred(run: Path) -> Iterator[str]:
