@@ -50,7 +50,11 @@ class TrainSummary:
 
 
 def last_figures(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the last tenth of the steps: one step alone is noise."""
+    """Mean of each metric over the last tenth of the steps: one step alone is noise.
+
+    What is measured now and then, as on held-out pairs, is the mean over those of the steps that measured it.
+    """
     tail = history[-max(1, round(len(history) * _TAIL_SHARE)) :]
-    names = [name for name in tail[-1] if name not in ("step", "seconds")]
-    return {name: sum(line[name] for line in tail) / len(tail) for name in names}
+    names = dict.fromkeys(name for line in tail for name in line if name not in ("step", "seconds"))
+    measured = {name: [line[name] for line in tail if name in line] for name in names}
+    return {name: sum(values) / len(values) for name, values in measured.items()}

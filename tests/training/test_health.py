@@ -120,11 +120,13 @@ def test_a_stop_keeps_what_is_trained_and_a_higher_limit_goes_on_to_the_same_wei
     assert same_weights(tmp_path / "out", tmp_path / "never")
 
 
+@pytest.mark.parametrize(("steps", "every"), [(4, 2), (22, 7), (22, 22)])
 @pytest.mark.parametrize("method", ["dpo", "reward"])
 def test_held_out_pairs_are_looked_at_and_not_trained_on(
-    method: str, model_dir: MakeDirectory, tmp_path: Path
+    method: str, steps: int, every: int, model_dir: MakeDirectory, tmp_path: Path
 ) -> None:
-    shared: Any = {"steps": 4, "batch_size": 4, "held_out": 0.25, "held_out_every": 2, "learning_rate": 1e-3}
+    shared: Any = {"steps": steps, "batch_size": 4, "held_out": 0.25, "held_out_every": every}
+    shared |= {"learning_rate": 1e-3}
     if method == "dpo":
         summary = train_dpo(
             DPOConfig(**shared),
@@ -138,4 +140,10 @@ def test_held_out_pairs_are_looked_at_and_not_trained_on(
     assert summary.counts["held_out"] == 3
     assert summary.counts["pairs"]["trained"] == 9
     lines = [json.loads(line) for line in (tmp_path / "out/metrics.jsonl").read_text().splitlines()]
-    assert ["held_out/accuracy" in line for line in lines] == [False, True, False, True]
+    looked = [step for step, line in enumerate(lines, 1) if "held_out/accuracy" in line]
+    assert looked == sorted({*range(every, steps + 1, every), steps})
+    # the last tenth holds steps that measured it and steps that did not
+    said = [
+        line["held_out/accuracy"] for line in lines[-2 if steps > 20 else -1 :] if "held_out/accuracy" in line
+    ]
+    assert summary.figures["held_out/accuracy"] == pytest.approx(sum(said) / len(said))

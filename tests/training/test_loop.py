@@ -115,3 +115,12 @@ def test_the_live_line_is_quiet_where_there_is_no_terminal(capsys: pytest.Captur
 def test_last_figures_are_those_of_the_last_tenth() -> None:
     lines = [{"step": float(step), "seconds": 1.0, "loss": float(step)} for step in range(20)]
     assert last_figures(lines) == {"loss": 18.5}
+
+
+def test_what_only_some_of_the_last_steps_measured_is_the_mean_over_those() -> None:
+    lines = [{"step": float(step), "loss": 1.0} for step in range(40)]
+    for step, value in ((10, 9.0), (37, 2.0), (39, 4.0)):
+        lines[step]["held_out/accuracy"] = value
+    assert last_figures(lines) == {"loss": 1.0, "held_out/accuracy": 3.0}
+    assert last_figures(lines[:39]) == {"loss": 1.0, "held_out/accuracy": 2.0}  # stopped where nobody looked
+    assert last_figures(lines[:36]) == {"loss": 1.0}
