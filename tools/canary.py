@@ -3,8 +3,8 @@
     python tools/canary.py
 
 A clean environment (.venv-canary) of names alone, no lock and no ranges; just torch is held to the release of which
-there is a CPU build. Then every command of the main job, a server, trainings, each optional import, and the advisories for
-what is locked. Prints what moved since the lock and what broke.
+there is a CPU build. Then every command of the main job, a server, trainings, each optional import, and the
+advisories for what is locked. Prints what moved since the lock and what broke.
 Exit code: 0 nothing broke; 1 something did; 3 nothing did, but the advisories could not be asked.
 """
 

@@ -3,8 +3,8 @@
     python tools/matrix.py [--again] [ROW ...]        oldest, 5.16, 5.23, 5.24; all of them by default
 
 A row is an environment under .venv-matrix/, made from requirements/dev.txt with the row's versions put in their
-place. What came out is kept in requirements/matrix.json and shown in docs/compatibility.md. A row that has run on this code is
-not run again.
+place. What came out is kept in requirements/matrix.json and shown in docs/compatibility.md. A row that has run on
+this code is not run again.
 """
 
 from __future__ import annotations
