@@ -35,6 +35,9 @@ OPTIONAL = (
 CLI = ("-c", "import sys; from rlaif.cli.main import main; sys.exit(main(sys.argv[1:]))")
 AUDITED = ("user", "dev")
 BROKE, NOT_ASKED = 1, 3
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true",
+}  # fmt: skip
 _WARNS = re.compile(r"\b(FutureWarning|DeprecationWarning|PendingDeprecationWarning): .*")
 
 
@@ -143,7 +146,7 @@ def judged(name: str, code: int, out: str, err: str, fine: Sequence[int] = (0,))
 def try_commands(environment: Environment, where: Path) -> list[Tried]:
     """Run them in an empty folder, one after the other."""
     found = []
-    loud = {"PYTHONWARNINGS": "default::FutureWarning", "RLAIF_MIN_PAIR_SHARE": "0"}
+    loud = {**OFFLINE, "PYTHONWARNINGS": "default::FutureWarning", "RLAIF_MIN_PAIR_SHARE": "0"}
     with serving() as server:
         for name, words in commands(f"http://127.0.0.1:{server.server_address[1]}/v1").items():
             print(f"  {name}", flush=True)
@@ -161,7 +164,7 @@ def try_imports(environment: Environment, where: Path) -> list[Tried]:
     """Import each optional dependency in a process of its own."""
     found = []
     for name in OPTIONAL:
-        done = environment.run(["-c", f"import {name}"], where)
+        done = environment.run(["-c", f"import {name}"], where, OFFLINE)
         found.append(judged(f"import {name}", done.returncode, done.stdout, done.stderr))
     return found
 
@@ -169,7 +172,7 @@ def try_imports(environment: Environment, where: Path) -> list[Tried]:
 def audit(environment: Environment, name: str) -> Tried:
     """Ask the advisories for one lock."""
     told = ["-m", "pip_audit", "--disable-pip", "--no-deps", "--progress-spinner", "off", "-f", "json"]
-    done = environment.run([*told, "-r", str(lock_path(name))], ROOT)
+    done = environment.run([*told, "-r", str(lock_path(name))], ROOT, {})
     return advised(f"advisories for {name}.txt", done.stdout, done.stderr)
 
 

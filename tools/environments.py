@@ -1,4 +1,4 @@
-"""Environments to try things in: made with pip, asked for what is installed, run in without a network."""
+"""Environments to try things in: made with pip, asked for what is installed, run in."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-OFFLINE = {
-    "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true",
-    "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "RLAIF_UNLOCKED": "1",
-}  # fmt: skip
-"""RLAIF_UNLOCKED: tests that hold the environment against the lock are skipped."""
+AS_MAKE_DOES = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
 _LIST = """
 import json
 from importlib.metadata import distributions
@@ -56,10 +52,10 @@ class Environment:
         return found
 
     def run(
-        self, command: Sequence[str], where: Path, more: Mapping[str, str] | None = None
+        self, command: Sequence[str], where: Path, more: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Run its Python with these arguments in a folder, without a network."""
-        env = {**os.environ, **OFFLINE, **(more or {})}
+        """Run its Python with these arguments in a folder, with these variables too."""
+        env = {**os.environ, **AS_MAKE_DOES, **more}
         return subprocess.run(
             [str(self.python), *command], cwd=where, env=env, capture_output=True, text=True, check=False
         )
