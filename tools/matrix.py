@@ -25,7 +25,7 @@ from packaging.version import Version
 
 from environments import ROOT, Environment, PipError, table
 from lock import TORCH, lock_path
-from pins import canonical, lowest, of_extra, read_project, wanted
+from pins import canonical, lowest, of_extra, read_lock, read_project, wanted
 
 FOLDER = ROOT / ".venv-matrix"
 RESULTS = lock_path("matrix").with_suffix(".json")
@@ -79,7 +79,10 @@ def install(row: str, project: Mapping[str, Any]) -> Environment:
     environment = Environment(FOLDER / row)
     stamp = environment.folder / "made.txt"
     asked = pins(row, project)
-    recipe = "\n".join([*asked, lock_path("dev").read_text(encoding="utf-8")])
+    locked = [
+        pin for name in ("pip", "dev") for pin in read_lock(lock_path(name).read_text(encoding="utf-8"))
+    ]
+    recipe = "\n".join([*asked, *(f"{pin.name}=={pin.version}" for pin in locked)])
     if stamp.exists() and stamp.read_text(encoding="utf-8") == recipe:
         return environment
     environment.make()
