@@ -244,12 +244,14 @@ models = together(
         type=click.Choice(["local", "ray"]),
         default="local",
         show_default=True,
-        help="Where models run: in this process, or on a Ray cluster (docs/scaling.md).",
+        help="Where models run: on this machine, or on a Ray cluster (docs/scaling.md).",
     ),
     option(
         "--workers",
         type=click.IntRange(min=1),
-        help="Workers of the cluster [default: one a GPU; without GPUs one a CPU, at most 4 a node].",
+        help="Processes that hold a local model [default: 1; for small models on CPUs as many as OMP_NUM_THREADS "
+        "leaves cores for, at most 4]; with --on ray those of the cluster [default: one a GPU; without GPUs one "
+        "a CPU, at most 4 a node].",
     ),
     option(
         "--budget",

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from rlaif.errors import ThresholdError
+
+if TYPE_CHECKING:
+    from rlaif.workflows.pace import Standing
+
+WIDTH = 100
+"""Columns that a run's output takes at most."""
+LINE_EVERY_S = 30.0
+"""Between two lines about one step, where there is no terminal."""
 
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
@@ -21,10 +31,66 @@ def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | No
         raise ThresholdError(unmet)
 
 
-def warn(messages: Iterable[str]) -> None:
-    """Say on stderr what does not stop a command, and should be known."""
+def warn(messages: Iterable[str], width: int | None = None) -> None:
+    """Say on stderr what does not stop a command, and should be known; in lines of at most `width`, if given."""
     for message in messages:
-        click.echo(f"warning: {message}", err=True)
+        said = f"warning: {message}"
+        click.echo(said if width is None else fill(said, width, subsequent_indent="  "), err=True)
+
+
+class Follower:
+    """Tells on stderr how a run of rounds stands: a live line on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        self._live = console.is_terminal and not quiet
+        self._quiet = quiet
+        self._said = ("", 0.0)
+        columns = (TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
+        self._bars = Progress(
+            *columns, console=console, disable=not self._live, transient=True, refresh_per_second=2
+        )
+        self._task: Any = None
+        self.standing: Standing | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def told(self, standing: Standing) -> None:
+        """Take in how it stands."""
+        self.standing = standing
+        if self._live:
+            self._task = self._bars.add_task("", total=1) if self._task is None else self._task
+            self._bars.update(
+                self._task, description=followed(standing), completed=standing.done, total=standing.total
+            )
+        elif not self._quiet:
+            place, now = f"{standing.round} {standing.step}", time.monotonic()
+            if place != self._said[0] or now - self._said[1] >= LINE_EVERY_S:
+                self._said = (place, now)
+                click.echo(followed(standing), err=True)
+
+
+def followed(standing: Standing) -> str:
+    """How a run stands, in a line."""
+    kind = "step" if standing.step == "train" else "call"
+    text = f"round {standing.round} of {standing.of}, {standing.step}: "
+    text += f"{standing.done:,} of about {standing.total:,} {kind}s"
+    return text if standing.left_s is None else f"{text}, about {_duration(standing.left_s)} left in all"
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 @contextmanager

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rlaif.cli import options
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import WIDTH, Follower, emit, warn
 from rlaif.review.tables import table
+
+if TYPE_CHECKING:
+    from rlaif.workflows.pace import Standing
+    from rlaif.workflows.play import Played
 
 
 @click.command()
@@ -54,14 +59,46 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         planned = plan(played)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
+    if not show_prompt and not as_json:
+        # before anything heavy is loaded: whoever waits is to know for what
+        click.echo("\n".join(opening(played)), err=True)
     from rlaif.review.rounds import tables
     from rlaif.workflows import loop
 
     if show_prompt:
         click.echo(loop.first_question(played))
         return
-    with progress(quiet=as_json) as report:
-        done = loop.run(played, progress=report)
-    warn(done.warnings)
+    with Follower(quiet=as_json) as follower:
+        try:
+            done = loop.run(played, told=follower.told)
+        except KeyboardInterrupt:
+            click.echo(kept(played.config.out, follower.standing), err=True)
+            raise
+    warn(done.warnings, WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds)]
     emit(done.as_dict(), "\n\n".join([*parts, done.summary]), as_json=as_json, unmet=done.unmet)
+
+
+def opening(played: Played) -> list[str]:
+    """What is about to be played, for the first words on the screen."""
+    recipe, out = played.recipe, played.config.out
+    rounds = f"{recipe.rounds} round{'s' if recipe.rounds != 1 else ''}"
+    judge = "the newest policy" if recipe.models.judge == "previous" else recipe.models.judge
+    verb = "going on with" if (out / "claim.json").is_file() else "playing"
+    prompts = ", ".join(f"{len(held):,} {name.replace('_', '-')}" for name, held in played.prompts.items())
+    return [
+        f"{verb} {recipe.name}: {rounds} from {recipe.models.policy}, judged by {judge}, into {out}",
+        f"constitution {played.constitution.name} {played.constitution.version}, "
+        f"{len(played.constitution.principles)} principles; prompts: {prompts}",
+        "loading models ...",
+    ]
+
+
+def kept(out: Path, standing: Standing | None) -> str:
+    """What an interrupted run keeps."""
+    if standing is None:
+        return f"interrupted before the first round of {out}"
+    return (
+        f"interrupted in round {standing.round} of {standing.of}, {standing.step}: finished steps are kept in {out},\n"
+        "finished calls in the store"
+    )

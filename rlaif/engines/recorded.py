@@ -6,12 +6,14 @@ killed repeats exactly the batches of its unfinished wave, and gets the same byt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from rlaif.costs import Budget
+from rlaif.engines.overlapped import Overlapped
+from rlaif.engines.processes import Beside
 from rlaif.engines.streamed import Streamed, flowing
 from rlaif.errors import BudgetError, EngineError
 from rlaif.records import Engine, GenerateRequest, Generation, Score, ScoreRequest, Usage
@@ -21,14 +23,28 @@ from rlaif.store.wire import failure
 WAVE = 256
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
+Verb = Literal["generate", "score"]
 Progress = Callable[[int, bool], None]
 """Called with a number of calls that are done, and whether they are fresh (run now) or re-used."""
+
+
+class Planned(NamedTuple):
+    """A wave before it runs."""
+
+    keys: list[str]
+    """Of all its requests."""
+    found: dict[str, Any]
+    """Replies that the store holds, by key."""
+    missing: dict[str, Any]
+    """Requests that must run, by key: two that send the same are one call."""
+    short: bool
+    """Whether more are missing than the budget has room for."""
 
 
 class RecordedEngine:
     """`engine` behind `store`. Replies come in the order of the requests; failures carry `error`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one call says all
         self,
         engine: Engine,
         store: Store,
@@ -39,10 +55,12 @@ class RecordedEngine:
         within_run: bool = False,
         progress: Progress | None = None,
         budget: Budget | None = None,
+        beside: Beside | None = None,
     ) -> None:
         """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change.
 
-        No call starts that `budget` has no room for.
+        Waves are shared with the processes of `beside`, which hold the same model. No call starts that `budget` has
+        no room for.
         `within_run` re-uses no call of another run: for a server whose user declares no revision of the model.
         """
         self.engine = engine
@@ -53,6 +71,7 @@ class RecordedEngine:
         self.within_run = within_run
         self.progress = progress
         self.budget = budget
+        self.beside = beside
         self.new_calls = 0
         self.reused_calls = 0
         self.failed_calls = 0
@@ -78,11 +97,11 @@ class RecordedEngine:
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request, or repeat the recorded one."""
-        return self._waves(requests, self.engine.generate)
+        return self._waves(requests, "generate")
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """Score given continuations, or repeat the recorded scores."""
-        return self._waves(requests, self.engine.score)
+        return self._waves(requests, "score")
 
     def key(self, request: GenerateRequest | ScoreRequest) -> str:
         """The store's key of a request: what a pair's provenance names."""
@@ -110,37 +129,77 @@ class RecordedEngine:
         self.reused_tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
         self._count(1, fresh=False)
 
-    def _waves(
-        self, requests: Iterable[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
-    ) -> Iterator[AnyReply]:
+    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> Planned:
+        """What of a wave must run; calls of `under_way` are made by another wave. Counts what need not.
+
+        Raises BudgetError where nothing may.
+        """
+        keys = [self.key(request) for request in requests]
+        stored = self.store.get_many(keys, [request.id for request in requests])
+        found = {
+            key: self._known(stored[key], each)
+            for key, each in zip(keys, requests, strict=True)
+            if key in stored
+        }
+        missing = {
+            key: each
+            for key, each in zip(keys, requests, strict=True)
+            if key not in found and key not in under_way
+        }
+        self._count(len(requests) - len(missing), fresh=False)
+        self.reused_tokens += sum(
+            each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
+        )
+        affordable = self._affordable(missing) if missing else missing
+        return Planned(keys, found, affordable, len(affordable) < len(missing))
+
+    def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
+        """Count and keep the replies to the missing calls of a wave, by key. Raises EngineError where one lacks."""
+        by_id = {request.id: key for key, request in missing.items()}
+        if len(by_id) != len(missing):
+            raise ValueError("two different requests of one wave have the same id")
+        ran: dict[str, Any] = {}
+        for reply in replies:
+            key = by_id[reply.request_id]
+            ran[key] = reply if failure(reply) == reply.error else replace(reply, error=failure(reply))
+            if self.commit == "call":
+                self.store.put_many(self.fingerprint, [(key, missing[key], ran[key])], run_id=self.run_id)
+            self._count(1, fresh=True, reply=ran[key])
+        if lost := len(missing) - len(ran):
+            raise EngineError(
+                f"{self.name}: {lost} of {len(missing)} calls came back without an answer; run again"
+            )
+        if self.commit == "wave":
+            calls = [(key, request, ran[key]) for key, request in missing.items()]
+            self.store.put_many(self.fingerprint, calls, run_id=self.run_id)
+        return ran
+
+    def _waves(self, requests: Iterable[AnyRequest], verb: Verb) -> Iterator[Any]:
         engine = flowing(self.engine) if self.commit == "call" else None
         if engine is not None:
             yield from Streamed(self, engine).run(requests)
+            return
+        if self.beside is not None and self.commit == "wave":
+            yield from Overlapped(self, self.beside, verb).run(requests)
             return
         stream = iter(requests)
         while wave := list(islice(stream, self.wave)):
             yield from self._run(wave, verb)
 
-    def _run(
-        self, wave: Sequence[AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
-    ) -> list[AnyReply]:
-        keys = [self.key(request) for request in wave]
-        found = cast(dict[str, AnyReply], self.store.get_many(keys, [request.id for request in wave]))
-        # by key: two requests that send the same are one call
-        missing = {key: each for key, each in zip(keys, wave, strict=True) if key not in found}
-        self._count(len(wave) - len(missing), fresh=False)
-        self.reused_tokens += sum(
-            each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
-        )
-        ran = self._ask(self._affordable(missing), verb) if missing else {}
-        if len(ran) < len(missing):
+    def _run(self, wave: Sequence[AnyRequest], verb: Verb) -> list[Any]:
+        planned = self.plan(wave)
+        ran: dict[str, Any] = {}
+        if planned.missing:
+            ran = self.take_in(planned.missing, getattr(self.engine, verb)(list(planned.missing.values())))
+        if planned.short:
             raise self.out_of_budget()
+        known = planned.found | ran
         return [
-            replace(self._known(found[key], request) if key in found else ran[key], request_id=request.id)
-            for key, request in zip(keys, wave, strict=True)
+            replace(known[key], request_id=request.id)
+            for key, request in zip(planned.keys, wave, strict=True)
         ]
 
-    def _known(self, reply: AnyReply, request: AnyRequest) -> AnyReply:
+    def _known(self, reply: Any, request: Any) -> Any:
         """A stored reply; one from before it was kept which labels are the same tokens is told so by the engine."""
         alike = getattr(self.engine, "alike", None)
         if alike is None or not isinstance(reply, Score) or not isinstance(request, ScoreRequest):
@@ -159,28 +218,6 @@ class RecordedEngine:
             raise self.out_of_budget()
         self.budget.start(room)
         return dict(islice(missing.items(), room))
-
-    def _ask(
-        self, missing: dict[str, AnyRequest], verb: Callable[[list[AnyRequest]], Iterator[AnyReply]]
-    ) -> dict[str, AnyReply]:
-        by_id = {request.id: key for key, request in missing.items()}
-        if len(by_id) != len(missing):
-            raise ValueError("two different requests of one wave have the same id")
-        ran: dict[str, AnyReply] = {}
-        for reply in verb(list(missing.values())):
-            key = by_id[reply.request_id]
-            ran[key] = reply if failure(reply) == reply.error else replace(reply, error=failure(reply))
-            if self.commit == "call":
-                self.store.put_many(self.fingerprint, [(key, missing[key], ran[key])], run_id=self.run_id)
-            self._count(1, fresh=True, reply=ran[key])
-        if lost := len(missing) - len(ran):
-            raise EngineError(
-                f"{self.name}: {lost} of {len(missing)} calls came back without an answer; run again"
-            )
-        if self.commit == "wave":
-            calls = [(key, request, ran[key]) for key, request in missing.items()]
-            self.store.put_many(self.fingerprint, calls, run_id=self.run_id)
-        return ran
 
     def _count(self, calls: int, *, fresh: bool, reply: Generation | Score | None = None) -> None:
         if reply is None:

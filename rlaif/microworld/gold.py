@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 
 from rlaif.microworld.attributes import ATTRIBUTES
 from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
@@ -239,6 +240,12 @@ def truths(prompt_text: str, completion: str) -> dict[str, bool]:
     }
 
 
+@lru_cache(maxsize=16384)
+def _known(prompt_text: str, completion: str) -> Mapping[str, bool]:
+    """`truths`, for all rules that are asked about one completion."""
+    return MappingProxyType(truths(prompt_text, completion))
+
+
 class MicroGold:
     """The entry point `micro` of group `rlaif.gold`: grades any principle written in the world's words."""
 
@@ -254,7 +261,7 @@ def grade_rule(rule: str, prompt_text: str, completion: str) -> bool | None:
     read = read_rule(rule)
     if read is None:
         return None
-    return follows(read, read_prompt(prompt_text).tags, truths(prompt_text, completion))
+    return follows(read, read_prompt(prompt_text).tags, _known(prompt_text, completion))
 
 
 def follows(rule: Rule, tags: frozenset[str], known: Mapping[str, bool]) -> bool | None:

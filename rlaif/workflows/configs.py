@@ -21,9 +21,10 @@ class ModelOptions:
     trust_remote_code: bool = False
     store: Path | None = None
     on: Literal["local", "ray"] = "local"
-    """Where models run: in this process, or on the workers of a Ray cluster."""
+    """Where models run: on this machine, or on the workers of a Ray cluster."""
     workers: int | None = None
-    """Of the cluster; None: one a GPU, or without GPUs a few a node."""
+    """Processes that hold a model: of the cluster, where None is one a GPU, or without GPUs a few a node; or of this
+    machine, where None is one, and for small models as many as OMP_NUM_THREADS leaves cores, at most four."""
     budget: Mapping[str, float] = field(default_factory=dict)
     """Limits of calls, tokens, money and minutes of one command."""
     prices: Path | None = None

@@ -14,13 +14,14 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.feedback.plan import ALONE
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, TrainStep
+from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, Step, TrainStep
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.audit_truth import reliability
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, model_directory
+from rlaif.workflows.pace import Pace, Told, unheard
 from rlaif.workflows.play import PREVIOUS, Played
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
@@ -47,12 +48,28 @@ class Finished:
     warnings: Sequence[str]
     unmet: str | None
     """Why the run stopped before its last round, or None."""
+    held_out: int
+    """Prompts that the rounds were measured on."""
 
     @property
     def summary(self) -> str:
-        """A line or two for people."""
+        """What was spent, what was learned, and what can be done next: for people."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        return f"calls: {calls}\n{cost_line(self.costs)}\nreport: {self.report}".replace("\n\n", "\n")
+        spent_line = cost_line(self.costs).replace("; ", "\n")
+        lines = [f"calls: {calls}", spent_line, "", learned(self.rounds, self.held_out), "", *self._next()]
+        return "\n".join(lines).replace("\n\n\n", "\n\n").strip()
+
+    def _next(self) -> list[str]:
+        """Commands to go on with."""
+        commands = [(str(self.report), "the whole run on a page: open it in a browser")]
+        if any(each["pairs"] for each in self.rounds):
+            commands += [
+                (f"rlaif audit {self.run}", "how far the last round's labels can be trusted"),
+                (f"rlaif review {self.run}", "walk its pairs, and decide where you know better"),
+            ]
+        commands.append(("rlaif init my-project", "a constitution, prompts and a recipe of your own"))
+        width = max(len(command) for command, _ in commands)
+        return ["next:", *(f"  {command.ljust(width)}  {what}" for command, what in commands)]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -67,10 +84,11 @@ class Finished:
         }
 
 
-def run(played: Played, progress: Report = silent) -> Finished:
-    """Play the recipe, or go on with it, or only read it when it is done."""
+def run(played: Played, progress: Report = silent, told: Told = unheard) -> Finished:
+    """Play the recipe, or go on with it, or only read it when it is done; `told` hears how it stands."""
     config, recipe = played.config, played.recipe
-    models = Models(config, progress, recipe.seed)
+    pace = Pace(played, told, progress)
+    models = Models(config, pace.report, recipe.seed)
     named = {"policy": recipe.models.policy}
     if recipe.models.judge != PREVIOUS:
         named["judge"] = recipe.models.judge
@@ -85,8 +103,11 @@ def run(played: Played, progress: Report = silent) -> Finished:
         models.record(store, held.id)
         steps = Steps(held.dir, store.path.parent / "steps")
         write_text(held.dir / CONSTITUTION_FILE, constitution_yaml(played.constitution))
-        stage = Stage(played=played, models=models, steps=steps, store=store, run_id=held.id, report=progress)
-        rows, unmet = _play(stage, held)
+        stage = Stage(
+            played=played, models=models, steps=steps, store=store, run_id=held.id, report=pace.report
+        )
+        rows, unmet = _play(stage, held, pace)
+        models.dismiss()
         warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
         made = [str(each) for each in sorted(held.dir.glob("models/round-*"))]
@@ -102,21 +123,46 @@ def run(played: Played, progress: Report = silent) -> Finished:
             costs=costs,
             warnings=warnings,
             unmet=unmet,
+            held_out=_held_out(played),
         )
+
+
+def learned(rows: Sequence[Mapping[str, Any]], held_out: int) -> str:
+    """What the rounds changed, in a sentence; by gold where there is some, else by the judge's own word."""
+    told = [row for row in rows if row["gold_mean"] is not None or row["judge_mean"] is not None]
+    if len(told) < 2:
+        return "learned: nothing that was measured; a recipe that evaluates each round says"
+    figure, by = (
+        ("gold_mean", "by gold, which no step reads")
+        if told[0]["gold_mean"] is not None
+        else ("judge_mean", "by its judge's word: no gold knows better")
+    )
+    first, last = told[0][figure], told[-1][figure]
+    verb = "rose" if last > first else "fell" if last < first else "stayed"
+    rounds = f"{told[-1]['round']} round{'s' if told[-1]['round'] != 1 else ''}"
+    return (
+        f"learned: on {held_out} held-out prompts the share of principles that an answer meets\n"
+        f"{verb} from {first:.2f} to {last:.2f} in {rounds} ({by})"
+    )
+
+
+def _held_out(played: Played) -> int:
+    steps = [each for each in played.recipe.round if isinstance(each, EvaluateStep)]
+    return len(played.prompts[steps[-1].on][: steps[-1].prompts]) if steps else 0
 
 
 def _store(played: Played) -> Path:
     return find_store(played.config.out, played.config.store)
 
 
-def _play(stage: Stage, held: Run) -> tuple[list[dict[str, Any]], str | None]:
+def _play(stage: Stage, held: Run, pace: Pace) -> tuple[list[dict[str, Any]], str | None]:
     recipe = stage.played.recipe
     rows: list[dict[str, Any]] = []
     policy = recipe.models.policy
     for number in range(recipe.rounds + 1):
         held.progress(round=number, of=recipe.rounds)
         this = Round(number=number, before=policy, policy=policy)
-        unmet = _play_round(stage, this)
+        unmet = _play_round(stage, this, pace)
         rows.append(_row(stage, this))
         write_text(held.dir / TABLE, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         unmet = unmet or drifted(recipe, rows[-1])
@@ -126,27 +172,32 @@ def _play(stage: Stage, held: Run) -> tuple[list[dict[str, Any]], str | None]:
     return rows, None
 
 
-def _play_round(stage: Stage, this: Round) -> str | None:
+def _play_round(stage: Stage, this: Round, pace: Pace) -> str | None:
     for step in stage.played.recipe.round:
         # round 0 is the model before any feedback: it is only measured
         if this.number == 0 and not isinstance(step, EvaluateStep):
             continue
-        match step:
-            case SampleStep():
-                sample(stage, this, step)
-            case JudgeStep():
-                judge(stage, this, step)
-            case PairsStep():
-                pairs(stage, this, step)
-                if (unmet := _unfit(stage, this)) is not None:
-                    return unmet
-            case TrainStep():
-                train(stage, this, step)
-            case EvaluateStep():
-                evaluate(stage, this, step)
-            case _:
-                raise InputError(f"nothing plays step {step.step!r}")
+        with pace.playing(this.number, step):
+            _play_step(stage, this, step)
+        if isinstance(step, PairsStep) and (unmet := _unfit(stage, this)) is not None:
+            return unmet
     return None
+
+
+def _play_step(stage: Stage, this: Round, step: Step) -> None:
+    match step:
+        case SampleStep():
+            sample(stage, this, step)
+        case JudgeStep():
+            judge(stage, this, step)
+        case PairsStep():
+            pairs(stage, this, step)
+        case TrainStep():
+            train(stage, this, step)
+        case EvaluateStep():
+            evaluate(stage, this, step)
+        case _:
+            raise InputError(f"nothing plays step {step.step!r}")
 
 
 def _unfit(stage: Stage, this: Round) -> str | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.open import check_name, open_engine
+from rlaif.engines import processes
+from rlaif.engines.open import check_name, open_engine, resolve_directory, split_name
+from rlaif.engines.processes import Beside, Processes
 from rlaif.engines.ray import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
 from rlaif.errors import InputError, ModelError
@@ -45,6 +47,8 @@ class Models:
     _store: Store | None = None
     _run_id: str = ""
     _budget: Budget | None = None
+    _processes: Processes | None = None
+    _beside: dict[str, Beside] = field(default_factory=dict)
 
     @property
     def budget(self) -> Budget:
@@ -67,6 +71,7 @@ class Models:
                 check_name(name)
                 self.budget.require_price(name)
                 self._engines[name] = self._opened(name)
+        self._check_workers()
 
     def record(self, store: Store, run_id: str) -> None:
         """Keep all calls from now on in `store`."""
@@ -88,6 +93,7 @@ class Models:
                 # without a declared revision nobody knows what a server runs tomorrow
                 within_run=server and "@" not in name.rpartition("#")[2],
                 budget=self.budget,
+                beside=self._beside.get(name),
             )
             engine.progress = self._counter(name, engine)
             self._recorded[name] = engine
@@ -128,9 +134,13 @@ class Models:
         engine = self._engines.pop(name, None)
         if isinstance(engine, RayEngine):
             engine.close()
+        if (beside := self._beside.pop(name, None)) is not None:
+            beside.processes.let_go(beside.opening.fingerprint)
 
     def dismiss(self) -> None:
-        """Send all workers of a cluster home: everything that they have done is in the store."""
+        """Send all workers home: everything that they have done is in the store."""
+        if self._processes is not None:
+            self._processes.close()
         for engine in self._engines.values():
             if isinstance(engine, RayEngine):
                 engine.close()
@@ -202,11 +212,34 @@ class Models:
             "trust_remote_code": self.options.trust_remote_code,
             "batch_tokens": self.options.batch_tokens,
         }
-        if self.options.on == "local":
-            if self.options.workers is not None:
-                raise InputError("--workers says how many of a cluster; with it goes --on ray")
-            return open_engine(name, **how)
-        return open_ray(name, how, self.options.workers)
+        if self.options.on == "ray":
+            return open_ray(name, how, self.options.workers)
+        engine = open_engine(name, **how)
+        if split_name(name)[0] in processes.KINDS:
+            self._share(name, engine, how)
+        return engine
+
+    def _share(self, name: str, engine: Engine, how: dict[str, Any]) -> None:
+        """Let other processes answer for a model that this one holds, where there are to be any."""
+        count = self.options.workers or processes.workers_for(
+            resolve_directory(split_name(name)[1]), self.options.device, self.options.device_map
+        )
+        if count < 2:
+            return
+        if self._processes is None:
+            after = processes.AFTER if self.options.workers is None else 0
+            self._processes = Processes(count - 1, after=after)
+        self._processes.hold(engine.fingerprint)
+        self._beside[name] = Beside(self._processes, name, engine.fingerprint, how)
+
+    def _check_workers(self) -> None:
+        """Raise InputError where several workers are wanted and no model here can have them."""
+        wanted, local = self.options.workers or 1, self.options.on == "local"
+        if local and wanted > 1 and self._engines and not self._beside:
+            raise InputError(
+                f"--workers {wanted}: says how many processes hold a model that runs here (hf: or reward:), or with "
+                f"--on ray how many of the cluster do; {', '.join(self._engines)} runs in none; leave it out"
+            )
 
     def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
         def count(calls: int, fresh: bool) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rlaif.costs import Prices, read_prices
+from rlaif.costs import Price, read_prices
 from rlaif.records import Judgment, Usage
 from rlaif.store import Store
 from rlaif.workflows.judgment_rows import read_judgments
@@ -28,7 +29,8 @@ def spent(
     `cost` is None where a model has no price. A judge is the model that answered: of a panel each member. `further`
     are names of models that the run used before.
     """
-    prices = read_prices(models.options.prices)
+    table = read_prices(models.options.prices)
+    prices = cache(table.of)  # a look at the table is no cheap thing for each call
     names = {models.fingerprint(name): name for name in further}
     names |= {each.fingerprint: each.name for each in models.recorded}
     asked: dict[str, set[str]] = {}
@@ -46,7 +48,7 @@ def spent(
         _add(new[engine.name], engine.name, engine.new_calls, engine.usage, prices)
     rows = [(judge, principle, row) for judge, own in by_judge.items() for principle, row in own.items()]
     return {
-        "currency": prices.currency,
+        "currency": table.currency,
         "models": new,
         "judges": {
             judge: {**_sum(own.values()), "principles": dict(sorted(own.items()))}
@@ -110,8 +112,8 @@ def _nothing() -> Total:
     return {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0}
 
 
-def _add(total: Total, name: str, calls: int, usage: Usage, prices: Prices) -> None:
-    price = prices.of(name)
+def _add(total: Total, name: str, calls: int, usage: Usage, prices: Callable[[str], Price | None]) -> None:
+    price = prices(name)
     total["calls"] += calls
     total["prompt_tokens"] += usage.prompt_tokens
     total["completion_tokens"] += usage.completion_tokens

@@ -1,0 +1,149 @@
+"""What `rlaif run` says: at once what it plays, on the way how it stands, at the end what was learned and what next."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.cli.main import cli, main
+from rlaif.cli.output import WIDTH, Follower, followed
+from rlaif.workflows import loop
+from rlaif.workflows.loop import Finished, learned
+from rlaif.workflows.pace import Standing
+
+
+def row(number: int, gold: float | None, judge: float | None = 0.5) -> dict[str, Any]:
+    return {"round": number, "gold_mean": gold, "judge_mean": judge, "pairs": 300 if number else 0}
+
+
+def standing(**how: Any) -> Standing:
+    own: dict[str, Any] = {
+        "round": 2,
+        "of": 3,
+        "step": "judge",
+        "done": 3200,
+        "total": 17_000,
+        "left_s": 130.0,
+    }
+    return Standing(**(own | how))
+
+
+def finished(tmp_path: Path, rows: list[dict[str, Any]]) -> Finished:
+    names = ["micro", *(f"runs/demo/models/round-{n}" for n in (1, 2, 3))]
+    spent = {"prompt_tokens": 3_622_312, "completion_tokens": 103_242, "cost": 0.0}
+    return Finished(
+        run=Path("runs/demo"),
+        rounds=rows,
+        report=Path("runs/demo/report.html"),
+        calls={"new": 128_472, "reused": 8050, "failed": 0},
+        costs={"currency": "USD", "models": dict.fromkeys(names, spent)},
+        warnings=["round 3: the data gate: boilerplate: " + "so many of the chosen answers end alike, " * 6],
+        unmet=None,
+        held_out=300,
+    )
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The shipped recipe, of which nothing is played."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(played: Any, told: Any) -> Finished:
+        told(standing(left_s=None, done=0))
+        told(standing())
+        return finished(tmp_path, [row(0, 0.56), row(1, 0.77), row(2, 0.923), row(3, 0.97)])
+
+    monkeypatch.setattr(loop, "run", run)
+    return tmp_path
+
+
+def test_the_first_words_name_recipe_rounds_models_and_place(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "self-rewarding", "--out", "runs/demo"]) == 0
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first == "playing self-rewarding: 3 rounds from micro, judged by the newest policy, into runs/demo"
+    assert second == "constitution micro-default 1.0.0, 17 principles; prompts: 1,200 train, 300 held-out"
+
+
+def test_the_last_words_say_what_was_learned_and_what_can_be_done_next(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["run", "self-rewarding", "--out", "runs/demo"])
+    said = capsys.readouterr().out
+    assert "on 300 held-out prompts" in said
+    assert "rose from 0.56 to 0.97 in 3 rounds" in said
+    commands = [line.split()[1] for line in said.splitlines() if line.startswith("  rlaif ")]
+    assert commands == ["audit", "review", "init"]
+    assert set(commands) <= cli.commands.keys()
+    assert "runs/demo/report.html" in said.rpartition("next:")[2]
+
+
+def test_no_line_is_wider_than_a_terminal(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "self-rewarding", "--out", "runs/demo"])
+    said = capsys.readouterr()
+    assert max(map(len, (said.out + said.err).splitlines())) <= WIDTH
+    assert max(len(followed(standing(step="evaluate", done=10**6, total=10**7, left_s=1e6))), 0) <= WIDTH
+
+
+def test_json_is_one_object_and_nothing_else_is_said_on_the_way(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["run", "self-rewarding", "--out", "runs/demo", "--json"])
+    said = capsys.readouterr()
+    assert json.loads(said.out)["calls"]["new"] == 128_472
+    assert not re.search("playing|round 2 of 3", said.err)
+
+
+def test_an_interrupt_says_where_it_was_and_what_is_kept(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(played: Any, told: Any) -> Finished:
+        told(standing())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "run", interrupted)
+    assert main(["run", "self-rewarding", "--out", "runs/demo"]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted in round 2 of 3, judge: finished steps are kept in runs/demo" in said
+    assert "the same command goes on" in said
+
+
+def test_off_a_terminal_a_step_is_told_once_and_then_now_and_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("rlaif.cli.output.time.monotonic", lambda: now[0])
+    with Follower() as follower:
+        for second in range(65):
+            now[0] = float(second)
+            follower.told(standing(done=second))
+        follower.told(standing(step="pairs"))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[1].split(":")[0] for line in lines] == [" judge", " judge", " judge", " pairs"]
+    assert lines[0] == "round 2 of 3, judge: 0 of about 17,000 calls, about 2 min left in all"
+
+
+@pytest.mark.parametrize(
+    ("left_s", "words"),
+    [(3, "about 5 s left"), (52, "about 50 s left"), (130, "about 2 min left"), (9000, "about 2.5 h left")],
+)
+def test_what_is_left_is_said_roughly(left_s: float, words: str) -> None:
+    assert words in followed(standing(left_s=left_s))
+
+
+def test_while_nothing_is_known_of_the_rest_nothing_is_said_of_it() -> None:
+    assert followed(standing(left_s=None)) == "round 2 of 3, judge: 3,200 of about 17,000 calls"
+
+
+def test_without_gold_what_was_learned_is_the_judges_word() -> None:
+    said = learned([row(0, None, 0.6), row(1, None, 0.5)], 40)
+    assert "fell from 0.60 to 0.50 in 1 round (by its judge's word: no gold knows better)" in said
+
+
+def test_what_was_not_measured_is_not_said_to_be_learned() -> None:
+    assert "nothing that was measured" in learned([row(0, None, None), row(1, None, None)], 0)
