@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
@@ -125,6 +125,8 @@ class Constitution:
     behaviors: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     """The file it came from; not part of the digest."""
+    decides: bool = field(default=False, compare=False)
+    """Whether `decide` was said, by its file or by one that it extends; not part of the digest."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What an import keeps so that a foreign file can be written back whole; not part of the digest."""
 
@@ -198,14 +200,25 @@ class NoPair(StrEnum):
     ABSTAIN = "abstain"
 
 
+EVEN = 0.5
+"""The label probability that prefers neither side."""
+_DIGITS = 12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A preference with all that made it (DESIGN 4, "Pair"). `chosen`/`rejected` hold the assistant's turn."""
+    """A preference with all that made it (DESIGN 4, "Pair"). `chosen`/`rejected` hold the assistant's turn.
+
+    The chosen side is the better one: `label_prob` is at least one half. What is made with less, as rows of other
+    people may be, says the same the other way round, and is turned as it is made. So nobody who reads `chosen` needs
+    to ask which side is meant.
+    """
 
     prompt: tuple[Message, ...]
     chosen: tuple[Message, ...]
     rejected: tuple[Message, ...]
     label_prob: float
+    """P(chosen is better), from .5 to 1."""
     weight: float = 1.0
     score_gap: float | None = None
     chosen_score: float | None = None
@@ -217,12 +230,50 @@ class Pair:
     round: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Set the better side first. Raises ValueError for what is no probability."""
+        if not 0 <= self.label_prob <= 1:
+            raise ValueError(f"a pair with label_prob {self.label_prob}; it is a probability, from 0 to 1")
+        if self.label_prob < EVEN:
+            turned = {**self._exchanged(), "label_prob": _complement(self.label_prob)}
+            for name, value in turned.items():
+                object.__setattr__(self, name, value)
+
+    def swapped(self) -> Pair:
+        """The opposite word, just as sure: the other side is chosen, and all that is said of sides goes with it."""
+        return replace(self, **self._exchanged())
+
+    def _exchanged(self) -> dict[str, Any]:
+        """Everything that is said of one side or of their order, with the sides exchanged."""
+        models = self.provenance.get("policy")
+        both = isinstance(models, list | tuple) and len(models) == 2
+        return {
+            "chosen": self.rejected,
+            "rejected": self.chosen,
+            "score_gap": None if self.score_gap is None else -self.score_gap,
+            "chosen_score": self.rejected_score,
+            "rejected_score": self.chosen_score,
+            "principles": tuple(
+                {**each, "p": _complement(each["p"])} if each.get("p") is not None else each
+                for each in self.principles
+            ),
+            # both are of a side in its place: what the rejected one does wrong, what the chosen one is a revision of
+            "critique": None,
+            "revision_of": None,
+            "provenance": {**self.provenance, "policy": models[::-1]} if both and models else self.provenance,
+        }
+
     @property
     def id(self) -> str:
         """Digest of the prompt and the two completions in sorted order: the label is not part of it."""
         turns = [[m.role, m.content] for m in self.prompt]
         texts = sorted([self.chosen[-1].content, self.rejected[-1].content])
         return digest("pair", turns, texts)
+
+
+def _complement(p: float) -> float:
+    """1 - p, without the noise of the last digits, so that a row that is turned and written reads as it was made."""
+    return round(1 - float(p), _DIGITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

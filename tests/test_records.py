@@ -46,6 +46,50 @@ def test_a_pair_is_its_texts_whoever_won() -> None:
     assert replace(PAIR, prompt=user("Why")).id != PAIR.id
 
 
+FULL = dict(
+    score_gap=-1.0,
+    chosen_score=1.0,
+    rejected_score=2.0,
+    principles=({"id": "kind", "p": 0.25}, {"id": "brief", "p": None}),
+    provenance={"policy": ["a", "b"], "seed": 1},
+    critique="Of No.",
+    revision_of="b2:03",
+)
+
+
+def test_a_label_below_one_half_is_the_same_said_of_the_other_side() -> None:
+    one = replace(PAIR, label_prob=0.2, **FULL)
+    assert (one.chosen, one.rejected, one.label_prob) == (PAIR.rejected, PAIR.chosen, 0.8)
+    assert (one.score_gap, one.chosen_score, one.rejected_score) == (1.0, 2.0, 1.0)
+    assert one.principles == ({"id": "kind", "p": 0.75}, {"id": "brief", "p": None})
+    assert one.provenance == {"policy": ["b", "a"], "seed": 1}
+    assert (one.critique, one.revision_of) == (None, None)
+    assert one.id == PAIR.id
+
+
+def test_a_swapped_pair_is_as_sure_of_the_other_side() -> None:
+    one = replace(PAIR, **FULL)
+    other = one.swapped()
+    assert (other.chosen, other.rejected, other.label_prob) == (one.rejected, one.chosen, one.label_prob)
+    assert (other.score_gap, other.chosen_score, other.rejected_score) == (1.0, 2.0, 1.0)
+    assert [each["p"] for each in other.principles] == [0.75, None]
+    assert other.provenance["policy"] == ["b", "a"]
+    assert (other.critique, other.revision_of, other.id) == (None, None, one.id)
+    assert other.swapped() == replace(one, critique=None, revision_of=None)
+
+
+def test_a_swap_forgets_no_field_of_a_side() -> None:
+    # a new field must be said to be of a side, or of the pair
+    kept = {"prompt", "label_prob", "weight", "order_consistent", "round"}
+    assert {each.name for each in fields(Pair)} - kept == set(PAIR._exchanged())
+
+
+@pytest.mark.parametrize("label", [-0.1, 1.1, float("nan")])
+def test_a_label_is_a_probability(label: float) -> None:
+    with pytest.raises(ValueError, match="label_prob"):
+        replace(PAIR, label_prob=label)
+
+
 CARRIES = {State.PREFERENCE, State.SCORE}
 
 

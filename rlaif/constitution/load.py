@@ -215,12 +215,15 @@ def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitu
         raise ConstitutionError(f"{document.where()}: there is no principle; add one under `principles:`")
     behaviors = data.get("behaviors") or next((b.behaviors for b in reversed(bases) if b.behaviors), {})
     check_behaviors(document, behaviors, list(propositions))
+    # the last one that says it, not the last one
+    inherited = next((each.decide for each in reversed(bases) if each.decides), Decide())
     return Constitution(
         name=data["name"],
         version=data["version"],
         title=data.get("title", data["name"]).strip(),
         principles=tuple(principles.values()),
-        decide=_decide(data["decide"]) if "decide" in data else (bases[-1].decide if bases else Decide()),
+        decide=_decide(data["decide"]) if "decide" in data else inherited,
+        decides="decide" in data or any(each.decides for each in bases),
         propositions=tuple(propositions.values()),
         behaviors=behaviors,
         source=document.path,

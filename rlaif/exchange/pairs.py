@@ -12,7 +12,7 @@ from rlaif.atomic import whole_file, write_lines
 from rlaif.errors import PromptFileError
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
-from rlaif.records import Message, Pair
+from rlaif.records import EVEN, Message, Pair
 
 DECIMALS = 6
 _NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
@@ -55,7 +55,7 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
         rejected=_said(row, "rejected", where),
         label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
         weight=_number(row, "weight", 1.0, where),
-        principles=tuple(_nested(row, "principles", where) or ()),
+        principles=_principles(row, where),
         provenance=_nested(row, "provenance", where) or {},
         score_gap=_optional(row, "score_gap", where),
         chosen_score=_optional(row, "chosen_score", where),
@@ -70,6 +70,13 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
             f"{where}: `id` is not that of these texts; remove `id` if the texts were edited"
         )
     return pair
+
+
+def upright_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of a pairs file with the better side as the chosen one: as it is, but for a label below one half."""
+    label = row.get("label_prob")
+    turned = isinstance(label, int | float) and not isinstance(label, bool) and label < EVEN
+    return pair_row(row_pair(row)) if turned else row
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
@@ -146,6 +153,18 @@ def _of(row: Mapping[str, Any], name: str, kind: type, where: str, default: Any)
     if type(value) is not kind:
         raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be of type {kind.__name__}")
     return value
+
+
+def _principles(row: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], ...]:
+    found = tuple(_nested(row, "principles", where) or ())
+    for each in found:
+        p = each.get("p") if isinstance(each, Mapping) else ""
+        known = p is None or (isinstance(p, int | float) and not isinstance(p, bool) and 0 <= p <= 1)
+        if not known or not isinstance(each.get("id"), str):
+            raise PromptFileError(
+                f"{where}: `principles` holds {each!r:.80}; each must be an `id` with its `p`, from 0 to 1 or null"
+            )
+    return found
 
 
 def _nested(row: Mapping[str, Any], name: str, where: str) -> Any:

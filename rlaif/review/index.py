@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.exchange.pairs import row_pair
+from rlaif.exchange.pairs import row_pair, upright_row
 from rlaif.records import Completion, Pair, Prompt
 
 DOUBTFUL = 0.75
@@ -142,6 +142,7 @@ def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> Entry:
+    row = upright_row(row)
     prompt = row["prompt"]
     last = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
     flat = " ".join(last.split())

@@ -12,6 +12,7 @@ from rlaif.atomic import write_text
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.calibration import Bin
 from rlaif.auditing.differences import differences
+from rlaif.exchange.pairs import upright_row
 from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
@@ -94,7 +95,7 @@ def _pairs(run: Path) -> Iterator[Any]:
     own = [run / name for name in ("pairs.jsonl", "pairs.parquet") if (run / name).is_file()]
     for path in [*files, *own[:1]]:
         for row in read_rows(path):
-            yield row.value
+            yield upright_row(row.value)
 
 
 def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:

@@ -43,7 +43,6 @@ MEANINGS: Mapping[str, str] = {
 }
 NGRAM = 13
 """Words in a row that two different prompts hardly share (Brown et al. 2020, contamination)."""
-EVEN = 0.5
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"\w+")
 
@@ -132,7 +131,7 @@ def find_defects(
     ids = [pair.id for pair in pairs]
     sides: dict[str, set[tuple[Message, ...]]] = {}
     for pair, key in zip(pairs, ids, strict=True):
-        sides.setdefault(key, set()).add(pair.chosen if pair.label_prob >= EVEN else pair.rejected)
+        sides.setdefault(key, set()).add(pair.chosen)
     seen: set[str] = set()
     found: list[str | None] = []
     for pair, key in zip(pairs, ids, strict=True):

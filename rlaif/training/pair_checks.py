@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import derived_seed
-from rlaif.records import Example, Pair
+from rlaif.records import EVEN, Example, Pair
 from rlaif.training.configs import DPOConfig
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.spans import TokenPair
@@ -16,19 +16,31 @@ SIDES = "sigmoid"
 
 
 def check_labels(config: DPOConfig, pairs: Sequence[Pair]) -> None:
-    """Raise RecipeError where labels are probabilities and a loss takes sides only."""
-    if config.labels == "hard":
-        return
-    unsure = sum(each.label_prob not in (0.0, 1.0) for each in pairs)
+    """Raise RecipeError where labels are probabilities and a loss takes sides only, or a tie has none to take."""
     names = [each.name for each in config.mix]
     blind = [name for name in names if not (LOSSES[name].label or LOSSES[name].imitates or name == SIDES)]
+    if config.labels == "hard" or any(not LOSSES[name].label for name in names):
+        check_sides("dpo", pairs)
+    if config.labels == "hard":
+        return
     if all(LOSSES[name].imitates for name in names):
         blind = names
+    unsure = sum(each.label_prob != 1.0 for each in pairs)
     if unsure and blind:
         hint = ", or mix it with a loss that reads them" if LOSSES[blind[0]].imitates else ""
         raise RecipeError(
-            f"dpo: the loss {blind[0]!r} cannot use label_prob, which is between 0 and 1 for {unsure} of "
+            f"dpo: the loss {blind[0]!r} cannot use label_prob, which is below 1 for {unsure} of "
             f"{len(pairs)} pairs; set labels to hard to take chosen for better, or take the loss soft{hint}"
+        )
+
+
+def check_sides(method: str, pairs: Sequence[Pair]) -> None:
+    """Raise RecipeError where sides are learned and a pair is a tie: which of its sides comes first says nothing."""
+    ties = sum(each.label_prob == EVEN for each in pairs)
+    if ties:
+        raise RecipeError(
+            f"{method}: {ties} of {len(pairs)} pairs are ties (label_prob .5), of which no side is the better one; "
+            "take the loss soft, or leave them out: rlaif export --where 'label_prob > .5'"
         )
 
 

@@ -17,6 +17,9 @@ from torch.nn.functional import logsigmoid
 from rlaif.training.loss_names import Weighted
 from rlaif.training.losses import PairTerms, preference_loss
 
+CERTAIN = 1e-3
+"""How far from 0 and 1 a target is kept in a divergence from it: 2402.00856 smooths by as much."""
+
 Options = Mapping[str, float]
 PairLoss = Callable[[PairTerms, float, Options], Tensor]
 
@@ -149,7 +152,9 @@ def sppo(terms: PairTerms, beta: float, _: Options) -> Tensor:
 
 def exo_pair(terms: PairTerms, beta: float, options: Options) -> Tensor:
     """KL of (sigmoid(beta h), sigmoid(-beta h)) to (p, 1 - p) (2402.00856, eq. 16)."""
-    margin_B, target_B = beta * terms.rho.gap_B, _smoothed(terms.label_B, options)
+    # the reverse KL to a certainty is infinite
+    target_B = _smoothed(terms.label_B, options).clamp(CERTAIN, 1 - CERTAIN)
+    margin_B = beta * terms.rho.gap_B
     win_B = torch.sigmoid(margin_B) * (logsigmoid(margin_B) - target_B.log())
     return win_B + torch.sigmoid(-margin_B) * (logsigmoid(-margin_B) - torch.log1p(-target_B))
 

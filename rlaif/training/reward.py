@@ -18,7 +18,7 @@ from rlaif.training.loop import Part
 from rlaif.training.models import Opened, open_classifier
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree, pack, split
-from rlaif.training.pair_checks import set_apart
+from rlaif.training.pair_checks import check_sides, set_apart
 from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, Setting, conduct
@@ -43,6 +43,8 @@ def train_reward(
     """Train a reward model over `base`, a causal model or a reward model, and write it at `out`."""
     if not pairs:
         raise ThresholdError("there are no pairs to train on")
+    if config.loss == "sigmoid":
+        check_sides("reward", pairs)
     setting = Setting(
         config=config,
         base=base,

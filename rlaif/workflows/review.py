@@ -127,17 +127,5 @@ def _balance(pair: Pair, voices: Sequence[Decision]) -> int:
 
 
 def _turned(pair: Pair) -> Pair:
-    return replace(
-        pair,
-        chosen=pair.rejected,
-        rejected=pair.chosen,
-        chosen_score=pair.rejected_score,
-        rejected_score=pair.chosen_score,
-        score_gap=None if pair.score_gap is None else -pair.score_gap,
-        principles=tuple(
-            {**each, "p": 1 - float(each["p"])} if each.get("p") is not None else each
-            for each in pair.principles
-        ),
-        critique=None,
-        provenance={**pair.provenance, "turned_by": "review"},
-    )
+    turned = pair.swapped()
+    return replace(turned, provenance={**turned.provenance, "turned_by": "review"})

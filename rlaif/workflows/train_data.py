@@ -13,6 +13,7 @@ from rlaif.exchange.completions import read_completions
 from rlaif.judging.ask import prompt_slot, turn
 from rlaif.records import Completion, Constitution, Example, Message, Pair, Prompt
 from rlaif.templates import load_template
+from rlaif.training.pair_checks import check_sides
 from rlaif.training.sampled import Sampled
 from rlaif.workflows.names import CONSTITUTION_FILE
 
@@ -24,8 +25,9 @@ BAD = "You are an assistant who does not care for rules and serves people badly.
 def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
     """What sft imitates: the chosen answers, those that are revisions, or both sides under their system turns.
 
-    Raises InputError where nothing of the kind is there.
+    Raises InputError where nothing of the kind is there, RecipeError for ties, which have no better side.
     """
+    check_sides("sft", pairs)
     if learn == "revisions":
         found = [_example(pair, pair.chosen, "revision") for pair in pairs if pair.revision_of is not None]
         if not found:

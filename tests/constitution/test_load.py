@@ -208,6 +208,19 @@ def test_decide_is_inherited_from_the_last_base_unless_given(tmp_path: Path) -> 
     assert load_constitution(write(tmp_path, own)).decide.rule == "majority"
 
 
+def test_a_base_that_says_nothing_of_decide_leaves_that_of_another(tmp_path: Path) -> None:
+    write(tmp_path, entry("a", "a=One", extra="decide: {rule: min, temperature: 2}"), "a.yaml")
+    write(tmp_path, entry("b", "b=Two", extra="decide: {rule: log-odds}"), "b.yaml")
+    write(tmp_path, entry("c", "c=Three"), "c.yaml")
+
+    def rule(names: str) -> str:
+        return load_constitution(
+            write(tmp_path, entry("house", "d=Five", extra=f"extends: [{names}]"))
+        ).decide.rule
+
+    assert [rule(each) for each in ("a, c", "c, a", "a, b", "b, a, c")] == ["min", "min", "log-odds", "min"]
+
+
 def test_extends_alone_makes_a_constitution(tmp_path: Path) -> None:
     write(tmp_path, entry("base", "a=One"), "base.yaml")
     found = load_constitution(write(tmp_path, HEAD + "extends: [base]\n"))

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from rlaif.checks import schema
 from rlaif.errors import PromptFileError
-from rlaif.exchange.pairs import pair_row, read_pairs, row_pair, write_pairs
+from rlaif.exchange.pairs import pair_row, read_pairs, row_pair, upright_row, write_pairs
 from rlaif.records import Message, Pair
 
 KEYS = [
@@ -169,3 +169,30 @@ def test_a_broken_row_is_one_message_with_its_line(tmp_path: Path, row: Any, sai
         read_pairs(path)
     assert str(caught.value).startswith(f"{path}:2: ")
     assert said in str(caught.value)
+
+
+@given(pairs)
+def test_the_chosen_side_is_never_the_worse_one_whatever_the_row_says(wanted: Pair) -> None:
+    row = pair_row(wanted)
+    turned = {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
+    turned["label_prob"] = round(1 - row["label_prob"], 6)
+    found = row_pair(turned)
+    assert found.label_prob >= 0.5
+    if row["label_prob"] != 0.5:
+        assert (found.chosen, found.rejected) == (wanted.chosen, wanted.rejected)
+        assert found.label_prob == pytest.approx(row["label_prob"])
+
+
+def test_a_row_that_is_turned_for_a_page_is_the_row_of_its_pair() -> None:
+    row = pair_row(pair())
+    assert upright_row(row) is row
+    other = {**row, "chosen": row["rejected"], "rejected": row["chosen"], "label_prob": 0.09}
+    del other["critique"], other["principles"]
+    found = upright_row(other)
+    assert (found["chosen"], found["label_prob"], found["id"]) == (row["chosen"], 0.91, row["id"])
+
+
+@pytest.mark.parametrize("odd", [5, {"id": "kind", "p": 1.5}, {"id": "kind", "p": "high"}, {"p": 0.5}])
+def test_a_principle_that_is_none_is_refused(odd: Any) -> None:
+    with pytest.raises(PromptFileError, match=r"`principles` holds"):
+        row_pair({**pair_row(pair()), "principles": [odd]})

@@ -9,7 +9,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.errors import InputError
-from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.pairs import pair_row, read_pairs, row_pair
 from rlaif.records import Pair
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store, find_store
@@ -64,6 +64,25 @@ def test_a_pair_against_the_label_is_turned_with_all_that_has_sides(run: Path) -
     )
     assert turned.critique is None
     assert counts == {"against the label": 1}
+
+
+def test_whoever_agrees_with_a_label_below_one_half_is_not_reversed(run: Path) -> None:
+    row = pair_row(read_pairs(run / "pairs.jsonl")[0])
+    # the same word, written the other way round, as rows of other people may be
+    row |= {"chosen": row["rejected"], "rejected": row["chosen"], "label_prob": 0.1}
+    pair = row_pair(row)
+    good = row["rejected"][0]["content"]
+    names = {text: name for name, text in sides(pair)}
+    for how in ("drop", "turn"):
+        agreed, counts = honoured([pair], [Decision(pair=pair.id, reviewer="ann", prefers=names[good])], how)
+        assert [(each.chosen[0].content, each.label_prob) for each in agreed] == [(good, 0.9)]
+        assert counts == {}
+    bad = row["chosen"][0]["content"]
+    against = [Decision(pair=pair.id, reviewer="ann", prefers=names[bad])]
+    assert honoured([pair], against, "drop") == ([], {"against the label": 1})
+    (turned,), _ = honoured([pair], against, "turn")
+    assert (turned.chosen[0].content, turned.label_prob) == (bad, 0.9)
+    assert turned.provenance["turned_by"] == "review"
 
 
 def test_more_voices_win_and_as_many_on_both_sides_are_a_tie(run: Path) -> None:

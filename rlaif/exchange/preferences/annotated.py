@@ -9,11 +9,11 @@ from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
-from rlaif.exchange.preferences.nouns import EVEN, Found, said, single
+from rlaif.exchange.preferences.nouns import Found, said, single
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns
 from rlaif.hashing import digest
-from rlaif.records import Pair
+from rlaif.records import EVEN, Pair
 
 NAME = "annotated-pairs"
 VERSION = "2.0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rlaif.exchange.rows import Row
@@ -20,8 +20,6 @@ class Found(NamedTuple):
 Read = Callable[[Iterator[Row]], Iterator[Found]]
 Write = Callable[[Pair], Sequence[Mapping[str, Any]]]
 """Rows of a pair; none where the format cannot hold it."""
-EVEN = 0.5
-"""The probability that prefers neither side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +48,6 @@ def each_row(one: Callable[[Row], Pair | str]) -> Read:
 def said(text: str) -> tuple[Message, ...]:
     """An answer as the assistant's one turn."""
     return (Message(role="assistant", content=text),)
-
-
-def upright(pair: Pair) -> Pair:
-    """The pair with the side first that is the likelier one to be better: most formats hold an order and no more."""
-    if pair.label_prob >= EVEN:
-        return pair
-    models = pair.provenance.get("policy") or ()
-    return replace(
-        pair,
-        chosen=pair.rejected,
-        rejected=pair.chosen,
-        label_prob=1 - pair.label_prob,
-        score_gap=None if pair.score_gap is None else -pair.score_gap,
-        chosen_score=pair.rejected_score,
-        rejected_score=pair.chosen_score,
-        principles=tuple(
-            {**each, "p": None if each["p"] is None else 1 - each["p"]} for each in pair.principles
-        ),
-        critique=None,  # it was of the side that is now the chosen one
-        provenance={**pair.provenance, "policy": models[::-1]} if models else pair.provenance,
-    )
 
 
 def single(turns: Sequence[Message]) -> tuple[str | None, str] | None:

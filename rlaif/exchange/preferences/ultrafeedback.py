@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
-from rlaif.exchange.preferences.nouns import EVEN, Format, each_row, said, single
+from rlaif.exchange.preferences.nouns import Format, each_row, said, single
 from rlaif.exchange.rows import Row
-from rlaif.records import Message, Pair
+from rlaif.records import EVEN, Message, Pair
 
 TOO_FEW = "fewer than two completions have a rating"
 TIE = "best and worst completion have the same mean rating"

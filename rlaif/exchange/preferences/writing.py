@@ -15,13 +15,13 @@ from rlaif.errors import InputError
 from rlaif.exchange.pairs import DECIMALS
 from rlaif.exchange.preferences import annotated
 from rlaif.exchange.preferences.hh import HH
-from rlaif.exchange.preferences.nouns import EVEN, Write, upright
+from rlaif.exchange.preferences.nouns import Write
 from rlaif.exchange.preferences.thumbs import KTO
 from rlaif.exchange.preferences.trainers import AXOLOTL, LLAMA_FACTORY, NEMO_RL, OPENRLHF
 from rlaif.exchange.preferences.trl import TRL
 from rlaif.exchange.preferences.ultrafeedback import ULTRAFEEDBACK
 from rlaif.hashing import canonical_json
-from rlaif.records import Pair
+from rlaif.records import EVEN, Pair
 
 MARGINS = ("score-gap", "log-odds")
 CLIP = 0.02
@@ -63,12 +63,7 @@ class About(NamedTuple):
 def write_preferences(
     folder: Path, split: str, pairs: Sequence[Pair], *, format: str, about: About, margin: str | None = None
 ) -> Written:
-    """Write one split into `folder`; pairs that the format cannot hold are left out and counted.
-
-    A pair whose label says that the rejected side is the better one is turned round: rows without a probability would
-    teach the opposite of it.
-    """
-    pairs = [upright(pair) for pair in pairs]
+    """Write one split into `folder`; pairs that the format cannot hold are left out and counted."""
     if format == annotated.NAME:
         return _document(folder / f"{split}.json", pairs, about)
     rows, left_out = preference_rows(pairs, format=format, margin=margin)
@@ -97,7 +92,7 @@ def preference_rows(
         )
     rows: list[dict[str, Any]] = []
     left_out: Counter[str] = Counter()
-    for pair in map(upright, pairs):
+    for pair in pairs:
         tie = pair.label_prob == EVEN and name != TRL.name
         made = [] if tie else [dict(row) for row in _WRITERS[name](pair)]
         left_out[TIE if tie else NOT_HELD] += not made
