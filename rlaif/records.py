@@ -159,7 +159,7 @@ class State(StrEnum):
 class Judgment:
     """One reading of one question put to a judge.
 
-    `value` is P(first listed completion is better) for PREFERENCE, P(yes) or an expected rating for SCORE,
+    `value` is P(first listed completion is better) for PREFERENCE; for SCORE P(yes), an expected rating or a reward;
     and None for every other state: a failure is never a number.
     """
 

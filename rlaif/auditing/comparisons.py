@@ -46,14 +46,24 @@ class Judged:
 
     @property
     def consistent(self) -> bool:
-        """Whether the orders agree; two that are no verdict agree."""
+        """Whether the orders name one winner, or none."""
         return len(set(self.winners)) == 1
+
+    @property
+    def told(self) -> bool:
+        """Whether every order is a verdict that can be read, and some of them a preference."""
+        return all(map(readable, self.orders.judged)) and any(each is not None for each in self.winners)
 
     @property
     def longer(self) -> int | None:
         """The longer text, in characters; None where they are as long."""
         one, other = map(len, self.pair.texts)
         return None if one == other else int(other > one)
+
+
+def readable(verdict: Verdict) -> bool:
+    """Whether it says something of the two texts, and be it that they are as good."""
+    return verdict.p is not None or verdict.state is State.TIE
 
 
 def winner(verdict: Verdict) -> int | None:
@@ -75,7 +85,7 @@ def _both_right(judged: Judged) -> list[float]:
 
 
 def _consistent(judged: Judged) -> list[float]:
-    return [float(judged.consistent)] if judged.both else []
+    return [float(judged.consistent)] if judged.both and judged.told else []
 
 
 def _first_slot(judged: Judged) -> list[float]:
@@ -99,8 +109,9 @@ MEASURES: Mapping[str, Measure] = {
 }
 """Every figure as the values that a pair adds to its mean.
 
-`accuracy`: the better text won, over both orders. `first_slot`: the text shown first won, over verdicts, .5 is fair.
-`prefers_longer`: over verdicts on texts of different length.
+`accuracy`: the better text won, over both orders. `consistent`: the orders agree, over pairs of which both could be
+read and one prefers a text: failures agree in nothing, and of ties there is no order. `first_slot`: the text shown
+first won, over verdicts, .5 is fair. `prefers_longer`: over verdicts on texts of different length.
 """
 
 
@@ -167,13 +178,17 @@ def by_category(judged: Sequence[Judged]) -> dict[str, dict[str, Any]]:
 
 
 def retested(first: Sequence[Judged], second: Sequence[Judged]) -> float | None:
-    """Share of the verdicts that are the same when the same questions are put again; joined by pair and order."""
-    again = {each.pair.id: each.winners for each in second}
+    """Share of the verdicts that are the same when the same questions are put again; joined by pair and order.
+
+    Over what could be read both times; None where nothing could.
+    """
+    again = {each.pair.id: each.orders.judged for each in second}
     return mean(
-        float(one == other)
+        float(winner(one) == winner(other))
         for each in first
         if each.pair.id in again
-        for one, other in zip(each.winners, again[each.pair.id], strict=True)
+        for one, other in zip(each.orders.judged, again[each.pair.id], strict=True)
+        if readable(one) and readable(other)
     )
 
 

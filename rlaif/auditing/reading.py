@@ -6,21 +6,43 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rlaif.exchange.benchmarks.nouns import GoldPair, Orders, Verdict
+from rlaif.judging.decide import Decision, hard_ruling
 from rlaif.judging.rules import RULES, asked, cooled, principle_of
-from rlaif.records import Constitution, Judgment, State
+from rlaif.records import Constitution, Judgment, NoPair, State
 
 NOTHING = Verdict(State.ABSTAIN)
 
 
-def orders_of(constitution: Constitution, pair: GoldPair, judgments: Sequence[Judgment]) -> Orders:
-    """The verdict of each order; `judgments` are of this pair, each with both completions."""
+def orders_of(
+    constitution: Constitution,
+    pair: GoldPair,
+    judgments: Sequence[Judgment],
+    checklist: Sequence[Judgment] = (),
+) -> Orders:
+    """The verdict of each order; `judgments` are of this pair, each with both completions.
+
+    `checklist` holds what was said of each alone: a hard principle that one breaks decides in either order.
+    """
     first, second = (each.id for each in pair.completions)
+    principles = asked(constitution, pair.prompt, judgments)
+    ruled = hard_ruling(principles, checklist, first, second)
+    if ruled is not None:
+        verdict = _ruled(ruled)
+        return Orders(verdict, verdict)
     forward = [each for each in judgments if each.completion_ids == (first, second)]
     swapped = [each for each in judgments if each.completion_ids == (second, first)]
     return Orders(
         _verdict(constitution, pair, forward, turned=False),
         _verdict(constitution, pair, swapped, turned=True),
     )
+
+
+def _ruled(decision: Decision) -> Verdict:
+    if decision.label_prob is not None:
+        return Verdict(State.PREFERENCE, decision.label_prob)
+    if decision.reason is NoPair.BOTH_VIOLATE or decision.reason is None:
+        return Verdict(State.TIE)
+    return Verdict(State(decision.reason.value))
 
 
 def _verdict(

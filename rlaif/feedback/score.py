@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rlaif.judging.rules import asked, principle_of, share_of
+from rlaif.comparable import levels
+from rlaif.judging.rules import WHOLE, asked, breaks, number_of, principle_of
 from rlaif.records import Completion, Constitution, Judgment, Principle, Prompt, State
 
 MIN_READ = 0.5
-"""Below this share of readable principles a completion has no score: two means over different rules do not compare."""
+"""Below this share of readable principles a completion has no score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +20,10 @@ class Scored:
 
     completion: Completion
     score: float | None
-    """Weighted mean of P(yes), or of ratings as shares of their scale, over the principles that apply and were read;
-    None if too few were."""
+    """In the judge's units: a reward, or the weighted mean of P(yes), or of ratings as shares of their scale, over the
+    principles that apply. Where some could not be read, what the mean would be by those that were read of this
+    completion and of its rivals (see `comparable.levels`), so that two scores of a prompt are over the same. None if
+    too few were read, or nothing was read that was read of the others too."""
     violated: tuple[str, ...] = ()
     """Ids of hard principles that it violates."""
     states: Mapping[State, int] = field(default_factory=dict)
@@ -37,31 +41,42 @@ def score_completions(
     judgments: Sequence[Judgment],
     constitution: Constitution,
 ) -> list[Scored]:
-    """One `Scored` a completion, in the given order. `judgments` may hold those of other prompts too."""
+    """One `Scored` a completion, in the given order. `judgments` may hold those of other prompts too.
+
+    All completions of the prompt that were judged are rivals, whether or not they are among `completions`.
+    """
     own = [each for each in judgments if len(each.completion_ids) == 1 and each.prompt_id == prompt.id]
     said = {(each.completion_ids[0], principle_of(each)): each for each in own}
     principles = asked(constitution, prompt, own)
-    return [_scored(each, said, principles) for each in completions]
+    weights = {each.id: each.weight for each in principles}
+    if WHOLE.id in weights:
+        # a number of the whole has units of its own: hard principles beside it are no part of a mean
+        weights = {WHOLE.id: 1.0}
+    rivals = dict.fromkeys([*(each.id for each in completions), *(each.completion_ids[0] for each in own)])
+    read = {name: _read(name, said, weights) for name in rivals}
+    scores = levels({name: numbers for name, numbers in read.items() if numbers is not None}, weights)
+    return [_scored(each, said, principles, scores.get(each.id)) for each in completions]
+
+
+def _read(
+    completion: str, said: Mapping[tuple[str, str], Judgment], weights: Mapping[str, float]
+) -> dict[str, float] | None:
+    """The number of each principle that was read; None where too few were."""
+    judgments = {name: said.get((completion, name)) for name in weights}
+    # a judge that abstains says that the principle has nothing to say here: it is not a failure
+    wanted = sum(each is None or each.state is not State.ABSTAIN for each in judgments.values())
+    found = {name: number_of(each) for name, each in judgments.items() if each is not None}
+    numbers = {name: number for name, number in found.items() if number is not None}
+    return numbers if numbers and len(numbers) >= MIN_READ * wanted else None
 
 
 def _scored(
-    completion: Completion, said: Mapping[tuple[str, str], Judgment], principles: Sequence[Principle]
+    completion: Completion,
+    said: Mapping[tuple[str, str], Judgment],
+    principles: Sequence[Principle],
+    score: float | None,
 ) -> Scored:
-    states: dict[State, int] = {}
-    votes, violated, wanted = [], [], 0
-    for principle in principles:
-        judgment = said.get((completion.id, principle.id))
-        state = State.TRANSPORT if judgment is None else judgment.state
-        states[state] = states.get(state, 0) + 1
-        # a judge that abstains says that the principle has nothing to say here: it is not a failure
-        wanted += state is not State.ABSTAIN
-        share = None if judgment is None else share_of(judgment)
-        if share is None:
-            continue
-        votes.append((principle.weight, share))
-        if principle.hard and share < 0.5:
-            violated.append(principle.id)
-    total = sum(weight for weight, _ in votes)
-    enough = total > 0 and len(votes) >= MIN_READ * wanted
-    score = sum(weight * value for weight, value in votes) / total if enough else None
-    return Scored(completion=completion, score=score, violated=tuple(violated), states=states)
+    judgments = {each.id: said.get((completion.id, each.id)) for each in principles}
+    states = Counter(State.TRANSPORT if each is None else each.state for each in judgments.values())
+    violated = [each.id for each in principles if each.hard and breaks(judgments[each.id])]
+    return Scored(completion=completion, score=score, violated=tuple(violated), states=dict(states))

@@ -1,12 +1,12 @@
 """How a judge is asked, how its answer is read, and how many readings become one label."""
 
 from rlaif.judging.controls import GoldJudge, RandomJudge
-from rlaif.judging.decide import Decision, decide, from_checklist, log_odds
+from rlaif.judging.decide import Decision, decide, from_checklist, hard_ruling, log_odds
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge
 from rlaif.judging.reward_judge import PREFIX, RewardJudge
-from rlaif.judging.rules import share_of
+from rlaif.judging.rules import number_of, share_of
 from rlaif.judging.verifier_judge import VerifierJudge
 from rlaif.records import Engine
 
@@ -21,8 +21,10 @@ __all__ = [
     "VerifierJudge",
     "decide",
     "from_checklist",
+    "hard_ruling",
     "judge_of",
     "log_odds",
+    "number_of",
     "share_of",
 ]
 

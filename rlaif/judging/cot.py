@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rlaif.judging.labels import Reading
@@ -10,24 +11,40 @@ from rlaif.records import Generation, Sampling, State
 
 CLAMP = 0.02
 """A written verdict is all or nothing, and no reasoning is that sure: the share of votes stays this far off 0 and 1."""
+QUORUM = 0.5
+"""Share of the texts to a question that must hold a verdict: a few that can be read are not what the judge says."""
 COT_SAMPLING = Sampling(temperature=0.0, max_tokens=512)
 SPREAD = Sampling(temperature=0.7, max_tokens=512)
 """For several texts a question: at temperature 0 all of them would be one."""
 
 
 def read_votes(readings: Sequence[Reading], clamp: float = CLAMP) -> Reading:
-    """The mean of readable votes, a tie half of each. Unreadable ones have no vote; without any there is no number."""
+    """The mean of readable votes, a tie half of each; no number where they are less than half of all texts."""
     numbers = [reading for reading in readings if reading.value is not None]
     ties = sum(reading.state is State.TIE for reading in readings)
-    if not numbers and ties:
-        return Reading(State.TIE)
-    if not numbers:
-        return readings[0] if readings else Reading(State.UNREADABLE, detail="nothing was asked")
     heard = len(numbers) + ties
+    if not readings:
+        return Reading(State.UNREADABLE, detail="nothing was asked")
+    if not heard or heard < QUORUM * len(readings):
+        return _silence([each for each in readings if each.value is None and each.state is not State.TIE])
+    if not numbers:
+        return Reading(State.TIE)
     share = (sum(reading.value or 0.0 for reading in numbers) + ties / 2) / heard
     lost = len(readings) - heard
     detail = f"{lost} of {len(readings)} texts have no verdict" if lost else ""
     return Reading(numbers[0].state, min(max(share, clamp), 1 - clamp), detail=detail)
+
+
+def _silence(lost: Sequence[Reading]) -> Reading:
+    """Why there is no verdict: the most frequent reason, in the order of the enum on equal counts."""
+    states = Counter(each.state for each in lost)
+    state = max((each for each in State if states[each]), key=lambda each: states[each])
+    first = next(each for each in lost if each.state is state)
+    return (
+        first
+        if len(lost) == 1
+        else first._replace(detail=f"{first.detail} ({len(lost)} texts have no verdict)")
+    )
 
 
 def read_reply(reply: Generation | None, read: Callable[[str], Reading]) -> Reading:

@@ -11,9 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from rlaif.judging.rules import CLIP, RULES, TIE_BAND, WHOLE, asked, cooled, principle_of, share_of, side
+from rlaif.judging.rules import (
+    CLIP,
+    RULES,
+    TIE_BAND,
+    WHOLE,
+    asked,
+    better_of,
+    breaks,
+    cooled,
+    principle_of,
+    share_of,
+    side,
+)
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
 
+MIN_READ = 0.5
+"""Below this share of the principles that apply there is no label: the rest says too little of the whole."""
 Inconsistent = Literal["drop", "average"]
 _REASONS = frozenset(reason.value for reason in NoPair) - {State.TIE.value}
 
@@ -56,7 +70,8 @@ def decide(
     not in the constitution, or do not apply to the prompt, do not count.
     """
     principles = asked(constitution, prompt, judgments)
-    if (ruled := _hard(principles, judgments, checklist, first)) is not None:
+    second = next((_other(each, first) for each in judgments if first in each.completion_ids), None)
+    if second is not None and (ruled := hard_ruling(principles, checklist, first, second)) is not None:
         return ruled
     voices, states = _voices(principles, judgments, first)
     heard = {voice.principle.id for voice in voices}
@@ -68,7 +83,8 @@ def decide(
             label_prob=label, reason=reason, principles=shown, order_consistent=consistent, unread=unread
         )
 
-    if not voices:
+    silent = sum(_abstained(each, judgments) for each in principles)
+    if not voices or len(voices) < MIN_READ * (len(principles) - silent):
         return outcome(None, _failure(states))
     label = _label(constitution, voices, [voice.p for voice in voices])
     consistent = _consistent(constitution, voices, label)
@@ -117,14 +133,10 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
         other = said.get((second.id, principle_id))
         if completion != first.id or other is None:
             continue
-        state, p, detail = State.PREFERENCE, None, ""
-        mine, its = share_of(one), share_of(other)
-        if mine is None or its is None:
-            lost = one if mine is None else other
+        state, p, detail = State.PREFERENCE, better_of(one, other), ""
+        if p is None:
+            lost = one if share_of(one) is None else other
             state, detail = lost.state, lost.detail
-        else:
-            for_first, for_second = mine * (1 - its), its * (1 - mine)
-            p = for_first / (for_first + for_second) if for_first + for_second > 0 else 0.5
         for ids, value in (
             ((first.id, second.id), p),
             ((second.id, first.id), None if p is None else 1 - p),
@@ -145,26 +157,29 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
     return found
 
 
-def _hard(
-    principles: Sequence[Principle], judgments: Sequence[Judgment], checklist: Sequence[Judgment], first: str
+def hard_ruling(
+    principles: Sequence[Principle], checklist: Sequence[Judgment], first: str, second: str
 ) -> Decision | None:
-    """What hard principles say: one violates, it loses; both, no pair; not readable, no pair either."""
+    """What hard principles say of two completions: one violates, it loses; both, no pair; not readable, no pair either.
+
+    None where none of `principles` is hard, `checklist` says nothing of any, or neither violates one.
+    """
     said = {(each.completion_ids[0], each.principle_id): each for each in checklist}
-    second = next((_other(each, first) for each in judgments if first in each.completion_ids), None)
     hard = [each for each in principles if each.hard]
-    if not hard or not said or second is None:
+    if not hard or not said:
         return None
     broken = {first: 0, second: 0}
     for principle in hard:
         for completion in broken:
             one = said.get((completion, principle.id))
-            share = None if one is None else share_of(one)
-            if share is None:
+            verdict = breaks(one)
+            if verdict is None:
                 state = State.UNREADABLE if one is None else one.state
                 if state is State.ABSTAIN:
                     continue
-                return Decision(label_prob=None, reason=_reason(state), unread=(principle.id,))
-            broken[completion] += share < 0.5
+                reason = NoPair.UNREADABLE if state is State.SCORE else _reason(state)
+                return Decision(label_prob=None, reason=reason, unread=(principle.id,))
+            broken[completion] += verdict
     if not any(broken.values()):
         return None
     if all(broken.values()):
@@ -175,12 +190,16 @@ def _hard(
 
 
 def _alone(said: Mapping[tuple[str, str | None], Judgment], principle: str, first: str, second: str) -> float:
-    one, other = (
-        share_of(said[key]) if (key := (each, principle)) in said else None for each in (first, second)
-    )
-    if one is None or other is None or (one < 0.5) == (other < 0.5):
+    one, other = (breaks(said.get((each, principle))) for each in (first, second))
+    if one is None or other is None or one == other:
         return 0.5
-    return CLIP if one < 0.5 else 1 - CLIP
+    return CLIP if one else 1 - CLIP
+
+
+def _abstained(principle: Principle, judgments: Sequence[Judgment]) -> bool:
+    """Whether the judge says that a principle has nothing to say here."""
+    states = [each.state for each in judgments if principle_of(each) == principle.id]
+    return bool(states) and all(each is State.ABSTAIN for each in states)
 
 
 def _voices(

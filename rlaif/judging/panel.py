@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from rlaif.documents import read_document
 from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.judging.protocol import Judge, One, Two
-from rlaif.judging.rules import share_of, side
+from rlaif.judging.rules import REWARD, number_of, share_of, side
 from rlaif.records import Judgment, Principle, State
 
 PREFIX = "panel:"
+Key = tuple[tuple[str, ...], str | None]
+"""Completions in the order shown, and the principle that was asked about."""
 Compare = Callable[[Judge, Sequence[Two], Sequence[Principle]], list[Judgment]]
 
 
@@ -108,28 +110,45 @@ class PanelJudge:
         )
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """The mean of what the members say of each completion alone."""
-        return self._vote(
-            "checklist", State.SCORE, [each.judge.checklist(items, principles) for each in self.members]
-        )
+        """The mean of what the members say of each completion alone: of principles those that read them.
+
+        Where nobody does, all being reward models, it is the mean reward: rewards are log-odds up to a constant.
+        """
+        said = [self._keyed(each.judge.checklist(items, principles)) for each in self.members]
+        found = []
+        for ids, principle in _asked(said):
+            # who names no principle says of none whether it is followed: that number has another unit
+            votes = [own.get((ids, principle)) for own in said]
+            if principle is None:
+                found.append(self._rewarded(ids, votes))
+            else:
+                quorum = min(self.quorum, sum(each is not None for each in votes))
+                found.append(self._ruled("checklist", State.SCORE, ids, principle, votes, quorum))
+        return found
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better), each member asked by its own protocol, in both orders."""
-        said = [each.compare(each.judge, items, principles) for each in self.members]
-        return self._vote("panel", State.PREFERENCE, said)
-
-    def _vote(self, protocol: str, state: State, said: Sequence[Sequence[Judgment]]) -> list[Judgment]:
-        by_member = [{(each.completion_ids, each.principle_id): each for each in own} for own in said]
-        asked = dict.fromkeys(key for own in by_member for key in own)
-        named = {ids for ids, principle in asked if principle is not None}
+        said = [self._keyed(each.compare(each.judge, items, principles)) for each in self.members]
         found = []
-        for ids, principle in asked:
-            if principle is None and ids in named:
-                continue
+        for ids, principle in _asked(said):
             # a member that names no principle speaks of the whole: its vote counts in each
-            votes = [own.get((ids, principle)) or own.get((ids, None)) for own in by_member]
-            found.append(self._ruled(protocol, state, ids, principle, votes))
+            votes = [own.get((ids, principle)) or own.get((ids, None)) for own in said]
+            found.append(self._ruled("panel", State.PREFERENCE, ids, principle, votes, self.quorum))
         return found
+
+    @staticmethod
+    def _keyed(judgments: Sequence[Judgment]) -> dict[Key, Judgment]:
+        return {(each.completion_ids, each.principle_id): each for each in judgments}
+
+    def _rewarded(self, ids: tuple[str, ...], votes: Sequence[Judgment | None]) -> Judgment:
+        """The mean of all rewards. Without one of them the level would be that of other models: then there is none."""
+        ruled = self._ruled(REWARD, State.SCORE, ids, None, votes, len(votes))
+        numbers = [None if each is None else number_of(each) for each in votes]
+        if ruled.value is None or any(each is None or each.protocol != REWARD for each in votes):
+            return ruled
+        weights = [each.seat.weight for each in self.members]
+        total = fsum(weight * (number or 0.0) for weight, number in zip(weights, numbers, strict=True))
+        return replace(ruled, value=total / fsum(weights))
 
     def _ruled(
         self,
@@ -138,12 +157,13 @@ class PanelJudge:
         ids: tuple[str, ...],
         principle: str | None,
         votes: Sequence[Judgment | None],
+        quorum: int,
     ) -> Judgment:
         shares = [_share(each) for each in votes]
         heard = [(member.seat.weight, share) for member, share in zip(self.members, shares, strict=True)
                  if share is not None]  # fmt: skip
         value = None
-        if len(heard) >= self.quorum:
+        if heard and len(heard) >= quorum:
             value = fsum(weight * share for weight, share in heard) / fsum(weight for weight, _ in heard)
         cast = [each for each in votes if each is not None]
         every_tie = bool(cast) and all(each.state is State.TIE for each in cast)
@@ -158,7 +178,7 @@ class PanelJudge:
             state=State.TIE if every_tie else state if value is not None else _missing(cast),
             value=None if every_tie else value,
             calls=tuple(dict.fromkeys(call for each in cast for call in each.calls)),
-            detail="" if value is not None else f"{len(heard)} of {len(votes)} judges, quorum {self.quorum}",
+            detail="" if value is not None else f"{len(heard)} of {len(votes)} judges, quorum {quorum}",
             votes=tuple(map(_row, self.members, votes)),
         )
 
@@ -172,6 +192,13 @@ class PanelJudge:
             group.votes += share is not None
             group.unread += share is None
             group.against += share is not None and value is not None and side(share) * side(value) < 0
+
+
+def _asked(said: Sequence[Mapping[Key, Judgment]]) -> list[Key]:
+    """What is ruled on: each principle that some member names, else the whole."""
+    keys = dict.fromkeys(key for own in said for key in own)
+    named = {ids for ids, principle in keys if principle is not None}
+    return [(ids, principle) for ids, principle in keys if principle is not None or ids not in named]
 
 
 def _share(judgment: Judgment | None) -> float | None:

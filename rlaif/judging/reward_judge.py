@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rlaif.judging.ask import LOST
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import One, Two
+from rlaif.judging.rules import REWARD, cooled
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Score, ScoreRequest, State
 from rlaif.store import call_key
 
@@ -31,9 +32,9 @@ class RewardJudge:
         return self.engine.fingerprint
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """P(better than an answer of reward 0): the reward on the scale of other judges."""
+        """The reward of each completion, in the model's own units."""
         rewards = self._rewards(items)
-        return [self._judgment("checklist", prompt, [each], rewards, State.SCORE) for prompt, each in items]
+        return [self._judgment(REWARD, prompt, [each], rewards, State.SCORE) for prompt, each in items]
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better) by the difference of rewards; the order cannot matter, and both are given."""
@@ -70,7 +71,7 @@ class RewardJudge:
         readings = [rewards[each.id][1] for each in completions]
         failed = next((each for each in readings if each.value is None), None)
         values = [each.value or 0.0 for each in readings]
-        gap = values[0] - (values[1] if len(values) > 1 else 0.0)
+        value = values[0] if len(values) == 1 else cooled(values[0] - values[1], 1.0)
         return Judgment(
             protocol=protocol,
             judge=self.fingerprint,
@@ -78,7 +79,7 @@ class RewardJudge:
             completion_ids=tuple(each.id for each in completions),
             principle_id=None,
             state=failed.state if failed else state,
-            value=None if failed else 1 / (1 + math.exp(-max(-500.0, min(500.0, gap)))),
+            value=None if failed else value,
             calls=calls,
             detail=failed.detail if failed else "",
         )

@@ -11,6 +11,8 @@ from rlaif.records import Constitution, Judgment, Principle, Prompt, State
 CLIP = 0.02
 TIE_BAND = 0.02
 """A label this near to one half says nothing."""
+BROKEN = 0.5
+"""Below this share of the scale a completion breaks a principle."""
 DECIDED = 0.1
 """How far from one half a principle must be to end a lexicographic search."""
 WHOLE = Principle(id="whole", text="The response is better as a whole.")
@@ -37,11 +39,60 @@ def principle_of(judgment: Judgment) -> str:
     return WHOLE.id if judgment.principle_id is None else judgment.principle_id
 
 
+REWARD = "reward"
+"""Protocol of judgments whose number is a reward: it has no scale, and only its differences mean anything."""
+
+
 def share_of(judgment: Judgment) -> float | None:
-    """What a judgment of one completion says, from 0 to 1, a rating from 1 to 5 included; None without a number."""
+    """What a judgment of one completion says, from 0 to 1, a rating from 1 to 5 included; None without a number.
+
+    Of a reward it is the chance to beat an answer of reward 0, which tells no two of the great ones apart: what ranks
+    answers takes `number_of`.
+    """
     if judgment.state is not State.SCORE or judgment.value is None:
         return None
-    return (judgment.value - 1) / 4 if judgment.protocol == "score" else judgment.value
+    return on_scale(judgment.protocol, judgment.value)
+
+
+def on_scale(protocol: str, value: float) -> float:
+    """The number of a judgment of one completion, as a share of its protocol's scale."""
+    if protocol == "score":
+        return (value - 1) / 4
+    return cooled(value, 1.0) if protocol == REWARD else value
+
+
+def number_of(judgment: Judgment) -> float | None:
+    """What a judgment of one completion says, in the judge's units: the reward itself, else the share of the scale."""
+    return judgment.value if _rewards(judgment) else share_of(judgment)
+
+
+def breaks(judgment: Judgment | None) -> bool | None:
+    """Whether a completion breaks what it was judged by, alone: less than half of the scale. The only reading of it.
+
+    None where nothing was said, or what was said is of no principle (a reward has no level at which a rule is broken).
+    """
+    if judgment is None or judgment.principle_id is None or _rewards(judgment):
+        return None
+    share = share_of(judgment)
+    return None if share is None else share < BROKEN
+
+
+def better_of(one: Judgment, other: Judgment) -> float | None:
+    """Of two completions that were judged alone, the chance that the first is better; None without two numbers."""
+    if _rewards(one) and _rewards(other):
+        # a reward is a log-odds up to a constant
+        assert one.value is not None
+        assert other.value is not None
+        return cooled(one.value - other.value, 1.0)
+    mine, its = share_of(one), share_of(other)
+    if mine is None or its is None:
+        return None
+    for_first, for_second = mine * (1 - its), its * (1 - mine)
+    return for_first / (for_first + for_second) if for_first + for_second > 0 else 0.5
+
+
+def _rewards(judgment: Judgment) -> bool:
+    return judgment.protocol == REWARD and judgment.state is State.SCORE
 
 
 def side(p: float) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rlaif.auditing.evidence import STATES, Comparisons, Looks
 from rlaif.errors import RunError
 from rlaif.exchange.rows import read_rows
+from rlaif.judging.rules import REWARD
 from rlaif.records import Completion, State
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ WHOLE = "whole"
 BLOCK = 1 << 24
 """Bytes of a file that are read at once."""
 _STATE = {each.value: place for place, each in enumerate(STATES)}
-_FIELDS = ("completion_ids", "principle_id", "state", "value")
+_FIELDS = ("completion_ids", "principle_id", "state", "value", "protocol")
+KINDS = ("", "score", REWARD)
+"""Protocols by the scale of their numbers: a share, a rating from 1 to 5, a reward."""
 
 
 class Places:
@@ -44,6 +47,8 @@ class _Block(NamedTuple):
     principle: Ints
     state: Ints
     value: Floats
+    protocol: Ints
+    """Place in `KINDS`."""
 
 
 def read_looks(path: Path, places: Places) -> Looks:
@@ -54,7 +59,7 @@ def read_looks(path: Path, places: Places) -> Looks:
         completion=rows.first[kept],
         principle=rows.principle[kept],
         state=rows.state[kept],
-        value=_share(rows.value[kept]),
+        value=_share(rows.value[kept], rows.protocol[kept]),
     )
 
 
@@ -74,14 +79,18 @@ def read_comparisons(path: Path, places: Places) -> Comparisons:
     )
 
 
-def _share(values: Floats) -> Floats:
-    """Ratings as a share of the range that was used: an audit compares, it does not grade."""
+def _share(values: Floats, protocols: Ints) -> Floats:
+    """Numbers as shares of their protocol's scale, as whoever decided read them.
+
+    Rewards have no scale: theirs is the chance to beat one of the middle, which an audit compares and does not grade.
+    """
     import numpy as np
 
-    if not len(values) or np.isnan(values).all() or (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
-        return values
-    low, high = np.nanmin(values), np.nanmax(values)
-    return np.asarray((values - low) / (high - low)) if high > low else np.full_like(values, 0.5)
+    ratings, rewards = (protocols == KINDS.index(name) for name in ("score", REWARD))
+    middle = np.nanmedian(values[rewards]) if (rewards & ~np.isnan(values)).any() else 0.0
+    found = np.where(ratings, (values - 1) / 4, values)
+    logits = np.clip(values - middle, -500, 500)
+    return np.asarray(np.where(rewards, 1 / (1 + np.exp(-logits)), found))
 
 
 def _read(path: Path, places: Places) -> _Block:
@@ -90,7 +99,7 @@ def _read(path: Path, places: Places) -> _Block:
     blocks = list(_blocks(path, places)) if path.is_file() and path.stat().st_size else []
     if not blocks:
         none = np.empty(0, dtype=np.int64)
-        return _Block(none, none, none, none, none, np.empty(0))
+        return _Block(none, none, none, none, none, np.empty(0), none)
     return _Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
 
 
@@ -98,7 +107,7 @@ def _blocks(path: Path, places: Places) -> Iterator[_Block]:
     import pyarrow as pa
     from pyarrow import json
 
-    types = [pa.list_(pa.string()), pa.string(), pa.string(), pa.float64()]
+    types = [pa.list_(pa.string()), pa.string(), pa.string(), pa.float64(), pa.string()]
     schema = pa.schema(list(zip(_FIELDS, types, strict=True)))
     parse = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
@@ -114,7 +123,7 @@ def _block(batch: Any, places: Places) -> _Block:
     """Strings are looked up once for each different one, not once a row. Raises KeyError for an unknown state."""
     import numpy as np
 
-    listed, principle, state, value = (batch.column(name) for name in _FIELDS)
+    listed, principle, state, value, protocol = (batch.column(name) for name in _FIELDS)
     if listed.null_count or state.null_count:
         raise KeyError("completion_ids")
     offsets = listed.offsets.to_numpy().astype(np.int64)
@@ -130,6 +139,9 @@ def _block(batch: Any, places: Places) -> _Block:
         principle=_looked_up(principle.fill_null(""), places.of),
         state=_looked_up(state, _STATE.__getitem__),
         value=value.to_numpy(zero_copy_only=False).astype(float),
+        protocol=_looked_up(
+            protocol.fill_null(""), lambda name: KINDS.index(name) if name in KINDS else KINDS.index("")
+        ),
     )
 
 

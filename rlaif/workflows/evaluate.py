@@ -133,6 +133,8 @@ def plan(config: EvaluateConfig) -> planning.Plan:
     lines.append(
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
     )
+    if any(each.hard for each in constitution.principles):
+        lines.append("hard principles: each answer alone, by the checklist")
     return planning.Plan(lines, forecast(config))
 
 

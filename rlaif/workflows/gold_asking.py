@@ -12,11 +12,14 @@ from rlaif.auditing.scoring import Rated
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
-from rlaif.judging import Judge, RewardJudge, decide, from_checklist, log_odds, share_of
+from rlaif.feedback.score import Scored, score_completions
+from rlaif.judging import Judge, RewardJudge, decide, from_checklist, hard_ruling, log_odds, share_of
 from rlaif.judging.protocol import One
-from rlaif.judging.protocols import Alone, Between, alone, asking, protocol
+from rlaif.judging.protocols import Alone, Asking, Between, alone, asking, protocol
 from rlaif.judging.rbr import RuleJudge
+from rlaif.judging.rules import asked
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
+from rlaif.workflows.judging import look
 
 QUESTIONS = {
     "llmbar": "The response does exactly what the instruction asks.",
@@ -60,6 +63,19 @@ class Question:
             for pair in pairs
             for one, other in [pair.completions]
         ]
+
+    def hard(self, pairs: Sequence[GoldPair], rules: Constitution) -> dict[str, list[Judgment]]:
+        """By completion what is said of hard principles, each answer alone."""
+        only = replace(rules, principles=tuple(each for each in rules.principles if each.hard))
+        if not only.principles:
+            return {}
+        items = [(pair.prompt, one) for pair in pairs for one in pair.completions]
+        name = self.looks.name if isinstance(protocol(self.protocol or "compare"), Alone) else "checklist"
+        found: dict[str, list[Judgment]] = defaultdict(list)
+        for each in look(self.judge, only, items, name, Asking(seed=self.seed)):
+            if each.principle_id is not None:
+                found[each.completion_ids[0]].append(each)
+        return found
 
     @property
     def looks(self) -> Alone:
@@ -130,38 +146,62 @@ def first_alone(
         return gold.choices[0].prompt, gold.choices[0].completions, constitution
     label, prompt, given = _answered(gold)[0]
     name = label.category if gold.name == "rbr" else next(iter(gold.statements))
-    asked = Principle(id=name, text=gold.statements[name])
-    return prompt, [given], replace(constitution, principles=(asked,))
+    statement = Principle(id=name, text=gold.statements[name])
+    return prompt, [given], replace(constitution, principles=(statement,))
 
 
 def judge_pairs(question: Question, gold: GoldSet, constitution: Constitution) -> list[Judged]:
-    """Every pair with the verdict of each order."""
+    """Every pair with the verdict of each order, by the rule that makes pairs: hard principles decide first."""
     groups: dict[str, list[GoldPair]] = defaultdict(list)
     for pair in gold.pairs:
         groups[pair.category if gold.name == OWN_TESTS else ""].append(pair)
     found = []
     for category, pairs in groups.items():
         rules = principles_of(gold, constitution, category)
+        alone = question.hard(pairs, rules)
         for pair, judgments in question.judgments(pairs, rules.principles):
-            decision = decide(rules, pair.prompt, judgments, first=pair.completions[0].id)
-            orders = orders_of(rules, pair, judgments)
-            found.append(Judged(pair=pair, orders=orders, log_odds=log_odds(rules, decision)))
+            looked = [each for one in pair.completions for each in alone.get(one.id, [])]
+            found.append(_judged(rules, pair, judgments, looked))
     return found
+
+
+def _judged(
+    rules: Constitution, pair: GoldPair, judgments: Sequence[Judgment], looked: Sequence[Judgment]
+) -> Judged:
+    first, second = (each.id for each in pair.completions)
+    orders = orders_of(rules, pair, judgments, looked)
+    decision = decide(rules, pair.prompt, judgments, first=first, checklist=looked)
+    ruled = hard_ruling(asked(rules, pair.prompt, judgments), looked, first, second)
+    # what a hard principle decides is no sum, and no temperature is fitted to it
+    return Judged(pair=pair, orders=orders, log_odds=None if ruled else log_odds(rules, decision))
 
 
 def judge_choices(
     question: Question, choices: Sequence[GoldChoice], constitution: Constitution
 ) -> list[Rated]:
-    """Every choice with a number for each answer: the mean over principles that could be read."""
+    """Every choice with a number for each answer, as completions get their scores: over the same principles for all.
+
+    An answer that breaks a hard principle is below all that break fewer.
+    """
     items = [(each.prompt, one) for each in choices for one in each.completions]
-    said: dict[str, list[float]] = defaultdict(list)
-    for judgment in question.alone(items, constitution.principles):
-        share = share_of(judgment)
-        if share is not None:
-            said[judgment.completion_ids[0]].append(share)
-    return [
-        Rated(choice=each, numbers=tuple(_mean(said[one.id]) for one in each.completions)) for each in choices
-    ]
+    how = asking(question.looks, seed=question.seed, samples=None, again=None)
+    said = look(question.judge, constitution, items, question.looks.name, how)
+    by_prompt: dict[str, list[Judgment]] = defaultdict(list)
+    for judgment in said:
+        by_prompt[judgment.prompt_id].append(judgment)
+    found = []
+    for each in choices:
+        own = {one.id for one in each.completions}
+        judgments = [one for one in by_prompt[each.prompt.id] if one.completion_ids[0] in own]
+        scored = score_completions(each.prompt, each.completions, judgments, constitution)
+        found.append(Rated(choice=each, numbers=_numbers(scored)))
+    return found
+
+
+def _numbers(scored: Sequence[Scored]) -> tuple[float | None, ...]:
+    known = [each.score for each in scored if each.score is not None]
+    span = max(known) - min(known) + 1 if known else 0.0
+    return tuple(None if each.score is None else each.score - span * len(each.violated) for each in scored)
 
 
 def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
@@ -208,7 +248,3 @@ def _label(judgments: Sequence[Judgment], one_statement: bool) -> str:
     if one_statement:
         return "true" if next(iter(known.values())) > 0.5 else "false"
     return max(known, key=lambda name: known[name])
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

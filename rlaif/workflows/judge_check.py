@@ -194,7 +194,12 @@ def _of_labels(config: CheckConfig, question: Question, name: str, gold: GoldSet
         return found
     part = replace(gold, labels=gold.labels[: config.retest])
     before = {label.id: text for label, text in said}
-    same = mean(float(before[label.id] == text) for label, text in judge_labels(again, part))
+    unread = {state.value for state in State}
+    same = mean(
+        float(before[label.id] == text)
+        for label, text in judge_labels(again, part)
+        if not {before[label.id], text} & unread
+    )
     return replace(found, test_retest=same)
 
 
@@ -207,7 +212,11 @@ def _of_choices(
     if again is None or config.retest == 0:
         return found
     anew = judge_choices(again, gold.choices[: config.retest], rules)
-    same = mean(float(picks_right(a) == picks_right(b)) for a, b in zip(rated, anew, strict=False))
+    same = mean(
+        float(picks_right(a) == picks_right(b))
+        for a, b in zip(rated, anew, strict=False)
+        if None not in (*a.numbers, *b.numbers)
+    )
     return replace(found, test_retest=same)
 
 

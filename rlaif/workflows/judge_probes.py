@@ -14,7 +14,7 @@ from rlaif.auditing.labels import Labelled
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldPair, GoldSet
-from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, judge_of, share_of
+from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, judge_of, number_of
 from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution
 from rlaif.workflows.gold_asking import Question, judge_pairs, principles_of
@@ -84,9 +84,9 @@ def _shares(
     """By completion id the mean over principles; what could not be read is not there."""
     shares: dict[str, list[float]] = {}
     for each in question.alone([(pair.prompt, one) for one in texts], principles):
-        share = share_of(each)
-        if share is not None:
-            shares.setdefault(each.completion_ids[0], []).append(share)
+        number = number_of(each)
+        if number is not None:
+            shares.setdefault(each.completion_ids[0], []).append(number)
     return {name: sum(held) / len(held) for name, held in shares.items()}
 
 

@@ -10,6 +10,7 @@ from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
 from rlaif.feedback.plan import ALONE
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
 from rlaif.judging.protocols import Asking, Between, alone, asking, protocol, refusal
+from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
 from rlaif.workflows.names import judge_kind
 
@@ -37,11 +38,18 @@ def look(
     whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
     unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
     chosen = alone(name)
+    hard = [] if chosen.absolute else look_hard(judge, constitution, unique)
+    asked = [each for each in constitution.principles if not (hard and each.hard)]
+    return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
+
+
+def look_hard(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
+    """What is said of each different completion alone about hard principles; of a judge that reads none, nothing."""
     hard = [each for each in constitution.principles if each.hard]
-    if chosen.absolute or not hard or isinstance(judge, RewardJudge):
-        return chosen.ask(judge, unique, constitution.principles, how or Asking())
-    soft = [each for each in constitution.principles if not each.hard]
-    return [*chosen.ask(judge, unique, soft, how or Asking()), *judge.checklist(unique, hard)]
+    if not hard or isinstance(judge, RewardJudge | RuleJudge):
+        return []
+    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
+    return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]
 
 
 def pair_up(

@@ -229,7 +229,7 @@ def _row(stage: Stage, this: Round) -> dict[str, Any]:
         "round": this.number,
         **{key: None for key in ("gold_mean", "gold_greedy")},
         "gold_by_principle": {},
-        **{key: None for key in ("judge_mean", "judge_accuracy_on_policy")},
+        **{key: None for key in ("judge_mean", "judge_read", "judge_accuracy_on_policy")},
         "policy": stage.models.fingerprint(this.policy),
         "judge": stage.models.fingerprint(stage.judge_name(this.policy)),
         "pairs": made.get("pairs", 0),

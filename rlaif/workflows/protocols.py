@@ -11,15 +11,24 @@ from rlaif.auditing.calibration import Forecast, calibration_error, fit_temperat
 from rlaif.constitution import load_principles
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts
-from rlaif.judging import GoldJudge, Judge, ModelJudge, PanelJudge, decide, from_checklist, log_odds
+from rlaif.judging import (
+    GoldJudge,
+    Judge,
+    ModelJudge,
+    PanelJudge,
+    decide,
+    from_checklist,
+    hard_ruling,
+    log_odds,
+)
 from rlaif.judging.panel import Compare, Member, Seat
 from rlaif.judging.protocols import Alone, Asking, Between, alone, between, protocols, refusal, unguided
-from rlaif.judging.rules import WHOLE, cooled, principle_of, side
+from rlaif.judging.rules import WHOLE, asked, cooled, principle_of, side
 from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
 from rlaif.workflows.choices import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
 from rlaif.workflows.gold import RowGold, require_gold
 from rlaif.workflows.judge_figures import WARM
-from rlaif.workflows.judging import Drawn
+from rlaif.workflows.judging import Drawn, look_hard
 from rlaif.workflows.measure import mean
 from rlaif.workflows.models import Models
 from rlaif.workflows.sampling import draw
@@ -101,8 +110,8 @@ def compare_protocols(
     rules = constitution or load_principles(CONSTITUTION)
     drawn = draw(models, [policy], chosen, N, Sampling(), seed)
     material = _material(rules, [each for each in drawn if each[1].finish != "length"])
-    asked = models.judge(judge)
-    return [_row(models, asked, each, material, seed) for each in protocols().values()]
+    opened = models.judge(judge)
+    return [_row(models, opened, each, material, seed) for each in protocols().values()]
 
 
 def _material(constitution: Constitution, drawn: Drawn) -> _Material:
@@ -116,7 +125,8 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
         for each in said:
             if each.state is State.PREFERENCE and each.completion_ids[0] == min(ids):
                 truth[ids, principle_of(each)] = bool(each.value)
-        label = decide(constitution, pair.prompt, said, first=min(ids)).label_prob
+        alone = look_hard(gold, constitution, [(pair.prompt, each) for each in (pair.one, pair.other)])
+        label = decide(constitution, pair.prompt, said, first=min(ids), checklist=alone).label_prob
         if label is not None:
             labels[ids] = label > 0.5
     return _Material(constitution, unique, pairs, truth, labels)
@@ -135,8 +145,9 @@ def _row(
     before = _spent(models)
     note = _speechless(judge, chosen, part, seed)
     judgments = [] if note else _judged(judge, chosen, part, Asking(seed=seed))
+    # by the checklist whatever the protocol, and no part of its cost
     after = _spent(models)
-    row = _measured(chosen, part, judgments)
+    row = _measured(chosen, part, judgments, [] if note else look_hard(judge, part.constitution, part.drawn))
     note = "; ".join(each for each in (note, unguided(judge, chosen.name)) if each)
     return replace(row, calls=after[0] - before[0], tokens=after[1] - before[1], note=note)
 
@@ -198,7 +209,9 @@ def _judged(judge: Judge, chosen: Alone | Between, part: _Material, how: Asking)
     ]
 
 
-def _measured(chosen: Alone | Between, part: _Material, judgments: Sequence[Judgment]) -> ProtocolRow:
+def _measured(
+    chosen: Alone | Between, part: _Material, judgments: Sequence[Judgment], hard: Sequence[Judgment]
+) -> ProtocolRow:
     said: dict[tuple[frozenset[str], str], dict[bool, float | None]] = {}
     for each in judgments:
         ids = frozenset(each.completion_ids)
@@ -211,8 +224,8 @@ def _measured(chosen: Alone | Between, part: _Material, judgments: Sequence[Judg
     known = [(found, truth[key]) for key, found in said.items() if key in truth]
     read = [(one, other, right) for found, right in known for one, other in _both(found)]
     means = [((one + other) / 2, right) for one, other, right in read]
-    forecasts = list(_labels(part, judgments, part.constitution.decide.temperature))
-    warm = list(_labels(part, judgments, WARM))
+    forecasts = list(_labels(part, judgments, hard, part.constitution.decide.temperature))
+    warm = list(_labels(part, judgments, (), WARM))
     return ProtocolRow(
         protocol=chosen.name,
         says=chosen.says,
@@ -235,17 +248,26 @@ def _both(found: Mapping[bool, float | None]) -> list[tuple[float, float]]:
     return [] if one is None or other is None else [(one, other)]
 
 
-def _labels(part: _Material, judgments: Sequence[Judgment], temperature: float) -> Iterable[Forecast]:
-    """`label_prob` beside gold, of every pair that has both; of two orders that disagree the mean is kept."""
+def _labels(
+    part: _Material, judgments: Sequence[Judgment], hard: Sequence[Judgment], temperature: float
+) -> Iterable[Forecast]:
+    """`label_prob` beside gold, of every pair that has both; of two orders that disagree the mean is kept.
+
+    What is said of hard principles alone decides first.
+    """
     by_pair: dict[frozenset[str], list[Judgment]] = {}
     for each in judgments:
         by_pair.setdefault(frozenset(each.completion_ids), []).append(each)
     for pair in part.pairs:
         ids = _ids(pair)
         if ids in part.labels and ids in by_pair:
-            decision = decide(part.constitution, pair.prompt, by_pair[ids], first=min(ids))
+            alone = [each for each in hard if each.completion_ids[0] in ids]
+            decision = decide(part.constitution, pair.prompt, by_pair[ids], first=min(ids), checklist=alone)
             odds = log_odds(part.constitution, decision)
-            if odds is not None:
+            if hard_ruling(asked(part.constitution, pair.prompt, by_pair[ids]), alone, *sorted(ids)):
+                if decision.label_prob is not None:
+                    yield Forecast(decision.label_prob, float(part.labels[ids]))
+            elif odds is not None:
                 yield Forecast(cooled(odds, temperature), float(part.labels[ids]))
 
 

@@ -7,8 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rlaif.errors import EngineError
-from rlaif.judging import Judge
-from rlaif.records import Completion, Constitution, Engine, Pair, Prompt, Sampling, ScoreRequest, State
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Engine,
+    Judgment,
+    Pair,
+    Prompt,
+    Sampling,
+    ScoreRequest,
+    State,
+)
 from rlaif.workflows.gold import Grades, grade, ungraded
 from rlaif.workflows.measure import (
     Gap,
@@ -26,6 +35,8 @@ from rlaif.workflows.winrate import win_rate
 
 Readings = Mapping[tuple[str, str], float]
 """P(yes) by (completion id, principle id); what could not be read is not there."""
+Asked = Mapping[str, Sequence[str]]
+"""By completion id the principles that the judge was asked about."""
 DRIFT_LIMIT = 0.1
 """Mean distance of two judges' P(yes) on the same texts above which the newer one counts as drifted."""
 
@@ -49,7 +60,8 @@ def measure(
     """All figures of a row that come from held-out prompts."""
     judge = models.judge(what.judge)
     drawn, greedy = (_answers(models, what.policy, prompts, t, seed) for t in (1.0, 0.0))
-    readings = read(judge, constitution, prompts, drawn)
+    said = judge.checklist(_joined(prompts, drawn), constitution.principles)
+    readings, asked = read(said), asked_of(said)
     graded = (
         [grade(prompt, each, constitution) for prompt, each in _joined(prompts, drawn)] if what.gold else []
     )
@@ -60,7 +72,8 @@ def measure(
         "gold_mean": gold_mean(graded),
         "gold_greedy": gold_mean(best),
         "gold_by_principle": gold_by_principle(graded),
-        "judge_mean": judge_mean(readings, drawn),
+        "judge_mean": judge_mean(readings, asked),
+        "judge_read": judge_read(readings, asked),
         "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
         "kl": kl(models.engine(what.policy), models.engine(what.initial), _joined(prompts, drawn)),
         "length_mean": mean(float(len(each.text.split())) for each in drawn),
@@ -71,7 +84,8 @@ def measure(
         "ungraded": ungraded(graded),
     }
     if what.first_judge != what.judge:
-        first = read(models.judge(what.first_judge), constitution, prompts, drawn)
+        other_judge = models.judge(what.first_judge)
+        first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
         row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
     for called, name in what.against.items():
         other = _answers(models, name, prompts, 1.0, seed)
@@ -81,11 +95,8 @@ def measure(
     return row
 
 
-def read(
-    judge: Judge, constitution: Constitution, prompts: Sequence[Prompt], texts: Sequence[Completion]
-) -> Readings:
-    """The judge's P(yes) for each text and each principle that applies."""
-    judgments = judge.checklist(_joined(prompts, texts), constitution.principles)
+def read(judgments: Sequence[Judgment]) -> Readings:
+    """The judge's P(yes) for each text and each principle that was read."""
     return {
         (each.completion_ids[0], each.principle_id): each.value
         for each in judgments
@@ -93,12 +104,31 @@ def read(
     }
 
 
-def judge_mean(readings: Readings, texts: Sequence[Completion]) -> float | None:
-    """Mean over texts of the mean over principles, as gold is taken."""
-    by_text: dict[str, list[float]] = {}
-    for (completion, _), value in readings.items():
-        by_text.setdefault(completion, []).append(value)
-    return mean(sum(by_text[each.id]) / len(by_text[each.id]) for each in texts if each.id in by_text)
+def asked_of(judgments: Sequence[Judgment]) -> Asked:
+    """What was asked of each text, but for what the judge abstains from."""
+    found: dict[str, list[str]] = {}
+    for each in judgments:
+        if each.principle_id is not None and each.state is not State.ABSTAIN:
+            found.setdefault(each.completion_ids[0], []).append(each.principle_id)
+    return found
+
+
+def judge_mean(readings: Readings, asked: Asked) -> float | None:
+    """Mean over texts of the mean over principles, as gold is taken.
+
+    Only texts of which all that was asked could be read: a mean over other principles is another figure. `judge_read`
+    says how much was.
+    """
+    return mean(
+        sum(readings[text, each] for each in principles) / len(principles)
+        for text, principles in asked.items()
+        if principles and all((text, each) in readings for each in principles)
+    )
+
+
+def judge_read(readings: Readings, asked: Asked) -> float | None:
+    """Share of what the judge was asked of these texts that could be read."""
+    return mean(float((text, each) in readings) for text, principles in asked.items() for each in principles)
 
 
 def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[str, str], bool]:

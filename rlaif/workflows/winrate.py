@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rlaif.judging import Judge, decide
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
+from rlaif.workflows.judging import look_hard
 from rlaif.workflows.measure import Resampling
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
@@ -37,7 +38,10 @@ def win_rate(
     against: str,
     resampling: Resampling,
 ) -> WinRate:
-    """Compare two models' answers to the same prompts."""
+    """Compare two models' answers to the same prompts, by the rule that makes pairs.
+
+    Whoever alone breaks a hard principle loses; where both do, neither is better.
+    """
     by_id = {prompt.id: prompt for prompt in prompts}
     other = {each.prompt_id: each for each in theirs}
     both = [(by_id[each.prompt_id], each, other[each.prompt_id]) for each in ours if each.prompt_id in other]
@@ -45,10 +49,16 @@ def win_rate(
     judged: dict[str, list[Judgment]] = {}
     for judgment in judge.compare(asked, constitution.principles):
         judged.setdefault(judgment.prompt_id, []).append(judgment)
+    alone: dict[str, list[Judgment]] = {}
+    for judgment in look_hard(
+        judge, constitution, [(prompt, each) for prompt, *two in asked for each in two]
+    ):
+        alone.setdefault(judgment.prompt_id, []).append(judgment)
     scores: list[float] = [0.5] * (len(both) - len(asked))
     failed = 0
     for prompt, one, _ in asked:
-        decision = decide(constitution, prompt, judged.get(prompt.id, []), first=one.id)
+        said, looked = judged.get(prompt.id, []), alone.get(prompt.id, [])
+        decision = decide(constitution, prompt, said, first=one.id, checklist=looked)
         if decision.label_prob is not None:
             scores.append(1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5)
         elif decision.reason in EVEN:

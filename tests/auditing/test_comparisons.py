@@ -47,7 +47,7 @@ ITEMS = [
     judged(pair("long text", "short", name="1"), verdict(0.9), verdict(0.8)),  # right twice, longer twice
     judged(pair("a", "bb", name="2", first=False), verdict(0.9), verdict(0.1)),  # follows the first place
     judged(pair("same", "size", name="3"), verdict(0.2), LOST),  # wrong, then nothing
-    judged(pair("x", "yy", name="4"), LOST, LOST),  # two that are nothing agree
+    judged(pair("x", "yy", name="4"), LOST, LOST),  # two that are nothing: they agree in nothing
 ]
 
 
@@ -55,12 +55,38 @@ def test_by_hand() -> None:
     found = plain_figures(ITEMS)
     assert found["accuracy"] == 3 / 8
     assert found["both_correct"] == 1 / 4
-    assert found["consistent"] == 2 / 4
+    # of pairs whose orders could both be read: 1 agrees, 2 does not
+    assert found["consistent"] == 1 / 2
     # verdicts there are: 1 forward (first), 1 swapped (second place), 2 forward (first), 2 swapped (first),
     # 3 forward (second)
     assert found["first_slot"] == 3 / 5
     # of texts of different length: 1 twice longer, 2 once longer and once shorter
     assert found["prefers_longer"] == 3 / 4
+
+
+@pytest.mark.parametrize(
+    ("items", "wanted"),
+    [
+        ([judged(pair("x", "yy", name=str(n)), LOST, LOST) for n in range(9)], None),
+        ([judged(pair("x", "yy", name=str(n)), REFUSED, REFUSED) for n in range(9)], None),
+        ([judged(pair("x", "yy", name=str(n)), verdict(0.5), verdict(0.5)) for n in range(9)], None),
+        ([judged(pair("x", "yy", name=str(n)), TIE, TIE) for n in range(9)], None),
+        (
+            [judged(pair("x", "yy", name=str(n)), LOST, LOST) for n in range(8)]
+            + [judged(pair("x", "yy", name="8"), verdict(0.9), verdict(0.1))],
+            0.0,
+        ),
+        ([judged(pair("x", "yy"), verdict(0.9), TIE)], 0.0),
+        ([judged(pair("x", "yy"), verdict(0.9), verdict(0.7))], 1.0),
+    ],
+)
+def test_failures_and_ties_are_consistent_in_nothing(items: list[Judged], wanted: float | None) -> None:
+    assert plain_figures(items)["consistent"] == wanted
+
+
+def test_two_failures_are_no_equal_verdicts() -> None:
+    lost = [judged(pair("x", "yy"), LOST, LOST)]
+    assert retested(lost, lost) is None
 
 
 def test_intervals_hold_their_figure() -> None:

@@ -255,3 +255,20 @@ def test_principles_in_which_the_sides_are_alike_cannot_outshout_one_that_is_rea
     assert found.order_consistent
     assert found.label_prob is not None
     assert found.label_prob > 0.8
+
+
+def test_one_principle_of_many_is_no_label_for_all() -> None:
+    many = constitution(*(principle(f"p{n}") for n in range(5)))
+
+    def said(read: int, lost: State) -> list[Judgment]:
+        rest = [
+            judged(seen, f"p{n}", None, state=lost)
+            for n in range(read, 5)
+            for seen in (("a", "b"), ("b", "a"))
+        ]
+        return [each for n in range(read) for each in both("a", "b", f"p{n}", 0.9)] + rest
+
+    assert decide(many, prompt(), said(2, State.UNREADABLE), first="a").reason is NoPair.UNREADABLE
+    assert decide(many, prompt(), said(3, State.UNREADABLE), first="a").label_prob is not None
+    # what has nothing to say here is not missing
+    assert decide(many, prompt(), said(1, State.ABSTAIN), first="a").label_prob is not None

@@ -112,3 +112,35 @@ def test_a_file_of_judges(tmp_path: Path) -> None:
     path.write_text("judges: [{judge: micro, wieght: 2}, {judge: x}]\n")
     with pytest.raises(InputError, match="did you mean 'weight'"):
         read_panel(path)
+
+
+class Rewards(Fixed):
+    """A reward model: a number of the whole, in units of its own."""
+
+    def checklist(self, items: object, principles: object) -> list[Judgment]:
+        if isinstance(self.p, State):
+            return [judged((ONE.id,), None, None, state=self.p, protocol="reward")]
+        return [judged((ONE.id,), None, self.p, protocol="reward")]
+
+
+def test_reward_models_together_give_the_mean_reward() -> None:
+    (found,) = panel(Rewards(40.0, None), Rewards(50.0, None), weights=(3.0, 1.0)).checklist(
+        [(prompt(), ONE)], RULES
+    )
+    assert (found.protocol, found.principle_id, found.value) == ("reward", None, pytest.approx(42.5))
+
+
+def test_without_one_of_the_rewards_the_level_is_unknown() -> None:
+    judge = panel(Rewards(40.0, None), Rewards(50.0, None), Rewards(State.TRANSPORT, None))
+    (found,) = judge.checklist([(prompt(), ONE)], RULES)
+    assert (found.state, found.value) == (State.TRANSPORT, None)
+
+
+def test_alone_who_names_no_principle_says_of_none_whether_it_is_followed() -> None:
+    (found,) = panel(Fixed(0.9), Rewards(-40.0, None)).checklist([(prompt(), ONE)], RULES)
+    assert (found.principle_id, found.value) == ("greet", pytest.approx(0.9))
+    # who reads principles and could not be read is still missed
+    (lost,) = panel(Fixed(0.9), Fixed(State.UNREADABLE), Rewards(4.0, None)).checklist(
+        [(prompt(), ONE)], RULES
+    )
+    assert (lost.state, lost.value) == (State.UNREADABLE, None)

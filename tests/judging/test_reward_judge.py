@@ -31,13 +31,40 @@ JUDGE = RewardJudge(Lengths())  # type: ignore[arg-type]
 SHORT, LONG, BAD = completion("abc"), completion("abcdefg"), completion("bad")
 
 
-def test_a_reward_is_given_on_the_scale_of_other_judges() -> None:
+def test_a_reward_is_given_in_its_own_units() -> None:
     found = JUDGE.checklist([(prompt(), SHORT), (prompt(), LONG), (prompt(), BAD)], HOUSE.principles)
-    assert [each.value for each in found[:2]] == pytest.approx(
-        [1 / (1 + math.exp(2)), 1 / (1 + math.exp(-2))]
-    )
+    assert [each.value for each in found[:2]] == [-2.0, 2.0]
     assert (found[2].state, found[2].value) == (State.TRANSPORT, None)
     assert {each.principle_id for each in found} == {None}
+
+
+class Level(Lengths):
+    """The same likes on a level of its own."""
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        for each in super().score(requests):
+            yield Score(request_id=each.request_id, logprobs=tuple(self.level + one for one in each.logprobs))
+
+
+@pytest.mark.parametrize("then", ["compare", "none"])
+@pytest.mark.parametrize("level", [-500.0, -40.0, 0.0, 36.0, 500.0])
+def test_the_level_of_rewards_makes_no_difference(level: float, then: str) -> None:
+    from rlaif.feedback import PairPlan
+
+    judge = RewardJudge(Level(level))  # type: ignore[arg-type]
+    texts = [completion("a" * count) for count in (3, 4, 6, 9)]
+    judgments = judge.checklist([(prompt(), each) for each in texts], HOUSE.principles)
+    pairs, funnel = pairs_and_funnel(
+        [prompt()], texts, judgments, judge=judge, constitution=HOUSE,
+        plan=PairPlan(then=then, pairing="all"), critic=None,
+    )  # fmt: skip
+    assert (len(pairs), funnel.no_pair) == (6, {})
+    assert all(len(each.chosen[0].content) > len(each.rejected[0].content) for each in pairs)
+    assert sorted(each.score_gap or 0.0 for each in pairs) == [1.0, 2.0, 3.0, 3.0, 5.0, 6.0]
+    assert sorted(each.label_prob for each in pairs)[0] == pytest.approx(1 / (1 + math.exp(-1)))
 
 
 def test_a_comparison_is_the_sigmoid_of_the_difference_in_both_orders() -> None:

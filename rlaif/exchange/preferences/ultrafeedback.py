@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rlaif.comparable import levels
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
 from rlaif.exchange.preferences.nouns import Format, each_row, said, single
 from rlaif.exchange.rows import Row
 from rlaif.records import EVEN, Message, Pair
 
-TOO_FEW = "fewer than two completions have a rating"
+TOO_FEW = "fewer than two completions have a rating of one aspect"
 TIE = "best and worst completion have the same mean rating"
+UNCLEAR = "the aspects that were rated of both best and worst completion do not say which is better"
 NOT_SINGLE = "the prompt has more turns than one question"
 OVERALL = "overall"
 SPAN = 4.0
@@ -21,21 +23,18 @@ SPAN = 4.0
 
 
 class Rated(NamedTuple):
-    """A completion and what it was given: by aspect, and on the mean."""
+    """A completion and what it was given, by aspect."""
 
     text: str
     model: str
     ratings: Mapping[str, float]
     critique: str | None
 
-    @property
-    def score(self) -> float:
-        """Mean over the aspects that were rated."""
-        return sum(self.ratings.values()) / len(self.ratings)
-
 
 def pair_of(row: Row) -> Pair | str:
     """Best against worst by the mean of the ratings; each aspect is a principle. Raises PromptFileError.
+
+    Where an answer has no rating for an aspect that others have, means are made comparable (see `comparable.levels`).
 
     `overall_score` is not read: in the published file the worst answers of a defect carry a 10 there.
     """
@@ -47,12 +46,16 @@ def pair_of(row: Row) -> Pair | str:
     if not asked.strip():
         raise PromptFileError(f"{row.where}: 'instruction' is blank; remove the row or write the prompt")
     rated = [_rated(each, f"{row.where}: completions[{place}]") for place, each in enumerate(given)]
-    known = [each for each in rated if each.ratings]
-    if len(known) < 2:
+    scores = levels({f"{place:06}": each.ratings for place, each in enumerate(rated)})
+    if len(scores) < 2:
         return TOO_FEW
-    best, worst = max(known, key=lambda each: each.score), min(known, key=lambda each: each.score)
-    if best.score == worst.score:
+    high, low = max(scores, key=lambda name: scores[name]), min(scores, key=lambda name: scores[name])
+    if math.isclose(scores[high], scores[low], abs_tol=1e-9):
         return TIE
+    best, worst = rated[int(high)], rated[int(low)]
+    shared = [name for name in best.ratings if name in worst.ratings]
+    if sum(best.ratings[name] - worst.ratings[name] for name in shared) <= 0:
+        return UNCLEAR
     system = values.get("system_prompt")
     turns = (Message(role="system", content=system),) if isinstance(system, str) else ()
     return Pair(
@@ -60,9 +63,9 @@ def pair_of(row: Row) -> Pair | str:
         chosen=said(best.text),
         rejected=said(worst.text),
         label_prob=1.0,
-        score_gap=best.score - worst.score,
-        chosen_score=best.score,
-        rejected_score=worst.score,
+        score_gap=scores[high] - scores[low],
+        chosen_score=scores[high],
+        rejected_score=scores[low],
         principles=tuple(_votes(best, worst)),
         critique=worst.critique,
         provenance={"policy": [each.model for each in (best, worst) if each.model]},

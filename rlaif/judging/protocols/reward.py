@@ -1,4 +1,4 @@
-"""`reward`: the one number of a scalar reward model, as the chance that the completion beats one of reward 0."""
+"""`reward`: the one number of a scalar reward model, in its own units."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.rbr.reward import RuleReward, Scored
+from rlaif.judging.rules import REWARD, cooled
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 
@@ -19,11 +19,10 @@ class RuleJudge:
         self.fingerprint = reward.weights.digest
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """P(better than an answer of reward 0)."""
+        """The total reward of each completion."""
         found = self._scored(items)
         return [
-            self._judgment("checklist", prompt, [each], [found[each.id]], State.SCORE)
-            for prompt, each in items
+            self._judgment(REWARD, prompt, [each], [found[each.id]], State.SCORE) for prompt, each in items
         ]
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
@@ -52,8 +51,7 @@ class RuleJudge:
         failed = next((each.failed for each in scored if each.failed is not None), None)
         value = None
         if failed is None and len(known) == len(rewards):
-            gap = known[0] - (known[1] if len(known) > 1 else 0.0)
-            value = 1 / (1 + math.exp(-max(-500.0, min(500.0, gap))))
+            value = known[0] if len(known) == 1 else cooled(known[0] - known[1], 1.0)
         return Judgment(
             protocol=protocol,
             judge=self.fingerprint,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rlaif.errors import PromptFileError
-from rlaif.exchange.preferences.ultrafeedback import TIE, TOO_FEW, pair_of, pair_rows
+from rlaif.exchange.preferences.ultrafeedback import TIE, TOO_FEW, UNCLEAR, pair_of, pair_rows
 from rlaif.exchange.rows import Row
 from rlaif.records import Pair
 
@@ -24,11 +24,11 @@ def read(*completions: Any, **more: Any) -> Pair | str:
 
 
 def test_best_against_worst_by_the_mean_of_what_was_rated() -> None:
-    # means: (5 + 2) / 2 = 3.5, 4 (one is N/A), (1 + 5) / 2 = 3
+    # means: (5 + 2) / 2 = 3.5, (1 + 5) / 2 = 3; y is 1 above the mean of both in the aspect that it was rated in
     found = read(completion("x", "5", "2"), completion("y", "4", "N/A"), completion("z", "1", "5"))
     assert isinstance(found, Pair)
     assert (found.chosen[0].content, found.rejected[0].content) == ("y", "z")
-    assert (found.chosen_score, found.rejected_score, found.score_gap) == (4.0, 3.0, 1.0)
+    assert (found.chosen_score, found.rejected_score, found.score_gap) == (4.25, 3.0, 1.25)
     assert found.principles == ({"id": "a", "p": 1.0},)
     assert found.critique == "c-z"
     assert found.provenance["policy"] == ["m-y", "m-z"]
@@ -90,3 +90,21 @@ def test_a_conversation_or_a_tie_is_not_held() -> None:
     assert pair_rows(pair(label_prob=0.5)) == []
     [row] = pair_rows(pair(prompt=(turn("system", "s"), turn("user", "q"))))
     assert row["system_prompt"] == "s"
+
+
+def test_a_mean_over_other_aspects_is_no_better_mean() -> None:
+    # y has the higher mean, of the aspect alone that everybody does well in; x is better in it
+    found = read(completion("x", "5", "1"), completion("y", "4", "N/A"))
+    assert isinstance(found, Pair)
+    assert (found.chosen[0].content, found.score_gap) == ("x", 1.0)
+
+
+def test_answers_that_were_rated_in_nothing_together_make_no_pair() -> None:
+    assert read(completion("x", "5", "N/A"), completion("y", "N/A", "1")) == TOO_FEW
+
+
+def test_what_was_rated_of_both_must_say_which_is_better() -> None:
+    # w is far above z through x alone: of what was rated of w and of z both, z has more
+    rows = [completion("x", "1", "4", "4"), completion("w", "2.9", "N/A", "N/A")]
+    rows.append(completion("z", "3", "1", "1"))
+    assert read(*rows) == UNCLEAR

@@ -162,7 +162,7 @@ def test_a_judge_says_of_an_unreadable_answer_that_it_is_unreadable() -> None:
     judgments = [*by_rules.compare([(prompt, one, lost)], []), *by_rules.checklist([(prompt, lost)], [])]
     assert [(each.state, each.value) for each in judgments] == [(State.UNREADABLE, None)] * 3
     alone = by_rules.checklist([(prompt, one)], [])[0]
-    assert alone.value == pytest.approx(1 / (1 + math.exp(-RULES)))
+    assert alone.value == pytest.approx(RULES)
 
 
 def test_features_are_shares_and_class_probabilities_or_nothing() -> None:
