@@ -29,6 +29,7 @@ from rlaif.workflows.principle_tests import misunderstood, own_tests
 from rlaif.workflows.reports import Report
 from rlaif.workflows.rounds import Measured, gap, measure, pair_precision
 from rlaif.workflows.sampling import draw, round_prompts, step_sampling
+from rlaif.workflows.step_inputs import since_columns, since_tests, since_training
 from rlaif.workflows.steps import Steps
 from rlaif.workflows.train_data import sampled
 from rlaif.workflows.training import TrainJob, card, reference_directory, replay_examples
@@ -91,7 +92,7 @@ def sample(stage: Stage, this: Round, step: SampleStep) -> None:
         "sampling": asdict(sampling),
         "seed": recipe.seed,
     }
-    this.facts["sample"] = stage.steps.do(this.path("sample"), inputs, [file], make)
+    this.facts["sample"] = stage.steps.do(this.path("sample"), inputs, [file], make, since_columns(prompts))
     this.completions = read_completions(stage.steps.run / file)
 
 
@@ -165,7 +166,9 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
         "seed": seed,
         "round": this.number,
     }
-    this.facts["pairs"] = stage.steps.do(this.path("pairs"), inputs, files, make)
+    this.facts["pairs"] = stage.steps.do(
+        this.path("pairs"), inputs, files, make, since_tests(constitution, name)
+    )
     this.pairs = read_pairs(stage.steps.run / files[0])
     stage.store.put_pairs(f"{stage.run_id}/{this.number}", [pair_row(each) for each in this.pairs])
 
@@ -187,6 +190,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     folder = f"models/{this.path('')}".rstrip("/")
     replay = replay_examples(step, recipe.models.policy)
     pairs, gate = gate_round(this.pairs, stage.played.prompts)
+    drawn = sampled((said for _, said in this.completions), stage.models.fingerprint(this.before))
     job = TrainJob(
         step=step,
         pairs=pairs,
@@ -196,7 +200,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         reference_dir=(held_to := reference_directory(step, recipe.models.policy)),
         replay=replay,
         seed=recipe.seed,
-        sampled=sampled((said for _, said in this.completions), stage.models.fingerprint(this.before)),
+        sampled=drawn,
         constitution=stage.played.constitution,
         chat_template_kwargs=stage.played.config.chat_template_kwargs,
         card=card(pairs, f"{recipe.name}, round {this.number}", stage.judge_name(this.before)),
@@ -218,7 +222,9 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         ),
         "seed": recipe.seed,
     }
-    this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make)
+    constitution = stage.played.constitution if step.method == "judge" else None
+    read = since_training(stage.steps.run / this.path("completions.jsonl"), this.pairs, job, constitution)
+    this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make, read)
     if step.method not in ("reward", "judge"):
         this.policy = str(job.out)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.atomic import write_text
 from rlaif.hashing import digest, digest_files
@@ -23,6 +23,18 @@ from rlaif.templates import recorded_templates, unchanged
 FOLDER = "steps"
 VERSION = 1
 """Raised when a step's code changes what it makes of equal inputs."""
+
+
+Alike = Callable[[Path, str, Mapping[str, Any]], bool]
+
+
+class Since(NamedTuple):
+    """Inputs that the keys of older versions lacked: what one of those made is used only where it had them alike."""
+
+    inputs: Mapping[str, Any]
+    """What the key gains. Leave out what is as an older version would have had it, so that the key stays."""
+    alike: Alike
+    """Whether a step under an older key, of this run and this name and with these facts, had the same inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +50,25 @@ class Steps:
         inputs: Mapping[str, Any],
         outputs: Sequence[str],
         make: Callable[[], Mapping[str, Any]],
+        since: Since | None = None,
     ) -> dict[str, Any]:
         """The facts of step `name`, whose `outputs` (paths in the run) then exist; makes them if it must."""
-        key = digest("step", VERSION, name.partition("/")[2], inputs)
-        facts = self._held(self.run, name, key, outputs)
-        if facts is None:
-            facts = self._fetched(name, key, outputs)
+        whole = {**inputs, **(since.inputs if since else {})}
+        key, older = (digest("step", VERSION, name.partition("/")[2], each) for each in (whole, inputs))
+        facts = self._found(name, key, outputs, since)
+        if facts is None and older != key:
+            facts = self._found(name, older, outputs, since)
         start = time.perf_counter()
         if facts is None:
             with recorded_templates() as used:
                 facts = json.loads(json.dumps(dict(make())))
             made = {each: _content(self.run / each) for each in outputs}
             seconds = time.perf_counter() - start
-            note = {"key": key, "inputs": inputs, "templates": used, "facts": facts, "outputs": made}
-            note["seconds"] = seconds
-            write_text(self.run / FOLDER / f"{name}.json", json.dumps(note, indent=1, ensure_ascii=False))
+            note = {"key": key, "inputs": whole, "templates": used, "facts": facts, "outputs": made}
+            note |= {"seconds": seconds, "whole": True}
+            write_text(self._note(name), json.dumps(note, indent=1, ensure_ascii=False))
+        elif since is not None:
+            self._claim(name, key, whole)
         self._publish(name, key, outputs)
         return facts
 
@@ -61,9 +77,21 @@ class Steps:
         notes = [_read(path) or {} for path in sorted((self.run / FOLDER).rglob("*.json"))]
         return {name: held for note in notes for name, held in note.get("templates", {}).items()}
 
-    def _held(self, run: Path, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
+    def _found(
+        self, name: str, key: str, outputs: Sequence[str], since: Since | None
+    ) -> dict[str, Any] | None:
+        alike = since.alike if since is not None else None
+        facts = self._held(self.run, name, key, outputs, alike)
+        return facts if facts is not None else self._fetched(name, key, outputs, alike)
+
+    def _held(
+        self, run: Path, name: str, key: str, outputs: Sequence[str], alike: Alike | None
+    ) -> dict[str, Any] | None:
         note = _read(run / FOLDER / f"{name}.json")
         if note is None or note["key"] != key or not unchanged(note.get("templates", {})):
+            return None
+        # what this version wrote says all its inputs; of others they must be found out
+        if alike is not None and not note.get("whole") and not alike(run, name, note["facts"]):
             return None
         # what somebody has edited since is not what the step made
         if any(_content(run / each) != note["outputs"].get(each) for each in outputs):
@@ -71,18 +99,30 @@ class Steps:
         facts: dict[str, Any] = note["facts"]
         return facts
 
-    def _fetched(self, name: str, key: str, outputs: Sequence[str]) -> dict[str, Any] | None:
+    def _fetched(
+        self, name: str, key: str, outputs: Sequence[str], alike: Alike | None
+    ) -> dict[str, Any] | None:
         pointer = _read(self._pointer(key))
         if pointer is None:
             return None
         other, other_name = Path(pointer["run"]), pointer["name"]
-        facts = self._held(other, other_name, key, pointer["outputs"])
+        facts = self._held(other, other_name, key, pointer["outputs"], alike)
         if facts is None or other == self.run:
             return None
         for there, here in zip(pointer["outputs"], outputs, strict=True):
             _copy(other / there, self.run / here)
         _copy(other / FOLDER / f"{other_name}.json", self.run / FOLDER / f"{name}.json")
         return facts
+
+    def _claim(self, name: str, key: str, inputs: Mapping[str, Any]) -> None:
+        """Let the note of a step say all inputs, where an older version wrote it."""
+        note = _read(self._note(name)) or {}
+        if not note.get("whole"):
+            note |= {"key": key, "inputs": inputs, "whole": True}
+            write_text(self._note(name), json.dumps(note, indent=1, ensure_ascii=False))
+
+    def _note(self, name: str) -> Path:
+        return self.run / FOLDER / f"{name}.json"
 
     def _publish(self, name: str, key: str, outputs: Sequence[str]) -> None:
         pointer = {"run": str(self.run.resolve()), "name": name, "outputs": list(outputs)}
