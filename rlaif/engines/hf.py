@@ -161,5 +161,5 @@ def open_hf(
             "serve it and name the server: openai:<base url>#<model>@<revision>"
         )
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
-    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
+    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from rlaif.engines.fingerprint import WEIGHTS, adapter_base
+from rlaif.engines.fingerprint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, adapter_base
 from rlaif.errors import ModelError
 from rlaif.libraries.versions import said
 
@@ -20,7 +20,7 @@ def check_directory(directory: Path) -> None:
     if not directory.is_dir():
         raise ModelError(f"{directory}: no such model directory")
     config = directory / "config.json"
-    adapter = directory / "adapter_config.json"
+    adapter = directory / ADAPTER_CONFIG
     if not config.is_file() and not adapter.is_file():
         raise ModelError(
             f"{directory}: no config.json; a model directory is what save_pretrained() of transformers writes"
@@ -34,11 +34,24 @@ def check_directory(directory: Path) -> None:
             "convert them once with save_pretrained(), which writes safetensors"
         )
     base = adapter_base(directory)
+    if base is not None:
+        _check_adapter(directory, base)
     if not any((place / name).is_file() for place in filter(None, (directory, base)) for name in _TOKENIZERS):
         raise ModelError(
             f"{directory}: no tokenizer; save the model's tokenizer there too: "
             "AutoTokenizer.from_pretrained(<where the model came from>).save_pretrained(<this directory>)"
         )
+
+
+def _check_adapter(directory: Path, base: Path) -> None:
+    if not (directory / ADAPTER_WEIGHTS).is_file():
+        # whatever other tensors lie there, these are what would be loaded, and pickles run code
+        raise ModelError(
+            f"{directory}: an adapter's weights lie in {ADAPTER_WEIGHTS}, which is not there; pickled ones are not "
+            "loaded: convert them once with save_pretrained() of peft, which writes safetensors"
+        )
+    if not any(path.suffix in WEIGHTS for path in base.iterdir()):
+        raise ModelError(f"{directory}: its base model {base} has no *.safetensors file")
 
 
 def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:

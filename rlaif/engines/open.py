@@ -115,7 +115,7 @@ def _from_hub(rest: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     repository, _, revision = rest.partition("@")
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]
+    patterns = ["*.json", "*.safetensors", "*.model", "*.tiktoken", "*.spm", "*.txt", "*.jinja", "*.py"]
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError, ValueError) as problem:

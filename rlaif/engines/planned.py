@@ -83,6 +83,8 @@ class PlannedEngine:
     """Where the model's tokenizer is here."""
     kept: str = ""
     """The fingerprint under which its calls are kept, where it is another one."""
+    guides_decoding: bool = True
+    """As the model's own."""
     side: Side = "both"
     """Which bound the calls count for: a plan that knows how many there are, and not of which, plays them twice."""
     planned: Planned = field(default_factory=Planned)
@@ -105,7 +107,8 @@ class PlannedEngine:
         return self.counting.count([[Message(role="user", content=_bare(text))]])[0]
 
     def _each(self, requests: Sequence[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
-        keys = [call_key(self.kept or self.fingerprint, each) for each in requests]
+        who, guided = self.kept or self.fingerprint, self.guides_decoding
+        keys = [call_key(who, each, guides_decoding=guided) for each in requests]
         held = {} if self.store is None else self.store.get_many(keys, [each.id for each in requests])
         # what comes a second time comes past the store, and is asked anew
         held = {key: reply for key, reply in held.items() if key not in self._asked}

@@ -187,7 +187,8 @@ class RayEngine:
         requests = list(islice(stream, WAVE))
         if not requests:
             return None
-        keys = [call_key(self.fingerprint, each) for each in requests]
+        guided = self.guides_decoding
+        keys = [call_key(self.fingerprint, each, guides_decoding=guided) for each in requests]
         return Shard(digest("shard", verb, keys).removeprefix("b2:"), verb, requests)
 
     def _least_busy(self, running: Mapping[Any, tuple[int, Shard]]) -> int:
@@ -241,7 +242,8 @@ def _fingerprint(name: str, options: Mapping[str, Any]) -> str:
         return open_engine(name, **options).fingerprint
     directory = resolve_directory(rest)
     check_directory(directory)
-    return model_fingerprint(directory, options["dtype"], options["chat_template_kwargs"])
+    kwargs, own_code = options["chat_template_kwargs"], options.get("trust_remote_code", False)
+    return model_fingerprint(directory, options["dtype"], kwargs, own_code=own_code)
 
 
 def _ours(name: str, problem: Any) -> RlaifError:

@@ -105,7 +105,7 @@ class RecordedEngine:
 
     def key(self, request: GenerateRequest | ScoreRequest) -> str:
         """The store's key of a request: what a pair's provenance names."""
-        return call_key(self.fingerprint, request)
+        return call_key(self.fingerprint, request, guides_decoding=self.guides_decoding)
 
     def allowed(self, calls: int) -> int:
         """How many of so many calls may start; counts them as started when all of them may."""

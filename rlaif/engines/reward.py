@@ -116,5 +116,5 @@ def open_reward(
     if text_config(model.config).pad_token_id is None:
         raise ModelError(f"{directory}: config.json names no pad_token_id; without one no end can be found")
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
-    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs)
+    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
     return RewardEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

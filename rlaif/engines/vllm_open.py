@@ -69,7 +69,7 @@ def open_vllm(
         name,
         model,
         Chat(tokenizer, dict(chat_template_kwargs or {})),
-        fingerprint=model_fingerprint(directory, dtype, chat_template_kwargs),
+        fingerprint=model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code),
         eos_ids=_eos_ids(base or directory),
         adapter=vllm.adapter_request(runs) if base else None,
         scratch=scratch,

@@ -123,6 +123,7 @@ def ask_texts(
 
     A refusal and a failed call are not asked again: the first is an answer, the second is the engine's to mend.
     """
+    guided = getattr(engine, "guides_decoding", True)
     asked = list(questions)
     calls: list[list[str]] = [[] for _ in asked]
     readings = [[Reading(State.UNREADABLE)] * how.samples for _ in asked]
@@ -133,7 +134,7 @@ def ask_texts(
         for place, sample in wanted:
             draw = sample + turn_number * how.samples
             request = _request(asked[place], protocol, how, draw, repeated=turn_number > 0)
-            calls[place].append(call_key(engine.fingerprint, request))
+            calls[place].append(call_key(engine.fingerprint, request, guides_decoding=guided))
             requests[request.id] = request
             names.append(request.id)
         found = {each.request_id: each for each in engine.generate(requests.values())}

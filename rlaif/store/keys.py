@@ -6,8 +6,13 @@ from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, ScoreRequest
 
 
-def call_key(fingerprint: str, request: GenerateRequest | ScoreRequest) -> str:
-    """Digest of the model's fingerprint and of all that is sent. The request's own id is no part of it."""
+def call_key(
+    fingerprint: str, request: GenerateRequest | ScoreRequest, *, guides_decoding: bool = True
+) -> str:
+    """Digest of the model's fingerprint and of all that is read. The request's own id is no part of it.
+
+    An engine that guides no decoding does not read a schema: what it draws is what it draws without.
+    """
     turns = [[each.role, each.content] for each in request.messages]
     if isinstance(request, ScoreRequest):
         return digest("score", fingerprint, turns, request.assistant_prefix, request.continuations)
@@ -18,6 +23,6 @@ def call_key(fingerprint: str, request: GenerateRequest | ScoreRequest) -> str:
     if how.top_k or how.min_p:
         # only where they are set: what was asked before they were there keeps its key
         drawn += [how.top_k, how.min_p]
-    if request.schema is not None:
+    if request.schema is not None and guides_decoding:
         return digest("generate", fingerprint, turns, drawn, dict(request.schema))
     return digest("generate", fingerprint, turns, drawn)

@@ -199,7 +199,7 @@ def _write(
         "base": str(setting.base),
         "card": dict(setting.card),
         "config": setting.config.as_dict(),
-        "weights": model_fingerprint(setting.out),
+        "weights": model_fingerprint(setting.out, own_code=False),
         "versions": {"torch": torch.__version__},
     }
     folder.finish(summary.record(history, **facts))
@@ -218,7 +218,7 @@ def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Exampl
         "config": {
             name: value for name, value in setting.config.as_dict().items() if name not in _NO_IDENTITY
         },
-        "base": model_fingerprint(setting.base),
+        "base": model_fingerprint(setting.base, own_code=False),
         "pairs": digest("training-pairs", rows),
         "examples": digest("training-examples", turns),
         "sampled": digest("training-sampled", drawn),

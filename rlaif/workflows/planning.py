@@ -76,6 +76,7 @@ class PlannedModels(Models):
             self.to_come,
             self._counting(self.made_of.get(name, name)),
             kept=f"{fingerprint} {self.own_id}" if within_run else "",
+            guides_decoding=split_name(name)[0] != "hf",
         )
         return self.planned[name]
 
@@ -86,7 +87,8 @@ class PlannedModels(Models):
         kwargs = self.options.chat_template_kwargs or None
         if kind not in LOCAL_WEIGHTS:
             return open_engine(name, chat_template_kwargs=kwargs).fingerprint
-        return model_fingerprint(resolve_directory(rest), self.options.dtype, kwargs)
+        directory, own_code = resolve_directory(rest), self.options.trust_remote_code
+        return model_fingerprint(directory, self.options.dtype, kwargs, own_code=own_code)
 
     def _counting(self, name: str) -> Counting | None:
         """Counts prompts with a local model's own tokenizer and template; None for a model that is elsewhere."""

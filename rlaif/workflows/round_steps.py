@@ -214,7 +214,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
 
     inputs = {
         "policy": stage.models.fingerprint(this.before),
-        "reference": None if held_to is None else model_fingerprint(held_to),
+        "reference": None if held_to is None else model_fingerprint(held_to, own_code=False),
         "pairs": digest_files([stage.steps.run / this.path("pairs.jsonl")]),
         "step": step.as_dict(),
         "replay": digest(

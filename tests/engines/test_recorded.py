@@ -1,6 +1,7 @@
 """Waves: only what is missing runs, all of a wave is kept or none of it, and failures are asked again."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,18 @@ def test_which_labels_are_the_same_tokens_is_told_of_stored_scores_too(store: St
     again = RecordedEngine(Alike(), store)
     (reply,) = again.score([asked])
     assert (reply.alike, again.new_calls) == ((0, 0, 2), 0)
+
+
+class Unguided(Echo):
+    """Reads no schema, as engines do that guide no decoding."""
+
+    guides_decoding = False
+
+
+def test_engines_of_one_model_share_no_guided_text_where_one_reads_no_schema(store: Store) -> None:
+    asked = GenerateRequest(
+        id="a", messages=(Message(role="user", content="x"),), sampling=Sampling(), schema={"type": "object"}
+    )
+    keys = [RecordedEngine(kind(), store).key(asked) for kind in (Echo, Unguided)]
+    assert keys[0] != keys[1]
+    assert keys[1] == RecordedEngine(Unguided(), store).key(replace(asked, schema=None))

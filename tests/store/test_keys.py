@@ -56,3 +56,9 @@ def test_another_model_is_another_call() -> None:
 def test_without_chance_the_seed_does_not_count() -> None:
     greedy = replace(DRAW, sampling=Sampling(temperature=0.0))
     assert call_key("m", replace(greedy, seed=8)) == call_key("m", greedy)
+
+
+def test_a_schema_counts_where_it_is_read() -> None:
+    asked = replace(DRAW, schema={"type": "object"})
+    assert call_key("m", asked) != call_key("m", DRAW)
+    assert call_key("m", asked, guides_decoding=False) == call_key("m", DRAW)
