@@ -68,8 +68,8 @@ def model_fingerprint(
 def adapter_base(directory: Path) -> Path | None:
     """The directory of the model that an adapter sits on; None for a whole model.
 
-    A config.json beside an adapter, as some trainers leave it, makes no whole model of it: weights do. Raises ModelError
-    where the base cannot be found, or what is there contradicts itself.
+    A config.json beside an adapter, as some trainers leave it, makes no whole model of it: weights do. Raises
+    ModelError where the base cannot be found, or what is there contradicts itself.
     """
     path = directory / ADAPTER_CONFIG
     if not path.is_file():

@@ -93,7 +93,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
             made.starts_at_reference = held_to == policy or held_print == model_fingerprint(
                 policy, own_code=False
             )
-            kept = LogpCache(cache or folder.inner / NAME, held_print, arithmetic(scorer, config))
+            kept = LogpCache(cache or folder.inner / NAME, held_print, arithmetic(scorer, config, held_to))
             made.hold_to(_reader(made, opened, scorer, held_to, packed), kept)
         return made
 

@@ -24,9 +24,11 @@ from rlaif.libraries.transformers import (
     classifies,
     end_ids_of,
     is_four_bit,
+    library_changed,
     load_classifier,
     new_score_head,
     quiet,
+    written_as_it_was,
 )
 from rlaif.training.configs import RewardConfig, TrainConfig
 from rlaif.training.quantized import load_quantized
@@ -126,7 +128,7 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfi
     draft = out / ".draft-model"
     shutil.rmtree(draft, ignore_errors=True)
     dtype = opened.source_dtype if config.save_dtype == "source" else getattr(torch, config.save_dtype)
-    with quiet():
+    with quiet(), written_as_it_was(model):
         if config.lora:
             model.save_pretrained(draft / ADAPTER)
             model = _merged(model, draft / ADAPTER, base, config)
@@ -143,7 +145,7 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfi
 def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: TrainConfig) -> None:
     """Write a whole model directory of the weights as they are; the model goes on training."""
     shutil.rmtree(folder, ignore_errors=True)
-    with quiet():
+    with quiet(), written_as_it_was(model):
         if config.lora:
             model.save_pretrained(folder / ADAPTER)
             kept = copy.deepcopy(model) if config.quantize == "none" else model
@@ -204,7 +206,13 @@ def _quiet_dropout(model: Any, checkpointing: bool) -> None:
     model.eval()
     if not checkpointing:
         return
-    checkpoint_gradients(model)
+    if problem := checkpoint_gradients(model):
+        if broken := library_changed(lambda plain: not checkpoint_gradients(plain), "gradient_checkpointing"):
+            raise broken
+        raise ModelError(
+            f"gradient_checkpointing: {type(model).__name__} cannot be trained so: {problem}; leave it out, with a "
+            "smaller batch_tokens where memory is short"
+        )
 
 
 def _pad_id(tokenizer: Any, end_id: int) -> int:

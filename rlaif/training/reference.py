@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.load import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
+from rlaif.libraries.transformers import drops_unseen
 from rlaif.training.configs import TrainConfig
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
@@ -118,10 +120,14 @@ def _nothing_random(scorer: Scorer) -> Iterator[None]:
             each.train()
 
 
-def arithmetic(scorer: Scorer, config: TrainConfig) -> str:
-    """The kind of numbers that a scorer computes in, for the cache."""
+def arithmetic(scorer: Scorer, config: TrainConfig, held_to: Path) -> str:
+    """The kind of numbers that a scorer computes in, for the cache of the reference at `held_to`.
+
+    Of a model that older versions may have read with its dropout on, another kind: what they kept is not used.
+    """
     weights = str(next(scorer.parameters()).dtype).removeprefix("torch.")
-    return "/".join([weights, "bf16" if scorer.bf16 else weights, config.quantize])
+    kinds = [weights, "bf16" if scorer.bf16 else weights, config.quantize]
+    return "/".join([*kinds, "dry"] if drops_unseen(adapter_base(held_to) or held_to) else kinds)
 
 
 def assert_same(logp_N: Tensor, reference_N: Tensor, precision: str) -> None:
