@@ -2,8 +2,8 @@
 
     RlaifError              exit 1   stopped on the way; the same command resumes
     +-- InputError          exit 2   a file, name, key or option is wrong
-    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError, ModelError, RunError, StoreError,
-    |       LibraryError
+    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError (UnkeptError), ModelError, RunError,
+    |       StoreError, LibraryError
     +-- ThresholdError      exit 3   done, but a stated threshold is not met
     +-- EngineError         exit 1   a model could not be run now
 
@@ -47,6 +47,19 @@ class TemplateError(InputError):
 
 class PromptFileError(InputError):
     """A file of prompts, completions or pairs cannot be read."""
+
+
+class UnkeptError(PromptFileError):
+    """A row holds what would change its meaning and cannot be kept: `reason` says it without the place."""
+
+    def __init__(self, where: str, reason: str, remedy: str) -> None:
+        """`where` is file and line."""
+        super().__init__(where, reason, remedy)
+        self.where, self.reason, self.remedy = where, reason, remedy
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.where}: {self.reason}; {self.remedy}"
 
 
 class ModelError(InputError):

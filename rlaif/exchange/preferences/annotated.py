@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
-from rlaif.exchange.preferences.nouns import Found, said, single
+from rlaif.exchange.preferences.nouns import Found, found, said, single
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns
 from rlaif.hashing import digest
@@ -23,11 +23,17 @@ NO_VOTE = "its default annotator prefers neither"
 
 
 def is_document(path: Path) -> bool:
-    """Whether the file is one JSON object: all other formats are lists or lines."""
+    """Whether the file is one JSON object that names annotators, or could be one but for a broken line."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open("rb") as stream:
-        return stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+        if stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
+            return False
+    try:
+        whole = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(whole, dict) and bool({"annotators", "comparisons"} & whole.keys())
 
 
 def read(path: Path) -> Iterator[Found]:
@@ -41,7 +47,7 @@ def read(path: Path) -> Iterator[Found]:
     principles = [name for name, each in annotators.items() if _kind(each) == "principle"]
     for number, value in enumerate(whole["comparisons"], 1):
         row = Row(f"{path}, comparison {number}", value)
-        yield Found(row.where, _pair(row, str(default), principles))
+        yield found(row, lambda row: _pair(row, str(default), principles))
 
 
 def document(pairs: Sequence[Pair], texts: Mapping[str, str], name: str, created: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.errors import PromptFileError
+from rlaif.exchange.asked import human_turns
 from rlaif.exchange.benchmarks import fields
 from rlaif.exchange.preferences.nouns import Format, each_row, said
 from rlaif.exchange.preferences.trl import SAME
@@ -17,8 +18,7 @@ ANSWER = "\n\nAssistant:"
 PROMPTS_DIFFER = "the two prompts differ"
 NO_DIALOGUE = "its prompt is no dialogue that ends with the human's turn"
 _TURN = re.compile(r"\n\n(Human|Assistant):")
-_ROLES: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
-_NAMES = {role: name for name, role in _ROLES.items()}
+_NAMES: dict[Role, str] = {"user": "Human", "assistant": "Assistant"}
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
@@ -34,7 +34,7 @@ def pair_of(row: Row) -> Pair | str:
         return PROMPTS_DIFFER
     if chosen == rejected:
         return SAME
-    prompt = _prompt(before)
+    prompt = human_turns(before)
     return NO_DIALOGUE if prompt is None else Pair(
         prompt=prompt, chosen=said(chosen), rejected=said(rejected), label_prob=1.0
     )  # fmt: skip
@@ -60,17 +60,6 @@ def _split(row: Row, column: str) -> tuple[str, str]:
     if not found:
         raise PromptFileError(f"{row.where}: {column!r} holds no `Assistant:` turn")
     return before, answer.removeprefix(" ")
-
-
-def _prompt(dialogue: str) -> tuple[Message, ...] | None:
-    parts = _TURN.split(dialogue)
-    turns = tuple(
-        Message(role=_ROLES[who], content=text.removeprefix(" "))
-        for who, text in zip(parts[1::2], parts[2::2], strict=True)
-    )
-    if parts[0].strip() or not turns or turns[-1].role != "user" or not turns[-1].content.strip():
-        return None
-    return turns
 
 
 HH = Format(

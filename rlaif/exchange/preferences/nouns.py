@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from rlaif.errors import UnkeptError
+from rlaif.exchange.columns import Columns
 from rlaif.exchange.rows import Row
 from rlaif.records import Message, Pair
 
@@ -14,7 +16,9 @@ class Found(NamedTuple):
     """What came of a row: a pair, or why it makes none; and where it stood."""
 
     where: str
-    what: Pair | str
+    what: Pair | str | UnkeptError
+    left: Sequence[str] = ()
+    """Columns that were not read."""
 
 
 Read = Callable[[Iterator[Row]], Iterator[Found]]
@@ -40,9 +44,21 @@ def each_row(one: Callable[[Row], Pair | str]) -> Read:
 
     def read(rows: Iterator[Row]) -> Iterator[Found]:
         for row in rows:
-            yield Found(row.where, one(row))
+            yield found(row, one)
 
     return read
+
+
+def found(row: Row, one: Callable[[Row], Pair | str]) -> Found:
+    """What `one` makes of a row, with the columns that it left; a column with a meaning costs the row."""
+    if not isinstance(row.value, Mapping):
+        return Found(row.where, one(row))
+    values = Columns(row.value)
+    try:
+        what = one(Row(row.where, values))
+        return Found(row.where, what, values.finished(row.where) if isinstance(what, Pair) else ())
+    except UnkeptError as unkept:
+        return Found(row.where, unkept)
 
 
 def said(text: str) -> tuple[Message, ...]:

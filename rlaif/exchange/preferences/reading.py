@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +11,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import PromptFileError
+from rlaif.errors import PromptFileError, UnkeptError
+from rlaif.exchange.columns import say_left
 from rlaif.exchange.preferences import annotated
 from rlaif.exchange.preferences.hh import HH
 from rlaif.exchange.preferences.nouns import Format, Found, named
@@ -19,6 +22,9 @@ from rlaif.exchange.preferences.trl import TRL
 from rlaif.exchange.preferences.ultrafeedback import ULTRAFEEDBACK
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
+
+_PLACE = re.compile(r"\[\d+\]")
+_log = logging.getLogger(__name__)
 
 FORMATS = (LLAMA_FACTORY, AXOLOTL, HH, TRL, OPENRLHF, ULTRAFEEDBACK, NEMO_RL, KTO)
 """In the order in which a row is tried: the narrower first."""
@@ -35,27 +41,47 @@ class Imported:
     pairs: tuple[Pair, ...]
     left_out: Mapping[str, int]
     """Why a row made no pair, and how often."""
+    columns_left: tuple[str, ...] = ()
+    """Columns that mean nothing here."""
 
 
 def read_preferences(ref: str | Path, *, format: str | None = None, limit: int | None = None) -> Imported:
     """Read a file (or a `datasets` directory); `format` is told by the first row where it is not given.
 
     Raises PromptFileError for a row that is broken, and for a file without a single pair. What a row can say and
-    yet be no pair (two equal sides, prompts that differ) is left out and counted.
+    yet be no pair (two equal sides, prompts that differ, calls of tools) is left out and counted. Columns that mean
+    nothing here are said once.
     """
     name, found, counted = _found(ref, format, limit)
     pairs: list[Pair] = []
     left_out: Counter[str] = Counter()
-    for where, what in found:
-        if isinstance(what, str):
+    unkept: list[UnkeptError] = []
+    columns: dict[str, None] = {}
+    for where, what, left in found:
+        columns |= dict.fromkeys(left)
+        if isinstance(what, UnkeptError):
+            unkept.append(what)
+            left_out[_PLACE.sub("", what.reason)] += 1
+        elif isinstance(what, str):
             left_out[what] += 1
         else:
             source = {"format": name, "file": Path(ref).name, "where": _place(where, ref)}
             pairs.append(replace(what, provenance={**what.provenance, "imported": source}))
+    if not pairs and unkept:
+        raise unkept[0]
     if not pairs:
         why = "; ".join(f"{count} {reason}" for reason, count in left_out.items()) or "it has no rows"
         raise PromptFileError(f"{ref}: holds no pair, read as {name} ({why}); name its --format")
-    return Imported(format=name, rows=counted.count, pairs=tuple(pairs), left_out=dict(left_out))
+    if unkept:
+        _log.warning("%s (rows left out for such reasons: %d)", unkept[0], len(unkept))
+    say_left(ref, columns)
+    return Imported(
+        format=name,
+        rows=counted.count,
+        pairs=tuple(pairs),
+        left_out=dict(left_out),
+        columns_left=tuple(columns),
+    )
 
 
 def format_of(name: str) -> Format:

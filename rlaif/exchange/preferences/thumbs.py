@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rlaif.errors import PromptFileError
+from rlaif.errors import PromptFileError, UnkeptError
+from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, asked, use_repeated
 from rlaif.exchange.benchmarks import fields
+from rlaif.exchange.columns import Columns
 from rlaif.exchange.preferences.nouns import Format, Found
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
@@ -14,7 +16,7 @@ from rlaif.records import Message, Pair
 
 ALONE = "no answer to this prompt has the other thumb"
 CONTRADICTED = "this answer has both thumbs"
-ANSWERS = ("completion", "response")
+ANSWERS = ("completion", "response", "output", "answer")
 LABELS = ("label", "thumbs_up", "thumb", "feedback", "kto_tag")
 _WORDS = {
     **dict.fromkeys(("true", "1", "1.0", "up", "👍"), True),
@@ -38,7 +40,16 @@ def read(rows: Iterator[Row]) -> Iterator[Found]:
     With m liked and n disliked answers the liked ones meet the disliked ones in turn: max(m, n) pairs, in which
     every answer stands at least once. A pair stands where the later of its two rows stood.
     """
-    for thumbs in _by_prompt(rows):
+    left: dict[str, None] = {}
+    by_prompt: dict[tuple[Message, ...], list[Thumb]] = {}
+    for row in rows:
+        try:
+            thumb = _thumb(row, left)
+        except UnkeptError as unkept:
+            yield Found(row.where, unkept)
+            continue
+        by_prompt.setdefault(thumb.prompt, []).append(thumb)
+    for thumbs in by_prompt.values():
         both = {each.answer for each in thumbs if each.up} & {each.answer for each in thumbs if not each.up}
         clear = list({each.answer: each for each in thumbs if each.answer not in both}.values())
         yield from (Found(each.where, CONTRADICTED) for each in thumbs if each.answer in both)
@@ -49,7 +60,7 @@ def read(rows: Iterator[Row]) -> Iterator[Found]:
         for place in range(max(len(liked), len(disliked))):
             one, other = liked[place % len(liked)], disliked[place % len(disliked)]
             pair = Pair(prompt=one.prompt, chosen=one.answer, rejected=other.answer, label_prob=1.0)
-            yield Found(other.where, pair)
+            yield Found(other.where, pair, tuple(left))
 
 
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
@@ -63,28 +74,52 @@ def thumb_of(row: Row) -> Thumb:
     """A row. Raises PromptFileError."""
     values = fields.mapping(row)
     label, said = _column(values, LABELS), _column(values, ANSWERS)
-    if label is None or said is None or "prompt" not in values:
+    if label is None or not (said or _talk(values)) or not _asks(values):
         has = ", ".join(map(str, values)) or "none"
         raise PromptFileError(
             f"{row.where}: a thumb needs `prompt`, `completion` and `label`; its columns are: {has}"
         )
-    answer = turns(values[said], row.where, said, role="assistant")
-    if answer[-1].role != "assistant":
-        raise PromptFileError(f"{row.where}: {said!r} must end with the assistant's turn")
-    prompt = prompt_turns(values["prompt"], row.where, "prompt")
+    if said is None:
+        prompt, answer = _parted(values, row.where)
+    else:
+        answer = turns(values[said], row.where, said, role="assistant")
+        if answer[-1].role != "assistant":
+            raise PromptFileError(f"{row.where}: {said!r} must end with the assistant's turn")
+        prompt = asked(values, row.where).turns or prompt_turns(values["prompt"], row.where, "prompt")
+        prompt = prompt_turns(turn_rows(prompt), row.where, "prompt")
+    use_repeated(values, row.where, prompt, (*prompt, *answer))
     return Thumb(row.where, prompt, answer, _up(values[label], f"{row.where}: {label!r}"))
+
+
+def _thumb(row: Row, left: dict[str, None]) -> Thumb:
+    if not isinstance(row.value, Mapping):
+        return thumb_of(row)
+    values = Columns(row.value)
+    thumb = thumb_of(Row(row.where, values))
+    left |= dict.fromkeys(values.finished(row.where))
+    return thumb
+
+
+def _parted(values: Mapping[str, Any], where: str) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """A conversation that ends with the answer."""
+    whole = asked(values, where).turns
+    if len(whole) < 2 or whole[-1].role != "assistant":
+        raise PromptFileError(
+            f"{where}: the conversation must end with the assistant's turn, which has the thumb"
+        )
+    return prompt_turns(turn_rows(whole[:-1]), where, "prompt"), whole[-1:]
+
+
+def _talk(values: Mapping[str, Any]) -> bool:
+    return any(name in values for name in CONVERSATIONS)
+
+
+def _asks(values: Mapping[str, Any]) -> bool:
+    return any(name in values for name in ("prompt", *CONVERSATIONS, *QUESTIONS))
 
 
 def _column(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
     return next((each for each in names if each in values), None)
-
-
-def _by_prompt(rows: Iterator[Row]) -> list[list[Thumb]]:
-    groups: dict[tuple[Message, ...], list[Thumb]] = {}
-    for row in rows:
-        thumb = thumb_of(row)
-        groups.setdefault(thumb.prompt, []).append(thumb)
-    return list(groups.values())
 
 
 def _up(value: Any, place: str) -> bool:
@@ -97,7 +132,10 @@ def _up(value: Any, place: str) -> bool:
 KTO = Format(
     name="kto",
     shape="prompt, completion, label: true or false",
-    recognises=lambda row: "prompt" in row and None not in (_column(row, ANSWERS), _column(row, LABELS)),
+    recognises=lambda row: (
+        _column(row, LABELS) is not None
+        and ((_column(row, ANSWERS) is not None and _asks(row)) or _talk(row))
+    ),
     read=read,
     write=pair_rows,
 )

@@ -8,14 +8,16 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import fields
 from rlaif.exchange.preferences.nouns import Format, each_row
+from rlaif.exchange.preferences.trl import SCORES
 from rlaif.exchange.preferences.trl import pair_of as trl_pair
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.turns import TOOL_ROLES, prompt_turns, turn_rows, turns
 from rlaif.records import Message, Pair, Role
 
 TIE = "best and worst completion have the same rank"
 _ROLES: dict[str, Role] = {
-    **{"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+    **{"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"},
+    "developer": "system",
 }
 _NAMES = {"user": "human", "assistant": "gpt", "system": "system"}
 
@@ -30,19 +32,24 @@ def _from_shared(row: Row) -> Pair | str:
     if not isinstance(prompt, list):
         raise PromptFileError(f"{row.where}: 'conversations' must be a list of turns")
     listed = [_renamed(turn, row.where, f"conversations[{place}]") for place, turn in enumerate(prompt)]
-    if isinstance(system := values.get("system"), str) and system:
-        listed = [{"role": "system", "content": system}, *listed]
     sides = {name: [_renamed(values.get(name), row.where, name)] for name in ("chosen", "rejected")}
-    return trl_pair(Row(row.where, {"prompt": listed, **sides}))
+    return trl_pair(Row(row.where, {"prompt": listed, **_beside(values), **sides}))
+
+
+def _beside(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What such rows may have beside the turns."""
+    names = ("system", "system_prompt", "history", "weight", *SCORES)
+    return {name: values[name] for name in names if name in values}
 
 
 def _renamed(turn: Any, where: str, place: str) -> dict[str, Any]:
     if not isinstance(turn, Mapping):
         raise PromptFileError(f"{where}: {place} must be an object with `from` and `value`")
     role = turn.get("from", turn.get("role"))
-    if role not in _ROLES:
+    if role not in _ROLES and role not in TOOL_ROLES:
         raise PromptFileError(f"{where}: {place} is from {role!r}; known: {', '.join(_ROLES)}")
-    return {"role": _ROLES[role], "content": turn.get("value", turn.get("content"))}
+    rest = {name: value for name, value in turn.items() if name not in ("from", "value")}
+    return {**rest, "role": _ROLES.get(role, role), "content": turn.get("value", turn.get("content"))}
 
 
 def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
@@ -104,7 +111,7 @@ def _from_messages(row: Row) -> Pair | str:
         name: [side] if isinstance(side := values.get(name), Mapping) else side
         for name in ("chosen", "rejected")
     }
-    return trl_pair(Row(row.where, {"prompt": values.get("messages"), **sides}))
+    return trl_pair(Row(row.where, {"prompt": values.get("messages"), **_beside(values), **sides}))
 
 
 def _messages(pair: Pair) -> Sequence[Mapping[str, Any]]:

@@ -56,7 +56,7 @@ def pair_of(row: Row) -> Pair | str:
     shared = [name for name in best.ratings if name in worst.ratings]
     if sum(best.ratings[name] - worst.ratings[name] for name in shared) <= 0:
         return UNCLEAR
-    system = values.get("system_prompt")
+    system = values.get("system_prompt", values.get("system"))
     turns = (Message(role="system", content=system),) if isinstance(system, str) else ()
     return Pair(
         prompt=(*turns, Message(role="user", content=asked)),
