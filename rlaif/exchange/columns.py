@@ -10,11 +10,18 @@ from typing import Any
 from rlaif.errors import UnkeptError
 
 _log = logging.getLogger(__name__)
+ASKED_TOO = (
+    "tools", "functions", "images", "image", "videos", "video", "audios", "audio", "document", "documents",
+    "chat_template_kwargs",
+)  # fmt: skip
+"""Columns of what is asked beside the text of a prompt: nothing here can keep it."""
+SAID_TOO = (
+    "tool_calls", "function_call", "reasoning_content", "reasoning", "thinking", "thought", "thoughts",
+)  # fmt: skip
+"""Columns of what is said beside the text of an answer."""
 MEANT = (
     "prompt", "messages", "conversations", "instruction", "question", "query", "problem", "input", "inputs", "context",
-    "passage", "document", "documents", "history", "system", "system_prompt", "user_prompt", "tools", "functions",
-    "tool_calls", "reasoning_content", "reasoning", "thinking", "thought", "thoughts", "images", "image", "videos",
-    "video", "audios", "audio", "chat_template_kwargs",
+    "passage", "history", "system", "system_prompt", "user_prompt", *ASKED_TOO, *SAID_TOO,
 )  # fmt: skip
 """Columns that are a part of what was asked or said, where they are filled."""
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from rlaif.atomic import write_lines
-from rlaif.errors import PromptFileError
-from rlaif.exchange.prompts import prompt_row, row_prompt
+from rlaif.errors import PromptFileError, UnkeptError
+from rlaif.exchange.columns import SAID_TOO, is_empty
+from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.turns import turns
 from rlaif.hashing import canonical_json
@@ -17,6 +18,8 @@ from rlaif.records import Completion, Finish, Prompt
 
 _FINISHES = get_args(Finish)
 _OWN = ("completion", "completions", "policy", "draw", "finish", "token_ids")
+_WRITTEN = {"completion", "policy", "draw", "finish"}
+"""A row with all of these is one that was written here: its prompt is what was asked, to the letter."""
 
 
 def read_completions(path: str | Path) -> list[tuple[Prompt, Completion]]:
@@ -46,18 +49,26 @@ def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
     where, value = row
     if not isinstance(value, dict):
         raise PromptFileError(f"{where}: a row must be an object, not {type(value).__name__}")
+    for name in SAID_TOO:
+        if not is_empty(value.get(name)) and not value.keys() >= _WRITTEN:
+            raise UnkeptError(
+                where,
+                f"column `{name}` is filled, and an answer is text alone",
+                "remove it, or leave such rows out",
+            )
     own = {key: value[key] for key in _OWN if key in value}
     rest = {key: item for key, item in value.items() if key not in _OWN}
     if "completion" in own and "completions" in own:
         raise PromptFileError(f"{where}: both `completion` and `completions`; keep one")
     if not {"completion", "completions"} & own.keys():
         rest, own["completion"] = _split(rest, where)
+    read = plain_prompt if own.keys() >= _WRITTEN else row_prompt
     if "completions" not in own:
-        return row_prompt(rest, where), [own]
+        return read(rest, where), [own]
     texts = own.pop("completions")
     if not isinstance(texts, list) or not texts:
         raise PromptFileError(f"{where}: `completions` must be a list of texts, at least one")
-    return row_prompt(rest, where), [own | {"completion": text} for text in texts]
+    return read(rest, where), [own | {"completion": text} for text in texts]
 
 
 def _split(rest: dict[str, Any], where: str) -> tuple[dict[str, Any], Any]:

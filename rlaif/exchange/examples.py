@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError
+from rlaif.exchange.asked import CONVERSATIONS, asked, history, system_of, use_repeated, with_system
+from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.prompts import located
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import turn_rows, turns
 from rlaif.hashing import canonical_json
 from rlaif.records import Example
 
+_ANSWERS = ("output", "completion", "response", "answer")
+
 
 def read_examples(ref: str | Path, limit: int | None = None) -> list[Example]:
-    """Rows `{"messages": [...], "kind": "judge"}` of a file or a shipped set (`micro:judge`)."""
-    examples = [row_example(row, where) for where, row in read_rows(located(ref), limit=limit)]
+    """Rows `{"messages": [...], "kind": "judge"}` of a file or a shipped set (`micro:judge`).
+
+    Also what other projects learn from: `conversations`, or a prompt (`instruction` with `input`) and its answer
+    (`output`, `completion`, `response`), with `system` and `history`. Columns that mean nothing here are said once.
+    """
+    left: dict[str, None] = {}
+    examples = []
+    for where, row in read_rows(located(ref), limit=limit):
+        values = Columns(row) if isinstance(row, Mapping) else row
+        examples.append(row_example(values, where))
+        if isinstance(values, Columns):
+            left |= dict.fromkeys(values.finished(where))
     if not examples and limit != 0:
         raise PromptFileError(f"{ref}: holds no example; add rows")
+    say_left(ref, left)
     return examples
 
 
 def row_example(row: Any, where: str) -> Example:
     """One row; its last turn must be the assistant's."""
-    if not isinstance(row, dict) or "messages" not in row:
+    if not isinstance(row, Mapping) or not any(name in row for name in (*CONVERSATIONS, *_ANSWERS)):
         raise PromptFileError(f"{where}: an example must be an object with `messages`")
-    messages, kind = turns(row["messages"], where, "messages", role="user"), row.get("kind", "")
+    name = next((each for each in CONVERSATIONS if each in row), None)
+    if name is not None:
+        given = turns(row[name], where, name, role="user")
+        messages = with_system((*history(row, where), *given), system_of(row, where), where)
+        use_repeated(row, where, messages, messages[:-1])
+    else:
+        answer = next(each for each in _ANSWERS if each in row)
+        said = turns(row[answer], where, answer, role="assistant")
+        messages = (*asked(row, where).turns, *said)
+    kind = row.get("kind", "")
     if len(messages) < 2 or messages[-1].role != "assistant":
         raise PromptFileError(f"{where}: an example must end with the assistant's turn, the one to learn")
     if not isinstance(kind, str):

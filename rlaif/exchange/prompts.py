@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_lines
-from rlaif.errors import PromptFileError
+from rlaif.errors import PromptFileError, UnkeptError
+from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, history, joined, system_of, with_system
+from rlaif.exchange.columns import ASKED_TOO, Columns, is_empty
+from rlaif.exchange.rendered import holds_turns
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows
 from rlaif.hashing import canonical_json
@@ -19,27 +23,72 @@ from rlaif.shipped import shipped_set, shipped_sets
 
 _log = logging.getLogger(__name__)
 _COLUMNS = ("prompt", "messages")
+_LAYOUTS = (
+    {"instruction", "input"},
+    {"instruction", "output"},
+    {"instruction", "context"},
+    {"conversations"},
+)
+"""Columns by which other projects' prompts are known: alpaca, dolly, ShareGPT."""
+_MAY_ASK = (*QUESTIONS, "context", "passage", "user_prompt")
 _SEPARATORS = re.compile(r"[\s;,|]+")
 
 
 def read_prompts(ref: str | Path, *, column: str | None = None, limit: int | None = None) -> list[Prompt]:
     """Read a shipped set (`micro:train`) or a file; `column` names the one that holds the prompt.
 
-    A repeated prompt is kept once: its completions would be the same. Raises PromptFileError.
+    A repeated prompt is kept once, with the tags of all its rows: its completions would be the same. What belongs to
+    a prompt (a system text, `input` beside an instruction) is read with it. Raises PromptFileError.
     """
     prompts: dict[str, Prompt] = {}
-    repeats = 0
+    repeats, tagged = 0, 0
     rows = read_rows(located(ref))
     # the limit is asked before a row is: what comes after it may be broken, or a long way off
     while (limit is None or len(prompts) < limit) and (row := next(rows, None)):
         prompt = row_prompt(row.value, row.where, column)
-        repeats += prompt.id in prompts
-        prompts.setdefault(prompt.id, prompt)
+        if known := prompts.get(prompt.id):
+            repeats += 1
+            tagged += set(known.tags) != set(prompt.tags)
+            prompt = _together(known, prompt, row.where)
+        prompts[prompt.id] = prompt
     if not prompts and limit != 0:
         raise PromptFileError(f"{ref}: holds no prompt; add rows")
+    _say(ref, list(prompts.values()), repeats, tagged)
+    return list(prompts.values())
+
+
+def _together(known: Prompt, again: Prompt, where: str) -> Prompt:
+    """A prompt that stands twice: with the tags of both, and the first one's further columns."""
+    if None not in (known.gold, again.gold) and known.gold != again.gold:
+        raise PromptFileError(
+            f"{where}: `gold` is {again.gold!r}, and {known.gold!r} where the same prompt stood before; keep one"
+        )
+    tags = tuple(dict.fromkeys((*known.tags, *again.tags)))
+    gold = known.gold if known.gold is not None else again.gold
+    return known if (tags, gold) == (known.tags, known.gold) else replace(known, tags=tags, gold=gold)
+
+
+def _say(ref: str | Path, prompts: Sequence[Prompt], repeats: int, tagged: int) -> None:
     if repeats:
         _log.warning("%s: %d repeated prompts are used once", ref, repeats)
-    return list(prompts.values())
+    if tagged:
+        _log.warning("%s: %d of them had other tags, and have the tags of all their rows", ref, tagged)
+    beside = {key for each in prompts for key, value in each.meta.items() if not is_empty(value)} & {
+        *_MAY_ASK
+    }
+    if beside:
+        _log.warning(
+            "%s: %s: kept, and not shown to a model; join them to the prompt where they belong to it",
+            ref,
+            ", ".join(sorted(beside)),
+        )
+    rendered = sum(any(holds_turns(each.content) for each in prompt.messages) for prompt in prompts)
+    if rendered:
+        _log.warning(
+            "%s: %d prompts hold a chat template's marks, which are asked as text; give the turns as `messages`",
+            ref,
+            rendered,
+        )
 
 
 def write_prompts(path: Path, prompts: Iterable[Prompt]) -> int:
@@ -64,7 +113,22 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
         row = {"prompt": row}
     if not isinstance(row, dict):
         raise PromptFileError(f"{where}: a row must be an object, not {type(row).__name__}")
-    name = _column(row, where, column)
+    values = Columns(row)
+    name = _column(values, where, column)
+    messages = _asked(values, name, where)
+    tags, gold = _tags(values.get("tags"), where), _gold(values.get("gold"), where)
+    _refuse_parts(values, where)
+    return Prompt(
+        messages=messages,
+        tags=tags,
+        gold=gold,
+        meta={key: value for key, value in row.items() if key not in values.used},
+    )
+
+
+def plain_prompt(row: Mapping[str, Any], where: str) -> Prompt:
+    """A row that `prompt_row` wrote: whatever its further columns are called, they are no part of the prompt."""
+    name = _column(row, where, None)
     used = {name, "tags", "gold"}
     return Prompt(
         messages=prompt_turns(_cell(row[name], name), where, name),
@@ -72,6 +136,26 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
         gold=_gold(row.get("gold"), where),
         meta={key: value for key, value in row.items() if key not in used},
     )
+
+
+def _asked(values: Columns, name: str, where: str) -> tuple[Message, ...]:
+    """The prompt with what belongs to it: `input` or `context` of an instruction, a system text, earlier turns."""
+    value = _cell(values[name], name)
+    if name in QUESTIONS and isinstance(value, str):
+        value = joined(values, name, where)
+    messages = (*history(values, where), *prompt_turns(value, where, name))
+    return with_system(messages, system_of(values, where), where)
+
+
+def _refuse_parts(values: Columns, where: str) -> None:
+    """Raises UnkeptError for columns that are a part of what is asked and can be no part of a prompt here."""
+    for name in values.left:
+        if name.lower() in ASKED_TOO:
+            raise UnkeptError(
+                where,
+                f"column `{name}` is filled, and a prompt is text alone",
+                "remove the column where it has no meaning, or leave such rows out",
+            )
 
 
 def single_turn(text: str) -> tuple[Message, ...]:
@@ -98,6 +182,8 @@ def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:
     present = [name for name in _COLUMNS if name in row]
     if len(present) == 1:
         return present[0]
+    if not present and (layout := next((names for names in _LAYOUTS if names <= row.keys()), None)):
+        return "conversations" if "conversations" in layout else "instruction"
     if present:
         raise PromptFileError(f"{where}: both `prompt` and `messages`; keep one, or name the column to read")
     known = ", ".join(row) or "none"
@@ -106,7 +192,7 @@ def _column(row: Mapping[str, Any], where: str, column: str | None) -> str:
 
 def _cell(value: Any, name: str) -> Any:
     # a CSV has text only: turns stand there as JSON, and must not become a prompt that shows brackets
-    if name == "messages" and isinstance(value, str):
+    if name in CONVERSATIONS and isinstance(value, str):
         try:
             return json.loads(value)
         except ValueError:

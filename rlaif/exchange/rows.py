@@ -8,13 +8,18 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from glob import glob
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError
+from rlaif.exchange.hub import files_of
+from rlaif.exchange.json_rows import json_rows
 
-FORMATS = ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a directory saved by `datasets`"
+FORMATS = (
+    ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a directory of `datasets` or of a hub"
+)
 _MAX_CELL = 50_000_000
 MAX_LINE = 256_000_000
 """Bytes of one line: a file that is longer without a line feed is not lines of rows."""
@@ -32,7 +37,8 @@ class Row(NamedTuple):
 def read_rows(ref: str | Path, *, limit: int | None = None) -> Iterator[Row]:
     """Rows of a file, by its ending. Plain text gives `{"prompt": line}`.
 
-    A `datasets` directory with several splits is named `DIR#split`. Raises PromptFileError.
+    A directory with several splits, as `datasets` saves it or as a hub gives it, is named `DIR#split`; `DIR/*.parquet`
+    is all such files in order, `FILE.json#key` one of several lists. Raises PromptFileError.
     """
     yield from islice(_open(ref), limit)
 
@@ -42,14 +48,23 @@ def _open(ref: str | Path) -> Iterator[Row]:
     path = Path(name)
     # os.path, because a name that no file system takes is only a file that is not there
     if os.path.isdir(path):
-        return _dataset_rows(path, split)
+        return _directory_rows(path, split)
     if not os.path.isfile(path):
-        raise PromptFileError(f"{_shown(name)}: no such file; give {FORMATS}")
+        shards = _matching(name)
+        if not shards:
+            raise PromptFileError(f"{_shown(name)}: no such file; give {FORMATS}")
+        return chain.from_iterable(map(_file_rows, shards))
+    return _file_rows(path, split)
+
+
+def _file_rows(path: Path, key: str = "") -> Iterator[Row]:
+    if path.suffix.lower() != ".json" and key:
+        raise PromptFileError(f"{path}: is one list of rows; leave `#{key}` out")
     match "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower():
         case ".jsonl" | ".ndjson" | ".jsonl.gz":
             return _jsonl_rows(path)
         case ".json":
-            return _json_rows(path)
+            return _json_rows(path, key)
         case ".csv" | ".tsv":
             return _csv_rows(path)
         case ".parquet":
@@ -58,6 +73,21 @@ def _open(ref: str | Path) -> Iterator[Row]:
             return _text_rows(path)
         case other:
             raise PromptFileError(f"{path}: do not know the ending {other!r}; give {FORMATS}")
+
+
+def _matching(pattern: str) -> list[Path]:
+    """The files of a pattern that no shell has replaced, in order of their names."""
+    if not set(pattern) & set("*?") or "\0" in pattern:
+        return []
+    return [path for each in sorted(glob(pattern, recursive=True)) if (path := Path(each)).is_file()]
+
+
+def _directory_rows(path: Path, split: str) -> Iterator[Row]:
+    if not any((path / name).is_file() for name in ("dataset_dict.json", "state.json")):
+        files = files_of(path, split)
+        if files is not None:
+            return chain.from_iterable(map(_file_rows, files))
+    return _dataset_rows(path, split)
 
 
 def _shown(text: str) -> str:
@@ -103,7 +133,7 @@ def _json(text: str, where: str, remedy: str) -> Any:
         raise PromptFileError(f"{where}: broken JSON (nested without end); {remedy}") from None
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: Path, key: str) -> Iterator[Row]:
     if (size := path.stat().st_size) > MAX_WHOLE:
         raise PromptFileError(
             f"{path}: {size:,} bytes are too many for one list; save one object a line as .jsonl"
@@ -111,6 +141,9 @@ def _json_rows(path: Path) -> Iterator[Row]:
     try:
         rows = json.loads(path.read_bytes().decode("utf-8-sig"))
     except json.JSONDecodeError as wrong:
+        if _is_lines(path):  # many call JSON Lines so
+            yield from _jsonl_rows(path)
+            return
         message = f"{path}:{wrong.lineno}: broken JSON ({wrong.msg} at column {wrong.colno}); mend that line"
         raise PromptFileError(message) from None
     except RecursionError:
@@ -121,10 +154,17 @@ def _json_rows(path: Path) -> Iterator[Row]:
         raise PromptFileError(f"{path}: not UTF-8 ({wrong.reason}); save the file as UTF-8") from None
     except OSError as wrong:
         raise PromptFileError(f"{path}: cannot be read ({wrong.strerror}); check its permissions") from None
-    if not isinstance(rows, list):
-        raise PromptFileError(f"{path}: must be a list of rows; one object a line is .jsonl")
-    for number, value in enumerate(rows, 1):
-        yield Row(f"{path}, row {number}", value)
+    for place, value in json_rows(rows, str(path), key):
+        yield Row(f"{path}, {place}", value)
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether the first two lines of a file are an object each."""
+    try:
+        head = [json.loads(text) for _, text in islice(_lines(path), 2)]
+    except (ValueError, RecursionError):
+        return False
+    return len(head) == 2 and all(isinstance(each, dict) for each in head)
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
