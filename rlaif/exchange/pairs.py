@@ -10,6 +10,8 @@ from typing import Any
 
 from rlaif.atomic import whole_file, write_lines
 from rlaif.errors import PromptFileError
+from rlaif.exchange.asked import system_of, with_system
+from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
 from rlaif.records import EVEN, Message, Pair
@@ -50,7 +52,7 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
     if missing := [name for name in ("prompt", "chosen", "rejected") if name not in row]:
         raise PromptFileError(f"{where}: no {', '.join(missing)}; a pair has prompt, chosen, rejected")
     pair = Pair(
-        prompt=prompt_turns(row["prompt"], where, "prompt"),
+        prompt=with_system(prompt_turns(row["prompt"], where, "prompt"), system_of(row, where), where),
         chosen=_said(row, "chosen", where),
         rejected=_said(row, "rejected", where),
         label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
@@ -87,8 +89,18 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs of a `.jsonl` or `.parquet` file. Raises PromptFileError with file and line."""
-    return [row_pair(row, where) for where, row in read_rows(path)]
+    """Pairs of a `.jsonl` or `.parquet` file. Raises PromptFileError with file and line.
+
+    A column that is a part of what was asked or said is read, or refused; others that mean nothing here are said once.
+    """
+    left: dict[str, None] = {}
+    pairs = []
+    for where, row in read_rows(path):
+        values = Columns(row) if isinstance(row, Mapping) else row
+        pairs.append(row_pair(values, where))
+        left |= dict.fromkeys(values.finished(where))
+    say_left(path, left)
+    return pairs
 
 
 def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:

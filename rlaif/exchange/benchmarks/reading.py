@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rlaif.errors import PromptFileError
 from rlaif.exchange.benchmarks import alpaca_eval, dialogues, judgebench, labels, llmbar, ours, rewardbench
 from rlaif.exchange.benchmarks.nouns import GoldSet
+from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.rows import Row, read_rows
 
 Reader = Callable[[Iterator[Row], str], GoldSet]
@@ -121,7 +122,23 @@ def _file(path: Path, name: str | None) -> GoldSet:
         )
     # the file's folder says more than its name: LLMBar calls every file dataset.json
     category = path.parent.name if path.stem in ("dataset", "result") else path.name.partition(".")[0]
-    return FORMATS[found].read(chain([first], rows), category)
+    seen: list[Row] = []
+    read = FORMATS[found].read(_watched(chain([first], rows), seen), category)
+    # a row that is left out was not read to its end, so that a column counts as used where any row's was
+    used = {name for row in seen for name in row.value.used}
+    for row in seen:
+        row.value.used |= used
+    say_left(path, (name for row in seen for name in row.value.finished(row.where)))
+    return read
+
+
+def _watched(rows: Iterator[Row], seen: list[Row]) -> Iterator[Row]:
+    """The rows, which remember what is read of them."""
+    for row in rows:
+        if isinstance(row.value, Mapping):
+            row = Row(row.where, Columns(row.value))
+            seen.append(row)
+        yield row
 
 
 def _there(path: Path) -> Path:
