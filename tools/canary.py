@@ -188,11 +188,14 @@ def advised(name: str, out: str, err: str) -> Tried:
         for row in rows
         if row.get("vulns")
     ]
-    left_out = [row["name"] for row in rows if "skip_reason" in row]
+    left_out = [row["skip_reason"] for row in rows if "skip_reason" in row]
     if known:
         return Tried(name, "broke", "; ".join(known))
     if left_out or not rows:
-        return Tried(name, "not asked", f"left out: {', '.join(left_out) or 'all'}")
+        why = f": {left_out[0]}" if left_out else ""
+        return Tried(
+            name, "not asked", f"of {len(rows)} packages {len(left_out)} are not known there{why}"[:200]
+        )
     return Tried(name, "ok", f"{len(rows)} packages, no advisory")
 
 

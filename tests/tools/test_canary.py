@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.request import Request, urlopen
@@ -65,8 +66,12 @@ def test_warnings_of_what_will_break_are_kept(tool: Tool) -> None:
     [
         ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', "ok", "1 packages"),
         ('{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "V-1"}]}]}', "broke", "a 1: V-1"),
-        ('{"dependencies": [{"name": "a", "skip_reason": "unknown"}]}', "not asked", "a"),
-        ('{"dependencies": []}', "not asked", "all"),
+        (
+            '{"dependencies": [{"name": "a", "skip_reason": "a: no answer"}]}',
+            "not asked",
+            "1 are .* a: no answer",
+        ),
+        ('{"dependencies": []}', "not asked", "of 0 packages"),
         ("", "not asked", "connection refused"),
         ("[]", "not asked", "connection refused"),
     ],
@@ -76,7 +81,7 @@ def test_advisories_that_were_not_asked_are_no_clean_bill(
 ) -> None:
     found = tool("canary").advised("a", report, "warned\nconnection refused\n")
     assert found.state == state
-    assert said in found.line
+    assert re.search(said, found.line)
 
 
 @pytest.mark.parametrize(
