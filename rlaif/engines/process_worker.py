@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -42,6 +42,15 @@ class Task(NamedTuple):
     """Fingerprints of the models that are still in use; all others are let go."""
 
 
+class Errand(NamedTuple):
+    """Something else to do: a function of a module, and what it is given."""
+
+    call: Callable[..., Any]
+    given: tuple[Any, ...]
+    folder: str
+    threads: int
+
+
 class Changed(NamedTuple):
     """The answer where a model directory holds another model by now."""
 
@@ -57,9 +66,12 @@ class Engines:
     def __init__(self) -> None:
         self._open: dict[str, Engine] = {}
 
-    def answer(self, task: Task) -> list[Any] | Changed | None:
+    def answer(self, task: Task | Errand) -> list[Any] | Changed | None:
         """The replies to a task's requests; None where it failed: whoever asked does it himself, and tells why."""
         try:
+            if isinstance(task, Errand):
+                _stand(task.folder, task.threads)
+                return [task.call(*task.given)]
             engine = self._engine(task)
             if engine is None:
                 return Changed(task.opening.name)
@@ -68,20 +80,25 @@ class Engines:
             return None
 
     def _engine(self, task: Task) -> Engine | None:
-        import torch
-
         opening = task.opening
         for fingerprint in set(self._open) - set(task.kept):
             del self._open[fingerprint]
-        if torch.get_num_threads() != opening.threads:
-            torch.set_num_threads(opening.threads)
+        _stand(opening.folder, opening.threads)
         if opening.fingerprint not in self._open:
-            os.chdir(opening.folder)
             engine = open_engine(opening.name, **opening.options)
             if engine.fingerprint != opening.fingerprint:
                 return None
             self._open[opening.fingerprint] = engine
         return self._open[opening.fingerprint]
+
+
+def _stand(folder: str, threads: int) -> None:
+    """Stand where whoever asks stands, and sum as it does."""
+    import torch
+
+    os.chdir(folder)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 def main() -> None:
@@ -93,7 +110,7 @@ def main() -> None:
     with open(os.devnull, "r+b") as nowhere:
         for stream in (0, 1):
             os.dup2(nowhere.fileno(), stream)
-    tasks: SimpleQueue[Task] = SimpleQueue()
+    tasks: SimpleQueue[Task | Errand] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, tasks), daemon=True).start()
     import rlaif.engines.hf  # noqa: F401 - the long part of a start, done before anything waits for it
 
@@ -103,7 +120,7 @@ def main() -> None:
         line.send(engines.answer(tasks.get()))
 
 
-def _listen(line: Connection, tasks: SimpleQueue[Task]) -> None:
+def _listen(line: Connection, tasks: SimpleQueue[Task | Errand]) -> None:
     try:
         while True:
             tasks.put(line.recv())

@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -23,7 +23,7 @@ from typing import Any
 
 from rlaif.engines.fingerprint import WEIGHTS, adapter_base
 from rlaif.engines.load import pick_device
-from rlaif.engines.process_worker import READY, Changed, Opening, Task
+from rlaif.engines.process_worker import READY, Changed, Errand, Opening, Task
 from rlaif.errors import ModelError
 
 KINDS = ("hf", "reward")
@@ -41,9 +41,9 @@ _THREADS = "OMP_NUM_THREADS"
 
 @dataclass(eq=False, slots=True)
 class Shard:
-    """Requests that somebody answers together."""
+    """Requests that somebody answers together, or an errand."""
 
-    task: Task
+    task: Task | Errand
     finished: SimpleQueue[Shard]
     """Where it is put when it is answered, or cannot be."""
     replies: list[Any] | None = None
@@ -108,8 +108,17 @@ class Processes:
 
     def submit(self, opening: Opening, verb: str, requests: Sequence[Any], to: SimpleQueue[Shard]) -> Shard:
         """Let whoever is free first answer; it comes out of `to`."""
+        return self._put(Task(opening, verb, requests, frozenset(self._kept)), to)
+
+    def call(self, call: Callable[..., Any], given: tuple[Any, ...], to: SimpleQueue[Shard]) -> Shard:
+        """Let whoever is free first call a function of a module; what it gives is the one reply."""
+        import torch
+
+        return self._put(Errand(call, given, os.getcwd(), torch.get_num_threads()), to)
+
+    def _put(self, task: Task | Errand, to: SimpleQueue[Shard]) -> Shard:
         assert self._shared is not None
-        shard = Shard(Task(opening, verb, requests, frozenset(self._kept)), to)
+        shard = Shard(task, to)
         with self._shared.turn:
             self._shared.waiting.append(shard)
             self._shared.turn.notify()
@@ -175,7 +184,7 @@ class _Child:
             raise EOFError
         self.ready = True
 
-    def ask(self, task: Task) -> Any:
+    def ask(self, task: Task | Errand) -> Any:
         """Its answer. Raises EOFError or OSError where it died."""
         self.line.send(task)
         return self.line.recv()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.audit_truth import reliability
+from rlaif.workflows.meanwhile import Meanwhile, may_postpone
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, model_directory
 from rlaif.workflows.pace import Pace, Told, unheard
@@ -103,11 +104,20 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
         models.record(store, held.id)
         steps = Steps(held.dir, store.path.parent / "steps")
         write_text(held.dir / CONSTITUTION_FILE, constitution_yaml(played.constitution))
+        meanwhile = Meanwhile(lambda: models.processes)
         stage = Stage(
-            played=played, models=models, steps=steps, store=store, run_id=held.id, report=pace.report
+            played=played,
+            models=models,
+            steps=steps,
+            store=store,
+            run_id=held.id,
+            report=pace.report,
+            meanwhile=meanwhile,
         )
-        rows, unmet = _play(stage, held, pace)
-        models.dismiss()
+        try:
+            rows, unmet = _play(stage, held, pace)
+        finally:
+            models.dismiss()
         warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
         made = [str(each) for each in sorted(held.dir.glob("models/round-*"))]
@@ -157,31 +167,73 @@ def _store(played: Played) -> Path:
 
 def _play(stage: Stage, held: Run, pace: Pace) -> tuple[list[dict[str, Any]], str | None]:
     recipe = stage.played.recipe
-    rows: list[dict[str, Any]] = []
+    table = _Table(stage, held)
     policy = recipe.models.policy
     for number in range(recipe.rounds + 1):
         held.progress(round=number, of=recipe.rounds)
         this = Round(number=number, before=policy, policy=policy)
-        unmet = _play_round(stage, this, pace)
-        rows.append(_row(stage, this))
-        write_text(held.dir / TABLE, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        unmet = unmet or drifted(recipe, rows[-1])
+        unmet = _play_round(stage, this, pace, table)
+        if not stage.meanwhile.waits:
+            table.add(this)
+            unmet = unmet or drifted(recipe, table.rows[-1])
         if unmet is not None:
-            return rows, f"stopped in round {number}: {unmet}"
+            return table.rows, f"stopped in round {number}: {unmet}"
         policy = this.policy
-    return rows, None
+    return table.rows, None
 
 
-def _play_round(stage: Stage, this: Round, pace: Pace) -> str | None:
+@dataclass(slots=True)
+class _Table:
+    """The rows so far, on disk after each."""
+
+    stage: Stage
+    held: Run
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, this: Round) -> None:
+        """The row of a round that has been played."""
+        self.rows.append(_row(self.stage, this))
+        write_text(self.held.dir / TABLE, json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
+
+
+def _play_round(stage: Stage, this: Round, pace: Pace, table: _Table) -> str | None:
     for step in stage.played.recipe.round:
         # round 0 is the model before any feedback: it is only measured
         if this.number == 0 and not isinstance(step, EvaluateStep):
             continue
-        with pace.playing(this.number, step):
-            _play_step(stage, this, step)
+
+        def play(step: Step = step) -> None:
+            with pace.playing(this.number, step):
+                _play_step(stage, this, step)
+
+        if isinstance(step, EvaluateStep) and _can_wait(stage, this, step):
+
+            def measure(play: Callable[[], None] = play) -> None:
+                play()
+                table.add(this)
+                drifted(stage.played.recipe, table.rows[-1])
+
+            stage.meanwhile.postpone(measure)
+            continue
+        play()
         if isinstance(step, PairsStep) and (unmet := _unfit(stage, this)) is not None:
+            stage.meanwhile.finish()
             return unmet
     return None
+
+
+def _can_wait(stage: Stage, this: Round, step: EvaluateStep) -> bool:
+    """Whether the measuring of a round can be done while the next policy is trained."""
+    import torch
+
+    processes = stage.models.processes
+    if processes is None or not processes.ready or torch.accelerator.is_available():
+        return False
+    if stage.models.budget.limits:  # it says in which order things are to be done
+        return False
+    played = stage.played
+    measured = played.prompts[step.on][: step.prompts]
+    return may_postpone(played.recipe, this.number, step, measured, played.prompts["train"])
 
 
 def _play_step(stage: Stage, this: Round, step: Step) -> None:

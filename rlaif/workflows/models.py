@@ -150,6 +150,11 @@ class Models:
         return self._engines.get(name)
 
     @property
+    def processes(self) -> Processes | None:
+        """Those that hold models beside this one, where there are to be any."""
+        return self._processes
+
+    @property
     def recorded(self) -> list[RecordedEngine]:
         """The models that calls went to, each with what it counted."""
         return list(self._recorded.values())

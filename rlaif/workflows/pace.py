@@ -93,11 +93,18 @@ class Pace:
 
     @contextmanager
     def playing(self, number: int, step: Step) -> Iterator[None]:
-        """Around a step."""
+        """Around a step; within it another may be played."""
+        around = self._at, self._began
         self._at, self._began = (number, step), self._clock()
         self._base, self._done = sum(self._counts.values()), 0
         self._tell()
         yield
+        self._note(number, step)
+        if around[0] is not None:
+            (self._at, self._began), self._done = around, 0
+            self._base = sum(self._counts.values())
+
+    def _note(self, number: int, step: Step) -> None:
         if self._done:  # what was taken from where it was made says nothing
             self._units[step.step, number == 0] = self._done
             self._seconds[step.step] = (self._clock() - self._began) / self._done

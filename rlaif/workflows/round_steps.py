@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from rlaif.atomic import write_text
@@ -22,6 +23,7 @@ from rlaif.workflows.data_gate import gate_round, gate_words
 from rlaif.workflows.gold import has_gold
 from rlaif.workflows.judging import asking_of, consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
+from rlaif.workflows.meanwhile import Meanwhile
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import is_control, model_directory
 from rlaif.workflows.play import INITIAL, PREVIOUS, Played, described_prompts
@@ -33,7 +35,6 @@ from rlaif.workflows.step_inputs import since_columns, since_tests, since_traini
 from rlaif.workflows.steps import Steps
 from rlaif.workflows.train_data import sampled
 from rlaif.workflows.training import TrainJob, card, reference_directory, replay_examples
-from rlaif.workflows.training import train as train_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Stage:
     store: Store
     run_id: str
     report: Report
+    meanwhile: Meanwhile
 
     def judge_name(self, policy: str) -> str:
         """Who judges while `policy` is the newest."""
@@ -207,7 +209,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     )
 
     def make() -> dict[str, Any]:
-        done = train_model(job, stage.report).as_dict()
+        done = stage.meanwhile.trained(job, stage.report)
         shares = done["counts"].get("replay_share", {})
         said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
         return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
@@ -224,7 +226,9 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     }
     constitution = stage.played.constitution if step.method == "judge" else None
     read = since_training(stage.steps.run / this.path("completions.jsonl"), this.pairs, job, constitution)
-    this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make, read)
+    ahead = partial(stage.meanwhile.begin, job)
+    this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make, read, ahead)
+    stage.meanwhile.finish()
     if step.method not in ("reward", "judge"):
         this.policy = str(job.out)
 

@@ -51,8 +51,12 @@ class Steps:
         outputs: Sequence[str],
         make: Callable[[], Mapping[str, Any]],
         since: Since | None = None,
+        ahead: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """The facts of step `name`, whose `outputs` (paths in the run) then exist; makes them if it must."""
+        """The facts of step `name`, whose `outputs` (paths in the run) then exist; makes them if it must.
+
+        What is done `ahead` of making them is no part of the step.
+        """
         whole = {**inputs, **(since.inputs if since else {})}
         key, older = (digest("step", VERSION, name.partition("/")[2], each) for each in (whole, inputs))
         facts = self._found(name, key, outputs, since)
@@ -60,6 +64,8 @@ class Steps:
             facts = self._found(name, older, outputs, since)
         start = time.perf_counter()
         if facts is None:
+            if ahead is not None:
+                ahead()
             with recorded_templates() as used:
                 facts = json.loads(json.dumps(dict(make())))
             made = {each: _content(self.run / each) for each in outputs}
