@@ -18,6 +18,7 @@ from rlaif.cli.import_ import import_
 from rlaif.cli.interrupts import INTERRUPTED, interruptible, leave
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
+from rlaif.cli.output import escape_strange_letters
 from rlaif.cli.prices import prices
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the whole process is ours, not a part of somebody's program
         settle_environment()
         hide_in_tracebacks()
+        escape_strange_letters()
     with interruptible(), quiet():
         code = _run(argv)
         if argv is None and code == INTERRUPTED:

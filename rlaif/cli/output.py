@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ LINE_EVERY_S = 30.0
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
     """Print a result one way or the other; then exit 3 when a threshold is not met."""
-    shown = json.dumps(result, ensure_ascii=False, indent=2) if as_json else text
+    shown = json.dumps(result, ensure_ascii=not _takes_all_letters(), indent=2) if as_json else text
     # half characters of broken files have no UTF-8; escaped they are readable, in JSON even the same
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))
     if unmet is not None:
@@ -91,6 +93,17 @@ def _duration(seconds: float) -> str:
     if minutes < 1:
         return f"{max(5, round(seconds / 5) * 5)} s"
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def escape_strange_letters() -> None:
+    """Let letters that the screen's encoding lacks be written as escapes: no text is worth a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _takes_all_letters() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 @contextmanager

@@ -78,7 +78,10 @@ def resolve_directory(rest: str) -> Path:
     bundled = shipped_model(rest)
     if bundled is not None:
         return bundled
-    path = Path(rest).expanduser()
+    try:
+        path = Path(rest).expanduser()
+    except RuntimeError as problem:  # `~` and nobody knows whose home
+        raise ModelError(f"{rest}: no such model directory: {problem}") from problem
     if path.is_dir():
         return path
     looks_like_id = rest.count("/") <= 1 and not rest.startswith((".", "/", "~")) and rest

@@ -6,8 +6,9 @@ TensorBoard is written by `MetricsLog` itself, which can drop the steps that a r
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from rlaif.libraries.quiet import unheard
 
 TENSORBOARD = "tensorboard"
 PROJECT = "rlaif"
-MLFLOW = "mlflow"
-PACKAGES = {"wandb": "wandb", MLFLOW: "mlflow", "trackio": "trackio"}
+WANDB, MLFLOW = "wandb", "mlflow"
+PACKAGES = {WANDB: "wandb", MLFLOW: "mlflow", "trackio": "trackio"}
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -75,6 +76,9 @@ def _start(name: str, out: Path, config: Mapping[str, Any], digest: str) -> Any:
         "mlflow": {"run_name": out.name},
         "trackio": {"name": out.name, "resume": "allow", "embed": False},
     }
+    if name == WANDB and not _writable(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")):
+        # its log lies beside its cache; where that cannot be, it logs to the screen
+        os.environ.setdefault("WANDB_CACHE_DIR", str(out / "wandb" / "cache"))
     try:
         with unheard():
             tracker = start_tracker(name, PROJECT, **options[name])
@@ -105,6 +109,14 @@ def _in_files(figures: Mapping[str, float]) -> dict[str, float]:
         name.replace("/", ".") if name.partition("/")[0] in figures else name: value
         for name, value in figures.items()
     }
+
+
+def _writable(folder: Path) -> bool:
+    """Whether `folder` is there and takes files, or can be made."""
+    with suppress(RuntimeError):  # nobody knows whose home
+        folder = folder.expanduser()
+    there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    return os.access(there, os.W_OK)
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -43,10 +44,18 @@ def serve(
     index = PairIndex(run)
     held = _listen(port)
     with held, Store.open(find_store(run, store)) as kept:
-        desk = Desk(index=index, store=kept, reviewer=reviewer or getpass.getuser())
+        desk = Desk(index=index, store=kept, reviewer=reviewer or _login())
         said(f"http://127.0.0.1:{held.getsockname()[1]}/?token={desk.token}")
         config = uvicorn.Config(make_app(desk), log_level="warning", access_log=False, server_header=False)
         uvicorn.Server(config).run(sockets=[held])
+
+
+def _login() -> str:
+    """The name of who runs this; in a container, a user may have a number alone."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
 
 
 def _listen(port: int) -> socket.socket:
