@@ -35,6 +35,11 @@ class Template:
         """Names that `render` wants, all of them and no others."""
         return frozenset(match.group(2) for match in _SLOT.finditer(self.text))
 
+    @property
+    def words(self) -> str:
+        """What it says itself, its slots left out."""
+        return _SLOT.sub("", self.text)
+
     def render(self, **values: str) -> str:
         """Fill every slot. Raises TemplateError naming a missing or an extra slot."""
         if self.slots != values.keys():

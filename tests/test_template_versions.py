@@ -11,6 +11,7 @@ RELEASED = {
     "checklist": "b2:be4aa680fed5d9eeae322abbd8c57e5c",
     "compare": "b2:8b789c700c8c8b4521876a8db3ee6a89",
     "compare-cot": "b2:f866939aba692dbe51bc27483baa24d7",
+    "compare-cot-told": "b2:73b04b51efe548278cc9e61e8eeeab89",
     "critique": "b2:c889cce98127fca9b1ad0acf9c371b69",
     "meta": "b2:c9e28a3d27d987f91a34ddb4d0c06439",
     "rank": "b2:d488a087064ce187a1b5ccbda02e8954",

@@ -21,6 +21,8 @@ from rlaif.records import Message
 
 Ids = list[int]
 _PROBE = "zqprobe"
+_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
+"""A token of one byte, which a tokenizer falls back to."""
 _PLAIN = {"system": "System: ", "user": "Human: ", "assistant": "Assistant: "}
 _PRIVATE = range(0xE000, 0xF8FF)
 
@@ -85,6 +87,18 @@ class Chat:
             found = tuple(first.setdefault(each, place) for place, each in enumerate(ids))
             self._alike[texts] = found if len(first) < len(found) else ()
         return self._alike[texts]
+
+    def reads(self, text: str) -> bool:
+        """Whether the tokenizer knows every word of a text: none is spelled in bytes, or unknown.
+
+        A model of a closed language, such as the bundled ones, was never shown what it cannot read.
+        """
+        unknown = self.tokenizer.unk_token_id
+        ids = self.text_ids([text])[0]
+        tokens = self.tokenizer.convert_ids_to_tokens(ids)
+        return not any(
+            one == unknown or _BYTE.fullmatch(token) for one, token in zip(ids, tokens, strict=True)
+        )
 
     def end_ids(self, eos_ids: Sequence[int]) -> frozenset[int]:
         """Every token that ends an assistant's turn: the model's, the tokenizer's, the template's.

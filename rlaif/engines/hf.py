@@ -62,6 +62,10 @@ class HfEngine:
         """For each continuation the place of the first that is the same tokens; empty where all differ."""
         return self.chat.alike(continuations)
 
+    def reads(self, text: str) -> bool:
+        """Whether the tokenizer knows every word of a text."""
+        return self.chat.reads(text)
+
     def retrace(self, drawn: Sequence[Traced]) -> list[float]:
         """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.
 

@@ -37,9 +37,12 @@ Side = Literal["both", "least", "most"]
 class Counting:
     """Exact tokens of prompts by a tokenizer that is here; `tokenizer` tells which one."""
 
-    def __init__(self, tokenizer: str, count: TokenCount) -> None:
+    def __init__(
+        self, tokenizer: str, count: TokenCount, reads: Callable[[str], bool] = lambda _: True
+    ) -> None:
         self.tokenizer = tokenizer
         self.count = count
+        self.reads = reads
 
 
 @dataclass(slots=True)
@@ -99,6 +102,10 @@ class PlannedEngine:
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """Recorded scores, or readable ones."""
         return self._each(list(requests), _readable)
+
+    def reads(self, text: str) -> bool:
+        """Whether the model knows the words of a text; one that is elsewhere is taken to."""
+        return self.counting is None or self.counting.reads(text)
 
     def tokens(self, text: str) -> int:
         """How long a text is to this model: in tokens, or where nobody knows them in bytes."""

@@ -87,15 +87,22 @@ class RayEngine:
 
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
         """For each continuation the place of the first that is the same tokens; empty where all differ."""
-        if self._chat is None:
-            kind, rest = split_name(self.name)
-            if kind not in LABELLING:
-                return ()
-            directory = resolve_directory(rest)
+        chat = self._tokens()
+        return () if chat is None else chat.alike(continuations)
+
+    def reads(self, text: str) -> bool:
+        """Whether the model's tokenizer knows every word of a text; a server's is taken to."""
+        chat = self._tokens()
+        return True if chat is None else chat.reads(text)
+
+    def _tokens(self) -> Chat | None:
+        """The model's tokenizer, read here; None where it is elsewhere."""
+        kind, rest = split_name(self.name)
+        if self._chat is None and kind in LABELLING:
             trusted = bool(self._options.get("trust_remote_code", False))
-            tokenizer = load_tokenizer(directory, trust_remote_code=trusted)
+            tokenizer = load_tokenizer(resolve_directory(rest), trust_remote_code=trusted)
             self._chat = Chat(tokenizer, dict(self._options.get("chat_template_kwargs") or {}))
-        return self._chat.alike(continuations)
+        return self._chat
 
     def pids(self) -> list[int]:
         """Process ids of the workers, each on its node."""

@@ -95,6 +95,11 @@ class RecordedEngine:
         """Whether the engine behind holds a text to the schema of its request; those that cannot say so."""
         return bool(getattr(self.engine, "guides_decoding", True))
 
+    def reads(self, text: str) -> bool:
+        """Whether the model behind knows the words of a text; of one that cannot tell it is taken for granted."""
+        told = getattr(self.engine, "reads", None)
+        return True if told is None else bool(told(text))
+
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request, or repeat the recorded one."""
         return self._waves(requests, "generate")

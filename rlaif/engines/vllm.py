@@ -66,6 +66,10 @@ class VllmEngine:
         """For each continuation the place of the first that is the same tokens; empty where all differ."""
         return self.chat.alike(continuations)
 
+    def reads(self, text: str) -> bool:
+        """Whether the tokenizer knows every word of a text."""
+        return self.chat.reads(text)
+
     @property
     def cache_counts(self) -> dict[str, int]:
         """vLLM's own counters of its prefix cache: tokens that were looked up (`queries`), and found (`hits`)."""

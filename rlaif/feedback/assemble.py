@@ -97,7 +97,8 @@ def _digests(judge: Judge, asked: Iterable[str]) -> dict[str, str]:
         return {}
     known = protocols()
     names = {template for name in asked if name in known for template in known[name].templates}
-    return {name: judge.template(name).digest for name in sorted(names)}
+    used = [judge.template(name) for name in sorted(names)]
+    return {each.name: each.digest for each in used}
 
 
 def _votes(readings: Sequence[Judgment]) -> dict[str, Any]:

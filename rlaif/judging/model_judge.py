@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from rlaif.judging.labels import AB, RATINGS, YES_NO, Labels, Reading, read_expe
 from rlaif.judging.protocol import One, Two
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Sampling, Score, State
 from rlaif.templates import Template, load_template
+
+TOLD: Mapping[str, str] = {"compare-cot": "compare-cot-told"}
+"""Templates that say in which form they want the answer, by those that the bundled models were trained on."""
 
 
 class ModelJudge:
@@ -34,10 +37,19 @@ class ModelJudge:
         return self.engine.fingerprint
 
     def template(self, name: str) -> Template:
-        """The text of this name that the judge is asked with."""
+        """The text of this name that the judge is asked with: one that says more, for a model that can read that."""
         if name not in self._templates:
-            self._templates[name] = load_template(name, self.folder)
+            self._templates[name] = self._chosen(name)
         return self._templates[name]
+
+    def _chosen(self, name: str) -> Template:
+        own = self.folder is not None and (self.folder / f"{name}.txt").is_file()
+        if own or name not in TOLD:
+            return load_template(name, self.folder)
+        told = load_template(TOLD[name], self.folder)
+        # who cannot tell reads anything: a server, a script
+        reads: Callable[[str], bool] = getattr(self.engine, "reads", lambda _: True)
+        return told if reads(told.words) else load_template(name, self.folder)
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""

@@ -1,25 +1,26 @@
 """Judge texts to verdicts. Pure: every odd reply a judge has sent is a row of the test table.
 
 Only the last line decides: what stands above it is reasoning, and may quote whom it likes. Where a line above it is
-the other verdict and nothing else, the reply gives two, and none counts.
+the other verdict and nothing else, the reply gives two, and none counts. What stands in a fence or behind `>` is
+somebody else's; a reply that ends in it has no verdict.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+import unicodedata
+from typing import NamedTuple
 
-VERSION = 3
+from rlaif.judging.statements import Side, labelled, plain, statement
+
+VERSION = 4
 """Raised when equal replies are read differently; in the provenance of every pair."""
 
 _LABEL = re.compile(r"\banswer\b\W{0,6}?:\W*(?:response\s+)?(\w+)", re.IGNORECASE)
-_FINAL = re.compile(
-    r"\banswer\b\W{0,6}?:[\s*_\[\](){}\"'`]*(?:response\s+)?([AB])[\s*_\[\](){}\"'`.!]*$", re.IGNORECASE
-)
-# a line of its own; one that is quoted (`> Answer: A`, in backticks) is whoever's it was
-_WHOLE_LINE = re.compile(
-    r"[\s*_#]*(?:(?:my|the|final)\s+)*answer[\s*_]*:[\s*_\[\](){}]*(?:response\s+)?([AB])[\s*_\[\](){}.!]*",
+_MARKUP = re.compile(r"[\s*_=~-]+|\s*</?\w+>\s*")
+"""A line that says nothing: a rule, or a tag."""
+_TAGGED = re.compile(
+    r"</?(?:answer|final_answer|verdict|final_verdict|decision|choice|winner|judge?ment|result|output)>",
     re.IGNORECASE,
 )
 _REFUSALS = re.compile(
@@ -30,13 +31,22 @@ _REFUSALS = re.compile(
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _OPENS = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _CLOSES = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
-_BETWEEN_LETTERS = re.compile(r"[\s,;>.\-*\[\]()]+")
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_BETWEEN = re.compile(r"\s*(?:[,;>.|-]|->|→|>>)\s*|\s+")
+_RISING = re.compile(r"\s*<{1,2}\s*")
+_RANKING = re.compile(
+    r"(?:(?:so|thus|therefore|hence|overall)\s*,?\s+)?(?:(?:my|the)\s+)?(?:(?:final|overall)\s+)*"
+    r"(?:(?:answer|ranking|order|rank)(?:\s+(?:is|from\s+best\s+to\s+worst))?|best\s+to\s+worst|best\s+first)"
+    r"\s*(?:\((?:from\s+)?best\s+(?:to\s+worst|first)\))?\s*:\s*",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"(\d+)\s*[.):]\s*(?:response\s+)?([A-Z])(?:\W.*)?", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
     """A or B, or why there is none."""
 
-    label: Literal["A", "B"] | None
+    label: Side | None
     problem: str = ""
     refused: bool = False
 
@@ -66,48 +76,84 @@ def refuses(text: str) -> bool:
 
 
 def parse_verdict(text: str) -> Verdict:
-    """The verdict of a text that ends in `Answer: A` or `Answer: B`."""
+    """The verdict of a text that ends in `Answer: A` or `Answer: B`, or says as clearly which one is better."""
     text_said = said(text)
     if text_said is None:
         return Verdict(None, "the answer ends while it is still thinking")
-    lines = [line for line in text_said.splitlines() if line.strip()]
+    lines = _own_lines(_TAGGED.sub("\n", text_said))
     if not lines:
         return Verdict(None, "the answer is empty")
-    labels = {each.upper() for each in _LABEL.findall(lines[-1])}
-    found = _FINAL.search(lines[-1])
-    if found is None:
-        refused = not labels and refuses(text_said)
-        return Verdict(None, "the last line does not end in `Answer: A` or `Answer: B`", refused)
-    if len(labels) > 1:
-        return Verdict(None, "the last line gives two answers")
-    label: Literal["A", "B"] = "A" if found[1].upper() == "A" else "B"
-    alone = (_WHOLE_LINE.fullmatch(each) for each in _unfenced(lines[:-1]))
-    if any(each and each[1].upper() != label for each in alone):
+    last = lines[-1]
+    found = None if last is None else _final(lines)
+    if last is None or found is None:
+        named = last is not None and _LABEL.search(last) is not None
+        problem = "the last line does not end in `Answer: A` or `Answer: B`, nor is it another clear verdict"
+        return Verdict(None, problem, not named and refuses(text_said))
+    above = [labelled(each) for each in lines[:-1] if each is not None]
+    if any(each is not None and each.wins and each.side != found for each in above):
         return Verdict(None, "a line above the last one gives the other answer")
-    return Verdict(label)
+    return Verdict(found)
 
 
-def _unfenced(lines: list[str]) -> Iterator[str]:
-    """The lines outside of fences, which hold what somebody else wrote."""
-    inside = False
-    for line in lines:
-        if line.lstrip().startswith("```"):
-            inside = not inside
-        elif not inside:
-            yield line
+def _final(lines: list[str | None]) -> Side | None:
+    """What the last line says; of one that names the loser what the line above it says, if that is the other."""
+    last = statement(lines[-1] or "")
+    if last is None or last.wins:
+        return None if last is None else last.side
+    before = statement(lines[-2] or "") if len(lines) > 1 else None
+    return before.side if before is not None and before.wins and before.side != last.side else None
+
+
+def _own_lines(text: str) -> list[str | None]:
+    """The lines that are the judge's own words, and None for each stretch that is in a fence or quoted."""
+    found: list[str | None] = []
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if fence or mark:
+            if not found or found[-1] is not None:
+                found.append(None)
+            if not fence and mark:
+                # a fence that ends on its own line (```A```) holds one line
+                fence = "" if line.strip().count(mark[1]) > 1 else mark[1]
+            elif mark and mark[1].startswith(fence) and line.strip() == mark[1]:
+                fence = ""
+        elif line.lstrip().startswith(">"):
+            found.append(None)
+        elif line.strip() and not _MARKUP.fullmatch(line):
+            found.append(line)
+    return found
 
 
 def parse_ranking(text: str, count: int) -> Ranking:
-    """The order of `count` letters from A, each once, and nothing else on the last line (`B > A > D > C`)."""
+    """The order of `count` letters from A, each once: the last line (`B > A > D > C`, `BADC`) or a numbered list."""
     text_said = said(text)
     if text_said is None:
         return Ranking(None, "the answer ends while it is still thinking")
-    lines = [line for line in text_said.splitlines() if line.strip()]
+    lines = [line for line in text_said.splitlines() if line.strip() and not _MARKUP.fullmatch(line)]
     if not lines:
         return Ranking(None, "the answer is empty")
-    last = re.sub(r"^\W*(?:final\s+)?(?:answer|ranking)\W*:", "", lines[-1].strip(), flags=re.IGNORECASE)
-    letters = [each for each in _BETWEEN_LETTERS.split(last) if each]
     known = [chr(ord("A") + place) for place in range(count)]
-    if sorted(letters) != known:
-        return Ranking(None, f"the last line does not name {' '.join(known)} once each", refuses(text_said))
-    return Ranking(tuple(known.index(each) for each in letters))
+    for letters in (_in_a_row(lines[-1], count), _numbered(lines[-count:])):
+        if sorted(letters) == known:
+            return Ranking(tuple(known.index(each) for each in letters))
+    return Ranking(None, f"the last line does not name {' '.join(known)} once each", refuses(text_said))
+
+
+def _in_a_row(line: str, count: int) -> list[str]:
+    text = plain(line).strip("[](){} ")
+    text = re.sub(r"\bresponse\s+(?=[A-Z]\b)", "", _RANKING.sub("", text, count=1), flags=re.IGNORECASE)
+    text = text.strip("[](){} .")
+    if len(text) == count and text.isalpha():
+        return list(text)
+    if "<" in text and ">" not in text:
+        return _RISING.split(text)[::-1]
+    return [] if "<" in text else [each for each in _BETWEEN.split(text) if each]
+
+
+def _numbered(lines: list[str]) -> list[str]:
+    """The letters of a list whose items are numbered from 1 on."""
+    items = [_ITEM.fullmatch(plain(unicodedata.normalize("NFKC", each))) for each in lines]
+    if any(each is None or int(each[1]) != place for place, each in enumerate(items, 1)):
+        return []
+    return [each[2] for each in items if each is not None]

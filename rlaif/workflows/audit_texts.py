@@ -15,7 +15,7 @@ from rlaif.records import Generation
 from rlaif.store import Store, find_store
 
 WRITES = ("compare-cot",)
-"""Protocols that end a text in `Answer: A` or `Answer: B`."""
+"""Protocols that end a text in a verdict."""
 MAX_TEXTS = 3000
 """Texts that are read, evenly over the file: no figure needs more."""
 _ANSWER = "answer:"
@@ -76,4 +76,5 @@ def _said(store: Store, key: str) -> tuple[str, bool] | None:
     if label is None:
         return None
     cut = text.lower().rfind(_ANSWER)
-    return (text[:cut] if cut >= 0 else text), label == "A"
+    # other words for a verdict stand on the last line
+    return text[:cut] if cut >= 0 else text.rstrip().rpartition("\n")[0], label == "A"

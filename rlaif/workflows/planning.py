@@ -105,6 +105,7 @@ class PlannedModels(Models):
         return Counting(
             digest_files(files) if files else name,
             lambda conversations: [len(ids) for ids in chat.prompt_ids(conversations)],
+            chat.reads,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rlaif.constitution import applies
@@ -34,6 +34,7 @@ class Listener:
         self.name = engine.name
         self.fingerprint = engine.fingerprint
         self.turns: list[str] = []
+        self.reads: Callable[[str], bool] = getattr(engine, "reads", lambda _: True)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """A text that says that it is none."""

@@ -5,8 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.engines.chat import Chat
+from rlaif.engines.load import load_tokenizer
+from rlaif.engines.open import resolve_directory
 from rlaif.errors import ModelError
 from rlaif.records import Message
+from rlaif.templates import load_template
 
 from .tiny import END, START, TEMPLATES, make_tokenizer, user
 
@@ -121,3 +124,14 @@ def test_texts_are_alike_where_their_tokens_are(monkeypatch: pytest.MonkeyPatch)
     # as SentencePiece's dummy prefix does: a leading blank makes no difference
     monkeypatch.setattr(Chat, "text_ids", lambda _, texts: [[ord(each.strip())] for each in texts])
     assert Chat(chat.tokenizer).alike(("A", " A", "B", " B")) == (0, 0, 2, 2)
+
+
+@pytest.mark.parametrize("name", ["micro", "micro:base", "micro:weak"])
+def test_the_bundled_models_read_the_template_they_were_trained_on_and_no_other(name: str) -> None:
+    chat = Chat(load_tokenizer(resolve_directory(name)))
+    assert chat.reads(load_template("compare-cot").words)
+    assert not chat.reads(load_template("compare-cot-told").words)
+
+
+def test_a_tokenizer_of_all_texts_reads_all_texts() -> None:
+    assert Chat(make_tokenizer("system")).reads(load_template("compare-cot-told").words)

@@ -9,6 +9,7 @@ from rlaif.errors import TemplateError
 from rlaif.judging import ModelJudge
 from rlaif.records import GenerateRequest, Message, Prompt, State
 from rlaif.store import call_key
+from rlaif.templates import load_template
 
 from .builders import RuleEngine, completion, principle, prompt
 
@@ -165,3 +166,34 @@ def test_votes_of_several_texts_are_a_share() -> None:
 def test_a_text_without_verdict_has_its_own_state(text: str, state: State) -> None:
     judge = ModelJudge(RuleEngine(greets, lambda _: text))
     assert {each.state for each in judge.compare_cot([(prompt(), HELLO, PLAIN)], [GREET])} == {state}
+
+
+class Reader(RuleEngine):
+    """Knows the words of a text or does not."""
+
+    def __init__(self, knows: bool) -> None:
+        super().__init__(greets, lambda _: "Answer: A")
+        self.knows, self.shown = knows, []
+
+    def reads(self, text: str) -> bool:
+        self.shown.append(text)
+        return self.knows
+
+
+def test_a_judge_is_told_the_form_of_its_verdict() -> None:
+    for engine in (RuleEngine(greets), Reader(knows=True)):
+        told = ModelJudge(engine).template("compare-cot")
+        assert told.name == "compare-cot-told"
+        assert '"Answer: A" or "Answer: B"' in told.text
+        assert told.slots == load_template("compare-cot").slots
+
+
+def test_a_model_that_cannot_read_that_is_asked_in_the_words_it_was_trained_on() -> None:
+    engine = Reader(knows=False)
+    assert ModelJudge(engine).template("compare-cot") == load_template("compare-cot")
+    assert "{{" not in engine.shown[0]
+
+
+def test_a_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "compare-cot.txt").write_text("Mine: {{principle}}\n")
+    assert ModelJudge(Reader(knows=True), tmp_path).template("compare-cot").text == "Mine: {{principle}}"

@@ -71,7 +71,26 @@ def test_no_thought_turns_a_verdict(thought: str, inside: str, label: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["B A D C", "B > A > D > C", "B, A, D, C.", "Ranking: B A D C", "hm\nAnswer: B A D C"]
+    "text",
+    [
+        "B A D C",
+        "B > A > D > C",
+        "B>A>D>C.",
+        "B, A, D, C.",
+        "Ranking: B A D C",
+        "hm\nAnswer: B A D C",
+        "BADC",  # the letters only, as the template asks
+        "**BADC**",
+        "[[B > A > D > C]]",
+        "\\boxed{B > A > D > C}",
+        "Final ranking (best to worst): B > A > D > C",
+        "My ranking is: Response B > Response A > Response D > Response C",
+        "B → A → D → C",
+        "C < D < A < B",
+        "1. B\n2. A\n3. D\n4. C",
+        "Here it is:\n1) **Response B**: greets\n2) Response A\n3) Response D - short\n4) Response C",
+        "B A D C\n---",
+    ],
 )
 def test_a_ranking_is_read(text: str) -> None:
     assert parse_ranking(text, 4).order == (1, 0, 3, 2)
@@ -79,8 +98,10 @@ def test_a_ranking_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "B A D", "B A D C C", "B A D E", "b a d c", "B A D C\nbut A is fine too", "BADC", "A beats B, C and D",
-     "<think>B A D C", "1 2 3 4", "I cannot rank these."],
+    ["", "B A D", "B A D C C", "B A D E", "b a d c", "B A D C\nbut A is fine too", "A beats B, C and D",
+     "<think>B A D C", "1 2 3 4", "I cannot rank these.", "BADE", "BAD", "A > B = C > D", "A > B < C > D",
+     "worst to best: B, A, D, C", "Ranking (worst to best): B > A > D > C", "Worst: B, A, D, C", "A, B, C, D (tie)",
+     "4. B\n3. A\n2. D\n1. C", "1. B\n2. A\n4. D\n5. C", "1. B\n2. B\n3. D\n4. C"],
 )  # fmt: skip
 def test_a_list_that_is_not_every_letter_once_is_none(text: str) -> None:
     ranking = parse_ranking(text, 4)
