@@ -43,6 +43,15 @@ class Prompt:
         return self.messages[-1].content
 
 
+def prompt_name(messages: Sequence[Message]) -> str:
+    """Names a prompt where data are split: prompts that differ in case and blanks only have one name."""
+    return digest("split", [[each.role, " ".join(each.content.casefold().split())] for each in messages])
+
+
+ASKED_OF = "asked_of"
+"""In the provenance of a pair that is a question about another pair: the name of that one's prompt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What a policy answered to one prompt. Equal texts to one prompt have one id."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ThresholdError
-from rlaif.records import Evaluator, Example, Pair
+from rlaif.records import ASKED_OF, Evaluator, Example, Pair
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
 from rlaif.training.drift import Drift
@@ -78,7 +78,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         out=out,
         card=card or {},
         progress=progress,
-        facts={"reference": reference, "reference_weights": held_print},
+        facts={"reference": reference, "reference_weights": held_print, **_apart(config, pairs)},
         evaluator=evaluator,
         sampled=sampled or {},
     )
@@ -98,6 +98,12 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         return made
 
     return conduct(setting, pairs, replay, open_causal, Scorer, objective)
+
+
+def _apart(config: DPOConfig, pairs: Sequence[Pair]) -> dict[str, str]:
+    """Questions about pairs were once set apart by the question: what was trained so is another training."""
+    asked = config.held_out and any(ASKED_OF in each.provenance for each in pairs)
+    return {"held_out_by": "prompt"} if asked else {}
 
 
 class Reader:

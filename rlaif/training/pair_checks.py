@@ -74,18 +74,39 @@ def check_replay(config: DPOConfig, replay: Sequence[Example]) -> None:
 
 
 def set_apart(pairs: Sequence[TokenPair], share: float, seed: int) -> tuple[list[TokenPair], list[TokenPair]]:
-    """Pairs to train on and pairs to look at, by prompt: no prompt is in both.
+    """Pairs to train on and pairs to look at, by the prompt that they are about: no prompt is in both.
 
-    Raises ThresholdError where nothing would be left to train on.
+    Questions to a judge about one prompt go together, whatever the order of the answers and the principle. Raises
+    ThresholdError where nothing would be left to train on.
     """
-    prompts = sorted(
-        {each.prompt for each in pairs}, key=lambda ids: (derived_seed(seed, "held out", *ids), ids)
-    )
+    owner = _owners(pairs)
+    # a prompt's place in the order is that of its ids, or of the first of all that are asked about it
+    first: dict[str, tuple[int, ...]] = {}
+    for each in pairs:
+        first[owner[each.prompt]] = min(each.prompt, first.get(owner[each.prompt], each.prompt))
+    prompts = sorted(first, key=lambda name: (derived_seed(seed, "held out", *first[name]), first[name]))
     apart = set(prompts[: max(1, round(share * len(prompts)))]) if share else set()
     if pairs and len(apart) == len(prompts):
         raise ThresholdError(
             f"held_out {share:g} leaves none of {len(prompts)} prompts to train on; lower it"
         )
-    return [each for each in pairs if each.prompt not in apart], [
-        each for each in pairs if each.prompt in apart
+    return [each for each in pairs if owner[each.prompt] not in apart], [
+        each for each in pairs if owner[each.prompt] in apart
     ]
+
+
+def _owners(pairs: Sequence[TokenPair]) -> dict[tuple[int, ...], str]:
+    """For each prompt's ids the name of what they go together with: equal ids, and ids about one prompt."""
+    owner = {each.prompt: each.about or repr(each.prompt) for each in pairs}
+    joined: dict[str, str] = {}
+    for each in pairs:
+        # two names for the same ids, as where a prompt was cut to what fits, are one
+        one, other = (_root(joined, name) for name in (each.about or repr(each.prompt), owner[each.prompt]))
+        joined[max(one, other)] = min(one, other)
+    return {ids: _root(joined, name) for ids, name in owner.items()}
+
+
+def _root(joined: dict[str, str], name: str) -> str:
+    while joined.get(name, name) != name:
+        name = joined[name]
+    return name

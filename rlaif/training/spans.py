@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rlaif.engines.chat import Chat
 from rlaif.errors import ThresholdError
 from rlaif.exchange.rendered import ends_a_turn, holds_turns
-from rlaif.records import Completion, Example, Message, Pair, Prompt
+from rlaif.records import ASKED_OF, Completion, Example, Message, Pair, Prompt, prompt_name
 from rlaif.training.sampled import Sampled
 
 Ids = tuple[int, ...]
@@ -69,6 +69,8 @@ class TokenPair(NamedTuple):
     """Whether an answer has no end token, being cut off."""
     sampled: int = 0
     """How many of the two answers are the very ids that were sampled."""
+    about: str = ""
+    """The prompt that all is about, by `prompt_name`, by which pairs are set apart. Unknown: `prompt` itself."""
 
 
 class TokenExample(NamedTuple):
@@ -220,6 +222,7 @@ def _token_pair(pair: Pair, prompt: Sequence[int], chosen: _Answer, rejected: _A
         principles={each["id"]: each["p"] for each in pair.principles if each.get("p") is not None},
         cut=chosen.cut or rejected.cut,
         sampled=chosen.sampled + rejected.sampled,
+        about=str(pair.provenance.get(ASKED_OF) or prompt_name(pair.prompt)),
     )
 
 

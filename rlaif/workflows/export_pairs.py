@@ -16,8 +16,8 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.exchange.prompts import row_prompt
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.where import Where
-from rlaif.hashing import derived_seed, digest
-from rlaif.records import Message, Pair, Prompt
+from rlaif.hashing import derived_seed
+from rlaif.records import Pair, Prompt, prompt_name
 from rlaif.runs import read_run
 from rlaif.workflows.names import CONSTITUTION_FILE
 
@@ -107,7 +107,7 @@ def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, lis
     """Whole prompts to one side or the other, `share` of them to the first; prompts that differ in case and blanks
     only go together. Raises InputError where a side gets none.
     """
-    names = {pair.prompt: _name(pair.prompt) for pair in pairs}
+    names = {pair.prompt: prompt_name(pair.prompt) for pair in pairs}
     order = sorted(set(names.values()), key=lambda name: derived_seed(seed, "split", name))
     count = math.floor(share * len(order) + 0.5)
     if not 0 < count < len(order):
@@ -119,7 +119,3 @@ def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, lis
     for pair in pairs:
         sides[TRAIN if names[pair.prompt] in first else TEST].append(pair)
     return sides
-
-
-def _name(prompt: Sequence[Message]) -> str:
-    return digest("split", [[each.role, " ".join(each.content.casefold().split())] for each in prompt])

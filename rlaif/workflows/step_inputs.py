@@ -62,11 +62,14 @@ def since_training(
         **({"sampled": digest("sampled", drawn)} if drawn else {}),
         **({"constitution": constitution.digest} if constitution is not None else {}),
     }
+    # questions to a judge were once set apart by the question, so that held-out prompts were trained on
+    if apart := job.step.method == "judge" and job.step.held_out_pairs > 0:
+        inputs["held_out_by"] = "prompt"
     own = digest_files([completions])
 
     def alike(run: Path, name: str, facts: Mapping[str, Any]) -> bool:
         # an older step says how many were left out, not which: only none is the same as none
-        if leaked or facts.get("left_out", {}).get("leaked"):
+        if apart or leaked or facts.get("left_out", {}).get("leaked"):
             return False
         file = run / Path(name).parent / COMPLETIONS
         if not file.is_file() or digest_files([file]) != own:

@@ -11,7 +11,16 @@ from rlaif.constitution.load import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.judging.ask import prompt_slot, turn
-from rlaif.records import Completion, Constitution, Example, Message, Pair, Prompt
+from rlaif.records import (
+    ASKED_OF,
+    Completion,
+    Constitution,
+    Example,
+    Message,
+    Pair,
+    Prompt,
+    prompt_name,
+)
 from rlaif.templates import load_template
 from rlaif.training.pair_checks import check_sides
 from rlaif.training.sampled import Sampled
@@ -94,6 +103,7 @@ def _labelled(pair: Pair, question: str, better: str, p: float) -> Pair:
         principles=(),
         score_gap=None,
         revision_of=None,
+        provenance={**pair.provenance, ASKED_OF: prompt_name(pair.prompt)},
     )
 
 

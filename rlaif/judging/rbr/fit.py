@@ -171,13 +171,14 @@ def _names(examples: Sequence[Featured], kind: str) -> list[str]:
 def _split(rows: Sequence[Featured], config: FitConfig) -> tuple[list[Featured], list[Featured]]:
     """By prompts, which ones a seed and their ids decide: answers of one prompt must not be on both sides.
 
-    Of too few prompts to hold one out, answers are held out instead: none of these is in a pair that is fitted to.
+    Of two prompts or more one is held out at least. Of a single one, answers are held out instead: none of these is in
+    a pair that is fitted to.
     """
     prompts = {each.prompt_id for each in rows}
-    whole = round(config.held_out * len(prompts)) > 0
+    whole = config.held_out > 0 and len(prompts) > 1
     names = {(each.prompt_id, "" if whole else each.completion_id) for each in rows}
     drawn = sorted(names, key=lambda name: derived_seed(config.seed, "rbr held out", *name))
-    held = set(drawn[: round(config.held_out * len(drawn))])
+    held = set(drawn[: max(int(whole), round(config.held_out * len(drawn)))])
 
     def is_held(row: Featured) -> bool:
         return (row.prompt_id, "" if whole else row.completion_id) in held

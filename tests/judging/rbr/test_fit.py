@@ -240,3 +240,9 @@ def test_what_cannot_be_fitted_is_told(rows: list[Featured], message: str) -> No
 
 def test_the_rules_reward_is_the_weighted_sum() -> None:
     assert rule_reward({"x": 2.0, "y": -1.0}, {"x": 0.5, "y": 0.25, "unused": 9.0}) == 0.75
+
+
+@pytest.mark.parametrize("prompts", [2, 3, 4])
+def test_of_few_prompts_a_whole_one_is_held_out(prompts: int) -> None:
+    found = fit(examples(prompts), TIERS, FitConfig(steps=1, held_out=0.1))
+    assert (found.held_out.prompts, found.fitted_on.prompts) == (1, prompts - 1)
