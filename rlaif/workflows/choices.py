@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rlaif.errors import InputError
-from rlaif.runs import read_run
 from rlaif.shipped import MODELS
 from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig
+from rlaif.workflows.made_by import rules_of_model, rules_of_run
 
 CONSTITUTION = "micro-default"
 POLICY = JUDGE = "micro"
@@ -30,7 +31,7 @@ def choose_generate(config: GenerateConfig) -> GenerateConfig:
         judge=judge,
         policy=policy,
         prompts=prompts,
-        constitution=_constitution(config.constitution, prompts),
+        constitution=_constitution(config.constitution, prompts, policy),
     )
 
 
@@ -39,7 +40,7 @@ def choose_judge(config: JudgeConfig) -> JudgeConfig:
     judge = _named(config.judge, "--judge")
     constitution = config.constitution
     if constitution is None and config.source.is_dir():
-        constitution = read_run(config.source)["config"].get("constitution", {}).get("source")
+        constitution = rules_of_run(config.source)
     if constitution is None:
         raise InputError(f"--constitution is missing: {config.source} does not say which rules to judge by")
     return replace(config, judge=judge, constitution=constitution)
@@ -60,7 +61,10 @@ def choose_evaluate(config: EvaluateConfig) -> EvaluateConfig:
     known = [name for name in (policy, config.judge, *config.against) if name]
     prompts = config.prompts or _toy_all(known, HELD_OUT_PROMPTS, "--prompts")
     return replace(
-        config, policy=policy, prompts=prompts, constitution=_constitution(config.constitution, prompts)
+        config,
+        policy=policy,
+        prompts=prompts,
+        constitution=_constitution(config.constitution, prompts, (policy, *config.against)),
     )
 
 
@@ -90,9 +94,11 @@ def _toy_all(models: list[str], default: str, option: str) -> str:
     return default
 
 
-def _constitution(name: str | None, prompts: str) -> str:
-    if name is None and not prompts.startswith(BUNDLED):
+def _constitution(name: str | None, prompts: str, models: Sequence[str]) -> str:
+    """What was named, or what the first of the models that was trained here was trained by."""
+    made_by = name or next(filter(None, map(rules_of_model, models)), None)
+    if made_by is None and not prompts.startswith(BUNDLED):
         raise InputError(
             "--constitution is missing: with your own prompts name yours, e.g. constitutions/house.yaml"
         )
-    return name or CONSTITUTION
+    return made_by or CONSTITUTION

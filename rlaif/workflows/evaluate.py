@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rlaif.atomic import write_text
 from rlaif.constitution import load_principles
+from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
@@ -20,9 +22,10 @@ from rlaif.templates import recorded_templates
 from rlaif.workflows import planning
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.gold import Grades, grade, require_gold, ungraded
+from rlaif.workflows.made_by import label
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
 from rlaif.workflows.models import Models
-from rlaif.workflows.names import GOLD
+from rlaif.workflows.names import CONSTITUTION_FILE, GOLD
 from rlaif.workflows.planning import PlannedModels
 from rlaif.workflows.play import described_constitution, described_prompts
 from rlaif.workflows.questions import questions
@@ -48,6 +51,8 @@ class Evaluation:
 
     policy: str
     judge: str | None
+    constitution: str
+    """By which it was judged and graded: name, version and digest."""
     prompts: int
     win_rates: tuple[WinRate, ...]
     gold: tuple[GoldFigures, ...]
@@ -82,6 +87,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         found = Evaluation(
             policy=names[0],
             judge=config.judge,
+            constitution=label(constitution),
             prompts=len(prompts),
             win_rates=_win_rates(config, models, constitution, prompts, texts),
             gold=_gold(config, graded),
@@ -92,6 +98,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             by_id = {prompt.id: prompt for prompt in prompts}
             rows = [(by_id[each.prompt_id], each) for name in names for each in texts[name]]
             write_completions(run.dir / "completions.jsonl", rows)
+            write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
 
@@ -106,7 +113,7 @@ def grades_of(
 
 def tables(found: Evaluation) -> str:
     """For people."""
-    parts = []
+    parts = [f"by {found.constitution}"]
     if found.win_rates:
         head = ["against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed"]
         rows = [list(asdict(each).values()) for each in found.win_rates]
@@ -128,7 +135,7 @@ def plan(config: EvaluateConfig) -> planning.Plan:
     lines = [
         f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"
     ]
-    lines.append(f"constitution {constitution.name} {constitution.version} ({constitution.digest})")
+    lines.append(label(constitution))
     lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
     lines.append(
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"

@@ -41,6 +41,7 @@ from rlaif.workflows.judging import (
 )
 from rlaif.workflows.judgment_rows import write_judgments
 from rlaif.workflows.made import Made, too_few
+from rlaif.workflows.made_by import label
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
 from rlaif.workflows.planned_pairs import PlannedPairs
@@ -97,7 +98,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> Made:
 def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
     """What would be done, for `--dry-run`. Opens no model."""
     constitution = load_principles(str(config.constitution))
-    lines = [f"constitution {constitution.name} {constitution.version} ({constitution.digest})"]
+    lines = [label(constitution)]
     if isinstance(config, GenerateConfig):
         prompts = _prompts(config)
         lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
@@ -202,6 +203,7 @@ def _made(
     tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
     made = Made(
         run=run.dir,
+        constitution=label(constitution),
         pairs=pairs,
         counts=funnel,
         tests=tests,

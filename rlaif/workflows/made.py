@@ -20,6 +20,8 @@ class Made:
     """What became of the prompts."""
 
     run: Path
+    constitution: str
+    """By which it was judged: name, version and digest."""
     pairs: Sequence[Pair]
     counts: Funnel
     tests: Mapping[str, Outcome]
@@ -59,6 +61,7 @@ class Made:
         drift = [each.line for each in self.drift]
         return "\n".join(
             [
+                f"by {self.constitution}",
                 share,
                 cost_line(self.costs),
                 *votes,
@@ -71,6 +74,7 @@ class Made:
         """As JSON."""
         return {
             "run": str(self.run),
+            "constitution": self.constitution,
             "pairs": len(self.pairs),
             "prompts": self.counts.prompts,
             "pair_share": self.pair_share,
