@@ -84,7 +84,10 @@ dry_run = option(
 show_prompt = option(
     "--show-prompt", is_flag=True, help="Print the exact text the judge gets first, and stop."
 )
-constitution = option("--constitution", help="Constitution: a file or a name [default: micro-default].")
+constitution = option(
+    "--constitution",
+    help="Constitution: a file or a name [default: what the run or the trained model was made by, else micro-default].",
+)
 judge = option("--judge", help="Judge: a model name, or the controls `gold:` and `random:`.")
 
 

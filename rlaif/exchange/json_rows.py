@@ -63,9 +63,10 @@ def _table(whole: Mapping[str, Any], path: str) -> list[Placed] | None:
     if isinstance(names, list) and isinstance(cells, list) and all(isinstance(each, list) for each in cells):
         rows: list[Any] = [dict(zip(names, each, strict=False)) for each in cells]
     elif whole and all(isinstance(each, list) for each in whole.values()) and not _has_turns(whole):
-        if set(map(_is_rows, whole.values())) == {True}:
+        lists, even = list(map(_is_rows, whole.values())), len({len(each) for each in whole.values()}) == 1
+        if all(lists) or (any(lists) and not even):
             return None  # splits, or one list of rows
-        if len({len(each) for each in whole.values()}) > 1:
+        if not even:
             lengths = ", ".join(f"{name} {len(each)}" for name, each in whole.items())
             raise PromptFileError(f"{path}: its columns are of different lengths ({lengths}); write it again")
         rows = [dict(zip(whole, each, strict=True)) for each in zip(*whole.values(), strict=True)]

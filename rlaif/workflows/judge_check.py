@@ -35,6 +35,7 @@ from rlaif.workflows.gold_asking import (
 from rlaif.workflows.judge_figures import Part, choice_figures, label_figures, pair_figures, picks_right
 from rlaif.workflows.judge_probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_replay import recorded_gold, replayed_labels, replayed_pairs
+from rlaif.workflows.made_by import rules_of_model
 from rlaif.workflows.models import Models
 from rlaif.workflows.reports import Report, silent
 
@@ -121,7 +122,8 @@ def refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
 def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
     """What is asked about, and by which rules."""
     if config.source is None:
-        constitution = load_constitution(config.constitution or CONSTITUTION)
+        made_by = config.constitution or (rules_of_model(config.judge) if config.judge else None)
+        constitution = load_constitution(made_by or CONSTITUTION)
         gold = tests_as_gold(constitution)
         return (
             gold if config.limit is None else replace(gold, pairs=gold.pairs[: config.limit])

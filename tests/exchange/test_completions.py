@@ -96,3 +96,31 @@ def test_a_broken_row_is_one_message_with_its_line(tmp_path: Path, row: Any, sai
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PromptFileError, match="holds no completion"):
         read_completions(write(tmp_path))
+
+
+def test_a_row_that_was_written_here_is_read_to_the_letter(tmp_path: Path) -> None:
+    written = {
+        "prompt": "A",
+        "system": "S",
+        "input": "B",
+        "completion": "x",
+        "policy": "p",
+        "draw": 0,
+        "finish": "stop",
+    }
+    ((prompt, _),) = read_completions(write(tmp_path, written))
+    assert [each.content for each in prompt.messages] == ["A"]
+    assert prompt.meta == {"system": "S", "input": "B"}
+    ((prompt, _),) = read_completions(write(tmp_path, {"prompt": "A", "system": "S", "completion": "x"}))
+    assert [each.content for each in prompt.messages] == ["S", "A"]
+
+
+@pytest.mark.parametrize("column", ["reasoning_content", "tool_calls", "thinking"])
+def test_an_answer_that_is_more_than_its_text_is_refused(tmp_path: Path, column: str) -> None:
+    path = write(
+        tmp_path,
+        {"prompt": "A", "completion": "x", column: ""},
+        {"prompt": "A", "completion": "x", column: "y"},
+    )
+    with pytest.raises(PromptFileError, match=f":2: column `{column}` is filled"):
+        read_completions(path)

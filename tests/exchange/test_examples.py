@@ -52,3 +52,42 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "examples.jsonl").write_text("")
     with pytest.raises(PromptFileError, match="holds no example"):
         read_examples(tmp_path / "examples.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({"instruction": "Say.", "input": "Sky", "output": "b"}, ["user:Say.\nSky", "assistant:b"]),
+        (
+            {"instruction": "Say.", "input": "", "output": "b", "system": "S"},
+            ["system:S", "user:Say.", "assistant:b"],
+        ),
+        ({"prompt": "a", "completion": "b"}, ["user:a", "assistant:b"]),
+        ({"prompt": [USER], "completion": [SAID]}, ["user:a", "assistant:b"]),
+        (
+            {
+                "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}],
+                "system": "S",
+            },
+            ["system:S", "user:a", "assistant:b"],
+        ),
+        (
+            {"instruction": "c", "history": [["a", "b"]], "output": "d"},
+            ["user:a", "assistant:b", "user:c", "assistant:d"],
+        ),
+    ],
+)
+def test_layouts_of_other_projects_are_read_whole(
+    tmp_path: Path, row: Any, wanted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = read_examples(path)
+    assert [f"{each.role}:{each.content}" for each in found.messages] == wanted
+    assert caplog.text == ""
+    path.write_text(json.dumps({**row, "source": "x"}) + "\n")
+    read_examples(path)
+    assert "left out: source (no meaning here)" in caplog.text
+    path.write_text(json.dumps({**row, "tools": [{}]}) + "\n")
+    with pytest.raises(PromptFileError, match=":1: column `tools` is filled"):
+        read_examples(path)

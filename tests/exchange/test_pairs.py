@@ -196,3 +196,32 @@ def test_a_row_that_is_turned_for_a_page_is_the_row_of_its_pair() -> None:
 def test_a_principle_that_is_none_is_refused(odd: Any) -> None:
     with pytest.raises(PromptFileError, match=r"`principles` holds"):
         row_pair({**pair_row(pair()), "principles": [odd]})
+
+
+def test_a_system_column_is_a_part_of_the_prompt_and_what_has_no_place_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"prompt": "Sky?", "chosen": "a", "rejected": "b"}
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps({**row, "system": "S", "source": "x"}) + "\n")
+    assert [each.content for each in read_pairs(path)[0].prompt] == ["S", "Sky?"]
+    assert caplog.messages == [f"{path}: left out: source (no meaning here)"]
+    for column in ("tools", "input", "question", "images"):
+        path.write_text(json.dumps(row) + "\n" + json.dumps({**row, column: "x y"}) + "\n")
+        with pytest.raises(PromptFileError, match=f":2: column `{column}` is filled"):
+            read_pairs(path)
+
+
+def test_pairs_that_were_written_here_leave_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    row = {
+        "prompt": "Sky?",
+        "chosen": "a",
+        "rejected": "b",
+        "critique": "c",
+        "principles": [{"id": "x", "p": 0.9}],
+    }
+    pair = row_pair(row)
+    for name in ("p.jsonl", "p.parquet"):
+        write_pairs(tmp_path / name, [pair])
+        assert read_pairs(tmp_path / name) == [pair]
+    assert caplog.text == ""

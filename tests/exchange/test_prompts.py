@@ -273,3 +273,90 @@ def test_written_prompts_are_read_back_and_fit_the_schema(tmp_path: Path, wanted
     assert read_prompts(path) == wanted
     validator = Draft202012Validator(schema("prompt"))
     assert all(validator.is_valid(prompt_row(each)) for each in wanted)
+
+
+def test_a_repeated_prompt_has_the_tags_of_all_its_rows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        {"prompt": "A", "tags": ["x"]},
+        {"prompt": "B"},
+        {"prompt": "A", "tags": ["y", "x"], "gold": "micro"},
+    ]
+    path = write(tmp_path / "set.jsonl", jsonl(*rows))
+    first, second = read_prompts(path)
+    assert (first.tags, first.gold, second.tags) == (("x", "y"), "micro", ())
+    assert "1 of them had other tags" in caplog.text
+    write(path, jsonl({"prompt": "A", "gold": "micro"}, {"prompt": "A", "gold": "other"}))
+    with pytest.raises(PromptFileError, match=r"set\.jsonl:2: `gold` is 'other', and 'micro'"):
+        read_prompts(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "wanted"),
+    [
+        ({"instruction": "Translate.", "input": "Hi", "output": "x"}, "instruction", ["u:Translate.\nHi"]),
+        ({"instruction": "Translate.", "input": "Hi", "output": "x"}, None, ["u:Translate.\nHi"]),
+        ({"instruction": "Translate.", "input": "", "output": "x"}, None, ["u:Translate."]),
+        ({"instruction": "Sum up.", "context": "Hi", "response": "x"}, None, ["u:Sum up.\nHi"]),
+        ({"question": "Why?", "context": "Hi"}, "question", ["u:Why?\nHi"]),
+        ({"prompt": "A", "system": "S"}, None, ["s:S", "u:A"]),
+        ({"question": "A", "system_prompt": "S"}, "question", ["s:S", "u:A"]),
+        ({"prompt": "A", "system": " ", "tools": []}, None, ["s: ", "u:A"]),
+        ({"prompt": "A", "system": ""}, None, ["u:A"]),
+        ({"instruction": "A", "input": "", "history": [["H", "J"]]}, None, ["u:H", "a:J", "u:A"]),
+        ({"conversations": [{"from": "human", "value": "A"}]}, None, ["u:A"]),
+        (
+            {"messages": [{"role": "developer", "content": "S"}, {"role": "user", "content": "A"}]},
+            None,
+            ["s:S", "u:A"],
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "A"}]}]}, None, ["u:A"]),
+    ],
+)
+def test_a_prompt_is_read_with_what_belongs_to_it(
+    tmp_path: Path, row: Any, column: str | None, wanted: list[str]
+) -> None:
+    (prompt,) = read_prompts(write(tmp_path / "set.jsonl", jsonl(row)), column=column)
+    assert [f"{each.role[0]}:{each.content}" for each in prompt.messages] == wanted
+    assert not {name for name in ("input", "context", "system_prompt", "history") if prompt.meta.get(name)}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "A", "tools": [{"type": "function"}]}, "column `tools` is filled"),
+        ({"prompt": "A", "images": ["x.png"]}, "column `images` is filled"),
+        (
+            {
+                "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "A"}],
+                "system": "T",
+            },
+            "another",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "A", "tool_calls": [{}]}]},
+            r"messages\[0\] has `tool_calls`",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "A"}, {"role": "tool", "content": "x"}]},
+            r"messages\[1\] has role 'tool'",
+        ),
+        ({"prompt": "A", "system": 3}, "'system' must be text"),
+    ],
+)
+def test_what_a_prompt_cannot_hold_is_refused_with_its_place(tmp_path: Path, row: Any, said: str) -> None:
+    path = write(tmp_path / "set.jsonl", jsonl({"prompt": "B"}, row))
+    with pytest.raises(PromptFileError, match=rf"set\.jsonl:2: .*{said}"):
+        read_prompts(path)
+
+
+def test_columns_that_may_ask_and_rendered_prompts_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "set.jsonl", jsonl({"prompt": "A", "source": "s"}))
+    read_prompts(path)
+    assert caplog.text == ""
+    read_prompts(write(path, jsonl({"prompt": "A", "question": "B"}, {"prompt": "<|im_start|>user\nHi"})))
+    assert "question: kept, and not shown to a model" in caplog.text
+    assert "1 prompts hold a chat template's marks" in caplog.text

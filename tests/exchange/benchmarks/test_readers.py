@@ -258,3 +258,16 @@ def test_an_unknown_format_names_the_known_ones(write: Write) -> None:
 def test_a_format_that_is_named_and_does_not_fit_is_refused(write: Write, name: str) -> None:
     with pytest.raises(PromptFileError, match=r"gold.jsonl:1"):
         read_gold(write([{"a": 1}]), name=name)
+
+
+def test_a_gold_set_of_pairs_is_read_whole_and_says_what_it_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"prompt": "Sky?", "chosen": "a", "rejected": "b", "system": "S", "source": "x"}
+    (path := tmp_path / "gold.jsonl").write_text(json.dumps(row) + "\n")
+    (pair,) = read_gold(path).pairs
+    assert [each.content for each in pair.prompt.messages] == ["S", "Sky?"]
+    assert "left out: source (no meaning here)" in caplog.text
+    path.write_text(json.dumps({**row, "tools": [{"type": "function"}]}) + "\n")
+    with pytest.raises(PromptFileError, match=r"gold\.jsonl:1: column `tools` is filled"):
+        read_gold(path)
