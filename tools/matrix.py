@@ -83,17 +83,17 @@ def install(row: str, project: Mapping[str, Any]) -> Environment:
         pin for name in ("pip", "dev") for pin in read_lock(lock_path(name).read_text(encoding="utf-8"))
     ]
     recipe = "\n".join([*asked, *(f"{pin.name}=={pin.version}" for pin in locked)])
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == recipe:
-        return environment
-    environment.make()
-    environment.install("-r", str(lock_path("pip")))
-    environment.install("-r", str(lock_path("dev")))
-    if asked:
-        # with all that is wanted named, pip keeps what is installed but for what the row's versions rule out
-        ranges = [str(each) for each in wanted(project, "dev")]
-        environment.install(f"torch=={TORCH}", *ranges, *asked)
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != recipe:
+        environment.make()
+        environment.install("-r", str(lock_path("pip")))
+        environment.install("-r", str(lock_path("dev")))
+        if asked:
+            # with all that is wanted named, pip keeps what is installed but for what the row's versions rule out
+            ranges = [str(each) for each in wanted(project, "dev")]
+            environment.install(f"torch=={TORCH}", *ranges, *asked)
+        stamp.write_text(recipe, encoding="utf-8")
+    # always: it carries the ranges of pyproject.toml along
     environment.install("--no-deps", "--no-build-isolation", "-e", str(ROOT))
-    stamp.write_text(recipe, encoding="utf-8")
     return environment
 
 
