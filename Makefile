@@ -42,6 +42,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/judge_prefix.py
 	$(BIN)/python benchmarks/micro_loop.py
+	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/store.py
 	@[ ! -e .venv-bench/.made ] || $(BIN)/python benchmarks/feedback_throughput.py --server simulated   # make bench-env
 

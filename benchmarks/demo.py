@@ -1,6 +1,7 @@
 """`make demo` with one process and with two: seconds of the clock and of each process, and whether bytes differ.
 
-The bound is what two idle cores leave: training, which is one process's, and half of all other seconds of one process.
+The bound is what idle cores leave: training, which is one process's, and the rest of one process's seconds shared out
+evenly. It is counted in seconds of a core, which other work on the machine changes less than the clock.
 """
 
 from __future__ import annotations
@@ -38,12 +39,8 @@ class Played(NamedTuple):
     """Of a core, in the process that was started."""
     others_s: float
     """In those that it started."""
-    train_s: float
-
-    @property
-    def cpu_s(self) -> float:
-        """Of all processes."""
-        return self.own_s + self.others_s
+    train_share: float
+    """Of the time of all steps."""
 
 
 def main() -> None:
@@ -80,8 +77,9 @@ def play(place: Path, workers: int, chosen: Any) -> Played:
         raise SystemExit(process.returncode)
     own_s = seen.pop(process.pid)
     out = place / "runs" / "demo"
-    notes = [json.loads(path.read_text()) for path in out.glob("steps/round-*/train.json")]
-    return Played(out, wall_s, own_s, sum(seen.values()), sum(note["seconds"] for note in notes))
+    notes = {path: json.loads(path.read_text())["seconds"] for path in out.glob("steps/round-*/*.json")}
+    trained = sum(seconds for path, seconds in notes.items() if path.stem == "train")
+    return Played(out, wall_s, own_s, sum(seen.values()), trained / sum(notes.values()))
 
 
 def cpu_seconds(root: int) -> dict[int, float]:
@@ -100,27 +98,24 @@ def cpu_seconds(root: int) -> dict[int, float]:
 
 def report(runs: dict[int, Played], against: Path | None) -> None:
     """What each took, the bound, and what differs."""
-    head = ["workers", "wall", "own CPU", "others' CPU", "training", "bound"]
-    bounds = {count: bound(each, count) for count, each in runs.items()}
-    rows = [
-        [count, each.wall_s, each.own_s, each.others_s, each.train_s, bounds[count]]
-        for count, each in runs.items()
-    ]
+    rows = [[count, each.wall_s, each.own_s, each.others_s] for count, each in runs.items()]
+    head = ["workers", "wall", "own CPU", "others' CPU"]
     print(table(head, [[row[0], *(f"{value:.0f} s" for value in row[1:])] for row in rows]))
     first, last = next(iter(runs.values())), list(runs)[-1]
-    print(f"{last} workers take {runs[last].wall_s / first.wall_s:.2f} of the time of {next(iter(runs))}")
-    print(f"and {runs[last].wall_s / bounds[last]:.2f} of their bound (on two cores that nobody else uses)")
+    if next(iter(runs)) == 1:
+        trained_s = first.own_s * first.train_share
+        bound_s = trained_s + (first.own_s - trained_s) / last
+        print(f"training: {trained_s:.0f} s of CPU; bound of {last} workers: {bound_s:.0f} s")
+        print(f"{last} workers take {runs[last].wall_s / first.wall_s:.2f} of the time of one")
+        print(
+            f"and {runs[last].wall_s / bound_s:.2f} of their bound, which holds where nobody else uses the cores"
+        )
     for count, each in runs.items():
         for other in [runs[last].out] if each is not runs[last] else [against] if against is not None else []:
             found = differences(each.out, other)
             print(f"workers {count} and {other}: {'the same bytes' if not found else ', '.join(found)}")
     rounds = json.loads((runs[last].out / "rounds.json").read_text())
     print("gold", [round(row["gold_mean"], 3) for row in rounds if row["gold_mean"] is not None])
-
-
-def bound(played: Played, workers: int) -> float:
-    """Training, and the rest of all CPU seconds shared out evenly."""
-    return played.train_s + max(0.0, played.cpu_s - played.train_s) / workers
 
 
 def differences(one: Path, other: Path) -> list[str]:
