@@ -7,6 +7,7 @@ What is an error in them comes out as an exception, and is told as ours. Whoever
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -118,8 +119,10 @@ def unheard() -> Iterator[None]:
 
 @cache
 def _nowhere() -> TextIO:
-    """Never closed: a library may hold on to it."""
-    return open(os.devnull, "w", encoding="utf-8")
+    """Closed with the process, after what libraries do then: one may hold on to it."""
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    atexit.register(nowhere.close)
+    return nowhere
 
 
 def _hushed() -> ExitStack:

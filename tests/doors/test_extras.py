@@ -14,7 +14,7 @@ import pytest
 from .conftest import Stranger, make_environment
 
 pytestmark = pytest.mark.long
-PAIRS = ["train", "pairs.jsonl", "--gate", "off", "--steps", "2", "--batch-size", "2", "--json"]
+TRAIN = ["train", "run", "--gate", "off", "--steps", "2", "--batch-size", "2", "--json"]
 GENERATE = [
     "generate",
     "--limit",
@@ -31,9 +31,9 @@ GENERATE = [
 LACKING = {
     "review": (["review", "run"], "pip install 'rlaif[review]'"),
     "ray": ([*GENERATE, "--on", "ray", "--out", "spread"], "pip install 'rlaif[ray]'"),
-    "trackers": ([*PAIRS, "--out", "m", "--loop", "trackers=wandb"], "wandb is not installed here"),
+    "trackers": ([*TRAIN, "--out", "m", "--loop", "trackers=wandb"], "wandb is not installed here"),
     "qlora": (
-        [*PAIRS, "--out", "m", "--lora", "2", "--loop", "quantize=4bit"],
+        [*TRAIN, "--out", "m", "--lora", "2", "--loop", "quantize=4bit"],
         "bitsandbytes is not installed here",
     ),
 }
@@ -50,7 +50,6 @@ assert client._transport._pool._http2
 
 def review(stranger: Stranger) -> None:
     """The page is served once, and holds the pairs."""
-    stranger.visit([[*GENERATE, "--out", "run"]])
     command = stranger.command(str(stranger.python), "-m", "rlaif", "review", "run")
     # its own loopback is another machine's: this one keeps the network
     own = {**stranger.environment(), "RLAIF_DOORS": "network"}
@@ -66,7 +65,7 @@ def review(stranger: Stranger) -> None:
 
 def ray(stranger: Stranger) -> None:
     """Two workers of a cluster of its own make the pairs."""
-    [made] = stranger.visit([[*GENERATE, "--out", "run", "--on", "ray", "--workers", "2"]])
+    [made] = stranger.visit([[*GENERATE, "--out", "spread", "--on", "ray", "--workers", "2"]])
     assert json.loads(made["out"])["calls"]["failed"] == 0
 
 
@@ -79,7 +78,7 @@ def trackers(stranger: Stranger) -> None:
         "TRACKIO_DIR": str(stranger.place / "board"),
     }
     names = ("wandb", "mlflow", "trackio")
-    stranger.visit([[*PAIRS, "--out", f"m {each}", "--loop", f"trackers={each}"] for each in names], **where)
+    stranger.visit([[*TRAIN, "--out", f"m {each}", "--loop", f"trackers={each}"] for each in names], **where)
     assert list((stranger.place / "m wandb").rglob("*.wandb"))
     assert list((stranger.place / "mlruns").rglob("margins"))
     assert list((stranger.place / "board").rglob("*.db"))
@@ -87,7 +86,7 @@ def trackers(stranger: Stranger) -> None:
 
 def qlora(stranger: Stranger) -> None:
     """An adapter on a model in four bits."""
-    [made] = stranger.visit([[*PAIRS, "--out", "m", "--lora", "2", "--loop", "quantize=4bit"]])
+    [made] = stranger.visit([[*TRAIN, "--out", "m", "--lora", "2", "--loop", "quantize=4bit"]])
     assert json.loads(made["out"])["steps"] == 2
 
 
@@ -105,11 +104,9 @@ USES: dict[str, Callable[[Stranger], None]] = {
 def stranger(request: pytest.FixtureRequest, wheel: Path, place: Path) -> Stranger:
     """Somebody with the wheel and one extra in an environment of their own."""
     python = make_environment(place.parent / "env", wheel, f"{wheel}[{request.param}]", thin=False)
-    row = {"prompt": "Hi", "chosen": "warm", "rejected": "cold", "label_prob": 0.9}
-    (place / "pairs.jsonl").write_text(
-        "".join(json.dumps(row | {"prompt": f"Hi {n}"}) + "\n" for n in range(4))
-    )
-    return Stranger(python, place)
+    somebody = Stranger(python, place)
+    somebody.visit([[*GENERATE, "--out", "run"]])
+    return somebody
 
 
 @pytest.mark.parametrize(("stranger", "name"), [(each, each) for each in USES], indirect=["stranger"])

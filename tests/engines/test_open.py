@@ -86,6 +86,7 @@ def test_a_broken_tokenizer_is_named(copy: Path) -> None:
         ("hf:", "what follows hf: is missing"),
         ("hf:/nowhere/at/all", "no such model directory"),
         ("hf:./nowhere", "no such model directory"),
+        ("hf:~nobody-of-this-name/model", "no such model directory"),
         ("vllm:a/b", "vllm serve"),
         ("openai:host#model@1", "openai:http://"),
         ("openai:http://host/v1", "openai:http://"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -49,6 +50,27 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.1)
     assert b"rewards/margins" in log.read_bytes()
     assert b"seed" in log.read_bytes()
+
+
+def test_wandb_says_nothing_where_the_home_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlaif.libraries import accelerate
+
+    monkeypatch.delenv("WANDB_CACHE_DIR", raising=False)
+    seen: list[str | None] = []
+
+    class Tracker:
+        def store_init_configuration(self, values: object) -> None:
+            seen.append(os.environ.get("WANDB_CACHE_DIR"))
+
+    monkeypatch.setattr(trackers, "_writable", lambda folder: folder == tmp_path)
+    monkeypatch.setattr(accelerate, "start_tracker", lambda *_, **__: Tracker())
+    for home in ("/proc/nowhere", str(tmp_path)):
+        monkeypatch.setenv("XDG_CACHE_HOME", home)
+        Trackers(["wandb"], tmp_path / "out", {}, "b2:0123456789abcdef")
+        monkeypatch.delenv("WANDB_CACHE_DIR", raising=False)
+    assert seen == [str(tmp_path / "out" / "wandb" / "cache"), None]
 
 
 def test_mlflow_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,16 @@ def test_a_port_in_use_and_a_run_without_pairs_are_refused(run: Path) -> None:
     (run / "pairs.jsonl").write_text("")
     with pytest.raises(InputError, match="no pairs to review"):
         PairIndex(run)
+
+
+def test_who_has_no_name_reviews_under_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rlaif.workflows import review
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr(review.getpass, "getuser", nameless)
+    assert review._login() == f"user {os.getuid()}"
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
