@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import Stranger, make_environment
+from .conftest import HERE, Stranger, make_environment
 
 pytestmark = pytest.mark.long
 TRAIN = ["train", "run", "--gate", "off", "--steps", "2", "--batch-size", "2", "--json"]
@@ -38,14 +39,6 @@ LACKING = {
     ),
 }
 """What the command says where an extra is not installed."""
-HTTP2 = """
-import threading, socket
-import h2.config, h2.connection, h2.events
-from rlaif.engines.openai_lanes import Lanes
-from rlaif.engines.openai_name import Settings
-client = Lanes("https://h/v1/", Settings(), None, None)._new()
-assert client._transport._pool._http2
-"""
 
 
 def review(stranger: Stranger) -> None:
@@ -91,8 +84,25 @@ def qlora(stranger: Stranger) -> None:
 
 
 def http2(stranger: Stranger) -> None:
-    """The client offers HTTP/2."""
-    stranger.visit([["python:", HTTP2]])
+    """Calls go to a server that speaks nothing else."""
+    key, certificate, both = (stranger.place / name for name in ("key.pem", "certificate.pem", "both.pem"))
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    subprocess.run(
+        ["openssl", "req", *kind, *name, "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    both.write_text(key.read_text() + certificate.read_text())
+    call = shutil.copy(HERE / "http2_call.py", stranger.place)
+    done = subprocess.run(
+        stranger.command(str(stranger.python), str(call), str(both)),
+        cwd=stranger.place,
+        env=stranger.environment(SSL_CERT_FILE=str(certificate)),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 USES: dict[str, Callable[[Stranger], None]] = {
