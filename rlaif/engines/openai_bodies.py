@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rlaif.engines.openai_capabilities import Capabilities
@@ -23,6 +23,9 @@ SHOWN = 80
 """Letters of a name that a server gives itself."""
 SENT_ONE = "the server sent one answer"
 """Begins the reason where a server takes no notice of `n`."""
+_FIRST = re.compile(r"[\s*_`\"'\[\](){}#]*(?:(?:Answer\W{1,4})?(?:Response|Option)\s+)?(\w+)(?![\w'’-])")
+"""The first word of a text, without what is put around a label."""
+_STOPS = re.compile(r"[\s*_`\"'\[\](){}]*(?:$|\n|[.!:;,)](?!\d))")
 _VERSION = re.compile(r"[-@:._]v?\d")
 
 
@@ -149,12 +152,31 @@ def counted(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ...]:
     """Log of the share of sampled texts that are each continuation; a text counts for one of them at most."""
     votes = dict.fromkeys(request.continuations, 0)
     for text in said:
-        alike = [each for each in votes if each == text] or [
-            each for each in votes if text.strip() == each.strip()
-        ]
-        if alike:
-            votes[alike[0]] += 1
+        begun = _begins_with(text, votes)
+        if begun is not None:
+            votes[begun] += 1
     return tuple(math.log(max(votes[each] / len(said), FLOOR)) for each in request.continuations)
+
+
+def _begins_with(text: str, labels: Iterable[str]) -> str | None:
+    """The label that a text is, or begins with: `**A**`, `Yes, it does`; the letter A of `A good one` is none."""
+    listed = list(labels)
+    exact = [each for each in listed if each == text] or [
+        each for each in listed if each.strip() == text.strip()
+    ]
+    if exact:
+        return exact[0]
+    first = _FIRST.match(text)
+    if first is None:
+        return None
+    word, rest = first[1], text[first.end() :]
+    # a letter or number alone ends its line, or a stop stands behind it; a word may begin a sentence
+    if len(word) < 2 and not _STOPS.match(rest):
+        return None
+    same = [each for each in listed if each.strip() == word] or [
+        each for each in listed if len(word) > 1 and each.strip().lower() == word.lower()
+    ]
+    return same[0] if same else None
 
 
 def told(body: Mapping[str, Any]) -> list[tuple[str, float]] | None:

@@ -25,6 +25,9 @@ KINDS: Mapping[str, Callable[[Any], Check]] = {
     "python": verifiers.python,
 }
 
+VERSIONS: Mapping[str, int] = {"arithmetic": 2}
+"""Of programs that judge otherwise than they did in an earlier release: such a judge is another one."""
+
 
 class VerifierJudge(GoldJudge):
     """Says what its programs say: follows, violates, or abstains where no program checks a principle."""
@@ -34,7 +37,8 @@ class VerifierJudge(GoldJudge):
         document = read_document(path, InputError)
         rows = check(document, "rules", InputError)["rules"]
         self.name = name
-        self.fingerprint = digest("judge", "rules", rows)
+        read_anew = {kind: version for kind, version in VERSIONS.items() if any(kind in row for row in rows)}
+        self.fingerprint = digest("judge", "rules", rows, *([read_anew] if read_anew else []))
         self.checks: dict[str, list[Check]] = {}
         for place, row in enumerate(rows):
             self.checks.setdefault(row["principle"], []).extend(_checks(document, place, row))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,30 +10,14 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from rlaif.errors import InputError
+from rlaif.judging import sums
 from rlaif.records import Prompt
 
 GROUP = "rlaif.rules"
 """Entry points of a user's own checks: `(prompt, text) -> bool | None`."""
 Check = Callable[[Prompt, str], bool | None]
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_SIGNS = {
-    "+": operator.add,
-    "plus": operator.add,
-    "-": operator.sub,
-    "minus": operator.sub,
-    "*": operator.mul,
-    "x": operator.mul,
-    "×": operator.mul,
-    "times": operator.mul,
-    "/": operator.truediv,
-    "divided by": operator.truediv,
-}
-_TERM = rf"({_NUMBER})\s*(\+|-|\*|×|/|\bx\b|\bplus\b|\bminus\b|\btimes\b|\bdivided by\b)\s*({_NUMBER})"
-_ASKED = re.compile(_TERM, re.IGNORECASE)
-_CLAIMED = re.compile(rf"{_TERM}\s*(?:=|\bis\b|\bequals\b|\bmakes\b)\s*({_NUMBER})", re.IGNORECASE)
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_CLOSE = 1e-9
 
 
 def matches(pattern: str) -> Check:
@@ -84,18 +67,23 @@ def json_schema(schema: Mapping[str, Any]) -> Check:
 
 
 def arithmetic(prompt: Prompt, text: str) -> bool | None:
-    """Every `a + b = c` of the text is right and the sum that the prompt asks for is answered; None without any sum.
+    """Every `a + b = c` of the text is right and the sums that the prompt asks for are answered; None without any sum.
 
-    The answer to the prompt's sum must stand in the text as a number of its own.
+    The answer to the prompt's sum must stand in the text as a number of its own. None too where a result is rounded.
     """
-    claims = [_right(*each) for each in _CLAIMED.findall(text)]
-    asked = _ASKED.search(prompt.text)
-    result = _result(*asked.groups()) if asked else None
-    if result is None and not claims:
+    wanted = sums.asked(prompt.text)
+    results = [each.sides[0].value for each in wanted if each.sides[0] is not None]
+    questions = {each.texts[0] for each in wanted}
+    verdicts = [
+        each.right
+        for each in sums.claims(text)
+        # `2010-2015 is 5 years` is no sum, unless it was asked for or happens to be right
+        if each.right or not (each.loose and each.worded) or each.texts[0] in questions
+    ]
+    if not results and not verdicts:
         return None
-    said = [float(each) for each in re.findall(_NUMBER, _ASKED.sub(" ", _CLAIMED.sub(_last, text)))]
-    answered = result is None or any(abs(each - result) < _CLOSE for each in said)
-    return answered and all(claims)
+    said = sums.said(text, wanted)
+    return sums.every([*verdicts, *(sums.some(each.means(result) for each in said) for result in results)])
 
 
 def python(name: str) -> Check:
@@ -119,19 +107,3 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern, re.MULTILINE)
     except re.error as wrong:
         raise InputError(f"{pattern!r} is no regular expression: {wrong}") from None
-
-
-def _result(first: str, sign: str, second: str) -> float | None:
-    try:
-        return float(_SIGNS[sign.lower()](float(first), float(second)))
-    except ZeroDivisionError:
-        return None
-
-
-def _right(first: str, sign: str, second: str, claimed: str) -> bool:
-    result = _result(first, sign, second)
-    return result is not None and abs(result - float(claimed)) < _CLOSE
-
-
-def _last(claim: re.Match[str]) -> str:
-    return f" {claim[4]} "

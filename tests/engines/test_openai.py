@@ -10,7 +10,7 @@ import pytest
 
 from rlaif.engines.open import open_engine
 from rlaif.engines.openai import OpenAIEngine
-from rlaif.engines.openai_bodies import FLOOR
+from rlaif.engines.openai_bodies import FLOOR, counted
 from rlaif.engines.openai_capabilities import forget
 from rlaif.engines.openai_name import Settings
 from rlaif.errors import ModelError
@@ -186,3 +186,45 @@ def test_the_key_comes_from_the_variable_that_the_user_names(monkeypatch: pytest
         assert next(model.generate([draw("x")])).text == "x"
         assert "sesame" not in repr(vars(model)) + model.fingerprint
     assert sent == ["Bearer sesame", "Bearer other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("A", "A"), (" A", " A"), ("A\n", "A"), ("A.", "A"), ("**A**", "A"), ("[[B]]", "B"), ("(B)", "B"),
+        ("Response B", "B"), ("A: it", "A"), ("A good one", None), ("Apple", None), ("B is", None), ("C", None),
+        ("A/B", None), ("a", None), ("A or B", None), ("", None), ("B-", None),
+    ],
+)  # fmt: skip
+def test_a_sampled_text_is_a_vote_for_the_label_that_it_is(text: str, label: str | None) -> None:
+    asked = question("x", "A", " A", "B", " B")
+    votes = counted(asked, [text])
+    wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
+    assert [math.exp(each) for each in votes] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Yes, the", "Yes"),
+        ("No.", "No"),
+        ("yes", "yes"),
+        ("**YES**", "yes"),
+        ("Not", None),
+        ("4", None),
+        ("Yes-ish", None),
+    ],
+)
+def test_a_word_may_begin_a_sentence(text: str, label: str | None) -> None:
+    asked = question("x", "yes", "Yes", "no", "No")
+    wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
+    assert [math.exp(each) for each in counted(asked, [text])] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"), [("4", "4"), ("4/5", None), ("4.5", None), ("4.", "4"), ("45", None)]
+)
+def test_a_rating_is_a_whole_number(text: str, label: str | None) -> None:
+    asked = question("x", "4", "5")
+    wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
+    assert [math.exp(each) for each in counted(asked, [text])] == pytest.approx(wanted)
