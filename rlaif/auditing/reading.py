@@ -31,10 +31,20 @@ def orders_of(
         return Orders(verdict, verdict)
     forward = [each for each in judgments if each.completion_ids == (first, second)]
     swapped = [each for each in judgments if each.completion_ids == (second, first)]
+    if shared := _read(forward) & _read(swapped):
+        # two orders that are sums over different principles differ by the principles
+        forward, swapped = (
+            [each for each in own if principle_of(each) in shared] for own in (forward, swapped)
+        )
     return Orders(
         _verdict(constitution, pair, forward, turned=False),
         _verdict(constitution, pair, swapped, turned=True),
     )
+
+
+def _read(judgments: Sequence[Judgment]) -> set[str]:
+    """The principles that could be read."""
+    return {principle_of(each) for each in judgments if _p(each, turned=False) is not None}
 
 
 def _ruled(decision: Decision) -> Verdict:

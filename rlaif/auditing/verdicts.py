@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlaif.auditing.evidence import Comparisons, Evidence, Floats, Ints
+    from rlaif.auditing.evidence import Bools, Comparisons, Evidence, Floats, Ints
 
 CLIP = 0.02
 """As decision rules clip a probability before they take its log-odds."""
@@ -51,6 +51,9 @@ def verdicts(evidence: Evidence, principle: int | None = None) -> Verdicts:
     keys, place = np.unique(low * size + high, return_inverse=True)
     weight = np.asarray(evidence.weights)[said.principle[kept]]
     odds = logit(said.value[kept]) * np.where(swapped, -1.0, 1.0)
+    odds = np.where(
+        _comparable(place, said.principle[kept], swapped, ~np.isnan(odds), len(keys)), odds, np.nan
+    )
     one = keys // size
     return Verdicts(
         one=one,
@@ -59,6 +62,21 @@ def verdicts(evidence: Evidence, principle: int | None = None) -> Verdicts:
         forward=_mean(place, len(keys), odds, weight, ~swapped),
         swapped=_mean(place, len(keys), odds, weight, swapped),
     )
+
+
+def _comparable(place: Ints, principle: Ints, swapped: Bools, known: Bools, count: int) -> Bools:
+    """Rows whose principle was read in both orders; of two of which no principle was, all rows.
+
+    Two orders that are sums over different principles differ by the principles.
+    """
+    import numpy as np
+
+    if not len(place):
+        return known
+    cell = place * (int(principle.max()) + 1) + principle
+    both = np.isin(cell, cell[known & swapped]) & np.isin(cell, cell[known & ~swapped])
+    any_both = np.bincount(place, both, count) > 0
+    return np.asarray(both | ~any_both[place])
 
 
 def _mean(place: Ints, count: int, odds: Floats, weight: Floats, rows: Ints) -> Floats:

@@ -234,7 +234,8 @@ def _measured(
         accuracy=mean(float(p != 0.5 and (p > 0.5) == right) for p, right in means),
         consistency=None
         if isinstance(chosen, Alone)
-        else mean(float(side(one) == side(other)) for one, other, _ in read),
+        # of two ties there is no order to agree
+        else mean(float(side(one) == side(other)) for one, other, _ in read if side(one) or side(other)),
         labels=len(forecasts),
         label_accuracy=mean(float((each.p > 0.5) == (each.truth > 0.5)) for each in forecasts),
         calibration_error=calibration_error(forecasts),

@@ -52,6 +52,14 @@ def test_principles_are_held_against_themselves_only_where_one_order_is_firm() -
     assert found["order_disagreement:rule-1"] == 0.0
 
 
+def test_two_orders_are_compared_over_the_principles_that_were_read_in_both() -> None:
+    # the second principle speaks for the other answer, and could be read in one order only
+    said = [(0, 1, 0, 0.9), (1, 0, 0, 0.1), (0, 1, 1, NONE), (1, 0, 1, 0.97)]
+    assert figures(said, [0, 0], principles=2)["order_disagreement"] == 0.0
+    # where no principle was, each order says what it can
+    assert figures([(0, 1, 0, 0.9), (1, 0, 1, 0.97)], [0, 0], principles=2)["order_disagreement"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("third", "cyclic"),
     [(0.9, 0.0), (0.1, 1.0)],

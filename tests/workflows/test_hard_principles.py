@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rlaif.auditing.comparisons import winner
+from rlaif.auditing.reading import orders_of
 from rlaif.exchange.benchmarks.nouns import GoldChoice, GoldPair, GoldSet
 from rlaif.feedback import PairPlan, make_pairs, score_completions
 from rlaif.judging import ModelJudge, PanelJudge, RewardJudge, share_of
@@ -182,3 +183,19 @@ def test_rewards_are_columns_that_no_level_saturates(tmp_path: Path) -> None:
     found = read_looks(tmp_path / "looks.jsonl", Places(drawn, ["law"]))
     assert (np.diff(found.value[:5]) > 0.05).all()
     assert np.isnan(found.value[5])
+
+
+def test_both_orders_of_gold_stand_over_the_same_principles() -> None:
+    one, other = completion("x", PROMPTS[0]), completion("y", PROMPTS[0])
+    pair = GoldPair(id="1", prompt=PROMPTS[0], texts=("x", "y"), first_better=1.0)
+    there, back = (one.id, other.id), (other.id, one.id)
+    said = [
+        judged(there, "kind", 0.9, to=PROMPTS[0]),
+        judged(back, "kind", 0.1, to=PROMPTS[0]),
+        judged(there, "brief", None, state=State.UNREADABLE, to=PROMPTS[0]),
+        judged(back, "brief", 0.99, to=PROMPTS[0]),
+    ]
+    rules = constitution(principle("kind"), principle("brief"))
+    assert [winner(each) for each in orders_of(rules, pair, said).judged] == [0, 0]
+    # what was read in one order only is all that order says
+    assert [winner(each) for each in orders_of(rules, pair, said[2:]).judged] == [None, 1]
