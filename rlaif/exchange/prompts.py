@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,19 @@ from rlaif.shipped import shipped_set, shipped_sets
 
 _log = logging.getLogger(__name__)
 _COLUMNS = ("prompt", "messages")
+_OWN = (
+    *_COLUMNS,
+    "tags",
+    "gold",
+    "completion",
+    "completions",
+    "policy",
+    "draw",
+    "finish",
+    "token_ids",
+    "columns",
+)
+"""What rows that are written here hold: a file's own columns of these names have a place of their own."""
 _LAYOUTS = (
     {"instruction", "input"},
     {"instruction", "output"},
@@ -97,14 +110,19 @@ def write_prompts(path: Path, prompts: Iterable[Prompt]) -> int:
 
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:
-    """A row as `prompts/sets/*.jsonl` have it: one user turn as `prompt` text, else `messages`."""
+    """A row as `prompts/sets/*.jsonl` have it: one user turn as `prompt` text, else `messages`.
+
+    Further columns keep their names; those that are called as ours are stand under `columns`.
+    """
     single = len(prompt.messages) == 1
     row: dict[str, Any] = {"prompt": prompt.text} if single else {"messages": turn_rows(prompt.messages)}
     if prompt.tags:
         row["tags"] = list(prompt.tags)
     if prompt.gold is not None:
         row["gold"] = prompt.gold
-    return row | dict(prompt.meta)
+    clash = {name: value for name, value in prompt.meta.items() if name in _OWN}
+    rest = {name: value for name, value in prompt.meta.items() if name not in _OWN}
+    return row | rest | ({"columns": clash} if clash else {})
 
 
 def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
@@ -122,7 +140,7 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
         messages=messages,
         tags=tags,
         gold=gold,
-        meta={key: value for key, value in row.items() if key not in values.used},
+        meta=_meta(row, values.used),
     )
 
 
@@ -134,8 +152,17 @@ def plain_prompt(row: Mapping[str, Any], where: str) -> Prompt:
         messages=prompt_turns(_cell(row[name], name), where, name),
         tags=_tags(row.get("tags"), where),
         gold=_gold(row.get("gold"), where),
-        meta={key: value for key, value in row.items() if key not in used},
+        meta=_meta(row, used),
     )
+
+
+def _meta(row: Mapping[str, Any], used: Container[str]) -> dict[str, Any]:
+    rest = {key: value for key, value in row.items() if key not in used}
+    clash = rest.get("columns")
+    if isinstance(clash, dict) and clash and clash.keys() <= {*_OWN}:
+        del rest["columns"]
+        rest |= clash
+    return rest
 
 
 def _asked(values: Columns, name: str, where: str) -> tuple[Message, ...]:

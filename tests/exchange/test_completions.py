@@ -8,6 +8,7 @@ import pytest
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
+from rlaif.exchange.prompts import read_prompts, write_prompts
 from rlaif.records import Completion, Message, Prompt
 
 
@@ -124,3 +125,21 @@ def test_an_answer_that_is_more_than_its_text_is_refused(tmp_path: Path, column:
     )
     with pytest.raises(PromptFileError, match=f":2: column `{column}` is filled"):
         read_completions(path)
+
+
+def test_columns_of_a_prompt_file_that_are_called_as_ours_collide_with_none(tmp_path: Path) -> None:
+    meta = {
+        "messages": [{"role": "user", "content": "A"}], "completions": [1], "completion": "c", "policy": 3, "draw": "x",
+        "columns": {"a": 1}, "tags": [1], "source": "s",
+    }  # fmt: skip
+    for turns in (("A",), ("A", "B", "C")):
+        messages = tuple(
+            Message(role="assistant" if place % 2 else "user", content=text)
+            for place, text in enumerate(turns)
+        )
+        prompt = Prompt(messages=messages, meta=meta)
+        said = Completion(prompt_id=prompt.id, text="x", policy="p")
+        write_completions(path := tmp_path / "c.jsonl", [(prompt, said)])
+        assert read_completions(path) == [(prompt, said)]
+        write_prompts(path, [prompt])
+        assert read_prompts(path) == [prompt]
