@@ -23,7 +23,7 @@ import numpy as np
 from results import Results, options
 
 from rlaif.auditing.calibration import Forecast, calibration_error
-from rlaif.auditing.intervals import mean_interval
+from rlaif.auditing.intervals import SHARE, Limits, mean_interval
 from rlaif.engines.open import open_engine
 from rlaif.exchange.preferences.reading import read_preferences
 from rlaif.hashing import derived_seed, digest
@@ -196,7 +196,7 @@ def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found[name] = _interval(clusters, values)
     for name in ("reward model", "bag of words"):
         differences = [one - other for one, other in zip(right[name], right["shorter"], strict=True)]
-        found[f"{name} - shorter"] = _interval(clusters, differences)
+        found[f"{name} - shorter"] = _interval(clusters, differences, (-1.0, 1.0))
     margins = [each for row in rows for each in row["reward model"]]
     # which side is called the first is arbitrary: both are asked
     both = [Forecast(p, truth) for each in margins for p, truth in ((_p(each), 1.0), (1 - _p(each), 0.0))]
@@ -204,8 +204,8 @@ def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _interval(clusters: Sequence[str], values: Sequence[float]) -> list[float]:
-    found = mean_interval(list(zip(clusters, values, strict=True)))
+def _interval(clusters: Sequence[str], values: Sequence[float], limits: Limits = SHARE) -> list[float]:
+    found = mean_interval(list(zip(clusters, values, strict=True)), limits=limits)
     assert found is not None
     return [round(each, 4) for each in found]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from rlaif.auditing.comparisons import Judged, winner
-from rlaif.auditing.intervals import Interval, wilson
+from rlaif.auditing.intervals import Interval, clustered
 from rlaif.exchange.benchmarks.nouns import GoldPair
 
 LONG = 100_000
@@ -115,11 +115,8 @@ class Flips(NamedTuple):
     flipped: int
     lost: int
     """Verdicts that the attack left without an answer that says which is better."""
-
-    @property
-    def share(self) -> Interval | None:
-        """Share of the right verdicts that the attack flips."""
-        return wilson(self.flipped, self.right)
+    share: Interval | None
+    """Share of the right verdicts that the attack flips; those on one prompt are not independent."""
 
 
 def flips(
@@ -127,18 +124,25 @@ def flips(
 ) -> dict[str, Flips]:
     """Flipped verdicts by family, or by `family: member`; each order is a verdict."""
     known = {each.pair.id: each for each in before}
-    counts: dict[str, list[int]] = {}
+    # by name: the prompt and the text that wins after the attack, of verdicts that were right before
+    found: dict[str, list[tuple[str, bool, bool]]] = {}
     for attack, judged in after:
         name = f"{attack.family}: {attack.member}" if members else attack.family
-        held = counts.setdefault(name, [0, 0, 0])
+        held = found.setdefault(name, [])
         origin = known[attack.origin]
-        pairs = zip(origin.orders.judged, judged.orders.judged, strict=True)
-        for was, now in pairs:
+        for was, now in zip(origin.orders.judged, judged.orders.judged, strict=True):
             if winner(was) == origin.better:
-                held[0] += 1
-                held[1] += winner(now) == 1 - origin.better
-                held[2] += winner(now) is None
-    return {name: Flips(*held) for name, held in counts.items()}
+                flipped, lost = winner(now) == 1 - origin.better, winner(now) is None
+                held.append((origin.pair.prompt.id, flipped, lost))
+    return {
+        name: Flips(
+            len(rows),
+            sum(flipped for _, flipped, _ in rows),
+            sum(lost for *_, lost in rows),
+            clustered([(prompt, float(flipped)) for prompt, flipped, _ in rows]),
+        )
+        for name, rows in found.items()
+    }
 
 
 def _with(pair: GoldPair, name: str, texts: tuple[str, str]) -> GoldPair:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from rlaif.auditing.intervals import LEVEL, Interval, clustered_share
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Floats
 
 BINS = 10
 CLIP = 1e-6
@@ -47,6 +52,32 @@ def calibration_error(forecasts: Sequence[Forecast]) -> float | None:
     if not forecasts:
         return None
     return math.fsum(each.size * abs(each.said - each.true) for each in bins(forecasts)) / len(forecasts)
+
+
+def error_interval(sizes: Floats, said: Floats, true: Floats) -> Interval:
+    """The calibration error with its interval, from (prompts, bins): sizes, sums of what is said, sums of what is true.
+
+    A mean of distances is never below nought and lies above the truth wherever the truth is near it, so that no
+    bootstrap holds it. Here each bin's share of true ones has an interval of its own. Below, all are taken to be as
+    near to what is said as these allow at once (Sidak's level, 1967), so that a judge who says what is true has an
+    error of nought; above, the distances to the far ends are put together as those of independent bins (Zou and
+    Donner, 2008).
+    """
+    count = float(sizes.sum())
+    used = [place for place in range(sizes.shape[1]) if sizes[:, place].sum() > 0]
+    value = low = beyond = 0.0
+    for place in used:
+        weight = float(sizes[:, place].sum()) / count
+        at = float(said[:, place].sum() / sizes[:, place].sum())
+        near = clustered_share(true[:, place], sizes[:, place], level=LEVEL ** (1 / len(used)))
+        far = clustered_share(true[:, place], sizes[:, place])
+        assert near is not None
+        assert far is not None
+        distance = abs(far.value - at)
+        value += weight * distance
+        low += weight * max(0.0, at - near.high, near.low - at)
+        beyond += (weight * (max(far.high - at, at - far.low) - distance)) ** 2
+    return Interval(value, low, min(1.0, value + math.sqrt(beyond)))
 
 
 def brier(forecasts: Sequence[Forecast]) -> float | None:

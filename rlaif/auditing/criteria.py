@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rlaif.auditing.intervals import around
 from rlaif.auditing.looks import CLEAR
 from rlaif.auditing.resample import Estimate, Tally, share
 from rlaif.auditing.surface import CRITERIA, asked_for
@@ -212,7 +213,7 @@ def _one_by_one(said: Preferences, held: Floats, columns: Mapping[str, Floats]) 
             continue
         slope = float(own @ left) / power
         scores = np.bincount(said.prompt, own * (left - slope * own))
-        error = float(np.sqrt(scores @ scores)) / power
+        error = float(np.sqrt(scores @ scores)) / power * _few(said.prompt)
         scale = _size(column) / unit
         found[name] = _estimate(slope * scale, error * scale, _prompts(said, column))
     return found
@@ -228,7 +229,15 @@ def _least_squares(table: Floats, odds: Floats, cluster: Ints) -> tuple[Floats, 
     scores = table * (odds - table @ solved)[:, None]
     summed = np.stack([np.bincount(cluster, column) for column in scores.T], axis=1)
     cover = inverse @ (summed.T @ summed) @ inverse
-    return solved, np.sqrt(np.maximum(np.diag(cover), 0.0))
+    return solved, np.sqrt(np.maximum(np.diag(cover), 0.0)) * _few(cluster)
+
+
+def _few(cluster: Ints) -> float:
+    """Residuals are smaller than errors: G / (G - 1) for G clusters (Cameron and Miller, 2015)."""
+    import numpy as np
+
+    count = len(np.unique(cluster))
+    return float(np.sqrt(count / max(1, count - 1)))
 
 
 def _phrases(evidence: Evidence, said: Preferences) -> dict[str, Floats]:
@@ -282,7 +291,7 @@ def _explained(
 
 
 def _estimate(value: float, error: float, count: int) -> Estimate:
-    return Estimate(value, value - 1.96 * error, value + 1.96 * error, error, float(count))
+    return Estimate(*around(value, error, float(count), None), error, float(count))
 
 
 def _prompts(said: Preferences, column: Floats) -> int:

@@ -52,13 +52,10 @@ def surprise(fault: Fault, each: Estimate) -> float:
     # of the special functions alone: all of scipy.stats takes seconds to import
     from scipy.special import bdtr, bdtrc
 
-    # a figure whose prompts count several times is worth as many trials as give its own error
+    # a figure whose prompts count several times is worth as many trials as give its own error: fewer than its rows,
+    # and more than its prompts where the rows of one prompt are not all alike
     spread = each.value * (1 - each.value)
-    trials = (
-        round(min(each.prompts, spread / each.error**2))
-        if spread > 0 and each.error > 0
-        else round(each.prompts)
-    )
+    trials = round(spread / each.error**2 if spread > 0 and each.error > 0 else each.prompts)
     hits = round(each.value * trials)
     if fault.side == "above":
         return float(bdtrc(hits - 1, trials, fault.limit)) if hits else 1.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
-from rlaif.auditing.intervals import bootstrap, wilson
-from rlaif.auditing.labels import Labelled, kappa_within
+from rlaif.auditing.intervals import bootstrap, clustered, wilson
+from rlaif.auditing.labels import Labelled, kappa_within, kappa_within_limits
 from rlaif.judging.parse import refuses as refusal_text
 from rlaif.records import State
 
@@ -39,13 +39,19 @@ def is_refusal(said: str) -> bool:
     return said == State.JUDGE_REFUSED or refusal_text(said)
 
 
-def judge_refuses(said: Sequence[str], known: Collection[str]) -> Flag:
-    """Fires where more than `MAX_REFUSED` of the cells hold no label of the set, or refusal text."""
+def judge_refuses(
+    said: Sequence[str], known: Collection[str], prompts: Sequence[Hashable] | None = None
+) -> Flag:
+    """Fires where more than `MAX_REFUSED` of the cells hold no label of the set, or refusal text.
+
+    `prompts` says whose cells belong together, for the interval; without it each stands for itself.
+    """
     if not said:
         return Flag(None, None, "nothing was judged")
     off = [each for each in said if each not in known]
     prose = sum(map(is_refusal, off))
-    found = wilson(len(off), len(said))
+    groups = range(len(said)) if prompts is None else prompts
+    found = clustered([(group, float(each not in known)) for group, each in zip(groups, said, strict=True)])
     share = len(off) / len(said)
     span = f", 95 % interval {found.low:.3f} to {found.high:.3f}" if found else ""
     why = f"{len(off)} of {len(said)} cells hold no label of the set ({prose} of them refusal text{span})"
@@ -59,7 +65,14 @@ def grades_the_prompt(rows: Sequence[Labelled], swaps: Swaps | None = None, *, s
     Where answers were swapped across prompts, the label must not move with them either: a judge that cannot tell a
     good answer from a subtly bad one, and notices one to another question, does read the answer.
     """
-    found = bootstrap(rows, kappa_within, lambda row: row.cluster or id(row), resamples=1000, seed=seed)
+    found = bootstrap(
+        rows,
+        kappa_within,
+        lambda row: row.cluster or id(row),
+        limits=kappa_within_limits,
+        resamples=1000,
+        seed=seed,
+    )
     if found is None:
         return Flag(None, None, "within a group of prompts all answers are alike: it cannot be told")
     span = f"{found.value:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}"

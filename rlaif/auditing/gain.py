@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rlaif.auditing.intervals import Limits, effective
 from rlaif.auditing.resample import Estimate, Tally, estimate, ratio
 from rlaif.auditing.verdicts import looks_table
 
@@ -38,16 +39,20 @@ def gain(evidence: Evidence) -> Gain | None:
     count = float(len(sums))
     found = estimate(
         {
-            name: Tally(sums, figure, count)
-            for name, figure in (
-                ("mean", lambda each: ratio(each[..., [0, 3]])),
-                ("judge_best", lambda each: ratio(each[..., [1, 3]])),
-                ("oracle_best", lambda each: ratio(each[..., [2, 3]])),
-                ("share", _won),
-            )
+            "mean": Tally(sums, lambda each: ratio(each[..., [0, 4]]), count),
+            "judge_best": Tally(sums, lambda each: ratio(each[..., [1, 4]]), count),
+            "oracle_best": Tally(sums, lambda each: ratio(each[..., [2, 4]]), count),
+            "share": won(sums),
         }
     )
     return Gain(found["mean"], found["judge_best"], found["oracle_best"], found.get("share"))
+
+
+def won(sums: Floats) -> Tally:
+    """The share of the room that choosing wins, from rows as `_sums` gives them; a prompt without room says nothing."""
+    room = sums[:, 2] - sums[:, 3]
+    worth = effective(room) if room.any() else None
+    return Tally(sums, _won, float(len(sums)), _won_limits, worth)
 
 
 def _won(sums: Floats) -> Floats:
@@ -58,8 +63,13 @@ def _won(sums: Floats) -> Floats:
         return np.asarray(np.where(room > 1e-9, (sums[..., 1] - sums[..., 0]) / room, np.nan))
 
 
+def _won_limits(sums: Floats) -> Limits:
+    """From a judge that always chooses the worst answer to one that always chooses the best."""
+    return float((sums[3] - sums[0]) / (sums[2] - sums[0])), 1.0
+
+
 def _sums(evidence: Evidence, score: Floats) -> Floats:
-    """(prompts with two graded answers, 4): mean, judge's best, oracle's best, 1."""
+    """(prompts with two graded answers, 5): mean, judge's best, oracle's best, the worst, 1."""
     import numpy as np
 
     assert evidence.gold is not None
@@ -71,5 +81,5 @@ def _sums(evidence: Evidence, score: Floats) -> Floats:
         if len(places) > 1:
             gold, said = evidence.gold[places], score[places]
             # of equally scored answers any may be taken
-            rows.append([gold.mean(), gold[said == said.max()].mean(), gold.max(), 1.0])
-    return np.asarray(rows).reshape(-1, 4)
+            rows.append([gold.mean(), gold[said == said.max()].mean(), gold.max(), gold.min(), 1.0])
+    return np.asarray(rows).reshape(-1, 5)

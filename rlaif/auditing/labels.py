@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rlaif.auditing.intervals import Limits, beyond_chance
+
 
 class Labelled(NamedTuple):
     """One answer: what the judge said, what is true, and the group of its prompt."""
@@ -24,10 +26,17 @@ def kappa(rows: Sequence[Labelled]) -> float | None:
 
 def kappa_within(rows: Sequence[Labelled]) -> float | None:
     """As `kappa`, with the chance of each group of prompts: 0 where the judge sees the prompt and not the answer."""
-    groups: dict[str, list[Labelled]] = {}
-    for row in rows:
-        groups.setdefault(row.group, []).append(row)
-    return _beyond_chance(rows, list(groups.values()))
+    return _beyond_chance(rows, _groups(rows))
+
+
+def kappa_limits(rows: Sequence[Labelled]) -> Limits:
+    """The least and the largest value that `kappa` of such labels can have."""
+    return _limits([rows])
+
+
+def kappa_within_limits(rows: Sequence[Labelled]) -> Limits:
+    """The same of `kappa_within`."""
+    return _limits(_groups(rows))
 
 
 def accuracy(rows: Sequence[Labelled]) -> float | None:
@@ -50,6 +59,17 @@ def expected_agreement(groups: Sequence[Sequence[Labelled]]) -> float:
         said, gold = Counter(row.said for row in rows), Counter(row.gold for row in rows)
         total += sum(said[label] * gold[label] for label in said) / len(rows)
     return total / count
+
+
+def _groups(rows: Sequence[Labelled]) -> list[list[Labelled]]:
+    groups: dict[str, list[Labelled]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return list(groups.values())
+
+
+def _limits(groups: Sequence[Sequence[Labelled]]) -> Limits:
+    return beyond_chance(expected_agreement(groups))
 
 
 def _beyond_chance(rows: Sequence[Labelled], groups: Sequence[Sequence[Labelled]]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rlaif.auditing.intervals import Limits, beyond_chance, effective
 from rlaif.auditing.resample import Tally, share
 from rlaif.auditing.verdicts import Verdicts, gaps, looks_table, verdicts
 
@@ -67,7 +68,9 @@ def _prompt_decides(evidence: Evidence, table: Floats, clusters: int) -> Tally:
         agreed += alike
         expected += twos * by_kind[kind_of]
         seen += twos
-    return Tally(np.stack([agreed, expected, seen], axis=1), _kappa, float(np.count_nonzero(seen)))
+    prompts = float(np.count_nonzero(seen))
+    sums = np.stack([agreed, expected, seen], axis=1)
+    return Tally(sums, _kappa, prompts, _kappa_limits, effective(seen) if prompts else None)
 
 
 def _kappa(sums: Floats) -> Floats:
@@ -76,6 +79,10 @@ def _kappa(sums: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         room = sums[..., 2] - sums[..., 1]
         return np.asarray(np.where(room > 1e-9, (sums[..., 0] - sums[..., 1]) / room, np.nan))
+
+
+def _kappa_limits(sums: Floats) -> Limits:
+    return beyond_chance(float(sums[..., 1] / sums[..., 2]))
 
 
 class Shift(NamedTuple):

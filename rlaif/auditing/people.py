@@ -9,7 +9,7 @@ from rlaif.auditing.agreement import cohen, fleiss, krippendorff
 from rlaif.auditing.calibration import Forecast
 from rlaif.auditing.raters import first_chosen, said_by_people
 from rlaif.auditing.rationales import contradicts
-from rlaif.auditing.resample import Tally, share
+from rlaif.auditing.resample import Tally, share, surer
 from rlaif.auditing.truth import truth_of
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def people_figures(evidence: Evidence) -> dict[str, Tally]:
         pairs = np.asarray([each.pair for each in evidence.votes])
         agrees = np.asarray([float(each.agrees) for each in evidence.votes])
         found["people_agree"] = share(prompt[pairs], clusters, agrees)
-        found["overconfident"] = share(prompt[pairs], clusters, labels.probability[pairs] - agrees)
+        found["overconfident"] = surer(prompt[pairs], clusters, labels.probability[pairs], agrees)
     if evidence.gold is not None and len(labels.chosen):
         apart = evidence.gold[labels.chosen] - evidence.gold[labels.rejected]
         right = np.where(np.isnan(apart) | (apart == 0), np.nan, (apart > 0).astype(float))
         found["gold_agree"] = share(prompt, clusters, right)
-        found["overconfident_gold"] = share(prompt, clusters, labels.probability - right)
+        found["overconfident_gold"] = surer(prompt, clusters, labels.probability, right)
     said = [(each.prompt, contradicts(each.text, each.first, each.about)) for each in evidence.rationales]
     clear = [(where, what) for where, what in said if what is not None]
     found["rationale_contradicts"] = share(

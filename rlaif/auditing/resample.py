@@ -1,7 +1,8 @@
 """Intervals for many figures at once: prompts are drawn with replacement, every figure from the same draws.
 
-A figure is a function of sums over prompts (a share: hits and trials; a correlation: five moments). Sums are linear in
-how often each prompt was drawn, so that all figures of an audit cost one matrix product.
+A figure is a function of sums over prompts (a share: hits and trials; kappa: four counts). Sums are linear in how often
+each prompt was drawn, so that all figures of an audit cost one matrix product. The draws give each figure's error, and
+`intervals` the interval that goes with it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlaif.auditing.intervals import Z, wilson
+from rlaif.auditing.intervals import (
+    SHARE,
+    Interval,
+    Limits,
+    Z,
+    agresti_coull,
+    around,
+    effective,
+    one_trial_each,
+    spread,
+    surplus,
+    wilson,
+)
 from rlaif.hashing import derived_seed
 
 if TYPE_CHECKING:
@@ -29,6 +42,16 @@ class Tally(NamedTuple):
     """(..., k) summed to (...); NaN where there is no figure."""
     prompts: float
     """Prompts behind it."""
+    limits: Callable[[Floats], Limits] = lambda _: SHARE
+    """From the sums over all prompts, the least and the largest value that the figure could have had."""
+    effective: float | None = None
+    """How many prompts of equal size these are worth, where their sizes differ."""
+    single: bool = False
+    """Whether it is a share of prompts, each hit or missed as a whole."""
+    least_error: Callable[[Floats], float] = lambda _: 0.0
+    """From the sums over all prompts, below which draws of few prompts are not believed."""
+    interval: Callable[[Floats], Interval] | None = None
+    """From `sums`, where the figure has an interval of its own kind."""
 
 
 class Estimate(NamedTuple):
@@ -49,14 +72,60 @@ def ratio(sums: Floats) -> Floats:
         return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def share(cluster: Ints, clusters: int, value: Floats) -> Tally:
+def share(cluster: Ints, clusters: int, value: Floats, limits: Limits = SHARE) -> Tally:
     """The mean of `value` (n,), whose rows belong to prompts `cluster` (n,). Rows that are NaN do not count."""
     import numpy as np
 
     known = ~np.isnan(value)
     where, what = cluster[known], value[known]
-    sums = np.stack([np.bincount(where, what, clusters), np.bincount(where, minlength=clusters)], axis=1)
-    return Tally(sums.astype(float), ratio, float(np.count_nonzero(sums[:, 1])))
+    columns = [np.bincount(where, what, clusters), np.bincount(where, minlength=clusters)]
+    sums: Floats = np.stack(columns, axis=1).astype(float)
+    prompts = float(np.count_nonzero(sums[:, 1]))
+    return Tally(
+        sums,
+        ratio,
+        prompts,
+        limits=lambda _: limits,
+        effective=effective(sums[:, 1]) if prompts else None,
+        single=limits == SHARE and one_trial_each(sums[:, 0], sums[:, 1]),
+    )
+
+
+def between_extremes(cluster: Ints, clusters: int, value: Floats, least: Floats, most: Floats) -> Tally:
+    """As `share`, of values that could each have been anything from `least` to `most`.
+
+    Where the rare worst value has not been seen, what has been seen does not spread: the limits know of it.
+    """
+    import numpy as np
+
+    known = ~np.isnan(value)
+    where = cluster[known]
+    columns = [np.bincount(where, each[known], clusters) for each in (value, least, most)]
+    sizes = np.bincount(where, minlength=clusters).astype(float)
+    prompts = float(np.count_nonzero(sizes))
+    return Tally(
+        np.stack([*columns, sizes], axis=1).astype(float),
+        lambda sums: ratio(sums[..., [0, 3]]),
+        prompts,
+        limits=lambda sums: (float(sums[1] / sums[3]), float(sums[2] / sums[3])),
+        effective=effective(sizes) if prompts else None,
+    )
+
+
+def surer(cluster: Ints, clusters: int, said: Floats, right: Floats) -> Tally:
+    """How much greater the mean of `said` is than the share of `right`; rows in which either is NaN do not count."""
+    import numpy as np
+
+    known = ~np.isnan(said - right)
+    where = cluster[known]
+    columns = [np.bincount(where, each[known], clusters) for each in (said, right)]
+    sizes = np.bincount(where, minlength=clusters)
+    return Tally(
+        np.stack([*columns, sizes], axis=1).astype(float),
+        lambda sums: ratio(np.stack([sums[..., 0] - sums[..., 1], sums[..., 2]], axis=-1)),
+        float(np.count_nonzero(sizes)),
+        interval=lambda sums: surplus(*sums.T),
+    )
 
 
 def counted(hits: int, count: int) -> Estimate:
@@ -70,22 +139,20 @@ def counted(hits: int, count: int) -> Estimate:
 def estimate(
     tallies: Mapping[str, Tally], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Estimate]:
-    """Each figure with its percentile interval; figures that are of nothing are left out."""
+    """Each figure with its interval; figures that are of nothing are left out."""
     import numpy as np
 
     held = {name: each for name, each in tallies.items() if len(each.sums) and each.prompts > 0}
     if not held:
         return {}
     table = np.concatenate([each.sums for each in held.values()], axis=1)
-    whole = table.sum(axis=0)
     drawn = _drawn(table, resamples, seed)
     found = {}
     start = 0
     for name, each in held.items():
         stop = start + each.sums.shape[1]
-        value = float(each.figure(whole[start:stop]))
-        if not math.isnan(value):
-            found[name] = _interval(value, each.figure(drawn[:, start:stop]), each.prompts)
+        if not math.isnan(float(each.figure(each.sums.sum(axis=0)))):
+            found[name] = _estimated(each, each.figure(drawn[:, start:stop]))
         start = stop
     return found
 
@@ -106,18 +173,19 @@ def _drawn(table: Floats, resamples: int, seed: int) -> Floats:
     return np.concatenate(parts)
 
 
-def _interval(value: float, drawn: Floats, count: float) -> Estimate:
+def _estimated(tally: Tally, drawn: Floats) -> Estimate:
     import numpy as np
 
-    known = drawn[~np.isnan(drawn)]
-    if not len(known):
-        return Estimate(value, math.nan, math.nan, math.inf, count)
-    low, high = (float(each) for each in np.quantile(known, [0.025, 0.975]))
-    error = float(known.std())
-    exact = wilson(round(value * count), round(count)) if low == high and 0 <= value <= 1 else None
-    if exact is not None:
-        # of 0 hits in 40 prompts every draw has 0 hits, and yet the share may well be .02
-        low, high = min(value, exact.low), max(value, exact.high)
-        error = (high - low) / (2 * Z)
-    # of a figure that cannot be negative every draw may lie on one side
-    return Estimate(value, min(low, value), max(high, value), error, count)
+    whole = tally.sums.sum(axis=0)
+    value, prompts = float(tally.figure(whole)), tally.prompts
+    drawn = drawn[~np.isnan(drawn)]
+    error = spread(drawn, round(prompts))
+    if tally.interval is not None:
+        found = tally.interval(tally.sums)
+    elif tally.single:
+        error, found = math.sqrt(max(0.0, value * (1 - value)) / prompts), agresti_coull(value, prompts)
+    else:
+        error = max(error, tally.least_error(whole))
+        found = around(value, error, tally.effective or prompts, tally.limits(whole))
+    # of 0 hits in 40 prompts every draw has 0 hits, and yet the share may well be .02
+    return Estimate(*found, error or (found.high - found.low) / (2 * Z), prompts)

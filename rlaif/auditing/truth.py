@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlaif.auditing.calibration import BINS
-from rlaif.auditing.resample import Tally, share
+from rlaif.auditing.calibration import BINS, error_interval
+from rlaif.auditing.resample import Tally, between_extremes, share
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
@@ -61,9 +61,14 @@ def truth_figures(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str
     ]
     found = {
         "calibration_error": Tally(
-            np.concatenate(parts, axis=1), _binned_error, float(len(np.unique(prompt)))
+            np.concatenate(parts, axis=1),
+            _binned_error,
+            float(len(np.unique(prompt))),
+            interval=lambda sums: error_interval(*np.split(sums, 3, axis=1)),
         ),
-        "brier": share(prompt, clusters, (p - truth.right) ** 2),
+        "brier": between_extremes(
+            prompt, clusters, (p - truth.right) ** 2, np.minimum(p, 1 - p) ** 2, np.maximum(p, 1 - p) ** 2
+        ),
     }
     for name, values in surface.items():
         apart = values[chosen] - values[rejected]

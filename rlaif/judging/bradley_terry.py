@@ -1,48 +1,63 @@
 """Strengths out of comparisons, and which comparisons are worth making. Pure arithmetic.
 
-P(i beats j) = sigmoid(s_i - s_j) (Bradley and Terry, 1952), fitted by minorisation (Hunter, 2004). Every completion
-also wins and loses half a game against a ghost of strength 0: who never lost is strong, and not infinitely so.
+P(i beats j) = sigmoid(s_i - s_j) (Bradley and Terry, 1952). Every completion also wins and loses half a game against a
+ghost of strength 0: who never lost is strong, and not infinitely so, and the likelihood has one maximum.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 GHOST = 0.5
-ENOUGH = 1e-6
-"""Largest change of a log-strength in the last sweep."""
-SWEEPS = 1000
+FLAT = 1e-9
+"""Largest slope of the log-likelihood that is left at its maximum."""
+DIGITS = 6
 
 Games = Sequence[tuple[int, int, float]]
 """First, second, and the share of the game that the first won."""
 
 
 def strengths(count: int, games: Games) -> list[float]:
-    """Log-strengths of `count` players, 0 in their middle and for the ghost."""
+    """Log-strengths of `count` players, the ghost's being 0: where the likelihood of the games is greatest."""
     if count == 0:
         return []
-    won = [GHOST] * count
-    met: list[dict[int, int]] = [{} for _ in range(count)]
+    import numpy as np
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    won, met = np.full(count, GHOST), np.zeros((count, count))
     for first, second, share in games:
         won[first] += share
         won[second] += 1 - share
-        for one, other in ((first, second), (second, first)):
-            met[one][other] = met[one].get(other, 0) + 1
-    power = [0.0] * count
-    for _ in range(SWEEPS):
-        before, exps = power, [math.exp(each) for each in power]
-        for player in range(count):
-            against = 2 * GHOST / (exps[player] + 1)
-            against += sum(n / (exps[player] + exps[other]) for other, n in met[player].items())
-            exps[player] = won[player] / against
-        power = [math.log(each) for each in exps]
-        # the ghost is too light to hold the middle by itself: without this thousands of sweeps creep towards it
-        middle = math.fsum(power) / count
-        power = [each - middle for each in power]
-        if max(abs(one - other) for one, other in zip(power, before, strict=True)) < ENOUGH:
-            break
-    return power
+        met[first, second] += 1
+        met[second, first] += 1
+
+    def surprise(power: Floats) -> float:
+        both = (met * np.logaddexp(power[:, None], power[None, :])).sum() / 2
+        return float(both + 2 * GHOST * np.logaddexp(0, power).sum() - won @ power)
+
+    def slope(power: Floats) -> Floats:
+        expected = (met * expit(power[:, None] - power[None, :])).sum(axis=1)
+        return np.asarray(expected + 2 * GHOST * expit(power) - won)
+
+    def curve(power: Floats) -> Floats:
+        chance = expit(power[:, None] - power[None, :])
+        pull = met * chance * (1 - chance)
+        own = expit(power)
+        return np.asarray(np.diag(pull.sum(axis=1) + 2 * GHOST * own * (1 - own)) - pull)
+
+    start = np.zeros(count)
+    found = minimize(surprise, start, method="trust-exact", jac=slope, hess=curve, options={"gtol": FLAT})
+    # who did alike is alike, to the last bit
+    return [round(float(each), DIGITS) + 0.0 for each in found.x]
 
 
 def rounds_of(count: int) -> int:

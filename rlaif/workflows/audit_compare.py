@@ -11,7 +11,8 @@ import numpy as np
 
 from rlaif.auditing.agreement import McNemar, cohen, mcnemar
 from rlaif.auditing.evidence import Evidence
-from rlaif.auditing.raters import cohen_of
+from rlaif.auditing.intervals import effective
+from rlaif.auditing.raters import cohen_error, cohen_limits, cohen_of
 from rlaif.auditing.resample import Estimate, Tally, estimate, share
 from rlaif.auditing.verdicts import verdicts
 from rlaif.errors import InputError
@@ -139,7 +140,8 @@ def _kappa(a: _Side, b: _Side, keys: Sequence[tuple[str, str]], where: Ints, pro
     mine, theirs = (np.asarray([each.said[key] > 0 for key in keys]) for each in (a, b))
     cells = (mine & theirs, mine & ~theirs, ~mine & theirs, ~mine & ~theirs)
     sums = np.stack([np.bincount(where, cell, prompts) for cell in cells], axis=1).astype(float)
-    return Tally(sums, cohen_of, float(len(np.unique(where))))
+    worth = effective(np.bincount(where, minlength=prompts).astype(float))
+    return Tally(sums, cohen_of, float(len(np.unique(where))), cohen_limits, worth, least_error=cohen_error)
 
 
 def _side(run: Path, number: int | None) -> _Side:
@@ -194,7 +196,7 @@ def _gold(
 
     def tested(held: Sequence[tuple[str, str]]) -> McNemar:
         mine, theirs = ([(each.said[key] > 0) == (apart[key] > 0) for key in held] for each in (a, b))
-        return mcnemar(mine, theirs)
+        return mcnemar(mine, theirs, [prompt_of[key[0]] for key in held])
 
     groups = {tag: [key for key in told if tag in prompts[prompt_of[key[0]]].tags] for tag in tags}
     return (tested(told) if told else None), {tag: tested(held) for tag, held in groups.items() if held}

@@ -254,8 +254,8 @@ def _refuse_silence(question: Question, judged: Sequence[Judged]) -> None:
 def _pair_check(
     name: str, gold: GoldSet, judged: Sequence[Judged], seed: int, temperature: float = 1.0
 ) -> Checked:
-    said = [verdict.state.value for each in judged for verdict in each.orders.judged]
-    flag = judge_refuses(_answered(said), {state.value for state in READ})
+    said = [(each.pair.prompt.id, verdict.state.value) for each in judged for verdict in each.orders.judged]
+    flag = _refusing(said, {state.value for state in READ})
     part = pair_figures(gold, judged, temperature=temperature, seed=seed)
     return replace(_empty(name, gold, part), flags={"judge_refuses": flag})
 
@@ -267,10 +267,10 @@ def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed
     for model in models:
         rows = [(label, text) for label, text in said if not model or label.category == model]
         prefix = f"{model}: " if len(models) > 1 else ""
-        flags[f"{prefix}judge_refuses"] = judge_refuses(_answered([text for _, text in rows]), known)
+        flags[f"{prefix}judge_refuses"] = _refusing([(label.about, text) for label, text in rows], known)
         flags[f"{prefix}grades_the_prompt"] = grades_the_prompt(
             [
-                Labelled(text, label.label, f"{label.category}|{label.group}", label.id)
+                Labelled(text, label.label, f"{label.category}|{label.group}", label.about)
                 for label, text in rows
             ],
             seed=seed,
@@ -278,9 +278,10 @@ def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed
     return replace(_empty(name, gold, label_figures(said, known, seed=seed)), flags=flags)
 
 
-def _answered(said: Sequence[str]) -> list[str]:
-    """What a judge said; a call that never reached it refuses nothing."""
-    return [each for each in said if each != State.TRANSPORT]
+def _refusing(said: Sequence[tuple[str, str]], known: set[str]) -> Flag:
+    """Of (prompt, what a judge said of it); a call that never reached it refuses nothing."""
+    answered = [(prompt, each) for prompt, each in said if each != State.TRANSPORT]
+    return judge_refuses([each for _, each in answered], known, [prompt for prompt, _ in answered])
 
 
 def _empty(name: str, gold: GoldSet, part: Part) -> Checked:

@@ -28,7 +28,7 @@ from rlaif.auditing.comparisons import (
 )
 from rlaif.auditing.flags import is_refusal
 from rlaif.auditing.intervals import Interval, bootstrap, mean_interval
-from rlaif.auditing.labels import Labelled, accuracy, f1, kappa
+from rlaif.auditing.labels import Labelled, accuracy, f1, kappa, kappa_limits
 from rlaif.auditing.scoring import Rated
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
 from rlaif.judging.rules import cooled as rules_cooled
@@ -133,7 +133,7 @@ def choice_figures(rated: Sequence[Rated], *, seed: int = 0) -> Part:
 
 def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, seed: int = 0) -> Part:
     """Of labels: accuracy and kappa as written, and by category; F1 of the rarer label where there are two."""
-    rows = [(label.category, Labelled(text, label.label, label.group, label.id)) for label, text in said]
+    rows = [(label.category, Labelled(text, label.label, label.group, label.about)) for label, text in said]
     categories: dict[str, list[Labelled]] = {}
     for name, row in rows:
         categories.setdefault(name, []).append(row)
@@ -145,8 +145,12 @@ def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, see
     return Part(
         count=len(every),
         figures={
-            name: bootstrap(every, figure, lambda row: row.cluster, resamples=500, seed=seed)
-            for name, figure in (("accuracy", accuracy), ("kappa", kappa))
+            "accuracy": mean_interval(
+                [(row.cluster, float(row.said == row.gold)) for row in every], seed=seed
+            ),
+            "kappa": bootstrap(
+                every, kappa, lambda row: row.cluster, limits=kappa_limits, resamples=500, seed=seed
+            ),
         },
         shares={"unreadable": (off - refused) / whole, "refused": refused / whole},
         states=Counter(_state(row.said, known) for row in every),

@@ -6,24 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rlaif.hashing import derived_seed
+from rlaif.auditing.intervals import Interval, mean, mean_interval
 from rlaif.workflows.gold import Grades
-
-CONFIDENCE = 0.95
-
-
-class Interval(NamedTuple):
-    """A mean with its confidence interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean(values: Iterable[float]) -> float | None:
-    """Arithmetic mean; None of nothing."""
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
 
 
 def share_met(grades: Grades) -> float | None:
@@ -54,17 +38,8 @@ class Resampling:
     seed: int = 0
 
     def interval(self, values: Sequence[float]) -> Interval | None:
-        """95 % interval of the mean of `values`, one a prompt; None of nothing."""
-        if not values:
-            return None
-        import numpy as np
-
-        drawn = np.asarray(values, dtype=float)
-        random = np.random.default_rng(derived_seed(self.seed, "bootstrap"))
-        means = [drawn[random.integers(0, len(drawn), len(drawn))].mean() for _ in range(self.resamples)]
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(means, [tail, 1 - tail])
-        return Interval(float(drawn.mean()), float(low), float(high))
+        """95 % interval of the mean of `values`, shares between 0 and 1, one a prompt; None of nothing."""
+        return mean_interval(list(enumerate(values)), resamples=self.resamples, seed=self.seed)
 
 
 def accuracy(

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from rlaif.auditing.calibration import Forecast, calibration_error, fit_temperature
+from rlaif.auditing.intervals import mean
 from rlaif.constitution import load_principles
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts
@@ -29,7 +30,6 @@ from rlaif.workflows.choices import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
 from rlaif.workflows.gold import RowGold, require_gold
 from rlaif.workflows.judge_figures import WARM
 from rlaif.workflows.judging import Drawn, look_hard
-from rlaif.workflows.measure import mean
 from rlaif.workflows.models import Models
 from rlaif.workflows.sampling import draw
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rlaif.auditing.intervals import mean
 from rlaif.errors import EngineError
 from rlaif.records import (
     Completion,
@@ -26,7 +27,6 @@ from rlaif.workflows.measure import (
     generator_judge_gap,
     gold_by_principle,
     gold_mean,
-    mean,
     share_met,
 )
 from rlaif.workflows.models import Models

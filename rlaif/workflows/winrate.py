@@ -68,7 +68,7 @@ def win_rate(
     found = resampling.interval(scores)
     return WinRate(
         against=against,
-        win_rate=found.mean if found else None,
+        win_rate=found.value if found else None,
         low=found.low if found else None,
         high=found.high if found else None,
         wins=scores.count(1.0),

@@ -87,3 +87,12 @@ def test_mcnemar_by_hand() -> None:
     assert (found.first_only, found.second_only) == (9, 1)
     assert found.p == pytest.approx(2 * (comb(10, 0) + comb(10, 1)) / 2**10)
     assert mcnemar([True], [True]).p == 1.0
+
+
+def test_mcnemar_takes_what_belongs_together_as_one() -> None:
+    """Nine comparisons of one prompt that fall one way are one surprise; of nine prompts they are nine."""
+    first, second = [True] * 9, [False] * 9
+    assert mcnemar(first, second, [0] * 9).p == pytest.approx(0.5)
+    assert mcnemar(first, second, range(9)).p == pytest.approx(1 / 2**9)
+    # two prompts, 3 and 1: sums of 4, 2, -2, -4
+    assert mcnemar([True] * 4, [False] * 4, [0, 0, 0, 1]).p == pytest.approx(0.25)

@@ -3,7 +3,11 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from rlaif.judging.bradley_terry import rounds_of, strengths, swiss
 
@@ -30,6 +34,45 @@ def test_planted_strengths_come_back() -> None:
         for _ in range(400)
     ]
     assert strengths(4, games) == pytest.approx(planted, abs=0.02)
+
+
+@given(
+    st.integers(2, 6).flatmap(
+        lambda count: st.tuples(
+            st.just(count),
+            st.lists(
+                st.tuples(
+                    st.lists(st.integers(0, count - 1), min_size=2, max_size=2, unique=True),
+                    st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+                ),
+                max_size=12,
+            ),
+        )
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_strengths_are_where_the_likelihood_is_greatest(
+    drawn: tuple[int, list[tuple[list[int], float]]],
+) -> None:
+    """Half a win and half a loss against strength 0 among the games; another optimiser agrees."""
+    count, rows = drawn
+    games = [(one, other, share) for (one, other), share in rows]
+
+    def surprise(power: np.ndarray) -> float:
+        total = 0.5 * (np.logaddexp(0, power) + np.logaddexp(0, -power)).sum()
+        for one, other, share in games:
+            apart = power[one] - power[other]
+            total += share * np.logaddexp(0, -apart) + (1 - share) * np.logaddexp(0, apart)
+        return float(total)
+
+    best = minimize(surprise, np.zeros(count), method="BFGS", options={"gtol": 1e-9})
+    assert strengths(count, games) == pytest.approx(best.x.tolist(), abs=1e-4)
+
+
+def test_who_beats_five_others_is_as_strong_as_the_model_says() -> None:
+    one, *others = strengths(6, [(0, n, 1.0) for n in range(1, 6)])
+    assert len(set(others)) == 1
+    assert one - others[0] == pytest.approx(2.457, abs=1e-3)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 16, 64, 100])

@@ -46,6 +46,7 @@ def read_xstest(rows: Iterator[Row], category: str) -> GoldSet:
                 category=str(columns.get("model", category)),
                 group=str(columns.get("type", "")),
                 recorded={name: str(columns[name] or "") for name in (*_JUDGES, *_PEOPLE) if name in columns},
+                item=str(columns.get("id") or ""),
             )
         )
     return GoldSet(

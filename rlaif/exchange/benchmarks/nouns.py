@@ -84,6 +84,13 @@ class GoldLabel:
     """What kind of prompt it is: within one, a judge has only the answer to go by."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """What each judge of the file wrote, as it stands."""
+    item: str = ""
+    """The prompt by the file's own name, where the file does not hold it."""
+
+    @property
+    def about(self) -> str:
+        """The prompt that it is about: labels of one prompt are not independent of each other."""
+        return self.prompt.id if self.prompt is not None else self.item or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
