@@ -23,19 +23,34 @@ class Fault:
     """For `off`: the value that is right; the limit is the distance from it."""
     share: bool = True
     """Whether the figure counts hits among trials."""
+    turn: float | None = None
+    """Below it something else is wrong, which `mirror` says."""
+    mirror: tuple[str, str] = ("", "")
+    """As `says` and `remedy`."""
+
+    def sentences(self, it: str, value: float) -> tuple[str, str]:
+        """What is wrong at this figure, and what to do."""
+        below = self.turn is not None and value < self.turn
+        says, remedy = self.mirror if below else (self.says, self.remedy)
+        return says.format(it=it, value=value, other=1 - value), remedy.format(it=it)
 
 
-def _hidden(criterion: str, fault: str, wording: str, remedy: str) -> Fault:
+def _hidden(criterion: str, fault: str, more: str, less: str, remedy: str, against: str = "") -> Fault:
+    says = "the judge prefers {} (effect {{value:+.2f}}), and no principle asks for it"
     return Fault(
         name=fault,
         figure=f"effect:{criterion}",
         side="off",
         limit=0.1,
-        says=f"the judge goes by {wording} (effect {{value:+.2f}}), and no principle asks for it",
+        says=says.format(more),
         remedy=remedy,
+        turn=0.0,
+        mirror=(says.format(less), against or remedy),
     )
 
 
+PLACE = "keep both orders and drop pairs whose orders disagree; try another protocol or judge"
+REWORD = "reword it in terms of what is to be seen in an answer, and test it (`rlaif constitution test`)"
 PAD = "judge pairs of matched length, say in the principle what length is right, or train with a loss that knows length"
 FORMAT = "strip formatting before judging, or write a principle that says when it is wanted"
 FAULTS: Sequence[Fault] = (
@@ -46,7 +61,12 @@ FAULTS: Sequence[Fault] = (
         limit=0.05,
         fair=0.5,
         says="the judge favours a place: the answer shown first wins {value:.0%} of the verdicts",
-        remedy="keep both orders and drop pairs whose orders disagree; try another protocol or judge",
+        remedy=PLACE,
+        turn=0.5,
+        mirror=(
+            "the judge favours a place: the answer shown second wins {other:.0%} of the verdicts, the first {value:.0%}",
+            PLACE,
+        ),
     ),
     Fault(
         name="inconsistent",
@@ -109,8 +129,13 @@ FAULTS: Sequence[Fault] = (
         figure="looks_agree",
         side="below",
         limit=0.75,
-        says="answers that look better alone win only {value:.0%} of their comparisons: scores are inverted or misread",
-        remedy="read some of both (`rlaif audit show PAIR`): is the scale upside down, is 10 read as 1?",
+        says="answers that look better alone win only {value:.0%} of their comparisons: scores and comparisons hardly agree",
+        remedy="read some of both (`rlaif audit show PAIR`): is a score misread, is the judge a coin in one of the two?",
+        turn=0.5,
+        mirror=(
+            "answers that look better alone win only {value:.0%} of their comparisons: scores are inverted or misread",
+            "read some of both (`rlaif audit show PAIR`): is the scale upside down, is 10 read as 1?",
+        ),
     ),
     Fault(
         name="scores-oppose-labels",
@@ -142,34 +167,62 @@ FAULTS: Sequence[Fault] = (
         figure="looks_agree:",
         side="below",
         limit=0.75,
-        says="principle {it!r} is not applied: of answers that differ in it, the better wins in {value:.0%}",
-        remedy="reword it in terms of what is to be seen in an answer, and test it (`rlaif constitution test`)",
+        says="principle {it!r} is hardly applied: of answers that differ in it, the better wins in {value:.0%}",
+        remedy=REWORD,
+        turn=0.5,
+        mirror=(
+            "principle {it!r} is not applied, or upside down: of answers that differ in it, the better wins in {value:.0%}",
+            REWORD,
+        ),
     ),
-    _hidden("length", "length", "length", PAD),
-    _hidden("lists", "hidden-lists", "lists", FORMAT),
-    _hidden("bold", "hidden-bold", "bold print", FORMAT),
-    _hidden("headers", "hidden-headings", "headings", FORMAT),
-    _hidden("exclaims", "hidden-exclamation", "exclamation marks", FORMAT),
+    _hidden("length", "length", "longer answers", "shorter answers", PAD),
+    _hidden("lists", "hidden-lists", "lists", "answers without lists", FORMAT),
+    _hidden("bold", "hidden-bold", "bold print", "answers without bold print", FORMAT),
+    _hidden("headers", "hidden-headings", "headings", "answers without headings", FORMAT),
+    _hidden(
+        "exclaims", "hidden-exclamation", "exclamation marks", "answers without exclamation marks", FORMAT
+    ),
     _hidden(
         "confident",
         "confident-tone",
         "a confident tone",
+        "a doubtful tone",
         "add a principle about doubt, with tests on both sides",
     ),
     _hidden(
-        "flatters", "sycophancy", "flattery and agreement", "add a principle against flattery, with tests"
+        "flatters",
+        "sycophancy",
+        "flattery and agreement",
+        "answers without flattery and agreement",
+        "add a principle against flattery, with tests",
+        "say in a principle which praise and agreement are right, with tests on both sides",
     ),
-    _hidden("refuses", "hidden-refusals", "refusals", "say in a principle when an answer is to be declined"),
     _hidden(
-        "own", "self-preference", "who wrote it, and favours its own", "judge with another family of models"
+        "refuses",
+        "hidden-refusals",
+        "refusals",
+        "answers that do not decline",
+        "say in a principle when an answer is to be declined",
+    ),
+    _hidden(
+        "own",
+        "self-preference",
+        "its own model's answers",
+        "other models' answers to its own",
+        "judge with another family of models",
     ),
     Fault(
         name="hidden-word",
         figure="effect:word",
         side="off",
         limit=0.15,
-        says="the judge goes by the {it} (effect {value:+.2f}), and no principle asks for it",
+        says="the judge prefers answers with the word {it} (effect {value:+.2f}), and no principle asks for it",
         remedy="look at pairs that differ in it: is it a sign of something you want, or a trick that will be learned?",
+        turn=0.0,
+        mirror=(
+            "the judge prefers answers without the word {it} (effect {value:+.2f}), and no principle asks for it",
+            "look at pairs that differ in it: is it a sign of something you do not want, or will it only be avoided?",
+        ),
     ),
     Fault(
         name="duplicate-prompts",

@@ -90,14 +90,15 @@ def find(
         if worst >= ALPHA:
             break
         it = (notes or {}).get(name) or name.removeprefix(fault.figure).strip(": ") or name.partition(":")[2]
+        says, remedy = fault.sentences(it, each.value)
         found.append(
             Finding(
                 fault=fault.name,
                 figure=name,
                 estimate=each,
                 p=worst,
-                says=fault.says.format(it=it, value=each.value),
-                remedy=fault.remedy.format(it=it),
+                says=says,
+                remedy=remedy,
             )
         )
     return _without_echoes(found)

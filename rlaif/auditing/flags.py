@@ -81,6 +81,10 @@ def grades_the_prompt(rows: Sequence[Labelled], swaps: Swaps | None = None, *, s
         span += f"; it moves in {moved.value:.3f} of {swaps.shown if swaps else 0} swaps of answers across prompts"
         if moved.low >= BLIND:
             return Flag(False, found.value, f"the label depends on the answer (kappa {span})")
+    if found.value <= -BLIND:
+        return Flag(
+            False, found.value, f"the label depends on the answer, and says the opposite (kappa {span})"
+        )
     told = _telling(rows) >= LEAST
     if told and found.high < BLIND and (moved is None or moved.high < BLIND):
         why = f"given the kind of prompt, the label does not depend on the answer (kappa {span})"

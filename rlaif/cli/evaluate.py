@@ -20,7 +20,11 @@ from rlaif.cli.output import emit, progress, warn
 @options.option("--gold", is_flag=True, help="Grade by gold too, where the prompt rows name one.")
 @options.sampling
 @options.option(
-    "--resamples", type=click.IntRange(min=100), default=1000, show_default=True, help="Draws from which the error of a mean is estimated."
+    "--resamples",
+    type=click.IntRange(min=100),
+    default=1000,
+    show_default=True,
+    help="Draws from which the error of a mean is estimated.",
 )
 @options.option(
     "--out", type=click.Path(path_type=Path), help="Also keep texts, judgments and figures as a run."

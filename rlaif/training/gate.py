@@ -39,7 +39,7 @@ MEANINGS: Mapping[str, str] = {
     "duplicate": "of the pairs are there already",
     "failures": "of the judgments failed",
     "boilerplate": "of the chosen answers end with the same sentence",
-    "length": "is the correlation of being longer with being chosen",
+    "length": "is the difference",
 }
 NGRAM = 13
 """Words in a row that two different prompts hardly share (Brown et al. 2020, contamination)."""
@@ -78,7 +78,7 @@ class GateReport:
     kept: int
     left_out: Mapping[str, int]
     figures: Mapping[str, float]
-    """Shares of the pairs given, and slopes of those that are kept."""
+    """Shares of the pairs given, and slopes of those that are kept; `length` is below 0 where the shorter is chosen."""
     over: tuple[str, ...] = ()
     """What is above its usual limit, and lets training go on all the same."""
 
@@ -111,11 +111,13 @@ def pass_gate(
         figures["failures"] = failures
     figures |= {"boilerplate": boilerplate(kept), "length": length_slope(kept)}
     binding = {**LIMITS, **gate.limits} if gate.mode == "refuse" else gate.limits
-    _refuse(figures, binding, len(pairs))
+    _refuse(figures, binding, kept, len(pairs))
     if pairs and not kept:
         why = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ThresholdError(f"none of {len(pairs)} pairs is left by the data gate ({why}); see `--gate`")
-    over = tuple(_said(name, figures[name], LIMITS[name]) for name in _slopes(figures) if name not in binding)
+    over = tuple(
+        _said(name, figures[name], LIMITS[name], kept) for name in _slopes(figures) if name not in binding
+    )
     left_out = {name: counts[name] for name in DEFECTS if counts[name]} if gate.mode == "filter" else {}
     report = GateReport(
         mode=gate.mode, given=len(pairs), kept=len(kept), left_out=left_out, figures=figures, over=over
@@ -166,12 +168,19 @@ def closer(text: str) -> str:
 
 
 def length_slope(pairs: Sequence[Pair]) -> float:
-    """Share of the pairs whose chosen side is longer less that of those whose rejected side is, without sign.
+    """Share of the pairs whose chosen side is longer less that of those whose rejected side is.
 
-    0: length says nothing of the label; 1: it says it all. Lengths are characters.
+    0: length says nothing of the label; 1 and -1: it says it all. Lengths are characters.
     """
+    longer, shorter = _lengths(pairs)
+    return longer - shorter
+
+
+def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Shares of the pairs whose chosen side is the longer one, and the shorter one."""
     signs = [_sign(len(pair.chosen[-1].content) - len(pair.rejected[-1].content)) for pair in pairs]
-    return abs(sum(signs)) / max(1, len(signs))
+    count = max(1, len(signs))
+    return signs.count(1) / count, signs.count(-1) / count
 
 
 def _leaked(pairs: Sequence[Pair], held_out: Sequence[Prompt]) -> set[tuple[Message, ...]]:
@@ -202,24 +211,34 @@ def _sign(value: int) -> int:
 
 
 def _slopes(figures: Mapping[str, float]) -> list[str]:
-    return [name for name in figures if name not in DEFECTS and figures[name] > LIMITS[name]]
+    return [name for name in figures if name not in DEFECTS and abs(figures[name]) > LIMITS[name]]
 
 
-def _refuse(figures: Mapping[str, float], limits: Mapping[str, float], pairs: int) -> None:
-    above = [name for name in figures if name in limits and figures[name] > limits[name]]
+def _refuse(
+    figures: Mapping[str, float], limits: Mapping[str, float], kept: Sequence[Pair], pairs: int
+) -> None:
+    above = [name for name in figures if name in limits and abs(figures[name]) > limits[name]]
     if not above:
         return
-    said = "; ".join(_said(name, figures[name], limits[name]) for name in above)
+    said = "; ".join(_said(name, figures[name], limits[name], kept) for name in above)
     name = above[0]
     rows = any(each in DEFECTS for each in above)
     remedy = " or leave such pairs out: --gate filter;" if rows else ""
     raise ThresholdError(
         f"the data gate stops training on these {pairs} pairs: {said}. Mend the data;{remedy} or allow it: "
-        f"--gate-limit {name}={_rounded_up(figures[name]):g}"
+        f"--gate-limit {name}={_rounded_up(abs(figures[name])):g}"
     )
 
 
-def _said(name: str, value: float, limit: float) -> str:
+def _said(name: str, value: float, limit: float, kept: Sequence[Pair]) -> str:
+    if name == "length":
+        longer, shorter = _lengths(kept)
+        sides = [(longer, "longer"), (shorter, "shorter")]
+        (most, more), (least, less) = sides if value >= 0 else reversed(sides)
+        return (
+            f"length: {most:.2g} of the chosen answers are the {more} ones and {least:.2g} the {less} ones; "
+            f"{abs(value):.2g} {MEANINGS[name]}, limit {limit:g}"
+        )
     return f"{name}: {value:.2g} {MEANINGS[name]}, limit {limit:g}"
 
 

@@ -6,6 +6,7 @@ Figures are means over the last steps, read from the log, so that a resumed run 
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,20 @@ class Sign(NamedTuple):
     says: str
     """With `{value}` for the figure."""
     remedy: str
+    mirror: tuple[str, str] | None = None
+    """What it says and what to do where the figure is below nought; None: then nothing is wrong."""
+
+    def beyond(self, value: float, limit: float) -> bool:
+        """Whether the figure is on the wrong side of a limit, on either side of nought where both are wrong."""
+        return value < limit if self.below else (abs(value) if self.mirror else value) > limit
+
+    def sentences(self, value: float) -> tuple[str, str]:
+        """What is wrong, and what to do about it."""
+        says, remedy = self.mirror if self.mirror and value < 0 else (self.says, self.remedy)
+        return says.format(value=abs(value) if self.mirror else value), f"{remedy[0].upper()}{remedy[1:]}"
 
 
+LENGTH = "take the loss sigmoid_norm, ld or rdpo, or look at the judge's own taste for length (rlaif audit)"
 SIGNS: Mapping[str, Sign] = {
     each.name: each
     for each in (
@@ -46,8 +59,9 @@ SIGNS: Mapping[str, Sign] = {
             "length_drift",
             0.2,
             False,
-            "the policy leans to answers of another length, by {value:.0%} of their mean",
-            "take the loss sigmoid_norm, ld or rdpo, or look at the judge's own taste for length (rlaif audit)",
+            "the policy leans to longer answers, by {value:.0%} of their mean",
+            LENGTH,
+            ("the policy leans to shorter answers, by {value:.0%} of their mean", LENGTH),
         ),
         Sign(
             "margin",
@@ -55,6 +69,10 @@ SIGNS: Mapping[str, Sign] = {
             False,
             "the reward margin is {value:.3g}: pairs are being learned by heart",
             "train fewer steps, lower learning_rate, raise beta, or keep labels soft",
+            (
+                "the reward margin is -{value:.3g}: rejected answers are being preferred to chosen ones",
+                "see that labels are not the wrong way round (rlaif audit), and lower learning_rate",
+            ),
         ),
         Sign(
             "kl",
@@ -74,8 +92,13 @@ SIGNS: Mapping[str, Sign] = {
             "calibration",
             0.15,
             False,
-            "on pairs not trained on, the implicit probability is off the judge's by {value:.3g} on average",
+            "on pairs not trained on, the policy is surer than the judge: its implicit probability is off by {value:.3g}",
             "keep labels soft, raise beta, or train fewer steps",
+            (
+                "on pairs not trained on, the policy is less sure than the judge: its implicit probability is off by "
+                "{value:.3g}",
+                "train more steps, raise learning_rate, or lower beta",
+            ),
         ),
     )
 }
@@ -88,14 +111,17 @@ def readings(lines: Sequence[Mapping[str, float]], first: Mapping[str, float]) -
         found["chosen_drop"] = first["logratios/chosen"] - _mean(lines, "logratios/chosen")
     if "length/mean" in first:
         shift = _mean(lines, "length/shift") - first["length/shift"]
-        found["length_drift"] = abs(shift) / max(_mean(lines, "length/mean"), 1e-9)
+        found["length_drift"] = shift / max(_mean(lines, "length/mean"), 1e-9)
     for name, column in (("margin", "rewards/margins"), ("margin", "margin"), ("kl", "kl")):
         if column in first:
-            found[name] = abs(_mean(lines, column))
-    for name, column in (("held_out_accuracy", "held_out/accuracy"), ("calibration", "held_out/calibration")):
-        seen = [line[column] for line in lines if column in line]
-        if seen:
-            found[name] = seen[-1]
+            found[name] = _mean(lines, column)
+    for line in lines:
+        if "held_out/accuracy" in line:
+            found["held_out_accuracy"] = line["held_out/accuracy"]
+        if "held_out/calibration" in line:
+            found["calibration"] = math.copysign(
+                line["held_out/calibration"], line.get("held_out/surer", 1.0)
+            )
     return found
 
 
@@ -146,9 +172,9 @@ class Watch:
         """A sentence for each sign that is worth one."""
         found = self.figures()
         return [
-            f"health: {sign.says.format(value=found[name])}. {sign.remedy[0].upper()}{sign.remedy[1:]}"
+            "health: {}. {}".format(*sign.sentences(found[name]))
             for name, sign in SIGNS.items()
-            if name in found and _beyond(sign, found[name], sign.warn)
+            if name in found and sign.beyond(found[name], sign.warn)
         ]
 
     def _take(self, figures: Mapping[str, float]) -> None:
@@ -160,13 +186,14 @@ class Watch:
         found = self.figures()
         for name, limit in self.stop.items():
             sign = SIGNS[name]
-            if name in found and _beyond(sign, found[name], limit):
-                side = "below" if sign.below else "above"
-                said = sign.says.format(value=found[name])
+            if name in found and sign.beyond(found[name], limit):
+                side = "below its limit" if sign.below else "above its limit"
+                if found[name] < 0:
+                    side = "beyond its limit, on either side,"
+                said, remedy = sign.sentences(found[name])
                 return (
-                    f"stopped after step {done}: {name} is {found[name]:.4g}, {side} its limit {limit:g}: {said}. "
-                    f"{sign.remedy[0].upper()}{sign.remedy[1:]}. What is trained is kept: the same command with "
-                    f"another limit for {name} goes on"
+                    f"stopped after step {done}: {name} is {found[name]:.4g}, {side} {limit:g}: {said}. "
+                    f"{remedy}. What is trained is kept: the same command with another limit for {name} goes on"
                 )
         return ""
 
@@ -181,16 +208,18 @@ def calibration_error(margin_B: Tensor, label_B: Tensor) -> float:
 
 
 def held_out_figures(margin_B: Tensor, label_B: Tensor) -> dict[str, float]:
-    """Accuracy, margin and calibration on pairs that are not trained on."""
+    """Accuracy, margin and calibration on pairs that are not trained on.
+
+    `surer`: how much nearer to 1 the probability of the side that the policy prefers is than the judge's of that side.
+    """
+    prefers_B = margin_B > 0
+    side_B = torch.where(prefers_B, label_B.double(), 1 - label_B.double())
     return {
+        "held_out/surer": float((torch.sigmoid(margin_B.double().abs()) - side_B).mean()),
         "held_out/accuracy": float((margin_B > 0).double().mean()),
         "held_out/margin": float(margin_B.double().mean()),
         "held_out/calibration": calibration_error(margin_B, label_B),
     }
-
-
-def _beyond(sign: Sign, value: float, limit: float) -> bool:
-    return value < limit if sign.below else value > limit
 
 
 def _mean(lines: Sequence[Mapping[str, float]], name: str) -> float:

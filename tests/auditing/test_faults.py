@@ -70,6 +70,50 @@ def test_a_finding_says_what_it_is_and_what_to_do() -> None:
     assert found.p < ALPHA
 
 
+@pytest.mark.parametrize(
+    ("figure", "value", "says", "mirrored"),
+    [
+        ("first_slot", 0.8, "shown first wins 80%", "shown second wins 80% of the verdicts, the first 20%"),
+        (
+            "effect:length",
+            0.5,
+            "prefers longer answers (effect +0.50)",
+            "prefers shorter answers (effect -0.50)",
+        ),
+        ("effect:lists", 0.5, "prefers lists", "prefers answers without lists"),
+        ("effect:bold", 0.5, "prefers bold print", "prefers answers without bold print"),
+        ("effect:headers", 0.5, "prefers headings", "prefers answers without headings"),
+        ("effect:exclaims", 0.5, "prefers exclamation marks", "prefers answers without exclamation marks"),
+        ("effect:confident", 0.5, "prefers a confident tone", "prefers a doubtful tone"),
+        ("effect:flatters", 0.5, "prefers flattery", "prefers answers without flattery"),
+        ("effect:refuses", 0.5, "prefers refusals", "prefers answers that do not decline"),
+        ("effect:own", 0.5, "prefers its own model's answers", "prefers other models' answers to its own"),
+        (
+            "effect:word 'so'",
+            0.5,
+            "prefers answers with the word 'so'",
+            "prefers answers without the word 'so'",
+        ),
+    ],
+)
+def test_a_fault_and_its_mirror_image_are_told_apart_in_words(
+    figure: str, value: float, says: str, mirrored: str
+) -> None:
+    other = 1 - value if figure == "first_slot" else -value
+    for each, expected in ((value, says), (other, mirrored)):
+        (found,) = find({figure: Estimate(each, each - 0.02, each + 0.02, 0.01, 400.0)})
+        assert expected in found.says
+
+
+def test_scores_that_say_nothing_are_not_called_inverted() -> None:
+    coin, upside_down = (find({"looks_agree": share_of(hits, 100)})[0] for hits in (52, 5))
+    assert "hardly agree" in coin.says
+    assert "inverted" in upside_down.says
+    coin, upside_down = (find({"looks_agree:greet": share_of(hits, 100)})[0] for hits in (52, 5))
+    assert "hardly applied" in coin.says
+    assert "upside down" in upside_down.says
+
+
 def test_what_follows_from_a_greater_fault_is_not_said_again() -> None:
     upside_down = {"looks_agree": share_of(5, 100), "looks_agree:greet": share_of(5, 100)}
     assert [each.fault for each in find(upside_down)] == ["inverted-scores"]
@@ -77,6 +121,6 @@ def test_what_follows_from_a_greater_fault_is_not_said_again() -> None:
 
 def test_every_fault_has_a_sentence_and_a_remedy_that_can_be_filled() -> None:
     for each in FAULTS:
-        assert each.says.format(it="it", value=0.5)
-        assert each.remedy.format(it="it")
+        for value in (-0.5, 0.1, 0.9):
+            assert all(each.sentences("it", value))
     assert len(BY_NAME) == len(FAULTS)

@@ -79,6 +79,13 @@ def test_a_judge_that_reads_the_answer_does_not(seed: int) -> None:
     assert grades_the_prompt(rows("reads the answer", seed=seed), seed=seed).fires is False
 
 
+def test_a_label_that_says_the_opposite_of_the_truth_is_no_blind_one() -> None:
+    turned = [row._replace(said=NO if row.said == YES else YES) for row in rows("reads the answer")]
+    flag = grades_the_prompt(turned)
+    assert flag.fires is False
+    assert "says the opposite" in flag.why
+
+
 def test_agreement_alone_does_not_hide_it() -> None:
     """By kappa over all answers a judge that grades the prompt looks fair."""
     assert (kappa(rows("grades the prompt")) or 0) > 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,10 @@ from rlaif.training.gate import (
     length_slope,
     pass_gate,
 )
+
+
+def turned(given: Pair) -> Pair:
+    return replace(given, chosen=given.rejected, rejected=given.chosen)
 
 
 def pair(asked: str = "How?", chosen: str = "So it is.", rejected: str = "No.", **more: Any) -> Pair:
@@ -114,7 +119,12 @@ def test_a_given_limit_stops_a_filter_too_and_a_higher_one_lets_a_refusal_throug
 def test_a_slope_over_its_usual_limit_is_said_where_it_does_not_stop() -> None:
     pairs = [pair(f"Q{n}?", chosen="a longer answer") for n in range(4)]
     _, report = pass_gate(pairs, Gate())
-    assert report.over == ("length: 1 is the correlation of being longer with being chosen, limit 0.5",)
+    told = "length: 1 of the chosen answers are the {} ones and 0 the {} ones; 1 is the difference, limit 0.5"
+    assert report.over == (told.format("longer", "shorter"),)
+    mirrored = [turned(each) for each in pairs]
+    assert pass_gate(mirrored, Gate())[1].over == (told.format("shorter", "longer"),)
+    with pytest.raises(ThresholdError, match="1 of the chosen answers are the shorter ones.*length=1$"):
+        pass_gate(mirrored, Gate(limits={"length": 0.9}))
     with pytest.raises(ThresholdError, match="length: 1"):
         pass_gate(pairs, Gate(limits={"length": 0.9}))
 
@@ -136,6 +146,15 @@ def test_length_slope_by_hand() -> None:
     pairs += [pair(chosen="x", rejected="xx"), pair(chosen="x", rejected="y")]
     assert length_slope(pairs) == 0.25
     assert length_slope([]) == 0.0
+    assert length_slope([turned(each) for each in pairs]) == -0.25
+
+
+def test_the_shares_that_are_said_are_those_of_the_pairs() -> None:
+    """Of 100 pairs 85 choose the shorter side: that is what is said, and not a correlation."""
+    pairs = [pair(f"Q{n}?", chosen="a longer one" if n < 15 else "a", rejected="bb bb") for n in range(100)]
+    (said,) = pass_gate(pairs, Gate())[1].over
+    assert "0.85 of the chosen answers are the shorter ones and 0.15 the longer ones" in said
+    assert "0.7 is the difference, limit 0.5" in said
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,65 @@ def test_each_sign_stops_beyond_its_limit_and_warns_in_plain_words(
     assert watch(tmp_path).warnings() == []
 
 
+@pytest.mark.parametrize(
+    ("figures", "mirrored", "says", "says_of_the_mirror"),
+    [
+        (
+            {"length/shift": 4.0},
+            {"length/shift": -4.0},
+            "leans to longer answers, by 40%",
+            "to shorter answers, by 40%",
+        ),
+        (
+            {"rewards/margins": 60.0},
+            {"rewards/margins": -60.0},
+            "the reward margin is 60: pairs are being learned by heart",
+            "the reward margin is -60: rejected answers are being preferred",
+        ),
+        (
+            {"held_out/accuracy": 0.9, "held_out/calibration": 0.4, "held_out/surer": 0.4},
+            {"held_out/accuracy": 0.9, "held_out/calibration": 0.4, "held_out/surer": -0.4},
+            "surer than the judge: its implicit probability is off by 0.4. Keep labels soft",
+            "less sure than the judge: its implicit probability is off by 0.4. Train more steps",
+        ),
+        (
+            {"logratios/chosen": -30.0},
+            {"logratios/chosen": 30.0},
+            "have become less likely, by 30 nats",
+            None,
+        ),
+        ({"kl": 120.0}, {"kl": 0.0}, "120 nats an answer away from its reference", None),
+        ({"held_out/accuracy": 0.3}, {"held_out/accuracy": 0.7}, "30.0% are told right", None),
+    ],
+)
+def test_words_say_the_direction_of_a_fault_and_of_its_mirror_image(
+    figures: dict[str, float],
+    mirrored: dict[str, float],
+    says: str,
+    says_of_the_mirror: str | None,
+    tmp_path: Path,
+) -> None:
+    for given, expected in ((figures, says), (mirrored, says_of_the_mirror)):
+        seen = watch(tmp_path)
+        seen.after(1, FIRST)
+        for step in range(2, 14):
+            seen.after(step, FIRST | given)
+        said = seen.warnings()
+        assert said == [] if expected is None else expected in said[0]
+
+
+def test_a_policy_is_surer_or_less_sure_than_its_judge() -> None:
+    label = torch.tensor([0.8, 0.8])
+    assert held_out_figures(torch.tensor([4.0, 4.0]), label)["held_out/surer"] == pytest.approx(
+        0.182, abs=1e-3
+    )
+    assert held_out_figures(torch.tensor([0.1, 0.1]), label)["held_out/surer"] == pytest.approx(
+        -0.275, abs=1e-3
+    )
+    # sure of the side that the judge calls worse is surer than the judge
+    assert held_out_figures(torch.tensor([-4.0, -4.0]), label)["held_out/surer"] > 0.7
+
+
 def test_a_resumed_watch_judges_as_the_one_never_killed(tmp_path: Path) -> None:
     lines = [{"step": step, **FIRST, "kl": float(step)} for step in range(1, 9)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))

@@ -67,7 +67,8 @@ def test_what_a_round_left_out_and_what_is_above_a_limit_is_said() -> None:
     _, report = gate_round([*long, long[0]], {"train": []})
     assert gate_words(report) == [
         "the data gate left 1 of 4 pairs out: duplicate",
-        "the data gate: length: 1 is the correlation of being longer with being chosen, limit 0.5",
+        "the data gate: length: 1 of the chosen answers are the longer ones and 0 the shorter ones; "
+        "1 is the difference, limit 0.5",
     ]
     assert gate_words(gate_round([pair("A?")], {})[1]) == []
 
