@@ -64,7 +64,7 @@ FAULTS: Sequence[Fault] = (
         remedy=PLACE,
         turn=0.5,
         mirror=(
-            "the judge favours a place: the answer shown second wins {other:.0%} of the verdicts, the first {value:.0%}",
+            "the judge favours a place: the answer shown second wins {other:.0%} of the verdicts",
             PLACE,
         ),
     ),
@@ -129,8 +129,8 @@ FAULTS: Sequence[Fault] = (
         figure="looks_agree",
         side="below",
         limit=0.75,
-        says="answers that look better alone win only {value:.0%} of their comparisons: scores and comparisons hardly agree",
-        remedy="read some of both (`rlaif audit show PAIR`): is a score misread, is the judge a coin in one of the two?",
+        says="answers that look better alone win only {value:.0%} of their comparisons: the two hardly agree",
+        remedy="read some of both (`rlaif audit show PAIR`): is a score misread, does the judge throw coins?",
         turn=0.5,
         mirror=(
             "answers that look better alone win only {value:.0%} of their comparisons: scores are inverted or misread",
@@ -171,7 +171,7 @@ FAULTS: Sequence[Fault] = (
         remedy=REWORD,
         turn=0.5,
         mirror=(
-            "principle {it!r} is not applied, or upside down: of answers that differ in it, the better wins in {value:.0%}",
+            "principle {it!r} is applied upside down: of answers that differ in it, the better wins in {value:.0%}",
             REWORD,
         ),
     ),

@@ -92,10 +92,10 @@ SIGNS: Mapping[str, Sign] = {
             "calibration",
             0.15,
             False,
-            "on pairs not trained on, the policy is surer than the judge: its implicit probability is off by {value:.3g}",
+            "on pairs not trained on, the policy is surer than the judge: its probability is off by {value:.3g}",
             "keep labels soft, raise beta, or train fewer steps",
             (
-                "on pairs not trained on, the policy is less sure than the judge: its implicit probability is off by "
+                "on pairs not trained on, the policy is less sure than the judge: its probability is off by "
                 "{value:.3g}",
                 "train more steps, raise learning_rate, or lower beta",
             ),

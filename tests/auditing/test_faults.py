@@ -73,7 +73,7 @@ def test_a_finding_says_what_it_is_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("figure", "value", "says", "mirrored"),
     [
-        ("first_slot", 0.8, "shown first wins 80%", "shown second wins 80% of the verdicts, the first 20%"),
+        ("first_slot", 0.8, "shown first wins 80%", "shown second wins 80% of the verdicts"),
         (
             "effect:length",
             0.5,

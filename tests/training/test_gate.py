@@ -123,7 +123,7 @@ def test_a_slope_over_its_usual_limit_is_said_where_it_does_not_stop() -> None:
     assert report.over == (told.format("longer", "shorter"),)
     mirrored = [turned(each) for each in pairs]
     assert pass_gate(mirrored, Gate())[1].over == (told.format("shorter", "longer"),)
-    with pytest.raises(ThresholdError, match="1 of the chosen answers are the shorter ones.*length=1$"):
+    with pytest.raises(ThresholdError, match=r"1 of the chosen answers are the shorter ones.*length=1$"):
         pass_gate(mirrored, Gate(limits={"length": 0.9}))
     with pytest.raises(ThresholdError, match="length: 1"):
         pass_gate(pairs, Gate(limits={"length": 0.9}))

@@ -99,8 +99,8 @@ def test_each_sign_stops_beyond_its_limit_and_warns_in_plain_words(
         (
             {"held_out/accuracy": 0.9, "held_out/calibration": 0.4, "held_out/surer": 0.4},
             {"held_out/accuracy": 0.9, "held_out/calibration": 0.4, "held_out/surer": -0.4},
-            "surer than the judge: its implicit probability is off by 0.4. Keep labels soft",
-            "less sure than the judge: its implicit probability is off by 0.4. Train more steps",
+            "surer than the judge: its probability is off by 0.4. Keep labels soft",
+            "less sure than the judge: its probability is off by 0.4. Train more steps",
         ),
         (
             {"logratios/chosen": -30.0},
