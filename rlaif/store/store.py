@@ -9,18 +9,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
 from rlaif.errors import StoreError
 from rlaif.hashing import digest_bytes
 from rlaif.records import Usage
+from rlaif.store import ladder
 from rlaif.store.place import refuse_network
 from rlaif.store.wire import Reply, Request, failure, kind_of, reply_row, request_rows, row_reply, row_request
 
 APPLICATION = 0x524C4146
-VERSION = 1
 BUSY_S = 60.0
 _CHUNK = 500
 
@@ -251,9 +250,22 @@ class Store:
                     self._make()
         elif application != APPLICATION:
             raise StoreError(f"{self.path}: is another program's database; name another file with --store")
-        elif version != VERSION:
-            message = f"{self.path}: is a store of version {version}, this rlaif reads {VERSION}"
-            raise StoreError(message + "; use the rlaif that made it, or another --store")
+        elif version > ladder.newest():
+            raise StoreError(
+                f"{self.path}: is a store of version {version}, which a newer rlaif made; this one reads up to "
+                f"{ladder.newest()}: upgrade rlaif, or name another store with --store"
+            )
+        elif version < ladder.newest():
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """All steps in one transaction, the store as it was kept beside it; a failure leaves it as it was."""
+        with self.transaction():
+            # another process may have done it while this one waited for the lock
+            version = self._mark()[1]
+            if version < ladder.newest():
+                ladder.backup(self.path, version)
+                ladder.climb(self._db, version)
 
     def _mark(self) -> tuple[int, int]:
         application = self._db.execute("PRAGMA application_id").fetchone()[0]
@@ -262,12 +274,9 @@ class Store:
     def _make(self) -> None:
         if self._count("SELECT count(*) FROM sqlite_master"):
             raise StoreError(f"{self.path}: is another program's database; name another file with --store")
-        # one by one: executescript would commit the open transaction
-        script = files("rlaif.store").joinpath("schema.sql").read_text(encoding="utf-8")
-        for statement in script.split(";\n"):
-            self._db.execute(statement)
+        ladder.make(self._db)
         self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-        self._db.execute(f"PRAGMA user_version = {VERSION}")
+        ladder.climb(self._db, ladder.FIRST)
 
     def _put_blobs(self, blobs: Mapping[str, bytes]) -> None:
         self._db.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
