@@ -227,13 +227,14 @@ def text_config(config: Any) -> Any:
 def load_causal(folder: Path, *, dtype: torch.dtype, trust_remote_code: bool, device_map: str | None) -> Any:
     """A causal language model from its safetensors."""
     with quiet():
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             device_map=device_map,
         )
+    return _capping(model)
 
 
 def load_classifier(
@@ -247,7 +248,7 @@ def load_classifier(
     """A sequence classifier from safetensors; with `id2label`, one that has these labels, its head perhaps fresh."""
     labels = {} if id2label is None else {"id2label": dict(id2label)}
     with quiet():
-        return AutoModelForSequenceClassification.from_pretrained(
+        model = AutoModelForSequenceClassification.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -255,6 +256,7 @@ def load_classifier(
             device_map=device_map,
             **labels,
         )
+    return _capping(model)
 
 
 def load_in_four_bits(folder: Path) -> Any:
@@ -267,13 +269,25 @@ def load_in_four_bits(folder: Path) -> Any:
         bnb_4bit_compute_dtype=torch.bfloat16 if on_gpu else torch.float32,
     )
     with quiet():
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             folder,
             quantization_config=four_bits,
             dtype=torch.float32,
             device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
             use_safetensors=True,
         )
+    return _capping(model)
+
+
+def _capping(model: Any) -> Any:
+    """The same model, set to an attention that caps its scores where its configuration asks for that.
+
+    `sdpa` cannot. transformers 5.16 takes it all the same for some models, leaves the cap out and says nothing.
+    """
+    capped = getattr(model.config.get_text_config(), "attn_logit_softcapping", None) is not None
+    if capped and attention_of(model.config) == "sdpa":
+        set_attention(model, "eager")
+    return model
 
 
 def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from rlaif.engines.decode import Decoder, Draw
 from rlaif.engines.scoring import slack
@@ -156,3 +157,22 @@ def test_the_attention_of_a_model_can_be_read_and_set() -> None:
     model = make_model("llama", VOCABULARY)
     adapter.set_attention(model, "eager")
     assert adapter.attention_of(model.config) == "eager"
+
+
+@pytest.mark.parametrize("load", ["causal", "classifier"])
+def test_scores_that_are_to_be_capped_are_capped_whatever_attention_the_library_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str
+) -> None:
+    folder = write_model(tmp_path / "gemma2", "gemma2")
+    # what 5.16 says of it; there `sdpa` leaves the cap out without a word
+    monkeypatch.setattr(transformers.Gemma2PreTrainedModel, "_supports_sdpa", True)
+    how = {"dtype": torch.float32, "trust_remote_code": False, "device_map": None}
+    model = adapter.load_causal(folder, **how) if load == "causal" else adapter.load_classifier(folder, **how)
+    assert model.config.attn_logit_softcapping is not None
+    assert adapter.attention_of(model.config) == "eager"
+
+
+def test_other_models_keep_the_attention_that_the_library_takes(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "llama", "llama")
+    model = adapter.load_causal(folder, dtype=torch.float32, trust_remote_code=False, device_map=None)
+    assert adapter.attention_of(model.config) == "sdpa"
