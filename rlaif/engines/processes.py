@@ -217,6 +217,13 @@ def _cores() -> int:
     return len(may(0)) if may is not None else os.cpu_count() or 1
 
 
+def accelerated() -> bool:
+    """Whether models are trained on an accelerator here, which two processes would share."""
+    import torch
+
+    return bool(torch.accelerator.is_available())
+
+
 def changed(name: str) -> ModelError:
     """The error for a directory whose model is another one than when the command began."""
     return ModelError(

@@ -11,6 +11,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
+from rlaif.engines.processes import accelerated
 from rlaif.errors import InputError
 from rlaif.feedback.plan import ALONE
 from rlaif.libraries.versions import TRAINING, require
@@ -224,10 +225,8 @@ def _play_round(stage: Stage, this: Round, pace: Pace, table: _Table) -> str | N
 
 def _can_wait(stage: Stage, this: Round, step: EvaluateStep) -> bool:
     """Whether the measuring of a round can be done while the next policy is trained."""
-    import torch
-
     processes = stage.models.processes
-    if processes is None or not processes.ready or torch.accelerator.is_available():
+    if processes is None or not processes.ready or accelerated():
         return False
     if stage.models.budget.limits:  # it says in which order things are to be done
         return False
