@@ -73,6 +73,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found | {"rounds.json": (folder / "rounds.json").read_bytes()}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("rate", "trained"), [("2.0e-4", ["round-2", "round-3"]), ("2.0e-3", ["round-2"])])
 def test_a_run_of_two_processes_is_the_run_of_one_byte_for_byte(
     recipe: Path, trained: list[str], monkeypatch: pytest.MonkeyPatch
@@ -83,7 +84,7 @@ def test_a_run_of_two_processes_is_the_run_of_one_byte_for_byte(
 
     def started(self: Processes) -> None:
         start(self)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not self.ready and time.monotonic() < end:
             time.sleep(0.02)
 
