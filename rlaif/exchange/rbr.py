@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.errors import PromptFileError
+from rlaif.exchange.asked import system_of, with_system
+from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.turns import prompt_turns, turns
 from rlaif.records import Completion, Featured, Message, Prompt
@@ -49,9 +51,15 @@ def read_graded(path: str | Path) -> list[GradedRow]:
 
     A proposition may be null: not known.
     """
-    rows = [graded_row(row) for row in read_rows(path)]
+    left: dict[str, None] = {}
+    rows = []
+    for where, value in read_rows(path):
+        values = Columns(value) if isinstance(value, Mapping) else value
+        rows.append(graded_row(Row(where, values)))
+        left |= dict.fromkeys(values.finished(where))
     if not rows:
         raise PromptFileError(f"{path}: holds no row; a row has {_GRADED}")
+    say_left(path, left)
     return rows
 
 
@@ -95,7 +103,8 @@ def _kind(value: Mapping[str, Any], where: str) -> str:
 
 
 def _two(value: Mapping[str, Any], where: str) -> tuple[Prompt, Completion]:
-    prompt = Prompt(messages=prompt_turns(value["prompt"], where, "prompt"))
+    asked = prompt_turns(value["prompt"], where, "prompt")
+    prompt = Prompt(messages=with_system(asked, system_of(value, where), where))
     said = turns(value["completion"], where, "completion", role="assistant")
     if len(said) != 1 or said[0].role != "assistant":
         raise PromptFileError(f"{where}: `completion` must be a text or one assistant turn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import json
@@ -20,6 +21,7 @@ from rlaif.exchange.json_rows import json_rows
 FORMATS = (
     ".jsonl (also .jsonl.gz), .json, .csv, .tsv, .parquet, .txt, or a directory of `datasets` or of a hub"
 )
+_TURN_KEYS = ("'role'", '"role"', "'from'", '"from"')
 _MAX_CELL = 50_000_000
 MAX_LINE = 256_000_000
 """Bytes of one line: a file that is longer without a line feed is not lines of rows."""
@@ -186,11 +188,35 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     message = f"{where}: {counts}; quote cells that hold a {delimiter!r}"
                     raise PromptFileError(message)
                 else:
-                    yield Row(where, dict(zip(header, cells, strict=True)))
+                    turns = (_turns(cell, where, name) for name, cell in zip(header, cells, strict=True))
+                    yield Row(where, dict(zip(header, turns, strict=True)))
         except csv.Error as wrong:
             raise PromptFileError(f"{path}:{started}: broken CSV ({wrong}); mend that row") from None
         except UnicodeDecodeError as wrong:
             raise PromptFileError(f"{path}:{started}: not UTF-8 ({wrong.reason}); save it as UTF-8") from None
+
+
+def _turns(cell: str, where: str, name: str) -> Any:
+    """A cell of turns as those: a table has text only, and writes them as JSON, or as Python does."""
+    if not cell.startswith("[{") or not any(key in cell for key in _TURN_KEYS):
+        return cell
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        whole = isinstance(found, list) and all(isinstance(each, dict) for each in found)
+        # a text about turns is a text
+        return (
+            found
+            if whole and all({"role", "content"} <= {*each} or {"from", "value"} <= {*each} for each in found)
+            else cell
+        )
+    if cell.startswith("[{'"):
+        raise PromptFileError(
+            f"{where}: {name!r} holds turns as some library shows them, and nothing reads that back; save JSON Lines"
+        )
+    return cell
 
 
 def _header(cells: list[str], where: str) -> list[str]:

@@ -76,9 +76,9 @@ def _name(card: Mapping[str, Any]) -> str:
 
 
 def _folder(name: str) -> Path | None:
-    place = name.removeprefix("hf:").removeprefix("reward:").removeprefix("vllm:")
-    folder = Path(place)
-    return folder if (folder / RECORD).is_file() else None
+    """Where the record of a model lies that was trained here: beside its weights, of an adapter alone one above."""
+    folder = Path(name.removeprefix("hf:").removeprefix("reward:").removeprefix("vllm:"))
+    return next((each for each in (folder, folder.parent) if (each / RECORD).is_file()), None)
 
 
 def _card(folder: Path) -> Mapping[str, Any] | None:

@@ -216,3 +216,19 @@ def test_whatever_a_row_holds_it_is_read_or_told(
         assert read_graded(rows)
     with suppress(PromptFileError):
         assert read_comparisons(answers, [features], [scores])
+
+
+def test_a_graded_row_is_read_with_its_system_text_and_says_what_it_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {
+        "prompt": "a", "completion": "b", "response_type": "Comply", "propositions": {"x": True}, "system": "S",
+        "annotator": "y",
+    }  # fmt: skip
+    (path := tmp_path / "gold.jsonl").write_text(json.dumps(row) + "\n")
+    (found,) = read_graded(path)
+    assert [each.content for each in found.prompt.messages] == ["S", "a"]
+    assert "left out: annotator (no meaning here)" in caplog.text
+    path.write_text(json.dumps({**row, "tools": [{}]}) + "\n")
+    with pytest.raises(PromptFileError, match=":1: column `tools` is filled"):
+        read_graded(path)

@@ -185,3 +185,25 @@ def test_a_split_of_a_plain_file_is_refused(tmp_path: Path) -> None:
         values(f"{path}#train")
     with pytest.raises(PromptFileError, match="no such file"):
         values(f"{tmp_path}/*.csv")
+
+
+@pytest.mark.parametrize(
+    "written", [json.dumps(TURNS), str(TURNS), json.dumps([{"from": "human", "value": "a"}])]
+)
+def test_turns_in_a_cell_of_a_table_are_turns(tmp_path: Path, written: str) -> None:
+    import csv
+
+    with (tmp_path / "x.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["chosen", "n"], [written, "[1]"], ['[{"role": "x"}]', "[{'a': 1}]"]])
+    first, second = values(tmp_path / "x.csv")
+    assert first["chosen"] in (TURNS, [{"from": "human", "value": "a"}])
+    assert (first["n"], second) == ("[1]", {"chosen": '[{"role": "x"}]', "n": "[{'a': 1}]"})
+
+
+def test_turns_as_a_library_shows_them_are_no_text(tmp_path: Path) -> None:
+    put(
+        tmp_path / "x.tsv",
+        "chosen\n[{'role': 'user', 'content': 'a'} {'role': 'assistant', 'content': 'b'}]\n",
+    )
+    with pytest.raises(PromptFileError, match=r"x\.tsv:2: 'chosen' holds turns as some library shows them"):
+        values(tmp_path / "x.tsv")

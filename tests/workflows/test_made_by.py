@@ -114,7 +114,8 @@ def test_a_trained_model_is_evaluated_by_the_rules_of_its_run(
 def test_a_model_in_its_run_is_found_wherever_the_run_has_moved(house: Path, tmp_path: Path) -> None:
     run_of(tmp_path / "moved", "house.yaml")
     model = model_of(tmp_path / "moved" / "models" / "round-1", "self-rewarding, round 1")
-    assert rules_of_model(str(model)) == str((tmp_path / "moved" / CONSTITUTION_FILE).resolve())
+    for name in (model, model / "adapter"):
+        assert rules_of_model(str(name)) == str((tmp_path / "moved" / CONSTITUTION_FILE).resolve())
 
 
 def test_rules_that_are_nowhere_are_asked_for_and_not_replaced(house: Path, tmp_path: Path) -> None:
