@@ -22,8 +22,13 @@ def assemble(
     judge: Judge,
     constitution: Constitution,
     plan: PairPlan,
+    twos: Mapping[str, int],
 ) -> list[tuple[Candidate, Pair]]:
-    """A pair for each decided candidate, which then names the chosen one first."""
+    """A pair for each decided candidate, which then names the chosen one first.
+
+    `twos` says how many candidates each prompt had: its pairs share one weight, so that a prompt with many answers
+    has no more of the loss than one with two (InstructGPT's 1/C(K,2), where every two are compared).
+    """
     shared = _provenance(judge, constitution, plan.seed)
     made = []
     for candidate, decision in decided:
@@ -45,6 +50,7 @@ def assemble(
             chosen=(Message(role="assistant", content=chosen.completion.text),),
             rejected=(Message(role="assistant", content=rejected.completion.text),),
             label_prob=label,
+            weight=1 / twos[prompt.id],
             score_gap=_gap(chosen, rejected),
             chosen_score=chosen.score,
             rejected_score=rejected.score,

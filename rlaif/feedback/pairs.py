@@ -79,7 +79,8 @@ def make_pairs(
             tally.reasons[reason] += 1
         else:
             decided.append((each, decision))
-    made = assemble(decided, compared, checked, judge, constitution, plan)
+    twos = Counter(each.prompt.id for each in chosen)
+    made = assemble(decided, compared, checked, judge, constitution, plan, twos)
     made = criticised(made, constitution, critic)
     said = _all(compared)
     return Paired(

@@ -19,6 +19,15 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool(asked and asked())
 
 
+def part_again(model: nn.Module) -> None:
+    """Give up what modules that `fully_shard` took over have gathered."""
+    from torch.distributed.fsdp import FSDPModule
+
+    for each in model.modules():
+        if isinstance(each, FSDPModule):
+            each.reshard()
+
+
 @contextmanager
 def plain_classes(model: nn.Module) -> Iterator[None]:
     """Inside, modules that `fully_shard` took over have their own classes; else, moved, they would look for shards."""

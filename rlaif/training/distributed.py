@@ -17,7 +17,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from rlaif.libraries.accelerate import Accelerator, said_by_main
 from rlaif.libraries.peft import without_adapter
-from rlaif.libraries.torch import plain_classes
+from rlaif.libraries.torch import part_again, plain_classes
 
 
 class Together:
@@ -95,6 +95,8 @@ def parted_like(tensor: Tensor, like: Tensor) -> Tensor:
 @contextmanager
 def whole_weights(scorer: nn.Module) -> Iterator[None]:
     """Inside, parameters in parts are whole and modules are plain ones; all processes must enter."""
+    # a look without a backward pass leaves some gathered, on this process for itself: those would be taken for whole
+    part_again(scorer)
     held: list[tuple[nn.Module, str, nn.Parameter]] = []
     gathered: dict[int, nn.Parameter] = {}
     for module in scorer.modules():

@@ -11,11 +11,16 @@ from rlaif.hashing import derived_seed
 
 @dataclass(slots=True)
 class Stream:
-    """`size` rows over and over, in a new order each time through."""
+    """`size` rows over and over, in a new order each time through.
+
+    Where `step` rows at a time are taken, and there are as many, none of them is there twice: the rows that a step has
+    before a new order begins are moved back in it.
+    """
 
     size: int
     seed: int
     name: str
+    step: int = 0
     _shuffled: dict[int, list[int]] = field(default_factory=dict)
 
     def take(self, start: int, count: int) -> list[int]:
@@ -24,11 +29,27 @@ class Stream:
 
     def _epoch(self, epoch: int) -> list[int]:
         if epoch not in self._shuffled:
-            rows = list(range(self.size))
-            random.Random(derived_seed("order", self.seed, self.name, epoch)).shuffle(rows)
-            self._shuffled = {kept: rows_ for kept, rows_ in self._shuffled.items() if kept == epoch - 1}
-            self._shuffled[epoch] = rows
+            # each order depends on the one before it: from the nearest that is known, else from the first
+            known = [each for each in self._shuffled if each < epoch]
+            for number in range(max(known) + 1 if known else 0, epoch + 1):
+                before = self._shuffled.get(number - 1, [])
+                self._shuffled = {number - 1: before, number: self._shuffle(number, before)}
         return self._shuffled[epoch]
+
+    def _shuffle(self, epoch: int, before: Sequence[int]) -> list[int]:
+        rows = list(range(self.size))
+        random.Random(derived_seed("order", self.seed, self.name, epoch)).shuffle(rows)
+        taken = (epoch * self.size) % self.step if 0 < self.step <= self.size else 0
+        if not taken:
+            return rows
+        # the step that this order begins in has `taken` rows of the one before
+        held, ahead = set(before[-taken:]), self.step - taken
+        later = (place for place in range(ahead, self.size) if rows[place] not in held)
+        for place in range(ahead):
+            if rows[place] in held:
+                other = next(later)
+                rows[place], rows[other] = rows[other], rows[place]
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +68,7 @@ class Order:
     ) -> Order:
         """An order over `size` rows; a step never holds a row twice."""
         batch_size = min(batch_size, size)
-        stream = Stream(size, seed, name)
+        stream = Stream(size, seed, name, batch_size)
         if steps is not None:
             return cls(stream, batch_size, steps, batch_size)
         total = size * epochs
@@ -81,7 +102,7 @@ class Replay:
         members = {kind: [place for place, each in enumerate(kinds) if each == kind] for kind in shares}
         rows = batch_size / (1 - sum(shares.values()))
         counts = {kind: max(1, round(share * rows)) for kind, share in shares.items()}
-        streams = {kind: Stream(len(members[kind]), seed, f"replay/{kind}") for kind in shares}
+        streams = {kind: Stream(len(members[kind]), seed, f"replay/{kind}", counts[kind]) for kind in shares}
         return cls(counts, members, streams)
 
     @property

@@ -6,6 +6,7 @@ is taken to make a pair, and the shortest and the longest texts that may be comp
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -70,7 +71,8 @@ class PlannedPairs:
             decision, reason = settle(each, readings, alone, self.constitution, self.plan)
             if reason is None:
                 decided.append((each, decision))
-        made = assemble(decided, compared, said, judge, self.constitution, self.plan)
+        twos = Counter(each.prompt.id for each in fixed)
+        made = assemble(decided, compared, said, judge, self.constitution, self.plan, twos)
         criticised(made, self.constitution, critic_of(judge) if self.critique else None)
         return loose
 

@@ -168,6 +168,9 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
         "seed": seed,
         "round": this.number,
     }
+    if step.pairing in ("all", "rank"):
+        # several pairs of a prompt share its weight, which they did not always
+        inputs["weights"] = "by prompt"
     this.facts["pairs"] = stage.steps.do(
         this.path("pairs"), inputs, files, make, since_tests(constitution, name)
     )

@@ -202,3 +202,13 @@ def test_what_was_said_of_two_is_kept_though_it_makes_no_pair() -> None:
     orders = {each.completion_ids for each in made.comparisons}
     assert orders == {(texts[0].id, texts[1].id), (texts[1].id, texts[0].id)}
     assert len(made.comparisons) == 2 * len(HOUSE.principles)
+
+
+@pytest.mark.parametrize(
+    ("pairing", "count", "weight"), [("all", 3, 1 / 3), ("rank", 2, 1 / 2), ("best-worst", 1, 1.0)]
+)
+def test_the_pairs_of_a_prompt_share_one_weight(pairing: str, count: int, weight: float) -> None:
+    """A prompt with six answers has fifteen twos, and no more of the loss than one with two answers."""
+    texts = [completion("hello oven because"), completion("hello"), completion("mix")]
+    pairs, _ = made(texts, pairing=pairing)
+    assert [each.weight for each in pairs] == pytest.approx([weight] * count)

@@ -38,11 +38,24 @@ def test_a_step_does_not_depend_on_the_steps_before_it(size: int, batch_size: in
 
 
 @given(sizes, sizes)
-def test_a_step_holds_no_row_more_often_than_an_epoch_border_makes_it(size: int, batch_size: int) -> None:
-    order = plan(size, batch_size, steps=5)
-    for step in range(5):
+def test_a_step_never_holds_a_row_twice(size: int, batch_size: int) -> None:
+    order = plan(size, batch_size, steps=25)
+    for step in range(25):
         rows = order.rows(step)
-        assert len(rows) == min(batch_size, size)
+        assert len(set(rows)) == len(rows) == min(batch_size, size)
+    whole = order.stream.take(0, 5 * size)
+    for epoch in range(5):
+        assert sorted(whole[epoch * size : (epoch + 1) * size]) == list(range(size))
+
+
+def test_steps_that_held_no_row_twice_are_as_they_were() -> None:
+    """Whole epochs of whole steps have no border inside a step."""
+    order, free = plan(40, 8, steps=30), Stream(40, 0, "pairs")
+    assert [order.rows(step) for step in range(30)] == [free.take(step * 8, 8) for step in range(30)]
+    # and of others all steps before the first that would have repeated a row
+    order, free = plan(300, 32, steps=30), Stream(300, 0, "pairs")
+    same = [order.rows(step) == free.take(step * 32, 32) for step in range(30)]
+    assert all(same[:9])
 
 
 @given(sizes, sizes, st.integers(1, 6))

@@ -40,6 +40,14 @@ def train(policy: Path, out: Path, parallel: str) -> None:
         replay=make_examples(5),
     )
     train_reward(RewardConfig(**shared), make_pairs(7), base=policy, out=out / "reward")
+    # the look at held-out pairs after the last step is the last that the model does before it is saved
+    train_dpo(
+        DPOConfig(held_out=0.25, steps=3, **shared),
+        make_pairs(12),
+        policy=policy,
+        reference="init",
+        out=out / "held",
+    )
     train_dpo(
         DPOConfig(lora=2, **shared), make_pairs(7), policy=policy, reference="previous", out=out / "lora"
     )
@@ -77,7 +85,7 @@ def test_two_processes_take_the_steps_of_one(
     train(model_dir(), tmp_path / "one", "ddp")
     module = f"{TESTS.name}.{Path(__file__).stem}"
     launch([*TORCHRUN, module, str(model_dir()), str(tmp_path / "two"), parallel])
-    for method in ("dpo", "reward", "lora"):
+    for method in ("dpo", "reward", "lora", "held"):
         one, two = history(tmp_path / "one" / method), history(tmp_path / "two" / method)
         assert len(one) == len(two) == 3
         for first, second in zip(one, two, strict=True):
