@@ -54,12 +54,11 @@ class Chat:
 
     def prompt_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
         """The token ids of `prompt_text` of each conversation; its added tokens are the template's alone."""
-        found = self._encode([self.prompt_text(messages) for messages in conversations])
-        for place, messages in enumerate(conversations):
-            ids, said = found[place], [each.content for each in messages]
-            if self._letters.own(ids) != self._own(messages) or not self._letters.plain(said, ids):
-                found[place] = self._letters.ids(self._parts(messages))
-        return found
+        return self._ids(conversations, generate=True)
+
+    def conversation_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
+        """The token ids of whole conversations, the assistant's last turn ended as the template ends it."""
+        return self._ids(conversations, generate=False)
 
     def text_ids(self, texts: Sequence[str]) -> list[Ids]:
         """The token ids of texts as a model would write them, none of them an added token."""
@@ -178,13 +177,23 @@ class Chat:
     def _owned(self) -> dict[tuple[str, ...], Ids]:
         return {}
 
-    def _own(self, messages: Sequence[Message]) -> Ids:
+    def _ids(self, conversations: Sequence[Sequence[Message]], *, generate: bool) -> list[Ids]:
+        found = self._encode([self._render(messages, generate=generate) for messages in conversations])
+        for place, messages in enumerate(conversations):
+            ids, said = found[place], [each.content for each in messages]
+            own = self._own(messages, generate)
+            if self._letters.own(ids) != own or not self._letters.plain(said, ids):
+                found[place] = self._letters.ids(self._parts(messages, generate))
+        return found
+
+    def _own(self, messages: Sequence[Message], generate: bool) -> Ids:
         """The added tokens that the template writes around turns of these roles, in order."""
-        roles = tuple(each.role for each in messages)
-        if roles not in self._owned:
-            text = self.prompt_text([replace(each, content=_PROBE) for each in messages])
-            self._owned[roles] = self._letters.own(self._encode([text])[0])
-        return self._owned[roles]
+        kind = (*(each.role for each in messages), "generate" if generate else "")
+        if kind not in self._owned:
+            probe = [replace(each, content=_PROBE) for each in messages]
+            text = self._render(probe, generate=generate)
+            self._owned[kind] = self._letters.own(self._encode([text])[0])
+        return self._owned[kind]
 
     def _written(self, text: str, seen: Ids) -> Written:
         if self._letters.control.keys().isdisjoint(seen) and self._letters.plain([text], seen):
@@ -193,7 +202,7 @@ class Chat:
         # unknown characters and bytes are the same either way
         return Written(ids, ids != seen)
 
-    def _parts(self, messages: Sequence[Message]) -> list[Part]:
+    def _parts(self, messages: Sequence[Message], generate: bool = True) -> list[Part]:
         """The rendering as texts and the template's own tokens: what stands in a message is text throughout.
 
         Marks stand around every message, so that no token begins in one and ends in the template, and in place of
@@ -207,7 +216,7 @@ class Chat:
             return f"{sign}{len(hidden) - 1}{sign}"
 
         marked = [replace(each, content=self._marked(each.content, mark)) for each in messages]
-        text = self.prompt_text(marked)
+        text = self._render(marked, generate=generate)
         parts: list[Part] = []
         end = 0
         for span in self._letters.spans(text):

@@ -20,10 +20,12 @@ from rlaif.engines.scoring import head_at, slack
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import (
     MISFITS,
+    forget_lengths,
     join_rows,
     library_changed,
     new_cache,
     only_attends,
+    rope_switch,
     select_rows,
     text_config,
     with_cache,
@@ -101,13 +103,33 @@ class Decoder:
     @torch.inference_mode()
     def draw(self, draws: Sequence[Draw]) -> list[Drawn]:
         """One text a draw, in their order."""
+        switch = rope_switch(self.model.config)
+        if switch is None:
+            return self._drawn(draws)
+        # rotary factors go by the longest of a pass: a text ends where they would change, and beyond it stands alone
+        found: dict[int, Drawn] = {}
+        short = [place for place, each in enumerate(draws) if len(each.prompt) <= switch]
+        capped = [draws[place] for place in short]
+        capped = [each._replace(room=min(each.room, switch - len(each.prompt))) for each in capped]
+        with_room = [place for place, each in zip(short, capped, strict=True) if each.room > 0]
+        forget_lengths(self.model)
+        drawn = self._drawn([each for each in capped if each.room > 0])
+        found |= dict(zip(with_room, drawn, strict=True))
+        for place, each in enumerate(draws):
+            if len(each.prompt) > switch:
+                forget_lengths(self.model)
+                found[place] = self._drawn([each], pieces=False)[0]
+        return [found.get(place, Drawn()) for place in range(len(draws))]
+
+    def _drawn(self, draws: Sequence[Draw], *, pieces: bool = True) -> list[Drawn]:
         batch = _Batch(draws, self.model.device)
+        piece = PREFILL_COLUMNS if self.mixes and pieces else None
         # the longest first: what comes later fits into the columns that are there
         order = sorted(range(len(draws)), key=lambda each: (-len(draws[each].prompt), draws[each].prompt))
         queue = deque(order)
         while queue or batch.rows:
             if queue and (self.mixes or not batch.rows):
-                self._fill(batch, queue)
+                self._fill(batch, queue, piece)
             packed = False
             while batch.rows and not (packed and queue):
                 tokens, logprobs = choose(batch.logits, batch.knobs, batch.uniform())
@@ -121,7 +143,7 @@ class Decoder:
                 each.ids.pop()
         return batch.drawn
 
-    def _fill(self, batch: _Batch, queue: deque[int]) -> None:
+    def _fill(self, batch: _Batch, queue: deque[int], piece: int | None) -> None:
         """Let waiting draws in, as many as fit; at least one when the batch is empty."""
         taken: list[int] = []
         while queue and (not (batch.rows or taken) or self._fits(batch, [*batch.rows, *taken, queue[0]])):
@@ -131,7 +153,7 @@ class Decoder:
             own = [prompts[each] for each in group]
             row_of = {prompt: row for row, prompt in enumerate(own)}
             places = [place for place in taken if batch.draws[place].prompt in row_of]
-            filled = self._prefill(own, PREFILL_COLUMNS if self.mixes else None)
+            filled = self._prefill(own, piece)
             rows = torch.tensor([row_of[batch.draws[place].prompt] for place in places])
             rows = rows.to(self.model.device)
             select_rows(filled.cache, rows)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rlaif.engines.chat import Chat
 from rlaif.engines.decode import Decoder, Draw, Drawn
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.load import load_placed, load_tokenizer
+from rlaif.engines.load import check_vocabulary, load_placed, load_tokenizer
 from rlaif.engines.prefix import Question
 from rlaif.engines.scoring import Scorer
 from rlaif.errors import ModelError
@@ -165,5 +165,6 @@ def open_hf(
             "serve it and name the server: openai:<base url>#<model>@<revision>"
         )
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
+    check_vocabulary(directory, chat, model)
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlaif.engines.fingerprint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, adapter_base
 from rlaif.errors import ModelError
 from rlaif.libraries.versions import said
+from rlaif.records import Message
+
+if TYPE_CHECKING:
+    from rlaif.engines.chat import Chat
 
 Task = Literal["causal", "reward"]
 DTYPES = ("float32", "bfloat16", "float16")
@@ -57,6 +61,7 @@ def _check_adapter(directory: Path, base: Path) -> None:
 def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer of a model directory (of its base, for an adapter without its own)."""
     from rlaif.libraries.transformers import load_tokenizer as load
+    from rlaif.libraries.transformers import said_by
 
     base = adapter_base(directory)
     own = any((directory / name).is_file() for name in _TOKENIZERS)
@@ -65,7 +70,7 @@ def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
         return load(place, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
         raise ModelError(
-            f"{place}: the tokenizer cannot be loaded: {_first_line(problem)}; save it again"
+            f"{place}: the tokenizer cannot be loaded: {_own_code(problem) or said_by(problem)}; save it again"
         ) from problem
 
 
@@ -82,7 +87,7 @@ def load_model(
     from safetensors import SafetensorError
 
     from rlaif.libraries.peft import merged
-    from rlaif.libraries.transformers import load_causal, load_classifier
+    from rlaif.libraries.transformers import load_causal, load_classifier, said_by
 
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; known: {', '.join(DTYPES)}")
@@ -97,9 +102,32 @@ def load_model(
         )
         if base is not None:
             model = merged(model, directory)
+    except ModelError:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as problem:
-        raise ModelError(f"{directory}: the model cannot be loaded: {_first_line(problem)}") from problem
+        raise ModelError(
+            f"{directory}: the model cannot be loaded: {_own_code(problem) or said_by(problem)}"
+        ) from problem
     return model.eval().requires_grad_(False)
+
+
+def check_vocabulary(directory: Path, chat: Chat, model: Any) -> None:
+    """Raise ModelError where a text may become a token that has no place in the model's embeddings.
+
+    Some makes have spare special tokens beyond them, for images: those no text can spell.
+    """
+    from rlaif.libraries.transformers import embedded_tokens
+
+    rows, tokenizer = embedded_tokens(model), chat.tokenizer
+    special = set(tokenizer.all_special_ids)
+    special |= {each for each, added in tokenizer.added_tokens_decoder.items() if added.special}
+    written = max(chat.prompt_ids([[Message(role="user", content="a")]])[0], default=0)
+    beyond = [each for each in tokenizer.get_vocab().values() if each >= rows and each not in special]
+    if beyond or written >= rows:
+        raise ModelError(
+            f"{directory}: the tokenizer knows tokens up to {max([*beyond, written])}, and the model has embeddings of "
+            f"{rows} only; resize_token_embeddings() and save it again, or save the tokenizer that belongs to it"
+        )
 
 
 def load_placed(
@@ -142,6 +170,15 @@ def _check_json(path: Path) -> None:
         json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise ModelError(f"{path}: not JSON: {problem}; save the model again") from problem
+
+
+def _own_code(problem: BaseException) -> str:
+    if "trust_remote_code" not in str(problem):
+        return ""
+    return (
+        "it needs the code that comes with it, which is run only where that is asked for: --trust-remote-code (and "
+        "read it first)"
+    )
 
 
 def _first_line(problem: BaseException) -> str:

@@ -250,6 +250,10 @@ def _fingerprint(name: str, options: Mapping[str, Any]) -> str:
     directory = resolve_directory(rest)
     check_directory(directory)
     kwargs, own_code = options["chat_template_kwargs"], options.get("trust_remote_code", False)
+    if kind == "reward":
+        from rlaif.engines.reward import reward_fingerprint
+
+        return reward_fingerprint(directory, options["dtype"], kwargs, trust_remote_code=own_code)
     return model_fingerprint(directory, options["dtype"], kwargs, own_code=own_code)
 
 

@@ -29,8 +29,11 @@ from rlaif.engines.prefix import (
 from rlaif.libraries.transformers import (
     MISFITS,
     crop_columns,
+    forget_lengths,
     new_cache,
+    of_one_pass,
     only_attends,
+    rope_switch,
     text_config,
     with_cache,
 )
@@ -57,7 +60,32 @@ class Scorer:
     @torch.inference_mode()
     def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """The summed log-probability of each answer of each question."""
+        switch = rope_switch(self.model.config)
+        longest = [len(each.prompt) + max(map(len, each.answers), default=0) for each in questions]
+        if switch is not None and max(longest, default=0) > switch:
+            return self._apart(questions, longest, switch)
+        forget_lengths(self.model)
         return self._run(questions, shared=self.can_share, row_tokens=self.row_tokens)
+
+    def _apart(self, questions: Sequence[Question], longest: Sequence[int], switch: int) -> list[list[float]]:
+        """Questions whose rotary factors would go by the longest of a pass: those beyond the switch each on its own."""
+        found: dict[int, list[float]] = {}
+        for group in of_one_pass(self.model, longest):
+            forget_lengths(self.model)
+            if longest[group[0]] <= switch:
+                own = [questions[place] for place in group]
+                scored = self._run(own, shared=self.can_share, row_tokens=self.row_tokens)
+                found |= dict(zip(group, scored, strict=True))
+            else:
+                found[group[0]] = self._alone(questions[group[0]])
+        return [found[place] for place in range(len(questions))]
+
+    def _alone(self, question: Question) -> list[float]:
+        scores = []
+        for answer in question.answers:
+            forget_lengths(self.model)
+            scores += self._run([Question(question.prompt, [answer])], shared=False)[0]
+        return scores
 
     @cached_property
     def can_share(self) -> bool:

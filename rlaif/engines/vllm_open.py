@@ -144,5 +144,6 @@ def _eos_ids(directory: Path) -> list[int]:
     for name in ("generation_config.json", "config.json"):
         path = directory / name
         if path.is_file():
-            found.append(json.loads(path.read_text(encoding="utf-8")).get("eos_token_id"))
+            settings = json.loads(path.read_text(encoding="utf-8"))
+            found += [part.get("eos_token_id") for part in (settings, settings.get("text_config") or {})]
     return [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from rlaif.libraries.versions import importing
 
 with importing("peft"):
@@ -33,8 +35,24 @@ def is_dropout(name: str) -> bool:
 
 def merged(model: Any, adapter: Path | None = None) -> Any:
     """The model with an adapter merged into its weights: the one it has, or the one in a directory."""
-    held = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
-    return held.merge_and_unload()
+    if adapter is None:
+        return model.merge_and_unload()
+    if rows := _embedded(model, adapter):
+        # tokens were added where it was trained: the base grows to what the adapter holds
+        model.resize_token_embeddings(rows)
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+
+
+def _embedded(model: Any, adapter: Path) -> int | None:
+    """The tokens of the embeddings that an adapter brings whole, where they are others than the model's."""
+    own = model.get_input_embeddings()
+    name = next(name for name, module in model.named_modules() if module is own)
+    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as tensors:
+        for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+            if key.endswith(f"{name.rpartition('.')[2]}.weight"):
+                rows = int(tensors.get_slice(key).get_shape()[0])
+                return rows if rows != own.weight.shape[0] else None
+    return None
 
 
 def without_adapter(model: Any) -> Any:

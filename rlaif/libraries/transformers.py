@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from rlaif.errors import RlaifError
+from rlaif.errors import ModelError, RlaifError
 from rlaif.libraries.versions import changed, importing
 
 with importing("torch"):
@@ -46,6 +46,8 @@ MISFITS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeE
 LINES = 4
 """Of a message of a library, as far as it is shown: the reason often stands on the second."""
 _RANDOM = re.compile("drop|jitter")
+_CLASSIFIER = re.compile("ForSequenceClassification|RewardModel")
+_NO_WRITER = re.compile("For(Sequence|Token)Classification|RewardModel|ForQuestionAnswering|ForMaskedLM")
 _STILLED = "_rlaif_stilled"
 _PLAIN_LAYERS = frozenset({"full_attention", "sliding_attention"})
 _cache_names: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
@@ -224,16 +226,90 @@ def text_config(config: Any) -> Any:
     return config.get_text_config(decoder=True)
 
 
+def rope_switch(config: Any) -> int | None:
+    """The length beyond which the rotary factors of *all* rows go by the longest of a pass; None where none do.
+
+    So it is with `longrope` (other factors beyond the switch) and `dynamic` (factors by the length); what is computed
+    of a text must not depend on its neighbours, or on what was read before it.
+    """
+    text = text_config(config)
+    given = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    kinds = [given, *(each for each in given.values() if isinstance(each, Mapping))]
+    switches = []
+    for each in kinds:
+        kind = str(each.get("rope_type", each.get("type", "")))
+        if "dynamic" in kind or kind == "longrope":
+            own = each.get("original_max_position_embeddings")
+            own = own or getattr(text, "original_max_position_embeddings", None)
+            # dynamic factors begin where the configured positions end, whatever the original ones were
+            limit = getattr(text, "max_position_embeddings", 0)
+            switches.append(int(limit if "dynamic" in kind else own or limit))
+    return min(switches, default=None)
+
+
+def of_one_pass(model: Any, lengths: Sequence[int]) -> list[list[int]]:
+    """Places of rows that a pass may read together: all, or where rotary factors go by the longest, only their kin."""
+    switch = rope_switch(model.config)
+    short = [place for place, length in enumerate(lengths) if switch is None or length <= switch]
+    longer = [place for place, length in enumerate(lengths) if switch is not None and length > switch]
+    return [*([short] if short else []), *([place] for place in longer)]
+
+
+def forget_lengths(model: Any) -> None:
+    """Undo what a model with dynamic rotary factors keeps of the longest text that it has read."""
+    if rope_switch(model.config) is None:
+        return
+    for module in model.modules():
+        if hasattr(module, "original_max_seq_len") and hasattr(module, "max_seq_len_cached"):
+            held = {**vars(module), **dict(module.named_buffers(recurse=False))}
+            for name, value in held.items():
+                if name.endswith("max_seq_len_cached"):
+                    setattr(module, name, module.original_max_seq_len)
+                elif name.endswith("original_inv_freq") and isinstance(value, torch.Tensor):
+                    buffer = getattr(module, name.replace("original_", ""))
+                    setattr(module, name.replace("original_", ""), value.to(buffer.device, copy=True))
+
+
+def read_rows(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The logits of rows that are padded behind, each as it is read alone, whatever its neighbours."""
+    groups = of_one_pass(model, lengths := mask.sum(1).tolist())
+    found, order = [], []
+    for group in groups:
+        forget_lengths(model)
+        whole = len(groups) == 1
+        width = ids.shape[1] if whole else max(int(lengths[place]) for place in group)
+        rows = torch.tensor(group, device=ids.device)
+        part_ids, part_mask = (ids, mask) if whole else (ids[rows, :width], mask[rows, :width])
+        logits: torch.Tensor = model(input_ids=part_ids, attention_mask=part_mask, use_cache=False).logits
+        if logits.dim() == 3 and width < ids.shape[1]:  # of every place, not of every row
+            logits = torch.nn.functional.pad(logits, (0, 0, 0, ids.shape[1] - width))
+        found.append(logits)
+        order += group
+    if len(found) == 1:
+        return found[0]
+    back = torch.tensor([order.index(place) for place in range(len(order))], device=ids.device)
+    return torch.cat(found)[back]
+
+
 def load_causal(folder: Path, *, dtype: torch.dtype, trust_remote_code: bool, device_map: str | None) -> Any:
-    """A causal language model from its safetensors."""
+    """A causal language model from its safetensors. Raises ModelError where weights are missing."""
+    if kind := next(
+        (each for each in architectures(folder, trust_remote_code) if _NO_WRITER.search(each)), None
+    ):
+        raise ModelError(
+            f"{folder}: is a {kind} and writes no text; a reward model is named reward:{folder}, and a policy or judge "
+            "is a causal language model"
+        )
     with quiet():
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loaded = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             device_map=device_map,
+            output_loading_info=True,
         )
+    _require_whole(folder, model, loaded)
     return _capping(model)
 
 
@@ -248,34 +324,25 @@ def load_classifier(
     """A sequence classifier from safetensors; with `id2label`, one that has these labels, its head perhaps fresh."""
     labels = {} if id2label is None else {"id2label": dict(id2label)}
     with quiet():
-        model = AutoModelForSequenceClassification.from_pretrained(
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             device_map=device_map,
+            output_loading_info=True,
             **labels,
         )
-    return _capping(model)
-
-
-def load_in_four_bits(folder: Path) -> Any:
-    """A causal language model, its linear layers in 4-bit normal floats of bitsandbytes, the rest in float32."""
-    on_gpu = torch.cuda.is_available()
-    four_bits = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16 if on_gpu else torch.float32,
-    )
-    with quiet():
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            quantization_config=four_bits,
-            dtype=torch.float32,
-            device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
-            use_safetensors=True,
+    if id2label is not None and not hasattr(model, "score"):
+        raise ModelError(
+            f"{folder}: {type(model).__name__} reads no answer at its end, as an encoder does not; a reward model is "
+            "trained over a causal language model"
         )
+    # over a language model the head is fresh, and meant to be
+    fresh = id2label is not None and not any(
+        map(_CLASSIFIER.search, architectures(folder, trust_remote_code))
+    )
+    _require_whole(folder, model, loaded, fresh="score" if fresh else None)
     return _capping(model)
 
 
@@ -290,15 +357,78 @@ def _capping(model: Any) -> Any:
     return model
 
 
+def _require_whole(folder: Path, model: Any, loaded: Any, fresh: str | None = None) -> None:
+    """Raise ModelError where a model has weights that no file gave it."""
+    lacking = sorted(
+        name for name in loaded["missing_keys"] if fresh is None or name.split(".", 1)[0] != fresh
+    )
+    odd = sorted(each[0] if isinstance(each, tuple) else each for each in loaded.get("mismatched_keys", ()))
+    if not lacking and not odd:
+        return
+    named = ", ".join((lacking or odd)[:3]) + (", ..." if len(lacking or odd) > 3 else "")
+    total = len(model.state_dict())
+    what = (
+        f"lacks {len(lacking)} of {total} weights"
+        if lacking
+        else f"has {len(odd)} weights of another size than its"
+    )
+    what += "" if lacking else " config.json says"
+    spare = sorted(loaded.get("unexpected_keys", ()))
+    hint = f"; it holds {len(spare)} that its class does not know, such as {spare[0]}" if spare else ""
+    raise ModelError(
+        f"{folder}: the checkpoint {what} ({named}){hint}. {type(model).__name__} would draw them at random, anew at "
+        "each start; save the whole model again with save_pretrained(), without a wrapper's prefix, or mend its "
+        "config.json (architectures, tie_word_embeddings)"
+    )
+
+
+def load_in_four_bits(folder: Path) -> Any:
+    """A causal language model, its linear layers in 4-bit normal floats of bitsandbytes, the rest in float32."""
+    on_gpu = torch.cuda.is_available()
+    four_bits = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if on_gpu else torch.float32,
+    )
+    with quiet():
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            folder,
+            quantization_config=four_bits,
+            dtype=torch.float32,
+            device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    _require_whole(folder, model, loaded)
+    return _capping(model)
+
+
 def load_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
     """The tokenizer of a model directory."""
     with quiet():
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
 
 
-def architectures(folder: Path) -> Sequence[str]:
+def architectures(folder: Path, trust_remote_code: bool = False) -> Sequence[str]:
     """The classes that a model directory says it was saved from."""
-    return AutoConfig.from_pretrained(folder).architectures or ()
+    with quiet():
+        found = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code).architectures
+    return tuple(found or ())
+
+
+def is_encoder(folder: Path) -> bool:
+    """Whether a directory says that its model reads to both sides, or writes from an encoder: no causal one."""
+    with quiet():
+        config = AutoConfig.from_pretrained(folder)
+    masked = any(re.search("MaskedLM|ForPreTraining$", each) for each in config.architectures or ())
+    return masked or bool(getattr(config, "is_encoder_decoder", False))
+
+
+def is_four_bit_checkpoint(folder: Path) -> bool:
+    """Whether a directory was saved in few bits (by bitsandbytes, GPTQ, AWQ, ...)."""
+    with quiet():
+        return getattr(AutoConfig.from_pretrained(folder), "quantization_config", None) is not None
 
 
 def classifies(model: Any) -> bool:
@@ -307,16 +437,35 @@ def classifies(model: Any) -> bool:
 
 
 def end_ids_of(model: Any) -> list[int]:
-    """The end tokens that the model's own settings name: for generation first, then those of its configuration."""
-    generation = getattr(model, "generation_config", None)
-    found = [getattr(generation, "eos_token_id", None), getattr(model.config, "eos_token_id", None)]
-    return [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
+    """The end tokens that a model's settings, or a configuration alone, name: for generation first, then the others."""
+    config = getattr(model, "config", model)
+    parts = (getattr(model, "generation_config", None), config, text_config(config))
+    found = [getattr(part, "eos_token_id", None) for part in parts]
+    ids = [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
+    return list(dict.fromkeys(ids))
+
+
+def load_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
+    """The configuration of a model directory."""
+    with quiet():
+        return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
 
 
 def context_of(config: Any) -> int:
     """The positions that a model has; without a stated limit, as good as any number."""
     limit = getattr(text_config(config), "max_position_embeddings", None)
     return int(limit) if limit else 1 << 30
+
+
+def set_padding(config: Any, token: int) -> None:
+    """Tell a classifier which token is padding, in every part of its configuration that it may ask."""
+    for part in _parts(config):
+        part.pad_token_id = token
+
+
+def embedded_tokens(model: Any) -> int:
+    """How many tokens have a place in the model's input embeddings."""
+    return int(model.get_input_embeddings().weight.shape[0])
 
 
 def new_score_head(model: Any, seed: int) -> None:

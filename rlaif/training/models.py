@@ -15,19 +15,24 @@ from safetensors import SafetensorError, safe_open
 
 from rlaif.engines.chat import Chat
 from rlaif.engines.fingerprint import adapter_base
-from rlaif.engines.load import check_directory, load_model, load_tokenizer
+from rlaif.engines.load import check_directory, check_vocabulary, load_model, load_tokenizer
 from rlaif.errors import ModelError, RecipeError
 from rlaif.libraries.peft import is_dropout, merged, with_lora
 from rlaif.libraries.transformers import (
     architectures,
     checkpoint_gradients,
     classifies,
+    context_of,
     end_ids_of,
+    is_encoder,
     is_four_bit,
+    is_four_bit_checkpoint,
     library_changed,
     load_classifier,
     new_score_head,
     quiet,
+    said_by,
+    set_padding,
     written_as_it_was,
 )
 from rlaif.training.configs import RewardConfig, TrainConfig
@@ -57,6 +62,7 @@ class Opened:
 def open_causal(folder: Path, config: TrainConfig) -> Opened:
     """A causal language model in float32, dropout off. Raises ModelError."""
     check_directory(folder)
+    _refuse_four_bits(folder)
     if config.quantize != "none":
         return _opened(load_quantized(folder), folder, config)
     # the engine's models are for asking only
@@ -78,31 +84,51 @@ def open_classifier(folder: Path, config: TrainConfig) -> Opened:
         raise RecipeError(
             f"{config.method}: quantize is for policies; a reward model is trained in full precision"
         )
+    _refuse_four_bits(folder)
+    if is_encoder(folder):
+        raise ModelError(
+            f"{folder}: is an encoder, which reads no answer at its end; a reward model is trained over a causal "
+            "language model"
+        )
     heads = config.heads if isinstance(config, RewardConfig) else ()
     labels = dict(enumerate((REWARD_LABEL, *heads)))
     try:
         model = load_classifier(folder, dtype=torch.float32, id2label=labels)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
-        raise ModelError(f"{folder}: no reward model can be made of it: {problem}") from problem
+        raise ModelError(f"{folder}: no reward model can be made of it: {said_by(problem)}") from problem
     opened = _opened(model, folder, config)
     tokenizer = opened.chat.tokenizer
-    model.config.pad_token_id = opened.pad_id
+    set_padding(model.config, opened.pad_id)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(opened.pad_id)
     if not any("SequenceClassification" in name for name in architectures(folder)):
         new_score_head(model, config.seed)
     return opened
 
 
+def _refuse_four_bits(folder: Path) -> None:
+    base = adapter_base(folder) or folder
+    if is_four_bit_checkpoint(base):
+        raise ModelError(
+            f"{base}: was saved in few bits, and rounded weights are not trained; name the model that it was made of, "
+            "with --lora and --loop quantize=4bit where memory is short: that trains an adapter over four bits"
+        )
+
+
 def add_adapter(model: Any, config: TrainConfig) -> Any:
     """The model with a LoRA adapter on all its linear layers, the only weights that train."""
     torch.manual_seed(config.seed)
-    wrapped = with_lora(
-        model,
-        rank=config.lora,
-        alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
-        dropout=config.lora_dropout,
-        classifies=classifies(model),
-    )
+    try:
+        wrapped = with_lora(
+            model,
+            rank=config.lora,
+            alpha=config.lora_alpha if config.lora_alpha is not None else 2 * config.lora,
+            dropout=config.lora_dropout,
+            classifies=classifies(model),
+        )
+    except (ValueError, TypeError, NotImplementedError) as problem:
+        raise ModelError(
+            f"lora: no adapter can be put on {type(model).__name__}: {said_by(problem)}; leave lora out"
+        ) from problem
     # checkpointing is for training mode only; without it nothing but the adapter's own dropout may be random
     wrapped.train(config.gradient_checkpointing)
     for name, module in wrapped.named_modules():
@@ -189,8 +215,9 @@ def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
 def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:
     chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
+    check_vocabulary(folder, chat, model)
     end_id = end_token(chat, end_ids_of(model))
-    room = getattr(model.config, "max_position_embeddings", None) or 1 << 20
+    room = context_of(model.config)
     return Opened(
         model=model,
         chat=chat,

@@ -23,9 +23,9 @@ def load_quantized(folder: Path) -> Any:
         raise ModelError(
             f"{folder} is an adapter; merge it into its model first, only whole weights are quantised"
         )
-    from rlaif.libraries.transformers import load_in_four_bits
+    from rlaif.libraries.transformers import load_in_four_bits, said_by
 
     try:
         return load_in_four_bits(folder)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
-        raise ModelError(f"{folder}: cannot be quantised to 4 bits: {problem}") from problem
+        raise ModelError(f"{folder}: cannot be quantised to 4 bits: {said_by(problem)}") from problem

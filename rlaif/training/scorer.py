@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rlaif.libraries.peft import without_adapter
-from rlaif.libraries.transformers import attention_of, set_attention
+from rlaif.libraries.transformers import attention_of, read_rows, rope_switch, set_attention
 from rlaif.training.head import Reading, collisions, linear_head, read
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
@@ -50,7 +50,7 @@ class Scorer(_OverModel):
     def read(self, model: Any, batch: Batch) -> Reading:
         """Of every branch token."""
         if not batch.packed:
-            logits_RLV = model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False).logits
+            logits_RLV = read_rows(model, batch.ids_RL, _there(batch))
             return _read(logits_RLV.flatten(0, 1)[batch.source_N], batch.target_N, collide=self.collisions)
         hidden_ND = _hidden(model, batch).flatten(0, 1)[batch.source_N]
         head = linear_head(model, in_place=self.alone)
@@ -66,7 +66,7 @@ class RewardScorer(_OverModel):
     def read(self, model: Any, batch: Batch) -> Tensor:
         """reward_S in float32."""
         if not batch.packed:
-            logits_S1 = model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False).logits
+            logits_S1 = read_rows(model, batch.ids_RL, _there(batch))
         else:
             logits_S1 = model.score(_hidden(model, batch).flatten(0, 1)[batch.last_S])
         reward_S: Tensor = logits_S1.squeeze(-1).float()
@@ -89,7 +89,13 @@ def choose_layout(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, wante
     """
     if not wanted:
         return Layout(False, "packed: false")
-    given = attention_of(without_adapter(scorer.model).config)
+    config = without_adapter(scorer.model).config
+    given, switch = attention_of(config), rope_switch(config)
+    longest = max((len(each.prefix) + max(map(len, each.branches)) for each in trees), default=0)
+    if switch is not None and longest > switch:
+        return Layout(
+            False, f"its rotary factors go by the longest row of a pass beyond {switch} tokens", given
+        )
     tried = ([FLEX] if next(scorer.parameters()).device.type == "cuda" else []) + [given]
     reason = ""
     for attention in dict.fromkeys(tried):

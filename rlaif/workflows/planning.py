@@ -88,6 +88,10 @@ class PlannedModels(Models):
         if kind not in LOCAL_WEIGHTS:
             return open_engine(name, chat_template_kwargs=kwargs).fingerprint
         directory, own_code = resolve_directory(rest), self.options.trust_remote_code
+        if kind == "reward":
+            from rlaif.engines.reward import reward_fingerprint
+
+            return reward_fingerprint(directory, self.options.dtype, kwargs, trust_remote_code=own_code)
         return model_fingerprint(directory, self.options.dtype, kwargs, own_code=own_code)
 
     def _counting(self, name: str) -> Counting | None:
