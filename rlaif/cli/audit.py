@@ -88,7 +88,9 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
 def _text(found: Any, suggest_prompts: bool) -> str:
     audited = found.audit
     counts = ", ".join(f"{count} {name}" for name, count in audited.counts.items() if count)
-    blocks = [f"{found.run}: {counts}", _findings(audited.findings)]
+    blocks = [f"{found.run}: {counts}", _failures(found)]
+    if audited.findings or not found.silent:
+        blocks.append(_findings(audited.findings))
     for each in sections(audited):
         note = f"\n{fill(each.note, WIDTH)}" if each.note else ""
         blocks.append(f"{each.title}\n{table(each.head, each.rows, words_last=each.words_last)}{note}")
@@ -106,6 +108,15 @@ def _text(found: Any, suggest_prompts: bool) -> str:
         lines = [wrapped.fill(text) for text in audited.not_looked_at.values()]
         blocks.append("\n".join(["not looked at, for want of", *lines]))
     return "\n\n".join(each for each in blocks if each)
+
+
+def _failures(found: Any) -> str:
+    said = (
+        "! no judgment came back: there is nothing here that could be right or wrong\n"
+        if found.silent
+        else ""
+    )
+    return said + "\n".join(fill(f"! {each}", WIDTH, subsequent_indent="    ") for each in found.failures)
 
 
 def _findings(findings: Sequence[Any]) -> str:

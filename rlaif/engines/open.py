@@ -12,7 +12,14 @@ from rlaif.libraries.versions import LOCAL, require
 from rlaif.records import Engine
 from rlaif.shipped import MODELS, shipped_model
 
-__all__ = ["KINDS", "check_name", "model_fingerprint", "open_engine", "resolve_directory"]
+__all__ = [
+    "KINDS",
+    "check_name",
+    "judges_in_writing",
+    "model_fingerprint",
+    "open_engine",
+    "resolve_directory",
+]
 
 KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
 
@@ -103,10 +110,24 @@ def split_name(name: str) -> tuple[str, str]:
     return kind, rest
 
 
+def judges_in_writing(name: str, wanted: bool) -> bool:
+    """Whether a judge of this name writes its verdicts: behind a server, where that is wanted or nothing else is told.
+
+    Sampled votes (`?votes=`) read labels without log-probabilities; a local model tells its own.
+    """
+    kind, _, rest = name.partition(":")
+    if kind != "openai":
+        return False
+    from rlaif.engines.openai_name import parse_name
+
+    settings = parse_name(name, rest).settings
+    return not settings.votes and (wanted or not settings.logprobs)
+
+
 def check_name(name: str) -> None:
-    """Raise ModelError for a name that no model can have, before anything else is said of it."""
-    kind, rest = split_name(name)
-    if kind == "openai":
+    """Raise ModelError for a name of a server that none can have, before anything else is said of it."""
+    kind, _, rest = name.partition(":")
+    if kind == "openai" and rest:
         from rlaif.engines.openai_name import parse_name
 
         parse_name(name, rest)

@@ -25,8 +25,8 @@ from rlaif.hashing import derived_seed, digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
 
 NO_LOGPROBS = (
-    "the server gives no log-probabilities; use a protocol that reads text (compare-cot), or name a number of "
-    "sampled votes in the model name (?votes=16)"
+    "the server gives no log-probabilities; use a protocol that reads text (--protocol compare-cot), say so in the "
+    "model name (?logprobs=0: then verdicts are written), or name a number of sampled votes there (?votes=16)"
 )
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
@@ -129,11 +129,14 @@ class OpenAIEngine:
                 parts = bodies.shares(used, len(group))
                 return [_generation(*each) for each in zip(group, said, parts, strict=True)]
             if found.startswith(bodies.SENT_ONE):  # every time, or another attempt would have given more
-                for each in self._servers.servers:
-                    each.capabilities.lose("n", found)
+                self._lose_n(found)
             if all(each.capabilities.can("n") for each in self._servers.servers):
                 return [_failed(each, found) for each in group]
         return [await self._one(each) for each in group]
+
+    def _lose_n(self, reason: str) -> None:
+        for each in self._servers.servers:
+            each.capabilities.lose("n", reason)
 
     async def _one(self, request: GenerateRequest) -> Reply:
         found = await self._texts(request.id, 1, partial(bodies.draw_body, request, 1))
@@ -162,7 +165,9 @@ class OpenAIEngine:
             found = bodies.candidates(body)
             return found if isinstance(found, str) else None
 
-        if all(each.capabilities.can("logprobs") for each in self._servers.servers):
+        if self.settings.logprobs and all(
+            each.capabilities.can("logprobs") for each in self._servers.servers
+        ):
             answer = await self._asker.ask(request.id, partial(bodies.label_body, request), check)
             known = bodies.candidates(answer.body)
             if answer.error is None and isinstance(known, dict):
@@ -193,6 +198,8 @@ class OpenAIEngine:
                 partial(bodies.vote_body, request, seed, count),
             )
             if isinstance(found, str):
+                if count > 1 and found.startswith(bodies.SENT_ONE):
+                    self._lose_n(found)
                 if one_call and not all(each.capabilities.can("n") for each in self._servers.servers):
                     continue  # the server has just said that it cannot: several calls
                 return Score(request_id=request.id, logprobs=(), error=found)

@@ -58,7 +58,7 @@ class Asker:
                 used = bodies.usage(outcome.body)
                 spare = cost - used.prompt_tokens - used.completion_tokens if outcome.body else 0.0
                 self.servers.release(server, spare)
-            if outcome.fault is Fault.CALL and server.capabilities.learn(sent, outcome.reason):
+            if _learned(server.capabilities, sent, outcome):
                 if "n" in sent and not server.capabilities.can("n"):
                     return Answer({}, outcome.reason, server.capabilities)
                 continue
@@ -97,6 +97,13 @@ class Asker:
         if problem := check(outcome.body):
             return Outcome(fault=Fault.AGAIN, reason=problem)
         return outcome
+
+
+def _learned(able: Capabilities, sent: Mapping[str, Any], outcome: Outcome) -> bool:
+    """Whether a refusal told something of the server: some word it as forbidden (403), some as a fault of their own."""
+    if outcome.fault is Fault.CALL:
+        return able.learn(sent, outcome.reason)
+    return outcome.status in (403, 405, 500, 501) and able.learn(sent, outcome.reason, plain=False)
 
 
 def _unable(sent: Mapping[str, Any], able: Capabilities) -> str | None:

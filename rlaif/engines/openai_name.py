@@ -51,6 +51,10 @@ class Settings:
     """Draws of one prompt asked for in one call, where the server can: the prompt is paid once, seeds are not sent."""
     votes: int = 0
     """Texts sampled for the probability of labels where a server gives no log-probabilities; 0: refuse."""
+    logprobs: int = 1
+    """0: the server gives no log-probabilities and is not asked for them; judges write their verdicts."""
+    reach: float = 6.0
+    """Seconds in which some server must be reached for the first time."""
     key: str = ""
     """Environment variable that holds the key."""
     mask: int = 0
@@ -140,7 +144,7 @@ def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
         value = -1
     if key == "mask" and value not in (0, 1):
         raise ModelError(f"{name}: mask={text}: is 1 (break up spelled control tokens) or 0")
-    least = 0 if key in ("rpm", "tpm", "votes", "mask") else 1 if kind is int else 0.001
+    least = 0 if key in ("rpm", "tpm", "votes", "mask", "logprobs") else 1 if kind is int else 0.001
     if not least <= value < 1e9:
         said = text if _PLAIN.fullmatch(text) else "..."
         raise ModelError(f"{name}: {key}={said}: is a {kind.__name__} of at least {least}")

@@ -50,6 +50,10 @@ class Server:
     """Times in a row that it told to wait without saying how long."""
     known: bool = False
     """Whether it has answered rightly."""
+    reached: bool = False
+    """Whether a connection to it was ever made."""
+    silence: str = ""
+    """Why it was not reached."""
     strikes: int = 0
     refused: str = ""
     """Why it is not asked again."""
@@ -110,7 +114,10 @@ class Servers:
                 best.tokens.take(cost, now)
                 return best
             self._refuse_hopeless(now)
-            await self._wait(min((delay for delay, _ in delays if delay is not None), default=None))
+            waits = [delay for delay, _ in delays if delay is not None]
+            if self._silent_since is not None and not self._reached:
+                waits.append(max(0.05, self._silent_since + self.settings.reach - now))
+            await self._wait(min(waits, default=None))
 
     def release(self, server: Server, spare: float) -> None:
         """Give the place back, and tokens that were reserved and not used."""
@@ -129,6 +136,9 @@ class Servers:
         server.silences = server.silences + 1 if outcome.silent else 0
         if outcome.fault is Fault.DOWN:
             self._silent_since = self._silent_since or now
+            server.silence = outcome.reason
+        else:
+            server.reached = True
         if outcome.fault is Fault.DOWN or server.silences >= SILENCES:
             if fresh or not server.deaths:
                 server.deaths += 1
@@ -150,14 +160,24 @@ class Servers:
         if outcome.wait is not None:
             server.free_at = max(server.free_at, now + min(outcome.wait, MOST_RETRY_AFTER_S))
 
+    @property
+    def _reached(self) -> bool:
+        """Whether any server has ever taken a call."""
+        return any(each.reached for each in self.servers)
+
     def _refuse_hopeless(self, now: float) -> None:
         reasons = [f"{each.url}: {each.refused}" for each in self.servers if each.refused]
         if len(reasons) == len(self.servers):
             raise ModelError(f"{self.name}: is refused: {'; '.join(reasons)}")
-        if self._silent_since is not None and now - self._silent_since > self.settings.patience:
+        if self._silent_since is None:
+            return
+        limit = self.settings.patience if self._reached else min(self.settings.reach, self.settings.patience)
+        if now - self._silent_since >= limit:
+            where = "; ".join(f"{each.url}: {each.silence}" for each in self.servers if each.silence)
+            first = "" if self._reached else " Is the address right? One that is yet to start: ?reach=SECONDS"
             raise EngineError(
-                f"{self.name}: no server was reached for {self.settings.patience:g} s; "
-                "what is finished is kept, start the server and run the same command again"
+                f"{self.name}: no server was reached for {limit:g} s ({where}); "
+                f"what is finished is kept, start the server and run the same command again.{first}"
             )
 
     async def _wait(self, seconds: float | None) -> None:

@@ -6,6 +6,7 @@ killed repeats exactly the batches of its unfinished wave, and gets the same byt
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -21,6 +22,7 @@ from rlaif.store import Store, call_key
 from rlaif.store.wire import failure
 
 WAVE = 256
+REASONS = 100
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 Verb = Literal["generate", "score"]
@@ -75,8 +77,8 @@ class RecordedEngine:
         self.new_calls = 0
         self.reused_calls = 0
         self.failed_calls = 0
-        self.last_failure = ""
-        """Why the last of them failed."""
+        self.failures: Counter[str] = Counter()
+        """Why they failed, each reason with how often; of many reasons the first `REASONS`."""
         self.usage = Usage()
         self.reused_tokens = 0
 
@@ -230,7 +232,8 @@ class RecordedEngine:
         else:
             self.new_calls += calls
             self.failed_calls += reply.error is not None
-            self.last_failure = reply.error or self.last_failure
+            if reply.error is not None and (reply.error in self.failures or len(self.failures) < REASONS):
+                self.failures[reply.error] += 1
             if self.budget is not None:
                 self.budget.spend(self.name, reply.usage)
             self.usage = Usage(

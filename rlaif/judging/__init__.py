@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 
-def judge_of(engine: Engine) -> Judge:
+def judge_of(engine: Engine, *, in_writing: bool = False) -> Judge:
     """The judge that a model makes: a reward model gives numbers, any other is asked in words."""
-    return RewardJudge(engine) if engine.name.startswith(PREFIX) else ModelJudge(engine)
+    if engine.name.startswith(PREFIX):
+        return RewardJudge(engine)
+    return ModelJudge(engine, in_writing=in_writing)

@@ -11,19 +11,24 @@ from rlaif.judging.ask import Asked, Writing, ask_labels, ask_texts, prompt_slot
 from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_verdict, read_votes
 from rlaif.judging.labels import AB, RATINGS, YES_NO, Labels, Reading, read_expected, read_share
 from rlaif.judging.protocol import One, Two
+from rlaif.judging.yes_no import read_yes_no
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Sampling, Score, State
 from rlaif.templates import Template, load_template
 
 TOLD: Mapping[str, str] = {"compare-cot": "compare-cot-told"}
 """Templates that say in which form they want the answer, by those that the bundled models were trained on."""
+AGAIN = 2
+"""How often an unreadable text is asked for once more, unless somebody says otherwise."""
 
 
 class ModelJudge:
     """Asks `engine` with the templates of a folder, the shipped ones where it has none."""
 
-    def __init__(self, engine: Engine, templates: Path | None = None) -> None:
+    def __init__(self, engine: Engine, templates: Path | None = None, *, in_writing: bool = False) -> None:
+        """`in_writing` asks for written verdicts where log-probabilities of labels would be read."""
         self.engine = engine
         self.folder = templates
+        self.in_writing = in_writing
         self._templates: dict[str, Template] = {}
 
     @property
@@ -53,6 +58,8 @@ class ModelJudge:
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""
+        if self.in_writing:
+            return self.checklist_cot(items, principles, again=AGAIN)
         return self._alone(
             "checklist", YES_NO, partial(read_share, YES_NO, "yes", State.SCORE), items, principles
         )
@@ -63,6 +70,8 @@ class ModelJudge:
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better) in both orders."""
+        if self.in_writing:
+            return self.compare_cot(items, principles, again=AGAIN)
         read = partial(read_share, AB, "A", State.PREFERENCE)
         questions = self.both_orders("compare", items, principles)
         return ask_labels(self.engine, "compare", questions, AB.continuations, read)
@@ -82,6 +91,22 @@ class ModelJudge:
         how = Writing(sampling=sampling, seed=seed, samples=samples, again=again)
         questions = self.both_orders("compare-cot", items, principles)
         return self.voted("compare-cot", questions, read_verdict, how, clamp)
+
+    def checklist_cot(
+        self,
+        items: Sequence[One],
+        principles: Sequence[Principle],
+        *,
+        samples: int = 1,
+        again: int = 0,
+        clamp: float = CLAMP,
+        sampling: Sampling = COT_SAMPLING,
+        seed: int = 0,
+    ) -> list[Judgment]:
+        """As `checklist`, the yes or no written behind a reasoning: the share of `samples` texts, kept off 0 and 1."""
+        how = Writing(sampling=sampling, seed=seed, samples=samples, again=again)
+        questions = self.one_by_one("checklist-cot", items, principles)
+        return self.voted("checklist-cot", questions, read_yes_no, how, clamp)
 
     def voted(
         self,

@@ -19,6 +19,7 @@ from rlaif.runs import read_run
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit_reading import Source, read_source
 from rlaif.workflows.audit_texts import read_written
+from rlaif.workflows.failures import all_failed, failed_in
 from rlaif.workflows.review import decisions_of
 
 
@@ -57,12 +58,17 @@ class Audited:
     audit: Audit
     suggestions: Sequence[Mapping[str, Any]]
     """Principles that fail most, with prompts like those to collect next."""
+    failures: Sequence[str]
+    """Why judgments failed, in words."""
+    silent: bool
+    """Whether all of them did: then nothing that the figures say is about this run."""
     unmet: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         found: dict[str, Any] = plain(self.audit)
-        return {"run": str(self.run), **found, "suggestions": list(self.suggestions), "unmet": self.unmet}
+        told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
+        return {"run": str(self.run), **found, **told}
 
 
 def plain(value: Any) -> Any:
@@ -90,7 +96,9 @@ def audit(config: AuditConfig) -> Audited:
         facts_of=config.run,
         audit=found,
         suggestions=suggest(source, found),
-        unmet=_unmet(config, found),
+        failures=failed_in(source.folder),
+        silent=(silent := all_failed(source.folder)),
+        unmet=_unmet(config, found, silent),
     )
 
 
@@ -155,8 +163,8 @@ def _repeats(one: Evidence, other: Evidence) -> list[tuple[int, float, float]]:
     return found
 
 
-def _unmet(config: AuditConfig, found: Audit) -> str | None:
-    failed = []
+def _unmet(config: AuditConfig, found: Audit, silent: bool) -> str | None:
+    failed = ["every judgment failed"] if silent and config.strict else []
     for name, limit in config.thresholds.items():
         figure = name.removeprefix("-")
         if figure not in found.figures:

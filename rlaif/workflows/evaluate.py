@@ -21,6 +21,7 @@ from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows import planning
 from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.failures import failed_calls
 from rlaif.workflows.gold import Grades, grade, require_gold, ungraded
 from rlaif.workflows.made_by import label
 from rlaif.workflows.measure import Resampling, gold_by_principle, share_met
@@ -92,7 +93,10 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             win_rates=_win_rates(config, models, constitution, prompts, texts),
             gold=_gold(config, graded),
             calls=models.calls,
-            warnings=tuple(ungraded([each for grades in graded.values() for each in grades])),
+            warnings=(
+                *failed_calls(models.recorded),
+                *ungraded([each for grades in graded.values() for each in grades]),
+            ),
         )
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}

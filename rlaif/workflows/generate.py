@@ -11,6 +11,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release, load_principles
 from rlaif.constitution.writing import constitution_yaml
+from rlaif.engines.open import judges_in_writing
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, write_pairs
@@ -29,17 +30,20 @@ from rlaif.workflows import planning
 from rlaif.workflows.audit_truth import reliability
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.drift import Drift, measure, trainer_of
+from rlaif.workflows.failures import failed_calls, failed_judgments
 from rlaif.workflows.gold import require_gold
 from rlaif.workflows.judging import (
+    WRITTEN,
     Drawn,
     asking_of,
     idle,
+    in_writing,
     look,
     not_applied,
     pair_up,
     split,
 )
-from rlaif.workflows.judgment_rows import write_judgments
+from rlaif.workflows.judgment_rows import JUDGMENTS, read_by_labels, write_judgments
 from rlaif.workflows.made import Made, too_few
 from rlaif.workflows.made_by import label
 from rlaif.workflows.models import Models
@@ -59,7 +63,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     prompts, constitution = _prompts(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
-    models = Models(config, progress, config.seed)
+    models = Models(config, progress, config.seed, _in_writing(config))
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
     models.open(*config.policy, str(config.judge))
@@ -82,7 +86,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> Made:
     drawn, constitution = _completions(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
-    models = Models(config, progress, config.seed)
+    models = Models(config, progress, config.seed, _in_writing(config))
     models.open(str(config.judge))
     texts = [[prompt.id, each.id, each.draw, each.policy, each.finish] for prompt, each in drawn]
     described = {
@@ -108,6 +112,8 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
         lines.append(f"{len(drawn)} completions of {config.source}")
     asked_by(config)
     alone, then = split(config.protocol)
+    if judges_in_writing(str(config.judge), _in_writing(config)):
+        alone, then = WRITTEN.get(alone, alone), WRITTEN.get(then, then)
     decides = "by that" if then == ALONE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
@@ -117,7 +123,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
     """Calls, tokens and cost of a command, by model, for `--dry-run`."""
     constitution = load_principles(str(config.constitution))
-    models = PlannedModels(config, seed=config.seed)
+    models = PlannedModels(config, seed=config.seed, in_writing=_in_writing(config))
     with planning.planning(models, _store(config), config.out):
         if isinstance(config, GenerateConfig):
             prompts, sampling = _prompts(config), _sampling(config)
@@ -138,7 +144,7 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     constitution = load_principles(str(config.constitution))
-    models = Models(config, seed=config.seed)
+    models = Models(config, seed=config.seed, in_writing=_in_writing(config))
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, "")
         if isinstance(config, GenerateConfig):
@@ -192,7 +198,7 @@ def _made(
     alone, then = split(config.protocol)
     asking = asked_by(config)
     judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
-    write_judgments(run.dir / "judgments.jsonl", judgments)
+    write_judgments(run.dir / JUDGMENTS, judgments)
     paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
     pairs, funnel = paired.pairs, paired.funnel
     write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
@@ -210,7 +216,14 @@ def _made(
         calls=models.calls,
         costs=spent(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
-        warnings=[*edited_release(constitution), *not_applied(funnel), *idle(funnel), *misunderstood(tests)],
+        warnings=[
+            *edited_release(constitution),
+            *failed_judgments([*judgments, *paired.comparisons]),
+            *not_applied(funnel),
+            *idle(funnel),
+            *misunderstood(tests),
+        ],
+        failures=failed_calls(models.recorded),
         unmet=None,
     )
     return replace(made, unmet=too_few(made, config.min_pair_share))
@@ -256,6 +269,11 @@ def asked_by(config: PairOptions) -> Asking:
         samples=config.samples,
         again=config.ask_again,
     )
+
+
+def _in_writing(config: PairOptions) -> bool:
+    """Whether verdicts are written. A run that was judged otherwise before goes on as it began: its calls are paid."""
+    return in_writing(config.protocol) and not read_by_labels(config.out / JUDGMENTS)
 
 
 def _prompts(config: GenerateConfig) -> list[Prompt]:

@@ -57,7 +57,7 @@ def _judged_again(
 ) -> Impact:
     drawn = read_completions(run.folder / "completions.jsonl")
     name = config.judge or run.judge
-    models = Models(config, progress, run.plan.seed)
+    models = Models(config, progress, run.plan.seed, run.in_writing)
     models.open(name)
     _require_same(models, name, run)
     with Store.open(find_store(run.folder, config.store)) as store:

@@ -21,6 +21,7 @@ from rlaif.records import Constitution, State
 from rlaif.store import Store, find_store
 from rlaif.workflows.checked import CheckConfig, Checked, with_unmet
 from rlaif.workflows.choices import CONSTITUTION, HINT, JUDGE
+from rlaif.workflows.failures import commonest
 from rlaif.workflows.gold_asking import (
     Question,
     first_alone,
@@ -35,6 +36,7 @@ from rlaif.workflows.gold_asking import (
 from rlaif.workflows.judge_figures import Part, choice_figures, label_figures, pair_figures, picks_right
 from rlaif.workflows.judge_probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_replay import recorded_gold, replayed_labels, replayed_pairs
+from rlaif.workflows.judging import in_writing
 from rlaif.workflows.made_by import rules_of_model
 from rlaif.workflows.models import Models
 from rlaif.workflows.reports import Report, silent
@@ -134,7 +136,7 @@ def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
 
 @contextmanager
 def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[Models]:
-    models = Models(config, progress, config.seed)
+    models = Models(config, progress, config.seed, in_writing(config.protocol or "compare"))
     models.open(name)
     with Store.open(store_of(config)) as store:
         models.record(store, "")
@@ -182,7 +184,7 @@ def _failures(models: Models, name: str) -> list[str]:
     failed = models.calls["failed"]
     if not failed:
         return []
-    why = next(each.last_failure for each in models.recorded if each.last_failure)
+    why = next(commonest(each) for each in models.recorded if each.failed_calls)
     if failed == models.calls["new"] and not models.calls["reused"]:
         raise EngineError(f"{name}: all {failed} calls failed ({why}); nothing was measured")
     return [f"{failed} calls failed ({why}): they count as wrong; the same command makes them again"]

@@ -6,12 +6,15 @@ from rlaif.workflows import planning
 from rlaif.workflows.checked import CheckConfig
 from rlaif.workflows.judge_check import all_protocols, asked, gold_of, judge_name, refuse_unused, store_of
 from rlaif.workflows.judge_replay import recorded_gold
+from rlaif.workflows.judging import in_writing
 
 
 def plan(config: CheckConfig, *, every: bool = False) -> planning.Plan:
     """What would be asked, for `--dry-run`; of every protocol for `--all`. Nothing depends on what the judge says."""
     name = judge_name(config)
-    models = planning.PlannedModels(config, seed=config.seed)
+    models = planning.PlannedModels(
+        config, seed=config.seed, in_writing=in_writing(config.protocol or "compare")
+    )
     if recorded_gold(name) is not None:
         return planning.Plan(
             [f"judge {name}: a record, of which nothing is asked"], planning.estimate(models)

@@ -16,6 +16,7 @@ from rlaif.judging.protocols import Asking, asking, protocol
 from rlaif.records import Constitution
 from rlaif.runs import CLAIM, read_run
 from rlaif.workflows.judging import split
+from rlaif.workflows.judgment_rows import JUDGMENTS, written
 from rlaif.workflows.names import CONSTITUTION_FILE
 from rlaif.workflows.play import PREVIOUS
 from rlaif.workflows.steps import FOLDER
@@ -42,6 +43,8 @@ class JudgedRun:
     """How pairs are made of what it said."""
     constitution: Mapping[str, str]
     """Name, version and digest."""
+    in_writing: bool
+    """Whether the judge wrote its verdicts, for want of log-probabilities."""
     templates: Mapping[str, str]
     """Digests of the texts that the judge was asked with."""
 
@@ -112,6 +115,7 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
             seed=config["seed"],
         ),
         constitution=config["constitution"],
+        in_writing=written(run / JUDGMENTS),
         templates=held.get("templates", {}),
     )
 
@@ -156,6 +160,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
             round=number,
         ),
         constitution=config["constitution"],
+        in_writing=written(run / name / JUDGMENTS),
         templates=alone.get("templates", {}) | paired.get("templates", {}),
     )
 

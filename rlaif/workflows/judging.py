@@ -22,6 +22,9 @@ ENOUGH = 10
 NEVER = 50
 """Pairs of which at least one should differ in a principle, unless it is never in question."""
 
+WRITTEN = {"checklist": "checklist-cot", "compare": "compare-cot"}
+"""What a judge that writes its verdicts is asked by in place of protocols that read log-probabilities."""
+
 
 def look(
     judge: Judge,
@@ -97,6 +100,11 @@ def split(name: str) -> tuple[str, str]:
     if isinstance(chosen, Between):
         return "checklist", name
     return name, ALONE if chosen.decides else "compare"
+
+
+def in_writing(*names: str) -> bool:
+    """Whether one of these protocols reads written texts alone: then nothing else may need log-probabilities."""
+    return any(protocol(name).reads_text for name in names if name != ALONE)
 
 
 def counts(funnel: Funnel) -> dict[str, int]:

@@ -13,10 +13,26 @@ from rlaif.exchange.rows import read_rows
 from rlaif.hashing import canonical_json
 from rlaif.records import Judgment, State
 
+JUDGMENTS = "judgments.jsonl"
+"""What was said of completions alone, in a run and in each round."""
+
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
     """Write all of them, whole or not at all; numbers in full, so that reading gives back what was written."""
     return write_lines(path, (canonical_json(asdict(each)) for each in judgments))
+
+
+def read_by_labels(path: Path) -> bool:
+    """Whether a file of judgments, if there is one, holds a checklist that was read from log-probabilities."""
+    if not path.is_file():
+        return False
+    read = (each for each in read_judgments(path) if each.protocol == "checklist")
+    return any(each.state is State.SCORE for each in read)
+
+
+def written(path: Path) -> bool:
+    """Whether a file of judgments holds a checklist that was written in place of one read from log-probabilities."""
+    return path.is_file() and any(each.protocol == "checklist-cot" for each in read_judgments(path))
 
 
 def read_judgments(path: Path) -> list[Judgment]:

@@ -13,18 +13,18 @@ from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.engines.processes import accelerated
 from rlaif.errors import InputError
-from rlaif.feedback.plan import ALONE
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, Recipe, SampleStep, Step, TrainStep
 from rlaif.review.report import write_report
 from rlaif.runs import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.audit_truth import reliability
+from rlaif.workflows.failures import failed_judgments
 from rlaif.workflows.meanwhile import Meanwhile, may_postpone
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import CONSTITUTION_FILE, model_directory
 from rlaif.workflows.pace import Pace, Told, unheard
-from rlaif.workflows.play import PREVIOUS, Played
+from rlaif.workflows.play import PREVIOUS, Played, protocols_of, writes
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.round_steps import Round, Stage, evaluate, judge, pairs, sample, train
@@ -90,7 +90,7 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
     """Play the recipe, or go on with it, or only read it when it is done; `told` hears how it stands."""
     config, recipe = played.config, played.recipe
     pace = Pace(played, told, progress)
-    models = Models(config, pace.report, recipe.seed)
+    models = Models(config, pace.report, recipe.seed, writes(recipe, config.out))
     named = {"policy": recipe.models.policy}
     if recipe.models.judge != PREVIOUS:
         named["judge"] = recipe.models.judge
@@ -255,9 +255,10 @@ def _unfit(stage: Stage, this: Round) -> str | None:
     """Why the round's pairs must not be trained on, or None."""
     limit, share = stage.played.recipe.stop.unreadable_share, this.facts["pairs"]["unreadable_share"]
     if share > limit:
-        return f"{share:.1%} of the judgments are unreadable, limit {limit:.1%}"
+        why = "".join(f". {each}" for each in failed_judgments(this.judgments))
+        return f"{share:.1%} of the judgments are unreadable, limit {limit:.1%}{why}"
     if not this.pairs:
-        return "no prompt gave a pair"
+        return "no prompt gave a pair" + "".join(f". {each}" for each in failed_judgments(this.judgments))
     return None
 
 
@@ -309,7 +310,7 @@ def first_question(played: Played) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     recipe = played.recipe
     step = next((each for each in recipe.round if isinstance(each, SampleStep)), SampleStep())
-    models = Models(played.config, seed=recipe.seed)
+    models = Models(played.config, seed=recipe.seed, in_writing=writes(recipe, played.config.out))
     with Store.open(_store(played)) as store:
         models.record(store, "")
         prompts = round_prompts(played.prompts["train"], 1, step.prompts, recipe.seed)[:1]
@@ -317,11 +318,4 @@ def first_question(played: Played) -> str:
         drawn = draw(models, [recipe.models.policy], prompts, max(2, step.n), sampling, recipe.seed)
         name = recipe.models.policy if recipe.models.judge == PREVIOUS else recipe.models.judge
         texts = list({each.id: each for _, each in drawn}.values())
-        return questions(models.judge(name), played.constitution, prompts[0], texts, _protocols(recipe))
-
-
-def _protocols(recipe: Recipe) -> list[str]:
-    """The protocols by which a round asks, in the order in which it does."""
-    alone = [each.protocol for each in recipe.round if isinstance(each, JudgeStep)]
-    between = [each.then for each in recipe.round if isinstance(each, PairsStep) and each.then != ALONE]
-    return [*alone, *between] or ["compare"]
+        return questions(models.judge(name), played.constitution, prompts[0], texts, protocols_of(recipe))

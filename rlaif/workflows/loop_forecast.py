@@ -15,7 +15,7 @@ from rlaif.workflows.judging import asking_of, look
 from rlaif.workflows.names import is_control
 from rlaif.workflows.planned_pairs import PlannedPairs
 from rlaif.workflows.planning import PlannedModels
-from rlaif.workflows.play import INITIAL, PREVIOUS, Played, steps
+from rlaif.workflows.play import INITIAL, PREVIOUS, Played, steps, writes
 from rlaif.workflows.principle_tests import own_tests
 from rlaif.workflows.rounds import Measured, measure
 from rlaif.workflows.sampling import draw, round_prompts, step_sampling
@@ -105,7 +105,7 @@ def plan(played: Played) -> planning.Plan:
 def forecast(played: Played) -> dict[str, Any]:
     """Calls, tokens and cost of all rounds, by model; a model that is yet to be trained goes by its directory."""
     config, recipe = played.config, played.recipe
-    models = PlannedModels(config, seed=recipe.seed)
+    models = PlannedModels(config, seed=recipe.seed, in_writing=writes(recipe, config.out))
     rounds = Rounds(played, models, recipe.models.policy)
     with planning.planning(models, find_store(config.out, config.store), config.out):
         for number in range(recipe.rounds + 1):

@@ -34,6 +34,8 @@ class Made:
     warnings: Sequence[str]
     drift: Sequence[Drift] = ()
     """How far each policy's log-probabilities are from its trainer's; nothing where nobody sampled."""
+    failures: Sequence[str] = ()
+    """Why calls failed, a sentence for each model."""
     unmet: str | None
     """Why this is fewer pairs than asked for, or None."""
 
@@ -64,6 +66,7 @@ class Made:
                 f"by {self.constitution}",
                 share,
                 cost_line(self.costs),
+                *self.failures,
                 *votes,
                 *drift,
                 *(str(self.run / name) for name in ("pairs.jsonl", "report.html")),
@@ -91,6 +94,7 @@ class Made:
             "panel": self.panel,
             "drift": [each.as_dict() for each in self.drift],
             "warnings": list(self.warnings),
+            "failures": list(self.failures),
             "unmet": self.unmet,
         }
 
@@ -101,9 +105,10 @@ def too_few(made: Made, least: float) -> str | None:
         return None
     reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
     why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
+    told = "".join(f". {each}" for each in made.failures)
     return (
         f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
-        f"(--min-pair-share): {why}. What there is lies in {made.run / 'pairs.jsonl'}"
+        f"(--min-pair-share): {why}{told}. What there is lies in {made.run / 'pairs.jsonl'}"
     )
 
 

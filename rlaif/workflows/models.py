@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Budget, read_prices
 from rlaif.engines import processes
-from rlaif.engines.open import check_name, open_engine, resolve_directory, split_name
+from rlaif.engines.open import check_name, judges_in_writing, open_engine, resolve_directory, split_name
 from rlaif.engines.processes import Beside, Processes
 from rlaif.engines.ray import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
@@ -42,6 +42,8 @@ class Models:
     options: ModelOptions
     report: Report = silent
     seed: int = 0
+    in_writing: bool = False
+    """Whether judges behind servers write their verdicts, as a protocol of the command does."""
     _engines: dict[str, Engine] = field(default_factory=dict)
     _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
     _store: Store | None = None
@@ -115,6 +117,8 @@ class Models:
             return GoldJudge(RowGold())
         if is_control(name):
             return RandomJudge(_seed(rest) if rest else self.seed)
+        if judges_in_writing(name, self.in_writing):
+            return judge_of(self.engine(name), in_writing=True)
         return judge_of(self.engine(name))
 
     def fingerprint(self, name: str) -> str:
@@ -194,9 +198,11 @@ class Models:
         """The judge of a seat with its way of comparing."""
         chosen = between(seat.protocol)
         how = Asking(seed=self.seed)
+        # a member that compares in writing also looks at single completions so
+        sitting = replace(self, in_writing=self.in_writing or chosen.reads_text)
         return Member(
             seat=seat,
-            judge=self.judge(seat.judge),
+            judge=sitting.judge(seat.judge),
             compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
         )
 

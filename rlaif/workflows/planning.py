@@ -140,6 +140,7 @@ def apart(models: PlannedModels) -> Iterator[PlannedModels]:
         to_come=models.to_come,
         own_id=models.own_id,
         made_of=models.made_of,
+        in_writing=models.in_writing,
     )
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "apart.sqlite")) as own:
         other.record(own, models.own_id)

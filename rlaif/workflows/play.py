@@ -17,7 +17,8 @@ from rlaif.recipes import AuditStep, JudgeStep, PairsStep, Recipe, Step, TrainSt
 from rlaif.records import Constitution, Prompt
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.gold import require_gold
-from rlaif.workflows.judging import asking_of
+from rlaif.workflows.judging import asking_of, in_writing
+from rlaif.workflows.judgment_rows import JUDGMENTS, read_by_labels
 from rlaif.workflows.names import GOLD
 from rlaif.workflows.train_methods import check_step
 from rlaif.workflows.training import replay_examples
@@ -94,6 +95,22 @@ def _check_ranks(recipe: Recipe) -> None:
                 f"{recipe.source}: round.{number}: {ranked!r} orders completions and does not decide between two; "
                 "name a protocol that compares, e.g. `then: compare`"
             )
+
+
+def protocols_of(recipe: Recipe) -> list[str]:
+    """The protocols by which a round asks, in the order in which it does."""
+    looks = [each.protocol for each in recipe.round if isinstance(each, JudgeStep)]
+    thens = [each.then for each in recipe.round if isinstance(each, PairsStep) and each.then != ALONE]
+    return [*looks, *thens] or ["compare"]
+
+
+def writes(recipe: Recipe, out: Path) -> bool:
+    """Whether judges behind servers write their verdicts in all steps, as one of the protocols does.
+
+    A loop whose rounds were judged otherwise goes on as it began: its calls are paid.
+    """
+    begun = (read_by_labels(path) for path in sorted(out.glob(f"round-*/{JUDGMENTS}")))
+    return in_writing(*protocols_of(recipe)) and not any(begun)
 
 
 def steps(played: Played) -> list[str]:

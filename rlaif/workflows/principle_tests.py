@@ -23,6 +23,7 @@ from rlaif.records import (
 from rlaif.store import Store, find_store
 from rlaif.workflows.choices import JUDGE
 from rlaif.workflows.configs import TestConfig
+from rlaif.workflows.failures import failed_calls
 from rlaif.workflows.models import Models
 from rlaif.workflows.names import is_control
 from rlaif.workflows.reports import Report, silent
@@ -77,6 +78,11 @@ class Outcome(NamedTuple):
         return self.count("passed")
 
     @property
+    def unheard(self) -> bool:
+        """Whether every one of its calls failed."""
+        return all(each.reason is NoPair.TRANSPORT for each in self.results)
+
+    @property
     def unmet(self) -> bool:
         """One test failed; or none passed, which is no judge of this principle either."""
         return self.count("failed") > 0 or self.passed == 0
@@ -93,6 +99,8 @@ class Tried:
     """Principles without tests."""
     calls: Mapping[str, int]
     tokens: Mapping[str, int]
+    failures: tuple[str, ...] = ()
+    """Why calls failed."""
 
     @property
     def unmet(self) -> str | None:
@@ -101,7 +109,8 @@ class Tried:
         if not names:
             return None
         failed = sum(each.count("failed") for each in self.outcomes.values())
-        return f"{failed} tests failed; {self.judge} does not apply as meant: {', '.join(names)}"
+        told = "".join(f". {each}" for each in self.failures)
+        return f"{failed} tests failed; {self.judge} does not apply as meant: {', '.join(names)}{told}"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -125,6 +134,7 @@ class Tried:
             "untested": list(self.untested),
             "calls": dict(self.calls),
             "tokens": dict(self.tokens),
+            "failures": list(self.failures),
         }
 
 
@@ -157,6 +167,7 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
         untested=tuple(each.id for each in constitution.principles if not each.tests),
         calls=models.calls,
         tokens=models.tokens,
+        failures=tuple(failed_calls(models.recorded)),
     )
 
 
@@ -165,7 +176,8 @@ def misunderstood(outcomes: Mapping[str, Outcome]) -> list[str]:
     return [
         f"principle {name!r}: this judge cannot apply it: it passes {each.passed} of its own {each.tests} tests"
         for name, each in outcomes.items()
-        if each.passed < ENOUGH * each.tests
+        # of a judge that was not reached nothing is known
+        if each.passed < ENOUGH * each.tests and not each.unheard
     ]
 
 

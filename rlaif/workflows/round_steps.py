@@ -10,6 +10,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.open import judges_in_writing
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
 from rlaif.feedback import PairPlan, score_completions
@@ -20,6 +21,7 @@ from rlaif.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainS
 from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.store import Store
 from rlaif.workflows.data_gate import gate_round, gate_words
+from rlaif.workflows.failures import failed_judgments
 from rlaif.workflows.gold import has_gold
 from rlaif.workflows.judging import asking_of, consistencies, counts, look, not_applied, pair_up
 from rlaif.workflows.judgment_rows import read_judgments, write_judgments
@@ -117,9 +119,15 @@ def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
         "constitution": stage.played.constitution.digest,
         "protocol": step.protocol,
         "asking": asdict(how),
+        **_form(stage, name),
     }
     this.facts["judge"] = stage.steps.do(this.path("judge"), inputs, [file], make)
     this.judgments = read_judgments(stage.steps.run / file)
+
+
+def _form(stage: Stage, judge: str) -> dict[str, bool]:
+    """What a step's key has beside its inputs where the judge writes its verdicts."""
+    return {"in_writing": True} if judges_in_writing(judge, stage.models.in_writing) else {}
 
 
 def _asking(stage: Stage, name: str, judge: str, step: JudgeStep | PairsStep) -> Asking:
@@ -156,7 +164,11 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
             "gap": None if room is None else room._asdict(),
             "unreadable_share": funnel.unreadable_share,
             "order_consistency": consistencies(funnel),
-            "not_applied": [*not_applied(funnel), *misunderstood(tests)],
+            "not_applied": [
+                *failed_judgments([*this.judgments, *paired.comparisons]),
+                *not_applied(funnel),
+                *misunderstood(tests),
+            ],
         }
 
     inputs = {
@@ -167,6 +179,7 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
         "step": asdict(step),
         "seed": seed,
         "round": this.number,
+        **_form(stage, name),
     }
     if step.pairing in ("all", "rank"):
         # several pairs of a prompt share its weight, which they did not always
@@ -267,5 +280,6 @@ def evaluate(stage: Stage, this: Round, step: EvaluateStep) -> None:
         "prompts": described_prompts(prompts),
         "constitution": stage.played.constitution.digest,
         "seed": recipe.seed,
+        **_form(stage, what.judge),
     }
     this.facts["evaluate"] = stage.steps.do(this.path("evaluate"), inputs, [file], make)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -210,3 +211,106 @@ def test_what_is_known_of_a_server_is_known_to_the_next_engine() -> None:
     server.bodies.clear()
     list(server.engine().generate(draws(1)))
     assert len(server.bodies) == 1
+
+
+REFUSALS = [
+    # status, what the server says, whether votes are taken in place of log-probabilities (else fewer candidates)
+    (400, "Unsupported parameter: 'logprobs' is not supported with this model.", True),
+    (403, "You are not allowed to request logprobs from this model.", True),
+    (400, "Logprobs is not enabled for models/gemini-2.5-pro", True),
+    (400, "deepseek-reasoner does not support the parameter logprobs", True),
+    (400, "property 'logprobs' is unsupported", True),
+    (400, "logprobs, best_of and echo parameters are not available on this model.", True),
+    (422, "Unexpected keys in the request: {'logprobs', 'top_logprobs'}", True),
+    (
+        422,
+        '{"type":"extra_forbidden","loc":["body","logprobs"],"msg":"Extra inputs are not permitted"}',
+        True,
+    ),
+    (500, "UnsupportedParamsError: parameters are not supported: {'logprobs': True}", True),
+    (400, "Argument not supported on this model: logprobs", True),
+    (400, "Requested sample logprobs of 20, which is greater than max allowed: 5", False),
+    (400, "Invalid value for 'top_logprobs': must be less than or equal to 5", False),
+    (400, "logprobs 20 > 5: Top logprobs must be between 0 and 5", False),
+]
+
+
+@pytest.mark.parametrize(("status", "words", "votes"), REFUSALS)
+def test_log_probabilities_are_known_to_be_missing_however_a_server_words_it(
+    status: int, words: str, votes: bool
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        asked.append(body)
+        if "logprobs" in body and (votes or body["top_logprobs"] > 5):
+            return httpx.Response(status, json={"error": {"message": words}})
+        top = [{"token": "yes", "logprob": -0.5}, {"token": "no", "logprob": -1.5}]
+        told = {"logprobs": {"content": [{"top_logprobs": top}]}} if "logprobs" in body else {}
+        choice = {"message": {"content": "yes"}, "finish_reason": "stop", **told}
+        return httpx.Response(200, json={"choices": [choice] * body.get("n", 1)})
+
+    engine = OpenAIEngine(
+        "openai:x", ["http://h/v1/"], "m", "1", transport=httpx.MockTransport(answer),
+        settings=Settings(wait=0.001, tries=2, votes=4),
+    )  # fmt: skip
+    # all at once: each is refused, the first of them teaches the others
+    scores = list(engine.score([replace(label(), id=f"s{n}") for n in range(12)]))
+    assert [each.error for each in scores] == [None] * 12
+    assert {each.logprobs[0] == 0.0 for each in scores} == {votes}
+    assert ("logprobs" in asked[-1]) == (not votes)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "'n' : number must be at most 1"),
+        (400, "Only one completion choice is allowed"),
+        (400, "Unsupported value: n > 1 is not supported"),
+        (422, "multiple completions are not supported"),
+        (400, "n must be equal to 1"),
+        (200, ""),  # takes no notice
+    ],
+)
+def test_a_vote_is_a_call_where_several_answers_are_not_to_be_had(status: int, words: str) -> None:
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        asked.append(body.get("n", 1))
+        if body.get("n", 1) > 1 and words:
+            return httpx.Response(status, json={"error": {"message": words}})
+        return httpx.Response(
+            200, json={"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}
+        )
+
+    engine = OpenAIEngine(
+        "openai:x", ["http://h/v1/"], "m", "1", transport=httpx.MockTransport(answer),
+        settings=Settings(wait=0.001, tries=2, votes=5, logprobs=0),
+    )  # fmt: skip
+    (score,) = engine.score([label()])
+    assert score.error is None
+    assert asked.count(1) == 5
+    assert asked.count(5) <= 2
+
+
+def test_a_refusal_of_something_else_loses_nothing() -> None:
+    able = capabilities_of("http://other/", "m")
+    sent = {"messages": [], "n": 4, "logprobs": True, "top_logprobs": 20, "max_tokens": 5, "seed": 1}
+    for words in (
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
+        "Your account is not allowed to use this model",
+        "Rate limit exceeded: at most 3 requests a minute are allowed",
+    ):
+        assert not able.learn(sent, words)
+        assert not able.learn(sent, words, plain=False)
+    assert not able.learn(sent, "unexpected error: seed", plain=False)
+    assert (able.missing, able.tops) == ({}, [20, 5])
+
+
+def test_calls_under_way_learn_from_each_other_what_is_left_out() -> None:
+    for unknown, more in (("seed", {}), ("response_format", {"schema": SCHEMA})):
+        forget()
+        replies = list(Server(unknown).engine().generate(draws(20, **more)))
+        assert [each.error for each in replies] == [None] * 20

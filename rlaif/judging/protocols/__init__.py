@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from rlaif.errors import InputError
+from rlaif.judging.model_judge import AGAIN
 from rlaif.judging.protocol import Judge
-from rlaif.judging.protocols.kinds import AGAIN, Alone, Asking, Between, refusal, unguided_engine
+from rlaif.judging.protocols.kinds import Alone, Asking, Between, refusal, unguided_engine
 
 __all__ = [
     "AGAIN",

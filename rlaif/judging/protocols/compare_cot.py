@@ -30,5 +30,6 @@ PROTOCOL = Between(
     judges=(ModelJudge,),
     templates=("compare-cot",),
     writes=True,
+    reads_text=True,
     votes=True,
 )

@@ -34,6 +34,7 @@ PROTOCOL = Between(
     judges=(ModelJudge,),
     templates=("compare-json",),
     writes=True,
+    reads_text=True,
     votes=True,
     structured=True,
 )

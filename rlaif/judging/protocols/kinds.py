@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rlaif.errors import InputError
-from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.records import Judgment, Principle
-
-AGAIN = 2
-"""How often an unreadable text is asked for once more, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +42,8 @@ class Alone:
     """Whether a JSON Schema of the reply goes with each question."""
     absolute: bool = True
     """Whether below one half means that the principle is violated: only then it can judge hard principles."""
+    reads_text: bool = False
+    """Whether only written texts are read, so that a judge without log-probabilities can be asked."""
     decides: bool = True
     """Whether two numbers say which is better; of a tournament they do not where the two never met."""
 
@@ -61,6 +60,7 @@ class Between:
     writes: bool = False
     votes: bool = False
     structured: bool = False
+    reads_text: bool = False
 
 
 Judged = TypeVar("Judged", bound=Judge)

@@ -116,6 +116,7 @@ PROTOCOL = Alone(
     judges=(ModelJudge,),
     templates=("rank",),
     writes=True,
+    reads_text=True,
     absolute=False,
     decides=False,
 )

@@ -34,6 +34,7 @@ PROTOCOL = Alone(
     judges=(ModelJudge,),
     templates=("score-json",),
     writes=True,
+    reads_text=True,
     votes=True,
     structured=True,
 )

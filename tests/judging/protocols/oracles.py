@@ -69,6 +69,8 @@ class Judging:
             return " ".join("ABCD"[place] for place in order)
         if "rating" in text.splitlines()[0]:
             return json.dumps({"reason": "", "rating": 5 if self.truth(blocks[1], rule) != self.lie else 1})
+        if "Answer: yes" in text.splitlines()[0]:
+            return f"It was read.\nAnswer: {'yes' if self.truth(blocks[1], rule) != self.lie else 'no'}"
         better = self._better(blocks[1:3], rule, lie=self.lie)
         if "JSON" in text.splitlines()[0]:
             return json.dumps({"reason": "", "better": better or "tie"})
@@ -99,6 +101,8 @@ def follows_place(label: str, truth: Truth) -> tuple[Callable[..., Mapping[str, 
             return '{"reason": "", "rating": 3}'
         if "JSON" in text.splitlines()[0]:
             return json.dumps({"reason": "", "better": label})
+        if "Answer: yes" in text.splitlines()[0]:
+            return "Answer: yes"
         return f"Answer: {label}"
 
     return score, write

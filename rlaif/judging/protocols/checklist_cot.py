@@ -1,0 +1,35 @@
+"""`checklist-cot`: reasoning first, then `Answer: yes` or `Answer: no`, of each completion and principle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.cot import COT_SAMPLING, SPREAD
+from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.protocol import Judge, One
+from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.records import Judgment, Principle
+
+
+def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
+    """One text a question is the likeliest; several are drawn, and their share is P(yes)."""
+    return model(judge, "checklist-cot").checklist_cot(
+        items,
+        principles,
+        samples=how.samples,
+        again=how.again,
+        seed=how.seed,
+        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
+    )
+
+
+PROTOCOL = Alone(
+    name="checklist-cot",
+    says="reasoning, then a written yes or no to each principle on one completion",
+    ask=ask,
+    judges=(ModelJudge,),
+    templates=("checklist-cot",),
+    writes=True,
+    reads_text=True,
+    votes=True,
+)
