@@ -19,6 +19,12 @@ def shipped_model(name: str) -> Path | None:
     return _PACKAGE / "microworld" / "checkpoints" / MODELS[name] if name in MODELS else None
 
 
+def shipped_words() -> frozenset[str]:
+    """The words of rules that the bundled judge knows, in small letters; `rlaif micro words` writes the file."""
+    path = _PACKAGE / "microworld" / "rule-words.txt"
+    return frozenset(path.read_text(encoding="utf-8").split())
+
+
 def shipped_set(name: str) -> Path | None:
     """The file of a bundled prompt set (`micro:held-out` is `micro-held-out.jsonl`), or None."""
     path = shipped("prompts/sets") / (name.replace(":", "-") + ".jsonl")

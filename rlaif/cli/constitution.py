@@ -12,7 +12,7 @@ from rlaif.cli import options
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
-from rlaif.cli.output import emit, progress, shortened
+from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
@@ -41,6 +41,7 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     from rlaif.constitution import lint, load_constitution, release_findings
     from rlaif.constitution.baselines import baseline_scores
     from rlaif.templates import template_digests
+    from rlaif.workflows.known_words import REMEDY, named, unknown_words
 
     loaded = load_constitution(ref)
     findings = [*release_findings(loaded), *lint(loaded)]
@@ -50,6 +51,9 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     lines.append(
         f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
     )
+    words = unknown_words(loaded)
+    lines += [f"{name}: the judge `micro` does not know {named(each)}" for name, each in words.items()]
+    lines += [REMEDY] if words else []
     if baselines:
         shares = ", ".join(f"{name} {score:.0%}" for name, score in baselines.items())
         lines.append(f"of its tests, a judge that reads no rule would pass: {shares}")
@@ -64,7 +68,12 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
         for each in findings
     ]
     result: dict[str, Any] = {"name": loaded.name, "version": loaded.version, "digest": loaded.digest}
-    result |= {"findings": rows, "baselines": baselines, "templates": template_digests()}
+    result |= {
+        "unknown_to_micro": words,
+        "findings": rows,
+        "baselines": baselines,
+        "templates": template_digests(),
+    }
     unmet = f"{len(failing)} findings to mend in {loaded.source}" if failing else None
     emit(result, "\n".join(lines), as_json=as_json, unmet=unmet)
 
@@ -103,9 +112,12 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
     A judge that decides for the worse text fails a test; one whose orders disagree, or whose answer cannot be read,
     leaves it undecided. Exit 3 when a test fails, or when a principle passes none.
     """
+    from rlaif.workflows.choices import JUDGE
     from rlaif.workflows.configs import TestConfig
+    from rlaif.workflows.known_words import unread_of
     from rlaif.workflows.principle_tests import VERDICTS, put_to_judge
 
+    warn(unread_of(chosen["judge"] or JUDGE, chosen["constitution"]))
     with progress(quiet=as_json) as report:
         tried = put_to_judge(TestConfig(**chosen), progress=report)
     rows = [

@@ -46,7 +46,9 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
 
     config = choose_evaluate(EvaluateConfig(**chosen))
     from rlaif.workflows import evaluate as workflow
+    from rlaif.workflows.known_words import unread_of
 
+    warn(unread_of(config.judge, config.constitution))
     if dry_run:
         planned = workflow.plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)

@@ -8,7 +8,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.made import show
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, warn
 
 
 @click.command()
@@ -42,7 +42,9 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
 
     config = choose_generate(GenerateConfig(**chosen))
     from rlaif.workflows import generate as workflow
+    from rlaif.workflows.known_words import unread_of
 
+    warn(unread_of(config.judge, config.constitution))
     if dry_run:
         planned = workflow.plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)

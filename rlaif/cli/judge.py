@@ -10,7 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.judge_check import check
 from rlaif.cli.made import show
-from rlaif.cli.output import emit, progress
+from rlaif.cli.output import emit, progress, warn
 from rlaif.cli.parent import Parent
 
 
@@ -41,7 +41,9 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
 
     config = choose_judge(JudgeConfig(**chosen))
     from rlaif.workflows import generate as workflow
+    from rlaif.workflows.known_words import unread_of
 
+    warn(unread_of(config.judge, config.constitution))
     if dry_run:
         planned = workflow.plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)

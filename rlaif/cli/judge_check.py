@@ -109,6 +109,7 @@ def check(
     from rlaif.auditing.attacks import FAMILIES
     from rlaif.workflows import judge_check as workflow
     from rlaif.workflows.checked import THRESHOLDS, CheckConfig
+    from rlaif.workflows.known_words import unread_of
 
     limits = {name: chosen.pop(name) for name in THRESHOLDS}
     config = CheckConfig(
@@ -126,6 +127,7 @@ def check(
     if show_prompt:
         click.echo(workflow.first_question(config))
         return
+    warn(unread_of(workflow.judge_name(config), config.constitution))
     with progress(quiet=as_json) as report:
         if every:
             _show_protocols(workflow.compare_all(config, progress=report), as_json)

@@ -71,6 +71,16 @@ def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
     emit(found, "\n".join(_lines(found)), as_json=as_json)
 
 
+@micro.command()
+@options.as_json
+def words(as_json: bool) -> None:
+    """Print the words that the bundled judge knows in a rule; to it, any other word is noise."""
+    from rlaif.microworld.readable import rule_words
+
+    found = rule_words()
+    emit({"words": found}, "\n".join(found), as_json=as_json)
+
+
 def _lines(value: object, name: str = "") -> list[str]:
     if isinstance(value, dict):
         return [

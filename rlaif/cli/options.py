@@ -194,6 +194,12 @@ judging = together(
         help="Critique the rejected side of each pair.",
     ),
     option(
+        "--accept-unfit",
+        is_flag=True,
+        help="Keep pairs that only such principles decide as this judge cannot apply: they fail their own tests, or "
+        "the order of the two answers turns them.",
+    ),
+    option(
         "--min-pair-share",
         type=click.FloatRange(0, 1),
         default=0.05,

@@ -50,9 +50,12 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     The same command resumes. A step whose inputs did not change is taken from where it was made.
     """
     from rlaif.workflows.configs import RunConfig
-    from rlaif.workflows.play import settle
+    from rlaif.workflows.known_words import unread
+    from rlaif.workflows.play import PREVIOUS, settle
 
     played = settle(RunConfig(**chosen))
+    models = played.recipe.models
+    warn(unread(models.policy if models.judge == PREVIOUS else models.judge, played.constitution))
     if dry_run:
         from rlaif.workflows.loop_forecast import plan
 

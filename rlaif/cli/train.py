@@ -191,7 +191,7 @@ def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     from rlaif.workflows.training import plan_training, settle
 
     job = settle(TrainConfig(**chosen))
-    warn(job.gate.over if job.gate else ())
+    warn([*(job.gate.over if job.gate else ()), *job.doubts])
     if dry_run:
         click.echo(plan_training(job))
         return

@@ -69,6 +69,11 @@ class Phrase:
     third: str
 
 
+def frames() -> list[str]:
+    """Every frame of a rule, with its slots."""
+    return [frame for each in _FRAMES.values() for frame in each]
+
+
 @cache
 def phrases(attribute: str) -> tuple[Phrase, ...]:
     """Every verb with every object; the first is the canonical one."""

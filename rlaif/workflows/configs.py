@@ -47,6 +47,8 @@ class PairOptions(ModelOptions):
     pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst"
     inconsistent: Literal["drop", "average"] = "drop"
     critique: bool = True
+    accept_unfit: bool = False
+    """Keep pairs that only principles decide which the judge cannot apply."""
     min_pair_share: float = 0.05
     limit: int | None = None
     seed: int = 0

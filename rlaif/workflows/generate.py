@@ -41,9 +41,11 @@ from rlaif.workflows.judging import (
     look,
     not_applied,
     pair_up,
+    principles_table,
     split,
 )
 from rlaif.workflows.judgment_rows import JUDGMENTS, read_by_labels, write_judgments
+from rlaif.workflows.known_words import unread
 from rlaif.workflows.made import Made, too_few
 from rlaif.workflows.made_by import label
 from rlaif.workflows.models import Models
@@ -51,11 +53,12 @@ from rlaif.workflows.names import CONSTITUTION_FILE, GOLD, is_control
 from rlaif.workflows.planned_pairs import PlannedPairs
 from rlaif.workflows.planning import PlannedModels
 from rlaif.workflows.play import described_constitution, described_prompts
-from rlaif.workflows.principle_tests import misunderstood, own_tests
+from rlaif.workflows.principle_tests import misunderstood, own_tests, test_counts
 from rlaif.workflows.questions import questions
 from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.sampling import draw
 from rlaif.workflows.spent import spent
+from rlaif.workflows.unfit import HELD_BACK, held_back, held_sentence, unfit_principles, without
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> Made:
@@ -200,13 +203,17 @@ def _made(
     judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
-    pairs, funnel = paired.pairs, paired.funnel
     write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
+    # a control is no judge of sentences: what it makes of them says nothing
+    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
+    unfit = unfit_principles(principles_table(paired.funnel), test_counts(tests))
+    pairs, held = held_back(paired.pairs, () if config.accept_unfit else unfit)
+    funnel = without(paired.funnel, len(held))
+    if held:
+        write_pairs(run.dir / HELD_BACK, held)
     write_pairs(run.dir / "pairs.jsonl", pairs)
     _keep(store, run.id, drawn, pairs)
     votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
-    # a control is no judge of sentences: what it makes of them says nothing
-    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
     made = Made(
         run=run.dir,
         constitution=label(constitution),
@@ -218,6 +225,8 @@ def _made(
         panel=votes,
         warnings=[
             *edited_release(constitution),
+            *unread(str(config.judge), constitution),
+            *held_sentence(len(held), unfit),
             *failed_judgments([*judgments, *paired.comparisons]),
             *not_applied(funnel),
             *idle(funnel),
@@ -247,6 +256,7 @@ def _described(config: PairOptions, models: Models, constitution: Constitution) 
         "inconsistent": config.inconsistent,
         "critique": config.critique,
         "seed": config.seed,
+        **({"accept_unfit": True} if config.accept_unfit else {}),
     }
 
 

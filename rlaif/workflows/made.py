@@ -11,7 +11,7 @@ from rlaif.feedback import Funnel
 from rlaif.records import Pair
 from rlaif.workflows.drift import Drift
 from rlaif.workflows.judging import counts, principles_table
-from rlaif.workflows.principle_tests import Outcome
+from rlaif.workflows.principle_tests import Outcome, test_counts
 from rlaif.workflows.spent import cost_line
 
 
@@ -86,9 +86,7 @@ class Made:
             "states": dict(self.counts.states),
             "unreadable_share": self.counts.unreadable_share,
             "principles": self.principles,
-            "tests": {
-                name: {"tests": each.tests, "passed": each.passed} for name, each in self.tests.items()
-            },
+            "tests": test_counts(self.tests),
             "calls": dict(self.calls),
             "costs": dict(self.costs),
             "panel": self.panel,

@@ -171,6 +171,15 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     )
 
 
+def test_counts(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, int]]:
+    """By principle: how many tests there are and how many passed; nothing of those whose calls all failed."""
+    return {
+        name: {"tests": each.tests, "passed": each.passed}
+        for name, each in outcomes.items()
+        if not each.unheard
+    }
+
+
 def misunderstood(outcomes: Mapping[str, Outcome]) -> list[str]:
     """A message for each principle that fails too many of its own tests."""
     return [

@@ -28,6 +28,7 @@ from rlaif.workflows.reports import Report, silent
 from rlaif.workflows.review import as_reviewed
 from rlaif.workflows.train_data import run_constitution, run_sampled
 from rlaif.workflows.train_methods import USES, check_step, method_of, rank, run_method, step_names
+from rlaif.workflows.unfit import warned
 
 REPLAY_SET = "micro:judge"
 UNSHOWN = ("learning_rate", "num_tokens", "shared_ratio", "padding_ratio")
@@ -61,6 +62,8 @@ class TrainJob:
     """What a judge that is trained was asked by."""
     gate: GateReport | None = None
     """What was left out of the pairs before; None where nobody looked."""
+    doubts: Sequence[str] = ()
+    """What should be known of how the pairs were judged."""
     reviewed: Mapping[str, int] = field(default_factory=dict)
     """Pairs that were left out or turned because people decided so, by reason."""
     store: Path | None = None
@@ -137,6 +140,7 @@ def settle(config: TrainConfig) -> TrainJob:
         chat_template_kwargs=config.chat_template_kwargs,
         card=card(pairs, str(config.source), _judge(found)),
         gate=gated,
+        doubts=warned(pairs, found.get("summary") or {}),
         reviewed=reviewed,
         store=find_store(config.source, config.store),
     )

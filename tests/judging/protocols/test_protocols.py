@@ -16,7 +16,10 @@ from tests.judging.builders import RuleEngine, completion, principle, prompt
 from .oracles import ASKED_OF_MODELS, Judging, judge_of
 
 RULES = [principle("hello", "says hello"), principle("oven", "says oven")]
-ALL = "checklist checklist-cot compare compare-cot compare-json debate meta panel rank rank-list reward rules score score-json steps"
+ALL = (
+    "checklist checklist-cot compare compare-cot compare-json debate meta panel rank rank-list reward rules score "
+    "score-json steps"
+)
 
 
 def says(response: str, rule: str) -> bool:
