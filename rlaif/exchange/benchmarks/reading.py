@@ -84,7 +84,8 @@ def read_recorded(ref: str | Path) -> GoldSet | None:
     if first.value.keys() >= alpaca_eval.COLUMNS:
         return _annotations(chain([first], rows))
     known = {"results", "judgments", "gpt4_label"} & first.value.keys()
-    return read_gold(ref) if known else None
+    # what stands behind # names a judge here, and no list of the file
+    return read_gold(path) if known else None
 
 
 def _annotations(rows: Iterator[Row]) -> GoldSet:
