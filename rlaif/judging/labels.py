@@ -39,12 +39,13 @@ class Labels(NamedTuple):
 
         `alike` names for each spelling the first one that is written with the same tokens: one event, counted once.
         """
-        found = dict.fromkeys(self.spellings, 0.0)
+        own: dict[str, list[float]] = {label: [] for label in self.spellings}
         owners = (label for label, texts in self.spellings.items() for _ in texts)
         for place, (label, each) in enumerate(zip(owners, logprobs, strict=True)):
             if not alike or alike[place] == place:
-                found[label] += math.exp(each)
-        return found
+                own[label].append(math.exp(each))
+        # rounded once: no order of the spellings changes a digit of a label
+        return {label: math.fsum(each) for label, each in own.items()}
 
 
 def _spelled(*words: str) -> tuple[str, ...]:
