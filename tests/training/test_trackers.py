@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from rlaif.training.trackers import Trackers, check_trackers
 from .builders import make_examples
 from .conftest import MakeDirectory
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timing
 FIGURES = {"loss": 0.5, "loss/preference": 0.75, "rewards/margins": 0.25}
 
@@ -91,16 +93,30 @@ def test_mlflow_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [(each.step, each.value) for each in history] == [(1, 0.75), (2, 1.5)]
 
 
-def test_trackio_on_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "board"))
-    pytest.importorskip("trackio")
-    from trackio import utils
+TRACKIO = """
+import sys
+from pathlib import Path
+from rlaif.libraries.quiet import quiet
+with quiet():
+    from accelerate import PartialState
+    from tests.training.test_trackers import write
+    PartialState(cpu=True)
+    write("trackio", Path(sys.argv[1]))
+"""
 
-    monkeypatch.setattr(utils, "TRACKIO_DIR", tmp_path / "board", raising=False)
-    write("trackio", tmp_path / "out")
-    assert capsys.readouterr().out == ""  # it talks, and stdout is for results
+
+def test_trackio_on_this_machine(tmp_path: Path) -> None:
+    """In a process of its own: where it writes is settled for good when it is loaded."""
+    pytest.importorskip("trackio")
+    done = subprocess.run(
+        [sys.executable, "-c", TRACKIO, str(tmp_path / "out")],
+        env=os.environ | {"TRACKIO_DIR": str(tmp_path / "board")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    # it talks, and stdout is for results; not when the process ends either
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = []
     for path in Path(tmp_path / "board").rglob("*.db"):
         with sqlite3.connect(path) as base:
