@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.auditing.comparisons import FAILED, Judged, plain_figures, strict_shorter
+from rlaif.auditing.intervals import mean
 from rlaif.auditing.labels import Labelled, kappa
 from rlaif.auditing.scoring import judgebench
 from rlaif.errors import RlaifError
@@ -71,8 +72,12 @@ def llmbar(golden: Any, folder: Path) -> Iterator[Figure]:
         judged = judged_of(read_gold(f"{archive}#{judge}"))
         found = plain_figures(judged)
         lost = sum(said.state in FAILED for each in judged for said in each.orders.judged)
+        # the authors' agreement counts two answers that are no verdict as one; ours is over what could be read
+        agreement = mean(float(each.consistent) for each in judged if each.both)
         ours = [
-            *(found[name] for name in ("accuracy", "both_correct", "consistent", "first_slot")),
+            *(found[name] for name in ("accuracy", "both_correct")),
+            agreement,
+            found["first_slot"],
             float(lost),
             found["prefers_longer"],
         ]
