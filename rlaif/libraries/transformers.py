@@ -6,6 +6,7 @@ configurations, its switches for quiet. What a model can do is tried on the mode
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -419,16 +420,22 @@ def architectures(folder: Path, trust_remote_code: bool = False) -> Sequence[str
 
 def is_encoder(folder: Path) -> bool:
     """Whether a directory says that its model reads to both sides, or writes from an encoder: no causal one."""
-    with quiet():
-        config = AutoConfig.from_pretrained(folder)
-    masked = any(re.search("MaskedLM|ForPreTraining$", each) for each in config.architectures or ())
-    return masked or bool(getattr(config, "is_encoder_decoder", False))
+    config = _written_config(folder)
+    masked = any(
+        re.search("MaskedLM|ForPreTraining$", str(each)) for each in config.get("architectures") or ()
+    )
+    return masked or bool(config.get("is_encoder_decoder"))
 
 
 def is_four_bit_checkpoint(folder: Path) -> bool:
     """Whether a directory was saved in few bits (by bitsandbytes, GPTQ, AWQ, ...)."""
-    with quiet():
-        return getattr(AutoConfig.from_pretrained(folder), "quantization_config", None) is not None
+    return bool(_written_config(folder).get("quantization_config"))
+
+
+def _written_config(folder: Path) -> Mapping[str, Any]:
+    # as it stands: to open it, the library may ask for the code that comes with a model
+    found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return found if isinstance(found, Mapping) else {}
 
 
 def classifies(model: Any) -> bool:

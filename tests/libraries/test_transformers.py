@@ -167,7 +167,10 @@ def test_scores_that_are_to_be_capped_are_capped_whatever_attention_the_library_
     # what 5.16 says of it; there `sdpa` leaves the cap out without a word
     monkeypatch.setattr(transformers.Gemma2PreTrainedModel, "_supports_sdpa", True)
     how = {"dtype": torch.float32, "trust_remote_code": False, "device_map": None}
-    model = adapter.load_causal(folder, **how) if load == "causal" else adapter.load_classifier(folder, **how)
+    if load == "causal":
+        model = adapter.load_causal(folder, **how)
+    else:
+        model = adapter.load_classifier(folder, **how, id2label={0: "reward"})
     assert model.config.attn_logit_softcapping is not None
     assert adapter.attention_of(model.config) == "eager"
 
