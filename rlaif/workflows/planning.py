@@ -76,8 +76,7 @@ class PlannedModels(Models):
             self.to_come,
             self._counting(self.made_of.get(name, name)),
             kept=f"{fingerprint} {self.own_id}" if within_run else "",
-            # what is yet to be trained is a directory by then
-            guides_decoding=name not in self.made_of and split_name(name)[0] != "hf",
+            guides_decoding=split_name(self.made_of.get(name, name))[0] != "hf",
         )
         return self.planned[name]
 
