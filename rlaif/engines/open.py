@@ -128,9 +128,10 @@ def check_name(name: str) -> None:
     """Raise ModelError for a name of a server that none can have, before anything else is said of it."""
     kind, _, rest = name.partition(":")
     if kind == "openai" and rest:
+        from rlaif.engines.openai_key import key_of
         from rlaif.engines.openai_name import parse_name
 
-        parse_name(name, rest)
+        key_of(parse_name(name, rest).settings.key)
 
 
 def _from_hub(rest: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_principles
+from rlaif.engines.open import check_name
 from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.plan import ALONE
@@ -49,6 +50,9 @@ class Played:
 def settle(config: RunConfig) -> Played:
     """Read and check everything that can be read without a model. Raises InputError."""
     recipe = load_recipe(config.recipe, _overrides(config))
+    # before any of them is shown: what stands in a server's name may be a key
+    for name in (recipe.models.policy, recipe.models.judge):
+        check_name(name)
     for number, step in enumerate(recipe.round):
         if isinstance(step, AuditStep):
             raise RecipeError(

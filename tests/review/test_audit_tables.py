@@ -66,7 +66,8 @@ def test_what_could_not_be_looked_at_is_said_with_what_it_needs(found: Audit) ->
     missing = set(NEEDS) - bare.figures.keys()
     assert missing
     assert missing <= bare.not_looked_at.keys()
-    text = _text(Audited(run=".", facts_of=".", audit=bare, suggestions=[], unmet=None), False)  # type: ignore[arg-type]
+    facts = {"suggestions": [], "failures": [], "silent": False, "unmet": None}
+    text = _text(Audited(run=".", facts_of=".", audit=bare, **facts), False)  # type: ignore[arg-type]
     assert "not looked at, for want of" in text
     assert "--evaluation" in text
     assert not set(found.not_looked_at) & found.figures.keys()

@@ -136,11 +136,14 @@ def test_a_reference_that_is_no_model_is_named(model_dir: MakeDirectory, tmp_pat
 def test_a_reference_with_another_vocabulary_is_refused(
     broken: Path, model_dir: MakeDirectory, tmp_path: Path
 ) -> None:
-    from transformers import AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(broken)
     tokenizer.add_tokens(["neverseen"])
     tokenizer.save_pretrained(broken)
+    model = AutoModelForCausalLM.from_pretrained(broken)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(broken)
     with pytest.raises(ModelError, match="vocabulary"):
         train_dpo(CONFIG, make_pairs(4), policy=model_dir(), reference=str(broken), out=tmp_path / "out")
 
