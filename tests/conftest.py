@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -13,6 +14,10 @@ from rlaif.secrets import forget
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 # the first call of an operator loads its library, and a busy machine is slow: time says nothing about a rule
+# a suite that was started in the background of a shell ignores it, and so would every process that a test interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 CALM = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

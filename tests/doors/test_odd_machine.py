@@ -106,7 +106,7 @@ def test_every_door_opens_and_nothing_is_on_the_screen_but_our_own_words(strange
         trained("m rm", "--method", "reward"),
         trained("m lfm", policy="./lfm2 ä"),
         asked("lauf größe", "./lfm2 ä"),
-        ["judge", "lauf größe", "--judge", "m rm", "--out", "geurteilt", "--json", "--min-pair-share", "0"],
+        ["judge", "lauf größe", "--judge", "reward:m rm", "--out", "geurteilt", "--json", "--min-pair-share", "0"],
         ["evaluate", "--policy", "m lora", "--against", "./gpt2 ä", "--judge", "./gpt2 ä", "--prompts",
          "prompts ü.jsonl", "--constitution", "regeln ß.yaml", "--json"],
         ["export", "pairs ö.jsonl", "--format", "datasets", "--out", "daten ä", "--json"],

@@ -32,6 +32,31 @@ def write(name: str, out: Path) -> None:
     opened.close()
 
 
+BY_ITSELF = """
+import sys
+from pathlib import Path
+from rlaif.libraries.quiet import quiet
+with quiet():
+    from accelerate import PartialState
+    from tests.training.test_trackers import write
+    PartialState(cpu=True)
+    write(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+def by_itself(name: str, out: Path, **more: str) -> None:
+    """What `write` does, in a process of its own, which says nothing: neither on the way nor when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", BY_ITSELF, name, str(out)],
+        env=os.environ | more,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    # stdout is for results
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.fixture(autouse=True)
 def _one_process() -> None:
     # what accelerate's trackers ask whether they are to speak
@@ -40,11 +65,10 @@ def _one_process() -> None:
     PartialState(cpu=True)
 
 
-def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_offline(tmp_path: Path) -> None:
+    """In a process of its own: which mode it is in is settled for good when it is first used."""
     pytest.importorskip("wandb")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    write("wandb", tmp_path / "out")
+    by_itself("wandb", tmp_path / "out", WANDB_MODE="offline", WANDB_SILENT="true")
     (run,) = (tmp_path / "out" / "wandb").glob("offline-run-*-456789abcdef0123")
     (log,) = run.glob("run-*.wandb")
     deadline = time.monotonic() + 300  # another process writes it, in its own time
@@ -93,30 +117,10 @@ def test_mlflow_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [(each.step, each.value) for each in history] == [(1, 0.75), (2, 1.5)]
 
 
-TRACKIO = """
-import sys
-from pathlib import Path
-from rlaif.libraries.quiet import quiet
-with quiet():
-    from accelerate import PartialState
-    from tests.training.test_trackers import write
-    PartialState(cpu=True)
-    write("trackio", Path(sys.argv[1]))
-"""
-
-
 def test_trackio_on_this_machine(tmp_path: Path) -> None:
     """In a process of its own: where it writes is settled for good when it is loaded."""
     pytest.importorskip("trackio")
-    done = subprocess.run(
-        [sys.executable, "-c", TRACKIO, str(tmp_path / "out")],
-        env=os.environ | {"TRACKIO_DIR": str(tmp_path / "board")},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    # it talks, and stdout is for results; not when the process ends either
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    by_itself("trackio", tmp_path / "out", TRACKIO_DIR=str(tmp_path / "board"))
     found = []
     for path in Path(tmp_path / "board").rglob("*.db"):
         with sqlite3.connect(path) as base:
