@@ -5,12 +5,15 @@ What a turn holds beside its text is refused where it is a part of what was said
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast, get_args
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.records import Message, Role
 
+_log = logging.getLogger(__name__)
 _ROLES = get_args(Role)
 _OTHER_NAMES: Mapping[str, Role] = {"developer": "system"}
 """The same role under a newer name."""
@@ -20,9 +23,10 @@ TOOL_ROLES = ("tool", "function", "function_call", "observation", "tool_response
 """Who speaks where tools are used."""
 SAID_TOO = (
     "tool_calls", "function_call", "tool_call_id", "tool_responses", "reasoning_content", "reasoning", "thinking",
-    "thought", "refusal", "audio", "images", "videos",
+    "thought", "refusal", "audio", "images", "videos", "weight",
 )  # fmt: skip
-"""Keys of a turn that are a part of what was said."""
+"""Keys of a turn that are a part of what was said, or say whether it is to be learned."""
+_READ = frozenset({"role", "content", "from", "value"})
 
 
 def prompt_turns(value: Any, where: str, column: str) -> tuple[Message, ...]:
@@ -60,6 +64,9 @@ def _turn(turn: Any, where: str, place: str) -> Message:
     for name in SAID_TOO:
         if turn.get(name) not in (None, "", [], {}):
             raise UnkeptError(where, f"{place} has `{name}`, and only its text can be kept", _LEAVE_OUT)
+    for name in turn.keys() - _READ - set(SAID_TOO):
+        if turn[name] not in (None, "", [], {}):
+            _say_left(str(name))
     if role in TOOL_ROLES:
         raise UnkeptError(
             where,
@@ -73,6 +80,12 @@ def _turn(turn: Any, where: str, place: str) -> Message:
 
 _KNOWN = ", ".join((*_ROLES, *_OTHER_NAMES))
 _LEAVE_OUT = "take the key out where it has no meaning, or leave such rows out"
+
+
+@cache
+def _say_left(name: str) -> None:
+    """Once: the turns of a file are many."""
+    _log.warning("turns: left out: %s (no meaning here)", name)
 
 
 def _named(turn: Any) -> tuple[Any, Any] | None:
