@@ -51,7 +51,9 @@ class OpenAIEngine:
         self.model = model
         self.settings = settings or Settings()
         self.kwargs = dict(chat_template_kwargs or {})
-        votes = [self.settings.votes] if self.settings.votes else []
+        votes: list[Any] = [self.settings.votes] if self.settings.votes else []
+        # a server that could say log-probabilities is another judge where it is told to vote
+        votes += ["sampled"] if votes and not self.settings.logprobs else []
         masks = ["mask"] if self.settings.mask else []
         self.fingerprint = digest("server", model, revision, self.kwargs, *votes, *masks)
         self._servers = Servers(name, [self._server(url, transport) for url in base_urls], self.settings)

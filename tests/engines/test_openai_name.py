@@ -26,6 +26,9 @@ def test_addresses_and_settings_are_no_part_of_what_a_model_is() -> None:
     assert fingerprint("http://b/v1,http://c/v1?at_once=3&rpm=5#m@1") == one
     assert fingerprint("http://a/v1#m@2") != one
     assert fingerprint("http://a/v1#m") != one
+    # votes in the place of log-probabilities that the server has are another judge than votes where it has none
+    assert len({fingerprint(f"http://a/v1{how}#m@1") for how in ("", "?votes=4", "?votes=4&logprobs=0")}) == 3
+    assert fingerprint("http://a/v1?logprobs=0#m@1") == one
 
 
 @pytest.mark.parametrize(
