@@ -37,17 +37,6 @@ def installed(name: str) -> str | None:
         return None
 
 
-def is_tested(name: str) -> bool:
-    """Whether the installed version lies in the tested range; a library without a range counts as tested."""
-    version, requirement = installed(name), tested().get(name)
-    if version is None or requirement is None:
-        return version is not None
-    try:
-        return requirement.specifier.contains(Version(version), prereleases=True)
-    except InvalidVersion:
-        return False
-
-
 def said(name: str) -> str:
     """`transformers 5.30.0 (tested: <5.25,>=5.16)`, for a message."""
     requirement = tested().get(name)

@@ -84,16 +84,6 @@ def test_only_a_version_older_than_the_range_is_refused_unseen(
         versions.require("torch", "transformers")
 
 
-@pytest.mark.parametrize(
-    ("version", "inside"), [("5.16.0", True), ("5.24.3", True), ("5.25.0", False), ("5.15.9", False)]
-)
-def test_tested_is_what_lies_in_the_range(
-    monkeypatch: pytest.MonkeyPatch, version: str, inside: bool
-) -> None:
-    has(monkeypatch, transformers=version)
-    assert versions.is_tested("transformers") is inside
-
-
 def test_the_word_for_a_changed_library_names_both_versions_and_no_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
