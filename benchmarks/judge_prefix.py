@@ -97,7 +97,7 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> Iterator[d
     """A row for each engine, length and suffix."""
     import torch
 
-    from rlaif.engines.load import load_model
+    from rlaif.engines.local.load import load_model
     from rlaif.engines.open import open_engine
 
     device = "auto" if name == "vllm" else options.device

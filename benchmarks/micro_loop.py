@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from rlaif.review.tables import table
-from rlaif.workflows import loop, play
 from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.recipe import prepare as play
+from rlaif.workflows.recipe import run as loop
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import vs_trl
 
-from rlaif.engines.chat import Chat
+from rlaif.engines.chat_template import Chat
 from rlaif.exchange.turns import turn_rows
 from rlaif.records import Message, Pair, Role
 from rlaif.review.tables import table

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rlaif.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from rlaif.workflows.api import evaluate, generate, judge, run, train
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "generate", "judge", "run", "train"]
 
 

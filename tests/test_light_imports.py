@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys
-import rlaif.constitution, rlaif.recipes, rlaif.runs, rlaif.store, rlaif.templates
+import rlaif.constitution, rlaif.workflows.recipe.recipes, rlaif.runs.claim, rlaif.store, rlaif.templates
 import rlaif.exchange.prompts, rlaif.exchange.pairs, rlaif.exchange.completions, rlaif.exchange.examples
 heavy = {"torch", "transformers", "datasets", "pyarrow", "numpy", "pandas", "jsonschema", "ruamel.yaml", "jinja2"}
 print(*sorted(heavy & set(sys.modules)))

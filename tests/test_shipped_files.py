@@ -10,13 +10,13 @@ from rlaif.constitution import lint, load_constitution
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.prompts import read_prompts
 from rlaif.microworld.gold import MicroGold
-from rlaif.recipes import TrainStep
 from rlaif.shipped import shipped
 from rlaif.templates import load_template
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.init import init
-from rlaif.workflows.play import settle, steps
-from rlaif.workflows.training import replay_examples
+from rlaif.workflows.project.init import init
+from rlaif.workflows.recipe.prepare import settle, steps
+from rlaif.workflows.recipe.recipes import TrainStep
+from rlaif.workflows.training.run import replay_examples
 
 
 def names(kind: str, suffix: str) -> list[str]:

@@ -25,13 +25,13 @@ from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Pair, Prompt, Sampling
 from rlaif.shipped import shipped_model
 from rlaif.store import Store
-from rlaif.workflows.choices import choose_generate, choose_judge
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, ModelOptions
-from rlaif.workflows.generate import generate, judge
-from rlaif.workflows.gold import grade
-from rlaif.workflows.measure import share_met
-from rlaif.workflows.models import Models
-from rlaif.workflows.sampling import draw
+from rlaif.workflows.evaluation.statistics import share_met
+from rlaif.workflows.generate.rollouts import draw
+from rlaif.workflows.generate.run import generate, judge
+from rlaif.workflows.models.defaults import choose_generate, choose_judge
+from rlaif.workflows.models.gold import grade
+from rlaif.workflows.models.pool import Models
 
 CONSTITUTION = "micro-default"
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)

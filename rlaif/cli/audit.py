@@ -77,7 +77,7 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
     A fault is named when its figure lies beyond a limit and chance would do that in less than one audit of twenty,
     over all figures together. A run called `show` or `compare` is written `./show`.
     """
-    from rlaif.workflows import audit as workflow
+    from rlaif.workflows.audit import run as workflow
 
     found = workflow.audit(workflow.AuditConfig(**chosen))
     if html is not None:

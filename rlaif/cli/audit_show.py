@@ -32,7 +32,7 @@ def show(pair: str, run: Path | None, calls: int, store: Path | None, as_json: b
 
     Words that only one of the two answers has stand in brackets.
     """
-    from rlaif.workflows.audit_show import show as workflow
+    from rlaif.workflows.audit.show_pair import show as workflow
 
     found = workflow(pair, run, store)
     emit(found.as_dict(), _pair(found, calls), as_json=as_json)
@@ -49,7 +49,7 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other
     rlaif audit compare runs/r1 runs/r1-other
     """
-    from rlaif.workflows.audit_compare import compare as workflow
+    from rlaif.workflows.audit.compare_runs import compare as workflow
 
     found = workflow(one, other)
     emit(found.as_dict(), _compared(found), as_json=as_json)

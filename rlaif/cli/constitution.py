@@ -17,7 +17,7 @@ from rlaif.errors import InputError
 from rlaif.review.tables import table
 
 if TYPE_CHECKING:
-    from rlaif.workflows.principle_tests import Tried
+    from rlaif.workflows.generate.principle_tests import Tried
 
 
 @click.group()
@@ -41,7 +41,7 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     from rlaif.constitution import lint, load_constitution, release_findings
     from rlaif.constitution.baselines import baseline_scores
     from rlaif.templates import template_digests
-    from rlaif.workflows.known_words import REMEDY, named, unknown_words
+    from rlaif.workflows.generate.known_words import REMEDY, named, unknown_words
 
     loaded = load_constitution(ref)
     findings = [*release_findings(loaded), *lint(loaded)]
@@ -112,10 +112,10 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
     A judge that decides for the worse text fails a test; one whose orders disagree, or whose answer cannot be read,
     leaves it undecided. Exit 3 when a test fails, or when a principle passes none.
     """
-    from rlaif.workflows.choices import JUDGE
     from rlaif.workflows.configs import TestConfig
-    from rlaif.workflows.known_words import unread_of
-    from rlaif.workflows.principle_tests import VERDICTS, put_to_judge
+    from rlaif.workflows.generate.known_words import unread_of
+    from rlaif.workflows.generate.principle_tests import VERDICTS, put_to_judge
+    from rlaif.workflows.models.defaults import JUDGE
 
     warn(unread_of(chosen["judge"] or JUDGE, chosen["constitution"]))
     with progress(quiet=as_json) as report:

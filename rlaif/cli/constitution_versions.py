@@ -102,7 +102,7 @@ def diff(
     from rlaif.constitution.diff import KINDS, bump_of, raised
     from rlaif.constitution.diff import diff as differences
     from rlaif.constitution.versions import parse_version
-    from rlaif.workflows.judged_runs import load_side
+    from rlaif.workflows.impact.recorded_runs import load_side
 
     before, after = load_side(a), load_side(b)
     if impact is None:
@@ -129,7 +129,7 @@ def diff(
 
 
 def _impact(before: Any, after: Any, run: Path, as_json: bool, chosen: dict[str, Any]) -> Impact:
-    from rlaif.workflows.impact import ImpactConfig, impact
+    from rlaif.workflows.impact.run import ImpactConfig, impact
 
     config = ImpactConfig(run=run, **{name: value for name, value in chosen.items() if name != "show"})
     with progress(quiet=as_json) as report:

@@ -41,12 +41,12 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     \b
     rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold
     """
-    from rlaif.workflows.choices import choose_evaluate
     from rlaif.workflows.configs import EvaluateConfig
+    from rlaif.workflows.models.defaults import choose_evaluate
 
     config = choose_evaluate(EvaluateConfig(**chosen))
-    from rlaif.workflows import evaluate as workflow
-    from rlaif.workflows.known_words import unread_of
+    from rlaif.workflows.evaluation import run as workflow
+    from rlaif.workflows.generate.known_words import unread_of
 
     warn(unread_of(config.judge, config.constitution))
     if dry_run:

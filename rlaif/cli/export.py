@@ -57,8 +57,8 @@ def export(as_json: bool, **chosen: Any) -> None:
     rlaif export runs/r1 --out data/r1 --split 0.9
     rlaif export runs/loop --out data/r2 --format kto --where 'round == 2 and label_prob > .8'
     """
-    from rlaif.workflows.export import ExportConfig
-    from rlaif.workflows.export import export as workflow
+    from rlaif.workflows.datasets.export import ExportConfig
+    from rlaif.workflows.datasets.export import export as workflow
 
     made = workflow(ExportConfig(**chosen))
     rows = [[name, count] for name, count in made.funnel.items()]

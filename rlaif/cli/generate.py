@@ -37,12 +37,12 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     rlaif generate --constitution house.yaml --prompts mine.jsonl \\
           --policy hf:models/chat --judge hf:models/judge --out runs/r2
     """
-    from rlaif.workflows.choices import choose_generate
     from rlaif.workflows.configs import GenerateConfig
+    from rlaif.workflows.models.defaults import choose_generate
 
     config = choose_generate(GenerateConfig(**chosen))
-    from rlaif.workflows import generate as workflow
-    from rlaif.workflows.known_words import unread_of
+    from rlaif.workflows.generate import run as workflow
+    from rlaif.workflows.generate.known_words import unread_of
 
     warn(unread_of(config.judge, config.constitution))
     if dry_run:

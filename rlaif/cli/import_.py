@@ -33,7 +33,7 @@ def import_(as_json: bool, **chosen: Any) -> None:
     rlaif import harmless-base/test.jsonl.gz --out runs/hh
     rlaif train runs/hh --method reward --policy hf:models/base --out models/hh-reward
     """
-    from rlaif.workflows.import_run import ImportConfig, import_preferences
+    from rlaif.workflows.datasets.import_preferences import ImportConfig, import_preferences
 
     done = import_preferences(ImportConfig(**chosen))
     rows = [[name, count] for name, count in done.funnel.items()]

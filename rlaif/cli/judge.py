@@ -36,12 +36,12 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
 
     Every call that the store already holds is re-used.
     """
-    from rlaif.workflows.choices import choose_judge
     from rlaif.workflows.configs import JudgeConfig
+    from rlaif.workflows.models.defaults import choose_judge
 
     config = choose_judge(JudgeConfig(**chosen))
-    from rlaif.workflows import generate as workflow
-    from rlaif.workflows.known_words import unread_of
+    from rlaif.workflows.generate import run as workflow
+    from rlaif.workflows.generate.known_words import unread_of
 
     warn(unread_of(config.judge, config.constitution))
     if dry_run:

@@ -107,9 +107,9 @@ def check(
     """
     _refuse_unused(context, every, attacked=bool(attack) or attacks)
     from rlaif.auditing.attacks import FAMILIES
-    from rlaif.workflows import judge_check as workflow
-    from rlaif.workflows.checked import THRESHOLDS, CheckConfig
-    from rlaif.workflows.known_words import unread_of
+    from rlaif.workflows.generate.known_words import unread_of
+    from rlaif.workflows.judge_eval import run as workflow
+    from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
 
     limits = {name: chosen.pop(name) for name in THRESHOLDS}
     config = CheckConfig(
@@ -119,7 +119,7 @@ def check(
         **chosen,
     )
     if dry_run:
-        from rlaif.workflows.judge_check_plan import plan
+        from rlaif.workflows.dry_run.judge_eval import plan
 
         planned = plan(config, every=every)
         emit(planned.as_dict(), planned.text, as_json=as_json)
@@ -134,7 +134,7 @@ def check(
             return
         found = workflow.check(config, progress=report)
     if config.plot is not None:
-        from rlaif.workflows.calibration_plot import draw
+        from rlaif.workflows.judge_eval.reliability_plot import draw
 
         draw(config.plot, found)
     if found.left_out:

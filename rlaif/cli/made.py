@@ -9,7 +9,7 @@ from rlaif.review.principles import HEAD, applied
 from rlaif.review.tables import table
 
 if TYPE_CHECKING:
-    from rlaif.workflows.made import Made
+    from rlaif.workflows.generate.result import Made
 
 
 def show(made: Made, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ import click
 from rlaif.errors import ThresholdError
 
 if TYPE_CHECKING:
-    from rlaif.workflows.pace import Standing
+    from rlaif.workflows.recipe.pace import Standing
 
 WIDTH = 100
 """Columns that a run's output takes at most."""

@@ -21,7 +21,7 @@ RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_ok
 @click.argument("directory", type=click.Path(path_type=Path))
 def init(directory: Path) -> None:
     """Make a project: a commented constitution, a prompt set and a recipe."""
-    from rlaif.workflows.init import init as make
+    from rlaif.workflows.project.init import init as make
 
     written = make(directory)
     click.echo("\n".join(str(path) for path in written))
@@ -38,7 +38,7 @@ def init(directory: Path) -> None:
 @options.as_json
 def status(run: Path, as_json: bool) -> None:
     """Say where RUN stands."""
-    from rlaif.workflows.status import status as look
+    from rlaif.workflows.project.status import status as look
 
     found = look(run)
     emit(found, "\n".join(_lines(found)), as_json=as_json)
@@ -56,7 +56,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: {value}"
     summary = found.get("summary") or {}
     if costs := summary.get("costs"):
-        from rlaif.workflows.spent import cost_head, cost_rows
+        from rlaif.workflows.models.usage import cost_head, cost_rows
 
         yield table(cost_head(costs), cost_rows(costs))
     yield from (f"warning: {each}" for each in summary.get("warnings") or ())
@@ -69,7 +69,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
 @options.store
 def pack(run: Path, out: Path | None, store: Path | None) -> None:
     """Pack RUN and every call it refers to into one archive that needs no store."""
-    from rlaif.workflows.pack import pack as make
+    from rlaif.workflows.datasets.pack import pack as make
 
     click.echo(str(make(run, out=out, store=store)))
 
@@ -79,7 +79,7 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
 @options.option("--out", type=click.Path(path_type=Path), help="The page [default: RUN/report.html].")
 def report(run: Path, out: Path | None) -> None:
     """Write the HTML report of RUN: one file, nothing else to fetch."""
-    from rlaif.workflows.status import report as write
+    from rlaif.workflows.project.status import report as write
 
     click.echo(str(write(run, out=out)))
 

@@ -34,7 +34,7 @@ def check(rules: str, as_json: bool) -> None:
 
     RULES is a constitution with `behaviors`, or OpenAI's proposition_prompts.yaml.
     """
-    from rlaif.workflows.rbr_rules import check as look
+    from rlaif.workflows.rbr.load_rules import check as look
 
     kinds, slips = look(rules)
     rows = [[kind, len(each.asked), " > ".join(each.order)] for kind, each in kinds.items()]
@@ -73,8 +73,8 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
 
     A row that has `propositions` says itself what is true of it; of any other the judge is asked.
     """
-    from rlaif.workflows.rbr import ClassifyConfig, first_question
-    from rlaif.workflows.rbr import classify as workflow
+    from rlaif.workflows.rbr.classify import ClassifyConfig, first_question
+    from rlaif.workflows.rbr.classify import classify as workflow
 
     config = ClassifyConfig(**chosen)
     if show_prompt:
@@ -92,7 +92,7 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
 
 
 def _orders(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
-    from rlaif.workflows.rbr_fit import parse_order
+    from rlaif.workflows.rbr.fit import parse_order
 
     return dict(parse_order(item) for item in items)
 
@@ -179,7 +179,7 @@ def fit(as_json: bool, **chosen: Any) -> None:
 
     An answer's class is its `class`, where the row has one; else the one in which the judge sees it.
     """
-    from rlaif.workflows.rbr_fit import RbrFitConfig, fit_weights
+    from rlaif.workflows.rbr.fit import RbrFitConfig, fit_weights
 
     with progress(quiet=as_json) as report:
         found = fit_weights(RbrFitConfig(**chosen), progress=report)
@@ -238,8 +238,8 @@ def _in_order(found: Any) -> list[Any]:
 @options.as_json
 def score(as_json: bool, **chosen: Any) -> None:
     """Give each answer of SOURCE its reward: reward model + rules. Writes the JSONL file --out."""
-    from rlaif.workflows.rbr_score import ScoreConfig
-    from rlaif.workflows.rbr_score import score as workflow
+    from rlaif.workflows.rbr.score import ScoreConfig
+    from rlaif.workflows.rbr.score import score as workflow
 
     config = ScoreConfig(**chosen)
     with progress(quiet=as_json) as report:

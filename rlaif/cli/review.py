@@ -21,7 +21,7 @@ def review(run: Path, port: int, reviewer: str | None, browser: bool, store: Pat
     Serves a page on this machine alone, under an address with a secret token, until interrupted. Decisions go to the
     store, with who and when: `rlaif audit` counts agreement with them, `--reviewed` of train and export honours them.
     """
-    from rlaif.workflows.review import serve
+    from rlaif.workflows.datasets.review import serve
 
     def said(address: str) -> None:
         click.echo(address)

@@ -12,8 +12,8 @@ from rlaif.cli.output import WIDTH, Follower, emit, warn
 from rlaif.review.tables import table
 
 if TYPE_CHECKING:
-    from rlaif.workflows.pace import Standing
-    from rlaif.workflows.play import Played
+    from rlaif.workflows.recipe.pace import Standing
+    from rlaif.workflows.recipe.prepare import Played
 
 
 @click.command()
@@ -50,14 +50,14 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     The same command resumes. A step whose inputs did not change is taken from where it was made.
     """
     from rlaif.workflows.configs import RunConfig
-    from rlaif.workflows.known_words import unread
-    from rlaif.workflows.play import PREVIOUS, settle
+    from rlaif.workflows.generate.known_words import unread
+    from rlaif.workflows.recipe.prepare import PREVIOUS, settle
 
     played = settle(RunConfig(**chosen))
     models = played.recipe.models
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, played.constitution))
     if dry_run:
-        from rlaif.workflows.loop_forecast import plan
+        from rlaif.workflows.dry_run.recipe import plan
 
         planned = plan(played)
         emit(planned.as_dict(), planned.text, as_json=as_json)
@@ -66,7 +66,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         # before anything heavy is loaded: whoever waits is to know for what
         click.echo("\n".join(opening(played)), err=True)
     from rlaif.review.rounds import tables
-    from rlaif.workflows import loop
+    from rlaif.workflows.recipe import run as loop
 
     if show_prompt:
         click.echo(loop.first_question(played))

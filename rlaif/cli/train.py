@@ -188,14 +188,14 @@ def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     rlaif train runs/r1 --method reward --out models/r1-reward
     """
     from rlaif.workflows.configs import TrainConfig
-    from rlaif.workflows.training import plan_training, settle
+    from rlaif.workflows.training.run import plan_training, settle
 
     job = settle(TrainConfig(**chosen))
     warn([*(job.gate.over if job.gate else ()), *job.doubts])
     if dry_run:
         click.echo(plan_training(job))
         return
-    from rlaif.workflows.training import train as workflow
+    from rlaif.workflows.training.run import train as workflow
 
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)

@@ -37,23 +37,23 @@ def open_engine(
     """The engine that `name` names (DESIGN, "Model names"). Raises ModelError with the remedy."""
     kind, rest = split_name(name)
     if kind == "script":
-        from rlaif.engines.script import ScriptEngine
+        from rlaif.engines.scripted.script import ScriptEngine
 
         return ScriptEngine(name, Path(rest))
     if kind == "replay":
-        from rlaif.engines.replay import ReplayEngine
+        from rlaif.engines.scripted.replay import ReplayEngine
 
         return ReplayEngine(name, Path(rest))
     if kind == "openai":
-        from rlaif.engines.openai import open_openai
+        from rlaif.engines.openai.engine import open_openai
 
         return open_openai(name, rest, chat_template_kwargs=chat_template_kwargs)
     if kind == "vllm":
-        from rlaif.engines.vllm_open import require_vllm
+        from rlaif.engines.vllm.open import require_vllm
 
         require_vllm(name, device)
     require(*LOCAL)
-    from rlaif.engines.load import check_directory
+    from rlaif.engines.local.load import check_directory
 
     directory = resolve_directory(rest)
     check_directory(directory)
@@ -66,16 +66,16 @@ def open_engine(
         "batch_tokens": batch_tokens,
     }
     if kind == "reward":
-        from rlaif.engines.reward import open_reward
+        from rlaif.engines.local.reward import open_reward
 
         return open_reward(name, directory, **how)
     if kind == "vllm":
-        from rlaif.engines.vllm_open import open_vllm
+        from rlaif.engines.vllm.open import open_vllm
 
         if how.pop("device_map"):
             raise ModelError(f"{name}: vLLM takes no --device-map; leave it out")
         return open_vllm(name, directory, **how)
-    from rlaif.engines.hf import open_hf
+    from rlaif.engines.local.engine import open_hf
 
     return open_hf(name, directory, **how)
 
@@ -118,7 +118,7 @@ def judges_in_writing(name: str, wanted: bool) -> bool:
     kind, _, rest = name.partition(":")
     if kind != "openai":
         return False
-    from rlaif.engines.openai_name import parse_name
+    from rlaif.engines.openai.name import parse_name
 
     settings = parse_name(name, rest).settings
     return not settings.votes and (wanted or not settings.logprobs)
@@ -128,8 +128,8 @@ def check_name(name: str) -> None:
     """Raise ModelError for a name of a server that none can have, before anything else is said of it."""
     kind, _, rest = name.partition(":")
     if kind == "openai" and rest:
-        from rlaif.engines.openai_key import key_of
-        from rlaif.engines.openai_name import parse_name
+        from rlaif.engines.openai.key import key_of
+        from rlaif.engines.openai.name import parse_name
 
         key_of(parse_name(name, rest).settings.key)
 

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from rlaif.costs import Budget
-from rlaif.engines.overlapped import Overlapped
-from rlaif.engines.processes import Beside
+from rlaif.engines.local.overlapped import Overlapped
+from rlaif.engines.local.processes import Beside
 from rlaif.engines.streamed import Streamed, flowing
 from rlaif.errors import BudgetError, EngineError
 from rlaif.records import Engine, GenerateRequest, Generation, Score, ScoreRequest, Usage

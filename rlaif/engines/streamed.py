@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from rlaif.engines.flow import Flow
+from rlaif.engines.openai.event_loop import Flow
 from rlaif.store.wire import Reply, Request, failure
 from rlaif.store.writer import Writer
 

@@ -13,6 +13,7 @@ from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
 from rlaif.records import Constitution, Engine, Judgment, Message, Pair
+from rlaif.version import __version__
 
 
 def assemble(
@@ -71,8 +72,6 @@ def assemble(
 
 
 def _provenance(judge: Judge, constitution: Constitution, seed: int) -> dict[str, Any]:
-    from rlaif import __version__
-
     return {
         "constitution": {
             "name": constitution.name,

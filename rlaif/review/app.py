@@ -50,7 +50,7 @@ class Desk:
 
 
 def make_app(desk: Desk) -> Starlette:
-    """The application; `rlaif.workflows.review.serve` runs it."""
+    """The application; `rlaif.workflows.datasets.review.serve` runs it."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.routing import Route

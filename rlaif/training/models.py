@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from rlaif.engines.chat import Chat
+from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base
-from rlaif.engines.load import check_directory, check_vocabulary, load_model, load_tokenizer
+from rlaif.engines.local.load import check_directory, check_vocabulary, load_model, load_tokenizer
 from rlaif.errors import ModelError, RecipeError
 from rlaif.libraries.peft import is_dropout, merged, with_lora
 from rlaif.libraries.transformers import (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rlaif.engines.fingerprint import adapter_base
-from rlaif.engines.load import check_directory
+from rlaif.engines.local.load import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
 from rlaif.libraries.transformers import drops_unseen
 from rlaif.training.configs import TrainConfig

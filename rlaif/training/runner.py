@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.load import check_directory
+from rlaif.engines.local.load import check_directory
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from rlaif.engines.chat import Chat
+from rlaif.engines.chat_template import Chat
 from rlaif.errors import ThresholdError
 from rlaif.exchange.rendered import ends_a_turn, holds_turns
 from rlaif.records import ASKED_OF, Completion, Example, Message, Pair, Prompt, prompt_name

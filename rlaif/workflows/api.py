@@ -9,10 +9,13 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin,
 
 from rlaif.errors import InputError
 from rlaif.libraries.quiet import quiet
-from rlaif.workflows import configs, loop, play, training
-from rlaif.workflows import evaluate as evaluation
-from rlaif.workflows import generate as generation
-from rlaif.workflows.choices import choose_evaluate, choose_generate, choose_judge
+from rlaif.workflows import configs
+from rlaif.workflows.evaluation import run as evaluation
+from rlaif.workflows.generate import run as generation
+from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
+from rlaif.workflows.recipe import prepare as play
+from rlaif.workflows.recipe import run as loop
+from rlaif.workflows.training import run as training
 
 P = ParamSpec("P")
 Config = TypeVar("Config")

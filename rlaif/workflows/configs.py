@@ -123,7 +123,7 @@ class TrainConfig:
     store: Path | None = None
     """Where people's decisions are, and where it is noted which step used which pair; found upward by default."""
     loop: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the loop itself, by name; see `rlaif.workflows.loop_options`."""
+    """Options of the loop itself, by name; see `rlaif.workflows.training.loop_options`."""
     held_out: str | None = None
     """Prompts that will be evaluated on: none of them is trained on."""
     seed: int = 0

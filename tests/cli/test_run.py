@@ -11,9 +11,9 @@ import pytest
 
 from rlaif.cli.main import cli, main
 from rlaif.cli.output import WIDTH, Follower, followed
-from rlaif.workflows import loop
-from rlaif.workflows.loop import Finished, learned
-from rlaif.workflows.pace import Standing
+from rlaif.workflows.recipe import run as loop
+from rlaif.workflows.recipe.pace import Standing
+from rlaif.workflows.recipe.run import Finished, learned
 
 
 def row(number: int, gold: float | None, judge: float | None = 0.5) -> dict[str, Any]:

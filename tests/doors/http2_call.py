@@ -16,7 +16,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 
-from rlaif.engines.openai import open_openai
+from rlaif.engines.openai.engine import open_openai
 from rlaif.records import GenerateRequest, Message, Sampling
 
 ANSWER = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.engines.hf import HfEngine
+from rlaif.engines.local.engine import HfEngine
 from rlaif.engines.open import open_engine
 
 from .tiny import write_model

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
-from rlaif.engines.load import check_directory
+from rlaif.engines.local.load import check_directory
 from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.shipped import shipped_model
@@ -76,7 +76,7 @@ def changed(folder: Path, path: Path, **how: Any) -> bool:
 def adapter(folder: Path, base: Path, named: str | None = None) -> Path:
     from peft import LoraConfig, get_peft_model
 
-    from rlaif.engines.load import load_model
+    from rlaif.engines.local.load import load_model
 
     config = LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", init_lora_weights=False)
     get_peft_model(load_model(base), config).save_pretrained(folder)

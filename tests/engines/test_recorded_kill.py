@@ -11,7 +11,7 @@ import pytest
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import GenerateRequest, Generation, Message, Pair, Sampling, ScoreRequest
-from rlaif.runs import claim, read_run
+from rlaif.runs.claim import claim, read_run
 from rlaif.store import Store, find_store
 
 pytestmark = pytest.mark.timing

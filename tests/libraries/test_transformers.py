@@ -11,8 +11,8 @@ import pytest
 import torch
 import transformers
 
-from rlaif.engines.decode import Decoder, Draw
-from rlaif.engines.scoring import slack
+from rlaif.engines.local.generate import Decoder, Draw
+from rlaif.engines.local.score import slack
 from rlaif.errors import LibraryError, ModelError
 from rlaif.libraries import transformers as adapter
 from rlaif.records import Sampling

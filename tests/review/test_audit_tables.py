@@ -12,7 +12,7 @@ from rlaif.auditing.planted import Planted, planted_run
 from rlaif.auditing.surface import CRITERIA
 from rlaif.cli.audit import _text
 from rlaif.review.audit_tables import MEANINGS, between, sections
-from rlaif.workflows.audit import Audited
+from rlaif.workflows.audit.run import Audited
 
 INTERVAL = re.compile(r"-?\d\.\d{3} \[-?\d\.\d{3}, -?\d\.\d{3}\]")
 

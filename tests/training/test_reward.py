@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from rlaif.engines.chat import Chat
+from rlaif.engines.chat_template import Chat
 from rlaif.errors import ThresholdError
 from rlaif.records import Pair
 from rlaif.training import RewardConfig, train_reward

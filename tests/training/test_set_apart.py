@@ -11,7 +11,7 @@ from rlaif.hashing import derived_seed
 from rlaif.records import ASKED_OF, Constitution, Message, Pair, Principle, prompt_name
 from rlaif.training.pair_checks import set_apart
 from rlaif.training.spans import Spans, TokenPair
-from rlaif.workflows.train_data import judge_pairs
+from rlaif.workflows.training.datasets import judge_pairs
 
 from .builders import make_tokenizer, pair
 
@@ -24,7 +24,7 @@ RULES = Constitution(
 
 
 def tokens(pairs: list[Pair]) -> list[TokenPair]:
-    from rlaif.engines.chat import Chat
+    from rlaif.engines.chat_template import Chat
 
     found, refused = Spans(Chat(make_tokenizer("chatml")), 2, 4096).pairs(pairs)
     assert not refused

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rlaif.engines.chat import Chat
+from rlaif.engines.chat_template import Chat
 from rlaif.records import Message, Pair
 from rlaif.training.configs import DPOConfig
 from rlaif.training.models import end_token, open_causal

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rlaif.workflows.choices import choose_generate
 from rlaif.workflows.configs import GenerateConfig
+from rlaif.workflows.models.defaults import choose_generate
 
 GREETS, SILENT = "Hello. It is 5.", "It is 5."
 CONSTITUTION = """\

@@ -18,11 +18,11 @@ from typing import Any
 from rlaif import atomic
 from rlaif.cli.main import main
 from rlaif.store import Store
-from rlaif.workflows import models
+from rlaif.workflows.models import pool as models
 
 SLOW_IMPORTS = (
-    "rlaif.workflows.loop",
-    "rlaif.engines.hf",
+    "rlaif.workflows.recipe.run",
+    "rlaif.engines.local.engine",
     "rlaif.training.dpo",
     "torch.utils.tensorboard",
     "transformers.models.auto.modeling_auto",

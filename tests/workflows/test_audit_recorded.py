@@ -14,12 +14,12 @@ import pytest
 from rlaif.auditing.agreement import cohen
 from rlaif.exchange.benchmarks import GoldPair, Verdict, read_gold
 from rlaif.exchange.completions import write_completions
+from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Judgment, Message, Pair, Prompt
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import Decision, put_decision
-from rlaif.workflows.audit import AuditConfig, audit
-from rlaif.workflows.judgment_rows import write_judgments
+from rlaif.workflows.audit.run import AuditConfig, audit
 
 DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ARCHIVE = DATA / "llmbar/evaluator_results.tar.gz"

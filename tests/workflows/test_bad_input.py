@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rlaif.cli.main import main
-from rlaif.runs import claim
-from rlaif.workflows.generate import generate
+from rlaif.runs.claim import claim
+from rlaif.workflows.generate.run import generate
 
 from .conftest import CONSTITUTION, Configured
 from .tiny import make_tiny

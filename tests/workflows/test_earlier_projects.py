@@ -17,7 +17,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.exchange.pairs import read_pairs
-from rlaif.workflows.review import AGAINST, as_reviewed, decisions_of
+from rlaif.workflows.datasets.review import AGAINST, as_reviewed, decisions_of
 
 KEPT = Path(__file__).parent.parent / "fixtures" / "53e3bbf"
 STORE = ".rlaif/store.sqlite"

@@ -12,17 +12,17 @@ import pytest
 from rlaif.auditing.comparisons import winner
 from rlaif.auditing.reading import orders_of
 from rlaif.exchange.benchmarks.nouns import GoldChoice, GoldPair, GoldSet
+from rlaif.exchange.judgments import write_judgments
 from rlaif.feedback import PairPlan, make_pairs, score_completions
 from rlaif.judging import ModelJudge, PanelJudge, RewardJudge, share_of
 from rlaif.judging.panel import Member, Seat
 from rlaif.records import Completion, Judgment, Prompt, State
-from rlaif.workflows.audit_columns import Places, read_comparisons, read_looks
-from rlaif.workflows.audit_decided import decided
-from rlaif.workflows.gold_asking import Question, judge_choices, judge_pairs
-from rlaif.workflows.judging import look
-from rlaif.workflows.judgment_rows import write_judgments
-from rlaif.workflows.measure import Resampling
-from rlaif.workflows.winrate import win_rate
+from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
+from rlaif.workflows.audit.recompute_labels import decided
+from rlaif.workflows.evaluation.statistics import Resampling
+from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.generate.judge_step import look
+from rlaif.workflows.judge_eval.ask_gold import Question, judge_choices, judge_pairs
 from tests.judging.builders import RuleEngine, completion, constitution, judged, principle, prompt
 from tests.judging.test_reward_judge import Lengths
 

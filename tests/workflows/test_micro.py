@@ -11,8 +11,8 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.exchange.prompts import read_prompts
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.loop import Finished, run
-from rlaif.workflows.play import settle
+from rlaif.workflows.recipe.prepare import settle
+from rlaif.workflows.recipe.run import Finished, run
 
 FINAL_GOLD = 0.90
 

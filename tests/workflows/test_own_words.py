@@ -14,8 +14,8 @@ from rlaif.constitution import load_principles
 from rlaif.exchange.pairs import read_pairs
 from rlaif.microworld.readable import rule_words
 from rlaif.shipped import shipped_model, shipped_words
-from rlaif.workflows.known_words import is_bundled_judge, unknown_words, unread
-from rlaif.workflows.unfit import held_back, unfit_principles, warned
+from rlaif.workflows.generate.known_words import is_bundled_judge, unknown_words, unread
+from rlaif.workflows.generate.unfit import held_back, unfit_principles, warned
 
 from .conftest import GREETS, SILENT, judge_rows
 

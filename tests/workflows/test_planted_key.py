@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from rlaif.cli.main import main
-from rlaif.engines.openai_capabilities import forget
+from rlaif.engines.openai.capabilities import forget
 
 from .conftest import CONSTITUTION, GREETS, SILENT, asked
 

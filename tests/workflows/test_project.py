@@ -11,10 +11,10 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.errors import StoreError
-from rlaif.runs import claim
+from rlaif.runs.claim import claim
 from rlaif.store import Store
-from rlaif.workflows.generate import generate
-from rlaif.workflows.pack import STORE_INSIDE, pack, referred
+from rlaif.workflows.datasets.pack import STORE_INSIDE, pack, referred
+from rlaif.workflows.generate.run import generate
 
 from .conftest import Configured
 

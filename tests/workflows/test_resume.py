@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflows.recipe.test_run import RECIPE
+
 from .conftest import CONSTITUTION, GREETS, SILENT, asked, judge_rows
-from .test_loop import RECIPE
 
 pytestmark = pytest.mark.timing
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from rlaif.cli.main import main
-from rlaif.engines.openai_capabilities import forget
+from rlaif.engines.openai.capabilities import forget
+from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import read_pairs
-from rlaif.workflows.judgment_rows import read_judgments
 
 from .conftest import CONSTITUTION, GREETS, SILENT, asked
 

@@ -22,7 +22,7 @@ import pytest
 
 import rlaif
 from rlaif.engines.open import resolve_directory
-from rlaif.engines.widen import fit_for_cpu
+from rlaif.engines.vllm.pad_heads import fit_for_cpu
 from tests.ports import closed_port
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from rlaif.engines.hf import HfEngine, Traced
+from rlaif.engines.local.engine import HfEngine, Traced
 from rlaif.engines.open import open_engine
 
 from .questions import RULES, SCHEMA, drawing, guided, scoring

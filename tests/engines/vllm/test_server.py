@@ -14,11 +14,11 @@ import pytest
 
 import rlaif
 from rlaif.engines.open import open_engine
-from rlaif.engines.openai_bodies import FLOOR
+from rlaif.engines.openai.payloads import FLOOR
 from rlaif.judging import ModelJudge
 from rlaif.judging.protocols import protocols
 from rlaif.records import Engine, Message, ScoreRequest
-from rlaif.runs import read_run
+from rlaif.runs.claim import read_run
 
 from .conftest import Server
 from .questions import SCHEMA, guided, scoring

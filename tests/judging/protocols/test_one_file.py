@@ -13,7 +13,7 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.judging import protocols as package
 from rlaif.judging.protocols import Alone, protocols
-from rlaif.workflows.judging import split
+from rlaif.workflows.generate.judge_step import split
 
 ROOT = Path(__file__).parents[3]
 NEW = '''\

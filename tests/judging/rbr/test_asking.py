@@ -13,7 +13,7 @@ from rlaif.judging import GoldJudge, ModelJudge
 from rlaif.judging.rbr import asker, question, questions_of, rules_digest
 from rlaif.judging.rbr.asking import KEY, QuestionJudge
 from rlaif.records import Completion, Message, Principle, Prompt, State
-from rlaif.workflows.gold import RowGold
+from rlaif.workflows.models.gold import RowGold
 
 from .builders import AnswersEngine, rules
 

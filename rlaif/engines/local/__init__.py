@@ -1,0 +1,1 @@
+"""Models in this process: generation and scoring with transformers, prefixes shared."""

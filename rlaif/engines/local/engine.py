@@ -1,0 +1,170 @@
+"""Models that run in this process: any causal model that transformers can load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rlaif.engines.chat_template import Chat
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.local.generate import Decoder, Draw, Drawn
+from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer
+from rlaif.engines.local.score import Scorer
+from rlaif.engines.local.shared_prefix import Question
+from rlaif.errors import ModelError
+from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
+
+WINDOW = 256
+"""Requests that are planned together when an endless stream comes in; also the rows of a batch at most."""
+
+
+class Traced(NamedTuple):
+    """A text that some engine drew: its token ids, and whether an end token came behind them."""
+
+    messages: Sequence[Message]
+    ids: Sequence[int]
+    ended: bool
+
+
+class HfEngine:
+    """One causal model behind the two verbs. A stream is worked off in windows, whose replies come in its order."""
+
+    guides_decoding = False
+    """A request's schema is not used: whoever sends one checks the reply by it."""
+
+    def __init__(
+        self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.chat = chat
+        self.batch_tokens = batch_tokens
+        self.context = context_of(model.config)
+        self._scorer = Scorer(model, batch_tokens)
+        self._decoder = Decoder(model, chat.end_ids(end_ids_of(model)), chat.decode, batch_tokens)
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """Draw one text a request."""
+        stream = iter(requests)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._generate(window)
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """Log-probabilities of the continuations; neighbours that begin alike share that part."""
+        stream = iter(requests)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._score(window)
+
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
+        """For each continuation the place of the first that is the same tokens; empty where all differ."""
+        return self.chat.alike(continuations)
+
+    def reads(self, text: str) -> bool:
+        """Whether the tokenizer knows every word of a text."""
+        return self.chat.reads(text)
+
+    def retrace(self, drawn: Sequence[Traced]) -> list[float]:
+        """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.
+
+        Where several tokens may end a turn, that which this model thinks likeliest is taken for the one that did.
+        """
+        prompts = self.chat.prompt_ids([each.messages for each in drawn])
+        ends = sorted(self._decoder.end_ids)
+        questions = []
+        for prompt, each in zip(prompts, drawn, strict=True):
+            ids = list(each.ids)
+            questions.append(Question(prompt, [[*ids, end] for end in ends] if each.ended else [ids]))
+        return [max(found) for found in self._scorer.score(questions)]
+
+    def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
+        prompts = self.chat.prompt_ids([each.messages for each in window])
+        replies: dict[int, Generation] = {}
+        draws: dict[int, Draw] = {}
+        for place, (request, ids) in enumerate(zip(window, prompts, strict=True)):
+            room = min(request.sampling.max_tokens, self.context - len(ids))
+            if room > 0:
+                draws[place] = Draw(tuple(ids), request.sampling, request.seed, room)
+            else:
+                replies[place] = Generation(
+                    request_id=request.id, text="", finish="length", error=self._too_long(len(ids))
+                )
+        for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
+            replies[place] = self._generation(window[place], len(prompts[place]), drawn)
+        return [replies[place] for place in range(len(window))]
+
+    def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
+        text = self.chat.decode(drawn.ids)
+        cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
+        return Generation(
+            request_id=request.id,
+            text=text[: min(cuts)] if cuts else text,
+            finish=drawn.finish,
+            token_ids=tuple(drawn.ids),
+            logprob=None if drawn.error else drawn.logprob,
+            usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(drawn.ids)),
+            error=drawn.error,
+        )
+
+    def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
+        questions = self._questions(window)
+        longest = [len(q.prompt) + max(map(len, q.answers), default=0) for q in questions]
+        fits = [place for place, length in enumerate(longest) if length <= self.context]
+        found = dict(zip(fits, self._scorer.score([questions[place] for place in fits]), strict=True))
+        return [
+            Score(
+                request_id=request.id,
+                logprobs=tuple(found.get(place, ())),
+                alike=self.alike(request.continuations),
+                usage=Usage(prompt_tokens=len(questions[place].prompt)),
+                error=None if place in found else self._too_long(longest[place]),
+            )
+            for place, request in enumerate(window)
+        ]
+
+    def _questions(self, window: Sequence[ScoreRequest]) -> list[Question]:
+        prompts = self.chat.prompt_ids([each.messages for each in window])
+        # the few texts that are scored (labels) come again and again
+        texts = list(
+            dict.fromkeys(t for each in window for t in (each.assistant_prefix, *each.continuations))
+        )
+        ids = dict(zip(texts, self.chat.text_ids(texts), strict=True))
+        return [
+            Question(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
+            for prompt, each in zip(prompts, window, strict=True)
+        ]
+
+    def _too_long(self, tokens: int) -> str:
+        return f"{tokens} tokens do not fit into the model's context of {self.context}"
+
+
+def open_hf(
+    name: str,
+    directory: Path,
+    *,
+    dtype: str,
+    device: str,
+    device_map: str | None,
+    chat_template_kwargs: Mapping[str, Any] | None,
+    trust_remote_code: bool,
+    batch_tokens: int,
+) -> HfEngine:
+    """The model of a checked directory."""
+    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    model = load_placed(
+        directory, device=device, device_map=device_map, dtype=dtype, trust_remote_code=trust_remote_code
+    )
+    if cache_argument(model) is None:
+        # it would take the cache we hand it for nothing, and draw from the last token alone
+        if broken := library_changed(cache_argument, f"{directory}: no text can be drawn"):
+            raise broken
+        raise ModelError(
+            f"{directory}: {type(model).__name__} keeps no key-value cache, so this engine cannot draw from it; "
+            "serve it and name the server: openai:<base url>#<model>@<revision>"
+        )
+    chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
+    check_vocabulary(directory, chat, model)
+    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
+    return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

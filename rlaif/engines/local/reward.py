@@ -1,0 +1,176 @@
+"""Reward models: a number for each answer, read where its authors read it. They score and never write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlaif.engines.chat_template import Chat
+from rlaif.engines.fingerprint import adapter_base, model_fingerprint
+from rlaif.engines.local.engine import WINDOW
+from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer
+from rlaif.engines.local.shared_prefix import lengthwise
+from rlaif.errors import ModelError
+from rlaif.hashing import digest
+from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, said_by, text_config
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
+
+OWN_LABEL = "reward"
+"""The first label of a reward model that was trained here (`training.models.REWARD_LABEL`)."""
+_PROBE = (Message(role="user", content="a"),)
+
+
+class RewardEngine:
+    """A sequence classifier with one label. What `score` gives for an answer is its reward.
+
+    A Bradley-Terry reward is a log-odds up to a constant: between two answers to one prompt the difference of their
+    figures is the log-odds that the first is better, just as with log-probabilities.
+    """
+
+    def __init__(
+        self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.chat = chat
+        self.batch_tokens = batch_tokens
+        self.model = model
+        self.context = context_of(model.config)
+        self.end_id = chat.end_token(end_ids_of(model))
+        self.whole = reads_whole(model.config, chat)
+        """Whether answers are read as the template writes whole conversations, and not up to their end token."""
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """Refused: raises ModelError."""
+        raise ModelError(f"{self.name}: a reward model writes no text; name a language model")
+        yield  # pragma: no cover
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """The reward of each continuation as a whole answer."""
+        stream = iter(requests)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._score(window)
+
+    @torch.inference_mode()
+    def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
+        texts = [each.assistant_prefix + text for each in window for text in each.continuations]
+        owners = [place for place, each in enumerate(window) for _ in each.continuations]
+        asked = [window[owner].messages for owner in owners]
+        rows = whole_ids(self.chat, asked, texts) if self.whole else self._ended(asked, texts)
+        rewards: dict[int, float] = {}
+        for batch in lengthwise([len(row) for row in rows], self.batch_tokens):
+            fitting = [place for place in batch if len(rows[place]) <= self.context]
+            if fitting:
+                rewards |= dict(zip(fitting, self._forward([rows[place] for place in fitting]), strict=True))
+        return [self._reply(place, request, owners, rewards) for place, request in enumerate(window)]
+
+    def _ended(self, asked: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
+        distinct = list(dict.fromkeys(map(tuple, asked)))
+        prompts = dict(zip(distinct, self.chat.prompt_ids(distinct), strict=True))
+        answers = self.chat.text_ids(texts)
+        return [
+            [*prompts[tuple(turns)], *ids, self.end_id] for turns, ids in zip(asked, answers, strict=True)
+        ]
+
+    def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        width = max(map(len, rows))
+        pad = text_config(self.model.config).pad_token_id
+        ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=self.model.device)
+        mask = torch.tensor(
+            [[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self.model.device
+        )
+        logits = read_rows(self.model, ids, mask)
+        found: list[float] = logits[:, 0].double().tolist()
+        return found
+
+    def _reply(
+        self, place: int, request: ScoreRequest, owners: Sequence[int], rewards: Mapping[int, float]
+    ) -> Score:
+        mine = [number for number, owner in enumerate(owners) if owner == place]
+        fits = all(number in rewards for number in mine)
+        return Score(
+            request_id=request.id,
+            logprobs=tuple(rewards[number] for number in mine) if fits else (),
+            usage=Usage(),
+            error=None if fits else f"an answer does not fit into the model's context of {self.context}",
+        )
+
+
+def reads_whole(config: Any, chat: Chat) -> bool:
+    """Whether a reward model is read at the last token of its template's rendering, as its authors read it.
+
+    Those that are trained here (their first label is `reward`) are read at the end token, where they learned to be. So
+    are those without a template, which have no rendering of their own.
+    """
+    return bool(chat.tokenizer.chat_template) and (config.id2label or {}).get(0) != OWN_LABEL
+
+
+def whole_ids(chat: Chat, asked: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
+    """The ids of answers behind their prompts, as the template writes whole conversations."""
+    said = [
+        (*turns, Message(role="assistant", content=text)) for turns, text in zip(asked, texts, strict=True)
+    ]
+    return chat.conversation_ids(said)
+
+
+def reward_fingerprint(
+    directory: Path, dtype: str, kwargs: Mapping[str, Any] | None, *, trust_remote_code: bool = False
+) -> str:
+    """The fingerprint of a reward model's directory; another one where older versions read it at another token."""
+    found = model_fingerprint(directory, dtype, kwargs, own_code=trust_remote_code)
+    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    chat = Chat(tokenizer, dict(kwargs or {}))
+    config = _config(directory, trust_remote_code=trust_remote_code)
+    if not reads_whole(config, chat):
+        return found
+    end = chat.end_token(end_ids_of(config))
+    before = [*chat.prompt_ids([_PROBE])[0], *chat.text_ids(["zqprobe"])[0], end]
+    return found if whole_ids(chat, [_PROBE], ["zqprobe"])[0] == before else digest("read whole", found)
+
+
+def _config(directory: Path, *, trust_remote_code: bool) -> Any:
+    try:
+        return load_config(adapter_base(directory) or directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
+        raise ModelError(f"{directory}: config.json cannot be read: {said_by(problem)}") from problem
+
+
+def open_reward(
+    name: str,
+    directory: Path,
+    *,
+    dtype: str,
+    device: str,
+    device_map: str | None,
+    chat_template_kwargs: Mapping[str, Any] | None,
+    trust_remote_code: bool,
+    batch_tokens: int,
+) -> RewardEngine:
+    """The reward model of a checked directory."""
+    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    named = _config(directory, trust_remote_code=trust_remote_code).architectures or ()
+    if not any("SequenceClassification" in each or "RewardModel" in each for each in named):
+        # its head would be drawn by chance
+        raise ModelError(f"{directory}: is a language model and no reward model; train one: --method reward")
+    model = load_placed(
+        directory,
+        device=device,
+        device_map=device_map,
+        task="reward",
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+    )
+    if model.config.num_labels != 1 and model.config.id2label[0] != OWN_LABEL:
+        raise ModelError(f"{directory}: has {model.config.num_labels} labels; a reward model has one")
+    if text_config(model.config).pad_token_id is None:
+        raise ModelError(f"{directory}: config.json names no pad_token_id; without one no end can be found")
+    chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
+    check_vocabulary(directory, chat, model)
+    fingerprint = reward_fingerprint(
+        directory, dtype, chat_template_kwargs, trust_remote_code=trust_remote_code
+    )
+    return RewardEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)

@@ -1,0 +1,1 @@
+"""Models on a Ray cluster, one engine an actor."""

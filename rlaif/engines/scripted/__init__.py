@@ -1,0 +1,1 @@
+"""Engines that read their answers from files."""

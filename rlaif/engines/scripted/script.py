@@ -1,0 +1,78 @@
+"""A model that answers from a file: for rehearsals and tests of whole runs. What no row covers has failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rlaif.engines.scripted.rows import read_rows
+from rlaif.errors import ModelError
+from rlaif.hashing import digest
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
+
+FLOOR = 1e-30
+"""Probability of what a row's labels do not name: JSON has no minus infinity."""
+
+
+class ScriptEngine:
+    """Rows `{"contains": [...], "texts": [...], "labels": {...}}`, one JSON object a line; the first that fits answers.
+
+    A row fits when every text of `contains` occurs in the conversation. Draw n gets text n, counted round;
+    `labels` are probabilities of continuations, spelled exactly.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        rows = list(read_rows(path, {}, {"contains": list, "texts": list, "labels": dict}))
+        for number, row in enumerate(rows, 1):
+            _check(path, number, row)
+        self.rows = rows
+        self.fingerprint = digest("script", rows)
+
+    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+        """The text of the first row that fits and has texts."""
+        for request in requests:
+            texts = self._first("texts", request.messages)
+            if texts is None:
+                yield Generation(
+                    request_id=request.id,
+                    text="",
+                    finish="stop",
+                    error=f"{self.name}: no row has a text for this",
+                )
+            else:
+                yield Generation(request_id=request.id, text=texts[request.draw % len(texts)], finish="stop")
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        """The labels of the first row that fits and has labels."""
+        for request in requests:
+            labels = self._first("labels", request.messages)
+            if labels is None:
+                error = f"{self.name}: no row has labels for this"
+                yield Score(request_id=request.id, logprobs=(), error=error)
+            else:
+                probabilities = (max(labels.get(text, 0.0), FLOOR) for text in request.continuations)
+                yield Score(request_id=request.id, logprobs=tuple(map(math.log, probabilities)))
+
+    def _first(self, key: str, messages: tuple[Message, ...]) -> Any:
+        whole = "\n".join(each.content for each in messages)
+        fitting = (
+            row for row in self.rows if key in row and all(text in whole for text in row.get("contains", []))
+        )
+        return next((row[key] for row in fitting), None)
+
+
+def _check(path: Path, number: int, row: dict[str, Any]) -> None:
+    texts = [*row.get("contains", []), *row.get("texts", [])]
+    if not ("texts" in row or "labels" in row) or row.get("texts") == []:
+        raise ModelError(f"{path}: row {number} has neither `texts` nor `labels`: it answers nothing")
+    if not all(isinstance(text, str) for text in texts):
+        raise ModelError(f"{path}: row {number}: `contains` and `texts` are lists of texts")
+    numbers = row.get("labels", {}).values()
+    if (
+        not all(isinstance(each, int | float) and 0 <= each <= 1 for each in numbers)
+        or sum(numbers) > 1 + 1e-6
+    ):
+        raise ModelError(f"{path}: row {number}: `labels` are probabilities, at most 1 together")

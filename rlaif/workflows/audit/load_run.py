@@ -1,0 +1,237 @@
+"""A run's files to the columns that an audit reads: joined by id, row by row, without keeping rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlaif.auditing.evidence import Evidence, Labels, Prompts, Texts
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError
+from rlaif.exchange.completions import read_completions
+from rlaif.exchange.pairs import read_pairs
+from rlaif.records import Completion, Constitution, Pair, Prompt
+from rlaif.runs.claim import read_run
+from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
+from rlaif.workflows.audit.recompute_labels import decided
+from rlaif.workflows.evaluation.statistics import share_met
+from rlaif.workflows.models.gold import grade, has_gold
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Floats, Ints
+
+KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
+"""How a model is reached, in front of its name."""
+MAX_GOLD = 20_000
+"""Completions that gold is asked about: a program may be slow, and no figure needs more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """What was found of a run."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    """Its `run.json`."""
+    constitution: Constitution | None
+    prompts: Sequence[Prompt]
+    completions: Sequence[Completion]
+    pairs: Sequence[Pair]
+    evidence: Evidence
+
+
+def newest_round(run: Path, number: int | None) -> tuple[Path, dict[str, Any]]:
+    """The directory that holds a run's pairs (of a loop, that of its newest round or of `number`), and its facts.
+
+    Raises InputError where there are none.
+    """
+    facts = read_run(run)
+    rounds = sorted(
+        (int(path.parent.name.partition("-")[2]), path.parent) for path in run.glob("round-*/pairs.jsonl")
+    )
+    if not rounds:
+        if number is not None:
+            raise InputError(f"{run}: has no rounds; leave --round out")
+        if not any((run / name).is_file() for name in ("pairs.jsonl", "pairs.parquet")):
+            raise InputError(f"{run}: has no pairs; name a run of `generate`, `judge`, `import` or `run`")
+        return run, facts
+    known = dict(rounds)
+    if number is not None and number not in known:
+        raise InputError(f"{run}: has no round {number}; it has {', '.join(map(str, known))}")
+    return known[rounds[-1][0] if number is None else number], facts
+
+
+def read_source(run: Path, number: int | None = None) -> Source:
+    """Everything that lies in the directory of a run. Raises InputError or RunError."""
+    folder, facts = newest_round(run, number)
+    pairs = read_pairs(
+        next(folder / name for name in ("pairs.jsonl", "pairs.parquet") if (folder / name).is_file())
+    )
+    constitution = constitution_of(run)
+    drawn = _drawn(folder, pairs)
+    if not drawn:
+        raise InputError(f"{folder}: holds no completions and no pairs; there is nothing to audit")
+    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    completions = list({each.id: each for _, each in drawn}.values())
+    evidence = _evidence(folder, facts, constitution, prompts, completions, pairs)
+    return Source(
+        folder=folder,
+        facts=facts,
+        constitution=constitution,
+        prompts=prompts,
+        completions=completions,
+        pairs=pairs,
+        evidence=evidence,
+    )
+
+
+def constitution_of(run: Path) -> Constitution | None:
+    """The constitution that a run keeps, or None."""
+    path = run / CONSTITUTION_FILE
+    return load_constitution(path) if path.is_file() else None
+
+
+def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
+    """The completions of a run; of one that has pairs only, those of its pairs."""
+    found: dict[str, tuple[Prompt, Completion]] = {}
+    if (folder / "completions.jsonl").is_file():
+        for prompt, each in read_completions(folder / "completions.jsonl"):
+            found.setdefault(each.id, (prompt, each))
+    for pair in pairs:
+        prompt = Prompt(messages=pair.prompt)
+        for said in (pair.chosen, pair.rejected):
+            each = Completion(prompt_id=prompt.id, text=said[-1].content, policy="given")
+            found.setdefault(each.id, (prompt, each))
+    return list(found.values())
+
+
+def _evidence(
+    folder: Path,
+    facts: Mapping[str, Any],
+    constitution: Constitution | None,
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    pairs: Sequence[Pair],
+) -> Evidence:
+    import numpy as np
+
+    principles = constitution.principles if constitution is not None else ()
+    places = Places(completions, [each.id for each in principles])
+    looks = read_looks(folder / "judgments.jsonl", places)
+    said = read_comparisons(folder / "comparisons.jsonl", places)
+    known = {each.id: each for each in principles}
+    names = list(places.principle)
+    chosen, rejected = _sides(pairs, places)
+    policies = list(dict.fromkeys(each.policy for each in completions))
+    prompt_of = {each.id: place for place, each in enumerate(prompts)}
+    return Evidence(
+        prompts=Prompts(
+            ids=[each.id for each in prompts],
+            texts=[each.text for each in prompts],
+            tags=[each.tags for each in prompts],
+        ),
+        texts=Texts(
+            ids=[each.id for each in completions],
+            texts=[each.text for each in completions],
+            prompt=np.asarray([prompt_of[each.prompt_id] for each in completions], dtype=np.int64),
+            policy=np.asarray([policies.index(each.policy) for each in completions], dtype=np.int64),
+            truncated=np.asarray([each.finish == "length" for each in completions]),
+        ),
+        looks=looks,
+        comparisons=said,
+        labels=_labels(
+            pairs,
+            chosen,
+            rejected,
+            decided(constitution, prompts, completions, names, (chosen, rejected), looks, said),
+        ),
+        principles=names,
+        principle_texts=[each.text for each in principles],
+        weights=np.asarray([known[each].weight if each in known else 1.0 for each in names]),
+        policies=policies,
+        own=np.asarray([_own(facts, pairs, each) for each in policies], dtype=bool),
+        funnel=_funnel(folder, facts),
+        gold=_gold(constitution, prompts, completions),
+    )
+
+
+def _sides(pairs: Sequence[Pair], places: Places) -> tuple[Ints, Ints]:
+    """(pairs,) places of the chosen and of the rejected completions."""
+    import numpy as np
+
+    found = np.empty((2, len(pairs)), dtype=np.int64)
+    for number, pair in enumerate(pairs):
+        prompt = Prompt(messages=pair.prompt).id
+        for row, side in enumerate((pair.chosen, pair.rejected)):
+            name = Completion(prompt_id=prompt, text=side[-1].content, policy="").id
+            found[row, number] = places.completion[name]
+    return found[0], found[1]
+
+
+def _labels(pairs: Sequence[Pair], chosen: Ints, rejected: Ints, decided: Floats) -> Labels:
+    import numpy as np
+
+    def scores(side: str) -> Floats:
+        found = [getattr(each, side) for each in pairs]
+        return np.asarray([float("nan") if each is None else each for each in found], dtype=float)
+
+    return Labels(
+        ids=[each.id for each in pairs],
+        chosen=chosen,
+        rejected=rejected,
+        probability=np.asarray([each.label_prob for each in pairs], dtype=float),
+        chosen_score=scores("chosen_score"),
+        rejected_score=scores("rejected_score"),
+        decided=decided,
+        round=np.asarray([each.round for each in pairs], dtype=np.int64),
+    )
+
+
+def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
+    """Whether the judge has the weights of this policy, or comes from its family."""
+    config = facts.get("config", {})
+    judge = config.get("judge") or {}
+    judges = {str(judge.get("fingerprint"))} | {str(each.provenance.get("judge")) for each in pairs}
+    if policy in judges:
+        return True
+    names = {
+        str(each.get("fingerprint")): str(each.get("name"))
+        for each in config.get("policies", ())
+        if isinstance(each, dict)
+    }
+    return policy in names and _family(names[policy]) == _family(str(judge.get("name")))
+
+
+def _family(name: str) -> str:
+    """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`; `house:small` is of `house`."""
+    kind, _, rest = name.partition("@")[0].partition(":")
+    last = (rest if kind in KINDS else kind).rpartition("#")[2].rstrip("/").rpartition("/")[2]
+    letters = "".join(each if each.isalpha() else " " for each in last).split()
+    return letters[0].lower() if letters else last
+
+
+def _funnel(folder: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
+    if (folder / "funnel.json").is_file():
+        found: dict[str, int] = json.loads((folder / "funnel.json").read_text(encoding="utf-8"))
+        return found
+    summary = facts.get("summary") or {}
+    return dict(summary.get("funnel") or {})
+
+
+def _gold(
+    constitution: Constitution | None, prompts: Sequence[Prompt], completions: Sequence[Completion]
+) -> Floats | None:
+    import numpy as np
+
+    if constitution is None or not has_gold(prompts):
+        return None
+    by_id = {each.id: each for each in prompts}
+    found = np.full(len(completions), np.nan)
+    for place, each in enumerate(completions[:MAX_GOLD]):
+        share = share_met(grade(by_id[each.prompt_id], each, constitution))
+        found[place] = np.nan if share is None else share
+    return found

@@ -1,0 +1,110 @@
+"""The labels of a run made again from its recorded judgments, by the rule in force: do they say what is written?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rlaif.auditing.evidence import STATES, Comparisons, Looks
+from rlaif.judging import decide
+from rlaif.records import Completion, Constitution, Judgment, Prompt, State
+from rlaif.workflows.audit.judgment_columns import WHOLE
+
+if TYPE_CHECKING:
+    from rlaif.auditing.evidence import Floats, Ints
+
+MAX_DECIDED = 5000
+"""Pairs that are decided again, evenly over the file: half a per cent of changed labels shows in them."""
+
+
+def decided(
+    constitution: Constitution | None,
+    prompts: Sequence[Prompt],
+    completions: Sequence[Completion],
+    principles: Sequence[str],
+    sides: tuple[Ints, Ints],
+    looks: Looks,
+    said: Comparisons,
+) -> Floats:
+    """(pairs,) P(chosen is better); NaN where it cannot be told, and of pairs that are not looked at."""
+    import numpy as np
+
+    count = len(sides[0])
+    found = np.full(count, np.nan)
+    if constitution is None or not len(said.value) or not count:
+        return found
+    rows = _Rows(completions, principles, looks, said)
+    by_id = {each.id: each for each in prompts}
+    for pair in range(0, count, -(-count // MAX_DECIDED)):
+        one, other = int(sides[0][pair]), int(sides[1][pair])
+        prompt = by_id[completions[one].prompt_id]
+        decision = decide(
+            constitution,
+            prompt,
+            rows.between(one, other),
+            first=completions[one].id,
+            checklist=rows.alone(one, other),
+            inconsistent="average",
+        )
+        if decision.label_prob is not None:
+            found[pair] = decision.label_prob
+    return found
+
+
+class _Rows:
+    """Judgments by the completions that they are about, found by sorted columns."""
+
+    def __init__(
+        self, completions: Sequence[Completion], principles: Sequence[str], looks: Looks, said: Comparisons
+    ) -> None:
+        import numpy as np
+
+        self.ids, self.principles, self.looks, self.said = (
+            [each.id for each in completions],
+            principles,
+            looks,
+            said,
+        )
+        key = np.minimum(said.first, said.second) * len(self.ids) + np.maximum(said.first, said.second)
+        self._order, self._alone = (
+            np.argsort(key, kind="stable"),
+            np.argsort(looks.completion, kind="stable"),
+        )
+        self._key, self._looked = key[self._order], looks.completion[self._alone]
+
+    def between(self, one: int, other: int) -> list[Judgment]:
+        """Comparisons of two completions, in the orders in which they were shown."""
+        said = self.said
+        places = self._order[_found(self._key, min(one, other) * len(self.ids) + max(one, other))]
+        return [
+            self._judgment(said, int(at), (int(said.first[at]), int(said.second[at])), State.PREFERENCE)
+            for at in places
+        ]
+
+    def alone(self, one: int, other: int) -> list[Judgment]:
+        """What was said of each of them alone."""
+        return [
+            self._judgment(self.looks, int(at), (each,), State.SCORE)
+            for each in (one, other)
+            for at in self._alone[_found(self._looked, each)]
+        ]
+
+    def _judgment(
+        self, columns: Looks | Comparisons, place: int, shown: tuple[int, ...], kind: State
+    ) -> Judgment:
+        state, name = STATES[columns.state[place]], self.principles[columns.principle[place]]
+        return Judgment(
+            protocol="",
+            judge="",
+            prompt_id="",
+            completion_ids=tuple(self.ids[each] for each in shown),
+            principle_id=None if name == WHOLE else name,
+            state=state,
+            value=float(columns.value[place]) if state is kind else None,
+        )
+
+
+def _found(ordered: Ints, wanted: int) -> slice:
+    import numpy as np
+
+    return slice(int(np.searchsorted(ordered, wanted)), int(np.searchsorted(ordered, wanted, "right")))

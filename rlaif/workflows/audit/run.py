@@ -1,0 +1,218 @@
+"""`audit`: the figures of a run, what is wrong with it in plain words, and what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.auditing.audit import Audit
+from rlaif.auditing.audit import audit as look_at
+from rlaif.auditing.evidence import Evidence, Vote
+from rlaif.auditing.fault_table import FAULTS
+from rlaif.errors import InputError
+from rlaif.exchange.prompts import read_prompts
+from rlaif.review.report import write_report
+from rlaif.runs.claim import read_run
+from rlaif.store.decisions import TIE
+from rlaif.workflows.audit.load_run import Source, read_source
+from rlaif.workflows.audit.rationales import read_written
+from rlaif.workflows.datasets.review import decisions_of
+from rlaif.workflows.models.failures import all_failed, failed_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditConfig:
+    """What an audit is asked for."""
+
+    run: Path
+    round: int | None = None
+    """Of a loop; None is the newest."""
+    training: str | None = None
+    """The prompts that the policy will be trained on: which of them are covered?"""
+    evaluation: str | None = None
+    """The prompts that it will be measured on: which of them were used?"""
+    again: Path | None = None
+    """A run of the same judge on the same completions: does it say the same?"""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """`FIGURE` may not be above this; `-FIGURE` not below it."""
+    allowed: Sequence[str] = ()
+    """Faults that are known and do not exit 3."""
+    strict: bool = False
+    """Any other fault exits 3."""
+    seed: int = 0
+    store: Path | None = None
+    """Where people's decisions are kept; found upward from the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What an audit found, and where."""
+
+    run: Path
+    """The directory that holds the pairs."""
+    facts_of: Path
+    """The directory that holds `run.json`: of a loop, not that of the round."""
+    audit: Audit
+    suggestions: Sequence[Mapping[str, Any]]
+    """Principles that fail most, with prompts like those to collect next."""
+    failures: Sequence[str]
+    """Why judgments failed, in words."""
+    silent: bool
+    """Whether all of them did: then nothing that the figures say is about this run."""
+    unmet: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        found: dict[str, Any] = plain(self.audit)
+        told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
+        return {"run": str(self.run), **found, **told}
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses and named tuples as objects, whatever they stand in; a number that is none is null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def audit(config: AuditConfig) -> Audited:
+    """Read a run and look at it. Raises InputError for what is no run, or a figure that is not known."""
+    known = {each.name for each in FAULTS}
+    if wrong := [each for each in config.allowed if each not in known]:
+        raise InputError(f"--allow {wrong[0]}: is no fault; known: {', '.join(sorted(known))}")
+    source = read_source(config.run, config.round)
+    found = look_at(_further(config, source), seed=config.seed)
+    return Audited(
+        run=source.folder,
+        facts_of=config.run,
+        audit=found,
+        suggestions=suggest(source, found),
+        failures=failed_in(source.folder),
+        silent=(silent := all_failed(source.folder)),
+        unmet=_unmet(config, found, silent),
+    )
+
+
+def write_page(found: Audited, target: Path) -> Path:
+    """The report of the run, with the audit in it."""
+    facts = read_run(found.facts_of)
+    return write_report(found.run, facts, target, found.audit, suggestions=found.suggestions)
+
+
+def _further(config: AuditConfig, source: Source) -> Evidence:
+    """What other files and people say of the run."""
+    evidence = source.evidence
+    written = read_written(source.folder, config.run, config.store, evidence)
+    more: dict[str, Any] = {
+        "votes": votes_of(source, config.run, config.store),
+        "rationales": written.rationales,
+        "repeats": written.repeats,
+    }
+    if config.training is not None:
+        more["training_prompts"] = [each.text for each in read_prompts(config.training)]
+    if config.evaluation is not None:
+        more["evaluation_prompts"] = [each.text for each in read_prompts(config.evaluation)]
+    if config.again is not None:
+        more["repeats"] = _repeats(evidence, read_source(config.again).evidence)
+    return replace(evidence, **more)
+
+
+def votes_of(source: Source, run: Path, store: Path | None) -> list[Vote]:
+    """What people said of the pairs of a run; a tie and a flag are no votes for a side."""
+    places = {pair.id: place for place, pair in enumerate(source.pairs)}
+    chosen = {
+        pair.id: source.evidence.texts.ids[source.evidence.labels.chosen[place]]
+        for place, pair in enumerate(source.pairs)
+    }
+    return [
+        Vote(pair=places[each.pair], agrees=each.prefers == chosen[each.pair], by=each.reviewer)
+        for each in decisions_of(run, store, source.pairs)
+        if each.prefers not in (None, TIE)
+    ]
+
+
+def _repeats(one: Evidence, other: Evidence) -> list[tuple[int, float, float]]:
+    """The questions that both runs put, joined by ids."""
+
+    def said(evidence: Evidence) -> dict[tuple[str, str, str], tuple[int, float]]:
+        rows, ids = evidence.comparisons, evidence.texts.ids
+        return {
+            (ids[first], ids[second], evidence.principles[principle]): (
+                int(evidence.texts.prompt[first]),
+                float(value),
+            )
+            for first, second, principle, value in zip(
+                rows.first.tolist(), rows.second.tolist(), rows.principle.tolist(), rows.value, strict=True
+            )
+            if value == value
+        }
+
+    mine, theirs = said(one), said(other)
+    found = [(prompt, p, theirs[key][1]) for key, (prompt, p) in mine.items() if key in theirs]
+    if not found:
+        raise InputError("--again: that run compares none of the same completions; judge this run again")
+    return found
+
+
+def _unmet(config: AuditConfig, found: Audit, silent: bool) -> str | None:
+    failed = ["every judgment failed"] if silent and config.strict else []
+    for name, limit in config.thresholds.items():
+        figure = name.removeprefix("-")
+        if figure not in found.figures:
+            raise InputError(
+                f"--threshold {figure}: is no figure of this run; known: {', '.join(found.figures)}"
+            )
+        value = found.figures[figure].value
+        if (value < limit) if name.startswith("-") else (value > limit):
+            failed.append(
+                f"{figure} is {value:.3f}, {'below' if name.startswith('-') else 'above'} {limit:g}"
+            )
+    if config.strict:
+        failed += [
+            f"{each.fault}: {each.says}" for each in found.findings if each.fault not in config.allowed
+        ]
+    return "; ".join(failed) or None
+
+
+def suggest(source: Source, found: Audit, most: int = 3) -> list[dict[str, Any]]:
+    """Principles that are met least, with the kind of prompts on which answers differ in them most."""
+    import numpy as np
+
+    from rlaif.auditing.verdicts import looks_table
+
+    evidence = source.evidence
+    table = looks_table(evidence)
+    rows = sorted(
+        (each for each in found.principles if each.met is not None),
+        key=lambda each: 1.0 if each.met is None else each.met.value,
+    )
+    suggestions = []
+    for row in rows[:most]:
+        place = evidence.principles.index(row.principle)
+        known = ~np.isnan(table[:, place])
+        met = (table[known, place] > 0.5).astype(float)
+        prompt = evidence.texts.prompt[known]
+        count = np.bincount(prompt, minlength=len(evidence.prompts.ids))
+        share = np.bincount(prompt, met, len(evidence.prompts.ids)) / np.maximum(count, 1)
+        # where all answers fail or all pass there is nothing to prefer
+        worth = np.where(count > 1, share * (1 - share), -1.0)
+        best = [int(each) for each in np.argsort(-worth, kind="stable")[:most] if worth[each] > 0]
+        tags = [tag for each in best for tag in evidence.prompts.tags[each]]
+        suggestions.append(
+            {
+                "principle": row.principle,
+                "met": None if row.met is None else row.met.value,
+                "tags": list(dict.fromkeys(tags)),
+                "prompts": [evidence.prompts.texts[each] for each in best],
+            }
+        )
+    return suggestions

@@ -1,0 +1,111 @@
+"""`rlaif import`: preferences of people, or of other projects, as a run like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.exchange.completions import write_completions
+from rlaif.exchange.pairs import pair_row, write_pairs
+from rlaif.exchange.preferences.reading import Imported, read_preferences
+from rlaif.exchange.prompts import prompt_row
+from rlaif.hashing import digest
+from rlaif.records import Completion, Pair, Prompt
+from rlaif.review.report import write_report
+from rlaif.runs.claim import claim, read_run
+from rlaif.store import Store, find_store
+from rlaif.version import __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportConfig:
+    """What is read, and where to."""
+
+    source: str
+    out: Path
+    format: str | None = None
+    """None: told by the first row."""
+    limit: int | None = None
+    store: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedRun:
+    """The run that came of it."""
+
+    run: Path
+    imported: Imported
+
+    @property
+    def funnel(self) -> dict[str, int]:
+        """From rows to pairs."""
+        left = {f"left out: {reason}": count for reason, count in self.imported.left_out.items()}
+        return {"rows": self.imported.rows, **left, "kept": len(self.imported.pairs)}
+
+    @property
+    def summary(self) -> str:
+        """A line for people."""
+        return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / 'pairs.jsonl'}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "format": self.imported.format,
+            "pairs": len(self.imported.pairs),
+            "funnel": self.funnel,
+        }
+
+
+def import_preferences(config: ImportConfig) -> ImportedRun:
+    """Read all of it, then write. Raises InputError, and then nothing is written."""
+    imported = read_preferences(config.source, format=config.format, limit=config.limit)
+    pairs = [replace(pair, provenance=_whole(pair.provenance)) for pair in imported.pairs]
+    drawn = _sides(pairs, imported.format)
+    described = {
+        "source": Path(config.source).name,
+        "format": imported.format,
+        "limit": config.limit,
+        "pairs": digest("imported", [pair_row(pair) for pair in pairs]),
+    }
+    store_file = find_store(config.out, config.store)
+    with claim(config.out, described, command="import") as run, Store.open(store_file) as store:
+        done = ImportedRun(run=run.dir, imported=imported)
+        write_completions(run.dir / "completions.jsonl", drawn)
+        write_pairs(run.dir / "pairs.jsonl", pairs)
+        store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})
+        rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
+        store.put_completions(rows)
+        store.put_pairs(run.id, [pair_row(pair) for pair in pairs])
+        summary = done.as_dict()
+        del summary["run"]
+        run.finish(summary)
+        write_report(run.dir, read_run(run.dir))
+    return done
+
+
+def _whole(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {**provenance, "rlaif": __version__}
+
+
+def _sides(pairs: Sequence[Pair], format: str) -> list[tuple[Prompt, Completion]]:
+    """Each answer once, so that a judge can be asked about them."""
+    found: dict[str, tuple[Prompt, Completion]] = {}
+    draws: dict[str, int] = {}
+    for pair in pairs:
+        prompt = Prompt(messages=pair.prompt)
+        models = [*(pair.provenance.get("policy") or ()), *2 * [f"imported:{format}"]]
+        for side, model in zip((pair.chosen, pair.rejected), models, strict=False):
+            said = Completion(
+                prompt_id=prompt.id,
+                text=side[-1].content,
+                policy=model,
+                draw=draws.get(prompt.id, 0),
+                finish="given",
+            )
+            if len(side) == 1 and said.id not in found:
+                found[said.id] = (prompt, said)
+                draws[prompt.id] = said.draw + 1
+    return list(found.values())

@@ -1,0 +1,140 @@
+"""`review`: a local page on which a person judges pairs, and what their words change in training and export."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from rlaif.errors import EngineError, InputError
+from rlaif.records import Completion, Pair, Prompt
+from rlaif.review.app import Desk, make_app
+from rlaif.review.index import PairIndex
+from rlaif.runs.claim import read_run
+from rlaif.store import Store, find_store
+from rlaif.store.decisions import TIE, Decision, decisions
+
+Honour = Literal["ignore", "drop", "turn"]
+AGAINST = "against the label"
+
+
+def serve(
+    run: Path,
+    *,
+    port: int = 0,
+    reviewer: str | None = None,
+    store: Path | None = None,
+    said: Callable[[str], None] = print,
+) -> None:
+    """Serve the pairs of `run` on the loopback until interrupted; `said` gets the address with its token.
+
+    Raises EngineError where the web packages are not installed, InputError for a run without pairs or a port in use.
+    """
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        raise EngineError(
+            "review needs starlette and uvicorn; install them: pip install 'rlaif[review]'"
+        ) from None
+    read_run(run)
+    index = PairIndex(run)
+    held = _listen(port)
+    with held, Store.open(find_store(run, store)) as kept:
+        desk = Desk(index=index, store=kept, reviewer=reviewer or _login())
+        said(f"http://127.0.0.1:{held.getsockname()[1]}/?token={desk.token}")
+        config = uvicorn.Config(make_app(desk), log_level="warning", access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[held])
+
+
+def _login() -> str:
+    """The name of who runs this; in a container, a user may have a number alone."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
+
+
+def _listen(port: int) -> socket.socket:
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind(("127.0.0.1", port))
+    except OSError as wrong:
+        held.close()
+        raise InputError(
+            f"--port {port}: cannot be used ({wrong.strerror}); leave it out for a free one"
+        ) from None
+    return held
+
+
+def honoured(
+    pairs: Sequence[Pair], said: Sequence[Decision], how: Honour
+) -> tuple[list[Pair], dict[str, int]]:
+    """The pairs as people left them, and how many were changed.
+
+    `drop` takes out what somebody flagged, calls a tie, or labels the other way; `turn` exchanges the sides of the
+    last kind instead. Where people disagree, more voices win; as many on both sides are a tie. A person's word is no
+    probability: a turned pair has the P that the label had.
+    """
+    counts = {"flagged": 0, "tie": 0, AGAINST: 0}
+    if how == "ignore":
+        return list(pairs), {}
+    by_pair: dict[str, list[Decision]] = {}
+    for each in said:
+        by_pair.setdefault(each.pair, []).append(each)
+    kept = []
+    for pair in pairs:
+        voices = by_pair.get(pair.id, [])
+        if any(each.flag for each in voices):
+            counts["flagged"] += 1
+            continue
+        balance = _balance(pair, voices)
+        if balance == 0 and any(each.prefers for each in voices):
+            counts["tie"] += 1
+        elif balance < 0:
+            counts[AGAINST] += 1
+            if how == "turn":
+                kept.append(_turned(pair))
+        else:
+            kept.append(pair)
+    return kept, {name: count for name, count in counts.items() if count}
+
+
+def as_reviewed(
+    source: Path, store: Path | None, pairs: Sequence[Pair], how: Honour
+) -> tuple[list[Pair], dict[str, int]]:
+    """`honoured` by what the store of `source` holds. Raises InputError where nobody decided, or nothing is left."""
+    if how == "ignore":
+        return list(pairs), {}
+    said = decisions_of(source, store, pairs)
+    if not said:
+        raise InputError(f"--reviewed {how}: nobody has decided a pair of {source} yet (`rlaif review`)")
+    kept, counts = honoured(pairs, said, how)
+    if not kept:
+        raise InputError(f"--reviewed {how}: leaves none of {len(pairs)} pairs of {source}")
+    return kept, counts
+
+
+def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[Decision]:
+    """What people said of these pairs, in the store of a run; nothing where there is no store."""
+    path = find_store(run, store)
+    if not path.is_file():
+        return []
+    with Store.open(path) as held:
+        return decisions(held, [each.id for each in pairs])
+
+
+def _balance(pair: Pair, voices: Sequence[Decision]) -> int:
+    prompt = Prompt(messages=pair.prompt).id
+    chosen = Completion(prompt_id=prompt, text=pair.chosen[-1].content, policy="").id
+    said = [each.prefers for each in voices if each.prefers not in (None, TIE)]
+    return sum(1 if each == chosen else -1 for each in said)
+
+
+def _turned(pair: Pair) -> Pair:
+    turned = pair.swapped()
+    return replace(turned, provenance={**turned.provenance, "turned_by": "review"})

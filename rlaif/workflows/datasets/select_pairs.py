@@ -1,0 +1,121 @@
+"""The pairs that an export takes: read from a run or a file, with what is known beside them; kept; split by prompt."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_principles
+from rlaif.errors import InputError
+from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.prompts import row_prompt
+from rlaif.exchange.rows import read_rows
+from rlaif.exchange.where import Where
+from rlaif.hashing import derived_seed
+from rlaif.records import Pair, Prompt, prompt_name
+from rlaif.runs.claim import read_run
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+
+TRAIN, TEST = "train", "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a run says of its pairs."""
+
+    place: Path
+    pairs: Sequence[Pair]
+    tags: Mapping[str, tuple[str, ...]] | None
+    """By prompt id; None where the run holds no prompts."""
+    facts: Mapping[str, Any]
+    funnel: Mapping[str, int]
+    principles: Mapping[str, str]
+
+
+def read_source(source: Path) -> Source:
+    """A run's pairs, of all its rounds, or those of a file. Raises InputError where there is none."""
+    if not source.is_dir():
+        return Source(
+            place=source,
+            pairs=_some(read_pairs(source), source),
+            tags=None,
+            facts={},
+            funnel={},
+            principles={},
+        )
+    facts = read_run(source)
+    files = sorted(
+        source.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2])
+    )
+    files += [path for path in [source / "pairs.jsonl"] if path.is_file()]
+    if not files:
+        raise InputError(f"{source}: has no pairs.jsonl; finish it first (`rlaif status {source}`)")
+    tags: dict[str, tuple[str, ...]] = {}
+    for path in [*source.glob("completions.jsonl"), *source.glob("round-*/completions.jsonl")]:
+        tags |= _tags(path)
+    funnel: Counter[str] = Counter((facts.get("summary") or {}).get("funnel") or {})
+    for path in source.glob("round-*/funnel.json"):
+        funnel.update(json.loads(path.read_text(encoding="utf-8")))
+    constitution = source / CONSTITUTION_FILE
+    known = load_principles(str(constitution)).principles if constitution.is_file() else ()
+    return Source(
+        place=source,
+        pairs=_some([pair for path in files for pair in read_pairs(path)], source),
+        tags=tags or None,
+        facts=facts,
+        funnel=funnel,
+        principles={each.id: each.text for each in known},
+    )
+
+
+def _tags(path: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for where, row in read_rows(path):
+        own = {key: row[key] for key in ("prompt", "messages", "tags") if key in row}
+        prompt = row_prompt(own, where)
+        found[prompt.id] = prompt.tags
+    return found
+
+
+def _some(pairs: list[Pair], source: Path) -> list[Pair]:
+    if not pairs:
+        raise InputError(f"{source}: holds no pair; its funnel says why (`rlaif status`)")
+    return pairs
+
+
+def kept_pairs(pairs: Sequence[Pair], source: Source, where: Where | None) -> list[Pair]:
+    """Those that meet the condition. Raises InputError where none does, or tags are asked for that nobody knows."""
+    if not pairs:
+        raise InputError(f"{source.place}: reviewers leave none of {len(source.pairs)} pairs (--reviewed)")
+    if where is None:
+        return list(pairs)
+    if "tag" in where.fields and source.tags is None:
+        raise InputError(f"--where: {source.place} holds no prompts beside its pairs, so no tags are known")
+    known = source.tags or {}
+    kept = [pair for pair in pairs if where(pair, known.get(Prompt(messages=pair.prompt).id, ()))]
+    if not kept:
+        raise InputError(f"--where {where.text!r}: none of {len(pairs)} pairs is left")
+    return kept
+
+
+def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, list[Pair]]:
+    """Whole prompts to one side or the other, `share` of them to the first; prompts that differ in case and blanks
+    only go together. Raises InputError where a side gets none.
+    """
+    names = {pair.prompt: prompt_name(pair.prompt) for pair in pairs}
+    order = sorted(set(names.values()), key=lambda name: derived_seed(seed, "split", name))
+    count = math.floor(share * len(order) + 0.5)
+    if not 0 < count < len(order):
+        raise InputError(
+            f"--split {share:g}: of {len(order)} prompts one side would get none; take another share"
+        )
+    first = set(order[:count])
+    sides: dict[str, list[Pair]] = {TRAIN: [], TEST: []}
+    for pair in pairs:
+        sides[TRAIN if names[pair.prompt] in first else TEST].append(pair)
+    return sides

@@ -1,0 +1,211 @@
+"""What a command would cost, by playing it with models that answer nothing. Writes nothing that stays.
+
+Calls that the store holds are counted exactly, with their tokens. Where completions are there, so are the calls that
+judge them. Where they are yet to be drawn, calls are counted as if all of them differed and every pair were kept.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlaif.costs import Prices, read_prices
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.open import open_engine, resolve_directory, split_name
+from rlaif.engines.recorded import RecordedEngine
+from rlaif.errors import RunError
+from rlaif.hashing import digest, digest_files
+from rlaif.records import Engine, Usage
+from rlaif.runs.claim import read_run
+from rlaif.store import Store
+from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
+from rlaif.workflows.models.pool import Models
+
+LOCAL_WEIGHTS = ("hf", "vllm", "reward")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
+
+
+@dataclass(slots=True)
+class PlannedModels(Models):
+    """Models of which nothing is asked."""
+
+    held: Store | None = None
+    planned: dict[str, PlannedEngine] = field(default_factory=dict)
+    to_come: ToCome = field(default_factory=ToCome)
+    own_id: str = ""
+    """Id of the run that would go on: calls of servers without a revision are kept under it."""
+    made_of: dict[str, str] = field(default_factory=dict)
+    """Models that are yet to be trained, each with the one that it is made of."""
+
+    def engine(self, name: str) -> RecordedEngine:
+        """The model of this name; what it makes up is kept in waves, also for servers."""
+        found = Models.engine(self, name)
+        found.commit = "wave"
+        return found
+
+    @contextmanager
+    def counting(self, side: Side) -> Iterator[None]:
+        """The calls of the block count for one bound."""
+        for each in self.planned.values():
+            each.side = side
+        yield
+        for each in self.planned.values():
+            each.side = "both"
+
+    def length(self, name: str, text: str) -> int:
+        """How long a text is to a model."""
+        return self.planned[name].tokens(text) if name in self.planned else len(text)
+
+    @property
+    def made_up(self) -> set[str]:
+        """Keys of all calls that nobody has answered yet."""
+        return {key for each in self.planned.values() for key in each.made_up}
+
+    def _opened(self, name: str) -> Engine:
+        fingerprint = self._fingerprint_of(name)
+        server = name.startswith("openai:")
+        within_run = server and "@" not in name.rpartition("#")[2]
+        self.planned[name] = PlannedEngine(
+            name,
+            fingerprint,
+            self.held,
+            self.to_come,
+            self._counting(self.made_of.get(name, name)),
+            kept=f"{fingerprint} {self.own_id}" if within_run else "",
+            guides_decoding=split_name(self.made_of.get(name, name))[0] != "hf",
+        )
+        return self.planned[name]
+
+    def _fingerprint_of(self, name: str) -> str:
+        if name in self.made_of:
+            return digest("yet to be trained", name)
+        kind, rest = split_name(name)
+        kwargs = self.options.chat_template_kwargs or None
+        if kind not in LOCAL_WEIGHTS:
+            return open_engine(name, chat_template_kwargs=kwargs).fingerprint
+        directory, own_code = resolve_directory(rest), self.options.trust_remote_code
+        if kind == "reward":
+            from rlaif.engines.local.reward import reward_fingerprint
+
+            return reward_fingerprint(directory, self.options.dtype, kwargs, trust_remote_code=own_code)
+        return model_fingerprint(directory, self.options.dtype, kwargs, own_code=own_code)
+
+    def _counting(self, name: str) -> Counting | None:
+        """Counts prompts with a local model's own tokenizer and template; None for a model that is elsewhere."""
+        kind, rest = split_name(name)
+        if kind not in LOCAL_WEIGHTS:
+            return None
+        from rlaif.engines.chat_template import Chat
+        from rlaif.engines.local.load import load_tokenizer
+
+        directory = resolve_directory(rest)
+        tokenizer = load_tokenizer(directory, trust_remote_code=self.options.trust_remote_code)
+        chat = Chat(tokenizer, self.options.chat_template_kwargs)
+        files = [directory / each for each in TOKENIZER_FILES if (directory / each).is_file()]
+        return Counting(
+            digest_files(files) if files else name,
+            lambda conversations: [len(ids) for ids in chat.prompt_ids(conversations)],
+            chat.reads,
+        )
+
+
+@contextmanager
+def planning(models: PlannedModels, place: Path, out: Path | None = None) -> Iterator[PlannedModels]:
+    """`models` with the store at `place` to look in, if there is one, and none to write in.
+
+    `out` is the run that would go on.
+    """
+    models.own_id = _run_id(out)
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "plan.sqlite")) as own:
+        models.record(own, models.own_id)
+        if not place.is_file():
+            yield models
+            return
+        with Store.open(place) as held:
+            models.held = held
+            yield models
+
+
+@contextmanager
+def apart(models: PlannedModels) -> Iterator[PlannedModels]:
+    """The same models with nothing asked yet; of what they are asked, the tokens count for the lower bound."""
+    other = PlannedModels(
+        models.options,
+        seed=models.seed,
+        held=models.held,
+        to_come=models.to_come,
+        own_id=models.own_id,
+        made_of=models.made_of,
+        in_writing=models.in_writing,
+    )
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "apart.sqlite")) as own:
+        other.record(own, models.own_id)
+        yield other
+    for name, each in other.planned.items():
+        models.planned[name].planned.prompt_least += each.planned.prompt_least
+
+
+def _run_id(out: Path | None) -> str:
+    try:
+        run = {} if out is None else read_run(out)
+    except RunError:
+        return ""
+    return digest("run", run["command"], run["config"]) if run else ""
+
+
+def estimate(models: PlannedModels) -> dict[str, Any]:
+    """Calls, tokens and cost by model and together; costs are None where a model has no price."""
+    prices = read_prices(models.options.prices)
+    rows = {
+        name: _row(models.made_of.get(name, name), each.planned, prices)
+        for name, each in models.planned.items()
+    }
+    return {"models": rows, "currency": prices.currency, "total": _total(rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a command would do, and what it would cost."""
+
+    steps: Sequence[str]
+    cost: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        named = [*self.cost["models"].items(), ("together", self.cost["total"])]
+        return "\n".join([*self.steps, *(_line(name, row, self.cost["currency"]) for name, row in named)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"dry_run": True, "steps": list(self.steps), **self.cost}
+
+
+def _row(name: str, planned: Planned, prices: Prices) -> dict[str, Any]:
+    price = prices.of(name)
+    least = Usage(prompt_tokens=planned.prompt_least)
+    most = Usage(prompt_tokens=planned.prompt_most, completion_tokens=planned.completion_most)
+    costs = {"cost_least": price and price.of(least), "cost_most": price and price.of(most)}
+    return {**asdict(planned), **costs}
+
+
+def _total(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    names = [*asdict(Planned()), "cost_least", "cost_most"]
+    columns = {name: [row[name] for row in rows.values()] for name in names}
+    return {name: None if None in column else sum(column) for name, column in columns.items()}
+
+
+def _line(name: str, row: Mapping[str, Any], currency: str) -> str:
+    tokens = f"{row['prompt_least']:,} to {row['prompt_most']:,}"
+    if row["prompt_least"] == row["prompt_most"]:
+        tokens = f"{row['prompt_most']:,}"
+    cost = "no price known" if row["cost_most"] is None else ""
+    cost = cost or f"{currency} {row['cost_least']:.2f} to {row['cost_most']:.2f}"
+    return (
+        f"{name}: {row['calls']:,} calls to make ({tokens} tokens sent, at most {row['completion_most']:,} written, "
+        f"{cost}); {row['stored']:,} calls of {row['stored_tokens']:,} tokens are in the store"
+    )

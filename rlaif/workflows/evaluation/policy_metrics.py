@@ -1,0 +1,205 @@
+"""A row of `rounds.json`: what a policy is worth on held-out prompts, by gold and by its judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rlaif.auditing.intervals import mean
+from rlaif.errors import EngineError
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Engine,
+    Judgment,
+    Pair,
+    Prompt,
+    Sampling,
+    ScoreRequest,
+    State,
+)
+from rlaif.workflows.evaluation.statistics import (
+    Gap,
+    Resampling,
+    accuracy,
+    generator_judge_gap,
+    gold_by_principle,
+    gold_mean,
+    share_met,
+)
+from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.models.gold import Grades, grade, ungraded
+from rlaif.workflows.models.pool import Models
+
+Readings = Mapping[tuple[str, str], float]
+"""P(yes) by (completion id, principle id); what could not be read is not there."""
+Asked = Mapping[str, Sequence[str]]
+"""By completion id the principles that the judge was asked about."""
+DRIFT_LIMIT = 0.1
+"""Mean distance of two judges' P(yes) on the same texts above which the newer one counts as drifted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is measured, and by whom. `initial` and `previous` are model names."""
+
+    policy: str
+    judge: str
+    initial: str
+    first_judge: str
+    against: Mapping[str, str]
+    """What a row calls it -> model name."""
+    gold: bool
+
+
+def measure(
+    models: Models, constitution: Constitution, prompts: Sequence[Prompt], what: Measured, seed: int
+) -> dict[str, Any]:
+    """All figures of a row that come from held-out prompts."""
+    judge = models.judge(what.judge)
+    drawn, greedy = (_answers(models, what.policy, prompts, t, seed) for t in (1.0, 0.0))
+    said = judge.checklist(_joined(prompts, drawn), constitution.principles)
+    readings, asked = read(said), asked_of(said)
+    graded = (
+        [grade(prompt, each, constitution) for prompt, each in _joined(prompts, drawn)] if what.gold else []
+    )
+    best = (
+        [grade(prompt, each, constitution) for prompt, each in _joined(prompts, greedy)] if what.gold else []
+    )
+    row: dict[str, Any] = {
+        "gold_mean": gold_mean(graded),
+        "gold_greedy": gold_mean(best),
+        "gold_by_principle": gold_by_principle(graded),
+        "judge_mean": judge_mean(readings, asked),
+        "judge_read": judge_read(readings, asked),
+        "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
+        "kl": kl(models.engine(what.policy), models.engine(what.initial), _joined(prompts, drawn)),
+        "length_mean": mean(float(len(each.text.split())) for each in drawn),
+        "policy": models.fingerprint(what.policy),
+        "judge": judge.fingerprint,
+        "judge_drift": None,
+        "against": {},
+        "ungraded": ungraded(graded),
+    }
+    if what.first_judge != what.judge:
+        other_judge = models.judge(what.first_judge)
+        first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
+        row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
+    for called, name in what.against.items():
+        other = _answers(models, name, prompts, 1.0, seed)
+        resampling = Resampling(seed=seed)
+        found = win_rate(judge, constitution, prompts, drawn, other, against=called, resampling=resampling)
+        row["against"][called] = asdict(found)
+    return row
+
+
+def read(judgments: Sequence[Judgment]) -> Readings:
+    """The judge's P(yes) for each text and each principle that was read."""
+    return {
+        (each.completion_ids[0], each.principle_id): each.value
+        for each in judgments
+        if each.state is State.SCORE and each.value is not None and each.principle_id is not None
+    }
+
+
+def asked_of(judgments: Sequence[Judgment]) -> Asked:
+    """What was asked of each text, but for what the judge abstains from."""
+    found: dict[str, list[str]] = {}
+    for each in judgments:
+        if each.principle_id is not None and each.state is not State.ABSTAIN:
+            found.setdefault(each.completion_ids[0], []).append(each.principle_id)
+    return found
+
+
+def judge_mean(readings: Readings, asked: Asked) -> float | None:
+    """Mean over texts of the mean over principles, as gold is taken.
+
+    Only texts of which all that was asked could be read: a mean over other principles is another figure. `judge_read`
+    says how much was.
+    """
+    return mean(
+        sum(readings[text, each] for each in principles) / len(principles)
+        for text, principles in asked.items()
+        if principles and all((text, each) in readings for each in principles)
+    )
+
+
+def judge_read(readings: Readings, asked: Asked) -> float | None:
+    """Share of what the judge was asked of these texts that could be read."""
+    return mean(float((text, each) in readings) for text, principles in asked.items() for each in principles)
+
+
+def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[str, str], bool]:
+    """Gold by the key of a reading."""
+    return {
+        (each.id, principle): met
+        for each, grades in zip(texts, graded, strict=bool(graded))
+        for principle, met in grades.items()
+        if met is not None
+    }
+
+
+def kl(policy: Engine, initial: Engine, joined: Sequence[tuple[Prompt, Completion]]) -> float | None:
+    """Mean log-ratio to the initial policy over the policy's own texts: nats a completion, end token left out."""
+    if policy.fingerprint == initial.fingerprint:
+        return 0.0
+    asked = [
+        ScoreRequest(id=each.id, messages=prompt.messages, continuations=(each.text,))
+        for prompt, each in joined
+        if each.text
+    ]
+    return mean(
+        one - other for one, other in zip(_logprobs(policy, asked), _logprobs(initial, asked), strict=True)
+    )
+
+
+def gap(
+    constitution: Constitution, groups: Sequence[tuple[Prompt, Sequence[tuple[Completion, float | None]]]]
+) -> Gap | None:
+    """What the judge's scores of a round's own draws could win, by gold."""
+    rows = []
+    for prompt, scored in groups:
+        golds = [(score, share_met(grade(prompt, each, constitution))) for each, score in scored]
+        rows.append([(score, gold) for score, gold in golds if gold is not None])
+    return generator_judge_gap(rows)
+
+
+def pair_precision(
+    constitution: Constitution, prompts: Mapping[str, Prompt], pairs: Sequence[Pair]
+) -> float | None:
+    """Share of the pairs whose gold differs that prefer the better side."""
+    right: list[float] = []
+    for pair in pairs:
+        prompt = prompts[Prompt(messages=pair.prompt).id]
+        chosen, rejected = (
+            share_met(
+                grade(prompt, Completion(prompt_id=prompt.id, text=side[-1].content, policy=""), constitution)
+            )
+            for side in (pair.chosen, pair.rejected)
+        )
+        if chosen is not None and rejected is not None and chosen != rejected:
+            right.append(float(chosen > rejected))
+    return mean(right)
+
+
+def _answers(
+    models: Models, name: str, prompts: Sequence[Prompt], temperature: float, seed: int
+) -> list[Completion]:
+
+    return answers(models, name, prompts, Sampling(temperature=temperature), seed)
+
+
+def _joined(prompts: Sequence[Prompt], texts: Sequence[Completion]) -> list[tuple[Prompt, Completion]]:
+    by_id = {prompt.id: prompt for prompt in prompts}
+    return [(by_id[each.prompt_id], each) for each in texts]
+
+
+def _logprobs(engine: Engine, asked: Sequence[ScoreRequest]) -> list[float]:
+    found = {}
+    for score in engine.score(asked):
+        if score.error is not None:
+            raise EngineError(f"{engine.name}: could not score a text: {score.error}; run again")
+        found[score.request_id] = score.logprobs[0]
+    return [found[each.id] for each in asked]

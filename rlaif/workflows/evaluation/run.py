@@ -1,0 +1,245 @@
+"""Evaluation: win rates against other models by a judge in both orders, and gold where prompts name one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.constitution import load_principles
+from rlaif.constitution.writing import constitution_yaml
+from rlaif.errors import InputError
+from rlaif.exchange.completions import write_completions
+from rlaif.exchange.prompts import read_prompts
+from rlaif.records import Completion, Constitution, Prompt, Sampling
+from rlaif.review.tables import table
+from rlaif.runs.claim import claim
+from rlaif.store import Store, find_store
+from rlaif.templates import recorded_templates
+from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.dry_run import cost as planning
+from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.evaluation.statistics import Resampling, gold_by_principle, share_met
+from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
+from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.models.failures import failed_calls
+from rlaif.workflows.models.gold import Grades, grade, require_gold, ungraded
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE, GOLD
+from rlaif.workflows.models.made_by import label
+from rlaif.workflows.models.pool import Models
+from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.recipe.prepare import described_constitution, described_prompts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldFigures:
+    """Gold of one model's answers."""
+
+    model: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    by_principle: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    policy: str
+    judge: str | None
+    constitution: str
+    """By which it was judged and graded: name, version and digest."""
+    prompts: int
+    win_rates: tuple[WinRate, ...]
+    gold: tuple[GoldFigures, ...]
+    calls: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON: `gold` by model name."""
+        found = asdict(self)
+        found["gold"] = {each.pop("model"): each for each in found["gold"]}
+        return found
+
+
+def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
+    """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
+    prompts, constitution = _read(config)
+    if config.gold or config.judge == GOLD:
+        require_gold(prompts, "--gold" if config.gold else GOLD)
+    names = [str(config.policy), *config.against]
+    models = Models(config, progress, config.seed)
+    models.open(*names, *([config.judge] if config.judge else []))
+    described = _described(config, models, prompts, constitution)
+    with ExitStack() as stack:
+        run = None
+        if config.out is not None:
+            run = stack.enter_context(claim(config.out, described, command="evaluate"))
+        store = stack.enter_context(Store.open(_store(config)))
+        templates = stack.enter_context(recorded_templates())
+        models.record(store, run.id if run else "")
+        texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
+        graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
+        found = Evaluation(
+            policy=names[0],
+            judge=config.judge,
+            constitution=label(constitution),
+            prompts=len(prompts),
+            win_rates=_win_rates(config, models, constitution, prompts, texts),
+            gold=_gold(config, graded),
+            calls=models.calls,
+            warnings=(
+                *failed_calls(models.recorded),
+                *ungraded([each for grades in graded.values() for each in grades]),
+            ),
+        )
+        if run is not None:
+            by_id = {prompt.id: prompt for prompt in prompts}
+            rows = [(by_id[each.prompt_id], each) for name in names for each in texts[name]]
+            write_completions(run.dir / "completions.jsonl", rows)
+            write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
+            run.finish(found.as_dict(), templates=templates)
+    return found
+
+
+def grades_of(
+    constitution: Constitution, prompts: Sequence[Prompt], texts: Sequence[Completion]
+) -> list[Grades]:
+    """Gold of each text, in order."""
+    by_id = {prompt.id: prompt for prompt in prompts}
+    return [grade(by_id[each.prompt_id], each, constitution) for each in texts]
+
+
+def tables(found: Evaluation) -> str:
+    """For people."""
+    parts = [f"by {found.constitution}"]
+    if found.win_rates:
+        head = ["against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed"]
+        rows = [list(asdict(each).values()) for each in found.win_rates]
+        parts.append(
+            f"{found.policy}, judged by {found.judge} on {found.prompts} prompts\n{table(head, rows)}"
+        )
+    if found.gold:
+        head = ["gold", *(each.model for each in found.gold)]
+        rows = [[name, *(getattr(each, name) for each in found.gold)] for name in ("mean", "low", "high")]
+        ids = dict.fromkeys(principle for each in found.gold for principle in each.by_principle)
+        rows += [[principle, *(each.by_principle.get(principle) for each in found.gold)] for principle in ids]
+        parts.append(table(head, rows))
+    return "\n\n".join(parts)
+
+
+def plan(config: EvaluateConfig) -> planning.Plan:
+    """What would be done, for `--dry-run`."""
+    prompts, constitution = _read(config)
+    lines = [
+        f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"
+    ]
+    lines.append(label(constitution))
+    lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
+    lines.append(
+        f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
+    )
+    if any(each.hard for each in constitution.principles):
+        lines.append("hard principles: each answer alone, by the checklist")
+    return planning.Plan(lines, forecast(config))
+
+
+def forecast(config: EvaluateConfig) -> dict[str, Any]:
+    """Calls, tokens and cost, by model, for `--dry-run`."""
+    prompts, constitution = _read(config)
+    models = PlannedModels(config, seed=config.seed)
+    with planning.planning(models, _store(config), config.out):
+        names = [str(config.policy), *config.against]
+        texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
+        _win_rates(config, models, constitution, prompts, texts)
+        return planning.estimate(models)
+
+
+def first_question(config: EvaluateConfig) -> str:
+    """The exact text that the judge gets first, for `--show-prompt`."""
+    if (judge := config.judge) is None:
+        raise InputError("--show-prompt shows what a judge is asked, and no --judge is named")
+    config = replace(config, limit=1)
+    prompts, constitution = _read(config)
+    models = Models(config, seed=config.seed)
+    with Store.open(_store(config)) as store:
+        models.record(store, "")
+        names = [str(config.policy), *config.against]
+        texts = [answers(models, name, prompts, _sampling(config), config.seed)[0] for name in names]
+        return questions(models.judge(judge), constitution, prompts[0], texts, ["compare"])
+
+
+def _win_rates(
+    config: EvaluateConfig,
+    models: Models,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    texts: Mapping[str, Sequence[Completion]],
+) -> tuple[WinRate, ...]:
+    if config.judge is None:
+        return ()
+    judge = models.judge(config.judge)
+    resampling = _resampling(config)
+    ours = texts[str(config.policy)]
+    return tuple(
+        win_rate(judge, constitution, prompts, ours, texts[name], against=name, resampling=resampling)
+        for name in config.against
+    )
+
+
+def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tuple[GoldFigures, ...]:
+    figures = []
+    for name, grades in graded.items():
+        shares = [share for share in map(share_met, grades) if share is not None]
+        found = _resampling(config).interval(shares)
+        mean, low, high = found or (None, None, None)
+        figures.append(
+            GoldFigures(model=name, mean=mean, low=low, high=high, by_principle=gold_by_principle(grades))
+        )
+    return tuple(figures)
+
+
+def _described(
+    config: EvaluateConfig, models: Models, prompts: Sequence[Prompt], constitution: Constitution
+) -> dict[str, Any]:
+    names = dict.fromkeys([str(config.policy), *config.against, *([config.judge] if config.judge else [])])
+    return {
+        "policy": config.policy,
+        "against": list(config.against),
+        "judge": config.judge,
+        "models": {name: models.fingerprint(name) for name in names},
+        "constitution": described_constitution(constitution),
+        "prompts": described_prompts(prompts),
+        "sampling": asdict(_sampling(config)),
+        "gold": config.gold,
+        "resamples": config.resamples,
+        "seed": config.seed,
+    }
+
+
+def _store(config: EvaluateConfig) -> Path:
+    return find_store(config.out or Path.cwd() / "evaluation", config.store)
+
+
+def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
+    prompts = read_prompts(str(config.prompts), column=config.column, limit=config.limit)
+    return prompts, load_principles(str(config.constitution))
+
+
+def _sampling(config: EvaluateConfig) -> Sampling:
+    return Sampling(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        min_p=config.min_p,
+        max_tokens=config.max_tokens,
+    )
+
+
+def _resampling(config: EvaluateConfig) -> Resampling:
+    return Resampling(resamples=config.resamples, seed=config.seed)

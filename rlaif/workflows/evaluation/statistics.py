@@ -1,0 +1,71 @@
+"""Figures over graded completions: means, intervals, accuracies. Pure; None where nothing can be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rlaif.auditing.intervals import Interval, mean, mean_interval
+from rlaif.workflows.models.gold import Grades
+
+
+def share_met(grades: Grades) -> float | None:
+    """Share of the principles that could be graded which the completion follows."""
+    return mean(float(met) for met in grades.values() if met is not None)
+
+
+def gold_mean(graded: Sequence[Grades]) -> float | None:
+    """Mean over completions of `share_met`: every prompt weighs the same, however many principles apply."""
+    return mean(share for share in map(share_met, graded) if share is not None)
+
+
+def gold_by_principle(graded: Sequence[Grades]) -> dict[str, float]:
+    """Share of the completions that follow each principle, where it applies; in order of first appearance."""
+    kept: dict[str, list[float]] = {}
+    for grades in graded:
+        for principle, met in grades.items():
+            if met is not None:
+                kept.setdefault(principle, []).append(float(met))
+    return {principle: sum(values) / len(values) for principle, values in kept.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampling:
+    """A bootstrap over prompts: the prompt is what varies."""
+
+    resamples: int = 1000
+    seed: int = 0
+
+    def interval(self, values: Sequence[float]) -> Interval | None:
+        """95 % interval of the mean of `values`, shares between 0 and 1, one a prompt; None of nothing."""
+        return mean_interval(list(enumerate(values)), resamples=self.resamples, seed=self.seed)
+
+
+def accuracy(
+    readings: Mapping[tuple[str, str], float], truth: Mapping[tuple[str, str], bool]
+) -> float | None:
+    """Share of yes/no readings, keyed by (completion, principle), that are on the right side of one half."""
+    return mean(float((readings[key] > 0.5) == met) for key, met in truth.items() if key in readings)
+
+
+class Gap(NamedTuple):
+    """What a judge could win by choosing among n draws: the room a round has to rise."""
+
+    mean: float
+    judge_best: float
+    oracle_best: float
+
+
+def generator_judge_gap(groups: Iterable[Sequence[tuple[float | None, float]]]) -> Gap | None:
+    """From (judge's score, gold) of each prompt's draws; the judge cannot choose a draw without a score."""
+    rows = []
+    for group in groups:
+        scored = [(score, gold) for score, gold in group if score is not None]
+        if scored:
+            golds = [gold for _, gold in group]
+            rows.append((sum(golds) / len(golds), max(scored, key=lambda each: each[0])[1], max(golds)))
+    if not rows:
+        return None
+    means, best, oracle = (sum(column) / len(rows) for column in zip(*rows, strict=True))
+    return Gap(means, best, oracle)

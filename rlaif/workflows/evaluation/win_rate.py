@@ -1,0 +1,78 @@
+"""How often one model's answers are judged better than another's: both orders, an interval over prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlaif.judging import Judge, decide
+from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
+from rlaif.workflows.evaluation.statistics import Resampling
+from rlaif.workflows.generate.judge_step import look_hard
+
+EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
+"""Reasons that are a verdict: neither is better. All others are failures of the judge and give no result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinRate:
+    """How often a policy's answer is judged better; an even pair counts one half, a failed one not at all."""
+
+    against: str
+    win_rate: float | None
+    low: float | None
+    high: float | None
+    wins: int
+    losses: int
+    even: int
+    failed: int
+
+
+def win_rate(
+    judge: Judge,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    ours: Sequence[Completion],
+    theirs: Sequence[Completion],
+    *,
+    against: str,
+    resampling: Resampling,
+) -> WinRate:
+    """Compare two models' answers to the same prompts, by the rule that makes pairs.
+
+    Whoever alone breaks a hard principle loses; where both do, neither is better.
+    """
+    by_id = {prompt.id: prompt for prompt in prompts}
+    other = {each.prompt_id: each for each in theirs}
+    both = [(by_id[each.prompt_id], each, other[each.prompt_id]) for each in ours if each.prompt_id in other]
+    asked = [(prompt, one, two) for prompt, one, two in both if one.text != two.text]
+    judged: dict[str, list[Judgment]] = {}
+    for judgment in judge.compare(asked, constitution.principles):
+        judged.setdefault(judgment.prompt_id, []).append(judgment)
+    alone: dict[str, list[Judgment]] = {}
+    for judgment in look_hard(
+        judge, constitution, [(prompt, each) for prompt, *two in asked for each in two]
+    ):
+        alone.setdefault(judgment.prompt_id, []).append(judgment)
+    scores: list[float] = [0.5] * (len(both) - len(asked))
+    failed = 0
+    for prompt, one, _ in asked:
+        said, looked = judged.get(prompt.id, []), alone.get(prompt.id, [])
+        decision = decide(constitution, prompt, said, first=one.id, checklist=looked)
+        if decision.label_prob is not None:
+            scores.append(1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5)
+        elif decision.reason in EVEN:
+            scores.append(0.5)
+        else:
+            failed += 1
+    found = resampling.interval(scores)
+    return WinRate(
+        against=against,
+        win_rate=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        wins=scores.count(1.0),
+        losses=scores.count(0.0),
+        even=scores.count(0.5),
+        failed=failed,
+    )

@@ -1,0 +1,1 @@
+"""`rlaif generate` and `rlaif judge`: prompts to preference pairs. Start at `run.py`."""

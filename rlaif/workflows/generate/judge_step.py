@@ -1,0 +1,172 @@
+"""The judge step and the pairs step: what is asked of which completions, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlaif.errors import InputError
+from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
+from rlaif.feedback.plan import ALONE
+from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
+from rlaif.judging.protocols import Asking, Between, alone, asking, protocol, refusal
+from rlaif.judging.rbr import RuleJudge
+from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
+from rlaif.workflows.models.judge_names import judge_kind
+
+Drawn = Sequence[tuple[Prompt, Completion]]
+MIN_CONSISTENCY = 0.7
+"""Share of comparisons in which a principle's two orders agree, below which it counts as not applied."""
+ENOUGH = 10
+"""Comparisons before that share says anything."""
+NEVER = 50
+"""Pairs of which at least one should differ in a principle, unless it is never in question."""
+
+WRITTEN = {"checklist": "checklist-cot", "compare": "compare-cot"}
+"""What a judge that writes its verdicts is asked by in place of protocols that read log-probabilities."""
+
+
+def look(
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Drawn,
+    name: str = "checklist",
+    how: Asking | None = None,
+) -> list[Judgment]:
+    """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice.
+
+    A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
+    the checklist says that.
+    """
+    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
+    unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
+    chosen = alone(name)
+    hard = [] if chosen.absolute else look_hard(judge, constitution, unique)
+    asked = [each for each in constitution.principles if not (hard and each.hard)]
+    return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
+
+
+def look_hard(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
+    """What is said of each different completion alone about hard principles; of a judge that reads none, nothing."""
+    hard = [each for each in constitution.principles if each.hard]
+    if not hard or isinstance(judge, RewardJudge | RuleJudge):
+        return []
+    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
+    return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]
+
+
+def pair_up(
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Drawn,
+    judgments: Sequence[Judgment],
+    plan: PairPlan,
+    critique: bool,
+) -> Paired:
+    """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted."""
+    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    return make_pairs(
+        prompts,
+        [each for _, each in drawn],
+        judgments,
+        judge=judge,
+        constitution=constitution,
+        plan=plan,
+        critic=critic_of(judge) if critique else None,
+    )
+
+
+def critic_of(judge: Judge) -> Engine | None:
+    """Who writes critiques: the judge itself, when it is a model; of a panel, the first that is."""
+    if isinstance(judge, PanelJudge):
+        return next((found for each in judge.members if (found := critic_of(each.judge))), None)
+    return judge.engine if isinstance(judge, ModelJudge) else None
+
+
+def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: int | None) -> Asking:
+    """How a protocol asks a judge. Raises InputError where there is none of this name, or it cannot do what is wanted.
+
+    Looks at nothing but names, so that it can be called before anything is opened or written.
+    """
+    chosen = protocol(name)
+    if chosen.judges and not issubclass(judge_kind(judge), chosen.judges):
+        raise InputError(f"{judge}: {refusal(name, chosen.judges)}")
+    return asking(chosen, seed=seed, samples=samples, again=again)
+
+
+def split(name: str) -> tuple[str, str]:
+    """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
+    chosen = protocol(name)
+    if isinstance(chosen, Between):
+        return "checklist", name
+    return name, ALONE if chosen.decides else "compare"
+
+
+def in_writing(*names: str) -> bool:
+    """Whether one of these protocols reads written texts alone: then nothing else may need log-probabilities."""
+    return any(protocol(name).reads_text for name in names if name != ALONE)
+
+
+def counts(funnel: Funnel) -> dict[str, int]:
+    """The funnel as a person reads it: one count after the other."""
+    reasons = {f"no pair: {reason}": count for reason, count in funnel.no_pair.items()}
+    return {
+        "prompts": funnel.prompts,
+        "completions": funnel.completions,
+        "duplicates": funnel.duplicates,
+        "truncated": funnel.truncated,
+        "judged": funnel.judged,
+        "candidates": funnel.candidates,
+        **reasons,
+        "kept": funnel.kept,
+    }
+
+
+def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
+    """For each principle that was compared: how often, how consistently, and how often it could not be read.
+
+    Consistency is that of the pairs whose sides the judge, asked about each alone, told apart by this principle: of
+    two sides that are alike in it a judge may say anything.
+    """
+    rows = {}
+    for principle in dict.fromkeys([*funnel.compared, *funnel.unread]):
+        apart = funnel.told_apart.get(principle, 0)
+        flipped = funnel.told_apart_inconsistent.get(principle, 0)
+        rows[principle] = {
+            "compared": funnel.compared.get(principle, 0),
+            "told_apart": apart,
+            "order_consistency": 1 - flipped / apart if apart else None,
+            "unread": funnel.unread.get(principle, 0),
+        }
+    return rows
+
+
+def consistencies(funnel: Funnel) -> dict[str, float | None]:
+    """Order consistency by principle, as in `principles_table`; None where the judge told no pair apart by it."""
+    return {name: row["order_consistency"] for name, row in principles_table(funnel).items()}
+
+
+def not_applied(funnel: Funnel) -> list[str]:
+    """A message for each principle that the judge cannot apply."""
+    messages = []
+    for principle, row in principles_table(funnel).items():
+        consistency, apart, unread = row["order_consistency"], row["told_apart"], row["unread"]
+        whole = row["compared"] + unread
+        why = None
+        if apart >= ENOUGH and consistency < MIN_CONSISTENCY:
+            why = f"its two orders agree in only {consistency:.0%} of {apart} pairs that it tells apart"
+        elif unread >= ENOUGH and unread > whole / 2:
+            why = f"it is unreadable in {unread} of {whole} pairs"
+        if why is not None:
+            messages.append(f"principle {principle!r}: this judge cannot apply it: {why}")
+    return messages
+
+
+def idle(funnel: Funnel) -> list[str]:
+    """A message for each principle that decides nothing: it is never in question, or not understood."""
+    return [
+        f"principle {principle!r} decides nothing: asked about each response alone, this judge tells none of "
+        f"{row['compared']} pairs apart by it"
+        for principle, row in principles_table(funnel).items()
+        if row["compared"] >= NEVER and not row["told_apart"]
+    ]

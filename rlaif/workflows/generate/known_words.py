@@ -1,0 +1,98 @@
+"""Which words of a constitution the bundled judge does not know: it would judge by the others, and say nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_principles
+from rlaif.errors import InputError
+from rlaif.judging import panel
+from rlaif.judging.panel import read_panel
+from rlaif.records import Constitution
+from rlaif.shipped import MODELS, shipped_model, shipped_words
+from rlaif.workflows.models.judge_names import RULES
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+SHOWN = 8
+"""Words of a principle that are named."""
+REMEDY = (
+    "Of such a principle the judge `micro` reads the other words alone: say it in words of docs/microworld.md "
+    "(`rlaif micro words`), or name another judge"
+)
+
+
+def unknown_words(constitution: Constitution) -> dict[str, list[str]]:
+    """By principle: the words of its text that the bundled judge has never met in a rule."""
+    known = shipped_words()
+    found = {
+        each.id: [word for word in dict.fromkeys(_WORD.findall(each.text.lower())) if word not in known]
+        for each in constitution.principles
+    }
+    return {name: words for name, words in found.items() if words}
+
+
+def is_bundled_judge(name: str) -> bool:
+    """Whether a judge of this name reads the bundled world's language only: a bundled model, or one made of it."""
+    if name in MODELS:
+        return True
+    if name.startswith(panel.PREFIX):
+        seats, _ = read_panel(Path(name.removeprefix(panel.PREFIX)))
+        return any(is_bundled_judge(each.judge) for each in seats)
+    if name.startswith(RULES):
+        return is_bundled_judge(_judge_of(Path(name.removeprefix(RULES))))
+    kind, _, rest = name.partition(":")
+    folder = Path(rest if kind in ("hf", "vllm") else name)
+    bundled = shipped_model("micro")
+    return (
+        bundled is not None
+        and _vocabulary(folder) is not None
+        and _vocabulary(folder) == _vocabulary(bundled)
+    )
+
+
+def unread(judge: str | None, constitution: Constitution) -> list[str]:
+    """A sentence for each principle with words that this judge does not know; none for a judge of another kind."""
+    if judge is None:
+        return []
+    try:
+        if not is_bundled_judge(judge):
+            return []
+    except (InputError, OSError):  # a name that cannot be is refused by whoever opens it
+        return []
+    return [f"principle {name!r}: {sentence(words)}" for name, words in unknown_words(constitution).items()]
+
+
+def unread_of(judge: str | None, constitution: str | None) -> list[str]:
+    """The same for a constitution by its name, before anything else is done."""
+    return [] if constitution is None else unread(judge, load_principles(constitution))
+
+
+def sentence(words: list[str]) -> str:
+    """What is wrong with a principle of these words, and what to do."""
+    return f"the bundled judge does not know {named(words)} in a rule. {REMEDY}"
+
+
+def named(words: list[str]) -> str:
+    """The first of them, in quotation marks."""
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(repr(each) for each in words[:SHOWN]) + more
+
+
+@cache
+def _vocabulary(folder: Path) -> Any:
+    path = folder / "tokenizer.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _judge_of(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["judge"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,164 @@
+"""Sampler-trainer drift: how far the log-probabilities of who samples are from those of who is trained.
+
+One model in two runtimes, or in two number formats, is two distributions. A trainer that takes the sampler's
+log-probabilities for its own corrects steps by a ratio that starts wrong, so the gap is measured where it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rlaif.engines.open import open_engine, split_name
+from rlaif.errors import ModelError
+from rlaif.feedback.sample import drawing
+from rlaif.hashing import derived_seed
+from rlaif.records import Completion, Generation, Prompt, Sampling, ScoreRequest
+from rlaif.workflows.configs import GenerateConfig
+from rlaif.workflows.models.pool import Models
+
+if TYPE_CHECKING:
+    from rlaif.engines.local.engine import HfEngine, Traced
+
+TRAINABLE = ("hf", "vllm")
+Drawn = Sequence[tuple[Prompt, Completion]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """|log P by the sampler - log P by the trainer| over whole completions, in nats; None with the reason why."""
+
+    policy: str
+    trainer: str | None
+    completions: int = 0
+    tokens: int = 0
+    mean_abs: float | None = None
+    max_abs: float | None = None
+    per_token: float | None = None
+    """The sum of the gaps over the tokens of all completions, end tokens included."""
+    why: str | None = None
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        if self.mean_abs is None:
+            return f"sampler-trainer drift of {self.policy}: not measured: {self.why}"
+        return (
+            f"sampler-trainer drift of {self.policy} against {self.trainer}: |delta log-prob| {self.mean_abs:.2g} a "
+            f"completion ({self.per_token:.2g} a token), at most {self.max_abs:.2g}, over {self.completions}"
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON."""
+        return asdict(self)
+
+
+def trainer_of(policy: str, trainer: str | None) -> str | None:
+    """The model whose log-probabilities a policy's are compared with; None where nobody knows its weights.
+
+    Raises ModelError for a named trainer that no trainer could load.
+    """
+    kind, rest = split_name(trainer or policy)
+    if kind in TRAINABLE:
+        return rest if (trainer or policy).startswith(f"{kind}:") else trainer or policy
+    if trainer is not None:
+        raise ModelError(
+            f"--trainer {trainer}: has no weights here to train; name a model directory (hf:DIR)"
+        )
+    return None
+
+
+def measure(models: Models, config: GenerateConfig, drawn: Drawn, sampling: Sampling) -> list[Drift]:
+    """The drift of each policy on some of its completions; asks no policy anything again."""
+    if config.drift == 0:
+        return []
+    return [_of_policy(models, config, policy, drawn, sampling) for policy in config.policy]
+
+
+def _of_policy(
+    models: Models, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
+) -> Drift:
+    trainer = trainer_of(policy, config.trainer)
+    if trainer is None:
+        why = "its weights are not here; name the model that will be trained with --trainer"
+        return Drift(policy=policy, trainer=None, why=why)
+    engine = _trainer(models, policy, trainer)
+    told, traced = [], []
+    for prompt, each in _recorded(models, config, policy, drawn, sampling):
+        logprob, ended = each.logprob, each.finish == "stop"
+        if logprob is None:
+            logprob, ended = _asked(models, policy, prompt, each), False
+        if logprob is not None:
+            told.append(logprob)
+            traced.append(_traced(engine, prompt, each, ended))
+    if not told:
+        return Drift(policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes")
+    gaps = [abs(theirs - own) for theirs, own in zip(told, engine.retrace(traced), strict=True)]
+    tokens = sum(len(each.ids) + each.ended for each in traced)
+    return Drift(
+        policy=policy,
+        trainer=trainer,
+        completions=len(gaps),
+        tokens=tokens,
+        mean_abs=sum(gaps) / len(gaps),
+        max_abs=max(gaps),
+        per_token=sum(gaps) / max(1, tokens),
+    )
+
+
+def _recorded(
+    models: Models, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
+) -> list[tuple[Prompt, Generation]]:
+    """What the policy answered, for a sample of completions that depends on nothing but their ids."""
+    engine = models.engine(policy)
+    own = [(prompt, each) for prompt, each in drawn if each.policy == engine.fingerprint]
+    own.sort(key=lambda each: derived_seed(config.seed, "drift", each[1].id, each[1].draw))
+    some = own[: config.drift]
+    requests = [drawing(prompt, each.draw, sampling, config.seed) for prompt, each in some]
+    keys = [engine.key(each) for each in requests]
+    replies = engine.store.get_many(keys, [each.id for each in requests])
+    pairs = [(prompt, replies.get(key)) for (prompt, _), key in zip(some, keys, strict=True)]
+    return [(prompt, each) for prompt, each in pairs if isinstance(each, Generation)]
+
+
+def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
+    """What a server says of a text that it wrote without a word on its probability; None where it says nothing."""
+    if not policy.startswith("openai:") or len(drawn.text.split()) < 2:
+        return None  # one word is read as a label, among the likeliest of which it may not be
+    request = ScoreRequest(
+        id=f"drift|{drawn.request_id}", messages=prompt.messages, continuations=(drawn.text,)
+    )
+    # one at a time: it is the log-probabilities of a prompt that are asked for, which servers stand badly
+    (score,) = models.engine(policy).score([request])
+    return score.logprobs[0] if score.error is None else None
+
+
+def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
+    """The trainer's model in float32, as it is trained; the policy's own where it is that already."""
+    from rlaif.engines.local.engine import HfEngine
+
+    opened = models.opened(policy)
+    same = trainer_of(policy, None) == trainer and models.options.dtype == "float32"
+    if same and isinstance(opened, HfEngine):
+        return opened
+    engine = open_engine(
+        f"hf:{trainer}" if ":" not in trainer else trainer,
+        # the accelerator is the sampler's
+        device="cpu" if policy.startswith("vllm:") else models.options.device,
+        device_map=None if policy.startswith("vllm:") else models.options.device_map,
+        chat_template_kwargs=models.options.chat_template_kwargs or None,
+        trust_remote_code=models.options.trust_remote_code,
+        batch_tokens=models.options.batch_tokens,
+    )
+    if not isinstance(engine, HfEngine):
+        raise ModelError(f"--trainer {trainer}: is no causal model")
+    return engine
+
+
+def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation, ended: bool) -> Traced:
+    from rlaif.engines.local.engine import Traced
+
+    # a server that gives no token ids: the text's own tokens stand for them
+    ids = drawn.token_ids if drawn.token_ids is not None else engine.chat.text_ids([drawn.text])[0]
+    return Traced(prompt.messages, ids, ended)

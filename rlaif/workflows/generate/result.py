@@ -1,0 +1,120 @@
+"""What `generate` and `judge` came to: pairs, the funnel, each principle under this judge, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.feedback import Funnel
+from rlaif.records import Pair
+from rlaif.workflows.generate.judge_step import counts, principles_table
+from rlaif.workflows.generate.logprob_gap import Drift
+from rlaif.workflows.generate.principle_tests import Outcome, test_counts
+from rlaif.workflows.models.usage import cost_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of the prompts."""
+
+    run: Path
+    constitution: str
+    """By which it was judged: name, version and digest."""
+    pairs: Sequence[Pair]
+    counts: Funnel
+    tests: Mapping[str, Outcome]
+    """How each principle fared in its own tests, put to this judge."""
+    calls: Mapping[str, int]
+    costs: Mapping[str, Any]
+    """What was spent, by model, judge and principle; see `rlaif.workflows.models.usage`."""
+    panel: Mapping[str, Any] | None
+    """How the votes of a panel went, by group; None for one judge."""
+    warnings: Sequence[str]
+    drift: Sequence[Drift] = ()
+    """How far each policy's log-probabilities are from its trainer's; nothing where nobody sampled."""
+    failures: Sequence[str] = ()
+    """Why calls failed, a sentence for each model."""
+    unmet: str | None
+    """Why this is fewer pairs than asked for, or None."""
+
+    @property
+    def funnel(self) -> dict[str, int]:
+        """One count after the other, from prompts to pairs."""
+        return counts(self.counts)
+
+    @property
+    def principles(self) -> dict[str, dict[str, Any]]:
+        """How this judge applied each principle."""
+        return principles_table(self.counts)
+
+    @property
+    def pair_share(self) -> float:
+        """Share of the prompts that gave a pair."""
+        return len({tuple(each.prompt) for each in self.pairs}) / max(1, self.counts.prompts)
+
+    @property
+    def summary(self) -> str:
+        """A few lines for people."""
+        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
+        share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
+        votes = [_votes_line(self.panel)] if self.panel else []
+        drift = [each.line for each in self.drift]
+        return "\n".join(
+            [
+                f"by {self.constitution}",
+                share,
+                cost_line(self.costs),
+                *self.failures,
+                *votes,
+                *drift,
+                *(str(self.run / name) for name in ("pairs.jsonl", "report.html")),
+            ]
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "constitution": self.constitution,
+            "pairs": len(self.pairs),
+            "prompts": self.counts.prompts,
+            "pair_share": self.pair_share,
+            "funnel": self.funnel,
+            "no_pair": dict(self.counts.no_pair),
+            "states": dict(self.counts.states),
+            "unreadable_share": self.counts.unreadable_share,
+            "principles": self.principles,
+            "tests": test_counts(self.tests),
+            "calls": dict(self.calls),
+            "costs": dict(self.costs),
+            "panel": self.panel,
+            "drift": [each.as_dict() for each in self.drift],
+            "warnings": list(self.warnings),
+            "failures": list(self.failures),
+            "unmet": self.unmet,
+        }
+
+
+def too_few(made: Made, least: float) -> str | None:
+    """Why this is a smaller share of prompts with a pair than `least`, or None."""
+    if made.pair_share >= least:
+        return None
+    reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
+    told = "".join(f". {each}" for each in made.failures)
+    return (
+        f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
+        f"(--min-pair-share): {why}{told}. What there is lies in {made.run / 'pairs.jsonl'}"
+    )
+
+
+def _votes_line(panel: Mapping[str, Any]) -> str:
+    groups = "; ".join(
+        f"{name}: {each['votes']} votes, {each['against']} against, {each['unread']} unreadable"
+        for name, each in panel["groups"].items()
+    )
+    return (
+        f"panel: split in {panel['split']} of {panel['decided']}, no quorum in {panel['no_quorum']}; {groups}"
+    )

@@ -1,0 +1,320 @@
+"""`generate` and `judge`: prompts or completions in, preference pairs with their whole provenance out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.constitution import edited_release, load_principles
+from rlaif.constitution.writing import constitution_yaml
+from rlaif.engines.open import judges_in_writing
+from rlaif.errors import InputError
+from rlaif.exchange.completions import read_completions, write_completions
+from rlaif.exchange.judgments import JUDGMENTS, read_by_labels, write_judgments
+from rlaif.exchange.pairs import pair_row, write_pairs
+from rlaif.exchange.prompts import prompt_row, read_prompts
+from rlaif.feedback import PairPlan
+from rlaif.feedback.plan import ALONE
+from rlaif.hashing import digest
+from rlaif.judging import PanelJudge
+from rlaif.judging.protocols import Asking
+from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
+from rlaif.review.report import write_report
+from rlaif.runs.claim import Run, claim, read_run
+from rlaif.store import Store, find_store
+from rlaif.templates import recorded_templates
+from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
+from rlaif.workflows.dry_run import cost as planning
+from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
+from rlaif.workflows.generate.judge_step import (
+    WRITTEN,
+    Drawn,
+    asking_of,
+    idle,
+    in_writing,
+    look,
+    not_applied,
+    pair_up,
+    principles_table,
+    split,
+)
+from rlaif.workflows.generate.known_words import unread
+from rlaif.workflows.generate.logprob_gap import Drift, measure, trainer_of
+from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
+from rlaif.workflows.generate.result import Made, too_few
+from rlaif.workflows.generate.rollouts import draw
+from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.generate.unfit import HELD_BACK, held_back, held_sentence, unfit_principles, without
+from rlaif.workflows.models.failures import failed_calls, failed_judgments
+from rlaif.workflows.models.gold import require_gold
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE, GOLD, is_control
+from rlaif.workflows.models.made_by import label
+from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.usage import spent
+from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.recipe.prepare import described_constitution, described_prompts
+from rlaif.workflows.report import reliability
+
+
+def generate(config: GenerateConfig, progress: Report = silent) -> Made:
+    """Sample, judge, pair, write. `config` has been through `choose_generate`."""
+    prompts, constitution = _prompts(config), load_principles(str(config.constitution))
+    if config.judge == GOLD:
+        require_gold(prompts, GOLD)
+    models = Models(config, progress, config.seed, _in_writing(config))
+    for policy in config.policy if config.trainer else ():
+        trainer_of(policy, config.trainer)
+    models.open(*config.policy, str(config.judge))
+    described = {
+        **_described(config, models, constitution),
+        "prompts": described_prompts(prompts),
+        "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
+        "n": config.n,
+        "sampling": asdict(_sampling(config)),
+    }
+    with _claimed(config, models, described, "generate") as (run, store):
+        drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
+        write_completions(run.dir / "completions.jsonl", drawn)
+        gaps = measure(models, config, drawn, _sampling(config))
+        return _pairs(config, models, constitution, drawn, run, store, gaps)
+
+
+def judge(config: JudgeConfig, progress: Report = silent) -> Made:
+    """Judge what is there. `config` has been through `choose_judge`."""
+    drawn, constitution = _completions(config), load_principles(str(config.constitution))
+    if config.judge == GOLD:
+        require_gold([prompt for prompt, _ in drawn], GOLD)
+    models = Models(config, progress, config.seed, _in_writing(config))
+    models.open(str(config.judge))
+    texts = [[prompt.id, each.id, each.draw, each.policy, each.finish] for prompt, each in drawn]
+    described = {
+        **_described(config, models, constitution),
+        "completions": {"count": len(drawn), "digest": digest("completions", texts)},
+        "policies": _policies(config.source),
+    }
+    with _claimed(config, models, described, "judge") as (run, store):
+        write_completions(run.dir / "completions.jsonl", drawn)
+        return _pairs(config, models, constitution, drawn, run, store)
+
+
+def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
+    """What would be done, for `--dry-run`. Opens no model."""
+    constitution = load_principles(str(config.constitution))
+    lines = [label(constitution)]
+    if isinstance(config, GenerateConfig):
+        prompts = _prompts(config)
+        lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
+        lines.append(f"policy {', '.join(config.policy)} at temperature {config.temperature}")
+    else:
+        drawn = _completions(config)
+        lines.append(f"{len(drawn)} completions of {config.source}")
+    asked_by(config)
+    alone, then = split(config.protocol)
+    if judges_in_writing(str(config.judge), _in_writing(config)):
+        alone, then = WRITTEN.get(alone, alone), WRITTEN.get(then, then)
+    decides = "by that" if then == ALONE else f"{then} in both orders"
+    lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
+    lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
+    return planning.Plan(lines, forecast(config))
+
+
+def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
+    """Calls, tokens and cost of a command, by model, for `--dry-run`."""
+    constitution = load_principles(str(config.constitution))
+    models = PlannedModels(config, seed=config.seed, in_writing=_in_writing(config))
+    with planning.planning(models, _store(config), config.out):
+        if isinstance(config, GenerateConfig):
+            prompts, sampling = _prompts(config), _sampling(config)
+            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed)
+        else:
+            drawn = _completions(config)
+        judge = models.judge(str(config.judge))
+        alone, then = split(config.protocol)
+        asking = asked_by(config)
+        judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
+        how = _pairing(config, then)
+        PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
+        if not is_control(str(config.judge)):
+            own_tests(judge, constitution)
+        return planning.estimate(models)
+
+
+def first_question(config: GenerateConfig | JudgeConfig) -> str:
+    """The exact text that the judge gets first, for `--show-prompt`."""
+    constitution = load_principles(str(config.constitution))
+    models = Models(config, seed=config.seed, in_writing=_in_writing(config))
+    with Store.open(find_store(config.out, config.store)) as store:
+        models.record(store, "")
+        if isinstance(config, GenerateConfig):
+            prompts = _prompts(replace(config, limit=1))
+            drawn: Drawn = draw(models, config.policy[:1], prompts, config.n, _sampling(config), config.seed)
+        else:
+            drawn = _completions(replace(config, limit=1))
+        texts = list({each.id: each for _, each in drawn}.values())
+        names = [name for name in split(config.protocol) if name != ALONE]
+        return questions(models.judge(str(config.judge)), constitution, drawn[0][0], texts, names)
+
+
+@contextmanager
+def _claimed(
+    config: PairOptions, models: Models, described: Mapping[str, Any], command: str
+) -> Iterator[tuple[Run, Store]]:
+    # the store is opened once the directory is ours: a refused command leaves nothing behind
+    with claim(config.out, described, command=command) as run, Store.open(_store(config)) as store:
+        models.record(store, run.id)
+        yield run, store
+        models.dismiss()
+
+
+def _store(config: PairOptions) -> Path:
+    return find_store(config.out, config.store)
+
+
+def _pairs(
+    config: PairOptions,
+    models: Models,
+    constitution: Constitution,
+    drawn: Drawn,
+    run: Run,
+    store: Store,
+    drift: Sequence[Drift] = (),
+) -> Made:
+    with recorded_templates() as templates:
+        made = replace(_made(config, models, constitution, drawn, run, store), drift=drift)
+    summary = made.as_dict()
+    del summary["run"]
+    run.finish(summary, templates=templates)
+    write_report(run.dir, read_run(run.dir), bins=reliability(run.dir, config.store))
+    return made
+
+
+def _made(
+    config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+) -> Made:
+    judge = models.judge(str(config.judge))
+    write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
+    alone, then = split(config.protocol)
+    asking = asked_by(config)
+    judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
+    write_judgments(run.dir / JUDGMENTS, judgments)
+    paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
+    write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
+    # a control is no judge of sentences: what it makes of them says nothing
+    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
+    unfit = unfit_principles(principles_table(paired.funnel), test_counts(tests))
+    pairs, held = held_back(paired.pairs, () if config.accept_unfit else unfit)
+    funnel = without(paired.funnel, len(held))
+    if held:
+        write_pairs(run.dir / HELD_BACK, held)
+    write_pairs(run.dir / "pairs.jsonl", pairs)
+    _keep(store, run.id, drawn, pairs)
+    votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
+    made = Made(
+        run=run.dir,
+        constitution=label(constitution),
+        pairs=pairs,
+        counts=funnel,
+        tests=tests,
+        calls=models.calls,
+        costs=spent(models, store, [*judgments, *paired.comparisons]),
+        panel=votes,
+        warnings=[
+            *edited_release(constitution),
+            *unread(str(config.judge), constitution),
+            *held_sentence(len(held), unfit),
+            *failed_judgments([*judgments, *paired.comparisons]),
+            *not_applied(funnel),
+            *idle(funnel),
+            *misunderstood(tests),
+        ],
+        failures=failed_calls(models.recorded),
+        unmet=None,
+    )
+    return replace(made, unmet=too_few(made, config.min_pair_share))
+
+
+def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:
+    store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})
+    rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
+    store.put_completions(rows)
+    store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
+
+
+def _described(config: PairOptions, models: Models, constitution: Constitution) -> dict[str, Any]:
+    name = str(config.judge)
+    return {
+        "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
+        "judge": {"name": name, "fingerprint": models.fingerprint(name)},
+        "protocol": config.protocol,
+        "asking": asdict(asked_by(config)),
+        "pairing": config.pairing,
+        "inconsistent": config.inconsistent,
+        "critique": config.critique,
+        "seed": config.seed,
+        **({"accept_unfit": True} if config.accept_unfit else {}),
+    }
+
+
+def _pairing(config: PairOptions, then: str) -> PairPlan:
+    return PairPlan(
+        pairing=config.pairing,
+        then=then,
+        asking=asked_by(config) if then == config.protocol else None,
+        inconsistent=config.inconsistent,
+        seed=config.seed,
+    )
+
+
+def asked_by(config: PairOptions) -> Asking:
+    """How the protocol of a command asks. Raises InputError for a protocol that is not known, or cannot do it."""
+    return asking_of(
+        config.protocol,
+        str(config.judge),
+        seed=config.seed,
+        samples=config.samples,
+        again=config.ask_again,
+    )
+
+
+def _in_writing(config: PairOptions) -> bool:
+    """Whether verdicts are written. A run that was judged otherwise before goes on as it began: its calls are paid."""
+    return in_writing(config.protocol) and not read_by_labels(config.out / JUDGMENTS)
+
+
+def _prompts(config: GenerateConfig) -> list[Prompt]:
+    return read_prompts(str(config.prompts), column=config.column, limit=config.limit)
+
+
+def _sampling(config: GenerateConfig) -> Sampling:
+    return Sampling(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
+        min_p=config.min_p,
+        max_tokens=config.max_tokens,
+    )
+
+
+def _completions(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
+    source = config.source
+    if source.is_dir():
+        read_run(source)
+        source = source / "completions.jsonl"
+        if not source.is_file():
+            raise InputError(
+                f"{source}: is not there; name a run of `generate`, finished or at least sampled"
+            )
+    drawn = read_completions(source)
+    if config.limit is None:
+        return drawn
+    kept = list(dict.fromkeys(prompt.id for prompt, _ in drawn))[: config.limit]
+    return [(prompt, each) for prompt, each in drawn if prompt.id in set(kept)]
+
+
+def _policies(source: Path) -> list[Any]:
+    return list(read_run(source)["config"].get("policies", [])) if source.is_dir() else []

@@ -1,0 +1,187 @@
+"""How pairs that lie in a directory were judged: by whom, in which way, by which rules; round by round of a loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError, RunError
+from rlaif.exchange.judgments import JUDGMENTS, written
+from rlaif.feedback.plan import ALONE, PairPlan
+from rlaif.hashing import digest
+from rlaif.judging.protocols import Asking, asking, protocol
+from rlaif.records import Constitution
+from rlaif.runs.claim import CLAIM, read_run
+from rlaif.workflows.generate.judge_step import split
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+from rlaif.workflows.recipe.prepare import PREVIOUS
+from rlaif.workflows.recipe.step_cache import FOLDER
+
+_COMMANDS = ("generate", "judge")
+_FILES = ("completions.jsonl", "pairs.jsonl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRun:
+    """A run of `generate` or `judge`, or one round of a loop."""
+
+    folder: Path
+    """Holds its completions and its pairs."""
+    run_id: str
+    """Calls of a server that declares no revision are re-used under it alone."""
+    judge: str
+    fingerprint: str
+    alone: str
+    """The protocol that looks at each completion alone."""
+    asking: Asking | None
+    """How that asks; None: in its own way."""
+    plan: PairPlan
+    """How pairs are made of what it said."""
+    constitution: Mapping[str, str]
+    """Name, version and digest."""
+    in_writing: bool
+    """Whether the judge wrote its verdicts, for want of log-probabilities."""
+    templates: Mapping[str, str]
+    """Digests of the texts that the judge was asked with."""
+
+
+def load_side(ref: str) -> Constitution:
+    """A constitution by file, name, release, or the run (or round of a run) that was judged by it."""
+    folder = _run_of(Path(ref))
+    if folder is None:
+        return load_constitution(ref)
+    if not (folder / CONSTITUTION_FILE).is_file():
+        raise RunError(
+            f"{folder}: keeps no {CONSTITUTION_FILE}; name what it was judged by: a file or a release"
+        )
+    return load_constitution(folder / CONSTITUTION_FILE)
+
+
+def judged_runs(folder: Path) -> list[JudgedRun]:
+    """What was judged in `folder`: one for `generate`, `judge` or a round's folder, one a round for a whole loop.
+
+    Raises RunError for anything else, and for what has not come to its end.
+    """
+    whole = _run_of(folder) or folder
+    held = read_run(whole)
+    command, named = held.get("command"), whole != folder
+    try:
+        if command == "run":
+            return _rounds(whole, held, folder.name if named else None)
+        if command in _COMMANDS and not named:
+            return [_commanded(folder, held)]
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        if isinstance(wrong, InputError):
+            raise
+        raise RunError(
+            f"{folder}: its records are not as rlaif wrote them ({wrong!r}); judge again"
+        ) from None
+    raise RunError(
+        f"{folder}: is no run of `generate`, `judge` or `run`, nor a round of one; name such a directory"
+    )
+
+
+def _run_of(folder: Path) -> Path | None:
+    """The run that this directory is, or is a round of."""
+    if (folder / CLAIM).is_file():
+        return folder
+    is_round = folder.name.startswith("round-") and (folder.parent / CLAIM).is_file()
+    return folder.parent if is_round else None
+
+
+def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
+    _require_end(run, held, "done")
+    config = held["config"]
+    if "protocol" not in config:
+        raise RunError(f"{run}: was made by an rlaif that did not record its protocol; judge it again first")
+    alone, then = split(config["protocol"])
+    how = Asking(**config["asking"])
+    return JudgedRun(
+        folder=run,
+        run_id=digest("run", held["command"], config),
+        judge=str(config["judge"]["name"]),
+        fingerprint=config["judge"]["fingerprint"],
+        alone=alone,
+        asking=how if alone == config["protocol"] else None,
+        plan=PairPlan(
+            pairing=config["pairing"],
+            then=then,
+            asking=how if then == config["protocol"] else None,
+            inconsistent=config["inconsistent"],
+            seed=config["seed"],
+        ),
+        constitution=config["constitution"],
+        in_writing=written(run / JUDGMENTS),
+        templates=held.get("templates", {}),
+    )
+
+
+def _rounds(run: Path, held: Mapping[str, Any], named: str | None) -> list[JudgedRun]:
+    if named is not None:
+        if (found := _round(run, held, named)) is None:
+            raise RunError(f"{run / named}: no pairs were made in it yet; let the run go on, or name another")
+        return [found]
+    _require_end(run, held, "done", "stopped")
+    numbers = range(1, int(held["config"]["recipe"]["rounds"]) + 1)
+    rounds = [each for number in numbers if (each := _round(run, held, f"round-{number}"))]
+    if not rounds:
+        raise RunError(f"{run}: made no pairs: its recipe has no such step, or it was stopped before")
+    return rounds
+
+
+def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
+    alone, paired = (_note(run / FOLDER / name / f"{step}.json") for step in ("judge", "pairs"))
+    if alone is None or paired is None or not all((run / name / each).is_file() for each in _FILES):
+        return None
+    config, step = held["config"], paired["inputs"]["step"]
+    recipe, number = config["recipe"], int(paired["inputs"]["round"])
+    asked = None
+    if step["then"] != ALONE:
+        asked = asking(
+            protocol(step["then"]), seed=recipe["seed"], samples=step["samples"], again=step["ask_again"]
+        )
+    return JudgedRun(
+        folder=run / name,
+        run_id=digest("run", held["command"], config),
+        judge=_judge_of(run, recipe, number),
+        fingerprint=alone["inputs"]["judge"],
+        alone=alone["inputs"]["protocol"],
+        asking=Asking(**alone["inputs"]["asking"]),
+        plan=PairPlan(
+            pairing=step["pairing"],
+            then=step["then"],
+            asking=asked,
+            inconsistent=step["inconsistent"],
+            seed=recipe["seed"],
+            round=number,
+        ),
+        constitution=config["constitution"],
+        in_writing=written(run / name / JUDGMENTS),
+        templates=alone.get("templates", {}) | paired.get("templates", {}),
+    )
+
+
+def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
+    """Who judged in a round: where it is the newest policy, the one that the round before it made."""
+    if recipe["models"]["judge"] != PREVIOUS:
+        return str(recipe["models"]["judge"])
+    trains = any(each["step"] == "train" and each["method"] != "reward" for each in recipe["round"])
+    first = number == 1 or not trains
+    return str(recipe["models"]["policy"] if first else run / "models" / f"round-{number - 1}")
+
+
+def _note(path: Path) -> dict[str, Any] | None:
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return note
+
+
+def _require_end(run: Path, held: Mapping[str, Any], *ends: str) -> None:
+    if held["status"] not in ends:
+        raise RunError(f"{run}: is {held['status']}; let its command come to the end first")

@@ -1,0 +1,1 @@
+"""The models of a command: opened once by name, counted, let go."""

@@ -1,0 +1,66 @@
+"""Why calls and judgments failed, in words: what a command, `status`, the report and `audit` say of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rlaif.engines.recorded import RecordedEngine
+from rlaif.exchange.judgments import JUDGMENTS, read_judgments
+from rlaif.records import Judgment, State
+
+FAILED = (State.TRANSPORT, State.UNREADABLE, State.TRUNCATED, State.JUDGE_REFUSED)
+WORTH_SAYING = 0.05
+"""Share of judgments that a judge may leave unreadable before it is worth a sentence; a failed call always is."""
+FILES = (JUDGMENTS, "comparisons.jsonl")
+REMEDY = {
+    State.TRANSPORT: "mend that and run the same command again: what is finished is not asked again",
+    State.UNREADABLE: "read some answers (`rlaif audit show`); try another protocol or judge",
+    State.TRUNCATED: "the judge writes more than it may; try a protocol that reads labels, or a briefer judge",
+    State.JUDGE_REFUSED: "use a judge that will judge these answers",
+}
+
+
+def failed_calls(engines: Iterable[RecordedEngine]) -> list[str]:
+    """A sentence for each model some of whose calls failed in this command, with the commonest reason."""
+    return [
+        f"{each.name}: {each.failed_calls} of {each.new_calls} calls failed, most often with: {commonest(each)}"
+        for each in engines
+        if each.failed_calls
+    ]
+
+
+def commonest(engine: RecordedEngine) -> str:
+    """Why most of its failed calls failed."""
+    return next((reason for reason, _ in engine.failures.most_common(1)), "no reason was kept")
+
+
+def failed_judgments(judgments: Sequence[Judgment]) -> list[str]:
+    """A sentence for each way in which many judgments failed; one for any number of failed calls."""
+    said = []
+    states = Counter(each.state for each in judgments)
+    for state in FAILED:
+        count, least = states[state], 0.0 if state is State.TRANSPORT else WORTH_SAYING
+        if count and count > least * len(judgments):
+            reasons = Counter(each.detail for each in judgments if each.state is state and each.detail)
+            reason = reasons.most_common(1)[0][0] if reasons else "no reason was kept"
+            whose = f"all {count}" if count == len(judgments) else f"{count} of {len(judgments)}"
+            said.append(f"{whose} judgments failed ({state}), most often with: {reason}; {REMEDY[state]}")
+    return said
+
+
+def failed_in(folder: Path) -> list[str]:
+    """The same for what lies in a run's folder, or in that of a round."""
+    return failed_judgments(judgments_in(folder))
+
+
+def all_failed(folder: Path) -> bool:
+    """Whether nothing at all was said of what lies there."""
+    found = judgments_in(folder)
+    return bool(found) and all(each.state in FAILED for each in found)
+
+
+def judgments_in(folder: Path) -> list[Judgment]:
+    """Of completions alone and of two."""
+    return [each for name in FILES if (folder / name).is_file() for each in read_judgments(folder / name)]

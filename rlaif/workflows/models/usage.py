@@ -1,0 +1,130 @@
+"""What a run has spent: calls, tokens and money by model, and of its judgments by judge and principle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rlaif.costs import Price, read_prices
+from rlaif.exchange.judgments import read_judgments
+from rlaif.records import Judgment, Usage
+from rlaif.store import Store
+from rlaif.workflows.models.pool import Models
+
+FILES = ("judgments.jsonl", "comparisons.jsonl")
+WHOLE = "(all at once)"
+"""Stands for the principle of a judgment that names none."""
+CHUNK = 500
+Total = dict[str, Any]
+
+
+def spent(
+    models: Models, store: Store, judged: Iterable[Judgment], further: Sequence[str] = ()
+) -> dict[str, Any]:
+    """`models`: the new calls of this command, by model name. `judges` and `principles`: all calls behind the run's
+    judgments, the re-used ones too, each call once a judge and principle.
+
+    `cost` is None where a model has no price. A judge is the model that answered: of a panel each member. `further`
+    are names of models that the run used before.
+    """
+    table = read_prices(models.options.prices)
+    prices = cache(table.of)  # a look at the table is no cheap thing for each call
+    names = {models.fingerprint(name): name for name in further}
+    names |= {each.fingerprint: each.name for each in models.recorded}
+    asked: dict[str, set[str]] = {}
+    for each in judged:
+        asked.setdefault(each.principle_id or WHOLE, set()).update(each.calls)
+    used = _used(store, sorted({key for keys in asked.values() for key in keys}))
+    by_judge: dict[str, dict[str, Total]] = {}
+    for principle, keys in asked.items():
+        for key in keys & used.keys():
+            fingerprint, usage = used[key]
+            judge = names.get(fingerprint, fingerprint)
+            _add(by_judge.setdefault(judge, {}).setdefault(principle, _nothing()), judge, 1, usage, prices)
+    new = {each.name: _nothing() for each in models.recorded}
+    for engine in models.recorded:
+        _add(new[engine.name], engine.name, engine.new_calls, engine.usage, prices)
+    rows = [(judge, principle, row) for judge, own in by_judge.items() for principle, row in own.items()]
+    return {
+        "currency": table.currency,
+        "models": new,
+        "judges": {
+            judge: {**_sum(own.values()), "principles": dict(sorted(own.items()))}
+            for judge, own in sorted(by_judge.items())
+        },
+        "principles": {
+            name: _sum(row for _, principle, row in rows if principle == name)
+            for name in sorted({principle for _, principle, _ in rows})
+        },
+    }
+
+
+def judged_in(run: Path) -> Iterator[Judgment]:
+    """All judgments of a run, of its rounds too."""
+    for folder in (run, *sorted(run.glob("round-*"))):
+        for name in FILES:
+            if (folder / name).is_file():
+                yield from read_judgments(folder / name)
+
+
+def cost_rows(found: Mapping[str, Any]) -> list[list[Any]]:
+    """A row for each judge and principle, and one for each judge together."""
+    rows = []
+    for judge, own in found["judges"].items():
+        parts = [*own["principles"].items(), ("together", own)]
+        rows += [[judge, name, *(row[each] for each in _nothing())] for name, row in parts]
+    return rows
+
+
+def cost_head(found: Mapping[str, Any]) -> list[str]:
+    """Over `cost_rows`."""
+    return ["judge", "principle", "calls", "tokens sent", "written", str(found["currency"])]
+
+
+def cost_line(found: Mapping[str, Any]) -> str:
+    """What was newly spent, in a line."""
+    parts = []
+    for name, row in found["models"].items():
+        price = "no price known" if row["cost"] is None else f"{found['currency']} {row['cost']:.4g}"
+        tokens = f"{row['prompt_tokens']:,} tokens sent, {row['completion_tokens']:,} written"
+        parts.append(f"{name}: {tokens}, {price}")
+    return "; ".join(parts)
+
+
+def _used(store: Store, keys: Sequence[str]) -> dict[str, tuple[str, Usage]]:
+    """Fingerprint and tokens of each finished call."""
+    found = {}
+    for start in range(0, len(keys), CHUNK):
+        part = keys[start : start + CHUNK]
+        places = ", ".join("?" * len(part))
+        statement = (
+            "SELECT key, fingerprint, prompt_tokens, completion_tokens FROM calls "
+            f"WHERE reply IS NOT NULL AND key IN ({places})"
+        )
+        for key, fingerprint, sent, got in store.select(statement, part):
+            found[key] = (fingerprint, Usage(prompt_tokens=sent, completion_tokens=got))
+    return found
+
+
+def _nothing() -> Total:
+    return {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0}
+
+
+def _add(total: Total, name: str, calls: int, usage: Usage, prices: Callable[[str], Price | None]) -> None:
+    price = prices(name)
+    total["calls"] += calls
+    total["prompt_tokens"] += usage.prompt_tokens
+    total["completion_tokens"] += usage.completion_tokens
+    known = price is not None and total["cost"] is not None
+    total["cost"] = total["cost"] + price.of(usage) if known and price is not None else None
+
+
+def _sum(rows: Iterable[Total]) -> Total:
+    total = _nothing()
+    for row in rows:
+        for name in total:
+            whole = None in (total[name], row[name])
+            total[name] = None if whole else total[name] + row[name]
+    return total

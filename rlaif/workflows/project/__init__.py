@@ -1,0 +1,1 @@
+"""`rlaif init`, `status` and `report`."""

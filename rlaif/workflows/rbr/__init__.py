@@ -1,0 +1,1 @@
+"""`rlaif rbr`: rule-based rewards, from propositions to fitted weights."""

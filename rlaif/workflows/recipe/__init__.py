@@ -1,0 +1,1 @@
+"""`rlaif run`: recipes, which are steps over artefacts. Start at `run.py`."""

@@ -1,0 +1,64 @@
+"""What is known to be true of a run's pairs without auditing it: people's decisions, else gold of some of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlaif.auditing.calibration import Bin, Forecast, bins
+from rlaif.constitution import load_constitution
+from rlaif.errors import RlaifError
+from rlaif.exchange.completions import read_completions
+from rlaif.exchange.pairs import read_pairs
+from rlaif.records import Completion, Pair, Prompt
+from rlaif.store.decisions import TIE
+from rlaif.workflows.datasets.review import decisions_of
+from rlaif.workflows.evaluation.statistics import share_met
+from rlaif.workflows.models.gold import grade
+from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+
+MAX_GRADED = 2000
+"""Pairs that gold is asked about, evenly over the files."""
+
+
+def reliability(run: Path, store: Path | None = None) -> list[Bin]:
+    """What labels say against what is true, in bins; empty where nothing is known. Never stops a report."""
+    try:
+        files = [*sorted(run.glob("round-*/pairs.jsonl")), *run.glob("pairs.jsonl")]
+        pairs = [pair for path in files for pair in read_pairs(path)]
+        return bins(_by_people(run, store, pairs) or _by_gold(run, pairs))
+    except RlaifError:
+        return []
+
+
+def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecast]:
+    said = [each for each in decisions_of(run, store, pairs) if each.prefers not in (None, TIE)]
+    known = {pair.id: pair for pair in pairs}
+    found = []
+    for each in said:
+        pair = known[each.pair]
+        prompt = Prompt(messages=pair.prompt).id
+        chosen = Completion(prompt_id=prompt, text=pair.chosen[-1].content, policy="").id
+        found.append(Forecast(pair.label_prob, float(each.prefers == chosen)))
+    return found
+
+
+def _by_gold(run: Path, pairs: list[Pair]) -> list[Forecast]:
+    constitution = run / CONSTITUTION_FILE
+    files = [*run.glob("round-*/completions.jsonl"), *run.glob("completions.jsonl")]
+    if not constitution.is_file() or not files:
+        return []
+    rules = load_constitution(constitution)
+    # gold is named by the rows of prompts, which pairs do not carry
+    prompts = {prompt.id: prompt for path in files for prompt, _ in read_completions(path)}
+    found = []
+    for pair in pairs[:: -(-len(pairs) // MAX_GRADED) or 1]:
+        prompt = prompts.get(Prompt(messages=pair.prompt).id)
+        if prompt is None or prompt.gold is None:
+            continue
+        one, other = (
+            share_met(grade(prompt, Completion(prompt_id=prompt.id, text=each[-1].content, policy=""), rules))
+            for each in (pair.chosen, pair.rejected)
+        )
+        if one is not None and other is not None and one != other:
+            found.append(Forecast(pair.label_prob, float(one > other)))
+    return found

@@ -1,0 +1,1 @@
+"""`rlaif train`: pairs to a model. Start at `run.py`."""

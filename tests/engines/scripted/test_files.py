@@ -1,0 +1,120 @@
+"""Engines that answer from files: scripts and replays."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.engines.open import open_engine
+from rlaif.errors import ModelError
+from rlaif.records import Engine, Message
+from tests.engines.tiny import draw, question
+
+
+def opened(tmp_path: Path, kind: str, *rows: Any) -> Engine:
+    path = tmp_path / f"{kind}.jsonl"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return open_engine(f"{kind}:{path}")
+
+
+def test_the_first_row_that_fits_answers(tmp_path: Path) -> None:
+    engine = opened(
+        tmp_path,
+        "script",
+        {"contains": ["bread", "hot"], "texts": ["warm"]},
+        {"contains": ["bread"], "texts": ["mix"]},
+        "",
+    )
+    texts = [reply.text for reply in engine.generate([draw("hot bread"), draw("bread")])]
+    assert texts == ["warm", "mix"]
+
+
+def test_draws_take_their_own_text(tmp_path: Path) -> None:
+    engine = opened(tmp_path, "script", {"texts": ["a", "b"]})
+    assert [reply.text for reply in engine.generate([draw("x", n) for n in range(3)])] == ["a", "b", "a"]
+
+
+def test_labels_are_probabilities(tmp_path: Path) -> None:
+    engine = opened(tmp_path, "script", {"labels": {"yes": 0.75, "no": 0.25}})
+    reply = next(iter(engine.score([question("x", "yes", "no", "No")])))
+    assert [math.exp(each) for each in reply.logprobs] == pytest.approx([0.75, 0.25, 0.0])
+
+
+def test_what_no_row_covers_has_failed(tmp_path: Path) -> None:
+    engine = opened(tmp_path, "script", {"contains": ["bread"], "texts": ["mix"]})
+    assert next(iter(engine.generate([draw("water")]))).error
+    assert next(iter(engine.score([question("bread")]))).error
+
+
+def test_a_replay_repeats_what_was_recorded(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "x"}]
+    engine = opened(
+        tmp_path,
+        "replay",
+        {"messages": turns, "text": "first"},
+        {"messages": turns, "text": "second", "draw": 1, "finish": "length"},
+        {"messages": turns, "logprobs": {"yes": -0.5, "no": -1.5}},
+        {"messages": turns, "logprobs": {"A": -0.25}, "assistant_prefix": "so"},
+    )
+    replies = list(engine.generate([draw("x", 0), draw("x", 1), draw("x", 2)]))
+    assert [(reply.text, reply.finish) for reply in replies[:2]] == [("first", "stop"), ("second", "length")]
+    assert replies[2].error
+    scores = list(
+        engine.score([question("x", "no", "yes"), question("x", "A", prefix="so"), question("x", "A")])
+    )
+    assert [score.logprobs for score in scores] == [(-1.5, -0.5), (-0.25,), ()]
+    assert scores[2].error
+
+
+def test_roles_are_part_of_what_was_recorded(tmp_path: Path) -> None:
+    engine = opened(tmp_path, "replay", {"messages": [{"role": "system", "content": "x"}], "text": "a"})
+    assert next(iter(engine.generate([draw("x")]))).error
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "words"),
+    [
+        ("script", "{", ":1: not JSON"),
+        ("script", "[]", ":1: must be an object"),
+        ("script", {"contain": ["x"], "texts": ["a"]}, "none but these: contains, texts, labels"),
+        ("script", {"contains": ["x"]}, "answers nothing"),
+        ("script", {"texts": []}, "answers nothing"),
+        ("script", {"texts": "a"}, "'texts' must be of type list"),
+        ("script", {"texts": [1]}, "lists of texts"),
+        ("script", {"labels": {"yes": 1.5}}, "probabilities"),
+        ("script", {"labels": {"yes": 0.7, "no": 0.7}}, "probabilities"),
+        ("replay", {"text": "a"}, "keys messages"),
+        ("replay", {"messages": []}, "either `text` or `logprobs`"),
+        ("replay", {"messages": [{"role": "user"}], "text": "a"}, "`role` and `content`"),
+        ("replay", {"messages": [], "text": "a", "logprobs": {}}, "either `text` or `logprobs`"),
+        ("replay", {"messages": [], "logprobs": {"yes": 0.5}}, "at most 0"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_row(tmp_path: Path, kind: str, row: Any, words: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        opened(tmp_path, kind, row)
+    assert words in str(caught.value)
+    assert f"{kind}.jsonl" in str(caught.value)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has no rows"):
+        opened(tmp_path, "script", "")
+
+
+def test_the_fingerprint_is_of_the_rows(tmp_path: Path) -> None:
+    one = opened(tmp_path, "script", {"texts": ["a"]}).fingerprint
+    assert opened(tmp_path, "script", "", {"texts": ["a"]}).fingerprint == one
+    assert opened(tmp_path, "script", {"texts": ["b"]}).fingerprint != one
+
+
+def test_a_whole_conversation_is_searched(tmp_path: Path) -> None:
+    engine = opened(tmp_path, "script", {"contains": ["be warm", "bake"], "texts": ["a"]})
+    request = draw("bake")
+    messages = (Message(role="system", content="be warm"), *request.messages)
+    assert next(iter(engine.generate([replace(request, messages=messages)]))).text == "a"

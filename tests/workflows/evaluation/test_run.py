@@ -1,0 +1,163 @@
+"""Win rates and gold: both orders, failures apart, intervals over prompts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.cli.main import main
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError, ModelError
+from rlaif.exchange.prompts import read_prompts
+from rlaif.judging import RandomJudge
+from rlaif.records import Completion
+from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.evaluation.run import evaluate, first_question, plan, tables
+from rlaif.workflows.evaluation.statistics import Resampling
+from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.models.defaults import choose_evaluate
+from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Write
+
+
+@pytest.fixture
+def settled(tmp_path: Path, script: Write, judge: str, prompts: Path, constitution: Path) -> Any:
+    polite, curt = script("polite", [{"texts": [GREETS]}]), script("curt", [{"texts": [SILENT]}])
+
+    def make(**given: Any) -> EvaluateConfig:
+        own: dict[str, Any] = {
+            "policy": polite,
+            "against": (curt, polite),
+            "judge": judge,
+            "prompts": str(prompts),
+            "constitution": str(constitution),
+            "store": tmp_path / "store.sqlite",
+        }
+        return choose_evaluate(EvaluateConfig(**(own | given)))
+
+    return make
+
+
+def test_who_is_liked_wins_and_who_is_equal_is_even(settled: Any) -> None:
+    found = evaluate(settled())
+    better, same = found.win_rates
+    assert (better.win_rate, better.wins, better.losses, better.even, better.failed) == (1.0, 8, 0, 0, 0)
+    assert (same.win_rate, same.even) == (0.5, 8)
+    assert found.gold == ()
+
+
+def test_gold_is_given_for_each_model_and_principle(settled: Any) -> None:
+    config = settled(gold=True)
+    found = evaluate(config).as_dict()
+    polite, curt = found["gold"][config.policy], found["gold"][config.against[0]]
+    assert polite["mean"] == 1.0
+    assert curt["by_principle"] == {"greet": 0.0, "brief": 1.0}
+    assert curt["low"] <= curt["mean"] <= curt["high"]
+
+
+def test_a_judge_of_position_finds_everybody_even(settled: Any, script: Write) -> None:
+    found = evaluate(settled(judge=script("first", [{"labels": {"A": 0.9, "B": 0.1}}])))
+    assert found.win_rates[0].even == 8
+
+
+def test_a_judge_that_cannot_be_read_gives_no_win_rate(settled: Any, script: Write) -> None:
+    found = evaluate(
+        settled(judge=script("vague", [{"labels": {"A": 0.1, "B": 0.1}}]), against=settled().against[:1])
+    )
+    rate = found.win_rates[0]
+    assert (rate.win_rate, rate.failed, rate.even) == (None, 8, 0)
+    assert "-" in tables(found).splitlines()[-1].split()
+
+
+def test_gold_alone_asks_no_judge(settled: Any) -> None:
+    found = evaluate(settled(judge=None, against=(), gold=True))
+    assert found.win_rates == ()
+    assert len(found.gold) == 1
+
+
+def test_a_principle_that_gold_cannot_read_is_named(
+    settled: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "foreign.yaml"
+    file.write_text(CONSTITUTION + "  - id: rhyme\n    text: The response rhymes.\n")
+    found = evaluate(settled(gold=True, constitution=str(file)))
+    assert [each for each in found.warnings if "'rhyme'" in each and "gold cannot read it" in each]
+    assert len(found.warnings) == 1
+    assert "rhyme" not in found.gold[0].by_principle
+    words = [
+        "--policy",
+        settled().policy,
+        "--prompts",
+        settled().prompts,
+        "--constitution",
+        str(file),
+        "--gold",
+    ]
+    assert main(["evaluate", *words, "--store", str(tmp_path / "s.sqlite")]) == 0
+    assert "warning: principle 'rhyme'" in capsys.readouterr().err
+
+
+def test_gold_without_gold_rows_is_an_error(settled: Any, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.jsonl"
+    plain.write_text('{"prompt": "a"}\n')
+    with pytest.raises(InputError, match="no row names a gold"):
+        evaluate(settled(gold=True, prompts=str(plain)))
+
+
+def test_a_kept_evaluation_is_a_run(settled: Any, tmp_path: Path) -> None:
+    found = evaluate(settled(out=tmp_path / "evaluation"))
+    kept = json.loads((tmp_path / "evaluation" / "run.json").read_text())["summary"]
+    assert kept == json.loads(json.dumps(found.as_dict()))
+    again = evaluate(settled(out=tmp_path / "evaluation"))
+    assert again.calls["new"] == 0
+
+
+def test_the_command_prints_one_json_object(settled: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    config = settled()
+    words = ["evaluate", "--policy", config.policy, "--against", config.against[0], "--judge", config.judge]
+    words += ["--prompts", config.prompts, "--constitution", config.constitution, "--gold", "--json"]
+    assert main([*words, "--store", str(config.store)]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["win_rates"][0]["win_rate"] == 1.0
+    assert shown["gold"][config.policy]["by_principle"]["greet"] == 1.0
+
+
+def test_tables_name_models_and_principles(settled: Any) -> None:
+    shown = tables(evaluate(settled(gold=True)))
+    assert "win rate" in shown
+    assert "greet" in shown
+
+
+def test_a_plan_opens_nothing_and_writes_nothing(settled: Any, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert "8 prompts" in plan(settled()).text
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_plan_refuses_a_model_that_is_not_there(settled: Any) -> None:
+    with pytest.raises(ModelError, match="no such model"):
+        plan(settled(policy="hf:/no/such/model"))
+
+
+def test_the_first_question_shows_both_texts(settled: Any) -> None:
+    shown = first_question(settled())
+    assert f"Response A:\n```\n{GREETS}\n```\nResponse B:\n```\n{SILENT}" in shown
+
+
+def test_swapping_the_models_turns_the_win_rate_round(
+    settled: Any, prompts: Path, constitution: Path
+) -> None:
+    asked, rules = read_prompts(prompts), load_constitution(constitution)
+
+    def texts(text: str) -> list[Completion]:
+        return [
+            Completion(prompt_id=each.id, text=f"{text} {place}", policy="p")
+            for place, each in enumerate(asked)
+        ]
+
+    judge, resampling = RandomJudge(3), Resampling()
+    one = win_rate(judge, rules, asked, texts("a"), texts("b"), against="b", resampling=resampling)
+    other = win_rate(judge, rules, asked, texts("b"), texts("a"), against="a", resampling=resampling)
+    assert (one.wins, one.losses, one.even) == (other.losses, other.wins, other.even)

@@ -1,0 +1,138 @@
+"""How a run stands: nothing is said before something is known, and the estimate is right where all is even."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.recipe.pace import EVERY_S, Pace, Standing
+from rlaif.workflows.recipe.prepare import Played, settle
+from rlaif.workflows.recipe.recipes import Step
+
+SCORE_S, DRAW_S, STEP_S = 0.01, 0.05, 2.0
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Played:
+    return settle(RunConfig(recipe="self-rewarding", out=tmp_path / "run"))
+
+
+def work(step: Step) -> tuple[int, float]:
+    """Units of a step, and seconds of each."""
+    match step.step:
+        case "sample":
+            return 1800, DRAW_S
+        case "judge":
+            return 17_400, SCORE_S
+        case "train":
+            return 40, STEP_S
+        case _:
+            return 6000, SCORE_S
+
+
+def play(pace: Pace, clock: Clock, number: int, step: Step, share: float = 1.0) -> None:
+    """A step, or the beginning of one that then stops."""
+    units, each_s = work(step)
+    for done in range(1, round(units * share) + 1):
+        clock.now += each_s
+        if step.step == "train":
+            pace.report("dpo", done, units)
+        else:
+            pace.report("calls of micro", play.calls + done, None)  # type: ignore[attr-defined]
+    if step.step != "train":
+        play.calls += round(units * share)  # type: ignore[attr-defined]
+
+
+def rounds(pace: Pace, clock: Clock, played: Played, last: int) -> None:
+    play.calls = 0  # type: ignore[attr-defined]
+    evaluate = played.recipe.round[-1]
+    with pace.playing(0, evaluate):
+        play(pace, clock, 0, evaluate)
+    for number in range(1, last + 1):
+        for step in played.recipe.round:
+            with pace.playing(number, step):
+                play(pace, clock, number, step)
+
+
+def test_nothing_is_said_of_the_rest_before_anything_is_known(played: Played) -> None:
+    told: list[Standing] = []
+    pace = Pace(played, told.append, clock=Clock())
+    with pace.playing(0, played.recipe.round[-1]):
+        assert told == [told[0]]
+    assert (told[0].round, told[0].of, told[0].step, told[0].done) == (0, 3, "evaluate", 0)
+    assert told[0].left_s is None
+
+
+def test_where_rounds_are_alike_the_rest_is_known_after_one(played: Played) -> None:
+    clock = Clock()
+    pace = Pace(played, clock=clock)
+    rounds(pace, clock, played, 1)
+    a_round = sum(units * each_s for units, each_s in map(work, played.recipe.round))
+    sample = played.recipe.round[0]
+    with pace.playing(2, sample):
+        assert pace.left() == pytest.approx(2 * a_round)
+        play(pace, clock, 2, sample, 0.5)
+        assert pace.left() == pytest.approx(2 * a_round - 900 * DRAW_S)
+        assert (pace.standing.done, pace.standing.total) == (900, 1800)
+
+
+def test_the_first_guess_is_of_the_right_size(played: Played) -> None:
+    clock = Clock()
+    pace = Pace(played, clock=clock)
+    rounds(pace, clock, played, 0)
+    whole = 3 * sum(units * each_s for units, each_s in map(work, played.recipe.round))
+    with pace.playing(1, played.recipe.round[0]):
+        left = pace.left()
+    assert left is not None
+    assert whole / 3 < left < whole * 3
+
+
+def test_a_slower_step_is_noticed_while_it_runs(played: Played) -> None:
+    clock = Clock()
+    pace = Pace(played, clock=clock)
+    rounds(pace, clock, played, 3)
+    evaluate = played.recipe.round[-1]
+    with pace.playing(3, evaluate):
+        pace.report("calls of micro", play.calls + 3000, None)  # type: ignore[attr-defined]
+        clock.now += 600
+        assert pace.left() == pytest.approx(600)
+
+
+def test_what_was_taken_from_where_it_was_made_says_nothing_of_what_will_not_be(played: Played) -> None:
+    clock = Clock()
+    pace = Pace(played, clock=clock)
+    rounds(pace, clock, played, 1)
+    sample = played.recipe.round[0]
+    with pace.playing(2, sample):
+        before = pace.left()
+    with pace.playing(2, sample):
+        assert pace.left() == before
+
+
+def test_it_is_told_as_often_as_somebody_can_read(played: Played) -> None:
+    told: list[Standing] = []
+    clock = Clock()
+    pace = Pace(played, told.append, clock=clock)
+    rounds(pace, clock, played, 0)
+    assert len(told) <= 2 + 6000 * SCORE_S / EVERY_S
+
+
+def test_who_counts_calls_hears_of_them_too(played: Played) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    pace = Pace(played, also=lambda *what: heard.append(what))
+    pace.report("calls of micro", 3, None)
+    with pace.playing(1, played.recipe.round[0]):
+        pace.report("dpo", 1, 40)
+    assert heard == [("calls of micro", 3, None), ("dpo", 1, 40)]

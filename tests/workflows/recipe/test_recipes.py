@@ -1,0 +1,240 @@
+"""Recipes: what loads, what is refused with which words, and what an override changes."""
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from rlaif.checks import schema
+from rlaif.errors import RecipeError
+from rlaif.workflows.recipe.recipes import STEPS, EvaluateStep, Recipe, SampleStep, TrainStep, load_recipe
+
+TEXT = """
+name: self-rewarding
+models: {policy: micro, judge: previous}
+constitution: micro-default
+prompts: {train: micro:train, held_out: micro:held-out}
+rounds: 3
+round:
+  - {step: sample, n: 6, temperature: 1.0, prompts: 300}
+  - {step: judge, protocol: checklist}
+  - {step: pairs, pairing: best-worst, then: compare, inconsistent: drop}
+  - {step: train, method: dpo, loss: soft, beta: 0.2, reference: previous, replay: {judge: 0.2}}
+  - {step: evaluate, on: held_out, gold: true, against: [initial, previous]}
+stop: {gold: never-used, unreadable_share: 0.05, judge_drift: warn}
+"""
+
+
+def write(folder: Path, text: str = TEXT) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def loaded(folder: Path, text: str = TEXT, **overrides: str) -> Recipe:
+    return load_recipe(
+        write(folder, text), {name.replace("__", "."): value for name, value in overrides.items()}
+    )
+
+
+def test_the_recipe_of_the_design_is_read_whole(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path)
+    assert (recipe.models.policy, recipe.models.judge, recipe.rounds) == ("micro", "previous", 3)
+    assert [step.step for step in recipe.round] == ["sample", "judge", "pairs", "train", "evaluate"]
+    sample, _, _, train, evaluate = recipe.round
+    assert isinstance(sample, SampleStep)
+    assert (sample.n, sample.prompts) == (6, 300)
+    assert isinstance(train, TrainStep)
+    assert (train.beta, train.reference, dict(train.replay)) == (0.2, "previous", {"judge": 0.2})
+    assert isinstance(evaluate, EvaluateStep)
+    assert evaluate.against == ("initial", "previous")
+    assert (recipe.stop.unreadable_share, recipe.stop.judge_drift) == (0.05, "warn")
+
+
+WRONG = [
+    ("", 1, "empty"),
+    (
+        TEXT + "colour: red\n",
+        14,
+        "unknown key 'colour'; known keys: constitution, models, name, prompts, round",
+    ),
+    (
+        TEXT.replace("beta: 0.2", "betta: 0.2"),
+        11,
+        "'betta' (did you mean 'beta'?); known keys: batch_size, beta",
+    ),
+    (
+        TEXT.replace("protocol:", "protocoll:"),
+        9,
+        "'protocoll' (did you mean 'protocol'?); known keys: ask_again, protocol, samples, step",
+    ),
+    (TEXT.replace("step: judge", "step: judged"), 9, "one of sample, judge, pairs, train, evaluate, audit"),
+    (TEXT.replace("{step: judge, ", "{"), 9, "lacks 'step'"),
+    (TEXT.replace("rounds: 3", "rounds: 0"), 6, "whole number from 1"),
+    (TEXT.replace("rounds: 3", "rounds: many"), 6, 'a whole number, not "many"'),
+    (TEXT.replace("rounds: 3", "rounds: 2.5"), 6, "a whole number"),
+    (TEXT.replace("n: 6", "n: true"), 8, "must be a whole number, not true"),
+    (TEXT.replace("{judge: 0.2}}", "{judge: 1.0}}"), 11, "below 1"),
+    (TEXT.replace("{judge: 0.2}}", "{jugde: 0.2}}"), 11, "known keys: judge"),
+    (TEXT.replace("gold: never-used", "gold: sometimes"), 13, "never-used"),
+    (TEXT.replace("judge: previous", "juge: previous"), 3, "did you mean 'judge'"),
+    (TEXT.replace("on: held_out", "on: heldout"), 12, "`prompts` has: train, held_out"),
+    (
+        TEXT.replace("  - {step: sample, n: 6, temperature: 1.0, prompts: 300}\n", ""),
+        8,
+        "needs a step 'sample'",
+    ),
+    (TEXT.replace("train: micro:train, ", ""), 5, "lacks 'train'"),
+    (TEXT.replace("constitution: micro-default\n", ""), 2, "lacks 'constitution'"),
+    (TEXT.replace("name:", "\tname:"), 2, "tab"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), WRONG)
+def test_each_slip_gets_one_message_with_file_and_line(
+    tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert said in str(caught.value)
+
+
+def test_overrides_reach_any_depth_by_number_and_by_step_name(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    overrides = {
+        "models.judge": "random:0",
+        "round.3.loss": "hard",
+        "round.train.replay.judge": "0",
+        "round.evaluate.against": "[initial]",
+        "rounds": "2",
+        "stop.judge_drift": "stop",
+        "constitution": "2024-01-01",
+    }
+    recipe = load_recipe(path, overrides)
+    train, evaluate = recipe.round[3:]
+    assert isinstance(train, TrainStep)
+    assert isinstance(evaluate, EvaluateStep)
+    assert (recipe.models.judge, recipe.rounds, recipe.stop.judge_drift) == ("random:0", 2, "stop")
+    assert (train.loss, dict(train.replay), evaluate.against) == ("hard", {}, ("initial",))
+    assert recipe.constitution == "2024-01-01"
+    assert load_recipe(path).rounds == 3
+
+
+def test_an_override_makes_a_mapping_that_the_file_left_out(tmp_path: Path) -> None:
+    text = TEXT[: TEXT.index("stop:")]
+    assert loaded(tmp_path, text, stop__unreadable_share="0.5").stop.unreadable_share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("round.3.losss", "hard", "unknown key 'losss' (did you mean 'loss'?)"),
+        ("round.9.loss", "hard", "'9' is none of 0 (sample), 1 (judge), 2 (pairs), 3 (train), 4 (evaluate)"),
+        ("round.rain.loss", "hard", "'rain' is none of"),
+        ("models.judge.name", "x", "models.judge is one value"),
+        ("rond.3.loss", "hard", "unknown key 'rond' (did you mean 'round'?)"),
+        ("rounds", "", 'must be a whole number, not ""'),
+        ("rounds", "-1", "whole number from 1"),
+        ("round", "[]", "at least one"),
+        ("round.evaluate.on", "nowhere", "`prompts` has"),
+        ("", "x", "unknown key ''"),
+    ],
+)
+def test_a_wrong_override_is_named_as_the_user_wrote_it(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path), {name: value})
+    assert str(caught.value).startswith(f"--set {name}")
+    assert said in str(caught.value)
+
+
+def test_a_step_named_twice_must_be_named_by_number(tmp_path: Path) -> None:
+    text = TEXT.replace("  - {step: judge, protocol: checklist}\n", "  - {step: judge}\n  - {step: judge}\n")
+    with pytest.raises(RecipeError, match=r"'judge' is none of 0 \(sample\), 1 \(judge\), 2 \(judge\)"):
+        loaded(tmp_path, text, round__judge__protocol="score")
+    assert loaded(tmp_path, text, round__2__protocol="score").round[2] != loaded(tmp_path, text).round[2]
+
+
+def test_numbers_written_in_two_ways_are_one_recipe(tmp_path: Path) -> None:
+    other = TEXT.replace("temperature: 1.0", "temperature: 1").replace("# a", "")
+    assert loaded(tmp_path, other).digest == loaded(tmp_path).digest
+
+
+def test_title_and_place_are_no_part_of_the_digest_and_a_value_is(tmp_path: Path) -> None:
+    titled = loaded(tmp_path, TEXT + "title: Something\n# and a comment\n")
+    assert titled.digest == loaded(tmp_path).digest
+    assert loaded(tmp_path, seed="1").digest != loaded(tmp_path).digest
+
+
+def test_options_of_the_loop_are_the_steps_own_and_none_leave_the_digest_as_it_was(tmp_path: Path) -> None:
+    plain, given = loaded(tmp_path), loaded(tmp_path, round__train__loop="{precision: bf16, packed: false}")
+    step = given.round[3]
+    assert isinstance(step, TrainStep)
+    assert step.loop == {"precision": "bf16", "packed": False}
+    assert given.digest != plain.digest
+    assert "loop" not in plain.config()["round"][3]
+    assert given.config()["round"][3]["loop"] == step.loop
+
+
+def test_a_recipes_adapter_is_the_usual_one_or_of_a_rank(tmp_path: Path) -> None:
+    for text, value in (("true", True), ("8", 8)):
+        step = loaded(tmp_path, round__train__lora=text).round[3]
+        assert isinstance(step, TrainStep)
+        assert step.lora is value
+    with pytest.raises(
+        RecipeError, match="lora is 0; it must be true: train a low-rank adapter; or its rank"
+    ):
+        loaded(tmp_path, round__train__lora="0")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("loss_type", "write loss"),
+        ("rpo_alpha", "write nll"),
+        ("max_prompt_length", "prompts are never cut"),
+        ("num_train_epochs", "write epochs"),
+        ("gradient_accumulation_steps", "write batch_size"),
+    ],
+)
+def test_a_name_of_trls_is_answered_with_ours(tmp_path: Path, name: str, ours: str) -> None:
+    text = TEXT.replace("loss: soft,", f"loss: soft, {name}: 1,")
+    with pytest.raises(RecipeError, match=rf"recipe.yaml:\d+: '{name}' is a name of TRL's: .*{ours}"):
+        loaded(tmp_path, text)
+    with pytest.raises(RecipeError, match=f"{name}.* is a name of TRL's: .*{ours}"):
+        loaded(tmp_path, **{f"round__train__{name}": "1"})
+
+
+def test_a_missing_recipe_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipelines").mkdir()
+    write(tmp_path / "pipelines").rename(tmp_path / "pipelines" / "mine.yaml")
+    assert load_recipe("mine").name == "self-rewarding"
+    with pytest.raises(RecipeError, match=r"'mien' \(did you mean mine\?\)"):
+        load_recipe("mien")
+    with pytest.raises(RecipeError, match="no such file"):
+        load_recipe("pipelines/absent.yaml")
+    for name in ("x" * 5000, "x" * 5000 + ".yaml", "a\0b"):
+        with pytest.raises(RecipeError, match=r"no such file|no recipe named"):
+            load_recipe(name)
+
+
+@pytest.mark.parametrize("name", list(STEPS))
+def test_schema_and_code_know_the_same_keys_and_choices(name: str) -> None:
+    known: dict[str, Any] = schema("recipe")["$defs"][name]["properties"]
+    step = STEPS[name]
+    assert set(known) == {each.name for each in fields(step)}
+    for key, rule in known.items():
+        if "enum" in rule:
+            assert set(rule["enum"]) == set(get_args(get_type_hints(step)[key]))
+
+
+def test_every_step_has_a_default_for_every_key() -> None:
+    for step in STEPS.values():
+        assert all(
+            each.default is not MISSING or each.default_factory is not MISSING for each in fields(step)
+        )

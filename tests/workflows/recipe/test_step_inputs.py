@@ -1,0 +1,269 @@
+"""The key of a round's step holds what the step reads: another input is another step, and older results are asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rlaif.constitution.writing import constitution_yaml
+from rlaif.exchange.completions import write_completions
+from rlaif.exchange.pairs import write_pairs
+from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
+from rlaif.workflows.recipe import steps as round_steps
+from rlaif.workflows.recipe.recipes import TrainStep
+from rlaif.workflows.recipe.step_cache import Steps
+from rlaif.workflows.recipe.step_inputs import since_columns, since_tests
+from rlaif.workflows.recipe.steps import Round, Stage
+
+RULES = Constitution(
+    name="house", version="1.0.0", title="House", principles=(Principle(id="kind", text="Be kind."),)
+)
+TRIED = (PrincipleTest(prompt="p", better="b", worse="w"),)
+
+
+def prompt(number: int, **meta: Any) -> Prompt:
+    return Prompt(messages=(Message(role="user", content=f"question {number}"),), meta=meta)
+
+
+def pair(number: int) -> Pair:
+    said = [(Message(role="assistant", content=f"{side} {number}"),) for side in ("good", "bad")]
+    return Pair(
+        prompt=prompt(number).messages,
+        chosen=said[0],
+        rejected=said[1],
+        label_prob=0.9,
+        principles=({"id": "kind", "p": 0.9},),
+    )
+
+
+PAIRS = [pair(number) for number in range(4)]
+
+
+def drawn(ids: int = 7, finish: str = "stop") -> list[tuple[Prompt, Completion]]:
+    return [
+        (
+            prompt(number),
+            Completion(
+                prompt_id=prompt(number).id,
+                text=f"good {number}",
+                policy="m",
+                token_ids=(ids,),
+                finish=finish,  # type: ignore[arg-type]
+            ),
+        )
+        for number in range(4)
+    ]
+
+
+class Play:
+    """Plays train steps of several runs of one project, and counts what is really trained."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.jobs = top, []
+        self.policy = top / "policy"
+        self.policy.mkdir()
+        (self.policy / "config.json").write_text("{}")
+
+    def _train(self, job: Any, report: Any) -> Any:
+        self.jobs.append(job)
+        job.out.mkdir(parents=True)
+        (job.out / "trained").write_text(json.dumps(sorted(each.id for each in job.pairs)))
+        return {"counts": {}, "figures": {}, "steps": 1}
+
+    def train(
+        self,
+        run: str,
+        *,
+        held_out: tuple[int, ...] = (),
+        completions: list[tuple[Prompt, Completion]] | None = None,
+        constitution: Constitution = RULES,
+        step: TrainStep | None = None,
+        pairs: list[Pair] | None = None,
+        seed: int = 0,
+        fingerprint: str = "m",
+    ) -> list[str]:
+        """Ids of the pairs that the model of this run was trained on."""
+        folder = self.top / run
+        (folder / "round-1").mkdir(parents=True, exist_ok=True)
+        texts, pairs = completions or drawn(), PAIRS if pairs is None else pairs
+        write_completions(folder / "round-1/completions.jsonl", texts)
+        write_pairs(folder / "round-1/pairs.jsonl", pairs)
+        (folder / "constitution.yaml").write_text(constitution_yaml(constitution))
+        prompts = {
+            "train": tuple(prompt(each) for each in range(4)),
+            "held_out": (*(prompt(each) for each in held_out), prompt(99)),
+        }
+        recipe = SimpleNamespace(
+            name="r", seed=seed, models=SimpleNamespace(policy=str(self.policy), judge="j")
+        )
+        stage = Stage(
+            played=SimpleNamespace(  # type: ignore[arg-type]
+                recipe=recipe,
+                prompts=prompts,
+                constitution=constitution,
+                config=SimpleNamespace(chat_template_kwargs={}),
+            ),
+            models=SimpleNamespace(fingerprint=lambda _: fingerprint),  # type: ignore[arg-type]
+            steps=Steps(folder, self.top / "shelf"),
+            store=None,  # type: ignore[arg-type]
+            run_id=run,
+            report=lambda *_: None,
+            meanwhile=SimpleNamespace(  # type: ignore[arg-type]
+                trained=self._train, begin=lambda _: None, finish=lambda: None
+            ),
+        )
+        this = Round(
+            number=1, before=str(self.policy), policy=str(self.policy), completions=texts, pairs=pairs
+        )
+        round_steps.train(stage, this, step or TrainStep(reference="none"))
+        trained: list[str] = json.loads((folder / "models/round-1/trained").read_text())
+        return trained
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
+def test_equal_inputs_are_trained_once_in_a_project(play: Play) -> None:
+    play.train("a")
+    play.train("b")
+    assert len(play.jobs) == 1
+
+
+def test_a_run_that_holds_prompts_out_never_takes_a_model_trained_on_them(play: Play) -> None:
+    assert play.train("a") == sorted(each.id for each in PAIRS)
+    assert play.train("b", held_out=(0, 1)) == sorted(each.id for each in PAIRS[2:])
+    assert play.train("c", held_out=(2, 3)) == sorted(each.id for each in PAIRS[:2])
+    assert play.train("d", held_out=(0, 1)) == sorted(each.id for each in PAIRS[2:])
+    assert len(play.jobs) == 3
+
+
+def test_held_out_prompts_that_leave_nothing_out_change_nothing(play: Play) -> None:
+    play.train("a")
+    play.train("b", held_out=(77,))
+    assert len(play.jobs) == 1
+
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "held-out prompts": {"held_out": (1,)},
+    "sampled ids": {"completions": drawn(ids=8)},
+    "cut off or not": {"completions": drawn(finish="length")},
+    "an option": {"step": TrainStep(reference="none", beta=0.3)},
+    "pairs": {"pairs": PAIRS[:3]},
+    "seed": {"seed": 1},
+    "policy": {"fingerprint": "other"},
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_each_input_that_a_training_reads_makes_another_step(play: Play, name: str) -> None:
+    play.train("a")
+    play.train("b", **INPUTS[name])
+    assert len(play.jobs) == 2
+
+
+def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play) -> None:
+    """A field added to what a training reads must be added to the inputs that are tried above, or named here."""
+    from dataclasses import fields
+
+    from rlaif.workflows.training.run import TrainJob
+
+    tried = {"pairs", "gate", "sampled", "step", "seed", "base"}
+    keyed = {"reference_dir", "replay", "constitution", "chat_template_kwargs"}
+    """By fingerprint, by digest, by digest where a judge is trained, in the policy's fingerprint."""
+    no_input = {"out", "card", "doubts", "store", "reviewed", "lora", "loop"}
+    """Places, words for readers, and options of `rlaif train` alone."""
+    assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
+
+
+def test_a_judge_is_trained_anew_where_a_principle_has_other_words(play: Play) -> None:
+    step = TrainStep(method="judge", reference="none")
+    other = replace(RULES, principles=(Principle(id="kind", text="Be very kind."),))
+    for run, rules in (("a", RULES), ("b", RULES), ("c", other)):
+        play.train(run, constitution=rules, step=step)
+    assert len(play.jobs) == 2
+    for run, rules in (("d", RULES), ("e", other)):  # of a policy the pairs say all
+        play.train(run, constitution=rules)
+    assert len(play.jobs) == 3
+
+
+def as_written_before(run: Path, name: str, shelf: Path, outputs: list[str], without: set[str]) -> None:
+    """Turn a step's note into what a version wrote that knew nothing of some inputs."""
+    from rlaif.hashing import digest
+
+    note = json.loads((run / f"steps/{name}.json").read_text())
+    inputs = {key: value for key, value in note["inputs"].items() if key not in without}
+    key = digest("step", 1, name.partition("/")[2], inputs)
+    kept = {each: note[each] for each in ("templates", "facts", "outputs", "seconds")}
+    (run / f"steps/{name}.json").write_text(json.dumps({"key": key, "inputs": inputs, **kept}))
+    for each in shelf.glob("*.json"):
+        each.unlink()
+    pointer = {"run": str(run.resolve()), "name": name, "outputs": outputs}
+    (shelf / f"{key.removeprefix('b2:')}.json").write_text(json.dumps(pointer))
+
+
+def before(play: Play, **how: Any) -> None:
+    play.train("old", **how)
+    lacking = {"sampled", "held_out", "constitution"}
+    as_written_before(play.top / "old", "round-1/train", play.top / "shelf", ["models/round-1"], lacking)
+
+
+def test_what_an_older_version_trained_on_the_same_is_used_again(play: Play) -> None:
+    before(play)
+    assert play.train("new") == sorted(each.id for each in PAIRS)
+    assert play.train("newer") == sorted(each.id for each in PAIRS)
+    assert play.train("old") == sorted(each.id for each in PAIRS)
+    assert len(play.jobs) == 1
+
+
+@pytest.mark.parametrize("name", ["held-out prompts", "sampled ids", "cut off or not"])
+def test_what_an_older_version_trained_on_something_else_is_not(play: Play, name: str) -> None:
+    before(play)
+    play.train("new", **INPUTS[name])
+    assert len(play.jobs) == 2
+
+
+def test_an_older_model_with_prompts_held_out_is_not_that_of_a_run_without(play: Play) -> None:
+    before(play, held_out=(0,))
+    assert play.train("new") == sorted(each.id for each in PAIRS)
+    assert len(play.jobs) == 2
+
+
+def do(steps: Steps, name: str, since: Any) -> Callable[[], int]:
+    times = []
+
+    def make() -> dict[str, Any]:
+        times.append(1)
+        (steps.run / name).parent.mkdir(parents=True, exist_ok=True)
+        (steps.run / name).write_text("made")
+        return {}
+
+    steps.do("round-1/x", {}, [name], make, since)
+    return lambda: len(times)
+
+
+def test_columns_beside_the_question_are_part_of_a_sampling(tmp_path: Path) -> None:
+    made = []
+    for run, column in (("a", "x"), ("b", "x"), ("c", "y")):
+        steps = Steps(tmp_path / run, tmp_path / "shelf")
+        made.append(do(steps, "out", since_columns([prompt(1, source=column)]))())
+    assert made == [1, 0, 1]
+    assert since_columns([prompt(1)]).inputs == {}
+
+
+def test_tests_of_a_principle_are_part_of_a_pairs_step_and_of_no_digest(tmp_path: Path) -> None:
+    tried = replace(RULES, principles=(replace(RULES.principles[0], tests=TRIED),))
+    assert tried.digest == RULES.digest
+    made = []
+    for run, rules in (("a", tried), ("b", tried), ("c", RULES)):
+        steps = Steps(tmp_path / run, tmp_path / "shelf")
+        made.append(do(steps, "out", since_tests(rules, "micro"))())
+    assert made == [1, 0, 1]
+    assert since_tests(tried, "gold:").inputs == {}
