@@ -1,0 +1,120 @@
+"""Things of one kind by name: ours from files of one package, others' from entry points, and those added in Python.
+
+Everything that can be added from outside goes through one of these: a protocol, a recipe step, a train method, a
+model kind, a judge kind, a reward, an exchange format. Whoever needs one asks its registry by name; nobody lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from rlaif.errors import InputError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Registry(Generic[T]):
+    """All things of one kind. Names are read at once; what an entry point names is loaded when it is asked for."""
+
+    noun: str
+    """What one of them is called in messages: `protocol`."""
+    group: str
+    """The entry-point group in which other packages add theirs: `rlaif.protocols`."""
+    kinds: tuple[type, ...]
+    """The classes that one of them may be an instance of."""
+    package: str = ""
+    """A package of ours, each module of which may hold one as `attribute`; no list names them."""
+    attribute: str = ""
+    _added: dict[str, T] = field(default_factory=dict)
+    _own: dict[str, T] = field(default_factory=dict)
+    _broken: dict[str, str] = field(default_factory=dict)
+
+    def add(self, thing: T) -> T:
+        """Add one by its `name`, in this process. Raises InputError where one of ours or a package's has that name."""
+        name = _name(thing)
+        if name in self._ours() or name in self._points():
+            raise InputError(f"{name!r} is a {self.noun} already; choose another name")
+        self._added[name] = thing
+        return thing
+
+    def names(self) -> list[str]:
+        """Every name, in alphabetical order; loads nothing of other packages."""
+        return sorted({*self._ours(), *self._points(), *self._added})
+
+    def get(self, name: str) -> T:
+        """The one of this name. Raises InputError naming those that there are, or saying why it cannot be loaded."""
+        if (own := self._ours().get(name)) is not None:
+            return own
+        if (added := self._added.get(name)) is not None:
+            return added
+        if name in self._points():
+            return self._loaded(name)
+        raise InputError(f"{name!r} is no {self.noun}; known: {', '.join(self.names())}")
+
+    def all(self) -> Mapping[str, T]:
+        """Every one by its name, in alphabetical order; a package's that cannot be loaded is left out and logged."""
+        found: dict[str, T] = {}
+        for name in self.names():
+            try:
+                found[name] = self.get(name)
+            except InputError as wrong:
+                if self._broken.setdefault(name, str(wrong)):
+                    _log.warning("%s", wrong)
+        return found
+
+    def from_outside(self) -> list[str]:
+        """Names that are not ours: of other packages, or added in this process."""
+        return [name for name in self.names() if name not in self._ours()]
+
+    def _ours(self) -> Mapping[str, T]:
+        if not self._own and self.package:
+            package = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(package.__path__):
+                held = getattr(importlib.import_module(f"{self.package}.{module.name}"), self.attribute, None)
+                for each in held if isinstance(held, tuple) else () if held is None else (held,):
+                    self._own[_name(each)] = each
+        return self._own
+
+    def _points(self) -> Mapping[str, EntryPoint]:
+        return {each.name: each for each in _installed(self.group) if each.name not in self._own}
+
+    def _loaded(self, name: str) -> T:
+        point = self._points()[name]
+        of = point.dist.name if point.dist is not None else "a package"
+        try:
+            thing = point.load()
+        except Exception as problem:
+            raise InputError(
+                f"{self.noun} {name!r} of {of} cannot be loaded ({point.value}): {problem}; "
+                "mend or uninstall that package"
+            ) from problem
+        kinds = " or ".join(each.__name__ for each in self.kinds)
+        if not isinstance(thing, self.kinds) or _name(thing) != name:
+            raise InputError(f"{self.noun} {name!r} of {of}: {point.value} must be a {kinds} of that name")
+        found = cast(T, thing)
+        self._added[name] = found
+        return found
+
+
+@cache
+def _all_installed() -> Any:
+    # reading the metadata of every installed package takes tens of milliseconds: once for all groups
+    return entry_points()
+
+
+def _installed(group: str) -> EntryPoints:
+    found: EntryPoints = _all_installed().select(group=group)
+    return found
+
+
+def _name(thing: Any) -> str:
+    return str(thing.name)

@@ -1,0 +1,227 @@
+"""Options as fields of frozen dataclasses: the only spelling of each, from which all others are made.
+
+A field says its help, its bounds and its choices; its annotation says its kind. JSON Schemas (recipes), command-line
+options (`rlaif.cli.generated`), `--set`, tables in docs and messages come from that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_KEY = "setting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is known of one option beside its name, kind and default."""
+
+    help: str
+    """One sentence for `--help` and docs."""
+    least: float | None = None
+    """The smallest value that is allowed."""
+    above: float | None = None
+    """Values must be above it."""
+    most: float | None = None
+    """The largest value that is allowed."""
+    below: float | None = None
+    """Values must be below it."""
+    metavar: str | None = None
+    """What stands for the value in `--help`."""
+    keys: Mapping[str, Setting] | None = None
+    """Of a mapping: the keys that there are, each with its bounds; None: any."""
+    values: Setting | None = None
+    """Of a mapping with any keys: the bounds of a value."""
+    wanted: str | None = None
+    """What a value must be, in words; None: made from kind and bounds."""
+
+
+def setting(
+    default: Any = dataclasses.MISSING, *, default_factory: Any = dataclasses.MISSING, **about: Any
+) -> Any:
+    """A dataclass field with a `Setting`; keyword arguments are those of `Setting`."""
+    held = {_KEY: Setting(**about)}
+    if default_factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=default_factory, metadata=held)
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata=held)
+    return dataclasses.field(default=default, metadata=held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One field of a configuration, as whoever offers it needs it."""
+
+    name: str
+    kind: type
+    """bool, int, float, str, tuple (of texts) or dict."""
+    setting: Setting
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    """Whether None is a value: the default is then found out elsewhere, as the help says."""
+    required: bool = False
+    default: Any = None
+    also: type | None = None
+    """A second kind that is allowed, as in `bool | int`."""
+    item: type | None = None
+    """Of a mapping: the kind of a value; None: any."""
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words: `a number above 0`."""
+        return self.setting.wanted or _wanted(self)
+
+
+@cache
+def options(config: type) -> tuple[Option, ...]:
+    """The options of a configuration class, in the order of its fields; fields without a `setting` are none."""
+    hints = get_type_hints(config)
+    return tuple(
+        _option(each, hints[each.name]) for each in dataclasses.fields(config) if _KEY in each.metadata
+    )
+
+
+def json_schema(config: type) -> dict[str, Any]:
+    """The JSON Schema of a mapping of a configuration's options; no key is required but what has no default."""
+    found = options(config)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {each.name: property_of(each) for each in found},
+    }
+    if required := [each.name for each in found if each.required]:
+        schema["required"] = required
+    return schema
+
+
+def property_of(option: Option) -> dict[str, Any]:
+    """The JSON Schema of one option's value."""
+    about = option.setting
+    if option.choices:
+        return {"type": "string", "enum": list(option.choices), "description": about.help}
+    if option.kind is dict:
+        return _mapping(option)
+    if option.kind is tuple:
+        return {
+            "type": "array",
+            "items": {"type": "string", "pattern": "\\S", "description": "text that is not blank"},
+            "description": option.wanted,
+        }
+    named = _TYPES[option.kind]
+    kind: Any = [named, _TYPES[option.also]] if option.also else named
+    bounds = {"pattern": "\\S"} if option.kind is str else _bounds(about)
+    return {"type": kind, **bounds, "description": option.wanted}
+
+
+def values_of(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that fit the schema, as the configuration takes them: `1` of a number is `1.0`, a list is a tuple.
+
+    One temperature must have one digest, however it is written.
+    """
+    known = {each.name: each for each in options(config)}
+    return {name: _value(known[name], value) for name, value in given.items()}
+
+
+def _value(option: Option, value: Any) -> Any:
+    if option.kind is float and not isinstance(value, bool) and isinstance(value, int):
+        return float(value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, Mapping) and option.item is float:
+        return {name: float(each) for name, each in value.items()}
+    return value
+
+
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text that is not blank"}
+
+
+def _option(held: dataclasses.Field[Any], hint: Any) -> Option:
+    parts = list(get_args(hint)) if get_origin(hint) in (Union, types.UnionType) else [hint]
+    kinds = [each for each in parts if each is not types.NoneType]
+    first, origin = kinds[0], get_origin(kinds[0])
+    item = None
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        item = get_args(first)[1] if get_args(first)[1] in _TYPES else None
+    literal = origin is Literal
+    kind = str if literal else dict if item or _is_mapping(origin) else tuple if origin is tuple else first
+    missing = held.default is dataclasses.MISSING and held.default_factory is dataclasses.MISSING
+    return Option(
+        name=held.name,
+        kind=kind,
+        setting=held.metadata[_KEY],
+        choices=tuple(get_args(first)) if literal else (),
+        optional=types.NoneType in parts,
+        required=missing,
+        default=held.default_factory()
+        if held.default_factory is not dataclasses.MISSING
+        else None
+        if missing
+        else held.default,
+        also=kinds[1] if len(kinds) > 1 else None,
+        item=item,
+    )
+
+
+def _is_mapping(origin: Any) -> bool:
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
+def _bounds(about: Setting) -> dict[str, float]:
+    named = {
+        "minimum": about.least,
+        "exclusiveMinimum": about.above,
+        "maximum": about.most,
+        "exclusiveMaximum": about.below,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _mapping(option: Option) -> dict[str, Any]:
+    about = option.setting
+    schema: dict[str, Any] = {"type": "object", "description": about.help}
+    kind = {"type": _TYPES[option.item]} if option.item else {}
+    if about.keys is not None:
+        schema["additionalProperties"] = False
+        schema["properties"] = {
+            name: {**kind, **_bounds(each), "description": each.wanted or _bounded("a number", each)}
+            for name, each in about.keys.items()
+        }
+    elif about.values is not None:
+        schema["additionalProperties"] = {
+            **kind,
+            **_bounds(about.values),
+            "description": about.values.wanted or _bounded("a number", about.values),
+        }
+    return schema
+
+
+def _wanted(option: Option) -> str:
+    if option.choices:
+        return f"one of {', '.join(option.choices)}"
+    if option.kind is tuple:
+        return "a list of texts"
+    if option.kind is dict:
+        return "a mapping (`key: value` lines)"
+    if option.also is not None:
+        return f"{_WORDS[option.kind]}, or {_bounded(_WORDS[option.also], option.setting)}"
+    return _bounded(_WORDS[option.kind], option.setting)
+
+
+def _bounded(word: str, about: Setting) -> str:
+    low = f", {about.least:g} or above" if about.least is not None else ""
+    match about:
+        case Setting(least=float() | int() as least, most=float() | int() as most):
+            return f"{word} from {least:g} to {most:g}"
+        case Setting(least=float() | int() as least, below=float() | int() as below):
+            return f"{word} from {least:g} to below {below:g}"
+        case Setting(above=float() | int() as above, most=float() | int() as most):
+            return f"{word} above {above:g}, at most {most:g}"
+        case Setting(above=float() | int() as above):
+            return f"{word} above {above:g}"
+        case _:
+            return f"{word}{low}"

@@ -1,0 +1,128 @@
+"""Settings: one spelling of an option; its schema and its command-line option say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from rlaif.cli.generated import given, settings
+from rlaif.settings import Setting, json_schema, options, setting, values_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    out: str = "inner"  # no setting: nobody's option
+    beta: float | None = setting(None, help="Pull.", above=0)
+    n: int = setting(4, help="How many.", least=1)
+    share: float = setting(0.0, help="Share.", least=0, below=1)
+    kind: Literal["soft", "hard"] = setting("soft", help="Kind.")
+    on: bool = setting(False, help="Switch.")
+    lora: bool | int = setting(False, help="Adapter.", least=1)
+    heads: tuple[str, ...] = setting((), help="Names.")
+    stop: Mapping[str, float] = setting(
+        default_factory=dict, help="Limits.", keys={"kl": Setting(help="", above=0)}
+    )
+    loop: Mapping[str, Any] = setting(default_factory=dict, help="Anything.")
+
+
+def fits(values: dict[str, Any]) -> bool:
+    return bool(Draft202012Validator(json_schema(Config)).is_valid(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "right"),
+    [
+        ({"beta": 0.1}, True),
+        ({"beta": 0}, False),
+        ({"n": 1}, True),
+        ({"n": 0}, False),
+        ({"n": 1.5}, False),
+        ({"share": 0}, True),
+        ({"share": 1}, False),
+        ({"kind": "hard"}, True),
+        ({"kind": "other"}, False),
+        ({"on": True}, True),
+        ({"lora": True}, True),
+        ({"lora": 8}, True),
+        ({"lora": 0}, False),
+        ({"heads": ["a"]}, True),
+        ({"heads": "a"}, False),
+        ({"stop": {"kl": 5}}, True),
+        ({"stop": {"kl": 0}}, False),
+        ({"stop": {"other": 5}}, False),
+        ({"loop": {"schedule": "wsd"}}, True),
+        ({"out": "x"}, False),
+    ],
+)
+def test_the_schema_holds_kind_and_bounds(values: dict[str, Any], right: bool) -> None:
+    assert fits(values) is right
+
+
+def test_a_number_is_one_value_however_it_is_written() -> None:
+    found = values_of(Config, {"beta": 1, "heads": ["a"], "stop": {"kl": 5}, "n": 2})
+    assert found == {"beta": 1.0, "heads": ("a",), "stop": {"kl": 5.0}, "n": 2}
+    assert isinstance(found["beta"], float)
+    assert isinstance(found["stop"]["kl"], float)
+
+
+def test_what_a_value_must_be_is_said_in_words() -> None:
+    wanted = {each.name: each.wanted for each in options(Config)}
+    assert wanted["beta"] == "a number above 0"
+    assert wanted["n"] == "a whole number, 1 or above"
+    assert wanted["share"] == "a number from 0 to below 1"
+    assert wanted["kind"] == "one of soft, hard"
+
+
+@click.command()
+@settings(Config)
+def command(**chosen: Any) -> None:
+    click.echo(repr(given(Config, chosen)))
+
+
+def called(*words: str) -> str:
+    return CliRunner().invoke(command, list(words)).output.strip()
+
+
+def test_what_was_not_given_is_not_there() -> None:
+    assert called() == "{}"
+
+
+def test_each_kind_is_read_as_its_own() -> None:
+    assert called("--beta", "0.1", "--n", "2", "--on", "--lora", "8") == repr(
+        {"beta": 0.1, "n": 2, "on": True, "lora": 8}
+    )
+    assert called("--heads", "a, b") == repr({"heads": ("a", "b")})
+
+
+def test_name_value_has_one_grammar() -> None:
+    assert called("--loop", "a=1,b=x", "--loop", "c=false") == repr({"loop": {"a": 1, "b": "x", "c": False}})
+    assert called("--loop", "a=x,y") == repr({"loop": {"a": "x,y"}})
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--beta", "0"], "0"),
+        (["--stop", "other=1"], "known: kl"),
+        (["--stop", "kl=0"], "0"),
+        (["--stop", "kl=yes"], "must be a number"),
+        (["--loop", "plain"], "is not NAME=VALUE"),
+        (["--kind", "other"], "'soft', 'hard'"),
+    ],
+)
+def test_what_the_schema_refuses_the_command_refuses(words: list[str], told: str) -> None:
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+def test_help_says_the_default_once() -> None:
+    shown = CliRunner().invoke(command, ["--help"]).output
+    assert "How many. [default: 4]" in shown
+    assert "Pull." in shown
