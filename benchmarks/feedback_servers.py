@@ -117,7 +117,7 @@ class Relay:
 @contextmanager
 def vllm(at_once: int) -> Iterator[int]:
     """Port of vLLM's server on the bundled model. Without its prefix cache: nobody is to gain by coming later."""
-    from rlaif.engines.open import resolve_directory
+    from rlaif.engines.model_directory import resolve_directory
     from rlaif.engines.vllm.pad_heads import fit_for_cpu
 
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
 from rlaif.errors import InputError
@@ -32,8 +33,10 @@ class Registry(Generic[T]):
     kinds: tuple[type, ...]
     """The classes that one of them may be an instance of."""
     package: str = ""
-    """A package of ours, each module of which may hold one as `attribute`; no list names them."""
+    """A package of ours, each module of which may hold one (or a tuple of them) as `attribute`; no list names them."""
     attribute: str = ""
+    module: str = ""
+    """Where each has a folder: the module of that name in the sub-packages of `package` is read, and no other."""
     _added: dict[str, T] = field(default_factory=dict)
     _own: dict[str, T] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
@@ -77,12 +80,19 @@ class Registry(Generic[T]):
 
     def _ours(self) -> Mapping[str, T]:
         if not self._own and self.package:
-            package = importlib.import_module(self.package)
-            for module in pkgutil.iter_modules(package.__path__):
-                held = getattr(importlib.import_module(f"{self.package}.{module.name}"), self.attribute, None)
+            for name in self._modules():
+                held = getattr(importlib.import_module(name), self.attribute, None)
                 for each in held if isinstance(held, tuple) else () if held is None else (held,):
                     self._own[_name(each)] = each
         return self._own
+
+    def _modules(self) -> list[str]:
+        package = importlib.import_module(self.package)
+        found = [each for each in pkgutil.iter_modules(package.__path__) if each.ispkg or not self.module]
+        names = [f"{self.package}.{each.name}" for each in found]
+        if not self.module:
+            return names
+        return [f"{each}.{self.module}" for each in names if find_spec(f"{each}.{self.module}")]
 
     def _points(self) -> Mapping[str, EntryPoint]:
         return {each.name: each for each in _installed(self.group) if each.name not in self._own}

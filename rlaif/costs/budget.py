@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rlaif.costs.prices import Price, Prices
+from rlaif.costs.prices import Price
 from rlaif.errors import BudgetError, InputError
 from rlaif.records import Usage
 
@@ -22,7 +22,8 @@ class Budget:
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
-    prices: Prices | None = None
+    price_of: Callable[[str], Price | None] | None = None
+    """The price of a model by its name; None: no model has one."""
     clock: Callable[[], float] = time.monotonic
     calls: int = 0
     tokens: int = 0
@@ -73,7 +74,7 @@ class Budget:
 
     def _price(self, name: str) -> Price | None:
         if name not in self.known:
-            self.known[name] = None if self.prices is None else self.prices.of(name)
+            self.known[name] = None if self.price_of is None else self.price_of(name)
         return self.known[name]
 
     def _start(self) -> None:

@@ -45,14 +45,13 @@ class Prices:
         ]
         return {"currency": self.currency, "models": rows, "source": self.source}
 
-    def of(self, name: str) -> Price | None:
-        """The price of a model by the name a user gives it; None where the table has none."""
-        model = name.rpartition("#")[2].partition("@")[0]
-        names = (name, model) if name.startswith("openai:") else (name,)
-        local = Path(name).is_dir()
+    def of(self, *names: str) -> Price | None:
+        """The price of the first entry that fits one of a model's names; None where the table has none.
+
+        Which names a model has, its kind knows: see `rlaif.engines.kinds.price_of`.
+        """
         for pattern, price in self.entries:
-            # a plain directory is what `hf:` names
-            if any(fnmatchcase(each, pattern) for each in (*names, *([f"hf:{name}"] if local else []))):
+            if any(fnmatchcase(each, pattern) for each in names):
                 return price
         return None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rlaif.cli.main import main
 from rlaif.costs import Budget, read_budget, read_prices
+from rlaif.engines.kinds import price_of
 from rlaif.errors import BudgetError, InputError
 from rlaif.records import Usage
 from rlaif.store import Store
@@ -46,7 +48,7 @@ def test_calls_are_never_passed_and_the_others_stop_what_has_not_begun() -> None
 
 
 def test_money_is_that_of_the_table_and_needs_a_price() -> None:
-    budget = Budget(limits={"money": 1.0}, prices=read_prices())
+    budget = Budget(limits={"money": 1.0}, price_of=partial(price_of, read_prices()))
     budget.spend("openai:http://x/v1#gpt-4o", Usage(prompt_tokens=200_000, completion_tokens=50_000))
     assert budget.money == pytest.approx(1.0)
     assert budget.room(1) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.costs import copy_prices, read_prices
+from rlaif.engines.kinds import price_of
 from rlaif.errors import InputError
 from rlaif.records import Usage
 
@@ -22,7 +23,7 @@ models:
 
 
 def test_a_million_tokens_cost_what_the_table_says() -> None:
-    price = read_prices().of("openai:https://api.example/v1#gpt-4o-mini@2024-07-18")
+    price = price_of(read_prices(), "openai:https://api.example/v1#gpt-4o-mini@2024-07-18")
     assert price is not None
     assert price.of(Usage(prompt_tokens=2_000_000, completion_tokens=500_000)) == pytest.approx(
         2 * 0.15 + 0.5 * 0.6
@@ -32,20 +33,20 @@ def test_a_million_tokens_cost_what_the_table_says() -> None:
 def test_the_first_entry_that_fits_decides_and_what_fits_none_has_no_price(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(TABLE)
     prices = read_prices(tmp_path / "p.yaml")
-    mini, full = prices.of("openai:https://x/v1#gpt-4o-mini"), prices.of("openai:https://x/v1#gpt-4o-2024")
+    mini, full = (price_of(prices, f"openai:https://x/v1#{each}") for each in ("gpt-4o-mini", "gpt-4o-2024"))
     assert mini is not None
     assert full is not None
     assert (mini.prompt, full.prompt) == (0.15, 2.5)
-    here = prices.of("openai:http://here/v1#llama")
+    here = price_of(prices, "openai:http://here/v1#llama")
     assert here is not None
     assert here.completion == 1
-    assert prices.of("openai:https://x/v1#llama") is None
-    assert prices.of("micro") is None
+    assert price_of(prices, "openai:https://x/v1#llama") is None
+    assert price_of(prices, "micro") is None
 
 
 def test_what_runs_here_costs_nothing_by_the_shipped_table(tmp_path: Path) -> None:
     for name in ("micro", "micro:weak", "hf:x/y", "vllm:/m", "script:f", str(tmp_path)):
-        price = read_prices().of(name)
+        price = price_of(read_prices(), name)
         assert price is not None, name
         assert (price.prompt, price.completion) == (0, 0)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import load_tokenizer
-from rlaif.engines.open import resolve_directory
+from rlaif.engines.model_directory import resolve_directory
 from rlaif.errors import ModelError
 from rlaif.records import Message
 from rlaif.templates import load_template

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlaif.engines.open import model_fingerprint, open_engine, resolve_directory
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.model_directory import resolve_directory
+from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.shipped import shipped_model
 

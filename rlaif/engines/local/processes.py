@@ -26,8 +26,6 @@ from rlaif.engines.local.load import pick_device
 from rlaif.engines.local.process_worker import READY, Changed, Errand, Opening, Task
 from rlaif.errors import ModelError
 
-KINDS = ("hf", "reward")
-"""Models that are held in memory by whoever asks them."""
 RESTARTS = 4
 """How often a process that died is started anew."""
 MOST = 4

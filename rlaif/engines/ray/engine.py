@@ -16,13 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from rlaif.engines.chat_template import Chat
-from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.kinds import EngineOptions, split_name
 from rlaif.engines.local.load import check_directory, load_tokenizer
-from rlaif.engines.open import open_engine, resolve_directory, split_name
 from rlaif.engines.ray.cluster import Size, connect, size
 from rlaif.engines.ray.worker import SHARDS, Worker
 from rlaif.engines.recorded import WAVE
-from rlaif.errors import EngineError, RlaifError
+from rlaif.errors import EngineError, ModelError, RlaifError
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest
 from rlaif.store import Store, call_key
@@ -31,9 +30,6 @@ QUEUED = 2
 """Shards that a worker has been handed: one it works on, one that waits."""
 RESTARTS = 4
 """How often a worker that died is started anew; a request that kills every worker ends the run, resumable."""
-LOCAL_WEIGHTS = ("hf", "vllm", "reward")
-LABELLING = ("hf", "vllm")
-"""Those of them that tell log-probabilities of labels."""
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 
@@ -55,7 +51,7 @@ class RayEngine:
     def __init__(self, name: str, fingerprint: str, options: Mapping[str, Any], count: int | None) -> None:
         self.name = name
         self.fingerprint = fingerprint
-        self.guides_decoding = split_name(name)[0] != "hf"
+        self.guides_decoding = split_name(name)[0].guides_decoding
         self._options = options
         self._folder: Path | None = None
         self._count = count
@@ -74,7 +70,7 @@ class RayEngine:
         """How many workers there are, and what each takes."""
         if self._size is None:
             connect()
-            self._size = size(self._count, local=split_name(self.name)[0] in LOCAL_WEIGHTS)
+            self._size = size(self._count, local=split_name(self.name)[0].local_weights)
         return self._size
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
@@ -98,9 +94,9 @@ class RayEngine:
     def _tokens(self) -> Chat | None:
         """The model's tokenizer, read here; None where it is elsewhere."""
         kind, rest = split_name(self.name)
-        if self._chat is None and kind in LABELLING:
+        if self._chat is None and kind.causal and kind.directory is not None:
             trusted = bool(self._options.get("trust_remote_code", False))
-            tokenizer = load_tokenizer(resolve_directory(rest), trust_remote_code=trusted)
+            tokenizer = load_tokenizer(kind.directory(rest), trust_remote_code=trusted)
             self._chat = Chat(tokenizer, dict(self._options.get("chat_template_kwargs") or {}))
         return self._chat
 
@@ -240,21 +236,15 @@ def open_ray(name: str, options: Mapping[str, Any], count: int | None) -> RayEng
     Looks at the model's files here, where the driver runs, and loads no weights.
     """
     connect()
-    return RayEngine(name, _fingerprint(name, options), options, count)
-
-
-def _fingerprint(name: str, options: Mapping[str, Any]) -> str:
     kind, rest = split_name(name)
-    if kind not in LOCAL_WEIGHTS:
-        return open_engine(name, **options).fingerprint
-    directory = resolve_directory(rest)
-    check_directory(directory)
-    kwargs, own_code = options["chat_template_kwargs"], options.get("trust_remote_code", False)
-    if kind == "reward":
-        from rlaif.engines.local.reward import reward_fingerprint
-
-        return reward_fingerprint(directory, options["dtype"], kwargs, trust_remote_code=own_code)
-    return model_fingerprint(directory, options["dtype"], kwargs, own_code=own_code)
+    if not kind.elsewhere:
+        raise ModelError(
+            f"--on ray: {name} is known to this process alone; add its kind in a package, under the entry-point group "
+            "rlaif.engines, and install that on every node"
+        )
+    if kind.directory is not None:
+        check_directory(kind.directory(rest))
+    return RayEngine(name, kind.fingerprint_of(name, rest, EngineOptions(**options)), options, count)
 
 
 def _ours(name: str, problem: Any) -> RlaifError:

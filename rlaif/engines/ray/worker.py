@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif.engines.open import open_engine, split_name
+from rlaif.engines.kinds import split_name
+from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import ModelError
 from rlaif.records import Engine
@@ -34,9 +35,9 @@ class Worker:
 
     def answer(self, shard: str, verb: str, requests: Sequence[Any]) -> list[Any]:
         """The replies to the requests of a shard; what an earlier life of this worker answered is not asked again."""
-        servers = split_name(self._name)[0] == "openai"
+        server = split_name(self._name)[0].server
         with Store.open(self._folder / f"{shard}.sqlite") as kept:
-            recorded = RecordedEngine(self._opened(), kept, commit="call" if servers else "wave")
+            recorded = RecordedEngine(self._opened(), kept, commit="call" if server else "wave")
             return list(recorded.generate(requests) if verb == "generate" else recorded.score(requests))
 
     def leftovers(self) -> tuple[str, list[str]]:

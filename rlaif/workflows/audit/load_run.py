@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.evidence import Evidence, Labels, Prompts, Texts
 from rlaif.constitution import load_constitution
+from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
@@ -24,8 +25,6 @@ from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints
 
-KINDS = ("hf", "vllm", "openai", "reward", "script", "replay")
-"""How a model is reached, in front of its name."""
 MAX_GOLD = 20_000
 """Completions that gold is asked about: a program may be slow, and no figure needs more."""
 
@@ -209,7 +208,7 @@ def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
 def _family(name: str) -> str:
     """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`; `house:small` is of `house`."""
     kind, _, rest = name.partition("@")[0].partition(":")
-    last = (rest if kind in KINDS else kind).rpartition("#")[2].rstrip("/").rpartition("/")[2]
+    last = (rest if kind in ENGINES.names() else kind).rpartition("#")[2].rstrip("/").rpartition("/")[2]
     letters = "".join(each if each.isalpha() else " " for each in last).split()
     return letters[0].lower() if letters else last
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Prices, read_prices
-from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.open import open_engine, resolve_directory, split_name
+from rlaif.engines.kinds import ModelKind, price_of, split_name
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import RunError
 from rlaif.hashing import digest, digest_files
@@ -25,7 +24,6 @@ from rlaif.store import Store
 from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
 from rlaif.workflows.models.pool import Models
 
-LOCAL_WEIGHTS = ("hf", "vllm", "reward")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 
 
@@ -67,42 +65,37 @@ class PlannedModels(Models):
 
     def _opened(self, name: str) -> Engine:
         fingerprint = self._fingerprint_of(name)
-        server = name.startswith("openai:")
-        within_run = server and "@" not in name.rpartition("#")[2]
+        kind, rest = self._kind(name)
         self.planned[name] = PlannedEngine(
             name,
             fingerprint,
             self.held,
             self.to_come,
-            self._counting(self.made_of.get(name, name)),
-            kept=f"{fingerprint} {self.own_id}" if within_run else "",
-            guides_decoding=split_name(self.made_of.get(name, name))[0] != "hf",
+            self._counting(name),
+            kept="" if kind.declares_revision(rest) else f"{fingerprint} {self.own_id}",
+            guides_decoding=kind.guides_decoding,
         )
         return self.planned[name]
 
     def _fingerprint_of(self, name: str) -> str:
         if name in self.made_of:
             return digest("yet to be trained", name)
-        kind, rest = split_name(name)
-        kwargs = self.options.chat_template_kwargs or None
-        if kind not in LOCAL_WEIGHTS:
-            return open_engine(name, chat_template_kwargs=kwargs).fingerprint
-        directory, own_code = resolve_directory(rest), self.options.trust_remote_code
-        if kind == "reward":
-            from rlaif.engines.local.reward import reward_fingerprint
+        kind, rest = self._kind(name)
+        return kind.fingerprint_of(name, rest, self._how)
 
-            return reward_fingerprint(directory, self.options.dtype, kwargs, trust_remote_code=own_code)
-        return model_fingerprint(directory, self.options.dtype, kwargs, own_code=own_code)
+    def _kind(self, name: str) -> tuple[ModelKind, str]:
+        """The kind of a name; of a model that is yet to be trained, of what it is made of."""
+        return split_name(self.made_of.get(name, name))
 
     def _counting(self, name: str) -> Counting | None:
         """Counts prompts with a local model's own tokenizer and template; None for a model that is elsewhere."""
-        kind, rest = split_name(name)
-        if kind not in LOCAL_WEIGHTS:
+        kind, rest = self._kind(name)
+        if kind.directory is None:
             return None
         from rlaif.engines.chat_template import Chat
         from rlaif.engines.local.load import load_tokenizer
 
-        directory = resolve_directory(rest)
+        directory = kind.directory(rest)
         tokenizer = load_tokenizer(directory, trust_remote_code=self.options.trust_remote_code)
         chat = Chat(tokenizer, self.options.chat_template_kwargs)
         files = [directory / each for each in TOKENIZER_FILES if (directory / each).is_file()]
@@ -186,7 +179,7 @@ class Plan:
 
 
 def _row(name: str, planned: Planned, prices: Prices) -> dict[str, Any]:
-    price = prices.of(name)
+    price = price_of(prices, name)
     least = Usage(prompt_tokens=planned.prompt_least)
     most = Usage(prompt_tokens=planned.prompt_most, completion_tokens=planned.completion_most)
     costs = {"cost_least": price and price.of(least), "cost_most": price and price.of(most)}

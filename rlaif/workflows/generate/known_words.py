@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_principles
+from rlaif.engines.kinds import kind_of
 from rlaif.errors import InputError
 from rlaif.judging import panel
 from rlaif.judging.panel import read_panel
@@ -44,8 +45,8 @@ def is_bundled_judge(name: str) -> bool:
         return any(is_bundled_judge(each.judge) for each in seats)
     if name.startswith(RULES):
         return is_bundled_judge(_judge_of(Path(name.removeprefix(RULES))))
-    kind, _, rest = name.partition(":")
-    folder = Path(rest if kind in ("hf", "vllm") else name)
+    found = kind_of(name)
+    folder = Path(found[1] if found is not None and found[0].causal else name)
     bundled = shipped_model("micro")
     return (
         bundled is not None

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rlaif.engines.open import open_engine, split_name
+from rlaif.engines.kinds import EngineOptions, split_name
+from rlaif.engines.local.kind import open_causal
 from rlaif.errors import ModelError
 from rlaif.feedback.sample import drawing
 from rlaif.hashing import derived_seed
@@ -21,7 +22,6 @@ from rlaif.workflows.models.pool import Models
 if TYPE_CHECKING:
     from rlaif.engines.local.engine import HfEngine, Traced
 
-TRAINABLE = ("hf", "vllm")
 Drawn = Sequence[tuple[Prompt, Completion]]
 
 
@@ -60,8 +60,8 @@ def trainer_of(policy: str, trainer: str | None) -> str | None:
     Raises ModelError for a named trainer that no trainer could load.
     """
     kind, rest = split_name(trainer or policy)
-    if kind in TRAINABLE:
-        return rest if (trainer or policy).startswith(f"{kind}:") else trainer or policy
+    if kind.causal:
+        return rest
     if trainer is not None:
         raise ModelError(
             f"--trainer {trainer}: has no weights here to train; name a model directory (hf:DIR)"
@@ -124,7 +124,7 @@ def _recorded(
 
 def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
     """What a server says of a text that it wrote without a word on its probability; None where it says nothing."""
-    if not policy.startswith("openai:") or len(drawn.text.split()) < 2:
+    if not split_name(policy)[0].server or len(drawn.text.split()) < 2:
         return None  # one word is read as a label, among the likeliest of which it may not be
     request = ScoreRequest(
         id=f"drift|{drawn.request_id}", messages=prompt.messages, continuations=(drawn.text,)
@@ -142,18 +142,15 @@ def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
     same = trainer_of(policy, None) == trainer and models.options.dtype == "float32"
     if same and isinstance(opened, HfEngine):
         return opened
-    engine = open_engine(
-        f"hf:{trainer}" if ":" not in trainer else trainer,
-        # the accelerator is the sampler's
-        device="cpu" if policy.startswith("vllm:") else models.options.device,
-        device_map=None if policy.startswith("vllm:") else models.options.device_map,
+    elsewhere = split_name(policy)[0].fills_accelerator
+    options = EngineOptions(
+        device="cpu" if elsewhere else models.options.device,
+        device_map=None if elsewhere else models.options.device_map,
         chat_template_kwargs=models.options.chat_template_kwargs or None,
         trust_remote_code=models.options.trust_remote_code,
         batch_tokens=models.options.batch_tokens,
     )
-    if not isinstance(engine, HfEngine):
-        raise ModelError(f"--trainer {trainer}: is no causal model")
-    return engine
+    return open_causal(trainer, trainer, options)
 
 
 def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation, ended: bool) -> Traced:

@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release, load_principles
 from rlaif.constitution.writing import constitution_yaml
-from rlaif.engines.open import judges_in_writing
+from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.judgments import JUDGMENTS, read_by_labels, write_judgments

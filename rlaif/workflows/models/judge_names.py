@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rlaif.engines.open import resolve_directory
+from rlaif.engines.kinds import kind_of
+from rlaif.engines.model_directory import resolve_directory
 from rlaif.errors import ModelError
 from rlaif.judging import (
     GoldJudge,
@@ -37,11 +38,12 @@ def is_control(name: str) -> bool:
 
 def model_directory(name: str) -> Path:
     """Where the weights of a local model lie, to be trained."""
-    if is_control(name) or name.startswith(
-        ("openai:", "vllm:", "script:", "replay:", "reward:", RULES, *FILES_OF_JUDGES)
-    ):
+    found = kind_of(name)
+    trainable = found is None or found[0].trainable
+    if is_control(name) or name.startswith((RULES, *FILES_OF_JUDGES)) or not trainable:
         raise ModelError(f"{name}: cannot be trained; name a model directory (--policy hf:DIR)")
-    return resolve_directory(name.removeprefix("hf:"))
+    # a hub id needs no prefix here
+    return resolve_directory(name if found is None else found[1])
 
 
 _KINDS: Mapping[str, type[Judge]] = {

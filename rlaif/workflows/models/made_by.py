@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_principles
+from rlaif.engines.kinds import kind_of
 from rlaif.errors import ConstitutionError, InputError
 from rlaif.records import Constitution
 from rlaif.runs.claim import read_run
@@ -77,7 +78,8 @@ def _name(card: Mapping[str, Any]) -> str:
 
 def _folder(name: str) -> Path | None:
     """Where the record of a model lies that was trained here: beside its weights, of an adapter alone one above."""
-    folder = Path(name.removeprefix("hf:").removeprefix("reward:").removeprefix("vllm:"))
+    found = kind_of(name)
+    folder = Path(found[1] if found is not None and found[0].local_weights else name)
     return next((each for each in (folder, folder.parent) if (each / RECORD).is_file()), None)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rlaif.costs import Budget, read_prices
+from rlaif.engines.kinds import EngineOptions, ModelKind, check_name, judges_in_writing, price_of, split_name
 from rlaif.engines.local import processes
 from rlaif.engines.local.processes import Beside, Processes
-from rlaif.engines.open import check_name, judges_in_writing, open_engine, resolve_directory, split_name
+from rlaif.engines.open import open_engine
 from rlaif.engines.ray.engine import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
 from rlaif.errors import InputError, ModelError
@@ -56,7 +57,8 @@ class Models:
     def budget(self) -> Budget:
         """What the command may spend, and has spent."""
         if self._budget is None:
-            self._budget = Budget(limits=self.options.budget, prices=read_prices(self.options.prices))
+            prices = read_prices(self.options.prices)
+            self._budget = Budget(limits=self.options.budget, price_of=partial(price_of, prices))
         return self._budget
 
     def open(self, *names: str) -> None:
@@ -85,15 +87,15 @@ class Models:
             raise RuntimeError("a model is used before its store is open")
         if name not in self._recorded:
             self.open(name)
-            server = name.startswith("openai:")
+            kind, rest = self._kind(name)
             engine = RecordedEngine(
                 self._engines[name],
                 self._store,
                 run_id=self._run_id,
                 wave=self._gathered(name),
-                commit="call" if server else "wave",
+                commit="call" if kind.server else "wave",
                 # without a declared revision nobody knows what a server runs tomorrow
-                within_run=server and "@" not in name.rpartition("#")[2],
+                within_run=not kind.declares_revision(rest),
                 budget=self.budget,
                 beside=self._beside.get(name),
             )
@@ -215,25 +217,35 @@ class Models:
         return engine.wave
 
     def _opened(self, name: str) -> Engine:
-        how: dict[str, Any] = {
-            "dtype": self.options.dtype,
-            "device": self.options.device,
-            "device_map": self.options.device_map,
-            "chat_template_kwargs": self.options.chat_template_kwargs or None,
-            "trust_remote_code": self.options.trust_remote_code,
-            "batch_tokens": self.options.batch_tokens,
-        }
+        how = self._how.as_dict()
         if self.options.on == "ray":
             return open_ray(name, how, self.options.workers)
         engine = open_engine(name, **how)
-        if split_name(name)[0] in processes.KINDS:
-            self._share(name, engine, how)
+        kind, rest = split_name(name)
+        if kind.worker_processes and kind.directory is not None:
+            self._share(name, engine, kind.directory(rest))
         return engine
 
-    def _share(self, name: str, engine: Engine, how: dict[str, Any]) -> None:
+    @property
+    def _how(self) -> EngineOptions:
+        """How this command opens models."""
+        return EngineOptions(
+            dtype=self.options.dtype,
+            device=self.options.device,
+            device_map=self.options.device_map,
+            chat_template_kwargs=self.options.chat_template_kwargs or None,
+            trust_remote_code=self.options.trust_remote_code,
+            batch_tokens=self.options.batch_tokens,
+        )
+
+    def _kind(self, name: str) -> tuple[ModelKind, str]:
+        """The kind of a name, and what follows its colon."""
+        return split_name(name)
+
+    def _share(self, name: str, engine: Engine, directory: Path) -> None:
         """Let other processes answer for a model that this one holds, where there are to be any."""
         count = self.options.workers or processes.workers_for(
-            resolve_directory(split_name(name)[1]), self.options.device, self.options.device_map
+            directory, self.options.device, self.options.device_map
         )
         if count < 2:
             return
@@ -241,7 +253,7 @@ class Models:
             after = processes.AFTER if self.options.workers is None else 0
             self._processes = Processes(count - 1, after=after)
         self._processes.hold(engine.fingerprint)
-        self._beside[name] = Beside(self._processes, name, engine.fingerprint, how)
+        self._beside[name] = Beside(self._processes, name, engine.fingerprint, self._how.as_dict())
 
     def _check_workers(self) -> None:
         """Raise InputError where several workers are wanted and no model here can have them."""

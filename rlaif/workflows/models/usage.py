@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Price, read_prices
+from rlaif.engines.kinds import price_of
 from rlaif.exchange.judgments import read_judgments
 from rlaif.records import Judgment, Usage
 from rlaif.store import Store
@@ -30,7 +31,7 @@ def spent(
     are names of models that the run used before.
     """
     table = read_prices(models.options.prices)
-    prices = cache(table.of)  # a look at the table is no cheap thing for each call
+    prices = cache(partial(price_of, table))  # a look at the table is no cheap thing for each call
     names = {models.fingerprint(name): name for name in further}
     names |= {each.fingerprint: each.name for each in models.recorded}
     asked: dict[str, set[str]] = {}

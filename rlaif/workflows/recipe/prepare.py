@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import load_principles
-from rlaif.engines.open import check_name
+from rlaif.engines.kinds import check_name
 from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.judgments import JUDGMENTS, read_by_labels
 from rlaif.exchange.prompts import read_prompts

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.open import judges_in_writing
+from rlaif.engines.kinds import judges_in_writing
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.judgments import read_judgments, write_judgments
 from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 import rlaif
-from rlaif.engines.open import resolve_directory
+from rlaif.engines.model_directory import resolve_directory
 from rlaif.engines.vllm.pad_heads import fit_for_cpu
 from tests.ports import closed_port
 

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rlaif.engines.open import open_engine, resolve_directory
+from rlaif.engines.model_directory import resolve_directory
+from rlaif.engines.open import open_engine
 from tests.engines.vllm.questions import drawing, guided, rows, scoring
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rlaif.engines.local.load import load_model, load_tokenizer
-from rlaif.engines.open import resolve_directory
+from rlaif.engines.model_directory import resolve_directory
 from rlaif.engines.vllm.pad_heads import head_width, widen
 from rlaif.errors import ModelError
 

@@ -1,0 +1,77 @@
+"""The model kinds that run in this process with transformers: `hf:` writes and scores, `reward:` scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.kinds import EngineOptions, ModelKind
+from rlaif.engines.model_directory import resolve_directory
+from rlaif.libraries.versions import LOCAL, require
+from rlaif.records import Engine
+
+if TYPE_CHECKING:
+    from rlaif.engines.local.engine import HfEngine
+
+
+def open_causal(name: str, rest: str, options: EngineOptions) -> HfEngine:
+    """The causal language model of a directory, a bundled name or a hub id. Raises ModelError with the remedy."""
+    directory = checked_directory(rest)
+    from rlaif.engines.local.engine import open_hf
+
+    return open_hf(name, directory, **options.as_dict())
+
+
+def checked_directory(rest: str) -> Path:
+    """The directory of a model whose files look right; nothing is loaded. Raises ModelError with the remedy."""
+    require(*LOCAL)
+    from rlaif.engines.local.load import check_directory
+
+    directory = resolve_directory(rest)
+    check_directory(directory)
+    return directory
+
+
+def causal_fingerprint(rest: str, options: EngineOptions) -> str:
+    """The fingerprint of a causal language model's directory."""
+    kwargs, own_code = options.chat_template_kwargs, options.trust_remote_code
+    return model_fingerprint(resolve_directory(rest), options.dtype, kwargs, own_code=own_code)
+
+
+def _open_reward(name: str, rest: str, options: EngineOptions) -> Engine:
+    directory = checked_directory(rest)
+    from rlaif.engines.local.reward import open_reward
+
+    return open_reward(name, directory, **options.as_dict())
+
+
+def _reward_fingerprint(rest: str, options: EngineOptions) -> str:
+    from rlaif.engines.local.reward import reward_fingerprint
+
+    kwargs, own_code = options.chat_template_kwargs, options.trust_remote_code
+    return reward_fingerprint(resolve_directory(rest), options.dtype, kwargs, trust_remote_code=own_code)
+
+
+HF = ModelKind(
+    name="hf",
+    help="a causal language model in this process: hf:<directory or hub id>[@revision]; a plain directory is one too",
+    open=open_causal,
+    guides_decoding=False,
+    directory=resolve_directory,
+    fingerprint=causal_fingerprint,
+    causal=True,
+    trainable=True,
+    worker_processes=True,
+)
+KINDS = (
+    HF,
+    ModelKind(
+        name="reward",
+        help="a reward model in this process, which gives each answer one number: reward:<directory or hub id>",
+        open=_open_reward,
+        directory=resolve_directory,
+        fingerprint=_reward_fingerprint,
+        worker_processes=True,
+    ),
+)

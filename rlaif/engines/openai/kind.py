@@ -1,0 +1,49 @@
+"""The model kind `openai:`: a model behind one or more OpenAI-compatible servers."""
+
+from __future__ import annotations
+
+from rlaif.engines.kinds import EngineOptions, ModelKind
+from rlaif.records import Engine
+
+
+def _open(name: str, rest: str, options: EngineOptions) -> Engine:
+    from rlaif.engines.openai.engine import open_openai
+
+    return open_openai(name, rest, chat_template_kwargs=options.chat_template_kwargs)
+
+
+def _declares_revision(rest: str) -> bool:
+    return "@" in rest.rpartition("#")[2]
+
+
+def _served_model(rest: str) -> str:
+    return rest.rpartition("#")[2].partition("@")[0]
+
+
+def _writes_verdicts(name: str, rest: str, wanted: bool) -> bool:
+    """Where that is wanted, or the server tells no log-probabilities; sampled votes (`?votes=`) read labels too."""
+    from rlaif.engines.openai.name import parse_name
+
+    settings = parse_name(name, rest).settings
+    return not settings.votes and (wanted or not settings.logprobs)
+
+
+def _check(name: str, rest: str) -> None:
+    from rlaif.engines.openai.key import key_of
+    from rlaif.engines.openai.name import parse_name
+
+    key_of(parse_name(name, rest).settings.key)
+
+
+KINDS = (
+    ModelKind(
+        name="openai",
+        help="a model behind servers: openai:<base url>[,<base url>][?setting=value]#<model>[@<revision>]",
+        open=_open,
+        server=True,
+        declares_revision=_declares_revision,
+        served_model=_served_model,
+        writes_verdicts=_writes_verdicts,
+        check=_check,
+    ),
+)
