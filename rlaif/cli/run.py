@@ -10,6 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.output import WIDTH, Follower, emit, warn
 from rlaif.review.tables import table
+from rlaif.runs.layout import is_run
 
 if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import Standing
@@ -87,7 +88,7 @@ def opening(played: Played) -> list[str]:
     recipe, out = played.recipe, played.config.out
     rounds = f"{recipe.rounds} round{'s' if recipe.rounds != 1 else ''}"
     judge = "the newest policy" if recipe.models.judge == "previous" else recipe.models.judge
-    verb = "going on with" if (out / "claim.json").is_file() else "playing"
+    verb = "going on with" if is_run(out) else "playing"
     prompts = ", ".join(f"{len(held):,} {name.replace('_', '-')}" for name, held in played.prompts.items())
     return [
         f"{verb} {recipe.name}: {rounds} from {recipe.models.policy}, judged by {judge}, into {out}",

@@ -13,9 +13,6 @@ from rlaif.exchange.rows import read_rows
 from rlaif.hashing import canonical_json
 from rlaif.records import Judgment, State
 
-JUDGMENTS = "judgments.jsonl"
-"""What was said of completions alone, in a run and in each round."""
-
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
     """Write all of them, whole or not at all; numbers in full, so that reading gives back what was written."""

@@ -11,6 +11,7 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.exchange.pairs import row_pair, upright_row
 from rlaif.records import Completion, Pair, Prompt
+from rlaif.runs.layout import PAIRS, files_named
 
 DOUBTFUL = 0.75
 """P(chosen is better) below which a label is doubtful."""
@@ -58,14 +59,13 @@ class PairIndex:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self.files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name[6:]))
-        self.files += [path for path in [run / "pairs.jsonl"] if path.is_file()]
+        self.files = files_named(run, PAIRS)
         self.entries: list[Entry] = []
         self._texts: dict[str, frozenset[int]] = {}
         for number, path in enumerate(self.files):
             self._read(number, path)
         if not self.entries:
-            raise InputError(f"{run}: has no pairs to review; name a run whose pairs.jsonl holds some")
+            raise InputError(f"{run}: has no pairs to review; name a run whose {PAIRS} holds some")
         self.places: Mapping[str, int] = {entry.id: place for place, entry in enumerate(self.entries)}
         self.principles: Sequence[str] = sorted({name for each in self.entries for name in each.principles})
         self.rounds: Sequence[int] = sorted({each.round for each in self.entries})

@@ -21,18 +21,10 @@ from rlaif.review.gathered import Gathered, gather, last
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import tables
 from rlaif.review.tables import shown
+from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_named, pair_files
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
-DIGESTED = (
-    "pairs.jsonl",
-    "pairs.parquet",
-    "completions.jsonl",
-    "judgments.jsonl",
-    "comparisons.jsonl",
-    "constitution.yaml",
-)
-"""Files of a run whose digests stand in its report."""
 
 
 def write_report(
@@ -47,7 +39,7 @@ def write_report(
 
     `bins` are what labels say against what is true, where that is known; an audit has its own.
     """
-    target = target or run / "report.html"
+    target = target or run / REPORT
     write_text(target, render_report(run, facts, audited, bins, suggestions))
     return target
 
@@ -63,7 +55,7 @@ def render_report(
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    rows = _read(run / "rounds.json") or []
+    rows = _read(run / ROUNDS) or []
     pairs = gather(_pairs(run))
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["shown"] = shown
@@ -91,9 +83,7 @@ def render_report(
 
 
 def _pairs(run: Path) -> Iterator[Any]:
-    files = sorted(run.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2]))
-    own = [run / name for name in ("pairs.jsonl", "pairs.parquet") if (run / name).is_file()]
-    for path in [*files, *own[:1]]:
+    for path in pair_files(run):
         for row in read_rows(path):
             yield upright_row(row.value)
 
@@ -159,9 +149,7 @@ def _funnels(run: Path, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     own = (facts.get("summary") or {}).get("funnel")
     if own:
         found.append(("", own))
-    for path in sorted(
-        run.glob("round-*/funnel.json"), key=lambda each: int(each.parent.name.partition("-")[2])
-    ):
+    for path in files_named(run, FUNNEL):
         found.append((path.parent.name.replace("-", " "), _read(path) or {}))
     return [(name, _funnel_chart(counts)) for name, counts in found]
 

@@ -1,9 +1,6 @@
 """Run directories: who may write in one, what configuration it belongs to, and how far it got.
 
-claim.json     written first: the command and configuration that own the directory
-run.lock       held (flock) while a process works in it; the kernel lets go when the process dies
-progress.json  where the work stands, rewritten whole
-run.json       written whole, last: configuration, versions, status, summary
+Whoever comes first writes the claim and holds the lock while it works; the kernel lets go when the process dies.
 """
 
 from __future__ import annotations
@@ -14,19 +11,19 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any, Self
 
 from rlaif.atomic import is_draft, write_text
 from rlaif.errors import InputError, RlaifError, RunError
-from rlaif.hashing import canonical_json, digest
+from rlaif.hashing import canonical_json
+from rlaif.runs.identity import differing, run_id
+from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
 
-CLAIM, LOCK, PROGRESS, RUN = "claim.json", "run.lock", "progress.json", "run.json"
 _MARK = "rlaif run"
 _PACKAGES = ("rlaif", "torch", "transformers", "datasets", "peft", "accelerate", "numpy")
-_ABSENT = "(absent)"
 
 
 class Run:
@@ -48,7 +45,7 @@ class Run:
     @property
     def id(self) -> str:
         """Digest of command and configuration; the same for every process that works on this run."""
-        return digest("run", self.command, self.config)
+        return run_id(self.command, self.config)
 
     def __enter__(self) -> Self:
         return self
@@ -146,13 +143,6 @@ def status(folder: Path) -> dict[str, Any]:
     return {"run": str(folder), **known}
 
 
-def differing(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Keys on which two configurations differ, each with both values."""
-    one, other = dict(_flat(held)), dict(_flat(asked))
-    both = [(key, one.get(key, _ABSENT), other.get(key, _ABSENT)) for key in {**one, **other}]
-    return [f"{key}: {_shown(old)} there, {_shown(new)} asked" for key, old, new in both if old != new]
-
-
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that shape results; asks their metadata, imports none."""
     found = {"python": platform.python_version()}
@@ -235,22 +225,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise RunError(f"{path}: is not ours; choose another --out")
     return found
-
-
-def _flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(config, Mapping) and config:
-        for key, value in config.items():
-            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(config, list) and config:
-        for place, value in enumerate(config):
-            yield from _flat(value, f"{prefix}.{place}")
-    else:
-        yield prefix, config
-
-
-def _shown(value: Any) -> str:
-    text = value if value == _ABSENT else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ThresholdError
 from rlaif.records import ASKED_OF, Evaluator, Example, Pair
+from rlaif.runs.layout import LOGPS, METRICS
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
 from rlaif.training.drift import Drift
@@ -28,7 +29,6 @@ from rlaif.training.pair_terms import Scored, length_shift, pair_terms
 from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
 from rlaif.training.reference import (
-    NAME,
     LogpCache,
     arithmetic,
     assert_same,
@@ -40,7 +40,7 @@ from rlaif.training.runner import Data, Setting, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import Scorer, choose_layout
 from rlaif.training.spans import TokenExample, TokenPair, relative_weights
-from rlaif.training.state import METRICS, TrainingFolder
+from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 
 
@@ -93,7 +93,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
             made.starts_at_reference = held_to == policy or held_print == model_fingerprint(
                 policy, own_code=False
             )
-            kept = LogpCache(cache or folder.inner / NAME, held_print, arithmetic(scorer, config, held_to))
+            kept = LogpCache(cache or folder.inner / LOGPS, held_print, arithmetic(scorer, config, held_to))
             made.hold_to(_reader(made, opened, scorer, held_to, packed), kept)
         return made
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from rlaif.errors import ThresholdError
 from rlaif.hashing import derived_seed
 from rlaif.libraries.accelerate import Accelerator
+from rlaif.runs.layout import CHECKPOINT, METRICS
 from rlaif.training import best
 from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
@@ -25,7 +26,7 @@ from rlaif.training.health import Watch
 from rlaif.training.packing import Batch, Tree, pack
 from rlaif.training.passes import plan, tokens_a_pass
 from rlaif.training.progress import MetricsLog, Progress
-from rlaif.training.state import CHECKPOINT, METRICS, TrainingFolder
+from rlaif.training.state import TrainingFolder
 from rlaif.training.trackers import TENSORBOARD, Trackers
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")

@@ -22,7 +22,6 @@ from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
 from rlaif.training.scorer import Scorer
 
-NAME = "logps.sqlite"
 ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
 """How far from zero a token's log-ratio may be before the first step; float noise is well below."""
 _WAIT_S = 60.0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.records import Evaluator, Pair
+from rlaif.runs.layout import METRICS
 from rlaif.training import losses
 from rlaif.training.configs import RewardConfig
 from rlaif.training.health import Watch, held_out_figures
@@ -25,7 +26,7 @@ from rlaif.training.runner import Data, Setting, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import RewardScorer
 from rlaif.training.spans import TokenPair, relative_weights
-from rlaif.training.state import METRICS, TrainingFolder
+from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 
 

@@ -17,6 +17,7 @@ from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
 from rlaif.records import Evaluator, Example, Message, Pair
+from rlaif.runs.layout import USED_PAIRS
 from rlaif.training.configs import TrainConfig
 from rlaif.training.distributed import whole_weights
 from rlaif.training.loop import Job, Objective, Outcome, run
@@ -29,7 +30,7 @@ from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPa
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.trackers import Trackers, check_trackers
-from rlaif.training.used import USED, write_used
+from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
 _NO_IDENTITY = ("trackers", "stop")
@@ -123,7 +124,7 @@ def _train(
     )
     try:
         if accelerator.is_main_process:
-            write_used(setting.out / USED, objective)
+            write_used(setting.out / USED_PAIRS, objective)
         outcome = run(job, accelerator)
     finally:
         for each in (live, trackers):

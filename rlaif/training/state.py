@@ -21,12 +21,9 @@ from safetensors.torch import save_file
 from rlaif.atomic import whole_file, write_text
 from rlaif.errors import InputError, RunError, ThresholdError
 from rlaif.hashing import digest
+from rlaif.runs.layout import CHECKPOINT, CLAIM, METRICS, TRAIN_RECORD, TRAINING, USED_PAIRS, checkpoint_file
 
-FOLDER = ".training"
-RECORD = "train.json"
-METRICS = "metrics.jsonl"
-CHECKPOINT = "checkpoint"
-_WRITTEN = (METRICS, "used_pairs.jsonl", "tensorboard", "wandb")
+_WRITTEN = (METRICS, USED_PAIRS, "tensorboard", "wandb")
 """What lies beside unfinished work, and says nothing without it."""
 
 
@@ -40,7 +37,7 @@ class TrainingFolder:
     @property
     def inner(self) -> Path:
         """Where unfinished work is kept."""
-        return self.out / FOLDER
+        return self.out / TRAINING
 
     @property
     def digest(self) -> str:
@@ -49,7 +46,7 @@ class TrainingFolder:
 
     def finished(self) -> dict[str, Any] | None:
         """The record of this very training, if it is done."""
-        record = _json(self.out / RECORD)
+        record = _json(self.out / TRAIN_RECORD)
         if record is not None:
             self._same(record.get("identity", {}))
         return record
@@ -57,7 +54,7 @@ class TrainingFolder:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Hold the directory against other processes. Raises RunError when it is not ours or in use."""
-        claim = _json(self.inner / "claim.json")
+        claim = _json(self.inner / CLAIM)
         if claim is not None:
             self._same(claim)
         else:
@@ -74,7 +71,7 @@ class TrainingFolder:
                 raise RunError(
                     f"{self.out} is being trained by another process; wait, or stop it"
                 ) from problem
-            write_text(self.inner / "claim.json", json.dumps(self.identity))
+            write_text(self.inner / CLAIM, json.dumps(self.identity))
             try:
                 yield
             except (InputError, ThresholdError):
@@ -84,7 +81,7 @@ class TrainingFolder:
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record, last of all, and forget the unfinished work."""
         text = json.dumps({**record, "identity": self.identity}, indent=1, ensure_ascii=False)
-        write_text(self.out / RECORD, text + "\n")
+        write_text(self.out / TRAIN_RECORD, text + "\n")
         self.clear()
 
     def clear(self) -> None:
@@ -94,12 +91,12 @@ class TrainingFolder:
     def save(self, name: str, tensors: Mapping[str, torch.Tensor], **facts: Any) -> None:
         """Write tensors whole; `load` gives them back to this training only."""
         metadata = {"digest": self.digest, "facts": json.dumps(facts)}
-        with whole_file(self.inner / f"{name}.safetensors") as draft:
+        with whole_file(checkpoint_file(self.out, name)) as draft:
             save_file({key: each.detach().contiguous() for key, each in tensors.items()}, draft, metadata)
 
     def load(self, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Tensors and facts saved under `name`, or None."""
-        path = self.inner / f"{name}.safetensors"
+        path = checkpoint_file(self.out, name)
         if not path.is_file():
             return None
         with safe_open(path, framework="pt") as held:
@@ -115,7 +112,7 @@ class TrainingFolder:
         if not self.out.is_dir():
             raise RunError(f"{self.out}: is a file; choose another directory")
         # a training that was killed before its claim stood has left nothing but its own folder
-        strange = sorted(path.name for path in self.out.iterdir() if path.name != FOLDER)
+        strange = sorted(path.name for path in self.out.iterdir() if path.name != TRAINING)
         if strange:
             raise RunError(
                 f"{self.out}: is no training of ours (it holds {strange[0]}); choose an empty or new directory"
@@ -123,7 +120,7 @@ class TrainingFolder:
 
     def _withdraw(self) -> None:
         # nothing that was trained is kept: leave the place as it was found
-        if not (self.inner / f"{CHECKPOINT}.safetensors").exists():
+        if not checkpoint_file(self.out, CHECKPOINT).exists():
             self.clear()
             for path in (self.out / name for name in _WRITTEN):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

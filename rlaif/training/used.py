@@ -11,8 +11,6 @@ from rlaif.atomic import write_lines
 from rlaif.training.order import Order
 from rlaif.training.spans import TokenPair
 
-USED = "used_pairs.jsonl"
-
 
 @runtime_checkable
 class OfPairs(Protocol):

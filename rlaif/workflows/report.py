@@ -10,11 +10,11 @@ from rlaif.errors import RlaifError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
+from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, files_named, pair_files
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.evaluation.statistics import share_met
 from rlaif.workflows.models.gold import grade
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 
 MAX_GRADED = 2000
 """Pairs that gold is asked about, evenly over the files."""
@@ -23,7 +23,7 @@ MAX_GRADED = 2000
 def reliability(run: Path, store: Path | None = None) -> list[Bin]:
     """What labels say against what is true, in bins; empty where nothing is known. Never stops a report."""
     try:
-        files = [*sorted(run.glob("round-*/pairs.jsonl")), *run.glob("pairs.jsonl")]
+        files = pair_files(run)
         pairs = [pair for path in files for pair in read_pairs(path)]
         return bins(_by_people(run, store, pairs) or _by_gold(run, pairs))
     except RlaifError:
@@ -43,8 +43,8 @@ def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecas
 
 
 def _by_gold(run: Path, pairs: list[Pair]) -> list[Forecast]:
-    constitution = run / CONSTITUTION_FILE
-    files = [*run.glob("round-*/completions.jsonl"), *run.glob("completions.jsonl")]
+    constitution = run / CONSTITUTION
+    files = files_named(run, COMPLETIONS)
     if not constitution.is_file() or not files:
         return []
     rules = load_constitution(constitution)

@@ -16,11 +16,11 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
+from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, FUNNEL, JUDGMENTS, newest_pairs
 from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.statistics import share_met
 from rlaif.workflows.models.gold import grade, has_gold
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints
@@ -43,33 +43,11 @@ class Source:
     evidence: Evidence
 
 
-def newest_round(run: Path, number: int | None) -> tuple[Path, dict[str, Any]]:
-    """The directory that holds a run's pairs (of a loop, that of its newest round or of `number`), and its facts.
-
-    Raises InputError where there are none.
-    """
-    facts = read_run(run)
-    rounds = sorted(
-        (int(path.parent.name.partition("-")[2]), path.parent) for path in run.glob("round-*/pairs.jsonl")
-    )
-    if not rounds:
-        if number is not None:
-            raise InputError(f"{run}: has no rounds; leave --round out")
-        if not any((run / name).is_file() for name in ("pairs.jsonl", "pairs.parquet")):
-            raise InputError(f"{run}: has no pairs; name a run of `generate`, `judge`, `import` or `run`")
-        return run, facts
-    known = dict(rounds)
-    if number is not None and number not in known:
-        raise InputError(f"{run}: has no round {number}; it has {', '.join(map(str, known))}")
-    return known[rounds[-1][0] if number is None else number], facts
-
-
 def read_source(run: Path, number: int | None = None) -> Source:
     """Everything that lies in the directory of a run. Raises InputError or RunError."""
-    folder, facts = newest_round(run, number)
-    pairs = read_pairs(
-        next(folder / name for name in ("pairs.jsonl", "pairs.parquet") if (folder / name).is_file())
-    )
+    facts = read_run(run)
+    file = newest_pairs(run, number)
+    folder, pairs = file.parent, read_pairs(file)
     constitution = constitution_of(run)
     drawn = _drawn(folder, pairs)
     if not drawn:
@@ -90,15 +68,15 @@ def read_source(run: Path, number: int | None = None) -> Source:
 
 def constitution_of(run: Path) -> Constitution | None:
     """The constitution that a run keeps, or None."""
-    path = run / CONSTITUTION_FILE
+    path = run / CONSTITUTION
     return load_constitution(path) if path.is_file() else None
 
 
 def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
     """The completions of a run; of one that has pairs only, those of its pairs."""
     found: dict[str, tuple[Prompt, Completion]] = {}
-    if (folder / "completions.jsonl").is_file():
-        for prompt, each in read_completions(folder / "completions.jsonl"):
+    if (folder / COMPLETIONS).is_file():
+        for prompt, each in read_completions(folder / COMPLETIONS):
             found.setdefault(each.id, (prompt, each))
     for pair in pairs:
         prompt = Prompt(messages=pair.prompt)
@@ -120,8 +98,8 @@ def _evidence(
 
     principles = constitution.principles if constitution is not None else ()
     places = Places(completions, [each.id for each in principles])
-    looks = read_looks(folder / "judgments.jsonl", places)
-    said = read_comparisons(folder / "comparisons.jsonl", places)
+    looks = read_looks(folder / JUDGMENTS, places)
+    said = read_comparisons(folder / COMPARISONS, places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
     chosen, rejected = _sides(pairs, places)
@@ -214,8 +192,8 @@ def _family(name: str) -> str:
 
 
 def _funnel(folder: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
-    if (folder / "funnel.json").is_file():
-        found: dict[str, int] = json.loads((folder / "funnel.json").read_text(encoding="utf-8"))
+    if (folder / FUNNEL).is_file():
+        found: dict[str, int] = json.loads((folder / FUNNEL).read_text(encoding="utf-8"))
         return found
     summary = facts.get("summary") or {}
     return dict(summary.get("funnel") or {})

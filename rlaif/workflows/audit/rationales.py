@@ -12,6 +12,7 @@ from rlaif.errors import StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.judging.parse import parse_verdict
 from rlaif.records import Generation
+from rlaif.runs.layout import COMPARISONS
 from rlaif.store import Store, find_store
 
 WRITES = ("compare-cot",)
@@ -32,7 +33,7 @@ def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence
     """Of the comparisons in `folder`; nothing where the judge wrote nothing, or its texts are in another store."""
     prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
     texts = dict(zip(evidence.principles, evidence.principle_texts, strict=False))
-    rows = list(_writing(folder / "comparisons.jsonl"))
+    rows = list(_writing(folder / COMPARISONS))
     path = find_store(run, store)
     found = Written([], [])
     if not rows or not path.is_file():

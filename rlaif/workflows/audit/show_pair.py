@@ -13,7 +13,8 @@ from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
 from rlaif.records import Completion, Constitution, Generation, Message, Pair, Prompt
-from rlaif.runs.claim import CLAIM, read_run
+from rlaif.runs.claim import read_run
+from rlaif.runs.layout import JUDGED, PAIRS, pair_files, runs_below
 from rlaif.store import Call, Store, find_store
 from rlaif.workflows.audit.load_run import constitution_of
 
@@ -99,7 +100,7 @@ def show(name: str, run: Path | None = None, store: Path | None = None) -> Shown
     if len(name.removeprefix("b2:")) < ENOUGH:
         raise InputError(f"{name}: too short; give {ENOUGH} characters of a pair's id, or more")
     wanted = name if name.startswith("b2:") else f"b2:{name}"
-    folders = [run] if run is not None else list(_runs(_project(store)))
+    folders = [run] if run is not None else list(runs_below(_project(store), DEPTH))
     found = {
         pair.id: (folder, file, pair)
         for folder in folders
@@ -108,9 +109,7 @@ def show(name: str, run: Path | None = None, store: Path | None = None) -> Shown
     }
     if not found:
         where = run if run is not None else f"the runs below {_project(store)}"
-        raise InputError(
-            f"{name}: no such pair in {where}; name its run with --run, ids are in its pairs.jsonl"
-        )
+        raise InputError(f"{name}: no such pair in {where}; name its run with --run, ids are in its {PAIRS}")
     if len(found) > 1:
         raise InputError(
             f"{name}: {len(found)} pairs begin so: {', '.join(sorted(found)[:5])}; give more of it"
@@ -124,15 +123,8 @@ def _project(store: Path | None) -> Path:
     return found.parent.parent
 
 
-def _runs(project: Path) -> Iterator[Path]:
-    for depth in range(DEPTH + 1):
-        for claim in sorted(project.glob("*/" * depth + CLAIM)):
-            yield claim.parent
-
-
 def _pairs(run: Path) -> Iterator[tuple[Path, Pair]]:
-    files = [*run.glob("pairs.jsonl"), *run.glob("pairs.parquet"), *sorted(run.glob("round-*/pairs.jsonl"))]
-    for file in files:
+    for file in pair_files(run):
         for where, row in read_rows(file):
             yield file.parent, row_pair(row, where)
 
@@ -212,7 +204,7 @@ def _said(folder: Path, pair: Pair) -> list[Said]:
     alone: dict[tuple[str, str, str], float | None] = {}
     both: dict[tuple[str, str, bool], float | None] = {}
     states: dict[tuple[str, str], list[str]] = {}
-    for name in ("judgments.jsonl", "comparisons.jsonl"):
+    for name in JUDGED:
         for each in read_judgments(folder / name) if (folder / name).is_file() else ():
             if not set(each.completion_ids) <= {chosen, rejected}:
                 continue

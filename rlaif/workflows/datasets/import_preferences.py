@@ -15,6 +15,7 @@ from rlaif.hashing import digest
 from rlaif.records import Completion, Pair, Prompt
 from rlaif.review.report import write_report
 from rlaif.runs.claim import claim, read_run
+from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.version import __version__
 
@@ -47,7 +48,7 @@ class ImportedRun:
     @property
     def summary(self) -> str:
         """A line for people."""
-        return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / 'pairs.jsonl'}"
+        return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / PAIRS}"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -73,8 +74,8 @@ def import_preferences(config: ImportConfig) -> ImportedRun:
     store_file = find_store(config.out, config.store)
     with claim(config.out, described, command="import") as run, Store.open(store_file) as store:
         done = ImportedRun(run=run.dir, imported=imported)
-        write_completions(run.dir / "completions.jsonl", drawn)
-        write_pairs(run.dir / "pairs.jsonl", pairs)
+        write_completions(run.dir / COMPLETIONS, drawn)
+        write_pairs(run.dir / PAIRS, pairs)
         store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})
         rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
         store.put_completions(rows)

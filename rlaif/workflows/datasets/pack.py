@@ -11,7 +11,8 @@ from pathlib import Path
 from rlaif.atomic import is_draft, whole_file
 from rlaif.errors import InputError, RlaifError, RunError, StoreError
 from rlaif.exchange.rows import read_rows
-from rlaif.runs.claim import LOCK, read_run
+from rlaif.runs.claim import read_run
+from rlaif.runs.layout import LOCK
 from rlaif.secrets import cleaned_text, holds_secret
 from rlaif.store import Call, Store, find_store
 

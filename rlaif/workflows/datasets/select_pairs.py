@@ -19,7 +19,7 @@ from rlaif.exchange.where import Where
 from rlaif.hashing import derived_seed
 from rlaif.records import Pair, Prompt, prompt_name
 from rlaif.runs.claim import read_run
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, FUNNEL, PAIRS, files_named, pair_files
 
 TRAIN, TEST = "train", "test"
 
@@ -49,19 +49,16 @@ def read_source(source: Path) -> Source:
             principles={},
         )
     facts = read_run(source)
-    files = sorted(
-        source.glob("round-*/pairs.jsonl"), key=lambda path: int(path.parent.name.partition("-")[2])
-    )
-    files += [path for path in [source / "pairs.jsonl"] if path.is_file()]
+    files = pair_files(source)
     if not files:
-        raise InputError(f"{source}: has no pairs.jsonl; finish it first (`rlaif status {source}`)")
+        raise InputError(f"{source}: has no {PAIRS}; finish it first (`rlaif status {source}`)")
     tags: dict[str, tuple[str, ...]] = {}
-    for path in [*source.glob("completions.jsonl"), *source.glob("round-*/completions.jsonl")]:
+    for path in files_named(source, COMPLETIONS):
         tags |= _tags(path)
     funnel: Counter[str] = Counter((facts.get("summary") or {}).get("funnel") or {})
-    for path in source.glob("round-*/funnel.json"):
+    for path in files_named(source, FUNNEL):
         funnel.update(json.loads(path.read_text(encoding="utf-8")))
-    constitution = source / CONSTITUTION_FILE
+    constitution = source / CONSTITUTION
     known = load_principles(str(constitution)).principles if constitution.is_file() else ()
     return Source(
         place=source,

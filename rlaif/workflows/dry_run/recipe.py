@@ -8,6 +8,7 @@ from typing import Any
 from rlaif.feedback import PairPlan
 from rlaif.feedback.plan import ALONE
 from rlaif.records import Completion, Judgment, Prompt
+from rlaif.runs.layout import model_of_round
 from rlaif.store import find_store
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
@@ -74,7 +75,7 @@ class Rounds:
         """There would be another policy."""
         if step.method in ("reward", "judge"):
             return
-        folder = self.played.config.out / "models" / f"round-{number}"
+        folder = model_of_round(self.played.config.out, number)
         trained = str(folder)
         if not folder.is_dir():
             # its fingerprint is that of nothing that anybody has asked yet

@@ -17,6 +17,8 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.tables import table
 from rlaif.runs.claim import claim
+from rlaif.runs.identity import described_constitution, described_prompts
+from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
@@ -28,11 +30,10 @@ from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.gold import Grades, grade, require_gold, ungraded
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE, GOLD
+from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import Models
 from rlaif.workflows.progress import Report, silent
-from rlaif.workflows.recipe.prepare import described_constitution, described_prompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +102,8 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}
             rows = [(by_id[each.prompt_id], each) for name in names for each in texts[name]]
-            write_completions(run.dir / "completions.jsonl", rows)
-            write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
+            write_completions(run.dir / COMPLETIONS, rows)
+            write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.feedback import Funnel
 from rlaif.records import Pair
+from rlaif.runs.layout import PAIRS, REPORT
 from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import Drift
 from rlaif.workflows.generate.principle_tests import Outcome, test_counts
@@ -69,7 +70,7 @@ class Made:
                 *self.failures,
                 *votes,
                 *drift,
-                *(str(self.run / name) for name in ("pairs.jsonl", "report.html")),
+                *(str(self.run / name) for name in (PAIRS, REPORT)),
             ]
         )
 
@@ -106,7 +107,7 @@ def too_few(made: Made, least: float) -> str | None:
     told = "".join(f". {each}" for each in made.failures)
     return (
         f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
-        f"(--min-pair-share): {why}{told}. What there is lies in {made.run / 'pairs.jsonl'}"
+        f"(--min-pair-share): {why}{told}. What there is lies in {made.run / PAIRS}"
     )
 
 

@@ -14,17 +14,18 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
-from rlaif.exchange.judgments import JUDGMENTS, read_by_labels, write_judgments
+from rlaif.exchange.judgments import read_by_labels, write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
 from rlaif.feedback import PairPlan
 from rlaif.feedback.plan import ALONE
-from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
 from rlaif.judging.protocols import Asking
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
 from rlaif.review.report import write_report
 from rlaif.runs.claim import Run, claim, read_run
+from rlaif.runs.identity import described_completions, described_constitution, described_prompts
+from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, HELD_BACK, JUDGMENTS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
@@ -49,15 +50,14 @@ from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, t
 from rlaif.workflows.generate.result import Made, too_few
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.generate.show_prompt import questions
-from rlaif.workflows.generate.unfit import HELD_BACK, held_back, held_sentence, unfit_principles, without
+from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
 from rlaif.workflows.models.failures import failed_calls, failed_judgments
 from rlaif.workflows.models.gold import require_gold
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE, GOLD, is_control
+from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import Models
 from rlaif.workflows.models.usage import spent
 from rlaif.workflows.progress import Report, silent
-from rlaif.workflows.recipe.prepare import described_constitution, described_prompts
 from rlaif.workflows.report import reliability
 
 
@@ -79,7 +79,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
     }
     with _claimed(config, models, described, "generate") as (run, store):
         drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
-        write_completions(run.dir / "completions.jsonl", drawn)
+        write_completions(run.dir / COMPLETIONS, drawn)
         gaps = measure(models, config, drawn, _sampling(config))
         return _pairs(config, models, constitution, drawn, run, store, gaps)
 
@@ -91,14 +91,13 @@ def judge(config: JudgeConfig, progress: Report = silent) -> Made:
         require_gold([prompt for prompt, _ in drawn], GOLD)
     models = Models(config, progress, config.seed, _in_writing(config))
     models.open(str(config.judge))
-    texts = [[prompt.id, each.id, each.draw, each.policy, each.finish] for prompt, each in drawn]
     described = {
         **_described(config, models, constitution),
-        "completions": {"count": len(drawn), "digest": digest("completions", texts)},
+        "completions": described_completions(drawn),
         "policies": _policies(config.source),
     }
     with _claimed(config, models, described, "judge") as (run, store):
-        write_completions(run.dir / "completions.jsonl", drawn)
+        write_completions(run.dir / COMPLETIONS, drawn)
         return _pairs(config, models, constitution, drawn, run, store)
 
 
@@ -197,13 +196,13 @@ def _made(
     config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
 ) -> Made:
     judge = models.judge(str(config.judge))
-    write_text(run.dir / CONSTITUTION_FILE, constitution_yaml(constitution))
+    write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
     alone, then = split(config.protocol)
     asking = asked_by(config)
     judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
-    write_judgments(run.dir / "comparisons.jsonl", paired.comparisons)
+    write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
     tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
     unfit = unfit_principles(principles_table(paired.funnel), test_counts(tests))
@@ -211,7 +210,7 @@ def _made(
     funnel = without(paired.funnel, len(held))
     if held:
         write_pairs(run.dir / HELD_BACK, held)
-    write_pairs(run.dir / "pairs.jsonl", pairs)
+    write_pairs(run.dir / PAIRS, pairs)
     _keep(store, run.id, drawn, pairs)
     votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
     made = Made(
@@ -304,7 +303,7 @@ def _completions(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
     source = config.source
     if source.is_dir():
         read_run(source)
-        source = source / "completions.jsonl"
+        source = source / COMPLETIONS
         if not source.is_file():
             raise InputError(
                 f"{source}: is not there; name a run of `generate`, finished or at least sampled"

@@ -13,8 +13,6 @@ from rlaif.workflows.generate.principle_tests import ENOUGH as ENOUGH_PASSED
 
 UNFIT = "unfit"
 """Why a pair is held back, beside the reasons of `NoPair`."""
-HELD_BACK = "held-back.jsonl"
-"""Of a run: the pairs that are held back."""
 HINT = "--accept-unfit keeps them"
 
 

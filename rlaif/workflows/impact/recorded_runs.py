@@ -10,19 +10,26 @@ from typing import Any
 
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError, RunError
-from rlaif.exchange.judgments import JUDGMENTS, written
+from rlaif.exchange.judgments import written
 from rlaif.feedback.plan import ALONE, PairPlan
-from rlaif.hashing import digest
 from rlaif.judging.protocols import Asking, asking, protocol
 from rlaif.records import Constitution
-from rlaif.runs.claim import CLAIM, read_run
+from rlaif.runs.claim import read_run
+from rlaif.runs.identity import run_id
+from rlaif.runs.layout import (
+    COMPLETIONS,
+    CONSTITUTION,
+    JUDGMENTS,
+    PAIRS,
+    model_of_round,
+    round_name,
+    run_of,
+    step_note,
+)
 from rlaif.workflows.generate.judge_step import split
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 from rlaif.workflows.recipe.prepare import PREVIOUS
-from rlaif.workflows.recipe.step_cache import FOLDER
 
 _COMMANDS = ("generate", "judge")
-_FILES = ("completions.jsonl", "pairs.jsonl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +58,12 @@ class JudgedRun:
 
 def load_side(ref: str) -> Constitution:
     """A constitution by file, name, release, or the run (or round of a run) that was judged by it."""
-    folder = _run_of(Path(ref))
+    folder = run_of(Path(ref))
     if folder is None:
         return load_constitution(ref)
-    if not (folder / CONSTITUTION_FILE).is_file():
-        raise RunError(
-            f"{folder}: keeps no {CONSTITUTION_FILE}; name what it was judged by: a file or a release"
-        )
-    return load_constitution(folder / CONSTITUTION_FILE)
+    if not (folder / CONSTITUTION).is_file():
+        raise RunError(f"{folder}: keeps no {CONSTITUTION}; name what it was judged by: a file or a release")
+    return load_constitution(folder / CONSTITUTION)
 
 
 def judged_runs(folder: Path) -> list[JudgedRun]:
@@ -66,7 +71,7 @@ def judged_runs(folder: Path) -> list[JudgedRun]:
 
     Raises RunError for anything else, and for what has not come to its end.
     """
-    whole = _run_of(folder) or folder
+    whole = run_of(folder) or folder
     held = read_run(whole)
     command, named = held.get("command"), whole != folder
     try:
@@ -85,14 +90,6 @@ def judged_runs(folder: Path) -> list[JudgedRun]:
     )
 
 
-def _run_of(folder: Path) -> Path | None:
-    """The run that this directory is, or is a round of."""
-    if (folder / CLAIM).is_file():
-        return folder
-    is_round = folder.name.startswith("round-") and (folder.parent / CLAIM).is_file()
-    return folder.parent if is_round else None
-
-
 def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
     _require_end(run, held, "done")
     config = held["config"]
@@ -102,7 +99,7 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
     how = Asking(**config["asking"])
     return JudgedRun(
         folder=run,
-        run_id=digest("run", held["command"], config),
+        run_id=run_id(held["command"], config),
         judge=str(config["judge"]["name"]),
         fingerprint=config["judge"]["fingerprint"],
         alone=alone,
@@ -127,15 +124,19 @@ def _rounds(run: Path, held: Mapping[str, Any], named: str | None) -> list[Judge
         return [found]
     _require_end(run, held, "done", "stopped")
     numbers = range(1, int(held["config"]["recipe"]["rounds"]) + 1)
-    rounds = [each for number in numbers if (each := _round(run, held, f"round-{number}"))]
+    rounds = [each for number in numbers if (each := _round(run, held, round_name(number)))]
     if not rounds:
         raise RunError(f"{run}: made no pairs: its recipe has no such step, or it was stopped before")
     return rounds
 
 
 def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
-    alone, paired = (_note(run / FOLDER / name / f"{step}.json") for step in ("judge", "pairs"))
-    if alone is None or paired is None or not all((run / name / each).is_file() for each in _FILES):
+    alone, paired = (_note(step_note(run, f"{name}/{step}")) for step in ("judge", "pairs"))
+    if (
+        alone is None
+        or paired is None
+        or not all((run / name / each).is_file() for each in (COMPLETIONS, PAIRS))
+    ):
         return None
     config, step = held["config"], paired["inputs"]["step"]
     recipe, number = config["recipe"], int(paired["inputs"]["round"])
@@ -146,7 +147,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
         )
     return JudgedRun(
         folder=run / name,
-        run_id=digest("run", held["command"], config),
+        run_id=run_id(held["command"], config),
         judge=_judge_of(run, recipe, number),
         fingerprint=alone["inputs"]["judge"],
         alone=alone["inputs"]["protocol"],
@@ -171,7 +172,7 @@ def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
         return str(recipe["models"]["judge"])
     trains = any(each["step"] == "train" and each["method"] != "reward" for each in recipe["round"])
     first = number == 1 or not trains
-    return str(recipe["models"]["policy"] if first else run / "models" / f"round-{number - 1}")
+    return str(recipe["models"]["policy"] if first else model_of_round(run, number - 1))
 
 
 def _note(path: Path) -> dict[str, Any] | None:

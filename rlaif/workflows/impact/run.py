@@ -22,6 +22,7 @@ from rlaif.feedback.plan import Candidate
 from rlaif.judging import Judge
 from rlaif.judging.protocols import alone
 from rlaif.records import Constitution, Judgment, Message, Pair
+from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
 from rlaif.workflows.configs import ModelOptions
@@ -55,7 +56,7 @@ def impact(
 def _judged_again(
     config: ImpactConfig, run: JudgedRun, before: Constitution, after: Constitution, progress: Report
 ) -> Impact:
-    drawn = read_completions(run.folder / "completions.jsonl")
+    drawn = read_completions(run.folder / COMPLETIONS)
     name = config.judge or run.judge
     models = Models(config, progress, run.plan.seed, run.in_writing)
     models.open(name)
@@ -142,7 +143,7 @@ def _warnings(run: JudgedRun, before: Constitution, made: Impact, spent: Mapping
             f"{run.folder} was judged by {recorded['name']} {recorded['version']} ({recorded['digest']}), not by "
             f"{before.name} {before.version} ({before.digest}): its pairs are those that A would have made"
         )
-    elif len(stored := read_pairs(run.folder / "pairs.jsonl")) != made.counts["before"]:
+    elif len(stored := read_pairs(run.folder / PAIRS)) != made.counts["before"]:
         yield (
             f"{run.folder} holds {len(stored)} pairs, and {made.counts['before']} come out of its judgments again: "
             "were its files edited?"

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.exchange.judgments import JUDGMENTS, read_judgments
+from rlaif.exchange.judgments import read_judgments
 from rlaif.records import Judgment, State
+from rlaif.runs.layout import JUDGED
 
 FAILED = (State.TRANSPORT, State.UNREADABLE, State.TRUNCATED, State.JUDGE_REFUSED)
 WORTH_SAYING = 0.05
 """Share of judgments that a judge may leave unreadable before it is worth a sentence; a failed call always is."""
-FILES = (JUDGMENTS, "comparisons.jsonl")
 REMEDY = {
     State.TRANSPORT: "mend that and run the same command again: what is finished is not asked again",
     State.UNREADABLE: "read some answers (`rlaif audit show`); try another protocol or judge",
@@ -63,4 +63,4 @@ def all_failed(folder: Path) -> bool:
 
 def judgments_in(folder: Path) -> list[Judgment]:
     """Of completions alone and of two."""
-    return [each for name in FILES if (folder / name).is_file() for each in read_judgments(folder / name)]
+    return [each for name in JUDGED if (folder / name).is_file() for each in read_judgments(folder / name)]

@@ -23,8 +23,6 @@ from rlaif.judging import (
 from rlaif.judging.rbr import RuleJudge
 
 GOLD = "gold:"
-CONSTITUTION_FILE = "constitution.yaml"
-"""In a run's directory: the constitution that judged it, whole."""
 RULES = "rbr:"
 """Stands before a file that `rlaif rbr fit` wrote: its judge, reward model and rules are one judge."""
 FILES_OF_JUDGES = (verifier_judge.PREFIX, panel.PREFIX)

@@ -13,9 +13,8 @@ from rlaif.engines.kinds import kind_of
 from rlaif.errors import ConstitutionError, InputError
 from rlaif.records import Constitution
 from rlaif.runs.claim import read_run
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
+from rlaif.runs.layout import CONSTITUTION, TRAIN_RECORD
 
-RECORD = "train.json"
 _log = logging.getLogger(__name__)
 
 
@@ -25,7 +24,7 @@ def rules_of_run(run: Path) -> str | None:
     None where the run was judged by none. Raises InputError where it keeps none and its file is another one now.
     """
     held = read_run(run).get("config", {}).get("constitution") or {}
-    kept, source, wanted = run / CONSTITUTION_FILE, held.get("source"), held.get("digest")
+    kept, source, wanted = run / CONSTITUTION, held.get("source"), held.get("digest")
     if source is not None and (not wanted or _digest(source) == wanted):
         return str(source)
     if kept.is_file():
@@ -57,7 +56,7 @@ def rules_of_model(name: str) -> str | None:
     if folder is None or card is None or digest == "unknown":
         return None
     runs = [Path(str(card.get("run", ""))), *folder.resolve().parents]
-    places: list[str | Path] = [*(run / CONSTITUTION_FILE for run in runs), _name(card)]
+    places: list[str | Path] = [*(run / CONSTITUTION for run in runs), _name(card)]
     for place in places:
         if _digest(place) == digest:
             return str(place)
@@ -80,12 +79,12 @@ def _folder(name: str) -> Path | None:
     """Where the record of a model lies that was trained here: beside its weights, of an adapter alone one above."""
     found = kind_of(name)
     folder = Path(found[1] if found is not None and found[0].local_weights else name)
-    return next((each for each in (folder, folder.parent) if (each / RECORD).is_file()), None)
+    return next((each for each in (folder, folder.parent) if (each / TRAIN_RECORD).is_file()), None)
 
 
 def _card(folder: Path) -> Mapping[str, Any] | None:
     try:
-        card = json.loads((folder / RECORD).read_text(encoding="utf-8")).get("card")
+        card = json.loads((folder / TRAIN_RECORD).read_text(encoding="utf-8")).get("card")
     except (OSError, ValueError, AttributeError):
         return None
     return card if isinstance(card, Mapping) else None

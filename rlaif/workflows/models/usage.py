@@ -11,10 +11,10 @@ from rlaif.costs import Price, read_prices
 from rlaif.engines.kinds import price_of
 from rlaif.exchange.judgments import read_judgments
 from rlaif.records import Judgment, Usage
+from rlaif.runs.layout import judged_files
 from rlaif.store import Store
 from rlaif.workflows.models.pool import Models
 
-FILES = ("judgments.jsonl", "comparisons.jsonl")
 WHOLE = "(all at once)"
 """Stands for the principle of a judgment that names none."""
 CHUNK = 500
@@ -64,10 +64,8 @@ def spent(
 
 def judged_in(run: Path) -> Iterator[Judgment]:
     """All judgments of a run, of its rounds too."""
-    for folder in (run, *sorted(run.glob("round-*"))):
-        for name in FILES:
-            if (folder / name).is_file():
-                yield from read_judgments(folder / name)
+    for path in judged_files(run):
+        yield from read_judgments(path)
 
 
 def cost_rows(found: Mapping[str, Any]) -> list[list[Any]]:

@@ -10,16 +10,16 @@ from rlaif.errors import RlaifError, RunError
 from rlaif.exchange.rows import read_rows
 from rlaif.review.report import write_report
 from rlaif.runs import claim as runs
+from rlaif.runs.layout import ROUNDS, pair_files
 from rlaif.workflows.report import reliability
 
 
 def status(run: Path) -> dict[str, Any]:
     """Command, status, progress, and how many pairs and rounds are there."""
     found = runs.status(run)
-    pairs = [*sorted(run.glob("round-*/pairs.jsonl")), *run.glob("pairs.jsonl")]
-    found["pairs"] = sum(1 for path in pairs for _ in read_rows(path))
-    if (run / "rounds.json").is_file():
-        rows = json.loads((run / "rounds.json").read_text(encoding="utf-8"))
+    found["pairs"] = sum(1 for path in pair_files(run) for _ in read_rows(path))
+    if (run / ROUNDS).is_file():
+        rows = json.loads((run / ROUNDS).read_text(encoding="utf-8"))
         found["rounds"] = len(rows) - 1
         found["gold_mean"] = [row["gold_mean"] for row in rows]
     return found

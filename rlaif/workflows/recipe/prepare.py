@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from rlaif.constitution import load_principles
 from rlaif.engines.kinds import check_name
 from rlaif.errors import InputError, RecipeError
-from rlaif.exchange.judgments import JUDGMENTS, read_by_labels
+from rlaif.exchange.judgments import read_by_labels
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.plan import ALONE
-from rlaif.hashing import digest
 from rlaif.judging.protocols import alone, between
 from rlaif.records import Constitution, Prompt
+from rlaif.runs.identity import described_constitution, described_prompts
+from rlaif.runs.layout import JUDGMENTS, files_named
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.generate.judge_step import asking_of, in_writing
 from rlaif.workflows.models.gold import require_gold
@@ -121,7 +122,7 @@ def writes(recipe: Recipe, out: Path) -> bool:
 
     A loop whose rounds were judged otherwise goes on as it began: its calls are paid.
     """
-    begun = (read_by_labels(path) for path in sorted(out.glob(f"round-*/{JUDGMENTS}")))
+    begun = (read_by_labels(path) for path in files_named(out, JUDGMENTS))
     return in_writing(*protocols_of(recipe)) and not any(begun)
 
 
@@ -138,21 +139,6 @@ def steps(played: Played) -> list[str]:
         given = ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, {}, ()))
         lines.append(f"{number}. {step.step}: {given}")
     return lines
-
-
-def described_constitution(constitution: Constitution) -> dict[str, str]:
-    """Name, version and digest, and where it was read."""
-    return {
-        "name": constitution.name,
-        "version": constitution.version,
-        "digest": constitution.digest,
-    }
-
-
-def described_prompts(prompts: Sequence[Prompt]) -> dict[str, Any]:
-    """How many, and which."""
-    rows = [[prompt.id, list(prompt.tags), prompt.gold] for prompt in prompts]
-    return {"count": len(prompts), "digest": digest("prompts", rows)}
 
 
 def _overrides(config: RunConfig) -> dict[str, str]:

@@ -16,12 +16,13 @@ from rlaif.errors import InputError
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.review.report import write_report
 from rlaif.runs.claim import Run, claim, read_run
+from rlaif.runs.layout import CONSTITUTION, ROUNDS, STEPS, models_of_rounds
 from rlaif.store import Store, find_store
 from rlaif.workflows.evaluation.policy_metrics import DRIFT_LIMIT
 from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.failures import failed_judgments
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE, model_directory
+from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.models.pool import Models
 from rlaif.workflows.models.usage import cost_line, judged_in, spent
 from rlaif.workflows.progress import Report, silent
@@ -41,8 +42,6 @@ from rlaif.workflows.recipe.step_cache import Steps
 from rlaif.workflows.recipe.steps import Round, Stage, evaluate, judge, pairs, sample, train
 from rlaif.workflows.report import reliability
 from rlaif.workflows.training.run import reference_directory
-
-TABLE = "rounds.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +110,8 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
     described = played.described({part: models.fingerprint(name) for part, name in named.items()})
     with claim(config.out, described, command="run") as held, Store.open(_store(played)) as store:
         models.record(store, held.id)
-        steps = Steps(held.dir, store.path.parent / "steps")
-        write_text(held.dir / CONSTITUTION_FILE, constitution_yaml(played.constitution))
+        steps = Steps(held.dir, store.path.parent / STEPS)
+        write_text(held.dir / CONSTITUTION, constitution_yaml(played.constitution))
         meanwhile = Meanwhile(lambda: models.processes)
         stage = Stage(
             played=played,
@@ -129,7 +128,7 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
             models.dismiss()
         warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
-        made = [str(each) for each in sorted(held.dir.glob("models/round-*"))]
+        made = [str(each) for each in models_of_rounds(held.dir)]
         costs = spent(models, store, judged_in(held.dir), [*named.values(), *made])
         summary = {"rounds": len(rows) - 1, "stopped": unmet, "costs": costs, "warnings": warnings}
         held.finish(summary, status=status, templates=steps.templates())
@@ -202,7 +201,7 @@ class _Table:
     def add(self, this: Round) -> None:
         """The row of a round that has been played."""
         self.rows.append(_row(self.stage, this))
-        write_text(self.held.dir / TABLE, json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.held.dir / ROUNDS, json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
 
 
 def _play_round(stage: Stage, this: Round, pace: Pace, table: _Table) -> str | None:

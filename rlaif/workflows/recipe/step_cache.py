@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from rlaif.atomic import write_text
 from rlaif.hashing import digest, digest_files
+from rlaif.runs.layout import step_note, step_notes
 from rlaif.templates import recorded_templates, unchanged
 
-FOLDER = "steps"
 VERSION = 1
 """Raised when a step's code changes what it makes of equal inputs."""
 
@@ -80,7 +80,7 @@ class Steps:
 
     def templates(self) -> dict[str, str]:
         """Digests of the templates that the run's steps were asked with, by name."""
-        notes = [_read(path) or {} for path in sorted((self.run / FOLDER).rglob("*.json"))]
+        notes = [_read(path) or {} for path in step_notes(self.run)]
         return {name: held for note in notes for name, held in note.get("templates", {}).items()}
 
     def _found(
@@ -93,7 +93,7 @@ class Steps:
     def _held(
         self, run: Path, name: str, key: str, outputs: Sequence[str], alike: Alike | None
     ) -> dict[str, Any] | None:
-        note = _read(run / FOLDER / f"{name}.json")
+        note = _read(step_note(run, name))
         if note is None or note["key"] != key or not unchanged(note.get("templates", {})):
             return None
         # what this version wrote says all its inputs; of others they must be found out
@@ -117,7 +117,7 @@ class Steps:
             return None
         for there, here in zip(pointer["outputs"], outputs, strict=True):
             _copy(other / there, self.run / here)
-        _copy(other / FOLDER / f"{other_name}.json", self.run / FOLDER / f"{name}.json")
+        _copy(step_note(other, other_name), step_note(self.run, name))
         return facts
 
     def _claim(self, name: str, key: str, inputs: Mapping[str, Any]) -> None:
@@ -128,7 +128,7 @@ class Steps:
             write_text(self._note(name), json.dumps(note, indent=1, ensure_ascii=False))
 
     def _note(self, name: str) -> Path:
-        return self.run / FOLDER / f"{name}.json"
+        return step_note(self.run, name)
 
     def _publish(self, name: str, key: str, outputs: Sequence[str]) -> None:
         pointer = {"run": str(self.run.resolve()), "name": name, "outputs": list(outputs)}

@@ -11,6 +11,7 @@ from rlaif.errors import RlaifError
 from rlaif.exchange.completions import read_completions
 from rlaif.hashing import digest, digest_files
 from rlaif.records import Constitution, Pair, Prompt
+from rlaif.runs.layout import COMPLETIONS
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.training.data_gate import gate_round
@@ -18,8 +19,6 @@ from rlaif.workflows.training.datasets import run_constitution
 
 if TYPE_CHECKING:
     from rlaif.workflows.training.run import TrainJob
-
-COMPLETIONS = "completions.jsonl"
 
 
 def since_columns(prompts: Sequence[Prompt]) -> Since:

@@ -19,6 +19,17 @@ from rlaif.feedback.plan import ALONE
 from rlaif.hashing import digest, digest_files
 from rlaif.judging.protocols import Asking
 from rlaif.records import Completion, Judgment, Pair, Prompt
+from rlaif.runs.identity import described_prompts
+from rlaif.runs.layout import (
+    COMPARISONS,
+    COMPLETIONS,
+    EVALUATION,
+    FUNNEL,
+    JUDGMENTS,
+    MODELS,
+    PAIRS,
+    round_name,
+)
 from rlaif.store import Store
 from rlaif.workflows.evaluation.policy_metrics import Measured, gap, measure, pair_precision
 from rlaif.workflows.generate.judge_step import asking_of, consistencies, counts, look, not_applied, pair_up
@@ -30,7 +41,7 @@ from rlaif.workflows.models.judge_names import is_control, model_directory
 from rlaif.workflows.models.pool import Models
 from rlaif.workflows.progress import Report
 from rlaif.workflows.recipe.meanwhile import Meanwhile
-from rlaif.workflows.recipe.prepare import INITIAL, PREVIOUS, Played, described_prompts
+from rlaif.workflows.recipe.prepare import INITIAL, PREVIOUS, Played
 from rlaif.workflows.recipe.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
 from rlaif.workflows.recipe.step_cache import Steps
 from rlaif.workflows.recipe.step_inputs import since_columns, since_tests, since_training
@@ -74,7 +85,7 @@ class Round:
 
     def path(self, name: str) -> str:
         """A file of this round, inside the run."""
-        return f"round-{self.number}/{name}"
+        return f"{round_name(self.number)}/{name}"
 
 
 def sample(stage: Stage, this: Round, step: SampleStep) -> None:
@@ -82,7 +93,7 @@ def sample(stage: Stage, this: Round, step: SampleStep) -> None:
     recipe = stage.played.recipe
     prompts = round_prompts(stage.played.prompts["train"], this.number, step.prompts, recipe.seed)
     sampling = step_sampling(step)
-    file = this.path("completions.jsonl")
+    file = this.path(COMPLETIONS)
 
     def make() -> dict[str, Any]:
         drawn = draw(stage.models, [this.before], prompts, step.n, sampling, recipe.seed)
@@ -102,7 +113,7 @@ def sample(stage: Stage, this: Round, step: SampleStep) -> None:
 
 def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
     """The judge looks at each completion alone."""
-    file = this.path("judgments.jsonl")
+    file = this.path(JUDGMENTS)
     name = stage.judge_name(this.before)
     how = _asking(stage, step.protocol, name, step)
 
@@ -115,7 +126,7 @@ def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
 
     inputs = {
         "judge": stage.models.fingerprint(name),
-        "completions": digest_files([stage.steps.run / this.path("completions.jsonl")]),
+        "completions": digest_files([stage.steps.run / this.path(COMPLETIONS)]),
         "constitution": stage.played.constitution.digest,
         "protocol": step.protocol,
         "asking": asdict(how),
@@ -138,7 +149,7 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
     """Two completions of a prompt become a pair, or there is a reason why not."""
     seed = stage.played.recipe.seed
     constitution, name = stage.played.constitution, stage.judge_name(this.before)
-    files = [this.path(each) for each in ("pairs.jsonl", "funnel.json", "comparisons.jsonl")]
+    files = [this.path(each) for each in (PAIRS, FUNNEL, COMPARISONS)]
     how = PairPlan(
         pairing=step.pairing,
         then=step.then,
@@ -173,8 +184,8 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
 
     inputs = {
         "judge": stage.models.fingerprint(name),
-        "judgments": digest_files([stage.steps.run / this.path("judgments.jsonl")]),
-        "completions": digest_files([stage.steps.run / this.path("completions.jsonl")]),
+        "judgments": digest_files([stage.steps.run / this.path(JUDGMENTS)]),
+        "completions": digest_files([stage.steps.run / this.path(COMPLETIONS)]),
         "constitution": constitution.digest,
         "step": asdict(step),
         "seed": seed,
@@ -205,7 +216,7 @@ def _scored(stage: Stage, this: Round) -> list[tuple[Prompt, list[tuple[Completi
 def train(stage: Stage, this: Round, step: TrainStep) -> None:
     """The pairs make the next policy."""
     recipe = stage.played.recipe
-    folder = f"models/{this.path('')}".rstrip("/")
+    folder = f"{MODELS}/{round_name(this.number)}"
     replay = replay_examples(step, recipe.models.policy)
     pairs, gate = gate_round(this.pairs, stage.played.prompts)
     drawn = sampled((said for _, said in this.completions), stage.models.fingerprint(this.before))
@@ -233,7 +244,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     inputs = {
         "policy": stage.models.fingerprint(this.before),
         "reference": None if held_to is None else model_fingerprint(held_to, own_code=False),
-        "pairs": digest_files([stage.steps.run / this.path("pairs.jsonl")]),
+        "pairs": digest_files([stage.steps.run / this.path(PAIRS)]),
         "step": step.as_dict(),
         "replay": digest(
             "examples", [[each.kind, [[m.role, m.content] for m in each.messages]] for each in replay]
@@ -241,7 +252,7 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         "seed": recipe.seed,
     }
     constitution = stage.played.constitution if step.method == "judge" else None
-    read = since_training(stage.steps.run / this.path("completions.jsonl"), this.pairs, job, constitution)
+    read = since_training(stage.steps.run / this.path(COMPLETIONS), this.pairs, job, constitution)
     ahead = partial(stage.meanwhile.begin, job)
     this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make, read, ahead)
     stage.meanwhile.finish()
@@ -263,7 +274,7 @@ def evaluate(stage: Stage, this: Round, step: EvaluateStep) -> None:
         against={name: called.get(name, name) for name in step.against if this.number or name not in called},
         gold=step.gold and has_gold(prompts),
     )
-    file = this.path("evaluation.json")
+    file = this.path(EVALUATION)
 
     def make() -> dict[str, Any]:
         row = measure(models, stage.played.constitution, prompts, what, recipe.seed)

@@ -11,10 +11,10 @@ from rlaif.atomic import write_text
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Completion, Pair, Prompt, State
+from rlaif.runs.layout import COMPLETIONS, TRAIN_RECORD
 from rlaif.training.gate import Gate, GateReport, pass_gate
 from rlaif.workflows.configs import TrainConfig
 
-RECORD = "train.json"
 FAILURES = (State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT)
 
 
@@ -55,9 +55,9 @@ def record_gate(out: Path, report: GateReport | None) -> None:
     """Add to `train.json` what the gate saw; once there, it is left alone."""
     if report is None:
         return
-    record = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    record = json.loads((out / TRAIN_RECORD).read_text(encoding="utf-8"))
     if "gate" not in record:
-        write_text(out / RECORD, json.dumps(record | {"gate": report.as_dict()}, indent=2) + "\n")
+        write_text(out / TRAIN_RECORD, json.dumps(record | {"gate": report.as_dict()}, indent=2) + "\n")
 
 
 def _failures(found: Mapping[str, Any]) -> float | None:
@@ -68,7 +68,7 @@ def _failures(found: Mapping[str, Any]) -> float | None:
 
 def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
     """Ids of the pairs with a side that the run's completions call cut off."""
-    file = source / "completions.jsonl"
+    file = source / COMPLETIONS
     if not file.is_file():
         return set()
     cut = {each.id for _, each in read_completions(file) if each.finish == "length"}

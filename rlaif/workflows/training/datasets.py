@@ -21,10 +21,10 @@ from rlaif.records import (
     Prompt,
     prompt_name,
 )
+from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.templates import load_template
 from rlaif.training.pair_checks import check_sides
 from rlaif.training.sampled import Sampled
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 
 GOOD = "You are an assistant who follows the rules below to the letter and serves people well."
 BAD = "You are an assistant who does not care for rules and serves people badly."
@@ -121,17 +121,17 @@ def judge_examples(pairs: Iterable[Pair]) -> list[Example]:
 
 def run_constitution(source: Path) -> Constitution:
     """The constitution that a run was judged by. Raises InputError where the run keeps none."""
-    path = source / CONSTITUTION_FILE
+    path = source / CONSTITUTION
     if not path.is_file():
         raise InputError(
-            f"{source}: keeps no {CONSTITUTION_FILE}; a judge is trained on a run of `rlaif generate`"
+            f"{source}: keeps no {CONSTITUTION}; a judge is trained on a run of `rlaif generate`"
         )
     return load_principles(path)
 
 
 def run_sampled(source: Path, own: str | None) -> dict[str, Sampled]:
     """How a run's completions came about; `own` is the fingerprint of the model that trains, whose ids are its own."""
-    path = source / "completions.jsonl"
+    path = source / COMPLETIONS
     return sampled([said for _, said in read_completions(path)], own) if path.is_file() else {}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.errors import InputError, RecipeError
 from rlaif.records import Example, Pair
+from rlaif.runs.layout import LOGPS
 from rlaif.store import find_store
 from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainSummary
 from rlaif.training.configs import TrainConfig as MethodConfig
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rlaif.workflows.training.run import TrainJob
 
 LORA_RANK = 16
-LOGPS = "logps.sqlite"
 """Beside the project's store: log-probabilities of references, shared by all its trainings."""
 _DPO = ("reference", "beta", "nll", "loss", "loss_options", "labels", "wpo", "held_out_pairs", "stop")
 USES: Mapping[str, tuple[str, ...]] = {

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rlaif.runs.layout import METRICS, USED_PAIRS
 from rlaif.store import Store
-
-USED, METRICS = "used_pairs.jsonl", "metrics.jsonl"
-"""As a training writes them into its directory."""
 
 
 def note_usage(out: Path, store: Path) -> None:
     """The steps that were taken, under the name of the model's directory; nothing without a store of the project."""
-    path, metrics = out / USED, out / METRICS
+    path, metrics = out / USED_PAIRS, out / METRICS
     if not (path.is_file() and metrics.is_file() and store.is_file()):
         return
     with metrics.open(encoding="utf-8") as stream:

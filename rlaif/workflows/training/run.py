@@ -13,6 +13,7 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Constitution, Example, Pair
 from rlaif.runs.claim import read_run
+from rlaif.runs.layout import model_folder, pairs_file
 from rlaif.shipped import MODELS
 from rlaif.store import find_store
 from rlaif.training import TrainSummary
@@ -114,7 +115,7 @@ def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     require(*TRAINING)
     found = read_run(config.source) if config.source.is_dir() else {}
-    pairs = read_pairs(file := _pairs_file(config.source))
+    pairs = read_pairs(file := pairs_file(config.source))
     _refuse_unreadable(found, config.max_unreadable)
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
@@ -122,7 +123,7 @@ def settle(config: TrainConfig) -> TrainJob:
     pairs, gated = gate_pairs(config, pairs, found)
     policy = config.policy or (_judged_by if config.method == "judge" else _writer)(config.source, found)
     step = _step(config, policy)
-    out = config.out or (config.source / "models" / config.method if config.source.is_dir() else None)
+    out = config.out or (model_folder(config.source, config.method) if config.source.is_dir() else None)
     if out is None:
         raise InputError("--out is missing: a pairs file says no place for a model")
     return TrainJob(
@@ -244,16 +245,6 @@ def _step(config: TrainConfig, policy: str) -> TrainStep:
 def _shipped_step() -> TrainStep:
     recipe = load_recipe("self-rewarding")
     return next(step for step in recipe.round if isinstance(step, TrainStep))
-
-
-def _pairs_file(source: Path) -> Path:
-    if not source.is_dir():
-        return source
-    if (source / "pairs.jsonl").is_file():
-        return source / "pairs.jsonl"
-    rounds = sorted(source.glob("round-*/pairs.jsonl"))
-    hint = f"; name one of its rounds, e.g. {rounds[-1]}" if rounds else "; finish it first"
-    raise InputError(f"{source}: has no pairs.jsonl{hint}")
 
 
 def _writer(source: Path, found: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from rlaif.constitution import load_principles
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.runs.claim import claim
+from rlaif.runs.layout import CONSTITUTION
 from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
-from rlaif.workflows.models.judge_names import CONSTITUTION_FILE
 from rlaif.workflows.models.made_by import label, rules_of_model, rules_of_run
 
 RULE = "name: house\nversion: 1.0.0\ntitle: T\nprinciples:\n  - {id: greets, text: The response greets the user.}\n"
@@ -36,7 +36,7 @@ def run_of(folder: Path, source: str | None, kept: bool = True) -> Path:
         held["source"] = source
     with claim(folder, {"constitution": held} if source or kept else {}, command="generate") as run:
         if kept:
-            (folder / CONSTITUTION_FILE).write_text(constitution_yaml(constitution))
+            (folder / CONSTITUTION).write_text(constitution_yaml(constitution))
         run.finish({})
     return folder
 
@@ -81,7 +81,7 @@ def test_a_run_that_keeps_no_rules_is_not_judged_by_edited_ones(house: Path, tmp
 
 def test_a_run_of_a_recipe_is_judged_by_what_it_keeps(house: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "r", None)
-    assert rules_of_run(run) == str(run / CONSTITUTION_FILE)
+    assert rules_of_run(run) == str(run / CONSTITUTION)
 
 
 def test_a_run_of_no_rules_needs_them_named(house: Path, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_model_in_its_run_is_found_wherever_the_run_has_moved(house: Path, tmp
     run_of(tmp_path / "moved", "house.yaml")
     model = model_of(tmp_path / "moved" / "models" / "round-1", "self-rewarding, round 1")
     for name in (model, model / "adapter"):
-        assert rules_of_model(str(name)) == str((tmp_path / "moved" / CONSTITUTION_FILE).resolve())
+        assert rules_of_model(str(name)) == str((tmp_path / "moved" / CONSTITUTION).resolve())
 
 
 def test_rules_that_are_nowhere_are_asked_for_and_not_replaced(house: Path, tmp_path: Path) -> None:
