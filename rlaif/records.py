@@ -67,7 +67,12 @@ class Completion:
     @property
     def id(self) -> str:
         """Digest of prompt and text."""
-        return digest("completion", self.prompt_id, self.text)
+        return completion_id(self.prompt_id, self.text)
+
+
+def completion_id(prompt_id: str, text: str) -> str:
+    """The id of a completion, by the id of its prompt and its text: whoever wrote it, in whatever draw."""
+    return digest("completion", prompt_id, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ class PrincipleTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principle:
-    """One rule of a constitution (DESIGN 4)."""
+    """One rule of a constitution."""
 
     id: str
     text: str
@@ -216,7 +221,7 @@ _DIGITS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A preference with all that made it (DESIGN 4, "Pair"). `chosen`/`rejected` hold the assistant's turn.
+    """A preference with all that made it. `chosen` and `rejected` hold the assistant's turn.
 
     The chosen side is the better one: `label_prob` is at least one half. What is made with less, as rows of other
     people may be, says the same the other way round, and is turned as it is made. So nobody who reads `chosen` needs
@@ -249,7 +254,13 @@ class Pair:
                 object.__setattr__(self, name, value)
 
     def swapped(self) -> Pair:
-        """The opposite word, just as sure: the other side is chosen, and all that is said of sides goes with it."""
+        """The opposite preference with the same `label_prob`: the other side is chosen.
+
+        Everything that is said of a side, or of the order of the sides, changes places: scores and their gap, each
+        principle's p, the order of the models in `provenance["policy"]`. A critique (of the rejected side) and
+        `revision_of` (of the chosen one) are true of one side in its place, and are dropped. This is the only place
+        where the sides of a pair change places.
+        """
         return replace(self, **self._exchanged())
 
     def _exchanged(self) -> dict[str, Any]:
@@ -278,6 +289,14 @@ class Pair:
         turns = [[m.role, m.content] for m in self.prompt]
         texts = sorted([self.chosen[-1].content, self.rejected[-1].content])
         return digest("pair", turns, texts)
+
+    @property
+    def completion_ids(self) -> tuple[str, str]:
+        """Ids of the chosen completion and of the rejected one, by which judgments and decisions name them."""
+        prompt = Prompt(messages=self.prompt).id
+        return completion_id(prompt, self.chosen[-1].content), completion_id(
+            prompt, self.rejected[-1].content
+        )
 
 
 def _complement(p: float) -> float:
@@ -368,7 +387,7 @@ class Engine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of weights, adapter, dtype and template (DESIGN 4); equal means interchangeable."""
+        """Digest of weights, adapter, dtype and template; equal means interchangeable."""
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request."""

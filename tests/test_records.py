@@ -3,8 +3,10 @@
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rlaif.records import Completion, Judgment, Message, NoPair, Pair, Prompt, State
+from rlaif.records import Completion, Judgment, Message, NoPair, Pair, Prompt, State, completion_id
 
 
 def user(text: str) -> tuple[Message, ...]:
@@ -76,6 +78,50 @@ def test_a_swapped_pair_is_as_sure_of_the_other_side() -> None:
     assert other.provenance["policy"] == ["b", "a"]
     assert (other.critique, other.revision_of, other.id) == (None, None, one.id)
     assert other.swapped() == replace(one, critique=None, revision_of=None)
+
+
+PROBABILITY = st.integers(0, 1000).map(lambda each: each / 1000)
+SCORE = st.none() | st.floats(-9, 9, allow_nan=False)
+PRINCIPLE = st.fixed_dictionaries({"id": st.sampled_from(["kind", "brief"]), "p": st.none() | PROBABILITY})
+PAIRS = st.builds(
+    Pair,
+    prompt=st.text(min_size=1).map(user),
+    chosen=st.text().map(said),
+    rejected=st.text().map(said),
+    label_prob=PROBABILITY,
+    score_gap=SCORE,
+    chosen_score=SCORE,
+    rejected_score=SCORE,
+    principles=st.lists(PRINCIPLE, max_size=3).map(tuple),
+    order_consistent=st.booleans(),
+    round=st.integers(0, 9),
+    provenance=st.fixed_dictionaries({"policy": st.lists(st.text(), max_size=3), "seed": st.integers()}),
+)
+
+
+@given(PAIRS)
+def test_swapped_twice_is_the_same(pair: Pair) -> None:
+    assert pair.swapped().swapped() == pair
+
+
+@given(PAIRS)
+def test_all_that_is_said_of_a_side_goes_with_it(pair: Pair) -> None:
+    other = pair.swapped()
+    assert (other.chosen, other.rejected) == (pair.rejected, pair.chosen)
+    assert (other.chosen_score, other.rejected_score) == (pair.rejected_score, pair.chosen_score)
+    assert other.completion_ids == pair.completion_ids[::-1]
+    assert (other.score_gap or 0) == -(pair.score_gap or 0)
+    for one, two in zip(pair.principles, other.principles, strict=True):
+        assert (one["p"] is None and two["p"] is None) or one["p"] + two["p"] == pytest.approx(1)
+    models = pair.provenance["policy"]
+    assert other.provenance == {**pair.provenance, "policy": models[::-1] if len(models) == 2 else models}
+    assert (other.id, other.prompt, other.label_prob) == (pair.id, pair.prompt, pair.label_prob)
+
+
+def test_a_pair_names_its_completions_as_they_name_themselves() -> None:
+    other = Completion(prompt_id=PROMPT.id, text="No.", policy="b2:01")
+    assert PAIR.completion_ids == (COMPLETION.id, other.id)
+    assert completion_id(PROMPT.id, "No.") == other.id
 
 
 def test_a_swap_forgets_no_field_of_a_side() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.exchange.pairs import row_pair, upright_row
-from rlaif.records import Completion, Pair, Prompt
+from rlaif.records import Pair
 from rlaif.runs.layout import PAIRS, files_named
 
 DOUBTFUL = 0.75
@@ -132,12 +132,8 @@ class PairIndex:
 
 def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
     """(completion id, text) of side A and of side B: in the order of ids, so that nobody can tell which was chosen."""
-    prompt = Prompt(messages=pair.prompt).id
-    both = [
-        (Completion(prompt_id=prompt, text=each[-1].content, policy="").id, each[-1].content)
-        for each in (pair.chosen, pair.rejected)
-    ]
-    first, second = sorted(both)
+    texts = (pair.chosen[-1].content, pair.rejected[-1].content)
+    first, second = sorted(zip(pair.completion_ids, texts, strict=True))
     return first, second
 
 

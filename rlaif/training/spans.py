@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rlaif.engines.chat_template import Chat
 from rlaif.errors import ThresholdError
 from rlaif.exchange.rendered import ends_a_turn, holds_turns
-from rlaif.records import ASKED_OF, Completion, Example, Message, Pair, Prompt, prompt_name
+from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, completion_id, prompt_name
 from rlaif.training.sampled import Sampled
 
 Ids = tuple[int, ...]
@@ -91,7 +91,7 @@ class _Answer(NamedTuple):
 
 def answer_id(prompt: Sequence[Message], text: str) -> str:
     """Names an answer to a prompt: the id that its completion has."""
-    return Completion(prompt_id=Prompt(messages=tuple(prompt)).id, text=text, policy="").id
+    return completion_id(Prompt(messages=tuple(prompt)).id, text)
 
 
 def relative_weights(pairs: Sequence[TokenPair | TokenExample]) -> list[float]:

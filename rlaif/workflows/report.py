@@ -36,8 +36,7 @@ def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecas
     found = []
     for each in said:
         pair = known[each.pair]
-        prompt = Prompt(messages=pair.prompt).id
-        chosen = Completion(prompt_id=prompt, text=pair.chosen[-1].content, policy="").id
+        chosen, _ = pair.completion_ids
         found.append(Forecast(pair.label_prob, float(each.prefers == chosen)))
     return found
 

@@ -142,10 +142,7 @@ def _sides(pairs: Sequence[Pair], places: Places) -> tuple[Ints, Ints]:
 
     found = np.empty((2, len(pairs)), dtype=np.int64)
     for number, pair in enumerate(pairs):
-        prompt = Prompt(messages=pair.prompt).id
-        for row, side in enumerate((pair.chosen, pair.rejected)):
-            name = Completion(prompt_id=prompt, text=side[-1].content, policy="").id
-            found[row, number] = places.completion[name]
+        found[:, number] = [places.completion[name] for name in pair.completion_ids]
     return found[0], found[1]
 
 

@@ -12,7 +12,7 @@ from rlaif.errors import InputError, StoreError
 from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
-from rlaif.records import Completion, Constitution, Generation, Message, Pair, Prompt
+from rlaif.records import Constitution, Generation, Message, Pair
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import JUDGED, PAIRS, pair_files, runs_below
 from rlaif.store import Call, Store, find_store
@@ -196,11 +196,7 @@ def _asked(call: Call) -> Asked:
 
 def _said(folder: Path, pair: Pair) -> list[Said]:
     """A row for each principle and protocol, from the judgments that the run keeps."""
-    prompt = Prompt(messages=pair.prompt).id
-    chosen, rejected = (
-        Completion(prompt_id=prompt, text=each[-1].content, policy="").id
-        for each in (pair.chosen, pair.rejected)
-    )
+    chosen, rejected = pair.completion_ids
     alone: dict[tuple[str, str, str], float | None] = {}
     both: dict[tuple[str, str, bool], float | None] = {}
     states: dict[tuple[str, str], list[str]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlaif.errors import EngineError, InputError
-from rlaif.records import Completion, Pair, Prompt
+from rlaif.records import Pair
 from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
 from rlaif.runs.claim import read_run
@@ -129,8 +129,7 @@ def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[D
 
 
 def _balance(pair: Pair, voices: Sequence[Decision]) -> int:
-    prompt = Prompt(messages=pair.prompt).id
-    chosen = Completion(prompt_id=prompt, text=pair.chosen[-1].content, policy="").id
+    chosen, _ = pair.completion_ids
     said = [each.prefers for each in voices if each.prefers not in (None, TIE)]
     return sum(1 if each == chosen else -1 for each in said)
 

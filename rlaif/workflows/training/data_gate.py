@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
-from rlaif.records import Completion, Pair, Prompt, State
+from rlaif.records import Pair, Prompt, State
 from rlaif.runs.layout import COMPLETIONS, TRAIN_RECORD
 from rlaif.training.gate import Gate, GateReport, pass_gate
 from rlaif.workflows.configs import TrainConfig
@@ -72,10 +72,4 @@ def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
     if not file.is_file():
         return set()
     cut = {each.id for _, each in read_completions(file) if each.finish == "length"}
-    return {pair.id for pair in pairs if cut and not cut.isdisjoint(_sides(pair))}
-
-
-def _sides(pair: Pair) -> list[str]:
-    prompt = Prompt(messages=pair.prompt).id
-    texts = (pair.chosen[-1].content, pair.rejected[-1].content)
-    return [Completion(prompt_id=prompt, text=text, policy="").id for text in texts]
+    return {pair.id for pair in pairs if cut and not cut.isdisjoint(pair.completion_ids)}
