@@ -64,9 +64,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones(installed: Registry[Thi
 
 
 def test_files_of_a_package_hold_ours() -> None:
-    from rlaif.judging.protocols.kinds import Alone, Between
+    from rlaif.judging.protocols.kinds import Pairwise, Pointwise
 
-    kinds = (Alone, Between)
+    kinds = (Pointwise, Pairwise)
     found: Registry[object] = Registry("protocol", "rlaif.none", kinds, "rlaif.judging.protocols", "PROTOCOL")
     assert {"compare", "checklist"} <= set(found.names())
     assert found.from_outside() == []

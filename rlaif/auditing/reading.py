@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rlaif.exchange.benchmarks.nouns import GoldPair, Orders, Verdict
 from rlaif.judging.decide import Decision, hard_ruling
-from rlaif.judging.rules import RULES, asked, cooled, principle_of
+from rlaif.judging.rules import RULES, asked, at_temperature, principle_of
 from rlaif.records import Constitution, Judgment, NoPair, State
 
 NOTHING = Verdict(State.ABSTAIN)
@@ -70,7 +70,7 @@ def _verdict(
     if len(heard) == 1:
         # one principle's own number: what clips and cools many would only blunt it
         return Verdict(State.PREFERENCE, heard[0][1])
-    p = cooled(RULES[constitution.decide.rule](heard), constitution.decide.temperature)
+    p = at_temperature(RULES[constitution.decide.rule](heard), constitution.decide.temperature)
     return Verdict(State.PREFERENCE, p)
 
 

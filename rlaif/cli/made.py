@@ -9,10 +9,10 @@ from rlaif.review.principles import HEAD, applied
 from rlaif.review.tables import table
 
 if TYPE_CHECKING:
-    from rlaif.workflows.generate.result import Made
+    from rlaif.workflows.generate.result import GenerateResult
 
 
-def show(made: Made, *, as_json: bool) -> None:
+def show(made: GenerateResult, *, as_json: bool) -> None:
     """Print it; exit 3 when fewer prompts than wanted gave a pair."""
     warn(made.warnings)
     result = made.as_dict()

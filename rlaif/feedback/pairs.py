@@ -17,7 +17,7 @@ from rlaif.feedback.pairing import PAIRINGS, candidates
 from rlaif.feedback.plan import ALONE, Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
-from rlaif.judging.protocols import Asking, between
+from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
 
@@ -196,7 +196,7 @@ def readings_of(
         ]
     else:
         how = plan.asking or Asking(seed=plan.seed)
-        found = between(plan.then).ask(judge, items, constitution.principles, how)
+        found = pairwise(plan.then).ask(judge, items, constitution.principles, how)
     grouped: dict[frozenset[str], list[Judgment]] = {}
     for each in found:
         grouped.setdefault(frozenset(each.completion_ids), []).append(each)

@@ -17,9 +17,9 @@ from rlaif.judging.rules import (
     TIE_BAND,
     WHOLE,
     asked,
+    at_temperature,
     better_of,
     breaks,
-    cooled,
     principle_of,
     share_of,
     side,
@@ -105,7 +105,7 @@ def log_odds(constitution: Constitution, decision: Decision) -> float | None:
 
 def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[float]) -> float:
     votes = [(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]
-    return cooled(RULES[constitution.decide.rule](votes), constitution.decide.temperature)
+    return at_temperature(RULES[constitution.decide.rule](votes), constitution.decide.temperature)
 
 
 def _consistent(constitution: Constitution, voices: Sequence[_Voice], label: float) -> bool:

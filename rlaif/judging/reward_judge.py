@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rlaif.judging.ask import LOST
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import One, Two
-from rlaif.judging.rules import REWARD, cooled
+from rlaif.judging.rules import REWARD, at_temperature
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Score, ScoreRequest, State
 from rlaif.store import call_key
 
@@ -71,7 +71,7 @@ class RewardJudge:
         readings = [rewards[each.id][1] for each in completions]
         failed = next((each for each in readings if each.value is None), None)
         values = [each.value or 0.0 for each in readings]
-        value = values[0] if len(values) == 1 else cooled(values[0] - values[1], 1.0)
+        value = values[0] if len(values) == 1 else at_temperature(values[0] - values[1], 1.0)
         return Judgment(
             protocol=protocol,
             judge=self.fingerprint,

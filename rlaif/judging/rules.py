@@ -58,7 +58,7 @@ def on_scale(protocol: str, value: float) -> float:
     """The number of a judgment of one completion, as a share of its protocol's scale."""
     if protocol == "score":
         return (value - 1) / 4
-    return cooled(value, 1.0) if protocol == REWARD else value
+    return at_temperature(value, 1.0) if protocol == REWARD else value
 
 
 def number_of(judgment: Judgment) -> float | None:
@@ -83,7 +83,7 @@ def better_of(one: Judgment, other: Judgment) -> float | None:
         # a reward is a log-odds up to a constant
         assert one.value is not None
         assert other.value is not None
-        return cooled(one.value - other.value, 1.0)
+        return at_temperature(one.value - other.value, 1.0)
     mine, its = share_of(one), share_of(other)
     if mine is None or its is None:
         return None
@@ -108,7 +108,7 @@ def _clip(p: float) -> float:
     return min(max(p, CLIP), 1 - CLIP)
 
 
-def cooled(logit: float, temperature: float) -> float:
+def at_temperature(logit: float, temperature: float) -> float:
     """The probability of log-odds at a temperature."""
     return 1 / (1 + math.exp(-max(-500.0, min(500.0, logit / temperature))))
 

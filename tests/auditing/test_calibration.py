@@ -16,9 +16,9 @@ from rlaif.auditing.calibration import (
     bins,
     brier,
     calibration_error,
-    cooled,
     fit_temperature,
     folded,
+    recalibrated,
 )
 
 SAID = st.floats(0.02, 0.98)
@@ -52,7 +52,7 @@ def test_the_temperature_of_a_judge_that_is_too_sure_is_found_again(temperature:
     rows = []
     for _ in range(4000):
         p = draw.uniform(0.05, 0.95)
-        rows.append(Forecast(p, float(draw.random() < cooled(p, temperature))))
+        rows.append(Forecast(p, float(draw.random() < recalibrated(p, temperature))))
     assert fit_temperature(rows) == pytest.approx(temperature, rel=0.15)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rlaif.feedback import Funnel, PairPlan
 from rlaif.judging.protocols import Asking
 from rlaif.records import Constitution, DecisionRule, Pair, Principle
-from rlaif.workflows.generate.judge_step import look, split
+from rlaif.workflows.generate.judge_step import judge_pointwise, split
 from tests.judging.builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 from tests.judging.protocols.oracles import ASKED_OF_MODELS, Judging, follows_place, judge_of
 
@@ -63,7 +63,7 @@ def made(
     judge = judge_of(engine, name)
     alone, then = split(name)
     how = Asking(seed=seed)
-    judgments = look(judge, house, texts, alone, how)
+    judgments = judge_pointwise(judge, house, texts, alone, how)
     random.Random(seed).shuffle(judgments)
     plan = {"pairing": "best-worst", **plan}
     return pairs_and_funnel(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rlaif.judging import decide, from_checklist
-from rlaif.judging.protocols import Alone, Asking, protocol
+from rlaif.judging.protocols import Asking, Pointwise, protocol
 from rlaif.records import Constitution, Judgment
 from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
 from tests.judging.protocols.oracles import ASKED_OF_MODELS, Judging, judge_of
@@ -36,7 +36,7 @@ def said(name: str, house: Constitution) -> tuple[set[str], Sequence[Judgment]]:
     )
     engine = RuleEngine(judging.score, judging.write)
     judge, chosen = judge_of(engine, name), protocol(name)
-    if isinstance(chosen, Alone):
+    if isinstance(chosen, Pointwise):
         found = chosen.ask(judge, [(prompt(), each) for each in TEXTS], house.principles, Asking())
         return set(engine.asked), from_checklist(found, *TEXTS[:2])
     found = chosen.ask(judge, [(prompt(), *TEXTS[:2])], house.principles, Asking())

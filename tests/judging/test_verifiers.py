@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rlaif.errors import InputError
 from rlaif.judging import VerifierJudge, verifiers
-from rlaif.judging.protocols import Asking, alone
+from rlaif.judging.protocols import Asking, pointwise
 from rlaif.records import Prompt, State
 
 from .builders import completion, principle, prompt
@@ -192,7 +192,7 @@ def judge(tmp_path: Path, text: str = RULES) -> VerifierJudge:
 
 def test_all_programs_of_a_principle_must_be_satisfied(tmp_path: Path) -> None:
     items = [(SUM, completion(text, SUM)) for text in ("It is 24", "because 24", "no one two three")]
-    found = alone("rules").ask(
+    found = pointwise("rules").ask(
         judge(tmp_path), items, [principle("brief"), principle("sum"), principle("other")], Asking()
     )
     assert [each.value for each in found] == [1.0, 1.0, None, 0.0, 1.0, None, 0.0, 0.0, None]

@@ -21,8 +21,8 @@ from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, rea
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.statistics import Resampling
 from rlaif.workflows.evaluation.win_rate import win_rate
-from rlaif.workflows.generate.judge_step import look
-from rlaif.workflows.judge_eval.ask_gold import Question, judge_choices, judge_pairs
+from rlaif.workflows.generate.judge_step import judge_pointwise
+from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_choices, judge_pairs
 from tests.judging.builders import RuleEngine, completion, constitution, judged, principle, prompt
 from tests.judging.test_reward_judge import Lengths
 
@@ -64,7 +64,7 @@ def test_a_win_rate_and_pairs_agree() -> None:
     made = make_pairs(
         PROMPTS,
         [one for _, one in drawn],
-        look(JUDGE, HOUSE, drawn),
+        judge_pointwise(JUDGE, HOUSE, drawn),
         judge=JUDGE,
         constitution=HOUSE,
         plan=PairPlan(),
@@ -89,14 +89,14 @@ def test_gold_is_asked_by_the_same_rule() -> None:
     ]
     gold = GoldSet(name="own", scoring="pairs", pairs=tuple(pairs))
     for protocol in (None, "checklist"):
-        found = judge_pairs(Question(judge=JUDGE, protocol=protocol), gold, HOUSE)
+        found = judge_pairs(JudgeUnderTest(judge=JUDGE, protocol=protocol), gold, HOUSE)
         assert [[winner(one) for one in each.orders.judged] for each in found] == [[1, 1]] * 6
         assert [each.log_odds for each in found] == [None] * 6
 
 
 def test_a_choice_that_breaks_it_is_below_all_that_do_not() -> None:
     choice = GoldChoice(id="1", prompt=PROMPTS[0], texts=("THEIRS 1", "OURS 1", "THEIRS 2"), right=1)
-    (rated,) = judge_choices(Question(judge=JUDGE), [choice], HOUSE)
+    (rated,) = judge_choices(JudgeUnderTest(judge=JUDGE), [choice], HOUSE)
     first, broken, other = rated.numbers
     assert None not in rated.numbers
     assert broken < min(first, other)  # type: ignore[operator, type-var]

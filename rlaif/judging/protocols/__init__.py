@@ -10,24 +10,24 @@ from functools import cache
 from rlaif.errors import InputError
 from rlaif.judging.model_judge import AGAIN
 from rlaif.judging.protocol import Judge
-from rlaif.judging.protocols.kinds import Alone, Asking, Between, refusal, unguided_engine
+from rlaif.judging.protocols.kinds import Asking, Pairwise, Pointwise, refusal, unguided_engine
 
 __all__ = [
     "AGAIN",
-    "Alone",
     "Asking",
-    "Between",
+    "Pairwise",
+    "Pointwise",
     "Protocol",
-    "alone",
     "asking",
-    "between",
+    "pairwise",
+    "pointwise",
     "protocol",
     "protocols",
     "refusal",
     "unguided",
 ]
 
-Protocol = Alone | Between
+Protocol = Pointwise | Pairwise
 
 
 @cache
@@ -46,19 +46,19 @@ def protocol(name: str) -> Protocol:
     return found
 
 
-def alone(name: str) -> Alone:
+def pointwise(name: str) -> Pointwise:
     """The protocol of this name, which judges one completion. Raises InputError naming those that do."""
     found = protocols().get(name)
-    if not isinstance(found, Alone):
-        raise InputError(f"{name!r} is no protocol that judges one completion; known: {_names(Alone)}")
+    if not isinstance(found, Pointwise):
+        raise InputError(f"{name!r} is no protocol that judges one completion; known: {_names(Pointwise)}")
     return found
 
 
-def between(name: str) -> Between:
+def pairwise(name: str) -> Pairwise:
     """The protocol of this name, which compares two completions. Raises InputError naming those that do."""
     found = protocols().get(name)
-    if not isinstance(found, Between):
-        raise InputError(f"{name!r} is no protocol that compares two; known: {_names(Between)}")
+    if not isinstance(found, Pairwise):
+        raise InputError(f"{name!r} is no protocol that compares two; known: {_names(Pairwise)}")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking
+from rlaif.judging.protocols.kinds import Asking, Pointwise
 from rlaif.records import Judgment, Principle
 
 
@@ -14,7 +14,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return judge.checklist(items, principles)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="checklist",
     says="P(yes) of each principle on one completion",
     ask=ask,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.records import Judgment, Principle
 
 
@@ -23,7 +23,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     )
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="checklist-cot",
     says="reasoning, then a written yes or no to each principle on one completion",
     ask=ask,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between
+from rlaif.judging.protocols.kinds import Asking, Pairwise
 from rlaif.records import Judgment, Principle
 
 
@@ -14,7 +14,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     return judge.compare(items, principles)
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="compare",
     says="A or B by log-probability, each principle in both orders",
     ask=ask,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.judging.protocols.kinds import Asking, Pairwise, model
 from rlaif.records import Judgment, Principle
 
 
@@ -23,7 +23,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     )
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="compare-cot",
     says="reasoning, then a written verdict, in both orders",
     ask=ask,

@@ -8,7 +8,7 @@ from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.judging.protocols.kinds import Asking, Pairwise, model
 from rlaif.judging.structured import COMPARED, read_better
 from rlaif.records import Judgment, Principle
 
@@ -27,7 +27,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     return asked.voted("compare-json", questions, read_better, writing)
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="compare-json",
     says="reason and verdict as one JSON object, in both orders",
     ask=ask,

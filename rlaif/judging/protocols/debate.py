@@ -13,7 +13,7 @@ from rlaif.judging.labels import AB, Reading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import refuses, said
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.judging.protocols.kinds import Asking, Pairwise, model
 from rlaif.records import Completion, Judgment, Principle, Prompt, Sampling, State
 
 ARGUING = Sampling(temperature=0.0, max_tokens=256)
@@ -77,7 +77,7 @@ def _ruling(judge: ModelJudge, sides: Sequence[Written], ruling: Judgment | None
     return silent.asked.judgment("debate", judge.fingerprint, calls, silent.readings[0])
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="debate",
     says="an argument for each side, then A or B, in both orders",
     ask=ask,

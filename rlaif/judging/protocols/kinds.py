@@ -24,7 +24,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alone:
+class Pointwise:
     """Gives each completion a number of its own: judgments of one completion, in state SCORE where readable."""
 
     name: str
@@ -49,7 +49,7 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Between:
+class Pairwise:
     """Says which of two completions is better, in both orders: two judgments an item and principle."""
 
     name: str
@@ -84,7 +84,7 @@ def refusal(protocol: str, judges: Sequence[type]) -> str:
     return f"cannot be asked by protocol {protocol!r}, which needs {whom}; compare and checklist ask anybody"
 
 
-def unguided_engine(judge: Judge, chosen: Alone | Between) -> str:
+def unguided_engine(judge: Judge, chosen: Pointwise | Pairwise) -> str:
     """What to know where a schema goes to an engine that cannot guide its decoding by it; empty elsewhere."""
     if not chosen.structured or not isinstance(judge, ModelJudge):
         return ""

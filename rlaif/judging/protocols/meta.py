@@ -9,7 +9,7 @@ from rlaif.judging.ask import ask_labels
 from rlaif.judging.labels import YES_NO, Reading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between, model
+from rlaif.judging.protocols.kinds import Asking, Pairwise, model
 from rlaif.records import Judgment, Principle, State
 
 SIDES = ("A", "B")
@@ -52,7 +52,7 @@ def _joined(for_a: Judgment, for_b: Judgment) -> Judgment:
     )
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="meta",
     says="both verdicts are put to the judge: how right it finds each, in both orders",
     ask=ask,

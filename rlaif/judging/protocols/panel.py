@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge, Two
-from rlaif.judging.protocols.kinds import Asking, Between, needed
+from rlaif.judging.protocols.kinds import Asking, Pairwise, needed
 from rlaif.records import Judgment, Principle
 
 
@@ -15,7 +15,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     return needed(judge, PanelJudge, "panel").compare(items, principles)
 
 
-PROTOCOL = Between(
+PROTOCOL = Pairwise(
     name="panel",
     says="a weighted vote of several judges, in both orders (--judge panel:FILE)",
     ask=ask,

@@ -14,8 +14,8 @@ from rlaif.hashing import derived_seed
 from rlaif.judging.bradley_terry import rounds_of, strengths, swiss
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import Judge, One, Two
-from rlaif.judging.protocols.kinds import Alone, Asking
-from rlaif.judging.rules import cooled, side
+from rlaif.judging.protocols.kinds import Asking, Pointwise
+from rlaif.judging.rules import at_temperature, side
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 WHOLE = ""
@@ -142,7 +142,7 @@ def judgments(
 def _reading(group: Group, player: int, name: str, strength: float) -> Reading:
     games = [each for each in group.games.get(name, []) if player in each[:2]]
     if games:
-        return Reading(State.SCORE, cooled(strength, 1.0), detail=f"{len(games)} comparisons count")
+        return Reading(State.SCORE, at_temperature(strength, 1.0), detail=f"{len(games)} comparisons count")
     failed = group.failed.get((player, name))
     if failed is not None:
         return Reading(failed.state if failed.value is None else State.TIE, detail=failed.detail)
@@ -151,7 +151,7 @@ def _reading(group: Group, player: int, name: str, strength: float) -> Reading:
     return Reading(State.ABSTAIN, detail="there is nothing to compare it with")
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="rank",
     says="a tournament of all completions of a prompt, N log N comparisons in both orders",
     ask=ask,

@@ -13,7 +13,7 @@ from rlaif.judging.labels import Reading
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import parse_ranking
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.judging.protocols.rank import Group, grouped, judgments, record
 from rlaif.records import Judgment, Principle, Sampling, State
 
@@ -109,7 +109,7 @@ def _game(written: Written, places: dict[int, int], one: int, other: int) -> Jud
     return written.asked.judgment("rank-list", "", (), reading)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="rank-list",
     says="lists of four, the best first, each also shown in reverse",
     ask=ask,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlaif.errors import InputError
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, refusal
+from rlaif.judging.protocols.kinds import Asking, Pointwise, refusal
 from rlaif.judging.rbr import RuleJudge
 from rlaif.judging.reward_judge import RewardJudge
 from rlaif.records import Judgment, Principle
@@ -21,7 +21,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return judge.checklist(items, principles)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="reward",
     says="the number of a reward model (--judge reward:DIR or rbr:FILE)",
     ask=ask,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, needed
+from rlaif.judging.protocols.kinds import Asking, Pointwise, needed
 from rlaif.judging.verifier_judge import VerifierJudge
 from rlaif.records import Judgment, Principle
 
@@ -15,7 +15,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return needed(judge, VerifierJudge, "rules").checklist(items, principles)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="rules",
     says="programs check each completion (--judge rules:FILE)",
     ask=ask,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.records import Judgment, Principle
 
 
@@ -15,7 +15,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return model(judge, "score").rate(items, principles)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="score",
     says="expected rating from 1 to 5 of each principle on one completion",
     ask=ask,

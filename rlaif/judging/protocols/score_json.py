@@ -8,7 +8,7 @@ from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.judging.structured import RATED, read_rating
 from rlaif.records import Judgment, Principle
 
@@ -27,7 +27,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return asked.voted("score-json", questions, read_rating, writing, clamp=0.0)
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="score-json",
     says="reason and rating from 1 to 5 as one JSON object",
     ask=ask,

@@ -11,7 +11,7 @@ from rlaif.judging.ask import Asked, ask_labels, prompt_slot
 from rlaif.judging.labels import YES_NO, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.protocols.kinds import Alone, Asking, model
+from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.records import Judgment, Principle, State
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -72,7 +72,7 @@ def _least(steps: Sequence[Judgment]) -> Judgment:
     )
 
 
-PROTOCOL = Alone(
+PROTOCOL = Pointwise(
     name="steps",
     says="P(the last step is right) of every step; the least right one counts",
     ask=ask,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.rbr.reward import RuleReward, Scored
-from rlaif.judging.rules import REWARD, cooled
+from rlaif.judging.rules import REWARD, at_temperature
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 
@@ -51,7 +51,7 @@ class RuleJudge:
         failed = next((each.failed for each in scored if each.failed is not None), None)
         value = None
         if failed is None and len(known) == len(rewards):
-            value = known[0] if len(known) == 1 else cooled(known[0] - known[1], 1.0)
+            value = known[0] if len(known) == 1 else at_temperature(known[0] - known[1], 1.0)
         return Judgment(
             protocol=protocol,
             judge=self.fingerprint,

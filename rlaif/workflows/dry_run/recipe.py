@@ -14,7 +14,7 @@ from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
-from rlaif.workflows.generate.judge_step import asking_of, look
+from rlaif.workflows.generate.judge_step import asking_of, judge_pointwise
 from rlaif.workflows.generate.principle_tests import own_tests
 from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.models.judge_names import is_control
@@ -51,7 +51,7 @@ class Rounds:
         seed = self.played.recipe.seed
         how = asking_of(step.protocol, name, seed=seed, samples=step.samples, again=step.ask_again)
         judge = self.models.judge(name)
-        self.judgments = look(judge, self.played.constitution, self.drawn, step.protocol, how)
+        self.judgments = judge_pointwise(judge, self.played.constitution, self.drawn, step.protocol, how)
 
     def pairs(self, number: int, step: PairsStep) -> None:
         """The judge would compare, and criticise."""

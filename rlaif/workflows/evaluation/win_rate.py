@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rlaif.judging import Judge, decide
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
 from rlaif.workflows.evaluation.statistics import Resampling
-from rlaif.workflows.generate.judge_step import look_hard
+from rlaif.workflows.generate.judge_step import judge_hard_principles
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
 """Reasons that are a verdict: neither is better. All others are failures of the judge and give no result."""
@@ -50,7 +50,7 @@ def win_rate(
     for judgment in judge.compare(asked, constitution.principles):
         judged.setdefault(judgment.prompt_id, []).append(judgment)
     alone: dict[str, list[Judgment]] = {}
-    for judgment in look_hard(
+    for judgment in judge_hard_principles(
         judge, constitution, [(prompt, each) for prompt, *two in asked for each in two]
     ):
         alone.setdefault(judgment.prompt_id, []).append(judgment)

@@ -9,7 +9,7 @@ from rlaif.errors import InputError
 from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
 from rlaif.feedback.plan import ALONE
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
-from rlaif.judging.protocols import Asking, Between, alone, asking, protocol, refusal
+from rlaif.judging.protocols import Asking, Pairwise, asking, pointwise, protocol, refusal
 from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
 from rlaif.workflows.models.judge_names import judge_kind
@@ -26,7 +26,7 @@ WRITTEN = {"checklist": "checklist-cot", "compare": "compare-cot"}
 """What a judge that writes its verdicts is asked by in place of protocols that read log-probabilities."""
 
 
-def look(
+def judge_pointwise(
     judge: Judge,
     constitution: Constitution,
     drawn: Drawn,
@@ -40,13 +40,13 @@ def look(
     """
     whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
     unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
-    chosen = alone(name)
-    hard = [] if chosen.absolute else look_hard(judge, constitution, unique)
+    chosen = pointwise(name)
+    hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
     asked = [each for each in constitution.principles if not (hard and each.hard)]
     return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
 
 
-def look_hard(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
+def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
     """What is said of each different completion alone about hard principles; of a judge that reads none, nothing."""
     hard = [each for each in constitution.principles if each.hard]
     if not hard or isinstance(judge, RewardJudge | RuleJudge):
@@ -55,7 +55,7 @@ def look_hard(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Ju
     return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]
 
 
-def pair_up(
+def make_preference_pairs(
     judge: Judge,
     constitution: Constitution,
     drawn: Drawn,
@@ -97,7 +97,7 @@ def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: i
 def split(name: str) -> tuple[str, str]:
     """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
     chosen = protocol(name)
-    if isinstance(chosen, Between):
+    if isinstance(chosen, Pairwise):
         return "checklist", name
     return name, ALONE if chosen.decides else "compare"
 

@@ -17,7 +17,7 @@ from rlaif.workflows.models.usage import cost_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class GenerateResult:
     """What became of the prompts."""
 
     run: Path
@@ -98,7 +98,7 @@ class Made:
         }
 
 
-def too_few(made: Made, least: float) -> str | None:
+def too_few(made: GenerateResult, least: float) -> str | None:
     """Why this is a smaller share of prompts with a pair than `least`, or None."""
     if made.pair_share >= least:
         return None

@@ -38,16 +38,16 @@ from rlaif.workflows.generate.judge_step import (
     asking_of,
     idle,
     in_writing,
-    look,
+    judge_pointwise,
+    make_preference_pairs,
     not_applied,
-    pair_up,
     principles_table,
     split,
 )
 from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import Drift, measure, trainer_of
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
-from rlaif.workflows.generate.result import Made, too_few
+from rlaif.workflows.generate.result import GenerateResult, too_few
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
@@ -61,7 +61,7 @@ from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
 
 
-def generate(config: GenerateConfig, progress: Report = silent) -> Made:
+def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
     """Sample, judge, pair, write. `config` has been through `choose_generate`."""
     prompts, constitution = _prompts(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
@@ -84,7 +84,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> Made:
         return _pairs(config, models, constitution, drawn, run, store, gaps)
 
 
-def judge(config: JudgeConfig, progress: Report = silent) -> Made:
+def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     """Judge what is there. `config` has been through `choose_judge`."""
     drawn, constitution = _completions(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
@@ -135,7 +135,9 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
         judge = models.judge(str(config.judge))
         alone, then = split(config.protocol)
         asking = asked_by(config)
-        judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
+        judgments = judge_pointwise(
+            judge, constitution, drawn, alone, asking if alone == config.protocol else None
+        )
         how = _pairing(config, then)
         PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
         if not is_control(str(config.judge)):
@@ -182,7 +184,7 @@ def _pairs(
     run: Run,
     store: Store,
     drift: Sequence[Drift] = (),
-) -> Made:
+) -> GenerateResult:
     with recorded_templates() as templates:
         made = replace(_made(config, models, constitution, drawn, run, store), drift=drift)
     summary = made.as_dict()
@@ -194,14 +196,18 @@ def _pairs(
 
 def _made(
     config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
-) -> Made:
+) -> GenerateResult:
     judge = models.judge(str(config.judge))
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
     alone, then = split(config.protocol)
     asking = asked_by(config)
-    judgments = look(judge, constitution, drawn, alone, asking if alone == config.protocol else None)
+    judgments = judge_pointwise(
+        judge, constitution, drawn, alone, asking if alone == config.protocol else None
+    )
     write_judgments(run.dir / JUDGMENTS, judgments)
-    paired = pair_up(judge, constitution, drawn, judgments, _pairing(config, then), config.critique)
+    paired = make_preference_pairs(
+        judge, constitution, drawn, judgments, _pairing(config, then), config.critique
+    )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
     tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
@@ -213,7 +219,7 @@ def _made(
     write_pairs(run.dir / PAIRS, pairs)
     _keep(store, run.id, drawn, pairs)
     votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
-    made = Made(
+    made = GenerateResult(
         run=run.dir,
         constitution=label(constitution),
         pairs=pairs,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from rlaif.constitution import applies
 from rlaif.errors import InputError
 from rlaif.judging import Judge, ModelJudge, PanelJudge
-from rlaif.judging.protocols import Alone, Asking, Protocol, protocol
+from rlaif.judging.protocols import Asking, Pointwise, Protocol, protocol
 from rlaif.records import (
     Completion,
     Constitution,
@@ -71,7 +71,7 @@ def questions(
             f"{constitution.name}: no principle applies to the first prompt (its tags: {prompt.tags})"
         )
     chosen = [protocol(name) for name in dict.fromkeys(names)]
-    fit = [each for each in chosen if isinstance(each, Alone) or len(texts) > 1]
+    fit = [each for each in chosen if isinstance(each, Pointwise) or len(texts) > 1]
     parts = [part for each in fit for part in _shown(judge, each, prompt, texts, principle)]
     if not parts:
         raise InputError(f"{', '.join(names)}: asks nothing about {len(texts)} answers to one prompt")
@@ -87,7 +87,7 @@ def _shown(
             for member in judge.members
             for part in _shown(
                 member.judge,
-                chosen if isinstance(chosen, Alone) else protocol(member.seat.protocol),
+                chosen if isinstance(chosen, Pointwise) else protocol(member.seat.protocol),
                 prompt,
                 texts,
                 principle,
@@ -97,7 +97,7 @@ def _shown(
         raise InputError(f"{judge.name}: reads no question; there is no text to show")
     listener = Listener(judge.engine)
     asked = ModelJudge(listener, judge.folder, in_writing=judge.in_writing)
-    if isinstance(chosen, Alone):
+    if isinstance(chosen, Pointwise):
         chosen.ask(asked, [(prompt, each) for each in texts], [principle], Asking(again=0))
     else:
         chosen.ask(asked, [(prompt, texts[0], texts[1])], [principle], Asking(again=0))

@@ -20,13 +20,13 @@ from rlaif.feedback.counterfactual import Outcome, Side, Turn, outcome, through,
 from rlaif.feedback.pairs import contested, find_candidates, readings_of
 from rlaif.feedback.plan import Candidate
 from rlaif.judging import Judge
-from rlaif.judging.protocols import alone
+from rlaif.judging.protocols import pointwise
 from rlaif.records import Constitution, Judgment, Message, Pair
 from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
 from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.generate.judge_step import Drawn, look
+from rlaif.workflows.generate.judge_step import Drawn, judge_pointwise
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
 from rlaif.workflows.impact_result import TURNS, Impact, PairChange, joined
 from rlaif.workflows.models.pool import Models
@@ -107,7 +107,7 @@ class _Judging:
         """Judge the twos that were compared before, and nothing else."""
         ids = {(each.prompt.id, name) for each in asked for name in each.ids}
         # a protocol that orders all completions of a prompt is asked about other lists when some are missing
-        orders = not alone(self.run.alone).absolute
+        orders = not pointwise(self.run.alone).absolute
         drawn = [each for each in self.drawn if orders or (each[0].id, each[1].id) in ids]
         return self._compared(constitution, self._look(constitution, drawn), asked)
 
@@ -118,7 +118,7 @@ class _Judging:
         return find_candidates(prompts, texts, judgments, constitution, self.run.plan)
 
     def _look(self, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
-        return look(self.judge, constitution, drawn, self.run.alone, self.run.asking)
+        return judge_pointwise(self.judge, constitution, drawn, self.run.alone, self.run.asking)
 
     def _compared(
         self, constitution: Constitution, judgments: Sequence[Judgment], asked: Sequence[Candidate]

@@ -15,11 +15,11 @@ from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Judge, RewardJudge, decide, from_checklist, hard_ruling, log_odds, share_of
 from rlaif.judging.protocol import One
-from rlaif.judging.protocols import Alone, Asking, Between, alone, asking, protocol
+from rlaif.judging.protocols import Asking, Pairwise, Pointwise, asking, pointwise, protocol
 from rlaif.judging.rbr import RuleJudge
 from rlaif.judging.rules import asked
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
-from rlaif.workflows.generate.judge_step import look
+from rlaif.workflows.generate.judge_step import judge_pointwise
 
 QUESTIONS = {
     "llmbar": "The response does exactly what the instruction asks.",
@@ -32,7 +32,7 @@ OWN_TESTS = "own tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class JudgeUnderTest:
     """How a judge is asked: by which protocol, with which random numbers."""
 
     judge: Judge
@@ -47,14 +47,14 @@ class Question:
         chosen = protocol(self.protocol or "compare")
         how = asking(chosen, seed=self.seed, samples=None, again=None)
         found: dict[tuple[str, ...], list[Judgment]] = defaultdict(list)
-        if isinstance(chosen, Between):
+        if isinstance(chosen, Pairwise):
             for each in chosen.ask(
                 self.judge, [(pair.prompt, *pair.completions) for pair in pairs], principles, how
             ):
                 found[tuple(sorted(each.completion_ids))].append(each)
             return [(pair, found[tuple(sorted(one.id for one in pair.completions))]) for pair in pairs]
         said: dict[str, list[Judgment]] = defaultdict(list)
-        for each in self.alone(
+        for each in self.pointwise(
             [(pair.prompt, one) for pair in pairs for one in pair.completions], principles
         ):
             said[each.completion_ids[0]].append(each)
@@ -70,26 +70,30 @@ class Question:
         if not only.principles:
             return {}
         items = [(pair.prompt, one) for pair in pairs for one in pair.completions]
-        name = self.looks.name if isinstance(protocol(self.protocol or "compare"), Alone) else "checklist"
+        name = (
+            self.pointwise_protocol.name
+            if isinstance(protocol(self.protocol or "compare"), Pointwise)
+            else "checklist"
+        )
         found: dict[str, list[Judgment]] = defaultdict(list)
-        for each in look(self.judge, only, items, name, Asking(seed=self.seed)):
+        for each in judge_pointwise(self.judge, only, items, name, Asking(seed=self.seed)):
             if each.principle_id is not None:
                 found[each.completion_ids[0]].append(each)
         return found
 
     @property
-    def looks(self) -> Alone:
+    def pointwise_protocol(self) -> Pointwise:
         """The protocol by which answers are judged alone: the chosen one where it does that."""
         chosen = protocol(self.protocol) if self.protocol else None
-        if isinstance(chosen, Alone):
+        if isinstance(chosen, Pointwise):
             return chosen
-        return alone("reward" if isinstance(self.judge, RewardJudge | RuleJudge) else "checklist")
+        return pointwise("reward" if isinstance(self.judge, RewardJudge | RuleJudge) else "checklist")
 
-    def alone(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
+    def pointwise(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """Judgments of each answer by itself, by a protocol that gives numbers."""
         unique = list({one.id: (prompt, one) for prompt, one in items}.values())
-        how = asking(self.looks, seed=self.seed, samples=None, again=None)
-        return self.looks.ask(self.judge, unique, principles, how)
+        how = asking(self.pointwise_protocol, seed=self.seed, samples=None, again=None)
+        return self.pointwise_protocol.ask(self.judge, unique, principles, how)
 
 
 def rules_for(gold: GoldSet, constitution: str | None) -> Constitution:
@@ -150,7 +154,7 @@ def first_alone(
     return prompt, [given], replace(constitution, principles=(statement,))
 
 
-def judge_pairs(question: Question, gold: GoldSet, constitution: Constitution) -> list[Judged]:
+def judge_pairs(question: JudgeUnderTest, gold: GoldSet, constitution: Constitution) -> list[Judged]:
     """Every pair with the verdict of each order, by the rule that makes pairs: hard principles decide first."""
     groups: dict[str, list[GoldPair]] = defaultdict(list)
     for pair in gold.pairs:
@@ -177,15 +181,15 @@ def _judged(
 
 
 def judge_choices(
-    question: Question, choices: Sequence[GoldChoice], constitution: Constitution
+    question: JudgeUnderTest, choices: Sequence[GoldChoice], constitution: Constitution
 ) -> list[Rated]:
     """Every choice with a number for each answer, as completions get their scores: over the same principles for all.
 
     An answer that breaks a hard principle is below all that break fewer.
     """
     items = [(each.prompt, one) for each in choices for one in each.completions]
-    how = asking(question.looks, seed=question.seed, samples=None, again=None)
-    said = look(question.judge, constitution, items, question.looks.name, how)
+    how = asking(question.pointwise_protocol, seed=question.seed, samples=None, again=None)
+    said = judge_pointwise(question.judge, constitution, items, question.pointwise_protocol.name, how)
     by_prompt: dict[str, list[Judgment]] = defaultdict(list)
     for judgment in said:
         by_prompt[judgment.prompt_id].append(judgment)
@@ -204,7 +208,7 @@ def _numbers(scored: Sequence[Scored]) -> tuple[float | None, ...]:
     return tuple(None if each.score is None else each.score - span * len(each.violated) for each in scored)
 
 
-def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
+def judge_labels(question: JudgeUnderTest, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
     """Every answer with the label that the judge gives it; a state's name where it gives none."""
     statements = {name: Principle(id=name, text=text) for name, text in gold.statements.items()}
     one_statement = gold.name == "rbr"
@@ -215,7 +219,7 @@ def judge_labels(question: Question, gold: GoldSet) -> list[tuple[GoldLabel, str
     for category, rows in groups.items():
         principles = [statements[category]] if one_statement else list(statements.values())
         said: dict[str, list[Judgment]] = defaultdict(list)
-        for judgment in question.alone([(prompt, one) for _, prompt, one in rows], principles):
+        for judgment in question.pointwise([(prompt, one) for _, prompt, one in rows], principles):
             said[judgment.completion_ids[0]].append(judgment)
         found += [(label, _label(said[one.id], one_statement)) for label, _, one in rows]
     return found

@@ -23,10 +23,19 @@ from rlaif.judging import (
     log_odds,
 )
 from rlaif.judging.panel import Compare, Member, Seat
-from rlaif.judging.protocols import Alone, Asking, Between, alone, between, protocols, refusal, unguided
-from rlaif.judging.rules import WHOLE, asked, cooled, principle_of, side
+from rlaif.judging.protocols import (
+    Asking,
+    Pairwise,
+    Pointwise,
+    pairwise,
+    pointwise,
+    protocols,
+    refusal,
+    unguided,
+)
+from rlaif.judging.rules import WHOLE, asked, at_temperature, principle_of, side
 from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
-from rlaif.workflows.generate.judge_step import Drawn, look_hard
+from rlaif.workflows.generate.judge_step import Drawn, judge_hard_principles
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.judge_eval.metrics import WARM
 from rlaif.workflows.models.defaults import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
@@ -125,7 +134,9 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
         for each in said:
             if each.state is State.PREFERENCE and each.completion_ids[0] == min(ids):
                 truth[ids, principle_of(each)] = bool(each.value)
-        alone = look_hard(gold, constitution, [(pair.prompt, each) for each in (pair.one, pair.other)])
+        alone = judge_hard_principles(
+            gold, constitution, [(pair.prompt, each) for each in (pair.one, pair.other)]
+        )
         label = decide(constitution, pair.prompt, said, first=min(ids), checklist=alone).label_prob
         if label is not None:
             labels[ids] = label > 0.5
@@ -133,7 +144,7 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
 
 
 def _row(
-    models: Models, judge: Judge, chosen: Alone | Between, material: _Material, seed: int
+    models: Models, judge: Judge, chosen: Pointwise | Pairwise, material: _Material, seed: int
 ) -> ProtocolRow:
     if chosen.name == "panel" and isinstance(judge, ModelJudge):
         judge = _panel(judge, seed)
@@ -147,7 +158,9 @@ def _row(
     judgments = [] if note else _judged(judge, chosen, part, Asking(seed=seed))
     # by the checklist whatever the protocol, and no part of its cost
     after = _spent(models)
-    row = _measured(chosen, part, judgments, [] if note else look_hard(judge, part.constitution, part.drawn))
+    row = _measured(
+        chosen, part, judgments, [] if note else judge_hard_principles(judge, part.constitution, part.drawn)
+    )
     note = "; ".join(each for each in (note, unguided(judge, chosen.name)) if each)
     return replace(row, calls=after[0] - before[0], tokens=after[1] - before[1], note=note)
 
@@ -159,15 +172,15 @@ def _panel(judge: ModelJudge, seed: int) -> PanelJudge:
 
 
 def _as_seated(seat: Seat, seed: int) -> Compare:
-    chosen = between(seat.protocol)
+    chosen = pairwise(seat.protocol)
     return lambda judge, items, rules: chosen.ask(judge, items, rules, Asking(seed=seed))
 
 
-def _about(chosen: Alone | Between, material: _Material) -> _Material:
+def _about(chosen: Pointwise | Pairwise, material: _Material) -> _Material:
     """The part of the material that a protocol is about; one pair a prompt for those that compare two."""
     tag, principle = STEPS.get(chosen.name, ("", ""))
     pairs = [each for each in material.pairs if not tag or tag in each.prompt.tags]
-    if isinstance(chosen, Between):
+    if isinstance(chosen, Pairwise):
         pairs = list({each.prompt.id: each for each in reversed(pairs)}.values())[::-1]
     kept = {_ids(each) for each in pairs}
     drawn = [each for each in material.drawn if not tag or tag in each[0].tags]
@@ -178,7 +191,7 @@ def _about(chosen: Alone | Between, material: _Material) -> _Material:
     return material._replace(pairs=pairs, drawn=drawn, truth=truth, labels=labels)
 
 
-def _speechless(judge: Judge, chosen: Alone | Between, part: _Material, seed: int) -> str:
+def _speechless(judge: Judge, chosen: Pointwise | Pairwise, part: _Material, seed: int) -> str:
     """Why a judge that writes nothing readable to the first prompt is not asked about the others."""
     if not chosen.writes or not part.pairs:
         return ""
@@ -193,12 +206,12 @@ def _speechless(judge: Judge, chosen: Alone | Between, part: _Material, seed: in
     return f"stopped after one prompt: none of {len(said)} judgments could be read ({said[0].detail or said[0].state})"
 
 
-def _judged(judge: Judge, chosen: Alone | Between, part: _Material, how: Asking) -> list[Judgment]:
+def _judged(judge: Judge, chosen: Pointwise | Pairwise, part: _Material, how: Asking) -> list[Judgment]:
     """Comparisons in both orders, asked for or made of what was said of each alone."""
     rules = part.constitution.principles
-    if isinstance(chosen, Between):
+    if isinstance(chosen, Pairwise):
         return chosen.ask(judge, part.pairs, rules, how)
-    said = alone(chosen.name).ask(judge, part.drawn, rules, how)
+    said = pointwise(chosen.name).ask(judge, part.drawn, rules, how)
     by_prompt_id: dict[str, list[Judgment]] = {}
     for each in said:
         by_prompt_id.setdefault(each.prompt_id, []).append(each)
@@ -210,7 +223,7 @@ def _judged(judge: Judge, chosen: Alone | Between, part: _Material, how: Asking)
 
 
 def _measured(
-    chosen: Alone | Between, part: _Material, judgments: Sequence[Judgment], hard: Sequence[Judgment]
+    chosen: Pointwise | Pairwise, part: _Material, judgments: Sequence[Judgment], hard: Sequence[Judgment]
 ) -> ProtocolRow:
     said: dict[tuple[frozenset[str], str], dict[bool, float | None]] = {}
     for each in judgments:
@@ -233,7 +246,7 @@ def _measured(
         read=len(read) / len(known) if known else None,
         accuracy=mean(float(p != 0.5 and (p > 0.5) == right) for p, right in means),
         consistency=None
-        if isinstance(chosen, Alone)
+        if isinstance(chosen, Pointwise)
         # of two ties there is no order to agree
         else mean(float(side(one) == side(other)) for one, other, _ in read if side(one) or side(other)),
         labels=len(forecasts),
@@ -269,7 +282,7 @@ def _labels(
                 if decision.label_prob is not None:
                     yield Forecast(decision.label_prob, float(part.labels[ids]))
             elif odds is not None:
-                yield Forecast(cooled(odds, temperature), float(part.labels[ids]))
+                yield Forecast(at_temperature(odds, temperature), float(part.labels[ids]))
 
 
 def _ids(pair: _Pair) -> frozenset[str]:

@@ -14,9 +14,9 @@ from rlaif.auditing.calibration import (
     bins,
     brier,
     calibration_error,
-    cooled,
     fit_temperature,
     folded,
+    recalibrated,
 )
 from rlaif.auditing.comparisons import (
     Judged,
@@ -31,7 +31,7 @@ from rlaif.auditing.intervals import Interval, bootstrap, mean_interval
 from rlaif.auditing.labels import Labelled, accuracy, f1, kappa, kappa_limits
 from rlaif.auditing.scoring import Rated
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
-from rlaif.judging.rules import cooled as rules_cooled
+from rlaif.judging.rules import at_temperature
 from rlaif.records import State
 
 
@@ -92,7 +92,7 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
     mirrored = folded(_forecasts(judged, temperature))
     warm = folded(_forecasts(judged, WARM))
     fitted = fit_temperature(warm, at=WARM) if any(map(_graded, judged)) else None
-    best = [Forecast(cooled(each.p, fitted / WARM), each.truth) for each in warm] if fitted else []
+    best = [Forecast(recalibrated(each.p, fitted / WARM), each.truth) for each in warm] if fitted else []
     return Part(
         count=len(judged),
         figures=figures(judged, seed=seed),
@@ -183,12 +183,12 @@ def _graded(judged: Judged) -> bool:
 
 def _label(judged: Judged, temperature: float) -> float | None:
     if judged.log_odds is not None:
-        return rules_cooled(judged.log_odds, temperature)
+        return at_temperature(judged.log_odds, temperature)
     said = [verdict.p for verdict in judged.orders.judged if verdict.p is not None]
     if len(said) < len(judged.orders.judged):
         return None
     # a record holds no principles: the mean of its orders is all there is
-    return cooled(sum(said) / len(said), temperature)
+    return recalibrated(sum(said) / len(said), temperature)
 
 
 def picks_right(rated: Rated) -> bool:

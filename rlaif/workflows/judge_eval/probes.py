@@ -17,13 +17,13 @@ from rlaif.exchange.benchmarks import GoldPair, GoldSet
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, judge_of, number_of
 from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution
-from rlaif.workflows.judge_eval.ask_gold import Question, judge_pairs, principles_of
+from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs, principles_of
 
 SWAPS = 50
 """Pairs on which answers are swapped across prompts."""
 
 
-def fresh(question: Question) -> Question | None:
+def fresh(question: JudgeUnderTest) -> JudgeUnderTest | None:
     """The same judge asked past the store and with other random numbers; None where its calls cannot be had anew."""
     judge = _past_the_store(question.judge)
     return None if judge is None else replace(question, judge=judge, seed=question.seed + 1)
@@ -41,7 +41,7 @@ def _past_the_store(judge: Judge) -> Judge | None:
 
 
 def prompt_flag(
-    question: Question, gold: GoldSet, rules_of: Callable[[GoldPair], Constitution], seed: int
+    question: JudgeUnderTest, gold: GoldSet, rules_of: Callable[[GoldPair], Constitution], seed: int
 ) -> Flag:
     """Yes or no on better and worse answers, and on the better answer of the next prompt."""
     pairs = gold.pairs[:SWAPS]
@@ -54,7 +54,7 @@ def prompt_flag(
         asked.append((pair, better, worse, foreign))
         said |= _shares(question, pair, [better, worse, *foreign], rules_of(pair).principles)
     # a reward has no zero: above the middle of all rewards is as good a yes as there is
-    bar = 0.5 if question.looks.absolute else median(said.values()) if said else 0.5
+    bar = 0.5 if question.pointwise_protocol.absolute else median(said.values()) if said else 0.5
     labels = {name: "yes" if share > bar else "no" for name, share in said.items()}
     rows = [
         Labelled(labels[one.id], truth, pair.id, pair.prompt.id)
@@ -79,11 +79,11 @@ def _foreign(pair: GoldPair, other: GoldPair) -> list[Completion]:
 
 
 def _shares(
-    question: Question, pair: GoldPair, texts: Sequence[Completion], principles: Sequence[Any]
+    question: JudgeUnderTest, pair: GoldPair, texts: Sequence[Completion], principles: Sequence[Any]
 ) -> dict[str, float]:
     """By completion id the mean over principles; what could not be read is not there."""
     shares: dict[str, list[float]] = {}
-    for each in question.alone([(pair.prompt, one) for one in texts], principles):
+    for each in question.pointwise([(pair.prompt, one) for one in texts], principles):
         number = number_of(each)
         if number is not None:
             shares.setdefault(each.completion_ids[0], []).append(number)
@@ -91,7 +91,11 @@ def _shares(
 
 
 def attack(
-    question: Question, gold: GoldSet, rules: Constitution, pairs: Sequence[GoldPair], families: Sequence[str]
+    question: JudgeUnderTest,
+    gold: GoldSet,
+    rules: Constitution,
+    pairs: Sequence[GoldPair],
+    families: Sequence[str],
 ) -> list[tuple[Attacked, Judged]]:
     """What the judge says once the worse answers of `pairs` are attacked."""
     if unknown := [name for name in families if name not in FAMILIES]:

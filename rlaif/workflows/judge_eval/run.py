@@ -16,12 +16,12 @@ from rlaif.auditing.labels import Labelled
 from rlaif.constitution import load_constitution
 from rlaif.errors import EngineError, InputError
 from rlaif.exchange.benchmarks import GoldSet, read_gold
-from rlaif.judging.protocols import Between, protocol, unguided
+from rlaif.judging.protocols import Pairwise, protocol, unguided
 from rlaif.records import Constitution, State
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.judge_step import in_writing
 from rlaif.workflows.judge_eval.ask_gold import (
-    Question,
+    JudgeUnderTest,
     first_alone,
     judge_choices,
     judge_labels,
@@ -67,14 +67,14 @@ def first_question(config: CheckConfig) -> str:
     gold, constitution = gold_of(replace(config, limit=1))
     refuse_unused(config, gold)
     with _opened(config, name, silent) as models:
-        question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
+        question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
         if gold.pairs:
             pair = gold.pairs[0]
             rules = principles_of(gold, constitution, pair.category)
             names = [config.protocol or "compare"]
             return questions(question.judge, rules, pair.prompt, pair.completions, names)
         prompt, answers, rules = first_alone(gold, constitution)
-        return questions(question.judge, rules, prompt, answers, [question.looks.name])
+        return questions(question.judge, rules, prompt, answers, [question.pointwise_protocol.name])
 
 
 def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]:
@@ -112,7 +112,7 @@ def refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
         )
     if kind == "labels" and config.constitution:
         raise InputError(f"--constitution: {gold.name} brings its own statements, one a label; leave it out")
-    if kind != "pairs" and config.protocol and isinstance(protocol(config.protocol), Between):
+    if kind != "pairs" and config.protocol and isinstance(protocol(config.protocol), Pairwise):
         raise InputError(
             f"--protocol {config.protocol}: compares two answers, and {gold.name} holds {kind}; "
             "name one that judges an answer alone (checklist, score, reward), or none"
@@ -167,7 +167,7 @@ def asked(
     config: CheckConfig, models: Models, name: str, gold: GoldSet, constitution: Constitution
 ) -> Checked:
     """The check itself, with models that are open."""
-    question = Question(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
+    question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
     notes = [note for note in (unguided(question.judge, config.protocol or "compare"),) if note]
     if gold.labels:
         found = _of_labels(config, question, name, gold)
@@ -190,7 +190,7 @@ def _failures(models: Models, name: str) -> list[str]:
     return [f"{failed} calls failed ({why}): they count as wrong; the same command makes them again"]
 
 
-def _of_labels(config: CheckConfig, question: Question, name: str, gold: GoldSet) -> Checked:
+def _of_labels(config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet) -> Checked:
     said = judge_labels(question, gold)
     found = _label_check(name, gold, said, config.seed)
     again = fresh(question)
@@ -208,7 +208,7 @@ def _of_labels(config: CheckConfig, question: Question, name: str, gold: GoldSet
 
 
 def _of_choices(
-    config: CheckConfig, question: Question, name: str, gold: GoldSet, rules: Constitution
+    config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet, rules: Constitution
 ) -> Checked:
     rated = judge_choices(question, gold.choices, rules)
     found = _empty(name, gold, choice_figures(rated, seed=config.seed))
@@ -225,7 +225,7 @@ def _of_choices(
 
 
 def _of_pairs(
-    config: CheckConfig, question: Question, name: str, gold: GoldSet, rules: Constitution
+    config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet, rules: Constitution
 ) -> Checked:
     judged = judge_pairs(question, gold, rules)
     _refuse_silence(question, judged)
@@ -244,7 +244,7 @@ def _of_pairs(
     return replace(found, flipped=flips(judged, rows), members=flips(judged, rows, members=True))
 
 
-def _refuse_silence(question: Question, judged: Sequence[Judged]) -> None:
+def _refuse_silence(question: JudgeUnderTest, judged: Sequence[Judged]) -> None:
     states = {verdict.state for each in judged for verdict in each.orders.judged}
     if states == {State.ABSTAIN}:
         raise InputError(

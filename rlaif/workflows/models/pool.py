@@ -26,7 +26,7 @@ from rlaif.judging import (
     verifier_judge,
 )
 from rlaif.judging.panel import Member, Seat, panel_fingerprint, read_panel
-from rlaif.judging.protocols import Asking, between
+from rlaif.judging.protocols import Asking, pairwise
 from rlaif.judging.rbr import ModelReward, RuleJudge, RuleReward, Weights, read_weights
 from rlaif.records import Engine
 from rlaif.store import Store
@@ -198,7 +198,7 @@ class Models:
 
     def _member(self, seat: Seat) -> Member:
         """The judge of a seat with its way of comparing."""
-        chosen = between(seat.protocol)
+        chosen = pairwise(seat.protocol)
         how = Asking(seed=self.seed)
         # a member that compares in writing also looks at single completions so
         sitting = replace(self, in_writing=self.in_writing or chosen.reads_text)

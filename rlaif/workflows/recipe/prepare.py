@@ -13,7 +13,7 @@ from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.judgments import read_by_labels
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.plan import ALONE
-from rlaif.judging.protocols import alone, between
+from rlaif.judging.protocols import pairwise, pointwise
 from rlaif.records import Constitution, Prompt
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.runs.layout import JUDGMENTS, files_named
@@ -85,9 +85,9 @@ def _check_protocol(recipe: Recipe, number: int, step: Step) -> None:
     """Raise RecipeError for a protocol that is not there, or that does not ask such a judge."""
     try:
         if isinstance(step, JudgeStep):
-            name = alone(step.protocol).name
+            name = pointwise(step.protocol).name
         elif isinstance(step, PairsStep) and step.then != ALONE:
-            name = between(step.then).name
+            name = pairwise(step.then).name
         elif isinstance(step, PairsStep) and (step.samples, step.ask_again) != (None, None):
             raise InputError("`then: none` asks nothing; remove samples and ask_again")
         else:
@@ -102,7 +102,7 @@ def _check_ranks(recipe: Recipe) -> None:
     ranked = ""
     for number, step in enumerate(recipe.round):
         if isinstance(step, JudgeStep):
-            ranked = "" if alone(step.protocol).decides else step.protocol
+            ranked = "" if pointwise(step.protocol).decides else step.protocol
         elif isinstance(step, PairsStep) and step.then == ALONE and ranked:
             raise RecipeError(
                 f"{recipe.source}: round.{number}: {ranked!r} orders completions and does not decide between two; "

@@ -32,7 +32,14 @@ from rlaif.runs.layout import (
 )
 from rlaif.store import Store
 from rlaif.workflows.evaluation.policy_metrics import Measured, gap, measure, pair_precision
-from rlaif.workflows.generate.judge_step import asking_of, consistencies, counts, look, not_applied, pair_up
+from rlaif.workflows.generate.judge_step import (
+    asking_of,
+    consistencies,
+    counts,
+    judge_pointwise,
+    make_preference_pairs,
+    not_applied,
+)
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests
 from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.models.failures import failed_judgments
@@ -118,7 +125,7 @@ def judge(stage: Stage, this: Round, step: JudgeStep) -> None:
     how = _asking(stage, step.protocol, name, step)
 
     def make() -> dict[str, Any]:
-        found = look(
+        found = judge_pointwise(
             stage.models.judge(name), stage.played.constitution, this.completions, step.protocol, how
         )
         write_judgments(stage.steps.run / file, found)
@@ -161,7 +168,9 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
 
     def make() -> dict[str, Any]:
         judge = stage.models.judge(name)
-        paired = pair_up(judge, constitution, this.completions, this.judgments, how, step.critique)
+        paired = make_preference_pairs(
+            judge, constitution, this.completions, this.judgments, how, step.critique
+        )
         made, funnel = paired.pairs, paired.funnel
         write_pairs(stage.steps.run / files[0], made)
         write_text(stage.steps.run / files[1], json.dumps(counts(funnel), indent=1) + "\n")

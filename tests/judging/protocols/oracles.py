@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rlaif.judging import Judge, ModelJudge, PanelJudge
 from rlaif.judging.panel import Member, Seat
-from rlaif.judging.protocols import Alone, Asking, Between, protocols
+from rlaif.judging.protocols import Asking, Pairwise, protocols
 from rlaif.records import GenerateRequest, Principle, State
 from tests.judging.builders import RuleEngine
 
@@ -120,7 +120,7 @@ def judge_of(engine: RuleEngine, name: str) -> Judge:
 def _members(judge: ModelJudge, seats: Sequence[Seat]) -> Iterator[Member]:
     for seat in seats:
         chosen = protocols()[seat.protocol]
-        assert isinstance(chosen, Between)
+        assert isinstance(chosen, Pairwise)
         yield Member(
             seat=seat,
             judge=judge,
@@ -128,4 +128,4 @@ def _members(judge: ModelJudge, seats: Sequence[Seat]) -> Iterator[Member]:
         )
 
 
-__all__ = ["ASKED_OF_MODELS", "Alone", "Judging", "Principle", "State", "follows_place", "judge_of"]
+__all__ = ["ASKED_OF_MODELS", "Judging", "Principle", "State", "follows_place", "judge_of"]

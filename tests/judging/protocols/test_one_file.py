@@ -12,21 +12,21 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.judging import protocols as package
-from rlaif.judging.protocols import Alone, protocols
+from rlaif.judging.protocols import Pointwise, protocols
 from rlaif.workflows.generate.judge_step import split
 
 ROOT = Path(__file__).parents[3]
 NEW = '''\
 """`shout`: the louder answer wins."""
 
-from rlaif.judging.protocols.kinds import Alone, model
+from rlaif.judging.protocols.kinds import Pointwise, model
 
 
 def ask(judge, items, principles, how):
     return model(judge, "shout").checklist(items, principles)
 
 
-PROTOCOL = Alone(name="shout", says="the louder answer", ask=ask, templates=("checklist",))
+PROTOCOL = Pointwise(name="shout", says="the louder answer", ask=ask, templates=("checklist",))
 '''
 
 
@@ -66,7 +66,7 @@ def test_a_file_is_enough(
 
 def test_without_the_file_there_is_none() -> None:
     assert "shout" not in protocols()
-    assert isinstance(protocols()["score"], Alone)
+    assert isinstance(protocols()["score"], Pointwise)
 
 
 def test_what_contributing_shows_is_the_file() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rlaif.errors import InputError
 from rlaif.judging import ModelJudge, RandomJudge
-from rlaif.judging.protocols import Alone, Asking, alone, asking, between, protocol, protocols
+from rlaif.judging.protocols import Asking, Pointwise, asking, pairwise, pointwise, protocol, protocols
 from rlaif.records import GenerateRequest, State
 from rlaif.templates import load_template
 from tests.judging.builders import RuleEngine, completion, principle, prompt
@@ -44,7 +44,7 @@ def test_every_template_of_a_protocol_is_there(name: str) -> None:
 def test_every_judgment_names_its_calls_and_comparisons_come_in_both_orders(name: str) -> None:
     texts = [completion(text) for text in ("hello", "mix", "hello oven", "oven")]
     chosen = protocol(name)
-    if isinstance(chosen, Alone):
+    if isinstance(chosen, Pointwise):
         found = chosen.ask(judge_of(engine(), name), [(prompt(), each) for each in texts], RULES, Asking())
         assert {each.completion_ids for each in found} == {(each.id,) for each in texts}
     else:
@@ -56,11 +56,11 @@ def test_every_judgment_names_its_calls_and_comparisons_come_in_both_orders(name
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    for find, known in ((protocol, "steps"), (alone, "checklist"), (between, "debate")):
+    for find, known in ((protocol, "steps"), (pointwise, "checklist"), (pairwise, "debate")):
         with pytest.raises(InputError, match=known):
             find("nonsense")
     with pytest.raises(InputError, match="compares two"):
-        between("checklist")
+        pairwise("checklist")
 
 
 def test_samples_and_tries_are_refused_where_nothing_is_written() -> None:
@@ -95,7 +95,7 @@ class Stubborn(RuleEngine):
 def test_an_unreadable_text_is_asked_again_at_most_k_times(after: int, again: int, state: str) -> None:
     judge = Stubborn(after)
     items = [(prompt(), completion("hello"), completion("mix"))]
-    found = between("compare-cot").ask(ModelJudge(judge), items, RULES[:1], Asking(again=again))
+    found = pairwise("compare-cot").ask(ModelJudge(judge), items, RULES[:1], Asking(again=again))
     assert {each.state.value for each in found} == {state}
     tries = min(after, again) + 1
     assert [len(each.calls) for each in found] == [tries, tries]
@@ -106,7 +106,7 @@ def test_an_unreadable_text_is_asked_again_at_most_k_times(after: int, again: in
 def test_a_refusal_is_an_answer_and_is_not_asked_again() -> None:
     judge = Stubborn(9, "I'm sorry, I cannot compare these.")
     items = [(prompt(), completion("hello"), completion("mix"))]
-    found = between("compare-json").ask(ModelJudge(judge), items, RULES[:1], Asking(again=5))
+    found = pairwise("compare-json").ask(ModelJudge(judge), items, RULES[:1], Asking(again=5))
     assert {each.state for each in found} == {State.JUDGE_REFUSED}
     assert judge.draws == [0, 0]
 
@@ -119,8 +119,8 @@ def test_a_structured_reply_is_asked_for_with_its_schema() -> None:
         return Judging(says).write(request)
 
     judge = ModelJudge(RuleEngine(Judging(says).score, write))
-    alone("score-json").ask(judge, [(prompt(), completion("hello"))], RULES[:1], Asking())
-    between("compare-cot").ask(
+    pointwise("score-json").ask(judge, [(prompt(), completion("hello"))], RULES[:1], Asking())
+    pairwise("compare-cot").ask(
         judge, [(prompt(), completion("a"), completion("b"))], RULES[:1], Asking(again=0)
     )
     assert seen[0].schema is not None
@@ -132,7 +132,9 @@ def test_a_structured_reply_is_asked_for_with_its_schema() -> None:
 def test_a_tournament_asks_n_log_n_comparisons(count: int) -> None:
     asked = engine()
     texts = [completion(f"{'hello' if number % 3 else 'mix'} {number}") for number in range(count)]
-    found = alone("rank").ask(ModelJudge(asked), [(prompt(), each) for each in texts], RULES[:1], Asking())
+    found = pointwise("rank").ask(
+        ModelJudge(asked), [(prompt(), each) for each in texts], RULES[:1], Asking()
+    )
     assert len(asked.asked) <= 2 * (count / 2) * math.ceil(math.log2(count))
     shares = {each.completion_ids[0]: each.value for each in found}
     assert len(shares) == count
@@ -148,7 +150,7 @@ def test_steps_are_as_right_as_the_least_of_them() -> None:
         (prompt(), completion(text))
         for text in ("Right. Right.", "Right. A wrong one. Right.", "one\nwrong\ntwo", "")
     ]
-    found = alone("steps").ask(ModelJudge(asked), items, RULES, Asking())
+    found = pointwise("steps").ask(ModelJudge(asked), items, RULES, Asking())
     assert [each.value for each in found] == pytest.approx([0.9, 0.2, 0.2, None])
     assert [len(each.calls) for each in found] == [2, 3, 3, 0]
     assert found[3].state is State.ABSTAIN

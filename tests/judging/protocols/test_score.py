@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import pytest
 
 from rlaif.judging import ModelJudge
-from rlaif.judging.protocols import Asking, alone
+from rlaif.judging.protocols import Asking, pointwise
 from rlaif.records import Judgment, State
 from tests.judging.builders import RuleEngine, completion, principle, prompt
 
 
 def rated(probabilities: Mapping[str, float]) -> Judgment:
     judge = ModelJudge(RuleEngine(lambda *_: probabilities))
-    [found] = alone("score").ask(judge, [(prompt(), completion("x"))], [principle("brief")], Asking())
+    [found] = pointwise("score").ask(judge, [(prompt(), completion("x"))], [principle("brief")], Asking())
     return found
 
 

@@ -14,7 +14,14 @@ from rlaif.exchange.judgments import read_judgments, write_judgments
 from rlaif.feedback import Funnel
 from rlaif.judging import ModelJudge, RandomJudge
 from rlaif.records import Completion, Judgment, Message, Prompt, State
-from rlaif.workflows.generate.judge_step import counts, critic_of, idle, look, not_applied, principles_table
+from rlaif.workflows.generate.judge_step import (
+    counts,
+    critic_of,
+    idle,
+    judge_pointwise,
+    not_applied,
+    principles_table,
+)
 from tests.workflows.conftest import GREETS
 
 
@@ -36,13 +43,13 @@ def drawn(*texts: str, finish: Any = "stop") -> list[tuple[Prompt, Completion]]:
 def test_equal_texts_are_looked_at_once_and_broken_ones_never(judge: str, constitution: Path) -> None:
     rules = load_constitution(constitution)
     asked = ModelJudge(open_engine(judge))
-    assert len(look(asked, rules, drawn(GREETS, GREETS, "other"))) == 2 * len(rules.principles)
-    assert look(asked, rules, drawn(GREETS, finish="length")) == []
+    assert len(judge_pointwise(asked, rules, drawn(GREETS, GREETS, "other"))) == 2 * len(rules.principles)
+    assert judge_pointwise(asked, rules, drawn(GREETS, finish="length")) == []
 
 
 def test_only_a_model_gives_ratings_or_critiques(constitution: Path) -> None:
     with pytest.raises(InputError, match="'score', which needs a model"):
-        look(RandomJudge(), load_constitution(constitution), drawn(GREETS), "score")
+        judge_pointwise(RandomJudge(), load_constitution(constitution), drawn(GREETS), "score")
     assert critic_of(RandomJudge()) is None
 
 

@@ -41,12 +41,12 @@ def test_every_turn_is_shown_and_the_judge_is_not_asked(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ASKED_OF_MODELS if name != "panel"])
 def test_what_is_shown_is_what_is_asked(name: str) -> None:
     """The first question of the listener is among those that a judge gets, byte for byte."""
-    from rlaif.judging.protocols import Alone, Asking, protocol
+    from rlaif.judging.protocols import Asking, Pointwise, protocol
 
     asked = RuleEngine(lambda *_: {"A": 0.5, "B": 0.5, "yes": 0.5, "no": 0.5, "3": 1.0}, lambda _: WRITTEN)
     chosen = protocol(name)
     judge = ModelJudge(asked)
-    if isinstance(chosen, Alone):
+    if isinstance(chosen, Pointwise):
         chosen.ask(judge, [(prompt(), each) for each in TEXTS], HOUSE.principles[:1], Asking(again=0))
     else:
         chosen.ask(judge, [(prompt(), *TEXTS[:2])], HOUSE.principles[:1], Asking(again=0))

@@ -10,7 +10,7 @@ import pytest
 from rlaif.exchange.benchmarks import GoldSet
 from rlaif.judging import decide
 from rlaif.records import Constitution, Principle
-from rlaif.workflows.judge_eval.ask_gold import Question, judge_pairs
+from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs
 from rlaif.workflows.judge_eval.metrics import pair_figures
 from tests.auditing.test_comparisons import pair
 from tests.judging.builders import RuleEngine, constitution, principle
@@ -45,7 +45,7 @@ def test_t_makes_up_for_witnesses_that_saw_the_same() -> None:
     """The sum of weights is 9.75: that many times too sure is the sum, so that T is near it."""
     from rlaif.judging import ModelJudge
 
-    judged = judge_pairs(Question(judge=ModelJudge(RuleEngine(answers))), gold(), house(1.0))
+    judged = judge_pairs(JudgeUnderTest(judge=ModelJudge(RuleEngine(answers))), gold(), house(1.0))
     part = pair_figures(gold(), judged, temperature=1.0)
     found = part.calibration
     assert found["temperature"] == pytest.approx(9.75, rel=0.35)
@@ -64,7 +64,7 @@ def test_the_label_that_is_calibrated_is_the_one_that_pairs_carry() -> None:
     one = gold(30)
     judging = Judging(lambda response, rule: float(response) > 0)
     judge = judge_of(RuleEngine(judging.score), "compare")
-    question = Question(judge=judge)
+    question = JudgeUnderTest(judge=judge)
     judged = judge_pairs(question, one, rules)
     for (of, judgments), each in zip(question.judgments(one.pairs, rules.principles), judged, strict=True):
         decision = decide(rules, of.prompt, judgments, first=of.completions[0].id)

@@ -12,7 +12,7 @@ from rlaif.exchange.benchmarks import GoldPair, GoldSet
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RandomJudge, RewardJudge
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest
 from rlaif.store import Store
-from rlaif.workflows.judge_eval.ask_gold import Question, judge_pairs, rules_for
+from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs, rules_for
 from rlaif.workflows.judge_eval.probes import fresh, prompt_flag, rules_by_pair
 from tests.auditing.test_comparisons import pair
 from tests.judging.builders import RuleEngine
@@ -46,7 +46,7 @@ def gold() -> GoldSet:
 
 def flag_of(judge: Judge) -> bool | None:
     rules = rules_for(gold(), None)
-    return prompt_flag(Question(judge=judge), gold(), rules_by_pair(gold(), rules), 0).fires
+    return prompt_flag(JudgeUnderTest(judge=judge), gold(), rules_by_pair(gold(), rules), 0).fires
 
 
 def test_a_reward_has_no_zero_and_is_still_seen_to_read_the_answer() -> None:
@@ -59,7 +59,7 @@ def test_a_reward_of_the_prompt_is_flagged() -> None:
 
 
 def test_a_reward_model_judges_pairs() -> None:
-    judged = judge_pairs(Question(judge=RewardJudge(Rewards())), gold(), rules_for(gold(), None))
+    judged = judge_pairs(JudgeUnderTest(judge=RewardJudge(Rewards())), gold(), rules_for(gold(), None))
     assert all(each.right == (True, True) for each in judged)
     assert all(each.log_odds is not None and each.log_odds > 0 for each in judged)
 
@@ -72,7 +72,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_a_retest_asks_past_the_store(store: Store) -> None:
     engine = RuleEngine(lambda *_: {"A": 0.9, "B": 0.1})
-    question = Question(judge=ModelJudge(RecordedEngine(engine, store)))
+    question = JudgeUnderTest(judge=ModelJudge(RecordedEngine(engine, store)))
     rules = rules_for(gold(), None)
     judge_pairs(question, gold(), rules)
     asked = len(engine.asked)
@@ -92,7 +92,7 @@ def test_every_seat_of_a_panel_is_asked_past_the_store(store: Store) -> None:
     for member in panel.members:
         assert isinstance(member.judge, ModelJudge)
         member.judge.engine = RecordedEngine(engine, store)
-    again = fresh(Question(judge=panel))
+    again = fresh(JudgeUnderTest(judge=panel))
     assert again is not None
     assert isinstance(again.judge, PanelJudge)
     assert all(
@@ -102,6 +102,6 @@ def test_every_seat_of_a_panel_is_asked_past_the_store(store: Store) -> None:
 
 def test_what_keeps_no_calls_is_asked_as_it_is() -> None:
     judge = RandomJudge(3)
-    again = fresh(Question(judge=judge))
+    again = fresh(JudgeUnderTest(judge=judge))
     assert again is not None
     assert again.judge is judge
