@@ -1,27 +1,84 @@
 """Reinforcement learning from AI feedback and constitutional training of language models.
 
-The steps as functions: `rlaif.generate(out=...)`, `judge`, `train`, `evaluate`, `run`.
-Importing this loads no torch.
+The commands are functions: `generate`, `judge`, `train`, `evaluate`, `run`, `audit`. What they read and make are the
+nouns beside them: `Prompt`, `Completion`, `Pair`, `Constitution` ... Importing this loads nothing; each name is loaded
+when it is first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from rlaif.version import __version__ as __version__
+from rlaif.version import __version__
 
 if TYPE_CHECKING:
-    from rlaif.workflows.api import evaluate, generate, judge, run, train
+    from rlaif.constitution import load_constitution
+    from rlaif.engines.open import open_engine
+    from rlaif.errors import InputError, RlaifError
+    from rlaif.exchange.completions import read_completions
+    from rlaif.exchange.pairs import read_pairs
+    from rlaif.exchange.prompts import read_prompts
+    from rlaif.records import (
+        Completion,
+        Constitution,
+        Judgment,
+        Message,
+        Pair,
+        Principle,
+        Prompt,
+        Reward,
+        State,
+    )
+    from rlaif.workflows.api import audit, evaluate, generate, judge, run, train
 
-__all__ = ["__version__", "evaluate", "generate", "judge", "run", "train"]
+__all__ = [
+    "Completion",
+    "Constitution",
+    "InputError",
+    "Judgment",
+    "Message",
+    "Pair",
+    "Principle",
+    "Prompt",
+    "Reward",
+    "RlaifError",
+    "State",
+    "__version__",
+    "audit",
+    "evaluate",
+    "generate",
+    "judge",
+    "load_constitution",
+    "open_engine",
+    "read_completions",
+    "read_pairs",
+    "read_prompts",
+    "run",
+    "train",
+]
 
+if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
+    _HOMES = {
+        "rlaif.constitution": ("load_constitution",),
+        "rlaif.engines.open": ("open_engine",),
+        "rlaif.errors": ("InputError", "RlaifError"),
+        "rlaif.exchange.completions": ("read_completions",),
+        "rlaif.exchange.pairs": ("read_pairs",),
+        "rlaif.exchange.prompts": ("read_prompts",),
+        "rlaif.records": (
+            *("Completion", "Constitution", "Judgment", "Message", "Pair", "Principle", "Prompt", "Reward"),
+            "State",
+        ),
+        "rlaif.workflows.api": ("audit", "evaluate", "generate", "judge", "run", "train"),
+    }
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from rlaif.workflows import api
-
-        return getattr(api, name)
-    raise AttributeError(f"module 'rlaif' has no attribute {name!r}")
+    def __getattr__(name):
+        home = next((module for module, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'rlaif' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(home), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -149,11 +149,6 @@ def test_only_the_commands_about_it_know_the_bundled_world() -> None:
     assert known == {"cli/micro.py", "cli/rbr.py"}
 
 
-def test_the_public_names_are_these() -> None:
-    assert rlaif.__all__ == ["__version__", "evaluate", "generate", "judge", "run", "train"]
-    assert all(hasattr(rlaif, name) for name in rlaif.__all__)
-
-
 def test_the_version_is_said_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == rlaif.__version__

@@ -1,46 +1,515 @@
-"""The steps as functions with keyword arguments: the Python door to the rooms of the command line."""
+"""The commands as functions: keyword arguments in, a result out. `import rlaif` offers them.
+
+The arguments stand here in full, so that editors, `help()` and type checkers show them. Each function has exactly the
+fields of its configuration, with the same defaults and help; a test says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from rlaif.errors import InputError
 from rlaif.libraries.quiet import quiet
 from rlaif.workflows import configs
+from rlaif.workflows.audit import run as auditing
+from rlaif.workflows.audit.run import Audited
 from rlaif.workflows.evaluation import run as evaluation
+from rlaif.workflows.evaluation.run import Evaluation
 from rlaif.workflows.generate import run as generation
+from rlaif.workflows.generate.result import Made
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
-from rlaif.workflows.recipe import prepare as play
+from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
+from rlaif.workflows.recipe.run import Finished
 from rlaif.workflows.training import run as training
+from rlaif.workflows.training.run import Trained
 
-P = ParamSpec("P")
 Config = TypeVar("Config")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Model: TypeAlias = str | Path
+"""What names a model: a model name, or the directory of one."""
 
 
-def _door(
-    config: Callable[P, Config], settle: Callable[[Config], Job], workflow: Callable[[Job], Result]
-) -> Callable[P, Result]:
-    """A function with the config's fields as arguments: types, names and defaults are said once, there."""
-    kinds = {each.name: str(each.type) for each in fields(cast(Any, config))}
-    words = {name: _words(hint) for name, hint in get_type_hints(config).items()}
+def generate(
+    *,
+    out: Path | str,
+    constitution: Path | str | None = None,
+    prompts: Path | str | None = None,
+    policy: Model | Sequence[Model] = (),
+    judge: Model | None = None,
+    n: int = 6,
+    protocol: str = "compare",
+    samples: int | None = None,
+    ask_again: int | None = None,
+    pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst",
+    inconsistent: Literal["drop", "average"] = "drop",
+    critique: bool = True,
+    accept_unfit: bool = False,
+    min_pair_share: float = 0.05,
+    limit: int | None = None,
+    seed: int = 0,
+    column: str | None = None,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    max_tokens: int = 256,
+    drift: int = 16,
+    trainer: Model | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: str | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+) -> Made:
+    """Sample completions, judge them by a constitution, and write preference pairs.
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-        named: Any = {name: _loose(kinds.get(name, ""), value) for name, value in kwargs.items()}
-        for name, value in named.items():
-            # a type is no guard at run time, and an unknown word must not pass for the default
-            if (known := words.get(name)) and value is not None and value not in known:
-                raise InputError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
-        with quiet():
-            return workflow(settle(config(*args, **named)))
+    Name no policy, judge or prompts to use the bundled microworld. A run that was interrupted goes on where it
+    stopped; a finished one is read.
 
-    call.__doc__ = config.__doc__
-    return call
+    Args:
+        out: Directory of the run.
+        constitution: Constitution, a file or a name; None: what the run or the trained model was made by.
+        prompts: Prompts: a file, a `datasets` directory or a bundled set such as `micro:train`.
+        policy: Who writes: a model, or several that take turns.
+        judge: Judge: a model name, or the controls `gold:` and `random:`.
+        n: Completions a prompt.
+        protocol: How the judge decides between two completions. A pointwise protocol (`checklist`, `score`)
+            also chooses which completions are paired.
+        samples: Texts a question, for protocols that take a vote of several; None: one.
+        ask_again: How often to repeat a question whose answer is unreadable; None: twice.
+        pairing: Which completions of a prompt are compared.
+        inconsistent: What becomes of a pair whose two orders disagree.
+        critique: Write a critique of the rejected side of each pair.
+        accept_unfit: Keep pairs that rest only on principles that this judge cannot apply.
+        min_pair_share: Share of prompts that must give a pair; below it the result's `unmet` says so.
+        limit: Use only the first so many prompts.
+        seed: All random numbers derive from it.
+        column: Column that holds the prompt, where it is not `prompt` or `messages`.
+        temperature: Temperature of the policy.
+        top_p: Nucleus of the policy: the share of probability to draw from.
+        top_k: Draw from so many of the likeliest tokens; 0: from all.
+        min_p: Draw no token below this share of the likeliest one's probability.
+        max_tokens: Longest completion, in tokens.
+        drift: Completions on which the policy's log-probabilities are compared with the trainer's; 0: none.
+        trainer: Local model that would be trained; None: the policy, where it is local.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
+        batch_tokens: Tokens in one batch of a local model.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+        store: Store of calls; None: found upward from `out`.
+        on: Where models run: on this machine, or on the workers of a Ray cluster.
+        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
+            cores, at most four; on a cluster one a GPU.
+        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
+        prices: Table of prices a million tokens; None: the shipped one.
+
+    Returns:
+        The pairs, the counts on the way from prompts to pairs, and what was spent.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or `out` holds another run.
+        EngineError: A model could not be run; call again to resume.
+        BudgetError: `budget` is spent; call again with a larger one to resume.
+
+    Example:
+        >>> made = rlaif.generate(out="runs/r1", limit=8, n=2)
+        >>> made.funnel["prompts"], made.funnel["completions"]
+        (8, 16)
+        >>> len(made.pairs) == made.funnel["kept"]
+        True
+    """
+    return _called(configs.GenerateConfig, choose_generate, generation.generate, locals())
+
+
+def judge(
+    *,
+    source: Path | str,
+    judge: Model | None = None,
+    out: Path | str,
+    constitution: Path | str | None = None,
+    protocol: str = "compare",
+    samples: int | None = None,
+    ask_again: int | None = None,
+    pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst",
+    inconsistent: Literal["drop", "average"] = "drop",
+    critique: bool = True,
+    accept_unfit: bool = False,
+    min_pair_share: float = 0.05,
+    limit: int | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: str | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+) -> Made:
+    """Judge completions that exist already, and write preference pairs.
+
+    Args:
+        source: Completions to judge: a run, or a file of completions.
+        judge: Judge: a model name, or the controls `gold:` and `random:`.
+        out: Directory of the run.
+        constitution: Constitution, a file or a name; None: what the run or the trained model was made by.
+        protocol: How the judge decides between two completions. A pointwise protocol (`checklist`, `score`)
+            also chooses which completions are paired.
+        samples: Texts a question, for protocols that take a vote of several; None: one.
+        ask_again: How often to repeat a question whose answer is unreadable; None: twice.
+        pairing: Which completions of a prompt are compared.
+        inconsistent: What becomes of a pair whose two orders disagree.
+        critique: Write a critique of the rejected side of each pair.
+        accept_unfit: Keep pairs that rest only on principles that this judge cannot apply.
+        min_pair_share: Share of prompts that must give a pair; below it the result's `unmet` says so.
+        limit: Use only the first so many prompts.
+        seed: All random numbers derive from it.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
+        batch_tokens: Tokens in one batch of a local model.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+        store: Store of calls; None: found upward from `out`.
+        on: Where models run: on this machine, or on the workers of a Ray cluster.
+        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
+            cores, at most four; on a cluster one a GPU.
+        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
+        prices: Table of prices a million tokens; None: the shipped one.
+
+    Returns:
+        The pairs, the counts on the way to them, and what was spent.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or `out` holds another run.
+        EngineError: A model could not be run; call again to resume.
+        BudgetError: `budget` is spent; call again with a larger one to resume.
+
+    Example:
+        >>> again = rlaif.judge(source="runs/r1", judge="gold:", out="runs/gold")
+        >>> again.calls["new"]  # gold asks no model
+        0
+    """
+    return _called(configs.JudgeConfig, choose_judge, generation.judge, locals())
+
+
+def train(
+    *,
+    source: Path | str,
+    out: Path | str | None = None,
+    method: Literal["dpo", "reward", "sft", "judge"] = "dpo",
+    policy: Model | None = None,
+    reference: Model | None = None,
+    loss: str | None = None,
+    beta: float | None = None,
+    loss_options: Mapping[str, float] | None = None,
+    labels: Literal["soft", "hard"] | None = None,
+    wpo: bool | None = None,
+    margin: float | None = None,
+    centering: float | None = None,
+    heads: str | Sequence[str] | None = None,
+    learn: Literal["chosen", "revisions", "good-bad"] | None = None,
+    via: Literal["sft", "dpo"] | None = None,
+    held_out_pairs: float | None = None,
+    stop: Mapping[str, float] | None = None,
+    learning_rate: float | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    nll: float | None = None,
+    replay: Mapping[str, float] | None = None,
+    replay_from: Path | str | None = None,
+    lora: int | None = None,
+    max_unreadable: float = 0.05,
+    gate: Literal["filter", "refuse", "off"] = "filter",
+    gate_limit: Mapping[str, float] | None = None,
+    reviewed: Literal["ignore", "drop", "turn"] = "ignore",
+    loop: Mapping[str, Any] | None = None,
+    held_out: Path | str | None = None,
+    seed: int = 0,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    store: Path | str | None = None,
+) -> Trained:
+    """Train a policy, a reward model or a judge on preference pairs.
+
+    An argument that is None takes the method's own default. A training that was interrupted goes on from its last
+    checkpoint and gives the weights that it would have given.
+
+    Args:
+        source: Pairs to learn from: a run, or a file of pairs.
+        out: Directory of the model; None: `models/METHOD` in the run.
+        method: What is trained, and how: the policy by `dpo` or `sft`, a `reward` model, or the `judge`.
+        policy: Model to train; None: the one that wrote the run's completions, or that judged them.
+        reference: Reference policy of DPO: `init`, `previous`, a model directory or `none`.
+        loss: Preference loss, or a mix such as `soft+0.1*nll`.
+        beta: Strength of the pull towards the reference.
+        loss_options: Further numbers of the loss, by name.
+        labels: Learn from label probabilities (`soft`) or from the better side alone (`hard`).
+        wpo: Weight each pair by how likely the policy is to write it (WPO).
+        margin: Margin of the reward model's loss for each unit of the score gap.
+        centering: Weight of the term that keeps the reward model's mean at zero.
+        heads: Heads of the reward model, one a principle; None: one of the whole answer.
+        learn: What SFT learns: the chosen side, revisions, or both sides named good and bad.
+        via: How a judge learns: by `sft` or `dpo`.
+        held_out_pairs: Share of the pairs to hold out for the accuracy of a reward model or judge.
+        stop: Thresholds of metrics that end the training early.
+        learning_rate: Peak learning rate.
+        steps: Optimizer steps.
+        epochs: Passes over the pairs, in place of `steps`.
+        batch_size: Pairs a step.
+        nll: Weight of the chosen side's negative log-likelihood.
+        replay: Examples to mix in, a share of the batch for each kind.
+        replay_from: File of those examples; None: the bundled models' own.
+        lora: Rank of a LoRA adapter; None: train all weights.
+        max_unreadable: Largest share of unreadable judgments to train on.
+        gate: What becomes of pairs that teach nothing or teach wrong.
+        gate_limit: Limits of that gate, by name.
+        reviewed: What becomes of pairs that people decided against in `rlaif review`.
+        loop: Options of the training loop, by name; see docs/training-loop.md.
+        held_out: Prompts of a later evaluation: none of them is trained on.
+        seed: All random numbers derive from it.
+        chat_template_kwargs: Arguments passed on to chat templates, as when the completions were drawn.
+        store: Store that holds people's decisions; None: found upward from the run.
+
+    Returns:
+        Where the model lies, its final metrics, and how many pairs were used.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or is not used by this method.
+        ThresholdError: Too many judgments behind the pairs are unreadable.
+
+    Example:
+        >>> trained = rlaif.train(source="runs/r1", out="models/r1", steps=2)
+        >>> trained.outcome.out.name, trained.outcome.steps
+        ('r1', 2)
+    """
+    return _called(configs.TrainConfig, training.settle, training.train, locals())
+
+
+def evaluate(
+    *,
+    policy: Model | None = None,
+    against: Model | Sequence[Model] = (),
+    judge: Model | None = None,
+    prompts: Path | str | None = None,
+    constitution: Path | str | None = None,
+    gold: bool = False,
+    out: Path | str | None = None,
+    column: str | None = None,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    max_tokens: int = 256,
+    limit: int | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: str | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+) -> Evaluation:
+    """Compare a policy with other models by a judge, and by gold where the prompts name one.
+
+    Each pair of answers is judged in both orders; intervals are over prompts, by bootstrap.
+
+    Args:
+        policy: Model to evaluate.
+        against: Models to compare it with, by a win rate each.
+        judge: Judge of the comparisons.
+        prompts: Held-out prompts: a file, or a bundled set.
+        constitution: Constitution to judge by, a file or a name; None: what the policy was trained by.
+        gold: Also grade each answer by the gold that its prompt names.
+        out: Directory to keep the evaluation in; None: keep nothing.
+        column: Column that holds the prompt, where it is not `prompt` or `messages`.
+        temperature: Temperature of all models; 0 is greedy.
+        top_p: Nucleus: the share of probability to draw from.
+        top_k: Draw from so many of the likeliest tokens; 0: from all.
+        min_p: Draw no token below this share of the likeliest one's probability.
+        max_tokens: Longest answer, in tokens.
+        limit: Use only the first so many prompts.
+        resamples: Bootstrap resamples behind each interval.
+        seed: All random numbers derive from it.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
+        batch_tokens: Tokens in one batch of a local model.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+        store: Store of calls; None: found upward from `out`.
+        on: Where models run: on this machine, or on the workers of a Ray cluster.
+        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
+            cores, at most four; on a cluster one a GPU.
+        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
+        prices: Table of prices a million tokens; None: the shipped one.
+
+    Returns:
+        A win rate for each other model and gold for each model, with 95 % intervals.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or there is nothing to measure.
+        EngineError: A model could not be run; call again to resume.
+        BudgetError: `budget` is spent; call again with a larger one to resume.
+
+    Example:
+        >>> found = rlaif.evaluate(policy="micro", against="micro:base", judge="micro", limit=4)
+        >>> found.prompts, found.win_rates[0].against
+        (4, 'micro:base')
+    """
+    return _called(configs.EvaluateConfig, choose_evaluate, evaluation.evaluate, locals())
+
+
+def run(
+    *,
+    recipe: Path | str,
+    out: Path | str,
+    overrides: Mapping[str, str] | None = None,
+    policy: Model | None = None,
+    judge: Model | None = None,
+    frozen_judge: bool = False,
+    constitution: Path | str | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: str | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+) -> Finished:
+    """Run a recipe, or resume it; a finished run is read.
+
+    Args:
+        recipe: Recipe: a file, or the name of a shipped one.
+        out: Directory of the run.
+        overrides: Values that replace the recipe's, by key: `{'rounds': '1'}`.
+        policy: Policy to start from; None: the recipe's.
+        judge: Judge; None: the recipe's.
+        frozen_judge: Let the starting policy judge every round.
+        constitution: Constitution, a file or a name; None: the recipe's.
+        limit: Use only the first so many prompts of each set.
+        seed: All random numbers derive from it; None: the recipe's.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
+        batch_tokens: Tokens in one batch of a local model.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+        store: Store of calls; None: found upward from `out`.
+        on: Where models run: on this machine, or on the workers of a Ray cluster.
+        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
+            cores, at most four; on a cluster one a GPU.
+        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
+        prices: Table of prices a million tokens; None: the shipped one.
+
+    Returns:
+        A row of figures for each round, the report, and what was spent.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or `out` holds another run.
+        RecipeError: The recipe cannot be used; the message names its line.
+        EngineError: A model could not be run; call again to resume.
+        BudgetError: `budget` is spent; call again with a larger one to resume.
+
+    Example:
+        >>> done = rlaif.run(recipe="self-rewarding", out="runs/loop", overrides={"rounds": "1"}, limit=24)
+        >>> [row["round"] for row in done.rounds]
+        [0, 1]
+    """
+    return _called(configs.RunConfig, recipes.settle, loop.run, locals())
+
+
+def audit(
+    *,
+    run: Path | str,
+    round: int | None = None,
+    training: Path | str | None = None,
+    evaluation: Path | str | None = None,
+    again: Path | str | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    allowed: Sequence[str] = (),
+    strict: bool = False,
+    seed: int = 0,
+    store: Path | str | None = None,
+) -> Audited:
+    """Look for what is wrong with the feedback of a run: bias, failures, drift, leaks.
+
+    Reads the run alone and asks no model. Intervals are over prompts.
+
+    Args:
+        run: Run to audit.
+        round: Round of a loop; None: the newest.
+        training: Prompts of a training, to see which of them the feedback covers.
+        evaluation: Prompts of an evaluation, to see which of them were used here.
+        again: Run in which the same judge judged the same completions once more.
+        thresholds: Largest value of each figure by name; a name with `-` before it: the smallest.
+        allowed: Faults that do not count for `strict`.
+        strict: Say in the result's `unmet` that a fault was found.
+        seed: All random numbers derive from it.
+        store: Store that holds people's decisions; None: found upward from the run.
+
+    Returns:
+        The figures with intervals, the faults found, and prompts to collect next.
+
+    Raises:
+        InputError: `run` is no run, or a figure or fault is not known.
+
+    Example:
+        >>> audited = rlaif.audit(run="runs/r1")
+        >>> audited.audit.counts["prompts"]
+        8
+    """
+    return _called(auditing.AuditConfig, _unchanged, auditing.audit, locals())
+
+
+def _called(
+    config: Callable[..., Config],
+    settle: Callable[[Config], Job],
+    workflow: Callable[[Job], Result],
+    given: Mapping[str, Any],
+) -> Result:
+    """Run a workflow on a configuration made of a function's arguments."""
+    hints = get_type_hints(config)
+    named = {
+        name: _as_field(hints[name], value)
+        for name, value in given.items()
+        # a mapping that was not given is the configuration's own default
+        if value is not None or NoneType in get_args(hints[name])
+    }
+    for name, value in named.items():
+        # types are no guard at run time, and an unknown word must not pass for the default
+        if (known := _words(hints[name])) and value is not None and value not in known:
+            raise InputError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+    with quiet():
+        return workflow(settle(config(**named)))
 
 
 def _words(hint: Any) -> tuple[str, ...]:
@@ -48,15 +517,16 @@ def _words(hint: Any) -> tuple[str, ...]:
     return next((get_args(each) for each in (hint, *get_args(hint)) if get_origin(each) is Literal), ())
 
 
-def _loose(kind: str, value: Any) -> Any:
-    """A path may be given as text, and one name where several may stand."""
-    if isinstance(value, str) and kind.startswith("Path"):
+def _as_field(hint: Any, value: Any) -> Any:
+    """An argument as its field takes it: text for a path, a path for text, one name where several may stand."""
+    kinds = (hint, *get_args(hint))
+    if any(get_origin(each) is tuple for each in kinds):
+        several = (value,) if isinstance(value, str | Path) else value
+        return None if several is None else tuple(map(str, several))
+    if isinstance(value, str) and Path in kinds:
         return Path(value)
-    return (value,) if isinstance(value, str) and kind.startswith("tuple") else value
+    return str(value) if isinstance(value, Path) and str in kinds else value
 
 
-generate = _door(configs.GenerateConfig, choose_generate, generation.generate)
-judge = _door(configs.JudgeConfig, choose_judge, generation.judge)
-train = _door(configs.TrainConfig, training.settle, training.train)
-evaluate = _door(configs.EvaluateConfig, choose_evaluate, evaluation.evaluate)
-run = _door(configs.RunConfig, play.settle, loop.run)
+def _unchanged(config: Config) -> Config:
+    return config
