@@ -13,32 +13,36 @@ with importing("datasets"):
     from datasets import Dataset, DatasetDict, Features, List, Value, load_from_disk
     from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-__all__ = ["Dataset", "DatasetDict", "load_from_disk", "save_directory", "save_parquet"]
+__all__ = ["Dataset", "DatasetDict", "load_from_disk", "save_directory", "save_parquet", "table"]
 
 NAME = "datasets"
-Kind = Literal["turns", "text", "number"]
+Kind = Literal["turns", "text", "number", "count", "flag"]
 _FEATURES = {
     "turns": List({"role": Value("string"), "content": Value("string")}),
     "text": Value("string"),
     "number": Value("float64"),
+    "count": Value("int64"),
+    "flag": Value("bool"),
 }
 
 
 def save_directory(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], folder: Path) -> None:
     """Write rows as a directory that `load_from_disk` opens; every column has the kind that is said of it."""
     with _quiet():
-        _table(rows, kinds).save_to_disk(str(folder))
+        table(rows, kinds).save_to_disk(str(folder))
 
 
 def save_parquet(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], path: Path) -> None:
     """Write rows as one Parquet file; every column has the kind that is said of it."""
     with _quiet():
-        _table(rows, kinds).to_parquet(str(path))
+        table(rows, kinds).to_parquet(str(path))
 
 
-def _table(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Dataset:
+def table(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Dataset:
+    """Rows as a dataset; every column has the kind that is said of it, also where it holds nothing."""
     features = Features({name: _FEATURES[kind] for name, kind in kinds.items()})
-    return Dataset.from_list([dict(row) for row in rows], features=features)
+    # column by column: `from_list` knows no column where there is no row
+    return Dataset.from_dict({name: [row.get(name) for row in rows] for name in kinds}, features=features)
 
 
 @contextmanager

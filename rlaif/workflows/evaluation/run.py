@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif.atomic import write_text
 from rlaif.constitution import load_principles
@@ -34,6 +34,13 @@ from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import Models
 from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.results import Result
+
+if TYPE_CHECKING:
+    from rlaif.libraries.datasets import Dataset
+
+_TEXTS = ("figure", "model", "against")
+_COLUMNS = (*_TEXTS, "mean", "low", "high", "wins", "losses", "even", "failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +54,8 @@ class GoldFigures:
     by_principle: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Evaluation(Result):
     """What an evaluation found."""
 
     policy: str
@@ -60,6 +67,31 @@ class Evaluation:
     gold: tuple[GoldFigures, ...]
     calls: Mapping[str, int]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: who was measured by whom, and each win rate."""
+        told = {"policy": self.policy, "judge": self.judge, "constitution": self.constitution}
+        rates = {f"win rate against {each.against}": each.win_rate for each in self.win_rates}
+        return told | {"prompts": self.prompts} | rates
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each figure: win rates of the policy first, then gold of each model."""
+        rates = [
+            {"figure": "win rate", "model": self.policy, "mean": each["win_rate"], **each}
+            for each in map(asdict, self.win_rates)
+        ]
+        gold = [{"figure": "gold", **asdict(each)} for each in self.gold]
+        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold)]
+
+    def to_dataset(self) -> Dataset:
+        """The `rows` as a `datasets.Dataset`."""
+        from rlaif.exchange.frames import figures_dataset
+
+        return figures_dataset(self.rows(), texts=_TEXTS)
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        return _COLUMNS, [tuple(row.values()) for row in self.rows()]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON: `gold` by model name."""

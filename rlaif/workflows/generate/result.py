@@ -14,10 +14,11 @@ from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import Drift
 from rlaif.workflows.generate.principle_tests import Outcome, test_counts
 from rlaif.workflows.models.usage import cost_line
+from rlaif.workflows.results import PairResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GenerateResult(PairResult):
     """What became of the prompts."""
 
     run: Path
@@ -39,6 +40,12 @@ class GenerateResult:
     """Why calls failed, a sentence for each model."""
     unmet: str | None
     """Why this is fewer pairs than asked for, or None."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: where the run lies, and how many pairs it gave."""
+        told = {"run": str(self.run), "constitution": self.constitution, "pairs": len(self.pairs)}
+        return told | {"prompts": self.counts.prompts, "unmet": self.unmet}
 
     @property
     def funnel(self) -> dict[str, int]:

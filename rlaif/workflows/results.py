@@ -1,0 +1,102 @@
+"""What the results of all commands have in common: a repr that fits a line, a display in notebooks, tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from rlaif.records import Message, Pair
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from rlaif.libraries.datasets import Dataset
+
+_SHOWN_PAIRS = 5
+_SHOWN_LETTERS = 300
+_CELL = "text-align:left;vertical-align:top;white-space:pre-wrap"
+
+
+class Result(ABC):
+    """The result of a command."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line, by its name."""
+
+    @abstractmethod
+    def to_dataset(self) -> Dataset:
+        """The rows of this result as a `datasets.Dataset`."""
+
+    @abstractmethod
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        """Head and rows of the table that a notebook shows."""
+
+    def to_pandas(self) -> DataFrame:
+        """The rows of `to_dataset` as a data frame.
+
+        Raises LibraryError where pandas is missing, which comes with `datasets`.
+        """
+        from rlaif.exchange.frames import data_frame
+
+        return data_frame(self.to_dataset())
+
+    def __repr__(self) -> str:
+        """The facts on one line."""
+        told = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        return f"{type(self).__name__}({told})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows. Everything is escaped: what a model wrote is data."""
+        facts = "".join(f"<tr>{_cell(name, 'th')}{_cell(value)}</tr>" for name, value in self.facts.items())
+        head, rows = self._shown()
+        titles = "".join(_cell(each, "th") for each in head)
+        lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+        return (
+            f"<b>{escape(type(self).__name__)}</b><table>{facts}</table>"
+            f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
+        )
+
+
+class PairResult(Result):
+    """The result of a command that made pairs, or learned from them."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def pairs(self) -> Sequence[Pair]:
+            """The preference pairs, the better side of each as `chosen`."""
+
+    def to_dataset(self) -> Dataset:
+        """The pairs as a `datasets.Dataset`, with the columns that TRL's trainers read and all others of `pairs.jsonl`.
+
+        `principles` and `provenance` are JSON text.
+        """
+        from rlaif.exchange.frames import pairs_dataset
+
+        return pairs_dataset(self.pairs)
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        head = ("prompt", "chosen", "rejected", "P(chosen is better)")
+        rows = [
+            (_last(each.prompt), _last(each.chosen), _last(each.rejected), f"{each.label_prob:.3f}")
+            for each in self.pairs[:_SHOWN_PAIRS]
+        ]
+        return head, rows
+
+
+def _last(turns: Sequence[Message]) -> str:
+    return turns[-1].content
+
+
+def _cell(value: Any, tag: str = "td") -> str:
+    text = "" if value is None else str(value)
+    cut = text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]} ..."
+    return f'<{tag} style="{_CELL}">{escape(cut)}</{tag}>'
