@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from rlaif.cli.command import GROUPS, Explained, group_of
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
-from rlaif.cli.parent import Parent
 
 PAGE = Path(__file__).with_name("cli.md")
 HEAD = """# Commands
@@ -34,9 +34,8 @@ def page() -> str:
 def _sections(command: click.Command, path: str) -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield from _section(command, path)
-    if isinstance(command, click.Group | Parent):
-        for name in sorted(command.commands):
-            yield from _sections(command.commands[name], f"{path} {name}")
+    for name, below in sorted(getattr(command, "commands", {}).items()):
+        yield from _sections(below, f"{path} {name}")
 
 
 def _section(command: click.Command, path: str) -> Iterator[str]:
@@ -46,9 +45,25 @@ def _section(command: click.Command, path: str) -> Iterator[str]:
     )
     yield f"## {path} {arguments}".rstrip() + "\n"
     yield _help(command) + "\n"
-    rows = [row for each in command.params if isinstance(each, EnvOption) for row in [_row(each, context)]]
+    rows = [each for each in command.params if isinstance(each, EnvOption)]
     if rows:
-        yield "\n".join(["| option | default | variable | |", "|---|---|---|---|", *rows]) + "\n"
+        yield (
+            "\n".join(["| option | default | variable | |", "|---|---|---|---|", *_table(rows, context)])
+            + "\n"
+        )
+    if isinstance(command, Explained) and command.examples:
+        yield "\n".join(["```", *command.examples, "```"]) + "\n"
+
+
+def _table(options: Sequence[EnvOption], context: click.Context) -> Iterator[str]:
+    """One row for each option, those of a group together under its name, in the order of `--help`."""
+    groups: dict[str, list[str]] = {}
+    for each in options:
+        groups.setdefault(group_of(each), []).append(_row(each, context))
+    for name in sorted(groups, key=lambda name: GROUPS.index(name) if name in GROUPS else len(GROUPS) - 1.5):
+        if len(groups) > 1:
+            yield f"| **{name}** | | | |"
+        yield from groups[name]
 
 
 def _help(command: click.Command) -> str:

@@ -24,6 +24,7 @@ NOT_RUN = {
     r"replay:|llmbar/|harmless-base|gold/train|prop_probs|runs/hh\b": "needs a published data set",
     r"CritiqueRevision|example_ap|anthropic-critiques|rbr_gold_data|check gold\.jsonl": "needs a published file",
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
+    r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif review": "serves until interrupted",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
@@ -83,6 +84,7 @@ def examples() -> Iterator[tuple[str, str]]:
         for block in _fences(page.read_text(encoding="utf-8")):
             yield from ((page.name, each) for each in _lines(block))
     for path, command in _commands(cli, "rlaif"):
+        yield from ((path, each) for each in _lines("\n".join(getattr(command, "examples", ()))))
         yield from ((path, each) for each in _lines(command.help or ""))
 
 

@@ -36,15 +36,23 @@ def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str
     return found
 
 
-@click.command(cls=Parent)
+@click.command(
+    cls=Parent,
+    examples=(
+        "rlaif audit runs/r1",
+        "rlaif audit runs/r1 --strict --allow duplicate-prompts",
+        "rlaif audit runs/r1 --threshold 'order_disagreement<=0.2' --threshold 'people_agree>=0.8'",
+        "rlaif audit runs/loop --round 2 --evaluation eval.jsonl --html audit.html",
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@options.option("--round", type=click.IntRange(min=1), help="Of a loop: this round [default: the newest].")
-@options.option("--training", help="Prompts of a training: which of them does the feedback cover?")
-@options.option("--evaluation", help="Prompts of an evaluation: which of them were used here?")
+@options.option("--round", type=click.IntRange(min=1), help="Round of a loop [default: the newest].")
+@options.option("--training", help="Training prompts: report which of them no feedback prompt resembles.")
+@options.option("--evaluation", help="Evaluation prompts: report which of them occur in this run.")
 @options.option(
     "--again",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A run in which the same judge looked at the same completions once more.",
+    help="A run in which the same judge judged the same completions again, for test-retest agreement.",
 )
 @options.option(
     "--threshold",
@@ -52,30 +60,26 @@ def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str
     multiple=True,
     callback=thresholds,
     metavar="FIGURE<=X",
-    help="Exit 3 when a figure is beyond; also FIGURE>=X; repeatable.",
+    help="Exit 3 when a figure is beyond this limit; also FIGURE>=X; repeatable.",
 )
 @options.option("--strict", is_flag=True, help="Exit 3 when any fault is found.")
 @options.option(
-    "--allow", "allowed", multiple=True, metavar="FAULT", help="But not for this one; repeatable."
+    "--allow", "allowed", multiple=True, metavar="FAULT", help="Do not fail on this fault; repeatable."
 )
 @options.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report of the run with it."
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the HTML report of the run, audit included.",
 )
 @options.option("--suggest-prompts", is_flag=True, help="Show which prompts to collect next.")
 @options.seed
 @options.store
 @options.as_json
 def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any) -> None:
-    """Look for what is wrong with the feedback in RUN: bias, failures, drift, leaks, with intervals over prompts.
+    """Look for faults of the feedback in RUN: position bias, failures, drift, leaks, with intervals over prompts.
 
-    \b
-    rlaif audit runs/r1
-    rlaif audit runs/r1 --strict --allow duplicate-prompts
-    rlaif audit runs/r1 --threshold 'order_disagreement<=0.2' --threshold 'people_agree>=0.8'
-    rlaif audit runs/loop --round 2 --evaluation eval.jsonl --html audit.html
-
-    A fault is named when its figure lies beyond a limit and chance would do that in less than one audit of twenty,
-    over all figures together. A run called `show` or `compare` is written `./show`.
+    A fault is reported when its figure is beyond a limit and chance would explain that in fewer than one audit in
+    twenty, over all figures together. For a run called `show` or `compare`, write `./show`.
     """
     from rlaif.workflows.audit import run as workflow
 

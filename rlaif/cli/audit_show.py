@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit, shortened
 from rlaif.review.audit_tables import between
 from rlaif.review.tables import table
@@ -15,22 +16,28 @@ from rlaif.review.tables import table
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif audit show b2:3f2a91 --run runs/r1",
+        "rlaif audit show 3f2a91 --calls 32 | less",
+    ),
+)
 @click.argument("pair")
-@options.option("--run", type=FOLDER, help="Its run [default: looked for in the project].")
+@options.option("--run", type=FOLDER, help="Its run [default: searched in the project].")
 @options.option(
-    "--calls", type=click.IntRange(min=0), default=2, show_default=True, help="Calls to show in full."
+    "--calls",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Number of calls to print in full.",
 )
 @options.store
 @options.as_json
 def show(pair: str, run: Path | None, calls: int, store: Path | None, as_json: bool) -> None:
-    """Show one pair with everything that made it. PAIR is its id, or how the id begins.
+    """Show one pair with everything that made it: texts, judgments, calls, provenance.
 
-    \b
-    rlaif audit show b2:3f2a91 --run runs/r1
-    rlaif audit show 3f2a91 --calls 32 | less
-
-    Words that only one of the two answers has stand in brackets.
+    PAIR is its id or the beginning of it. Words that only one of the two answers has are in brackets.
     """
     from rlaif.workflows.audit.show_pair import show as workflow
 
@@ -38,17 +45,18 @@ def show(pair: str, run: Path | None, calls: int, store: Path | None, as_json: b
     emit(found.as_dict(), _pair(found, calls), as_json=as_json)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other",
+        "rlaif audit compare runs/r1 runs/r1-other",
+    ),
+)
 @click.argument("one", type=FOLDER)
 @click.argument("other", type=FOLDER)
 @options.as_json
 def compare(one: Path, other: Path, as_json: bool) -> None:
-    """Compare two judges, or two constitutions, on the same completions.
-
-    \b
-    rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other
-    rlaif audit compare runs/r1 runs/r1-other
-    """
+    """Compare the labels of two runs over the same completions: two judges, or two constitutions."""
     from rlaif.workflows.audit.compare_runs import compare as workflow
 
     found = workflow(one, other)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Group
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
@@ -20,23 +21,35 @@ if TYPE_CHECKING:
     from rlaif.workflows.generate.principle_tests import Tried
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    examples=(
+        "rlaif constitution show micro-default",
+        "rlaif constitution check constitutions/house.yaml",
+    ),
+)
 def constitution() -> None:
-    """Check, compare, release and try constitutions."""
+    """Check, test, compare and release constitutions."""
 
 
 for command in (diff, log, release, import_file, new):
     constitution.add_command(command)
 
 
-@constitution.command()
+@constitution.command(
+    examples=(
+        "rlaif constitution check constitutions/house.yaml",
+        "rlaif constitution check micro-default --strict",
+    ),
+)
 @click.argument("ref")
-@options.option("--strict", is_flag=True, help="Warnings count as failures.")
+@options.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @options.as_json
 def check(ref: str, strict: bool, as_json: bool) -> None:
-    """Read REF (a file or a name) and lint it; exit 3 when a finding is an error.
+    """Load and lint REF (a file or a name). Exit 3 when a finding is an error.
 
-    An error is also a release that was edited: it says which principle, and which version that needs.
+    Also compares REF with lock.json: a released version that was edited since is an error, which names the principle
+    and the version that the edit needs.
     """
     from rlaif.constitution import lint, load_constitution, release_findings
     from rlaif.constitution.baselines import baseline_scores
@@ -78,7 +91,12 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     emit(result, "\n".join(lines), as_json=as_json, unmet=unmet)
 
 
-@constitution.command()
+@constitution.command(
+    examples=(
+        "rlaif constitution show micro-default",
+        "rlaif constitution show safe-completion --format openai-rbr",
+    ),
+)
 @click.argument("ref")
 @click.argument("principle", required=False)
 @in_format
@@ -99,18 +117,24 @@ def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> No
     emit(result, text, as_json=as_json)
 
 
-@constitution.command(name="test")
+@constitution.command(
+    name="test",
+    examples=(
+        "rlaif constitution test micro-default --judge micro",
+        "rlaif constitution test constitutions/house.yaml --judge hf:models/judge",
+    ),
+)
 @click.argument("constitution")
-@options.option("--judge", help="Judge: a model name [default: the bundled one].")
+@options.option("--judge", help="Judge: a model name [default: micro].")
 @options.models
 @options.seed
 @options.store
 @options.as_json
 def run_tests(as_json: bool, **chosen: Any) -> None:
-    """Put each principle's own tests to a judge, in both orders: does it apply them as you mean them?
+    """Run each principle's own tests with a judge: does it apply the principles as you mean them?
 
-    A judge that decides for the worse text fails a test; one whose orders disagree, or whose answer cannot be read,
-    leaves it undecided. Exit 3 when a test fails, or when a principle passes none.
+    Each test is judged in both orders. It fails when the judge prefers the worse text; it is undecided when the orders
+    disagree or an answer cannot be read. Exit 3 when a test fails, or when a principle has no test that passes.
     """
     from rlaif.workflows.configs import TestConfig
     from rlaif.workflows.generate.known_words import unread_of

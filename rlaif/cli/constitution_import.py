@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution
@@ -19,27 +20,33 @@ in_format = options.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Print it as a file of this format; what that cannot say is told on stderr.",
+    help="Print it in this format; what the format cannot express is listed on stderr.",
 )
 
 
-@click.command(name="import")
+@click.command(
+    name="import",
+    cls=Command,
+    examples=(
+        "rlaif constitution import CritiqueRevisionInstructions.json --out constitutions/anthropic.yaml",
+        "rlaif constitution import example_ap.json --comparisons 50 --out constitutions/icai.yaml",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path))
-@options.option("--out", type=click.Path(path_type=Path), help="The new file [default: print it].")
-@options.option("--name", help="Its name [default: that of the file].")
+@options.option("--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
+@options.option("--name", help="Name of the constitution [default: from the file name].")
 @options.option(
-    "--comparisons", type=click.IntRange(min=1), help="Take only the first N comparisons of annotated pairs."
+    "--comparisons", type=click.IntRange(min=1), help="Use only the first N comparisons of annotated pairs."
 )
 @options.as_json
 def import_file(
     file: Path, out: Path | None, name: str | None, comparisons: int | None, as_json: bool
 ) -> None:
-    """Make a constitution of somebody else's FILE.
+    """Convert somebody else's FILE into a constitution.
 
-    \b
     Reads CritiqueRevisionInstructions.json and RLMadisonInstructions.json of Constitutional AI,
-    proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (icai).
-    `rlaif constitution show NEW --format ...` gives every text back as it was, typos too.
+    proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (ICAI).
+    `rlaif constitution show NEW --format ...` writes every text back byte for byte.
     """
     from rlaif.constitution.foreign import read_foreign
 
@@ -68,12 +75,18 @@ def import_file(
     )
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif constitution new desk",
+        "rlaif constitution new desk-strict --extends micro-default --out desk-strict.yaml",
+    ),
+)
 @click.argument("name")
-@options.option("--extends", multiple=True, help="Start from these constitutions; repeatable.")
-@options.option("--copy", help="Copy this constitution's file word for word, to be edited.")
+@options.option("--extends", multiple=True, help="Inherit from this constitution; repeatable.")
+@options.option("--copy", help="Copy this constitution's file verbatim, to edit it.")
 @options.option(
-    "--out", type=click.Path(path_type=Path), help="The new file [default: constitutions/NAME.yaml]."
+    "--out", type=click.Path(path_type=Path), help="File to write [default: constitutions/NAME.yaml]."
 )
 def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None) -> None:
     """Write a commented constitution called NAME to start from."""

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
     from rlaif.workflows.impact_result import Impact
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif constitution release constitutions/house.yaml",
+        "rlaif constitution release constitutions/house.yaml --json",
+    ),
+)
 @click.argument("ref")
 @options.as_json
 def release(ref: str, as_json: bool) -> None:
-    """Pin the version that REF names: its whole text and digests go into lock.json beside it.
+    """Release the version that REF names: its full text and digests go into lock.json beside it.
 
-    A release never changes: `check` fails on a file that was edited since, until its version says so.
+    A release never changes: `rlaif constitution check` fails on a file that was edited since, until its version is
+    raised.
     """
     from rlaif.constitution import lint
     from rlaif.constitution.release import release as pin
@@ -39,11 +47,17 @@ def release(ref: str, as_json: bool) -> None:
     emit(result | {"lock": str(made.lock), "new": made.new}, text, as_json=as_json)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif constitution log constitutions/house.yaml",
+        "rlaif constitution log micro-default --json",
+    ),
+)
 @click.argument("ref")
 @options.as_json
 def log(ref: str, as_json: bool) -> None:
-    """List the versions of REF with their digests and what changed from each to the next."""
+    """List the versions of REF with their digests, and what changed from each to the next."""
     from rlaif.constitution import load_constitution
     from rlaif.constitution.release import history, summary
 
@@ -71,17 +85,27 @@ def log(ref: str, as_json: bool) -> None:
     emit({"name": loaded.name, "source": loaded.source, "versions": versions}, text, as_json=as_json)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif constitution diff house@1.0.0 constitutions/house.yaml",
+        "rlaif constitution diff runs/r1 constitutions/house.yaml --impact runs/r1",
+    ),
+)
 @click.argument("a")
 @click.argument("b")
 @options.option(
     "--impact",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Also judge what changed, and show which pairs of this run, loop or round come out otherwise.",
+    help="Also judge what changed, and list the pairs of this run, loop or round that come out differently.",
 )
-@options.option("--judge", help="The judge of that run, where its name is another one here.")
+@options.option("--judge", help="The judge of that run, where it has another name now.")
 @options.option(
-    "--show", type=click.IntRange(min=0), default=10, show_default=True, help="Changed pairs to print."
+    "--show",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Number of changed pairs to print.",
 )
 @options.models
 @options.store
@@ -90,14 +114,11 @@ def log(ref: str, as_json: bool) -> None:
 def diff(
     context: click.Context, /, a: str, b: str, impact: Path | None, as_json: bool, **chosen: Any
 ) -> None:
-    """Show what changes from constitution A to B, principle by principle: added, removed, reworded, re-ruled.
+    """Show what changes from constitution A to B: principles added, removed, reworded or re-ruled.
 
-    \b
-    rlaif constitution diff house@1.0.0 constitutions/house.yaml
-    rlaif constitution diff runs/r1 constitutions/house.yaml --impact runs/r1
-
-    A and B are files, names, releases (house@1.0.0) or runs. With --impact every call that the store holds is
-    re-used: an edited principle is asked about anew, another weight asks nothing.
+    A and B are files, names, releases (house@1.0.0) or runs. With --impact RUN, the changed principles are judged
+    again on RUN's completions, and pairs that come out differently are listed. Calls in the store are re-used: a
+    changed weight asks the judge nothing.
     """
     from rlaif.constitution.diff import KINDS, bump_of, raised
     from rlaif.constitution.diff import diff as differences

@@ -8,26 +8,34 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit, progress, warn
 
 
-@click.command()
-@options.option("--policy", help="What is evaluated.")
-@options.option("--against", multiple=True, help="What it is compared with; repeatable.")
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold",
+        "rlaif evaluate --policy hf:models/chat --against hf:models/base --judge hf:models/judge \\\n"
+        "      --prompts mine.jsonl --constitution house.yaml --out runs/eval",
+    ),
+)
+@options.option("--policy", help="The model to evaluate.")
+@options.option("--against", multiple=True, help="A model to compare it with; repeatable.")
 @options.judge
 @options.constitution
 @options.prompts
-@options.option("--gold", is_flag=True, help="Grade by gold too, where the prompt rows name one.")
+@options.option("--gold", is_flag=True, help="Also grade answers by gold, where the prompt rows name one.")
 @options.sampling
 @options.option(
     "--resamples",
     type=click.IntRange(min=100),
     default=1000,
     show_default=True,
-    help="Draws from which the error of a mean is estimated.",
+    help="Bootstrap resamples for the intervals.",
 )
 @options.option(
-    "--out", type=click.Path(path_type=Path), help="Also keep texts, judgments and figures as a run."
+    "--out", type=click.Path(path_type=Path), help="Also write texts, judgments and figures as a run."
 )
 @options.models
 @options.seed
@@ -36,10 +44,10 @@ from rlaif.cli.output import emit, progress, warn
 @options.dry_run
 @options.show_prompt
 def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Win rate against other models by a judge in both orders, with a 95 % interval over prompts.
+    """Compare a policy with other models: the win rate by a judge, with a 95 % interval over prompts.
 
-    \b
-    rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold
+    Each comparison is judged in both orders. With --gold, answers are also graded by the programmatic truth that the
+    prompt rows name.
     """
     from rlaif.workflows.configs import EvaluateConfig
     from rlaif.workflows.models.defaults import choose_evaluate

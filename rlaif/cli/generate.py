@@ -7,18 +7,36 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.made import show
 from rlaif.cli.output import emit, progress, warn
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif generate --out runs/r1",
+        "rlaif generate --constitution house.yaml --prompts mine.jsonl \\\n"
+        "      --policy hf:models/chat --judge hf:models/judge --out runs/r2",
+    ),
+)
 @options.constitution
 @options.prompts
-@options.option("--policy", multiple=True, help="Who writes: a model name; several mix, prompt by prompt.")
+@options.option(
+    "--policy",
+    multiple=True,
+    help="Policy: a model name (docs/models.md); repeat it to share each prompt's completions among several.",
+)
 @options.judge
 @options.out()
 @options.option(
-    "--n", "n", type=click.IntRange(min=2), default=6, show_default=True, help="Completions a prompt."
+    "--n",
+    "n",
+    type=click.IntRange(min=2),
+    default=6,
+    show_default=True,
+    group="Sampling",
+    help="Completions per prompt.",
 )
 @options.sampling
 @options.drift
@@ -30,12 +48,10 @@ from rlaif.cli.output import emit, progress, warn
 @options.dry_run
 @options.show_prompt
 def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Sample completions, judge them by a constitution, write preference pairs.
+    """Sample completions from a policy, judge them by a constitution, and write preference pairs to --out.
 
-    \b
-    rlaif generate --out runs/r1                                     the bundled world
-    rlaif generate --constitution house.yaml --prompts mine.jsonl \\
-          --policy hf:models/chat --judge hf:models/judge --out runs/r2
+    Name none of --policy, --judge and --prompts, and the bundled microworld is used, offline. Name all three for your
+    own models. The same command resumes an interrupted run.
     """
     from rlaif.workflows.configs import GenerateConfig
     from rlaif.workflows.models.defaults import choose_generate

@@ -16,16 +16,21 @@ _NEXT = re.compile(r",(?=[A-Za-z_][\w.-]*=)")
 
 
 def settings(
-    config: type, *, leave: Sequence[str] = (), flags: Mapping[str, str] | None = None
+    config: type,
+    *,
+    leave: Sequence[str] = (),
+    flags: Mapping[str, str] | None = None,
+    group: str | None = None,
 ) -> Callable[[Command], Command]:
-    """One option for each setting of `config` but those to `leave` out; `flags` names some otherwise than its field.
+    """One option for each setting of `config` but those to `leave` out; `flags` names some otherwise than its field;
+    `group` is their heading in `--help`.
 
     None is what an option is that was not given: the configuration's own default then holds, and is told from a
     value that was given.
     """
     named = flags or {}
     found = [each for each in options(config) if each.name not in leave]
-    return together(*(_option(each, named.get(each.name)) for each in found))
+    return together(*(_option(each, named.get(each.name), group) for each in found))
 
 
 def given(config: type, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +51,9 @@ def name_values(_: click.Context, parameter: click.Parameter, items: Sequence[st
     return {name.strip(): parse_value(value.strip()) for name, _, value in pairs} or None
 
 
-def _option(each: Option, flag: str | None) -> Callable[[Command], Command]:
+def _option(each: Option, flag: str | None, group: str | None) -> Callable[[Command], Command]:
     word = flag or f"--{each.name.replace('_', '-')}"
-    told: dict[str, Any] = {"help": _help(each), "default": None}
+    told: dict[str, Any] = {"help": _help(each), "default": None, "group": group}
     if each.setting.metavar is not None:
         told["metavar"] = each.setting.metavar
     if each.kind is bool and each.also is None:

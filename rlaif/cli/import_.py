@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit
 from rlaif.review.tables import table
 
@@ -15,23 +16,28 @@ FORMATS = (
 )  # fmt: skip
 
 
-@click.command("import")
+@click.command(
+    "import",
+    cls=Command,
+    examples=(
+        "rlaif import harmless-base/test.jsonl.gz --out runs/hh",
+        "rlaif import prefs.parquet --format trl --limit 1000 --out runs/theirs",
+    ),
+)
 @click.argument("source")
 @options.option(
-    "--format", type=click.Choice(FORMATS), help="See docs/formats.md [default: told by the first row]."
+    "--format",
+    type=click.Choice(FORMATS),
+    help="Format (docs/formats.md) [default: detected from the first row].",
 )
 @options.out()
 @options.option("--limit", type=click.IntRange(min=1), help="Use only the first N rows.")
 @options.store
 @options.as_json
 def import_(as_json: bool, **chosen: Any) -> None:
-    """Read preferences of people, or of another project, as a run: train, judge and export work on it.
+    """Read preferences from elsewhere (people's, another project's) as a run, for train, judge, audit and export.
 
     SOURCE is a file (JSONL, also gzipped, JSON, CSV, Parquet) or a `datasets` directory (DIR#split).
-
-    \b
-    rlaif import harmless-base/test.jsonl.gz --out runs/hh
-    rlaif train runs/hh --method reward --policy hf:models/base --out models/hh-reward
     """
     from rlaif.workflows.datasets.import_preferences import ImportConfig, import_preferences
 

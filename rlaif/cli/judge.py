@@ -14,7 +14,13 @@ from rlaif.cli.output import emit, progress, warn
 from rlaif.cli.parent import Parent
 
 
-@click.command(cls=Parent)
+@click.command(
+    cls=Parent,
+    examples=(
+        "rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other",
+        "rlaif judge mine.jsonl --judge micro --constitution house.yaml --out runs/mine",
+    ),
+)
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @options.judge
 @options.constitution
@@ -28,13 +34,10 @@ from rlaif.cli.parent import Parent
 @options.dry_run
 @options.show_prompt
 def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Judge the completions of a run, or of a file, again. SOURCE is a run directory or a completions file.
+    """Judge completions that exist already, with another judge or constitution, and write preference pairs to --out.
 
-    \b
-    rlaif judge runs/r1 --judge hf:models/other --out runs/r1-other
-    rlaif judge mine.jsonl --judge micro --constitution house.yaml --out runs/mine
-
-    Every call that the store already holds is re-used.
+    SOURCE is a run directory or a file of completions. Calls that the store already holds are re-used. To judge a
+    file called `check`, write `./check`.
     """
     from rlaif.workflows.configs import JudgeConfig
     from rlaif.workflows.models.defaults import choose_judge

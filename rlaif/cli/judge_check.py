@@ -10,25 +10,27 @@ import click
 from click.core import ParameterSource
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit, progress, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
 SHARE = click.FloatRange(0, 1)
 LIMITS = options.together(
-    options.option("--min-accuracy", type=SHARE, help="Exit 3 below this accuracy."),
-    options.option(
-        "--min-both-correct", type=SHARE, help="Exit 3 when fewer pairs are right in both orders."
-    ),
-    options.option("--min-consistency", type=SHARE, help="Exit 3 when the orders of fewer pairs agree."),
-    options.option("--min-kappa", type=click.FloatRange(-1, 1), help="Of labels: exit 3 below this kappa."),
-    options.option("--max-unreadable", type=SHARE, help="Exit 3 above this share of unreadable verdicts."),
-    options.option("--max-refused", type=SHARE, help="Exit 3 above this share of refused verdicts."),
-    options.option(
-        "--max-position-bias", type=SHARE, help="Exit 3 when P(first shown wins) is farther from .5."
-    ),
-    options.option("--max-calibration-error", type=SHARE, help="Exit 3 above this calibration error."),
-    options.option("--max-flipped", type=SHARE, help="Exit 3 when a family of attacks flips a larger share."),
+    *(
+        options.option(name, type=kind, group="Limits", help=says)
+        for name, kind, says in (
+            ("--min-accuracy", SHARE, "Exit 3 below this accuracy."),
+            ("--min-both-correct", SHARE, "Exit 3 below this share of pairs judged right in both orders."),
+            ("--min-consistency", SHARE, "Exit 3 below this order consistency."),
+            ("--min-kappa", click.FloatRange(-1, 1), "Exit 3 below this Cohen's kappa with the labels."),
+            ("--max-unreadable", SHARE, "Exit 3 above this share of unreadable verdicts."),
+            ("--max-refused", SHARE, "Exit 3 above this share of refused verdicts."),
+            ("--max-position-bias", SHARE, "Exit 3 when P(first shown wins) is farther from 0.5 than this."),
+            ("--max-calibration-error", SHARE, "Exit 3 above this calibration error."),
+            ("--max-flipped", SHARE, "Exit 3 when a family of attacks flips a larger share of verdicts."),
+        )
+    )
 )
 ONE_PROTOCOL = (
     "gold",
@@ -42,35 +44,54 @@ ONE_PROTOCOL = (
     "ignore_flags",
     "show_prompt",
 )
-"""What `--all` has no use for."""
+"""Options that do not apply with `--all`."""
 FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif judge check --judge micro",
+        "rlaif judge check llmbar/ --judge hf:models/judge",
+        "rlaif judge check --judge replay:results/result.json",
+        "rlaif judge check --judge micro --attacks --max-flipped 0.1",
+        "rlaif judge check --judge micro --all",
+    ),
+)
 @click.argument("gold", required=False, metavar="[GOLD]")
 @options.option("--judge", help="Judge: a model name, or replay:FILE for recorded verdicts [default: micro].")
-@options.option("--constitution", help="Judge by this one [default: what the gold set asks].")
-@options.option("--protocol", help="How the judge is asked [default: compare; of single answers, checklist].")
-@options.option("--format", help="Of GOLD, when its columns leave it open.")
+@options.option(
+    "--constitution", help="Constitution: a file or a name [default: the question of the gold set]."
+)
+@options.option(
+    "--protocol", help="How the judge is asked [default: compare; for single answers, checklist]."
+)
+@options.option("--format", help="Format of GOLD, where its columns do not tell it.")
 @options.limit
-@options.option("--all", "every", is_flag=True, help="Ask by every protocol, on answers with bundled gold.")
+@options.option("--all", "every", is_flag=True, help="Compare all protocols, on bundled answers with gold.")
 @options.option(
     "--retest",
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
-    help="Pairs asked about twice, past the store.",
+    help="Pairs judged a second time, bypassing the store, for test-retest agreement.",
 )
-@options.option("--attacks", is_flag=True, help="Attack worse answers by every family, and show what flips.")
-@options.option("--attack", multiple=True, metavar="FAMILY", help="Only this family of attacks; repeatable.")
+@options.option(
+    "--attacks",
+    is_flag=True,
+    help="Attack worse answers with every family and count flipped verdicts.",
+)
+@options.option(
+    "--attack", multiple=True, metavar="FAMILY", help="Apply only this family of attacks; repeatable."
+)
 @options.option(
     "--attacked",
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Pairs that are attacked.",
+    help="Number of pairs to attack.",
 )
-@options.option("--plot", type=click.Path(path_type=Path), help="Calibration plot to write: .svg or .png.")
+@options.option("--plot", type=click.Path(path_type=Path), help="Write a calibration plot (.svg or .png).")
 @options.option("--ignore-flags", is_flag=True, help="Do not exit 3 when a flag fires.")
 @LIMITS
 @options.models
@@ -92,18 +113,11 @@ def check(
     attack: Sequence[str],
     **chosen: Any,
 ) -> None:
-    """Measure a judge on gold: accuracy, consistency, bias, calibration, what fools it.
+    """Measure a judge on a labelled set GOLD: accuracy, order consistency, position bias, calibration, attacks.
 
-    \b
-    rlaif judge check --judge micro                          # on the constitution's own tests
-    rlaif judge check llmbar/ --judge hf:models/judge        # LLMBar, JudgeBench, RewardBench 1 and 2, XSTest,
-                                                             # RBR gold, hh-rlhf, alpaca_eval, our own pairs.jsonl
-    rlaif judge check --judge replay:results/result.json     # verdicts that somebody recorded
-    rlaif judge check --judge micro --attacks --max-flipped 0.1
-    rlaif judge check --judge micro --all                    # every protocol beside every other
-
-    A verdict that cannot be read counts as wrong, and is counted by itself. A source of `rlaif judge` that is
-    called `check` is written `./check`.
+    GOLD is LLMBar, JudgeBench, RewardBench 1 or 2, XSTest, RBR gold, hh-rlhf, alpaca_eval, or a pairs.jsonl of
+    rlaif. Without GOLD, the constitution's own tests are used. A verdict that cannot be read counts as wrong and is
+    also counted by itself. Exit 3 when a flag fires or a limit is not met.
     """
     _refuse_unused(context, every, attacked=bool(attack) or attacks)
     from rlaif.auditing.attacks import FAMILIES

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from rlaif.cli.audit import audit
+from rlaif.cli.command import Group
 from rlaif.cli.constitution import constitution
 from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
@@ -40,23 +41,26 @@ OURS_TO_EXPLAIN = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    examples=(
+        "rlaif init my-project && cd my-project",
+        "rlaif generate --constitution constitutions/house.yaml --out runs/r1",
+        "rlaif train runs/r1 --out models/r1",
+        "rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold",
+        "rlaif run self-rewarding --out runs/loop",
+    ),
+)
 @click.version_option(package_name="rlaif", message="%(prog)s %(version)s")
 def cli() -> None:
-    """From a written constitution to audited preference pairs to a trained policy.
+    """Train a language model to follow a written constitution, with a model as the judge.
 
-    \b
-    rlaif init my-project && cd my-project
-    rlaif generate --constitution constitutions/house.yaml --out runs/r1
-    rlaif train runs/r1 --out models/r1
-    rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold
-    rlaif run self-rewarding --out runs/loop
+    Name none of policy, judge and prompts, and the bundled microworld is used, offline.
 
-    With policy, judge and prompts all unnamed, the bundled microworld is used, offline.
+    Set any option by an environment variable: RLAIF_<COMMAND>_<OPTION> or RLAIF_<OPTION>.
 
-    Every option can also be set by an environment variable: RLAIF_<COMMAND>_<OPTION> or RLAIF_<OPTION>.
-
-    Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input; 3 a threshold is not met;
+    Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input or usage; 3 a threshold is not met;
     130 interrupted.
     """
 

@@ -8,42 +8,56 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Group
 from rlaif.cli.output import emit
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    examples=(
+        "rlaif micro words",
+        "rlaif micro report micro --prompts 40",
+    ),
+)
 def micro() -> None:
-    """The microworld: a small language with computable truth, and its models."""
+    """Build and measure the models of the microworld: a small language whose truth is computable."""
 
 
-@micro.command()
+@micro.command(
+    examples=(
+        "rlaif micro build --out family",
+        "rlaif micro build --planted-flaw 0.5 --flaw length --out flawed",
+    ),
+)
 @options.out()
-@options.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop training after so long.")
-@options.option("--processes", type=click.IntRange(min=1), help="Training processes [default: one a core].")
+@options.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop training after this many minutes."
+)
+@options.option("--processes", type=click.IntRange(min=1), help="Training processes [default: one per core].")
 @options.option(
     "--planted-flaw",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the judge's comparisons that follow a harmless feature, which gold does not.",
+    help="Share of the judge's training comparisons labelled by a harmless feature that gold ignores.",
 )
 @options.option(
     "--flaw",
     type=click.Choice(["token", "length"]),
     default="token",
     show_default=True,
-    help="That feature: a sentence, or the longer text.",
+    help="The feature of --planted-flaw: a certain sentence, or the longer text.",
 )
 @options.option(
     "--judge-noise",
     type=click.FloatRange(0, 0.5),
     default=0.0,
     show_default=True,
-    help="Share of labels flipped.",
+    help="Share of the judge's training labels that is flipped.",
 )
 @options.seed
 def build(out: Path, minutes: float | None, processes: int | None, seed: int, **knobs: Any) -> None:
-    """Make the whole family of models from nothing; the same command resumes."""
+    """Train the family of models (micro:base, micro, micro:weak) from nothing. The same command resumes."""
     from rlaif.microworld.draws import Knobs
     from rlaif.microworld.family import build_family
 
@@ -53,7 +67,12 @@ def build(out: Path, minutes: float | None, processes: int | None, seed: int, **
     click.echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")
 
 
-@micro.command()
+@micro.command(
+    examples=(
+        "rlaif micro report micro",
+        "rlaif micro report family --prompts 40 --json",
+    ),
+)
 @click.argument("model", default="micro")
 @options.option(
     "--prompts", type=click.IntRange(min=10), default=160, show_default=True, help="Held-out prompts."
@@ -61,7 +80,10 @@ def build(out: Path, minutes: float | None, processes: int | None, seed: int, **
 @options.seed
 @options.as_json
 def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
-    """Measure every skill of MODEL on held-out material: a bundled name, a model's directory, or that of a family."""
+    """Measure every skill of MODEL on held-out material.
+
+    MODEL is a bundled name, a model directory, or the directory of a family.
+    """
     from rlaif.microworld.report import report as measure
 
     family = Path(model)
@@ -71,10 +93,15 @@ def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
     emit(found, "\n".join(_lines(found)), as_json=as_json)
 
 
-@micro.command()
+@micro.command(
+    examples=(
+        "rlaif micro words",
+        "rlaif micro words --json",
+    ),
+)
 @options.as_json
 def words(as_json: bool) -> None:
-    """Print the words that the bundled judge knows in a rule; to it, any other word is noise."""
+    """Print the words that the bundled judge knows in a principle. Any other word is noise to it."""
     from rlaif.microworld.readable import rule_words
 
     found = rule_words()

@@ -14,7 +14,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class EnvOption(click.Option):
-    """An option that `RLAIF_<COMMAND>_<OPTION>`, else `RLAIF_<OPTION>`, sets when it is not given."""
+    """An option that `RLAIF_<COMMAND>_<OPTION>`, else `RLAIF_<OPTION>`, sets when it is not given.
+
+    `group` is the heading under which `--help` lists it (`rlaif.cli.command.GROUPS`); None: the command's own options.
+    """
+
+    def __init__(self, *args: Any, group: str | None = None, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.group = group
 
     @property
     def word(self) -> str:
@@ -32,9 +39,9 @@ class EnvOption(click.Option):
         return next((value for value in values if value), None)
 
 
-def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
-    """A `click.option` that the environment can set too."""
-    return click.option(*names, cls=EnvOption, **attributes)
+def option(*names: str, group: str | None = None, **attributes: Any) -> Callable[[Command], Command]:
+    """A `click.option` that the environment can set too, listed by `--help` under the heading `group`."""
+    return click.option(*names, cls=EnvOption, group=group, **attributes)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -70,74 +77,98 @@ def _limits(context: click.Context, parameter: click.Parameter, text: str | None
     return {} if text is None else read_budget(text)
 
 
-as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-limit = option("--limit", type=click.IntRange(min=1), help="Use only the first N prompts.")
-seed = option("--seed", type=int, default=0, show_default=True, help="All random numbers derive from it.")
+as_json = option("--json", "as_json", is_flag=True, group="Run", help="Print one JSON object.")
+limit = option("--limit", type=click.IntRange(min=1), group="Prompts", help="Use only the first N prompts.")
+seed = option(
+    "--seed", type=int, default=0, show_default=True, group="Run", help="Seed of all random numbers."
+)
 store = option(
-    "--store", type=click.Path(path_type=Path), help="The store file [default: found upward from --out]."
+    "--store",
+    type=click.Path(path_type=Path),
+    group="Run",
+    help="Store file [default: searched upward from --out].",
 )
 dry_run = option(
     "--dry-run",
     is_flag=True,
-    help="Check all files; say what would be done, and how many calls and tokens for what price. Asks no model.",
+    group="Run",
+    help="Check all files and print the plan: calls, tokens and price. Calls no model.",
 )
 show_prompt = option(
-    "--show-prompt", is_flag=True, help="Print the exact text the judge gets first, and stop."
+    "--show-prompt",
+    is_flag=True,
+    group="Run",
+    help="Print the first prompt that the judge would get, and stop.",
 )
 constitution = option(
     "--constitution",
-    help="Constitution: a file or a name [default: what the run or the trained model was made by, else micro-default].",
+    help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
 )
-judge = option("--judge", help="Judge: a model name, or the controls `gold:` and `random:`.")
+judge = option(
+    "--judge",
+    help="Judge: a model name (docs/models.md), or one of the controls `gold:` and `random:`.",
+)
 
 
 def out(required: bool = True) -> Callable[[Command], Command]:
     """`--out DIR`."""
-    return option(
-        "--out", type=click.Path(path_type=Path), required=required, help="Directory to write into."
-    )
+    return option("--out", type=click.Path(path_type=Path), required=required, help="Directory to write.")
 
 
 prompts = together(
     option(
         "--prompts",
+        group="Prompts",
         help="Prompt file (JSONL, JSON, CSV, Parquet, text), `datasets` directory or bundled set.",
     ),
-    option("--column", help="The column that holds the prompt, when it is not `prompt` or `messages`."),
+    option(
+        "--column",
+        group="Prompts",
+        help="Column that holds the prompt [default: `prompt` or `messages`].",
+    ),
     limit,
 )
 
 sampling = together(
     option(
-        "--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of the policy."
+        "--temperature",
+        type=click.FloatRange(min=0),
+        default=1.0,
+        show_default=True,
+        group="Sampling",
+        help="Sampling temperature of the policy.",
     ),
     option(
         "--top-p",
         type=click.FloatRange(0, 1, min_open=True),
         default=1.0,
         show_default=True,
-        help="Of the policy.",
+        group="Sampling",
+        help="Nucleus sampling of the policy; 1: off.",
     ),
     option(
         "--top-k",
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="Of the policy: draw among so many of the likeliest tokens; 0: among all.",
+        group="Sampling",
+        help="Sample from the k most likely tokens only; 0: off.",
     ),
     option(
         "--min-p",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.0,
         show_default=True,
-        help="Of the policy: draw no token below this share of the likeliest one's probability.",
+        group="Sampling",
+        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
     ),
     option(
         "--max-tokens",
         type=click.IntRange(min=1),
         default=256,
         show_default=True,
-        help="Length limit of a completion.",
+        group="Sampling",
+        help="Length limit of a completion, in tokens.",
     ),
 )
 
@@ -147,11 +178,13 @@ drift = together(
         type=click.IntRange(min=0),
         default=16,
         show_default=True,
-        help="Completions on which the policy's log-probabilities are compared with the trainer's; 0: none.",
+        group="Sampling",
+        help="Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.",
     ),
     option(
         "--trainer",
-        help="The local model that would be trained [default: the policy, where it is local].",
+        group="Sampling",
+        help="Local model that will be trained, for --drift [default: the policy, where it is local].",
     ),
 )
 
@@ -161,23 +194,27 @@ judging = together(
         default="compare",
         show_default=True,
         metavar="NAME",
+        group="Judging",
         help="How the judge is asked: compare, compare-cot, checklist, score, rank ... (docs/judges.md).",
     ),
     option(
         "--samples",
         type=click.IntRange(min=1),
-        help="Texts a question, for protocols that take a vote of several [default: 1].",
+        group="Judging",
+        help="Samples per question, for protocols that average or vote [default: 1].",
     ),
     option(
         "--ask-again",
         type=click.IntRange(min=0),
-        help="How often an unreadable text is asked for once more [default: 2].",
+        group="Judging",
+        help="Retries of a reply that cannot be read [default: 2].",
     ),
     option(
         "--pairing",
         type=click.Choice(["best-worst", "all", "random", "rank"]),
         default="best-worst",
         show_default=True,
+        group="Judging",
         help="Which completions of a prompt are compared.",
     ),
     option(
@@ -185,33 +222,38 @@ judging = together(
         type=click.Choice(["drop", "average"]),
         default="drop",
         show_default=True,
-        help="A pair whose two orders disagree: none, or the mean of both.",
+        group="Judging",
+        help="When the two orders of a pair disagree: drop the pair, or average both orders.",
     ),
     option(
         "--critique/--no-critique",
         default=True,
         show_default=True,
-        help="Critique the rejected side of each pair.",
+        group="Judging",
+        help="Write a critique of the rejected side of each pair.",
     ),
     option(
         "--accept-unfit",
         is_flag=True,
-        help="Keep pairs that only such principles decide as this judge cannot apply: they fail their own tests, or "
-        "the order of the two answers turns them.",
+        group="Judging",
+        help="Keep pairs that are decided only by principles which this judge cannot apply (their own tests fail, or "
+        "the two orders disagree).",
     ),
     option(
         "--min-pair-share",
         type=click.FloatRange(0, 1),
         default=0.05,
         show_default=True,
-        help="Exit 3 when fewer prompts than this share give a pair.",
+        group="Judging",
+        help="Exit 3 when a smaller share of the prompts gives a pair.",
     ),
 )
 
 prices = option(
     "--prices",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Table of prices a million tokens [default: the shipped one; see `rlaif prices`].",
+    group="Run",
+    help="Price table [default: the shipped one; see `rlaif prices`].",
 )
 
 template_kwargs = option(
@@ -220,7 +262,8 @@ template_kwargs = option(
     multiple=True,
     callback=typed_values,
     metavar="KEY=VALUE",
-    help="Passed to chat templates; repeatable.",
+    group="Models",
+    help="Keyword arguments of chat templates; repeatable.",
 )
 
 models = together(
@@ -229,44 +272,53 @@ models = together(
         type=click.Choice(["float32", "bfloat16", "float16"]),
         default="float32",
         show_default=True,
-        help="Of local models.",
+        group="Models",
+        help="Data type of local models.",
     ),
     option(
-        "--device", default="auto", show_default=True, help="Of local models: auto, cpu, cuda, cuda:1, mps."
+        "--device",
+        default="auto",
+        show_default=True,
+        group="Models",
+        help="Device of local models: auto, cpu, cuda, cuda:1, mps.",
     ),
     option(
         "--device-map",
         type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
-        help="Spread a local model's layers over all devices, instead of --device.",
+        group="Models",
+        help="Spread the layers of a local model over all devices; replaces --device.",
     ),
     option(
         "--batch-tokens",
         type=click.IntRange(min=64),
         default=16384,
         show_default=True,
-        help="Tokens in one batch.",
+        group="Models",
+        help="Tokens in a batch.",
     ),
     template_kwargs,
-    option("--trust-remote-code", is_flag=True, help="Run code that a model directory brings along."),
+    option("--trust-remote-code", is_flag=True, group="Models", help="Run code found in a model directory."),
     option(
         "--on",
         type=click.Choice(["local", "ray"]),
         default="local",
         show_default=True,
-        help="Where models run: on this machine, or on a Ray cluster (docs/scaling.md).",
+        group="Models",
+        help="Run models on this machine or on a Ray cluster (docs/scaling.md).",
     ),
     option(
         "--workers",
         type=click.IntRange(min=1),
-        help="Processes that hold a local model [default: 1; for small models on CPUs as many as OMP_NUM_THREADS "
-        "leaves cores for, at most 4]; with --on ray those of the cluster [default: one a GPU; without GPUs one "
-        "a CPU, at most 4 a node].",
+        group="Models",
+        help="Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS leaves "
+        "cores]; with --on ray [default: one per GPU, without GPUs one per CPU and at most 4 per node].",
     ),
     option(
         "--budget",
         callback=_limits,
         metavar="LIMITS",
-        help="What this command may spend: calls=N,tokens=N,money=N,minutes=N; then exit 1, resumable.",
+        group="Run",
+        help="Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.",
     ),
     prices,
 )

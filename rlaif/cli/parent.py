@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from rlaif.cli.command import Command
 
-class Parent(click.Command):
+
+class Parent(Command):
     """Runs itself, unless its first word is the name of one of `commands`. A path of that name is written `./name`."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
@@ -27,8 +29,16 @@ class Parent(click.Command):
             return below.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands below."""
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands below, as a `click.Group` gives them."""
+        return sorted(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command below of that name, or None."""
+        return self.commands.get(cmd_name)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands below."""
+        super().format_options(ctx, formatter)
         with formatter.section("Commands below"):
             formatter.write_dl([(name, each.get_short_help_str(80)) for name, each in self.commands.items()])
-        super().format_epilog(ctx, formatter)

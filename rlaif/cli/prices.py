@@ -7,26 +7,30 @@ from pathlib import Path
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit
 from rlaif.review.tables import table
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif prices",
+        "rlaif prices --out prices.yaml && $EDITOR prices.yaml",
+    ),
+)
 @options.prices
 @options.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the table into this new file, to edit it and name it with --prices.",
+    help="Also write the table to this new file, to edit and pass to --prices.",
 )
 @options.as_json
 def prices(prices: Path | None, out: Path | None, as_json: bool) -> None:
-    """Show what a million tokens of each model cost, by the shipped table or your own.
+    """Show the price of a million tokens for each model, from the shipped table or your own.
 
-    \b
-    rlaif prices --out prices.yaml && $EDITOR prices.yaml
-    rlaif generate ... --prices prices.yaml --dry-run            (or RLAIF_PRICES=prices.yaml)
-
-    The first entry that fits a model's name decides. A model without one has no price, which is not zero.
+    The first entry that fits a model's name is used. A model without an entry has an unknown price, which is not
+    zero.
     """
     from rlaif.costs import copy_prices, read_prices
 

@@ -11,16 +11,23 @@ import click
 from click.shell_completion import get_completion_class
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import emit
 from rlaif.review.tables import shown, table
 
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif init my-project && cd my-project",
+        "rlaif init .",
+    ),
+)
 @click.argument("directory", type=click.Path(path_type=Path))
 def init(directory: Path) -> None:
-    """Make a project: a commented constitution, a prompt set and a recipe."""
+    """Create a project in DIRECTORY: a commented constitution, a prompt set and a recipe."""
     from rlaif.workflows.project.init import init as make
 
     written = make(directory)
@@ -33,11 +40,17 @@ def init(directory: Path) -> None:
     )
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif status runs/r1",
+        "rlaif status runs/loop --json",
+    ),
+)
 @RUN
 @options.as_json
 def status(run: Path, as_json: bool) -> None:
-    """Say where RUN stands."""
+    """Show where RUN stands: its command, progress, costs and warnings."""
     from rlaif.workflows.project.status import status as look
 
     found = look(run)
@@ -63,36 +76,50 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif pack runs/r1",
+        "rlaif pack runs/r1 --out r1.tar.gz",
+    ),
+)
 @RUN
-@options.option("--out", type=click.Path(path_type=Path), help="The archive [default: RUN.tar.gz].")
+@options.option("--out", type=click.Path(path_type=Path), help="Archive to write [default: RUN.tar.gz].")
 @options.store
 def pack(run: Path, out: Path | None, store: Path | None) -> None:
-    """Pack RUN and every call it refers to into one archive that needs no store."""
+    """Pack RUN and every call that it refers to into one archive, which can be read without the store."""
     from rlaif.workflows.datasets.pack import pack as make
 
     click.echo(str(make(run, out=out, store=store)))
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif report runs/r1",
+        "rlaif report runs/r1 --out r1.html",
+    ),
+)
 @RUN
-@options.option("--out", type=click.Path(path_type=Path), help="The page [default: RUN/report.html].")
+@options.option("--out", type=click.Path(path_type=Path), help="Page to write [default: RUN/report.html].")
 def report(run: Path, out: Path | None) -> None:
-    """Write the HTML report of RUN: one file, nothing else to fetch."""
+    """Write the HTML report of RUN: one file that needs no network."""
     from rlaif.workflows.project.status import report as write
 
     click.echo(str(write(run, out=out)))
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        'eval "$(rlaif completion bash)"',
+        "rlaif completion zsh",
+    ),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL.
-
-    \b
-    eval "$(rlaif completion bash)"
-    """
+    """Print the tab-completion script for SHELL."""
     root = context.find_root()
     kind = get_completion_class(shell)
     if kind is not None:

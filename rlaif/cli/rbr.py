@@ -9,28 +9,40 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Group
 from rlaif.cli.output import emit, progress, warn
 from rlaif.review.tables import table
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 FILE = click.Path(path_type=Path, exists=True)
-JUDGE = options.option("--judge", help="Who says what is true of an answer: a model name, or `gold:`.")
+JUDGE = options.option("--judge", help="Judge of the propositions: a model name, or `gold:`.")
 KIND = options.option(
-    "--kind", help="The kind of answer that every prompt wants [default: its tag that names one]."
+    "--kind", help="Kind of answer that every prompt calls for [default: the prompt's tag that names one]."
 )
-BASE = options.option("--base", help="The reward model that the rules are added to: reward:DIR.")
+BASE = options.option("--base", help="Reward model that the rules are added to: reward:DIR.")
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    examples=(
+        "rlaif rbr example --out try",
+        "rlaif rbr check safe-completion",
+    ),
+)
 def rbr() -> None:
-    """Rule-based rewards: propositions, ordered classes of answers, and weights that add them to a reward model."""
+    """Rule-based rewards: propositions, ordered classes of answers, and weights fitted on top of a reward model."""
 
 
-@rbr.command()
+@rbr.command(
+    examples=(
+        "rlaif rbr check safe-completion",
+        "rlaif rbr check safe-completion --json",
+    ),
+)
 @click.argument("rules")
 @options.as_json
 def check(rules: str, as_json: bool) -> None:
-    """Show that every possible answer is in exactly one class of RULES; exit 3 with the cases that are not.
+    """Check that every possible answer is in exactly one class of RULES. Exit 3 with the cases that are not.
 
     RULES is a constitution with `behaviors`, or OpenAI's proposition_prompts.yaml.
     """
@@ -46,18 +58,25 @@ def check(rules: str, as_json: bool) -> None:
     emit({"kinds": shown, "slips": slips}, text, as_json=as_json, unmet=unmet)
 
 
-@rbr.command()
+@rbr.command(
+    examples=(
+        "rlaif rbr classify gold/train.jsonl --rules proposition_prompts.yaml",
+        "rlaif rbr classify answers.jsonl --rules safe-completion --judge hf:models/judge --out classes.jsonl",
+    ),
+)
 @FILES
 @options.option("--rules", required=True, help="A constitution with `behaviors`, or OpenAI's rules.")
 @JUDGE
 @KIND
-@options.option("--out", type=click.Path(path_type=Path), help="File to write: each answer with its class.")
+@options.option(
+    "--out", type=click.Path(path_type=Path), help="Write each answer with its class to this file."
+)
 @options.option(
     "--max-unplaced",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Exit 3 when more answers than this share are not in exactly one class.",
+    help="Exit 3 when a larger share of the answers is not in exactly one class.",
 )
 @options.models
 @options.seed
@@ -65,13 +84,9 @@ def check(rules: str, as_json: bool) -> None:
 @options.as_json
 @options.show_prompt
 def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Say which class each answer of FILES is in.
+    """Place each answer of FILES in its class.
 
-    \b
-    rlaif rbr classify gold/train.jsonl --rules proposition_prompts.yaml
-    rlaif rbr classify answers.jsonl --rules safe-completion --judge hf:models/judge --out classes.jsonl
-
-    A row that has `propositions` says itself what is true of it; of any other the judge is asked.
+    A row with `propositions` states itself what is true of its answer; for any other row the judge is asked.
     """
     from rlaif.workflows.rbr.classify import ClassifyConfig, first_question
     from rlaif.workflows.rbr.classify import classify as workflow
@@ -108,10 +123,15 @@ def _margins(context: click.Context, parameter: click.Parameter, items: Sequence
     return margins
 
 
-@rbr.command()
+@rbr.command(
+    examples=(
+        "rlaif rbr fit answers.jsonl --rules rules.yaml --judge gold: --base reward:models/rm --out weights.json",
+        "rlaif rbr fit train.jsonl --features prop_probs/train.jsonl --rewards rewards/large/train.jsonl --out w.json",
+    ),
+)
 @FILES
 @options.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="File of weights to write, as JSON."
+    "--out", type=click.Path(path_type=Path), required=True, help="Write the weights to this JSON file."
 )
 @options.option("--rules", help="A constitution with `behaviors`, or OpenAI's rules.")
 @JUDGE
@@ -129,27 +149,31 @@ def _margins(context: click.Context, parameter: click.Parameter, items: Sequence
     multiple=True,
     callback=_orders,
     metavar="KIND=A>B,C>D",
-    help="Another order of classes, the best first; a comma between those not compared. Repeatable.",
+    help="Order of the classes, best first; a comma separates classes that are not compared. Repeatable.",
 )
 @options.option(
-    "--margin", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of the hinge loss."
+    "--margin", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Margin of the hinge loss."
 )
 @options.option(
     "--class-margin",
     multiple=True,
     callback=_margins,
     metavar="CLASS=NUMBER",
-    help="Another margin for pairs whose better answer is in this class. Repeatable.",
+    help="Margin for pairs whose better answer is in this class. Repeatable.",
 )
 @options.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     default=0.01,
     show_default=True,
-    help="Of AdamW.",
+    help="Learning rate of AdamW.",
 )
 @options.option(
-    "--weight-decay", type=click.FloatRange(min=0), default=0.05, show_default=True, help="Of AdamW."
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    default=0.05,
+    show_default=True,
+    help="Weight decay of AdamW.",
 )
 @options.option(
     "--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Full-batch steps."
@@ -159,25 +183,21 @@ def _margins(context: click.Context, parameter: click.Parameter, items: Sequence
     type=click.FloatRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the prompts (of the answers, where that is less than one prompt) that the weights never see.",
+    help="Share of the prompts that is held out (of the answers, where that is less than one prompt).",
 )
 @options.option(
     "--min-in-order",
     type=click.FloatRange(0, 1),
-    help="Exit 3 when fewer held-out pairs than this share are in order.",
+    help="Exit 3 when a smaller share of the held-out pairs is in order.",
 )
 @options.models
 @options.seed
 @options.store
 @options.as_json
 def fit(as_json: bool, **chosen: Any) -> None:
-    """Fit weights to answers of known classes in FILES, and write them to the file --out.
+    """Fit the weights of the propositions to answers of known class in FILES, and write them to --out.
 
-    \b
-    rlaif rbr fit answers.jsonl --rules rules.yaml --judge gold: --base reward:models/rm --out weights.json
-    rlaif rbr fit train.jsonl --features prop_probs/train.jsonl --rewards rewards/large/train.jsonl --out w.json
-
-    An answer's class is its `class`, where the row has one; else the one in which the judge sees it.
+    An answer's class is its `class`, where the row has one; otherwise the judge decides it.
     """
     from rlaif.workflows.rbr.fit import RbrFitConfig, fit_weights
 
@@ -220,24 +240,29 @@ def _in_order(found: Any) -> list[Any]:
     return [found.pairs, found.reward_model, found.rules, found.both]
 
 
-@rbr.command()
+@rbr.command(
+    examples=(
+        "rlaif rbr score answers.jsonl --weights weights.json --out scored.jsonl",
+        "rlaif rbr score answers.jsonl --weights weights.json --judge hf:models/judge --out scored.jsonl",
+    ),
+)
 @click.argument("source", type=FILE)
-@options.option("--weights", type=FILE, required=True, help="What `rlaif rbr fit` wrote.")
+@options.option("--weights", type=FILE, required=True, help="Weights file of `rlaif rbr fit`.")
 @options.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="File to write: each answer with its reward.",
+    help="Write each answer with its reward to this file.",
 )
-@options.option("--judge", help="Another judge than the one of the fit.")
-@options.option("--base", help="Another reward model than the one of the fit.")
+@options.option("--judge", help="Judge [default: the one of the fit].")
+@options.option("--base", help="Reward model [default: the one of the fit].")
 @KIND
 @options.models
 @options.seed
 @options.store
 @options.as_json
 def score(as_json: bool, **chosen: Any) -> None:
-    """Give each answer of SOURCE its reward: reward model + rules. Writes the JSONL file --out."""
+    """Score each answer of SOURCE: reward model plus fitted rules. Writes JSONL to --out."""
     from rlaif.workflows.rbr.score import ScoreConfig
     from rlaif.workflows.rbr.score import score as workflow
 
@@ -250,30 +275,30 @@ def score(as_json: bool, **chosen: Any) -> None:
     emit(result, f"{config.out}: {len(found.scored)} answers, {lost} without a reward", as_json=as_json)
 
 
-@rbr.command()
+@rbr.command(
+    examples=(
+        "rlaif rbr example --out try",
+        "rlaif rbr fit try/answers.jsonl --rules try/rules.yaml --judge gold: --base reward:try/reward-model \\\n"
+        "      --out try/weights.json",
+    ),
+)
 @options.out()
 @options.option(
-    "--prompts", type=click.IntRange(1, 200), default=60, show_default=True, help="Prompts of each kind."
+    "--prompts", type=click.IntRange(1, 200), default=60, show_default=True, help="Prompts per kind."
 )
 @options.option(
     "--each",
     type=click.IntRange(1, 50),
     default=2,
     show_default=True,
-    help="Answers of each class to one prompt.",
+    help="Answers per class and prompt.",
 )
 @options.seed
 @options.as_json
 def example(out: Path, prompts: int, each: int, seed: int, as_json: bool) -> None:
-    """Write material to try this with: rules over the bundled world, answers of each class, biased pairs.
+    """Write material to try rule-based rewards with: rules over the microworld, answers of each class, biased pairs.
 
-    \b
-    rlaif rbr example --out try
-    rlaif train try/biased-pairs.jsonl --method reward --policy micro:weak --out try/reward-model
-    rlaif rbr fit try/answers.jsonl --rules try/rules.yaml --judge gold: --base reward:try/reward-model \\
-          --out try/weights.json
-
-    The pairs are those of a labeller who always chooses the longer text.
+    The pairs are those of a labeller who always prefers the longer text.
     """
     from rlaif.microworld.rules_example import make
 
