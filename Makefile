@@ -53,6 +53,7 @@ experiments: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_architecture.py
 
 clean:
 	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

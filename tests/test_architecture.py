@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,15 @@ import rlaif
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
 from rlaif.workflows import configs
+from rlaif.workflows.audit.run import AuditConfig
+from rlaif.workflows.datasets.export import ExportConfig
+from rlaif.workflows.datasets.import_preferences import ImportConfig
+from rlaif.workflows.impact.run import ImpactConfig
+from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
+from rlaif.workflows.rbr.classify import ClassifyConfig
+from rlaif.workflows.rbr.fit import RbrFitConfig
+from rlaif.workflows.rbr.score import ScoreConfig
+from tools import import_graph
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rlaif"
@@ -35,11 +47,15 @@ def modules() -> list[Path]:
 
 
 def commands(command: click.Command, path: str = "rlaif") -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield from commands(each, f"{path} {name}")
-    else:
+    """Every command that does something, those below other commands too."""
+    if not isinstance(command, click.Group):
         yield path, command
+    if hasattr(command, "list_commands") and hasattr(command, "get_command"):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, f"{path} {name}")
 
 
 def test_imports_point_down() -> None:
@@ -178,40 +194,178 @@ def test_functions_are_short() -> None:
     assert sorted(lengths.values())[int(len(lengths) * 0.9)] <= 30
 
 
-def _read_names(root: Path) -> set[str]:
-    names = set()
-    for path in root.rglob("*.py"):
-        if path.name != "configs.py":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return names
-
-
-CONFIGS = [each for each in vars(configs).values() if dataclasses.is_dataclass(each)]
-
-
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda each: each.__name__)
-def test_every_field_of_a_config_is_read(config: type) -> None:
-    read = _read_names(PACKAGE / "workflows")
-    assert [each.name for each in dataclasses.fields(config) if each.name not in read] == []
-
-
-@pytest.mark.parametrize(
-    ("path", "command"), list(commands(cli)), ids=lambda each: each if isinstance(each, str) else ""
-)
-def test_every_option_of_a_command_reaches_its_config(path: str, command: click.Command) -> None:
-    called = {
-        "rlaif generate": configs.GenerateConfig,
-        "rlaif judge": configs.JudgeConfig,
-        "rlaif train": configs.TrainConfig,
-        "rlaif evaluate": configs.EvaluateConfig,
-        "rlaif run": configs.RunConfig,
-        "rlaif constitution test": configs.TestConfig,
+def _trees() -> dict[str, ast.Module]:
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+        for folder in ("rlaif", "benchmarks", "tools", "docs")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "_shipped" not in path.parts
     }
-    own = {"as_json", "dry_run", "show_prompt", "help"}
-    if path in called:
-        fields = {each.name for each in dataclasses.fields(called[path])}
-        assert {each.name for each in command.params} - own == fields
+
+
+TREES = _trees()
+
+
+def _configurations() -> dict[str, list[str]]:
+    """The fields of every configuration in the package, by `file class`."""
+    found = {}
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef) or not path.startswith("rlaif/"):
+                continue
+            if node.name.endswith(("Config", "Options", "Settings")) and node.decorator_list:
+                fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+                found[f"{path} {node.name}"] = [
+                    each.target.id for each in fields if isinstance(each.target, ast.Name)
+                ]
+    return found
+
+
+CONFIGURATIONS = _configurations()
+
+
+def _loaded(attributes_only: bool = False) -> Counter[str]:
+    """How often each name is read in the package, its tools and benchmarks."""
+    found: Counter[str] = Counter()
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                found[node.attr] += 1
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not attributes_only:
+                found[node.id] += 1
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not attributes_only:
+                found[re.split(r"[.:]", node.value)[-1]] += 1
+    return found
+
+
+@pytest.mark.parametrize("config", CONFIGURATIONS)
+def test_every_field_of_a_configuration_is_read(config: str) -> None:
+    read = _loaded(attributes_only=True)
+    assert [name for name in CONFIGURATIONS[config] if not read[name]] == []
+
+
+def test_configurations_are_found_in_the_whole_package() -> None:
+    assert len(CONFIGURATIONS) > 20
+    assert {each.split()[0].rsplit("/", 1)[0] for each in CONFIGURATIONS} >= {
+        "rlaif/training",
+        "rlaif/workflows",
+        "rlaif/workflows/rbr",
+        "rlaif/workflows/datasets",
+    }
+
+
+OF_EVERY_COMMAND = {"as_json", "dry_run", "show_prompt", "help"}
+CONFIG_OF = {
+    "rlaif generate": (configs.GenerateConfig, {}),
+    "rlaif judge": (configs.JudgeConfig, {}),
+    "rlaif judge check": (
+        CheckConfig,
+        {"gold": "source", "attack": "attacks"} | dict.fromkeys(THRESHOLDS, "thresholds") | {"every": None},
+    ),
+    "rlaif evaluate": (configs.EvaluateConfig, {}),
+    "rlaif run": (configs.RunConfig, {}),
+    "rlaif constitution test": (configs.TestConfig, {}),
+    "rlaif constitution diff": (ImpactConfig, {"impact": "run", "a": None, "b": None, "show": None}),
+    "rlaif audit": (AuditConfig, {"html": None, "suggest_prompts": None}),
+    "rlaif import": (ImportConfig, {}),
+    "rlaif export": (ExportConfig, {}),
+    "rlaif rbr classify": (ClassifyConfig, {}),
+    "rlaif rbr fit": (RbrFitConfig, {}),
+    "rlaif rbr score": (ScoreConfig, {}),
+}
+"""The configuration of each command that has one, and those of its options that are not fields of the same name:
+another field, or None for what the command itself does with its value."""
+
+
+@pytest.mark.parametrize("path", CONFIG_OF)
+def test_every_option_of_a_command_reaches_its_config(path: str) -> None:
+    config, named = CONFIG_OF[path]
+    given = {each.name or "" for each in dict(commands(cli))[path].params} - OF_EVERY_COMMAND
+    reached = {named.get(name, name) for name in given} - {None}
+    assert reached == {each.name for each in dataclasses.fields(config)}
+
+
+@pytest.mark.parametrize("path", dict(commands(cli)))
+def test_a_command_uses_each_of_its_options(path: str) -> None:
+    command = dict(commands(cli))[path]
+    assert command.callback is not None
+    [function] = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(command.callback)))).body
+    assert isinstance(function, ast.FunctionDef)
+    named = {
+        each.arg for each in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    }
+    rest = {function.args.kwarg.arg} if function.args.kwarg else set()
+    read = {each.id for line in function.body for each in ast.walk(line) if isinstance(each, ast.Name)}
+    assert (named | rest) - read == set()
+    assert rest or {each.name for each in command.params} <= named
+
+
+UNCALLED = {
+    "cli/command.py Group.list_commands": "click calls it",
+    "cli/options.py EnvOption.resolve_envvar_value": "click calls it",
+    "cli/parent.py Parent.get_command": "click calls it",
+    "cli/parent.py Parent.list_commands": "click calls it",
+    "engines/local/processes.py Processes.pids": "tests kill workers by it",
+    "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",
+    "microworld/sets.py write_sets": "makes the shipped prompt sets, which a test compares",
+    "exchange/examples.py write_examples": "the writer beside a reader: tests make files with it",
+}
+"""Public functions that nothing in the package, its tools or benchmarks calls, each with the reason to keep it."""
+GOING = {
+    "exchange/prompts.py single_turn",
+    "records.py Reward",
+    "registry.py Registry",
+    "registry.py Registry.from_outside",
+    "store/store.py Store.put_blob",
+    "training/losses.py implicit_rewards",
+}
+"""Those that wait for their caller, or are to go."""
+
+
+def _public(body: list[ast.stmt], inside: str = "") -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not inside:
+            yield node.name
+            yield from _public(node.body, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            a_command = any("command" in ast.unparse(each) for each in node.decorator_list)
+            if not (a_command or node.name.startswith("_") or inside.startswith("_")):
+                yield f"{inside}{node.name}"
+
+
+def test_every_public_function_has_a_caller() -> None:
+    read = _loaded()
+    named_outside = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    dead = {
+        f"{path.removeprefix('rlaif/')} {name}"
+        for path, tree in TREES.items()
+        if path.startswith("rlaif/")
+        for name in _public(tree.body)
+        if not read[own := name.rpartition(".")[2]] and not re.search(rf"\b{own}\b", named_outside)
+    }
+    assert dead - GOING == set(UNCALLED)
+
+
+EXPECTED_CIRCLES = (
+    {"rlaif.engines.local.overlapped", "rlaif.engines.streamed", "rlaif.engines.recorded"},
+    {"rlaif.workflows.training.run", "rlaif.workflows.training.methods"},
+)
+"""Circles that are being undone."""
+
+
+def test_no_circle_of_imports_even_for_type_checkers_only() -> None:
+    circles = [each for each in import_graph.circles(import_graph.graph()) if each not in EXPECTED_CIRCLES]
+    assert circles == []
+
+
+def test_a_circle_is_found() -> None:
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set[str](), "e": {"e"}}
+    assert import_graph.circles(edges) == [{"b", "c"}]
+
+
+def test_the_picture_of_the_house_is_what_the_code_says() -> None:
+    done = subprocess.run([sys.executable, "docs/make_architecture.py", "--check"], cwd=ROOT)
+    assert done.returncode == 0, "run `make docs`"
 
 
 @pytest.mark.parametrize(

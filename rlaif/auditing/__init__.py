@@ -1,1 +1,1 @@
-"""Figures on judges and runs: agreement, preference for place and length, intervals, flags. Pure arithmetic."""
+"""Statistics over judgments and runs: agreement, position and length bias, intervals, flags. Pure arithmetic."""

@@ -1,1 +1,1 @@
-"""The command line: parses, checks, calls one workflow, prints. Owns no logic, loads no torch on import."""
+"""The command line: one file per command: parses, checks, calls one workflow, prints. Loads no torch on import."""

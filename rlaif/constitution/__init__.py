@@ -1,4 +1,4 @@
-"""Constitutions: files that people edit, read into `rlaif.records.Constitution`, and checked for slips."""
+"""Constitutions: load YAML into `rlaif.records.Constitution`, resolve inheritance, digest, compare, lint."""
 
 from rlaif.constitution.lint import Finding, applies, lint
 from rlaif.constitution.load import load_constitution, load_principles

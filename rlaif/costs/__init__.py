@@ -1,4 +1,4 @@
-"""What calls cost and how much of it may be spent. Knows tokens, prices and limits; asks no model."""
+"""Prices of tokens and budgets of commands. Calls no model."""
 
 from rlaif.costs.budget import Budget, read_budget
 from rlaif.costs.prices import Price, Prices, copy_prices, read_prices

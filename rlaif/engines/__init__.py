@@ -1,1 +1,1 @@
-"""The one door to models: everything above speaks `GenerateRequest` and `ScoreRequest` only."""
+"""Access to models: `generate` and `score`, one folder per backend. Everything above uses these two requests only."""

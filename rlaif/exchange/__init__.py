@@ -1,1 +1,1 @@
-"""Readers and writers of other people's formats. Past this door there are records only."""
+"""Readers and writers of other people's formats. Everything past them works on records."""

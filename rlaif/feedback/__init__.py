@@ -1,4 +1,4 @@
-"""Prompts to preference pairs: sample, score, pair, compare, critique, revise."""
+"""From prompts to preference pairs: sample, critique, revise, judge, pair."""
 
 from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.funnel import Funnel

@@ -1,4 +1,4 @@
-"""How a judge is asked, how its answer is read, and how many readings become one label."""
+"""How a judge is asked (protocols), how its reply is parsed, and how judgments become one label."""
 
 from rlaif.judging.controls import GoldJudge, RandomJudge
 from rlaif.judging.decide import Decision, decide, from_checklist, hard_ruling, log_odds

@@ -1,1 +1,1 @@
-"""A closed little language with computable truth, and the small models that speak it (DESIGN 7)."""
+"""A closed small language with computable truth, and the small models that speak it."""

@@ -1,1 +1,1 @@
-"""What a person looks at: the HTML report of a run. Reads run directories; never judges or trains."""
+"""Pages for people: the HTML report of a run and the local review app. Judges and trains nothing."""

@@ -1,1 +1,1 @@
-"""A run is a directory: who claims it (`claim`), what lies where in it (`layout`), what it is (`identity`)."""
+"""Run directories: who claims one (`claim`), what lies where in it (`layout`), what identifies it (`identity`)."""

@@ -1,4 +1,4 @@
-"""The project's store: every finished call, once, whoever asked. Re-use is decided by key, never by run."""
+"""The store of a project: every finished call once, found by the digest of its content."""
 
 from rlaif.store.keys import call_key
 from rlaif.store.place import find_store

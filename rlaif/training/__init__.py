@@ -1,4 +1,4 @@
-"""Training: exact token spans, packed batches, losses as free functions, one resumable loop; knows no judge.
+"""Training: exact token spans, packed batches, losses as free functions, one resumable loop. Knows no judge.
 
 Importing this package loads no torch; the trainers are fetched when they are first named.
 """

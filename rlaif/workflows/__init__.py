@@ -1,1 +1,1 @@
-"""One readable function a step, and the runner that plays recipes in rounds. Composes the lower floors."""
+"""One folder per command: each composes the rooms below into the job that the command does."""

@@ -1,1 +1,1 @@
-"""`rlaif constitution impact`: what an edit of a constitution changes in runs that are there. Start at `run.py`."""
+"""`rlaif constitution diff --impact`: which pairs of a run an edited constitution changes. Start at `run.py`."""
