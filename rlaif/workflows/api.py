@@ -19,7 +19,7 @@ from rlaif.workflows.audit.run import Audited
 from rlaif.workflows.evaluation import run as evaluation
 from rlaif.workflows.evaluation.run import Evaluation
 from rlaif.workflows.generate import run as generation
-from rlaif.workflows.generate.result import Made
+from rlaif.workflows.generate.result import GenerateResult
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
 from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
@@ -71,7 +71,7 @@ def generate(
     workers: int | None = None,
     budget: Mapping[str, float] | None = None,
     prices: Path | str | None = None,
-) -> Made:
+) -> GenerateResult:
     """Sample completions, judge them by a constitution, and write preference pairs.
 
     Name no policy, judge or prompts to use the bundled microworld. A run that was interrupted goes on where it
@@ -161,7 +161,7 @@ def judge(
     workers: int | None = None,
     budget: Mapping[str, float] | None = None,
     prices: Path | str | None = None,
-) -> Made:
+) -> GenerateResult:
     """Judge completions that exist already, and write preference pairs.
 
     Args:
