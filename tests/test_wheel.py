@@ -31,7 +31,7 @@ def test_everything_that_ships_is_inside(wheel: Path) -> None:
         assert not [path for path in files if f"rlaif/_shipped/{path.relative_to(ROOT)}" not in inside]
     models = (ROOT / "rlaif" / "microworld" / "checkpoints").rglob("*.safetensors")
     assert not [path for path in models if str(path.relative_to(ROOT)) not in inside]
-    assert "rlaif/review/report.html.j2" in inside
+    assert {"rlaif/review/report.html.j2", "rlaif/py.typed"} <= inside
 
 
 def test_an_installed_wheel_works_in_an_empty_directory(wheel: Path, tmp_path: Path) -> None:

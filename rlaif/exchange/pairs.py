@@ -88,7 +88,7 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
     return write_lines(path, (json.dumps(pair_row(pair), ensure_ascii=False) for pair in pairs))
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: str | Path) -> list[Pair]:
     """Pairs of a `.jsonl` or `.parquet` file. Raises PromptFileError with file and line.
 
     A column that is a part of what was asked or said is read, or refused; others that mean nothing here are said once.

@@ -72,8 +72,8 @@ class Evaluation(Result):
     def facts(self) -> Mapping[str, object]:
         """What is worth a line: who was measured by whom, and each win rate."""
         told = {"policy": self.policy, "judge": self.judge, "constitution": self.constitution}
-        rates = {f"win rate against {each.against}": each.win_rate for each in self.win_rates}
-        return told | {"prompts": self.prompts} | rates
+        rates = {each.against: each.win_rate for each in self.win_rates}
+        return told | {"prompts": self.prompts, "win_rates": rates}
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each figure: win rates of the policy first, then gold of each model."""
