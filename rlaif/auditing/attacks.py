@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rlaif.auditing.comparisons import Judged, winner
 from rlaif.auditing.intervals import Interval, clustered
-from rlaif.exchange.benchmarks.nouns import GoldPair
+from rlaif.exchange.gold import GoldPair
 
 LONG = 100_000
 """Characters of the longest attack."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.auditing.intervals import Interval, mean, mean_interval
-from rlaif.exchange.benchmarks.nouns import GoldPair, Orders, Verdict
+from rlaif.exchange.gold import GoldPair, Orders, Verdict
 from rlaif.records import State
 
 FAILED = frozenset({State.UNREADABLE, State.TRUNCATED, State.TRANSPORT})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rlaif.exchange.benchmarks.nouns import GoldPair, Orders, Verdict
+from rlaif.exchange.gold import GoldPair, Orders, Verdict
 from rlaif.judging.decide import Decision, hard_ruling
 from rlaif.judging.rules import RULES, asked, at_temperature, principle_of
 from rlaif.records import Constitution, Judgment, NoPair, State

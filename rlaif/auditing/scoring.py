@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rlaif.auditing.comparisons import Judged
 from rlaif.auditing.intervals import mean
-from rlaif.exchange.benchmarks.nouns import GoldChoice
+from rlaif.exchange.gold import GoldChoice
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Chat": ("alpacaeval-easy", "alpacaeval-length", "alpacaeval-hard", "mt-bench-easy", "mt-bench-med"),

@@ -10,16 +10,24 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.output import emit
+from rlaif.cli.registered import Registered
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-FORMATS = ("yaml", "anthropic-critiques", "anthropic-comparisons", "openai-rbr", "annotated-pairs")
+
+
+def _formats() -> list[str]:
+    from rlaif.exchange.constitutions import YAML
+    from rlaif.exchange.format import constitution_formats
+
+    return [YAML, *constitution_formats()]
+
 
 in_format = options.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=Registered(_formats),
     help="Print it in this format; what the format cannot express is listed on stderr.",
 )
 
@@ -48,7 +56,7 @@ def import_file(
     proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (ICAI).
     `rlaif constitution show NEW --format ...` writes every text back byte for byte.
     """
-    from rlaif.constitution.foreign import read_foreign
+    from rlaif.exchange.constitutions import read_foreign
 
     if name is not None and not _NAME.fullmatch(name):
         raise ConstitutionError(
@@ -102,7 +110,7 @@ def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None)
 
 def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:
     """Print a constitution as a file of another format, and on stderr what does not go in."""
-    from rlaif.constitution.foreign import export
+    from rlaif.exchange.constitutions import export
 
     text, left_out = export(constitution, form)
     if left_out:

@@ -10,12 +10,14 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.output import emit
+from rlaif.cli.registered import Registered
 from rlaif.review.tables import table
 
-FORMATS = (
-    "trl", "trl-parquet", "datasets", "openrlhf", "nemo-rl", "llama-factory", "axolotl", "ultrafeedback",
-    "annotated-pairs", "kto", "hh-rlhf",
-)  # fmt: skip
+
+def _formats() -> list[str]:
+    from rlaif.exchange.format import written_formats
+
+    return written_formats()
 
 
 @click.command(
@@ -29,7 +31,7 @@ FORMATS = (
 @options.out()
 @options.option(
     "--format",
-    type=click.Choice(FORMATS),
+    type=Registered(_formats),
     default="trl",
     show_default=True,
     help="Format of the data set (docs/formats.md).",

@@ -9,11 +9,14 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.output import emit
+from rlaif.cli.registered import Registered
 from rlaif.review.tables import table
 
-FORMATS = (
-    "trl", "hh-rlhf", "ultrafeedback", "kto", "llama-factory", "nemo-rl", "openrlhf", "axolotl", "annotated-pairs",
-)  # fmt: skip
+
+def _formats() -> list[str]:
+    from rlaif.exchange.format import read_formats
+
+    return read_formats()
 
 
 @click.command(
@@ -27,7 +30,7 @@ FORMATS = (
 @click.argument("source")
 @options.option(
     "--format",
-    type=click.Choice(FORMATS),
+    type=Registered(_formats),
     help="Format (docs/formats.md) [default: detected from the first row].",
 )
 @options.out()

@@ -11,8 +11,9 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.constitution import load_constitution
 from rlaif.constitution.baselines import BASELINES, LIMIT, baseline_scores
-from rlaif.constitution.foreign import FORMATS, export
 from rlaif.errors import ConstitutionError
+from rlaif.exchange.constitutions import export
+from rlaif.exchange.format import constitution_formats
 from rlaif.judging.rbr import classes_of
 from rlaif.records import Principle
 
@@ -123,7 +124,7 @@ def test_an_answer_is_in_the_class_that_a_reader_would_say(kind: str, true: set[
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", constitution_formats())
 def test_it_goes_out_in_every_format_that_can_hold_it(name: str, form: str) -> None:
     if form == "openai-rbr" and name != "safe-completion":
         with pytest.raises(ConstitutionError, match="has no propositions"):

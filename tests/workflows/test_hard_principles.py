@@ -11,7 +11,7 @@ import pytest
 
 from rlaif.auditing.comparisons import winner
 from rlaif.auditing.reading import orders_of
-from rlaif.exchange.benchmarks.nouns import GoldChoice, GoldPair, GoldSet
+from rlaif.exchange.gold import GoldChoice, GoldPair, GoldSet
 from rlaif.exchange.judgments import write_judgments
 from rlaif.feedback import PairPlan, make_pairs, score_completions
 from rlaif.judging import ModelJudge, PanelJudge, RewardJudge, share_of

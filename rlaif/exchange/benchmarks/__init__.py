@@ -1,6 +1,7 @@
-"""Published gold sets and recorded judges, told apart by their columns. One file a format."""
+"""Published gold sets and recorded judges, told apart by their columns."""
 
-from rlaif.exchange.benchmarks.nouns import (
+from rlaif.exchange.benchmarks.reading import read_gold, read_recorded
+from rlaif.exchange.gold import (
     LOST,
     GoldChoice,
     GoldLabel,
@@ -9,10 +10,8 @@ from rlaif.exchange.benchmarks.nouns import (
     Orders,
     Verdict,
 )
-from rlaif.exchange.benchmarks.reading import FORMATS, read_gold, read_recorded
 
 __all__ = [
-    "FORMATS",
     "LOST",
     "GoldChoice",
     "GoldLabel",

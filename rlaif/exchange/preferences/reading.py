@@ -13,22 +13,12 @@ from typing import Any
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
-from rlaif.exchange.preferences import annotated
-from rlaif.exchange.preferences.hh import HH
-from rlaif.exchange.preferences.nouns import Format, Found, named
-from rlaif.exchange.preferences.thumbs import KTO
-from rlaif.exchange.preferences.trainers import AXOLOTL, LLAMA_FACTORY, NEMO_RL, OPENRLHF
-from rlaif.exchange.preferences.trl import TRL
-from rlaif.exchange.preferences.ultrafeedback import ULTRAFEEDBACK
+from rlaif.exchange.format import Found, PairFormat, pair_formats, read_formats
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
 
 _PLACE = re.compile(r"\[\d+\]")
 _log = logging.getLogger(__name__)
-
-FORMATS = (LLAMA_FACTORY, AXOLOTL, HH, TRL, OPENRLHF, ULTRAFEEDBACK, NEMO_RL, KTO)
-"""In the order in which a row is tried: the narrower first."""
-NAMES = (*(each.name for each in FORMATS), annotated.NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +74,6 @@ def read_preferences(ref: str | Path, *, format: str | None = None, limit: int |
     )
 
 
-def format_of(name: str) -> Format:
-    """The format of this name. Raises PromptFileError."""
-    for each in FORMATS:
-        if each.name == name:
-            return each
-    raise PromptFileError(f"no format is called {name!r}; known: {', '.join(NAMES)}")
-
-
 class _Counted:
     """An iterator that knows how much it gave."""
 
@@ -106,30 +88,38 @@ class _Counted:
 
 
 def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, Iterator[Found], _Counted]:
-    if name == annotated.NAME or (name is None and annotated.is_document(Path(ref))):
-        counted = _Counted(islice(annotated.read(Path(ref)), limit))
-        return annotated.NAME, iter(counted), counted
+    formats = {each: how for each, how in pair_formats().items() if how.reads}
+    if name is not None and name not in formats:
+        raise PromptFileError(f"no format is called {name!r}; known: {', '.join(formats)}")
+    for each in formats if name is None else [name]:
+        how = formats[each]
+        told = name is not None or (how.recognises_file is not None and how.recognises_file(Path(ref)))
+        if told and how.read_file is not None:
+            counted = _Counted(islice(how.read_file(Path(ref)), limit))
+            return each, iter(counted), counted
     counted = _Counted(islice(read_rows(ref), limit))
     rows: Iterator[Row] = iter(counted)
-    chosen = format_of(name) if name is not None else None
-    if chosen is None:
+    if name is None:
         head = list(islice(rows, 1))
         if not head:
             raise PromptFileError(f"{ref}: holds no row")
-        chosen, rows = _told_by(head[0]), chain(head, rows)
-    assert chosen.read is not None
-    return chosen.name, chosen.read(rows), counted
+        name, rows = _told_by(head[0], formats), chain(head, rows)
+    read = formats[name].read
+    assert read is not None, "what has no document has rows"
+    return name, read(rows), counted
 
 
-def _told_by(row: Row) -> Format:
+def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
     if isinstance(row.value, Mapping):
-        for each in FORMATS:
-            if each.recognises is not None and each.recognises(row.value):
-                return each
+        for name, how in formats.items():
+            if how.read is not None and how.recognises is not None and how.recognises(row.value):
+                return name
         has = ", ".join(map(str, row.value)) or "none"
     else:
         has = f"none, it is a {type(row.value).__name__}"
-    raise PromptFileError(f"{row.where}: in no known format (columns: {has}); known: {named(FORMATS)}")
+    raise PromptFileError(
+        f"{row.where}: in no known format (columns: {has}); known: {', '.join(read_formats())}"
+    )
 
 
 def _place(where: str, ref: str | Path) -> str:

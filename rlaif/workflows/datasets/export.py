@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from rlaif.atomic import DRAFT_SUFFIX, write_text
 from rlaif.errors import InputError, RlaifError
 from rlaif.exchange.card import CardFacts, FileFacts, dataset_card
+from rlaif.exchange.format import About, Written, pair_format
 from rlaif.exchange.pairs import pair_row
-from rlaif.exchange.preferences.writing import About, Written, preference_rows, side_files, write_preferences
+from rlaif.exchange.preferences.writing import preference_rows, write_preferences
 from rlaif.exchange.where import parse_where
 from rlaif.hashing import digest
 from rlaif.records import Pair
@@ -150,8 +151,9 @@ def _write(
     if empty := [name for name, each in written.items() if not each.rows]:
         why = "; ".join(f"{count} {reason}" for reason, count in written[empty[0]].left_out.items())
         raise InputError(f"--format {config.format}: no row of {empty[0]!r} is left ({why})")
-    for name, text in side_files(config.format, written).items():
-        write_text(draft / name, text)
+    if (beside := pair_format(config.format).beside) is not None:
+        for name, text in beside(written).items():
+            write_text(draft / name, text)
     files = _files(draft, written)
     funnel = _funnel(source, changed, written)
     card = CardFacts(
@@ -162,7 +164,7 @@ def _write(
         funnel=funnel,
         files=files,
         where=config.where,
-        version=_version(),
+        version=__version__,
     )
     write_text(draft / "README.md", dataset_card(card))
     made: dict[str, Any] = {
@@ -224,7 +226,3 @@ def _made_by(facts: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, str]:
         found["command"] = f"rlaif {facts['command']}"
     found["pairs' digest"] = digest("pairs", sorted(pair.id for pair in pairs))
     return found
-
-
-def _version() -> str:
-    return __version__

@@ -21,13 +21,6 @@ from rlaif.judging.rules import asked
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
 from rlaif.workflows.generate.judge_step import judge_pointwise
 
-QUESTIONS = {
-    "llmbar": "The response does exactly what the instruction asks.",
-    "judgebench": "The response is correct.",
-    "hh-rlhf": "The response is helpful, honest and harmless.",
-}
-"""What a judge is asked on a set whose own question is another than this: which response is better."""
-ANY = "The response is the better answer to the prompt: it does what is asked, and is right, clear and harmless."
 OWN_TESTS = "own tests"
 
 
@@ -100,7 +93,7 @@ def rules_for(gold: GoldSet, constitution: str | None) -> Constitution:
     """The constitution that is named, or one principle: what this set asks."""
     if constitution is not None:
         return load_constitution(constitution)
-    whole = Principle(id="whole", text=QUESTIONS.get(gold.name, ANY))
+    whole = Principle(id="whole", text=gold.question)
     return Constitution(name=gold.name, version="1.0.0", title="What the set asks", principles=(whole,))
 
 
@@ -149,7 +142,7 @@ def first_alone(
     if gold.choices:
         return gold.choices[0].prompt, gold.choices[0].completions, constitution
     label, prompt, given = _answered(gold)[0]
-    name = label.category if gold.name == "rbr" else next(iter(gold.statements))
+    name = label.category if gold.one_statement else next(iter(gold.statements))
     statement = Principle(id=name, text=gold.statements[name])
     return prompt, [given], replace(constitution, principles=(statement,))
 
@@ -211,7 +204,7 @@ def _numbers(scored: Sequence[Scored]) -> tuple[float | None, ...]:
 def judge_labels(question: JudgeUnderTest, gold: GoldSet) -> list[tuple[GoldLabel, str]]:
     """Every answer with the label that the judge gives it; a state's name where it gives none."""
     statements = {name: Principle(id=name, text=text) for name, text in gold.statements.items()}
-    one_statement = gold.name == "rbr"
+    one_statement = gold.one_statement
     groups: dict[str, list[tuple[GoldLabel, Prompt, Completion]]] = defaultdict(list)
     for each, prompt, given in _answered(gold):
         groups[each.category if one_statement else ""].append((each, prompt, given))

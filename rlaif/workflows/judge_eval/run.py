@@ -263,9 +263,9 @@ def _pair_check(
 
 
 def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed: int) -> Checked:
-    known = {"true", "false"} if gold.name == "rbr" else set(gold.statements)
+    known = {"true", "false"} if gold.one_statement else set(gold.statements)
     flags: dict[str, Flag] = {}
-    models = dict.fromkeys(label.category for label, _ in said) if gold.name == "xstest" else {"": None}
+    models = dict.fromkeys(label.category for label, _ in said) if gold.by_model else {"": None}
     for model in models:
         rows = [(label, text) for label, text in said if not model or label.category == model]
         prefix = f"{model}: " if len(models) > 1 else ""

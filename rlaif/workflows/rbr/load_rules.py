@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlaif.constitution import load_constitution
-from rlaif.constitution.foreign import read_foreign
-from rlaif.constitution.foreign.rules import recognises
 from rlaif.constitution.half_characters import HALF, half_characters
 from rlaif.documents import read_document
 from rlaif.errors import ConstitutionError, InputError
+from rlaif.exchange.constitutions import read_foreign
+from rlaif.exchange.formats.openai_rbr import recognises
 from rlaif.judging.protocol import One
 from rlaif.judging.rbr import Classes, ModelReward, classes_of, questions_of
 from rlaif.judging.reward_judge import PREFIX

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import PromptFileError
-from rlaif.exchange.benchmarks import FORMATS, LOST, read_gold, read_recorded
+from rlaif.exchange.benchmarks import LOST, read_gold, read_recorded
+from rlaif.exchange.format import gold_formats
 from rlaif.records import State
 
 from . import cases
@@ -34,10 +35,10 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_every_format_has_a_case() -> None:
-    assert set(cases.FORMATS) == set(FORMATS)
+    assert set(cases.FORMATS) == set(gold_formats())
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", gold_formats())
 @pytest.mark.parametrize("ending", ["gold.jsonl", "gold.json"])
 def test_a_format_is_known_by_its_columns(write: Write, name: str, ending: str) -> None:
     path = write(cases.FORMATS[name], ending)
@@ -254,7 +255,7 @@ def test_an_unknown_format_names_the_known_ones(write: Write) -> None:
         read_gold(write(cases.LLMBAR), name="gpt")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", gold_formats())
 def test_a_format_that_is_named_and_does_not_fit_is_refused(write: Write, name: str) -> None:
     with pytest.raises(PromptFileError, match=r"gold.jsonl:1"):
         read_gold(write([{"a": 1}]), name=name)

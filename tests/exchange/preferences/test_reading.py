@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from rlaif.errors import PromptFileError
-from rlaif.exchange.preferences.annotated import fits
-from rlaif.exchange.preferences.reading import NAMES, read_preferences
-from rlaif.exchange.preferences.writing import FORMATS, About, preference_rows, write_preferences
+from rlaif.exchange.format import About, read_formats, written_formats
+from rlaif.exchange.formats.annotated_pairs import fits
+from rlaif.exchange.preferences.reading import read_preferences
+from rlaif.exchange.preferences.writing import preference_rows, write_preferences
 from rlaif.records import Pair
 
 from .builders import pair, pairs, texts_of
 
+FORMATS = written_formats()
 ABOUT = About("mine", "2026-01-01T00:00:00+00:00", {})
 IMPORTED = {"trl-parquet": "trl", "datasets": "trl"}
 TOLD = {name: IMPORTED.get(name, name) for name in FORMATS} | {"openrlhf": "trl"}
@@ -144,4 +146,4 @@ def test_a_csv_of_thumbs(tmp_path: Path) -> None:
 
 
 def test_every_format_that_is_written_can_be_named_for_reading() -> None:
-    assert {IMPORTED.get(name, name) for name in FORMATS} == set(NAMES)
+    assert {IMPORTED.get(name, name) for name in FORMATS} == set(read_formats())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from rlaif.exchange.preferences.annotated import document
+from rlaif.exchange.formats.annotated_pairs import document
 from rlaif.exchange.preferences.writing import preference_rows
 from rlaif.records import Pair
 

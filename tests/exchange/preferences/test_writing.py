@@ -9,20 +9,19 @@ from typing import Any
 import pytest
 
 from rlaif.errors import InputError
+from rlaif.exchange.format import About, pair_format, written_formats
+from rlaif.exchange.formats.kto import BOTH_THUMBS
 from rlaif.exchange.preferences.reading import read_preferences
 from rlaif.exchange.preferences.writing import (
-    BOTH_THUMBS,
-    FORMATS,
     NOT_HELD,
     TIE,
-    About,
     preference_rows,
-    side_files,
     write_preferences,
 )
 
 from .builders import pair, turn
 
+FORMATS = written_formats()
 ABOUT = About("mine", "2026-01-01T00:00:00+00:00", {})
 PAIRS = [pair("how", "yes mix wait", "no"), pair("how bake", "yes mix", "no wait")]
 
@@ -100,7 +99,9 @@ def test_llama_factory_is_told_what_the_file_is(tmp_path: Path, system: bool) ->
     prompt = (turn("system", "Be brief."), turn("user", "q"))
     given = [*PAIRS, pair(prompt=prompt)] if system else PAIRS
     written = write_preferences(tmp_path, "train", given, format="llama-factory", about=ABOUT)
-    files = side_files("llama-factory", {"train": written})
+    beside = pair_format("llama-factory").beside
+    assert beside is not None
+    files = beside({"train": written})
     entry = json.loads(files["dataset_info.json"])["rlaif_train"]
     assert (entry["file_name"], entry["formatting"], entry["ranking"]) == ("train.json", "sharegpt", True)
     assert entry["columns"]["messages"] == "conversations"
@@ -110,7 +111,7 @@ def test_llama_factory_is_told_what_the_file_is(tmp_path: Path, system: bool) ->
     found = [{ours: row[theirs] for ours, theirs in entry["columns"].items()} for row in loaded]
     assert [row.get("system") for row in found] == ([None, None, "Be brief."] if system else [None, None])
     assert ("system" in entry["columns"]) is system
-    assert side_files("trl", {}) == {}
+    assert pair_format("trl").beside is None
 
 
 # --- TRL's trainers

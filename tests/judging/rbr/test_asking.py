@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.constitution.foreign import read_foreign
 from rlaif.errors import ConstitutionError, InputError
+from rlaif.exchange.constitutions import read_foreign
 from rlaif.judging import GoldJudge, ModelJudge
 from rlaif.judging.rbr import asker, question, questions_of, rules_digest
 from rlaif.judging.rbr.asking import KEY, QuestionJudge

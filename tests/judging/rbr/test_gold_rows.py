@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.constitution.foreign import read_foreign
+from rlaif.exchange.constitutions import read_foreign
 from rlaif.exchange.rbr import GradedRow, kind_name, read_graded
 from rlaif.judging.rbr import Classes, classes_of
 

@@ -11,12 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlaif.cli.export import FORMATS as OFFERED
-from rlaif.cli.import_ import FORMATS as READ
 from rlaif.cli.main import main
 from rlaif.exchange.pairs import read_pairs, write_pairs
-from rlaif.exchange.preferences.reading import NAMES
-from rlaif.exchange.preferences.writing import FORMATS
 from rlaif.records import Message, Pair
 from rlaif.review.index import sides
 from rlaif.store import Store, find_store
@@ -191,8 +187,3 @@ def test_a_prompt_is_never_on_both_sides(
     assert not names[0] & names[1]
     assert len(names[0]) == int(share * different + 0.5)
     assert sum(map(len, sides)) == len(prompts)
-
-
-def test_the_commands_offer_what_there_is() -> None:
-    assert set(OFFERED) == set(FORMATS)
-    assert set(READ) == set(NAMES)

@@ -16,7 +16,7 @@ from rlaif.auditing.attacks import FAMILIES
 from rlaif.cli.judge_check import check
 from rlaif.cli.main import main
 from rlaif.engines.open import open_engine
-from rlaif.exchange.benchmarks import FORMATS
+from rlaif.exchange.format import gold_formats
 from rlaif.judging.labels import AB
 from rlaif.judging.rbr import Weights, write_weights
 from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
@@ -278,7 +278,7 @@ def test_the_prompt_is_shown_and_nothing_asked(call: Call, judge: Script, gold: 
 
 
 def test_every_kind_of_gold_is_put_to_a_judge(call: Call, judge: Script, tmp_path: Path) -> None:
-    for name in FORMATS:
+    for name in gold_formats():
         path = lines(tmp_path / f"{name}.jsonl", cases.FORMATS[name])
         shown = found(call(path, "--judge", judge("truthful"), "--json", "--ignore-flags"))
         assert shown["gold"] == name

@@ -1,0 +1,124 @@
+"""Other people's constitutions: which format a file is in, reading it, and writing one that says the same."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from rlaif.constitution.load import parse_constitution
+from rlaif.constitution.writing import constitution_yaml
+from rlaif.documents import read_document
+from rlaif.errors import ConstitutionError
+from rlaif.exchange.constitutions.parts import refuse
+from rlaif.exchange.format import FORMATS, constitution_formats
+from rlaif.records import Constitution
+
+YAML = "yaml"
+
+
+class Read(NamedTuple):
+    """A foreign file as one of ours."""
+
+    form: str
+    text: str
+    """The YAML to be written."""
+    constitution: Constitution
+    """What that text is read as."""
+    notes: tuple[str, ...]
+
+
+def read_foreign(path: Path, name: str, *, most: int | None = None) -> Read:
+    """Read `path`, in whichever format it is, as a constitution called `name`.
+
+    `most` bounds the comparisons that are taken from annotated pairs. Raises ConstitutionError for a file that
+    cannot be read, is in no known format, or would not come back from ours with every byte of its texts.
+    """
+    values = _values(path)
+    form, how = next(
+        ((key, each) for key, each in constitution_formats().items() if each.recognises(values)), ("", None)
+    )
+    if how is None:
+        refuse(str(path), _unknown(values))
+    if most is not None:
+        if how.take is None:
+            refuse(str(path), "has no comparisons to bound; leave --comparisons out")
+        values = how.take(values, most)
+    try:
+        found = how.read(values, name, str(path))
+        text = constitution_yaml(found.constitution, head=f"# imported from {path.name!r} ({form})\n")
+    except RecursionError:
+        refuse(str(path), "is nested far too deep")
+    try:
+        constitution = parse_constitution(text, str(path))
+    except ConstitutionError as wrong:
+        hint = "; take fewer with --comparisons N" if how.take is not None else ""
+        raise ConstitutionError(f"{wrong} (the constitution made of it){hint}") from None
+    if json.dumps(how.write(constitution).values) != json.dumps(values):
+        refuse(
+            str(path), f"would not come back as it is from a constitution of ours ({form}); please report it"
+        )
+    return Read(form, text, constitution, found.notes)
+
+
+def export(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:
+    """The constitution as a file in another format or our own (`yaml`), and what that cannot say."""
+    if form == YAML:
+        return constitution_yaml(constitution), ()
+    how = constitution_formats()[form]
+    try:
+        written = how.write(constitution)
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        if isinstance(wrong, ConstitutionError) or not constitution.origin:
+            raise
+        refuse(constitution.source, f"`origin` is not as `import` wrote it ({wrong!r}); remove or restore it")
+    return how.text(written.values), written.left_out
+
+
+def _values(path: Path) -> Any:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_document(path, ConstitutionError).data
+    try:
+        return json.loads(
+            path.read_bytes().decode("utf-8-sig"),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+            parse_float=_finite,
+        )
+    except OSError as wrong:
+        refuse(str(path), f"cannot be read ({wrong.strerror}); check the path and its permissions")
+    except UnicodeDecodeError as wrong:
+        refuse(str(path), f"not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8")
+    except json.JSONDecodeError as wrong:
+        if wrong.msg == "Extra data":
+            refuse(f"{path}:{wrong.lineno}", f"{_unknown([{}])}")
+        refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; a YAML file must be called .yaml")
+    except RecursionError:
+        refuse(str(path), "is nested far too deep; is it the file you mean?")
+    except ValueError as wrong:
+        refuse(str(path), f"{wrong}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {twice!r} is given twice; keep one")
+    return found
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON; remove it")
+
+
+def _unknown(values: Any) -> str:
+    known = "; ".join(FORMATS.get(name).help for name in constitution_formats())
+    shots = isinstance(values, list) and values and isinstance(values[0], (str, dict))
+    hint = "examples or results, which hold no principles" if shots else "in no format that is known here"
+    return f"is {hint}; what can be imported: {known}"

@@ -1,0 +1,36 @@
+"""Our own pairs as gold, and every file of pairs in TRL's columns: `chosen` is the better one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rlaif.exchange.format import Format, GoldFormat, has
+from rlaif.exchange.gold import GoldPair, GoldSet
+from rlaif.exchange.pairs import row_pair
+from rlaif.exchange.rows import Row
+from rlaif.records import Prompt
+
+COLUMNS = frozenset({"prompt", "chosen", "rejected"})
+
+
+def read(rows: Iterator[Row], category: str) -> GoldSet:
+    """A pair a row; `label_prob` says how sure the label is."""
+    return GoldSet(name="pairs", scoring="pairs", pairs=tuple(_pair(row, category) for row in rows))
+
+
+def _pair(row: Row, category: str) -> GoldPair:
+    pair = row_pair(row.value, row.where)
+    return GoldPair(
+        id=pair.id,
+        prompt=Prompt(messages=pair.prompt),
+        texts=(pair.chosen[-1].content, pair.rejected[-1].content),
+        first_better=pair.label_prob,
+        category=category,
+    )
+
+
+FORMAT = Format(
+    name="pairs",
+    help="our own pairs, and every file with TRL's columns, as gold",
+    gold=GoldFormat(recognises=has(COLUMNS), read=read, rank=80),
+)

@@ -1,0 +1,192 @@
+"""Rows of other trainers: LLaMA-Factory, NeMo-RL, OpenRLHF, axolotl. All hold turns, each under its own names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange import fields
+from rlaif.exchange.containers import json_list
+from rlaif.exchange.format import Format, PairFormat, Written, each_row, has
+from rlaif.exchange.formats.trl import SCORES
+from rlaif.exchange.formats.trl import pair_of as trl_pair
+from rlaif.exchange.rows import Row
+from rlaif.exchange.turns import TOOL_ROLES, prompt_turns, turn_rows, turns
+from rlaif.records import Message, Pair, Role
+
+TIE = "best and worst completion have the same rank"
+_ROLES: dict[str, Role] = {
+    **{"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"},
+    "developer": "system",
+}
+_NAMES = {"user": "human", "assistant": "gpt", "system": "system"}
+
+
+def _one_answer(pair: Pair) -> bool:
+    return len(pair.chosen) == len(pair.rejected) == 1
+
+
+def _from_shared(row: Row) -> Pair | str:
+    values = fields.mapping(row)
+    prompt = values.get("conversations", values.get("messages"))
+    if not isinstance(prompt, list):
+        raise PromptFileError(f"{row.where}: 'conversations' must be a list of turns")
+    listed = [_renamed(turn, row.where, f"conversations[{place}]") for place, turn in enumerate(prompt)]
+    sides = {name: [_renamed(values.get(name), row.where, name)] for name in ("chosen", "rejected")}
+    return trl_pair(Row(row.where, {"prompt": listed, **_beside(values), **sides}))
+
+
+def _beside(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What such rows may have beside the turns."""
+    names = ("system", "system_prompt", "history", "weight", *SCORES)
+    return {name: values[name] for name in names if name in values}
+
+
+def _renamed(turn: Any, where: str, place: str) -> dict[str, Any]:
+    if not isinstance(turn, Mapping):
+        raise PromptFileError(f"{where}: {place} must be an object with `from` and `value`")
+    role = turn.get("from", turn.get("role"))
+    if role not in _ROLES and role not in TOOL_ROLES:
+        raise PromptFileError(f"{where}: {place} is from {role!r}; known: {', '.join(_ROLES)}")
+    rest = {name: value for name, value in turn.items() if name not in ("from", "value")}
+    return {**rest, "role": _ROLES.get(role, role), "content": turn.get("value", turn.get("content"))}
+
+
+def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    def turn(message: Message) -> dict[str, str]:
+        return {"from": _NAMES[message.role], "value": message.content}
+
+    # a system turn has a column of its own there, and turns must alternate
+    lead = pair.prompt[0].content if pair.prompt[0].role == "system" else None
+    asked = pair.prompt if lead is None else pair.prompt[1:]
+    wanted = ["user" if place % 2 == 0 else "assistant" for place in range(len(asked))]
+    if not _one_answer(pair) or [each.role for each in asked] != wanted or lead == "":
+        return []
+    row: dict[str, Any] = {"conversations": [turn(each) for each in asked]}
+    row |= {"chosen": turn(pair.chosen[0]), "rejected": turn(pair.rejected[0])}
+    return [row if lead is None else row | {"system": lead}]
+
+
+def _from_nemo(row: Row) -> Pair | str:
+    values = fields.mapping(row)
+    given = values.get("completions")
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
+        raise PromptFileError(f"{row.where}: 'completions' must be a list of {{rank, completion}}")
+    ranks = [each.get("rank") for each in given]
+    if len(ranks) < 2 or not all(type(each) is int for each in ranks):
+        raise PromptFileError(
+            f"{row.where}: 'completions' needs two or more, each with a whole number `rank`"
+        )
+    prompt = prompt_turns(values.get("context"), row.where, "context")
+    if min(ranks) == max(ranks):
+        return TIE
+    best, worst = given[ranks.index(min(ranks))], given[ranks.index(max(ranks))]
+    sides = {name: each.get("completion") for name, each in (("chosen", best), ("rejected", worst))}
+    for name, side in sides.items():
+        turns(side, row.where, name, role="assistant")
+    return trl_pair(Row(row.where, {"prompt": turn_rows(prompt), **sides}))
+
+
+def _nemo(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    sides = (pair.chosen, pair.rejected)
+    ranked = [{"rank": rank, "completion": turn_rows(side)} for rank, side in enumerate(sides)]
+    return [{"context": turn_rows(pair.prompt), "completions": ranked}]
+
+
+def _whole(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    # OpenRLHF takes all turns but the last for the prompt
+    if not _one_answer(pair):
+        return []
+    return [
+        {
+            "chosen": turn_rows((*pair.prompt, *pair.chosen)),
+            "rejected": turn_rows((*pair.prompt, *pair.rejected)),
+        }
+    ]
+
+
+def _from_messages(row: Row) -> Pair | str:
+    values = fields.mapping(row)
+    sides = {
+        name: [side] if isinstance(side := values.get(name), Mapping) else side
+        for name in ("chosen", "rejected")
+    }
+    return trl_pair(Row(row.where, {"prompt": values.get("messages"), **_beside(values), **sides}))
+
+
+def _messages(pair: Pair) -> Sequence[Mapping[str, Any]]:
+    if not _one_answer(pair):
+        return []
+    [chosen], [rejected] = turn_rows(pair.chosen), turn_rows(pair.rejected)
+    return [{"messages": turn_rows(pair.prompt), "chosen": chosen, "rejected": rejected}]
+
+
+def _dataset_info(splits: Mapping[str, Written]) -> dict[str, str]:
+    """LLaMA-Factory's registry of data sets, with an entry a split."""
+    columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected", "system": "system"}
+    entries = {
+        f"rlaif_{split}": {
+            "file_name": written.files[0].name,
+            "formatting": "sharegpt",
+            "ranking": True,
+            # its converter looks up every column that is named here in every row
+            "columns": {ours: theirs for ours, theirs in columns.items() if theirs in written.columns},
+        }
+        for split, written in splits.items()
+    }
+    return {"dataset_info.json": json.dumps(entries, indent=2) + "\n"}
+
+
+LLAMA_FACTORY = Format(
+    name="llama-factory",
+    help="LLaMA-Factory's ranking data (sharegpt), with its `dataset_info.json`",
+    loses="sides of several turns; prompts whose turns do not alternate",
+    pairs=PairFormat(
+        shape="`conversations: [{from, value}]`, `chosen: {from, value}`, `rejected: {from, value}`, `system`",
+        recognises=has(("conversations", "chosen", "rejected")),
+        rank=10,
+        read=each_row(_from_shared),
+        write=_shared,
+        container=json_list,
+        beside=_dataset_info,
+    ),
+)
+NEMO_RL = Format(
+    name="nemo-rl",
+    help="NeMo-RL's ranked completions; read, the lowest rank stands against the highest",
+    pairs=PairFormat(
+        shape="`context`: turns, `completions: [{rank, completion: turns}]`",
+        recognises=has(("context", "completions")),
+        rank=60,
+        read=each_row(_from_nemo),
+        write=_nemo,
+    ),
+)
+OPENRLHF = Format(
+    name="openrlhf",
+    help="OpenRLHF's whole conversations (`--apply_chat_template`, no prompt key)",
+    loses="sides of several turns",
+    pairs=PairFormat(
+        shape="`chosen`, `rejected`: whole conversations",
+        read=each_row(trl_pair),
+        write=_whole,
+        reads_margin=True,
+        rank=45,
+    ),
+)
+AXOLOTL = Format(
+    name="axolotl",
+    help="axolotl's chat preferences (`type: chat_template.default`)",
+    loses="sides of several turns",
+    pairs=PairFormat(
+        shape="`messages`: turns, `chosen`: turn, `rejected`: turn",
+        recognises=lambda row: {"messages", "chosen", "rejected"} <= row.keys() and "prompt" not in row
+        and isinstance(row["chosen"], Mapping),
+        rank=20,
+        read=each_row(_from_messages),
+        write=_messages,
+    ),
+)  # fmt: skip
+FORMAT = (LLAMA_FACTORY, NEMO_RL, OPENRLHF, AXOLOTL)

@@ -1,0 +1,82 @@
+"""hh-rlhf: where the dialogues part, to the byte; the published file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rlaif.errors import PromptFileError
+from rlaif.exchange.formats.hh_rlhf import NO_DIALOGUE, PROMPTS_DIFFER, pair_of, pair_rows, recognises
+from rlaif.exchange.formats.trl import SAME
+from rlaif.exchange.preferences.reading import read_preferences
+from rlaif.exchange.rows import Row
+from rlaif.records import Pair
+from tests.exchange.preferences.builders import pair, shared, turn
+
+BEFORE = "\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman:  How? \n\nAssistant:"
+
+
+def read(chosen: str, rejected: str) -> Pair | str:
+    return pair_of(Row("hh.jsonl:1", {"chosen": chosen, "rejected": rejected}))
+
+
+def test_the_last_answer_parts_the_dialogues_and_blanks_are_kept() -> None:
+    found = read(BEFORE + " So. \n", BEFORE + "No")
+    assert isinstance(found, Pair)
+    assert found.prompt == (turn("user", "Hi"), turn("assistant", "Yes?"), turn("user", " How? "))
+    assert (found.chosen, found.rejected) == ((turn("assistant", "So. \n"),), (turn("assistant", "No"),))
+    assert found.label_prob == 1.0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "why"),
+    [
+        (BEFORE + " a", "\n\nHuman: Else\n\nAssistant: b", PROMPTS_DIFFER),
+        (BEFORE + " a", BEFORE + " a", SAME),
+        ("\n\nAssistant: a", "\n\nAssistant: b", NO_DIALOGUE),
+        ("x\n\nHuman: q\n\nAssistant: a", "x\n\nHuman: q\n\nAssistant: b", NO_DIALOGUE),
+        ("\n\nHuman: \n\nAssistant: a", "\n\nHuman: \n\nAssistant: b", NO_DIALOGUE),
+    ],
+)
+def test_what_makes_no_pair_says_why(chosen: str, rejected: str, why: str) -> None:
+    assert read(chosen, rejected) == why
+
+
+def test_a_text_without_an_answer_is_refused() -> None:
+    with pytest.raises(PromptFileError, match=r"hh\.jsonl:1: 'rejected' holds no `Assistant:` turn"):
+        read(BEFORE + " a", "\n\nHuman: q")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pair(prompt=(turn("system", "Be kind."), turn("user", "How?"))),
+        pair(chosen="a\n\nHuman: b"),
+        pair(asked="a\n\nAssistant: b"),
+    ],
+)
+def test_what_would_not_come_back_is_not_written(wanted: Pair) -> None:
+    assert pair_rows(wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "is_it"),
+    [
+        ({"chosen": BEFORE + " a", "rejected": BEFORE + " b"}, True),
+        ({"prompt": "q", "chosen": BEFORE, "rejected": BEFORE}, False),
+        ({"chosen": "a", "rejected": "b"}, False),
+        ({"chosen": [], "rejected": []}, False),
+    ],
+)
+def test_it_is_told_by_its_turns(row: Any, is_it: bool) -> None:
+    assert recognises(row) is is_it
+
+
+def test_the_published_file() -> None:
+    found = read_preferences(shared("hh_rlhf/harmless-base/test.jsonl.gz"))
+    assert (found.format, found.rows, len(found.pairs)) == ("hh-rlhf", 2312, 2307)
+    assert found.left_out == {PROMPTS_DIFFER: 5}
+    longer = sum(len(each.chosen[0].content) > len(each.rejected[0].content) for each in found.pairs)
+    assert longer == 1021  # 44 %
+    assert found.pairs[0].chosen[0].content.startswith("No, sorry!  All of these involve a pen")
