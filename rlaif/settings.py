@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _KEY = "setting"
@@ -38,6 +39,8 @@ class Setting:
     """Of a mapping with any keys: the bounds of a value."""
     wanted: str | None = None
     """What a value must be, in words; None: made from kind and bounds."""
+    group: str = ""
+    """The heading under which `--help` and docs show it; empty: among the options of no group."""
 
 
 def setting(
@@ -58,7 +61,7 @@ class Option:
 
     name: str
     kind: type
-    """bool, int, float, str, tuple (of texts) or dict."""
+    """bool, int, float, str, Path, tuple (of texts) or dict."""
     setting: Setting
     choices: tuple[str, ...] = ()
     optional: bool = False
@@ -76,9 +79,13 @@ class Option:
         return self.setting.wanted or _wanted(self)
 
 
-@cache
 def options(config: type) -> tuple[Option, ...]:
     """The options of a configuration class, in the order of its fields; fields without a `setting` are none."""
+    return _options(config)
+
+
+@cache
+def _options(config: type) -> tuple[Option, ...]:
     hints = get_type_hints(config)
     return tuple(
         _option(each, hints[each.name]) for each in dataclasses.fields(config) if _KEY in each.metadata
@@ -113,7 +120,7 @@ def property_of(option: Option) -> dict[str, Any]:
         }
     named = _TYPES[option.kind]
     kind: Any = [named, _TYPES[option.also]] if option.also else named
-    bounds = {"pattern": "\\S"} if option.kind is str else _bounds(about)
+    bounds = {"pattern": "\\S"} if option.kind in (str, Path) else _bounds(about)
     return {"type": kind, **bounds, "description": option.wanted}
 
 
@@ -136,8 +143,14 @@ def _value(option: Option, value: Any) -> Any:
     return value
 
 
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text that is not blank"}
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text that is not blank",
+    Path: "the name of a file or directory",
+}
 
 
 def _option(held: dataclasses.Field[Any], hint: Any) -> Option:

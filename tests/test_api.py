@@ -20,12 +20,13 @@ import rlaif
 from rlaif.settings import options
 from rlaif.workflows import api, configs
 from rlaif.workflows.audit.run import AuditConfig
+from rlaif.workflows.training.config import TrainConfig
+from rlaif.workflows.training.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRS = [
     (rlaif.generate, configs.GenerateConfig),
     (rlaif.judge, configs.JudgeConfig),
-    (rlaif.train, configs.TrainConfig),
     (rlaif.evaluate, configs.EvaluateConfig),
     (rlaif.run, configs.RunConfig),
     (rlaif.audit, AuditConfig),
@@ -75,6 +76,15 @@ def test_a_function_has_the_defaults_of_its_configuration(verb: Verb, config: ty
             assert default is empty[dataclasses.MISSING], each.name
         else:
             assert default == each.default, each.name
+
+
+def test_train_has_the_options_of_every_method_of_ours_and_takes_those_of_others() -> None:
+    found = inspect.signature(rlaif.train).parameters
+    ours = [METHODS.get(name) for name in METHODS.names() if name not in METHODS.from_outside()]
+    common = {each.name for each in dataclasses.fields(TrainConfig)} - {"options"}
+    assert {*found} - {"further"} == common.union(*({o.name for o in options(m.options)} for m in ours))
+    assert found["further"].kind is inspect.Parameter.VAR_KEYWORD
+    assert list(said(sections(rlaif.train)["Args"])) == list(found)
 
 
 def kinds(hint: Any) -> set[Any]:

@@ -16,6 +16,7 @@ from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.project.init import init
 from rlaif.workflows.recipe.prepare import settle, steps
 from rlaif.workflows.recipe.recipes import TrainStep
+from rlaif.workflows.training.methods.dpo import DPOOptions
 from rlaif.workflows.training.run import replay_examples
 
 
@@ -40,8 +41,8 @@ def test_every_recipe_is_ready_to_be_played(name: str, tmp_path: Path) -> None:
     assert played.recipe.name == name
     assert name in "\n".join(steps(played))
     for step in played.recipe.round:
-        if isinstance(step, TrainStep) and step.replay:
-            assert replay_examples(step, played.recipe.models.policy)
+        if isinstance(step, TrainStep) and isinstance(step.options, DPOOptions) and step.options.replay:
+            assert replay_examples(step.options, played.recipe.models.policy)
 
 
 def test_every_recipe_begins_with_its_own_command() -> None:

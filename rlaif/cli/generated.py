@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -70,7 +71,8 @@ def _option(each: Option, flag: str | None, group: str | None) -> Callable[[Comm
 
 
 def _help(each: Option) -> str:
-    if each.required or each.default in (None, (), {}, "") or "[default" in each.setting.help:
+    switched_off = each.also is not None and each.default is False  # the number is what can be given
+    if each.required or each.default in (None, (), {}, "") or switched_off or "[default" in each.setting.help:
         return each.setting.help
     if each.kind is bool:
         shown = each.name.replace("_", "-") if each.default else f"no-{each.name.replace('_', '-')}"
@@ -88,7 +90,7 @@ def _type(each: Option) -> click.ParamType[Any]:
         return _range(click.IntRange, each.setting)
     if each.kind is float:
         return _range(click.FloatRange, each.setting)
-    return click.STRING
+    return click.Path(path_type=Path) if each.kind is Path else click.STRING
 
 
 def _range(kind: Any, about: Setting) -> click.ParamType[Any]:

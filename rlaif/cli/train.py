@@ -187,10 +187,10 @@ def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     rlaif train runs/r1 --loss soft:0.8,nll:0.2 --stop kl=50 --held-out-pairs 0.05
     rlaif train runs/r1 --method reward --out models/r1-reward
     """
-    from rlaif.workflows.configs import TrainConfig
+    from rlaif.workflows.training.config import train_config
     from rlaif.workflows.training.run import plan_training, settle
 
-    job = settle(TrainConfig(**chosen))
+    job = settle(train_config(**chosen))
     warn([*(job.gate.over if job.gate else ()), *job.doubts])
     if dry_run:
         click.echo(plan_training(job))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rlaif.training.configs import DPOConfig, RewardConfig, SFTConfig, TrainConfig
+from rlaif.training.configs import DPOConfig, LoopConfig, RewardConfig, SFTConfig
 from rlaif.training.progress import Progress
 from rlaif.training.summary import TrainSummary
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DPOConfig",
+    "LoopConfig",
     "Progress",
     "RewardConfig",
     "SFTConfig",
-    "TrainConfig",
     "TrainSummary",
     "train_dpo",
     "train_reward",

@@ -24,7 +24,7 @@ SAVE_DTYPES = ("source", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class LoopConfig:
     """Fields that every method has."""
 
     method: ClassVar[str]
@@ -151,7 +151,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairConfig(TrainConfig):
+class PairConfig(LoopConfig):
     """What methods that learn from pairs have in common."""
 
     loss: str = "soft"
@@ -166,7 +166,7 @@ class PairConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
-        TrainConfig.__post_init__(self)
+        LoopConfig.__post_init__(self)
         self._share("held_out")
         if self.held_out_every is not None:
             self._positive("held_out_every")
@@ -293,7 +293,7 @@ class RewardConfig(PairConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SFTConfig(TrainConfig):
+class SFTConfig(LoopConfig):
     """Imitation of each example's last turn."""
 
     method: ClassVar[str] = "sft"

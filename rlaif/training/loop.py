@@ -20,7 +20,7 @@ from rlaif.hashing import derived_seed
 from rlaif.libraries.accelerate import Accelerator
 from rlaif.runs.layout import CHECKPOINT, METRICS
 from rlaif.training import best
-from rlaif.training.configs import TrainConfig
+from rlaif.training.configs import LoopConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
 from rlaif.training.health import Watch
 from rlaif.training.packing import Batch, Tree, pack
@@ -65,7 +65,7 @@ class Job:
     scorer: nn.Module
     pad_id: int
     objective: Objective
-    config: TrainConfig
+    config: LoopConfig
     learning_rate: float
     packed: bool
     folder: TrainingFolder
@@ -161,7 +161,7 @@ class _Log:
         return self.metrics.close() if self.metrics is not None else []
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig, peak: float) -> float:
+def learning_rate(step: int, steps: int, config: LoopConfig, peak: float) -> float:
     """The rate of `step` (from 0): a climb over the warmup share, then what the schedule says."""
     warmup = round(config.warmup_share * steps)
     if step < warmup:

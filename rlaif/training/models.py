@@ -35,7 +35,7 @@ from rlaif.libraries.transformers import (
     set_padding,
     written_as_it_was,
 )
-from rlaif.training.configs import RewardConfig, TrainConfig
+from rlaif.training.configs import LoopConfig, RewardConfig
 from rlaif.training.quantized import load_quantized
 
 ADAPTER = "adapter"
@@ -59,7 +59,7 @@ class Opened:
     source_dtype: torch.dtype
 
 
-def open_causal(folder: Path, config: TrainConfig) -> Opened:
+def open_causal(folder: Path, config: LoopConfig) -> Opened:
     """A causal language model in float32, dropout off. Raises ModelError."""
     check_directory(folder)
     _refuse_four_bits(folder)
@@ -70,7 +70,7 @@ def open_causal(folder: Path, config: TrainConfig) -> Opened:
     return _opened(model, folder, config)
 
 
-def open_classifier(folder: Path, config: TrainConfig) -> Opened:
+def open_classifier(folder: Path, config: LoopConfig) -> Opened:
     """A sequence classifier over the model in `folder`, with a label for the reward and one for each head of `config`.
 
     A new head is drawn from the seed.
@@ -114,7 +114,7 @@ def _refuse_four_bits(folder: Path) -> None:
         )
 
 
-def add_adapter(model: Any, config: TrainConfig) -> Any:
+def add_adapter(model: Any, config: LoopConfig) -> Any:
     """The model with a LoRA adapter on all its linear layers, the only weights that train."""
     torch.manual_seed(config.seed)
     try:
@@ -138,14 +138,14 @@ def add_adapter(model: Any, config: TrainConfig) -> Any:
     return wrapped
 
 
-def default_learning_rate(model: Any, config: TrainConfig) -> float:
+def default_learning_rate(model: Any, config: LoopConfig) -> float:
     """By size, as small models need large steps: 3e-4 up to 10 M parameters .. 5e-7; adapters 20 times that."""
     size = sum(each.numel() for each in model.parameters())
     rate = next((rate for limit, rate in _RATES if size <= limit), LARGE_RATE)
     return min(rate * LORA_FACTOR, 1e-3) if config.lora else rate
 
 
-def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfig, readme: str) -> None:
+def export(opened: Opened, model: Any, out: Path, base: Path, config: LoopConfig, readme: str) -> None:
     """Write the model directory into `out`, file by file, each whole.
 
     With an adapter: the merged model, which loads anywhere and is what a next round starts from and is held to;
@@ -168,7 +168,7 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: TrainConfi
     shutil.rmtree(draft)
 
 
-def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: TrainConfig) -> None:
+def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: LoopConfig) -> None:
     """Write a whole model directory of the weights as they are; the model goes on training."""
     shutil.rmtree(folder, ignore_errors=True)
     with quiet(), written_as_it_was(model):
@@ -180,7 +180,7 @@ def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config:
         opened.chat.tokenizer.save_pretrained(folder)
 
 
-def _merged(model: Any, adapter: Path, base: Path, config: TrainConfig) -> Any:
+def _merged(model: Any, adapter: Path, base: Path, config: LoopConfig) -> Any:
     if config.quantize == "none":
         return merged(model)
     # what was trained over four bits is merged into the weights those were rounded from
@@ -212,7 +212,7 @@ def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
     return chat.end_token(eos_ids)
 
 
-def _opened(model: Any, folder: Path, config: TrainConfig) -> Opened:
+def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
     chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
     check_vocabulary(folder, chat, model)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rlaif.libraries.transformers import text_config
-from rlaif.training.configs import TrainConfig
+from rlaif.training.configs import LoopConfig
 from rlaif.training.packing import Tree, split
 
 CPU_TOKENS, WIDE_CPU_TOKENS, DEVICE_TOKENS = 2048, 1024, 16384
@@ -17,7 +17,7 @@ WIDE = 512
 """From this width on, what a pass keeps for its backward pass is the larger part of a step's memory on a CPU."""
 
 
-def tokens_a_pass(config: TrainConfig, scorer: Any) -> int:
+def tokens_a_pass(config: LoopConfig, scorer: Any) -> int:
     """The configured number, or one that suits the scorer's device and width."""
     if config.batch_tokens:
         return config.batch_tokens

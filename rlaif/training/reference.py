@@ -17,7 +17,7 @@ from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
 from rlaif.libraries.transformers import drops_unseen
-from rlaif.training.configs import TrainConfig
+from rlaif.training.configs import LoopConfig
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
 from rlaif.training.scorer import Scorer
@@ -119,7 +119,7 @@ def _nothing_random(scorer: Scorer) -> Iterator[None]:
             each.train()
 
 
-def arithmetic(scorer: Scorer, config: TrainConfig, held_to: Path) -> str:
+def arithmetic(scorer: Scorer, config: LoopConfig, held_to: Path) -> str:
     """The kind of numbers that a scorer computes in, for the cache of the reference at `held_to`.
 
     Of a model that older versions may have read with its dropout on, another kind: what they kept is not used.
@@ -150,7 +150,7 @@ def reference_folder(reference: str, policy: Path, given: Path | None) -> Path |
     return folder
 
 
-def open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: TrainConfig) -> Scorer:
+def open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: LoopConfig) -> Scorer:
     """A scorer of the reference's own weights, on the policy's device."""
     held = open_causal(held_to, config)
     if held.chat.tokenizer.get_vocab() != opened.chat.tokenizer.get_vocab():

@@ -18,7 +18,7 @@ from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
 from rlaif.records import Evaluator, Example, Message, Pair
 from rlaif.runs.layout import USED_PAIRS
-from rlaif.training.configs import TrainConfig
+from rlaif.training.configs import LoopConfig
 from rlaif.training.distributed import whole_weights
 from rlaif.training.loop import Job, Objective, Outcome, run
 from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot
@@ -41,7 +41,7 @@ _NO_IDENTITY = ("trackers", "stop")
 class Setting:
     """One call of a method."""
 
-    config: TrainConfig
+    config: LoopConfig
     base: Path
     out: Path
     card: Mapping[str, str]
@@ -75,7 +75,7 @@ def conduct(
     setting: Setting,
     pairs: Sequence[Pair],
     examples: Sequence[Example],
-    open_model: Callable[[Path, TrainConfig], Opened],
+    open_model: Callable[[Path, LoopConfig], Opened],
     scorer_kind: type[Scorer] | type[RewardScorer],
     make: MakeObjective,
 ) -> TrainSummary:

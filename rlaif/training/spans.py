@@ -115,7 +115,7 @@ class Spans:
     end_id: int
     max_length: int
     truncation: str = "drop"
-    """drop | mask, as `TrainConfig.truncation`."""
+    """drop | mask, as `LoopConfig.truncation`."""
     sampled: Mapping[str, Sampled] = field(default_factory=dict)
     """`answer_id` -> how that answer came about; others are taken as texts that somebody ended."""
 

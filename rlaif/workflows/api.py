@@ -25,6 +25,8 @@ from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.run import Finished
 from rlaif.workflows.training import run as training
+from rlaif.workflows.training.config import train_config
+from rlaif.workflows.training.methods import DEFAULT
 from rlaif.workflows.training.run import Trained
 
 Config = TypeVar("Config")
@@ -213,7 +215,7 @@ def train(
     *,
     source: Path | str,
     out: Path | str | None = None,
-    method: Literal["dpo", "reward", "sft", "judge"] = "dpo",
+    method: str = DEFAULT,
     policy: Model | None = None,
     reference: Model | None = None,
     loss: str | None = None,
@@ -245,6 +247,7 @@ def train(
     seed: int = 0,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     store: Path | str | None = None,
+    **further: Any,
 ) -> Trained:
     """Train a policy, a reward model or a judge on preference pairs.
 
@@ -286,6 +289,7 @@ def train(
         seed: All random numbers derive from it.
         chat_template_kwargs: Arguments passed on to chat templates, as when the completions were drawn.
         store: Store that holds people's decisions; None: found upward from the run.
+        further: Options of a method of another package.
 
     Returns:
         Where the model lies, its final metrics, and how many pairs were used.
@@ -299,7 +303,9 @@ def train(
         >>> trained.outcome.out.name, trained.outcome.steps
         ('r1', 2)
     """
-    return _called(configs.TrainConfig, training.settle, training.train, locals())
+    given = {name: value for name, value in locals().items() if name not in ("source", "method", "further")}
+    with quiet():
+        return training.train(training.settle(train_config(source, method=method, **given, **further)))
 
 
 def evaluate(

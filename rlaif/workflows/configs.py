@@ -6,11 +6,12 @@ The functions of `rlaif.workflows.api` repeat these fields as keyword arguments,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rlaif.settings import setting
+from rlaif.workflows.training.config import TrainConfig as TrainConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,54 +111,6 @@ class JudgeConfig(PairOptions):
     """Judge completions that are there: a run's, or a file's."""
 
     source: Path = setting(help="Completions to judge: a run, or a file of completions.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """Train on a run's pairs. None: the recipe's figure for bundled models, the method's own for others."""
-
-    source: Path
-    out: Path | None = None
-    method: Literal["dpo", "reward", "sft", "judge"] = "dpo"
-    policy: str | None = None
-    """What is trained; None: the model that wrote the run's completions, or that judged them."""
-    reference: str | None = None
-    loss: str | None = None
-    """A loss or a mix; `hard` takes labels as sides."""
-    beta: float | None = None
-    loss_options: Mapping[str, float] | None = None
-    labels: Literal["soft", "hard"] | None = None
-    wpo: bool | None = None
-    margin: float | None = None
-    centering: float | None = None
-    heads: tuple[str, ...] | None = None
-    learn: Literal["chosen", "revisions", "good-bad"] | None = None
-    via: Literal["sft", "dpo"] | None = None
-    held_out_pairs: float | None = None
-    stop: Mapping[str, float] | None = None
-    learning_rate: float | None = None
-    steps: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    nll: float | None = None
-    replay: Mapping[str, float] | None = None
-    replay_from: str | None = None
-    lora: int | None = None
-    """Rank; None trains all weights."""
-    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    max_unreadable: float = 0.05
-    gate: Literal["filter", "refuse", "off"] = "filter"
-    """What happens to pairs that teach nothing or teach wrong; see `rlaif.training.gate`."""
-    gate_limit: Mapping[str, float] = field(default_factory=dict)
-    reviewed: Literal["ignore", "drop", "turn"] = "ignore"
-    """What becomes of pairs that people decided against (`rlaif review`)."""
-    store: Path | None = None
-    """Where people's decisions are, and where it is noted which step used which pair; found upward by default."""
-    loop: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the loop itself, by name; see `rlaif.workflows.training.loop_options`."""
-    held_out: str | None = None
-    """Prompts that will be evaluated on: none of them is trained on."""
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import pytest
 
 import rlaif.training
 from rlaif.errors import RecipeError
-from rlaif.training import DPOConfig, RewardConfig, SFTConfig, TrainConfig
+from rlaif.training import DPOConfig, LoopConfig, RewardConfig, SFTConfig
 from rlaif.trl_names import RENAMED
 
 PACKAGE = Path(rlaif.training.__file__).parent
@@ -47,13 +47,13 @@ PACKAGE = Path(rlaif.training.__file__).parent
         (SFTConfig, "max_length", 0),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(kind: type[TrainConfig], name: str, value: Any) -> None:
+def test_a_wrong_value_is_refused_by_name(kind: type[LoopConfig], name: str, value: Any) -> None:
     with pytest.raises(RecipeError, match=rf"{kind.method}: {name} is .*; it must"):
         kind(**{name: value})
 
 
 @pytest.mark.parametrize("kind", [DPOConfig, RewardConfig, SFTConfig])
-def test_every_field_is_read_somewhere(kind: type[TrainConfig]) -> None:
+def test_every_field_is_read_somewhere(kind: type[LoopConfig]) -> None:
     read = {
         node.attr
         for path in PACKAGE.glob("*.py")
@@ -82,7 +82,7 @@ def test_the_trainers_are_found_by_name_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize("kind", [DPOConfig, RewardConfig, SFTConfig])
-def test_names_of_trl_are_answered_with_ours(kind: type[TrainConfig]) -> None:
+def test_names_of_trl_are_answered_with_ours(kind: type[LoopConfig]) -> None:
     with pytest.raises(
         RecipeError, match=f"{kind.method}: 'max_grad_norm' is a name of TRL's: write .*clip_norm"
     ):
@@ -93,7 +93,7 @@ def test_names_of_trl_are_answered_with_ours(kind: type[TrainConfig]) -> None:
 
 def test_what_an_answer_to_a_name_of_trls_names_is_there() -> None:
     given = {name: text for name, text in RENAMED.items() if "loop: {" in text}
-    known = {each.name for each in fields(TrainConfig)}
+    known = {each.name for each in fields(LoopConfig)}
     for name, text in given.items():
         assert set(re.findall(r"loop: \{(\w+):", text)) <= known, name
     assert len(given) > 10

@@ -208,7 +208,7 @@ def test_a_recipe_with_an_unknown_key(tmp_path: Path, capsys: pytest.CaptureFixt
         (["--loss", "sigmoit"], "'sigmoit'"),
         (["--replay", "poems=0.2", "--policy", "micro"], "'poems'"),
         (["--replay-from", "nosuch.jsonl", "--policy", "micro"], "nosuch.jsonl"),
-        (["--method", "reward", "--beta", "1", "--policy", "micro"], "--beta is not used"),
+        (["--method", "reward", "--beta", "1", "--policy", "micro"], "beta is not used"),
         (["--policy", "reward:x"], "cannot be trained"),
     ],
 )

@@ -20,6 +20,8 @@ from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.recipe.prepare import INITIAL, PREVIOUS, Played, steps, writes
 from rlaif.workflows.recipe.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
+from rlaif.workflows.training.method import Role
+from rlaif.workflows.training.methods import METHODS
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class Rounds:
 
     def train(self, number: int, step: TrainStep) -> None:
         """There would be another policy."""
-        if step.method in ("reward", "judge"):
+        if METHODS.get(step.method).trains is not Role.POLICY:
             return
         folder = model_of_round(self.played.config.out, number)
         trained = str(folder)

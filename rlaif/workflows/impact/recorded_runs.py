@@ -28,6 +28,8 @@ from rlaif.runs.layout import (
 )
 from rlaif.workflows.generate.judge_step import split
 from rlaif.workflows.recipe.prepare import PREVIOUS
+from rlaif.workflows.training.method import Role
+from rlaif.workflows.training.methods import METHODS
 
 _COMMANDS = ("generate", "judge")
 
@@ -170,8 +172,8 @@ def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
     """Who judged in a round: where it is the newest policy, the one that the round before it made."""
     if recipe["models"]["judge"] != PREVIOUS:
         return str(recipe["models"]["judge"])
-    trains = any(each["step"] == "train" and each["method"] != "reward" for each in recipe["round"])
-    first = number == 1 or not trains
+    trained = (METHODS.get(each["method"]).trains for each in recipe["round"] if each["step"] == "train")
+    first = number == 1 or Role.POLICY not in trained
     return str(recipe["models"]["policy"] if first else model_of_round(run, number - 1))
 
 

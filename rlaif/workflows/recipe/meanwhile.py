@@ -14,7 +14,8 @@ from rlaif.engines.local.processes import Processes, Shard
 from rlaif.records import Prompt
 from rlaif.workflows.progress import Report
 from rlaif.workflows.recipe.recipes import EvaluateStep, Recipe, TrainStep
-from rlaif.workflows.training.run import TrainJob, train
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.run import train
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Meanwhile:
             self._finished.get()
             if out.replies is not None:
                 (found,) = out.replies
-                report(job.step.method, found["steps"], found["steps"])
+                report(job.method, found["steps"], found["steps"])
                 return dict(found)
         # where the other process failed, it fails here too, and says why
         return train(job, report).as_dict()

@@ -148,7 +148,7 @@ class Pace:
             case SampleStep():
                 return DRAW * score_s
             case TrainStep():
-                return ROW * step.batch_size * score_s if step.batch_size else ROW * score_s
+                return ROW * (step.options.batch_size or 1) * score_s
             case _:
                 return score_s
 
@@ -168,7 +168,7 @@ class Pace:
             case PairsStep():
                 return round(count * (2 * self._rules + 1))
             case TrainStep():
-                return step.steps or TRAIN_STEPS
+                return step.options.steps or TRAIN_STEPS
             case EvaluateStep():
                 return round(min(step.prompts or 1 << 62, len(prompts[step.on])) * self._of_one(number, step))
             case _:

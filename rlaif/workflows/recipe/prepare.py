@@ -30,7 +30,6 @@ from rlaif.workflows.recipe.recipes import (
     TrainStep,
     load_recipe,
 )
-from rlaif.workflows.training.methods import check_step
 from rlaif.workflows.training.run import replay_examples
 
 PREVIOUS, INITIAL = "previous", "initial"
@@ -68,8 +67,7 @@ def settle(config: RunConfig) -> Played:
                 f"{recipe.source}: round.{number}: no command plays step 'audit' yet; remove it"
             )
         if isinstance(step, TrainStep):
-            check_step(step, f"{recipe.source}: round.{number}")
-            replay_examples(step, recipe.models.policy)
+            replay_examples(step.options, recipe.models.policy)
         _check_protocol(recipe, number, step)
     _check_ranks(recipe)
     # beside its recipe a project keeps its constitutions
@@ -135,7 +133,11 @@ def steps(played: Played) -> list[str]:
     lines.append(f"constitution {constitution.name} {constitution.version} ({constitution.digest})")
     lines += [f"prompts {name}: {len(prompts)}" for name, prompts in played.prompts.items()]
     for number, step in enumerate(recipe.round, 1):
-        values = {name: getattr(step, name) for name in step.__dataclass_fields__ if name != "step"}
+        values = (
+            step.given()
+            if isinstance(step, TrainStep)
+            else {name: getattr(step, name) for name in step.__dataclass_fields__ if name != "step"}
+        )
         given = ", ".join(f"{name} {value}" for name, value in values.items() if value not in (None, {}, ()))
         lines.append(f"{number}. {step.step}: {given}")
     return lines

@@ -15,8 +15,10 @@ from rlaif.documents import Document, Key, parse_value, read_document
 from rlaif.errors import RecipeError
 from rlaif.hashing import digest
 from rlaif.shipped import shipped
-from rlaif.trl_names import renamed
 from rlaif.workflows.recipe.train_step import TrainStep as TrainStep
+from rlaif.workflows.recipe.train_step import train_step
+from rlaif.workflows.training.methods import DEFAULT
+from rlaif.workflows.training.read_options import misplaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +230,8 @@ def _check_names(document: Document) -> None:
     steps = document.data.get("round") if isinstance(document.data, dict) else None
     for place, step in enumerate(steps if isinstance(steps, list) else ()):
         if isinstance(step, dict) and step.get("step") == "train":
-            for name in step.keys() - schema("recipe")["$defs"]["train"]["properties"].keys():
-                if hint := renamed(str(name)):
+            for name in step:
+                if hint := misplaced(str(step.get("method", DEFAULT)), str(name)):
                     raise RecipeError(f"{document.where(('round', place, name))}: {hint}")
 
 
@@ -261,20 +263,20 @@ def _recipe(data: Mapping[str, Any], source: str) -> Recipe:
     fields["models"] = Models(**fields["models"])
     stop = fields.get("stop", {})
     fields["stop"] = Stop(**{**stop, "unreadable_share": float(stop.get("unreadable_share", 1.0))})
-    fields["round"] = tuple(_step(entry) for entry in fields["round"])
+    fields["round"] = tuple(
+        _step(entry, f"{source}: round.{number}") for number, entry in enumerate(fields["round"])
+    )
     return Recipe(**fields, source=source)
 
 
-def _step(entry: Mapping[str, Any]) -> Step:
+def _step(entry: Mapping[str, Any], where: str) -> Step:
+    if entry["step"] == "train":
+        given = {name: value for name, value in entry.items() if name != "step"}
+        return train_step(**given, where=where)
     known = schema("recipe")["$defs"][entry["step"]]["properties"]
     values: dict[str, Any] = {}
     for name, value in entry.items():
         # `1` and `1.0` are one temperature, and must have one digest
         number = known[name].get("type") == "number"
         values[name] = float(value) if number else tuple(value) if isinstance(value, list) else value
-    for mapping in ("loss_options", "stop"):
-        if isinstance(values.get(mapping), dict):
-            values[mapping] = {name: float(value) for name, value in values[mapping].items()}
-    if "replay" in values:
-        values["replay"] = {kind: float(share) for kind, share in values["replay"].items() if share}
     return STEPS[entry["step"]](**values)

@@ -106,7 +106,7 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
         if isinstance(step, TrainStep):
             require(*TRAINING)
             model_directory(recipe.models.policy)
-            reference_directory(step, recipe.models.policy)
+            reference_directory(step.options, recipe.models.policy)
     described = played.described({part: models.fingerprint(name) for part, name in named.items()})
     with claim(config.out, described, command="run") as held, Store.open(_store(played)) as store:
         models.record(store, held.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlaif.errors import RlaifError
 from rlaif.exchange.completions import read_completions
@@ -16,9 +16,8 @@ from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.training.data_gate import gate_round
 from rlaif.workflows.training.datasets import run_constitution
-
-if TYPE_CHECKING:
-    from rlaif.workflows.training.run import TrainJob
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.options import PairTrainingOptions
 
 
 def since_columns(prompts: Sequence[Prompt]) -> Since:
@@ -62,7 +61,8 @@ def since_training(
         **({"constitution": constitution.digest} if constitution is not None else {}),
     }
     # questions to a judge were once set apart by the question, so that held-out prompts were trained on
-    if apart := job.step.method == "judge" and job.step.held_out_pairs > 0:
+    held_out = job.options.held_out_pairs if isinstance(job.options, PairTrainingOptions) else 0.0
+    if apart := constitution is not None and held_out > 0:
         inputs["held_out_by"] = "prompt"
     own = digest_files([completions])
 

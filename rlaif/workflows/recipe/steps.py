@@ -54,7 +54,10 @@ from rlaif.workflows.recipe.step_cache import Steps
 from rlaif.workflows.recipe.step_inputs import since_columns, since_tests, since_training
 from rlaif.workflows.training.data_gate import gate_round, gate_words
 from rlaif.workflows.training.datasets import sampled
-from rlaif.workflows.training.run import TrainJob, card, reference_directory, replay_examples
+from rlaif.workflows.training.job import TrainJob, card
+from rlaif.workflows.training.method import Role
+from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.training.run import reference_directory, replay_examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,16 +229,18 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
     """The pairs make the next policy."""
     recipe = stage.played.recipe
     folder = f"{MODELS}/{round_name(this.number)}"
-    replay = replay_examples(step, recipe.models.policy)
+    method = METHODS.get(step.method)
+    replay = replay_examples(step.options, recipe.models.policy)
     pairs, gate = gate_round(this.pairs, stage.played.prompts)
     drawn = sampled((said for _, said in this.completions), stage.models.fingerprint(this.before))
     job = TrainJob(
-        step=step,
+        method=step.method,
+        options=step.options,
         pairs=pairs,
         gate=gate,
         base=model_directory(this.before),
         out=stage.steps.run / folder,
-        reference_dir=(held_to := reference_directory(step, recipe.models.policy)),
+        reference_dir=(held_to := reference_directory(step.options, recipe.models.policy)),
         replay=replay,
         seed=recipe.seed,
         sampled=drawn,
@@ -260,12 +265,12 @@ def train(stage: Stage, this: Round, step: TrainStep) -> None:
         ),
         "seed": recipe.seed,
     }
-    constitution = stage.played.constitution if step.method == "judge" else None
+    constitution = stage.played.constitution if method.asks_constitution else None
     read = since_training(stage.steps.run / this.path(COMPLETIONS), this.pairs, job, constitution)
     ahead = partial(stage.meanwhile.begin, job)
     this.facts["train"] = stage.steps.do(this.path("train"), inputs, [folder], make, read, ahead)
     stage.meanwhile.finish()
-    if step.method not in ("reward", "judge"):
+    if method.trains is Role.POLICY:
         this.policy = str(job.out)
 
 

@@ -1,55 +1,115 @@
-"""What a recipe's train step can be told; read by `recipes`, checked against its schema."""
+"""A recipe's train step: a method and its options. Its schema is made from the methods' own settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
+
+from rlaif.settings import json_schema
+from rlaif.workflows.training.methods import DEFAULT, METHODS
+from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.read_options import read_options
+
+_ALWAYS_IN_KEY: Mapping[str, Any] = {
+    "loss": "soft",
+    "beta": None,
+    "reference": "previous",
+    "replay": {},
+    "replay_from": None,
+    "nll": 0.0,
+    "steps": None,
+    "epochs": None,
+    "batch_size": None,
+    "learning_rate": None,
+    "lora": False,
+    "loss_options": {},
+    "labels": "soft",
+    "wpo": False,
+    "margin": 0.0,
+    "centering": 0.0,
+    "heads": (),
+    "learn": "chosen",
+    "via": "sft",
+    "held_out_pairs": 0.0,
+    "stop": {},
+}
+"""Frozen: keys of steps, and digests of recipes, have always spelled these out, whatever the method. Another default
+or one name less would train every recipe anew that has been run; an option that is new is in a key only where it
+differs from its default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStep:
-    """Pairs change the policy. None leaves a figure to the method's own default."""
+    """A method learns from the pairs of the round, and moves the model that it trains."""
 
+    method: str
+    options: MethodOptions
     step: Literal["train"] = "train"
-    method: Literal["dpo", "reward", "sft", "judge"] = "dpo"
-    loss: str = "soft"
-    """A loss or a mix, `soft:0.8,nll:0.2`; `hard` takes labels as sides."""
-    beta: float | None = None
-    reference: str = "previous"
-    replay: Mapping[str, float] = field(default_factory=dict)
-    """Share of a batch that repeats judge examples, by kind."""
-    replay_from: str | None = None
-    """Where those examples are; None: the bundled models' own set."""
-    nll: float = 0.0
-    """Weight of the chosen side's negative log-likelihood."""
-    steps: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    lora: bool | int = False
-    """True: an adapter of the usual rank; or its rank."""
-    loss_options: Mapping[str, float] = field(default_factory=dict)
-    """Further figures of the losses, by name."""
-    labels: Literal["soft", "hard"] = "soft"
-    wpo: bool = False
-    margin: float = 0.0
-    """Of a reward model: times `score_gap`, what rewards must differ by beyond the label."""
-    centering: float = 0.0
-    heads: tuple[str, ...] = ()
-    """Principles with a reward of their own; `all` for those that the pairs speak of."""
-    learn: Literal["chosen", "revisions", "good-bad"] = "chosen"
-    """What sft imitates."""
-    via: Literal["sft", "dpo"] = "sft"
-    """How a judge is trained."""
-    held_out_pairs: float = 0.0
-    """Share of the prompts whose pairs are measured on, not trained on."""
-    stop: Mapping[str, float] = field(default_factory=dict)
-    """Figure of health -> limit at which training stops."""
-    loop: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the training loop by name: schedule, precision, truncation ... (docs/training-loop.md)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """All that decides what the step does, defaults filled in; an empty `loop` is not spelled out."""
-        values = asdict(self)
-        return values if self.loop else {name: value for name, value in values.items() if name != "loop"}
+        """All that decides what the step does, as plain values: for keys of steps and digests of recipes."""
+        own = asdict(self.options)
+        if self.method in METHODS.from_outside():
+            version = METHODS.get(self.method).version
+            return {
+                "step": self.step,
+                "method": self.method,
+                **own,
+                **({"version": version} if version else {}),
+            }
+        usual = asdict(type(self.options)())
+        new = {
+            name: value for name, value in own.items() if name not in _ALWAYS_IN_KEY and value != usual[name]
+        }
+        known = {name: own.get(name, value) for name, value in _ALWAYS_IN_KEY.items()}
+        return {"step": self.step, "method": self.method, **known, **new}
+
+    def given(self) -> dict[str, Any]:
+        """The method and those options that differ from their defaults: for people."""
+        own = {each.name: getattr(self.options, each.name) for each in fields(self.options)}
+        usual = type(self.options)()
+        return {
+            "method": self.method,
+            **{name: value for name, value in own.items() if value != getattr(usual, name)},
+        }
+
+
+def train_step(method: str = DEFAULT, *, where: str = "train", **given: Any) -> TrainStep:
+    """A train step by `method`, with those options that are given. Raises RecipeError, InputError."""
+    return TrainStep(method=method, options=read_options(METHODS.get(method), given, where))
+
+
+def train_step_schema(
+    beside: Mapping[str, Any] | None = None, *, from_outside: bool = True
+) -> dict[str, Any]:
+    """The JSON Schema of a train step: for each method, its own options and no other.
+
+    `beside` are schemas of further keys that every train step may have; without `from_outside` the methods of
+    other packages are left out.
+    """
+    others = () if from_outside else METHODS.from_outside()
+    methods = {name: each for name, each in METHODS.all().items() if name not in others}
+    shared = {
+        "step": {"const": "train"},
+        "method": {"type": "string", "enum": list(methods), "description": "how the model is trained"},
+        **(beside or {}),
+    }
+    return {
+        "type": "object",
+        "properties": {"step": shared["step"], "method": shared["method"]},
+        "allOf": [
+            {"if": _is(name), "then": json_schema(each.options) | {"properties": _keys(each.options, shared)}}
+            for name, each in methods.items()
+        ],
+    }
+
+
+def _is(method: str) -> dict[str, Any]:
+    condition: dict[str, Any] = {"properties": {"method": {"const": method}}}
+    # a step that names no method is of the default one
+    return condition if method == DEFAULT else condition | {"required": ["method"]}
+
+
+def _keys(config: type[MethodOptions], shared: Mapping[str, Any]) -> dict[str, Any]:
+    return {**shared, **json_schema(config)["properties"]}

@@ -13,7 +13,7 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Pair, Prompt, State
 from rlaif.runs.layout import COMPLETIONS, TRAIN_RECORD
 from rlaif.training.gate import Gate, GateReport, pass_gate
-from rlaif.workflows.configs import TrainConfig
+from rlaif.workflows.training.config import TrainConfig
 
 FAILURES = (State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT)
 

@@ -16,9 +16,9 @@ from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, Decision, put_decision, undo_decision
 from rlaif.workflows.audit.run import AuditConfig, audit
-from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.datasets.review import decisions_of, honoured, serve
 from rlaif.workflows.generate.run import generate
+from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.run import settle
 from tests.workflows.conftest import Configured
 

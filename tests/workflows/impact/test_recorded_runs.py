@@ -65,8 +65,10 @@ def test_each_round_of_a_loop_is_found_with_its_judge(recipe: Path, mini: Path, 
         judged_runs(loop / "round-0")
 
     assert _judges(loop, "dpo") == [str(mini), str(loop / "models" / "round-1")]
-    # a reward model is no policy: who judges stays who started
+    # a method that trains no policy: the one that the loop started with goes on to judge
     assert _judges(loop, "reward") == [str(mini)] * 2
+    assert _judges(loop, "judge") == [str(mini)] * 2
+    assert _judges(loop, "sft") == [str(mini), str(loop / "models" / "round-1")]
 
 
 def _judges(loop: Path, method: str) -> list[str]:

@@ -120,7 +120,7 @@ class Elsewhere:
         return None
 
 
-JOB: Any = SimpleNamespace(step=SimpleNamespace(method="dpo"))
+JOB: Any = SimpleNamespace(method="dpo")
 HERE = SimpleNamespace(as_dict=lambda: {"steps": 4, "where": "here"})
 
 

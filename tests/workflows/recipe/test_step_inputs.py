@@ -16,10 +16,10 @@ from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
 from rlaif.workflows.recipe import steps as round_steps
-from rlaif.workflows.recipe.recipes import TrainStep
 from rlaif.workflows.recipe.step_cache import Steps
 from rlaif.workflows.recipe.step_inputs import since_columns, since_tests
 from rlaif.workflows.recipe.steps import Round, Stage
+from rlaif.workflows.recipe.train_step import TrainStep, train_step
 
 RULES = Constitution(
     name="house", version="1.0.0", title="House", principles=(Principle(id="kind", text="Be kind."),)
@@ -121,7 +121,7 @@ class Play:
         this = Round(
             number=1, before=str(self.policy), policy=str(self.policy), completions=texts, pairs=pairs
         )
-        round_steps.train(stage, this, step or TrainStep(reference="none"))
+        round_steps.train(stage, this, step or train_step(reference="none"))
         trained: list[str] = json.loads((folder / "models/round-1/trained").read_text())
         return trained
 
@@ -155,7 +155,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "held-out prompts": {"held_out": (1,)},
     "sampled ids": {"completions": drawn(ids=8)},
     "cut off or not": {"completions": drawn(finish="length")},
-    "an option": {"step": TrainStep(reference="none", beta=0.3)},
+    "an option": {"step": train_step(reference="none", beta=0.3)},
     "pairs": {"pairs": PAIRS[:3]},
     "seed": {"seed": 1},
     "policy": {"fingerprint": "other"},
@@ -173,18 +173,18 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
     """A field added to what a training reads must be added to the inputs that are tried above, or named here."""
     from dataclasses import fields
 
-    from rlaif.workflows.training.run import TrainJob
+    from rlaif.workflows.training.job import TrainJob
 
-    tried = {"pairs", "gate", "sampled", "step", "seed", "base"}
+    tried = {"pairs", "gate", "sampled", "method", "options", "seed", "base"}
     keyed = {"reference_dir", "replay", "constitution", "chat_template_kwargs"}
     """By fingerprint, by digest, by digest where a judge is trained, in the policy's fingerprint."""
-    no_input = {"out", "card", "doubts", "store", "reviewed", "lora", "loop"}
-    """Places, words for readers, and options of `rlaif train` alone."""
+    no_input = {"out", "card", "doubts", "store", "reviewed", "examples"}
+    """Places, words for readers, and what no step gives yet."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
 
 
 def test_a_judge_is_trained_anew_where_a_principle_has_other_words(play: Play) -> None:
-    step = TrainStep(method="judge", reference="none")
+    step = train_step("judge", via="dpo", reference="none")
     other = replace(RULES, principles=(Principle(id="kind", text="Be very kind."),))
     for run, rules in (("a", RULES), ("b", RULES), ("c", other)):
         play.train(run, constitution=rules, step=step)

@@ -11,7 +11,7 @@ import pytest
 from rlaif.errors import ThresholdError
 from rlaif.exchange.completions import write_completions
 from rlaif.records import Completion, Message, Pair, Prompt
-from rlaif.workflows.configs import TrainConfig
+from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import gate_pairs, gate_round, gate_words, record_gate
 
 

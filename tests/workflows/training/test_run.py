@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.errors import InputError, ThresholdError
-from rlaif.workflows.configs import TrainConfig
 from rlaif.workflows.generate.run import generate
-from rlaif.workflows.recipe.recipes import TrainStep
-from rlaif.workflows.training.methods import check_step
+from rlaif.workflows.recipe.train_step import train_step
+from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.run import plan_training, replay_examples, settle, train
 from tests.workflows.conftest import Configured, Write
 
@@ -25,9 +23,7 @@ def run(configured: Configured, mini: Path) -> Path:
 
 
 def job(source: Path, **given: Any) -> Any:
-    return settle(
-        TrainConfig(source=source, **({"steps": 3, "batch_size": 4, "learning_rate": 1e-3} | given))
-    )
+    return settle(train_config(source, **({"steps": 3, "batch_size": 4, "learning_rate": 1e-3} | given)))
 
 
 def test_a_run_trains_the_model_that_wrote_it(run: Path, mini: Path) -> None:
@@ -61,7 +57,7 @@ def test_a_reward_model_needs_no_reference(run: Path) -> None:
 @pytest.mark.parametrize("option", ["beta", "reference", "nll", "replay", "replay_from"])
 def test_an_option_that_a_method_does_not_use_is_refused(run: Path, option: str) -> None:
     value: Any = {"beta": 0.1, "nll": 0.1, "replay": {"judge": 0.1}}.get(option, "init")
-    with pytest.raises(InputError, match="not used by --method reward"):
+    with pytest.raises(InputError, match="not used by method reward"):
         job(run, method="reward", **{option: value})
 
 
@@ -73,16 +69,16 @@ def test_unreadable_judgments_stop_training(configured: Configured, script: Writ
 
 
 def test_replay_needs_a_source_unless_the_model_is_bundled(run: Path) -> None:
-    step = TrainStep(replay={"judge": 0.2})
-    assert {each.kind for each in replay_examples(step, "micro")} == {"judge"}
+    step = train_step(replay={"judge": 0.2})
+    assert {each.kind for each in replay_examples(step.options, "micro")} == {"judge"}
     with pytest.raises(InputError, match="name a file of them"):
         job(run, replay={"judge": 0.2})
 
 
 def test_the_shipped_recipe_says_how_a_bundled_model_is_trained(run: Path) -> None:
-    settled = settle(TrainConfig(source=run, policy="micro", beta=0.5))
-    assert settled.step.replay == {"judge": 0.2}
-    assert settled.step.beta == 0.5
+    settled = settle(train_config(run, policy="micro", beta=0.5))
+    assert settled.options.replay == {"judge": 0.2}
+    assert settled.options.beta == 0.5
     assert "replay: {'judge': 0.2}" in plan_training(settled)
 
 
@@ -105,11 +101,9 @@ def test_a_kind_of_replay_without_examples_is_named(run: Path, tmp_path: Path) -
 
 
 def test_an_adapter_has_a_learning_rate_of_its_own(run: Path) -> None:
-    assert settle(TrainConfig(source=run, policy="micro")).step.learning_rate is not None
-    assert settle(TrainConfig(source=run, policy="micro", lora=8)).step.learning_rate is None
-    assert (
-        settle(TrainConfig(source=run, policy="micro", lora=8, learning_rate=1e-3)).step.learning_rate == 1e-3
-    )
+    assert settle(train_config(run, policy="micro")).options.learning_rate is not None
+    assert settle(train_config(run, policy="micro", lora=8)).options.learning_rate is None
+    assert settle(train_config(run, policy="micro", lora=8, learning_rate=1e-3)).options.learning_rate == 1e-3
 
 
 def test_template_arguments_reach_the_training(
@@ -166,12 +160,11 @@ def test_the_data_gate_stops_before_anything_is_written(
     assert not (tmp_path / "model").exists()
 
 
-def test_the_loop_of_a_recipes_step_reaches_the_training_and_the_command_line_overrules_it(run: Path) -> None:
-    settled = job(run, loop={"schedule": "cosine"})
-    step = replace(settled.step, loop={"schedule": "wsd", "clip_norm": 0.5}, lora=4)
-    trained = train(replace(settled, step=step))
+def test_options_of_the_loop_and_the_rank_reach_the_training(run: Path) -> None:
+    settled = job(run, loop={"schedule": "wsd", "clip_norm": 0.5}, lora=4)
+    trained = train(settled)
     config = json.loads((trained.outcome.out / "train.json").read_text())["config"]
-    assert (config["schedule"], config["clip_norm"], config["lora"]) == ("cosine", 0.5, 4)
+    assert (config["schedule"], config["clip_norm"], config["lora"]) == ("wsd", 0.5, 4)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +180,7 @@ def test_a_step_that_cannot_be_is_refused_before_a_model_is_opened(
     given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message.replace("?", r"\?")):
-        check_step(TrainStep(**given), "here")
+        train_step(where="here", **given)
 
 
 def test_epochs_are_passes_over_what_is_learned(run: Path, tmp_path: Path) -> None:
@@ -198,7 +191,7 @@ def test_epochs_are_passes_over_what_is_learned(run: Path, tmp_path: Path) -> No
         settled = job(run, steps=None, epochs=2.0, batch_size=1, out=tmp_path / str(number), **given)
         assert train(settled).outcome.steps == 2 * rows
     # a bundled model's recipe says steps; passes asked for are taken in their place
-    assert settle(TrainConfig(source=run, policy="micro", epochs=1.0)).step.steps is None
+    assert settle(train_config(run, policy="micro", epochs=1.0)).options.steps is None
     with pytest.raises(InputError, match="both given"):
         job(run, steps=3, epochs=1.0)
 

@@ -1,0 +1,69 @@
+"""A train method: everything that is particular to one, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rlaif.training import Progress, TrainSummary
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.options import MethodOptions
+
+
+class Role(StrEnum):
+    """Which model a training moves."""
+
+    POLICY = "policy"
+    """The next round samples from what was trained."""
+    REWARD_MODEL = "reward_model"
+    JUDGE = "judge"
+
+
+LAYOUT = ("learning_rate", "num_tokens", "shared_ratio", "padding_ratio")
+"""Metrics that say how the steps were laid out, and nothing of the model; `train.json` has them."""
+
+
+def accept(options: Any, where: str) -> None:
+    """Accept options whose values need no check beside their own bounds."""
+
+
+def from_defaults(
+    kind: type[MethodOptions], given: Mapping[str, Any], bundled: MethodOptions | None
+) -> MethodOptions:
+    """The options of `kind`, those `given` in the place of the defaults."""
+    return kind(**given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A way to train a model on feedback: `rlaif train NAME`, `method: NAME` in a recipe."""
+
+    name: str
+    help: str
+    """One line, for `rlaif train --help`."""
+    options: type[MethodOptions]
+    """Its options: a frozen dataclass of `rlaif.settings.setting` fields."""
+    trains: Role = Role.POLICY
+    run: Callable[[TrainJob, Progress], TrainSummary]
+    """Train, or go on with a training, or only read one that is finished."""
+    check: Callable[[Any, str], None] = accept
+    """Called with options and their place. Raises RecipeError for values that do not go together; opens no model."""
+    takes: tuple[str, ...] = ("pairs",)
+    """Kinds of artefact that it learns from, any one of them: `pairs`, `examples`."""
+    asks_constitution: bool = False
+    """Whether it must know the constitution that the pairs were judged by."""
+    uses_pairs: bool = True
+    """Whether the pairs of its batches are those of the run, so that `rlaif audit show` can say which step used one."""
+    standalone: Callable[[type[MethodOptions], Mapping[str, Any], MethodOptions | None], MethodOptions] = (
+        from_defaults
+    )
+    """Options of `rlaif train` outside a recipe: called with `options`, the values given, and, where the model is a
+    bundled one, the options that the shipped recipe trains it with by this method."""
+    hidden: tuple[str, ...] = LAYOUT
+    """Metrics that are recorded and not shown."""
+    examples: tuple[str, str] = ("", "")
+    """Two commands that `rlaif train NAME --help` ends with."""
+    version: str = ""
+    """Part of the key of a recipe's step: change it when the method makes other weights of equal inputs."""

@@ -1,0 +1,67 @@
+"""Supervised fine-tuning: the policy imitates chosen answers, revisions, or examples that a recipe made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rlaif.errors import RecipeError
+from rlaif.settings import setting
+from rlaif.training import Progress, SFTConfig, TrainSummary
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.loop_options import loop_options
+from rlaif.workflows.training.method import Method, Role
+from rlaif.workflows.training.options import DATA, MethodOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SFTOptions(MethodOptions):
+    """Options of sft."""
+
+    learn: Literal["chosen", "revisions", "good-bad"] = setting(
+        "chosen",
+        help="What is imitated: chosen answers, those that are revisions, or both sides under a good and a bad "
+        "system turn.",
+        group=DATA,
+    )
+
+
+def _check(options: SFTOptions, where: str) -> None:
+    SFTConfig(**loop_options(options.loop, f"{where}: loop"))
+
+
+def _run(job: TrainJob, progress: Progress) -> TrainSummary:
+    from rlaif.training import train_sft
+    from rlaif.workflows.training.datasets import examples
+
+    options = job.options
+    assert isinstance(options, SFTOptions)
+    if job.examples and options.learn != SFTOptions().learn:
+        raise RecipeError(
+            f"sft: learn {options.learn!r} is about pairs, and examples are given; remove learn"
+        )
+    learned = list(job.examples) or examples(job.pairs, options.learn)
+    return train_sft(
+        SFTConfig(**job.loop_fields(len(learned))),
+        learned,
+        policy=job.base,
+        sampled=job.sampled,
+        out=job.out,
+        card=job.card,
+        progress=progress,
+    )
+
+
+METHOD = Method(
+    name="sft",
+    help="Train the policy to imitate: chosen answers, or those that are revisions.",
+    options=SFTOptions,
+    trains=Role.POLICY,
+    run=_run,
+    check=_check,
+    takes=("pairs", "examples"),
+    examples=(
+        "rlaif train sft runs/r1 --out models/r1-sft",
+        "rlaif train sft runs/r1 --learn good-bad --epochs 2",
+    ),
+)

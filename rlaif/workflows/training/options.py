@@ -1,0 +1,73 @@
+"""Options that several train methods share, one class inheriting from another; a method adds its own below them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rlaif.settings import Setting, setting
+
+TRAINED = "What is trained"
+LOSS = "Loss"
+DATA = "Data"
+LOOP = "Training loop"
+OUTPUT = "Output"
+GROUPS = (TRAINED, LOSS, DATA, LOOP, OUTPUT)
+"""Headings of `rlaif train METHOD --help`, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodOptions:
+    """Options of every method. None leaves a value to the method's own default."""
+
+    steps: int | None = setting(None, help="Optimizer steps.", least=1, group=LOOP)
+    epochs: float | None = setting(
+        None, help="Passes over the data, in the place of --steps [default: 1].", above=0, group=LOOP
+    )
+    batch_size: int | None = setting(None, help="Pairs (or examples) a step.", least=1, group=LOOP)
+    learning_rate: float | None = setting(
+        None, help="Peak learning rate [default: by the number of parameters].", above=0, group=LOOP
+    )
+    lora: bool | int = setting(
+        False,
+        help="Train a low-rank adapter of this rank and merge it.",
+        least=1,
+        metavar="RANK",
+        wanted="true: train a low-rank adapter; or its rank",
+        group=TRAINED,
+    )
+    loop: Mapping[str, Any] = setting(
+        default_factory=dict,
+        help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training-loop.md).",
+        group=LOOP,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTrainingOptions(MethodOptions):
+    """Options of methods that compare the two sides of a pair."""
+
+    held_out_pairs: float = setting(
+        0.0,
+        help="Measure on the pairs of this share of the prompts; do not train on them.",
+        least=0,
+        below=1,
+        metavar="SHARE",
+        wanted="a share from 0 to below 1",
+        group=DATA,
+    )
+    stop: Mapping[str, float] = setting(
+        default_factory=dict,
+        help="Stop (exit 3) beyond it: kl=50, chosen_drop=10, margin=20, length_drift=0.2, held_out_accuracy=0.55 ...",
+        metavar="FIGURE=LIMIT",
+        keys={
+            "chosen_drop": Setting(help="", above=0),
+            "length_drift": Setting(help="", above=0),
+            "margin": Setting(help="", above=0),
+            "kl": Setting(help="", above=0),
+            "held_out_accuracy": Setting(help="", above=0, most=1, wanted="a share above 0, at most 1"),
+            "calibration": Setting(help="", above=0),
+        },
+        group=LOOP,
+    )
