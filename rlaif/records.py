@@ -338,6 +338,8 @@ class GenerateRequest:
     draw: int = 0
     schema: Mapping[str, Any] | None = None
     """JSON Schema of the reply: an engine that guides decoding follows it, any other leaves it to the reader."""
+    protocol: str = ""
+    """Of a judge's request, the protocol that asks: a dry run takes its sample reply. No part of what is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from rlaif.exchange.gold import GoldPair, Orders, Verdict
 from rlaif.judging.decide import Decision, hard_ruling
-from rlaif.judging.rules import RULES, asked, at_temperature, principle_of
+from rlaif.judging.rules import RULES, asked, principle_of
+from rlaif.judging.scales import at_temperature
 from rlaif.records import Constitution, Judgment, NoPair, State
 
 NOTHING = Verdict(State.ABSTAIN)

@@ -91,7 +91,7 @@ def _templates(judge: Judge, readings: Sequence[Judgment]) -> dict[str, str]:
     if isinstance(judge, PanelJudge):
         found: dict[str, str] = {}
         for member in judge.members:
-            own = {member.seat.protocol if name == "panel" else name for name in asked}
+            own = {judge.asked_by(member, name) for name in asked}
             found |= _digests(member.judge, own)
         return dict(sorted(found.items()))
     return _digests(judge, asked)

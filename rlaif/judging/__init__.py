@@ -2,35 +2,33 @@
 
 from rlaif.judging.controls import GoldJudge, RandomJudge
 from rlaif.judging.decide import Decision, decide, from_checklist, hard_ruling, log_odds
+from rlaif.judging.kinds import JUDGES, JudgeContext, JudgeKind, judge_kind
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge
-from rlaif.judging.reward_judge import PREFIX, RewardJudge
+from rlaif.judging.reward_judge import RewardJudge
 from rlaif.judging.rules import number_of, share_of
+from rlaif.judging.scoring_judge import ScoringJudge
 from rlaif.judging.verifier_judge import VerifierJudge
-from rlaif.records import Engine
 
 __all__ = [
+    "JUDGES",
     "Decision",
     "GoldJudge",
     "Judge",
+    "JudgeContext",
+    "JudgeKind",
     "ModelJudge",
     "PanelJudge",
     "RandomJudge",
     "RewardJudge",
+    "ScoringJudge",
     "VerifierJudge",
     "decide",
     "from_checklist",
     "hard_ruling",
-    "judge_of",
+    "judge_kind",
     "log_odds",
     "number_of",
     "share_of",
 ]
-
-
-def judge_of(engine: Engine, *, in_writing: bool = False) -> Judge:
-    """The judge that a model makes: a reward model gives numbers, any other is asked in words."""
-    if engine.name.startswith(PREFIX):
-        return RewardJudge(engine)
-    return ModelJudge(engine, in_writing=in_writing)

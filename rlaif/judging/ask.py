@@ -158,4 +158,5 @@ def _request(each: Asked, protocol: str, how: Writing, draw: int, repeated: bool
         seed=derived_seed(how.seed, protocol, each.id, draw),
         draw=draw,
         schema=how.schema,
+        protocol=protocol,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from rlaif.constitution import applies
+from rlaif.errors import InputError
 from rlaif.hashing import derived_seed, digest
+from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
 from rlaif.judging.labels import Reading
-from rlaif.judging.protocol import One, Two
+from rlaif.judging.protocol import Judge, One, Two
 from rlaif.records import Completion, Gold, Judgment, Principle, Prompt, State
 
 
@@ -119,3 +121,34 @@ def _judgment(
         state=reading.state,
         value=reading.value,
     )
+
+
+def _open_gold(_: str, context: JudgeContext) -> Judge:
+    return GoldJudge(context.gold)
+
+
+def _open_random(name: str, context: JudgeContext) -> Judge:
+    seed = rest_of(name)
+    if seed and not seed.isdecimal():
+        raise InputError(f"random:{seed}: the part after `random:` is a seed, a whole number")
+    return RandomJudge(int(seed) if seed else context.seed)
+
+
+JUDGE_KIND = (
+    JudgeKind(
+        name="gold",
+        help="gold: the truth that prompts name, the upper bound of an experiment",
+        open=_open_gold,
+        makes=GoldJudge,
+        bare=False,
+        control=True,
+    ),
+    JudgeKind(
+        name="random",
+        help="random:SEED: chance, the floor of an experiment",
+        open=_open_random,
+        makes=RandomJudge,
+        bare=False,
+        control=True,
+    ),
+)

@@ -14,6 +14,7 @@ CLAMP = 0.02
 QUORUM = 0.5
 """Share of the texts to a question that must hold a verdict: a few that can be read are not what the judge says."""
 COT_SAMPLING = Sampling(temperature=0.0, max_tokens=512)
+_ANSWER = "answer:"
 SPREAD = Sampling(temperature=0.7, max_tokens=512)
 """For several texts a question: at temperature 0 all of them would be one."""
 
@@ -56,6 +57,16 @@ def read_reply(reply: Generation | None, read: Callable[[str], Reading]) -> Read
     if reply.finish == "length":
         return Reading(State.TRUNCATED, detail="the text ends before its verdict")
     return read(reply.text)
+
+
+def rationale_of(text: str) -> tuple[str, bool] | None:
+    """The reasoning before a verdict, and whether the verdict names the first shown; None where there is no verdict."""
+    label = parse_verdict(text).label
+    if label is None:
+        return None
+    cut = text.lower().rfind(_ANSWER)
+    # other words for a verdict stand on the last line
+    return text[:cut] if cut >= 0 else text.rstrip().rpartition("\n")[0], label == "A"
 
 
 def read_verdict(text: str) -> Reading:

@@ -17,13 +17,13 @@ from rlaif.judging.rules import (
     TIE_BAND,
     WHOLE,
     asked,
-    at_temperature,
     better_of,
     breaks,
     principle_of,
     share_of,
     side,
 )
+from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
 
 MIN_READ = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from rlaif.constitution import applies
 from rlaif.judging.ask import Asked, Writing, ask_labels, ask_texts, prompt_slot
@@ -24,12 +25,18 @@ AGAIN = 2
 class ModelJudge:
     """Asks `engine` with the templates of a folder, the shipped ones where it has none."""
 
+    described: ClassVar[str] = "a model that reads and writes"
+
     def __init__(self, engine: Engine, templates: Path | None = None, *, in_writing: bool = False) -> None:
         """`in_writing` asks for written verdicts where log-probabilities of labels would be read."""
         self.engine = engine
         self.folder = templates
         self.in_writing = in_writing
         self._templates: dict[str, Template] = {}
+
+    def with_engine(self, engine: Engine) -> ModelJudge:
+        """The same judge asking another engine."""
+        return ModelJudge(engine, self.folder, in_writing=self.in_writing)
 
     @property
     def name(self) -> str:

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rlaif.checks import check
 from rlaif.documents import read_document
 from rlaif.errors import InputError
 from rlaif.hashing import digest
+from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
 from rlaif.judging.protocol import Judge, One, Two
-from rlaif.judging.rules import REWARD, number_of, share_of, side
+from rlaif.judging.protocols import PER_COMPLETION, PER_PAIR, PER_PRINCIPLE, Asking, pairwise, scale_of
+from rlaif.judging.rules import number_of, share_of, side
 from rlaif.records import Judgment, Principle, State
 
-PREFIX = "panel:"
+NAME = "panel"
+"""Its kind of judge, and the protocol of its comparisons."""
 Key = tuple[tuple[str, ...], str | None]
 """Completions in the order shown, and the principle that was asked about."""
 Compare = Callable[[Judge, Sequence[Two], Sequence[Principle]], list[Judgment]]
@@ -28,7 +31,7 @@ class Seat:
     """One place in the panel, as its file has it."""
 
     judge: str
-    protocol: str = "compare"
+    protocol: str = PER_PAIR
     weight: float = 1.0
     group: str = ""
     """Judges of one group are shown together; each is its own group where none is named."""
@@ -100,6 +103,8 @@ def panel_fingerprint(seats: Sequence[tuple[Seat, str]], quorum: int) -> str:
 class PanelJudge:
     """Asks every member and returns the weighted mean of those that could be read, if they are enough."""
 
+    described: ClassVar[str] = "a file of judges (panel:FILE)"
+
     def __init__(self, name: str, members: Sequence[Member], quorum: int) -> None:
         self.name = name
         self.members = tuple(members)
@@ -123,7 +128,7 @@ class PanelJudge:
                 found.append(self._rewarded(ids, votes))
             else:
                 quorum = min(self.quorum, sum(each is not None for each in votes))
-                found.append(self._ruled("checklist", State.SCORE, ids, principle, votes, quorum))
+                found.append(self._ruled(PER_PRINCIPLE, State.SCORE, ids, principle, votes, quorum))
         return found
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
@@ -133,8 +138,13 @@ class PanelJudge:
         for ids, principle in _asked(said):
             # a member that names no principle speaks of the whole: its vote counts in each
             votes = [own.get((ids, principle)) or own.get((ids, None)) for own in said]
-            found.append(self._ruled("panel", State.PREFERENCE, ids, principle, votes, self.quorum))
+            found.append(self._ruled(NAME, State.PREFERENCE, ids, principle, votes, self.quorum))
         return found
+
+    @staticmethod
+    def asked_by(member: Member, protocol: str) -> str:
+        """The protocol that a member was asked by for the panel's judgments of `protocol`."""
+        return member.seat.protocol if protocol == NAME else protocol
 
     @staticmethod
     def _keyed(judgments: Sequence[Judgment]) -> dict[Key, Judgment]:
@@ -142,9 +152,9 @@ class PanelJudge:
 
     def _rewarded(self, ids: tuple[str, ...], votes: Sequence[Judgment | None]) -> Judgment:
         """The mean of all rewards. Without one of them the level would be that of other models: then there is none."""
-        ruled = self._ruled(REWARD, State.SCORE, ids, None, votes, len(votes))
+        ruled = self._ruled(PER_COMPLETION, State.SCORE, ids, None, votes, len(votes))
         numbers = [None if each is None else number_of(each) for each in votes]
-        if ruled.value is None or any(each is None or each.protocol != REWARD for each in votes):
+        if ruled.value is None or any(each is None or scale_of(each.protocol).bounded for each in votes):
             return ruled
         weights = [each.seat.weight for each in self.members]
         total = fsum(weight * (number or 0.0) for weight, number in zip(weights, numbers, strict=True))
@@ -167,7 +177,7 @@ class PanelJudge:
             value = fsum(weight * share for weight, share in heard) / fsum(weight for weight, _ in heard)
         cast = [each for each in votes if each is not None]
         every_tie = bool(cast) and all(each.state is State.TIE for each in cast)
-        if protocol == "panel":
+        if protocol == NAME:
             self._count(shares, value)
         return Judgment(
             protocol=protocol,
@@ -224,3 +234,47 @@ def _row(member: Member, vote: Judgment | None) -> Mapping[str, Any]:
         "state": State.ABSTAIN.value if vote is None else vote.state.value,
         "p": _share(vote),
     }
+
+
+def _seats(name: str) -> tuple[tuple[Seat, ...], int]:
+    return read_panel(Path(rest_of(name)))
+
+
+def _members(name: str) -> list[str]:
+    return [each.judge for each in _seats(name)[0]]
+
+
+def _open(name: str, context: JudgeContext) -> Judge:
+    seats, quorum = _seats(name)
+    return PanelJudge(name, [_member(each, context) for each in seats], quorum)
+
+
+def _member(seat: Seat, context: JudgeContext) -> Member:
+    """The judge of a seat with its way of comparing; one that compares in writing also judges pointwise so."""
+    chosen, how = pairwise(seat.protocol), Asking(seed=context.seed)
+    return Member(
+        seat=seat,
+        judge=context.judge(seat.judge, in_writing=chosen.reads_text),
+        compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
+    )
+
+
+def _prepare(name: str, context: JudgeContext) -> None:
+    context.open(*_members(name))
+
+
+def _fingerprint(name: str, context: JudgeContext) -> str:
+    seats, quorum = _seats(name)
+    return panel_fingerprint([(each, context.fingerprint(each.judge)) for each in seats], quorum)
+
+
+JUDGE_KIND = JudgeKind(
+    name=NAME,
+    help="panel:FILE: several judges, a weighted vote",
+    open=_open,
+    makes=PanelJudge,
+    bare=False,
+    prepare=_prepare,
+    fingerprint=_fingerprint,
+    judges=_members,
+)

@@ -1,4 +1,4 @@
-"""What a judge is to everybody above."""
+"""What a judge is to everybody above: something that judges completions one by one, and in pairs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ class Judge(Protocol):
         """Equal means interchangeable."""
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """P(yes, it follows the principle), for each completion alone."""
+        """Pointwise: for each completion P(it follows the principle), or the reward of a judge that has its own."""
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
-        """P(the first listed follows it better), in both orders: two judgments an item and principle."""
+        """Pairwise: P(the first listed follows it better), in both orders: two judgments an item and principle."""
+
+
+def reads_principles(judge: Judge) -> bool:
+    """Whether a judge reads the principles that it is given; one that does not judges each completion as a whole."""
+    return bool(getattr(judge, "reads_principles", True))

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from rlaif.constitution import applies
+from rlaif.judging.protocols import scale_of
+from rlaif.judging.scales import at_temperature
 from rlaif.records import Constitution, Judgment, Principle, Prompt, State
 
 CLIP = 0.02
 TIE_BAND = 0.02
 """A label this near to one half says nothing."""
-BROKEN = 0.5
-"""Below this share of the scale a completion breaks a principle."""
 DECIDED = 0.1
 """How far from one half a principle must be to end a lexicographic search."""
 WHOLE = Principle(id="whole", text="The response is better as a whole.")
@@ -39,10 +39,6 @@ def principle_of(judgment: Judgment) -> str:
     return WHOLE.id if judgment.principle_id is None else judgment.principle_id
 
 
-REWARD = "reward"
-"""Protocol of judgments whose number is a reward: it has no scale, and only its differences mean anything."""
-
-
 def share_of(judgment: Judgment) -> float | None:
     """What a judgment of one completion says, from 0 to 1, a rating from 1 to 5 included; None without a number.
 
@@ -51,14 +47,7 @@ def share_of(judgment: Judgment) -> float | None:
     """
     if judgment.state is not State.SCORE or judgment.value is None:
         return None
-    return on_scale(judgment.protocol, judgment.value)
-
-
-def on_scale(protocol: str, value: float) -> float:
-    """The number of a judgment of one completion, as a share of its protocol's scale."""
-    if protocol == "score":
-        return (value - 1) / 4
-    return at_temperature(value, 1.0) if protocol == REWARD else value
+    return scale_of(judgment.protocol).share(judgment.value)
 
 
 def number_of(judgment: Judgment) -> float | None:
@@ -67,14 +56,15 @@ def number_of(judgment: Judgment) -> float | None:
 
 
 def breaks(judgment: Judgment | None) -> bool | None:
-    """Whether a completion breaks what it was judged by, alone: less than half of the scale. The only reading of it.
+    """Whether a completion violates the principle of a pointwise judgment, by its protocol's scale. The only reading.
 
-    None where nothing was said, or what was said is of no principle (a reward has no level at which a rule is broken).
+    None where nothing was said, or what was said is of no principle, or on a scale that knows no violation: a reward.
     """
-    if judgment is None or judgment.principle_id is None or _rewards(judgment):
+    if judgment is None or judgment.principle_id is None:
         return None
     share = share_of(judgment)
-    return None if share is None else share < BROKEN
+    broken_below = scale_of(judgment.protocol).broken_below
+    return None if share is None or broken_below is None else share < broken_below
 
 
 def better_of(one: Judgment, other: Judgment) -> float | None:
@@ -92,7 +82,7 @@ def better_of(one: Judgment, other: Judgment) -> float | None:
 
 
 def _rewards(judgment: Judgment) -> bool:
-    return judgment.protocol == REWARD and judgment.state is State.SCORE
+    return judgment.state is State.SCORE and not scale_of(judgment.protocol).bounded
 
 
 def side(p: float) -> int:
@@ -106,11 +96,6 @@ def _logit(p: float) -> float:
 
 def _clip(p: float) -> float:
     return min(max(p, CLIP), 1 - CLIP)
-
-
-def at_temperature(logit: float, temperature: float) -> float:
-    """The probability of log-odds at a temperature."""
-    return 1 / (1 + math.exp(-max(-500.0, min(500.0, logit / temperature))))
 
 
 def _log_odds(votes: Votes) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rlaif.checks import check
 from rlaif.documents import Document, read_document
@@ -12,10 +12,11 @@ from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.judging import verifiers
 from rlaif.judging.controls import GoldJudge
+from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.protocol import Judge
 from rlaif.judging.verifiers import Check
 from rlaif.records import Principle, Prompt
 
-PREFIX = "rules:"
 KINDS: Mapping[str, Callable[[Any], Check]] = {
     "matches": verifiers.matches,
     "forbids": verifiers.forbids,
@@ -31,6 +32,8 @@ VERSIONS: Mapping[str, int] = {"arithmetic": 2}
 
 class VerifierJudge(GoldJudge):
     """Says what its programs say: follows, violates, or abstains where no program checks a principle."""
+
+    described: ClassVar[str] = "a file of programs (rules:FILE)"
 
     def __init__(self, name: str, path: Path) -> None:
         """Raises InputError with file and line of a rule that cannot be."""
@@ -65,3 +68,21 @@ def _checks(document: Document, place: int, row: Mapping[str, Any]) -> list[Chec
             except InputError as wrong:
                 raise InputError(f"{document.where(('rules', place, kind))}: {wrong}") from None
     return found
+
+
+def _open(name: str, _: JudgeContext) -> Judge:
+    return VerifierJudge(name, Path(rest_of(name)))
+
+
+def _prepare(name: str, context: JudgeContext) -> None:
+    _open(name, context)
+
+
+JUDGE_KIND = JudgeKind(
+    name="rules",
+    help="rules:FILE: programs, each checking a principle",
+    open=_open,
+    makes=VerifierJudge,
+    bare=False,
+    prepare=_prepare,
+)

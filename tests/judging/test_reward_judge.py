@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from rlaif.judging import ModelJudge, RewardJudge, judge_of
+from rlaif.judging import ModelJudge, RewardJudge, judge_kind
 from rlaif.records import Score, ScoreRequest, State
 
 from .builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
@@ -95,5 +95,5 @@ def test_rewards_make_pairs_and_failures_make_none(then) -> None:
 
 
 def test_the_name_says_which_judge_a_model_makes() -> None:
-    assert isinstance(judge_of(Lengths()), RewardJudge)  # type: ignore[arg-type]
-    assert isinstance(judge_of(RuleEngine(lambda *_: {})), ModelJudge)
+    assert judge_kind("reward:models/r1").makes is RewardJudge
+    assert judge_kind("models/r1").makes is ModelJudge

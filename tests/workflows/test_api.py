@@ -41,7 +41,7 @@ def test_an_unknown_argument_is_refused() -> None:
     ],
 )
 def test_an_unknown_word_is_refused_and_never_the_default(door: Any, given: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="must be one of|is no train method; known"):
+    with pytest.raises(InputError, match=r"must be one of|is no train method; known"):
         door(**given)
 
 

@@ -1,19 +1,26 @@
-"""All ways of asking a judge. A protocol is one file here whose `PROTOCOL` says what it is; no list names it."""
+"""All ways of asking a judge: pointwise protocols judge one completion, pairwise ones compare two.
+
+A protocol is one file here whose `PROTOCOL` says everything that is particular to it; no list names it. One of another
+package comes through the entry-point group `rlaif.protocols`, one made in Python through `PROTOCOLS.add`.
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from functools import cache
 
 from rlaif.errors import InputError
 from rlaif.judging.model_judge import AGAIN
-from rlaif.judging.protocol import Judge
+from rlaif.judging.protocol import Judge, reads_principles
 from rlaif.judging.protocols.kinds import Asking, Pairwise, Pointwise, refusal, unguided_engine
+from rlaif.judging.scales import SHARE, Scale
+from rlaif.registry import Registry
 
 __all__ = [
     "AGAIN",
+    "PER_COMPLETION",
+    "PER_PAIR",
+    "PER_PRINCIPLE",
+    "PROTOCOLS",
     "Asking",
     "Pairwise",
     "Pointwise",
@@ -21,34 +28,36 @@ __all__ = [
     "asking",
     "pairwise",
     "pointwise",
+    "pointwise_of",
     "protocol",
     "protocols",
     "refusal",
+    "scale_of",
     "unguided",
 ]
 
 Protocol = Pointwise | Pairwise
+PROTOCOLS: Registry[Protocol] = Registry(
+    "protocol", "rlaif.protocols", (Pointwise, Pairwise), package=__name__, attribute="PROTOCOL"
+)
+PER_PRINCIPLE, PER_COMPLETION, PER_PAIR = "checklist", "reward", "compare"
+"""What a judge is asked by where nobody names a protocol: of one completion and each principle, of one completion by a
+judge that reads no principles, and of two completions."""
 
 
-@cache
 def protocols() -> Mapping[str, Protocol]:
     """Every protocol by its name, in alphabetical order."""
-    modules = (importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__))
-    found = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
-    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+    return PROTOCOLS.all()
 
 
 def protocol(name: str) -> Protocol:
     """The protocol of this name. Raises InputError naming those that there are."""
-    found = protocols().get(name)
-    if found is None:
-        raise InputError(f"{name!r} is no protocol; known: {', '.join(protocols())}")
-    return found
+    return PROTOCOLS.get(name)
 
 
 def pointwise(name: str) -> Pointwise:
     """The protocol of this name, which judges one completion. Raises InputError naming those that do."""
-    found = protocols().get(name)
+    found = PROTOCOLS.get(name) if name in PROTOCOLS.names() else None
     if not isinstance(found, Pointwise):
         raise InputError(f"{name!r} is no protocol that judges one completion; known: {_names(Pointwise)}")
     return found
@@ -56,7 +65,7 @@ def pointwise(name: str) -> Pointwise:
 
 def pairwise(name: str) -> Pairwise:
     """The protocol of this name, which compares two completions. Raises InputError naming those that do."""
-    found = protocols().get(name)
+    found = PROTOCOLS.get(name) if name in PROTOCOLS.names() else None
     if not isinstance(found, Pairwise):
         raise InputError(f"{name!r} is no protocol that compares two; known: {_names(Pairwise)}")
     return found
@@ -64,6 +73,28 @@ def pairwise(name: str) -> Pairwise:
 
 def _names(kind: type[Protocol]) -> str:
     return ", ".join(name for name, each in protocols().items() if isinstance(each, kind))
+
+
+def pointwise_of(judge: Judge) -> Pointwise:
+    """The protocol that a judge judges one completion by, where nobody names one."""
+    return pointwise(PER_PRINCIPLE if reads_principles(judge) else PER_COMPLETION)
+
+
+def scale_of(name: str) -> Scale:
+    """The scale of the numbers of a pointwise protocol, by its name as judgments have it.
+
+    An empty name is of numbers that are shares already: a judgment made of other judgments names no protocol.
+    Raises InputError where no protocol of this name is installed: nobody knows then what its numbers mean.
+    """
+    if not name:
+        return SHARE
+    if name not in PROTOCOLS.names():
+        raise InputError(
+            f"judgments of protocol {name!r}: no protocol of that name is installed, so that nothing says what their "
+            "numbers mean; install the package that has it, or judge again"
+        )
+    found = PROTOCOLS.get(name)
+    return found.scale if isinstance(found, Pointwise) else SHARE
 
 
 def asking(chosen: Protocol, *, seed: int, samples: int | None, again: int | None) -> Asking:

@@ -19,4 +19,5 @@ PROTOCOL = Pointwise(
     says="P(yes) of each principle on one completion",
     ask=ask,
     templates=("checklist",),
+    in_writing="checklist-cot",
 )

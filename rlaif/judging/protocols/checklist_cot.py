@@ -32,4 +32,5 @@ PROTOCOL = Pointwise(
     writes=True,
     reads_text=True,
     votes=True,
+    sample_reply="\nAnswer: yes",
 )

@@ -19,4 +19,5 @@ PROTOCOL = Pairwise(
     says="A or B by log-probability, each principle in both orders",
     ask=ask,
     templates=("compare",),
+    in_writing="compare-cot",
 )

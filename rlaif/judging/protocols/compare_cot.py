@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.cot import COT_SAMPLING, SPREAD
+from rlaif.judging.cot import COT_SAMPLING, SPREAD, rationale_of
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
@@ -32,4 +32,5 @@ PROTOCOL = Pairwise(
     writes=True,
     reads_text=True,
     votes=True,
+    rationale=rationale_of,
 )

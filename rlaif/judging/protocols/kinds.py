@@ -1,4 +1,4 @@
-"""The two shapes that a way of asking can have, and what both are told."""
+"""The two shapes of a protocol, pointwise and pairwise, and what a protocol is told when it asks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TypeVar
 from rlaif.errors import InputError
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
+from rlaif.judging.scales import SHARE, Scale
 from rlaif.records import Judgment, Principle
+
+ANSWER_A = "\nAnswer: A"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,43 +27,57 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointwise:
-    """Gives each completion a number of its own: judgments of one completion, in state SCORE where readable."""
+class _Shape:
+    """What both shapes say of themselves."""
 
     name: str
     says: str
     """One line for people."""
-    ask: Callable[[Judge, Sequence[One], Sequence[Principle], Asking], list[Judgment]]
     judges: tuple[type, ...] = ()
-    """Whom it can ask; empty: anybody."""
+    """Classes of the judges that it can ask; empty: any judge."""
     templates: tuple[str, ...] = ()
+    """Names of the templates that it asks with; their digests go into the provenance of pairs."""
     writes: bool = False
     """Whether the judge writes texts that may be unreadable, and are then asked for again."""
     votes: bool = False
     """Whether several texts to one question are several votes."""
     structured: bool = False
     """Whether a JSON Schema of the reply goes with each question."""
-    absolute: bool = True
-    """Whether below one half means that the principle is violated: only then it can judge hard principles."""
     reads_text: bool = False
     """Whether only written texts are read, so that a judge without log-probabilities can be asked."""
-    decides: bool = True
-    """Whether two numbers say which is better; of a tournament they do not where the two never met."""
+    sample_reply: str = ANSWER_A
+    """What a dry run takes for the end of a written reply: readable, so that no question is asked again."""
+    in_writing: str = ""
+    """Name of the protocol that asks the same of a judge without log-probabilities; empty: there is none."""
+    stand_in: Callable[[Judge, int], Judge | None] | None = None
+    """What `judge check --all` asks where this protocol does not ask the judge itself (judge, seed); None: nobody."""
+    measured_on: tuple[str, str] | None = None
+    """Tag of the prompts and id of the principle that `judge check --all` measures it on; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairwise:
+class Pointwise(_Shape):
+    """Gives each completion a number of its own: judgments of one completion, in state SCORE where readable."""
+
+    ask: Callable[[Judge, Sequence[One], Sequence[Principle], Asking], list[Judgment]]
+    scale: Scale = SHARE
+    """What a number means: its lowest and highest, and from where on the principle is violated."""
+    decides: bool = True
+    """Whether two numbers say which is better; of a tournament they do not where the two never met."""
+
+    @property
+    def absolute(self) -> bool:
+        """Whether a number says that a principle is violated: only then it can judge hard principles."""
+        return self.scale.broken_below is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairwise(_Shape):
     """Says which of two completions is better, in both orders: two judgments an item and principle."""
 
-    name: str
-    says: str
     ask: Callable[[Judge, Sequence[Two], Sequence[Principle], Asking], list[Judgment]]
-    judges: tuple[type, ...] = ()
-    templates: tuple[str, ...] = ()
-    writes: bool = False
-    votes: bool = False
-    structured: bool = False
-    reads_text: bool = False
+    rationale: Callable[[str], tuple[str, bool] | None] | None = None
+    """Reads the reasoning of a reply, and whether its verdict names the first; None: replies hold no reasoning."""
 
 
 Judged = TypeVar("Judged", bound=Judge)
@@ -80,7 +97,7 @@ def model(judge: Judge, protocol: str) -> ModelJudge:
 
 def refusal(protocol: str, judges: Sequence[type]) -> str:
     """Why a protocol does not ask a judge, and whom it does ask."""
-    whom = " or ".join(_SAID.get(each.__name__, each.__name__) for each in judges)
+    whom = " or ".join(str(getattr(each, "described", each.__name__)) for each in judges)
     return f"cannot be asked by protocol {protocol!r}, which needs {whom}; compare and checklist ask anybody"
 
 
@@ -94,12 +111,3 @@ def unguided_engine(judge: Judge, chosen: Pointwise | Pairwise) -> str:
         f"{judge.name}: this engine cannot guide its decoding by a JSON Schema; each reply of {chosen.name} is "
         "checked by it, and one that does not fit is unreadable"
     )
-
-
-_SAID = {
-    "ModelJudge": "a model that reads and writes",
-    "RewardJudge": "a reward model (reward:DIR)",
-    "RuleJudge": "fitted rules (rbr:FILE)",
-    "VerifierJudge": "a file of programs (rules:FILE)",
-    "PanelJudge": "a file of judges (panel:FILE)",
-}

@@ -15,7 +15,8 @@ from rlaif.judging.bradley_terry import rounds_of, strengths, swiss
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols.kinds import Asking, Pointwise
-from rlaif.judging.rules import at_temperature, side
+from rlaif.judging.rules import side
+from rlaif.judging.scales import ORDER, at_temperature
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 WHOLE = ""
@@ -156,6 +157,6 @@ PROTOCOL = Pointwise(
     says="a tournament of all completions of a prompt, N log N comparisons in both orders",
     ask=ask,
     templates=("compare",),
-    absolute=False,
+    scale=ORDER,
     decides=False,
 )

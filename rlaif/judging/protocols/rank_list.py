@@ -15,6 +15,7 @@ from rlaif.judging.parse import parse_ranking
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.judging.protocols.rank import Group, grouped, judgments, record
+from rlaif.judging.scales import ORDER
 from rlaif.records import Judgment, Principle, Sampling, State
 
 SIZE = 4
@@ -117,6 +118,7 @@ PROTOCOL = Pointwise(
     templates=("rank",),
     writes=True,
     reads_text=True,
-    absolute=False,
+    scale=ORDER,
+    sample_reply="\nA > B > C > D",
     decides=False,
 )

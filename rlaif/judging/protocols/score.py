@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
+from rlaif.judging.scales import RATING
 from rlaif.records import Judgment, Principle
 
 
@@ -21,4 +22,5 @@ PROTOCOL = Pointwise(
     ask=ask,
     judges=(ModelJudge,),
     templates=("score",),
+    scale=RATING,
 )

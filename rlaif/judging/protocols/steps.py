@@ -12,6 +12,7 @@ from rlaif.judging.labels import YES_NO, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
+from rlaif.judging.scales import ORDER
 from rlaif.records import Judgment, Principle, State
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -78,5 +79,6 @@ PROTOCOL = Pointwise(
     ask=ask,
     judges=(ModelJudge,),
     templates=("step",),
-    absolute=False,
+    scale=ORDER,
+    measured_on=("sum", "right-sum"),
 )

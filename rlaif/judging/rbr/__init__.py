@@ -4,12 +4,13 @@ from rlaif.judging.rbr.asking import asker, question
 from rlaif.judging.rbr.classes import ONE_KIND, Classes, Placed, classes_of, kind_of, questions_of
 from rlaif.judging.rbr.features import CLASS, Heard, ask, features, truths
 from rlaif.judging.rbr.fit import FitConfig, Fitted, InOrder, comparable, fit, rule_reward
-from rlaif.judging.rbr.judge import RuleJudge
+from rlaif.judging.rbr.judge import JUDGE_KIND, RuleJudge
 from rlaif.judging.rbr.reward import ModelReward, RuleReward, Scored
 from rlaif.judging.rbr.weights import Weights, made_of, read_weights, report_of, rules_digest, write_weights
 
 __all__ = [
     "CLASS",
+    "JUDGE_KIND",
     "ONE_KIND",
     "Classes",
     "FitConfig",

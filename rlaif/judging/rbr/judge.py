@@ -1,64 +1,75 @@
-"""Rules with their weights as judge: one number an answer, of the whole and not of any principle."""
+"""Rules with their weights as judge: one number a completion, of the whole and not of any principle."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from rlaif.judging.protocol import One, Two
-from rlaif.judging.rbr.reward import RuleReward, Scored
-from rlaif.judging.rules import REWARD, at_temperature
-from rlaif.records import Completion, Judgment, Principle, Prompt, State
+from rlaif.errors import InputError, ModelError
+from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.labels import Reading
+from rlaif.judging.protocol import Judge, One
+from rlaif.judging.rbr.reward import ModelReward, RuleReward
+from rlaif.judging.rbr.weights import Weights, read_weights
+from rlaif.judging.scoring_judge import Scored, ScoringJudge
+from rlaif.records import State
 
 
-class RuleJudge:
-    """Judges as a reward model does, by the total reward; each judgment names no principle."""
+class RuleJudge(ScoringJudge):
+    """Judges as a reward model does, by the total reward of fitted rules."""
 
     def __init__(self, name: str, reward: RuleReward) -> None:
         self.name = name
         self.reward = reward
         self.fingerprint = reward.weights.digest
 
-    def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """The total reward of each completion."""
-        found = self._scored(items)
-        return [
-            self._judgment(REWARD, prompt, [each], [found[each.id]], State.SCORE) for prompt, each in items
-        ]
+    def scored(self, items: Sequence[One]) -> Mapping[str, Scored]:
+        """The total reward of each completion; none where a proposition or the reward model could not be read."""
+        parts = self.reward.scored(items)
+        return {
+            completion.id: Scored(
+                each.calls,
+                Reading(each.failed or State.UNREADABLE)
+                if each.failed is not None or each.reward is None
+                else Reading(State.SCORE, each.reward),
+            )
+            for (_, completion), each in zip(items, parts, strict=True)
+        }
 
-    def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
-        """P(first listed is better) by the difference of rewards; the order cannot matter, and both are given."""
-        found = self._scored([(prompt, each) for prompt, *two in items for each in two])
-        return [
-            self._judgment("compare", prompt, pair, [found[each.id] for each in pair], State.PREFERENCE)
-            for prompt, one, other in items
-            for pair in ([one, other], [other, one])
-        ]
 
-    def _scored(self, items: Sequence[One]) -> dict[str, Scored]:
-        unique = {completion.id: (prompt, completion) for prompt, completion in items}
-        return dict(zip(unique, self.reward.scored(list(unique.values())), strict=True))
+def _weights(name: str, context: JudgeContext) -> tuple[Weights, str]:
+    """The weights of a file and the name of their judge. Raises ModelError where a model behind them changed."""
+    weights = read_weights(Path(rest_of(name)))
+    if weights.rules is None or weights.judge is None:
+        raise InputError(f"{name}: was fitted to given features, and judges no answers; fit to answers")
+    for part in (weights.judge, weights.base):
+        if part and context.fingerprint(part["name"]) != part["fingerprint"]:
+            raise ModelError(f"{name}: {part['name']} is no longer the model it was fitted with; fit again")
+    return weights, weights.judge["name"]
 
-    def _judgment(
-        self,
-        protocol: str,
-        prompt: Prompt,
-        completions: Sequence[Completion],
-        scored: Sequence[Scored],
-        state: State,
-    ) -> Judgment:
-        rewards = [each.reward for each in scored]
-        known = [reward for reward in rewards if reward is not None]
-        failed = next((each.failed for each in scored if each.failed is not None), None)
-        value = None
-        if failed is None and len(known) == len(rewards):
-            value = known[0] if len(known) == 1 else at_temperature(known[0] - known[1], 1.0)
-        return Judgment(
-            protocol=protocol,
-            judge=self.fingerprint,
-            prompt_id=prompt.id,
-            completion_ids=tuple(each.id for each in completions),
-            principle_id=None,
-            state=state if value is not None else failed or State.UNREADABLE,
-            value=value,
-            calls=tuple(call for each in scored for call in each.calls),
-        )
+
+def _open(name: str, context: JudgeContext) -> Judge:
+    weights, judge = _weights(name, context)
+    base = ModelReward(context.engine(weights.base["name"])) if weights.base else None
+    return RuleJudge(name, RuleReward(weights, context.judge(judge), base))
+
+
+def _prepare(name: str, context: JudgeContext) -> None:
+    _weights(name, context)
+
+
+def _judges(name: str) -> list[str]:
+    judge = read_weights(Path(rest_of(name))).judge
+    return [judge["name"]] if judge else []
+
+
+JUDGE_KIND = JudgeKind(
+    name="rbr",
+    help="rbr:FILE: rules with weights that `rlaif rbr fit` wrote",
+    open=_open,
+    makes=RuleJudge,
+    bare=False,
+    prepare=_prepare,
+    fingerprint=lambda name, context: _weights(name, context)[0].digest,
+    judges=_judges,
+)

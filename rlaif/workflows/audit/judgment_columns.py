@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rlaif.auditing.evidence import STATES, Comparisons, Looks
 from rlaif.errors import RunError
 from rlaif.exchange.rows import read_rows
-from rlaif.judging.rules import REWARD
+from rlaif.judging.protocols import scale_of
+from rlaif.judging.scales import SHARE
 from rlaif.records import Completion, State
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ BLOCK = 1 << 24
 """Bytes of a file that are read at once."""
 _STATE = {each.value: place for place, each in enumerate(STATES)}
 _FIELDS = ("completion_ids", "principle_id", "state", "value", "protocol")
-KINDS = ("", "score", REWARD)
-"""Protocols by the scale of their numbers: a share, a rating from 1 to 5, a reward."""
 
 
 class Places:
@@ -31,10 +30,15 @@ class Places:
     def __init__(self, completions: Sequence[Completion], principles: Sequence[str]) -> None:
         self.completion = {each.id: place for place, each in enumerate(completions)}
         self.principle = {name: place for place, name in enumerate(principles)}
+        self.protocol: dict[str, int] = {}
 
     def of(self, principle: str | None) -> int:
         """Of a principle's id, or of the constitution as one."""
         return self.principle.setdefault(principle or WHOLE, len(self.principle))
+
+    def asked_by(self, protocol: str) -> int:
+        """Of the protocol that a judgment names."""
+        return self.protocol.setdefault(protocol, len(self.protocol))
 
 
 class _Block(NamedTuple):
@@ -48,7 +52,7 @@ class _Block(NamedTuple):
     state: Ints
     value: Floats
     protocol: Ints
-    """Place in `KINDS`."""
+    """Place in `Places.protocol`."""
 
 
 def read_looks(path: Path, places: Places) -> Looks:
@@ -59,7 +63,7 @@ def read_looks(path: Path, places: Places) -> Looks:
         completion=rows.first[kept],
         principle=rows.principle[kept],
         state=rows.state[kept],
-        value=_share(rows.value[kept], rows.protocol[kept]),
+        value=_share(rows.value[kept], rows.protocol[kept], places),
     )
 
 
@@ -79,16 +83,22 @@ def read_comparisons(path: Path, places: Places) -> Comparisons:
     )
 
 
-def _share(values: Floats, protocols: Ints) -> Floats:
-    """Numbers as shares of their protocol's scale, as whoever decided read them.
+def _share(values: Floats, protocols: Ints, places: Places) -> Floats:
+    """Numbers as shares of their protocol's scale, as whoever decided read them. Raises InputError for one not known.
 
     Rewards have no scale: theirs is the chance to beat one of the middle, which an audit compares and does not grade.
     """
     import numpy as np
 
-    ratings, rewards = (protocols == KINDS.index(name) for name in ("score", REWARD))
+    found, rewards = values.copy(), np.zeros(len(values), dtype=bool)
+    for name, place in places.protocol.items():
+        rows = protocols == place
+        scale = scale_of(name) if name and rows.any() else SHARE
+        if scale.lowest is None or scale.highest is None:
+            rewards |= rows
+        else:
+            found[rows] = (values[rows] - scale.lowest) / (scale.highest - scale.lowest)
     middle = np.nanmedian(values[rewards]) if (rewards & ~np.isnan(values)).any() else 0.0
-    found = np.where(ratings, (values - 1) / 4, values)
     logits = np.clip(values - middle, -500, 500)
     return np.asarray(np.where(rewards, 1 / (1 + np.exp(-logits)), found))
 
@@ -139,9 +149,7 @@ def _block(batch: Any, places: Places) -> _Block:
         principle=_looked_up(principle.fill_null(""), places.of),
         state=_looked_up(state, _STATE.__getitem__),
         value=value.to_numpy(zero_copy_only=False).astype(float),
-        protocol=_looked_up(
-            protocol.fill_null(""), lambda name: KINDS.index(name) if name in KINDS else KINDS.index("")
-        ),
+        protocol=_looked_up(protocol.fill_null(""), places.asked_by),
     )
 
 

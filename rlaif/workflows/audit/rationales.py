@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 from rlaif.auditing.evidence import Evidence, Rationale
 from rlaif.errors import StoreError
 from rlaif.exchange.rows import read_rows
-from rlaif.judging.parse import parse_verdict
+from rlaif.judging.protocols import PROTOCOLS, Pairwise
 from rlaif.records import Generation
 from rlaif.runs.layout import COMPARISONS
 from rlaif.store import Store, find_store
 
-WRITES = ("compare-cot",)
-"""Protocols that end a text in a verdict."""
+Read = Callable[[str], tuple[str, bool] | None]
 MAX_TEXTS = 3000
 """Texts that are read, evenly over the file: no figure needs more."""
-_ANSWER = "answer:"
 
 
 class Written(NamedTuple):
@@ -44,7 +42,8 @@ def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence
             prompt = prompts.get(row["prompt_id"])
             if prompt is None:
                 continue
-            said = [each for key in row["calls"] if (each := _said(held, key)) is not None]
+            read = _reads(row["protocol"])
+            said = [each for key in row["calls"] if read and (each := _said(held, key, read)) is not None]
             about = texts.get(row["principle_id"] or "", "")
             found.rationales.extend(
                 Rationale(prompt=prompt, text=text, first=first, about=about) for text, first in said
@@ -58,13 +57,22 @@ def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence
 def _writing(path: Path) -> Iterator[Any]:
     if path.is_file():
         for _, row in read_rows(path):
-            if row.get("protocol") in WRITES and row.get("calls"):
+            writes = _reads(row.get("protocol")) is not None
+            if writes and row.get("calls"):
                 yield row
-            elif row.get("protocol") not in WRITES:
+            elif not writes:
                 return  # a run has one protocol of comparisons
 
 
-def _said(store: Store, key: str) -> tuple[str, bool] | None:
+def _reads(protocol: object) -> Read | None:
+    """How the reasoning in replies to a protocol is read; None where they hold none."""
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS.names():
+        return None
+    found = PROTOCOLS.get(protocol)
+    return found.rationale if isinstance(found, Pairwise) else None
+
+
+def _said(store: Store, key: str, read: Read) -> tuple[str, bool] | None:
     """Prose and whether the verdict names the first shown; None for what has no verdict."""
     try:
         call = store.call(key)
@@ -72,10 +80,4 @@ def _said(store: Store, key: str) -> tuple[str, bool] | None:
         return None
     if call is None or not isinstance(call.reply, Generation) or call.reply.finish == "length":
         return None
-    text = call.reply.text
-    label = parse_verdict(text).label
-    if label is None:
-        return None
-    cut = text.lower().rfind(_ANSWER)
-    # other words for a verdict stand on the last line
-    return text[:cut] if cut >= 0 else text.rstrip().rpartition("\n")[0], label == "A"
+    return read(call.reply.text)

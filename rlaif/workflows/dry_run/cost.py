@@ -45,6 +45,11 @@ class PlannedModels(Models):
         found.commit = "wave"
         return found
 
+    @property
+    def dry_run(self) -> bool:
+        """Calls are only counted, and nothing is asked of anybody."""
+        return True
+
     @contextmanager
     def counting(self, side: Side) -> Iterator[None]:
         """The calls of the block count for one bound."""

@@ -10,9 +10,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
 from rlaif.hashing import derived_seed
+from rlaif.judging.protocols import PROTOCOLS, Protocol, protocols
+from rlaif.judging.protocols.kinds import ANSWER_A
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
 
@@ -26,9 +29,6 @@ TO_COME, ITS_END = "\ue0f0", "\ue0f1"
 """Around what stands in a prompt for a text that nobody has written yet."""
 NOBODY = -1e9
 """Log-probability of what is not said."""
-VERDICT, RANKING = "\nAnswer: A", "\nA > B > C > D"
-"""Last lines that a judge's text may end in, so that no question is asked again."""
-_STANDS = re.compile(f"{TO_COME}[0-9]*{ITS_END}(?:{VERDICT}|{RANKING})?")
 Request = GenerateRequest | ScoreRequest
 TokenCount = Callable[[Sequence[Sequence[Message]]], list[int]]
 Side = Literal["both", "least", "most"]
@@ -168,8 +168,7 @@ class PlannedEngine:
             return Generation(
                 request_id=request.id, text=json.dumps(_instance(request.schema)), finish="stop"
             )
-        last = RANKING if "Response D:" in request.messages[-1].content else VERDICT
-        text = f"{TO_COME}{self.to_come.texts}{ITS_END}{last}"
+        text = f"{TO_COME}{self.to_come.texts}{ITS_END}{_sample_reply(request.protocol)}"
         return Generation(request_id=request.id, text=text, finish="stop")
 
     def _most_written(self, request: Request) -> int:
@@ -194,7 +193,19 @@ def _readable(request: ScoreRequest) -> Score:
 
 def _bare(text: str) -> str:
     """Without the texts that nobody has written yet."""
-    return _STANDS.sub("", text)
+    return _stands(tuple(protocols().values())).sub("", text)
+
+
+def _sample_reply(protocol: str) -> str:
+    """What a reply to a protocol may end in, so that no question is asked again; any other text ends as a verdict."""
+    return PROTOCOLS.get(protocol).sample_reply if protocol in PROTOCOLS.names() else ANSWER_A
+
+
+@cache
+def _stands(known: tuple[Protocol, ...]) -> re.Pattern[str]:
+    """What stands in a text for one that nobody has written yet, with the sample reply at its end."""
+    replies = sorted({ANSWER_A, *(each.sample_reply for each in known)}, key=len, reverse=True)
+    return re.compile(f"{TO_COME}[0-9]*{ITS_END}(?:{'|'.join(map(re.escape, replies))})?")
 
 
 def _bytes(text: str) -> int:

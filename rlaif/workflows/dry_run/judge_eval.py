@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlaif.judging.protocols import PER_PAIR
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.generate.judge_step import in_writing
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold
@@ -13,7 +14,7 @@ def plan(config: CheckConfig, *, every: bool = False) -> planning.Plan:
     """What would be asked, for `--dry-run`; of every protocol for `--all`. Nothing depends on what the judge says."""
     name = judge_name(config)
     models = planning.PlannedModels(
-        config, seed=config.seed, in_writing=in_writing(config.protocol or "compare")
+        config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PAIR)
     )
     if recorded_gold(name) is not None:
         return planning.Plan(

@@ -8,11 +8,20 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
 from rlaif.feedback.plan import ALONE
-from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge
-from rlaif.judging.protocols import Asking, Pairwise, asking, pointwise, protocol, refusal
-from rlaif.judging.rbr import RuleJudge
+from rlaif.judging import Judge, ModelJudge, PanelJudge
+from rlaif.judging.kinds import judge_kind
+from rlaif.judging.protocol import reads_principles
+from rlaif.judging.protocols import (
+    PER_PAIR,
+    PER_PRINCIPLE,
+    Asking,
+    Pairwise,
+    asking,
+    pointwise,
+    protocol,
+    refusal,
+)
 from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
-from rlaif.workflows.models.judge_names import judge_kind
 
 Drawn = Sequence[tuple[Prompt, Completion]]
 MIN_CONSISTENCY = 0.7
@@ -22,15 +31,12 @@ ENOUGH = 10
 NEVER = 50
 """Pairs of which at least one should differ in a principle, unless it is never in question."""
 
-WRITTEN = {"checklist": "checklist-cot", "compare": "compare-cot"}
-"""What a judge that writes its verdicts is asked by in place of protocols that read log-probabilities."""
-
 
 def judge_pointwise(
     judge: Judge,
     constitution: Constitution,
     drawn: Drawn,
-    name: str = "checklist",
+    name: str = PER_PRINCIPLE,
     how: Asking | None = None,
 ) -> list[Judgment]:
     """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice.
@@ -49,7 +55,7 @@ def judge_pointwise(
 def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
     """What is said of each different completion alone about hard principles; of a judge that reads none, nothing."""
     hard = [each for each in constitution.principles if each.hard]
-    if not hard or isinstance(judge, RewardJudge | RuleJudge):
+    if not hard or not reads_principles(judge):
         return []
     unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
     return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]
@@ -89,7 +95,7 @@ def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: i
     Looks at nothing but names, so that it can be called before anything is opened or written.
     """
     chosen = protocol(name)
-    if chosen.judges and not issubclass(judge_kind(judge), chosen.judges):
+    if chosen.judges and not issubclass(judge_kind(judge).makes, chosen.judges):
         raise InputError(f"{judge}: {refusal(name, chosen.judges)}")
     return asking(chosen, seed=seed, samples=samples, again=again)
 
@@ -98,13 +104,18 @@ def split(name: str) -> tuple[str, str]:
     """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
     chosen = protocol(name)
     if isinstance(chosen, Pairwise):
-        return "checklist", name
-    return name, ALONE if chosen.decides else "compare"
+        return PER_PRINCIPLE, name
+    return name, ALONE if chosen.decides else PER_PAIR
 
 
 def in_writing(*names: str) -> bool:
     """Whether one of these protocols reads written texts alone: then nothing else may need log-probabilities."""
     return any(protocol(name).reads_text for name in names if name != ALONE)
+
+
+def written_form(name: str) -> str:
+    """The protocol that asks the same as `name` of a judge that writes its verdicts; `name` where that is no other."""
+    return name if name == ALONE else protocol(name).in_writing or name
 
 
 def counts(funnel: Funnel) -> dict[str, int]:

@@ -11,11 +11,9 @@ from typing import Any
 from rlaif.constitution import load_principles
 from rlaif.engines.kinds import kind_of
 from rlaif.errors import InputError
-from rlaif.judging import panel
-from rlaif.judging.panel import read_panel
+from rlaif.judging.kinds import judge_kind
 from rlaif.records import Constitution
 from rlaif.shipped import MODELS, shipped_model, shipped_words
-from rlaif.workflows.models.judge_names import RULES
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 SHOWN = 8
@@ -40,11 +38,8 @@ def is_bundled_judge(name: str) -> bool:
     """Whether a judge of this name reads the bundled world's language only: a bundled model, or one made of it."""
     if name in MODELS:
         return True
-    if name.startswith(panel.PREFIX):
-        seats, _ = read_panel(Path(name.removeprefix(panel.PREFIX)))
-        return any(is_bundled_judge(each.judge) for each in seats)
-    if name.startswith(RULES):
-        return is_bundled_judge(_judge_of(Path(name.removeprefix(RULES))))
+    if (judges := judge_kind(name).judges) is not None:
+        return any(is_bundled_judge(each) for each in judges(name))
     found = kind_of(name)
     folder = Path(found[1] if found is not None and found[0].causal else name)
     bundled = shipped_model("micro")
@@ -90,10 +85,3 @@ def _vocabulary(folder: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _judge_of(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["judge"]["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

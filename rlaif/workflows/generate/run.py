@@ -33,7 +33,6 @@ from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.generate.judge_step import (
-    WRITTEN,
     Drawn,
     asking_of,
     idle,
@@ -43,6 +42,7 @@ from rlaif.workflows.generate.judge_step import (
     not_applied,
     principles_table,
     split,
+    written_form,
 )
 from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import Drift, measure, trainer_of
@@ -115,7 +115,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
     asked_by(config)
     alone, then = split(config.protocol)
     if judges_in_writing(str(config.judge), _in_writing(config)):
-        alone, then = WRITTEN.get(alone, alone), WRITTEN.get(then, then)
+        alone, then = written_form(alone), written_form(then)
     decides = "by that" if then == ALONE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")

@@ -96,7 +96,7 @@ def _shown(
     if not isinstance(judge, ModelJudge):
         raise InputError(f"{judge.name}: reads no question; there is no text to show")
     listener = Listener(judge.engine)
-    asked = ModelJudge(listener, judge.folder, in_writing=judge.in_writing)
+    asked = judge.with_engine(listener)
     if isinstance(chosen, Pointwise):
         chosen.ask(asked, [(prompt, each) for each in texts], [principle], Asking(again=0))
     else:

@@ -13,10 +13,18 @@ from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
 from rlaif.feedback.score import Scored, score_completions
-from rlaif.judging import Judge, RewardJudge, decide, from_checklist, hard_ruling, log_odds, share_of
+from rlaif.judging import Judge, decide, from_checklist, hard_ruling, log_odds, share_of
 from rlaif.judging.protocol import One
-from rlaif.judging.protocols import Asking, Pairwise, Pointwise, asking, pointwise, protocol
-from rlaif.judging.rbr import RuleJudge
+from rlaif.judging.protocols import (
+    PER_PAIR,
+    PER_PRINCIPLE,
+    Asking,
+    Pairwise,
+    Pointwise,
+    asking,
+    pointwise_of,
+    protocol,
+)
 from rlaif.judging.rules import asked
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
 from rlaif.workflows.generate.judge_step import judge_pointwise
@@ -37,7 +45,7 @@ class JudgeUnderTest:
         self, pairs: Sequence[GoldPair], principles: Sequence[Principle]
     ) -> list[tuple[GoldPair, list[Judgment]]]:
         """Each pair with its judgments in both orders."""
-        chosen = protocol(self.protocol or "compare")
+        chosen = protocol(self.protocol or PER_PAIR)
         how = asking(chosen, seed=self.seed, samples=None, again=None)
         found: dict[tuple[str, ...], list[Judgment]] = defaultdict(list)
         if isinstance(chosen, Pairwise):
@@ -65,8 +73,8 @@ class JudgeUnderTest:
         items = [(pair.prompt, one) for pair in pairs for one in pair.completions]
         name = (
             self.pointwise_protocol.name
-            if isinstance(protocol(self.protocol or "compare"), Pointwise)
-            else "checklist"
+            if isinstance(protocol(self.protocol or PER_PAIR), Pointwise)
+            else PER_PRINCIPLE
         )
         found: dict[str, list[Judgment]] = defaultdict(list)
         for each in judge_pointwise(self.judge, only, items, name, Asking(seed=self.seed)):
@@ -80,7 +88,7 @@ class JudgeUnderTest:
         chosen = protocol(self.protocol) if self.protocol else None
         if isinstance(chosen, Pointwise):
             return chosen
-        return pointwise("reward" if isinstance(self.judge, RewardJudge | RuleJudge) else "checklist")
+        return pointwise_of(self.judge)
 
     def pointwise(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """Judgments of each answer by itself, by a protocol that gives numbers."""

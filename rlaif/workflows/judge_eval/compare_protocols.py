@@ -15,25 +15,22 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import (
     GoldJudge,
     Judge,
-    ModelJudge,
-    PanelJudge,
     decide,
     from_checklist,
     hard_ruling,
     log_odds,
 )
-from rlaif.judging.panel import Compare, Member, Seat
 from rlaif.judging.protocols import (
     Asking,
     Pairwise,
     Pointwise,
-    pairwise,
     pointwise,
     protocols,
     refusal,
     unguided,
 )
-from rlaif.judging.rules import WHOLE, asked, at_temperature, principle_of, side
+from rlaif.judging.rules import WHOLE, asked, principle_of, side
+from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
 from rlaif.workflows.generate.judge_step import Drawn, judge_hard_principles
 from rlaif.workflows.generate.rollouts import draw
@@ -45,10 +42,6 @@ from rlaif.workflows.models.pool import Models
 PROMPTS = 30
 N = 4
 """Completions a prompt: as many as a list to rank has places."""
-SEATS = ("compare", "compare-cot", "meta")
-"""How one model sits in a panel with itself."""
-STEPS = {"steps": ("sum", "right-sum")}
-"""What a protocol of right and wrong steps is measured by: prompts of this tag, and this principle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +139,7 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
 def _row(
     models: Models, judge: Judge, chosen: Pointwise | Pairwise, material: _Material, seed: int
 ) -> ProtocolRow:
-    if chosen.name == "panel" and isinstance(judge, ModelJudge):
-        judge = _panel(judge, seed)
+    judge = (chosen.stand_in and chosen.stand_in(judge, seed)) or judge
     if chosen.judges and not isinstance(judge, chosen.judges):
         return ProtocolRow(
             protocol=chosen.name, says=chosen.says, note=f"not asked: {refusal(chosen.name, chosen.judges)}"
@@ -165,20 +157,9 @@ def _row(
     return replace(row, calls=after[0] - before[0], tokens=after[1] - before[1], note=note)
 
 
-def _panel(judge: ModelJudge, seed: int) -> PanelJudge:
-    seats = [Seat(judge=judge.name, protocol=name) for name in SEATS]
-    members = [Member(seat=each, judge=judge, compare=_as_seated(each, seed)) for each in seats]
-    return PanelJudge(f"panel of {judge.name}", members, quorum=2)
-
-
-def _as_seated(seat: Seat, seed: int) -> Compare:
-    chosen = pairwise(seat.protocol)
-    return lambda judge, items, rules: chosen.ask(judge, items, rules, Asking(seed=seed))
-
-
 def _about(chosen: Pointwise | Pairwise, material: _Material) -> _Material:
     """The part of the material that a protocol is about; one pair a prompt for those that compare two."""
-    tag, principle = STEPS.get(chosen.name, ("", ""))
+    tag, principle = chosen.measured_on or ("", "")
     pairs = [each for each in material.pairs if not tag or tag in each.prompt.tags]
     if isinstance(chosen, Pairwise):
         pairs = list({each.prompt.id: each for each in reversed(pairs)}.values())[::-1]

@@ -31,7 +31,7 @@ from rlaif.auditing.intervals import Interval, bootstrap, mean_interval
 from rlaif.auditing.labels import Labelled, accuracy, f1, kappa, kappa_limits
 from rlaif.auditing.scoring import Rated
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
-from rlaif.judging.rules import at_temperature
+from rlaif.judging.scales import at_temperature
 from rlaif.records import State
 
 

@@ -14,7 +14,7 @@ from rlaif.auditing.labels import Labelled
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldPair, GoldSet
-from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, judge_of, number_of
+from rlaif.judging import Judge, ModelJudge, PanelJudge, RewardJudge, number_of
 from rlaif.judging.rbr import RuleJudge
 from rlaif.records import Completion, Constitution
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs, principles_of
@@ -32,7 +32,7 @@ def fresh(question: JudgeUnderTest) -> JudgeUnderTest | None:
 def _past_the_store(judge: Judge) -> Judge | None:
     if isinstance(judge, ModelJudge | RewardJudge):
         engine = judge.engine
-        return judge_of(engine.engine) if isinstance(engine, RecordedEngine) else judge
+        return judge.with_engine(engine.engine) if isinstance(engine, RecordedEngine) else judge
     if isinstance(judge, PanelJudge):
         found = [(each, _past_the_store(each.judge)) for each in judge.members]
         members = [replace(member, judge=anew) for member, anew in found if anew is not None]

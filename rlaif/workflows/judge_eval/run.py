@@ -16,7 +16,7 @@ from rlaif.auditing.labels import Labelled
 from rlaif.constitution import load_constitution
 from rlaif.errors import EngineError, InputError
 from rlaif.exchange.benchmarks import GoldSet, read_gold
-from rlaif.judging.protocols import Pairwise, protocol, unguided
+from rlaif.judging.protocols import PER_PAIR, Pairwise, protocol, unguided
 from rlaif.records import Constitution, State
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.judge_step import in_writing
@@ -71,7 +71,7 @@ def first_question(config: CheckConfig) -> str:
         if gold.pairs:
             pair = gold.pairs[0]
             rules = principles_of(gold, constitution, pair.category)
-            names = [config.protocol or "compare"]
+            names = [config.protocol or PER_PAIR]
             return questions(question.judge, rules, pair.prompt, pair.completions, names)
         prompt, answers, rules = first_alone(gold, constitution)
         return questions(question.judge, rules, prompt, answers, [question.pointwise_protocol.name])
@@ -136,7 +136,7 @@ def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
 
 @contextmanager
 def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[Models]:
-    models = Models(config, progress, config.seed, in_writing(config.protocol or "compare"))
+    models = Models(config, progress, config.seed, in_writing(config.protocol or PER_PAIR))
     models.open(name)
     with Store.open(store_of(config)) as store:
         models.record(store, "")
@@ -168,7 +168,7 @@ def asked(
 ) -> Checked:
     """The check itself, with models that are open."""
     question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
-    notes = [note for note in (unguided(question.judge, config.protocol or "compare"),) if note]
+    notes = [note for note in (unguided(question.judge, config.protocol or PER_PAIR),) if note]
     if gold.labels:
         found = _of_labels(config, question, name, gold)
     elif gold.choices:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from rlaif.errors import InputError
 from rlaif.shipped import MODELS
 from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig
+from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.made_by import rules_of_model, rules_of_run
 
 CONSTITUTION = "micro-default"
 POLICY = JUDGE = "micro"
 TRAIN_PROMPTS, HELD_OUT_PROMPTS = "micro:train", "micro:held-out"
-CONTROLS = ("gold:", "random:")
 BUNDLED = "micro:"
 
 HINT = "name a model (hf:<directory>, openai:<url>#<model>, micro), or name nothing to use the bundled world"
@@ -70,7 +70,7 @@ def choose_evaluate(config: EvaluateConfig) -> EvaluateConfig:
 
 def is_bundled(name: str) -> bool:
     """One of the bundled models or of the controls that stand in for a judge."""
-    return name in MODELS or name.startswith(CONTROLS)
+    return name in MODELS or is_control(name)
 
 
 def _named(name: str | None, option: str) -> str:

@@ -8,31 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.kinds import EngineOptions, ModelKind, check_name, judges_in_writing, price_of, split_name
+from rlaif.engines.kinds import EngineOptions, ModelKind, check_name, price_of, split_name
 from rlaif.engines.local import processes
 from rlaif.engines.local.processes import Beside, Processes
 from rlaif.engines.open import open_engine
 from rlaif.engines.ray.engine import RayEngine, open_ray
 from rlaif.engines.recorded import WAVE, RecordedEngine
-from rlaif.errors import InputError, ModelError
-from rlaif.judging import (
-    GoldJudge,
-    Judge,
-    PanelJudge,
-    RandomJudge,
-    VerifierJudge,
-    judge_of,
-    panel,
-    verifier_judge,
-)
-from rlaif.judging.panel import Member, Seat, panel_fingerprint, read_panel
-from rlaif.judging.protocols import Asking, pairwise
-from rlaif.judging.rbr import ModelReward, RuleJudge, RuleReward, Weights, read_weights
-from rlaif.records import Engine
+from rlaif.errors import InputError
+from rlaif.judging import Judge, judge_kind
+from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.gold import RowGold
-from rlaif.workflows.models.judge_names import RULES, is_control
 from rlaif.workflows.progress import Report, silent
 
 
@@ -64,14 +51,10 @@ class Models:
     def open(self, *names: str) -> None:
         """Open what these names name, so that a wrong one is found before anything is written."""
         for name in names:
-            if name.startswith(RULES):
-                self._rules(name)
-            elif name.startswith(verifier_judge.PREFIX):
-                self.judge(name)
-            elif name.startswith(panel.PREFIX):
-                seats, _ = read_panel(_file(name))
-                self.open(*(each.judge for each in seats))
-            elif not is_control(name) and name not in self._engines:
+            kind = judge_kind(name)
+            if kind.prepare is not None:
+                kind.prepare(name, self)
+            elif kind.model and name not in self._engines:
                 check_name(name)
                 self.budget.require_price(name)
                 self._engines[name] = self._opened(name)
@@ -103,37 +86,33 @@ class Models:
             self._recorded[name] = engine
         return self._recorded[name]
 
-    def judge(self, name: str) -> Judge:
-        """The judge of this name: a model, a control, programs, several judges, or rules with their weights."""
-        kind, _, rest = name.partition(":")
-        if name.startswith(RULES):
-            weights, judge = self._rules(name)
-            base = ModelReward(self.engine(weights.base["name"])) if weights.base else None
-            return RuleJudge(name, RuleReward(weights, self.judge(judge), base))
-        if name.startswith(verifier_judge.PREFIX):
-            return VerifierJudge(name, _file(name))
-        if name.startswith(panel.PREFIX):
-            seats, quorum = read_panel(_file(name))
-            return PanelJudge(name, [self._member(each) for each in seats], quorum)
-        if is_control(name) and kind == "gold":
-            return GoldJudge(RowGold())
-        if is_control(name):
-            return RandomJudge(_seed(rest) if rest else self.seed)
-        if judges_in_writing(name, self.in_writing):
-            return judge_of(self.engine(name), in_writing=True)
-        return judge_of(self.engine(name))
+    def judge(self, name: str, *, in_writing: bool = False) -> Judge:
+        """The judge of this name: a model, or of one of the kinds of `rlaif.judging.kinds`.
+
+        `in_writing` has it write its verdicts, whatever the command says.
+        """
+        context = replace(self, in_writing=True) if in_writing and not self.in_writing else self
+        return judge_kind(name).open(name, context)
 
     def fingerprint(self, name: str) -> str:
-        """What a model is, whatever it is called: equal means interchangeable."""
-        if name.startswith(RULES):
-            return self._rules(name)[0].digest
-        if is_control(name) or name.startswith(verifier_judge.PREFIX):
+        """What a model or judge is, whatever it is called: equal means interchangeable."""
+        kind = judge_kind(name)
+        if kind.fingerprint is not None:
+            return kind.fingerprint(name, self)
+        if not kind.model:
             return self.judge(name).fingerprint
-        if name.startswith(panel.PREFIX):
-            seats, quorum = read_panel(_file(name))
-            return panel_fingerprint([(each, self.fingerprint(each.judge)) for each in seats], quorum)
         self.open(name)
         return self._engines[name].fingerprint
+
+    @property
+    def gold(self) -> Gold:
+        """The truth that each prompt's row names."""
+        return RowGold()
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether calls are only counted."""
+        return False
 
     def close(self, name: str) -> None:
         """Forget a model that is not needed again, and free its memory."""
@@ -183,30 +162,6 @@ class Models:
             "new": sum(each.usage.prompt_tokens + each.usage.completion_tokens for each in used),
             "reused": sum(each.reused_tokens for each in used),
         }
-
-    def _rules(self, name: str) -> tuple[Weights, str]:
-        """The weights behind `rbr:FILE` and the name of their judge; refused where a model behind them changed."""
-        weights = read_weights(Path(name.removeprefix(RULES)))
-        if weights.rules is None or weights.judge is None:
-            raise InputError(f"{name}: was fitted to given features, and judges no answers; fit to answers")
-        for part in (weights.judge, weights.base):
-            if part and self.fingerprint(part["name"]) != part["fingerprint"]:
-                raise ModelError(
-                    f"{name}: {part['name']} is no longer the model it was fitted with; fit again"
-                )
-        return weights, weights.judge["name"]
-
-    def _member(self, seat: Seat) -> Member:
-        """The judge of a seat with its way of comparing."""
-        chosen = pairwise(seat.protocol)
-        how = Asking(seed=self.seed)
-        # a member that compares in writing also looks at single completions so
-        sitting = replace(self, in_writing=self.in_writing or chosen.reads_text)
-        return Member(
-            seat=seat,
-            judge=sitting.judge(seat.judge),
-            compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
-        )
 
     def _gathered(self, name: str) -> int:
         """Requests to a wave. What a killed run left on a cluster is fetched first: it is not asked again."""
@@ -269,13 +224,3 @@ class Models:
             self.report(f"calls of {name}", engine.new_calls + engine.reused_calls, None)
 
         return count
-
-
-def _file(name: str) -> Path:
-    return Path(name.partition(":")[2])
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise InputError(f"random:{text}: the part after `random:` is a seed, a whole number")
-    return int(text)

@@ -37,9 +37,8 @@ def shout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder.mkdir()
     (folder / "shout.py").write_text(NEW)
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    protocols.cache_clear()
+    monkeypatch.setattr(package.PROTOCOLS, "_own", {})
     yield
-    protocols.cache_clear()
     sys.modules.pop("rlaif.judging.protocols.shout", None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score,
 from rlaif.store import Store, call_key
 from rlaif.workflows.dry_run.engine import (
     LETTERS_A_TOKEN,
-    RANKING,
     SEAM_TOKENS,
     TO_COME,
     TURN_TOKENS,
@@ -128,8 +128,7 @@ def test_made_up_texts_end_in_what_protocols_read() -> None:
     model = engine()
     (verdict,) = model.generate([draw("a", "Which is better?")])
     assert parse_verdict(verdict.text).label == "A"
-    (ranking,) = model.generate([draw("b", "Response D:\nx")])
-    assert ranking.text.endswith(RANKING)
+    (ranking,) = model.generate([replace(draw("b", "x"), protocol="rank-list")])
     assert parse_ranking(ranking.text, 4).order == (0, 1, 2, 3)
     for schema in (COMPARED, RATED):
         (reply,) = model.generate([draw("c", "?", schema=schema)])

@@ -16,6 +16,7 @@ from rlaif.cli.main import main
 from rlaif.constitution.release import release
 from rlaif.engines.open import open_engine
 from rlaif.errors import InputError
+from rlaif.judging import kinds
 from rlaif.judging.ask import Asked, ask_labels
 from rlaif.judging.labels import AB, YES_NO, read_share
 from rlaif.records import (
@@ -289,7 +290,7 @@ def test_changes_that_only_together_turn_a_pair_are_named_together(
 class Whole:
     """A judge that is asked one question about all principles together."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, in_writing: bool = False) -> None:
         self.engine = engine
         self.name, self.fingerprint = engine.name, engine.fingerprint
 
@@ -329,7 +330,7 @@ def _rules(principles: Any) -> str:
 def test_a_judge_of_the_whole_judges_all_again_and_says_so(
     run: Path, written: Rules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "judge_of", Whole)
+    monkeypatch.setattr(kinds, "ModelJudge", Whole)
     config = JudgeConfig(
         source=run, out=tmp_path / "whole", judge=_judge_of(run), constitution="before.yaml", critique=False
     )
