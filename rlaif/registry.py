@@ -99,20 +99,40 @@ class Registry(Generic[T]):
 
     def _loaded(self, name: str) -> T:
         point = self._points()[name]
-        of = point.dist.name if point.dist is not None else "a package"
-        try:
-            thing = point.load()
-        except Exception as problem:
-            raise InputError(
-                f"{self.noun} {name!r} of {of} cannot be loaded ({point.value}): {problem}; "
-                "mend or uninstall that package"
-            ) from problem
+        thing = _load(point, self.noun)
         kinds = " or ".join(each.__name__ for each in self.kinds)
         if not isinstance(thing, self.kinds) or _name(thing) != name:
+            of = _package_of(point)
             raise InputError(f"{self.noun} {name!r} of {of}: {point.value} must be a {kinds} of that name")
         found = cast(T, thing)
         self._added[name] = found
         return found
+
+
+def installed(group: str, name: str, noun: str) -> Any:
+    """What an installed package adds to `group` under `name`, for kinds whose things do not know their own name.
+
+    Raises InputError naming those that there are, or the package whose thing cannot be loaded.
+    """
+    found = {each.name: each for each in _installed(group)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise InputError(f"{noun} {name!r} is not installed (entry points of group {group}; known: {known})")
+    return _load(found[name], noun)
+
+
+def _load(point: EntryPoint, noun: str) -> Any:
+    try:
+        return point.load()
+    except Exception as problem:
+        raise InputError(
+            f"{noun} {point.name!r} of {_package_of(point)} cannot be loaded ({point.value}): {problem}; "
+            "mend or uninstall that package"
+        ) from problem
+
+
+def _package_of(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "a package"
 
 
 @cache

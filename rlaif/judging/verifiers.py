@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.judging import sums
 from rlaif.records import Prompt
+from rlaif.registry import installed
 
 GROUP = "rlaif.rules"
 """Entry points of a user's own checks: `(prompt, text) -> bool | None`."""
@@ -88,11 +88,7 @@ def arithmetic(prompt: Prompt, text: str) -> bool | None:
 
 def python(name: str) -> Check:
     """A user's own check. Raises InputError where none of this name is installed, or it answers anything else."""
-    found = {each.name: each for each in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise InputError(f"python: no entry point {name!r} in group {GROUP} is installed; there are: {known}")
-    return partial(_checked, name, found[name].load())
+    return partial(_checked, name, installed(GROUP, name, "rule"))
 
 
 def _checked(name: str, check: Callable[[Prompt, str], object], prompt: Prompt, text: str) -> bool | None:

@@ -217,7 +217,7 @@ def test_equal_rules_are_one_judge_wherever_they_lie(tmp_path: Path) -> None:
     [
         ("rules:\n  - principle: a\n    matches: '('\n", 3, "no regular expression"),
         ("rules:\n  - principle: a\n    json_schema: {type: nonsense}\n", 3, "no JSON Schema"),
-        ("rules:\n  - principle: a\n    python: nobody\n", 3, "no entry point 'nobody' in group rlaif.rules"),
+        ("rules:\n  - principle: a\n    python: nobody\n", 3, "rule 'nobody' is not installed"),
         ("rules:\n  - principle: a\n    lenght: {max_words: 3}\n", 3, "did you mean 'length'?"),
         ("rules: []\n", 1, "at least one"),
     ],

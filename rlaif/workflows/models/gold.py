@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import entry_points
 
 from rlaif.constitution import applies
-from rlaif.errors import InputError, PromptFileError
+from rlaif.errors import InputError
 from rlaif.records import Completion, Constitution, Gold, Principle, Prompt
+from rlaif.registry import installed
 
 GROUP = "rlaif.gold"
 Grades = Mapping[str, bool | None]
@@ -16,14 +16,8 @@ Grades = Mapping[str, bool | None]
 
 @cache
 def open_gold(name: str) -> Gold:
-    """The installed truth of this name."""
-    found = {each.name: each for each in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise PromptFileError(
-            f"a prompt names gold {name!r}, which is not installed (group {GROUP}; known: {known})"
-        )
-    gold: Gold = found[name].load()()
+    """The installed truth of this name. Raises InputError where there is none, or its package is broken."""
+    gold: Gold = installed(GROUP, name, "gold")()
     return gold
 
 
