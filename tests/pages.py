@@ -9,7 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.M | re.S)
+_FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", flags=re.M | re.S)
+_FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 
 
 class Block(NamedTuple):
@@ -18,6 +19,8 @@ class Block(NamedTuple):
     language: str
     text: str
     line: int
+    file: str | None
+    """The file that it is: named by its first line, or behind its language; None for what is only run."""
 
 
 def blocks(page: Path, section: str = "") -> list[Block]:
@@ -29,7 +32,12 @@ def blocks(page: Path, section: str = "") -> list[Block]:
         following = re.compile(r"^## ", flags=re.M).search(text, start)
         end = following.start() if following else end
     return [
-        Block(found[1], found[2], text[: found.start()].count("\n") + 1)
+        Block(
+            found[1],
+            found[3],
+            text[: found.start()].count("\n") + 1,
+            found[2] or (named[1] if (named := _FILE.match(found[3])) else None),
+        )
         for found in _FENCE.finditer(text)
         if start <= found.start() < end
     ]

@@ -14,7 +14,10 @@ import pytest
 from rlaif.cli.main import cli, main
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "cli.md")]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in ("cli.md", "plugins.md")),
+]
 
 SHELLS = ("", "bash", "sh", "console")
 NOT_RUN = {

@@ -7,7 +7,6 @@ tables `[project.entry-points."rlaif.GROUP"]` of its TOML blocks are the entry p
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -19,13 +18,6 @@ from tests.pages import Block, blocks
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "plugins.md"
-_FILE = re.compile(r"# (\S+\.(?:py|yaml|jsonl))\n")
-
-
-def file_of(block: Block) -> str | None:
-    """The file that a block is, by its first line; None for code that is only run."""
-    found = _FILE.match(block.text)
-    return found[1] if found else None
 
 
 def entry_points(found: Iterable[Block]) -> dict[str, dict[str, str]]:
@@ -65,7 +57,7 @@ class Package:
 def documented(site: Path) -> Package:
     """The package of the page."""
     found = blocks(PAGE)
-    modules = {name: each.text for each in found if (name := file_of(each)) and name.startswith("acme/")}
+    modules = {each.file: each.text for each in found if each.file and each.file.startswith("acme/")}
     package = Package(name="acme", site=site)
     package.write(modules, entry_points(found))
     return package
