@@ -31,7 +31,7 @@ from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.generate.run import generate, judge
 from rlaif.workflows.models.defaults import choose_generate, choose_judge
 from rlaif.workflows.models.gold import grade
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 CONSTITUTION = "micro-default"
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)
@@ -163,7 +163,7 @@ def answers(
     """Answers to held-out prompts, each with its gold."""
     constitution = load_principles(CONSTITUTION)
     asked = read_prompts("micro:held-out")[:prompts]
-    models = Models(ModelOptions(), seed=seed)
+    models = ModelPool(ModelOptions(), seed=seed)
     kept = policy == "micro"  # its draws serve several experiments
     scratch = work / ("micro-answers.sqlite" if kept else "answers.sqlite")
     if not kept:

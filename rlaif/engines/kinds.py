@@ -125,7 +125,8 @@ def kind_of(name: str) -> tuple[ModelKind, str] | None:
 
     The bundled models and plain directories are of kind `hf`. Raises InputError for a kind that cannot be loaded.
     """
-    if name in MODELS or Path(name).is_dir():
+    # an empty path is the directory that one is in, which nobody means
+    if name in MODELS or (name and Path(name).is_dir()):
         return ENGINES.get(DIRECTORY_KIND), name
     prefix, colon, rest = name.partition(":")
     if prefix not in ENGINES.names():

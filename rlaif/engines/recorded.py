@@ -10,19 +10,24 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rlaif.costs import Budget
+from rlaif.engines.base import BaseEngine, Job, SubmittingEngine, capabilities_of
 from rlaif.engines.local.overlapped import Overlapped
 from rlaif.engines.local.processes import Beside
-from rlaif.engines.streamed import Streamed, flowing
+from rlaif.engines.openai.event_loop import Flow
+from rlaif.engines.waves import WAVE, PlannedWave
 from rlaif.errors import BudgetError, EngineError
 from rlaif.records import Engine, GenerateRequest, Generation, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
-from rlaif.store.wire import failure
+from rlaif.store.wire import Reply, Request, failure
+from rlaif.store.writer import Writer
 
-WAVE = 256
 REASONS = 100
+"""Different reasons of failed calls that are counted apart."""
+LOOKUP = 256
+"""Requests to a server that are looked up in the store at once."""
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 Verb = Literal["generate", "score"]
@@ -30,20 +35,7 @@ Progress = Callable[[int, bool], None]
 """Called with a number of calls that are done, and whether they are fresh (run now) or re-used."""
 
 
-class Planned(NamedTuple):
-    """A wave before it runs."""
-
-    keys: list[str]
-    """Of all its requests."""
-    found: dict[str, Any]
-    """Replies that the store holds, by key."""
-    missing: dict[str, Any]
-    """Requests that must run, by key: two that send the same are one call."""
-    short: bool
-    """Whether more are missing than the budget has room for."""
-
-
-class RecordedEngine:
+class RecordedEngine(BaseEngine):
     """`engine` behind `store`. Replies come in the order of the requests; failures carry `error`."""
 
     def __init__(  # noqa: PLR0913 - one call says all
@@ -58,14 +50,20 @@ class RecordedEngine:
         progress: Progress | None = None,
         budget: Budget | None = None,
         beside: Beside | None = None,
+        reopen: Callable[[], tuple[Engine, Beside | None]] | None = None,
     ) -> None:
         """`commit="call"` keeps each reply as it arrives: for servers, which no batch of ours can change.
 
         Waves are shared with the processes of `beside`, which hold the same model. No call starts that `budget` has
         no room for.
         `within_run` re-uses no call of another run: for a server whose user declares no revision of the model.
+        `reopen` opens the engine anew after `release`, when the first call comes that the store does not hold.
         """
-        self.engine = engine
+        self._engine = engine
+        self._open = True
+        self._reopen = reopen
+        self._capable = capabilities_of(engine)
+        self.guides_decoding = self._capable.guides_decoding
         self.store = store
         self.wave = wave
         self.run_id = run_id
@@ -85,22 +83,36 @@ class RecordedEngine:
     @property
     def name(self) -> str:
         """The name of the engine behind."""
-        return self.engine.name
+        return self._engine.name
 
     @property
     def fingerprint(self) -> str:
         """The fingerprint of the engine behind; with the run's id where no other run may use its calls."""
-        return f"{self.engine.fingerprint} {self.run_id}" if self.within_run else self.engine.fingerprint
+        own = self._engine.fingerprint
+        return f"{own} {self.run_id}" if self.within_run else own
 
     @property
-    def guides_decoding(self) -> bool:
-        """Whether the engine behind holds a text to the schema of its request; those that cannot say so."""
-        return bool(getattr(self.engine, "guides_decoding", True))
+    def engine(self) -> Engine:
+        """The engine behind, opened anew where it was released."""
+        if not self._open:
+            if self._reopen is None:
+                raise RuntimeError(f"{self.name} was released, and nobody can open it")
+            self._engine, self.beside = self._reopen()
+            self._capable = capabilities_of(self._engine)
+            self._open = True
+        return self._engine
+
+    def release(self) -> None:
+        """Do without the engine behind, which its owner closes now, until a call comes that the store does not hold."""
+        self._open, self.beside = False, None
 
     def reads(self, text: str) -> bool:
         """Whether the model behind knows the words of a text; of one that cannot tell it is taken for granted."""
-        told = getattr(self.engine, "reads", None)
-        return True if told is None else bool(told(text))
+        return self._capable.reads(text)
+
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
+        """As the engine behind says."""
+        return self._capable.alike(continuations)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request, or repeat the recorded one."""
@@ -136,7 +148,7 @@ class RecordedEngine:
         self.reused_tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
         self._count(1, fresh=False)
 
-    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> Planned:
+    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> PlannedWave:
         """What of a wave must run; calls of `under_way` are made by another wave. Counts what need not.
 
         Raises BudgetError where nothing may.
@@ -158,7 +170,7 @@ class RecordedEngine:
             each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
         )
         affordable = self._affordable(missing) if missing else missing
-        return Planned(keys, found, affordable, len(affordable) < len(missing))
+        return PlannedWave(keys, found, affordable, len(affordable) < len(missing))
 
     def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
         """Count and keep the replies to the missing calls of a wave, by key. Raises EngineError where one lacks."""
@@ -182,9 +194,8 @@ class RecordedEngine:
         return ran
 
     def _waves(self, requests: Iterable[AnyRequest], verb: Verb) -> Iterator[Any]:
-        engine = flowing(self.engine) if self.commit == "call" else None
-        if engine is not None:
-            yield from Streamed(self, engine).run(requests)
+        if self.commit == "call" and isinstance(engine := self.engine, SubmittingEngine):
+            yield from _Submitted(self, engine).run(requests)
             return
         if self.beside is not None and self.commit == "wave":
             yield from Overlapped(self, self.beside, verb).run(requests)
@@ -208,10 +219,10 @@ class RecordedEngine:
 
     def _known(self, reply: Any, request: Any) -> Any:
         """A stored reply; one from before it was kept which labels are the same tokens is told so by the engine."""
-        alike = getattr(self.engine, "alike", None)
-        if alike is None or not isinstance(reply, Score) or not isinstance(request, ScoreRequest):
+        if not isinstance(reply, Score) or not isinstance(request, ScoreRequest):
             return reply
-        return replace(reply, alike=alike(request.continuations))
+        alike = self.alike(request.continuations)
+        return reply if alike is None else replace(reply, alike=alike)
 
     def _affordable(self, missing: dict[str, AnyRequest]) -> dict[str, AnyRequest]:
         """The calls of a wave that the budget has room for: all of them, or none, so that batches stay as planned.
@@ -242,3 +253,81 @@ class RecordedEngine:
             )
         if self.progress and calls:
             self.progress(calls, fresh)
+
+
+class _Submitted:
+    """One pass over a stream of requests to a server: a rolling window, as no batch of ours changes an answer.
+
+    A reply is handed to the store's writer the moment it arrives, whether or not anybody has asked for it yet. Memory
+    is bounded by the flow's window, whatever the stream's length.
+    """
+
+    def __init__(self, recorded: RecordedEngine, engine: SubmittingEngine) -> None:
+        self._recorded = recorded
+        self._engine = engine
+        self._asked: dict[str, tuple[str, Request]] = {}
+        """Key and request of each call under way, by request id."""
+        self._waiting: dict[str, list[str]] = {}
+        """Ids of the requests that wait for a key: two that send the same are one call."""
+
+    def run(self, requests: Iterable[Any]) -> Iterator[Any]:
+        """Replies as they come; when the last one is out, every one is committed."""
+        recorded, stream = self._recorded, iter(requests)
+        with Writer(recorded.store, recorded.fingerprint, recorded.run_id) as writer:
+
+            def received(reply: Reply) -> None:
+                key, request = self._asked[reply.request_id]
+                writer.add(key, request, _checked(reply))
+
+            with self._engine.flow(received) as flow:
+                while chunk := list(islice(stream, LOOKUP)):
+                    missing: list[Request] = []
+                    yield from self._known(chunk, writer, missing)
+                    for job in self._engine.groups(missing):
+                        while flow.pending >= flow.window:
+                            yield from self._settled(flow.take())
+                            writer.check()
+                        if recorded.allowed(len(job)) < len(job):
+                            yield from self._rest(flow)
+                            raise recorded.out_of_budget()
+                        flow.submit(job)
+                    yield from self._settled(flow.ready())
+                yield from self._rest(flow)
+
+    def _known(self, chunk: Sequence[Request], writer: Writer, missing: list[Request]) -> Iterator[Reply]:
+        """Replies that are there; what is not goes to `missing`, once for each key."""
+        keys = [self._recorded.key(each) for each in chunk]
+        # in this order: what leaves the writer is in the store
+        fresh = {key: writer.uncommitted(key) for key in keys}
+        found = self._recorded.store.get_many(keys, [each.id for each in chunk])
+        for key, request in zip(keys, chunk, strict=True):
+            reply = fresh[key] or found.get(key)
+            if reply is not None and reply.error is None:
+                self._recorded.count_reused(reply)
+                yield replace(reply, request_id=request.id)
+            elif key in self._waiting:
+                self._waiting[key].append(request.id)
+            elif request.id in self._asked:
+                raise ValueError("two different requests under way have the same id")
+            else:
+                self._asked[request.id] = (key, request)
+                self._waiting[key] = [request.id]
+                missing.append(request)
+
+    def _rest(self, flow: Flow[Job, Reply]) -> Iterator[Reply]:
+        while flow.pending:
+            yield from self._settled(flow.take())
+
+    def _settled(self, replies: Sequence[Reply]) -> Iterator[Reply]:
+        for reply in map(_checked, replies):
+            key, _ = self._asked.pop(reply.request_id)
+            self._recorded.count_fresh(reply)
+            first, *others = self._waiting.pop(key)
+            yield replace(reply, request_id=first)
+            for each in others:
+                self._recorded.count_reused(reply)
+                yield replace(reply, request_id=each)
+
+
+def _checked(reply: Reply) -> Reply:
+    return reply if failure(reply) == reply.error else replace(reply, error=failure(reply))

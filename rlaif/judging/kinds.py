@@ -74,6 +74,9 @@ class JudgeKind:
     judges: Callable[[str], Sequence[str]] | None = None
     """Names of the judges that read the principles for it; None: it reads them itself, or reads none."""
 
+    models: Callable[[str], Sequence[str]] | None = None
+    """Names of models that it asks beside those judges: a reward model below fitted rules."""
+
     def has(self, name: str) -> bool:
         """Whether a judge's name is of this kind."""
         return name.startswith(f"{self.name}:") or (self.bare and name == self.name)

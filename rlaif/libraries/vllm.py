@@ -44,6 +44,11 @@ def start(arguments: Mapping[str, Any]) -> Any:
     return LLM(**arguments)
 
 
+def stop(model: Any) -> None:
+    """End a model's engine, with its cache and its processes. The model can do nothing any more."""
+    model.llm_engine.engine_core.shutdown()
+
+
 def settle() -> None:
     """Set what vLLM reads from the environment when it is imported; what a user has set stays."""
     for variable, value in _SETTINGS.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rlaif.engines.base import BaseEngine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import EngineError
 from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
@@ -179,7 +180,7 @@ def test_a_call_is_noted_with_its_run_and_its_text_can_be_audited(store: Store) 
     assert store._db.execute("SELECT run_id FROM calls").fetchone() == ("run-7",)
 
 
-class Alike(Echo):
+class Alike(Echo, BaseEngine):
     """Its tokenizer writes the first two continuations with the same tokens."""
 
     def alike(self, continuations: tuple[str, ...]) -> tuple[int, ...]:
@@ -195,7 +196,7 @@ def test_which_labels_are_the_same_tokens_is_told_of_stored_scores_too(store: St
     assert (reply.alike, again.new_calls) == ((0, 0, 2), 0)
 
 
-class Unguided(Echo):
+class Unguided(Echo, BaseEngine):
     """Reads no schema, as engines do that guide no decoding."""
 
     guides_decoding = False

@@ -7,10 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
-from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer
+from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.score import Scorer
 from rlaif.engines.local.shared_prefix import Question
 from rlaif.errors import ModelError
@@ -29,7 +30,7 @@ class Traced(NamedTuple):
     ended: bool
 
 
-class HfEngine:
+class HfEngine(BaseEngine):
     """One causal model behind the two verbs. A stream is worked off in windows, whose replies come in its order."""
 
     guides_decoding = False
@@ -65,6 +66,11 @@ class HfEngine:
     def reads(self, text: str) -> bool:
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
+
+    def close(self) -> None:
+        """Let go of the weights and of what is computed with them; a further request is an error."""
+        del self._scorer, self._decoder
+        free_accelerator()
 
     def retrace(self, drawn: Sequence[Traced]) -> list[float]:
         """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.

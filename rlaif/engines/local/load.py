@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -163,6 +164,18 @@ def pick_device(device: str) -> str:
             f"that is built for it: {said('torch')}"
         ) from problem
     return device
+
+
+def free_accelerator() -> None:
+    """Give memory of models that nobody holds any more back to the accelerator, where there is one.
+
+    Models that are spread over devices hang in reference circles, which wait for the collector.
+    """
+    import torch
+
+    if torch.accelerator.is_available():
+        gc.collect()
+        torch.accelerator.empty_cache()
 
 
 def _check_json(path: Path) -> None:

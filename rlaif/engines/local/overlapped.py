@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlaif.engines.local.processes import Beside, Shard, changed
+from rlaif.engines.waves import WaveRecorder
 from rlaif.errors import BudgetError
 from rlaif.store.wire import Reply, Request
-
-if TYPE_CHECKING:
-    from rlaif.engines.recorded import RecordedEngine
 
 QUEUED = 2
 """Waves ahead for each who answers: one to work on, one at hand."""
@@ -42,7 +40,7 @@ class _Wave:
 class Overlapped:
     """One pass over a stream of requests."""
 
-    def __init__(self, recorded: RecordedEngine, beside: Beside, verb: str) -> None:
+    def __init__(self, recorded: WaveRecorder, beside: Beside, verb: str) -> None:
         self._recorded = recorded
         self._beside = beside
         self._verb = verb

@@ -93,8 +93,8 @@ class Processes:
 
     def let_go(self, fingerprint: str) -> None:
         """It no longer is; with the last one the processes end, as they hold nothing that is needed."""
-        if self._kept.pop(fingerprint, 1) > 1:
-            self._kept[fingerprint] = 1
+        if (users := self._kept.pop(fingerprint, 1)) > 1:
+            self._kept[fingerprint] = users - 1
         if not self._kept:
             self.close()
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.local.engine import WINDOW
-from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer
+from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.shared_prefix import lengthwise
 from rlaif.errors import ModelError
 from rlaif.hashing import digest
@@ -24,7 +25,7 @@ OWN_LABEL = "reward"
 _PROBE = (Message(role="user", content="a"),)
 
 
-class RewardEngine:
+class RewardEngine(BaseEngine):
     """A sequence classifier with one label. What `score` gives for an answer is its reward.
 
     A Bradley-Terry reward is a log-odds up to a constant: between two answers to one prompt the difference of their
@@ -54,6 +55,11 @@ class RewardEngine:
         stream = iter(requests)
         while window := list(islice(stream, WINDOW)):
             yield from self._score(window)
+
+    def close(self) -> None:
+        """Let go of the weights; a further request is an error."""
+        del self.model
+        free_accelerator()
 
     @torch.inference_mode()
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:

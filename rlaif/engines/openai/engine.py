@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from rlaif.engines.base import Job, SubmittingEngine
 from rlaif.engines.openai import payloads as bodies
 from rlaif.engines.openai.capabilities import capabilities_of
 from rlaif.engines.openai.connections import Lanes
@@ -30,10 +31,9 @@ NO_LOGPROBS = (
 )
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
-Group = tuple[Request, ...]
 
 
-class OpenAIEngine:
+class OpenAIEngine(SubmittingEngine):
     """One model on one or more servers. Its fingerprint is what the user declares: model and revision."""
 
     def __init__(
@@ -72,11 +72,11 @@ class OpenAIEngine:
         """Log-probabilities of continuations, as far as the server tells them, as they finish."""
         return self._each(requests)
 
-    def flow(self, received: Callable[[Reply], None] | None = None) -> Flow[Group, Reply]:
+    def flow(self, received: Callable[[Reply], None] | None = None) -> Flow[Job, Reply]:
         """Calls under way; a job is one request, or neighbouring draws of one prompt (see `groups`)."""
         return Flow(self._thread, self._answer, self.window, received)
 
-    def groups(self, requests: Iterable[Request]) -> Iterator[Group]:
+    def groups(self, requests: Iterable[Request]) -> Iterator[Job]:
         """Requests as jobs: up to `n` draws of one prompt are one call, where that is wanted."""
         if self.settings.n == 1:
             yield from ((each,) for each in requests)
@@ -88,6 +88,8 @@ class OpenAIEngine:
 
     def close(self) -> None:
         """Close all connections."""
+        if "_thread" not in self.__dict__:  # nothing was asked
+            return
         for each in self._servers.servers:
             asyncio.run_coroutine_threadsafe(each.lanes.aclose(), self._thread.loop).result()
         self._thread.close()
@@ -114,7 +116,7 @@ class OpenAIEngine:
             while flow.pending:
                 yield from flow.take()
 
-    async def _answer(self, job: Group) -> Sequence[Reply]:
+    async def _answer(self, job: Job) -> Sequence[Reply]:
         job = tuple(masked(each) for each in job) if self.settings.mask else job
         first = job[0]
         if isinstance(first, ScoreRequest):
@@ -243,7 +245,7 @@ class OpenAIEngine:
 
 
 def open_openai(name: str, rest: str, *, chat_template_kwargs: Mapping[str, Any] | None) -> OpenAIEngine:
-    """The engine that a name names (see `openai_name`). Without a revision no other run re-uses its calls."""
+    """The engine of a name (see `rlaif.engines.openai.name`). Without a revision no other run re-uses its calls."""
     urls, model, revision, settings = parse_name(name, rest)
     return OpenAIEngine(
         name, urls, model, revision, settings=settings, chat_template_kwargs=chat_template_kwargs

@@ -15,12 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.kinds import EngineOptions, split_name
 from rlaif.engines.local.load import check_directory, load_tokenizer
 from rlaif.engines.ray.cluster import Size, connect, size
 from rlaif.engines.ray.worker import SHARDS, Worker
-from rlaif.engines.recorded import WAVE
+from rlaif.engines.waves import WAVE
 from rlaif.errors import EngineError, ModelError, RlaifError
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest
@@ -42,9 +43,10 @@ class Shard(NamedTuple):
     requests: Sequence[Any]
 
 
-class RayEngine:
+class RayEngine(BaseEngine):
     """The model of `name` on all workers. They are started at the first request, not before."""
 
+    restarts = True
     _at_work: ClassVar[list[RayEngine]] = []
     """Engines of this process that hold workers: the next one that needs their room sends these home."""
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
+from rlaif.engines.local.load import free_accelerator
 from rlaif.errors import EngineError
 from rlaif.libraries import vllm
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
@@ -26,7 +28,7 @@ class Step(NamedTuple):
     wanted: Ids
 
 
-class VllmEngine:
+class VllmEngine(BaseEngine):
     """One causal model, with or without a LoRA adapter on it, behind the two verbs."""
 
     def __init__(
@@ -69,6 +71,14 @@ class VllmEngine:
     def reads(self, text: str) -> bool:
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
+
+    def close(self) -> None:
+        """End vLLM's engine and free what it holds; a further request is an error."""
+        vllm.stop(self.model)
+        del self.model
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        free_accelerator()
 
     @property
     def cache_counts(self) -> dict[str, int]:

@@ -63,6 +63,11 @@ def _judges(name: str) -> list[str]:
     return [judge["name"]] if judge else []
 
 
+def _models(name: str) -> list[str]:
+    base = read_weights(Path(rest_of(name))).base
+    return [base["name"]] if base else []
+
+
 JUDGE_KIND = JudgeKind(
     name="rbr",
     help="rbr:FILE: rules with weights that `rlaif rbr fit` wrote",
@@ -72,4 +77,5 @@ JUDGE_KIND = JudgeKind(
     prepare=_prepare,
     fingerprint=lambda name, context: _weights(name, context)[0].digest,
     judges=_judges,
+    models=_models,
 )

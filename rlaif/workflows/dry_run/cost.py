@@ -22,13 +22,13 @@ from rlaif.records import Engine, Usage
 from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 
 
 @dataclass(slots=True)
-class PlannedModels(Models):
+class PlannedModels(ModelPool):
     """Models of which nothing is asked."""
 
     held: Store | None = None
@@ -41,7 +41,7 @@ class PlannedModels(Models):
 
     def engine(self, name: str) -> RecordedEngine:
         """The model of this name; what it makes up is kept in waves, also for servers."""
-        found = Models.engine(self, name)
+        found = ModelPool.engine(self, name)
         found.commit = "wave"
         return found
 
@@ -69,7 +69,7 @@ class PlannedModels(Models):
         return {key for each in self.planned.values() for key in each.made_up}
 
     def _opened(self, name: str) -> Engine:
-        fingerprint = self._fingerprint_of(name)
+        fingerprint = self.fingerprint(name)
         kind, rest = self._kind(name)
         self.planned[name] = PlannedEngine(
             name,
@@ -83,10 +83,11 @@ class PlannedModels(Models):
         return self.planned[name]
 
     def _fingerprint_of(self, name: str) -> str:
-        if name in self.made_of:
-            return digest("yet to be trained", name)
-        kind, rest = self._kind(name)
-        return kind.fingerprint_of(name, rest, self._how)
+        return (
+            digest("yet to be trained", name)
+            if name in self.made_of
+            else ModelPool._fingerprint_of(self, name)
+        )
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name; of a model that is yet to be trained, of what it is made of."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
+from rlaif.engines.base import BaseEngine
 from rlaif.hashing import derived_seed
 from rlaif.judging.protocols import PROTOCOLS, Protocol, protocols
 from rlaif.judging.protocols.kinds import ANSWER_A
@@ -74,7 +75,7 @@ class ToCome:
 
 
 @dataclass(slots=True)
-class PlannedEngine:
+class PlannedEngine(BaseEngine):
     """The model `name`, of which nothing is asked."""
 
     name: str

@@ -31,7 +31,7 @@ from rlaif.workflows.evaluation.statistics import (
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.models.gold import Grades, grade, ungraded
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 Readings = Mapping[tuple[str, str], float]
 """P(yes) by (completion id, principle id); what could not be read is not there."""
@@ -55,7 +55,7 @@ class Measured:
 
 
 def measure(
-    models: Models, constitution: Constitution, prompts: Sequence[Prompt], what: Measured, seed: int
+    models: ModelPool, constitution: Constitution, prompts: Sequence[Prompt], what: Measured, seed: int
 ) -> dict[str, Any]:
     """All figures of a row that come from held-out prompts."""
     judge = models.judge(what.judge)
@@ -185,7 +185,7 @@ def pair_precision(
 
 
 def _answers(
-    models: Models, name: str, prompts: Sequence[Prompt], temperature: float, seed: int
+    models: ModelPool, name: str, prompts: Sequence[Prompt], temperature: float, seed: int
 ) -> list[Completion]:
 
     return answers(models, name, prompts, Sampling(temperature=temperature), seed)

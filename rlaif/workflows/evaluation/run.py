@@ -32,7 +32,7 @@ from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.gold import Grades, grade, require_gold, ungraded
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.results import Result
 
@@ -106,7 +106,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
     if config.gold or config.judge == GOLD:
         require_gold(prompts, "--gold" if config.gold else GOLD)
     names = [str(config.policy), *config.against]
-    models = Models(config, progress, config.seed)
+    models = ModelPool(config, progress, config.seed)
     models.open(*names, *([config.judge] if config.judge else []))
     described = _described(config, models, prompts, constitution)
     with ExitStack() as stack:
@@ -199,7 +199,7 @@ def first_question(config: EvaluateConfig) -> str:
         raise InputError("--show-prompt shows what a judge is asked, and no --judge is named")
     config = replace(config, limit=1)
     prompts, constitution = _read(config)
-    models = Models(config, seed=config.seed)
+    models = ModelPool(config, seed=config.seed)
     with Store.open(_store(config)) as store:
         models.record(store, "")
         names = [str(config.policy), *config.against]
@@ -209,7 +209,7 @@ def first_question(config: EvaluateConfig) -> str:
 
 def _win_rates(
     config: EvaluateConfig,
-    models: Models,
+    models: ModelPool,
     constitution: Constitution,
     prompts: Sequence[Prompt],
     texts: Mapping[str, Sequence[Completion]],
@@ -238,7 +238,7 @@ def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tup
 
 
 def _described(
-    config: EvaluateConfig, models: Models, prompts: Sequence[Prompt], constitution: Constitution
+    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], constitution: Constitution
 ) -> dict[str, Any]:
     names = dict.fromkeys([str(config.policy), *config.against, *([config.judge] if config.judge else [])])
     return {

@@ -17,7 +17,7 @@ from rlaif.feedback.sample import drawing
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Generation, Prompt, Sampling, ScoreRequest
 from rlaif.workflows.configs import GenerateConfig
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 if TYPE_CHECKING:
     from rlaif.engines.local.engine import HfEngine, Traced
@@ -69,7 +69,7 @@ def trainer_of(policy: str, trainer: str | None) -> str | None:
     return None
 
 
-def measure(models: Models, config: GenerateConfig, drawn: Drawn, sampling: Sampling) -> list[Drift]:
+def measure(models: ModelPool, config: GenerateConfig, drawn: Drawn, sampling: Sampling) -> list[Drift]:
     """The drift of each policy on some of its completions; asks no policy anything again."""
     if config.drift == 0:
         return []
@@ -77,7 +77,7 @@ def measure(models: Models, config: GenerateConfig, drawn: Drawn, sampling: Samp
 
 
 def _of_policy(
-    models: Models, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
+    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
 ) -> Drift:
     trainer = trainer_of(policy, config.trainer)
     if trainer is None:
@@ -108,7 +108,7 @@ def _of_policy(
 
 
 def _recorded(
-    models: Models, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
+    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
 ) -> list[tuple[Prompt, Generation]]:
     """What the policy answered, for a sample of completions that depends on nothing but their ids."""
     engine = models.engine(policy)
@@ -122,7 +122,7 @@ def _recorded(
     return [(prompt, each) for prompt, each in pairs if isinstance(each, Generation)]
 
 
-def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
+def _asked(models: ModelPool, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
     """What a server says of a text that it wrote without a word on its probability; None where it says nothing."""
     if not split_name(policy)[0].server or len(drawn.text.split()) < 2:
         return None  # one word is read as a label, among the likeliest of which it may not be
@@ -134,7 +134,7 @@ def _asked(models: Models, policy: str, prompt: Prompt, drawn: Generation) -> fl
     return score.logprobs[0] if score.error is None else None
 
 
-def _trainer(models: Models, policy: str, trainer: str) -> HfEngine:
+def _trainer(models: ModelPool, policy: str, trainer: str) -> HfEngine:
     """The trainer's model in float32, as it is trained; the policy's own where it is that already."""
     from rlaif.engines.local.engine import HfEngine
 

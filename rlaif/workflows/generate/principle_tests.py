@@ -25,7 +25,7 @@ from rlaif.workflows.configs import TestConfig
 from rlaif.workflows.models.defaults import JUDGE
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.judge_names import is_control
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 
 ENOUGH = 2 / 3
@@ -155,7 +155,7 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     name = config.judge or JUDGE
     if is_control(name):
         raise InputError(f"{name}: is a control, which reads no principle; name a judge that is a model")
-    models = Models(config, progress, config.seed)
+    models = ModelPool(config, progress, config.seed)
     models.open(name)
     with Store.open(find_store(Path.cwd() / "tests", config.store)) as store:
         models.record(store, "")

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from rlaif.feedback.sample import sample
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe.recipes import SampleStep
 
 
 def draw(
-    models: Models, policies: Sequence[str], prompts: Sequence[Prompt], n: int, sampling: Sampling, seed: int
+    models: ModelPool,
+    policies: Sequence[str],
+    prompts: Sequence[Prompt],
+    n: int,
+    sampling: Sampling,
+    seed: int,
 ) -> list[tuple[Prompt, Completion]]:
     """n completions a prompt, dealt to the policies in turn; in prompt order."""
     texts: dict[str, list[Completion]] = {prompt.id: [] for prompt in prompts}
@@ -35,7 +40,7 @@ def step_sampling(step: SampleStep) -> Sampling:
 
 
 def answers(
-    models: Models, policy: str, prompts: Sequence[Prompt], sampling: Sampling, seed: int
+    models: ModelPool, policy: str, prompts: Sequence[Prompt], sampling: Sampling, seed: int
 ) -> list[Completion]:
     """One completion a prompt."""
     return [each for _, each in draw(models, [policy], prompts, 1, sampling, seed)]

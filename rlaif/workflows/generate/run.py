@@ -55,7 +55,7 @@ from rlaif.workflows.models.failures import failed_calls, failed_judgments
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import spent
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
@@ -66,7 +66,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
     prompts, constitution = _prompts(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
-    models = Models(config, progress, config.seed, _in_writing(config))
+    models = ModelPool(config, progress, config.seed, _in_writing(config))
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
     models.open(*config.policy, str(config.judge))
@@ -89,7 +89,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     drawn, constitution = _completions(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
-    models = Models(config, progress, config.seed, _in_writing(config))
+    models = ModelPool(config, progress, config.seed, _in_writing(config))
     models.open(str(config.judge))
     described = {
         **_described(config, models, constitution),
@@ -148,7 +148,7 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     constitution = load_principles(str(config.constitution))
-    models = Models(config, seed=config.seed, in_writing=_in_writing(config))
+    models = ModelPool(config, seed=config.seed, in_writing=_in_writing(config))
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, "")
         if isinstance(config, GenerateConfig):
@@ -163,13 +163,13 @@ def first_question(config: GenerateConfig | JudgeConfig) -> str:
 
 @contextmanager
 def _claimed(
-    config: PairOptions, models: Models, described: Mapping[str, Any], command: str
+    config: PairOptions, models: ModelPool, described: Mapping[str, Any], command: str
 ) -> Iterator[tuple[Run, Store]]:
     # the store is opened once the directory is ours: a refused command leaves nothing behind
     with claim(config.out, described, command=command) as run, Store.open(_store(config)) as store:
         models.record(store, run.id)
         yield run, store
-        models.dismiss()
+        models.close()
 
 
 def _store(config: PairOptions) -> Path:
@@ -178,7 +178,7 @@ def _store(config: PairOptions) -> Path:
 
 def _pairs(
     config: PairOptions,
-    models: Models,
+    models: ModelPool,
     constitution: Constitution,
     drawn: Drawn,
     run: Run,
@@ -195,7 +195,7 @@ def _pairs(
 
 
 def _made(
-    config: PairOptions, models: Models, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+    config: PairOptions, models: ModelPool, constitution: Constitution, drawn: Drawn, run: Run, store: Store
 ) -> GenerateResult:
     judge = models.judge(str(config.judge))
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
@@ -250,7 +250,7 @@ def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> Non
     store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
 
 
-def _described(config: PairOptions, models: Models, constitution: Constitution) -> dict[str, Any]:
+def _described(config: PairOptions, models: ModelPool, constitution: Constitution) -> dict[str, Any]:
     name = str(config.judge)
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},

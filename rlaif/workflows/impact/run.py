@@ -29,7 +29,7 @@ from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.generate.judge_step import Drawn, judge_pointwise
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
 from rlaif.workflows.impact_result import TURNS, Impact, PairChange, joined
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 
 
@@ -58,7 +58,7 @@ def _judged_again(
 ) -> Impact:
     drawn = read_completions(run.folder / COMPLETIONS)
     name = config.judge or run.judge
-    models = Models(config, progress, run.plan.seed, run.in_writing)
+    models = ModelPool(config, progress, run.plan.seed, run.in_writing)
     models.open(name)
     _require_same(models, name, run)
     with Store.open(find_store(run.folder, config.store)) as store:
@@ -128,7 +128,7 @@ class _Judging:
         return _Judged(side, asked, judgments)
 
 
-def _require_same(models: Models, name: str, run: JudgedRun) -> None:
+def _require_same(models: ModelPool, name: str, run: JudgedRun) -> None:
     if models.fingerprint(name) != run.fingerprint:
         raise ModelError(
             f"{name}: is not the model that judged {run.folder} (fingerprint {models.fingerprint(name)}, there "

@@ -37,7 +37,7 @@ from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.judge_eval.metrics import WARM
 from rlaif.workflows.models.defaults import CONSTITUTION, HELD_OUT_PROMPTS, POLICY
 from rlaif.workflows.models.gold import RowGold, require_gold
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 PROMPTS = 30
 N = 4
@@ -94,7 +94,7 @@ class _Material(NamedTuple):
 
 
 def compare_protocols(
-    models: Models,
+    models: ModelPool,
     judge: str,
     *,
     prompts: Sequence[Prompt] | None = None,
@@ -137,7 +137,7 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
 
 
 def _row(
-    models: Models, judge: Judge, chosen: Pointwise | Pairwise, material: _Material, seed: int
+    models: ModelPool, judge: Judge, chosen: Pointwise | Pairwise, material: _Material, seed: int
 ) -> ProtocolRow:
     judge = (chosen.stand_in and chosen.stand_in(judge, seed)) or judge
     if chosen.judges and not isinstance(judge, chosen.judges):
@@ -270,7 +270,7 @@ def _ids(pair: _Pair) -> frozenset[str]:
     return frozenset((pair.one.id, pair.other.id))
 
 
-def _spent(models: Models) -> tuple[int, int]:
+def _spent(models: ModelPool) -> tuple[int, int]:
     """Calls and tokens so far, re-used ones included: what it would cost to ask anew."""
     engines = models.recorded
     calls = sum(each.new_calls + each.reused_calls for each in engines)

@@ -38,7 +38,7 @@ from rlaif.workflows.judge_eval.result import CheckConfig, Checked, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
 from rlaif.workflows.models.made_by import rules_of_model
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 
 READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
@@ -86,7 +86,7 @@ def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]
         return all_protocols(config, models, name)
 
 
-def all_protocols(config: CheckConfig, models: Models, name: str) -> Sequence[Any]:
+def all_protocols(config: CheckConfig, models: ModelPool, name: str) -> Sequence[Any]:
     """A row for each protocol."""
     from rlaif.workflows.judge_eval.compare_protocols import PROMPTS, compare_protocols
 
@@ -135,8 +135,8 @@ def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
 
 
 @contextmanager
-def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[Models]:
-    models = Models(config, progress, config.seed, in_writing(config.protocol or PER_PAIR))
+def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[ModelPool]:
+    models = ModelPool(config, progress, config.seed, in_writing(config.protocol or PER_PAIR))
     models.open(name)
     with Store.open(store_of(config)) as store:
         models.record(store, "")
@@ -164,7 +164,7 @@ def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
 
 
 def asked(
-    config: CheckConfig, models: Models, name: str, gold: GoldSet, constitution: Constitution
+    config: CheckConfig, models: ModelPool, name: str, gold: GoldSet, constitution: Constitution
 ) -> Checked:
     """The check itself, with models that are open."""
     question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
@@ -179,7 +179,7 @@ def asked(
     return replace(found, calls=models.calls, tokens=models.tokens, notes=notes)
 
 
-def _failures(models: Models, name: str) -> list[str]:
+def _failures(models: ModelPool, name: str) -> list[str]:
     """A note where calls failed. Raises EngineError where all of them did: then nothing was measured."""
     failed = models.calls["failed"]
     if not failed:

@@ -1,30 +1,28 @@
-"""Models by name: opened once, every call through the project's store. Knows the controls too."""
+"""The models of a command by name: each opened once, every call through the project's store, judges made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.kinds import EngineOptions, ModelKind, check_name, price_of, split_name
-from rlaif.engines.local import processes
-from rlaif.engines.local.processes import Beside, Processes
-from rlaif.engines.open import open_engine
-from rlaif.engines.ray.engine import RayEngine, open_ray
-from rlaif.engines.recorded import WAVE, RecordedEngine
-from rlaif.errors import InputError
+from rlaif.engines.kinds import ModelKind, check_name, price_of, split_name
+from rlaif.engines.local.processes import Processes
+from rlaif.engines.ray.engine import RayEngine
+from rlaif.engines.recorded import RecordedEngine
+from rlaif.engines.waves import WAVE
 from rlaif.judging import Judge, judge_kind
 from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.gold import RowGold
+from rlaif.workflows.models.open_engines import OpenEngines
 from rlaif.workflows.progress import Report, silent
 
 
 @dataclass(slots=True)
-class Models:
+class ModelPool:
     """The open models of one command."""
 
     options: ModelOptions
@@ -32,13 +30,22 @@ class Models:
     seed: int = 0
     in_writing: bool = False
     """Whether judges behind servers write their verdicts, as a protocol of the command does."""
-    _engines: dict[str, Engine] = field(default_factory=dict)
+    _engines: OpenEngines | None = None
+    """Those in memory: copies of a pool share them."""
     _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
     _store: Store | None = None
     _run_id: str = ""
     _budget: Budget | None = None
-    _processes: Processes | None = None
-    _beside: dict[str, Beside] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._engines = self._engines or OpenEngines(self.options)
+
+    @property
+    def engines(self) -> OpenEngines:
+        """Those in memory."""
+        assert self._engines is not None
+        return self._engines
 
     @property
     def budget(self) -> Budget:
@@ -54,11 +61,12 @@ class Models:
             kind = judge_kind(name)
             if kind.prepare is not None:
                 kind.prepare(name, self)
-            elif kind.model and name not in self._engines:
+            elif kind.model and name not in self.engines.by_name:
                 check_name(name)
                 self.budget.require_price(name)
-                self._engines[name] = self._opened(name)
-        self._check_workers()
+                self.engines.by_name[name] = engine = self._opened(name)
+                self._fingerprints[name] = engine.fingerprint
+        self.engines.check_workers()
 
     def record(self, store: Store, run_id: str) -> None:
         """Keep all calls from now on in `store`."""
@@ -71,8 +79,9 @@ class Models:
         if name not in self._recorded:
             self.open(name)
             kind, rest = self._kind(name)
+            opened = self.engines.by_name[name]
             engine = RecordedEngine(
-                self._engines[name],
+                opened,
                 self._store,
                 run_id=self._run_id,
                 wave=self._gathered(name),
@@ -80,9 +89,10 @@ class Models:
                 # without a declared revision nobody knows what a server runs tomorrow
                 within_run=not kind.declares_revision(rest),
                 budget=self.budget,
-                beside=self._beside.get(name),
+                beside=self.engines.beside.get(name),
+                progress=_counter(name, self.report),
+                reopen=partial(self.engines.reopened, name, opened.fingerprint),
             )
-            engine.progress = self._counter(name, engine)
             self._recorded[name] = engine
         return self._recorded[name]
 
@@ -101,8 +111,9 @@ class Models:
             return kind.fingerprint(name, self)
         if not kind.model:
             return self.judge(name).fingerprint
-        self.open(name)
-        return self._engines[name].fingerprint
+        if name not in self._fingerprints:
+            self._fingerprints[name] = self._fingerprint_of(name)
+        return self._fingerprints[name]
 
     @property
     def gold(self) -> Gold:
@@ -114,30 +125,30 @@ class Models:
         """Whether calls are only counted."""
         return False
 
-    def close(self, name: str) -> None:
-        """Forget a model that is not needed again, and free its memory."""
-        engine = self._engines.pop(name, None)
-        if isinstance(engine, RayEngine):
-            engine.close()
-        if (beside := self._beside.pop(name, None)) is not None:
-            beside.processes.let_go(beside.opening.fingerprint)
+    def release_all_but(self, names: Iterable[str]) -> None:
+        """Free the memory of all models but those of `names`, each a model or a judge that is made of models.
 
-    def dismiss(self) -> None:
-        """Send all workers home: everything that they have done is in the store."""
-        if self._processes is not None:
-            self._processes.close()
-        for engine in self._engines.values():
-            if isinstance(engine, RayEngine):
-                engine.close()
+        What was counted of a released model stays. A call to it that the store does not hold opens it again, so that
+        a name which is missing here costs time and changes nothing.
+        """
+        needed = {model for name in names for model in self._models_of(name)}
+        for name in [each for each in self.engines.by_name if each not in needed]:
+            if self.engines.release(name) and name in self._recorded:
+                self._recorded[name].release()
+
+    def close(self) -> None:
+        """Free the memory of all models and end all worker processes: everything that they have done is stored."""
+        self.release_all_but(())
+        self.engines.close()
 
     def opened(self, name: str) -> Engine | None:
-        """The model of this name as it was opened, without the store."""
-        return self._engines.get(name)
+        """The model of this name as it was opened, without the store; None where it is not in memory."""
+        return self.engines.by_name.get(name)
 
     @property
     def processes(self) -> Processes | None:
         """Those that hold models beside this one, where there are to be any."""
-        return self._processes
+        return self.engines.processes
 
     @property
     def recorded(self) -> list[RecordedEngine]:
@@ -165,62 +176,41 @@ class Models:
 
     def _gathered(self, name: str) -> int:
         """Requests to a wave. What a killed run left on a cluster is fetched first: it is not asked again."""
-        engine = self._engines[name]
+        engine = self.engines.by_name[name]
         if not isinstance(engine, RayEngine) or self._store is None:
             return WAVE
         engine.collect(self._store)
         return engine.wave
 
     def _opened(self, name: str) -> Engine:
-        how = self._how.as_dict()
-        if self.options.on == "ray":
-            return open_ray(name, how, self.options.workers)
-        engine = open_engine(name, **how)
-        kind, rest = split_name(name)
-        if kind.worker_processes and kind.directory is not None:
-            self._share(name, engine, kind.directory(rest))
-        return engine
-
-    @property
-    def _how(self) -> EngineOptions:
-        """How this command opens models."""
-        return EngineOptions(
-            dtype=self.options.dtype,
-            device=self.options.device,
-            device_map=self.options.device_map,
-            chat_template_kwargs=self.options.chat_template_kwargs or None,
-            trust_remote_code=self.options.trust_remote_code,
-            batch_tokens=self.options.batch_tokens,
-        )
+        return self.engines.opened(name)
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name, and what follows its colon."""
         return split_name(name)
 
-    def _share(self, name: str, engine: Engine, directory: Path) -> None:
-        """Let other processes answer for a model that this one holds, where there are to be any."""
-        count = self.options.workers or processes.workers_for(
-            directory, self.options.device, self.options.device_map
-        )
-        if count < 2:
-            return
-        if self._processes is None:
-            after = processes.AFTER if self.options.workers is None else 0
-            self._processes = Processes(count - 1, after=after)
-        self._processes.hold(engine.fingerprint)
-        self._beside[name] = Beside(self._processes, name, engine.fingerprint, self._how.as_dict())
+    def _fingerprint_of(self, name: str) -> str:
+        """What a model is, without loading its weights where that can be told."""
+        kind, rest = self._kind(name)
+        return kind.fingerprint_of(name, rest, self.engines.how)
 
-    def _check_workers(self) -> None:
-        """Raise InputError where several workers are wanted and no model here can have them."""
-        wanted, local = self.options.workers or 1, self.options.on == "local"
-        if local and wanted > 1 and self._engines and not self._beside:
-            raise InputError(
-                f"--workers {wanted}: says how many processes hold a model that runs here (hf: or reward:), or with "
-                f"--on ray how many of the cluster do; {', '.join(self._engines)} runs in none; leave it out"
-            )
+    def _models_of(self, name: str) -> Iterator[str]:
+        """The models that a judge of this name asks; a model itself."""
+        kind = judge_kind(name)
+        for each in kind.judges(name) if kind.judges is not None else ():
+            yield from self._models_of(each)
+        yield from kind.models(name) if kind.models is not None else ()
+        if kind.model:
+            yield name
 
-    def _counter(self, name: str, engine: RecordedEngine) -> Callable[[int, bool], None]:
-        def count(calls: int, fresh: bool) -> None:
-            self.report(f"calls of {name}", engine.new_calls + engine.reused_calls, None)
 
-        return count
+def _counter(name: str, report: Report) -> Callable[[int, bool], None]:
+    """Report how many calls of a model are done. Holds no pool, or nobody could let go of one that is done with."""
+    done = 0
+
+    def count(calls: int, fresh: bool) -> None:
+        nonlocal done
+        done += calls
+        report(f"calls of {name}", done, None)
+
+    return count

@@ -13,7 +13,7 @@ from rlaif.exchange.judgments import read_judgments
 from rlaif.records import Judgment, Usage
 from rlaif.runs.layout import judged_files
 from rlaif.store import Store
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 
 WHOLE = "(all at once)"
 """Stands for the principle of a judgment that names none."""
@@ -22,7 +22,7 @@ Total = dict[str, Any]
 
 
 def spent(
-    models: Models, store: Store, judged: Iterable[Judgment], further: Sequence[str] = ()
+    models: ModelPool, store: Store, judged: Iterable[Judgment], further: Sequence[str] = ()
 ) -> dict[str, Any]:
     """`models`: the new calls of this command, by model name. `judges` and `principles`: all calls behind the run's
     judgments, the re-used ones too, each call once a judge and principle.

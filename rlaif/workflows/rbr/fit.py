@@ -35,7 +35,7 @@ from rlaif.judging.rbr import (
 )
 from rlaif.records import Constitution, Featured
 from rlaif.version import __version__
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.rbr.load_rules import (
     CLASS_COLUMN,
@@ -205,7 +205,7 @@ def _from_answers(config: RbrFitConfig, progress: Report) -> _Gathered:
     return gathered
 
 
-def _who(models: Models, name: str) -> dict[str, str]:
+def _who(models: ModelPool, name: str) -> dict[str, str]:
     return {"name": name, "fingerprint": models.fingerprint(name)}
 
 

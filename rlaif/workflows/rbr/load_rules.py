@@ -19,7 +19,7 @@ from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report
 
 YAML = (".yaml", ".yml")
@@ -61,9 +61,9 @@ def check(ref: str) -> tuple[dict[str, Classes], list[str]]:
 
 
 @contextmanager
-def judging(options: RuleOptions, names: Sequence[str], near: Path, progress: Report) -> Iterator[Models]:
+def judging(options: RuleOptions, names: Sequence[str], near: Path, progress: Report) -> Iterator[ModelPool]:
     """The models of these names, opened before anything is asked; calls go through the store near `near`."""
-    models = Models(options, progress, options.seed)
+    models = ModelPool(options, progress, options.seed)
     models.open(*names)
     with Store.open(find_store(near.absolute(), options.store)) as store:
         models.record(store, "")
@@ -78,7 +78,7 @@ def known_kind(kind: str | None, kinds: Mapping[str, object]) -> None:
         )
 
 
-def reward_model(models: Models, name: str | None) -> ModelReward | None:
+def reward_model(models: ModelPool, name: str | None) -> ModelReward | None:
     """The reward model of this name. Raises InputError for a model that writes: log-probabilities are no rewards."""
     if name is None:
         return None

@@ -23,7 +23,7 @@ from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.judge_names import model_directory
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import cost_line, judged_in, spent
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.meanwhile import Meanwhile, may_postpone
@@ -97,7 +97,7 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
     """Play the recipe, or go on with it, or only read it when it is done; `told` hears how it stands."""
     config, recipe = played.config, played.recipe
     pace = Pace(played, told, progress)
-    models = Models(config, pace.report, recipe.seed, writes(recipe, config.out))
+    models = ModelPool(config, pace.report, recipe.seed, writes(recipe, config.out))
     named = {"policy": recipe.models.policy}
     if recipe.models.judge != PREVIOUS:
         named["judge"] = recipe.models.judge
@@ -125,7 +125,7 @@ def run(played: Played, progress: Report = silent, told: Told = unheard) -> Fini
         try:
             rows, unmet = _play(stage, held, pace)
         finally:
-            models.dismiss()
+            models.close()
         warnings = [*edited_release(played.constitution), *_warnings(rows)]
         status = "done" if unmet is None else "stopped"
         made = [str(each) for each in models_of_rounds(held.dir)]
@@ -224,10 +224,18 @@ def _play_round(stage: Stage, this: Round, pace: Pace, table: _Table) -> str | N
             stage.meanwhile.postpone(measure)
             continue
         play()
+        if isinstance(step, TrainStep):
+            _release(stage, this.policy)
         if isinstance(step, PairsStep) and (unmet := _unfit(stage, this)) is not None:
             stage.meanwhile.finish()
             return unmet
     return None
+
+
+def _release(stage: Stage, policy: str) -> None:
+    """Free the models of earlier rounds: what follows asks the newest policy, the first one and the judge."""
+    models = stage.played.recipe.models
+    stage.models.release_all_but((policy, models.policy, stage.judge_name(policy)))
 
 
 def _can_wait(stage: Stage, this: Round, step: EvaluateStep) -> bool:
@@ -317,7 +325,7 @@ def first_question(played: Played) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     recipe = played.recipe
     step = next((each for each in recipe.round if isinstance(each, SampleStep)), SampleStep())
-    models = Models(played.config, seed=recipe.seed, in_writing=writes(recipe, played.config.out))
+    models = ModelPool(played.config, seed=recipe.seed, in_writing=writes(recipe, played.config.out))
     with Store.open(_store(played)) as store:
         models.record(store, "")
         prompts = round_prompts(played.prompts["train"], 1, step.prompts, recipe.seed)[:1]

@@ -45,7 +45,7 @@ from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control, model_directory
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report
 from rlaif.workflows.recipe.meanwhile import Meanwhile
 from rlaif.workflows.recipe.prepare import INITIAL, PREVIOUS, Played
@@ -65,7 +65,7 @@ class Stage:
     """What all rounds of a run share."""
 
     played: Played
-    models: Models
+    models: ModelPool
     steps: Steps
     store: Store
     run_id: str

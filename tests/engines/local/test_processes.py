@@ -24,7 +24,7 @@ from rlaif.errors import InputError, ModelError
 from rlaif.shipped import shipped_model
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from tests.engines.conftest import ModelDir
 from tests.engines.tiny import draw, question, write_model
 
@@ -265,13 +265,13 @@ def scripted(tmp_path: Path) -> str:
 
 def test_workers_that_no_model_can_have_are_refused(scripted: str) -> None:
     with pytest.raises(InputError, match=r"--workers 2: .*script:.* runs in none; leave it out"):
-        Models(ModelOptions(workers=2)).open(scripted)
-    Models(ModelOptions(workers=1)).open(scripted)
-    Models(ModelOptions()).open(scripted)
+        ModelPool(ModelOptions(workers=2)).open(scripted)
+    ModelPool(ModelOptions(workers=1)).open(scripted)
+    ModelPool(ModelOptions()).open(scripted)
 
 
 def test_workers_are_for_those_models_that_can_have_them(scripted: str, tmp_path: Path) -> None:
-    models = Models(ModelOptions(workers=3))
+    models = ModelPool(ModelOptions(workers=3))
     models.open(scripted, "micro")
     with store(tmp_path) as kept:
         models.record(kept, "")
@@ -284,7 +284,7 @@ def test_workers_are_for_those_models_that_can_have_them(scripted: str, tmp_path
 def test_one_worker_is_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(processes, "_cores", lambda: 8)
-    models = Models(ModelOptions(workers=1))
+    models = ModelPool(ModelOptions(workers=1))
     models.open("micro")
     with store(tmp_path) as kept:
         models.record(kept, "")

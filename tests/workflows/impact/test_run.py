@@ -34,7 +34,7 @@ from rlaif.workflows.generate.run import generate, judge
 from rlaif.workflows.impact.recorded_runs import load_side
 from rlaif.workflows.impact.run import ImpactConfig, impact
 from rlaif.workflows.impact_result import Impact
-from rlaif.workflows.models import pool as models
+from rlaif.workflows.models import open_engines
 from rlaif.workflows.recipe.prepare import settle
 from rlaif.workflows.recipe.run import run as play
 from tests.workflows.conftest import Write
@@ -120,7 +120,7 @@ def run(
     tmp_path: Path, script: Write, prompts: Path, written: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """Eight prompts, four completions each, judged by sixteen principles."""
-    monkeypatch.setattr(models, "open_engine", lambda name, **how: Billing(open_engine(name, **how)))
+    monkeypatch.setattr(open_engines, "open_engine", lambda name, **how: Billing(open_engine(name, **how)))
     generate(
         GenerateConfig(
             out=tmp_path / "run",

@@ -457,7 +457,7 @@ def test_recorded_labels_name_their_judge(call: Call, tmp_path: Path) -> None:
 
 WRONG: Mapping[str, tuple[list[str], str]] = {
     "no judge for real data": (["GOLD"], "--judge is missing"),
-    "empty judge": (["GOLD", "--judge", ""], "no config.json"),
+    "empty judge": (["GOLD", "--judge", ""], "names no model"),
     "unknown judge": (["GOLD", "--judge", "nonsense"], "names no model"),
     "no such directory": (["GOLD", "--judge", "hf:./nowhere"], "no such model directory"),
     "no such gold": (["nowhere.jsonl", "--judge", "JUDGE"], "no such file"),
@@ -519,7 +519,7 @@ def test_every_option_reaches_the_config_and_is_read() -> None:
     fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "attacks", "thresholds"}
     own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "attacks", "attack"}
     assert {each.name for each in check.params} - own - set(THRESHOLDS) == fields
-    files = ("judge_eval/run", "judge_eval/result", "models/pool", "judge_eval/probes")
+    files = ("judge_eval/run", "judge_eval/result", "models/pool", "models/open_engines", "judge_eval/probes")
     read = {
         node.attr
         for file in files

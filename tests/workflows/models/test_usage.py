@@ -14,7 +14,7 @@ from rlaif.store import Store, call_key
 from rlaif.workflows.configs import GenerateConfig, ModelOptions
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.models.defaults import choose_generate
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import WHOLE, cost_rows, spent
 
 PRICES = """\
@@ -44,7 +44,7 @@ def kept(store: Store, fingerprint: str, name: str, sent: int) -> str:
 def test_each_call_counts_once_for_a_judge_and_a_principle(tmp_path: Path) -> None:
     table = tmp_path / "prices.yaml"
     table.write_text(PRICES)
-    models = Models(ModelOptions(prices=table))
+    models = ModelPool(ModelOptions(prices=table))
     with Store.open(tmp_path / "s.sqlite") as store:
         one, two = (kept(store, models.fingerprint("micro"), name, 10) for name in ("one", "two"))
         other = kept(store, "another", "three", 500)

@@ -20,7 +20,7 @@ from rlaif.hashing import digest
 from rlaif.records import Completion, Judgment, Message, Pair, State
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.generate.rollouts import round_prompts
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe.prepare import Played, settle
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.run import run
@@ -87,12 +87,12 @@ def keys(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
                 (out / each).mkdir(parents=True)
         return FACTS[step]
 
-    def fingerprint(self: Models, name: str) -> str:
+    def fingerprint(self: ModelPool, name: str) -> str:
         return digest("fingerprint", name.replace(str(out), "OUT"))
 
     monkeypatch.setattr(Steps, "do", do)
-    monkeypatch.setattr(Models, "open", lambda self, *names: None)
-    monkeypatch.setattr(Models, "fingerprint", fingerprint)
+    monkeypatch.setattr(ModelPool, "open", lambda self, *names: None)
+    monkeypatch.setattr(ModelPool, "fingerprint", fingerprint)
     run(played)
     return found
 

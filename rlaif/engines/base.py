@@ -1,0 +1,49 @@
+"""What an engine may say of itself beside the two verbs. An engine that derives from neither class says nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from rlaif.engines.openai.event_loop import Flow
+from rlaif.store.wire import Reply, Request
+
+Job = tuple[Request, ...]
+"""Requests that are one call to a server."""
+
+
+class BaseEngine:
+    """Capabilities with their defaults; an engine overrides what is otherwise with it."""
+
+    guides_decoding: bool = True
+    """Whether a text is held to the JSON schema of its request; the schema is then part of the call's key."""
+    restarts: bool = False
+    """Whether a closed engine starts again by itself at its next request."""
+
+    def reads(self, text: str) -> bool:
+        """Whether the model knows every word of a text; of one that cannot tell, it is taken for granted."""
+        return True
+
+    def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
+        """For each continuation the place of the first that is the same tokens; empty: all differ; None: unknown."""
+        return None
+
+    def close(self) -> None:
+        """Free the memory that the model takes. `name`, `fingerprint`, `reads` and `alike` still answer afterwards."""
+
+
+class SubmittingEngine(BaseEngine, ABC):
+    """An engine whose calls are submitted one by one and come back when they are done, as those to a server do."""
+
+    @abstractmethod
+    def flow(self, received: Callable[[Reply], None] | None = None) -> Flow[Job, Reply]:
+        """The calls under way; `received` hears of each reply the moment it arrives, on another thread."""
+
+    @abstractmethod
+    def groups(self, requests: Iterable[Request]) -> Iterator[Job]:
+        """Requests as jobs, in their order."""
+
+
+def capabilities_of(engine: object) -> BaseEngine:
+    """What an engine says of itself; the defaults where it says nothing."""
+    return engine if isinstance(engine, BaseEngine) else BaseEngine()

@@ -1,0 +1,48 @@
+"""A wave of requests: what is planned, run and committed as one, so that a resumed run repeats its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from rlaif.errors import BudgetError
+from rlaif.records import Engine
+
+WAVE = 256
+"""Requests to a wave."""
+
+
+class PlannedWave(NamedTuple):
+    """A wave before it runs."""
+
+    keys: list[str]
+    """Of all its requests."""
+    found: dict[str, Any]
+    """Replies that the store holds, by key."""
+    missing: dict[str, Any]
+    """Requests that must run, by key: two that send the same are one call."""
+    short: bool
+    """Whether more are missing than the budget has room for."""
+
+
+class WaveRecorder(Protocol):
+    """An engine behind a store, as whoever runs its waves needs it."""
+
+    wave: int
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    @property
+    def engine(self) -> Engine:
+        """The model, opened."""
+
+    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> PlannedWave:
+        """What of a wave must run; calls of `under_way` are made by another wave."""
+
+    def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
+        """Count and keep the replies to the missing calls of a wave, by key."""
+
+    def out_of_budget(self) -> BudgetError:
+        """Why no further call starts."""
