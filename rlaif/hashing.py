@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rlaif.errors import InputError
 
 DIGEST_TAG = "b2:"
 DIGEST_BYTES = 16
@@ -48,3 +53,26 @@ def digest_files(paths: list[Path]) -> str:
                 whole.update(block)
         whole.update(b"\0")
     return DIGEST_TAG + whole.hexdigest()
+
+
+def source_fingerprint(function: Callable[..., Any], version: str | None = None) -> str:
+    """What a function of the user's is, as part of a fingerprint: equal means interchangeable.
+
+    `function:NAME@version:V` where its author declares a version, else `function:NAME@source:DIGEST` of its source
+    text, so that an edited function is another one. The source says nothing of what a function takes from elsewhere:
+    a global, a file, a model that it calls. Raises InputError where the source cannot be read, or does not tell what
+    the function does because it was made inside another one and holds that one's values.
+    """
+    name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+    if version is not None:
+        return f"function:{name}@version:{version}"
+    remedy = "declare what it is: version='1', and another one whenever it answers otherwise"
+    if getattr(function, "__closure__", None):
+        raise InputError(
+            f"{name}: holds values of the function that made it, which its source does not say; {remedy}"
+        )
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError) as problem:
+        raise InputError(f"{name}: its source cannot be read ({problem}); {remedy}") from problem
+    return f"function:{name}@source:{digest('source', source)}"

@@ -1,13 +1,24 @@
 """Ids are content: equal values have equal digests everywhere and always, different ones differ."""
 
+import functools
+import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.hashing import canonical_json, derived_seed, digest, digest_bytes, digest_files
+from rlaif.errors import InputError
+from rlaif.hashing import (
+    canonical_json,
+    derived_seed,
+    digest,
+    digest_bytes,
+    digest_files,
+    source_fingerprint,
+)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -71,3 +82,46 @@ def test_files_are_known_by_name_and_bytes_and_not_by_place(tmp_path: Path) -> N
             (tmp_path / folder / name).write_text(str(3 - int(text)) if swapped else text)
     one, same, other = (digest_files(list((tmp_path / folder).iterdir())) for folder in "abc")
     assert one == same != other
+
+
+def _one(text: str) -> str:
+    return text
+
+
+def _maker(word: str) -> Callable[[str], str]:
+    def inner(text: str) -> str:
+        return text + word
+
+    return inner
+
+
+def test_a_function_is_its_source_or_what_its_author_declares() -> None:
+    derived = source_fingerprint(_one)
+    assert derived.startswith(f"function:{__name__}._one@source:b2:")
+    assert derived == source_fingerprint(_one)
+    assert source_fingerprint(_one, "3") == f"function:{__name__}._one@version:3"
+
+
+@pytest.mark.parametrize(
+    "function", [_maker("x"), print, functools.partial(_one, "x"), eval("lambda text: text")]
+)
+def test_a_function_whose_source_does_not_say_what_it_does_must_be_declared(
+    function: Callable[..., str],
+) -> None:
+    with pytest.raises(InputError, match="version='1'"):
+        source_fingerprint(function)
+    assert source_fingerprint(function, "1").endswith("@version:1")
+
+
+def test_an_edited_function_is_another_one(tmp_path: Path) -> None:
+    found = set()
+    for number, body in enumerate(("1", "2", "1")):
+        path = tmp_path / f"mine{number}.py"
+        path.write_text(f"def score():\n    return {body}\n")
+        spec = importlib.util.spec_from_file_location("mine", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found.add(source_fingerprint(module.score))
+    assert len(found) == 2
