@@ -118,7 +118,12 @@ class Chat:
         return frozenset(known)
 
     def end_token(self, eos_ids: Sequence[int]) -> int:
-        """The one token that belongs behind an answer: what the template writes there, else the model's own end."""
+        """The one token that belongs behind an answer, for judging and for training alike.
+
+        Of all tokens that end a turn (`end_ids`), the one that the template writes first behind an answer. Two that
+        stand at the same place, as where one's spelling begins the other's, are a tie: the smaller id is taken. Where
+        the template writes none: the tokenizer's own, else the model's first. Raises ModelError where there is none.
+        """
         known = self.end_ids(eos_ids)
         turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
         # with a further turn behind it, as some templates leave the last one open
@@ -127,7 +132,8 @@ class Chat:
         written = [token for token, place in places.items() if place >= 0]
         if written:
             return min(written, key=lambda token: places[token])
-        return int(next(each for each in (self.tokenizer.eos_token_id, *eos_ids, *known) if each is not None))
+        named = (self.tokenizer.eos_token_id, *eos_ids, *sorted(known))
+        return int(next(each for each in named if each is not None))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, special tokens spelled out: a judge must see what was written."""

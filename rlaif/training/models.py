@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,19 +204,11 @@ def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[st
     )
 
 
-def end_token(chat: Chat, eos_ids: Sequence[int]) -> int:
-    """The one token put behind a trained answer: what the chat template writes there, else the model's own end.
-
-    Raises ModelError when there is none.
-    """
-    return chat.end_token(eos_ids)
-
-
 def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
     chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
     check_vocabulary(folder, chat, model)
-    end_id = end_token(chat, end_ids_of(model))
+    end_id = chat.end_token(end_ids_of(model))
     room = context_of(model.config)
     return Opened(
         model=model,

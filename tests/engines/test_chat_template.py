@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import load_tokenizer
@@ -108,6 +109,23 @@ def test_a_template_that_ends_with_another_token_than_the_tokenizer() -> None:
     tokenizer.add_special_tokens({"additional_special_tokens": [END]})
     assert Chat(tokenizer).end_ids([]) == {0, 2}
     assert Chat(tokenizer).end_token([]) == 2
+
+
+def test_of_two_end_tokens_at_one_place_the_smaller_id_is_taken() -> None:
+    tokenizer = make_tokenizer()
+    # its spelling is the beginning of the end token's
+    tokenizer.add_tokens([AddedToken(END[:-1], special=True)])
+    shorter = tokenizer.convert_tokens_to_ids(END[:-1])
+    assert shorter > 2
+    assert Chat(tokenizer).end_token([2, shorter]) == 2
+    assert Chat(tokenizer).end_token([shorter, 2]) == 2
+
+
+def test_where_the_template_writes_no_end_token_it_is_the_tokenizers_and_then_the_models_first() -> None:
+    tokenizer = make_tokenizer("none")
+    assert Chat(tokenizer).end_token([7, 5]) == 2
+    tokenizer.eos_token = None
+    assert Chat(tokenizer).end_token([7, 5]) == 7
 
 
 def test_a_model_that_cannot_end_is_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rlaif.engines.chat_template import Chat
 from rlaif.records import Message, Pair
 from rlaif.training.configs import DPOConfig
-from rlaif.training.models import end_token, open_causal
+from rlaif.training.models import open_causal
 from rlaif.training.sampled import Sampled
 from rlaif.training.spans import REMEDIES, Refused, Spans, answer_id
 
@@ -23,7 +23,7 @@ TEMPLATE_NAMES = [*TEMPLATES, None]
 
 def spans_of(template: str | None, *, max_length: int = 1000, tokenizer: Any = None) -> Spans:
     chat = Chat(tokenizer or make_tokenizer(template))
-    return Spans(chat, end_token(chat, [2]), max_length)
+    return Spans(chat, chat.end_token([2]), max_length)
 
 
 def only(spans: Spans, one: Pair) -> Any:
@@ -70,7 +70,7 @@ def test_end_token_is_the_templates_own_even_when_the_tokenizer_names_another() 
     tokenizer = make_tokenizer("chatml")
     tokenizer.eos_token = "<|pad|>"
     chat = Chat(tokenizer)
-    assert tokenizer.convert_ids_to_tokens(end_token(chat, [2])) == "<|im_end|>"
+    assert tokenizer.convert_ids_to_tokens(chat.end_token([2])) == "<|im_end|>"
 
 
 def test_a_thinking_template_is_met_as_at_generation() -> None:
@@ -150,7 +150,7 @@ def test_the_templates_end_token_is_found_where_it_has_no_name() -> None:
         chat = Chat(tokenizer)
         tokenizer.chat_template = TEMPLATES["chatml"].replace("<|im_end|>", end)
         assert tokenizer.convert_tokens_to_ids(end) not in tokenizer.all_special_ids
-        assert tokenizer.convert_ids_to_tokens(end_token(chat, [0])) == end
+        assert tokenizer.convert_ids_to_tokens(chat.end_token([0])) == end
         assert tokenizer.convert_tokens_to_ids(end) in chat.end_ids([0])
 
 
@@ -249,7 +249,7 @@ def test_a_model_without_any_end_token_is_refused(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(None)
     tokenizer.eos_token = None
     with pytest.raises(ModelError, match="end token"):
-        end_token(Chat(tokenizer), [])
+        Chat(tokenizer).end_token([])
 
 
 def drawn(one: Pair, ids: tuple[int, ...] | None, *, cut: bool = False) -> dict[str, Sampled]:
