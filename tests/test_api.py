@@ -172,7 +172,7 @@ def feedback(out: Path) -> list[str]:
     pairs: list[rlaif.Pair] = rlaif.read_pairs(made.run / "pairs.jsonl")
     rules: rlaif.Constitution = rlaif.load_constitution("micro-default")
     trained = rlaif.train(source=out, method="dpo", steps=2)
-    rates = rlaif.evaluate(policy=trained.outcome.out, against=["micro"]).win_rates
+    rates = rlaif.evaluate(policy=trained.out, against=["micro"]).win_rates
     return [each.id for each in pairs] + [each.id for each in rules.principles] + [str(rates[0].win_rate)]
 """
 WRONG = {

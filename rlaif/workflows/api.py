@@ -237,7 +237,7 @@ def train(
     nll: float | None = None,
     replay: Mapping[str, float] | None = None,
     replay_from: Path | str | None = None,
-    lora: int | None = None,
+    lora: bool | int | None = None,
     max_unreadable: float = 0.05,
     gate: Literal["filter", "refuse", "off"] = "filter",
     gate_limit: Mapping[str, float] | None = None,
@@ -300,7 +300,7 @@ def train(
 
     Example:
         >>> trained = rlaif.train(source="runs/r1", out="models/r1", steps=2)
-        >>> trained.outcome.out.name, trained.outcome.steps
+        >>> trained.out.name, trained.outcome.steps
         ('r1', 2)
     """
     given = {name: value for name, value in locals().items() if name not in ("source", "method", "further")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.records import Example
+from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import model_folder, pairs_file
 from rlaif.settings import options as options_of
@@ -24,6 +24,7 @@ from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
+from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import gate_pairs, record_gate
 from rlaif.workflows.training.datasets import run_constitution, run_sampled
@@ -40,12 +41,28 @@ PLAY = "self-rewarding"
 """The shipped recipe whose train step says how the bundled models are trained."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """The result of a training: the model directory, and what was measured on the way."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Trained(PairResult):
+    """The result of a training: the model directory, the pairs, and what was measured on the way."""
 
     job: TrainJob
     outcome: TrainSummary
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """The pairs that were trained on, those that the gate left out apart."""
+        return self.job.pairs
+
+    @property
+    def out(self) -> Path:
+        """The model directory: a name of the model wherever one is named."""
+        return self.outcome.out
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: the method, where the model lies, how much it learned from."""
+        told = {"method": self.job.method, "out": str(self.out), "pairs": len(self.pairs)}
+        return told | {"steps": self.outcome.steps}
 
     @property
     def figures(self) -> dict[str, Any]:

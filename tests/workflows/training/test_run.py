@@ -39,6 +39,11 @@ def test_a_run_trains_the_model_that_wrote_it(run: Path, mini: Path) -> None:
     record = json.loads((trained.outcome.out / "train.json").read_text())
     assert record["steps"] == 3
     assert trained.figures["pairs"] == len(settled.pairs)
+    assert trained.to_dataset()["id"] == [each.id for each in settled.pairs]
+    assert (
+        repr(trained)
+        == f"Trained(method='dpo', out={str(trained.out)!r}, pairs={len(settled.pairs)}, steps=3)"
+    )
 
 
 def test_the_same_command_only_reads_what_is_finished(run: Path) -> None:
