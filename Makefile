@@ -53,6 +53,7 @@ experiments: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_formats.py
 	$(BIN)/python docs/make_architecture.py
 
 clean:

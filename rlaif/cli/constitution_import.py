@@ -18,10 +18,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def _formats() -> list[str]:
-    from rlaif.exchange.constitutions import YAML
-    from rlaif.exchange.format import constitution_formats
+    from rlaif.workflows.datasets.formats import formats_of_constitutions
 
-    return [YAML, *constitution_formats()]
+    return formats_of_constitutions()
 
 
 in_format = options.option(
@@ -56,13 +55,13 @@ def import_file(
     proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (ICAI).
     `rlaif constitution show NEW --format ...` writes every text back byte for byte.
     """
-    from rlaif.exchange.constitutions import read_foreign
+    from rlaif.workflows.datasets.formats import read_constitution
 
     if name is not None and not _NAME.fullmatch(name):
         raise ConstitutionError(
             f"--name {name!r}: has small letters, digits, dots, dashes and underscores only"
         )
-    read = read_foreign(file, name or _name(out or file), most=comparisons)
+    read = read_constitution(file, name or _name(out or file), comparisons)
     if out is not None:
         _write_new(out, read.text)
     for note in read.notes:
@@ -110,9 +109,9 @@ def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None)
 
 def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:
     """Print a constitution as a file of another format, and on stderr what does not go in."""
-    from rlaif.exchange.constitutions import export
+    from rlaif.workflows.datasets.formats import constitution_text
 
-    text, left_out = export(constitution, form)
+    text, left_out = constitution_text(constitution, form)
     if left_out:
         click.echo(f"left out, as {form} cannot say it: {', '.join(left_out)}", err=True)
     emit({"format": form, "text": text, "left_out": list(left_out)}, text[:-1], as_json=as_json)

@@ -15,9 +15,9 @@ from rlaif.review.tables import table
 
 
 def _formats() -> list[str]:
-    from rlaif.exchange.format import written_formats
+    from rlaif.workflows.datasets.formats import formats_of_export
 
-    return written_formats()
+    return formats_of_export()
 
 
 @click.command(

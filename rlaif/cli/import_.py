@@ -14,9 +14,9 @@ from rlaif.review.tables import table
 
 
 def _formats() -> list[str]:
-    from rlaif.exchange.format import read_formats
+    from rlaif.workflows.datasets.formats import formats_of_import
 
-    return read_formats()
+    return formats_of_import()
 
 
 @click.command(

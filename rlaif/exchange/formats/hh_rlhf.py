@@ -114,8 +114,8 @@ def _prompt(dialogue: str) -> Prompt | None:
 
 FORMAT = Format(
     name="hh-rlhf",
-    help="hh-rlhf's two whole dialogues, which part at the last answer",
-    loses="ties; system turns; sides of several turns; texts that look like a turn's mark",
+    help="hh-rlhf's two complete dialogues, which differ in the last answer",
+    loses="system turns; sides of several turns; texts that contain `Human:` or `Assistant:` marks",
     pairs=PairFormat(
         shape="`chosen`, `rejected`: whole dialogues with `Human:` and `Assistant:`",
         recognises=recognises,

@@ -142,8 +142,8 @@ def clear_thumbs(rows: Rows) -> tuple[list[dict[str, Any]], dict[str, int]]:
 
 FORMAT = Format(
     name="kto",
-    help="KTO's thumbs: one completion a row, liked or not; read, liked and disliked ones of a prompt make pairs",
-    loses="ties; an answer that is chosen in one pair and rejected in another",
+    help="KTO's rows of one completion and a thumb; import pairs liked and disliked completions of a prompt",
+    loses="an answer that is chosen in one pair and rejected in another",
     pairs=PairFormat(
         shape="`prompt`, `completion`, `label`: true or false",
         recognises=lambda row: (

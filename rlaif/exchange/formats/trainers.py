@@ -155,7 +155,7 @@ LLAMA_FACTORY = Format(
 )
 NEMO_RL = Format(
     name="nemo-rl",
-    help="NeMo-RL's ranked completions; read, the lowest rank stands against the highest",
+    help="NeMo-RL's ranked completions; import takes the lowest rank as chosen, the highest as rejected",
     pairs=PairFormat(
         shape="`context`: turns, `completions: [{rank, completion: turns}]`",
         recognises=has(("context", "completions")),

@@ -259,7 +259,7 @@ _ROWS = PairFormat(
 FORMAT = (
     Format(
         name="trl",
-        help="TRL's preference rows, in all four layouts; read also under the names that other sets give the columns",
+        help="TRL's preference rows; import reads all four layouts, and other common column names",
         pairs=replace(_ROWS, read=each_row(pair_of), recognises=recognises, rank=40),
     ),
     Format(name="trl-parquet", help="TRL's rows as Parquet", pairs=replace(_ROWS, container=parquet)),

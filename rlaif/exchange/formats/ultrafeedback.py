@@ -151,8 +151,8 @@ def _votes(best: Rated, worst: Rated) -> list[dict[str, Any]]:
 
 FORMAT = Format(
     name="ultrafeedback",
-    help="UltraFeedback's rated completions; read, the best mean rating stands against the worst",
-    loses="ties; prompts of more than a system turn and one question; sides of several turns",
+    help="UltraFeedback's rated completions; import takes the best mean rating as chosen, the worst as rejected",
+    loses="prompts of more than a system turn and one question; sides of several turns",
     pairs=PairFormat(
         shape="`instruction`, `completions: [{model, response, annotations: {aspect: {Rating}}}]`",
         recognises=has(("instruction", "completions")),

@@ -1,0 +1,37 @@
+"""Formats of other people's files as the commands offer them: their names, and constitutions in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlaif.exchange.constitutions import YAML, Read, export, read_foreign
+from rlaif.exchange.format import constitution_formats, read_formats, written_formats
+from rlaif.records import Constitution
+
+
+def formats_of_import() -> list[str]:
+    """Names of the formats in which `rlaif import` reads pairs, those of other packages too."""
+    return read_formats()
+
+
+def formats_of_export() -> list[str]:
+    """Names of the formats in which `rlaif export` writes pairs, those of other packages too."""
+    return written_formats()
+
+
+def formats_of_constitutions() -> list[str]:
+    """Names of the formats in which a constitution is shown, our own first."""
+    return [YAML, *constitution_formats()]
+
+
+def read_constitution(path: Path, name: str, comparisons: int | None = None) -> Read:
+    """Somebody else's file as a constitution called `name`, with at most so many `comparisons` as its tests.
+
+    Raises ConstitutionError for a file that cannot be read, or is in no known format.
+    """
+    return read_foreign(path, name, most=comparisons)
+
+
+def constitution_text(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:
+    """The constitution as the text of a file in a format, and what that cannot say. Raises ConstitutionError."""
+    return export(constitution, form)
