@@ -313,11 +313,9 @@ UNCALLED = {
 """Public functions that nothing in the package, its tools or benchmarks calls, each with the reason to keep it."""
 GOING = {
     "engines/function.py function_kind",
-    "exchange/prompts.py single_turn",
     "records.py Reward",
     "registry.py Registry",
     "registry.py Registry.from_outside",
-    "store/store.py Store.put_blob",
     "training/losses.py implicit_rewards",
 }
 """Those that wait for their caller, or are to go."""

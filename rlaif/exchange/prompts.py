@@ -185,11 +185,6 @@ def _refuse_parts(values: Columns, where: str) -> None:
             )
 
 
-def single_turn(text: str) -> tuple[Message, ...]:
-    """The turns of a prompt that is one text."""
-    return (Message(role="user", content=text),)
-
-
 def located(ref: str | Path) -> str | Path:
     """The file of a shipped set, or `ref` itself."""
     if not isinstance(ref, str) or ":" not in ref:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from rlaif.errors import StoreError
-from rlaif.hashing import digest_bytes
 from rlaif.records import Usage
 from rlaif.store import ladder
 from rlaif.store.place import refuse_network
@@ -86,12 +85,17 @@ class Store:
 
     def present(self, keys: Sequence[str]) -> dict[str, Usage]:
         """The tokens of each finished call among `keys`, without its reply."""
+        return {key: usage for key, (_, usage) in self.usage_of(keys).items()}
+
+    def usage_of(self, keys: Sequence[str]) -> dict[str, tuple[str, Usage]]:
+        """Fingerprint of the model and tokens of each finished call among `keys`, without its reply."""
         statement = (
-            "SELECT key, prompt_tokens, completion_tokens FROM calls WHERE reply IS NOT NULL AND key IN ({})"
+            "SELECT key, fingerprint, prompt_tokens, completion_tokens FROM calls "
+            "WHERE reply IS NOT NULL AND key IN ({})"
         )
         return {
-            key: Usage(prompt_tokens=sent, completion_tokens=got)
-            for key, sent, got in self._rows(statement, list(dict.fromkeys(keys)))
+            key: (fingerprint, Usage(prompt_tokens=sent, completion_tokens=got))
+            for key, fingerprint, sent, got in self._rows(statement, list(dict.fromkeys(keys)))
         }
 
     def put_many(
@@ -146,13 +150,6 @@ class Store:
         if not rows:
             raise StoreError(f"{self.path}: has no text {name}; it is not the store that this run used")
         return bytes(rows[0][0])
-
-    def put_blob(self, data: bytes) -> str:
-        """Keep `data` (a constitution, a template); its digest."""
-        name = digest_bytes(data)
-        with self.transaction():
-            self._put_blobs({name: data})
-        return name
 
     def put_prompts(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep prompt rows by prompt id."""

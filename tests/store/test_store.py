@@ -159,9 +159,7 @@ def test_threads_may_share_one_store(store: Store) -> None:
     assert found == [{"k": SCORED}] * 4
 
 
-def test_blobs_prompts_completions_pairs_and_usage_are_kept(store: Store) -> None:
-    name = store.put_blob(b"the constitution")
-    assert store.blob(name) == b"the constitution"
+def test_prompts_completions_pairs_and_usage_are_kept(store: Store) -> None:
     store.put_prompts({"p1": {"prompt": "Hi"}, "p2": {"prompt": "Bye"}})
     store.put_completions(
         [("c1", "p1", "m", 0, {"completion": "Yes"}), ("c1", "p1", "m", 1, {"completion": "Yes"})]
@@ -252,4 +250,4 @@ def test_a_busy_store_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: 
         one.transaction(),
         pytest.raises(StoreError, match="database is locked"),
     ):
-        other.put_blob(b"x")
+        other.put_prompts({"p1": {"prompt": "Hi"}})

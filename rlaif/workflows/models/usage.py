@@ -17,7 +17,6 @@ from rlaif.workflows.models.pool import ModelPool
 
 WHOLE = "(all at once)"
 """Stands for the principle of a judgment that names none."""
-CHUNK = 500
 Total = dict[str, Any]
 
 
@@ -37,7 +36,7 @@ def spent(
     asked: dict[str, set[str]] = {}
     for each in judged:
         asked.setdefault(each.principle_id or WHOLE, set()).update(each.calls)
-    used = _used(store, sorted({key for keys in asked.values() for key in keys}))
+    used = store.usage_of(sorted({key for keys in asked.values() for key in keys}))
     by_judge: dict[str, dict[str, Total]] = {}
     for principle, keys in asked.items():
         for key in keys & used.keys():
@@ -90,21 +89,6 @@ def cost_line(found: Mapping[str, Any]) -> str:
         tokens = f"{row['prompt_tokens']:,} tokens sent, {row['completion_tokens']:,} written"
         parts.append(f"{name}: {tokens}, {price}")
     return "; ".join(parts)
-
-
-def _used(store: Store, keys: Sequence[str]) -> dict[str, tuple[str, Usage]]:
-    """Fingerprint and tokens of each finished call."""
-    found = {}
-    for start in range(0, len(keys), CHUNK):
-        part = keys[start : start + CHUNK]
-        places = ", ".join("?" * len(part))
-        statement = (
-            "SELECT key, fingerprint, prompt_tokens, completion_tokens FROM calls "
-            f"WHERE reply IS NOT NULL AND key IN ({places})"
-        )
-        for key, fingerprint, sent, got in store.select(statement, part):
-            found[key] = (fingerprint, Usage(prompt_tokens=sent, completion_tokens=got))
-    return found
 
 
 def _nothing() -> Total:
