@@ -345,9 +345,7 @@ def test_every_public_function_has_a_caller() -> None:
     assert dead - GOING == set(UNCALLED)
 
 
-EXPECTED_CIRCLES = (
-    {"rlaif.workflows.training.run", "rlaif.workflows.training.methods"},
-)
+EXPECTED_CIRCLES = ({"rlaif.workflows.training.run", "rlaif.workflows.training.methods"},)
 """Circles that are being undone."""
 
 

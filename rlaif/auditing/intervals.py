@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rlaif.hashing import derived_seed
@@ -241,3 +242,15 @@ def spread(drawn: Floats, clusters: int) -> float:
 
 def _few(clusters: int) -> float:
     return math.sqrt(clusters / (clusters - 1)) if clusters > 1 else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampling:
+    """How intervals over prompts are made: prompts are drawn again, so many times, from so many random numbers."""
+
+    resamples: int = 1000
+    seed: int = 0
+
+    def interval(self, values: Sequence[float]) -> Interval | None:
+        """95 % interval of the mean of `values`, shares between 0 and 1, one a prompt; None of nothing."""
+        return mean_interval(list(enumerate(values)), resamples=self.resamples, seed=self.seed)

@@ -17,7 +17,7 @@ from rlaif.review.tables import table
 
 if TYPE_CHECKING:
     from rlaif.constitution.diff import Change
-    from rlaif.workflows.impact_result import Impact
+    from rlaif.workflows.impact.result import Impact
 
 
 @click.command(

@@ -104,7 +104,7 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
 @options.option("--out", type=click.Path(path_type=Path), help="Page to write [default: RUN/report.html].")
 def report(run: Path, out: Path | None) -> None:
     """Write the HTML report of RUN: one file that needs no network."""
-    from rlaif.workflows.project.status import report as write
+    from rlaif.workflows.report import report as write
 
     click.echo(str(write(run, out=out)))
 

@@ -1,4 +1,4 @@
-"""What is known to be true of a run's pairs without auditing it: people's decisions, else gold of some of them."""
+"""`rlaif report`: the HTML page of a run, with its labels against what people or gold say of the same pairs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 
 from rlaif.auditing.calibration import Bin, Forecast, bins
 from rlaif.constitution import load_constitution
-from rlaif.errors import RlaifError
+from rlaif.errors import RlaifError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
+from rlaif.review.report import write_report
+from rlaif.runs.claim import read_run
 from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, files_named, pair_files
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
@@ -18,6 +20,18 @@ from rlaif.workflows.models.gold import grade
 
 MAX_GRADED = 2000
 """Pairs that gold is asked about, evenly over the files."""
+
+
+def report(run: Path, out: Path | None = None) -> Path:
+    """Write the HTML report of a run, to `out` or into the run; says where it is.
+
+    Raises RunError for a directory that is no run, and for a place that cannot be written.
+    """
+    found = read_run(run)
+    try:
+        return write_report(run, found, out, bins=reliability(run))
+    except RlaifError as wrong:  # no work is lost by it, only the place is wrong
+        raise RunError(str(wrong)) from None
 
 
 def reliability(run: Path, store: Path | None = None) -> list[Bin]:

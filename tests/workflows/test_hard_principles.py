@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rlaif.auditing.comparisons import winner
+from rlaif.auditing.intervals import Resampling
 from rlaif.auditing.reading import orders_of
 from rlaif.exchange.gold import GoldChoice, GoldPair, GoldSet
 from rlaif.exchange.judgments import write_judgments
@@ -19,7 +20,6 @@ from rlaif.judging.panel import Member, Seat
 from rlaif.records import Completion, Judgment, Prompt, State
 from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
 from rlaif.workflows.audit.recompute_labels import decided
-from rlaif.workflows.evaluation.statistics import Resampling
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.generate.judge_step import judge_pointwise
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_choices, judge_pairs

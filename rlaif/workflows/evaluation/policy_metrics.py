@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rlaif.auditing.intervals import mean
+from rlaif.auditing.intervals import Resampling, mean
 from rlaif.errors import EngineError
 from rlaif.records import (
     Completion,
@@ -21,7 +21,6 @@ from rlaif.records import (
 )
 from rlaif.workflows.evaluation.statistics import (
     Gap,
-    Resampling,
     accuracy,
     generator_judge_gap,
     gold_by_principle,

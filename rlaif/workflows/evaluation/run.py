@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.atomic import write_text
+from rlaif.auditing.intervals import Resampling
 from rlaif.constitution import load_principles
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
@@ -24,7 +25,7 @@ from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
-from rlaif.workflows.evaluation.statistics import Resampling, gold_by_principle, share_met
+from rlaif.workflows.evaluation.statistics import gold_by_principle, share_met
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.generate.show_prompt import questions

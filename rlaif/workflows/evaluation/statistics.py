@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from rlaif.auditing.intervals import Interval, mean, mean_interval
+from rlaif.auditing.intervals import mean
 from rlaif.workflows.models.gold import Grades
 
 
@@ -28,18 +27,6 @@ def gold_by_principle(graded: Sequence[Grades]) -> dict[str, float]:
             if met is not None:
                 kept.setdefault(principle, []).append(float(met))
     return {principle: sum(values) / len(values) for principle, values in kept.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resampling:
-    """A bootstrap over prompts: the prompt is what varies."""
-
-    resamples: int = 1000
-    seed: int = 0
-
-    def interval(self, values: Sequence[float]) -> Interval | None:
-        """95 % interval of the mean of `values`, shares between 0 and 1, one a prompt; None of nothing."""
-        return mean_interval(list(enumerate(values)), resamples=self.resamples, seed=self.seed)
 
 
 def accuracy(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlaif.auditing.intervals import Resampling
 from rlaif.judging import Judge, decide
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
-from rlaif.workflows.evaluation.statistics import Resampling
 from rlaif.workflows.generate.judge_step import judge_hard_principles
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}

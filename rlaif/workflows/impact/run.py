@@ -28,7 +28,7 @@ from rlaif.templates import unchanged
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.generate.judge_step import Drawn, judge_pointwise
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
-from rlaif.workflows.impact_result import TURNS, Impact, PairChange, joined
+from rlaif.workflows.impact.result import TURNS, Impact, PairChange, joined
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 

@@ -1,4 +1,4 @@
-"""What a run directory says of itself: where it stands, and its report."""
+"""`rlaif status`: where a run stands."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import RlaifError, RunError
 from rlaif.exchange.rows import read_rows
-from rlaif.review.report import write_report
 from rlaif.runs import claim as runs
 from rlaif.runs.layout import ROUNDS, pair_files
-from rlaif.workflows.report import reliability
 
 
 def status(run: Path) -> dict[str, Any]:
@@ -23,12 +20,3 @@ def status(run: Path) -> dict[str, Any]:
         found["rounds"] = len(rows) - 1
         found["gold_mean"] = [row["gold_mean"] for row in rows]
     return found
-
-
-def report(run: Path, out: Path | None = None) -> Path:
-    """Write the HTML report; says where it is."""
-    found = runs.read_run(run)
-    try:
-        return write_report(run, found, out, bins=reliability(run))
-    except RlaifError as wrong:  # no work is lost by it, only the place is wrong
-        raise RunError(str(wrong)) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rlaif.auditing.intervals import Resampling
 from rlaif.cli.main import main
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError, ModelError
@@ -16,7 +17,6 @@ from rlaif.judging import RandomJudge
 from rlaif.records import Completion
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.evaluation.run import evaluate, first_question, plan, tables
-from rlaif.workflows.evaluation.statistics import Resampling
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.models.defaults import choose_evaluate
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Write

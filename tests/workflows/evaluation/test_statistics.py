@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rlaif.auditing.intervals import mean
+from rlaif.auditing.intervals import Resampling, mean
 from rlaif.workflows.evaluation.statistics import (
-    Resampling,
     accuracy,
     generator_judge_gap,
     gold_by_principle,

@@ -555,7 +555,14 @@ def test_every_option_of_a_step_reaches_its_config_and_is_read(name: str, config
     assert {each.name for each in rbr.commands[name].params} - own == fields
     read = {
         node.attr
-        for file in ("rbr/classify", "rbr/fit", "rbr/load_rules", "rbr/score", "models/pool", "models/open_engines")
+        for file in (
+            "rbr/classify",
+            "rbr/fit",
+            "rbr/load_rules",
+            "rbr/score",
+            "models/pool",
+            "models/open_engines",
+        )
         for node in ast.walk(ast.parse((Path(workflows.__file__).parent / f"{file}.py").read_text()))
         if isinstance(node, ast.Attribute)
     }
