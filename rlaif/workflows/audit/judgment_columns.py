@@ -1,14 +1,13 @@
-"""Judgments as columns: read in blocks, ids become places, rows are not kept."""
+"""A run's judgments as the columns that an audit reads, with numbers as shares of their protocol's scale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from rlaif.auditing.evidence import STATES, Comparisons, Looks
-from rlaif.errors import RunError
-from rlaif.exchange.rows import read_rows
+from rlaif.exchange.judgment_columns import read_columns
 from rlaif.judging.protocols import scale_of
 from rlaif.judging.scales import SHARE
 from rlaif.records import Completion, State
@@ -18,10 +17,7 @@ if TYPE_CHECKING:
 
 WHOLE = "whole"
 """Stands for the constitution as one, in judgments that name no principle."""
-BLOCK = 1 << 24
-"""Bytes of a file that are read at once."""
-_STATE = {each.value: place for place, each in enumerate(STATES)}
-_FIELDS = ("completion_ids", "principle_id", "state", "value", "protocol")
+_TIE = STATES.index(State.TIE)
 
 
 class Places:
@@ -32,32 +28,22 @@ class Places:
         self.principle = {name: place for place, name in enumerate(principles)}
         self.protocol: dict[str, int] = {}
 
-    def of(self, principle: str | None) -> int:
-        """Of a principle's id, or of the constitution as one."""
-        return self.principle.setdefault(principle or WHOLE, len(self.principle))
+    def of_completion(self, name: str) -> int:
+        """Place of a completion by its id; -1 for one that the run does not have."""
+        return self.completion.get(name, -1)
 
-    def asked_by(self, protocol: str) -> int:
-        """Of the protocol that a judgment names."""
-        return self.protocol.setdefault(protocol, len(self.protocol))
+    def of_principle(self, name: str) -> int:
+        """Place of a principle by its id; the empty id stands for the constitution as one."""
+        return self.principle.setdefault(name or WHOLE, len(self.principle))
 
-
-class _Block(NamedTuple):
-    """Rows of a file; completions that the run does not have are at -1."""
-
-    width: Ints
-    """How many completions a row is about."""
-    first: Ints
-    second: Ints
-    principle: Ints
-    state: Ints
-    value: Floats
-    protocol: Ints
-    """Place in `Places.protocol`."""
+    def of_protocol(self, name: str) -> int:
+        """Place of the protocol that a judgment names."""
+        return self.protocol.setdefault(name, len(self.protocol))
 
 
 def read_looks(path: Path, places: Places) -> Looks:
     """The judgments of one completion alone. Raises RunError for what is none of ours."""
-    rows = _read(path, places)
+    rows = read_columns(path, places)
     kept = (rows.width == 1) & (rows.first >= 0)
     return Looks(
         completion=rows.first[kept],
@@ -71,9 +57,9 @@ def read_comparisons(path: Path, places: Places) -> Comparisons:
     """The judgments of two completions. Raises RunError for what is none of ours."""
     import numpy as np
 
-    rows = _read(path, places)
+    rows = read_columns(path, places)
     kept = (rows.width == 2) & (rows.first >= 0) & (rows.second >= 0)
-    tie = np.isnan(rows.value) & (rows.state == _STATE[State.TIE.value])
+    tie = np.isnan(rows.value) & (rows.state == _TIE)
     return Comparisons(
         first=rows.first[kept],
         second=rows.second[kept],
@@ -101,82 +87,3 @@ def _share(values: Floats, protocols: Ints, places: Places) -> Floats:
     middle = np.nanmedian(values[rewards]) if (rewards & ~np.isnan(values)).any() else 0.0
     logits = np.clip(values - middle, -500, 500)
     return np.asarray(np.where(rewards, 1 / (1 + np.exp(-logits)), found))
-
-
-def _read(path: Path, places: Places) -> _Block:
-    import numpy as np
-
-    blocks = list(_blocks(path, places)) if path.is_file() and path.stat().st_size else []
-    if not blocks:
-        none = np.empty(0, dtype=np.int64)
-        return _Block(none, none, none, none, none, np.empty(0), none)
-    return _Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
-
-
-def _blocks(path: Path, places: Places) -> Iterator[_Block]:
-    import pyarrow as pa
-    from pyarrow import json
-
-    types = [pa.list_(pa.string()), pa.string(), pa.string(), pa.float64(), pa.string()]
-    schema = pa.schema(list(zip(_FIELDS, types, strict=True)))
-    parse = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    try:
-        with json.open_json(path, json.ReadOptions(block_size=BLOCK), parse) as reader:
-            for batch in reader:
-                yield _block(batch, places)
-    except (pa.ArrowInvalid, KeyError):
-        _refuse(path)
-        raise RunError(f"{path}: holds judgments that are not ours; judge again") from None
-
-
-def _block(batch: Any, places: Places) -> _Block:
-    """Strings are looked up once for each different one, not once a row. Raises KeyError for an unknown state."""
-    import numpy as np
-
-    listed, principle, state, value, protocol = (batch.column(name) for name in _FIELDS)
-    if listed.null_count or state.null_count:
-        raise KeyError("completion_ids")
-    offsets = listed.offsets.to_numpy().astype(np.int64)
-    ids = _looked_up(listed.values, lambda name: places.completion.get(name, -1))
-    width = np.diff(offsets)
-    padded = np.concatenate([ids, np.full(2, -1, dtype=np.int64)])
-    if not width.all():
-        raise KeyError("completion_ids")
-    return _Block(
-        width=width,
-        first=padded[offsets[:-1]],
-        second=np.where(width > 1, padded[offsets[:-1] + 1], -1),
-        principle=_looked_up(principle.fill_null(""), places.of),
-        state=_looked_up(state, _STATE.__getitem__),
-        value=value.to_numpy(zero_copy_only=False).astype(float),
-        protocol=_looked_up(protocol.fill_null(""), places.asked_by),
-    )
-
-
-def _looked_up(column: Any, place: Any) -> Ints:
-    import numpy as np
-
-    held = column.dictionary_encode()
-    known = np.asarray([place(name) for name in held.dictionary.to_pylist()], dtype=np.int64)
-    return np.asarray(known[held.indices.to_numpy(zero_copy_only=False)]) if len(known) else known
-
-
-def _refuse(path: Path) -> None:
-    """Find the first row that is no judgment, and name its line."""
-    for where, row in read_rows(path):
-        if not _is_judgment(row):
-            named = row.get("state") if isinstance(row, Mapping) else row
-            raise RunError(f"{where}: is no judgment of ours ({named!r:.80}); judge again")
-
-
-def _is_judgment(row: Any) -> bool:
-    if not isinstance(row, Mapping) or row.get("state") not in _STATE:
-        return False
-    ids, principle, value = row.get("completion_ids"), row.get("principle_id"), row.get("value")
-    return (
-        isinstance(ids, list)
-        and bool(ids)
-        and all(isinstance(each, str) for each in ids)
-        and (principle is None or isinstance(principle, str))
-        and (value is None or isinstance(value, (int, float)))
-    )

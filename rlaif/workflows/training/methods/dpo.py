@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlaif.records import Pair
+from rlaif.runs.layout import LOGPS
 from rlaif.settings import Setting, setting
 from rlaif.store import find_store
 from rlaif.training import DPOConfig, Progress, TrainSummary
@@ -16,8 +17,6 @@ from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.options import DATA, LOSS, TRAINED, MethodOptions, PairTrainingOptions
 
-LOGPS = "logps.sqlite"
-"""Beside the project's store: log-probabilities of references, shared by all its trainings."""
 OWN_REFERENCE = ("previous", "none")
 """References that are no other model's weights: the policy as it is before the training, and none."""
 
