@@ -49,6 +49,10 @@ class Registry(Generic[T]):
         self._added[name] = thing
         return thing
 
+    def added(self) -> list[T]:
+        """Those that were added in this process, or loaded from another package."""
+        return list(self._added.values())
+
     def names(self) -> list[str]:
         """Every name, in alphabetical order; loads nothing of other packages."""
         return sorted({*self._ours(), *self._points(), *self._added})

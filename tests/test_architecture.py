@@ -313,7 +313,11 @@ UNCALLED = {
 """Public functions that nothing in the package, its tools or benchmarks calls, each with the reason to keep it."""
 GOING = {
     "engines/function.py function_kind",
-    "records.py Reward",
+    "judging/judge_reward.py EnsembleReward",
+    "judging/judge_reward.py WeightedReward",
+    "judging/registered.py judge_name_of",
+    "judging/registered.py register_judge",
+    "judging/registered.py register_reward",
     "registry.py Registry",
     "registry.py Registry.from_outside",
     "training/losses.py implicit_rewards",

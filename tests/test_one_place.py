@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from rlaif.engines.kinds import ENGINES
+from rlaif.judging.kinds import JUDGES
+from rlaif.judging.protocols import PROTOCOLS
 from rlaif.registry import Registry
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rlaif"
@@ -23,6 +25,10 @@ ASKING = ("startswith", "endswith", "removeprefix", "removesuffix", "partition",
 
 def _with_colon(name: str) -> tuple[str, ...]:
     return (name, f"{name}:")
+
+
+def _before_colon(name: str) -> tuple[str, ...]:
+    return (f"{name}:",)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,23 @@ HELD = (
             "replay": "an option of training",
             "vllm": "a library",
         },
+    ),
+    Held(
+        registry=PROTOCOLS,
+        # the bundled models learn protocols as skills, by these names
+        rooms=("judging", "microworld"),
+        homonyms={
+            "reward": "a train method, a model kind and the label of a reward model",
+            "rank": "a pairing",
+            "rules": "a key of files",
+            "score": "a verb of engines",
+            "steps": "a number of training steps",
+        },
+    ),
+    Held(
+        registry=JUDGES,
+        rooms=("judging",),
+        spelled=_before_colon,
     ),
 )
 

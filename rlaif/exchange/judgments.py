@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,11 @@ def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
     return write_lines(path, (canonical_json(asdict(each)) for each in judgments))
 
 
-def read_by_labels(path: Path) -> bool:
-    """Whether a file of judgments, if there is one, holds a checklist that was read from log-probabilities."""
-    if not path.is_file():
-        return False
-    read = (each for each in read_judgments(path) if each.protocol == "checklist")
-    return any(each.state is State.SCORE for each in read)
-
-
-def written(path: Path) -> bool:
-    """Whether a file of judgments holds a checklist that was written in place of one read from log-probabilities."""
-    return path.is_file() and any(each.protocol == "checklist-cot" for each in read_judgments(path))
+def judged_by(path: Path, protocol: str, states: Collection[State] = frozenset(State)) -> bool:
+    """Whether a file of judgments, if there is one, holds one of this protocol in one of these states."""
+    return path.is_file() and any(
+        each.protocol == protocol and each.state in states for each in read_judgments(path)
+    )
 
 
 def read_judgments(path: Path) -> list[Judgment]:

@@ -2,8 +2,8 @@
 
 from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.funnel import Funnel
+from rlaif.feedback.pairing import PairPlan
 from rlaif.feedback.pairs import Paired, make_pairs
-from rlaif.feedback.plan import PairPlan
 from rlaif.feedback.revise import Revisable, revise
 from rlaif.feedback.sample import sample
 from rlaif.feedback.score import Scored, score_completions

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rlaif.feedback.critique import Fault, critiques
-from rlaif.feedback.plan import Candidate, PairPlan
+from rlaif.feedback.pairing import Candidate, PairPlan
 from rlaif.feedback.score import Scored
 from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
 from rlaif.judging.parse import VERSION
@@ -23,11 +23,11 @@ def assemble(
     judge: Judge,
     constitution: Constitution,
     plan: PairPlan,
-    twos: Mapping[str, int],
+    candidates: Mapping[str, int],
 ) -> list[tuple[Candidate, Pair]]:
     """A pair for each decided candidate, which then names the chosen one first.
 
-    `twos` says how many candidates each prompt had: its pairs share one weight, so that a prompt with many answers
+    `candidates` says how many each prompt had: its pairs share one weight, so that a prompt with many answers
     has no more of the loss than one with two (InstructGPT's 1/C(K,2), where every two are compared).
     """
     shared = _provenance(judge, constitution, plan.seed)
@@ -51,7 +51,7 @@ def assemble(
             chosen=(Message(role="assistant", content=chosen.completion.text),),
             rejected=(Message(role="assistant", content=rejected.completion.text),),
             label_prob=label,
-            weight=1 / twos[prompt.id],
+            weight=1 / candidates[prompt.id],
             score_gap=_gap(chosen, rejected),
             chosen_score=chosen.score,
             rejected_score=rejected.score,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from rlaif.constitution.diff import DECIDE
+from rlaif.feedback.pairing import Candidate, PairPlan
 from rlaif.feedback.pairs import settle
-from rlaif.feedback.plan import Candidate, PairPlan
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.records import Constitution, Judgment, NoPair, Principle, State
 

@@ -1,22 +1,98 @@
-"""Which two completions of a prompt are set against each other. Pure; nothing here depends on their order."""
+"""How completions are paired: the plan, and which two of a prompt are compared. Pure; no order of theirs counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations, pairwise
-from typing import Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 from rlaif.feedback.score import Scored
 from rlaif.hashing import derived_seed
+from rlaif.judging.decide import Inconsistent
+from rlaif.judging.protocols import PER_PAIR, Asking
+from rlaif.records import Prompt
 
 Pairing = Literal["all", "best-worst", "random", "rank"]
 PAIRINGS: tuple[Pairing, ...] = ("all", "best-worst", "random", "rank")
+NO_PAIRWISE = "none"
+"""In the place of a pairwise protocol: two completions are decided by what was said of each by itself."""
 
 
-def candidates(scored: Sequence[Scored], pairing: Pairing, seed: int) -> list[tuple[Scored, Scored]]:
-    """Twos of differing texts, the better scored first where scores decide.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPlan:
+    """How pairs are made."""
 
-    `all`: every two. `best-worst`: the ends of the ranking. `rank`: neighbours in the ranking. `random`: one two by
+    pairing: Pairing = "best-worst"
+    then: str = PER_PAIR
+    """The pairwise protocol that decides between two candidates; `none` decides by the pointwise judgments."""
+    asking: Asking | None = None
+    """How that protocol asks; None: in its own way, with the plan's seed."""
+    inconsistent: Inconsistent = "drop"
+    seed: int = 0
+    round: int = 0
+    keep_truncated: bool = False
+    """Also pair completions that were cut off before their end."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Goes into every pair beside what is known here."""
+
+
+class PairingOptions(Protocol):
+    """What a command, a step of a recipe and a recorded run can say of pairing."""
+
+    @property
+    def pairing(self) -> Pairing:
+        """Which completions of a prompt are compared."""
+
+    @property
+    def inconsistent(self) -> Inconsistent:
+        """What becomes of a pair whose two orders disagree."""
+
+
+def pair_plan(
+    options: PairingOptions | Mapping[str, Any],
+    *,
+    then: str,
+    asking: Asking | None,
+    seed: int,
+    round: int = 0,
+) -> PairPlan:
+    """The plan of these options, which are fields of a configuration or a row that a run recorded.
+
+    `asking` is how the pairwise protocol `then` asks; None where it is `none`, or asks in its own way.
+    """
+    chosen = options if isinstance(options, Mapping) else _chosen(options)
+    return PairPlan(
+        pairing=chosen["pairing"],
+        then=then,
+        asking=None if then == NO_PAIRWISE else asking,
+        inconsistent=chosen["inconsistent"],
+        seed=seed,
+        round=round,
+    )
+
+
+def _chosen(options: PairingOptions) -> Mapping[str, Any]:
+    return {"pairing": options.pairing, "inconsistent": options.inconsistent}
+
+
+class Candidate(NamedTuple):
+    """Two completions of one prompt, the better scored first."""
+
+    prompt: Prompt
+    better: Scored
+    worse: Scored
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Which two, whatever their order."""
+        return frozenset((self.better.completion.id, self.worse.completion.id))
+
+
+def candidate_pairs(scored: Sequence[Scored], pairing: Pairing, seed: int) -> list[tuple[Scored, Scored]]:
+    """Pairs of differing completions of one prompt, the better scored first where scores decide.
+
+    `all`: every two. `best-worst`: the ends of the ranking. `rank`: neighbours in the ranking. `random`: one pair by
     chance. Equal scores are ordered by chance too, the chance of `seed` and their ids.
     """
     shuffled = sorted(scored, key=lambda each: derived_seed(seed, "pairing", each.completion.id))

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from rlaif.errors import InputError
 from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
 from rlaif.feedback.funnel import Funnel
-from rlaif.feedback.pairing import PAIRINGS, candidates
-from rlaif.feedback.plan import ALONE, Candidate, PairPlan
+from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.protocols import Asking, pairwise
@@ -79,14 +78,14 @@ def make_pairs(
             tally.reasons[reason] += 1
         else:
             decided.append((each, decision))
-    twos = Counter(each.prompt.id for each in chosen)
-    made = assemble(decided, compared, checked, judge, constitution, plan, twos)
+    counts = Counter(each.prompt.id for each in chosen)
+    made = assemble(decided, compared, checked, judge, constitution, plan, counts)
     made = criticised(made, constitution, critic)
     said = _all(compared)
     return Paired(
         pairs=[pair for _, pair in made],
         funnel=_funnel(prompts, completions, [*judgments, *said], tally, len(made)),
-        comparisons=[] if plan.then == ALONE else said,
+        comparisons=[] if plan.then == NO_PAIRWISE else said,
     )
 
 
@@ -146,10 +145,10 @@ def _candidates(
         with_score = [each for each in scored if each.score is not None]
         tally.judged += len(with_score)
         usable = scored if plan.pairing == "random" and not said else with_score
-        twos = candidates(usable, plan.pairing, plan.seed)
-        if not twos:
+        pairs = candidate_pairs(usable, plan.pairing, plan.seed)
+        if not pairs:
             tally.reasons[_too_few(texts.get(prompt.id, []), unique, scored)] += 1
-        found += [Candidate(prompt, better, worse) for better, worse in twos]
+        found += [Candidate(prompt, better, worse) for better, worse in pairs]
     return found
 
 
@@ -187,7 +186,7 @@ def readings_of(
     """What decides between the two of each candidate: comparisons in both orders, or what was said of each alone."""
     items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
     found: Iterable[Judgment]
-    if plan.then == ALONE:
+    if plan.then == NO_PAIRWISE:
         said = alone_by_prompt(judgments)
         found = [
             judgment

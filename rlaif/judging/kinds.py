@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import getdoc
 from typing import Any, Protocol
 
-from rlaif.engines.kinds import judges_in_writing
+from rlaif.hashing import derived_seed
+from rlaif.judging.function_judge import FunctionReward
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge
-from rlaif.records import Engine, Gold
+from rlaif.judging.rewards import REWARDS, NamedReward, NamedRewardJudge
+from rlaif.records import Completion, Engine, Gold, Prompt
 from rlaif.registry import Registry
 
 
@@ -23,10 +26,6 @@ class JudgeContext(Protocol):
     @property
     def seed(self) -> int:
         """The seed of the command."""
-
-    @property
-    def in_writing(self) -> bool:
-        """Whether judges behind servers are to write their verdicts."""
 
     @property
     def dry_run(self) -> bool:
@@ -42,6 +41,9 @@ class JudgeContext(Protocol):
     def engine(self, name: str) -> Engine:
         """The model of this name, its calls kept in the store."""
 
+    def writes_verdicts(self, name: str) -> bool:
+        """Whether the model of this name, as a judge, writes its verdicts instead of telling log-probabilities."""
+
     def judge(self, name: str, *, in_writing: bool = False) -> Judge:
         """The judge of this name; `in_writing` has it write its verdicts whatever the command says."""
 
@@ -54,7 +56,7 @@ class JudgeKind:
     """One kind of judge, with everything that is particular to it."""
 
     name: str
-    """What stands before the colon: `panel` of `panel:three.yaml`."""
+    """What stands before the colon: `panel` of `panel:three.yaml`; or a whole name."""
     help: str
     """One line for people."""
     open: Callable[[str, JudgeContext], Judge]
@@ -71,6 +73,10 @@ class JudgeKind:
     """Reads what the name names, before anything is written; None: there is nothing to read."""
     fingerprint: Callable[[str, JudgeContext], str] | None = None
     """What the judge is, before a store is open; None: as the opened judge says, or its model."""
+    fingerprint_from: str = ""
+    """Of a function: the version that is declared or the digest of its source, for the provenance; else empty."""
+    made_of: Any = None
+    """Of what was passed or registered in Python: the function or object itself."""
     judges: Callable[[str], Sequence[str]] | None = None
     """Names of the judges that read the principles for it; None: it reads them itself, or reads none."""
 
@@ -88,7 +94,7 @@ def rest_of(name: str) -> str:
 
 
 def _open_model(name: str, context: JudgeContext) -> Judge:
-    return ModelJudge(context.engine(name), in_writing=judges_in_writing(name, context.in_writing))
+    return ModelJudge(context.engine(name), in_writing=context.writes_verdicts(name))
 
 
 MODEL = JudgeKind(
@@ -112,4 +118,34 @@ def judge_kind(name: str) -> JudgeKind:
     for each in (name, name.partition(":")[0]):
         if each in known and (found := JUDGES.get(each)).has(name):
             return found
-    return MODEL
+    return reward_kind(REWARDS.get(name), name=name) if name in REWARDS.names() else MODEL
+
+
+def stated_of(name: str) -> dict[str, str]:
+    """Of a judge that is a function: whether its fingerprint is a declared version or its source; of others nothing."""
+    stated = judge_kind(name).fingerprint_from
+    return {"fingerprint_from": stated} if stated else {}
+
+
+def reward_kind(reward: NamedReward, *, name: str, made_of: Any = None) -> JudgeKind:
+    """The kind of judge that a reward makes: of two completions the one of the higher reward is better."""
+
+    def opened(_: str, context: JudgeContext) -> Judge:
+        if context.dry_run:
+            reward_to_come = FunctionReward(reward.name, _made_up, fingerprint=reward.fingerprint)
+            return NamedRewardJudge(reward_to_come)
+        return NamedRewardJudge(reward)
+
+    return JudgeKind(
+        name=name,
+        help=(getdoc(reward) or "a reward").splitlines()[0],
+        open=opened,
+        makes=NamedRewardJudge,
+        fingerprint_from=reward.fingerprint,
+        made_of=reward if made_of is None else made_of,
+    )
+
+
+def _made_up(_: Prompt, completion: Completion) -> float:
+    """What a dry run takes for a reward: nobody is asked."""
+    return derived_seed("plan", completion.id) / 2**63

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rlaif.feedback import Funnel, PairPlan
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking
 from rlaif.records import Constitution, DecisionRule, Pair, Principle
-from rlaif.workflows.generate.judge_step import judge_pointwise, split
+from rlaif.workflows.generate.judge_step import split
 from tests.judging.builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 from tests.judging.protocols.oracles import ASKED_OF_MODELS, Judging, follows_place, judge_of
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.feedback.pairing import candidates
+from rlaif.feedback.pairing import candidate_pairs
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.records import State
 from tests.judging.builders import completion, constitution, judged, principle, prompt
@@ -77,13 +77,13 @@ def some(*scores: float) -> list[Scored]:
 
 
 def test_best_meets_worst() -> None:
-    ((better, worse),) = candidates(some(0.2, 0.9, 0.5, 0.1), "best-worst", 0)
+    ((better, worse),) = candidate_pairs(some(0.2, 0.9, 0.5, 0.1), "best-worst", 0)
     assert (better.score, worse.score) == (0.9, 0.1)
 
 
 def test_rank_sets_neighbours_against_each_other() -> None:
-    twos = candidates(some(0.2, 0.9, 0.5), "rank", 0)
-    assert [(better.score, worse.score) for better, worse in twos] == [(0.9, 0.5), (0.5, 0.2)]
+    pairs = candidate_pairs(some(0.2, 0.9, 0.5), "rank", 0)
+    assert [(better.score, worse.score) for better, worse in pairs] == [(0.9, 0.5), (0.5, 0.2)]
 
 
 @given(st.lists(st.floats(0, 1), max_size=6), st.integers(0, 5))
@@ -93,9 +93,9 @@ def test_all_is_every_two_and_none_depends_on_the_order_given(scores: list[float
         ("all", len(scores) * (len(scores) - 1) // 2),
         ("random", 1 if len(scores) > 1 else 0),
     ):
-        twos = candidates(given_, pairing, seed)  # type: ignore[arg-type]
-        assert len(twos) == count
-        assert twos == candidates(given_[::-1], pairing, seed)  # type: ignore[arg-type]
-        assert all(one.completion.id != other.completion.id for one, other in twos)
+        pairs = candidate_pairs(given_, pairing, seed)  # type: ignore[arg-type]
+        assert len(pairs) == count
+        assert pairs == candidate_pairs(given_[::-1], pairing, seed)  # type: ignore[arg-type]
+        assert all(one.completion.id != other.completion.id for one, other in pairs)
         if pairing == "all":
-            assert all(better.rank_key >= worse.rank_key for better, worse in twos)
+            assert all(better.rank_key >= worse.rank_key for better, worse in pairs)

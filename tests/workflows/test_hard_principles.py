@@ -17,11 +17,11 @@ from rlaif.exchange.judgments import write_judgments
 from rlaif.feedback import PairPlan, make_pairs, score_completions
 from rlaif.judging import ModelJudge, PanelJudge, RewardJudge, share_of
 from rlaif.judging.panel import Member, Seat
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Completion, Judgment, Prompt, State
 from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.win_rate import win_rate
-from rlaif.workflows.generate.judge_step import judge_pointwise
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_choices, judge_pairs
 from tests.judging.builders import RuleEngine, completion, constitution, judged, principle, prompt
 from tests.judging.test_reward_judge import Lengths

@@ -14,8 +14,8 @@ from itertools import pairwise
 from rlaif.constitution import applies
 from rlaif.feedback import Fault, PairPlan, Scored, critiques
 from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
+from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of, settle
-from rlaif.feedback.plan import Candidate
 from rlaif.judging import Decision, Judge
 from rlaif.records import Constitution, Judgment
 from rlaif.workflows.dry_run.cost import PlannedModels, apart

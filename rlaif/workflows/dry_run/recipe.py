@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlaif.feedback import PairPlan
-from rlaif.feedback.plan import ALONE
+from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Completion, Judgment, Prompt
 from rlaif.runs.layout import model_of_round
 from rlaif.store import find_store
@@ -14,7 +14,7 @@ from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
-from rlaif.workflows.generate.judge_step import asking_of, judge_pointwise
+from rlaif.workflows.generate.judge_step import asking_of
 from rlaif.workflows.generate.principle_tests import own_tests
 from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
 from rlaif.workflows.models.judge_names import is_control
@@ -58,16 +58,10 @@ class Rounds:
     def pairs(self, number: int, step: PairsStep) -> None:
         """The judge would compare, and criticise."""
         name, seed = self.judge_name(self.before), self.played.recipe.seed
-        how = PairPlan(
-            pairing=step.pairing,
-            then=step.then,
-            asking=None
-            if step.then == ALONE
-            else asking_of(step.then, name, seed=seed, samples=step.samples, again=step.ask_again),
-            inconsistent=step.inconsistent,
-            seed=seed,
-            round=number,
-        )
+        asking = None
+        if step.then != NO_PAIRWISE:
+            asking = asking_of(step.then, name, seed=seed, samples=step.samples, again=step.ask_again)
+        how = pair_plan(step, then=step.then, asking=asking, seed=seed, round=number)
         constitution = self.played.constitution
         PlannedPairs(self.models, name, constitution, how, step.critique).play(self.drawn, self.judgments)
         if not is_control(name):

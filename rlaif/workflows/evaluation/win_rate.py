@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rlaif.auditing.intervals import Resampling
 from rlaif.judging import Judge, decide
+from rlaif.judging.pointwise import judge_hard_principles
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
-from rlaif.workflows.generate.judge_step import judge_hard_principles
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
 """Reasons that are a verdict: neither is better. All others are failures of the judge and give no result."""

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
+from rlaif.exchange.judgments import judged_by
 from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
-from rlaif.feedback.plan import ALONE
+from rlaif.feedback.pairing import NO_PAIRWISE
 from rlaif.judging import Judge, ModelJudge, PanelJudge
 from rlaif.judging.kinds import judge_kind
-from rlaif.judging.protocol import reads_principles
 from rlaif.judging.protocols import (
     PER_PAIR,
     PER_PRINCIPLE,
     Asking,
     Pairwise,
     asking,
-    pointwise,
     protocol,
     refusal,
 )
-from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt
+from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt, State
 
 Drawn = Sequence[tuple[Prompt, Completion]]
 MIN_CONSISTENCY = 0.7
@@ -30,35 +30,6 @@ ENOUGH = 10
 """Comparisons before that share says anything."""
 NEVER = 50
 """Pairs of which at least one should differ in a principle, unless it is never in question."""
-
-
-def judge_pointwise(
-    judge: Judge,
-    constitution: Constitution,
-    drawn: Drawn,
-    name: str = PER_PRINCIPLE,
-    how: Asking | None = None,
-) -> list[Judgment]:
-    """The judge looks at each different completion alone; at none that was cut off, for it is no one's choice.
-
-    A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
-    the checklist says that.
-    """
-    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
-    unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
-    chosen = pointwise(name)
-    hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
-    asked = [each for each in constitution.principles if not (hard and each.hard)]
-    return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
-
-
-def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
-    """What is said of each different completion alone about hard principles; of a judge that reads none, nothing."""
-    hard = [each for each in constitution.principles if each.hard]
-    if not hard or not reads_principles(judge):
-        return []
-    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
-    return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]
 
 
 def make_preference_pairs(
@@ -105,17 +76,27 @@ def split(name: str) -> tuple[str, str]:
     chosen = protocol(name)
     if isinstance(chosen, Pairwise):
         return PER_PRINCIPLE, name
-    return name, ALONE if chosen.decides else PER_PAIR
+    return name, NO_PAIRWISE if chosen.decides else PER_PAIR
 
 
 def in_writing(*names: str) -> bool:
     """Whether one of these protocols reads written texts alone: then nothing else may need log-probabilities."""
-    return any(protocol(name).reads_text for name in names if name != ALONE)
+    return any(protocol(name).reads_text for name in names if name != NO_PAIRWISE)
 
 
 def written_form(name: str) -> str:
     """The protocol that asks the same as `name` of a judge that writes its verdicts; `name` where that is no other."""
-    return name if name == ALONE else protocol(name).in_writing or name
+    return name if name == NO_PAIRWISE else protocol(name).in_writing or name
+
+
+def read_by_labels(path: Path) -> bool:
+    """Whether a file of judgments, if there is one, holds some that were read from log-probabilities of labels."""
+    return judged_by(path, PER_PRINCIPLE, {State.SCORE})
+
+
+def judged_in_writing(path: Path) -> bool:
+    """Whether a file of judgments, if there is one, holds some that were written in place of such."""
+    return judged_by(path, written_form(PER_PRINCIPLE))
 
 
 def counts(funnel: Funnel) -> dict[str, int]:

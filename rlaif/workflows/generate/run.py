@@ -14,12 +14,14 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
-from rlaif.exchange.judgments import read_by_labels, write_judgments
+from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
 from rlaif.feedback import PairPlan
-from rlaif.feedback.plan import ALONE
+from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.judging import PanelJudge
+from rlaif.judging.kinds import stated_of
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
 from rlaif.review.report import write_report
@@ -37,10 +39,10 @@ from rlaif.workflows.generate.judge_step import (
     asking_of,
     idle,
     in_writing,
-    judge_pointwise,
     make_preference_pairs,
     not_applied,
     principles_table,
+    read_by_labels,
     split,
     written_form,
 )
@@ -116,7 +118,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
     alone, then = split(config.protocol)
     if judges_in_writing(str(config.judge), _in_writing(config)):
         alone, then = written_form(alone), written_form(then)
-    decides = "by that" if then == ALONE else f"{then} in both orders"
+    decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
     return planning.Plan(lines, forecast(config))
@@ -157,7 +159,7 @@ def first_question(config: GenerateConfig | JudgeConfig) -> str:
         else:
             drawn = _completions(replace(config, limit=1))
         texts = list({each.id: each for _, each in drawn}.values())
-        names = [name for name in split(config.protocol) if name != ALONE]
+        names = [name for name in split(config.protocol) if name != NO_PAIRWISE]
         return questions(models.judge(str(config.judge)), constitution, drawn[0][0], texts, names)
 
 
@@ -254,7 +256,7 @@ def _described(config: PairOptions, models: ModelPool, constitution: Constitutio
     name = str(config.judge)
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
-        "judge": {"name": name, "fingerprint": models.fingerprint(name)},
+        "judge": {"name": name, "fingerprint": models.fingerprint(name), **stated_of(name)},
         "protocol": config.protocol,
         "asking": asdict(asked_by(config)),
         "pairing": config.pairing,
@@ -266,13 +268,8 @@ def _described(config: PairOptions, models: ModelPool, constitution: Constitutio
 
 
 def _pairing(config: PairOptions, then: str) -> PairPlan:
-    return PairPlan(
-        pairing=config.pairing,
-        then=then,
-        asking=asked_by(config) if then == config.protocol else None,
-        inconsistent=config.inconsistent,
-        seed=config.seed,
-    )
+    asking = asked_by(config) if then == config.protocol else None
+    return pair_plan(config, then=then, asking=asking, seed=config.seed)
 
 
 def asked_by(config: PairOptions) -> Asking:

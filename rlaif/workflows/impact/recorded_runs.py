@@ -10,8 +10,7 @@ from typing import Any
 
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError, RunError
-from rlaif.exchange.judgments import written
-from rlaif.feedback.plan import ALONE, PairPlan
+from rlaif.feedback.pairing import NO_PAIRWISE, PairPlan, pair_plan
 from rlaif.judging.protocols import Asking, asking, protocol
 from rlaif.records import Constitution
 from rlaif.runs.claim import read_run
@@ -26,7 +25,7 @@ from rlaif.runs.layout import (
     run_of,
     step_note,
 )
-from rlaif.workflows.generate.judge_step import split
+from rlaif.workflows.generate.judge_step import judged_in_writing, split
 from rlaif.workflows.recipe.prepare import PREVIOUS
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import METHODS
@@ -106,15 +105,11 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
         fingerprint=config["judge"]["fingerprint"],
         alone=alone,
         asking=how if alone == config["protocol"] else None,
-        plan=PairPlan(
-            pairing=config["pairing"],
-            then=then,
-            asking=how if then == config["protocol"] else None,
-            inconsistent=config["inconsistent"],
-            seed=config["seed"],
+        plan=pair_plan(
+            config, then=then, asking=how if then == config["protocol"] else None, seed=config["seed"]
         ),
         constitution=config["constitution"],
-        in_writing=written(run / JUDGMENTS),
+        in_writing=judged_in_writing(run / JUDGMENTS),
         templates=held.get("templates", {}),
     )
 
@@ -143,7 +138,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
     config, step = held["config"], paired["inputs"]["step"]
     recipe, number = config["recipe"], int(paired["inputs"]["round"])
     asked = None
-    if step["then"] != ALONE:
+    if step["then"] != NO_PAIRWISE:
         asked = asking(
             protocol(step["then"]), seed=recipe["seed"], samples=step["samples"], again=step["ask_again"]
         )
@@ -154,16 +149,9 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
         fingerprint=alone["inputs"]["judge"],
         alone=alone["inputs"]["protocol"],
         asking=Asking(**alone["inputs"]["asking"]),
-        plan=PairPlan(
-            pairing=step["pairing"],
-            then=step["then"],
-            asking=asked,
-            inconsistent=step["inconsistent"],
-            seed=recipe["seed"],
-            round=number,
-        ),
+        plan=pair_plan(step, then=step["then"], asking=asked, seed=recipe["seed"], round=number),
         constitution=config["constitution"],
-        in_writing=written(run / name / JUDGMENTS),
+        in_writing=judged_in_writing(run / name / JUDGMENTS),
         templates=alone.get("templates", {}) | paired.get("templates", {}),
     )
 

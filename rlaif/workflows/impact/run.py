@@ -17,16 +17,17 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.feedback.assemble import alone_by_prompt
 from rlaif.feedback.counterfactual import Outcome, Side, Turn, outcome, through, turn
+from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of
-from rlaif.feedback.plan import Candidate
 from rlaif.judging import Judge
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import pointwise
 from rlaif.records import Constitution, Judgment, Message, Pair
 from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
 from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.generate.judge_step import Drawn, judge_pointwise
+from rlaif.workflows.generate.judge_step import Drawn
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
 from rlaif.workflows.impact.result import TURNS, Impact, PairChange, joined
 from rlaif.workflows.models.pool import ModelPool

@@ -14,6 +14,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
 from rlaif.feedback.score import Scored, score_completions
 from rlaif.judging import Judge, decide, from_checklist, hard_ruling, log_odds, share_of
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocol import One
 from rlaif.judging.protocols import (
     PER_PAIR,
@@ -27,7 +28,6 @@ from rlaif.judging.protocols import (
 )
 from rlaif.judging.rules import asked
 from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
-from rlaif.workflows.generate.judge_step import judge_pointwise
 
 OWN_TESTS = "own tests"
 

@@ -20,6 +20,7 @@ from rlaif.judging import (
     hard_ruling,
     log_odds,
 )
+from rlaif.judging.pointwise import judge_hard_principles
 from rlaif.judging.protocols import (
     Asking,
     Pairwise,
@@ -32,7 +33,7 @@ from rlaif.judging.protocols import (
 from rlaif.judging.rules import WHOLE, asked, principle_of, side
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
-from rlaif.workflows.generate.judge_step import Drawn, judge_hard_principles
+from rlaif.workflows.generate.judge_step import Drawn
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.judge_eval.metrics import WARM
 from rlaif.workflows.models.defaults import CONSTITUTION, HELD_OUT_PROMPTS, POLICY

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.kinds import ModelKind, check_name, price_of, split_name
+from rlaif.engines.kinds import ModelKind, check_name, judges_in_writing, price_of, split_name
 from rlaif.engines.local.processes import Processes
 from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
@@ -114,6 +114,10 @@ class ModelPool:
         if name not in self._fingerprints:
             self._fingerprints[name] = self._fingerprint_of(name)
         return self._fingerprints[name]
+
+    def writes_verdicts(self, name: str) -> bool:
+        """Whether a judge of this name writes its verdicts instead of telling log-probabilities of labels."""
+        return judges_in_writing(name, self.in_writing)
 
     @property
     def gold(self) -> Gold:

@@ -10,15 +10,14 @@ from typing import Any
 from rlaif.constitution import load_principles
 from rlaif.engines.kinds import check_name
 from rlaif.errors import InputError, RecipeError
-from rlaif.exchange.judgments import read_by_labels
 from rlaif.exchange.prompts import read_prompts
-from rlaif.feedback.plan import ALONE
+from rlaif.feedback.pairing import NO_PAIRWISE
 from rlaif.judging.protocols import pairwise, pointwise
 from rlaif.records import Constitution, Prompt
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.runs.layout import JUDGMENTS, files_named
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.generate.judge_step import asking_of, in_writing
+from rlaif.workflows.generate.judge_step import asking_of, in_writing, read_by_labels
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.recipe.recipes import (
@@ -84,7 +83,7 @@ def _check_protocol(recipe: Recipe, number: int, step: Step) -> None:
     try:
         if isinstance(step, JudgeStep):
             name = pointwise(step.protocol).name
-        elif isinstance(step, PairsStep) and step.then != ALONE:
+        elif isinstance(step, PairsStep) and step.then != NO_PAIRWISE:
             name = pairwise(step.then).name
         elif isinstance(step, PairsStep) and (step.samples, step.ask_again) != (None, None):
             raise InputError("`then: none` asks nothing; remove samples and ask_again")
@@ -101,7 +100,7 @@ def _check_ranks(recipe: Recipe) -> None:
     for number, step in enumerate(recipe.round):
         if isinstance(step, JudgeStep):
             ranked = "" if pointwise(step.protocol).decides else step.protocol
-        elif isinstance(step, PairsStep) and step.then == ALONE and ranked:
+        elif isinstance(step, PairsStep) and step.then == NO_PAIRWISE and ranked:
             raise RecipeError(
                 f"{recipe.source}: round.{number}: {ranked!r} orders completions and does not decide between two; "
                 "name a protocol that compares, e.g. `then: compare`"
@@ -111,7 +110,7 @@ def _check_ranks(recipe: Recipe) -> None:
 def protocols_of(recipe: Recipe) -> list[str]:
     """The protocols by which a round asks, in the order in which it does."""
     looks = [each.protocol for each in recipe.round if isinstance(each, JudgeStep)]
-    thens = [each.then for each in recipe.round if isinstance(each, PairsStep) and each.then != ALONE]
+    thens = [each.then for each in recipe.round if isinstance(each, PairsStep) and each.then != NO_PAIRWISE]
     return [*looks, *thens] or ["compare"]
 
 

@@ -14,9 +14,10 @@ from rlaif.engines.kinds import judges_in_writing
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.judgments import read_judgments, write_judgments
 from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
-from rlaif.feedback import PairPlan, score_completions
-from rlaif.feedback.plan import ALONE
+from rlaif.feedback import score_completions
+from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.hashing import digest, digest_files
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking
 from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.runs.identity import described_prompts
@@ -36,7 +37,6 @@ from rlaif.workflows.generate.judge_step import (
     asking_of,
     consistencies,
     counts,
-    judge_pointwise,
     make_preference_pairs,
     not_applied,
 )
@@ -160,14 +160,8 @@ def pairs(stage: Stage, this: Round, step: PairsStep) -> None:
     seed = stage.played.recipe.seed
     constitution, name = stage.played.constitution, stage.judge_name(this.before)
     files = [this.path(each) for each in (PAIRS, FUNNEL, COMPARISONS)]
-    how = PairPlan(
-        pairing=step.pairing,
-        then=step.then,
-        asking=None if step.then == ALONE else _asking(stage, step.then, name, step),
-        inconsistent=step.inconsistent,
-        seed=seed,
-        round=this.number,
-    )
+    asking = None if step.then == NO_PAIRWISE else _asking(stage, step.then, name, step)
+    how = pair_plan(step, then=step.then, asking=asking, seed=seed, round=this.number)
 
     def make() -> dict[str, Any]:
         judge = stage.models.judge(name)

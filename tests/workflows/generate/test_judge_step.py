@@ -13,15 +13,9 @@ from rlaif.errors import InputError
 from rlaif.exchange.judgments import read_judgments, write_judgments
 from rlaif.feedback import Funnel
 from rlaif.judging import ModelJudge, RandomJudge
+from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Completion, Judgment, Message, Prompt, State
-from rlaif.workflows.generate.judge_step import (
-    counts,
-    critic_of,
-    idle,
-    judge_pointwise,
-    not_applied,
-    principles_table,
-)
+from rlaif.workflows.generate.judge_step import counts, critic_of, idle, not_applied, principles_table
 from tests.workflows.conftest import GREETS
 
 

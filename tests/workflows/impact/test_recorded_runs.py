@@ -9,7 +9,7 @@ import pytest
 
 from rlaif.engines.open import open_engine
 from rlaif.errors import RunError
-from rlaif.feedback.plan import PairPlan
+from rlaif.feedback.pairing import PairPlan
 from rlaif.judging.protocols import Asking
 from rlaif.workflows.configs import JudgeConfig
 from rlaif.workflows.generate.run import generate, judge

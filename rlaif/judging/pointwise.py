@@ -1,0 +1,38 @@
+"""Pointwise judging: each different completion is put to the judge once, hard principles included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlaif.judging.protocol import Judge, One, reads_principles
+from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pointwise
+from rlaif.records import Constitution, Judgment
+
+
+def judge_pointwise(
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Sequence[One],
+    name: str = PER_PRINCIPLE,
+    how: Asking | None = None,
+) -> list[Judgment]:
+    """Judge each different completion by the pointwise protocol `name`; none that was cut off, for it is no choice.
+
+    A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
+    the checklist says that.
+    """
+    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
+    unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
+    chosen = pointwise(name)
+    hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
+    asked = [each for each in constitution.principles if not (hard and each.hard)]
+    return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
+
+
+def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Sequence[One]) -> list[Judgment]:
+    """Judge each different completion by the hard principles alone; a judge that reads none says nothing of them."""
+    hard = [each for each in constitution.principles if each.hard]
+    if not hard or not reads_principles(judge):
+        return []
+    unique = list({each.id: (prompt, each) for prompt, each in drawn}.values())
+    return [each for each in judge.checklist(unique, hard) if each.principle_id is not None]

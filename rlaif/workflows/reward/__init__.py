@@ -1,0 +1,1 @@
+"""A judge as a reward, for trainers that live outside: `rlaif.reward(...)`."""

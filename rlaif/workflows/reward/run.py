@@ -1,0 +1,124 @@
+"""A judge as a reward for other trainers: texts in, numbers out, with the judge's integrity and the store's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rlaif.constitution import load_principles
+from rlaif.errors import InputError
+from rlaif.exchange.turns import prompt_turns, turns
+from rlaif.judging.judge_reward import JudgeReward
+from rlaif.judging.protocols import PER_PRINCIPLE
+from rlaif.records import Completion, Prompt
+from rlaif.settings import setting
+from rlaif.store import Store, find_store
+from rlaif.workflows.configs import ModelOptions
+from rlaif.workflows.generate.judge_step import asking_of, in_writing
+from rlaif.workflows.models.pool import ModelPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardConfig(ModelOptions):
+    """How a judge gives rewards."""
+
+    judge: str = setting(help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered.")
+    constitution: str = setting(help="Constitution, a file or a name.")
+    protocol: str | None = setting(
+        None,
+        help="Pointwise protocol; None: `checklist`, or `reward` for a judge that has rewards of its own.",
+    )
+    samples: int | None = setting(
+        None, help="Texts a question, for protocols that take a vote of several; None: one."
+    )
+    ask_again: int | None = setting(
+        None, help="How often to repeat a question whose answer is unreadable; None: twice."
+    )
+    seed: int = setting(0, help="Seed of what is drawn.")
+
+
+class OpenReward:
+    """A judge that gives each completion one number, until it is closed. It is a `Reward` and a function of TRL's form.
+
+    Calls are kept in the store: the same completion is asked about once, also by the next process.
+    """
+
+    def __init__(self, config: RewardConfig) -> None:
+        """Open judge and store. Raises InputError or ModelError for what cannot be judged so."""
+        models = ModelPool(config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PRINCIPLE))
+        how = None
+        if config.protocol is not None or config.samples is not None or config.ask_again is not None:
+            how = asking_of(
+                config.protocol or PER_PRINCIPLE,
+                config.judge,
+                seed=config.seed,
+                samples=config.samples,
+                again=config.ask_again,
+            )
+        constitution = load_principles(config.constitution)
+        models.open(config.judge)
+        self._open = ExitStack()
+        store = self._open.enter_context(Store.open(find_store(Path.cwd() / "reward", config.store)))
+        self._open.callback(models.close)
+        models.record(store, "")
+        self._reward = JudgeReward(
+            models.judge(config.judge), constitution, protocol=config.protocol, how=how
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What the reward is: judge, constitution and protocol. Equal means interchangeable."""
+        return self._reward.fingerprint
+
+    def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
+        """One a completion; None where there is none: a failure is never a number."""
+        return self._reward.rewards(prompts, completions)
+
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float | None]:
+        """The same of texts, or of conversations as lists of `{role, content}`: a reward function of TRL's trainers.
+
+        Further columns, which TRL passes by name, are not read. Raises InputError where there are not as many prompts
+        as completions, PromptFileError for what is no conversation.
+        """
+        if len(prompts) != len(completions):
+            raise InputError(
+                f"{len(prompts)} prompts and {len(completions)} completions: one prompt a completion"
+            )
+        asked = [
+            Prompt(messages=prompt_turns(each, f"prompts[{place}]", "prompt"))
+            for place, each in enumerate(prompts)
+        ]
+        texts = [_text(each, f"completions[{place}]") for place, each in enumerate(completions)]
+        drawn = [
+            Completion(prompt_id=prompt.id, text=text, policy="given", finish="given")
+            for prompt, text in zip(asked, texts, strict=True)
+        ]
+        return self.rewards(asked, drawn)
+
+    def close(self) -> None:
+        """Let the judge go; every call is in the store."""
+        self._open.close()
+
+    def __enter__(self) -> OpenReward:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def reward(config: RewardConfig) -> OpenReward:
+    """The reward that a judge gives by a constitution, open. Use it as a context manager, or close it."""
+    return OpenReward(config)
+
+
+def _text(value: Any, where: str) -> str:
+    found = turns(value, where, "completion", role="assistant")
+    if len(found) != 1:
+        raise InputError(f"{where}: holds {len(found)} turns; a reward is of one answer")
+    return found[0].content

@@ -1,0 +1,62 @@
+"""`rlaif.reward`: the judge that makes pairs gives another trainer its rewards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlaif.errors import InputError, PromptFileError
+from rlaif.workflows.reward.run import OpenReward, RewardConfig, reward
+
+RULES = """\
+rules:
+  - principle: thanks
+    matches: thank
+  - principle: brief
+    length: {max_words: 4}
+"""
+HOUSE = """\
+name: house
+version: 1.0.0
+title: How we answer
+principles:
+  - {id: thanks, text: The response thanks the user., weight: 3}
+  - {id: brief, text: The response is brief.}
+"""
+
+
+@pytest.fixture
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RewardConfig:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "limits.yaml").write_text(RULES)
+    (tmp_path / "house.yaml").write_text(HOUSE)
+    return RewardConfig(judge="rules:limits.yaml", constitution="house.yaml", store=tmp_path / "s.sqlite")
+
+
+def test_texts_and_conversations_get_the_weighted_mean_of_what_was_said_of_each_principle(
+    judged: RewardConfig,
+) -> None:
+    with reward(judged) as found:
+        assert found(["hi", "hi"], ["thank you", "go on then, say it at last"]) == [1.0, 0.0]
+        turn = [{"role": "user", "content": "hi"}]
+        said = [
+            [{"role": "assistant", "content": "no"}],
+            [{"role": "assistant", "content": "I thank you so much"}],
+        ]
+        assert found([turn, turn], said, trainer_state=None) == [0.25, 0.75]
+
+
+def test_what_is_no_conversation_is_refused_with_its_place(judged: RewardConfig) -> None:
+    with reward(judged) as found:
+        with pytest.raises(PromptFileError, match=r"completions\[1\]"):
+            found(["a", "b"], ["x", 3])
+        with pytest.raises(InputError, match="2 prompts and 1 completions"):
+            found(["a", "b"], ["x"])
+
+
+def test_a_protocol_that_compares_gives_no_reward(judged: RewardConfig) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="no protocol that judges one completion"):
+        OpenReward(replace(judged, protocol="compare"))
