@@ -6,7 +6,7 @@ from rlaif.feedback.pairing import PairPlan
 from rlaif.feedback.pairs import Paired, make_pairs
 from rlaif.feedback.revise import Revisable, revise
 from rlaif.feedback.sample import sample
-from rlaif.feedback.score import Scored, score_completions
+from rlaif.feedback.score import ScoredCompletion, score_completions
 
 __all__ = [
     "Fault",
@@ -14,7 +14,7 @@ __all__ = [
     "PairPlan",
     "Paired",
     "Revisable",
-    "Scored",
+    "ScoredCompletion",
     "critiques",
     "make_pairs",
     "revise",

@@ -8,7 +8,7 @@ from typing import Any
 
 from rlaif.feedback.critique import Fault, critiques
 from rlaif.feedback.pairing import Candidate, PairPlan
-from rlaif.feedback.score import Scored
+from rlaif.feedback.score import ScoredCompletion
 from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
@@ -146,5 +146,5 @@ def alone_by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
     return found
 
 
-def _gap(chosen: Scored, rejected: Scored) -> float | None:
+def _gap(chosen: ScoredCompletion, rejected: ScoredCompletion) -> float | None:
     return None if chosen.score is None or rejected.score is None else chosen.score - rejected.score

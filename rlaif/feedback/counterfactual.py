@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from rlaif.constitution.diff import DECIDE
 from rlaif.feedback.pairing import Candidate, PairPlan
 from rlaif.feedback.pairs import settle
-from rlaif.feedback.score import Scored, score_completions
+from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.records import Constitution, Judgment, NoPair, Principle, State
 
 Turn = Literal["flip", "vanish", "appear"]
@@ -26,7 +26,7 @@ class Side:
     """Comparisons by the two completions."""
 
 
-class Outcome(NamedTuple):
+class PairOutcome(NamedTuple):
     """What a candidate comes to: a chosen completion, or the reason why there is none."""
 
     chosen: str | None
@@ -38,27 +38,27 @@ class Outcome(NamedTuple):
         return f"label {self.label_prob:.3f}" if self.label_prob is not None else f"no pair: {self.reason}"
 
 
-def outcome(candidate: Candidate, side: Side, plan: PairPlan) -> Outcome:
+def outcome(candidate: Candidate, side: Side, plan: PairPlan) -> PairOutcome:
     """As `make_pairs` would decide between these two; nothing is asked."""
     alone = side.alone.get(candidate.prompt.id, [])
     texts = [candidate.better.completion, candidate.worse.completion]
     scored = score_completions(candidate.prompt, texts, alone, side.constitution)
     if any(each.score is None for each in scored):
-        return Outcome(None, None, _unscored(scored))
+        return PairOutcome(None, None, _unscored(scored))
     better, worse = sorted(scored, key=lambda each: each.rank_key, reverse=True)
     if better.rank_key == worse.rank_key and plan.pairing != "random":
-        return Outcome(None, None, NoPair.TIE)
+        return PairOutcome(None, None, NoPair.TIE)
     ranked = Candidate(candidate.prompt, better, worse)
     readings = side.compared.get(candidate.ids, [])
     decision, reason = settle(ranked, readings, alone, side.constitution, plan)
     label = decision.label_prob
     if reason is not None or label is None:
-        return Outcome(None, None, reason)
+        return PairOutcome(None, None, reason)
     chosen = better if label >= 0.5 else worse
-    return Outcome(chosen.completion.id, max(label, 1 - label), None)
+    return PairOutcome(chosen.completion.id, max(label, 1 - label), None)
 
 
-def turn(before: Outcome, after: Outcome) -> Turn | None:
+def turn(before: PairOutcome, after: PairOutcome) -> Turn | None:
     """How the pair changes; None where the same side is chosen, or there is no pair in either."""
     if before.chosen == after.chosen:
         return None
@@ -115,7 +115,7 @@ def _place(name: str, order: Sequence[str]) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _unscored(scored: Sequence[Scored]) -> NoPair:
+def _unscored(scored: Sequence[ScoredCompletion]) -> NoPair:
     states = {
         state for each in scored for state in each.states if each.score is None and state is not State.SCORE
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple, Protocol
 
-from rlaif.feedback.score import Scored
+from rlaif.feedback.score import ScoredCompletion
 from rlaif.hashing import derived_seed
 from rlaif.judging.decide import Inconsistent
 from rlaif.judging.protocols import PER_PAIR, Asking
@@ -80,8 +80,8 @@ class Candidate(NamedTuple):
     """Two completions of one prompt, the better scored first."""
 
     prompt: Prompt
-    better: Scored
-    worse: Scored
+    better: ScoredCompletion
+    worse: ScoredCompletion
 
     @property
     def ids(self) -> frozenset[str]:
@@ -89,7 +89,9 @@ class Candidate(NamedTuple):
         return frozenset((self.better.completion.id, self.worse.completion.id))
 
 
-def candidate_pairs(scored: Sequence[Scored], pairing: Pairing, seed: int) -> list[tuple[Scored, Scored]]:
+def candidate_pairs(
+    scored: Sequence[ScoredCompletion], pairing: Pairing, seed: int
+) -> list[tuple[ScoredCompletion, ScoredCompletion]]:
     """Pairs of differing completions of one prompt, the better scored first where scores decide.
 
     `all`: every two. `best-worst`: the ends of the ranking. `rank`: neighbours in the ranking. `random`: one pair by

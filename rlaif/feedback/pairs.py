@@ -14,7 +14,7 @@ from rlaif.errors import InputError
 from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
 from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
-from rlaif.feedback.score import Scored, score_completions
+from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
@@ -160,7 +160,9 @@ def _unique(texts: Sequence[Completion], plan: PairPlan, tally: _Tally) -> list[
     return unique
 
 
-def _too_few(texts: Sequence[Completion], unique: Sequence[Completion], scored: Sequence[Scored]) -> NoPair:
+def _too_few(
+    texts: Sequence[Completion], unique: Sequence[Completion], scored: Sequence[ScoredCompletion]
+) -> NoPair:
     if len(unique) >= 2:
         states: Counter[State] = Counter()
         for each in scored:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlaif.comparable import levels
-from rlaif.judging.rules import WHOLE, asked, breaks, number_of, principle_of
+from rlaif.judging.rules import AS_A_WHOLE, asked, breaks, number_of, principle_of
 from rlaif.records import Completion, Constitution, Judgment, Principle, Prompt, State
 
 MIN_READ = 0.5
@@ -15,7 +15,7 @@ MIN_READ = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoredCompletion:
     """A completion with what its judge thinks of it."""
 
     completion: Completion
@@ -40,8 +40,8 @@ def score_completions(
     completions: Sequence[Completion],
     judgments: Sequence[Judgment],
     constitution: Constitution,
-) -> list[Scored]:
-    """One `Scored` a completion, in the given order. `judgments` may hold those of other prompts too.
+) -> list[ScoredCompletion]:
+    """One `ScoredCompletion` a completion, in the given order. `judgments` may hold those of other prompts too.
 
     All completions of the prompt that were judged are rivals, whether or not they are among `completions`.
     """
@@ -49,9 +49,9 @@ def score_completions(
     said = {(each.completion_ids[0], principle_of(each)): each for each in own}
     principles = asked(constitution, prompt, own)
     weights = {each.id: each.weight for each in principles}
-    if WHOLE.id in weights:
+    if AS_A_WHOLE.id in weights:
         # a number of the whole has units of its own: hard principles beside it are no part of a mean
-        weights = {WHOLE.id: 1.0}
+        weights = {AS_A_WHOLE.id: 1.0}
     rivals = dict.fromkeys([*(each.id for each in completions), *(each.completion_ids[0] for each in own)])
     read = {name: _read(name, said, weights) for name in rivals}
     scores = levels({name: numbers for name, numbers in read.items() if numbers is not None}, weights)
@@ -75,8 +75,8 @@ def _scored(
     said: Mapping[tuple[str, str], Judgment],
     principles: Sequence[Principle],
     score: float | None,
-) -> Scored:
+) -> ScoredCompletion:
     judgments = {each.id: said.get((completion.id, each.id)) for each in principles}
     states = Counter(State.TRANSPORT if each is None else each.state for each in judgments.values())
     violated = [each.id for each in principles if each.hard and breaks(judgments[each.id])]
-    return Scored(completion=completion, score=score, violated=tuple(violated), states=dict(states))
+    return ScoredCompletion(completion=completion, score=score, violated=tuple(violated), states=dict(states))

@@ -108,7 +108,7 @@ class Writing:
     """Of the reply, for engines that guide decoding."""
 
 
-class Written(NamedTuple):
+class Replies(NamedTuple):
     """What one question was answered with: the keys of all its calls, and a reading a sample."""
 
     asked: Asked
@@ -118,7 +118,7 @@ class Written(NamedTuple):
 
 def ask_texts(
     engine: Engine, protocol: str, questions: Iterable[Asked], read: Callable[[str], Reading], how: Writing
-) -> list[Written]:
+) -> list[Replies]:
     """Each question with its written answers. What is still unreadable after `how.again` more tries stays so.
 
     A refusal and a failed call are not asked again: the first is an answer, the second is the engine's to mend.
@@ -143,7 +143,7 @@ def ask_texts(
         wanted = [(place, sample) for place, sample in wanted if readings[place][sample].state in AGAIN]
         if not wanted:
             break
-    return [Written(*each) for each in zip(asked, map(tuple, calls), readings, strict=True)]
+    return [Replies(*each) for each in zip(asked, map(tuple, calls), readings, strict=True)]
 
 
 def _request(each: Asked, protocol: str, how: Writing, draw: int, repeated: bool) -> GenerateRequest:

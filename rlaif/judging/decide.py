@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from rlaif.judging.rules import (
+    AS_A_WHOLE,
     CLIP,
     RULES,
     TIE_BAND,
-    WHOLE,
     asked,
     better_of,
     breaks,
@@ -98,7 +98,7 @@ def decide(
 
 def log_odds(constitution: Constitution, decision: Decision) -> float | None:
     """Before any temperature: the log-odds of what each principle said; None where none could be read."""
-    weights = {each.id: each.weight for each in (*constitution.principles, WHOLE)}
+    weights = {each.id: each.weight for each in (*constitution.principles, AS_A_WHOLE)}
     votes = [(weights[row["id"]], row["p"]) for row in decision.principles]
     return RULES[constitution.decide.rule](votes) if votes else None
 

@@ -9,7 +9,7 @@ from rlaif.judging.ask import LOST
 from rlaif.judging.kinds import JudgeContext, JudgeKind
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import Judge, One
-from rlaif.judging.scoring_judge import Scored, ScoringJudge
+from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import Engine, Score, ScoreRequest, State
 from rlaif.store import call_key
 
@@ -28,7 +28,7 @@ class RewardJudge(ScoringJudge):
         """The same judge asking another engine."""
         return RewardJudge(engine)
 
-    def scored(self, items: Sequence[One]) -> Mapping[str, Scored]:
+    def scored(self, items: Sequence[One]) -> Mapping[str, RewardReading]:
         """The reward of each completion, with the key of its call."""
         keys: dict[str, str] = {}
 
@@ -40,7 +40,7 @@ class RewardJudge(ScoringJudge):
                 yield request
 
         found = {score.request_id: _read(score) for score in self.engine.score(requests())}
-        return {name: Scored((key,), found.get(name, LOST)) for name, key in keys.items()}
+        return {name: RewardReading((key,), found.get(name, LOST)) for name, key in keys.items()}
 
 
 def _read(score: Score) -> Reading:

@@ -9,7 +9,7 @@ from rlaif.hashing import digest
 from rlaif.judging.function_judge import FunctionReward, failure, read_number
 from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import One
-from rlaif.judging.scoring_judge import Scored, ScoringJudge
+from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import Completion, Prompt
 from rlaif.registry import Registry
 
@@ -41,10 +41,10 @@ class NamedRewardJudge(ScoringJudge):
         self.fingerprint = digest("judge", "reward", reward.fingerprint)
         self._reward = reward
 
-    def scored(self, items: Sequence[One]) -> Mapping[str, Scored]:
+    def scored(self, items: Sequence[One]) -> Mapping[str, RewardReading]:
         """The reward of each completion; what a reward raises is the failure of its call."""
         found = zip(items, self._readings(items), strict=True)
-        return {completion.id: Scored((), reading) for (_, completion), reading in found}
+        return {completion.id: RewardReading((), reading) for (_, completion), reading in found}
 
     def _readings(self, items: Sequence[One]) -> list[Reading]:
         if isinstance(self._reward, FunctionReward):

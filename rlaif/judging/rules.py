@@ -15,7 +15,7 @@ TIE_BAND = 0.02
 """A label this near to one half says nothing."""
 DECIDED = 0.1
 """How far from one half a principle must be to end a lexicographic search."""
-WHOLE = Principle(id="whole", text="The response is better as a whole.")
+AS_A_WHOLE = Principle(id="whole", text="The response is better as a whole.")
 """Stands for what a judge says without naming a principle: a reward model's single number."""
 Votes = Sequence[tuple[float, float]]
 """Weight and p of each principle, in the constitution's order."""
@@ -31,12 +31,12 @@ def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgme
     if all(each.principle_id is not None for each in judgments):
         return applied
     named = {each.principle_id for each in judgments}
-    return [WHOLE, *(each for each in applied if each.id in named)]
+    return [AS_A_WHOLE, *(each for each in applied if each.id in named)]
 
 
 def principle_of(judgment: Judgment) -> str:
     """The id of the principle that a judgment is about."""
-    return WHOLE.id if judgment.principle_id is None else judgment.principle_id
+    return AS_A_WHOLE.id if judgment.principle_id is None else judgment.principle_id
 
 
 def share_of(judgment: Judgment) -> float | None:

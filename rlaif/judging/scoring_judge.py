@@ -13,7 +13,7 @@ from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 
-class Scored(NamedTuple):
+class RewardReading(NamedTuple):
     """The reward of one completion, or why there is none, with the keys of its calls."""
 
     calls: tuple[str, ...]
@@ -29,7 +29,7 @@ class ScoringJudge(ABC):
     fingerprint: str
 
     @abstractmethod
-    def scored(self, items: Sequence[One]) -> Mapping[str, Scored]:
+    def scored(self, items: Sequence[One]) -> Mapping[str, RewardReading]:
         """By completion id, for different completions: the reward of each, in state SCORE where there is one."""
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
@@ -46,7 +46,7 @@ class ScoringJudge(ABC):
             for pair in ([one, other], [other, one])
         ]
 
-    def _found(self, items: Sequence[One]) -> Mapping[str, Scored]:
+    def _found(self, items: Sequence[One]) -> Mapping[str, RewardReading]:
         unique = {completion.id: (prompt, completion) for prompt, completion in items}
         return self.scored(list(unique.values()))
 
@@ -55,7 +55,7 @@ class ScoringJudge(ABC):
         protocol: str,
         prompt: Prompt,
         completions: Sequence[Completion],
-        found: Mapping[str, Scored],
+        found: Mapping[str, RewardReading],
         state: State,
     ) -> Judgment:
         scored = [found[each.id] for each in completions]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.feedback.pairing import candidate_pairs
-from rlaif.feedback.score import Scored, score_completions
+from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.records import State
 from tests.judging.builders import completion, constitution, judged, principle, prompt
 
@@ -19,7 +19,7 @@ TAGGED = prompt(tags=("personal",))
 ONE, OTHER = completion("one", TAGGED), completion("other", TAGGED)
 
 
-def scored(*said: tuple[str, float | None], state: State = State.UNREADABLE) -> Scored:
+def scored(*said: tuple[str, float | None], state: State = State.UNREADABLE) -> ScoredCompletion:
     judgments = [
         judged((ONE.id,), name, value, state=None if value is not None else state, to=TAGGED)
         for name, value in said
@@ -72,8 +72,10 @@ def test_a_violated_hard_principle_outweighs_every_score() -> None:
     assert bad.rank_key < poor.rank_key
 
 
-def some(*scores: float) -> list[Scored]:
-    return [Scored(completion=completion(f"text {n}"), score=score) for n, score in enumerate(scores)]
+def some(*scores: float) -> list[ScoredCompletion]:
+    return [
+        ScoredCompletion(completion=completion(f"text {n}"), score=score) for n, score in enumerate(scores)
+    ]
 
 
 def test_best_meets_worst() -> None:

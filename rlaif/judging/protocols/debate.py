@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from rlaif.constitution import applies
-from rlaif.judging.ask import Asked, Writing, Written, ask_labels, ask_texts
+from rlaif.judging.ask import Asked, Replies, Writing, ask_labels, ask_texts
 from rlaif.judging.labels import AB, Reading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import refuses, said
@@ -48,7 +48,7 @@ def _cases(items: Sequence[Two], principles: Sequence[Principle]) -> Iterator[_C
                     yield _Case(prompt, pair, principle)
 
 
-def _argued(judge: ModelJudge, cases: Sequence[_Case], side: str, how: Asking) -> list[Written]:
+def _argued(judge: ModelJudge, cases: Sequence[_Case], side: str, how: Asking) -> list[Replies]:
     writing = Writing(sampling=ARGUING, seed=how.seed, again=how.again)
     questions = (judge.asked("argue", *case, side=side) for case in cases)
     return ask_texts(judge.engine, f"argue {side}", questions, _argument, writing)
@@ -64,12 +64,12 @@ def _argument(text: str) -> Reading:
     return Reading(State.SCORE, 1.0, detail=argument.strip())
 
 
-def _last_question(judge: ModelJudge, case: _Case, sides: Sequence[Written]) -> Asked:
+def _last_question(judge: ModelJudge, case: _Case, sides: Sequence[Replies]) -> Asked:
     for_a, for_b = (each.readings[0].detail for each in sides)
     return judge.asked("debate", *case, argument_a=for_a, argument_b=for_b)
 
 
-def _ruling(judge: ModelJudge, sides: Sequence[Written], ruling: Judgment | None) -> Judgment:
+def _ruling(judge: ModelJudge, sides: Sequence[Replies], ruling: Judgment | None) -> Judgment:
     calls = tuple(call for each in sides for call in each.calls)
     if ruling is not None:
         return replace(ruling, calls=(*calls, *ruling.calls))

@@ -19,7 +19,7 @@ from rlaif.judging.rules import side
 from rlaif.judging.scales import ORDER, at_temperature
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
-WHOLE = ""
+UNNAMED = ""
 """Stands for the principle that a judge does not name."""
 
 
@@ -81,8 +81,8 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
 def _play(group: Group, game: tuple[int, int], said: Mapping[tuple[str, ...], Sequence[Judgment]]) -> None:
     one, other = (group.players[player].id for player in game)
     group.met[frozenset(game)] = group.met.get(frozenset(game), 0) + 1
-    there = {each.principle_id or WHOLE: each for each in said.get((one, other), [])}
-    back = {each.principle_id or WHOLE: each for each in said.get((other, one), [])}
+    there = {each.principle_id or UNNAMED: each for each in said.get((one, other), [])}
+    back = {each.principle_id or UNNAMED: each for each in said.get((other, one), [])}
     for name in there:
         pair = (there[name], back.get(name))
         for player in game:
@@ -121,7 +121,7 @@ def judgments(
     found: dict[tuple[str, str], Judgment] = {}
     for group in groups:
         names = [each.id for each in principles if applies(each, group.prompt)]
-        for name in [WHOLE] if any(key[1] == WHOLE for key in group.calls) else names:
+        for name in [UNNAMED] if any(key[1] == UNNAMED for key in group.calls) else names:
             power = strengths(len(group.players), group.games.get(name, []))
             for player, completion in enumerate(group.players):
                 reading = _reading(group, player, name, power[player])

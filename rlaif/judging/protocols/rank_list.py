@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from rlaif.constitution import applies
-from rlaif.judging.ask import Writing, Written, ask_texts
+from rlaif.judging.ask import Replies, Writing, ask_texts
 from rlaif.judging.bradley_terry import rounds_of
 from rlaif.judging.labels import Reading
 from rlaif.judging.model_judge import ModelJudge
@@ -59,7 +59,7 @@ def _lists(group: Group, principles: Sequence[Principle]) -> Iterator[_List]:
 
 def _ranked(
     judge: ModelJudge, lists: Sequence[_List], how: Asking, turned: bool
-) -> Iterator[tuple[_List, Written]]:
+) -> Iterator[tuple[_List, Replies]]:
     questions = (
         judge.asked(
             "rank",
@@ -81,7 +81,7 @@ def _read(text: str) -> Reading:
     return Reading(State.SCORE, 1.0, detail="".join(map(str, ranking.order)))
 
 
-def _count(asked: _List, there: Written, back: Written) -> None:
+def _count(asked: _List, there: Replies, back: Replies) -> None:
     """Six games of a list, each as its two orders tell it."""
     group, name = asked.group, asked.principle.id
     told = (
@@ -103,7 +103,7 @@ def _placed(shown: Sequence[int], reading: Reading) -> dict[int, int]:
     return {shown[int(letter)]: place for place, letter in enumerate(reading.detail)}
 
 
-def _game(written: Written, places: dict[int, int], one: int, other: int) -> Judgment:
+def _game(written: Replies, places: dict[int, int], one: int, other: int) -> Judgment:
     reading = written.readings[0]
     if places:
         reading = Reading(State.PREFERENCE, 1.0 if places[one] < places[other] else 0.0)

@@ -5,7 +5,7 @@ from rlaif.judging.rbr.classes import ONE_KIND, Classes, Placed, classes_of, kin
 from rlaif.judging.rbr.features import CLASS, Heard, ask, features, truths
 from rlaif.judging.rbr.fit import FitConfig, Fitted, InOrder, comparable, fit, rule_reward
 from rlaif.judging.rbr.judge import JUDGE_KIND, RuleJudge
-from rlaif.judging.rbr.reward import ModelReward, RuleReward, Scored
+from rlaif.judging.rbr.reward import ModelReward, RuleReward, RuleScore
 from rlaif.judging.rbr.weights import Weights, made_of, read_weights, report_of, rules_digest, write_weights
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Placed",
     "RuleJudge",
     "RuleReward",
-    "Scored",
+    "RuleScore",
     "Weights",
     "ask",
     "asker",

@@ -11,7 +11,7 @@ from rlaif.judging.labels import Reading
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.rbr.reward import ModelReward, RuleReward
 from rlaif.judging.rbr.weights import Weights, read_weights
-from rlaif.judging.scoring_judge import Scored, ScoringJudge
+from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import State
 
 
@@ -23,11 +23,11 @@ class RuleJudge(ScoringJudge):
         self.reward = reward
         self.fingerprint = reward.weights.digest
 
-    def scored(self, items: Sequence[One]) -> Mapping[str, Scored]:
+    def scored(self, items: Sequence[One]) -> Mapping[str, RewardReading]:
         """The total reward of each completion; none where a proposition or the reward model could not be read."""
         parts = self.reward.scored(items)
         return {
-            completion.id: Scored(
+            completion.id: RewardReading(
                 each.calls,
                 Reading(each.failed or State.UNREADABLE)
                 if each.failed is not None or each.reward is None

@@ -17,7 +17,7 @@ from rlaif.records import Completion, Engine, Prompt, Score, ScoreRequest, State
 from rlaif.store import call_key
 
 
-class Scored(NamedTuple):
+class RuleScore(NamedTuple):
     """The reward of one answer and its parts; `failed` says what it is where it is no number."""
 
     kind: str | None
@@ -75,11 +75,11 @@ class RuleReward:
         """One an answer: a `Reward`."""
         return [each.reward for each in self.scored(list(zip(prompts, completions, strict=True)))]
 
-    def scored(self, items: Sequence[One]) -> list[Scored]:
+    def scored(self, items: Sequence[One]) -> list[RuleScore]:
         """The reward of each answer with its parts."""
         bases = self._bases(items)
         kinds = [kind_of(prompt, self.classes) for prompt, _ in items]
-        found: dict[int, Scored] = {}
+        found: dict[int, RuleScore] = {}
         for kind, weights in self.weights.kinds.items():
             places = [place for place, each in enumerate(kinds) if each == kind]
             heard = ask(self.judge, [items[place] for place in places], self.classes[kind], self.questions)
@@ -89,7 +89,7 @@ class RuleReward:
             if place not in found:
                 none = self.base is None
                 failed = State.ABSTAIN if none else (State.TRANSPORT if base is None else None)
-                found[place] = Scored(kinds[place], base, None if none else 0.0, calls, failed)
+                found[place] = RuleScore(kinds[place], base, None if none else 0.0, calls, failed)
         return [found[place] for place in range(len(items))]
 
     def _bases(self, items: Sequence[One]) -> list[tuple[float | None, tuple[str, ...]]]:
@@ -100,12 +100,12 @@ class RuleReward:
 
 def _scored(
     classes: Classes, weights: Mapping[str, float], base: tuple[float | None, tuple[str, ...]], heard: Heard
-) -> Scored:
+) -> RuleScore:
     number, calls = base
     seen = features(classes, heard.shares)
     failed = heard.failed or (State.TRANSPORT if number is None else None)
     added = None if seen is None else rule_reward(weights, seen)
-    return Scored(classes.kind, number, added, (*calls, *heard.calls), failed)
+    return RuleScore(classes.kind, number, added, (*calls, *heard.calls), failed)
 
 
 def _number(score: Score) -> float | None:

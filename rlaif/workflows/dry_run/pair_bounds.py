@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rlaif.constitution import applies
-from rlaif.feedback import Fault, PairPlan, Scored, critiques
+from rlaif.feedback import Fault, PairPlan, ScoredCompletion, critiques
 from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of, settle
@@ -81,7 +81,7 @@ class PlannedPairs:
         models: PlannedModels,
         free: Sequence[Candidate],
         loose: Sequence[Candidate],
-        among: Mapping[str, Sequence[Scored]],
+        among: Mapping[str, Sequence[ScoredCompletion]],
         judgments: Sequence[Judgment],
         *,
         longest: bool,
@@ -89,7 +89,7 @@ class PlannedPairs:
         """Compare the shortest or longest that may be compared, criticise the shortest or longest of each two."""
         judge = models.judge(self.judge)
 
-        def size(each: Scored) -> int:
+        def size(each: ScoredCompletion) -> int:
             return models.length(self.judge, each.completion.text)
 
         twos, pairs = [], [*loose]
@@ -117,17 +117,17 @@ class PlannedPairs:
         return any(call in made_up for each in judgments for call in each.calls)
 
 
-def _texts(twos: Sequence[Candidate]) -> dict[str, list[Scored]]:
+def _texts(twos: Sequence[Candidate]) -> dict[str, list[ScoredCompletion]]:
     """The different completions of each prompt that can be compared."""
-    found: dict[str, dict[str, Scored]] = {}
+    found: dict[str, dict[str, ScoredCompletion]] = {}
     for prompt, one, other in twos:
         found.setdefault(prompt.id, {}).update({one.completion.id: one, other.completion.id: other})
     return {name: list(own.values()) for name, own in found.items()}
 
 
 def _extremes(
-    texts: Sequence[Scored], *, rank: bool, longest: bool
-) -> tuple[list[tuple[Scored, Scored]], list[tuple[Scored, Scored]]]:
+    texts: Sequence[ScoredCompletion], *, rank: bool, longest: bool
+) -> tuple[list[tuple[ScoredCompletion, ScoredCompletion]], list[tuple[ScoredCompletion, ScoredCompletion]]]:
     """Of texts by length, the comparisons that are shortest or longest together, and twos to criticise one of each."""
     if not rank:
         two = (texts[-2], texts[-1]) if longest else (texts[0], texts[1])

@@ -26,9 +26,9 @@ from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt, St
 Drawn = Sequence[tuple[Prompt, Completion]]
 MIN_CONSISTENCY = 0.7
 """Share of comparisons in which a principle's two orders agree, below which it counts as not applied."""
-ENOUGH = 10
+MIN_COMPARED = 10
 """Comparisons before that share says anything."""
-NEVER = 50
+MIN_IDLE = 50
 """Pairs of which at least one should differ in a principle, unless it is never in question."""
 
 
@@ -145,9 +145,9 @@ def not_applied(funnel: Funnel) -> list[str]:
         consistency, apart, unread = row["order_consistency"], row["told_apart"], row["unread"]
         whole = row["compared"] + unread
         why = None
-        if apart >= ENOUGH and consistency < MIN_CONSISTENCY:
+        if apart >= MIN_COMPARED and consistency < MIN_CONSISTENCY:
             why = f"its two orders agree in only {consistency:.0%} of {apart} pairs that it tells apart"
-        elif unread >= ENOUGH and unread > whole / 2:
+        elif unread >= MIN_COMPARED and unread > whole / 2:
             why = f"it is unreadable in {unread} of {whole} pairs"
         if why is not None:
             messages.append(f"principle {principle!r}: this judge cannot apply it: {why}")
@@ -160,5 +160,5 @@ def idle(funnel: Funnel) -> list[str]:
         f"principle {principle!r} decides nothing: asked about each response alone, this judge tells none of "
         f"{row['compared']} pairs apart by it"
         for principle, row in principles_table(funnel).items()
-        if row["compared"] >= NEVER and not row["told_apart"]
+        if row["compared"] >= MIN_IDLE and not row["told_apart"]
     ]

@@ -28,7 +28,7 @@ from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 
-ENOUGH = 2 / 3
+MIN_PASSED_SHARE = 2 / 3
 """Share of its own tests that a principle must pass to count as applied."""
 
 
@@ -53,7 +53,7 @@ class Result(NamedTuple):
         return "passed" if self.label_prob > 0.5 else "failed"
 
 
-class Outcome(NamedTuple):
+class PrincipleOutcome(NamedTuple):
     """How a principle fared."""
 
     results: tuple[Result, ...]
@@ -94,7 +94,7 @@ class Tried:
 
     constitution: Constitution
     judge: str
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, PrincipleOutcome]
     untested: tuple[str, ...]
     """Principles without tests."""
     calls: Mapping[str, int]
@@ -138,10 +138,10 @@ class Tried:
         }
 
 
-def own_tests(judge: Judge, constitution: Constitution) -> Mapping[str, Outcome]:
+def own_tests(judge: Judge, constitution: Constitution) -> Mapping[str, PrincipleOutcome]:
     """The outcome of each principle that has tests, every one compared in both orders."""
     return {
-        each.id: Outcome(_results(judge, constitution, each))
+        each.id: PrincipleOutcome(_results(judge, constitution, each))
         for each in constitution.principles
         if each.tests
     }
@@ -171,7 +171,7 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     )
 
 
-def test_counts(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, int]]:
+def test_counts(outcomes: Mapping[str, PrincipleOutcome]) -> dict[str, dict[str, int]]:
     """By principle: how many tests there are and how many passed; nothing of those whose calls all failed."""
     return {
         name: {"tests": each.tests, "passed": each.passed}
@@ -180,13 +180,13 @@ def test_counts(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, int]]:
     }
 
 
-def misunderstood(outcomes: Mapping[str, Outcome]) -> list[str]:
+def misunderstood(outcomes: Mapping[str, PrincipleOutcome]) -> list[str]:
     """A message for each principle that fails too many of its own tests."""
     return [
         f"principle {name!r}: this judge cannot apply it: it passes {each.passed} of its own {each.tests} tests"
         for name, each in outcomes.items()
         # of a judge that was not reached nothing is known
-        if each.passed < ENOUGH * each.tests and not each.unheard
+        if each.passed < MIN_PASSED_SHARE * each.tests and not each.unheard
     ]
 
 

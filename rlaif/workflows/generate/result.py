@@ -12,7 +12,7 @@ from rlaif.records import Pair
 from rlaif.runs.layout import PAIRS, REPORT
 from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import Drift
-from rlaif.workflows.generate.principle_tests import Outcome, test_counts
+from rlaif.workflows.generate.principle_tests import PrincipleOutcome, test_counts
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.results import PairResult
 
@@ -26,7 +26,7 @@ class GenerateResult(PairResult):
     """By which it was judged: name, version and digest."""
     pairs: Sequence[Pair]
     counts: Funnel
-    tests: Mapping[str, Outcome]
+    tests: Mapping[str, PrincipleOutcome]
     """How each principle fared in its own tests, put to this judge."""
     calls: Mapping[str, int]
     costs: Mapping[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 from rlaif.feedback import Funnel
 from rlaif.records import Pair
-from rlaif.workflows.generate.judge_step import ENOUGH, MIN_CONSISTENCY
-from rlaif.workflows.generate.principle_tests import ENOUGH as ENOUGH_PASSED
+from rlaif.workflows.generate.judge_step import MIN_COMPARED, MIN_CONSISTENCY
+from rlaif.workflows.generate.principle_tests import MIN_PASSED_SHARE
 
 UNFIT = "unfit"
 """Why a pair is held back, beside the reasons of `NoPair`."""
@@ -26,11 +26,11 @@ def unfit_principles(
     found = {}
     for name, row in table.items():
         apart, consistency = row.get("told_apart") or 0, row.get("order_consistency")
-        if apart >= ENOUGH and consistency is not None and consistency < MIN_CONSISTENCY:
+        if apart >= MIN_COMPARED and consistency is not None and consistency < MIN_CONSISTENCY:
             found[name] = f"its two orders agree in only {consistency:.0%} of {apart}"
     for name, row in tests.items():
         whole, passed = row["tests"], row["passed"]
-        if whole and passed < ENOUGH_PASSED * whole:
+        if whole and passed < MIN_PASSED_SHARE * whole:
             found[name] = f"passes {passed} of its own {whole} tests"
     return found
 

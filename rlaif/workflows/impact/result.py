@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlaif.feedback.counterfactual import Outcome, Turn
+from rlaif.feedback.counterfactual import PairOutcome, Turn
 
 TURNS: tuple[Turn, ...] = ("flip", "vanish", "appear")
 
@@ -24,8 +24,8 @@ class PairChange:
     prompt: str
     better: str
     worse: str
-    before: Outcome
-    after: Outcome
+    before: PairOutcome
+    after: PairOutcome
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -16,7 +16,7 @@ from rlaif.errors import ModelError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.feedback.assemble import alone_by_prompt
-from rlaif.feedback.counterfactual import Outcome, Side, Turn, outcome, through, turn
+from rlaif.feedback.counterfactual import PairOutcome, Side, Turn, outcome, through, turn
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of
 from rlaif.judging import Judge
@@ -194,7 +194,9 @@ def _impact(
     )
 
 
-def _change(candidate: Candidate, kind: Turn, names: Sequence[str], was: Outcome, now: Outcome) -> PairChange:
+def _change(
+    candidate: Candidate, kind: Turn, names: Sequence[str], was: PairOutcome, now: PairOutcome
+) -> PairChange:
     chosen = now.chosen or was.chosen
     one, other = candidate.better.completion, candidate.worse.completion
     better, worse = (one, other) if one.id == chosen else (other, one)

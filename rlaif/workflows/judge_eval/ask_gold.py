@@ -12,7 +12,7 @@ from rlaif.auditing.scoring import Rated
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
-from rlaif.feedback.score import Scored, score_completions
+from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Judge, decide, from_checklist, hard_ruling, log_odds, share_of
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocol import One
@@ -203,7 +203,7 @@ def judge_choices(
     return found
 
 
-def _numbers(scored: Sequence[Scored]) -> tuple[float | None, ...]:
+def _numbers(scored: Sequence[ScoredCompletion]) -> tuple[float | None, ...]:
     known = [each.score for each in scored if each.score is not None]
     span = max(known) - min(known) + 1 if known else 0.0
     return tuple(None if each.score is None else each.score - span * len(each.violated) for each in scored)

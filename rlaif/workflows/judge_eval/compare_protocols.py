@@ -30,7 +30,7 @@ from rlaif.judging.protocols import (
     refusal,
     unguided,
 )
-from rlaif.judging.rules import WHOLE, asked, principle_of, side
+from rlaif.judging.rules import AS_A_WHOLE, asked, principle_of, side
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, Prompt, Sampling, State
 from rlaif.workflows.generate.judge_step import Drawn
@@ -215,7 +215,7 @@ def _measured(
         p = value if value is None or shown_first else 1 - value
         said.setdefault((ids, principle_of(each)), {})[shown_first] = p
     # a judgment that names no principle is held against the gold of the whole
-    truth = {**part.truth, **{(ids, WHOLE.id): value for ids, value in part.labels.items()}}
+    truth = {**part.truth, **{(ids, AS_A_WHOLE.id): value for ids, value in part.labels.items()}}
     known = [(found, truth[key]) for key, found in said.items() if key in truth]
     read = [(one, other, right) for found, right in known for one, other in _both(found)]
     means = [((one + other) / 2, right) for one, other, right in read]

@@ -13,7 +13,7 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.turns import turn_rows
 from rlaif.hashing import canonical_json
 from rlaif.judging.protocol import One
-from rlaif.judging.rbr import RuleReward, Scored, read_weights
+from rlaif.judging.rbr import RuleReward, RuleScore, read_weights
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.rbr.load_rules import RuleOptions, judging, known_kind, reward_model, tagged
 
@@ -31,7 +31,7 @@ class ScoreConfig(RuleOptions):
 class ScoredFile(NamedTuple):
     """The rewards that were written, and what is doubtful about them."""
 
-    scored: Sequence[Scored]
+    scored: Sequence[RuleScore]
     warnings: Sequence[str]
 
 
@@ -62,7 +62,7 @@ def score(config: ScoreConfig, progress: Report = silent) -> ScoredFile:
     return ScoredFile(found, warnings)
 
 
-def _scored_row(item: One, scored: Scored) -> dict[str, Any]:
+def _scored_row(item: One, scored: RuleScore) -> dict[str, Any]:
     prompt, completion = item
     return {
         "prompt": turn_rows(prompt.messages),
