@@ -23,9 +23,9 @@ from rlaif.records import (
 from rlaif.store import call_key
 
 LOST = Reading(State.TRANSPORT, detail="no answer came back")
-AGAIN = frozenset({State.UNREADABLE, State.TRUNCATED})
+REPEATED_STATES = frozenset({State.UNREADABLE, State.TRUNCATED})
 """Readings after which the same question is put once more."""
-AGAIN_TEMPERATURE = 0.7
+REPEAT_TEMPERATURE = 0.7
 
 
 class Asked(NamedTuple):
@@ -140,7 +140,9 @@ def ask_texts(
         found = {each.request_id: each for each in engine.generate(requests.values())}
         for (place, sample), name in zip(wanted, names, strict=True):
             readings[place][sample] = read_reply(found.get(name), read)
-        wanted = [(place, sample) for place, sample in wanted if readings[place][sample].state in AGAIN]
+        wanted = [
+            (place, sample) for place, sample in wanted if readings[place][sample].state in REPEATED_STATES
+        ]
         if not wanted:
             break
     return [Replies(*each) for each in zip(asked, map(tuple, calls), readings, strict=True)]
@@ -150,7 +152,7 @@ def _request(each: Asked, protocol: str, how: Writing, draw: int, repeated: bool
     sampling = how.sampling
     if repeated:
         # the likeliest text would be the same text again
-        sampling = replace(sampling, temperature=max(sampling.temperature, AGAIN_TEMPERATURE))
+        sampling = replace(sampling, temperature=max(sampling.temperature, REPEAT_TEMPERATURE))
     return GenerateRequest(
         id=f"{each.id}|{draw}",
         messages=turn(each.text),

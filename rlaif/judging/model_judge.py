@@ -13,13 +13,16 @@ from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_verdict, read_votes
 from rlaif.judging.labels import AB, RATINGS, YES_NO, Labels, Reading, read_expected, read_share
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.yes_no import read_yes_no
-from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Sampling, Score, State
+from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Score, State
 from rlaif.templates import Template, load_template
 
 TOLD: Mapping[str, str] = {"compare-cot": "compare-cot-told"}
 """Templates that say in which form they want the answer, by those that the bundled models were trained on."""
 AGAIN = 2
 """How often an unreadable text is asked for once more, unless somebody says otherwise."""
+ONE_TEXT = Writing(sampling=COT_SAMPLING)
+REPEATED = Writing(sampling=COT_SAMPLING, again=AGAIN)
+"""How verdicts are written in the place of labels: one text, asked for once more where it is unreadable."""
 
 
 class ModelJudge:
@@ -66,54 +69,36 @@ class ModelJudge:
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""
         if self.in_writing:
-            return self.checklist_cot(items, principles, again=AGAIN)
-        return self._alone(
+            return self.checklist_cot(items, principles, REPEATED)
+        return self._labelled(
             "checklist", YES_NO, partial(read_share, YES_NO, "yes", State.SCORE), items, principles
         )
 
     def rate(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """The expected rating from 1 to 5: protocol `score`."""
-        return self._alone("score", RATINGS, partial(read_expected, RATINGS), items, principles)
+        return self._labelled("score", RATINGS, partial(read_expected, RATINGS), items, principles)
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better) in both orders."""
         if self.in_writing:
-            return self.compare_cot(items, principles, again=AGAIN)
+            return self.compare_cot(items, principles, REPEATED)
         read = partial(read_share, AB, "A", State.PREFERENCE)
         questions = self.both_orders("compare", items, principles)
         return ask_labels(self.engine, "compare", questions, AB.continuations, read)
 
     def compare_cot(
-        self,
-        items: Sequence[Two],
-        principles: Sequence[Principle],
-        *,
-        samples: int = 1,
-        again: int = 0,
-        clamp: float = CLAMP,
-        sampling: Sampling = COT_SAMPLING,
-        seed: int = 0,
+        self, items: Sequence[Two], principles: Sequence[Principle], how: Writing = ONE_TEXT
     ) -> list[Judgment]:
-        """As `compare`, the verdict written behind a reasoning: the share of `samples` texts, kept off 0 and 1."""
-        how = Writing(sampling=sampling, seed=seed, samples=samples, again=again)
+        """As `compare`, the verdict written behind a reasoning: the share of `how.samples` texts, kept off 0 and 1."""
         questions = self.both_orders("compare-cot", items, principles)
-        return self.voted("compare-cot", questions, read_verdict, how, clamp)
+        return self.voted("compare-cot", questions, read_verdict, how)
 
     def checklist_cot(
-        self,
-        items: Sequence[One],
-        principles: Sequence[Principle],
-        *,
-        samples: int = 1,
-        again: int = 0,
-        clamp: float = CLAMP,
-        sampling: Sampling = COT_SAMPLING,
-        seed: int = 0,
+        self, items: Sequence[One], principles: Sequence[Principle], how: Writing = ONE_TEXT
     ) -> list[Judgment]:
-        """As `checklist`, the yes or no written behind a reasoning: the share of `samples` texts, kept off 0 and 1."""
-        how = Writing(sampling=sampling, seed=seed, samples=samples, again=again)
+        """As `checklist`, the yes or no written behind a reasoning: the share of `how.samples` texts."""
         questions = self.one_by_one("checklist-cot", items, principles)
-        return self.voted("checklist-cot", questions, read_yes_no, how, clamp)
+        return self.voted("checklist-cot", questions, read_yes_no, how)
 
     def voted(
         self,
@@ -171,7 +156,7 @@ class ModelJudge:
         about = None if principle is None else principle.id
         return Asked(text, prompt.id, tuple(each.id for each in completions), about)
 
-    def _alone(
+    def _labelled(
         self,
         protocol: str,
         labels: Labels,

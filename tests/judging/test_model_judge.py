@@ -7,6 +7,8 @@ import pytest
 
 from rlaif.errors import TemplateError
 from rlaif.judging import ModelJudge
+from rlaif.judging.ask import Writing
+from rlaif.judging.cot import COT_SAMPLING
 from rlaif.records import GenerateRequest, Message, Prompt, State
 from rlaif.store import call_key
 from rlaif.templates import load_template
@@ -154,7 +156,7 @@ def test_a_written_verdict_is_kept_off_certainty() -> None:
 def test_votes_of_several_texts_are_a_share() -> None:
     texts = iter(["Answer: A", "Answer: A", "Answer: B", "what?"] * 2)
     judge = ModelJudge(RuleEngine(greets, lambda _: next(texts)))
-    found = judge.compare_cot([(prompt(), HELLO, PLAIN)], [GREET], samples=4)
+    found = judge.compare_cot([(prompt(), HELLO, PLAIN)], [GREET], Writing(sampling=COT_SAMPLING, samples=4))
     assert found[0].value == pytest.approx(2 / 3)
     assert found[0].detail == "1 of 4 texts have no verdict"
     assert len(found[0].calls) == 4

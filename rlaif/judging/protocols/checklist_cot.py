@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
@@ -13,14 +12,7 @@ from rlaif.records import Judgment, Principle
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """One text a question is the likeliest; several are drawn, and their share is P(yes)."""
-    return model(judge, "checklist-cot").checklist_cot(
-        items,
-        principles,
-        samples=how.samples,
-        again=how.again,
-        seed=how.seed,
-        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
-    )
+    return model(judge, "checklist-cot").checklist_cot(items, principles, how.writing())
 
 
 PROTOCOL = Pointwise(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.cot import COT_SAMPLING, SPREAD, rationale_of
+from rlaif.judging.cot import rationale_of
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
@@ -13,14 +13,7 @@ from rlaif.records import Judgment, Principle
 
 def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """One text a question is the likeliest; several are drawn."""
-    return model(judge, "compare-cot").compare_cot(
-        items,
-        principles,
-        samples=how.samples,
-        again=how.again,
-        seed=how.seed,
-        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
-    )
+    return model(judge, "compare-cot").compare_cot(items, principles, how.writing())
 
 
 PROTOCOL = Pairwise(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.ask import Writing
-from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
@@ -16,15 +14,8 @@ from rlaif.records import Judgment, Principle
 def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """The schema goes to engines that guide decoding; every reply is checked by it."""
     asked = model(judge, "compare-json")
-    writing = Writing(
-        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
-        seed=how.seed,
-        samples=how.samples,
-        again=how.again,
-        schema=COMPARED,
-    )
     questions = asked.both_orders("compare-json", items, principles)
-    return asked.voted("compare-json", questions, read_better, writing)
+    return asked.voted("compare-json", questions, read_better, how.writing(COMPARED))
 
 
 PROTOCOL = Pairwise(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rlaif.errors import InputError
+from rlaif.judging.ask import Writing
+from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.scales import SHARE, Scale
@@ -24,6 +26,16 @@ class Asking:
     """Texts a question, for a protocol that reads what the judge writes."""
     again: int = AGAIN
     """How often at most an unreadable text is asked for once more."""
+
+    def writing(self, schema: Mapping[str, Any] | None = None) -> Writing:
+        """How reasoned verdicts are written: one text a question is the likeliest one, several are drawn."""
+        return Writing(
+            sampling=COT_SAMPLING if self.samples == 1 else SPREAD,
+            seed=self.seed,
+            samples=self.samples,
+            again=self.again,
+            schema=schema,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

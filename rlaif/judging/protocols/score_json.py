@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.ask import Writing
-from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
@@ -16,15 +14,8 @@ from rlaif.records import Judgment, Principle
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """The mean of several ratings; each as a share of the scale from 1 to 5."""
     asked = model(judge, "score-json")
-    writing = Writing(
-        sampling=COT_SAMPLING if how.samples == 1 else SPREAD,
-        seed=how.seed,
-        samples=how.samples,
-        again=how.again,
-        schema=RATED,
-    )
     questions = asked.one_by_one("score-json", items, principles)
-    return asked.voted("score-json", questions, read_rating, writing, clamp=0.0)
+    return asked.voted("score-json", questions, read_rating, how.writing(RATED), clamp=0.0)
 
 
 PROTOCOL = Pointwise(
