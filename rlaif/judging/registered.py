@@ -38,8 +38,9 @@ def register_judge(thing: Any, *, name: str | None = None, version: str | None =
     """
     if isinstance(thing, JudgeKind):
         return JUDGES.add(thing)
-    called = _checked(name or _name(thing))
-    return JUDGES.add(_kind(thing, called, version))
+    made = make_judge(name or _name(thing), thing, version=version)
+    _refuse_taken(made.name, "reward", REWARDS.names())
+    return JUDGES.add(made)
 
 
 def register_reward(thing: Any, *, name: str | None = None, version: str | None = None) -> NamedReward:
@@ -47,14 +48,32 @@ def register_reward(thing: Any, *, name: str | None = None, version: str | None 
 
     It is a judge too, under its own name. Raises InputError as `register_judge` does.
     """
-    if isinstance(thing, NamedReward):
-        return REWARDS.add(thing)
-    called = _checked(name or _name(thing))
-    if not callable(thing) or _arguments(thing) != OF_ONE:
+    made = (
+        thing if isinstance(thing, NamedReward) else make_reward(name or _name(thing), thing, version=version)
+    )
+    _refuse_taken(_checked(made.name), "judge", JUDGES.names())
+    return REWARDS.add(made)
+
+
+def make_judge(name: str, thing: Any, *, version: str | None = None) -> JudgeKind:
+    """The kind of judge that a function, a reward or a judge object makes: what `rlaif.judges` holds.
+
+    Arguments and errors are those of `register_judge`.
+    """
+    return _kind(thing, _checked(name), version)
+
+
+def make_reward(name: str, function: Any, *, version: str | None = None) -> FunctionReward:
+    """The reward that a function `(prompt, completion) -> float | None` makes: what `rlaif.rewards` holds.
+
+    Raises InputError as `register_judge` does, and for what is no such function.
+    """
+    called = _checked(name)
+    if not callable(function) or _arguments(function) != OF_ONE:
         raise InputError(
             f"{called}: is no reward; one is a function of (prompt, completion), or has `rewards`"
         )
-    return REWARDS.add(FunctionReward(called, thing, fingerprint=source_fingerprint(thing, version)))
+    return FunctionReward(called, function, fingerprint=source_fingerprint(function, version))
 
 
 def judge_name_of(thing: Any) -> str:
@@ -145,6 +164,12 @@ def _checked(name: str) -> str:
             f"of {', '.join(MODELS)}"
         )
     return name
+
+
+def _refuse_taken(name: str, noun: str, names: list[str]) -> None:
+    """One name must not mean two judges: a reward is a judge under its own name."""
+    if name in names:
+        raise InputError(f"{name!r} is a {noun} already; choose another name")
 
 
 def _help(thing: Any) -> str:

@@ -125,6 +125,15 @@ def test_ours_are_not_replaced() -> None:
         register_judge(shorter, name="panel")
 
 
+def test_one_name_is_not_a_judge_and_a_reward() -> None:
+    register_judge(shorter, name="mine")
+    with pytest.raises(InputError, match="is a judge already"):
+        register_reward(brevity, name="mine")
+    register_reward(brevity, name="short")
+    with pytest.raises(InputError, match="is a reward already"):
+        register_judge(shorter, name="short")
+
+
 @pytest.mark.parametrize("thing", [lambda: 1.0, lambda a, b, c, d: 1.0])
 def test_a_function_of_another_number_of_arguments_is_refused(thing: Any) -> None:
     with pytest.raises(InputError, match=r"a judge takes \(prompt, a, b\)"):
