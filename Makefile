@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs schemas clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -55,6 +55,9 @@ docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_formats.py
 	$(BIN)/python docs/make_architecture.py
+
+schemas: .venv/.dev
+	$(BIN)/python docs/make_schemas.py
 
 clean:
 	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

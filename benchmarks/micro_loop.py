@@ -25,7 +25,7 @@ def main() -> None:
         out = Path(scratch) / "run"
         config = RunConfig(recipe=chosen.recipe, out=out, limit=chosen.limit, seed=chosen.seed)
         start = time.perf_counter()
-        done = loop.run(play.settle(config))
+        done = loop.run(play.prepare_recipe(config))
         whole = time.perf_counter() - start
         notes = [
             (path.relative_to(out / "steps"), json.loads(path.read_text()))

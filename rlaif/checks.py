@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,20 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def check(document: Document, name: str, error: type[InputError]) -> Any:
-    """The document's data, checked against schema `name`.
+    """The document's data, checked against schema `name`; see `check_schema`."""
+    return _check(document, _validator(name), error)
+
+
+def check_schema(document: Document, rules: Mapping[str, Any], error: type[InputError]) -> Any:
+    """The document's data, checked against a schema. Raises `error` with file, line and key.
 
     Where the schema wants text and the file has `42` or `true`, the scalar stays the text that was written:
     the right answer to a sum may be a bare number.
     """
-    validator = _validator(name)
+    return _check(document, _made_validator(rules), error)
+
+
+def _check(document: Document, validator: Any, error: type[InputError]) -> Any:
     data = document.data
     for wrong in list(validator.iter_errors(data)):
         key = tuple(wrong.absolute_path)
@@ -65,10 +73,14 @@ def unknown_key(place: str, keys: Iterable[str], known: Iterable[str]) -> str:
 
 @cache
 def _validator(name: str) -> Any:
+    return _made_validator(schema(name))
+
+
+def _made_validator(rules: Mapping[str, Any]) -> Any:
     # here, not at the top: importing it takes longer than all of `rlaif --help` may
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(schema(name))
+    return Draft202012Validator(rules)
 
 
 def _put(data: Any, key: Key, value: Any) -> None:

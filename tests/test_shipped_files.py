@@ -14,7 +14,8 @@ from rlaif.shipped import shipped
 from rlaif.templates import load_template
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.project.init import init
-from rlaif.workflows.recipe.prepare import settle, steps
+from rlaif.workflows.recipe.graph import graph, graph_lines
+from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.recipes import TrainStep
 from rlaif.workflows.training.methods.dpo import DPOOptions
 from rlaif.workflows.training.run import replay_examples
@@ -37,12 +38,12 @@ def test_every_template_has_slots(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("pipelines", ".yaml"))
 def test_every_recipe_is_ready_to_be_played(name: str, tmp_path: Path) -> None:
-    played = settle(RunConfig(recipe=name, out=tmp_path / "run", limit=3))
-    assert played.recipe.name == name
-    assert name in "\n".join(steps(played))
-    for step in played.recipe.round:
+    prepared = prepare_recipe(RunConfig(recipe=name, out=tmp_path / "run", limit=3))
+    assert prepared.recipe.name == name
+    assert name in "\n".join(graph_lines(prepared, graph(prepared, {})))
+    for step in (each.settings for each in prepared.recipe.round):
         if isinstance(step, TrainStep) and isinstance(step.options, DPOOptions) and step.options.replay:
-            assert replay_examples(step.options, played.recipe.models.policy)
+            assert replay_examples(step.options, prepared.recipe.models.policy)
 
 
 def test_every_recipe_begins_with_its_own_command() -> None:
@@ -68,8 +69,10 @@ def test_a_new_project_is_ready_to_be_used(tmp_path: Path, monkeypatch: pytest.M
     constitution = load_constitution("constitutions/house.yaml")
     assert not [each for each in lint(constitution) if each.level == "error"]
     assert len(read_prompts("prompts/sets/mine.jsonl")) == 300
-    played = settle(RunConfig(recipe="pipelines/self-rewarding.yaml", out=Path("runs/loop"), limit=2))
-    assert played.constitution.name == "house"
+    prepared = prepare_recipe(
+        RunConfig(recipe="pipelines/self-rewarding.yaml", out=Path("runs/loop"), limit=2)
+    )
+    assert prepared.constitution.name == "house"
 
 
 def test_a_new_project_is_never_put_over_an_old_one(tmp_path: Path) -> None:

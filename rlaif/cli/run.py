@@ -1,4 +1,4 @@
-"""`rlaif run`: play a recipe in rounds."""
+"""`rlaif run`: run a recipe in rounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rlaif.runs.layout import is_run
 
 if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import Standing
-    from rlaif.workflows.recipe.prepare import Played
+    from rlaif.workflows.recipe.prepared import PreparedRecipe
 
 
 @click.command()
@@ -42,64 +42,65 @@ if TYPE_CHECKING:
 @options.dry_run
 @options.show_prompt
 def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Play RECIPE (a file, or the name of a shipped one) and print the table of rounds.
+    """Run RECIPE (a file, or the name of a shipped one) and print the table of rounds.
 
     \b
     rlaif run pipelines/self-rewarding.yaml --out runs/loop
     rlaif run self-rewarding --judge gold: --out runs/upper-bound
 
-    The same command resumes. A step whose inputs did not change is taken from where it was made.
+    The same command resumes. A step whose inputs did not change is not made again.
     """
     from rlaif.workflows.configs import RunConfig
     from rlaif.workflows.generate.known_words import unread
-    from rlaif.workflows.recipe.prepare import PREVIOUS, settle
+    from rlaif.workflows.recipe.prepare import prepare_recipe
+    from rlaif.workflows.recipe.recipe import PREVIOUS
 
-    played = settle(RunConfig(**chosen))
-    models = played.recipe.models
-    warn(unread(models.policy if models.judge == PREVIOUS else models.judge, played.constitution))
+    prepared = prepare_recipe(RunConfig(**chosen))
+    models = prepared.recipe.models
+    warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
     if dry_run:
         from rlaif.workflows.dry_run.recipe import plan
 
-        planned = plan(played)
+        planned = plan(prepared)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if not show_prompt and not as_json:
         # before anything heavy is loaded: whoever waits is to know for what
-        click.echo("\n".join(opening(played)), err=True)
+        click.echo("\n".join(opening(prepared)), err=True)
     from rlaif.review.rounds import tables
     from rlaif.workflows.recipe import run as loop
 
     if show_prompt:
-        click.echo(loop.first_question(played))
+        click.echo(loop.first_question(prepared))
         return
     with Follower(quiet=as_json) as follower:
         try:
-            done = loop.run(played, told=follower.told)
+            done = loop.run(prepared, listener=follower.told)
         except KeyboardInterrupt:
-            click.echo(kept(played.config.out, follower.standing), err=True)
+            click.echo(kept(prepared.config.out, follower.standing), err=True)
             raise
     warn(done.warnings, WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds)]
     emit(done.as_dict(), "\n\n".join([*parts, done.summary]), as_json=as_json, unmet=done.unmet)
 
 
-def opening(played: Played) -> list[str]:
-    """What is about to be played, for the first words on the screen."""
-    recipe, out = played.recipe, played.config.out
+def opening(prepared: PreparedRecipe) -> list[str]:
+    """Say what is about to run: the first words on the screen."""
+    recipe, out = prepared.recipe, prepared.config.out
     rounds = f"{recipe.rounds} round{'s' if recipe.rounds != 1 else ''}"
     judge = "the newest policy" if recipe.models.judge == "previous" else recipe.models.judge
-    verb = "going on with" if is_run(out) else "playing"
-    prompts = ", ".join(f"{len(held):,} {name.replace('_', '-')}" for name, held in played.prompts.items())
+    verb = "going on with" if is_run(out) else "running"
+    prompts = ", ".join(f"{len(held):,} {name.replace('_', '-')}" for name, held in prepared.prompts.items())
     return [
         f"{verb} {recipe.name}: {rounds} from {recipe.models.policy}, judged by {judge}, into {out}",
-        f"constitution {played.constitution.name} {played.constitution.version}, "
-        f"{len(played.constitution.principles)} principles; prompts: {prompts}",
+        f"constitution {prepared.constitution.name} {prepared.constitution.version}, "
+        f"{len(prepared.constitution.principles)} principles; prompts: {prompts}",
         "loading models ...",
     ]
 
 
 def kept(out: Path, standing: Standing | None) -> str:
-    """What an interrupted run keeps."""
+    """Say what an interrupted run keeps."""
     if standing is None:
         return f"interrupted before the first round of {out}"
     return (

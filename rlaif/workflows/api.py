@@ -23,7 +23,7 @@ from rlaif.workflows.generate.result import GenerateResult
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
 from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
-from rlaif.workflows.recipe.run import Finished
+from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.training import run as training
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.methods import DEFAULT
@@ -450,7 +450,7 @@ def run(
         >>> [row["round"] for row in done.rounds]
         [0, 1]
     """
-    return _called(configs.RunConfig, recipes.settle, loop.run, locals())
+    return _called(configs.RunConfig, recipes.prepare_recipe, loop.run, locals())
 
 
 def audit(

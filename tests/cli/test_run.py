@@ -12,8 +12,9 @@ import pytest
 from rlaif.cli.main import cli, main
 from rlaif.cli.output import WIDTH, Follower, followed
 from rlaif.workflows.recipe import run as loop
+from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.recipe.pace import Standing
-from rlaif.workflows.recipe.run import Finished, learned
+from rlaif.workflows.recipe.table import learned
 
 
 def row(number: int, gold: float | None, judge: float | None = 0.5) -> dict[str, Any]:
@@ -49,12 +50,12 @@ def finished(tmp_path: Path, rows: list[dict[str, Any]]) -> Finished:
 
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The shipped recipe, of which nothing is played."""
+    """The shipped recipe, of which nothing runs."""
     monkeypatch.chdir(tmp_path)
 
-    def run(played: Any, told: Any) -> Finished:
-        told(standing(left_s=None, done=0))
-        told(standing())
+    def run(prepared: Any, listener: Any) -> Finished:
+        listener(standing(left_s=None, done=0))
+        listener(standing())
         return finished(tmp_path, [row(0, 0.56), row(1, 0.77), row(2, 0.923), row(3, 0.97)])
 
     monkeypatch.setattr(loop, "run", run)
@@ -66,7 +67,7 @@ def test_the_first_words_name_recipe_rounds_models_and_place(
 ) -> None:
     assert main(["run", "self-rewarding", "--out", "runs/demo"]) == 0
     first, second, *_ = capsys.readouterr().err.splitlines()
-    assert first == "playing self-rewarding: 3 rounds from micro, judged by the newest policy, into runs/demo"
+    assert first == "running self-rewarding: 3 rounds from micro, judged by the newest policy, into runs/demo"
     assert second == "constitution micro-default 1.0.0, 17 principles; prompts: 1,200 train, 300 held-out"
 
 
@@ -96,14 +97,14 @@ def test_json_is_one_object_and_nothing_else_is_said_on_the_way(
     main(["run", "self-rewarding", "--out", "runs/demo", "--json"])
     said = capsys.readouterr()
     assert json.loads(said.out)["calls"]["new"] == 128_472
-    assert not re.search("playing|round 2 of 3", said.err)
+    assert not re.search("running|round 2 of 3", said.err)
 
 
 def test_an_interrupt_says_where_it_was_and_what_is_kept(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(played: Any, told: Any) -> Finished:
-        told(standing())
+    def interrupted(prepared: Any, listener: Any) -> Finished:
+        listener(standing())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "run", interrupted)

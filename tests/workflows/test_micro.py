@@ -11,14 +11,15 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.exchange.prompts import read_prompts
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.recipe.prepare import settle
-from rlaif.workflows.recipe.run import Finished, run
+from rlaif.workflows.recipe.finished import Finished
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.run import run
 
 FINAL_GOLD = 0.90
 
 
 def play(place: Path, **given: Any) -> Finished:
-    return run(settle(RunConfig(recipe="self-rewarding", out=place / "run", **given)))
+    return run(prepare_recipe(RunConfig(recipe="self-rewarding", out=place / "run", **given)))
 
 
 @pytest.fixture(scope="module")

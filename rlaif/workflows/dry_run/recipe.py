@@ -1,128 +1,78 @@
-"""What the rounds of a recipe would cost: they are played with models that answer nothing, and nothing is trained."""
+"""What the rounds of a recipe would do and cost: every step is asked for its forecast, and nothing is trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
-from rlaif.judging.pointwise import judge_pointwise
-from rlaif.records import Completion, Judgment, Prompt
-from rlaif.runs.layout import model_of_round
 from rlaif.store import find_store
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
-from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
-from rlaif.workflows.evaluation.policy_metrics import Measured, measure
-from rlaif.workflows.generate.judge_step import asking_of
-from rlaif.workflows.generate.principle_tests import own_tests
-from rlaif.workflows.generate.rollouts import draw, round_prompts, step_sampling
-from rlaif.workflows.models.judge_names import is_control
-from rlaif.workflows.recipe.prepare import INITIAL, PREVIOUS, Played, steps, writes
-from rlaif.workflows.recipe.recipes import EvaluateStep, JudgeStep, PairsStep, SampleStep, TrainStep
-from rlaif.workflows.training.method import Role
-from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.recipe.graph import Node, graph, graph_lines
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.recipe.step import Job, RoundState
 
 
-@dataclass(slots=True)
-class Rounds:
-    """The rounds so far."""
+@dataclass(frozen=True, slots=True)
+class RecipePlan(planning.Plan):
+    """What a recipe would do, and what it would cost."""
 
-    played: Played
-    models: PlannedModels
-    policy: str
-    """The newest."""
-    before: str = ""
-    drawn: list[tuple[Prompt, Completion]] = field(default_factory=list)
-    judgments: list[Judgment] = field(default_factory=list)
+    graph: Sequence[Node] = ()
 
-    def judge_name(self, policy: str) -> str:
-        """Who judges while `policy` is the newest."""
-        named = self.played.recipe.models.judge
-        return policy if named == PREVIOUS else named
-
-    def sample(self, number: int, step: SampleStep) -> None:
-        """The policy would answer the round's prompts."""
-        recipe = self.played.recipe
-        prompts = round_prompts(self.played.prompts["train"], number, step.prompts, recipe.seed)
-        self.drawn = draw(self.models, [self.before], prompts, step.n, step_sampling(step), recipe.seed)
-
-    def judge(self, step: JudgeStep) -> None:
-        """The judge would look at each completion alone."""
-        name = self.judge_name(self.before)
-        seed = self.played.recipe.seed
-        how = asking_of(step.protocol, name, seed=seed, samples=step.samples, again=step.ask_again)
-        judge = self.models.judge(name)
-        self.judgments = judge_pointwise(judge, self.played.constitution, self.drawn, step.protocol, how)
-
-    def pairs(self, number: int, step: PairsStep) -> None:
-        """The judge would compare, and criticise."""
-        name, seed = self.judge_name(self.before), self.played.recipe.seed
-        asking = None
-        if step.then != NO_PAIRWISE:
-            asking = asking_of(step.then, name, seed=seed, samples=step.samples, again=step.ask_again)
-        how = pair_plan(step, then=step.then, asking=asking, seed=seed, round=number)
-        constitution = self.played.constitution
-        PlannedPairs(self.models, name, constitution, how, step.critique).play(self.drawn, self.judgments)
-        if not is_control(name):
-            own_tests(self.models.judge(name), constitution)
-
-    def train(self, number: int, step: TrainStep) -> None:
-        """There would be another policy."""
-        if METHODS.get(step.method).trains is not Role.POLICY:
-            return
-        folder = model_of_round(self.played.config.out, number)
-        trained = str(folder)
-        if not folder.is_dir():
-            # its fingerprint is that of nothing that anybody has asked yet
-            self.models.made_of[trained] = self.models.made_of.get(self.before, self.before)
-        self.policy = trained
-
-    def evaluate(self, number: int, step: EvaluateStep) -> None:
-        """The newest policy would be measured."""
-        recipe = self.played.recipe
-        called = {INITIAL: recipe.models.policy, PREVIOUS: self.before}
-        what = Measured(
-            policy=self.policy,
-            judge=self.judge_name(self.policy),
-            initial=recipe.models.policy,
-            first_judge=self.judge_name(recipe.models.policy),
-            against={name: called.get(name, name) for name in step.against if number or name not in called},
-            gold=False,
-        )
-        prompts = self.played.prompts[step.on][: step.prompts]
-        measure(self.models, self.played.constitution, prompts, what, recipe.seed)
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**planning.Plan.as_dict(self), "graph": [each.as_dict() for each in self.graph]}
 
 
-def plan(played: Played) -> planning.Plan:
+def plan(prepared: PreparedRecipe) -> RecipePlan:
     """What would be done, for `--dry-run`."""
-    return planning.Plan(steps(played), forecast(played))
+    models, calls = _planned(prepared)
+    nodes = graph(prepared, calls)
+    return RecipePlan(graph_lines(prepared, nodes), models, nodes)
 
 
-def forecast(played: Played) -> dict[str, Any]:
+def forecast(prepared: PreparedRecipe) -> dict[str, Any]:
     """Calls, tokens and cost of all rounds, by model; a model that is yet to be trained goes by its directory."""
-    config, recipe = played.config, played.recipe
-    models = PlannedModels(config, seed=recipe.seed, in_writing=writes(recipe, config.out))
-    rounds = Rounds(played, models, recipe.models.policy)
+    return _planned(prepared)[0]
+
+
+def _planned(prepared: PreparedRecipe) -> tuple[dict[str, Any], dict[str, int]]:
+    """The estimate, and the calls of each task by its name."""
+    config, recipe = prepared.config, prepared.recipe
+    models = PlannedModels(config, seed=recipe.seed, in_writing=prepared.in_writing)
+    calls: dict[str, int] = {}
     with planning.planning(models, find_store(config.out, config.store), config.out):
+        values: dict[str, Any] = {}
         for number in range(recipe.rounds + 1):
-            rounds.before = rounds.policy
-            _play(rounds, number)
-        return planning.estimate(models)
+            state = RoundState(number=number, values=values)
+            for task in prepared.round(number):
+                before = _asked(models)
+                job = Job(prepared=prepared, task=task, models=models, run=config.out, state=state)
+                made = STEPS.get(task.entry.step).forecast(job)
+                if task.makes is not None:
+                    values[task.makes.path] = made
+                    if task.makes.kind == "model":
+                        _to_come(models, job)
+                calls[task.name] = _asked(models) - before
+        return planning.estimate(models), calls
 
 
-def _play(rounds: Rounds, number: int) -> None:
-    for step in rounds.played.recipe.round:
-        match step:
-            case EvaluateStep():
-                rounds.evaluate(number, step)
-            case _ if number == 0:  # the model before any feedback is only measured
-                continue
-            case SampleStep():
-                rounds.sample(number, step)
-            case JudgeStep():
-                rounds.judge(step)
-            case PairsStep():
-                rounds.pairs(number, step)
-            case TrainStep():
-                rounds.train(number, step)
+def _asked(models: PlannedModels) -> int:
+    """Count the calls that would be made, so far."""
+    return sum(each.planned.calls for each in models.planned.values())
+
+
+def _to_come(models: PlannedModels, job: Job) -> None:
+    """Let a model that is yet to be trained count as the one that it is made of."""
+    made = job.task.makes
+    assert made is not None
+    folder: Path = job.run / made.path
+    if folder.is_dir():
+        return
+    name = STEPS.get(job.task.entry.step).stands(job.task.entry, str(folder))
+    base = next(iter(job.task.models.values()), job.task.stands["policy"])
+    # its fingerprint is that of nothing that anybody has asked yet
+    models.made_of[name] = models.made_of.get(base, base)

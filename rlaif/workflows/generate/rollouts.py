@@ -8,7 +8,6 @@ from rlaif.feedback.sample import sample
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.recipe.recipes import SampleStep
 
 
 def draw(
@@ -26,17 +25,6 @@ def draw(
             for each in sample(models.engine(policy), prompts, n=share, sampling=sampling, seed=seed):
                 texts[each.prompt_id].append(each)
     return [(prompt, each) for prompt in prompts for each in texts[prompt.id]]
-
-
-def step_sampling(step: SampleStep) -> Sampling:
-    """How a recipe's step draws."""
-    return Sampling(
-        temperature=step.temperature,
-        top_p=step.top_p,
-        top_k=step.top_k,
-        min_p=step.min_p,
-        max_tokens=step.max_tokens,
-    )
 
 
 def answers(

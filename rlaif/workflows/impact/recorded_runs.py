@@ -26,7 +26,7 @@ from rlaif.runs.layout import (
     step_note,
 )
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
-from rlaif.workflows.recipe.prepare import PREVIOUS
+from rlaif.workflows.recipe.recipe import PREVIOUS
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import METHODS
 

@@ -1,163 +1,52 @@
-"""Recipes: rounds of steps as data. What a recipe can say is here and in the schema, and nowhere else."""
+"""Loading a recipe: a YAML file or a shipped name, with overrides, checked against the schema of all steps."""
 
 from __future__ import annotations
 
 import copy
 import difflib
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rlaif.checks import check, schema
+from rlaif.checks import check_schema
 from rlaif.documents import Document, Key, parse_value, read_document
 from rlaif.errors import RecipeError
-from rlaif.hashing import digest
 from rlaif.shipped import shipped
+from rlaif.workflows.recipe.artefacts import KINDS
+from rlaif.workflows.recipe.flow import near, tasks_of
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, ModelRoles, Recipe, RecipeStep, Stop
+from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.recipe.schema import beside_settings, recipe_schema
 from rlaif.workflows.recipe.train_step import TrainStep as TrainStep
-from rlaif.workflows.recipe.train_step import train_step
-from rlaif.workflows.training.methods import DEFAULT
-from rlaif.workflows.training.read_options import misplaced
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
-    """Who writes and who judges. `previous` as judge is the newest policy; a name freezes the judge."""
-
-    policy: str
-    judge: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleStep:
-    """The policy answers prompts of `train`."""
-
-    step: Literal["sample"] = "sample"
-    n: int = 4
-    """Completions a prompt."""
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    max_tokens: int = 256
-    prompts: int | None = None
-    """Prompts a round; None takes all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeStep:
-    """The judge looks at each completion alone."""
-
-    step: Literal["judge"] = "judge"
-    protocol: str = "checklist"
-    samples: int | None = None
-    """Texts a question, where the protocol takes a vote of several."""
-    ask_again: int | None = None
-    """How often an unreadable text is asked for once more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairsStep:
-    """Completions become pairs, which a comparison in both orders confirms."""
-
-    step: Literal["pairs"] = "pairs"
-    pairing: Literal["all", "best-worst", "random", "rank"] = "best-worst"
-    then: str = "compare"
-    """The protocol that decides between two; `none` decides by what was said of each alone."""
-    samples: int | None = None
-    ask_again: int | None = None
-    inconsistent: Literal["drop", "average"] = "drop"
-    critique: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateStep:
-    """The new policy is measured."""
-
-    step: Literal["evaluate"] = "evaluate"
-    on: str = "held_out"
-    gold: bool = False
-    against: tuple[str, ...] = ()
-    prompts: int | None = None
-    """Prompts to measure on; None takes all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditStep:
-    """Statistics over the round's pairs and judgments."""
-
-    step: Literal["audit"] = "audit"
-
-
-Step = SampleStep | JudgeStep | PairsStep | TrainStep | EvaluateStep | AuditStep
-STEPS: dict[str, type[Step]] = {
-    "sample": SampleStep,
-    "judge": JudgeStep,
-    "pairs": PairsStep,
-    "train": TrainStep,
-    "evaluate": EvaluateStep,
-    "audit": AuditStep,
-}
-
-
-_NEEDS = {"judge": ("sample",), "pairs": ("sample", "judge"), "train": ("pairs",), "audit": ("pairs",)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """When a loop ends before its last round. Gold measures and never decides."""
-
-    gold: Literal["never-used"] = "never-used"
-    unreadable_share: float = 1.0
-    """Above this share of unreadable judgments no training happens."""
-    judge_drift: Literal["warn", "stop"] = "warn"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """A whole recipe, checked."""
-
-    name: str
-    models: Models
-    constitution: str
-    prompts: Mapping[str, str]
-    rounds: int
-    round: tuple[Step, ...]
-    title: str = ""
-    seed: int = 0
-    stop: Stop = field(default_factory=Stop)
-    source: str = ""
-    """The file it came from; not part of the digest."""
-
-    def config(self) -> dict[str, Any]:
-        """All that decides what the recipe does, as plain values with defaults filled in."""
-        values = asdict(self)
-        del values["source"], values["title"]
-        values["round"] = tuple(
-            step.as_dict() if isinstance(step, TrainStep) else asdict(step) for step in self.round
-        )
-        return values
-
-    @property
-    def digest(self) -> str:
-        """Digest of `config`."""
-        return digest("recipe", self.config())
+_RESERVED = (PREVIOUS, INITIAL, "policy", "judge", *KINDS)
 
 
 def load_recipe(ref: str | Path, overrides: Mapping[str, str] | None = None) -> Recipe:
     """Load a path to a YAML file, or the name of a recipe in ./pipelines or among the shipped ones.
 
-    `overrides` are `--set` values: `models.judge=micro:weak`, `round.3.loss=hard` (steps count from 0) or
-    `round.train.loss=hard`. Raises RecipeError with file, line and key.
+    `overrides` are `--set` values: `models.judge=micro:weak`, `round.3.loss=hard` (steps count from 0),
+    `round.train.loss=hard`, or `round.NAME.loss=hard` for a step with `as: NAME`. Raises RecipeError with file, line
+    and key.
     """
-    document = read_document(_locate(ref), RecipeError)
-    _check_names(document)
-    check(document, "recipe", RecipeError)
-    _check_steps(document)
+    source = str(_locate(ref))
+    document = read_document(Path(source), RecipeError)
+    recipe = _checked(document, source)
     for name, text in (overrides or {}).items():
         document = _overridden(document, name, text)
-    return _recipe(document.data, str(_locate(ref)))
+        recipe = _checked(document, source)
+    return recipe
+
+
+def _checked(document: Document, source: str) -> Recipe:
+    """The recipe of a document. Raises RecipeError naming the document's place."""
+    _check_names(document)
+    check_schema(document, recipe_schema(), RecipeError)
+    recipe = _recipe(document, source)
+    tasks_of(recipe, Path())
+    return recipe
 
 
 def _locate(ref: str | Path) -> Path:
@@ -189,11 +78,7 @@ def _overridden(document: Document, name: str, text: str) -> Document:
     for part in key[:-1]:
         inside = inside[part]
     inside[key[-1]] = parse_value(text)
-    changed = Document(path=f"--set {name}={text}", data=data, lines={}, plain={key: text})
-    _check_names(changed)
-    check(changed, "recipe", RecipeError)
-    _check_steps(changed)
-    return changed
+    return Document(path=f"--set {name}={text}", data=data, lines={}, plain={key: text})
 
 
 def _override_key(data: Any, name: str) -> Key:
@@ -219,64 +104,88 @@ def _place(items: list[Any], part: str, name: str) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
     steps = [item.get("step") if isinstance(item, dict) else None for item in items]
-    if steps.count(part) == 1:
-        return steps.index(part)
-    shown = ", ".join(f"{place} ({step})" if step else str(place) for place, step in enumerate(steps))
+    names = [item.get("as") if isinstance(item, dict) else None for item in items]
+    for known in (names, steps):
+        if known.count(part) == 1:
+            return known.index(part)
+    shown = ", ".join(
+        f"{place} ({step}{f' as {own}' if own else ''})" if step else str(place)
+        for place, (step, own) in enumerate(zip(steps, names, strict=True))
+    )
     raise RecipeError(f"--set {name}: {part!r} is none of {shown or 'an empty list'}")
 
 
 def _check_names(document: Document) -> None:
-    """Another trainer's names are answered with ours, before the schema only calls them unknown."""
-    steps = document.data.get("round") if isinstance(document.data, dict) else None
+    """Answer other trainers' names, and roles that are nearly ours, before the schema only calls them unknown."""
+    data = document.data if isinstance(document.data, dict) else {}
+    steps, models = data.get("round"), data.get("models")
     for place, step in enumerate(steps if isinstance(steps, list) else ()):
-        if isinstance(step, dict) and step.get("step") == "train":
-            for name in step:
-                if hint := misplaced(str(step.get("method", DEFAULT)), str(name)):
-                    raise RecipeError(f"{document.where(('round', place, name))}: {hint}")
+        found = STEPS.all().get(str(step.get("step"))) if isinstance(step, dict) else None
+        if found is None:
+            continue
+        for name in step:
+            if hint := found.hint(step, str(name)):
+                raise RecipeError(f"{document.where(('round', place, name))}: {hint}")
+    if isinstance(models, dict):
+        for role in ("policy", "judge"):
+            slip = next((str(each) for each in models if near(str(each), (role,)) and each != role), None)
+            if role not in models and slip is not None:
+                where = document.where(("models", slip))
+                raise RecipeError(f"{where}: models has {slip!r}{near(slip, (role,))} and lacks {role!r}")
 
 
-def _check_steps(document: Document) -> None:
-    """Rules between keys, which a schema cannot say."""
-    done: set[str] = set()
-    drawn = 0
-    for place, step in enumerate(document.data["round"]):
-        kind = step["step"]
-        if missing := [each for each in _NEEDS.get(kind, ()) if each not in done]:
-            at = document.where(("round", place))
-            raise RecipeError(f"{at}: step {kind!r} needs a step {missing[0]!r} before it; add one")
-        if kind == "sample":
-            drawn = step.get("n", SampleStep().n)
-        if kind == "pairs" and drawn < 2:
-            at = document.where(("round", place))
-            raise RecipeError(
-                f"{at}: pairs need two completions of a prompt, and `sample` draws {drawn}; raise its n"
-            )
-        on = step.get("on", "held_out")
-        if kind == "evaluate" and on not in document.data["prompts"]:
-            at, known = document.where(("round", place, "on")), ", ".join(document.data["prompts"])
-            raise RecipeError(f"{at}: no prompt set {on!r} to evaluate on; `prompts` has: {known}")
-        done.add(kind)
-
-
-def _recipe(data: Mapping[str, Any], source: str) -> Recipe:
-    fields = dict(data)
-    fields["models"] = Models(**fields["models"])
+def _recipe(document: Document, source: str) -> Recipe:
+    fields = dict(document.data)
+    roles = dict(fields["models"])
+    fields["models"] = ModelRoles(policy=roles.pop("policy"), judge=roles.pop("judge"), others=roles)
     stop = fields.get("stop", {})
     fields["stop"] = Stop(**{**stop, "unreadable_share": float(stop.get("unreadable_share", 1.0))})
-    fields["round"] = tuple(
-        _step(entry, f"{source}: round.{number}") for number, entry in enumerate(fields["round"])
-    )
+    counts: dict[str, int] = {}
+    entries: list[RecipeStep] = []
+    for place, entry in enumerate(fields["round"]):
+        where = document.where(("round", place))
+        entries.append(_entry(entry, where, counts, fields["rounds"]))
+        if entries[-1].key in {each.key for each in entries[:-1]}:
+            raise RecipeError(f"{where}: {entries[-1].key!r} is the name of a step before it; choose another")
+        if "as" in entry and (entries[-1].key in roles or entries[-1].key in fields["prompts"]):
+            raise RecipeError(
+                f"{where}: {entries[-1].key!r} is a name of `models` or `prompts`; choose another"
+            )
+    fields["round"] = tuple(entries)
     return Recipe(**fields, source=source)
 
 
-def _step(entry: Mapping[str, Any], where: str) -> Step:
-    if entry["step"] == "train":
-        given = {name: value for name, value in entry.items() if name != "step"}
-        return train_step(**given, where=where)
-    known = schema("recipe")["$defs"][entry["step"]]["properties"]
-    values: dict[str, Any] = {}
-    for name, value in entry.items():
-        # `1` and `1.0` are one temperature, and must have one digest
-        number = known[name].get("type") == "number"
-        values[name] = float(value) if number else tuple(value) if isinstance(value, list) else value
-    return STEPS[entry["step"]](**values)
+def _entry(entry: Mapping[str, Any], where: str, counts: dict[str, int], rounds: int) -> RecipeStep:
+    step = STEPS.get(entry["step"])
+    beside = beside_settings(step).keys() - {"step"}
+    named = {name: value for name, value in entry.items() if name in beside}
+    values = {name: value for name, value in entry.items() if name not in beside and name != "step"}
+    own = named.get("as")
+    if own is None:
+        counts[step.name] = counts.get(step.name, 0) + 1
+        key = step.name if counts[step.name] == 1 else f"{step.name}-{counts[step.name]}"
+    else:
+        key = own
+        if own in _RESERVED or re.fullmatch(rf"({'|'.join(STEPS.names())})(-\d+)?", own):
+            raise RecipeError(f"{where}: as: {own!r} is a word of recipes; choose another name")
+    return RecipeStep(
+        step=step.name,
+        settings=step.settings_from(values, where),
+        key=key,
+        given=values,
+        named=named,
+        rounds=_rounds(named.get("round"), rounds, where, measures=step.measures),
+        where=where,
+    )
+
+
+def _rounds(given: Any, rounds: int, where: str, *, measures: bool) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return (1,) if given == "first" else (rounds,)
+    least = 0 if measures else 1
+    for each in given:
+        if not least <= each <= rounds:
+            raise RecipeError(f"{where}: round {each} is not one of {least} to {rounds}")
+    return tuple(sorted(set(given)))

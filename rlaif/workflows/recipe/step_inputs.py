@@ -22,11 +22,11 @@ from rlaif.workflows.training.options import PairTrainingOptions
 
 def since_columns(prompts: Sequence[Prompt]) -> Since:
     """Of a sample step: what a row of the prompts holds beside its question, which goes into the completions."""
-    columns = _columns(prompts)
+    columns = columns_of(prompts)
 
     def alike(run: Path, name: str, _: Mapping[str, Any]) -> bool:
         file = run / Path(name).parent / COMPLETIONS
-        return file.is_file() and _columns([prompt for prompt, _ in read_completions(file)]) == columns
+        return file.is_file() and columns_of([prompt for prompt, _ in read_completions(file)]) == columns
 
     return Since({"columns": digest("columns", columns)} if columns else {}, alike)
 
@@ -45,7 +45,7 @@ def since_tests(constitution: Constitution, judge: str) -> Since:
 
 
 def since_training(
-    completions: Path, pairs: Sequence[Pair], job: TrainJob, constitution: Constitution | None
+    completions: Path | None, pairs: Sequence[Pair], job: TrainJob, constitution: Constitution | None
 ) -> Since:
     """Of a train step: which `pairs` were held out, how answers were drawn, and the principles of a judge's questions.
 
@@ -64,7 +64,7 @@ def since_training(
     held_out = job.options.held_out_pairs if isinstance(job.options, PairTrainingOptions) else 0.0
     if apart := constitution is not None and held_out > 0:
         inputs["held_out_by"] = "prompt"
-    own = digest_files([completions])
+    own = None if completions is None else digest_files([completions])
 
     def alike(run: Path, name: str, facts: Mapping[str, Any]) -> bool:
         # an older step says how many were left out, not which: only none is the same as none
@@ -79,7 +79,8 @@ def since_training(
     return Since(inputs, alike)
 
 
-def _columns(prompts: Sequence[Prompt]) -> dict[str, dict[str, Any]]:
+def columns_of(prompts: Sequence[Prompt]) -> dict[str, dict[str, Any]]:
+    """Return the columns beside the question, by prompt id, of prompts that have some."""
     return {each.id: dict(each.meta) for each in prompts if each.meta}
 
 

@@ -194,7 +194,8 @@ def _bundled(method: Method, policy: str) -> MethodOptions | None:
     """How the shipped recipe trains the bundled models, if it does by this method and `policy` is one."""
     if policy not in MODELS:
         return None
-    steps = (step for step in load_recipe(PLAY).round if isinstance(step, TrainStep))
+    held = (each.settings for each in load_recipe(PLAY).round)
+    steps = (step for step in held if isinstance(step, TrainStep))
     return next((step.options for step in steps if step.method == method.name), None)
 
 

@@ -17,7 +17,7 @@ from rlaif.workflows.evaluation.run import evaluate
 from rlaif.workflows.evaluation.run import forecast as evaluation_forecast
 from rlaif.workflows.generate.run import forecast, generate, judge
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
-from rlaif.workflows.recipe.prepare import settle
+from rlaif.workflows.recipe.prepare import prepare_recipe
 from tests.workflows.conftest import CONSTITUTION
 
 MICRO = {"policy": ("micro",), "judge": "micro", "constitution": "micro-default", "prompts": "micro:train"}
@@ -156,7 +156,7 @@ def test_the_rounds_of_a_recipe_are_foretold_with_models_that_are_yet_to_be_trai
     (tmp_path / "rules.yaml").write_text(CONSTITUTION)
     recipe = tmp_path / "pipelines/two.yaml"
     recipe.write_text(RECIPE.replace("CONSTITUTION", str(tmp_path / "rules.yaml")))
-    found = loop_forecast(settle(RunConfig(recipe=str(recipe), out=tmp_path / "out")))
+    found = loop_forecast(prepare_recipe(RunConfig(recipe=str(recipe), out=tmp_path / "out")))
     first, last = str(tmp_path / "out/models/round-1"), str(tmp_path / "out/models/round-2")
     sampled, looked, compared = 6, 12, 2 * 3 * 2 * 2
     measured = {"own": 4 + 4 + 2 + 8, "first": 2 + 4}

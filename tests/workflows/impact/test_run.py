@@ -35,7 +35,7 @@ from rlaif.workflows.impact.recorded_runs import load_side
 from rlaif.workflows.impact.result import Impact
 from rlaif.workflows.impact.run import ImpactConfig, impact
 from rlaif.workflows.models import open_engines
-from rlaif.workflows.recipe.prepare import settle
+from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run as play
 from tests.workflows.conftest import Write
 
@@ -474,7 +474,7 @@ def test_of_a_loop_every_round_is_looked_at_or_the_one_that_is_named(
             policy=policy, judge=judge, constitution=before, prompts=prompts, protocol=protocol, then=then
         )
     )
-    loop = play(settle(RunConfig(recipe=str(recipe), out=tmp_path / "loop"))).run
+    loop = play(prepare_recipe(RunConfig(recipe=str(recipe), out=tmp_path / "loop"))).run
     whole = calls(tmp_path)
     heavy = written("heavy", m0=rules()["m0"].replace("has", "lacks") + "    weight: 40\n")
     found = seen(loop, heavy)

@@ -16,7 +16,7 @@ from rlaif.records import Completion
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.models.gold import grade, ungraded
 from rlaif.workflows.project.init import init
-from rlaif.workflows.recipe.prepare import settle
+from rlaif.workflows.recipe.prepare import prepare_recipe
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 
@@ -57,9 +57,9 @@ def test_the_new_constitution_has_no_finding_to_mend(project: Path) -> None:
 
 
 def test_the_new_recipe_uses_the_projects_own_rules_and_prompts(project: Path) -> None:
-    played = settle(RunConfig(recipe="pipelines/self-rewarding.yaml", out=Path("runs/loop")))
-    assert played.constitution.name == "house"
-    assert list(played.prompts["train"]) == read_prompts("prompts/sets/mine.jsonl")
+    prepared = prepare_recipe(RunConfig(recipe="pipelines/self-rewarding.yaml", out=Path("runs/loop")))
+    assert prepared.constitution.name == "house"
+    assert list(prepared.prompts["train"]) == read_prompts("prompts/sets/mine.jsonl")
 
 
 def test_editors_complete_by_the_schemas_beside_it(project: Path) -> None:

@@ -21,10 +21,11 @@ from rlaif.records import Completion, Judgment, Message, Pair, State
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.generate.rollouts import round_prompts
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.recipe.prepare import Played, settle
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.run import run
-from rlaif.workflows.recipe.step_cache import Since, Steps
+from rlaif.workflows.recipe.step_cache import Since, StepCache
 
 KEPT: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "fixtures" / "step_keys.json").read_text(encoding="utf-8")
@@ -39,9 +40,9 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def make(played: Played, folder: Path, number: int) -> None:
+def make(prepared: PreparedRecipe, folder: Path, number: int) -> None:
     """What the steps of a round make: of each prompt two completions, what is said of one, and a pair."""
-    prompts = round_prompts(played.prompts["train"], number, played.recipe.round[0].prompts, 0)  # type: ignore[union-attr]
+    prompts = round_prompts(prepared.prompts["train"], number, prepared.recipe.round[0].settings.prompts, 0)
     texts = [f"{side} in round {number}" for side in ("good", "bad")]
     drawn = [
         (each, Completion(prompt_id=each.id, text=text, policy="p")) for each in prompts for text in texts
@@ -66,11 +67,11 @@ def make(played: Played, folder: Path, number: int) -> None:
 
 def keys(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The key of every step of a shipped recipe, by its name in the run."""
-    played = settle(RunConfig(recipe=name, out=out, limit=LIMIT))
+    prepared = prepare_recipe(RunConfig(recipe=name, out=out, limit=LIMIT))
     found: dict[str, str] = {}
 
     def do(
-        self: Steps,
+        self: StepCache,
         name: str,
         inputs: Mapping[str, Any],
         outputs: Sequence[str],
@@ -81,7 +82,7 @@ def keys(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     ) -> Mapping[str, Any]:
         place, _, step = name.partition("/")
         found[name] = digest("step", 1, step, {**inputs, **(since.inputs if since else {})})
-        make(played, out / place, int(place.partition("-")[2]))
+        make(prepared, out / place, int(place.partition("-")[2]))
         for each in outputs:
             if each.startswith("models/"):
                 (out / each).mkdir(parents=True)
@@ -90,10 +91,10 @@ def keys(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     def fingerprint(self: ModelPool, name: str) -> str:
         return digest("fingerprint", name.replace(str(out), "OUT"))
 
-    monkeypatch.setattr(Steps, "do", do)
+    monkeypatch.setattr(StepCache, "do", do)
     monkeypatch.setattr(ModelPool, "open", lambda self, *names: None)
     monkeypatch.setattr(ModelPool, "fingerprint", fingerprint)
-    run(played)
+    run(prepared)
     return found
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.pace import EVERY_S, Pace, Standing
-from rlaif.workflows.recipe.prepare import Played, settle
-from rlaif.workflows.recipe.recipes import Step
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.task import Task
 
 SCORE_S, DRAW_S, STEP_S = 0.01, 0.05, 2.0
 
@@ -25,13 +26,13 @@ class Clock:
 
 
 @pytest.fixture
-def played(tmp_path: Path) -> Played:
-    return settle(RunConfig(recipe="self-rewarding", out=tmp_path / "run"))
+def prepared(tmp_path: Path) -> PreparedRecipe:
+    return prepare_recipe(RunConfig(recipe="self-rewarding", out=tmp_path / "run"))
 
 
-def work(step: Step) -> tuple[int, float]:
+def work(task: Task) -> tuple[int, float]:
     """Units of a step, and seconds of each."""
-    match step.step:
+    match task.entry.step:
         case "sample":
             return 1800, DRAW_S
         case "judge":
@@ -42,97 +43,99 @@ def work(step: Step) -> tuple[int, float]:
             return 6000, SCORE_S
 
 
-def play(pace: Pace, clock: Clock, number: int, step: Step, share: float = 1.0) -> None:
+def play(pace: Pace, clock: Clock, task: Task, share: float = 1.0) -> None:
     """A step, or the beginning of one that then stops."""
-    units, each_s = work(step)
+    units, each_s = work(task)
     for done in range(1, round(units * share) + 1):
         clock.now += each_s
-        if step.step == "train":
+        if task.entry.step == "train":
             pace.report("dpo", done, units)
         else:
             pace.report("calls of micro", play.calls + done, None)  # type: ignore[attr-defined]
-    if step.step != "train":
+    if task.entry.step != "train":
         play.calls += round(units * share)  # type: ignore[attr-defined]
 
 
-def rounds(pace: Pace, clock: Clock, played: Played, last: int) -> None:
+def rounds(pace: Pace, clock: Clock, prepared: PreparedRecipe, last: int) -> None:
     play.calls = 0  # type: ignore[attr-defined]
-    evaluate = played.recipe.round[-1]
-    with pace.playing(0, evaluate):
-        play(pace, clock, 0, evaluate)
-    for number in range(1, last + 1):
-        for step in played.recipe.round:
-            with pace.playing(number, step):
-                play(pace, clock, number, step)
+    for task in prepared.tasks:
+        if task.round <= last:
+            with pace.running(task):
+                play(pace, clock, task)
 
 
-def test_nothing_is_said_of_the_rest_before_anything_is_known(played: Played) -> None:
+def evaluation(prepared: PreparedRecipe, number: int) -> Task:
+    return prepared.round(number)[-1]
+
+
+def test_nothing_is_said_of_the_rest_before_anything_is_known(prepared: PreparedRecipe) -> None:
     told: list[Standing] = []
-    pace = Pace(played, told.append, clock=Clock())
-    with pace.playing(0, played.recipe.round[-1]):
+    pace = Pace(prepared, told.append, clock=Clock())
+    with pace.running(evaluation(prepared, 0)):
         assert told == [told[0]]
     assert (told[0].round, told[0].of, told[0].step, told[0].done) == (0, 3, "evaluate", 0)
     assert told[0].left_s is None
 
 
-def test_where_rounds_are_alike_the_rest_is_known_after_one(played: Played) -> None:
+def test_where_rounds_are_alike_the_rest_is_known_after_one(prepared: PreparedRecipe) -> None:
     clock = Clock()
-    pace = Pace(played, clock=clock)
-    rounds(pace, clock, played, 1)
-    a_round = sum(units * each_s for units, each_s in map(work, played.recipe.round))
-    sample = played.recipe.round[0]
-    with pace.playing(2, sample):
+    pace = Pace(prepared, clock=clock)
+    rounds(pace, clock, prepared, 1)
+    a_round = sum(units * each_s for units, each_s in map(work, prepared.round(1)))
+    sample = prepared.round(2)[0]
+    with pace.running(sample):
         assert pace.left() == pytest.approx(2 * a_round)
-        play(pace, clock, 2, sample, 0.5)
+        play(pace, clock, sample, 0.5)
         assert pace.left() == pytest.approx(2 * a_round - 900 * DRAW_S)
         assert (pace.standing.done, pace.standing.total) == (900, 1800)
 
 
-def test_the_first_guess_is_of_the_right_size(played: Played) -> None:
+def test_the_first_guess_is_of_the_right_size(prepared: PreparedRecipe) -> None:
     clock = Clock()
-    pace = Pace(played, clock=clock)
-    rounds(pace, clock, played, 0)
-    whole = 3 * sum(units * each_s for units, each_s in map(work, played.recipe.round))
-    with pace.playing(1, played.recipe.round[0]):
+    pace = Pace(prepared, clock=clock)
+    rounds(pace, clock, prepared, 0)
+    whole = 3 * sum(units * each_s for units, each_s in map(work, prepared.round(1)))
+    with pace.running(prepared.round(1)[0]):
         left = pace.left()
     assert left is not None
     assert whole / 3 < left < whole * 3
 
 
-def test_a_slower_step_is_noticed_while_it_runs(played: Played) -> None:
+def test_a_slower_step_is_noticed_while_it_runs(prepared: PreparedRecipe) -> None:
     clock = Clock()
-    pace = Pace(played, clock=clock)
-    rounds(pace, clock, played, 3)
-    evaluate = played.recipe.round[-1]
-    with pace.playing(3, evaluate):
+    pace = Pace(prepared, clock=clock)
+    rounds(pace, clock, prepared, 3)
+    with pace.running(evaluation(prepared, 3)):
         pace.report("calls of micro", play.calls + 3000, None)  # type: ignore[attr-defined]
         clock.now += 600
         assert pace.left() == pytest.approx(600)
 
 
-def test_what_was_taken_from_where_it_was_made_says_nothing_of_what_will_not_be(played: Played) -> None:
+def test_what_was_taken_from_where_it_was_made_says_nothing_of_what_will_not_be(
+    prepared: PreparedRecipe,
+) -> None:
     clock = Clock()
-    pace = Pace(played, clock=clock)
-    rounds(pace, clock, played, 1)
-    sample = played.recipe.round[0]
-    with pace.playing(2, sample):
+    pace = Pace(prepared, clock=clock)
+    rounds(pace, clock, prepared, 1)
+    sample = prepared.round(2)[0]
+    with pace.running(sample):
         before = pace.left()
-    with pace.playing(2, sample):
+    with pace.running(sample):
         assert pace.left() == before
 
 
-def test_it_is_told_as_often_as_somebody_can_read(played: Played) -> None:
+def test_it_is_told_as_often_as_somebody_can_read(prepared: PreparedRecipe) -> None:
     told: list[Standing] = []
     clock = Clock()
-    pace = Pace(played, told.append, clock=clock)
-    rounds(pace, clock, played, 0)
+    pace = Pace(prepared, told.append, clock=clock)
+    rounds(pace, clock, prepared, 0)
     assert len(told) <= 2 + 6000 * SCORE_S / EVERY_S
 
 
-def test_who_counts_calls_hears_of_them_too(played: Played) -> None:
+def test_who_counts_calls_hears_of_them_too(prepared: PreparedRecipe) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    pace = Pace(played, also=lambda *what: heard.append(what))
+    pace = Pace(prepared, also=lambda *what: heard.append(what))
     pace.report("calls of micro", 3, None)
-    with pace.playing(1, played.recipe.round[0]):
+    with pace.running(prepared.round(1)[0]):
         pace.report("dpo", 1, 40)
     assert heard == [("calls of micro", 3, None), ("dpo", 1, 40)]

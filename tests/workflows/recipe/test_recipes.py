@@ -1,14 +1,19 @@
 """Recipes: what loads, what is refused with which words, and what an override changes."""
 
+import json
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from rlaif.checks import schema
+from rlaif.checks import SCHEMAS
 from rlaif.errors import RecipeError
-from rlaif.workflows.recipe.recipes import STEPS, EvaluateStep, Recipe, SampleStep, TrainStep, load_recipe
+from rlaif.workflows.recipe.recipe import Recipe
+from rlaif.workflows.recipe.recipes import TrainStep, load_recipe
+from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.recipe.schema import recipe_schema
+from rlaif.workflows.recipe.steps.evaluate import EvaluateSettings
+from rlaif.workflows.recipe.steps.sample import SampleSettings
 from rlaif.workflows.training.methods.dpo import DPOOptions
 
 TEXT = """
@@ -43,17 +48,14 @@ def test_the_recipe_of_the_design_is_read_whole(tmp_path: Path) -> None:
     recipe = loaded(tmp_path)
     assert (recipe.models.policy, recipe.models.judge, recipe.rounds) == ("micro", "previous", 3)
     assert [step.step for step in recipe.round] == ["sample", "judge", "pairs", "train", "evaluate"]
-    sample, _, _, train, evaluate = recipe.round
-    assert isinstance(sample, SampleStep)
+    sample, _, _, train, evaluate = (each.settings for each in recipe.round)
+    assert isinstance(sample, SampleSettings)
     assert (sample.n, sample.prompts) == (6, 300)
     assert isinstance(train, TrainStep)
     assert isinstance(train.options, DPOOptions)
-    assert (train.options.beta, train.options.reference, dict(train.options.replay)) == (
-        0.2,
-        "previous",
-        {"judge": 0.2},
-    )
-    assert isinstance(evaluate, EvaluateStep)
+    assert (train.options.beta, train.options.reference) == (0.2, "previous")
+    assert dict(train.options.replay) == {"judge": 0.2}
+    assert isinstance(evaluate, EvaluateSettings)
     assert evaluate.against == ("initial", "previous")
     assert (recipe.stop.unreadable_share, recipe.stop.judge_drift) == (0.05, "warn")
 
@@ -68,14 +70,14 @@ WRONG = [
     (
         TEXT.replace("beta: 0.2", "betta: 0.2"),
         11,
-        "'betta' (did you mean 'beta'?); known keys: batch_size, beta",
+        "'betta' (did you mean 'beta'?); known keys: as, batch_size, beta",
     ),
     (
         TEXT.replace("protocol:", "protocoll:"),
         9,
-        "'protocoll' (did you mean 'protocol'?); known keys: ask_again, protocol, samples, step",
+        "'protocoll' (did you mean 'protocol'?); known keys: as, ask_again, judge, of, protocol, round, samples, step",
     ),
-    (TEXT.replace("step: judge", "step: judged"), 9, "one of sample, judge, pairs, train, evaluate, audit"),
+    (TEXT.replace("step: judge", "step: judged"), 9, "one of audit, evaluate, judge, pairs, sample, train"),
     (TEXT.replace("{step: judge, ", "{"), 9, "lacks 'step'"),
     (TEXT.replace("rounds: 3", "rounds: 0"), 6, "whole number from 1"),
     (TEXT.replace("rounds: 3", "rounds: many"), 6, 'a whole number, not "many"'),
@@ -125,9 +127,9 @@ def test_overrides_reach_any_depth_by_number_and_by_step_name(tmp_path: Path) ->
         "constitution": "2024-01-01",
     }
     recipe = load_recipe(path, overrides)
-    train, evaluate = recipe.round[3:]
+    train, evaluate = (each.settings for each in recipe.round[3:])
     assert isinstance(train, TrainStep)
-    assert isinstance(evaluate, EvaluateStep)
+    assert isinstance(evaluate, EvaluateSettings)
     assert (recipe.models.judge, recipe.rounds, recipe.stop.judge_drift) == ("random:0", 2, "stop")
     assert isinstance(train.options, DPOOptions)
     assert (train.options.loss, dict(train.options.replay), evaluate.against) == ("hard", {}, ("initial",))
@@ -184,7 +186,7 @@ def test_title_and_place_are_no_part_of_the_digest_and_a_value_is(tmp_path: Path
 
 def test_options_of_the_loop_are_the_steps_own_and_none_leave_the_digest_as_it_was(tmp_path: Path) -> None:
     plain, given = loaded(tmp_path), loaded(tmp_path, round__train__loop="{precision: bf16, packed: false}")
-    step = given.round[3]
+    step = given.round[3].settings
     assert isinstance(step, TrainStep)
     assert step.options.loop == {"precision": "bf16", "packed": False}
     assert given.digest != plain.digest
@@ -194,7 +196,7 @@ def test_options_of_the_loop_are_the_steps_own_and_none_leave_the_digest_as_it_w
 
 def test_a_recipes_adapter_is_the_usual_one_or_of_a_rank(tmp_path: Path) -> None:
     for text, value in (("true", True), ("8", 8)):
-        step = loaded(tmp_path, round__train__lora=text).round[3]
+        step = loaded(tmp_path, round__train__lora=text).round[3].settings
         assert isinstance(step, TrainStep)
         assert step.options.lora is value
     with pytest.raises(
@@ -235,18 +237,64 @@ def test_a_missing_recipe_says_what_there_is(tmp_path: Path, monkeypatch: pytest
             load_recipe(name)
 
 
-@pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step is not TrainStep])
-def test_schema_and_code_know_the_same_keys_and_choices(name: str) -> None:
-    known: dict[str, Any] = schema("recipe")["$defs"][name]["properties"]
-    step = STEPS[name]
-    assert set(known) == {each.name for each in fields(step)}
-    for key, rule in known.items():
-        if "enum" in rule:
-            assert set(rule["enum"]) == set(get_args(get_type_hints(step)[key]))
+def test_the_stored_schema_is_the_one_that_steps_make() -> None:
+    """`make schemas` writes it; editors complete recipes by it."""
+    stored = json.loads((SCHEMAS / "recipe.schema.json").read_text(encoding="utf-8"))
+    assert stored == recipe_schema(from_outside=False)
 
 
-def test_every_step_has_a_default_for_every_key() -> None:
-    for step in (each for each in STEPS.values() if each is not TrainStep):
-        assert all(
-            each.default is not MISSING or each.default_factory is not MISSING for each in fields(step)
-        )
+@pytest.mark.parametrize("name", [name for name in STEPS.names() if name != "train"])
+def test_every_setting_of_a_step_has_a_default(name: str) -> None:
+    own = fields(STEPS.get(name).settings)
+    assert all(each.default is not MISSING or each.default_factory is not MISSING for each in own)
+
+
+NAMED = TEXT.replace("{step: sample,", "{step: sample, as: wide,").replace(
+    "{step: judge,", "{step: judge, of: wide, as: looks,"
+)
+
+
+def test_names_of_artefacts_are_part_of_the_digest_where_there_are_some(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path, NAMED)
+    assert [each.key for each in recipe.round] == ["wide", "looks", "pairs", "train", "evaluate"]
+    assert recipe.digest != loaded(tmp_path).digest
+    assert recipe.config()["round"][1]["of"] == "wide"
+
+
+def test_steps_can_be_overridden_by_the_name_of_what_they_make(tmp_path: Path) -> None:
+    assert loaded(tmp_path, NAMED, round__wide__n="8").round[0].settings.n == 8
+
+
+SLIPS = [
+    (NAMED.replace("of: wide", "of: wider"), 9, "makes 'wider' (did you mean 'wide'?); known here: wide"),
+    (
+        NAMED.replace("then: compare", "of: wide, judge: juge"),
+        10,
+        "names the model 'juge', which there is not",
+    ),
+    (NAMED.replace("beta: 0.2", "on: wide"), 11, "takes pairs, and 'wide' is of kind completions"),
+    (NAMED.replace("as: looks", "as: wide"), 9, "'wide' is the name of a step before it"),
+    (NAMED.replace("as: looks", "as: pairs"), 9, "'pairs' is a word of recipes"),
+    (NAMED.replace("as: looks", "as: held_out"), 9, "'held_out' is a name of `models` or `prompts`"),
+    (NAMED.replace("as: looks", "as: Looks"), 9, "a name for the judgments"),
+    (TEXT.replace("{step: judge,", "{step: judge, round: [4],"), 9, "round 4 is not one of 1 to 3"),
+    (TEXT.replace("{step: judge,", "{step: judge, round: [0],"), 9, "round 0 is not one of 1 to 3"),
+    (TEXT.replace("{step: judge,", "{step: judge, round: second,"), 9, "first, last, or a list of rounds"),
+    (TEXT.replace("{step: sample,", "{step: sample, round: last,"), 9, "needs a step 'sample' before it"),
+    (TEXT.replace("{step: sample,", "{step: sample, of: tran,"), 8, "no prompt set 'tran' for step 'sample'"),
+    (
+        TEXT.replace("judge: previous}", "judge: previous, critic: micro}"),
+        0,
+        "`models` has 'critic', which no step",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "said"), SLIPS)
+def test_a_name_that_fits_nothing_is_refused_where_it_stands(
+    tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path := write(tmp_path, text))
+    assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}: ")
+    assert said in str(caught.value)

@@ -13,9 +13,12 @@ from rlaif.review.rounds import MADE_OF, REACHED
 from rlaif.runs.claim import read_run
 from rlaif.templates import template_digests
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.recipe.prepare import settle, steps
+from rlaif.workflows.recipe.finished import Finished
+from rlaif.workflows.recipe.graph import graph, graph_lines
+from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.recipes import load_recipe
-from rlaif.workflows.recipe.run import Finished, drifted, run
+from rlaif.workflows.recipe.run import run
+from rlaif.workflows.recipe.table import drifted
 from tests.workflows.conftest import CONSTITUTION
 
 KEYS = {
@@ -45,7 +48,7 @@ def recipe(tmp_path: Path, mini: Path, judge: str, prompts: Path, constitution: 
 
 
 def play(recipe: Path, out: str = "loop", **given: Any) -> Finished:
-    return run(settle(RunConfig(recipe=str(recipe), out=recipe.parent / out, **given)))
+    return run(prepare_recipe(RunConfig(recipe=str(recipe), out=recipe.parent / out, **given)))
 
 
 def test_gold_rises_with_a_judge_that_knows(recipe: Path) -> None:
@@ -135,10 +138,10 @@ def test_a_longer_run_takes_its_first_rounds_from_a_shorter_one(recipe: Path) ->
     ],
 )
 def test_each_control_is_one_option(recipe: Path, given: dict[str, Any], judges: str) -> None:
-    played = settle(RunConfig(recipe=str(recipe), out=recipe.parent / "x", **given))
-    expected = played.recipe.models.policy if judges == "first policy" else given["judge"]
-    assert played.recipe.models.judge == expected
-    assert f"judge {expected}" in "\n".join(steps(played))
+    prepared = prepare_recipe(RunConfig(recipe=str(recipe), out=recipe.parent / "x", **given))
+    expected = prepared.recipe.models.policy if judges == "first policy" else given["judge"]
+    assert prepared.recipe.models.judge == expected
+    assert f"judge {expected}" in "\n".join(graph_lines(prepared, graph(prepared, {})))
 
 
 def test_the_gold_judge_is_always_right(recipe: Path) -> None:
@@ -193,7 +196,9 @@ def test_a_policy_that_cannot_be_trained_is_refused_at_once(recipe: Path, policy
 
 def test_two_ways_to_name_the_judge_are_one_too_many(recipe: Path) -> None:
     with pytest.raises(RecipeError, match="give one"):
-        settle(RunConfig(recipe=str(recipe), out=recipe.parent / "x", judge="gold:", frozen_judge=True))
+        prepare_recipe(
+            RunConfig(recipe=str(recipe), out=recipe.parent / "x", judge="gold:", frozen_judge=True)
+        )
 
 
 @pytest.mark.parametrize(("what", "stops"), [("warn", False), ("stop", True)])

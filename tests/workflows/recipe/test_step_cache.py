@@ -12,13 +12,13 @@ import pytest
 from rlaif import templates
 from rlaif.shipped import shipped
 from rlaif.templates import load_template
-from rlaif.workflows.recipe.step_cache import Steps
+from rlaif.workflows.recipe.step_cache import StepCache
 
 
 class Maker:
     """Counts how often it is asked, and writes one file."""
 
-    def __init__(self, steps: Steps, text: str = "made") -> None:
+    def __init__(self, steps: StepCache, text: str = "made") -> None:
         self.steps, self.text, self.times = steps, text, 0
 
     def __call__(self) -> dict[str, Any]:
@@ -30,17 +30,17 @@ class Maker:
 
 
 @pytest.fixture
-def steps(tmp_path: Path) -> Callable[[str], Steps]:
-    return lambda name: Steps(tmp_path / name, tmp_path / "shelf")
+def steps(tmp_path: Path) -> Callable[[str], StepCache]:
+    return lambda name: StepCache(tmp_path / name, tmp_path / "shelf")
 
 
-def test_equal_inputs_make_nothing_again(steps: Callable[[str], Steps]) -> None:
+def test_equal_inputs_make_nothing_again(steps: Callable[[str], StepCache]) -> None:
     make = Maker(steps("a"))
     facts = [make.steps.do("round-1/sample", {"n": 2}, ["out.txt"], make) for _ in range(2)]
     assert (make.times, facts) == (1, [{"times": 1}, {"times": 1}])
 
 
-def test_a_changed_input_makes_it_again(steps: Callable[[str], Steps]) -> None:
+def test_a_changed_input_makes_it_again(steps: Callable[[str], StepCache]) -> None:
     make = Maker(steps("a"))
     for n in (2, 3):
         make.steps.do("round-1/sample", {"n": n}, ["out.txt"], make)
@@ -48,7 +48,7 @@ def test_a_changed_input_makes_it_again(steps: Callable[[str], Steps]) -> None:
 
 
 def test_a_step_is_made_again_when_a_template_it_was_asked_with_is_another_one(
-    steps: Callable[[str], Steps], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: Callable[[str], StepCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "templates"
     shutil.copytree(shipped("prompts/templates"), folder)
@@ -73,7 +73,7 @@ def test_a_step_is_made_again_when_a_template_it_was_asked_with_is_another_one(
     assert [do("a"), do("b")] == [1, 0]
 
 
-def test_a_lost_output_is_made_again(steps: Callable[[str], Steps]) -> None:
+def test_a_lost_output_is_made_again(steps: Callable[[str], StepCache]) -> None:
     make = Maker(steps("a"))
     make.steps.do("sample", {}, ["out.txt"], make)
     (make.steps.run / "out.txt").unlink()
@@ -82,7 +82,7 @@ def test_a_lost_output_is_made_again(steps: Callable[[str], Steps]) -> None:
     assert other.times == 1
 
 
-def test_another_run_takes_what_this_one_made(steps: Callable[[str], Steps]) -> None:
+def test_another_run_takes_what_this_one_made(steps: Callable[[str], StepCache]) -> None:
     make, other = Maker(steps("a")), Maker(steps("b"), "never")
     make.steps.do("round-1/sample", {"n": 2}, ["out.txt"], make)
     facts = other.steps.do("round-1/sample", {"n": 2}, ["out.txt"], other)
@@ -90,7 +90,7 @@ def test_another_run_takes_what_this_one_made(steps: Callable[[str], Steps]) -> 
     assert (other.steps.run / "out.txt").read_text() == "made"
 
 
-def test_another_run_does_not_take_what_has_since_changed(steps: Callable[[str], Steps]) -> None:
+def test_another_run_does_not_take_what_has_since_changed(steps: Callable[[str], StepCache]) -> None:
     make, other = Maker(steps("a")), Maker(steps("b"))
     make.steps.do("sample", {"n": 2}, ["out.txt"], make)
     (make.steps.run / "steps" / "sample.json").write_text('{"key": "b2:0", "facts": {}}')
@@ -98,7 +98,7 @@ def test_another_run_does_not_take_what_has_since_changed(steps: Callable[[str],
     assert other.times == 1
 
 
-def test_a_step_that_failed_leaves_no_note(steps: Callable[[str], Steps]) -> None:
+def test_a_step_that_failed_leaves_no_note(steps: Callable[[str], StepCache]) -> None:
     make = Maker(steps("a"))
 
     def fail() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def test_a_step_that_failed_leaves_no_note(steps: Callable[[str], Steps]) -> Non
 
 
 @pytest.mark.parametrize("edit", ["text", "directory"])
-def test_an_edited_output_is_made_again(steps: Callable[[str], Steps], edit: str) -> None:
+def test_an_edited_output_is_made_again(steps: Callable[[str], StepCache], edit: str) -> None:
     make, other = Maker(steps("a")), Maker(steps("b"))
     make.steps.do("sample", {}, ["out.txt"], make)
     target = make.steps.run / "out.txt"

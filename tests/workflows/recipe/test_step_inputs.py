@@ -15,10 +15,14 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
-from rlaif.workflows.recipe import steps as round_steps
-from rlaif.workflows.recipe.step_cache import Steps
+from rlaif.workflows.recipe.artefacts import Artefact
+from rlaif.workflows.recipe.recipe import RecipeStep
+from rlaif.workflows.recipe.run import execute
+from rlaif.workflows.recipe.step import RoundState, RunJob
+from rlaif.workflows.recipe.step_cache import StepCache
 from rlaif.workflows.recipe.step_inputs import since_columns, since_tests
-from rlaif.workflows.recipe.steps import Round, Stage
+from rlaif.workflows.recipe.steps import train as train_file
+from rlaif.workflows.recipe.task import Task
 from rlaif.workflows.recipe.train_step import TrainStep, train_step
 
 RULES = Constitution(
@@ -74,7 +78,7 @@ class Play:
         self.jobs.append(job)
         job.out.mkdir(parents=True)
         (job.out / "trained").write_text(json.dumps(sorted(each.id for each in job.pairs)))
-        return {"counts": {}, "figures": {}, "steps": 1}
+        return SimpleNamespace(as_dict=lambda: {"counts": {}, "figures": {}, "steps": 1})
 
     def train(
         self,
@@ -99,29 +103,39 @@ class Play:
             "train": tuple(prompt(each) for each in range(4)),
             "held_out": (*(prompt(each) for each in held_out), prompt(99)),
         }
-        recipe = SimpleNamespace(
-            name="r", seed=seed, models=SimpleNamespace(policy=str(self.policy), judge="j")
+        recipe = SimpleNamespace(name="r", seed=seed, models=SimpleNamespace(policy=str(self.policy)))
+        drew = Artefact(name="", kind="completions", round=1, path="round-1/completions.jsonl")
+        paired = Artefact(name="", kind="pairs", round=1, path="round-1/pairs.jsonl", parents=(drew,))
+        task = Task(
+            entry=RecipeStep(step="train", settings=step or train_step(reference="none"), key="train"),
+            round=1,
+            takes=(paired,),
+            makes=Artefact(name="", kind="model", round=1, path="models/round-1"),
+            models={"trains": str(self.policy)},
+            stands={"judge": "j"},
         )
-        stage = Stage(
-            played=SimpleNamespace(  # type: ignore[arg-type]
-                recipe=recipe,
-                prompts=prompts,
-                constitution=constitution,
-                config=SimpleNamespace(chat_template_kwargs={}),
-            ),
+        prepared: Any = SimpleNamespace(
+            recipe=recipe,
+            prompts=prompts,
+            constitution=constitution,
+            config=SimpleNamespace(chat_template_kwargs={}),
+        )
+        background: Any = SimpleNamespace(result=lambda: None, begin=lambda *_: None, finish=lambda: None)
+        job = RunJob(
+            prepared=prepared,
+            task=task,
             models=SimpleNamespace(fingerprint=lambda _: fingerprint),  # type: ignore[arg-type]
-            steps=Steps(folder, self.top / "shelf"),
+            run=folder,
+            state=RoundState(number=1),
+            cache=StepCache(folder, self.top / "shelf"),
             store=None,  # type: ignore[arg-type]
             run_id=run,
             report=lambda *_: None,
-            meanwhile=SimpleNamespace(  # type: ignore[arg-type]
-                trained=self._train, begin=lambda _: None, finish=lambda: None
-            ),
+            background=background,
         )
-        this = Round(
-            number=1, before=str(self.policy), policy=str(self.policy), completions=texts, pairs=pairs
-        )
-        round_steps.train(stage, this, step or train_step(reference="none"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(train_file, "train", self._train)
+            execute(train_file.STEP, job)
         trained: list[str] = json.loads((folder / "models/round-1/trained").read_text())
         return trained
 
@@ -176,10 +190,10 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
     from rlaif.workflows.training.job import TrainJob
 
     tried = {"pairs", "gate", "sampled", "method", "options", "seed", "base"}
-    keyed = {"reference_dir", "replay", "constitution", "chat_template_kwargs"}
-    """By fingerprint, by digest, by digest where a judge is trained, in the policy's fingerprint."""
-    no_input = {"out", "card", "doubts", "store", "reviewed", "examples"}
-    """Places, words for readers, and what no step gives yet."""
+    keyed = {"reference_dir", "replay", "constitution", "chat_template_kwargs", "examples"}
+    """By fingerprint, by digest, by digest where a judge is trained, in the policy's fingerprint, by their file's."""
+    no_input = {"out", "card", "doubts", "store", "reviewed"}
+    """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
 
 
@@ -236,7 +250,7 @@ def test_an_older_model_with_prompts_held_out_is_not_that_of_a_run_without(play:
     assert len(play.jobs) == 2
 
 
-def do(steps: Steps, name: str, since: Any) -> Callable[[], int]:
+def do(steps: StepCache, name: str, since: Any) -> Callable[[], int]:
     times = []
 
     def make() -> dict[str, Any]:
@@ -252,7 +266,7 @@ def do(steps: Steps, name: str, since: Any) -> Callable[[], int]:
 def test_columns_beside_the_question_are_part_of_a_sampling(tmp_path: Path) -> None:
     made = []
     for run, column in (("a", "x"), ("b", "x"), ("c", "y")):
-        steps = Steps(tmp_path / run, tmp_path / "shelf")
+        steps = StepCache(tmp_path / run, tmp_path / "shelf")
         made.append(do(steps, "out", since_columns([prompt(1, source=column)]))())
     assert made == [1, 0, 1]
     assert since_columns([prompt(1)]).inputs == {}
@@ -263,7 +277,7 @@ def test_tests_of_a_principle_are_part_of_a_pairs_step_and_of_no_digest(tmp_path
     assert tried.digest == RULES.digest
     made = []
     for run, rules in (("a", tried), ("b", tried), ("c", RULES)):
-        steps = Steps(tmp_path / run, tmp_path / "shelf")
+        steps = StepCache(tmp_path / run, tmp_path / "shelf")
         made.append(do(steps, "out", since_tests(rules, "micro"))())
     assert made == [1, 0, 1]
     assert since_tests(tried, "gold:").inputs == {}

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +16,11 @@ from rlaif.engines.local.process_worker import Errand
 from rlaif.engines.local.processes import Processes, Shard
 from rlaif.records import Message, Prompt
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.recipe import meanwhile as module
-from rlaif.workflows.recipe.meanwhile import Meanwhile, may_postpone
-from rlaif.workflows.recipe.prepare import settle
-from rlaif.workflows.recipe.recipes import EvaluateStep, Recipe, load_recipe
-from rlaif.workflows.recipe.run import Finished, run
+from rlaif.workflows.recipe.background import Background
+from rlaif.workflows.recipe.finished import Finished
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.run import may_postpone, run
 from tests.workflows.conftest import asked
 
 RECIPE = """\
@@ -61,7 +60,9 @@ def recipe(tmp_path: Path, mini: Path, judge: str, constitution: Path, rate: str
 def play(recipe: Path, out: str, **given: Any) -> Finished:
     place = recipe.parent / out
     return run(
-        settle(RunConfig(recipe=str(recipe), out=place / "run", store=place / "store.sqlite", **given))
+        prepare_recipe(
+            RunConfig(recipe=str(recipe), out=place / "run", store=place / "store.sqlite", **given)
+        )
     )
 
 
@@ -120,80 +121,73 @@ class Elsewhere:
         return None
 
 
-JOB: Any = SimpleNamespace(method="dpo")
-HERE = SimpleNamespace(as_dict=lambda: {"steps": 4, "where": "here"})
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if "recipe" not in request.fixturenames:
-        monkeypatch.setattr(module, "train", lambda *_: HERE)
-
-
-def at(processes: Any) -> Meanwhile:
-    return Meanwhile(lambda: processes)
+def at(processes: Any) -> Background:
+    return Background(lambda: processes)
 
 
 def test_what_is_put_off_is_done_while_the_training_runs() -> None:
     told: list[Any] = []
-    both = at(
-        Elsewhere(lambda shard: told.append("begun") or shard.take_in([{"steps": 4, "where": "there"}]))
-    )
+    both = at(Elsewhere(lambda shard: told.append("begun") or shard.take_in([{"steps": 4}])))
     both.postpone(lambda: told.append("measured"))
-    both.begin(JOB)
-    assert (told, both.waits) == (["begun", "measured"], False)
-    assert both.trained(JOB, lambda *what: told.append(what))["where"] == "there"
-    assert told[-1] == ("dpo", 4, 4)
+    both.begin(dict, ())
+    assert (told, both.has_postponed) == (["begun", "measured"], False)
+    assert both.result() == {"steps": 4}
+    assert both.result() is None
 
 
-def test_where_the_other_process_fails_the_training_runs_here() -> None:
+def test_where_the_other_process_fails_there_is_no_result() -> None:
     both = at(Elsewhere(lambda shard: shard.take_in(None)))
     both.postpone(lambda: None)
-    both.begin(JOB)
-    assert both.trained(JOB, lambda *_: None)["where"] == "here"
+    both.begin(dict, ())
+    assert both.result() is None
 
 
 def test_a_training_that_nobody_began_is_taken_back() -> None:
     elsewhere = Elsewhere(lambda shard: None)
     both = at(elsewhere)
     both.postpone(lambda: None)
-    both.begin(JOB)
+    both.begin(dict, ())
     elsewhere.take_back = lambda to: Shard(Errand(print, (), ".", 1), to)  # type: ignore[method-assign]
-    assert both.trained(JOB, lambda *_: None)["where"] == "here"
+    assert both.result() is None
 
 
 @pytest.mark.parametrize("processes", [None, Elsewhere(lambda shard: None)])
-def test_with_nothing_put_off_or_nobody_there_the_training_runs_here(processes: Any) -> None:
+def test_with_nothing_put_off_or_nobody_there_nothing_is_begun(processes: Any) -> None:
     both = at(processes)
     if processes is None:
         both.postpone(lambda: None)
-    both.begin(JOB)
-    assert both.trained(JOB, lambda *_: None)["where"] == "here"
+    both.begin(dict, ())
+    assert both.result() is None
 
 
-def shipped() -> Recipe:
-    return load_recipe("self-rewarding")
+def prompts(*texts: str) -> tuple[Prompt, ...]:
+    return tuple(Prompt(messages=(Message(role="user", content=text),)) for text in texts)
 
 
-def prompts(*texts: str) -> list[Prompt]:
-    return [Prompt(messages=(Message(role="user", content=text),)) for text in texts]
+def shipped(tmp_path: Path, held_out: str = "c", **overrides: str) -> PreparedRecipe:
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    config = RunConfig(recipe="self-rewarding", out=tmp_path / "run", limit=3, overrides=named)
+    sets = {"train": prompts("a", "b"), "held_out": prompts(held_out)}
+    return replace(prepare_recipe(config), prompts=sets)
 
 
-def test_only_what_changes_nothing_may_wait() -> None:
-    recipe, train, held_out = shipped(), prompts("a", "b"), prompts("c")
-    last = recipe.round[-1]
-    assert isinstance(last, EvaluateStep)
-    assert [may_postpone(recipe, number, last, held_out, train) for number in range(4)] == [
-        False,
-        True,
-        True,
-        False,
-    ]
+def may(prepared: PreparedRecipe, number: int) -> bool:
+    return may_postpone(prepared, prepared.round(number)[-1])
+
+
+def test_only_what_changes_nothing_may_wait(tmp_path: Path) -> None:
+    assert [may(shipped(tmp_path), number) for number in range(4)] == [False, True, True, False]
     # a call of the next round could be one of the measuring
-    assert not may_postpone(recipe, 1, last, prompts("b"), train)
-    stops = replace(recipe, stop=replace(recipe.stop, judge_drift="stop"))
-    assert not may_postpone(stops, 1, last, held_out, train)
-    twice = replace(recipe, round=(last, *recipe.round[:-1], replace(last, prompts=5)))
-    assert not may_postpone(twice, 1, twice.round[-1], held_out, train)  # type: ignore[arg-type]
-    untrained = replace(recipe, round=(last,))
-    assert not may_postpone(untrained, 1, last, held_out, train)
+    assert not may(shipped(tmp_path, held_out="b"), 1)
+    assert not may(shipped(tmp_path, stop__judge_drift="stop"), 1)
+    twice = (
+        "[{step: evaluate}, {step: sample}, {step: judge}, {step: pairs, critique: false}, "
+        "{step: train, method: sft}, {step: evaluate}]"
+    )
+    assert not may(shipped(tmp_path, round=twice), 1)
+    assert not may(shipped(tmp_path, round="[{step: evaluate}]"), 1)
+    now_and_then = (
+        "[{step: sample}, {step: judge}, {step: pairs}, "
+        "{step: train, method: sft, round: first}, {step: evaluate}]"
+    )
+    assert not may(shipped(tmp_path, round=now_and_then), 1)

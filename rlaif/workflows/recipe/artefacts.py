@@ -1,0 +1,95 @@
+"""Artefacts: what steps take and make. A kind says how its files are read and written, a name which one is meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_lines
+from rlaif.exchange.completions import read_completions, write_completions
+from rlaif.exchange.examples import read_examples, write_examples
+from rlaif.exchange.judgments import read_judgments, write_judgments
+from rlaif.exchange.pairs import read_pairs, write_pairs
+from rlaif.exchange.prompts import read_prompts, write_prompts
+from rlaif.exchange.rows import read_rows
+from rlaif.hashing import canonical_json, digest, digest_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of artefact, and how its file or directory is read and written."""
+
+    name: str
+    suffix: str
+    """Of its file; empty for a directory."""
+    read: Callable[[Path], Any]
+    write: Callable[[Path, Any], object]
+
+
+def _no_write(path: Path, _: Any) -> None:
+    raise TypeError(f"{path}: a model is written by the training that makes it")
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    return [dict(row) for _, row in read_rows(path)]
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    return write_lines(path, (canonical_json(dict(each)) for each in rows))
+
+
+_ALL = (
+    Kind(name="prompts", suffix=".jsonl", read=read_prompts, write=write_prompts),
+    Kind(name="completions", suffix=".jsonl", read=read_completions, write=write_completions),
+    Kind(name="judgments", suffix=".jsonl", read=read_judgments, write=write_judgments),
+    Kind(name="pairs", suffix=".jsonl", read=read_pairs, write=write_pairs),
+    Kind(name="examples", suffix=".jsonl", read=read_examples, write=write_examples),
+    Kind(name="rubrics", suffix=".jsonl", read=_read_rows, write=_write_rows),
+    Kind(name="model", suffix="", read=lambda path: path, write=_no_write),
+)
+KINDS: Mapping[str, Kind] = {each.name: each for each in _ALL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """What a step of a round makes, or a set of prompts that the recipe names."""
+
+    name: str
+    """What a recipe calls it; empty where it names nothing."""
+    kind: str
+    round: int = 0
+    path: str = ""
+    """Its file or directory inside the run; empty for the recipe's own prompts."""
+    step: str = ""
+    """The key of the step that made it."""
+    parents: tuple[Artefact, ...] = ()
+    """What it was made of: pairs know the judgments and completions that they come from."""
+
+    def ancestor(self, kind: str) -> Artefact | None:
+        """The nearest artefact of a kind that this one was made of, or this one itself."""
+        if self.kind == kind:
+            return self
+        found = (each.ancestor(kind) for each in self.parents)
+        return next((each for each in found if each is not None), None)
+
+
+def content(path: Path) -> str | None:
+    """Digest of a file, or of all files of a directory; None where nothing is."""
+    if path.is_dir():
+        files = [each for each in sorted(path.rglob("*")) if each.is_file()]
+        return digest(
+            [str(each.relative_to(path)) for each in files], [digest_files([each]) for each in files]
+        )
+    return digest_files([path]) if path.is_file() else None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is no file."""
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return loaded

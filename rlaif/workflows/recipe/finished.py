@@ -1,0 +1,60 @@
+"""What a run of a recipe came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.workflows.models.usage import cost_line
+from rlaif.workflows.recipe.table import learned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The rounds of a run, what they cost, and what to do next."""
+
+    run: Path
+    rounds: Sequence[Mapping[str, Any]]
+    report: Path
+    calls: Mapping[str, int]
+    costs: Mapping[str, Any]
+    """What was spent, by model, judge and principle; see `rlaif.workflows.models.usage`."""
+    warnings: Sequence[str]
+    unmet: str | None
+    """Why the run stopped before its last round, or None."""
+    held_out: int
+    """Prompts that the rounds were measured on."""
+
+    @property
+    def summary(self) -> str:
+        """What was spent, what was learned, and what can be done next: for people."""
+        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
+        spent_line = cost_line(self.costs).replace("; ", "\n")
+        lines = [f"calls: {calls}", spent_line, "", learned(self.rounds, self.held_out), "", *self._next()]
+        return "\n".join(lines).replace("\n\n\n", "\n\n").strip()
+
+    def _next(self) -> list[str]:
+        """Commands to go on with."""
+        commands = [(str(self.report), "the whole run on a page: open it in a browser")]
+        if any(each["pairs"] for each in self.rounds):
+            commands += [
+                (f"rlaif audit {self.run}", "how far the last round's labels can be trusted"),
+                (f"rlaif review {self.run}", "walk its pairs, and decide where you know better"),
+            ]
+        commands.append(("rlaif init my-project", "a constitution, prompts and a recipe of your own"))
+        width = max(len(command) for command, _ in commands)
+        return ["next:", *(f"  {command.ljust(width)}  {what}" for command, what in commands)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "run": str(self.run),
+            "rounds": list(self.rounds),
+            "report": str(self.report),
+            "calls": dict(self.calls),
+            "costs": dict(self.costs),
+            "warnings": list(self.warnings),
+            "stopped": self.unmet,
+        }

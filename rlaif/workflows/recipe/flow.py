@@ -1,0 +1,201 @@
+"""How artefacts flow through a recipe: every step of every round, with what it takes, makes and asks. Runs nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlaif.errors import RecipeError
+from rlaif.workflows.recipe.artefacts import Artefact
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
+from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.recipe.step import Step
+from rlaif.workflows.recipe.task import Task, made_by
+
+POLICY = "policy"
+
+
+def tasks_of(recipe: Recipe, run: Path) -> tuple[Task, ...]:
+    """Return the tasks of all rounds in the order in which they run, from round 0 on; models lie below `run`.
+
+    Raises RecipeError, with file and line, for names that nothing made, for artefacts of a kind that does not fit, and
+    for roles that there are not or that nothing uses.
+    """
+    _check_roles(recipe)
+    flow = _Flow(recipe, run)
+    return tuple(task for number in range(recipe.rounds + 1) for task in flow.round(number))
+
+
+@dataclass(slots=True)
+class _Flow:
+    recipe: Recipe
+    run: Path
+    made: list[Artefact] = field(default_factory=list)
+    """In the order in which they are made."""
+    newest: dict[str, str] = field(default_factory=dict)
+    """The newest model of each role; `previous` still stands for the newest policy."""
+    models: dict[str, str] = field(default_factory=dict)
+    """Models that steps made, by the name of the artefact."""
+
+    def __post_init__(self) -> None:
+        self.newest = self.recipe.models.by_role()
+
+    def round(self, number: int) -> Iterable[Task]:
+        """The tasks of a round; then the newest of everything is what the round has made."""
+        before = self.newest[POLICY]
+        for entry in self.recipe.round:
+            step = STEPS.get(entry.step)
+            # round 0 is the model before any feedback: it is only measured
+            if number == 0 and not ((step.measures and entry.rounds is None) or 0 in (entry.rounds or ())):
+                continue
+            if number and number not in all_rounds(self.recipe, entry):
+                continue
+            yield self._task(entry, step, number, before)
+
+    def _task(self, entry: RecipeStep, step: Step, number: int, before: str) -> Task:
+        takes = self._bound(entry, step)
+        stands = {name: self._stand(name) for name in self.newest} | self.models
+        stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
+        asked = {key: entry.named.get(key, role) for key, role in step.roles.items()}
+        moves = step.moves(entry)
+        models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
+        first = self._first(stands)
+        initial = {key: first.get(name, models[key]) for key, name in asked.items()}
+        made = None
+        if step.makes is not None:
+            made = made_by(entry, number, step.makes, step.stem, takes)
+            self.made.append(made)
+        if made is not None and made.kind == "model":
+            model = step.stands(entry, str(self.run / made.path))
+            if made.name:
+                self.models[made.name] = model
+            if moves is not None:
+                self.newest[moves] = model
+        return Task(
+            entry=entry,
+            round=number,
+            takes=takes,
+            makes=made,
+            models=models,
+            initial=initial,
+            stands=stands,
+            moves=moves,
+        )
+
+    def _stand(self, role: str) -> str:
+        name = self.newest[role]
+        return self.newest[POLICY] if name == PREVIOUS else name
+
+    def _first(self, stands: Mapping[str, str]) -> dict[str, str]:
+        """Models by every name, when the run began."""
+        given = self.recipe.models.by_role()
+        first = {role: given[POLICY] if name == PREVIOUS else name for role, name in given.items()}
+        return first | {name: given[POLICY] for name in (INITIAL, PREVIOUS) if name in stands}
+
+    def _model(
+        self, entry: RecipeStep, step: Step, name: str, stands: Mapping[str, str], moves: str | None
+    ) -> str:
+        """The model that a key of a step names."""
+        # what cannot be trained further, and a role that there is not yet, are trained from the beginning
+        if name == moves and (step.stands(entry, "") != "" or name not in self.newest):
+            return self.recipe.models.by_role().get(name, stands[POLICY])
+        if name in stands:
+            return stands[name]
+        raise RecipeError(
+            f"{entry.where}: step {entry.key!r} names the model {name!r}, which there is not"
+            f"{near(name, stands)}; known here: {', '.join(sorted(stands))}"
+        )
+
+    def _bound(self, entry: RecipeStep, step: Step) -> tuple[Artefact, ...]:
+        """What a step takes: by name, else what the named was made of, else the newest of the kind."""
+        names, needs = _names(entry, step), step.needs_of(entry)
+        named = [self._named(entry, step, name) for name in names]
+        left = list(named)
+        found: list[Artefact] = []
+        for need in needs:
+            own = next((each for each in left if each.kind in need), None)
+            if own is not None:
+                left.remove(own)
+            else:
+                own = _among_parents(found, need) or self._newest(need)
+            if own is None:
+                raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
+            found.append(own)
+        if left:
+            kinds = ", ".join(" or ".join(need) for need in needs)
+            raise RecipeError(
+                f"{entry.where}: step {entry.key!r} takes {kinds or 'nothing'}, "
+                f"and {left[0].name!r} is of kind {left[0].kind}"
+            )
+        return tuple(found)
+
+    def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:
+        made = next((each for each in reversed(self.made) if each.name == name), None)
+        if made is not None:
+            return made
+        prompts = self.recipe.prompts
+        if name in prompts:
+            return Artefact(name=name, kind="prompts")
+        takes_prompts = any("prompts" in need for need in step.needs)
+        if takes_prompts and not any(each.name for each in self.made):
+            raise RecipeError(
+                f"{entry.where}: no prompt set {name!r} for step {entry.key!r}; `prompts` has: {', '.join(prompts)}"
+            )
+        known = [
+            *dict.fromkeys(each.name for each in self.made if each.name),
+            *(prompts if takes_prompts else ()),
+        ]
+        raise RecipeError(
+            f"{entry.where}: nothing before step {entry.key!r} makes {name!r}{near(name, known)}; "
+            f"known here: {', '.join(known) or 'nothing'}"
+        )
+
+    def _newest(self, need: Sequence[str]) -> Artefact | None:
+        return next((each for each in reversed(self.made) if each.kind in need), None)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`(did you mean 'judge'?)` after a name that is nearly a known one; else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _names(entry: RecipeStep, step: Step) -> list[str]:
+    named = entry.named.get(step.of, getattr(entry.settings, step.of, step.takes))
+    return [] if named is None else [named] if isinstance(named, str) else list(named)
+
+
+def _among_parents(taken: Sequence[Artefact], need: Sequence[str]) -> Artefact | None:
+    found = (each.ancestor(kind) for each in taken for kind in need)
+    return next((each for each in found if each is not None), None)
+
+
+def _lacking(entry: RecipeStep, need: Sequence[str]) -> str:
+    steps = STEPS.all()
+    makers = [
+        each.name
+        for each in steps.values()
+        if each.makes in need and not any(each.makes in other for other in each.needs)
+    ]
+    own = [name for name in makers if name not in STEPS.from_outside()] or makers
+    if not own:
+        return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
+    return f"step {entry.key!r} needs a step {own[0]!r} before it; add one"
+
+
+def _check_roles(recipe: Recipe) -> None:
+    """Raise RecipeError for a role of `models` that no step names."""
+    used: set[str] = set()
+    for entry in recipe.round:
+        step = STEPS.get(entry.step)
+        used |= {str(entry.named.get(key, role)) for key, role in step.roles.items()}
+        used |= set(getattr(entry.settings, "against", ()))
+    for role in recipe.models.others:
+        if role not in used:
+            keys = sorted({key for each in STEPS.all().values() for key in each.roles})
+            raise RecipeError(
+                f"{recipe.source}: `models` has {role!r}{near(role, ('policy', 'judge'))}, which no step names; "
+                f"remove it, or name it at a step by {', '.join(keys)}"
+            )

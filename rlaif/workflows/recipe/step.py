@@ -1,0 +1,309 @@
+"""What a recipe step is: one file that says its name, its settings, what it takes and makes, and how it runs.
+
+Everything that the package knows of a step is asked of its `Step`: the schema of recipes, the runner, the forecast of
+`--dry-run`, the estimate of the time that is left, and the table of rounds. Nothing else tests a step's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlaif.errors import InputError
+from rlaif.hashing import digest
+from rlaif.records import Constitution
+from rlaif.runs.identity import described_prompts
+from rlaif.settings import json_schema, values_of
+from rlaif.store import Store
+from rlaif.workflows.progress import Report
+from rlaif.workflows.recipe.artefacts import KINDS, Artefact, content
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.recipe import Recipe, RecipeStep
+from rlaif.workflows.recipe.step_cache import Since, StepCache
+from rlaif.workflows.recipe.task import Task, file_of
+
+if TYPE_CHECKING:
+    from rlaif.workflows.models.pool import Models
+    from rlaif.workflows.recipe.background import Background
+
+Facts = Mapping[str, Any]
+"""What a finished step says of itself; kept in its note, as JSON."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RoundState:
+    """What one round holds in memory: let go when the round ends."""
+
+    number: int
+    values: dict[str, Any] = field(default_factory=dict)
+    """Artefacts that were read, by their path in the run."""
+    facts: dict[str, Facts] = field(default_factory=dict)
+    """What each step said of itself, by the step's key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A task with everything that it may read: what a step's functions are called with."""
+
+    prepared: PreparedRecipe
+    task: Task
+    models: Models
+    run: Path
+    """The directory of the run."""
+    state: RoundState
+
+    @property
+    def settings(self) -> Any:
+        """An instance of the step's configuration class."""
+        return self.task.entry.settings
+
+    @property
+    def round(self) -> int:
+        """The number of the round; 0 is before any feedback."""
+        return self.task.round
+
+    @property
+    def seed(self) -> int:
+        """The recipe's seed."""
+        return self.prepared.recipe.seed
+
+    @property
+    def constitution(self) -> Constitution:
+        """The constitution that the recipe names."""
+        return self.prepared.constitution
+
+    def model(self, key: str) -> str:
+        """The name of the model that the step's key (`judge`) means at this point of the run."""
+        return self.task.models[key]
+
+    def fingerprint(self, key: str) -> str:
+        """The fingerprint of the model that the step's key means."""
+        return self.models.fingerprint(self.model(key))
+
+    def takes(self, kind: str) -> Artefact:
+        """The artefact of this kind that the step takes, itself or what it was made of. Raises InputError if none."""
+        if (found := self.took(kind)) is not None:
+            return found
+        raise InputError(f"{self.task.name}: takes no {kind}")
+
+    def took(self, kind: str) -> Artefact | None:
+        """As `takes`, and None where there is none."""
+        found = (each.ancestor(kind) for each in self.task.takes)
+        return next((each for each in found if each is not None), None)
+
+    def value(self, kind: str) -> Any:
+        """The artefact of this kind, read."""
+        return self.read(self.takes(kind))
+
+    def read(self, artefact: Artefact) -> Any:
+        """The records of an artefact, or the path of a model; kept in memory until the round ends."""
+        if not artefact.path:
+            return list(self.prepared.prompts[artefact.name])
+        if artefact.path not in self.state.values:
+            self.state.values[artefact.path] = KINDS[artefact.kind].read(self.run / artefact.path)
+        return self.state.values[artefact.path]
+
+    def digest(self, kind: str) -> str:
+        """The digest of the artefact's file. Of prompts: of what their rows hold."""
+        artefact = self.takes(kind)
+        if not artefact.path:
+            prompts = self.prepared.prompts[artefact.name]
+            return digest(described_prompts(prompts), [dict(each.meta) for each in prompts])
+        return str(content(self.run / artefact.path))
+
+    def file(self, stem: str, suffix: str) -> str:
+        """A further file of this step, inside the run: `funnel` of round 1 is `round-1/funnel.json`."""
+        return file_of(self.task.entry, self.round, stem, suffix)
+
+    @property
+    def out(self) -> Path:
+        """Where what the step makes is written. Raises InputError for a step that makes nothing."""
+        if self.task.makes is None:
+            raise InputError(f"{self.task.name}: makes no artefact")
+        return self.run / self.task.makes.path
+
+    def write(self, value: Any) -> None:
+        """Write what the step makes, in the format of its kind."""
+        assert self.task.makes is not None, "a step that makes nothing writes nothing"
+        KINDS[self.task.makes.kind].write(self.out, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunJob(Job):
+    """A job that is really run: with the project's store, and with somebody who hears of its progress."""
+
+    cache: StepCache
+    store: Store
+    run_id: str
+    report: Report
+    background: Background
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What is known of a task before it runs, to estimate how much work it is."""
+
+    prepared: PreparedRecipe
+    entry: RecipeStep
+    round: int
+    principles: float
+    """How many principles apply to a prompt, on average."""
+    sizes: dict[str, int]
+    """About how many artefacts of each kind the steps before it have made; the step adds what it makes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What is known of a step when a recipe is checked, before any model is opened."""
+
+    recipe: Recipe
+    entry: RecipeStep
+    task: Task
+    """The first of its tasks."""
+    names: frozenset[str]
+    """Names of all models that steps of the recipe make."""
+
+    def maker(self, kind: str) -> RecipeStep | None:
+        """The step of the recipe that made what is taken of a kind; None for the recipe's own prompts."""
+        found = (each.ancestor(kind) for each in self.task.takes)
+        made = next((each for each in found if each is not None), None)
+        return next((each for each in self.recipe.round if made is not None and each.key == made.step), None)
+
+    def judge(self, key: str) -> str:
+        """The name of the model that the step's key means before anything is trained."""
+        return self.task.initial[key]
+
+
+def everything(job: Job) -> dict[str, Any]:
+    """All that a step may read: settings, artefacts, models, constitution, seed, round. The usual key of a step."""
+    from rlaif.engines.kinds import (
+        judges_in_writing,
+    )  # loads libraries that a typo in a recipe must not wait for
+
+    writing = any(judges_in_writing(each, job.models.in_writing) for each in job.task.models.values())
+    return {
+        "step": job.task.entry.config(),
+        "artefacts": {each.kind: job.digest(each.kind) for each in job.task.takes},
+        "models": {key: job.models.fingerprint(name) for key, name in job.task.models.items()},
+        "constitution": job.constitution.digest,
+        "seed": job.seed,
+        "round": job.round,
+        **({"in_writing": True} if writing else {}),
+    }
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+def _no_row(_: Facts, __: int) -> dict[str, Any]:
+    return {}
+
+
+def _no_protocols(_: Any) -> Sequence[str]:
+    return ()
+
+
+def _no_work(_: Expected) -> int:
+    return 0
+
+
+def _a_score(_: Any) -> float:
+    return 1.0
+
+
+def _own_file(job: Job) -> Sequence[str]:
+    return [] if job.task.makes is None else [job.task.makes.path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A kind of step. A file of `steps/`, or a package's entry point in the group `rlaif.steps`, holds one."""
+
+    name: str
+    help: str
+    """One sentence: what it makes of what."""
+    settings: type
+    """Its configuration, a frozen dataclass with `rlaif.settings.setting` fields: the only spelling of its options."""
+    make: Callable[[RunJob], Facts]
+    """Do it: read from the job, write its outputs, and return the facts. Called only where no equal step is found."""
+    forecast: Callable[[Job], Any]
+    """Do it with models that answer nothing, and return what would be made. Writes nothing."""
+    needs: tuple[tuple[str, ...], ...] = ()
+    """Kinds of artefact that it takes; of several in one place any will do."""
+    makes: str | None = None
+    """The kind of artefact that it makes."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
+    of: str = "of"
+    """The key of a recipe that says which artefact is taken."""
+    takes: str | None = None
+    """The prompts that are taken by default, where it takes prompts; else the newest artefact is."""
+    stem: str = ""
+    """What its file is called where it is the first step of its name; empty: as the step."""
+    version: str = ""
+    """Change it when the step makes something else of equal inputs."""
+    inputs: Callable[[Job], Mapping[str, Any]] = everything
+    """The key of its result: everything that it reads."""
+    since: Callable[[Job], Since | None] = _nothing
+    """Inputs that keys of earlier versions lacked."""
+    outputs: Callable[[Job], Sequence[str]] = _own_file
+    """The files that it writes, inside the run."""
+    ahead: Callable[[RunJob], None] = _nothing
+    """Called before `make`, where nothing equal is found."""
+    finish: Callable[[RunJob, Facts], None] = _nothing
+    """Called when its outputs are there, made or found."""
+    halts: Callable[[RunJob, Facts], str | None] = _nothing
+    """Why nothing may follow in this run, or None."""
+    moves: Callable[[RecipeStep], str | None] = _nothing
+    """The role whose newest model this step makes, or None."""
+    stands: Callable[[RecipeStep, str], str] = lambda _, path: path
+    """The name by which the model at a path is opened."""
+    measures: bool = False
+    """Whether it only measures: it then also runs in round 0, and may wait while the next round trains."""
+    trains: bool = False
+    """Whether its work is a training, which may run in another process."""
+    check: Callable[[Checked], None] = _nothing
+    """Raise InputError for settings that cannot work; called before any model is opened."""
+    require: Callable[[Checked], None] = _nothing
+    """Raise InputError for what is missing on this machine; called before the first round."""
+    protocols: Callable[[Any], Sequence[str]] = _no_protocols
+    """The judging protocols that its settings name."""
+    example: Callable[[Job], Any] | None = None
+    """One prompt with its completions as the step makes them, for `--show-prompt`."""
+    work: Callable[[Expected], int] = _no_work
+    """About how many calls, or steps of training, it takes."""
+    unit: Callable[[Any], float] = _a_score
+    """About how long one of those takes, in scores."""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """The columns of the table of rounds that it fills, each with what stands there in a round without it."""
+    row: Callable[[Facts, int], Mapping[str, Any]] = _no_row
+    """What its facts, empty where it did not run, put into the row of a round; `warnings` are added to the others'."""
+    wants: Callable[[RecipeStep], tuple[tuple[str, ...], ...]] | None = None
+    """What it takes, where that depends on its settings; else `needs`."""
+    hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
+    """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
+    schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None
+    """The JSON Schema of it in a recipe, where its settings are not simply those of the configuration class: from the
+    schemas of the keys beside them, and whether what other packages add is to be in it."""
+    parse: Callable[[Mapping[str, Any], str], Any] | None = None
+    """Settings from checked values and the place of the step, where they are not simply the class's arguments."""
+
+    def needs_of(self, entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
+        """Kinds of artefact that it takes with its settings in a recipe."""
+        return self.needs if self.wants is None else self.wants(entry)
+
+    def entry_schema(self, beside: Mapping[str, Any], *, from_outside: bool) -> dict[str, Any]:
+        """The JSON Schema of it in a recipe; `beside` are schemas of keys that are no settings."""
+        if self.schema is not None:
+            return self.schema(beside, from_outside)
+        own = json_schema(self.settings)
+        return {**own, "properties": {**beside, **own["properties"]}}
+
+    def settings_from(self, values: Mapping[str, Any], where: str) -> Any:
+        """An instance of the configuration class from checked values. Raises InputError."""
+        if self.parse is not None:
+            return self.parse(values, where)
+        return self.settings(**values_of(self.settings, values))

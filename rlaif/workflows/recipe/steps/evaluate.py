@@ -1,0 +1,179 @@
+"""The step `evaluate`: a policy is measured on held-out prompts, by gold, by its judge, and against other models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.engines.kinds import judges_in_writing
+from rlaif.hashing import digest
+from rlaif.records import Prompt
+from rlaif.runs.identity import described_prompts
+from rlaif.settings import setting
+from rlaif.workflows.evaluation.policy_metrics import Measured, measure
+from rlaif.workflows.models.gold import has_gold
+from rlaif.workflows.models.judge_names import is_control
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
+from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step_cache import COMPLETE, Since
+from rlaif.workflows.recipe.step_inputs import columns_of
+from rlaif.workflows.recipe.steps.judge import form_of
+
+BEFORE_FEEDBACK = (INITIAL, PREVIOUS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateSettings:
+    """What a policy is measured on, and against whom."""
+
+    on: str = setting("held_out", help="The prompts to measure on.", wanted="the name of one of `prompts`")
+    gold: bool = setting(
+        False,
+        help="Also measure by the gold that prompt rows name.",
+        wanted="true: measure by the gold that prompt rows name",
+    )
+    against: tuple[str, ...] = setting(
+        (),
+        help="Models whose answers the policy's are compared with.",
+        wanted="a list of: initial, previous, model names",
+    )
+    prompts: int | None = setting(
+        None,
+        help="Prompts to measure on; all by default.",
+        least=1,
+        wanted="how many prompts: a whole number, 1 or above",
+    )
+
+
+def _prompts(job: Job) -> list[Prompt]:
+    held: list[Prompt] = job.value("prompts")
+    return held[: job.settings.prompts]
+
+
+def _measured(job: Job) -> Measured:
+    settings, stands = job.settings, job.task.stands
+    made = {each.makes.name for each in job.prepared.tasks if each.makes and each.makes.kind == "model"}
+
+    def known(name: str) -> bool:
+        # before any feedback there is nobody else to compare with, and what is made later is not there yet
+        if job.round == 0:
+            return name not in BEFORE_FEEDBACK and name not in made
+        return name in stands or name not in made
+
+    return Measured(
+        policy=job.model("model"),
+        judge=job.model("judge"),
+        initial=stands[INITIAL],
+        first_judge=job.task.initial["judge"],
+        against={name: stands.get(name, name) for name in settings.against if known(name)},
+        gold=settings.gold and has_gold(_prompts(job)),
+    )
+
+
+def make(job: RunJob) -> Facts:
+    """Measure the policy."""
+    row = measure(job.models, job.constitution, _prompts(job), _measured(job), job.seed)
+    (file,) = outputs(job)
+    write_text(job.run / file, json.dumps(row, indent=1, ensure_ascii=False) + "\n")
+    return row
+
+
+def forecast(job: Job) -> None:
+    """Ask what the measuring would ask."""
+    measure(job.models, job.constitution, _prompts(job), _without_gold(_measured(job)), job.seed)
+
+
+def _without_gold(what: Measured) -> Measured:
+    return replace(what, gold=False)
+
+
+def inputs(job: Job) -> Mapping[str, Any]:
+    """Return the models by what they are to the measuring, the prompts, and whether gold is asked."""
+    what, models = _measured(job), job.models
+    return {
+        "models": {
+            name: models.fingerprint(getattr(what, name))
+            for name in ("policy", "judge", "initial", "first_judge")
+        },
+        "against": {name: models.fingerprint(model) for name, model in what.against.items()},
+        "gold": what.gold,
+        "prompts": described_prompts(_prompts(job)),
+        "constitution": job.constitution.digest,
+        "seed": job.seed,
+        **form_of(job, what.judge),
+    }
+
+
+def since(job: Job) -> Since:
+    """Return what earlier keys lacked: the columns that gold reads, and how the first judge says its verdicts."""
+    what = _measured(job)
+    found: dict[str, str] = {}
+    read = columns_of(_prompts(job)) if what.gold or is_control(what.judge) else {}
+    if read:
+        found["columns"] = digest("columns", read)
+    writes = judges_in_writing(what.first_judge, job.models.in_writing)
+    if writes != judges_in_writing(what.judge, job.models.in_writing):
+        found["first_judge_in_writing"] = str(writes)
+
+    def alike(_: Path, __: str, ___: Mapping[str, Any]) -> bool:
+        # an older measuring does not say which columns its prompts had: only where none is read it was the same
+        return not found
+
+    return Since(found, alike, complete=COMPLETE)
+
+
+def outputs(job: Job) -> list[str]:
+    """Return the file of figures."""
+    return [job.file("evaluation", ".json")]
+
+
+def work(expected: Expected) -> int:
+    """Count the calls: draws, questions, log-probabilities, and comparisons in both orders."""
+    settings, rules = expected.entry.settings, expected.principles
+    prompts = len(expected.prepared.prompts[settings.on])
+    own = 2 + rules
+    if expected.round:
+        drift = rules if expected.prepared.recipe.models.judge == PREVIOUS else 0
+        own += 2 + drift + 2 * rules * len(settings.against)
+    return round(min(settings.prompts or prompts, prompts) * own)
+
+
+def row(facts: Facts, number: int) -> dict[str, Any]:
+    """Return the columns that say what the policy is worth."""
+    figures = {name: value for name, value in facts.items() if name != "ungraded"}
+    # said once: what gold cannot read it cannot read in any round
+    return {**figures, "warnings": [] if number else facts.get("ungraded", [])}
+
+
+COLUMNS: Mapping[str, Any] = {
+    "gold_mean": None,
+    "gold_greedy": None,
+    "gold_by_principle": {},
+    "judge_mean": None,
+    "judge_read": None,
+    "judge_accuracy_on_policy": None,
+    "kl": None,
+    "length_mean": None,
+    "judge_drift": None,
+}
+STEP = Step(
+    name="evaluate",
+    help="A policy is measured on held-out prompts, by gold, by its judge and against other models.",
+    settings=EvaluateSettings,
+    needs=(("prompts",),),
+    roles={"model": "policy", "judge": "judge"},
+    of="on",
+    make=make,
+    forecast=forecast,
+    inputs=inputs,
+    since=since,
+    outputs=outputs,
+    measures=True,
+    work=work,
+    columns=COLUMNS,
+    row=row,
+)

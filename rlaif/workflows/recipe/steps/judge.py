@@ -1,0 +1,99 @@
+"""The step `judge`: a judge rates each completion by itself (pointwise), or ranks a prompt's completions (listwise)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rlaif.engines.kinds import judges_in_writing
+from rlaif.judging.pointwise import judge_pointwise
+from rlaif.judging.protocols import Asking, pointwise
+from rlaif.records import Judgment
+from rlaif.settings import setting
+from rlaif.workflows.generate.judge_step import asking_of
+from rlaif.workflows.recipe.step import Checked, Expected, Facts, Job, RunJob, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """How a judge is asked."""
+
+    protocol: str = setting(
+        "checklist",
+        help="How the judge is asked.",
+        wanted="a protocol that judges one completion: checklist, score, rank ...",
+    )
+    samples: int | None = setting(
+        None, help="Texts a question, where the protocol takes a vote of several; one by default.", least=1
+    )
+    ask_again: int | None = setting(
+        None, help="How often an unreadable text is asked for once more.", least=0
+    )
+
+
+def form_of(job: Job, judge: str) -> dict[str, bool]:
+    """Return what a step's key has beside its inputs where the judge writes its verdicts."""
+    return {"in_writing": True} if judges_in_writing(judge, job.models.in_writing) else {}
+
+
+def asking(job: Job, protocol: str) -> Asking:
+    """Return how a step's judge is asked by a protocol."""
+    settings = job.settings
+    return asking_of(
+        protocol, job.model("judge"), seed=job.seed, samples=settings.samples, again=settings.ask_again
+    )
+
+
+def make(job: RunJob) -> Facts:
+    """Judge the completions."""
+    found = forecast(job)
+    job.write(found)
+    return {"judgments": len(found)}
+
+
+def forecast(job: Job) -> list[Judgment]:
+    """Return the judgments of the completions."""
+    protocol, judge = job.settings.protocol, job.models.judge(job.model("judge"))
+    return judge_pointwise(judge, job.constitution, job.value("completions"), protocol, asking(job, protocol))
+
+
+def inputs(job: Job) -> Mapping[str, Any]:
+    """Return the judge, the completions and how it is asked of them."""
+    return {
+        "judge": job.fingerprint("judge"),
+        "completions": job.digest("completions"),
+        "constitution": job.constitution.digest,
+        "protocol": job.settings.protocol,
+        "asking": asdict(asking(job, job.settings.protocol)),
+        **form_of(job, job.model("judge")),
+    }
+
+
+def check(checked: Checked) -> None:
+    """Raise InputError for a protocol that there is not, or that cannot ask such a judge."""
+    settings, judge = checked.entry.settings, checked.judge("judge")
+    name = pointwise(settings.protocol).name
+    asking_of(name, judge, seed=checked.recipe.seed, samples=settings.samples, again=settings.ask_again)
+
+
+def work(expected: Expected) -> int:
+    """Count the questions: one of each completion and principle."""
+    return round(expected.sizes.get("completions", 0) * expected.principles)
+
+
+STEP = Step(
+    name="judge",
+    help="A judge rates each completion by itself.",
+    settings=JudgeSettings,
+    needs=(("completions",),),
+    makes="judgments",
+    roles={"judge": "judge"},
+    stem="judgments",
+    make=make,
+    forecast=forecast,
+    inputs=inputs,
+    check=check,
+    protocols=lambda settings: [settings.protocol],
+    work=work,
+)

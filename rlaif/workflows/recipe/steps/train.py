@@ -1,0 +1,221 @@
+"""The step `train`: a method learns from pairs, or from examples, and makes a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.hashing import digest
+from rlaif.libraries.versions import TRAINING, require
+from rlaif.records import Example
+from rlaif.training.gate import GateReport
+from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
+from rlaif.workflows.recipe.step import Checked, Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step_cache import Since
+from rlaif.workflows.recipe.step_inputs import since_training
+from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
+from rlaif.workflows.training.data_gate import gate_round, gate_words
+from rlaif.workflows.training.datasets import sampled
+from rlaif.workflows.training.job import TrainJob, card
+from rlaif.workflows.training.method import Role
+from rlaif.workflows.training.methods import DEFAULT, METHODS
+from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.read_options import misplaced
+from rlaif.workflows.training.run import reference_directory, replay_examples, train
+
+ROW = 10.0
+"""What a pair that is trained on takes, in scores: a first guess, until a training has run."""
+TRAIN_STEPS = 100
+"""A first guess for a training that goes by passes over its pairs."""
+EXAMPLES = "examples"
+
+
+def _training(job: Job) -> tuple[TrainJob, GateReport]:
+    recipe, base, settings = job.prepared.recipe, job.model("trains"), job.settings
+    options = _resolved(job)
+    pairs, gate = gate_round(_pairs(job), job.prepared.prompts)
+    drawn = job.took("completions")
+    texts = [] if drawn is None else job.read(drawn)
+    training = TrainJob(
+        method=settings.method,
+        options=options,
+        pairs=pairs,
+        examples=_examples(job),
+        gate=gate,
+        base=model_directory(base),
+        out=job.out,
+        reference_dir=reference_directory(options, recipe.models.policy),
+        replay=replay_examples(options, recipe.models.policy),
+        seed=job.seed,
+        sampled=sampled((said for _, said in texts), job.models.fingerprint(base)),
+        constitution=job.constitution,
+        chat_template_kwargs=job.prepared.config.chat_template_kwargs,
+        card=card(pairs, f"{recipe.name}, round {job.round}", job.task.stands["judge"]),
+    )
+    return training, gate
+
+
+def _pairs(job: Job) -> list[Any]:
+    return [] if job.task.takes[0].kind == EXAMPLES else job.value("pairs")
+
+
+def _examples(job: Job) -> list[Example]:
+    return job.value(EXAMPLES) if job.task.takes[0].kind == EXAMPLES else []
+
+
+def _resolved(job: Job) -> MethodOptions:
+    """Return the options with a reference that names a model of the run as its directory."""
+    options: MethodOptions = job.settings.options
+    named = _reference(job.settings)
+    if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
+        return options
+    return replace(options, reference=made)  # type: ignore[call-arg]
+
+
+def _reference(settings: TrainStep) -> str | None:
+    named: str | None = getattr(settings.options, "reference", None)
+    return named
+
+
+def make(job: RunJob) -> Facts:
+    """Train."""
+    training, gate = _training(job)
+    done = job.background.result()
+    if done is None:  # where another process failed, it fails here too, and says why
+        done = train(training, job.report).as_dict()
+    else:
+        job.report(training.method, done["steps"], done["steps"])
+    shares = done["counts"].get("replay_share", {})
+    said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
+    return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
+
+
+def trained(training: TrainJob) -> dict[str, Any]:
+    """Train, and return what came of it as plain values: for another process."""
+    return train(training).as_dict()
+
+
+def ahead(job: RunJob) -> None:
+    """Begin in another process where something is to be measured in this one."""
+    job.background.begin(trained, _training(job)[0])
+
+
+def finish(job: RunJob, _: Facts) -> None:
+    """Do what was put off and has not been done during a training."""
+    job.background.finish()
+
+
+def forecast(job: Job) -> Path:
+    """Return the directory of the model that there would be."""
+    return job.out
+
+
+def inputs(job: Job) -> Mapping[str, Any]:
+    """Return the model that is trained, its reference, what it learns from, the settings and the replayed examples."""
+    training, _ = _training(job)
+    held_to, (learned, *_rest) = training.reference_dir, job.task.takes
+    return {
+        "policy": job.models.fingerprint(job.model("trains")),
+        "reference": None if held_to is None else model_fingerprint(held_to, own_code=False),
+        learned.kind: job.digest(learned.kind),
+        "step": job.settings.as_dict(),
+        "replay": digest(
+            "examples",
+            [[each.kind, [[m.role, m.content] for m in each.messages]] for each in training.replay],
+        ),
+        "seed": job.seed,
+    }
+
+
+def since(job: Job) -> Since:
+    """Return the held-out pairs, how answers were drawn, and the principles of a judge's questions."""
+    training, _ = _training(job)
+    drawn = job.took("completions")
+    file = None if drawn is None else job.run / drawn.path
+    constitution = job.constitution if METHODS.get(job.settings.method).asks_constitution else None
+    return since_training(file, _pairs(job), training, constitution)
+
+
+def check(checked: Checked) -> None:
+    """Raise InputError where examples that are replayed are missing, or a named model cannot be the reference."""
+    replay_examples(checked.entry.settings.options, checked.recipe.models.policy)
+
+
+def require_training(checked: Checked) -> None:
+    """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
+    require(*TRAINING)
+    model_directory(checked.task.initial["trains"])
+    settings = checked.entry.settings
+    if _reference(settings) not in checked.names:
+        reference_directory(settings.options, checked.recipe.models.policy)
+
+
+def moves(entry: RecipeStep) -> str | None:
+    """Return the role that the recipe names, or the policy where the method trains one."""
+    named: str | None = entry.named.get("trains")
+    return named or ("policy" if _role(entry) is Role.POLICY else None)
+
+
+def stands(entry: RecipeStep, path: str) -> str:
+    """Return the name by which the trained model is opened."""
+    return f"reward:{path}" if _role(entry) is Role.REWARD_MODEL else path
+
+
+def _role(entry: RecipeStep) -> Role:
+    return METHODS.get(entry.settings.method).trains
+
+
+def parse(values: Mapping[str, Any], where: str) -> TrainStep:
+    """Return the method and its options. Raises InputError for options that do not go together."""
+    return train_step(**values, where=where)
+
+
+def hint(entry: Mapping[str, Any], name: str) -> str | None:
+    """Return what to do about another trainer's name, or another method's option."""
+    return misplaced(str(entry.get("method", DEFAULT)), name)
+
+
+def work(expected: Expected) -> int:
+    """Count the steps of the training."""
+    return expected.entry.settings.options.steps or TRAIN_STEPS
+
+
+def row(facts: Facts, number: int) -> dict[str, Any]:
+    """Return the share of each kind of example that was replayed, and what the data gate left out."""
+    replay = facts.get("replay", {})
+    share = sum(replay.values()) if number else None
+    return {"replay": replay, "replay_share": share, "warnings": facts.get("gate", [])}
+
+
+STEP = Step(
+    name="train",
+    help="A method learns from pairs or examples: the policy, or the role that `trains` names.",
+    settings=TrainStep,
+    needs=(("pairs", EXAMPLES),),
+    wants=lambda entry: (METHODS.get(entry.settings.method).takes,),
+    makes="model",
+    roles={"trains": "policy"},
+    of="on",
+    make=make,
+    forecast=forecast,
+    inputs=inputs,
+    since=since,
+    ahead=ahead,
+    finish=finish,
+    moves=moves,
+    stands=stands,
+    trains=True,
+    check=check,
+    require=require_training,
+    work=work,
+    unit=lambda settings: ROW * (settings.options.batch_size or 1),
+    columns={"replay": {}, "replay_share": None},
+    row=row,
+    schema=lambda beside, outside: train_step_schema(beside, from_outside=outside),
+    hint=hint,
+    parse=parse,
+)

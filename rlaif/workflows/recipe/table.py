@@ -1,0 +1,134 @@
+"""The table of rounds: a row of figures for each round, filled by the steps, on disk after each round."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rlaif.atomic import write_text
+from rlaif.runs.layout import ROUNDS
+from rlaif.workflows.evaluation.policy_metrics import DRIFT_LIMIT
+from rlaif.workflows.models.pool import Models
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.recipe import PREVIOUS, Recipe
+from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.recipe.step import RoundState, Step
+
+ORDER = (
+    "round",
+    "gold_mean",
+    "gold_greedy",
+    "gold_by_principle",
+    "judge_mean",
+    "judge_read",
+    "judge_accuracy_on_policy",
+    "policy",
+    "judge",
+    "pairs",
+    "pair_precision",
+    "gap",
+    "order_consistency",
+    "unreadable_share",
+    "kl",
+    "length_mean",
+    "judge_drift",
+    "replay",
+    "replay_share",
+    "warnings",
+)
+"""How the columns of a row are ordered in `rounds.json`, which a run that is resumed must write as it began."""
+
+
+@dataclass(slots=True)
+class RoundsTable:
+    """The rows so far."""
+
+    prepared: PreparedRecipe
+    models: Models
+    run: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, state: RoundState, newest: Mapping[str, str]) -> dict[str, Any]:
+        """Add the row of a round that is over; `newest` are the models of the roles at its end."""
+        row = self._row(state, newest)
+        self.rows.append(row)
+        write_text(self.run / ROUNDS, json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
+        return row
+
+    def _row(self, state: RoundState, newest: Mapping[str, str]) -> dict[str, Any]:
+        row: dict[str, Any] = {"round": state.number, "warnings": []}
+        row |= {role: self.models.fingerprint(newest[role]) for role in ("policy", "judge")}
+        for step in steps_with_columns(self.prepared.recipe):
+            row |= copy.deepcopy(dict(step.columns))
+        several: dict[str, Any] = {}
+        entries = self.prepared.recipe.round
+        for entry in entries:
+            facts = state.facts.get(entry.key, {})
+            own = dict(STEPS.get(entry.step).row(facts, state.number))
+            row["warnings"] += own.pop("warnings", [])
+            if facts or entry.is_default:
+                row |= own
+            if sum(each.step == entry.step for each in entries) > 1:
+                several[entry.key] = own
+        found = {name: row[name] for name in ORDER if name in row} | row
+        return found | ({"steps": several} if several else {})
+
+
+def steps_with_columns(recipe: Recipe) -> list[Step]:
+    """Return the steps whose columns every row has: all of ours, and others that the recipe uses."""
+    used = {each.step for each in recipe.round}
+    outside = set(STEPS.from_outside())
+    return [each for name, each in STEPS.all().items() if name in used or name not in outside]
+
+
+def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:
+    """Note in the row that its judge is no longer the first one; return the note where the recipe stops for it."""
+    drift = row.get("judge_drift")
+    if drift is None or drift <= DRIFT_LIMIT:
+        return None
+    text = f"the judge drifts: its P(yes) is {drift:.2f} from the first judge's on the same texts"
+    row["warnings"].append(text)
+    return text if recipe.stop.judge_drift == "stop" else None
+
+
+def collected_warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return each warning once, with the rounds that it is true of."""
+    rounds: dict[str, list[str]] = {}
+    for row in rows:
+        for text in row["warnings"]:
+            rounds.setdefault(text, []).append(str(row["round"]))
+    return [f"round{'s' if len(told) > 1 else ''} {', '.join(told)}: {text}" for text, told in rounds.items()]
+
+
+def learned(rows: Sequence[Mapping[str, Any]], held_out: int) -> str:
+    """Say what the rounds changed, in a sentence; by gold where there is some, else by the judge's own word."""
+    told = [row for row in rows if row["gold_mean"] is not None or row["judge_mean"] is not None]
+    if len(told) < 2:
+        return "learned: nothing that was measured; a recipe that evaluates each round says"
+    figure, by = (
+        ("gold_mean", "by gold, which no step reads")
+        if told[0]["gold_mean"] is not None
+        else ("judge_mean", "by its judge's word: no gold knows better")
+    )
+    first, last = told[0][figure], told[-1][figure]
+    verb = "rose" if last > first else "fell" if last < first else "stayed"
+    rounds = f"{told[-1]['round']} round{'s' if told[-1]['round'] != 1 else ''}"
+    return (
+        f"learned: on {held_out} held-out prompts the share of principles that an answer meets\n"
+        f"{verb} from {first:.2f} to {last:.2f} in {rounds} ({by})"
+    )
+
+
+def newest_models(prepared: PreparedRecipe, number: int, done: Container[str]) -> dict[str, str]:
+    """Return the newest model of each role in round `number`, of which the steps `done` (their keys) have run."""
+    newest = prepared.recipe.models.by_role()
+    for task in prepared.tasks:
+        ran = task.round < number or (task.round == number and task.entry.key in done)
+        if ran and task.moves is not None and task.makes is not None:
+            step = STEPS.get(task.entry.step)
+            newest[task.moves] = step.stands(task.entry, str(prepared.config.out / task.makes.path))
+    return {role: newest["policy"] if name == PREVIOUS else name for role, name in newest.items()}
