@@ -82,7 +82,7 @@ class Follower:
 
 def followed(standing: Standing) -> str:
     """How a run stands, in a line."""
-    kind = "step" if standing.step == "train" else "call"
+    kind = standing.unit
     text = f"round {standing.round} of {standing.of}, {standing.step}: "
     text += f"{standing.done:,} of about {standing.total:,} {kind}s"
     return text if standing.left_s is None else f"{text}, about {_duration(standing.left_s)} left in all"

@@ -80,7 +80,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
             click.echo(kept(prepared.config.out, follower.standing), err=True)
             raise
     warn(done.warnings, WIDTH)
-    parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds)]
+    parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
     emit(done.as_dict(), "\n\n".join([*parts, done.summary]), as_json=as_json, unmet=done.unmet)
 
 

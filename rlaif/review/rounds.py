@@ -31,13 +31,23 @@ MADE_OF = {
 """What a round was trained on; round 0 on nothing."""
 
 
-def tables(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Title, head and rows of both tables, each narrow enough for a terminal of 80 columns."""
+def tables(
+    rows: Sequence[Mapping[str, Any]], further: Sequence[str] = ()
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, head and rows of the tables, each narrow enough for a terminal of 80 columns.
+
+    `further` are columns that steps of other packages fill; they stand in a table of their own.
+    """
     made = [row for row in rows if row["round"]]
-    reached = ("after each round, on held-out prompts", REACHED, rows)
+    shown_tables = [
+        ("after each round, on held-out prompts", REACHED, rows),
+        ("what each round was trained on", MADE_OF, made),
+    ]
+    if further:
+        shown_tables.append(("further figures", {"round": "round", **{each: each for each in further}}, made))
     return [
         (title, list(columns.values()), [[cell(row, column) for column in columns] for row in shown_rows])
-        for title, columns, shown_rows in (reached, ("what each round was trained on", MADE_OF, made))
+        for title, columns, shown_rows in shown_tables
         if shown_rows
     ]
 

@@ -27,6 +27,7 @@ from rlaif.runs.layout import (
 )
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
 from rlaif.workflows.recipe.recipe import PREVIOUS
+from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import METHODS
 
@@ -160,8 +161,9 @@ def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
     """Who judged in a round: where it is the newest policy, the one that the round before it made."""
     if recipe["models"]["judge"] != PREVIOUS:
         return str(recipe["models"]["judge"])
-    trained = (METHODS.get(each["method"]).trains for each in recipe["round"] if each["step"] == "train")
-    first = number == 1 or Role.POLICY not in trained
+    trained = [each for each in recipe["round"] if STEPS.get(each["step"]).trains]
+    moved = [each.get("trains", METHODS.get(each["method"]).trains) for each in trained]
+    first = number == 1 or Role.POLICY not in moved
     return str(recipe["models"]["policy"] if first else model_of_round(run, number - 1))
 
 

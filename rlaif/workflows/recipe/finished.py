@@ -26,6 +26,8 @@ class Finished:
     """Why the run stopped before its last round, or None."""
     held_out: int
     """Prompts that the rounds were measured on."""
+    further: Sequence[str] = ()
+    """Columns of the rounds that steps of other packages fill."""
 
     @property
     def summary(self) -> str:

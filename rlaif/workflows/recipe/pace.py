@@ -28,9 +28,10 @@ class Standing:
     of: int
     step: str
     done: int
-    """Calls of the step, or steps of the training."""
     total: int
     """About how many there will be."""
+    unit: str = "call"
+    """What is counted: a `call` of a model, or a `step` of a training."""
     left_s: float | None
     """Seconds until the run is done, about; None while nothing is known."""
 
@@ -75,7 +76,13 @@ class Pace:
         total = max(self._expected(task), self._done)
         of = self._prepared.recipe.rounds
         return Standing(
-            round=task.round, of=of, step=task.entry.key, done=self._done, total=total, left_s=self.left()
+            round=task.round,
+            of=of,
+            step=task.entry.key,
+            done=self._done,
+            total=total,
+            unit="step" if STEPS.get(task.entry.step).trains else "call",
+            left_s=self.left(),
         )
 
     def report(self, what: str, done: int, total: int | None) -> None:

@@ -28,7 +28,13 @@ from rlaif.workflows.recipe.recipe import PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Facts, Job, RoundState, RunJob, Step
 from rlaif.workflows.recipe.step_cache import StepCache
-from rlaif.workflows.recipe.table import RoundsTable, collected_warnings, drifted, newest_models
+from rlaif.workflows.recipe.table import (
+    RoundsTable,
+    collected_warnings,
+    drifted,
+    further_columns,
+    newest_models,
+)
 from rlaif.workflows.recipe.task import Task
 from rlaif.workflows.report import reliability
 
@@ -83,6 +89,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
         warnings=warnings,
         unmet=unmet,
         held_out=_held_out(prepared),
+        further=further_columns(prepared.recipe),
     )
 
 

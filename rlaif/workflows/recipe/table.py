@@ -85,6 +85,12 @@ def steps_with_columns(recipe: Recipe) -> list[Step]:
     return [each for name, each in STEPS.all().items() if name in used or name not in outside]
 
 
+def further_columns(recipe: Recipe) -> list[str]:
+    """Return the columns that steps of other packages fill, where the recipe uses some."""
+    outside = STEPS.from_outside()
+    return [name for each in steps_with_columns(recipe) if each.name in outside for name in each.columns]
+
+
 def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:
     """Note in the row that its judge is no longer the first one; return the note where the recipe stops for it."""
     drift = row.get("judge_drift")

@@ -14,6 +14,7 @@ from rlaif.errors import RecipeError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.examples import read_examples
 from rlaif.records import Completion, Prompt
+from rlaif.review.rounds import tables
 from rlaif.settings import setting
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.dry_run.recipe import plan
@@ -116,6 +117,7 @@ def test_it_runs_between_ours_and_its_result_is_what_they_take(recipe: Path) -> 
     assert sides == {"Hello. It is"}
     assert done.rounds[1]["shortened"] == 16
     assert done.rounds[0]["shortened"] is None
+    assert tables(done.rounds, done.further)[-1] == ("further figures", ["round", "shortened"], [["1", "16"]])
 
 
 def test_another_setting_of_it_makes_again_what_depends_on_it_and_nothing_else(recipe: Path) -> None:

@@ -1,0 +1,142 @@
+"""What flows between the steps of a recipe, and which stand of a model each of them means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlaif.errors import RecipeError
+from rlaif.workflows.recipe.flow import tasks_of
+from rlaif.workflows.recipe.recipes import load_recipe
+from rlaif.workflows.recipe.task import Task
+
+HEAD = """\
+name: flow
+models: {policy: first, judge: MODEL}
+constitution: micro-default
+prompts: {train: micro:train, held_out: micro:held-out, hard: micro:held-out}
+rounds: 2
+round:
+"""
+SAMPLE, JUDGE, PAIRS = "{step: sample, n: 2}", "{step: judge}", "{step: pairs}"
+TRAIN, EVALUATE = "{step: train, method: sft}", "{step: evaluate, against: [initial, previous]}"
+
+
+def flow(tmp_path: Path, *steps: str, judge: str = "previous", roles: str = "") -> dict[str, Task]:
+    """The tasks by their names; models lie below `run`."""
+    text = HEAD.replace("MODEL", f"{judge}{roles}") + "".join(f"  - {each}\n" for each in steps)
+    path = tmp_path / "flow.yaml"
+    path.write_text(text)
+    return {each.name: each for each in tasks_of(load_recipe(path), Path("run"))}
+
+
+def taken(task: Task) -> list[str]:
+    return [each.path or each.name for each in task.takes]
+
+
+def test_where_nothing_is_named_the_newest_of_the_kind_is_meant(tmp_path: Path) -> None:
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, EVALUATE)
+    assert list(found) == ["round-0/evaluate"] + [
+        f"round-{number}/{step}"
+        for number in (1, 2)
+        for step in ("sample", "judge", "pairs", "train", "evaluate")
+    ]
+    assert taken(found["round-2/pairs"]) == ["round-2/judgments.jsonl", "round-2/completions.jsonl"]
+    assert found["round-2/train"].makes is not None
+    assert found["round-2/train"].makes.path == "models/round-2"
+
+
+def test_pairs_are_made_of_the_completions_that_were_judged_not_of_newer_ones(tmp_path: Path) -> None:
+    found = flow(tmp_path, SAMPLE, JUDGE, "{step: sample, n: 2, as: later}", PAIRS)
+    assert taken(found["round-1/pairs"]) == ["round-1/judgments.jsonl", "round-1/completions.jsonl"]
+    assert found["round-1/later"].makes is not None
+    assert found["round-1/later"].makes.path == "round-1/later.jsonl"
+
+
+def test_several_steps_of_a_name_have_files_of_their_own(tmp_path: Path) -> None:
+    found = flow(
+        tmp_path,
+        "{step: sample, n: 2, as: easy}",
+        "{step: sample, n: 4, of: hard, as: wide}",
+        "{step: judge, of: easy, as: mild}",
+        JUDGE,
+        "{step: pairs, of: mild}",
+        PAIRS,
+        TRAIN,
+        "{step: train, method: reward, as: scorer}",
+    )
+    assert taken(found["round-1/wide"]) == ["hard"]
+    assert taken(found["round-1/judge"]) == ["round-1/wide.jsonl"]
+    assert taken(found["round-1/pairs"]) == ["round-1/mild.jsonl", "round-1/easy.jsonl"]
+    assert taken(found["round-1/pairs-2"]) == ["round-1/judgments.jsonl", "round-1/wide.jsonl"]
+    assert taken(found["round-1/train"]) == ["round-1/pairs-2.jsonl"]
+    made = found["round-1/scorer"].makes
+    assert made is not None
+    assert made.path == "models/round-1-scorer"
+
+
+def test_a_step_of_one_round_alone_is_read_in_later_ones(tmp_path: Path) -> None:
+    found = flow(tmp_path, "{step: sample, n: 2, round: first}", JUDGE, "{step: pairs, round: last}")
+    assert "round-2/sample" not in found
+    assert "round-1/pairs" not in found
+    assert taken(found["round-2/judge"]) == ["round-1/completions.jsonl"]
+
+
+def test_previous_as_a_judge_is_the_newest_policy_and_a_name_stays(tmp_path: Path) -> None:
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, EVALUATE)
+    assert found["round-1/judge"].models == {"judge": "first"}
+    assert found["round-2/judge"].models == {"judge": "run/models/round-1"}
+    assert found["round-2/evaluate"].models == {"model": "run/models/round-2", "judge": "run/models/round-2"}
+    assert found["round-2/evaluate"].initial["judge"] == "first"
+    assert found["round-2/evaluate"].stands["previous"] == "run/models/round-1"
+    frozen = flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, judge="named")
+    assert frozen["round-2/judge"].models == {"judge": "named"}
+
+
+def test_a_second_training_of_a_round_starts_from_the_first(tmp_path: Path) -> None:
+    found = flow(
+        tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, "{step: sample, n: 2}", "{step: train, method: dpo, as: tuned}"
+    )
+    assert found["round-1/sample-2"].models == {"model": "run/models/round-1"}
+    assert found["round-1/tuned"].models == {"trains": "run/models/round-1"}
+    assert found["round-2/sample"].models == {"model": "run/models/round-1-tuned"}
+
+
+def test_a_training_moves_the_role_that_it_trains_and_no_other(tmp_path: Path) -> None:
+    steps = (SAMPLE, JUDGE, PAIRS, "{step: train, method: judge, trains: judge}")
+    found = flow(tmp_path, *steps, judge="second")
+    assert found["round-1/train"].models == {"trains": "second"}
+    assert found["round-2/judge"].models == {"judge": "run/models/round-1"}
+    assert found["round-2/sample"].models == {"model": "first"}
+    unmoved = flow(tmp_path, SAMPLE, JUDGE, PAIRS, "{step: train, method: judge}", judge="second")
+    assert unmoved["round-2/judge"].models == {"judge": "second"}
+    assert unmoved["round-2/sample"].models == {"model": "first"}
+
+
+def test_a_role_that_a_training_makes_is_a_judge_of_the_round_after(tmp_path: Path) -> None:
+    scored = "{step: judge, protocol: reward, judge: scorer, round: last}"
+    train = "{step: train, method: reward, trains: scorer, round: first}"
+    found = flow(tmp_path, SAMPLE, "{step: judge, round: first}", scored, PAIRS, train)
+    assert found["round-1/train"].models == {"trains": "first"}
+    assert found["round-2/judge-2"].models == {"judge": "reward:run/models/round-1"}
+
+
+def test_a_model_can_be_named_by_what_made_it(tmp_path: Path) -> None:
+    found = flow(
+        tmp_path,
+        SAMPLE,
+        JUDGE,
+        PAIRS,
+        "{step: train, method: sft, as: imitator}",
+        "{step: evaluate, model: initial, judge: imitator, round: last}",
+    )
+    assert found["round-2/evaluate"].models == {"model": "first", "judge": "run/models/round-2-imitator"}
+    assert "round-0/evaluate" not in found
+
+
+def test_a_further_role_writes_what_the_policy_does_not(tmp_path: Path) -> None:
+    found = flow(tmp_path, "{step: sample, n: 2, model: teacher}", JUDGE, roles=", teacher: third")
+    assert found["round-1/sample"].models == {"model": "third"}
+    with pytest.raises(RecipeError, match="`models` has 'teacher', which no step names"):
+        flow(tmp_path, SAMPLE, roles=", teacher: third")
