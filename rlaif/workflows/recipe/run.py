@@ -16,7 +16,7 @@ from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import judged_in, spent
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
@@ -43,7 +43,7 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
     """Run the recipe, or go on with it, or only read it when it is done; `listener` hears how far it is."""
     config, recipe = prepared.config, prepared.recipe
     pace = Pace(prepared, listener, progress)
-    models = Models(config, pace.report, recipe.seed, prepared.in_writing)
+    models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
     models.open(*named.values())
     for checked in checked_steps(recipe, config.out):
@@ -66,7 +66,7 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         try:
             unmet = runner.run()
         finally:
-            models.dismiss()
+            models.close()
         return _finished(runner, named, unmet)
 
 
@@ -98,7 +98,7 @@ class Runner:
     """All that the rounds of a run share."""
 
     prepared: PreparedRecipe
-    models: Models
+    models: ModelPool
     cache: StepCache
     store: Store
     held: Run
@@ -133,10 +133,20 @@ class Runner:
                 self.background.postpone(measure)
                 continue
             facts = self._step(step, job)
+            if step.trains:
+                self._release(task, state)
             if (unmet := step.halts(job, facts)) is not None:
                 self.background.finish()
                 return unmet
         return None
+
+    def _release(self, training: Task, state: RoundState) -> None:
+        """Free the models that nothing asks any more: what is left of this round and the next one keep theirs."""
+        newest = newest_models(self.prepared, training.round, state.facts)
+        later = [*self.prepared.round(training.round), *self.prepared.round(training.round + 1)]
+        place = next(where for where, each in enumerate(later) if each is training)
+        asked = {name for each in later[place + 1 :] for name in each.models.values()}
+        self.models.release_all_but((*newest.values(), self.prepared.recipe.models.policy, *asked))
 
     def _end(self, state: RoundState) -> dict[str, Any]:
         """End a round, the only place where one ends: add its row, let go what it held in memory."""
@@ -232,7 +242,7 @@ def _store(prepared: PreparedRecipe) -> Path:
 def first_question(prepared: PreparedRecipe) -> str:
     """Return the exact text that the judge gets first, for `--show-prompt`. Raises InputError if nothing is judged."""
     recipe = prepared.recipe
-    models = Models(prepared.config, seed=recipe.seed, in_writing=prepared.in_writing)
+    models = ModelPool(prepared.config, seed=recipe.seed, in_writing=prepared.in_writing)
     found = ((STEPS.get(each.entry.step).example, each) for each in prepared.tasks)
     example, task = next(((shown, each) for shown, each in found if shown is not None), (None, None))
     if example is None or task is None:

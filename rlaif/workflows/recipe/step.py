@@ -25,7 +25,7 @@ from rlaif.workflows.recipe.step_cache import Since, StepCache
 from rlaif.workflows.recipe.task import Task, file_of
 
 if TYPE_CHECKING:
-    from rlaif.workflows.models.pool import Models
+    from rlaif.workflows.models.pool import ModelPool
     from rlaif.workflows.recipe.background import Background
 
 Facts = Mapping[str, Any]
@@ -49,7 +49,7 @@ class Job:
 
     prepared: PreparedRecipe
     task: Task
-    models: Models
+    models: ModelPool
     run: Path
     """The directory of the run."""
     state: RoundState

@@ -12,7 +12,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.runs.layout import ROUNDS
 from rlaif.workflows.evaluation.policy_metrics import DRIFT_LIMIT
-from rlaif.workflows.models.pool import Models
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import PREVIOUS, Recipe
 from rlaif.workflows.recipe.registry import STEPS
@@ -48,7 +48,7 @@ class RoundsTable:
     """The rows so far."""
 
     prepared: PreparedRecipe
-    models: Models
+    models: ModelPool
     run: Path
     rows: list[dict[str, Any]] = field(default_factory=list)
 
