@@ -308,7 +308,6 @@ UNCALLED = {
     "engines/local/processes.py Processes.pids": "tests kill workers by it",
     "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",
     "microworld/sets.py write_sets": "makes the shipped prompt sets, which a test compares",
-    "exchange/examples.py write_examples": "the writer beside a reader: tests make files with it",
 }
 """Public functions that nothing in the package, its tools or benchmarks calls, each with the reason to keep it."""
 GOING = {

@@ -168,11 +168,6 @@ def model_of_round(run: Path, number: int) -> Path:
     return model_folder(run, round_name(number))
 
 
-def models_of_rounds(run: Path) -> list[Path]:
-    """What the rounds of a run have trained, in the order of the rounds."""
-    return [folder for _, folder in rounds(run / MODELS)]
-
-
 def step_note(run: Path, name: str) -> Path:
     """Where a run keeps the note on a finished step: `round-1/judge`."""
     return run / STEPS / f"{name}.json"

@@ -89,8 +89,3 @@ def test_a_rounds_folder_belongs_to_the_run_around_it(tmp_path: Path) -> None:
     assert layout.run_of(run) == run
     assert layout.run_of(run / "round-3") == run
     assert layout.run_of(run / "models") is None
-
-
-def test_models_of_rounds_are_in_order_and_leave_others_out(tmp_path: Path) -> None:
-    run = put(tmp_path, "models/round-10/train.json", "models/round-2/train.json", "models/dpo/train.json")
-    assert layout.models_of_rounds(run) == [layout.model_of_round(run, 2), layout.model_of_round(run, 10)]

@@ -116,26 +116,30 @@ def _properties() -> dict[str, Any]:
             "items": {"$ref": "#/$defs/step"},
             "description": "a list of steps, at least one",
         },
-        "stop": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "gold": {
-                    "type": "string",
-                    "enum": ["never-used"],
-                    "description": "gold measures; it stops and chooses nothing",
-                },
-                "unreadable_share": {
-                    "type": "number",
-                    "minimum": 0,
-                    "maximum": 1,
-                    "description": "a share from 0 to 1",
-                },
-                "judge_drift": {
-                    "type": "string",
-                    "enum": ["warn", "stop"],
-                    "description": "what to do when a judge gets worse",
-                },
+        "stop": _stop(),
+    }
+
+
+def _stop() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "gold": {
+                "type": "string",
+                "enum": ["never-used"],
+                "description": "gold measures; it stops and chooses nothing",
+            },
+            "unreadable_share": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1,
+                "description": "a share from 0 to 1",
+            },
+            "judge_drift": {
+                "type": "string",
+                "enum": ["warn", "stop"],
+                "description": "what to do when a judge gets worse",
             },
         },
     }

@@ -13,8 +13,9 @@ from rlaif.engines.local.engine import HfEngine
 from rlaif.engines.open import open_engine
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.models import open_engines
-from rlaif.workflows.recipe.prepare import settle
-from rlaif.workflows.recipe.run import Finished, run
+from rlaif.workflows.recipe.finished import Finished
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.run import run
 
 RECIPE = """\
 name: tiny
@@ -69,7 +70,9 @@ def recipe(tmp_path: Path, mini: Path, judge: str, prompts: Path, constitution: 
 def play(recipe: Path, rounds: int) -> Finished:
     out = recipe.parent / f"rounds-{rounds}" / "loop"
     store = out.with_name("store.sqlite")  # neither run finds the other's calls and steps
-    return run(settle(RunConfig(recipe=str(recipe), out=out, store=store, overrides={"rounds": str(rounds)})))
+    return run(
+        prepare_recipe(RunConfig(recipe=str(recipe), out=out, store=store, overrides={"rounds": str(rounds)}))
+    )
 
 
 def test_more_rounds_hold_no_more_models_and_load_none_twice(recipe: Path, loaded: Loaded) -> None:
