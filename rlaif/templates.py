@@ -79,6 +79,12 @@ def recorded_templates() -> Iterator[dict[str, str]]:
         _RECORDERS[:] = [each for each in _RECORDERS if each is not used]
 
 
+def record_templates(used: Mapping[str, str]) -> None:
+    """Count templates (name and digest) that another process has rendered as rendered here."""
+    for each in _RECORDERS:
+        each.update(used)
+
+
 def template_digests(names: Sequence[str] = ()) -> dict[str, str]:
     """The digests that the shipped templates have now; of `names`, or of all."""
     names = names or sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))

@@ -70,7 +70,7 @@ class StepCache:
         key, older = (digest("step", VERSION, kind, each) for each in (whole, inputs))
         facts = self._found(name, key, outputs, since)
         if facts is None and older != key:
-            facts = self._found(name, older, outputs, since)
+            facts = self._found(name, older, outputs, since, earlier=True)
         start = time.perf_counter()
         if facts is None:
             if ahead is not None:
@@ -93,19 +93,28 @@ class StepCache:
         return {name: held for note in notes for name, held in note.get("templates", {}).items()}
 
     def _found(
-        self, name: str, key: str, outputs: Sequence[str], since: Since | None
+        self, name: str, key: str, outputs: Sequence[str], since: Since | None, *, earlier: bool = False
     ) -> dict[str, Any] | None:
-        facts = self._held(self.run, name, key, outputs, since)
-        return facts if facts is not None else self._fetched(name, key, outputs, since)
+        facts = self._held(self.run, name, key, outputs, since, earlier)
+        return facts if facts is not None else self._fetched(name, key, outputs, since, earlier)
 
     def _held(
-        self, run: Path, name: str, key: str, outputs: Sequence[str], since: Since | None
+        self,
+        run: Path,
+        name: str,
+        key: str,
+        outputs: Sequence[str],
+        since: Since | None,
+        earlier: bool,
     ) -> dict[str, Any] | None:
         note = read_json(step_note(run, name))
         if note is None or note["key"] != key or not unchanged(note.get("templates", {})):
             return None
         # a note says all its inputs as far as its version knew them; of others they must be found out
         if since is not None and not _tells(note, since) and not since.alike(run, name, note["facts"]):
+            return None
+        # under a key without the later inputs, a note that would tell them says that there were none
+        if since is not None and earlier and _tells(note, since):
             return None
         # what somebody has edited since is not what the step made
         if any(content(run / each) != note["outputs"].get(each) for each in outputs):
@@ -114,13 +123,13 @@ class StepCache:
         return facts
 
     def _fetched(
-        self, name: str, key: str, outputs: Sequence[str], since: Since | None
+        self, name: str, key: str, outputs: Sequence[str], since: Since | None, earlier: bool
     ) -> dict[str, Any] | None:
         pointer = read_json(self._pointer(key))
         if pointer is None:
             return None
         other, other_name = Path(pointer["run"]), pointer["name"]
-        facts = self._held(other, other_name, key, pointer["outputs"], since)
+        facts = self._held(other, other_name, key, pointer["outputs"], since, earlier)
         if facts is None or other == self.run:
             return None
         for there, here in zip(pointer["outputs"], outputs, strict=True):

@@ -15,13 +15,16 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
+from rlaif.templates import template_digests
 from rlaif.workflows.recipe.artefacts import Artefact
 from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.run import execute
 from rlaif.workflows.recipe.step import RoundState, RunJob
 from rlaif.workflows.recipe.step_cache import StepCache
 from rlaif.workflows.recipe.step_inputs import since_columns, since_tests
+from rlaif.workflows.recipe.steps import evaluate as evaluate_file
 from rlaif.workflows.recipe.steps import train as train_file
+from rlaif.workflows.recipe.steps.evaluate import EvaluateSettings
 from rlaif.workflows.recipe.task import Task
 from rlaif.workflows.recipe.train_step import TrainStep, train_step
 
@@ -70,9 +73,14 @@ class Play:
 
     def __init__(self, top: Path) -> None:
         self.top, self.jobs = top, []
+        self.elsewhere: dict[str, Any] | None = None
         self.policy = top / "policy"
         self.policy.mkdir()
         (self.policy / "config.json").write_text("{}")
+
+    def _result(self) -> Any:
+        """What another process trained, where a test lets one."""
+        return self.elsewhere
 
     def _train(self, job: Any, report: Any) -> Any:
         self.jobs.append(job)
@@ -120,7 +128,7 @@ class Play:
             constitution=constitution,
             config=SimpleNamespace(chat_template_kwargs={}),
         )
-        background: Any = SimpleNamespace(result=lambda: None, begin=lambda *_: None, finish=lambda: None)
+        background: Any = SimpleNamespace(result=self._result, begin=lambda *_: None, finish=lambda: None)
         job = RunJob(
             prepared=prepared,
             task=task,
@@ -136,6 +144,8 @@ class Play:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(train_file, "train", self._train)
             execute(train_file.STEP, job)
+        if self.elsewhere is not None:
+            return []
         trained: list[str] = json.loads((folder / "models/round-1/trained").read_text())
         return trained
 
@@ -265,10 +275,15 @@ def do(steps: StepCache, name: str, since: Any) -> Callable[[], int]:
 
 def test_columns_beside_the_question_are_part_of_a_sampling(tmp_path: Path) -> None:
     made = []
-    for run, column in (("a", "x"), ("b", "x"), ("c", "y")):
+    for run, columns in (
+        ("none", {}),
+        ("a", {"source": "x"}),
+        ("b", {"source": "x"}),
+        ("c", {"source": "y"}),
+    ):
         steps = StepCache(tmp_path / run, tmp_path / "shelf")
-        made.append(do(steps, "out", since_columns([prompt(1, source=column)]))())
-    assert made == [1, 0, 1]
+        made.append(do(steps, "out", since_columns([prompt(1, **columns)]))())
+    assert made == [1, 1, 0, 1]
     assert since_columns([prompt(1)]).inputs == {}
 
 
@@ -281,3 +296,87 @@ def test_tests_of_a_principle_are_part_of_a_pairs_step_and_of_no_digest(tmp_path
         made.append(do(steps, "out", since_tests(rules, "micro"))())
     assert made == [1, 0, 1]
     assert since_tests(tried, "gold:").inputs == {}
+
+
+def test_templates_that_another_process_rendered_stand_in_the_note_of_the_step(play: Play) -> None:
+    digests = template_digests(["compare"])
+    play.elsewhere = {"counts": {}, "figures": {}, "steps": 1, "templates": digests}
+    play.train("a")
+    note = json.loads((play.top / "a/steps/round-1/train.json").read_text())
+    assert note["templates"] == digests
+
+
+def measuring(top: Path, run: str, *, gold: bool = True, judge: str = "j", **columns: str) -> RunJob:
+    """A measuring of one prompt, which gold grades and which has these columns beside its question."""
+    asked = replace(prompt(1, **columns), gold="micro")
+    entry = RecipeStep(step="evaluate", settings=EvaluateSettings(gold=gold), key="evaluate")
+    task = Task(
+        entry=entry,
+        round=1,
+        takes=(Artefact(name="held_out", kind="prompts"),),
+        makes=None,
+        models={"model": "p", "judge": judge},
+        initial={"model": "p", "judge": judge},
+        stands={"initial": "p", "previous": "p"},
+    )
+    prepared: Any = SimpleNamespace(
+        recipe=SimpleNamespace(seed=0), prompts={"held_out": (asked,)}, constitution=RULES, tasks=(task,)
+    )
+    models: Any = SimpleNamespace(fingerprint=lambda name: name, in_writing=False)
+    return RunJob(
+        prepared=prepared,
+        task=task,
+        models=models,
+        run=top / run,
+        state=RoundState(number=1),
+        cache=StepCache(top / run, top / "shelf"),
+        store=None,  # type: ignore[arg-type]
+        run_id=run,
+        report=lambda *_: None,
+        background=None,  # type: ignore[arg-type]
+    )
+
+
+class Measure:
+    """Measures for several runs of one project, and counts what is really measured."""
+
+    def __init__(self, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.top, self.times = top, 0
+        monkeypatch.setattr(evaluate_file, "measure", self._measure)
+
+    def _measure(self, *_: Any) -> dict[str, Any]:
+        self.times += 1
+        return {"gold_mean": 0.5}
+
+    def __call__(self, run: str, **how: Any) -> int:
+        execute(evaluate_file.STEP, measuring(self.top, run, **how))
+        return self.times
+
+
+@pytest.fixture
+def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
+    return Measure(tmp_path, monkeypatch)
+
+
+def test_columns_that_gold_may_read_are_part_of_a_measuring(measure: Measure) -> None:
+    runs = [("a", {"answer": "5"}), ("b", {"answer": "5"}), ("c", {"answer": "6"}), ("d", {})]
+    assert [measure(run, **columns) for run, columns in runs] == [1, 1, 2, 3]
+
+
+def test_where_nothing_reads_columns_they_make_no_other_measuring(measure: Measure) -> None:
+    assert measure("a", gold=False, answer="5") == measure("b", gold=False, answer="6") == 1
+    assert measure("c", gold=False, judge="gold:", answer="5") == 2
+    assert measure("d", gold=False, judge="gold:", answer="6") == 3
+
+
+@pytest.mark.parametrize("whole", [{}, {"whole": True}])
+def test_a_measuring_of_an_older_version_is_used_where_no_column_is_read(
+    measure: Measure, whole: dict[str, Any]
+) -> None:
+    """The version before this one wrote `whole: true` into notes, and did not know of columns."""
+    assert measure("old") == 1
+    note = measure.top / "old/steps/round-1/evaluate.json"
+    held = {name: value for name, value in json.loads(note.read_text()).items() if name != "whole"}
+    note.write_text(json.dumps(held | whole))
+    assert measure("new") == 1
+    assert measure("with", answer="5") == 2

@@ -11,6 +11,7 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example
+from rlaif.templates import record_templates, recorded_templates
 from rlaif.training.gate import GateReport
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
@@ -88,6 +89,7 @@ def make(job: RunJob) -> Facts:
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:
+        record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
     said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
@@ -95,8 +97,9 @@ def make(job: RunJob) -> Facts:
 
 
 def trained(training: TrainJob) -> dict[str, Any]:
-    """Train, and return what came of it as plain values: for another process."""
-    return train(training).as_dict()
+    """Train, and return what came of it as plain values, with the templates that were rendered: for another process."""
+    with recorded_templates() as used:
+        return {**train(training).as_dict(), "templates": used}
 
 
 def ahead(job: RunJob) -> None:
