@@ -223,14 +223,15 @@ def _small(words: list[str], world: Path, place: int) -> list[str]:
         rest[0] += f"-{place}"
     if name == "judge":
         rest = ["runs/r1/completions.jsonl" if each == "mine.jsonl" else each for each in rest]
-    if name == "train" and "--out" not in rest:
+    command = name.split()[0]
+    if command == "train" and "--out" not in rest:
         rest += ["--out", f"models/{place}"]
     if name == "generate" and "--constitution" in rest and "--policy" not in rest:
         rest += ["--policy", "micro", "--judge", "micro", "--prompts", "micro:train"]
     # held-out pairs are looked at in some of the last tenth of the steps, which must be several
     more = ["--steps", "22"] if "--held-out-pairs" in rest else []
     # the last of two values of an option counts
-    return [*name.split(), *rest, *SMALL.get(name, "").split(), *more]
+    return [*name.split(), *rest, *SMALL.get("train" if command == "train" else name, "").split(), *more]
 
 
 def _substituted(word: str, world: Path) -> str:

@@ -17,6 +17,7 @@ from rlaif.engines.kinds import ENGINES
 from rlaif.judging.kinds import JUDGES
 from rlaif.judging.protocols import PROTOCOLS
 from rlaif.registry import Registry
+from rlaif.workflows.training.methods import METHODS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rlaif"
 ASKING = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "get")
@@ -71,6 +72,14 @@ HELD = (
         registry=JUDGES,
         rooms=("judging",),
         spelled=_before_colon,
+    ),
+    Held(
+        registry=METHODS,
+        rooms=("workflows/training/methods",),
+        homonyms={
+            "judge": "a command, a step, and who judges",
+            "reward": "a protocol, a kind of engine and a role of the microworld",
+        },
     ),
 )
 

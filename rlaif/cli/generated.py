@@ -24,7 +24,7 @@ def settings(
     group: str | None = None,
 ) -> Callable[[Command], Command]:
     """One option for each setting of `config` but those to `leave` out; `flags` names some otherwise than its field;
-    `group` is their heading in `--help`.
+    `group` is the heading in `--help` of those that have none of their own.
 
     None is what an option is that was not given: the configuration's own default then holds, and is told from a
     value that was given.
@@ -54,7 +54,7 @@ def name_values(_: click.Context, parameter: click.Parameter, items: Sequence[st
 
 def _option(each: Option, flag: str | None, group: str | None) -> Callable[[Command], Command]:
     word = flag or f"--{each.name.replace('_', '-')}"
-    told: dict[str, Any] = {"help": _help(each), "default": None, "group": group}
+    told: dict[str, Any] = {"help": _help(each), "default": None, "group": each.setting.group or group}
     if each.setting.metavar is not None:
         told["metavar"] = each.setting.metavar
     if each.kind is bool and each.also is None:
@@ -94,6 +94,8 @@ def _type(each: Option) -> click.ParamType[Any]:
 
 
 def _range(kind: Any, about: Setting) -> click.ParamType[Any]:
+    if (about.least, about.above, about.most, about.below) == (None,) * 4:
+        return click.INT if kind is click.IntRange else click.FLOAT
     made: click.ParamType[Any] = kind(
         min=about.above if about.least is None else about.least,
         max=about.below if about.most is None else about.most,

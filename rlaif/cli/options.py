@@ -22,6 +22,8 @@ class EnvOption(click.Option):
     def __init__(self, *args: Any, group: str | None = None, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.group = group
+        self.inherits = False
+        """Whether the variable that names the command above sets it too: `RLAIF_TRAIN_STEPS` that of `train dpo`."""
 
     @property
     def word(self) -> str:
@@ -30,8 +32,9 @@ class EnvOption(click.Option):
 
     def env_names(self, command_path: str) -> list[str]:
         """The variables that set this option, the more specific first."""
-        command = "_".join(command_path.split()[1:]).replace("-", "_").upper()
-        return [f"{PREFIX}_{command}_{self.word}", f"{PREFIX}_{self.word}"]
+        words = command_path.replace("-", "_").upper().split()[1:]
+        paths = [words, words[:-1]] if self.inherits else [words]
+        return [*("_".join([PREFIX, *path, self.word]) for path in paths), f"{PREFIX}_{self.word}"]
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """The first of `env_names` that is set and not empty."""

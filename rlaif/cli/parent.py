@@ -14,17 +14,22 @@ class Parent(Command):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.commands: dict[str, click.Command] = {}
+        self._commands: dict[str, click.Command] = {}
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """The commands below, by name."""
+        return self._commands
 
     def add_command(self, command: click.Command) -> None:
         """Put a command below this one, by its own name."""
-        self.commands[str(command.name)] = command
+        self._commands[str(command.name)] = command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """The context of the command that `args` name: its own, or one below."""
-        below = self.commands.get(args[0]) if args else None
+        below = self.get_command(click.Context(self), args[0]) if args else None
         if below is not None:
             return below.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)

@@ -1,202 +1,226 @@
-"""`rlaif train`: a policy or a reward model from a run's pairs."""
+"""`rlaif train`: a command for each train method, made of its settings; `rlaif train RUN` is the one of dpo."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
+from rlaif.cli.generated import settings
 from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
-from rlaif.trl_names import renamed
+
+if TYPE_CHECKING:
+    from rlaif.workflows.training.method import Method
+
+FLAGS = {"loss_options": "--loss-option"}
+"""Options that are spelled otherwise than their setting."""
 
 
-def _shares(
-    context: click.Context, parameter: click.Parameter, items: tuple[str, ...]
-) -> Mapping[str, float] | None:
-    if not items:
-        return None
-    try:
-        return {kind: float(share) for kind, share in options.key_values(context, parameter, items).items()}
-    except ValueError:
-        raise click.BadParameter(f"{', '.join(items)}: each must be NAME=NUMBER", param=parameter) from None
+class MethodCommand(Command):
+    """Trains by one method; an option of another method, or of another trainer, is answered with what to write."""
 
+    @property
+    def method(self) -> str:
+        """The name of the method."""
+        return str(self.name)
 
-def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(each.strip() for each in value.split(",") if each.strip())
-
-
-def _limits(
-    context: click.Context, parameter: click.Parameter, items: tuple[str, ...]
-) -> Mapping[str, float]:
-    try:
-        return {name: float(limit) for name, limit in options.key_values(context, parameter, items).items()}
-    except ValueError:
-        raise click.BadParameter("a limit is a number, as in duplicate=0.1", param=parameter) from None
-
-
-class _TrainCommand(click.Command):
-    """Answers another trainer's option names with ours."""
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, or say what to write instead of an option that is not known here."""
         try:
-            return super().parse_args(context, args)
+            return super().parse_args(ctx, args)
         except click.NoSuchOption as problem:
-            if hint := renamed(problem.option_name.lstrip("-")):
-                raise click.UsageError(hint, context) from None
+            if hint := self._instead(problem.option_name.lstrip("-")):
+                raise click.UsageError(hint, ctx) from None
             raise
 
+    def _instead(self, word: str) -> str | None:
+        from rlaif.trl_names import renamed
+        from rlaif.workflows.training.read_options import users_of
 
-@click.command(cls=_TrainCommand)
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
-@options.option(
-    "--out", type=click.Path(path_type=Path), help="Model directory [default: SOURCE/models/METHOD]."
+        if hint := renamed(word):
+            return hint
+        users = users_of(word.replace("-", "_"))
+        return (
+            f"--{word} is not used by method {self.method}, but by {', '.join(users)}; leave it out"
+            if users
+            else None
+        )
+
+
+class TrainCommand(MethodCommand, Parent):
+    """Trains by the method that the first word or `--method` names, else by the default one.
+
+    A run directory with the name of a method is written `./name`. What methods there are is asked when it is needed:
+    other packages may add some, and no other command should wait for them.
+    """
+
+    _own: list[click.Parameter]
+    _params: list[click.Parameter] | None
+
+    @property
+    def method(self) -> str:
+        """The default method."""
+        from rlaif.workflows.training.methods import DEFAULT
+
+        return DEFAULT
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """A command for each method, by name."""
+        from rlaif.workflows.training.methods import METHODS
+
+        return {name: _command(method) for name, method in METHODS.all().items()}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a method, or None."""
+        from rlaif.workflows.training.methods import METHODS
+
+        return _command(METHODS.get(cmd_name)) if cmd_name in METHODS.names() else None
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """Its own options, and those of the default method."""
+        from rlaif.workflows.training.methods import METHODS
+
+        if self._params is None:
+            first, *rest = _command(METHODS.get(self.method)).params
+            assert isinstance(first, click.Argument)
+            self._params = [_source(_methods_or_files), *self._own, *rest]
+        return self._params
+
+    @params.setter
+    def params(self, own: list[click.Parameter]) -> None:
+        self._own, self._params = own, None
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the method that is meant."""
+        from rlaif.workflows.training.methods import METHODS
+
+        named, rest = _named(args)
+        if named is not None and named != self.method and not (args and args[0] in METHODS.names()):
+            METHODS.get(named)  # says which there are
+            args = [named, *rest]
+        return super().make_context(info_name, args, parent, **extra)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write how the first word is read."""
+        formatter.write_usage(ctx.command_path, "[METHOD] SOURCE [OPTIONS]")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the methods; their options are on their own pages."""
+        with formatter.section("Methods"):
+            formatter.write_dl([(name, each.help or "") for name, each in self.commands.items()])
+        with formatter.section("Options"):
+            records = (each.get_help_record(ctx) for each in [*self._own, self.get_help_option(ctx)] if each)
+            formatter.write_dl([record for record in records if record is not None])
+
+
+@click.command(
+    cls=TrainCommand,
+    examples=(
+        "rlaif train runs/r1 --out models/r1",
+        "rlaif train reward runs/r1 --out models/r1-reward",
+    ),
 )
 @options.option(
     "--method",
-    type=click.Choice(["dpo", "reward", "sft", "judge"]),
-    default="dpo",
-    show_default=True,
-    help="What is made.",
+    metavar="NAME",
+    help="The method, where the first word does not name it. A run of that name is written ./NAME. [default: dpo]",
 )
-@options.option("--policy", help="What is trained [default: the model that wrote the completions].")
-@options.option("--reference", help="DPO's reference: init, none, or a model directory [default: init].")
-@options.option(
-    "--loss", help="A loss or a mix: soft, hard, ipo, simpo, soft:0.8,nll:0.2 ... [default: soft]."
-)
-@options.option(
-    "--beta", type=click.FloatRange(min=0, min_open=True), help="Strength of the pull to the reference."
-)
-@options.option(
-    "--loss-option",
-    "loss_options",
-    multiple=True,
-    callback=_shares,
-    metavar="NAME=VALUE",
-    help="Figures of the loss: gamma=1.0, label_smoothing=0.1 ... (docs/training.md).",
-)
-@options.option(
-    "--labels",
-    type=click.Choice(["soft", "hard"]),
-    help="Give losses the judge's probabilities, or sides [default: soft].",
-)
-@options.option(
-    "--wpo", is_flag=True, default=None, help="Weigh pairs by how like the policy's own their answers are."
-)
-@options.option(
-    "--margin",
-    type=click.FloatRange(min=0),
-    help="Reward model: times score_gap, what rewards must differ by.",
-)
-@options.option(
-    "--centering", type=click.FloatRange(min=0), help="Reward model: keeps rewards near zero; 0.01 is usual."
-)
-@options.option(
-    "--heads",
-    callback=_names,
-    metavar="ID,ID",
-    help="Reward model: principles with a reward of their own, or all.",
-)
-@options.option(
-    "--learn",
-    type=click.Choice(["chosen", "revisions", "good-bad"]),
-    help="What sft imitates [default: chosen].",
-)
-@options.option("--via", type=click.Choice(["sft", "dpo"]), help="How a judge is trained [default: sft].")
-@options.option(
-    "--held-out-pairs",
-    type=click.FloatRange(0, 1, max_open=True),
-    metavar="SHARE",
-    help="Measure on the pairs of this share of the prompts; do not train on them.",
-)
-@options.option(
-    "--stop",
-    multiple=True,
-    callback=_shares,
-    metavar="FIGURE=LIMIT",
-    help="Stop (exit 3) beyond it: kl=50, chosen_drop=10, margin=20, length_drift=0.2, held_out_accuracy=0.55 ...",
-)
-@options.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
-@options.option("--steps", type=click.IntRange(min=1), help="Optimiser steps.")
-@options.option(
-    "--epochs",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Passes over the pairs, in the place of --steps [default: 1].",
-)
-@options.option("--batch-size", type=click.IntRange(min=1), help="Pairs in a step.")
-@options.option("--nll", type=click.FloatRange(min=0), help="Weight of the chosen side's own likelihood.")
-@options.option(
-    "--replay", multiple=True, callback=_shares, metavar="KIND=SHARE", help="Examples mixed in: judge=0.2."
-)
-@options.option(
-    "--replay-from", help="Where replay examples come from [default: micro:judge for bundled models]."
-)
-@options.option(
-    "--lora", type=click.IntRange(min=1), metavar="RANK", help="Train an adapter of this rank and merge it."
-)
-@options.template_kwargs
-@options.option(
-    "--max-unreadable",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="Refuse runs whose share of unreadable judgments is above.",
-)
-@options.option(
-    "--gate",
-    type=click.Choice(["filter", "refuse", "off"]),
-    default="filter",
-    show_default=True,
-    help="Pairs with a defect: leave them out and count them, stop above a limit, or do not look.",
-)
-@options.option(
-    "--gate-limit",
-    multiple=True,
-    callback=_limits,
-    metavar="FIGURE=LIMIT",
-    help="Stop above it: duplicate=0.1, length=0.6 ... (docs/formats.md).",
-)
-@options.option(
-    "--loop",
-    multiple=True,
-    callback=options.typed_values,
-    metavar="NAME=VALUE",
-    help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training-loop.md).",
-)
-@options.option(
-    "--reviewed",
-    type=click.Choice(["ignore", "drop", "turn"]),
-    default="ignore",
-    show_default=True,
-    help="Pairs that reviewers decided against: keep, leave out, or turn round; drop and turn leave out what they "
-    "flagged or called a tie.",
-)
-@options.option("--held-out", help="Prompts of your evaluation: pairs that ask one of them are a defect.")
-@options.store
-@options.seed
-@options.as_json
-@options.dry_run
-def train(as_json: bool, dry_run: bool, **chosen: Any) -> None:
-    """Train on the pairs of a run (or of a pairs file): DPO and its kin, a reward model, imitation, or a judge.
+def train(method: str | None, **chosen: Any) -> None:
+    """Train on the pairs of a run, or of a pairs file.
 
-    \b
-    rlaif train runs/r1 --out models/r1
-    rlaif train runs/r1 --loss soft:0.8,nll:0.2 --stop kl=50 --held-out-pairs 0.05
-    rlaif train runs/r1 --method reward --out models/r1-reward
+    Without METHOD: dpo. `rlaif train METHOD --help` shows the options of a method.
     """
+    from rlaif.workflows.training.methods import DEFAULT
+
+    _train(method or DEFAULT, chosen)
+
+
+def _named(args: list[str]) -> tuple[str | None, list[str]]:
+    """The method that `--method` or the environment names, and the words without it."""
+    words, end = list(args), args.index("--") if "--" in args else len(args)
+    for place, word in enumerate(words[:end]):
+        if word == "--method" and place + 1 < end:
+            return words[place + 1], words[:place] + words[place + 2 :]
+        if word.startswith("--method="):
+            return word.partition("=")[2], words[:place] + words[place + 1 :]
+    [method] = (each for each in train._own if each.name == "method")
+    assert isinstance(method, options.EnvOption)
+    known = (os.environ.get(name) for name in method.env_names("rlaif train"))
+    return next((each for each in known if each), None), words
+
+
+def _command(method: Method) -> click.Command:
+    """The command of a method: SOURCE, the method's own options and those that all have."""
+    from rlaif.workflows.training.config import TrainConfig
+    from rlaif.workflows.training.options import GROUPS
+
+    def call(**chosen: Any) -> None:
+        _train(method.name, chosen)
+
+    decorated = options.together(
+        settings(method.options, flags=FLAGS, group=GROUPS[1]),
+        settings(TrainConfig),
+        options.as_json,
+        options.dry_run,
+    )(call)
+    made = click.command(
+        method.name, cls=MethodCommand, help=method.help, examples=[each for each in method.examples if each]
+    )(decorated)
+    order = {name: place for place, name in enumerate(GROUPS)}
+    made.params.sort(key=lambda each: order.get(getattr(each, "group", None) or "", len(GROUPS)))
+    for each in made.params:
+        if isinstance(each, options.EnvOption):
+            each.inherits = True
+    made.params.insert(0, _source())
+    return made
+
+
+def _source(
+    complete: Callable[[click.Context, click.Parameter, str], list[CompletionItem | str]] | None = None,
+) -> click.Argument:
+    return click.Argument(
+        ["source"],
+        type=click.Path(path_type=Path, exists=True),
+        shell_complete=complete,
+    )
+
+
+def _methods_or_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem | str]:
+    """The methods that begin so, and whatever files the shell finds."""
+    from rlaif.workflows.training.methods import METHODS
+
+    methods = (
+        CompletionItem(name, help=each.help)
+        for name, each in METHODS.all().items()
+        if name.startswith(incomplete)
+    )
+    return [*methods, CompletionItem(incomplete, type="file")]
+
+
+def _train(method: str, chosen: Mapping[str, Any]) -> None:
     from rlaif.workflows.training.config import train_config
     from rlaif.workflows.training.run import plan_training, settle
+    from rlaif.workflows.training.run import train as workflow
 
-    job = settle(train_config(**chosen))
+    given = dict(chosen)
+    as_json, dry_run = given.pop("as_json"), given.pop("dry_run")
+    job = settle(train_config(given.pop("source"), method=method, **given))
     warn([*(job.gate.over if job.gate else ()), *job.doubts])
     if dry_run:
         click.echo(plan_training(job))
         return
-    from rlaif.workflows.training.run import train as workflow
-
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)
     warn(trained.outcome.notes)

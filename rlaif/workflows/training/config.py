@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rlaif.settings import Setting, setting
 from rlaif.training.gate import LIMITS
 from rlaif.workflows.training.methods import DEFAULT, METHODS
-from rlaif.workflows.training.options import DATA, LOOP, OUTPUT, TRAINED
+from rlaif.workflows.training.options import DATA, RUN, TRAINED
 from rlaif.workflows.training.read_options import check_given
 
 
@@ -24,7 +24,7 @@ class TrainConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Those options of the method that were given, by name; the others are the shipped recipe's for bundled models,
     the method's own for others."""
-    out: Path | None = setting(None, help="Model directory [default: SOURCE/models/METHOD].", group=OUTPUT)
+    out: Path | None = setting(None, help="Model directory [default: SOURCE/models/METHOD].")
     policy: str | None = setting(
         None,
         help="Model that is trained [default: the one that wrote the completions; for a judge, the one that judged].",
@@ -61,10 +61,8 @@ class TrainConfig:
     held_out: str | None = setting(
         None, help="Prompts of your evaluation: pairs that ask one of them are a defect.", group=DATA
     )
-    store: Path | None = setting(
-        None, help="The store file [default: found upward from --out].", group=OUTPUT
-    )
-    seed: int = setting(0, help="All random numbers derive from it.", group=LOOP)
+    store: Path | None = setting(None, help="The store file [default: found upward from --out].", group=RUN)
+    seed: int = setting(0, help="All random numbers derive from it.", group=RUN)
 
 
 def train_config(source: Path | str, *, method: str = DEFAULT, **given: Any) -> TrainConfig:

@@ -12,9 +12,9 @@ TRAINED = "What is trained"
 LOSS = "Loss"
 DATA = "Data"
 LOOP = "Training loop"
-OUTPUT = "Output"
-GROUPS = (TRAINED, LOSS, DATA, LOOP, OUTPUT)
-"""Headings of `rlaif train METHOD --help`, in this order."""
+RUN = "Run"
+GROUPS = ("", TRAINED, LOSS, DATA, LOOP, RUN)
+"""Headings of `rlaif train METHOD --help`, in this order; options of no group come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rlaif.cli.main import main
 from rlaif.errors import InputError
 from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
@@ -97,6 +98,17 @@ def test_a_method_from_outside_is_trained_by_from_python(mine: Method, run: Path
     assert "| echo | good day |" in (trained.outcome.out / "README.md").read_text()
     with pytest.raises(InputError, match="echo is not used by method dpo, but by mine"):
         settle(train_config(run, echo="good day"))
+
+
+def test_a_method_from_outside_is_trained_by_from_the_command_line(
+    mine: Method, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "mine", str(run), "--steps", "1", "--batch-size", "2", "--echo", "hi"]) == 0
+    assert "| echo | hi |" in (run / "models" / "mine" / "README.md").read_text()
+    assert main(["train", str(run), "--method", "mine", "--dry-run", "--echo", "ho"]) == 0
+    assert "echo: ho" in capsys.readouterr().out
+    assert main(["train", "--help"]) == 0
+    assert "Imitate, and say hello." in capsys.readouterr().out
 
 
 def test_a_step_of_a_method_from_outside_spells_out_its_options_and_its_version(mine: Method) -> None:
