@@ -142,7 +142,7 @@ def split_name(name: str) -> tuple[ModelKind, str]:
         known = ", ".join([*(f"{each}:" for each in ENGINES.names()), *MODELS])
         raise ModelError(f"{name!r} names no model: neither a directory nor one of {known}")
     kind, rest = found
-    if not rest and not kind.bare:
+    if name and not rest and not kind.bare:
         raise ModelError(f"{name!r}: what follows {kind.name}: is missing")
     if rest and kind.bare:
         raise ModelError(f"{name!r}: nothing follows {kind.name}: in a name of this kind; write {kind.name}:")
