@@ -1,7 +1,8 @@
-"""Sampler-trainer drift: how far the log-probabilities of who samples are from those of who is trained.
+"""The gap between the sampler's and the trainer's log-probabilities of the same completions (`--drift`).
 
 One model in two runtimes, or in two number formats, is two distributions. A trainer that takes the sampler's
-log-probabilities for its own corrects steps by a ratio that starts wrong, so the gap is measured where it is made.
+log-probabilities for its own starts from importance ratios other than 1, so the gap is measured where the completions
+are drawn.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Drawn = Sequence[tuple[Prompt, Completion]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """|log P by the sampler - log P by the trainer| over whole completions, in nats; None with the reason why."""
+class LogprobGap:
+    """|log P by the sampler - log P by the trainer| of whole completions, in nats; None where `why` says why not."""
 
     policy: str
     trainer: str | None
@@ -69,8 +70,10 @@ def trainer_of(policy: str, trainer: str | None) -> str | None:
     return None
 
 
-def measure(models: ModelPool, config: GenerateConfig, drawn: Drawn, sampling: Sampling) -> list[Drift]:
-    """The drift of each policy on some of its completions; asks no policy anything again."""
+def logprob_gaps(
+    models: ModelPool, config: GenerateConfig, drawn: Drawn, sampling: Sampling
+) -> list[LogprobGap]:
+    """The gap of each policy on `config.drift` of its completions, whose sampled log-probabilities the store holds."""
     if config.drift == 0:
         return []
     return [_of_policy(models, config, policy, drawn, sampling) for policy in config.policy]
@@ -78,11 +81,11 @@ def measure(models: ModelPool, config: GenerateConfig, drawn: Drawn, sampling: S
 
 def _of_policy(
     models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
-) -> Drift:
+) -> LogprobGap:
     trainer = trainer_of(policy, config.trainer)
     if trainer is None:
         why = "its weights are not here; name the model that will be trained with --trainer"
-        return Drift(policy=policy, trainer=None, why=why)
+        return LogprobGap(policy=policy, trainer=None, why=why)
     engine = _trainer(models, policy, trainer)
     told, traced = [], []
     for prompt, each in _recorded(models, config, policy, drawn, sampling):
@@ -93,10 +96,12 @@ def _of_policy(
             told.append(logprob)
             traced.append(_traced(engine, prompt, each, ended))
     if not told:
-        return Drift(policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes")
+        return LogprobGap(
+            policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes"
+        )
     gaps = [abs(theirs - own) for theirs, own in zip(told, engine.retrace(traced), strict=True)]
     tokens = sum(len(each.ids) + each.ended for each in traced)
-    return Drift(
+    return LogprobGap(
         policy=policy,
         trainer=trainer,
         completions=len(gaps),
@@ -110,7 +115,7 @@ def _of_policy(
 def _recorded(
     models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
 ) -> list[tuple[Prompt, Generation]]:
-    """What the policy answered, for a sample of completions that depends on nothing but their ids."""
+    """The policy's recorded answers, for a sample of its completions that is drawn by their ids."""
     engine = models.engine(policy)
     own = [(prompt, each) for prompt, each in drawn if each.policy == engine.fingerprint]
     own.sort(key=lambda each: derived_seed(config.seed, "drift", each[1].id, each[1].draw))
@@ -123,7 +128,7 @@ def _recorded(
 
 
 def _asked(models: ModelPool, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
-    """What a server says of a text that it wrote without a word on its probability; None where it says nothing."""
+    """The log-probability by which a server scores a text that it drew without giving one; None where it gives none."""
     if not split_name(policy)[0].server or len(drawn.text.split()) < 2:
         return None  # one word is read as a label, among the likeliest of which it may not be
     request = ScoreRequest(

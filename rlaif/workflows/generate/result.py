@@ -11,7 +11,7 @@ from rlaif.feedback import Funnel
 from rlaif.records import Pair
 from rlaif.runs.layout import PAIRS, REPORT
 from rlaif.workflows.generate.judge_step import counts, principles_table
-from rlaif.workflows.generate.logprob_gap import Drift
+from rlaif.workflows.generate.logprob_gap import LogprobGap
 from rlaif.workflows.generate.principle_tests import PrincipleOutcome, test_counts
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.results import PairResult
@@ -34,7 +34,7 @@ class GenerateResult(PairResult):
     panel: Mapping[str, Any] | None
     """How the votes of a panel went, by group; None for one judge."""
     warnings: Sequence[str]
-    drift: Sequence[Drift] = ()
+    drift: Sequence[LogprobGap] = ()
     """How far each policy's log-probabilities are from its trainer's; nothing where nobody sampled."""
     failures: Sequence[str] = ()
     """Why calls failed, a sentence for each model."""

@@ -47,7 +47,7 @@ from rlaif.workflows.generate.judge_step import (
     written_form,
 )
 from rlaif.workflows.generate.known_words import unread
-from rlaif.workflows.generate.logprob_gap import Drift, measure, trainer_of
+from rlaif.workflows.generate.logprob_gap import LogprobGap, logprob_gaps, trainer_of
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
 from rlaif.workflows.generate.result import GenerateResult, too_few
 from rlaif.workflows.generate.rollouts import draw
@@ -58,7 +58,7 @@ from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.usage import spent
+from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
 
@@ -82,7 +82,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
     with _claimed(config, models, described, "generate") as (run, store):
         drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
         write_completions(run.dir / COMPLETIONS, drawn)
-        gaps = measure(models, config, drawn, _sampling(config))
+        gaps = logprob_gaps(models, config, drawn, _sampling(config))
         return _pairs(config, models, constitution, drawn, run, store, gaps)
 
 
@@ -185,7 +185,7 @@ def _pairs(
     drawn: Drawn,
     run: Run,
     store: Store,
-    drift: Sequence[Drift] = (),
+    drift: Sequence[LogprobGap] = (),
 ) -> GenerateResult:
     with recorded_templates() as templates:
         made = replace(_made(config, models, constitution, drawn, run, store), drift=drift)
@@ -228,7 +228,7 @@ def _made(
         counts=funnel,
         tests=tests,
         calls=models.calls,
-        costs=spent(models, store, [*judgments, *paired.comparisons]),
+        costs=usage(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
         warnings=[
             *edited_release(constitution),

@@ -49,7 +49,7 @@ class ModelPool:
 
     @property
     def budget(self) -> Budget:
-        """What the command may spend, and has spent."""
+        """The limits of this command, and what it has used of them."""
         if self._budget is None:
             prices = read_prices(self.options.prices)
             self._budget = Budget(limits=self.options.budget, price_of=partial(price_of, prices))

@@ -1,4 +1,4 @@
-"""What a run has spent: calls, tokens and money by model, and of its judgments by judge and principle."""
+"""The usage of a run: calls, tokens and money by model, and of its judgments by judge and principle."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from rlaif.runs.layout import judged_files
 from rlaif.store import Store
 from rlaif.workflows.models.pool import ModelPool
 
-WHOLE = "(all at once)"
+NO_PRINCIPLE = "(all at once)"
 """Stands for the principle of a judgment that names none."""
 Total = dict[str, Any]
 
 
-def spent(
+def usage(
     models: ModelPool, store: Store, judged: Iterable[Judgment], further: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """`models`: the new calls of this command, by model name. `judges` and `principles`: all calls behind the run's
-    judgments, the re-used ones too, each call once a judge and principle.
+    """Count calls, tokens and cost of a run, as its `run.json` keeps them under `costs`.
 
-    `cost` is None where a model has no price. A judge is the model that answered: of a panel each member. `further`
-    are names of models that the run used before.
+    `models` of the result holds the new calls of this command by model name; `judges` and `principles` all calls
+    behind the judgments `judged`, calls re-used from the store too, each call once a judge and principle. A judge is
+    the model that answered: of a panel each member. `further` are names of models that the run used before. `cost` is
+    in the currency of the price table, and None where a model has no price.
     """
     table = read_prices(models.options.prices)
     prices = cache(partial(price_of, table))  # a look at the table is no cheap thing for each call
@@ -35,14 +36,14 @@ def spent(
     names |= {each.fingerprint: each.name for each in models.recorded}
     asked: dict[str, set[str]] = {}
     for each in judged:
-        asked.setdefault(each.principle_id or WHOLE, set()).update(each.calls)
+        asked.setdefault(each.principle_id or NO_PRINCIPLE, set()).update(each.calls)
     used = store.usage_of(sorted({key for keys in asked.values() for key in keys}))
     by_judge: dict[str, dict[str, Total]] = {}
     for principle, keys in asked.items():
         for key in keys & used.keys():
-            fingerprint, usage = used[key]
+            fingerprint, tokens = used[key]
             judge = names.get(fingerprint, fingerprint)
-            _add(by_judge.setdefault(judge, {}).setdefault(principle, _nothing()), judge, 1, usage, prices)
+            _add(by_judge.setdefault(judge, {}).setdefault(principle, _nothing()), judge, 1, tokens, prices)
     new = {each.name: _nothing() for each in models.recorded}
     for engine in models.recorded:
         _add(new[engine.name], engine.name, engine.new_calls, engine.usage, prices)
@@ -68,7 +69,7 @@ def judged_in(run: Path) -> Iterator[Judgment]:
 
 
 def cost_rows(found: Mapping[str, Any]) -> list[list[Any]]:
-    """A row for each judge and principle, and one for each judge together."""
+    """The table of `found` (what `usage` returned): a row for each judge and principle, and one for each judge."""
     rows = []
     for judge, own in found["judges"].items():
         parts = [*own["principles"].items(), ("together", own)]
@@ -77,12 +78,12 @@ def cost_rows(found: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def cost_head(found: Mapping[str, Any]) -> list[str]:
-    """Over `cost_rows`."""
+    """The column names of `cost_rows`."""
     return ["judge", "principle", "calls", "tokens sent", "written", str(found["currency"])]
 
 
 def cost_line(found: Mapping[str, Any]) -> str:
-    """What was newly spent, in a line."""
+    """Tokens and cost of the new calls by model, in a line for people."""
     parts = []
     for name, row in found["models"].items():
         price = "no price known" if row["cost"] is None else f"{found['currency']} {row['cost']:.4g}"

@@ -17,7 +17,7 @@ from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.usage import judged_in, spent
+from rlaif.workflows.models.usage import judged_in, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
 from rlaif.workflows.recipe.finished import Finished
@@ -75,7 +75,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
     warnings = [*edited_release(prepared.constitution), *collected_warnings(rows)]
     made = [each.makes for each in prepared.tasks if each.makes is not None and each.makes.kind == "model"]
     trained = [str(held.dir / each.path) for each in made if (held.dir / each.path).is_dir()]
-    costs = spent(models, runner.store, judged_in(held.dir), [*named.values(), *trained])
+    costs = usage(models, runner.store, judged_in(held.dir), [*named.values(), *trained])
     summary = {"rounds": len(rows) - 1, "stopped": unmet, "costs": costs, "warnings": warnings}
     status = "done" if unmet is None else "stopped"
     held.finish(summary, status=status, templates=runner.cache.templates())

@@ -15,7 +15,7 @@ from rlaif.workflows.configs import GenerateConfig, ModelOptions
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.models.defaults import choose_generate
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.usage import WHOLE, cost_rows, spent
+from rlaif.workflows.models.usage import NO_PRINCIPLE, cost_rows, usage
 
 PRICES = """\
 currency: EUR
@@ -49,12 +49,12 @@ def test_each_call_counts_once_for_a_judge_and_a_principle(tmp_path: Path) -> No
         one, two = (kept(store, models.fingerprint("micro"), name, 10) for name in ("one", "two"))
         other = kept(store, "another", "three", 500)
         judged = [judgment("greet", one, two), judgment("greet", two), judgment("brief", two, other)]
-        found = spent(models, store, [*judged, judgment(None, one, "no such call")], ["micro"])
+        found = usage(models, store, [*judged, judgment(None, one, "no such call")], ["micro"])
     micro = found["judges"]["micro"]
     assert {name: row["calls"] for name, row in micro["principles"].items()} == {
         "greet": 2,
         "brief": 1,
-        WHOLE: 1,
+        NO_PRINCIPLE: 1,
     }
     assert (micro["calls"], micro["prompt_tokens"], micro["completion_tokens"]) == (4, 40, 4)
     assert micro["cost"] == pytest.approx(40 * 1000 / 1e6)
