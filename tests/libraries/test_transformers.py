@@ -15,6 +15,7 @@ from rlaif.engines.local.generate import Decoder, Draw
 from rlaif.engines.local.score import slack
 from rlaif.errors import LibraryError, ModelError
 from rlaif.libraries import transformers as adapter
+from rlaif.libraries.transformers import cache as caches
 from rlaif.records import Sampling
 from tests.engines.tiny import KINDS, ODD_KINDS, make_model, write_model
 
@@ -114,7 +115,7 @@ def test_a_cache_that_breaks_in_every_model_is_the_librarys_fault(monkeypatch: p
         self._value_room = self.values[:, :, skip:].index_select(0, rows) * 0
         self._show(self._key_room.shape[-2])
 
-    monkeypatch.setattr(adapter._RoomyLayer, "select", forgetful)
+    monkeypatch.setattr(caches._RoomyLayer, "select", forgetful)
     with pytest.raises(LibraryError, match=r"no text can be drawn: transformers .* whatever the model"):
         draw(make_model("llama", VOCABULARY))
 
