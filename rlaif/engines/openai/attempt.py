@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from rlaif.engines.openai.connections import Lanes
+from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.rate_limits import retry_after
 from rlaif.secrets import cleaned
 
@@ -57,11 +57,11 @@ class Outcome:
     """Whether the time ran out without a whole answer."""
 
 
-async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcome:
+async def attempt(connections: Connections, body: Mapping[str, Any], total: float) -> Outcome:
     """Send `body` once."""
     most = room(body)
     try:
-        with lanes.lane() as client:
+        with connections.client() as client:
             async with asyncio.timeout(total):
                 answer = await client.send(client.build_request("POST", PATH, json=body), stream=True)
                 try:
@@ -70,7 +70,7 @@ async def attempt(lanes: Lanes, body: Mapping[str, Any], total: float) -> Outcom
                 finally:
                     await answer.aclose()
             if answer.http_version == "HTTP/2":
-                lanes.share(client)
+                connections.share(client)
     except TimeoutError:
         return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:

@@ -23,8 +23,8 @@ STREAMS = 100
 """Calls that one connection of HTTP/2 carries at once, as most servers have it."""
 
 
-class Lanes:
-    """Clients of one server. A lane is lent to one call at a time, until the server turns out to speak HTTP/2."""
+class Connections:
+    """Clients of one server. A client is lent to one call at a time, until the server turns out to speak HTTP/2."""
 
     def __init__(
         self, base_url: str, settings: Settings, key: str | None, transport: httpx.AsyncBaseTransport | None
@@ -46,7 +46,7 @@ class Lanes:
             ) from None
 
     @contextmanager
-    def lane(self) -> Iterator[httpx.AsyncClient]:
+    def client(self) -> Iterator[httpx.AsyncClient]:
         """A client for one call: the one that was used last, whose connection is the least likely to be stale."""
         client = self._shared or (self._free.pop() if self._free else self._new())
         try:

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from rlaif.engines.base import Job, SubmittingEngine
-from rlaif.engines.openai import payloads as bodies
+from rlaif.engines.openai import payloads
 from rlaif.engines.openai.capabilities import capabilities_of
-from rlaif.engines.openai.connections import Lanes
+from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.event_loop import Flow, LoopThread
 from rlaif.engines.openai.key import key_of
 from rlaif.engines.openai.load_balancer import Server, Servers
@@ -91,7 +91,7 @@ class OpenAIEngine(SubmittingEngine):
         if "_thread" not in self.__dict__:  # nothing was asked
             return
         for each in self._servers.servers:
-            asyncio.run_coroutine_threadsafe(each.lanes.aclose(), self._thread.loop).result()
+            asyncio.run_coroutine_threadsafe(each.connections.aclose(), self._thread.loop).result()
         self._thread.close()
 
     @cached_property
@@ -101,7 +101,7 @@ class OpenAIEngine(SubmittingEngine):
     def _server(self, url: str, transport: httpx.AsyncBaseTransport | None) -> Server:
         return Server(
             url=url,
-            lanes=Lanes(url, self.settings, key_of(self.settings.key), transport),
+            connections=Connections(url, self.settings, key_of(self.settings.key), transport),
             capabilities=capabilities_of(url, self.model),
             calls=Bucket(self.settings.rpm),
             tokens=Bucket(self.settings.tpm),
@@ -126,13 +126,13 @@ class OpenAIEngine(SubmittingEngine):
     async def _draw(self, group: Sequence[GenerateRequest]) -> Sequence[Reply]:
         if len(group) > 1 and all(each.capabilities.can("n") for each in self._servers.servers):
             found = await self._texts(
-                group[0].id, len(group), partial(bodies.draw_body, group[0], len(group))
+                group[0].id, len(group), partial(payloads.draw_body, group[0], len(group))
             )
             if isinstance(found, tuple):
                 said, used = found
-                parts = bodies.shares(used, len(group))
+                parts = payloads.shares(used, len(group))
                 return [_generation(*each) for each in zip(group, said, parts, strict=True)]
-            if found.startswith(bodies.SENT_ONE):  # every time, or another attempt would have given more
+            if found.startswith(payloads.SENT_ONE):  # every time, or another attempt would have given more
                 self._lose_n(found)
             if all(each.capabilities.can("n") for each in self._servers.servers):
                 return [_failed(each, found) for each in group]
@@ -143,14 +143,14 @@ class OpenAIEngine(SubmittingEngine):
             each.capabilities.lose("n", reason)
 
     async def _one(self, request: GenerateRequest) -> Reply:
-        found = await self._texts(request.id, 1, partial(bodies.draw_body, request, 1))
+        found = await self._texts(request.id, 1, partial(payloads.draw_body, request, 1))
         return (
             _failed(request, found) if isinstance(found, str) else _generation(request, found[0][0], found[1])
         )
 
-    async def _texts(self, call: str, count: int, build: Build) -> tuple[list[bodies.Text], Usage] | str:
+    async def _texts(self, call: str, count: int, build: Build) -> tuple[list[payloads.Text], Usage] | str:
         def check(body: Mapping[str, Any]) -> str | None:
-            found = bodies.texts(body, count)
+            found = payloads.texts(body, count)
             if isinstance(found, str):
                 return found
             return next((each.problem for each in found if each.problem and not each.fatal), None)
@@ -158,28 +158,28 @@ class OpenAIEngine(SubmittingEngine):
         answer = await self._asker.ask(call, build, check)
         if answer.error is not None:
             return answer.error
-        found = bodies.texts(answer.body, count)
-        return found if isinstance(found, str) else (found, bodies.usage(answer.body))
+        found = payloads.texts(answer.body, count)
+        return found if isinstance(found, str) else (found, payloads.usage(answer.body))
 
     async def _score(self, request: ScoreRequest) -> Score:
-        if bodies.needs_prompt_logprobs(request):
-            return await self._told(request)
+        if payloads.needs_prompt_logprobs(request):
+            return await self._score_texts(request)
 
         def check(body: Mapping[str, Any]) -> str | None:
-            found = bodies.candidates(body)
+            found = payloads.top_logprobs(body)
             return found if isinstance(found, str) else None
 
         if self.settings.logprobs and all(
             each.capabilities.can("logprobs") for each in self._servers.servers
         ):
-            answer = await self._asker.ask(request.id, partial(bodies.label_body, request), check)
-            known = bodies.candidates(answer.body)
+            answer = await self._asker.ask(request.id, partial(payloads.label_body, request), check)
+            known = payloads.top_logprobs(answer.body)
             if answer.error is None and isinstance(known, dict):
-                used = bodies.usage(answer.body)
-                weighed = bodies.weigh(request, known)
-                if any(map(math.isnan, weighed)):
-                    return Score(request_id=request.id, logprobs=(), usage=used, error=bodies.TOO_FEW)
-                return Score(request_id=request.id, logprobs=weighed, usage=used)
+                used = payloads.usage(answer.body)
+                logprobs = payloads.label_logprobs(request, known)
+                if any(map(math.isnan, logprobs)):
+                    return Score(request_id=request.id, logprobs=(), usage=used, error=payloads.TOO_FEW)
+                return Score(request_id=request.id, logprobs=logprobs, usage=used)
             if answer.error is None:
                 answer.able.lose("logprobs", "it was asked for them and gave none")
             elif answer.able.can("logprobs"):
@@ -199,10 +199,10 @@ class OpenAIEngine(SubmittingEngine):
             found = await self._texts(
                 f"{request.id}|{len(said)}",
                 count,
-                partial(bodies.vote_body, request, seed, count),
+                partial(payloads.vote_body, request, seed, count),
             )
             if isinstance(found, str):
-                if count > 1 and found.startswith(bodies.SENT_ONE):
+                if count > 1 and found.startswith(payloads.SENT_ONE):
                     self._lose_n(found)
                 if one_call and not all(each.capabilities.can("n") for each in self._servers.servers):
                     continue  # the server has just said that it cannot: several calls
@@ -210,26 +210,26 @@ class OpenAIEngine(SubmittingEngine):
             said += [each.text for each in found[0]]
             sent, got = sent + found[1].prompt_tokens, got + found[1].completion_tokens
         used = Usage(prompt_tokens=sent, completion_tokens=got)
-        return Score(request_id=request.id, logprobs=bodies.counted(request, said), usage=used)
+        return Score(request_id=request.id, logprobs=payloads.vote_logprobs(request, said), usage=used)
 
-    async def _told(self, request: ScoreRequest) -> Score:
+    async def _score_texts(self, request: ScoreRequest) -> Score:
         """Whole texts: the prompt's own log-probabilities with the continuation, behind those without it."""
         rows: list[list[tuple[str, float]]] = []
         sent = got = 0
         for text in ("", *request.continuations):
             answer = await self._asker.ask(
                 f"{request.id}|{len(rows)}",
-                partial(bodies.told_body, request, text),
+                partial(payloads.prompt_logprobs_body, request, text),
                 _any,
             )
-            found = bodies.told(answer.body)
+            found = payloads.prompt_logprobs(answer.body)
             if answer.error is not None or found is None:
                 error = (
                     answer.error
                     or "the server gives no log-probabilities of a given text; score with hf: or vllm:"
                 )
                 return Score(request_id=request.id, logprobs=(), error=error)
-            used = bodies.usage(answer.body)
+            used = payloads.usage(answer.body)
             sent, got = sent + used.prompt_tokens, got + used.completion_tokens
             rows.append(found)
         base, *whole = rows
@@ -252,7 +252,7 @@ def open_openai(name: str, rest: str, *, chat_template_kwargs: Mapping[str, Any]
     )
 
 
-def _generation(request: GenerateRequest, said: bodies.Text, used: Usage) -> Generation:
+def _generation(request: GenerateRequest, said: payloads.Text, used: Usage) -> Generation:
     if said.problem:
         return Generation(request_id=request.id, text="", finish="stop", usage=used, error=said.problem)
     return Generation(request_id=request.id, text=said.text, finish=said.finish, usage=used)

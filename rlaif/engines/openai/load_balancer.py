@@ -11,7 +11,7 @@ from typing import Any
 
 from rlaif.engines.openai.attempt import Fault, Outcome
 from rlaif.engines.openai.capabilities import Capabilities
-from rlaif.engines.openai.connections import Lanes
+from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.rate_limits import MOST_RETRY_AFTER_S, Bucket, backoff
 from rlaif.errors import EngineError, ModelError
@@ -35,7 +35,7 @@ class Server:
     """One address, and what is known of it."""
 
     url: str
-    lanes: Lanes
+    connections: Connections
     capabilities: Capabilities
     calls: Bucket
     tokens: Bucket

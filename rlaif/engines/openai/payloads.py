@@ -72,7 +72,7 @@ def vote_body(request: ScoreRequest, seed: int, count: int, able: Capabilities) 
     return body
 
 
-def told_body(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
+def prompt_logprobs_body(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
     """Ask for the log-probabilities of the prompt's own tokens, with `continuation` as a part of it."""
     body = {**_continued(request, continuation), able.lengths[0]: 1, "temperature": 0.0}
     return {**body, "prompt_logprobs": 0}
@@ -94,7 +94,7 @@ def texts(body: Mapping[str, Any], count: int) -> list[Text] | str:
     return [_text(each) for each in choices]
 
 
-def candidates(body: Mapping[str, Any]) -> dict[str, float] | str | None:
+def top_logprobs(body: Mapping[str, Any]) -> dict[str, float] | str | None:
     """Log-probability by text of the first token's candidates; None where the server gives none; or a reason."""
     found = texts(body, 1)
     if isinstance(found, str):
@@ -115,7 +115,7 @@ def candidates(body: Mapping[str, Any]) -> dict[str, float] | str | None:
     return known
 
 
-def weigh(request: ScoreRequest, known: Mapping[str, float]) -> tuple[float, ...]:
+def label_logprobs(request: ScoreRequest, known: Mapping[str, float]) -> tuple[float, ...]:
     """Log-probability of each continuation among the candidates, which are the likeliest tokens.
 
     A label of which no spelling is among them has at most what the last of them has: that much it is given, so that
@@ -148,7 +148,7 @@ def _most_unlisted(known: Mapping[str, float]) -> float:
     return max(0.0, 1 - math.fsum(map(math.exp, known.values())))
 
 
-def counted(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ...]:
+def vote_logprobs(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ...]:
     """Log of the share of sampled texts that are each continuation; a text counts for one of them at most."""
     votes = dict.fromkeys(request.continuations, 0)
     for text in said:
@@ -179,7 +179,7 @@ def _begins_with(text: str, labels: Iterable[str]) -> str | None:
     return same[0] if same else None
 
 
-def told(body: Mapping[str, Any]) -> list[tuple[str, float]] | None:
+def prompt_logprobs(body: Mapping[str, Any]) -> list[tuple[str, float]] | None:
     """Token id and log-probability of each token of the prompt but the first; None where the server gives none."""
     rows = body.get("prompt_logprobs")
     if not isinstance(rows, list) or not rows:

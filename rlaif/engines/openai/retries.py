@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rlaif.engines.openai import payloads as bodies
+from rlaif.engines.openai import payloads
 from rlaif.engines.openai.attempt import Fault, Outcome, attempt
 from rlaif.engines.openai.capabilities import Capabilities
 from rlaif.engines.openai.load_balancer import Server, Servers
@@ -52,10 +52,10 @@ class Asker:
                     sent["chat_template_kwargs"] = self.kwargs
                 if unable := _unable(sent, server.capabilities):
                     return Answer({}, unable, server.capabilities)
-                outcome = await attempt(server.lanes, sent, self.servers.settings.total)
+                outcome = await attempt(server.connections, sent, self.servers.settings.total)
                 outcome = self._judged(outcome, check)
             finally:
-                used = bodies.usage(outcome.body)
+                used = payloads.usage(outcome.body)
                 spare = cost - used.prompt_tokens - used.completion_tokens if outcome.body else 0.0
                 self.servers.release(server, spare)
             if _learned(server.capabilities, sent, outcome):
@@ -91,7 +91,7 @@ class Asker:
         """The outcome, or the fault that its body has."""
         if outcome.fault is not None:
             return outcome
-        if other := bodies.other_model(self.model, outcome.body):
+        if other := payloads.other_model(self.model, outcome.body):
             reason = f"answers as {other!r}, not as {self.model!r}"
             return Outcome(fault=Fault.WRONG, reason=reason, status=outcome.status)
         if problem := check(outcome.body):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from rlaif.engines.openai.attempt import attempt
-from rlaif.engines.openai.connections import Lanes
+from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
 
 pytestmark = pytest.mark.timing
@@ -34,31 +34,33 @@ class Transport(httpx.AsyncBaseTransport):
         return httpx.Response(200, content=ANSWER, extensions={"http_version": self.version})
 
 
-def asked(version: bytes, rounds: int, at_once: int) -> tuple[Lanes, Transport]:
+def asked(version: bytes, rounds: int, at_once: int) -> tuple[Connections, Transport]:
     transport = Transport(version, at_once)
-    lanes = Lanes("http://h/v1/", Settings(at_once=at_once), None, transport)
+    connections = Connections("http://h/v1/", Settings(at_once=at_once), None, transport)
 
     async def ask() -> None:
         for _ in range(rounds):
-            found = await asyncio.gather(*(attempt(lanes, {"max_tokens": 1}, HANG_S) for _ in range(at_once)))
+            found = await asyncio.gather(
+                *(attempt(connections, {"max_tokens": 1}, HANG_S) for _ in range(at_once))
+            )
             assert all(each.fault is None for each in found)
 
     asyncio.run(ask())
-    return lanes, transport
+    return connections, transport
 
 
 def test_calls_under_way_have_a_connection_each_and_later_ones_use_them_again() -> None:
-    lanes, transport = asked(b"HTTP/1.1", rounds=3, at_once=5)
+    connections, transport = asked(b"HTTP/1.1", rounds=3, at_once=5)
     assert transport.most == 5
-    assert len(lanes._all) == len(lanes._free) == 5
+    assert len(connections._all) == len(connections._free) == 5
 
 
 def test_over_http2_one_connection_carries_all_further_calls() -> None:
-    lanes, transport = asked(b"HTTP/2", rounds=2, at_once=5)
+    connections, transport = asked(b"HTTP/2", rounds=2, at_once=5)
     assert transport.most == 5
 
     async def lent() -> set[int]:
-        with lanes.lane() as one, lanes.lane() as other:
+        with connections.client() as one, connections.client() as other:
             return {id(one), id(other)}
 
     assert len(asyncio.run(lent())) == 1
@@ -74,10 +76,10 @@ def test_http2_is_offered_where_it_is_installed(monkeypatch: pytest.MonkeyPatch)
         return real(**how)
 
     monkeypatch.setattr("rlaif.engines.openai.connections.httpx.AsyncClient", client)
-    with Lanes("https://h/v1/", Settings(), None, None).lane():
+    with Connections("https://h/v1/", Settings(), None, None).client():
         pass
     monkeypatch.setattr("rlaif.engines.openai.connections.find_spec", lambda _: None)
-    with Lanes("https://h/v1/", Settings(), None, None).lane():
+    with Connections("https://h/v1/", Settings(), None, None).client():
         pass
     assert offered == [True, False]
 
@@ -89,7 +91,7 @@ def test_a_key_is_sent_and_a_packed_answer_is_not_asked_for() -> None:
         seen.append(request.headers)
         return httpx.Response(200, content=ANSWER)
 
-    lanes = Lanes("http://h/v1/", Settings(), "secret", httpx.MockTransport(answer))
-    asyncio.run(attempt(lanes, {"max_tokens": 1}, HANG_S))
+    connections = Connections("http://h/v1/", Settings(), "secret", httpx.MockTransport(answer))
+    asyncio.run(attempt(connections, {"max_tokens": 1}, HANG_S))
     assert seen[0]["authorization"] == "Bearer secret"
     assert seen[0]["accept-encoding"] == "identity"

@@ -12,7 +12,7 @@ from rlaif.engines.open import open_engine
 from rlaif.engines.openai.capabilities import forget
 from rlaif.engines.openai.engine import OpenAIEngine
 from rlaif.engines.openai.name import Settings
-from rlaif.engines.openai.payloads import FLOOR, counted
+from rlaif.engines.openai.payloads import FLOOR, vote_logprobs
 from rlaif.errors import ModelError
 from tests.engines.tiny import draw, question
 
@@ -197,7 +197,7 @@ def test_the_key_comes_from_the_variable_that_the_user_names(monkeypatch: pytest
 )  # fmt: skip
 def test_a_sampled_text_is_a_vote_for_the_label_that_it_is(text: str, label: str | None) -> None:
     asked = question("x", "A", " A", "B", " B")
-    votes = counted(asked, [text])
+    votes = vote_logprobs(asked, [text])
     wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
     assert [math.exp(each) for each in votes] == pytest.approx(wanted)
 
@@ -217,7 +217,7 @@ def test_a_sampled_text_is_a_vote_for_the_label_that_it_is(text: str, label: str
 def test_a_word_may_begin_a_sentence(text: str, label: str | None) -> None:
     asked = question("x", "yes", "Yes", "no", "No")
     wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
-    assert [math.exp(each) for each in counted(asked, [text])] == pytest.approx(wanted)
+    assert [math.exp(each) for each in vote_logprobs(asked, [text])] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
@@ -226,4 +226,4 @@ def test_a_word_may_begin_a_sentence(text: str, label: str | None) -> None:
 def test_a_rating_is_a_whole_number(text: str, label: str | None) -> None:
     asked = question("x", "4", "5")
     wanted = [1.0 if each == label else FLOOR for each in asked.continuations]
-    assert [math.exp(each) for each in counted(asked, [text])] == pytest.approx(wanted)
+    assert [math.exp(each) for each in vote_logprobs(asked, [text])] == pytest.approx(wanted)
