@@ -1,8 +1,8 @@
 """Reinforcement learning from AI feedback and constitutional training of language models.
 
-The commands are functions: `generate`, `judge`, `train`, `evaluate`, `run`, `audit`. What they read and make are the
-nouns beside them: `Prompt`, `Completion`, `Pair`, `Constitution` ... Importing this loads nothing; each name is loaded
-when it is first used.
+The commands are functions: `generate`, `judge`, `train`, `evaluate`, `run`, `audit`; `reward` gives a judge to other
+trainers. What they read and make are the nouns beside them: `Prompt`, `Completion`, `Pair`, `Constitution` ... Judges,
+models and protocols of your own: `register`. Importing this loads nothing; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from rlaif.version import __version__
 
 if TYPE_CHECKING:
+    from rlaif import register
     from rlaif.constitution import load_constitution
     from rlaif.engines.open import open_engine
     from rlaif.errors import InputError, RlaifError
     from rlaif.exchange.completions import read_completions
     from rlaif.exchange.pairs import read_pairs
     from rlaif.exchange.prompts import read_prompts
+    from rlaif.judging.judge_reward import EnsembleReward, RewardPart, WeightedReward
     from rlaif.records import (
         Completion,
         Constitution,
@@ -30,11 +32,12 @@ if TYPE_CHECKING:
         Reward,
         State,
     )
-    from rlaif.workflows.api import audit, evaluate, generate, judge, run, train
+    from rlaif.workflows.api import audit, evaluate, generate, judge, open_judge, reward, run, train
 
 __all__ = [
     "Completion",
     "Constitution",
+    "EnsembleReward",
     "InputError",
     "Judgment",
     "Message",
@@ -42,8 +45,10 @@ __all__ = [
     "Principle",
     "Prompt",
     "Reward",
+    "RewardPart",
     "RlaifError",
     "State",
+    "WeightedReward",
     "__version__",
     "audit",
     "evaluate",
@@ -51,9 +56,12 @@ __all__ = [
     "judge",
     "load_constitution",
     "open_engine",
+    "open_judge",
     "read_completions",
     "read_pairs",
     "read_prompts",
+    "register",
+    "reward",
     "run",
     "train",
 ]
@@ -66,14 +74,19 @@ if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
         "rlaif.exchange.completions": ("read_completions",),
         "rlaif.exchange.pairs": ("read_pairs",),
         "rlaif.exchange.prompts": ("read_prompts",),
+        "rlaif.judging.judge_reward": ("EnsembleReward", "RewardPart", "WeightedReward"),
         "rlaif.records": (
             *("Completion", "Constitution", "Judgment", "Message", "Pair", "Principle", "Prompt", "Reward"),
             "State",
         ),
-        "rlaif.workflows.api": ("audit", "evaluate", "generate", "judge", "run", "train"),
+        "rlaif.workflows.api": (
+            *("audit", "evaluate", "generate", "judge", "open_judge", "reward", "run", "train"),
+        ),
     }
 
     def __getattr__(name):
+        if name == "register":
+            return import_module("rlaif.register")
         home = next((module for module, names in _HOMES.items() if name in names), None)
         if home is None:
             raise AttributeError(f"module 'rlaif' has no attribute {name!r}")

@@ -20,6 +20,7 @@ import rlaif
 from rlaif.settings import options
 from rlaif.workflows import api, configs
 from rlaif.workflows.audit.run import AuditConfig
+from rlaif.workflows.reward.run import RewardConfig
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.methods import METHODS
 
@@ -30,6 +31,7 @@ PAIRS = [
     (rlaif.evaluate, configs.EvaluateConfig),
     (rlaif.run, configs.RunConfig),
     (rlaif.audit, AuditConfig),
+    (rlaif.reward, RewardConfig),
 ]
 VERBS = pytest.mark.parametrize(
     ("verb", "config"), PAIRS, ids=lambda each: getattr(each, "__name__", str(each))
@@ -39,10 +41,19 @@ Verb = Callable[..., Any]
 
 def test_the_public_names_are_these() -> None:
     assert rlaif.__all__ == [
-        *("Completion", "Constitution", "InputError", "Judgment", "Message", "Pair", "Principle", "Prompt"),
-        *("Reward", "RlaifError", "State", "__version__", "audit", "evaluate", "generate", "judge"),
-        *("load_constitution", "open_engine", "read_completions", "read_pairs", "read_prompts", "run"),
-        "train",
+        *("Completion", "Constitution", "EnsembleReward", "InputError", "Judgment", "Message", "Pair"),
+        *("Principle", "Prompt", "Reward", "RewardPart", "RlaifError", "State", "WeightedReward"),
+        *("__version__", "audit", "evaluate", "generate", "judge", "load_constitution", "open_engine"),
+        *(
+            "open_judge",
+            "read_completions",
+            "read_pairs",
+            "read_prompts",
+            "register",
+            "reward",
+            "run",
+            "train",
+        ),
     ]
     assert {name: getattr(rlaif, name) for name in rlaif.__all__}.keys() == {*dir(rlaif)}
 
@@ -91,7 +102,7 @@ def kinds(hint: Any) -> set[Any]:
     """The kinds of values that a hint takes, whatever is in them."""
     if get_origin(hint) is Literal:
         return {hint}
-    parts = get_args(hint) if get_origin(hint) not in (tuple, Sequence, Mapping) else ()
+    parts = get_args(hint) if get_origin(hint) not in (tuple, Sequence, Mapping, Callable) else ()
     origin = get_origin(hint) if not parts else None
     return set().union(*map(kinds, parts)) if parts else {(Sequence if origin is tuple else origin) or hint}
 
@@ -153,7 +164,7 @@ def run_examples(names: Sequence[str], folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_examples_in_help_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_examples(["generate", "judge", "audit", "evaluate"], tmp_path, monkeypatch)
+    run_examples(["generate", "judge", "audit", "evaluate", "reward", "open_judge"], tmp_path, monkeypatch)
 
 
 @pytest.mark.heavy
@@ -167,8 +178,13 @@ from pathlib import Path
 import rlaif
 
 
+@rlaif.register.judge(version="1")
+def shorter(prompt: rlaif.Prompt, a: rlaif.Completion, b: rlaif.Completion) -> float:
+    return float(len(a.text) < len(b.text))
+
+
 def feedback(out: Path) -> list[str]:
-    made = rlaif.generate(out=out, policy="micro", judge="micro", n=4, pairing="all")
+    made = rlaif.generate(out=out, policy="micro", judge=shorter, n=4, pairing="all")
     pairs: list[rlaif.Pair] = rlaif.read_pairs(made.run / "pairs.jsonl")
     rules: rlaif.Constitution = rlaif.load_constitution("micro-default")
     trained = rlaif.train(source=out, method="dpo", steps=2)

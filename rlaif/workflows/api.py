@@ -11,8 +11,15 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
+from rlaif.engines.function import TextFunction
 from rlaif.errors import InputError
+from rlaif.judging import Judge, JudgeKind
+from rlaif.judging.function_judge import PairFunction, RewardFunction
+from rlaif.judging.rewards import NamedReward
 from rlaif.libraries.quiet import quiet
+from rlaif.records import Engine
+from rlaif.register import engine_name_of, judge_name_of
+from rlaif.store import Store, find_store
 from rlaif.workflows import configs
 from rlaif.workflows.audit import run as auditing
 from rlaif.workflows.audit.run import Audited
@@ -21,9 +28,12 @@ from rlaif.workflows.evaluation.run import Evaluation
 from rlaif.workflows.generate import run as generation
 from rlaif.workflows.generate.result import GenerateResult
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
+from rlaif.workflows.reward import run as rewarding
+from rlaif.workflows.reward.run import OpenReward, RewardConfig
 from rlaif.workflows.training import run as training
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.methods import DEFAULT
@@ -32,8 +42,10 @@ from rlaif.workflows.training.run import Trained
 Config = TypeVar("Config")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Model: TypeAlias = str | Path
-"""What names a model: a model name, or the directory of one."""
+Model: TypeAlias = str | Path | TextFunction | Engine
+"""A model: its name, its directory, a function that writes, or an open engine."""
+Judging: TypeAlias = str | Path | PairFunction | RewardFunction | Judge | NamedReward | JudgeKind
+"""A judge: its name, a function that compares or gives a number, or an open judge."""
 
 
 def generate(
@@ -42,7 +54,7 @@ def generate(
     constitution: Path | str | None = None,
     prompts: Path | str | None = None,
     policy: Model | Sequence[Model] = (),
-    judge: Model | None = None,
+    judge: Judging | None = None,
     n: int = 6,
     protocol: str = "compare",
     samples: int | None = None,
@@ -139,7 +151,7 @@ def generate(
 def judge(
     *,
     source: Path | str,
-    judge: Model | None = None,
+    judge: Judging | None = None,
     out: Path | str,
     constitution: Path | str | None = None,
     protocol: str = "compare",
@@ -312,7 +324,7 @@ def evaluate(
     *,
     policy: Model | None = None,
     against: Model | Sequence[Model] = (),
-    judge: Model | None = None,
+    judge: Judging | None = None,
     prompts: Path | str | None = None,
     constitution: Path | str | None = None,
     gold: bool = False,
@@ -394,7 +406,7 @@ def run(
     out: Path | str,
     overrides: Mapping[str, str] | None = None,
     policy: Model | None = None,
-    judge: Model | None = None,
+    judge: Judging | None = None,
     frozen_judge: bool = False,
     constitution: Path | str | None = None,
     limit: int | None = None,
@@ -496,6 +508,115 @@ def audit(
     return _called(auditing.AuditConfig, _unchanged, auditing.audit, locals())
 
 
+def reward(
+    *,
+    judge: Judging,
+    constitution: Path | str,
+    protocol: str | None = None,
+    samples: int | None = None,
+    ask_again: int | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    device_map: str | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+) -> OpenReward:
+    """Open a judge as a reward: one number a completion, None where there is none.
+
+    What is returned is a context manager, a function of texts or conversations as TRL's trainers take one, and a
+    `Reward` of our own records. Calls are kept in the store: the same completion is asked about once.
+
+    Args:
+        judge: Judge: a model name, rules:FILE, reward:DIR, or one that was registered.
+        constitution: Constitution, a file or a name.
+        protocol: Pointwise protocol; None: `checklist`, or `reward` for a judge that has rewards of its own.
+        samples: Texts a question, for protocols that take a vote of several; None: one.
+        ask_again: How often to repeat a question whose answer is unreadable; None: twice.
+        seed: Seed of what is drawn.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
+        batch_tokens: Tokens in one batch of a local model.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+        store: Store of calls; None: found upward from `out`.
+        on: Where models run: on this machine, or on the workers of a Ray cluster.
+        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
+            cores, at most four; on a cluster one a GPU.
+        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
+        prices: Table of prices a million tokens; None: the shipped one.
+
+    Returns:
+        The open reward; leave its `with` block, or call `close`, to let the judge go.
+
+    Raises:
+        InputError: A name or file is wrong, or the protocol gives no number to a single completion.
+
+    Example:
+        >>> with rlaif.reward(judge="micro", constitution="micro-default") as score:
+        ...     [kind, curt] = score(["Hi."] * 2, ["Hello. How can I help?", "You fool."])
+        >>> kind > curt
+        True
+    """
+    return _called(RewardConfig, _unchanged, rewarding.reward, locals())
+
+
+def open_judge(
+    judge: Judging,
+    *,
+    store: Path | str | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+) -> Judge:
+    """Open a judge by its name, to ask it yourself: `checklist` and `compare` give judgments.
+
+    Args:
+        judge: Judge: a model name, the control `random:`, or a function.
+        store: Store of calls; None: found upward from the working directory. It stays open with the judge.
+        seed: All random numbers derive from it.
+        dtype: Number format of local models: float32, bfloat16 or float16.
+        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
+        chat_template_kwargs: Arguments passed on to chat templates.
+        trust_remote_code: Run code that a model directory brings along.
+
+    Returns:
+        The judge.
+
+    Raises:
+        InputError: The name is none of a judge, or its model cannot be opened.
+
+    Example:
+        >>> judge = rlaif.open_judge("random:1")
+        >>> prompt = rlaif.Prompt(messages=(rlaif.Message(role="user", content="Hi."),))
+        >>> answer = rlaif.Completion(prompt_id=prompt.id, text="Hello.", policy="me")
+        >>> [said] = judge.checklist([(prompt, answer)], [rlaif.Principle(id="brief", text="The response is brief.")])
+        >>> said.state, 0 <= said.value <= 1
+        (<State.SCORE: 'score'>, True)
+    """
+    options = configs.ModelOptions(
+        dtype=dtype,
+        device=device,
+        chat_template_kwargs=chat_template_kwargs or {},
+        trust_remote_code=trust_remote_code,
+    )
+    name = judge_name_of(judge)
+    with quiet():
+        models = ModelPool(options, seed=seed)
+        models.open(name)
+        models.record(Store.open(find_store(Path.cwd() / "judge", store)), "")
+        return models.judge(name)
+
+
 def _called(
     config: Callable[..., Config],
     settle: Callable[[Config], Job],
@@ -505,7 +626,7 @@ def _called(
     """Run a workflow on a configuration made of a function's arguments."""
     hints = get_type_hints(config)
     named = {
-        name: _as_field(hints[name], value)
+        name: _as_field(hints[name], _named(name, value))
         for name, value in given.items()
         # a mapping that was not given is the configuration's own default
         if value is not None or NoneType in get_args(hints[name])
@@ -516,6 +637,27 @@ def _called(
             raise InputError(f"{name} is {value!r}; it must be one of {', '.join(known)}")
     with quiet():
         return workflow(settle(config(**named)))
+
+
+_NAMERS: Mapping[str, Callable[[Any], str]] = {
+    "judge": judge_name_of,
+    "policy": engine_name_of,
+    "against": engine_name_of,
+}
+"""Arguments in which a function or an open thing may stand for a name."""
+
+
+def _named(argument: str, value: Any) -> Any:
+    """The names of functions and open things that were passed in the place of names."""
+    if value is None or argument not in _NAMERS:
+        return value
+    several = value if isinstance(value, list | tuple) else (value,)
+    names = tuple(map(_NAMERS[argument], several))
+    if len(set(names)) < len({id(each) if callable(each) else each for each in several}):
+        raise InputError(
+            f"{argument}: two functions are called {names[0]}; give them names: @rlaif.register.engine(name=...)"
+        )
+    return names if isinstance(value, list | tuple) else names[0]
 
 
 def _words(hint: Any) -> tuple[str, ...]:
