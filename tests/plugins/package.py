@@ -64,11 +64,12 @@ def documented(site: Path) -> Package:
 
 
 def python(code: str, folder: Path, *packages: Package) -> subprocess.CompletedProcess[str]:
-    """Run code in `folder`, in a process of its own that has these packages installed."""
+    """Run a file of this code in `folder`, in a process of its own that has these packages installed."""
+    (folder / "program.py").write_text(code)
     path = os.pathsep.join([*(str(each.site) for each in packages), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "RLAIF_STORE": str(folder / "store.sqlite")}
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, env=environment
+        [sys.executable, "program.py"], capture_output=True, text=True, cwd=folder, env=environment
     )
 
 

@@ -12,11 +12,11 @@ from tests.plugins.package import PAGE, Package, command, documented, entry_poin
 
 FIRST = "Engine"
 """The section whose run the others read."""
-SECTIONS = [
-    title
-    for title in re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.M)
-    if entry_points(blocks(PAGE, title))
-]
+TITLES = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.M)
+SECTIONS = [title for title in TITLES if entry_points(blocks(PAGE, title))]
+GROUPS = ("engines", "judges", "rewards", "protocols", "rules", "gold", "formats", "methods", "steps")
+LOADS_TORCH = ("Train method", "In one recipe")
+"""Sections that run the bundled models: half a minute each."""
 
 
 def world(folder: Path) -> Package:
@@ -51,11 +51,23 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Package]:
     return folder, package
 
 
-@pytest.mark.parametrize("section", [each for each in SECTIONS if each != FIRST])
+@pytest.mark.parametrize(
+    "section",
+    [
+        pytest.param(each, marks=pytest.mark.heavy) if each in LOADS_TORCH else each
+        for each in TITLES
+        if each != FIRST
+    ],
+)
 def test_a_part_of_another_package_is_used_as_the_page_says(
     section: str, place: tuple[Path, Package]
 ) -> None:
     use(section, *place)
+
+
+def test_the_page_has_a_part_for_every_group() -> None:
+    assert {*entry_points(blocks(PAGE))} == {f"rlaif.{group}" for group in GROUPS}
+    assert len(SECTIONS) == len(GROUPS)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -71,4 +83,4 @@ def test_a_part_is_about_ten_lines(section: str) -> None:
         for line in part.text.splitlines()
         if line.strip() and not line.startswith(("#", "from ", "import "))
     ]
-    assert len(code) <= 16
+    assert len(code) <= 25
