@@ -130,3 +130,18 @@ def test_evaluate_gives_a_row_for_each_win_rate_and_each_gold_figure(configured:
     assert list(rows["mean"]) == [found.win_rates[0].win_rate, found.gold[0].mean]
     assert list(rows["against"].isna()) == [False, True]
     assert "win rate" in found._repr_html_()
+
+
+def test_a_recipe_gives_the_pairs_of_all_its_rounds(configured: Configured, tmp_path: Path) -> None:
+    own = configured()
+    recipe = tmp_path / "two.yaml"
+    recipe.write_text(
+        f"name: two\nmodels: {{policy: '{own.policy[0]}', judge: '{own.judge}'}}\nconstitution: {own.constitution}\n"
+        f"prompts: {{train: {own.prompts}}}\nrounds: 2\nround:\n  - {{step: sample, n: 4, prompts: 4}}\n"
+        "  - {step: judge}\n  - {step: pairs, critique: false}\n"
+    )
+    done = rlaif.run(recipe=recipe, out=tmp_path / "two")
+    rounds = [each.round for each in done.pairs]
+    assert set(rounds) == {1, 2}
+    assert list(done.to_pandas()["round"]) == rounds
+    assert repr(done) == f"Finished(run={str(done.run)!r}, rounds=2, pairs={len(rounds)}, unmet=None)"

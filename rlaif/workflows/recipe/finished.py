@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlaif.exchange.pairs import read_pairs
+from rlaif.records import Pair
+from rlaif.runs.layout import pair_files
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.recipe.table import learned
+from rlaif.workflows.results import PairResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Finished(PairResult):
     """The rounds of a run, what they cost, and what to do next."""
 
     run: Path
@@ -28,6 +32,17 @@ class Finished:
     """Prompts that the rounds were measured on."""
     further: Sequence[str] = ()
     """Columns of the rounds that steps of other packages fill."""
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The pairs of all rounds, in their order, read from the run's files; `Pair.round` says of which round."""
+        return [pair for path in pair_files(self.run) for pair in read_pairs(path)]
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: where the run lies, and how many rounds and pairs it has."""
+        told = {"run": str(self.run), "rounds": len(self.rounds) - 1}
+        return told | {"pairs": sum(each["pairs"] or 0 for each in self.rounds), "unmet": self.unmet}
 
     @property
     def summary(self) -> str:
