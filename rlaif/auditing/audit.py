@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.calibration import Bin, Forecast, bins, brier, calibration_error
 from rlaif.auditing.criteria import (
-    Explained,
+    CriterionEffect,
     explain,
     explain_principles,
     label_shares,
     preferences,
 )
 from rlaif.auditing.evidence import STATES
-from rlaif.auditing.faults import Finding, find
+from rlaif.auditing.faults import DetectedFault, find
 from rlaif.auditing.gain import Gain, gain
 from rlaif.auditing.lacking import not_looked_at
 from rlaif.auditing.looks import PARTS, SHIFTS, Shift, best_shift, look_figures, opposed
 from rlaif.auditing.orders import order_figures
 from rlaif.auditing.people import people_figures, raters, reliability
-from rlaif.auditing.principles import PrincipleRow, Together, principle_figures, principle_rows, together
+from rlaif.auditing.principles import (
+    PrincipleAgreement,
+    PrincipleRow,
+    principle_figures,
+    principle_rows,
+    together,
+)
 from rlaif.auditing.raters import rater_figures
 from rlaif.auditing.resample import Estimate, Tally, counted, estimate, share
 from rlaif.auditing.sameness import common_closer, sameness_figures, uncovered
@@ -44,12 +50,12 @@ class Audit:
     """Prompts, completions, judgments and pairs that were looked at."""
     funnel: Mapping[str, int]
     figures: Mapping[str, Estimate]
-    findings: Sequence[Finding]
-    criteria: Mapping[str, Explained]
-    explained: Mapping[str, Explained]
+    findings: Sequence[DetectedFault]
+    criteria: Mapping[str, CriterionEffect]
+    explained: Mapping[str, CriterionEffect]
     """What principles and propositions explain of the labels, each beside all others."""
     principles: Sequence[PrincipleRow]
-    together: Sequence[Together]
+    together: Sequence[PrincipleAgreement]
     raters: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, float] = field(default_factory=dict)
     reliability: Sequence[Bin] = ()
@@ -130,7 +136,7 @@ def _tallies(
     return found | ({} if shift is None else {"shifted": shift.tally}), shift
 
 
-def _hidden(criteria: Mapping[str, Explained]) -> tuple[dict[str, Estimate], dict[str, int]]:
+def _hidden(criteria: Mapping[str, CriterionEffect]) -> tuple[dict[str, Estimate], dict[str, int]]:
     """The criteria that no principle asks for; of all words the most striking one, and among how many it is that."""
     found = {f"effect:{name}": each.effect for name, each in criteria.items() if not each.in_force}
     words = [name for name in found if name.startswith("effect:word")]

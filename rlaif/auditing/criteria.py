@@ -30,7 +30,7 @@ _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz'")
 _BLANKED = bytes(each if each in _LETTERS else 32 for each in range(256))
 
 
-class Explained(NamedTuple):
+class CriterionEffect(NamedTuple):
     """A criterion beside the principles: how much stronger a preference is, in its own standard deviations."""
 
     effect: Estimate
@@ -103,7 +103,9 @@ def label_shares(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str,
     return found
 
 
-def explain(evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]) -> dict[str, Explained]:
+def explain(
+    evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]
+) -> dict[str, CriterionEffect]:
     """Every criterion that enough twos differ in, `own` (the judge's own policy) and recurring words among them."""
     import numpy as np
 
@@ -123,7 +125,7 @@ def explain(evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]
     return found
 
 
-def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, Explained]:
+def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, CriterionEffect]:
     """The principles and propositions that were asked of answers alone, each beside all others.
 
     Those behind the constitution's own are propositions that some judge was asked and no principle names.
@@ -276,13 +278,13 @@ def _words(text: str) -> frozenset[str]:
 
 def _explained(
     evidence: Evidence, said: Preferences, effect: Estimate, column: Floats, name: str
-) -> Explained:
+) -> CriterionEffect:
     import numpy as np
 
     differ = (column != 0) & (said.odds != 0)
     right = np.sign(column[differ]) == np.sign(said.odds[differ])
     criterion = CRITERIA.get(name)
-    return Explained(
+    return CriterionEffect(
         effect=effect,
         agree=float(right.mean()) if len(right) else float("nan"),
         differ=int(differ.sum()),

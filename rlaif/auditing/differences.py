@@ -12,28 +12,28 @@ MAX_PARTS = 4000
 """Words and marks beyond which two texts are shown whole: the comparison is quadratic."""
 
 
-class Part(NamedTuple):
+class TextPart(NamedTuple):
     """A piece of one text, and whether the other text has it too."""
 
     text: str
     shared: bool
 
 
-def differences(one: str, other: str) -> tuple[list[Part], list[Part]]:
+def differences(one: str, other: str) -> tuple[list[TextPart], list[TextPart]]:
     """Each text as pieces that put together give it back, byte for byte."""
     mine, theirs = _PART.findall(one), _PART.findall(other)
     if len(mine) > MAX_PARTS or len(theirs) > MAX_PARTS:
-        return [Part(one, shared=True)], [Part(other, shared=True)]
-    left: list[Part] = []
-    right: list[Part] = []
+        return [TextPart(one, shared=True)], [TextPart(other, shared=True)]
+    left: list[TextPart] = []
+    right: list[TextPart] = []
     for kind, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
         if a < b:
-            left.append(Part("".join(mine[a:b]), kind == "equal"))
+            left.append(TextPart("".join(mine[a:b]), kind == "equal"))
         if c < d:
-            right.append(Part("".join(theirs[c:d]), kind == "equal"))
+            right.append(TextPart("".join(theirs[c:d]), kind == "equal"))
     return left, right
 
 
-def marked(parts: list[Part], before: str = "[", after: str = "]") -> str:
+def marked(parts: list[TextPart], before: str = "[", after: str = "]") -> str:
     """The text with marks around what the other one has not."""
     return "".join(each.text if each.shared else f"{before}{each.text}{after}" for each in parts)

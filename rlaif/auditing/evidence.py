@@ -43,7 +43,7 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Looks:
+class PointwiseJudgments:
     """Judgments of one completion alone."""
 
     completion: Ints
@@ -54,7 +54,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparisons:
+class PairwiseJudgments:
     """Judgments of two completions, each row in the order in which the judge saw them."""
 
     first: Ints
@@ -66,7 +66,7 @@ class Comparisons:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Labels:
+class PairLabels:
     """The pairs that were made."""
 
     ids: Sequence[str]
@@ -108,9 +108,9 @@ class Evidence:
 
     prompts: Prompts
     texts: Texts
-    looks: Looks
-    comparisons: Comparisons
-    labels: Labels
+    looks: PointwiseJudgments
+    comparisons: PairwiseJudgments
+    labels: PairLabels
     principles: Sequence[str]
     """Ids; the columns of principles hold places in it."""
     principle_texts: Sequence[str]

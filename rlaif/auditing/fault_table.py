@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class FaultKind:
     """One way in which feedback goes wrong."""
 
     name: str
@@ -35,9 +35,9 @@ class Fault:
         return says.format(it=it, value=value, other=1 - value), remedy.format(it=it)
 
 
-def _hidden(criterion: str, fault: str, more: str, less: str, remedy: str, against: str = "") -> Fault:
+def _hidden(criterion: str, fault: str, more: str, less: str, remedy: str, against: str = "") -> FaultKind:
     says = "the judge prefers {} (effect {{value:+.2f}}), and no principle asks for it"
-    return Fault(
+    return FaultKind(
         name=fault,
         figure=f"effect:{criterion}",
         side="off",
@@ -53,8 +53,8 @@ PLACE = "keep both orders and drop pairs whose orders disagree; try another prot
 REWORD = "reword it in terms of what is to be seen in an answer, and test it (`rlaif constitution test`)"
 PAD = "judge pairs of matched length, say in the principle what length is right, or train with a loss that knows length"
 FORMAT = "strip formatting before judging, or write a principle that says when it is wanted"
-FAULTS: Sequence[Fault] = (
-    Fault(
+FAULTS: Sequence[FaultKind] = (
+    FaultKind(
         name="position",
         figure="first_slot",
         side="off",
@@ -68,7 +68,7 @@ FAULTS: Sequence[Fault] = (
             PLACE,
         ),
     ),
-    Fault(
+    FaultKind(
         name="inconsistent",
         figure="order_disagreement",
         side="above",
@@ -76,7 +76,7 @@ FAULTS: Sequence[Fault] = (
         says="the two orders of a comparison name different answers in {value:.0%}",
         remedy="labels that survive are few and weak: try a stronger judge, or shorter, more concrete principles",
     ),
-    Fault(
+    FaultKind(
         name="unsteady-principle",
         figure="order_disagreement:",
         side="above",
@@ -84,7 +84,7 @@ FAULTS: Sequence[Fault] = (
         says="principle {it!r}: its two orders disagree in {value:.0%}, as a coin's would",
         remedy="reword it, give it tests (`rlaif constitution test`), or take it out",
     ),
-    Fault(
+    FaultKind(
         name="cycles",
         figure="cyclic",
         side="above",
@@ -92,7 +92,7 @@ FAULTS: Sequence[Fault] = (
         says="of three answers {value:.0%} beat each other in a circle (a coin: 25 %)",
         remedy="do not train on a ranking of this judge; use pairs with large margins only",
     ),
-    Fault(
+    FaultKind(
         name="unreadable",
         figure="unreadable:",
         side="above",
@@ -100,7 +100,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the judgments ({it}) cannot be read",
         remedy="look at raw answers (`rlaif audit show PAIR`); give more tokens, or another protocol",
     ),
-    Fault(
+    FaultKind(
         name="refusing",
         figure="refused:",
         side="above",
@@ -108,7 +108,7 @@ FAULTS: Sequence[Fault] = (
         says="the judge refuses to judge in {value:.1%} ({it})",
         remedy="these are not labels, and are missing where harm is: use a judge that will judge harmful answers",
     ),
-    Fault(
+    FaultKind(
         name="truncated",
         figure="truncated",
         side="above",
@@ -116,7 +116,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the completions were cut off",
         remedy="raise --max-tokens of the sampler: a cut answer loses for its end, not for its content",
     ),
-    Fault(
+    FaultKind(
         name="shifted-rows",
         figure="shifted",
         side="above",
@@ -124,7 +124,7 @@ FAULTS: Sequence[Fault] = (
         says="what was said of answers alone fits their neighbours in the file better ({value:.0%}): rows have slipped",
         remedy="join judgments by id, not by row; look where a row was dropped ({it})",
     ),
-    Fault(
+    FaultKind(
         name="inverted-scores",
         figure="looks_agree",
         side="below",
@@ -137,7 +137,7 @@ FAULTS: Sequence[Fault] = (
             "read some of both (`rlaif audit show PAIR`): is the scale upside down, is 10 read as 1?",
         ),
     ),
-    Fault(
+    FaultKind(
         name="scores-oppose-labels",
         figure="scores_opposed",
         side="above",
@@ -145,7 +145,7 @@ FAULTS: Sequence[Fault] = (
         says="in {value:.0%} of the pairs the chosen side has the lower score",
         remedy="labels and scores contradict: find out which of them is read wrongly before training on either",
     ),
-    Fault(
+    FaultKind(
         name="flipped-labels",
         figure="label_contradicts",
         side="above",
@@ -153,7 +153,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.1%} of the labels contradict the judgments that are recorded for them",
         remedy="the pairs were changed after judging: make them again from the store (`rlaif judge RUN`)",
     ),
-    Fault(
+    FaultKind(
         name="grades-the-prompt",
         figure="prompt_decides",
         side="above",
@@ -162,7 +162,7 @@ FAULTS: Sequence[Fault] = (
         share=False,
         remedy="see that the template shows the answer (`--show-prompt`); `judge check` swaps answers across prompts",
     ),
-    Fault(
+    FaultKind(
         name="ignored-principle",
         figure="looks_agree:",
         side="below",
@@ -211,7 +211,7 @@ FAULTS: Sequence[Fault] = (
         "other models' answers to its own",
         "judge with another family of models",
     ),
-    Fault(
+    FaultKind(
         name="hidden-word",
         figure="effect:word",
         side="off",
@@ -224,7 +224,7 @@ FAULTS: Sequence[Fault] = (
             "look at pairs that differ in it: is it a sign of something you do not want, or will it only be avoided?",
         ),
     ),
-    Fault(
+    FaultKind(
         name="duplicate-prompts",
         figure="near_duplicate_prompts",
         side="above",
@@ -232,7 +232,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the prompts are nearly the same as another",
         remedy="drop them: they count several times in every figure and in training",
     ),
-    Fault(
+    FaultKind(
         name="contaminated",
         figure="contaminated",
         side="above",
@@ -240,7 +240,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the prompts are also in the evaluation set",
         remedy="take them out of training; every result on that set is worth nothing otherwise",
     ),
-    Fault(
+    FaultKind(
         name="uncovered-training",
         figure="training_uncovered",
         side="above",
@@ -248,7 +248,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the training prompts resemble no feedback prompt",
         remedy="collect feedback on prompts like those that are listed, or train on others",
     ),
-    Fault(
+    FaultKind(
         name="boilerplate",
         figure="same_closer",
         side="above",
@@ -256,7 +256,7 @@ FAULTS: Sequence[Fault] = (
         says="{value:.0%} of the completions end with the same sentence",
         remedy="strip it or forbid it in a principle: it will be learned word by word",
     ),
-    Fault(
+    FaultKind(
         name="low-diversity",
         figure="alike",
         side="above",
@@ -265,7 +265,7 @@ FAULTS: Sequence[Fault] = (
         share=False,
         remedy="raise the temperature or mix policies: there is nothing to prefer between equal answers",
     ),
-    Fault(
+    FaultKind(
         name="people-disagree",
         figure="people_agree",
         side="below",
@@ -273,7 +273,7 @@ FAULTS: Sequence[Fault] = (
         says="people prefer the chosen side in only {value:.0%} of the pairs they saw",
         remedy="read where they differ (`rlaif review RUN`), and mend the principle or change the judge",
     ),
-    Fault(
+    FaultKind(
         name="gold-disagrees",
         figure="gold_agree",
         side="below",
@@ -281,7 +281,7 @@ FAULTS: Sequence[Fault] = (
         says="gold agrees with only {value:.0%} of the labels",
         remedy="the judge does not see what the truth sees: `rlaif judge check` says on which principle",
     ),
-    Fault(
+    FaultKind(
         name="overconfident",
         figure="overconfident",
         side="above",
@@ -290,7 +290,7 @@ FAULTS: Sequence[Fault] = (
         share=False,
         remedy="set `decide.temperature` to what `rlaif judge check` fits",
     ),
-    Fault(
+    FaultKind(
         name="rationale-contradicts",
         figure="rationale_contradicts",
         side="above",
@@ -298,7 +298,7 @@ FAULTS: Sequence[Fault] = (
         says="in {value:.0%} the verdict is not what the judge's own prose says",
         remedy="its verdicts are read wrongly, or it decides before it thinks: look at raw answers",
     ),
-    Fault(
+    FaultKind(
         name="not-repeatable",
         figure="retest_differs",
         side="above",

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rlaif.auditing.fault_table import FAULTS, Fault
+from rlaif.auditing.fault_table import FAULTS, FaultKind
 from rlaif.auditing.resample import Estimate
 
 ALPHA = 0.05
@@ -20,7 +20,7 @@ MIN_PROMPTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DetectedFault:
     """A fault that was found."""
 
     fault: str
@@ -32,7 +32,7 @@ class Finding:
     remedy: str
 
 
-def named(estimates: Mapping[str, Estimate], fault: Fault) -> list[tuple[str, Estimate]]:
+def named(estimates: Mapping[str, Estimate], fault: FaultKind) -> list[tuple[str, Estimate]]:
     """The figures that speak of a fault, of enough prompts."""
     whole = fault.figure.endswith((":", ":word"))
     return [
@@ -42,7 +42,7 @@ def named(estimates: Mapping[str, Estimate], fault: Fault) -> list[tuple[str, Es
     ]
 
 
-def surprise(fault: Fault, each: Estimate) -> float:
+def surprise(fault: FaultKind, each: Estimate) -> float:
     """Chance of a figure this far out if the truth lay at the limit."""
     if fault.side == "off":
         return _tail((abs(each.value - fault.fair) - fault.limit), each.error)
@@ -72,7 +72,7 @@ def find(
     estimates: Mapping[str, Estimate],
     notes: Mapping[str, str] | None = None,
     tries: Mapping[str, int] | None = None,
-) -> list[Finding]:
+) -> list[DetectedFault]:
     """The faults whose figures lie beyond their limits, surest first.
 
     `notes` says more about a figure in its remedy; `tries` says of how many a figure is the most striking one.
@@ -83,7 +83,7 @@ def find(
         for name, each in named(estimates, fault)
     ]
     tested.sort(key=lambda row: row[3])
-    found: list[Finding] = []
+    found: list[DetectedFault] = []
     worst = 0.0
     for place, (fault, name, each, p) in enumerate(tested):
         worst = max(worst, min(1.0, p * (len(tested) - place)))
@@ -92,7 +92,7 @@ def find(
         it = (notes or {}).get(name) or name.removeprefix(fault.figure).strip(": ") or name.partition(":")[2]
         says, remedy = fault.sentences(it, each.value)
         found.append(
-            Finding(
+            DetectedFault(
                 fault=fault.name,
                 figure=name,
                 estimate=each,
@@ -104,7 +104,7 @@ def find(
     return _without_echoes(found)
 
 
-def _without_echoes(found: Iterable[Finding]) -> list[Finding]:
+def _without_echoes(found: Iterable[DetectedFault]) -> list[DetectedFault]:
     """A judge whose every score is upside down applies no single principle either: the whole is said once."""
     listed = list(found)
     names = {each.fault for each in listed}

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.evidence import (
     STATES,
-    Comparisons,
     Evidence,
-    Labels,
-    Looks,
+    PairLabels,
+    PairwiseJudgments,
+    PointwiseJudgments,
     Prompts,
     Rationale,
     Texts,
     Vote,
 )
-from rlaif.auditing.planted_texts import Written, write_prompts, write_texts
+from rlaif.auditing.planted_texts import PlantedText, write_prompts, write_texts
 from rlaif.hashing import derived_seed
 from rlaif.records import State
 
@@ -55,7 +55,7 @@ class _Draw:
     random: np.random.Generator
     planted: Planted
     prompts: int
-    texts: Written
+    texts: PlantedText
     prompt: Ints
     meets: Bools
     """(completions, principles) what is true."""
@@ -161,7 +161,9 @@ def _compare(drawn: _Draw, one: Ints, other: Ints, order: float) -> Floats:
     return np.asarray(odds + planted["self_preference"] * (own[one] - own[other])[:, None])
 
 
-def _labels(drawn: _Draw, looked: Floats, one: Ints, other: Ints, forward: Floats, swapped: Floats) -> Labels:
+def _labels(
+    drawn: _Draw, looked: Floats, one: Ints, other: Ints, forward: Floats, swapped: Floats
+) -> PairLabels:
     """Decisions of both orders; orders that disagree and comparisons against the scores make no pair."""
     import numpy as np
 
@@ -177,7 +179,7 @@ def _labels(drawn: _Draw, looked: Floats, one: Ints, other: Ints, forward: Float
         drawn.random.random(len(looked)) < drawn.planted["scores_opposed"], -1.0, 1.0
     )
     chosen, rejected = np.where(first, one, other), np.where(first, other, one)
-    return Labels(
+    return PairLabels(
         ids=[f"pair-{each}" for each in range(len(one))],
         chosen=chosen,
         rejected=rejected,
@@ -189,12 +191,12 @@ def _labels(drawn: _Draw, looked: Floats, one: Ints, other: Ints, forward: Float
     )
 
 
-def _looks(drawn: _Draw, looked: Floats, refused: Bools) -> Looks:
+def _looks(drawn: _Draw, looked: Floats, refused: Bools) -> PointwiseJudgments:
     import numpy as np
 
     count = len(looked)
     state = np.where(refused.ravel(), STATES.index(State.JUDGE_REFUSED), STATES.index(State.SCORE))
-    return Looks(
+    return PointwiseJudgments(
         completion=np.repeat(np.arange(count), PRINCIPLES),
         principle=np.tile(np.arange(PRINCIPLES), count),
         state=state,
@@ -202,7 +204,7 @@ def _looks(drawn: _Draw, looked: Floats, refused: Bools) -> Looks:
     )
 
 
-def _comparisons(drawn: _Draw, one: Ints, other: Ints, forward: Floats, swapped: Floats) -> Comparisons:
+def _comparisons(drawn: _Draw, one: Ints, other: Ints, forward: Floats, swapped: Floats) -> PairwiseJudgments:
     import numpy as np
 
     count = len(one) * PRINCIPLES
@@ -210,7 +212,7 @@ def _comparisons(drawn: _Draw, one: Ints, other: Ints, forward: Floats, swapped:
     second = np.concatenate([np.repeat(other, PRINCIPLES), np.repeat(one, PRINCIPLES)])
     odds = np.concatenate([forward.ravel(), -swapped.ravel()])
     silent = drawn.random.random(2 * count) < drawn.planted["unreadable"]
-    return Comparisons(
+    return PairwiseJudgments(
         first=first,
         second=second,
         principle=np.tile(np.arange(PRINCIPLES), 2 * len(one)),
@@ -219,7 +221,7 @@ def _comparisons(drawn: _Draw, one: Ints, other: Ints, forward: Floats, swapped:
     )
 
 
-def _further(drawn: _Draw, labels: Labels, asked: Sequence[str]) -> dict[str, Any]:
+def _further(drawn: _Draw, labels: PairLabels, asked: Sequence[str]) -> dict[str, Any]:
     """Votes of people, prose, second askings and an evaluation set."""
     random, planted = drawn.random, drawn.planted
     count = len(labels.ids)

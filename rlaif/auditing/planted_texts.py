@@ -26,7 +26,7 @@ CLOSERS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Written:
+class PlantedText:
     """Texts, and of each what can be seen of it, on a common scale."""
 
     texts: Sequence[str]
@@ -60,7 +60,7 @@ def write_prompts(random: np.random.Generator, count: int, again: float) -> list
     return texts
 
 
-def write_texts(random: np.random.Generator, count: int, draws: int, planted: Any) -> Written:
+def write_texts(random: np.random.Generator, count: int, draws: int, planted: Any) -> PlantedText:
     """Texts whose signs are independent of each other. `boilerplate` and `alike` of `planted` are shares."""
     import numpy as np
 
@@ -88,4 +88,4 @@ def write_texts(random: np.random.Generator, count: int, draws: int, planted: An
     criteria = {name: held.astype(float) for name, held in bears.items()}
     length = np.asarray([len(text.split()) for text in texts], dtype=float)
     criteria["length"] = (length - length.mean()) / length.std()
-    return Written(texts=texts, criteria=criteria)
+    return PlantedText(texts=texts, criteria=criteria)

@@ -34,7 +34,7 @@ class PrincipleRow(NamedTuple):
     order_disagreement: Estimate | None
 
 
-class Together(NamedTuple):
+class PrincipleAgreement(NamedTuple):
     """Two principles on the same pairs."""
 
     one: str
@@ -93,7 +93,7 @@ def principle_rows(evidence: Evidence, figures: Mapping[str, Estimate]) -> list[
     ]
 
 
-def together(evidence: Evidence, figures: Mapping[str, Estimate]) -> list[Together]:
+def together(evidence: Evidence, figures: Mapping[str, Estimate]) -> list[PrincipleAgreement]:
     """Every two principles that take sides in enough of the same pairs, most alike first."""
     import numpy as np
 
@@ -104,7 +104,7 @@ def together(evidence: Evidence, figures: Mapping[str, Estimate]) -> list[Togeth
         if name.startswith("together:"):
             one, other = name.removeprefix("together:").split(AND)
             pairs = int((takes[:, places[one]] & takes[:, places[other]]).sum())
-            found.append(Together(one, other, agree, pairs))
+            found.append(PrincipleAgreement(one, other, agree, pairs))
     return sorted(found, key=lambda each: -each.agree.value)
 
 

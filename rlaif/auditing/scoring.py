@@ -40,7 +40,7 @@ TIES = "Ties"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rated:
+class RatedChoice:
     """A choice with the judge's number for each answer; None where it gave none."""
 
     choice: GoldChoice
@@ -77,9 +77,9 @@ def rewardbench(judged: Sequence[Judged]) -> dict[str, float]:
     return found if overall is None else {**found, "total": overall}
 
 
-def rewardbench_2(rated: Sequence[Rated]) -> dict[str, float]:
+def rewardbench_2(rated: Sequence[RatedChoice]) -> dict[str, float]:
     """RewardBench 2: a subset's mean of `credit`, the formula of `ties` for Ties; the total is the mean of subsets."""
-    subsets: dict[str, list[Rated]] = defaultdict(list)
+    subsets: dict[str, list[RatedChoice]] = defaultdict(list)
     for each in rated:
         subsets[each.choice.category].append(each)
     found = {
@@ -90,7 +90,7 @@ def rewardbench_2(rated: Sequence[Rated]) -> dict[str, float]:
     return found if overall is None else {**found, "total": overall}
 
 
-def credit(rated: Rated) -> float:
+def credit(rated: RatedChoice) -> float:
     """1 where the right answer alone has the highest number, 1/k where k share it, 1/4 where a number is missing."""
     numbers = [number for number in rated.numbers if number is not None]
     if len(numbers) < len(rated.numbers):
@@ -102,7 +102,7 @@ def credit(rated: Rated) -> float:
 class _Margins:
     """Of one prompt with several right answers: how far they lie apart, and above the wrong ones."""
 
-    def __init__(self, rated: Rated) -> None:
+    def __init__(self, rated: RatedChoice) -> None:
         right = [number for number in rated.numbers[: rated.choice.right] if number is not None]
         wrong = [number for number in rated.numbers[rated.choice.right :] if number is not None]
         self.readable = len(right) + len(wrong) == len(rated.numbers)
@@ -111,7 +111,7 @@ class _Margins:
         self.above = min(right) - max(wrong) if self.readable and right and wrong else -math.inf
 
 
-def ties(rated: Sequence[Rated]) -> float:
+def ties(rated: Sequence[RatedChoice]) -> float:
     """The Ties score: .30 right with several right answers + .30 with one + .20 margin above wrong exceeds spread
 
     + .20 the same with the smaller margin of both prompts + .01 tanh(margin / spread - 1).

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
 
 
-ENOUGH = 20
+MIN_PAIRS = 20
 
 
 class Truth(NamedTuple):
@@ -25,13 +25,13 @@ class Truth(NamedTuple):
 def truth_of(evidence: Evidence) -> Truth | None:
     """Every vote of people, else gold where it tells the sides apart; None where there is neither.
 
-    A handful of votes says less than gold of all pairs, and waits until there are `ENOUGH`.
+    A handful of votes says less than gold of all pairs, and waits until there are `MIN_PAIRS`.
     """
     import numpy as np
 
     labels = evidence.labels
     graded = evidence.gold is not None and len(labels.chosen)
-    if evidence.votes and (len(evidence.votes) >= ENOUGH or not graded):
+    if evidence.votes and (len(evidence.votes) >= MIN_PAIRS or not graded):
         pairs = np.asarray([each.pair for each in evidence.votes], dtype=int)
         return Truth(pairs, np.asarray([float(each.agrees) for each in evidence.votes]))
     if evidence.gold is None or not len(labels.chosen):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlaif.auditing.evidence import Bools, Comparisons, Evidence, Floats, Ints
+    from rlaif.auditing.evidence import Bools, Evidence, Floats, Ints, PairwiseJudgments
 
 CLIP = 0.02
 """As decision rules clip a probability before they take its log-odds."""
@@ -124,7 +124,7 @@ def gaps(evidence: Evidence, table: Floats, one: Ints, other: Ints) -> Floats:
         return np.asarray(np.where(whole > 0, np.nansum(apart * weights, axis=1) / whole, np.nan))
 
 
-def by_principle(said: Comparisons, principle: int) -> Ints:
+def by_principle(said: PairwiseJudgments, principle: int) -> Ints:
     """Rows of one principle."""
     import numpy as np
 

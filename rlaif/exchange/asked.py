@@ -20,28 +20,28 @@ _TURN = re.compile(r"\n\n(Human|Assistant):")
 _ROLES: Mapping[str, Role] = {"Human": "user", "Assistant": "assistant"}
 
 
-class Asked(NamedTuple):
+class QuestionTurns(NamedTuple):
     """The turns that a row asks; `turns` is empty where it has no column for them."""
 
     turns: tuple[Message, ...]
     system: str | None
 
 
-def asked(row: Mapping[str, Any], where: str) -> Asked:
+def asked(row: Mapping[str, Any], where: str) -> QuestionTurns:
     """The question of a row with all that belongs to it, from whichever columns hold it. Raises PromptFileError."""
     system = system_of(row, where)
     name = next(
         (each for each in ("prompt", *CONVERSATIONS, *QUESTIONS) if peek(row, each) is not None), None
     )
     if name is None:
-        return Asked((), system)
+        return QuestionTurns((), system)
     value = row[name]
     if name in QUESTIONS:
         value = joined(row, name, where)
     found = dialogue(value) if name == "prompt" and isinstance(value, str) else None
     said = found or turns(value, where, name, role="user")
     said = (*history(row, where), *said)
-    return Asked(with_system(said, system, where), system)
+    return QuestionTurns(with_system(said, system, where), system)
 
 
 def system_of(row: Mapping[str, Any], where: str) -> str | None:

@@ -43,7 +43,7 @@ class About(NamedTuple):
     """Texts by id."""
 
 
-class Written(NamedTuple):
+class WrittenSplit(NamedTuple):
     """What a split came to."""
 
     files: tuple[Path, ...]
@@ -81,7 +81,7 @@ class PairFormat:
     """Looks at all rows of a split together: the rows that stay, and how many go for which reason."""
     write_document: Callable[[Sequence[Pair], About], tuple[Mapping[str, Any], int]] | None = None
     """Of a format whose file is one document: its value, and how many pairs it holds."""
-    beside: Callable[[Mapping[str, Written]], Mapping[str, str]] | None = None
+    beside: Callable[[Mapping[str, WrittenSplit]], Mapping[str, str]] | None = None
     """Files that the consumer wants beside the data, name -> text, by what each split came to."""
     holds_ties: bool = False
     """Whether a tie (a label probability of one half) can be told from a preference."""
@@ -121,14 +121,14 @@ class GoldFormat:
     """The name that every file has in folders of such sets."""
 
 
-class Imported(NamedTuple):
+class ReadConstitution(NamedTuple):
     """A constitution that was read, and what its new owner should know."""
 
     constitution: Constitution
     notes: tuple[str, ...]
 
 
-class Exported(NamedTuple):
+class WrittenConstitution(NamedTuple):
     """A constitution in another format (values of JSON or YAML), and what did not go in."""
 
     values: Any
@@ -140,9 +140,9 @@ class ConstitutionFormat:
     """How a format holds principles. A file that is read comes back, when it is written, to the byte."""
 
     recognises: Callable[[Any], bool]
-    read: Callable[[Any, str, str], Imported]
+    read: Callable[[Any, str, str], ReadConstitution]
     """From the file's values, the new constitution's name, and the file's place for messages."""
-    write: Callable[[Constitution], Exported]
+    write: Callable[[Constitution], WrittenConstitution]
     text: Callable[[Any], str]
     """Values as the text of a file."""
     rank: int = LAST

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from rlaif.review.guard import Guard
 from rlaif.review.index import Filter, PairIndex, sides
 from rlaif.store import Store
-from rlaif.store.decisions import TIE, Decision, decisions, put_decision, undo_decision
+from rlaif.store.decisions import TIE, ReviewDecision, decisions, put_decision, undo_decision
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -44,7 +44,7 @@ class Desk:
         """Stands in every form: another site may send a cookie, but cannot read this."""
         return hmac.new(self.token.encode(), b"rlaif review form", "sha256").hexdigest()
 
-    def standing(self) -> dict[str, Decision]:
+    def standing(self) -> dict[str, ReviewDecision]:
         """What this reviewer has said, by pair."""
         return {each.pair: each for each in decisions(self.store) if each.reviewer == self.reviewer}
 
@@ -164,7 +164,7 @@ def _say(desk: Desk, place: int, body: Mapping[str, str]) -> bool:
     if said == "undo":
         undo_decision(desk.store, entry.id, desk.reviewer)
         return True
-    held = desk.standing().get(entry.id) or Decision(pair=entry.id, reviewer=desk.reviewer)
+    held = desk.standing().get(entry.id) or ReviewDecision(pair=entry.id, reviewer=desk.reviewer)
     held = replace(held, note=body.get("note", held.note)[:MAX_NOTE])
     (first, _), (second, _) = sides(desk.index.pair(place))
     preferred = {"a": first, "b": second, "tie": TIE}
@@ -178,7 +178,7 @@ def _say(desk: Desk, place: int, body: Mapping[str, str]) -> bool:
     return True
 
 
-def _common(desk: Desk, chosen: Filter, standing: Mapping[str, Decision]) -> dict[str, Any]:
+def _common(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> dict[str, Any]:
     return {
         "run": str(desk.index.run),
         "reviewer": desk.reviewer,
@@ -192,7 +192,7 @@ def _common(desk: Desk, chosen: Filter, standing: Mapping[str, Decision]) -> dic
     }
 
 
-def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, Decision]) -> dict[str, Any]:
+def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> dict[str, Any]:
     from rlaif.auditing.differences import differences
 
     pair = desk.index.pair(place)
@@ -217,7 +217,7 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, Decisio
     }
 
 
-def _places(desk: Desk, chosen: Filter, standing: Mapping[str, Decision]) -> list[int]:
+def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> list[int]:
     flagged = {name for name, each in standing.items() if each.flag}
     return desk.index.select(chosen, flagged, standing.keys())
 

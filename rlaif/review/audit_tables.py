@@ -10,7 +10,7 @@ from rlaif.auditing.surface import CRITERIA
 
 if TYPE_CHECKING:
     from rlaif.auditing.audit import Audit
-    from rlaif.auditing.criteria import Explained
+    from rlaif.auditing.criteria import CriterionEffect
     from rlaif.auditing.resample import Estimate
 
 SHOWN_WORDS = 5
@@ -139,7 +139,7 @@ def _criteria(audit: Audit) -> Section:
 
 def _inverse(audit: Audit) -> Section:
     """The constitution that the labels would give, beside the one in force."""
-    simple: dict[str, Explained] = {
+    simple: dict[str, CriterionEffect] = {
         name: each for name, each in audit.criteria.items() if not name.startswith("word ")
     }
     both = [
@@ -161,7 +161,7 @@ def _inverse(audit: Audit) -> Section:
     )
 
 
-def _sure(each: Explained) -> bool:
+def _sure(each: CriterionEffect) -> bool:
     return each.effect.low > 0 or each.effect.high < 0
 
 

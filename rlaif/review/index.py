@@ -15,7 +15,7 @@ from rlaif.runs.layout import PAIRS, files_named
 
 DOUBTFUL = 0.75
 """P(chosen is better) below which a label is doubtful."""
-LEANS = 0.23
+TAKES_PART = 0.23
 """How far from one half a principle's p must lie to have taken part."""
 SNIPPET = 90
 KEPT_TEXTS = 16
@@ -23,7 +23,7 @@ KEPT_TEXTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PairEntry:
     """What lists and filters need of a pair."""
 
     id: str
@@ -60,7 +60,7 @@ class PairIndex:
     def __init__(self, run: Path) -> None:
         self.run = run
         self.files = files_named(run, PAIRS)
-        self.entries: list[Entry] = []
+        self.entries: list[PairEntry] = []
         self._texts: dict[str, frozenset[int]] = {}
         for number, path in enumerate(self.files):
             self._read(number, path)
@@ -137,12 +137,12 @@ def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
     return first, second
 
 
-def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> Entry:
+def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> PairEntry:
     row = upright_row(row)
     prompt = row["prompt"]
     last = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
     flat = " ".join(last.split())
-    return Entry(
+    return PairEntry(
         id=str(row["id"]) if "id" in row else row_pair(row).id,
         file=file,
         start=start,
@@ -153,7 +153,7 @@ def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> Entry:
         principles=tuple(
             str(each["id"])
             for each in row.get("principles") or ()
-            if each.get("p") is not None and abs(float(each["p"]) - 0.5) >= LEANS
+            if each.get("p") is not None and abs(float(each["p"]) - 0.5) >= TAKES_PART
         ),
         prompt=flat if len(flat) <= SNIPPET else flat[: SNIPPET - 3] + "...",
     )

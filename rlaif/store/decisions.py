@@ -15,7 +15,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class ReviewDecision:
     """One person's word on one pair, as it stands."""
 
     pair: str
@@ -30,24 +30,24 @@ class Decision:
     """Seconds since 1970."""
 
 
-def put_decision(store: Store, decision: Decision) -> Decision:
+def put_decision(store: Store, decision: ReviewDecision) -> ReviewDecision:
     """Keep it with the time of now; it stands in place of what this person said before."""
     kept = {name: value for name, value in asdict(decision).items() if name not in ("pair", "reviewer", "at")}
     return _put(store, decision, kept)
 
 
-def undo_decision(store: Store, pair: str, reviewer: str) -> Decision | None:
+def undo_decision(store: Store, pair: str, reviewer: str) -> ReviewDecision | None:
     """Take back the newest word of this person on this pair; what stood before stands again, and is returned."""
     before = _history(store, pair, reviewer)
     if not before:
         return None
     # as if the newest had not been said: everything stays in the table, and who looks can see it all
     now = before[-2] if len(before) > 1 else {"prefers": None, "flag": False, "note": ""}
-    standing = Decision(pair=pair, reviewer=reviewer, **now)
+    standing = ReviewDecision(pair=pair, reviewer=reviewer, **now)
     return _put(store, standing, {**now, "undo": True})
 
 
-def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[Decision]:
+def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDecision]:
     """What stands now, one a person and pair, oldest first; of all pairs, or of these."""
     wanted = None if pairs is None else list(dict.fromkeys(pairs))
     rows: list[tuple[Any, ...]] = []
@@ -63,18 +63,18 @@ def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[Decision
     for (pair, reviewer), (row, at) in newest.items():
         fields = _fields(row)
         if fields["prefers"] is not None or fields["flag"] or fields["note"]:
-            found.append(Decision(pair=pair, reviewer=reviewer, at=at, **fields))
+            found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=at, **fields))
     return found
 
 
-def _put(store: Store, decision: Decision, row: Mapping[str, Any]) -> Decision:
+def _put(store: Store, decision: ReviewDecision, row: Mapping[str, Any]) -> ReviewDecision:
     at = time.time()
     with store.transaction():
         store.write(
             "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)",
             [decision.pair, decision.reviewer, json.dumps(row, ensure_ascii=False), at],
         )
-    return Decision(
+    return ReviewDecision(
         pair=decision.pair,
         reviewer=decision.reviewer,
         prefers=decision.prefers,

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from rlaif.auditing.evidence import STATES, Comparisons, Evidence, Labels, Looks, Prompts, Texts
+from rlaif.auditing.evidence import (
+    STATES,
+    Evidence,
+    PairLabels,
+    PairwiseJudgments,
+    PointwiseJudgments,
+    Prompts,
+    Texts,
+)
 from rlaif.records import State
 
 NONE = float("nan")
@@ -39,20 +47,20 @@ def evidence(
             policy=np.zeros(count, dtype=int),
             truncated=np.zeros(count, dtype=bool),
         ),
-        "looks": Looks(
+        "looks": PointwiseJudgments(
             completion=ints(each[0] for each in looks),
             principle=ints(each[1] for each in looks),
             state=states(State.SCORE, [each[2] for each in looks]),
             value=floats(each[2] for each in looks),
         ),
-        "comparisons": Comparisons(
+        "comparisons": PairwiseJudgments(
             first=ints(each[0] for each in said),
             second=ints(each[1] for each in said),
             principle=ints(each[2] for each in said),
             state=states(State.PREFERENCE, [each[3] for each in said]),
             value=floats(each[3] for each in said),
         ),
-        "labels": Labels(
+        "labels": PairLabels(
             ids=[f"pair{n}" for n in range(len(labels))],
             chosen=ints(each[0] for each in labels),
             rejected=ints(each[1] for each in labels),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlaif.auditing.evidence import Labels
+from rlaif.auditing.evidence import PairLabels
 from rlaif.auditing.looks import best_shift, look_figures, opposed
 from rlaif.auditing.verdicts import verdicts
 
@@ -74,7 +74,7 @@ def test_rows_that_slipped_by_one_fit_their_neighbours() -> None:
 def test_a_chosen_side_with_the_lower_score_is_counted_and_none_is_no_score() -> None:
     held = evidence(PROMPTS, labels=[(0, 1, 0.9), (2, 3, 0.9), (1, 0, 0.6)])
     labels = held.labels
-    scored = Labels(
+    scored = PairLabels(
         ids=labels.ids, chosen=labels.chosen, rejected=labels.rejected, probability=labels.probability,
         chosen_score=np.asarray([1.0, 2.0, np.nan]), rejected_score=np.asarray([2.0, 1.0, 0.0]),
         decided=labels.decided, round=labels.round,

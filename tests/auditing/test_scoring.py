@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from rlaif.auditing.scoring import MATH_WEIGHT, Rated, credit, judgebench, rewardbench, rewardbench_2, ties
+from rlaif.auditing.scoring import (
+    MATH_WEIGHT,
+    RatedChoice,
+    credit,
+    judgebench,
+    rewardbench,
+    rewardbench_2,
+    ties,
+)
 from rlaif.exchange.benchmarks import LOST, GoldChoice, Verdict
 from rlaif.records import Message, Prompt, State
 
@@ -55,10 +63,10 @@ def test_rewardbench_1_weighs_subsets_by_rows_and_math_as_much_as_code() -> None
     assert found == pytest.approx({"Chat": 75.0, "Reasoning": reasoning, "total": (75 + reasoning) / 2})
 
 
-def choice(name: str, right: int, *numbers: float | None, subset: str = "Ties") -> Rated:
+def choice(name: str, right: int, *numbers: float | None, subset: str = "Ties") -> RatedChoice:
     prompt = Prompt(messages=(Message(role="user", content=name),))
     texts = tuple(f"{name} {n}" for n in range(len(numbers)))
-    return Rated(
+    return RatedChoice(
         choice=GoldChoice(id=name, prompt=prompt, texts=texts, right=right, category=subset), numbers=numbers
     )
 

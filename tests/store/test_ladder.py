@@ -10,7 +10,7 @@ import pytest
 
 from rlaif.errors import StoreError
 from rlaif.store import Store, ladder
-from rlaif.store.decisions import Decision, decisions, put_decision
+from rlaif.store.decisions import ReviewDecision, decisions, put_decision
 
 
 def with_note(store: sqlite3.Connection) -> None:
@@ -31,7 +31,7 @@ def old(tmp_path: Path) -> Path:
     """A store of version 1 that holds something."""
     path = tmp_path / "store.sqlite"
     with Store.open(path) as store:
-        put_decision(store, Decision(pair="p", reviewer="ada", prefers="c"))
+        put_decision(store, ReviewDecision(pair="p", reviewer="ada", prefers="c"))
     return path
 
 
@@ -91,7 +91,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatch: py
 
 def test_what_is_in_the_log_only_is_in_the_backup(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(old) as reader:  # keeps the log from being folded in
-        put_decision(reader, Decision(pair="q", reviewer="ada", prefers="d"))
+        put_decision(reader, ReviewDecision(pair="q", reviewer="ada", prefers="d"))
         monkeypatch.setattr(ladder, "STEPS", (with_note,))
         Store.open(old).close()
     with closing(sqlite3.connect(old.with_name("store.sqlite.v1.bak"))) as kept:

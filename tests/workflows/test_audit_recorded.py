@@ -18,7 +18,7 @@ from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Judgment, Message, Pair, Prompt
 from rlaif.store import Store, find_store
-from rlaif.store.decisions import Decision, put_decision
+from rlaif.store.decisions import ReviewDecision, put_decision
 from rlaif.workflows.audit.run import AuditConfig, audit
 
 DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -77,7 +77,7 @@ def recorded_run(folder: Path, judge: str) -> Path:
     write_pairs(run / "pairs.jsonl", pairs)
     with Store.open(find_store(run)) as store:
         for name, better in people:
-            put_decision(store, Decision(pair=name, reviewer="experts", prefers=better))
+            put_decision(store, ReviewDecision(pair=name, reviewer="experts", prefers=better))
     return run
 
 

@@ -1,5 +1,5 @@
 """Other people's constitution files: recognised, read, and written back with every byte of their texts."""
 
-from rlaif.exchange.constitutions.files import YAML, Read, export, read_foreign
+from rlaif.exchange.constitutions.files import YAML, ImportedConstitution, export, read_foreign
 
-__all__ = ["YAML", "Read", "export", "read_foreign"]
+__all__ = ["YAML", "ImportedConstitution", "export", "read_foreign"]

@@ -17,7 +17,7 @@ from rlaif.exchange.constitutions.parts import (
     own_id,
     refuse,
 )
-from rlaif.exchange.format import Exported, Imported
+from rlaif.exchange.format import ReadConstitution, WrittenConstitution
 from rlaif.hashing import digest
 from rlaif.records import Constitution, Principle, PrincipleTest
 
@@ -36,7 +36,7 @@ def recognises(values: Any) -> bool:
     return isinstance(values, dict) and {"annotators", "comparisons"} <= values.keys()
 
 
-def read(values: Any, name: str, place: str) -> Imported:
+def read(values: Any, name: str, place: str) -> ReadConstitution:
     """A principle for each annotator of type `principle`; what else the file holds is kept in `origin`."""
     _check(values, place)
     principles: list[Principle] = []
@@ -62,7 +62,9 @@ def read(values: Any, name: str, place: str) -> Imported:
         name=name, version="0.1.0-dev", title=name, principles=tuple(principles), origin=origin
     )
     count = sum(len(each.tests) for each in principles)
-    return Imported(constitution, (f"{count} votes became tests: keep the clear ones, and see `check`",))
+    return ReadConstitution(
+        constitution, (f"{count} votes became tests: keep the clear ones, and see `check`",)
+    )
 
 
 def first(values: Any, count: int) -> Any:
@@ -70,7 +72,7 @@ def first(values: Any, count: int) -> Any:
     return {**values, "comparisons": values["comparisons"][:count]}
 
 
-def write(constitution: Constitution) -> Exported:
+def write(constitution: Constitution) -> WrittenConstitution:
     """Principles as annotators, and their tests as votes on comparisons."""
     if not constitution.principles:
         refuse(constitution.source or constitution.name, f"has no principles, and {NAME} holds nothing else")
@@ -84,7 +86,7 @@ def write(constitution: Constitution) -> Exported:
         "annotators": _annotators(constitution, kept["annotators"]),
         "comparisons": [*comparisons, *made],
     }
-    return Exported(written, tuple(not_held(constitution, {"principles", "tests"})))
+    return WrittenConstitution(written, tuple(not_held(constitution, {"principles", "tests"})))
 
 
 def _check(values: Any, place: str) -> None:

@@ -18,7 +18,7 @@ from rlaif.records import Constitution
 YAML = "yaml"
 
 
-class Read(NamedTuple):
+class ImportedConstitution(NamedTuple):
     """A foreign file as one of ours."""
 
     form: str
@@ -29,7 +29,7 @@ class Read(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_foreign(path: Path, name: str, *, most: int | None = None) -> Read:
+def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedConstitution:
     """Read `path`, in whichever format it is, as a constitution called `name`.
 
     `most` bounds the comparisons that are taken from annotated pairs. Raises ConstitutionError for a file that
@@ -59,7 +59,7 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> Read:
         refuse(
             str(path), f"would not come back as it is from a constitution of ours ({form}); please report it"
         )
-    return Read(form, text, constitution, found.notes)
+    return ImportedConstitution(form, text, constitution, found.notes)
 
 
 def export(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from rlaif.exchange.constitutions.parts import (
     not_held,
     refuse,
 )
-from rlaif.exchange.format import ConstitutionFormat, Exported, Format, Imported
+from rlaif.exchange.format import ConstitutionFormat, Format, ReadConstitution, WrittenConstitution
 from rlaif.records import Constitution, Principle
 
 NAME = "anthropic-comparisons"
@@ -35,7 +35,7 @@ def recognises(values: Any) -> bool:
     )
 
 
-def read(values: Any, name: str, place: str) -> Imported:
+def read(values: Any, name: str, place: str) -> ReadConstitution:
     """A principle for each instruction."""
     texts = [framed(each, _PATTERN, f"{place}: entry {number}") for number, each in enumerate(values)]
     principles = tuple(
@@ -50,10 +50,10 @@ def read(values: Any, name: str, place: str) -> Imported:
     constitution = Constitution(
         name=name, version="0.1.0-dev", title=name, principles=principles, origin=origin
     )
-    return Imported(constitution, ())
+    return ReadConstitution(constitution, ())
 
 
-def write(constitution: Constitution) -> Exported:
+def write(constitution: Constitution) -> WrittenConstitution:
     """Every principle's text."""
     if not constitution.principles:
         refuse(constitution.source or constitution.name, f"has no principles, and {NAME} holds nothing else")
@@ -63,7 +63,9 @@ def write(constitution: Constitution) -> Exported:
         head, tail = kept_frame(constitution, each.id, "text", usual)
         texts.append(head + each.text + tail)
     left_out = not_held(constitution, {"principles"})
-    return Exported(texts, tuple(left_out if came_from(constitution, NAME) else ["the ids", *left_out]))
+    return WrittenConstitution(
+        texts, tuple(left_out if came_from(constitution, NAME) else ["the ids", *left_out])
+    )
 
 
 FORMAT = Format(

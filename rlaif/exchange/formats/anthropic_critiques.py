@@ -18,7 +18,7 @@ from rlaif.exchange.constitutions.parts import (
     own_id,
     refuse,
 )
-from rlaif.exchange.format import ConstitutionFormat, Exported, Format, Imported
+from rlaif.exchange.format import ConstitutionFormat, Format, ReadConstitution, WrittenConstitution
 from rlaif.records import Constitution, Principle
 
 NAME = "anthropic-critiques"
@@ -39,7 +39,7 @@ def recognises(values: Any) -> bool:
     )
 
 
-def read(values: Any, name: str, place: str) -> Imported:
+def read(values: Any, name: str, place: str) -> ReadConstitution:
     """A principle for each entry. The file has no sentence to compare by: the critique request is made into one."""
     principles: list[Principle] = []
     frames: dict[str, dict[str, list[str]]] = {}
@@ -63,10 +63,10 @@ def read(values: Any, name: str, place: str) -> Imported:
         name=name, version="0.1.0-dev", title=name, principles=tuple(principles), origin=origin
     )
     note = "the file has no sentence to compare by: each `text` is made from the critique request; reword it"
-    return Imported(constitution, (note,))
+    return ReadConstitution(constitution, (note,))
 
 
-def write(constitution: Constitution) -> Exported:
+def write(constitution: Constitution) -> WrittenConstitution:
     """The principles that have both requests."""
     entries, without = {}, []
     for each in constitution.principles:
@@ -87,7 +87,9 @@ def write(constitution: Constitution) -> Exported:
         )
     left_out = not_held(constitution, {"principles", "critiques", "revisions"})
     missing = f"principles without both `critique` and `revise`: {', '.join(without)}"
-    return Exported(entries, tuple([missing] * bool(without) + ["the texts to compare by", *left_out]))
+    return WrittenConstitution(
+        entries, tuple([missing] * bool(without) + ["the texts to compare by", *left_out])
+    )
 
 
 def _requests(entry: dict[str, Any], place: str) -> tuple[Framed, Framed]:

@@ -16,7 +16,7 @@ from rlaif.exchange.constitutions.parts import (
     own_id,
     refuse,
 )
-from rlaif.exchange.format import ConstitutionFormat, Exported, Format, Imported
+from rlaif.exchange.format import ConstitutionFormat, Format, ReadConstitution, WrittenConstitution
 from rlaif.records import Constitution
 
 NAME = "openai-rbr"
@@ -51,7 +51,7 @@ def recognises(values: Any) -> bool:
     return isinstance(values, dict) and "simple_propositions" in values
 
 
-def read(values: Any, name: str, place: str) -> Imported:
+def read(values: Any, name: str, place: str) -> ReadConstitution:
     """Propositions and classes; the file has no principles, so the constitution has none."""
     if other := sorted(values.keys() - set(_KEYS)):
         refuse(place, f"unknown key {other[0]!r}; known keys: {', '.join(_KEYS)}")
@@ -85,10 +85,10 @@ def read(values: Any, name: str, place: str) -> Imported:
         origin=origin,
     )
     note = "a prompt's tag says which kind of answer it wants: " + ", ".join(_kinds(constitution))
-    return Imported(constitution, (note, "propositions only: there are no principles to compare by"))
+    return ReadConstitution(constitution, (note, "propositions only: there are no principles to compare by"))
 
 
-def write(constitution: Constitution) -> Exported:
+def write(constitution: Constitution) -> WrittenConstitution:
     """Propositions and classes."""
     if not constitution.propositions:
         refuse(
@@ -114,7 +114,7 @@ def write(constitution: Constitution) -> Exported:
     shape = constitution.origin["shape"] if came_from(constitution, NAME) else list(values)
     order = [*shape, *(key for key in values if key not in shape and values[key])]
     left_out = not_held(constitution, {"propositions", "behaviors"})
-    return Exported({key: values[key] for key in order}, tuple(left_out))
+    return WrittenConstitution({key: values[key] for key in order}, tuple(left_out))
 
 
 def _question(entry: Any, place: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
 from rlaif.exchange.containers import json_list
-from rlaif.exchange.format import Format, PairFormat, Written, each_row, has
+from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, has
 from rlaif.exchange.formats.trl import SCORES
 from rlaif.exchange.formats.trl import pair_of as trl_pair
 from rlaif.exchange.rows import Row
@@ -123,7 +123,7 @@ def _messages(pair: Pair) -> Sequence[Mapping[str, Any]]:
     return [{"messages": turn_rows(pair.prompt), "chosen": chosen, "rejected": rejected}]
 
 
-def _dataset_info(splits: Mapping[str, Written]) -> dict[str, str]:
+def _dataset_info(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
     """LLaMA-Factory's registry of data sets, with an entry a split."""
     columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected", "system": "system"}
     entries = {

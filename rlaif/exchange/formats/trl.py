@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import fields
-from rlaif.exchange.asked import Asked, asked, dialogue, use_repeated, with_system
+from rlaif.exchange.asked import QuestionTurns, asked, dialogue, use_repeated, with_system
 from rlaif.exchange.columns import peek
 from rlaif.exchange.containers import dataset_directory, parquet
-from rlaif.exchange.format import Format, PairFormat, Written, each_row, said
+from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, said
 from rlaif.exchange.pairs import DECIMALS, row_pair
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
@@ -121,7 +121,7 @@ def _given(row: Row, values: Mapping[str, Any]) -> _Given:
     return _Given(one, other, names)
 
 
-def _explicit(row: Row, values: Mapping[str, Any], question: Asked, given: _Given) -> Cut | str:
+def _explicit(row: Row, values: Mapping[str, Any], question: QuestionTurns, given: _Given) -> Cut | str:
     # a blank prompt is told as such
     prompt = question.turns or prompt_turns(values["prompt"], row.where, "prompt")
     if prompt[-1].role != "user" or not prompt[-1].content.strip():
@@ -245,7 +245,7 @@ def _figure(value: Any, name: str, where: str) -> Any:
     return None if value != value else value
 
 
-def _whole_directory(splits: Mapping[str, Written]) -> dict[str, str]:
+def _whole_directory(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
     """What makes the splits one directory that `load_from_disk` opens whole."""
     return {"dataset_dict.json": json.dumps({"splits": list(splits)})}
 

@@ -22,7 +22,7 @@ SPAN = 4.0
 """Ratings go from 1 to 5."""
 
 
-class Rated(NamedTuple):
+class RatedCompletion(NamedTuple):
     """A completion and what it was given, by aspect."""
 
     text: str
@@ -114,7 +114,7 @@ def _completion(
     }
 
 
-def _rated(value: Any, where: str) -> Rated:
+def _rated(value: Any, where: str) -> RatedCompletion:
     if not isinstance(value, Mapping) or not isinstance(value.get("response"), str):
         raise PromptFileError(f"{where} must be an object with the text `response`")
     aspects = value.get("annotations")
@@ -122,7 +122,7 @@ def _rated(value: Any, where: str) -> Rated:
         raise PromptFileError(f"{where} has no `annotations`; they hold the ratings by aspect")
     ratings = {str(name): _rating(each, f"{where}.annotations.{name}") for name, each in aspects.items()}
     critique = value.get("critique")
-    return Rated(
+    return RatedCompletion(
         text=value["response"],
         model=str(value.get("model") or ""),
         ratings={name: each for name, each in ratings.items() if each is not None},
@@ -143,7 +143,7 @@ def _rating(value: Any, where: str) -> float | None:
     return found
 
 
-def _votes(best: Rated, worst: Rated) -> list[dict[str, Any]]:
+def _votes(best: RatedCompletion, worst: RatedCompletion) -> list[dict[str, Any]]:
     shared = [name for name in best.ratings if name in worst.ratings]
     signs = [(name, best.ratings[name] - worst.ratings[name]) for name in shared]
     return [{"id": name, "p": 0.5 if sign == 0 else float(sign > 0)} for name, sign in signs]

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ReadPreferences:
     """What a file of preferences came to."""
 
     format: str
@@ -35,7 +35,9 @@ class Imported:
     """Columns that mean nothing here."""
 
 
-def read_preferences(ref: str | Path, *, format: str | None = None, limit: int | None = None) -> Imported:
+def read_preferences(
+    ref: str | Path, *, format: str | None = None, limit: int | None = None
+) -> ReadPreferences:
     """Read a file (or a `datasets` directory); `format` is told by the first row where it is not given.
 
     Raises PromptFileError for a row that is broken, and for a file without a single pair. What a row can say and
@@ -65,7 +67,7 @@ def read_preferences(ref: str | Path, *, format: str | None = None, limit: int |
     if unkept:
         _log.warning("%s (rows left out for such reasons: %d)", unkept[0], len(unkept))
     say_left(ref, columns)
-    return Imported(
+    return ReadPreferences(
         format=name,
         rows=counted.count,
         pairs=tuple(pairs),

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
-from rlaif.exchange.format import About, PairFormat, Written, pair_format, pair_formats
+from rlaif.exchange.format import About, PairFormat, WrittenSplit, pair_format, pair_formats
 from rlaif.exchange.pairs import DECIMALS
 from rlaif.records import EVEN, Pair
 
@@ -24,13 +24,13 @@ TIE = "a tie, which the format has no word for"
 
 def write_preferences(
     folder: Path, split: str, pairs: Sequence[Pair], *, format: str, about: About, margin: str | None = None
-) -> Written:
+) -> WrittenSplit:
     """Write one split into `folder`; pairs that the format cannot hold are left out and counted."""
     how = pair_format(format)
     if how.write_document is not None:
         return _document(folder / f"{split}.json", pairs, about, how)
     rows, left_out = preference_rows(pairs, format=format, margin=margin)
-    return Written(
+    return WrittenSplit(
         how.container(folder, split, rows), len(rows), left_out, {name for row in rows for name in row}
     )
 
@@ -72,8 +72,8 @@ def _margin(pair: Pair, kind: str) -> float:
     return pair.score_gap
 
 
-def _document(path: Path, pairs: Sequence[Pair], about: About, how: PairFormat) -> Written:
+def _document(path: Path, pairs: Sequence[Pair], about: About, how: PairFormat) -> WrittenSplit:
     assert how.write_document is not None
     whole, count = how.write_document(pairs, about)
     write_text(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
-    return Written((path,), count, {NOT_HELD: len(pairs) - count} if count < len(pairs) else {})
+    return WrittenSplit((path,), count, {NOT_HELD: len(pairs) - count} if count < len(pairs) else {})

@@ -16,7 +16,7 @@ from rlaif.auditing.raters import cohen_error, cohen_limits, cohen_of
 from rlaif.auditing.resample import Estimate, Tally, estimate, share
 from rlaif.auditing.verdicts import verdicts
 from rlaif.errors import InputError
-from rlaif.workflows.audit.load_run import Source, read_source
+from rlaif.workflows.audit.load_run import AuditSource, read_source
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Ints
@@ -25,7 +25,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
+class LabelDisagreement:
     """Two completions of which each run prefers another; the ids of the pairs that came of it, if any."""
 
     prompt: str
@@ -60,7 +60,7 @@ class Compared:
     gold: McNemar | None
     """Where gold tells the sides apart: what only the one, and only the other, got right."""
     gold_by_tag: Mapping[str, McNemar]
-    disagreements: Sequence[Disagreement]
+    disagreements: Sequence[LabelDisagreement]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -75,7 +75,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Side:
-    source: Source
+    source: AuditSource
     said: Mapping[tuple[str, str], float]
     """Log-odds that the first of two completion ids, in sorted order, is better."""
     principles: Mapping[str, Mapping[tuple[str, str], float]]
@@ -171,7 +171,7 @@ def _odds(evidence: Evidence, principle: int | None) -> dict[tuple[str, str], fl
     return found
 
 
-def _sides(source: Source) -> list[tuple[str, str]]:
+def _sides(source: AuditSource) -> list[tuple[str, str]]:
     ids, labels = source.evidence.texts.ids, source.evidence.labels
     return [
         (ids[chosen], ids[rejected])
@@ -179,7 +179,7 @@ def _sides(source: Source) -> list[tuple[str, str]]:
     ]
 
 
-def _chosen(source: Source) -> dict[frozenset[str], str]:
+def _chosen(source: AuditSource) -> dict[frozenset[str], str]:
     return {frozenset(sides): sides[0] for sides in _sides(source)}
 
 
@@ -204,7 +204,7 @@ def _gold(
 
 def _disagreements(
     a: _Side, b: _Side, keys: Sequence[tuple[str, str]], prompt_of: Mapping[str, str]
-) -> list[Disagreement]:
+) -> list[LabelDisagreement]:
     """The clearest ones: both are sure, of opposite sides."""
     texts = {each.id: each.text for each in a.source.completions}
     prompts = {each.id: each.text for each in a.source.prompts}
@@ -218,7 +218,7 @@ def _disagreements(
         for each in (a, b)
     ]
     return [
-        Disagreement(
+        LabelDisagreement(
             prompt=prompts[prompt_of[key[0]]],
             first=texts[key[0] if a.said[key] > 0 else key[1]],
             second=texts[key[0] if b.said[key] > 0 else key[1]],
@@ -228,12 +228,12 @@ def _disagreements(
     ]
 
 
-def _judge(source: Source) -> str:
+def _judge(source: AuditSource) -> str:
     config = source.facts.get("config", {})
     judge = config.get("judge") or config.get("models", {}).get("judge") or "?"
     return str(judge.get("name", "?")) if isinstance(judge, Mapping) else str(judge)
 
 
-def _constitution(source: Source) -> str:
+def _constitution(source: AuditSource) -> str:
     held = source.constitution
     return "?" if held is None else f"{held.name} {held.version} ({held.digest})"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlaif.auditing.evidence import STATES, Comparisons, Looks
+from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
 from rlaif.exchange.judgment_columns import read_columns
 from rlaif.judging.protocols import scale_of
 from rlaif.judging.scales import SHARE
@@ -41,11 +41,11 @@ class Places:
         return self.protocol.setdefault(name, len(self.protocol))
 
 
-def read_looks(path: Path, places: Places) -> Looks:
+def read_looks(path: Path, places: Places) -> PointwiseJudgments:
     """The judgments of one completion alone. Raises RunError for what is none of ours."""
     rows = read_columns(path, places)
     kept = (rows.width == 1) & (rows.first >= 0)
-    return Looks(
+    return PointwiseJudgments(
         completion=rows.first[kept],
         principle=rows.principle[kept],
         state=rows.state[kept],
@@ -53,14 +53,14 @@ def read_looks(path: Path, places: Places) -> Looks:
     )
 
 
-def read_comparisons(path: Path, places: Places) -> Comparisons:
+def read_comparisons(path: Path, places: Places) -> PairwiseJudgments:
     """The judgments of two completions. Raises RunError for what is none of ours."""
     import numpy as np
 
     rows = read_columns(path, places)
     kept = (rows.width == 2) & (rows.first >= 0) & (rows.second >= 0)
     tie = np.isnan(rows.value) & (rows.state == _TIE)
-    return Comparisons(
+    return PairwiseJudgments(
         first=rows.first[kept],
         second=rows.second[kept],
         principle=rows.principle[kept],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlaif.auditing.evidence import Evidence, Labels, Prompts, Texts
+from rlaif.auditing.evidence import Evidence, PairLabels, Prompts, Texts
 from rlaif.constitution import load_constitution
 from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
@@ -30,7 +30,7 @@ MAX_GOLD = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Source:
+class AuditSource:
     """What was found of a run."""
 
     folder: Path
@@ -43,7 +43,7 @@ class Source:
     evidence: Evidence
 
 
-def read_source(run: Path, number: int | None = None) -> Source:
+def read_source(run: Path, number: int | None = None) -> AuditSource:
     """Everything that lies in the directory of a run. Raises InputError or RunError."""
     facts = read_run(run)
     file = newest_pairs(run, number)
@@ -55,7 +55,7 @@ def read_source(run: Path, number: int | None = None) -> Source:
     prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
     completions = list({each.id: each for _, each in drawn}.values())
     evidence = _evidence(folder, facts, constitution, prompts, completions, pairs)
-    return Source(
+    return AuditSource(
         folder=folder,
         facts=facts,
         constitution=constitution,
@@ -146,14 +146,14 @@ def _sides(pairs: Sequence[Pair], places: Places) -> tuple[Ints, Ints]:
     return found[0], found[1]
 
 
-def _labels(pairs: Sequence[Pair], chosen: Ints, rejected: Ints, decided: Floats) -> Labels:
+def _labels(pairs: Sequence[Pair], chosen: Ints, rejected: Ints, decided: Floats) -> PairLabels:
     import numpy as np
 
     def scores(side: str) -> Floats:
         found = [getattr(each, side) for each in pairs]
         return np.asarray([float("nan") if each is None else each for each in found], dtype=float)
 
-    return Labels(
+    return PairLabels(
         ids=[each.id for each in pairs],
         chosen=chosen,
         rejected=rejected,

@@ -20,20 +20,20 @@ MAX_TEXTS = 3000
 """Texts that are read, evenly over the file: no figure needs more."""
 
 
-class Written(NamedTuple):
+class WrittenRationales(NamedTuple):
     """What texts of a run give: prose with its verdict, and twos of verdicts on one question."""
 
     rationales: list[Rationale]
     repeats: list[tuple[int, float, float]]
 
 
-def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence) -> Written:
+def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence) -> WrittenRationales:
     """Of the comparisons in `folder`; nothing where the judge wrote nothing, or its texts are in another store."""
     prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
     texts = dict(zip(evidence.principles, evidence.principle_texts, strict=False))
     rows = list(_writing(folder / COMPARISONS))
     path = find_store(run, store)
-    found = Written([], [])
+    found = WrittenRationales([], [])
     if not rows or not path.is_file():
         return found
     step = -(-sum(len(row["calls"]) for row in rows) // MAX_TEXTS)

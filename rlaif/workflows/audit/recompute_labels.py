@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlaif.auditing.evidence import STATES, Comparisons, Looks
+from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
 from rlaif.judging import decide
 from rlaif.records import Completion, Constitution, Judgment, Prompt, State
 from rlaif.workflows.audit.judgment_columns import WHOLE
@@ -23,8 +23,8 @@ def decided(
     completions: Sequence[Completion],
     principles: Sequence[str],
     sides: tuple[Ints, Ints],
-    looks: Looks,
-    said: Comparisons,
+    looks: PointwiseJudgments,
+    said: PairwiseJudgments,
 ) -> Floats:
     """(pairs,) P(chosen is better); NaN where it cannot be told, and of pairs that are not looked at."""
     import numpy as np
@@ -55,7 +55,11 @@ class _Rows:
     """Judgments by the completions that they are about, found by sorted columns."""
 
     def __init__(
-        self, completions: Sequence[Completion], principles: Sequence[str], looks: Looks, said: Comparisons
+        self,
+        completions: Sequence[Completion],
+        principles: Sequence[str],
+        looks: PointwiseJudgments,
+        said: PairwiseJudgments,
     ) -> None:
         import numpy as np
 
@@ -90,7 +94,7 @@ class _Rows:
         ]
 
     def _judgment(
-        self, columns: Looks | Comparisons, place: int, shown: tuple[int, ...], kind: State
+        self, columns: PointwiseJudgments | PairwiseJudgments, place: int, shown: tuple[int, ...], kind: State
     ) -> Judgment:
         state, name = STATES[columns.state[place]], self.principles[columns.principle[place]]
         return Judgment(

@@ -17,7 +17,7 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
 from rlaif.store.decisions import TIE
-from rlaif.workflows.audit.load_run import Source, read_source
+from rlaif.workflows.audit.load_run import AuditSource, read_source
 from rlaif.workflows.audit.rationales import read_written
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.failures import all_failed, failed_in
@@ -108,7 +108,7 @@ def write_page(found: Audited, target: Path) -> Path:
     return write_report(found.run, facts, target, found.audit, suggestions=found.suggestions)
 
 
-def _further(config: AuditConfig, source: Source) -> Evidence:
+def _further(config: AuditConfig, source: AuditSource) -> Evidence:
     """What other files and people say of the run."""
     evidence = source.evidence
     written = read_written(source.folder, config.run, config.store, evidence)
@@ -126,7 +126,7 @@ def _further(config: AuditConfig, source: Source) -> Evidence:
     return replace(evidence, **more)
 
 
-def votes_of(source: Source, run: Path, store: Path | None) -> list[Vote]:
+def votes_of(source: AuditSource, run: Path, store: Path | None) -> list[Vote]:
     """What people said of the pairs of a run; a tie and a flag are no votes for a side."""
     places = {pair.id: place for place, pair in enumerate(source.pairs)}
     chosen = {
@@ -183,7 +183,7 @@ def _unmet(config: AuditConfig, found: Audit, silent: bool) -> str | None:
     return "; ".join(failed) or None
 
 
-def suggest(source: Source, found: Audit, most: int = 3) -> list[dict[str, Any]]:
+def suggest(source: AuditSource, found: Audit, most: int = 3) -> list[dict[str, Any]]:
     """Principles that are met least, with the kind of prompts on which answers differ in them most."""
     import numpy as np
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rlaif.auditing.differences import Part, differences
+from rlaif.auditing.differences import TextPart, differences
 from rlaif.errors import InputError, StoreError
 from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import row_pair
@@ -18,14 +18,14 @@ from rlaif.runs.layout import JUDGED, PAIRS, pair_files, runs_below
 from rlaif.store import Call, Store, find_store
 from rlaif.workflows.audit.load_run import constitution_of
 
-ENOUGH = 6
+MIN_ID_LENGTH = 6
 """Characters of an id that must be given."""
 DEPTH = 4
 """Folders below the project in which runs are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class PrincipleVerdicts:
     """What a judge said of the pair under one principle; P(chosen is better) for comparisons, P(yes) alone."""
 
     principle: str
@@ -39,7 +39,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RecordedCall:
     """One call behind the pair: what was sent, and what came back."""
 
     key: str
@@ -59,10 +59,10 @@ class Shown:
 
     run: Path
     pair: Pair
-    chosen: Sequence[Part]
-    rejected: Sequence[Part]
-    said: Sequence[Said]
-    calls: Sequence[Asked]
+    chosen: Sequence[TextPart]
+    rejected: Sequence[TextPart]
+    said: Sequence[PrincipleVerdicts]
+    calls: Sequence[RecordedCall]
     missing: Sequence[str]
     """Calls that this store does not hold."""
     constitution: Constitution | None
@@ -97,8 +97,8 @@ def show(name: str, run: Path | None = None, store: Path | None = None) -> Shown
 
     Raises InputError where there is none, or more than one.
     """
-    if len(name.removeprefix("b2:")) < ENOUGH:
-        raise InputError(f"{name}: too short; give {ENOUGH} characters of a pair's id, or more")
+    if len(name.removeprefix("b2:")) < MIN_ID_LENGTH:
+        raise InputError(f"{name}: too short; give {MIN_ID_LENGTH} characters of a pair's id, or more")
     wanted = name if name.startswith("b2:") else f"b2:{name}"
     folders = [run] if run is not None else list(runs_below(_project(store), DEPTH))
     found = {
@@ -133,7 +133,7 @@ def _shown(run: Path, folder: Path, pair: Pair, named: Path | None) -> Shown:
     left, right = differences(pair.chosen[-1].content, pair.rejected[-1].content)
     constitution = constitution_of(run)
     digest = (pair.provenance.get("constitution") or {}).get("digest")
-    calls: list[Asked] = []
+    calls: list[RecordedCall] = []
     missing: list[str] = []
     used: list[tuple[str, int]] = []
     path = find_store(run, named)
@@ -170,7 +170,7 @@ def _held(store: Store, key: str) -> Call | None:
         return None
 
 
-def _asked(call: Call) -> Asked:
+def _asked(call: Call) -> RecordedCall:
     request = call.request
     scores = hasattr(request, "continuations")
     continuations = tuple(getattr(request, "continuations", ()))
@@ -182,7 +182,7 @@ def _asked(call: Call) -> Asked:
         reply = ", ".join(
             f"{each!r} {value:.3f}" for each, value in zip(continuations, call.reply.logprobs, strict=True)
         )
-    return Asked(
+    return RecordedCall(
         key=call.key,
         fingerprint=call.fingerprint,
         kind="score" if scores else "generate",
@@ -194,7 +194,7 @@ def _asked(call: Call) -> Asked:
     )
 
 
-def _said(folder: Path, pair: Pair) -> list[Said]:
+def _said(folder: Path, pair: Pair) -> list[PrincipleVerdicts]:
     """A row for each principle and protocol, from the judgments that the run keeps."""
     chosen, rejected = pair.completion_ids
     alone: dict[tuple[str, str, str], float | None] = {}
@@ -214,7 +214,7 @@ def _said(folder: Path, pair: Pair) -> list[Said]:
                 both[(*key, first)] = each.value if first or each.value is None else 1 - each.value
     keys = dict.fromkeys([*(each[:2] for each in alone), *(each[:2] for each in both)])
     return [
-        Said(
+        PrincipleVerdicts(
             principle=key[0],
             protocol=key[1],
             chosen_alone=alone.get((*key, chosen)),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from rlaif.atomic import DRAFT_SUFFIX, write_text
 from rlaif.errors import InputError, RlaifError
 from rlaif.exchange.card import CardFacts, FileFacts, dataset_card
-from rlaif.exchange.format import About, Written, pair_format
+from rlaif.exchange.format import About, WrittenSplit, pair_format
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.preferences.writing import preference_rows, write_preferences
 from rlaif.exchange.where import parse_where
@@ -24,7 +24,7 @@ from rlaif.hashing import digest
 from rlaif.records import Pair
 from rlaif.version import __version__
 from rlaif.workflows.datasets.review import AGAINST, Honour, as_reviewed
-from rlaif.workflows.datasets.select_pairs import TRAIN, Source, kept_pairs, read_source, split_pairs
+from rlaif.workflows.datasets.select_pairs import TRAIN, ExportSource, kept_pairs, read_source, split_pairs
 
 MANIFEST = "export.json"
 
@@ -48,7 +48,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class ExportResult:
     """What an export came to."""
 
     out: Path
@@ -76,7 +76,7 @@ class _Changed(NamedTuple):
     where: int
 
 
-def export(config: ExportConfig) -> Exported:
+def export(config: ExportConfig) -> ExportResult:
     """Filter, split, write, describe. Raises InputError before anything is written."""
     where = parse_where(config.where) if config.where is not None else None
     source = read_source(config.source)
@@ -103,7 +103,7 @@ def export(config: ExportConfig) -> Exported:
     return made
 
 
-def _reviewed(source: Source, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
+def _reviewed(source: ExportSource, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
     pairs, counts = as_reviewed(config.source, config.store, source.pairs, config.reviewed)
     turned = {AGAINST} if config.reviewed == "turn" else set()
     what = {
@@ -118,7 +118,7 @@ def _described(config: ExportConfig, pairs: Sequence[Pair]) -> dict[str, Any]:
     return {**asked, "pairs": digest("exported", [pair_row(pair) for pair in pairs])}
 
 
-def _there(out: Path, described: Mapping[str, Any]) -> Exported | None:
+def _there(out: Path, described: Mapping[str, Any]) -> ExportResult | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
@@ -127,17 +127,17 @@ def _there(out: Path, described: Mapping[str, Any]) -> Exported | None:
         held = None
     if not isinstance(held, dict) or held.get("config") != described:
         raise InputError(f"{out}: is there already and holds something else; choose another --out")
-    return Exported(out=out, **held["made"])
+    return ExportResult(out=out, **held["made"])
 
 
 def _write(
     draft: Path,
     config: ExportConfig,
-    source: Source,
+    source: ExportSource,
     splits: Mapping[str, Sequence[Pair]],
     changed: _Changed,
     described: Mapping[str, Any],
-) -> Exported:
+) -> ExportResult:
     started = float(source.facts.get("started") or config.source.stat().st_mtime)
     about = About(
         name=config.source.resolve().name,
@@ -174,10 +174,10 @@ def _write(
         "files": {each.name: each.sha256 for each in files},
     }
     write_text(draft / MANIFEST, json.dumps({"config": described, "made": made}, indent=2) + "\n")
-    return Exported(out=config.out, **made)
+    return ExportResult(out=config.out, **made)
 
 
-def _files(draft: Path, written: Mapping[str, Written]) -> list[FileFacts]:
+def _files(draft: Path, written: Mapping[str, WrittenSplit]) -> list[FileFacts]:
     found = []
     for path in sorted(each for each in draft.rglob("*") if each.is_file()):
         split = next((name for name, each in written.items() if path in each.files), "")
@@ -194,7 +194,7 @@ def _files(draft: Path, written: Mapping[str, Written]) -> list[FileFacts]:
     return sorted(found, key=lambda each: [*written, ""].index(each.split))
 
 
-def _funnel(source: Source, changed: _Changed, written: Mapping[str, Written]) -> dict[str, int]:
+def _funnel(source: ExportSource, changed: _Changed, written: Mapping[str, WrittenSplit]) -> dict[str, int]:
     left_out: Counter[str] = Counter()
     for each in written.values():
         left_out.update(each.left_out)

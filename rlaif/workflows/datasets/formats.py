@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlaif.exchange.constitutions import YAML, Read, export, read_foreign
+from rlaif.exchange.constitutions import YAML, ImportedConstitution, export, read_foreign
 from rlaif.exchange.format import constitution_formats, read_formats, written_formats
 from rlaif.records import Constitution
 
@@ -24,7 +24,7 @@ def formats_of_constitutions() -> list[str]:
     return [YAML, *constitution_formats()]
 
 
-def read_constitution(path: Path, name: str, comparisons: int | None = None) -> Read:
+def read_constitution(path: Path, name: str, comparisons: int | None = None) -> ImportedConstitution:
     """Somebody else's file as a constitution called `name`, with at most so many `comparisons` as its tests.
 
     Raises ConstitutionError for a file that cannot be read, or is in no known format.

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import pair_row, write_pairs
-from rlaif.exchange.preferences.reading import Imported, read_preferences
+from rlaif.exchange.preferences.reading import ReadPreferences, read_preferences
 from rlaif.exchange.prompts import prompt_row
 from rlaif.hashing import digest
 from rlaif.records import Completion, Pair, Prompt
@@ -33,11 +33,11 @@ class ImportConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedRun:
+class ImportResult:
     """The run that came of it."""
 
     run: Path
-    imported: Imported
+    imported: ReadPreferences
 
     @property
     def funnel(self) -> dict[str, int]:
@@ -60,7 +60,7 @@ class ImportedRun:
         }
 
 
-def import_preferences(config: ImportConfig) -> ImportedRun:
+def import_preferences(config: ImportConfig) -> ImportResult:
     """Read all of it, then write. Raises InputError, and then nothing is written."""
     imported = read_preferences(config.source, format=config.format, limit=config.limit)
     pairs = [replace(pair, provenance=_whole(pair.provenance)) for pair in imported.pairs]
@@ -73,7 +73,7 @@ def import_preferences(config: ImportConfig) -> ImportedRun:
     }
     store_file = find_store(config.out, config.store)
     with claim(config.out, described, command="import") as run, Store.open(store_file) as store:
-        done = ImportedRun(run=run.dir, imported=imported)
+        done = ImportResult(run=run.dir, imported=imported)
         write_completions(run.dir / COMPLETIONS, drawn)
         write_pairs(run.dir / PAIRS, pairs)
         store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})

@@ -16,7 +16,7 @@ from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
 from rlaif.runs.claim import read_run
 from rlaif.store import Store, find_store
-from rlaif.store.decisions import TIE, Decision, decisions
+from rlaif.store.decisions import TIE, ReviewDecision, decisions
 
 Honour = Literal["ignore", "drop", "turn"]
 AGAINST = "against the label"
@@ -72,7 +72,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def honoured(
-    pairs: Sequence[Pair], said: Sequence[Decision], how: Honour
+    pairs: Sequence[Pair], said: Sequence[ReviewDecision], how: Honour
 ) -> tuple[list[Pair], dict[str, int]]:
     """The pairs as people left them, and how many were changed.
 
@@ -83,7 +83,7 @@ def honoured(
     counts = {"flagged": 0, "tie": 0, AGAINST: 0}
     if how == "ignore":
         return list(pairs), {}
-    by_pair: dict[str, list[Decision]] = {}
+    by_pair: dict[str, list[ReviewDecision]] = {}
     for each in said:
         by_pair.setdefault(each.pair, []).append(each)
     kept = []
@@ -119,7 +119,7 @@ def as_reviewed(
     return kept, counts
 
 
-def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[Decision]:
+def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[ReviewDecision]:
     """What people said of these pairs, in the store of a run; nothing where there is no store."""
     path = find_store(run, store)
     if not path.is_file():
@@ -128,7 +128,7 @@ def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[D
         return decisions(held, [each.id for each in pairs])
 
 
-def _balance(pair: Pair, voices: Sequence[Decision]) -> int:
+def _balance(pair: Pair, voices: Sequence[ReviewDecision]) -> int:
     chosen, _ = pair.completion_ids
     said = [each.prefers for each in voices if each.prefers not in (None, TIE)]
     return sum(1 if each == chosen else -1 for each in said)

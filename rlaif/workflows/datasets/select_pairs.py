@@ -25,7 +25,7 @@ TRAIN, TEST = "train", "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ExportSource:
     """What a run says of its pairs."""
 
     place: Path
@@ -37,10 +37,10 @@ class Source:
     principles: Mapping[str, str]
 
 
-def read_source(source: Path) -> Source:
+def read_source(source: Path) -> ExportSource:
     """A run's pairs, of all its rounds, or those of a file. Raises InputError where there is none."""
     if not source.is_dir():
-        return Source(
+        return ExportSource(
             place=source,
             pairs=_some(read_pairs(source), source),
             tags=None,
@@ -60,7 +60,7 @@ def read_source(source: Path) -> Source:
         funnel.update(json.loads(path.read_text(encoding="utf-8")))
     constitution = source / CONSTITUTION
     known = load_principles(str(constitution)).principles if constitution.is_file() else ()
-    return Source(
+    return ExportSource(
         place=source,
         pairs=_some([pair for path in files for pair in read_pairs(path)], source),
         tags=tags or None,
@@ -85,7 +85,7 @@ def _some(pairs: list[Pair], source: Path) -> list[Pair]:
     return pairs
 
 
-def kept_pairs(pairs: Sequence[Pair], source: Source, where: Where | None) -> list[Pair]:
+def kept_pairs(pairs: Sequence[Pair], source: ExportSource, where: Where | None) -> list[Pair]:
     """Those that meet the condition. Raises InputError where none does, or tags are asked for that nobody knows."""
     if not pairs:
         raise InputError(f"{source.place}: reviewers leave none of {len(source.pairs)} pairs (--reviewed)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rlaif.auditing.comparisons import Judged
 from rlaif.auditing.reading import orders_of
-from rlaif.auditing.scoring import Rated
+from rlaif.auditing.scoring import RatedChoice
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
@@ -183,7 +183,7 @@ def _judged(
 
 def judge_choices(
     question: JudgeUnderTest, choices: Sequence[GoldChoice], constitution: Constitution
-) -> list[Rated]:
+) -> list[RatedChoice]:
     """Every choice with a number for each answer, as completions get their scores: over the same principles for all.
 
     An answer that breaks a hard principle is below all that break fewer.
@@ -199,7 +199,7 @@ def judge_choices(
         own = {one.id for one in each.completions}
         judgments = [one for one in by_prompt[each.prompt.id] if one.completion_ids[0] in own]
         scored = score_completions(each.prompt, each.completions, judgments, constitution)
-        found.append(Rated(choice=each, numbers=_numbers(scored)))
+        found.append(RatedChoice(choice=each, numbers=_numbers(scored)))
     return found
 
 

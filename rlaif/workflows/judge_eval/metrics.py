@@ -29,7 +29,7 @@ from rlaif.auditing.comparisons import (
 from rlaif.auditing.flags import is_refusal
 from rlaif.auditing.intervals import Interval, bootstrap, mean_interval
 from rlaif.auditing.labels import Labelled, accuracy, f1, kappa, kappa_limits
-from rlaif.auditing.scoring import Rated
+from rlaif.auditing.scoring import RatedChoice
 from rlaif.exchange.benchmarks import GoldLabel, GoldSet
 from rlaif.judging.scales import at_temperature
 from rlaif.records import State
@@ -111,11 +111,11 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
     )
 
 
-def choice_figures(rated: Sequence[Rated], *, seed: int = 0) -> Part:
+def choice_figures(rated: Sequence[RatedChoice], *, seed: int = 0) -> Part:
     """Of choices: the share whose first answer alone is rated highest, and the bench's own score beside it."""
     wins = [(each.choice.prompt.id, float(picks_right(each))) for each in rated]
     unread = sum(any(number is None for number in each.numbers) for each in rated)
-    categories: dict[str, list[Rated]] = {}
+    categories: dict[str, list[RatedChoice]] = {}
     for each in rated:
         categories.setdefault(each.choice.category, []).append(each)
     return Part(
@@ -191,7 +191,7 @@ def _label(judged: Judged, temperature: float) -> float | None:
     return recalibrated(sum(said) / len(said), temperature)
 
 
-def picks_right(rated: Rated) -> bool:
+def picks_right(rated: RatedChoice) -> bool:
     """Whether every right answer has a higher number than every wrong one."""
     numbers = [number for number in rated.numbers if number is not None]
     if len(numbers) < len(rated.numbers):

@@ -40,7 +40,7 @@ class ClassifyConfig(RuleOptions):
     max_unplaced: float = 0.0
 
 
-class Answer(NamedTuple):
+class ClassifiedAnswer(NamedTuple):
     """One answer, the kind that its prompt wants, what is known of it, and where it is in."""
 
     prompt: Prompt
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
 class Classified:
     """Every answer with its class."""
 
-    answers: Sequence[Answer]
+    answers: Sequence[ClassifiedAnswer]
     kinds: Mapping[str, Classes]
     max_unplaced: float
 
@@ -131,7 +131,7 @@ def first_question(config: ClassifyConfig, progress: Report = silent) -> str:
     raise InputError(no_kind(kinds))
 
 
-def _graded_answer(row: GradedRow, kinds: Mapping[str, Classes], wanted: str | None) -> Answer:
+def _graded_answer(row: GradedRow, kinds: Mapping[str, Classes], wanted: str | None) -> ClassifiedAnswer:
     kind = wanted or row.kind
     if kind not in kinds:
         raise InputError(
@@ -142,7 +142,9 @@ def _graded_answer(row: GradedRow, kinds: Mapping[str, Classes], wanted: str | N
         raise InputError(
             f"{row.where}: `propositions` lacks {missing[0]!r}, which the rules of {kind} ask for"
         )
-    return Answer(row.prompt, row.completion.text, kind, dict(row.truths), kinds[kind].place(row.truths))
+    return ClassifiedAnswer(
+        row.prompt, row.completion.text, kind, dict(row.truths), kinds[kind].place(row.truths)
+    )
 
 
 def _judged_answers(
@@ -151,8 +153,8 @@ def _judged_answers(
     kinds: Mapping[str, Classes],
     rules: Constitution,
     wanted: str | None,
-) -> list[Answer]:
-    found: dict[int, Answer] = {}
+) -> list[ClassifiedAnswer]:
+    found: dict[int, ClassifiedAnswer] = {}
     named = [wanted or kind_of(prompt, kinds) for prompt, _ in items]
     if not any(named):
         raise InputError(no_kind(kinds))
@@ -162,14 +164,14 @@ def _judged_answers(
         for place, each in zip(places, heard, strict=True):
             prompt, completion = items[place]
             placed = classes.place(truths(each.shares))
-            found[place] = Answer(prompt, completion.text, kind, dict(each.shares), placed)
+            found[place] = ClassifiedAnswer(prompt, completion.text, kind, dict(each.shares), placed)
     return [
-        found.get(place, Answer(prompt, completion.text, None, {}, None))
+        found.get(place, ClassifiedAnswer(prompt, completion.text, None, {}, None))
         for place, (prompt, completion) in enumerate(items)
     ]
 
 
-def _row(answer: Answer) -> dict[str, Any]:
+def _row(answer: ClassifiedAnswer) -> dict[str, Any]:
     placed = answer.placed
     return {
         "prompt": turn_rows(answer.prompt.messages),

@@ -10,12 +10,12 @@ import pytest
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.formats.trl import CONTINUES, NOT_CONTINUED
-from rlaif.exchange.preferences.reading import Imported, read_preferences
+from rlaif.exchange.preferences.reading import ReadPreferences, read_preferences
 
 SIDES = {"chosen": "The sky is blue.", "rejected": "The sky is green."}
 
 
-def read(tmp_path: Path, *rows: Any, name: str = "rows.jsonl", format: str | None = None) -> Imported:
+def read(tmp_path: Path, *rows: Any, name: str = "rows.jsonl", format: str | None = None) -> ReadPreferences:
     (path := tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return read_preferences(path, format=format)
 

@@ -16,7 +16,7 @@ from rlaif.exchange.pairs import read_pairs, write_pairs
 from rlaif.records import Message, Pair
 from rlaif.review.index import sides
 from rlaif.store import Store, find_store
-from rlaif.store.decisions import Decision, put_decision
+from rlaif.store.decisions import ReviewDecision, put_decision
 from rlaif.workflows.datasets.export import ExportConfig, export
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import Configured
@@ -132,8 +132,8 @@ def test_what_reviewers_decided_is_honoured_on_request(
     assert "nobody has decided a pair" in capsys.readouterr().err
     other = next(name for name, text in sides(pairs[1]) if text == pairs[1].rejected[-1].content)
     with Store.open(find_store(run)) as store:
-        put_decision(store, Decision(pair=pairs[0].id, reviewer="ann", flag=True))
-        put_decision(store, Decision(pair=pairs[1].id, reviewer="ann", prefers=other))
+        put_decision(store, ReviewDecision(pair=pairs[0].id, reviewer="ann", flag=True))
+        put_decision(store, ReviewDecision(pair=pairs[1].id, reviewer="ann", prefers=other))
     assert main([*words, str(tmp_path / "turned")]) == 0
     funnel = json.loads(capsys.readouterr().out)["funnel"]
     assert funnel["left out by reviewers: flagged"] == 1

@@ -14,7 +14,7 @@ from rlaif.exchange.pairs import pair_row, read_pairs, row_pair
 from rlaif.records import Pair
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store, find_store
-from rlaif.store.decisions import TIE, Decision, put_decision, undo_decision
+from rlaif.store.decisions import TIE, ReviewDecision, put_decision, undo_decision
 from rlaif.workflows.audit.run import AuditConfig, audit
 from rlaif.workflows.datasets.review import decisions_of, honoured, serve
 from rlaif.workflows.generate.run import generate
@@ -39,11 +39,11 @@ def rejected_of(pair: Pair) -> str:
 def test_flagged_pairs_ties_and_pairs_against_the_label_are_dropped(run: Path) -> None:
     pairs = read_pairs(run / "pairs.jsonl")
     said = [
-        Decision(pair=pairs[0].id, reviewer="ann", flag=True),
-        Decision(pair=pairs[1].id, reviewer="ann", prefers=TIE),
-        Decision(pair=pairs[2].id, reviewer="ann", prefers=rejected_of(pairs[2])),
-        Decision(pair=pairs[3].id, reviewer="ann", prefers=chosen_of(pairs[3])),
-        Decision(pair=pairs[4].id, reviewer="ann", note="fine"),
+        ReviewDecision(pair=pairs[0].id, reviewer="ann", flag=True),
+        ReviewDecision(pair=pairs[1].id, reviewer="ann", prefers=TIE),
+        ReviewDecision(pair=pairs[2].id, reviewer="ann", prefers=rejected_of(pairs[2])),
+        ReviewDecision(pair=pairs[3].id, reviewer="ann", prefers=chosen_of(pairs[3])),
+        ReviewDecision(pair=pairs[4].id, reviewer="ann", note="fine"),
     ]
     kept, counts = honoured(pairs, said, "drop")
     assert kept == pairs[3:]
@@ -54,7 +54,7 @@ def test_flagged_pairs_ties_and_pairs_against_the_label_are_dropped(run: Path) -
 def test_a_pair_against_the_label_is_turned_with_all_that_has_sides(run: Path) -> None:
     pair = read_pairs(run / "pairs.jsonl")[0]
     (turned,), counts = honoured(
-        [pair], [Decision(pair=pair.id, reviewer="ann", prefers=rejected_of(pair))], "turn"
+        [pair], [ReviewDecision(pair=pair.id, reviewer="ann", prefers=rejected_of(pair))], "turn"
     )
     assert (turned.chosen, turned.rejected, turned.id) == (pair.rejected, pair.chosen, pair.id)
     assert (turned.chosen_score, turned.rejected_score) == (pair.rejected_score, pair.chosen_score)
@@ -74,11 +74,13 @@ def test_whoever_agrees_with_a_label_below_one_half_is_not_reversed(run: Path) -
     good = row["rejected"][0]["content"]
     names = {text: name for name, text in sides(pair)}
     for how in ("drop", "turn"):
-        agreed, counts = honoured([pair], [Decision(pair=pair.id, reviewer="ann", prefers=names[good])], how)
+        agreed, counts = honoured(
+            [pair], [ReviewDecision(pair=pair.id, reviewer="ann", prefers=names[good])], how
+        )
         assert [(each.chosen[0].content, each.label_prob) for each in agreed] == [(good, 0.9)]
         assert counts == {}
     bad = row["chosen"][0]["content"]
-    against = [Decision(pair=pair.id, reviewer="ann", prefers=names[bad])]
+    against = [ReviewDecision(pair=pair.id, reviewer="ann", prefers=names[bad])]
     assert honoured([pair], against, "drop") == ([], {"against the label": 1})
     (turned,), _ = honoured([pair], against, "turn")
     assert (turned.chosen[0].content, turned.label_prob) == (bad, 0.9)
@@ -88,8 +90,11 @@ def test_whoever_agrees_with_a_label_below_one_half_is_not_reversed(run: Path) -
 def test_more_voices_win_and_as_many_on_both_sides_are_a_tie(run: Path) -> None:
     pair = read_pairs(run / "pairs.jsonl")[0]
 
-    def voices(*prefers: str) -> list[Decision]:
-        return [Decision(pair=pair.id, reviewer=str(each), prefers=side) for each, side in enumerate(prefers)]
+    def voices(*prefers: str) -> list[ReviewDecision]:
+        return [
+            ReviewDecision(pair=pair.id, reviewer=str(each), prefers=side)
+            for each, side in enumerate(prefers)
+        ]
 
     good, bad = chosen_of(pair), rejected_of(pair)
     assert honoured([pair], voices(good, bad, good), "drop")[0] == [pair]
@@ -101,8 +106,8 @@ def test_an_audit_counts_agreement_with_people(run: Path) -> None:
     with Store.open(find_store(run)) as store:
         for number, pair in enumerate(pairs):
             prefers = rejected_of(pair) if number == 0 else TIE if number == 1 else chosen_of(pair)
-            put_decision(store, Decision(pair=pair.id, reviewer="ann", prefers=prefers))
-            put_decision(store, Decision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
+            put_decision(store, ReviewDecision(pair=pair.id, reviewer="ann", prefers=prefers))
+            put_decision(store, ReviewDecision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
     assert len(decisions_of(run, None, pairs)) == 16
     found = audit(AuditConfig(run=run)).audit
     # of eight by each, one against, and a tie is no vote
@@ -115,8 +120,8 @@ def test_an_audit_counts_agreement_with_people(run: Path) -> None:
 def test_a_training_takes_the_pairs_as_people_left_them(run: Path, how: Any, count: int) -> None:
     pairs = read_pairs(run / "pairs.jsonl")
     with Store.open(find_store(run)) as store:
-        put_decision(store, Decision(pair=pairs[0].id, reviewer="ann", prefers=rejected_of(pairs[0])))
-        put_decision(store, Decision(pair=pairs[1].id, reviewer="ann", flag=True))
+        put_decision(store, ReviewDecision(pair=pairs[0].id, reviewer="ann", prefers=rejected_of(pairs[0])))
+        put_decision(store, ReviewDecision(pair=pairs[1].id, reviewer="ann", flag=True))
     job = settle(TrainConfig(source=run, policy="micro", reviewed=how, gate="off"))
     assert len(job.pairs) == count
     sides_of_first = [each.chosen for each in job.pairs if each.id == pairs[0].id]
@@ -130,7 +135,7 @@ def test_to_honour_what_nobody_said_or_what_leaves_nothing_is_refused(run: Path)
         settle(config)
     with Store.open(find_store(run)) as store:
         for pair in read_pairs(run / "pairs.jsonl"):
-            put_decision(store, Decision(pair=pair.id, reviewer="ann", flag=True))
+            put_decision(store, ReviewDecision(pair=pair.id, reviewer="ann", flag=True))
     with pytest.raises(InputError, match="leaves none of 8 pairs"):
         settle(config)
 
@@ -138,8 +143,8 @@ def test_to_honour_what_nobody_said_or_what_leaves_nothing_is_refused(run: Path)
 def test_an_undone_decision_changes_no_training(run: Path) -> None:
     pair = read_pairs(run / "pairs.jsonl")[0]
     with Store.open(find_store(run)) as store:
-        put_decision(store, Decision(pair=pair.id, reviewer="ann", flag=True))
-        put_decision(store, Decision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
+        put_decision(store, ReviewDecision(pair=pair.id, reviewer="ann", flag=True))
+        put_decision(store, ReviewDecision(pair=pair.id, reviewer="ben", prefers=chosen_of(pair)))
         undo_decision(store, pair.id, "ann")
     job = settle(TrainConfig(source=run, policy="micro", reviewed="drop", gate="off"))
     assert (len(job.pairs), job.reviewed) == (8, {})
