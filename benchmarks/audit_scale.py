@@ -58,7 +58,7 @@ def write_run(folder: Path, judgments: int) -> None:
         ((asked[prompt], each) for prompt, each in zip(evidence.texts.prompt.tolist(), said, strict=True)),
     )
     ids = [each.id for each in said]
-    _write(folder / "judgments.jsonl", _looks(evidence, ids))
+    _write(folder / "judgments.jsonl", _pointwise(evidence, ids))
     _write(folder / "comparisons.jsonl", _comparisons(evidence, ids))
     write_pairs(folder / "pairs.jsonl", _pairs(evidence, asked, said))
     digest = load_constitution(folder / "constitution.yaml").digest
@@ -90,14 +90,16 @@ def _row(shown: list[str], principle: int, kind: str, value: float, number: int)
     }
 
 
-def _looks(evidence: Evidence, ids: list[str]) -> Iterator[dict[str, Any]]:
-    looks = evidence.looks
-    for number, value in enumerate(looks.value.tolist()):
-        yield _row([ids[looks.completion[number]]], int(looks.principle[number]), "score", value, number)
+def _pointwise(evidence: Evidence, ids: list[str]) -> Iterator[dict[str, Any]]:
+    pointwise = evidence.pointwise
+    for number, value in enumerate(pointwise.value.tolist()):
+        yield _row(
+            [ids[pointwise.completion[number]]], int(pointwise.principle[number]), "score", value, number
+        )
 
 
 def _comparisons(evidence: Evidence, ids: list[str]) -> Iterator[dict[str, Any]]:
-    said = evidence.comparisons
+    said = evidence.pairwise
     for number, value in enumerate(said.value.tolist()):
         shown = [ids[said.first[number]], ids[said.second[number]]]
         yield _row(shown, int(said.principle[number]), "preference", value, number)

@@ -18,9 +18,9 @@ from rlaif.auditing.evidence import STATES
 from rlaif.auditing.faults import DetectedFault, find
 from rlaif.auditing.gain import Gain, gain
 from rlaif.auditing.lacking import not_looked_at
-from rlaif.auditing.looks import PARTS, SHIFTS, Shift, best_shift, look_figures, opposed
 from rlaif.auditing.orders import order_figures
 from rlaif.auditing.people import people_figures, raters, reliability
+from rlaif.auditing.pointwise import PARTS, SHIFTS, Shift, best_shift, opposed, pointwise_figures
 from rlaif.auditing.principles import (
     PrincipleAgreement,
     PrincipleRow,
@@ -122,7 +122,7 @@ def _tallies(
     shift = best_shift(evidence, whole)
     found = {
         **order_figures(evidence, whole),
-        **look_figures(evidence, whole),
+        **pointwise_figures(evidence, whole),
         **_failures(evidence),
         "scores_opposed": opposed(evidence),
         "label_contradicts": _contradicts(evidence),
@@ -152,7 +152,7 @@ def _counts(evidence: Evidence) -> dict[str, int]:
     return {
         "prompts": len(evidence.prompts.ids),
         "completions": len(evidence.texts.ids),
-        "judgments": len(evidence.looks.value) + len(evidence.comparisons.value),
+        "judgments": len(evidence.pointwise.value) + len(evidence.pairwise.value),
         "pairs": len(evidence.labels.ids),
         "votes": len(evidence.votes),
     }
@@ -170,8 +170,8 @@ def _failures(evidence: Evidence) -> dict[str, Tally]:
         "declined": share(texts.prompt, clusters, declined),
     }
     for name, place, state in (
-        ("looks", evidence.looks.completion, evidence.looks.state),
-        ("comparisons", evidence.comparisons.first, evidence.comparisons.state),
+        ("looks", evidence.pointwise.completion, evidence.pointwise.state),
+        ("comparisons", evidence.pairwise.first, evidence.pairwise.state),
     ):
         prompt = texts.prompt[place] if len(place) else place
         found[f"unreadable:{name}"] = share(prompt, clusters, np.isin(state, bad).astype(float))

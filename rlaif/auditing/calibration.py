@@ -92,7 +92,7 @@ def folded(forecasts: Sequence[Forecast]) -> list[Forecast]:
     return [*forecasts, *(Forecast(1 - each.p, 1 - each.truth) for each in forecasts)]
 
 
-def recalibrated(p: float, temperature: float) -> float:
+def probability_at_temperature(p: float, temperature: float) -> float:
     """`p` with its log-odds divided by `temperature`."""
     held = min(max(p, CLIP), 1 - CLIP)
     return 1 / (1 + math.exp(-math.log(held / (1 - held)) / temperature))
@@ -120,6 +120,6 @@ def fit_temperature(forecasts: Sequence[Forecast], *, at: float = 1.0) -> float 
 def _surprise(forecasts: Sequence[Forecast], temperature: float) -> float:
     total = 0.0
     for each in forecasts:
-        p = min(max(recalibrated(each.p, temperature), 1e-12), 1 - 1e-12)
+        p = min(max(probability_at_temperature(each.p, temperature), 1e-12), 1 - 1e-12)
         total -= each.truth * math.log(p) + (1 - each.truth) * math.log(1 - p)
     return total

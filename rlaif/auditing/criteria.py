@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rlaif.auditing.intervals import around
-from rlaif.auditing.looks import CLEAR
+from rlaif.auditing.pointwise import CLEAR
 from rlaif.auditing.resample import Estimate, Tally, share
 from rlaif.auditing.surface import CRITERIA, asked_for
-from rlaif.auditing.verdicts import Verdicts, gaps, logit, looks_table
+from rlaif.auditing.verdicts import Verdicts, gaps, logit, pointwise_table
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
@@ -24,7 +24,7 @@ RIDGE = 1e-6
 MIN_DIFFERENT = 30
 """Twos of answers that differ in a criterion before it is looked at."""
 MAX_PHRASES = 400
-MAX_TWOS = 40_000
+MAX_PAIRS = 40_000
 """Twos of answers that are looked at, evenly over the file: more move no figure."""
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz'")
 _BLANKED = bytes(each if each in _LETTERS else 32 for each in range(256))
@@ -84,9 +84,9 @@ def _size(column: Floats) -> float:
 def _evenly(places: Ints) -> Ints:
     import numpy as np
 
-    if len(places) <= MAX_TWOS:
+    if len(places) <= MAX_PAIRS:
         return places
-    return np.asarray(places[np.linspace(0, len(places) - 1, MAX_TWOS).astype(int)])
+    return np.asarray(places[np.linspace(0, len(places) - 1, MAX_PAIRS).astype(int)])
 
 
 def label_shares(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str, Tally]:
@@ -132,7 +132,7 @@ def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, Crite
     """
     import numpy as np
 
-    table = looks_table(evidence)
+    table = pointwise_table(evidence)
     if len(said.odds) < 2 * MIN_DIFFERENT or not _size(said.odds) > 0 or np.isnan(table).all():
         return {}
     apart = np.nan_to_num(table[said.one] - table[said.other])
@@ -155,7 +155,7 @@ def _controls(evidence: Evidence, said: Preferences) -> Floats:
     """(n, principles) how much better one looked than the other by each principle; unknown counts as alike."""
     import numpy as np
 
-    table = looks_table(evidence)
+    table = pointwise_table(evidence)
     if np.isnan(table).all():
         return np.zeros((len(said.odds), 0))
     apart = np.nan_to_num(table[said.one] - table[said.other])

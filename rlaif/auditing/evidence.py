@@ -108,8 +108,8 @@ class Evidence:
 
     prompts: Prompts
     texts: Texts
-    looks: PointwiseJudgments
-    comparisons: PairwiseJudgments
+    pointwise: PointwiseJudgments
+    pairwise: PairwiseJudgments
     labels: PairLabels
     principles: Sequence[str]
     """Ids; the columns of principles hold places in it."""

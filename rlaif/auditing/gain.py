@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rlaif.auditing.intervals import Limits, effective
 from rlaif.auditing.resample import Estimate, Tally, estimate, ratio
-from rlaif.auditing.verdicts import looks_table
+from rlaif.auditing.verdicts import pointwise_table
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats
@@ -28,7 +28,7 @@ def gain(evidence: Evidence) -> Gain | None:
 
     if evidence.gold is None:
         return None
-    table, weights = looks_table(evidence), np.asarray(evidence.weights)
+    table, weights = pointwise_table(evidence), np.asarray(evidence.weights)
     known = ~np.isnan(table)
     whole = (known * weights).sum(axis=1) if known.any() else np.zeros(len(table))
     with np.errstate(divide="ignore", invalid="ignore"):

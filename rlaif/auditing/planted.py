@@ -72,10 +72,10 @@ def planted_run(planted: Planted | None = None, *, prompts: int = 500, seed: int
     meets = random.random((len(prompt), PRINCIPLES)) < 0.5
     texts = write_texts(random, len(prompt), draws, planted)
     drawn = _Draw(random=random, planted=planted, prompts=prompts, texts=texts, prompt=prompt, meets=meets)
-    looked, look_state = _look(drawn)
-    one, other = _twos(looked, prompts, draws, every=bool(planted["all_twos"]))
+    rated, pointwise_state = _look(drawn)
+    one, other = _compared_pairs(rated, prompts, draws, every=bool(planted["all_twos"]))
     forward, swapped = _compare(drawn, one, other, 1.0), _compare(drawn, one, other, -1.0)
-    labels = _labels(drawn, looked, one, other, forward, swapped)
+    labels = _labels(drawn, rated, one, other, forward, swapped)
     said = _comparisons(drawn, one, other, forward, swapped)
     asked = write_prompts(random, prompts, planted["duplicate_prompts"])
     return Evidence(
@@ -91,8 +91,8 @@ def planted_run(planted: Planted | None = None, *, prompts: int = 500, seed: int
             policy=np.arange(len(prompt)) % 2,
             truncated=random.random(len(prompt)) < planted["truncated"],
         ),
-        looks=_looks(drawn, looked, look_state),
-        comparisons=said,
+        pointwise=_pointwise(drawn, rated, pointwise_state),
+        pairwise=said,
         labels=labels,
         principles=[f"rule-{each}" for each in range(PRINCIPLES)],
         principle_texts=[f"Rule {each} of the house." for each in range(PRINCIPLES)],
@@ -125,10 +125,10 @@ def _look(drawn: _Draw) -> tuple[Floats, Bools]:
     return p, random.random(p.shape) < planted["refused"]
 
 
-def _twos(looked: Floats, prompts: int, draws: int, *, every: bool) -> tuple[Ints, Ints]:
+def _compared_pairs(rated: Floats, prompts: int, draws: int, *, every: bool) -> tuple[Ints, Ints]:
     import numpy as np
 
-    table = looked.mean(axis=1).reshape(prompts, draws)
+    table = rated.mean(axis=1).reshape(prompts, draws)
     start = np.arange(prompts) * draws
     if not every:
         best, worst = start + table.argmax(axis=1), start + table.argmin(axis=1)
@@ -162,21 +162,21 @@ def _compare(drawn: _Draw, one: Ints, other: Ints, order: float) -> Floats:
 
 
 def _labels(
-    drawn: _Draw, looked: Floats, one: Ints, other: Ints, forward: Floats, swapped: Floats
+    drawn: _Draw, rated: Floats, one: Ints, other: Ints, forward: Floats, swapped: Floats
 ) -> PairLabels:
     """Decisions of both orders; orders that disagree and comparisons against the scores make no pair."""
     import numpy as np
 
     ahead, behind = forward.mean(axis=1), swapped.mean(axis=1)
     both = (ahead + behind) / 2
-    gap = looked[one].mean(axis=1) - looked[other].mean(axis=1)
+    gap = rated[one].mean(axis=1) - rated[other].mean(axis=1)
     kept = (np.sign(ahead) == np.sign(behind)) & (np.sign(gap) == np.sign(both))
     one, other, both, gap = one[kept], other[kept], both[kept], gap[kept]
     flipped = drawn.random.random(len(one)) < drawn.planted["flipped_labels"]
     first = (both > 0) != flipped
     p = 1 / (1 + np.exp(-np.abs(both) * PRINCIPLES / TEMPERATURE))
-    scores = looked.mean(axis=1) * np.where(
-        drawn.random.random(len(looked)) < drawn.planted["scores_opposed"], -1.0, 1.0
+    scores = rated.mean(axis=1) * np.where(
+        drawn.random.random(len(rated)) < drawn.planted["scores_opposed"], -1.0, 1.0
     )
     chosen, rejected = np.where(first, one, other), np.where(first, other, one)
     return PairLabels(
@@ -191,16 +191,16 @@ def _labels(
     )
 
 
-def _looks(drawn: _Draw, looked: Floats, refused: Bools) -> PointwiseJudgments:
+def _pointwise(drawn: _Draw, rated: Floats, refused: Bools) -> PointwiseJudgments:
     import numpy as np
 
-    count = len(looked)
+    count = len(rated)
     state = np.where(refused.ravel(), STATES.index(State.JUDGE_REFUSED), STATES.index(State.SCORE))
     return PointwiseJudgments(
         completion=np.repeat(np.arange(count), PRINCIPLES),
         principle=np.tile(np.arange(PRINCIPLES), count),
         state=state,
-        value=np.where(refused.ravel(), np.nan, looked.ravel()),
+        value=np.where(refused.ravel(), np.nan, rated.ravel()),
     )
 
 

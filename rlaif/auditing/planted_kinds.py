@@ -41,7 +41,7 @@ PULL = "log-odds of a comparison"
 KINDS: Sequence[Kind] = (
     _kind("position", "position", 0.2, 1.0, 2.0, "log-odds for the answer shown first"),
     _kind("inconsistent", "coin", 0.5, 3.0, 8.0, "log-odds of noise in each order"),
-    _kind("cycles", "cycles", 0.1, 0.5, 0.9, "share of comparisons", all_twos=1.0),
+    _kind("cycles", "cycles", 0.1, 0.5, 0.9, "share of comparisons", all_pairs=1.0),
     _kind("unreadable", "unreadable", 0.055, 0.15, 0.4, "share of comparisons"),
     _kind("refusing", "refused", 0.011, 0.05, 0.3, "share of looks"),
     _kind("truncated", "truncated", 0.055, 0.15, 0.4, "share of completions"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from rlaif.auditing.resample import Estimate, Tally, share
-from rlaif.auditing.verdicts import looks_table, verdicts
+from rlaif.auditing.verdicts import pointwise_table, verdicts
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Bools, Evidence, Floats
@@ -49,8 +49,8 @@ def principle_figures(evidence: Evidence) -> dict[str, Tally]:
     import numpy as np
 
     clusters, texts = len(evidence.prompts.ids), evidence.texts
-    table, sides = looks_table(evidence), _sides(evidence)
-    looks, said = evidence.looks, evidence.comparisons
+    table, sides = pointwise_table(evidence), _sides(evidence)
+    pointwise, said = evidence.pointwise, evidence.pairwise
     chosen = evidence.labels.chosen
     prompt = texts.prompt[chosen] if len(chosen) else chosen
     found = {}
@@ -58,9 +58,9 @@ def principle_figures(evidence: Evidence) -> dict[str, Tally]:
         seen, own = table[:, place], sides[:, place]
         found[f"met:{name}"] = share(texts.prompt, clusters, _where(~np.isnan(seen), seen > 0.5))
         found[f"wins:{name}"] = share(prompt, clusters, _where(np.abs(own) >= LEANS, own > 0))
-        mine, theirs = looks.principle == place, said.principle == place
-        asked = np.concatenate([looks.completion[mine], said.first[theirs]])
-        values = np.concatenate([looks.value[mine], said.value[theirs]])
+        mine, theirs = pointwise.principle == place, said.principle == place
+        asked = np.concatenate([pointwise.completion[mine], said.first[theirs]])
+        values = np.concatenate([pointwise.value[mine], said.value[theirs]])
         where = texts.prompt[asked] if len(asked) else asked
         found[f"read:{name}"] = share(where, clusters, (~np.isnan(values)).astype(float))
     takes = np.abs(sides) >= LEANS

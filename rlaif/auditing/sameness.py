@@ -55,7 +55,7 @@ def signatures(sets: Sequence[frozenset[int]]) -> Ints:
     return found
 
 
-def near_twos(texts: Sequence[str], others: Sequence[str] | None = None) -> list[tuple[int, int]]:
+def near_duplicates(texts: Sequence[str], others: Sequence[str] | None = None) -> list[tuple[int, int]]:
     """Places of texts that are nearly the same: within `texts`, or of `texts` in `others`. Checked exactly."""
     mine = [shingles(each) for each in texts]
     theirs = mine if others is None else [shingles(each) for each in others]
@@ -84,14 +84,14 @@ def sameness_figures(evidence: Evidence) -> dict[str, Tally]:
 
     count = len(evidence.prompts.ids)
     places = np.arange(count)
-    again = {other for _, other in near_twos(evidence.prompts.texts)}
+    again = {other for _, other in near_duplicates(evidence.prompts.texts)}
     found = {
         "near_duplicate_prompts": share(places, count, np.asarray([float(each in again) for each in places])),
         "alike": _alike(evidence),
         "same_closer": _same_closer(evidence),
     }
     if evidence.evaluation_prompts:
-        held = {place for place, _ in near_twos(evidence.prompts.texts, evidence.evaluation_prompts)}
+        held = {place for place, _ in near_duplicates(evidence.prompts.texts, evidence.evaluation_prompts)}
         found["contaminated"] = share(places, count, np.asarray([float(each in held) for each in places]))
     return found
 

@@ -42,7 +42,7 @@ def verdicts(evidence: Evidence, principle: int | None = None) -> Verdicts:
     """Weighted over all principles, or of one."""
     import numpy as np
 
-    said = evidence.comparisons
+    said = evidence.pairwise
     kept = np.ones(len(said.value), dtype=bool) if principle is None else said.principle == principle
     first, second = said.first[kept], said.second[kept]
     swapped = first > second
@@ -89,7 +89,7 @@ def _mean(place: Ints, count: int, odds: Floats, weight: Floats, rows: Ints) -> 
         return np.asarray(np.where(whole > 0, total / whole, np.nan))
 
 
-def looks_table(evidence: Evidence, shift: int = 0) -> Floats:
+def pointwise_table(evidence: Evidence, shift: int = 0) -> Floats:
     """(completions, principles) of what was said of each completion alone; NaN where nothing was.
 
     With `shift`, every value is the one that stands so many rows further down: what a file looks like whose rows
@@ -97,9 +97,9 @@ def looks_table(evidence: Evidence, shift: int = 0) -> Floats:
     """
     import numpy as np
 
-    looks = evidence.looks
+    pointwise = evidence.pointwise
     table = np.full((len(evidence.texts.ids), max(1, len(evidence.principles))), np.nan)
-    table[looks.completion, looks.principle] = looks.value
+    table[pointwise.completion, pointwise.principle] = pointwise.value
     if shift:
         moved = np.full_like(table, np.nan)
         if shift > 0:

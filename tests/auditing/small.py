@@ -24,15 +24,15 @@ NONE = float("nan")
 def evidence(
     prompt_of: Sequence[int],
     *,
-    looks: Sequence[tuple[int, int, float]] = (),
+    pointwise: Sequence[tuple[int, int, float]] = (),
     said: Sequence[tuple[int, int, int, float]] = (),
     labels: Sequence[tuple[int, int, float]] = (),
     principles: int = 1,
     texts: Sequence[str] | None = None,
     **more: Any,
 ) -> Evidence:
-    """Completions by the prompt of each; `looks` are (completion, principle, P(yes)), `said` are (first shown, second,
-    principle, P(first)), `labels` are (chosen, rejected, P)."""
+    """Completions by the prompt of each; `pointwise` are (completion, principle, P(yes)), `said` are (first shown,
+    second, principle, P(first)), `labels` are (chosen, rejected, P)."""
     count, prompts = len(prompt_of), max(prompt_of) + 1
     columns: dict[str, Any] = {
         "prompts": Prompts(
@@ -47,13 +47,13 @@ def evidence(
             policy=np.zeros(count, dtype=int),
             truncated=np.zeros(count, dtype=bool),
         ),
-        "looks": PointwiseJudgments(
-            completion=ints(each[0] for each in looks),
-            principle=ints(each[1] for each in looks),
-            state=states(State.SCORE, [each[2] for each in looks]),
-            value=floats(each[2] for each in looks),
+        "pointwise": PointwiseJudgments(
+            completion=ints(each[0] for each in pointwise),
+            principle=ints(each[1] for each in pointwise),
+            state=states(State.SCORE, [each[2] for each in pointwise]),
+            value=floats(each[2] for each in pointwise),
         ),
-        "comparisons": PairwiseJudgments(
+        "pairwise": PairwiseJudgments(
             first=ints(each[0] for each in said),
             second=ints(each[1] for each in said),
             principle=ints(each[2] for each in said),

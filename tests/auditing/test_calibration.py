@@ -18,7 +18,7 @@ from rlaif.auditing.calibration import (
     calibration_error,
     fit_temperature,
     folded,
-    recalibrated,
+    probability_at_temperature,
 )
 
 SAID = st.floats(0.02, 0.98)
@@ -52,7 +52,7 @@ def test_the_temperature_of_a_judge_that_is_too_sure_is_found_again(temperature:
     rows = []
     for _ in range(4000):
         p = draw.uniform(0.05, 0.95)
-        rows.append(Forecast(p, float(draw.random() < recalibrated(p, temperature))))
+        rows.append(Forecast(p, float(draw.random() < probability_at_temperature(p, temperature))))
     assert fit_temperature(rows) == pytest.approx(temperature, rel=0.15)
 
 

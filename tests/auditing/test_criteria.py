@@ -21,14 +21,16 @@ def made(
     """Twos of a short and a long answer; the odds are `rule` for what meets the principle, `length` for the long."""
     random = np.random.default_rng(5)
     meets = random.random(2 * TWOS) < 0.5
-    looks = [(n, 0, 0.95 if met else 0.05) for n, met in enumerate(meets)]
+    pointwise = [(n, 0, 0.95 if met else 0.05) for n, met in enumerate(meets)]
     said = []
     for n in range(TWOS):
         one, other = 2 * n, 2 * n + 1
         odds = rule * (float(meets[one]) - float(meets[other])) + length * (-1.0)
         p = 1 / (1 + np.exp(-odds - random.normal(0, 0.3)))
         said += [(one, other, 0, p), (other, one, 0, 1 - p)]
-    return evidence([n // 2 for n in range(2 * TWOS)], looks=looks, said=said, texts=list(texts) * TWOS)
+    return evidence(
+        [n // 2 for n in range(2 * TWOS)], pointwise=pointwise, said=said, texts=list(texts) * TWOS
+    )
 
 
 def explained(held: Evidence) -> dict[str, float]:

@@ -44,7 +44,7 @@ def test_scores_that_are_all_upside_down_are_not_taken_for_rows_that_slipped() -
 def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     one, again = (planted_run(seed=5, prompts=20) for _ in range(2))
     assert one.texts.texts == again.texts.texts
-    assert one.comparisons.value.tolist() == again.comparisons.value.tolist()
+    assert one.pairwise.value.tolist() == again.pairwise.value.tolist()
     assert planted_run(seed=6, prompts=20).texts.texts != one.texts.texts
 
 

@@ -20,7 +20,7 @@ def said(one: int, other: int, principle: int, p: float) -> list[tuple[int, int,
 def test_met_wins_and_read_of_a_principle() -> None:
     held = evidence(
         PROMPTS,
-        looks=[(0, 0, 0.9), (1, 0, 0.2), (2, 0, 0.7), (3, 0, NONE)],
+        pointwise=[(0, 0, 0.9), (1, 0, 0.2), (2, 0, 0.7), (3, 0, NONE)],
         said=[*said(0, 1, 0, 0.9), *said(2, 3, 0, 0.2)],
         labels=[(0, 1, 0.9), (2, 3, 0.6)],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from rlaif.auditing.sameness import closer, common_closer, jaccard, near_twos, shingles, uncovered
+from rlaif.auditing.sameness import closer, common_closer, jaccard, near_duplicates, shingles, uncovered
 
 WORDS = [f"word{number}" for number in range(300)]
 
@@ -20,14 +20,14 @@ def test_jaccard_by_hand() -> None:
 
 
 def test_a_text_shorter_than_a_shingle_is_the_same_as_itself_only() -> None:
-    assert near_twos(["hello", "hello", "goodbye"]) == [(0, 1)]
+    assert near_duplicates(["hello", "hello", "goodbye"]) == [(0, 1)]
 
 
 def test_copies_with_one_word_changed_are_found_among_many() -> None:
     texts = [text(seed) for seed in range(200)]
     changed = texts[17].split()
     changed[0] = "other"
-    assert near_twos([*texts, " ".join(changed)]) == [(17, 200)]
+    assert near_duplicates([*texts, " ".join(changed)]) == [(17, 200)]
 
 
 def test_what_near_twos_finds_is_what_comparing_all_finds() -> None:
@@ -40,7 +40,7 @@ def test_what_near_twos_finds_is_what_comparing_all_finds() -> None:
         for other in range(one + 1, len(texts))
         if jaccard(sets[one], sets[other]) >= 0.8
     ]
-    found = near_twos(texts)
+    found = near_duplicates(texts)
     assert set(found) <= set(every)
     # banding may miss one at the very edge, with a chance of two in ten thousand
     assert len(found) >= len(every) - 1
@@ -48,7 +48,7 @@ def test_what_near_twos_finds_is_what_comparing_all_finds() -> None:
 
 
 def test_two_lists_are_compared_across() -> None:
-    assert near_twos([text(1), text(2)], [text(2), text(3)]) == [(1, 0)]
+    assert near_duplicates([text(1), text(2)], [text(2), text(3)]) == [(1, 0)]
 
 
 def test_the_closer_is_the_last_sentence_of_several() -> None:

@@ -41,7 +41,7 @@ class Places:
         return self.protocol.setdefault(name, len(self.protocol))
 
 
-def read_looks(path: Path, places: Places) -> PointwiseJudgments:
+def read_pointwise(path: Path, places: Places) -> PointwiseJudgments:
     """The judgments of one completion alone. Raises RunError for what is none of ours."""
     rows = read_columns(path, places)
     kept = (rows.width == 1) & (rows.first >= 0)
@@ -53,7 +53,7 @@ def read_looks(path: Path, places: Places) -> PointwiseJudgments:
     )
 
 
-def read_comparisons(path: Path, places: Places) -> PairwiseJudgments:
+def read_pairwise(path: Path, places: Places) -> PairwiseJudgments:
     """The judgments of two completions. Raises RunError for what is none of ours."""
     import numpy as np
 

@@ -17,7 +17,7 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, FUNNEL, JUDGMENTS, newest_pairs
-from rlaif.workflows.audit.judgment_columns import Places, read_comparisons, read_looks
+from rlaif.workflows.audit.judgment_columns import Places, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.statistics import share_met
 from rlaif.workflows.models.gold import grade, has_gold
@@ -98,8 +98,8 @@ def _evidence(
 
     principles = constitution.principles if constitution is not None else ()
     places = Places(completions, [each.id for each in principles])
-    looks = read_looks(folder / JUDGMENTS, places)
-    said = read_comparisons(folder / COMPARISONS, places)
+    pointwise = read_pointwise(folder / JUDGMENTS, places)
+    said = read_pairwise(folder / COMPARISONS, places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
     chosen, rejected = _sides(pairs, places)
@@ -118,13 +118,13 @@ def _evidence(
             policy=np.asarray([policies.index(each.policy) for each in completions], dtype=np.int64),
             truncated=np.asarray([each.finish == "length" for each in completions]),
         ),
-        looks=looks,
-        comparisons=said,
+        pointwise=pointwise,
+        pairwise=said,
         labels=_labels(
             pairs,
             chosen,
             rejected,
-            decided(constitution, prompts, completions, names, (chosen, rejected), looks, said),
+            decided(constitution, prompts, completions, names, (chosen, rejected), pointwise, said),
         ),
         principles=names,
         principle_texts=[each.text for each in principles],

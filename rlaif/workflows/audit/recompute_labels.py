@@ -23,7 +23,7 @@ def decided(
     completions: Sequence[Completion],
     principles: Sequence[str],
     sides: tuple[Ints, Ints],
-    looks: PointwiseJudgments,
+    pointwise: PointwiseJudgments,
     said: PairwiseJudgments,
 ) -> Floats:
     """(pairs,) P(chosen is better); NaN where it cannot be told, and of pairs that are not looked at."""
@@ -33,7 +33,7 @@ def decided(
     found = np.full(count, np.nan)
     if constitution is None or not len(said.value) or not count:
         return found
-    rows = _Rows(completions, principles, looks, said)
+    rows = _Rows(completions, principles, pointwise, said)
     by_id = {each.id: each for each in prompts}
     for pair in range(0, count, -(-count // MAX_DECIDED)):
         one, other = int(sides[0][pair]), int(sides[1][pair])
@@ -58,23 +58,23 @@ class _Rows:
         self,
         completions: Sequence[Completion],
         principles: Sequence[str],
-        looks: PointwiseJudgments,
+        pointwise: PointwiseJudgments,
         said: PairwiseJudgments,
     ) -> None:
         import numpy as np
 
-        self.ids, self.principles, self.looks, self.said = (
+        self.ids, self.principles, self.pointwise, self.said = (
             [each.id for each in completions],
             principles,
-            looks,
+            pointwise,
             said,
         )
         key = np.minimum(said.first, said.second) * len(self.ids) + np.maximum(said.first, said.second)
         self._order, self._alone = (
             np.argsort(key, kind="stable"),
-            np.argsort(looks.completion, kind="stable"),
+            np.argsort(pointwise.completion, kind="stable"),
         )
-        self._key, self._looked = key[self._order], looks.completion[self._alone]
+        self._key, self._judged_alone = key[self._order], pointwise.completion[self._alone]
 
     def between(self, one: int, other: int) -> list[Judgment]:
         """Comparisons of two completions, in the orders in which they were shown."""
@@ -88,9 +88,9 @@ class _Rows:
     def alone(self, one: int, other: int) -> list[Judgment]:
         """What was said of each of them alone."""
         return [
-            self._judgment(self.looks, int(at), (each,), State.SCORE)
+            self._judgment(self.pointwise, int(at), (each,), State.SCORE)
             for each in (one, other)
-            for at in self._alone[_found(self._looked, each)]
+            for at in self._alone[_found(self._judged_alone, each)]
         ]
 
     def _judgment(

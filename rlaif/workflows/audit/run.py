@@ -144,7 +144,7 @@ def _repeats(one: Evidence, other: Evidence) -> list[tuple[int, float, float]]:
     """The questions that both runs put, joined by ids."""
 
     def said(evidence: Evidence) -> dict[tuple[str, str, str], tuple[int, float]]:
-        rows, ids = evidence.comparisons, evidence.texts.ids
+        rows, ids = evidence.pairwise, evidence.texts.ids
         return {
             (ids[first], ids[second], evidence.principles[principle]): (
                 int(evidence.texts.prompt[first]),
@@ -187,10 +187,10 @@ def suggest(source: AuditSource, found: Audit, most: int = 3) -> list[dict[str, 
     """Principles that are met least, with the kind of prompts on which answers differ in them most."""
     import numpy as np
 
-    from rlaif.auditing.verdicts import looks_table
+    from rlaif.auditing.verdicts import pointwise_table
 
     evidence = source.evidence
-    table = looks_table(evidence)
+    table = pointwise_table(evidence)
     rows = sorted(
         (each for each in found.principles if each.met is not None),
         key=lambda each: 1.0 if each.met is None else each.met.value,

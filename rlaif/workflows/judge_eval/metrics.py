@@ -16,7 +16,7 @@ from rlaif.auditing.calibration import (
     calibration_error,
     fit_temperature,
     folded,
-    recalibrated,
+    probability_at_temperature,
 )
 from rlaif.auditing.comparisons import (
     Judged,
@@ -92,7 +92,11 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
     mirrored = folded(_forecasts(judged, temperature))
     warm = folded(_forecasts(judged, WARM))
     fitted = fit_temperature(warm, at=WARM) if any(map(_graded, judged)) else None
-    best = [Forecast(recalibrated(each.p, fitted / WARM), each.truth) for each in warm] if fitted else []
+    best = (
+        [Forecast(probability_at_temperature(each.p, fitted / WARM), each.truth) for each in warm]
+        if fitted
+        else []
+    )
     return Part(
         count=len(judged),
         figures=figures(judged, seed=seed),
@@ -188,7 +192,7 @@ def _label(judged: Judged, temperature: float) -> float | None:
     if len(said) < len(judged.orders.judged):
         return None
     # a record holds no principles: the mean of its orders is all there is
-    return recalibrated(sum(said) / len(said), temperature)
+    return probability_at_temperature(sum(said) / len(said), temperature)
 
 
 def picks_right(rated: RatedChoice) -> bool:

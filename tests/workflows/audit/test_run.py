@@ -27,14 +27,14 @@ def test_every_judgment_of_a_run_is_read(run: Path) -> None:
     evidence = read_source(run).evidence
     assert (len(evidence.prompts.ids), len(evidence.texts.ids)) == (8, 16)
     # two rules: of each text alone, and of both orders of eight comparisons
-    assert (len(evidence.looks.value), len(evidence.comparisons.value)) == (32, 32)
+    assert (len(evidence.pointwise.value), len(evidence.pairwise.value)) == (32, 32)
     assert list(evidence.principles) == ["greet", "brief"]
     assert evidence.funnel["kept"] == 8
 
 
 def test_what_the_judge_said_belongs_to_the_text_it_said_it_of(run: Path) -> None:
     evidence = read_source(run).evidence
-    for completion, value in zip(evidence.looks.completion, evidence.looks.value, strict=True):
+    for completion, value in zip(evidence.pointwise.completion, evidence.pointwise.value, strict=True):
         assert value == pytest.approx(0.9 if evidence.texts.texts[completion] == GREETS else 0.2)
 
 
@@ -136,7 +136,7 @@ def test_rows_about_more_than_two_answers_are_left_alone(run: Path) -> None:
             json.dumps(wide) + "\n" + json.dumps(row | {"completion_ids": ["b2:other", "b2:one"]}) + "\n"
         )
     after = read_source(run).evidence
-    assert len(after.comparisons.value) == len(before.comparisons.value)
+    assert len(after.pairwise.value) == len(before.pairwise.value)
 
 
 @pytest.mark.parametrize("broken", ['{"state": "preference", "value": 0.5}', "[1, 2]", '{"state": 7}', "{"])

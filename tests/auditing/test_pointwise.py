@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlaif.auditing.evidence import PairLabels
-from rlaif.auditing.looks import best_shift, look_figures, opposed
+from rlaif.auditing.pointwise import best_shift, opposed, pointwise_figures
 from rlaif.auditing.verdicts import verdicts
 
 from .small import evidence, value
@@ -19,10 +19,10 @@ PROMPTS = [0, 0, 1, 1]
 def test_comparisons_for_the_side_that_looked_better_are_counted() -> None:
     held = evidence(
         PROMPTS,
-        looks=[(0, 0, 0.9), (1, 0, 0.1), (2, 0, 0.8), (3, 0, 0.3)],
+        pointwise=[(0, 0, 0.9), (1, 0, 0.1), (2, 0, 0.8), (3, 0, 0.3)],
         said=[(0, 1, 0, 0.9), (1, 0, 0, 0.1), (2, 3, 0, 0.2), (3, 2, 0, 0.8)],
     )
-    found = look_figures(held, verdicts(held))
+    found = pointwise_figures(held, verdicts(held))
     assert value(found, "looks_agree") == 0.5
     assert value(found, "looks_agree:rule-0") == 0.5
 
@@ -30,10 +30,10 @@ def test_comparisons_for_the_side_that_looked_better_are_counted() -> None:
 def test_answers_that_look_alike_are_held_against_no_principle() -> None:
     held = evidence(
         PROMPTS,
-        looks=[(0, 0, 0.9), (1, 0, 0.1), (2, 0, 0.5), (3, 0, 0.6)],
+        pointwise=[(0, 0, 0.9), (1, 0, 0.1), (2, 0, 0.5), (3, 0, 0.6)],
         said=[(0, 1, 0, 0.9), (1, 0, 0, 0.1), (2, 3, 0, 0.9), (3, 2, 0, 0.1)],
     )
-    found = look_figures(held, verdicts(held))
+    found = pointwise_figures(held, verdicts(held))
     assert value(found, "looks_agree:rule-0") == 1.0
     assert found["looks_agree:rule-0"].prompts == 1
 
@@ -48,8 +48,8 @@ def test_answers_that_look_alike_are_held_against_no_principle() -> None:
     ],
 )
 def test_a_judge_of_prompts_grades_all_answers_alike(values: list[float], kappa: float) -> None:
-    held = evidence(PROMPTS, looks=[(place, 0, p) for place, p in enumerate(values)])
-    assert value(look_figures(held, verdicts(held)), "prompt_decides") == pytest.approx(kappa)
+    held = evidence(PROMPTS, pointwise=[(place, 0, p) for place, p in enumerate(values)])
+    assert value(pointwise_figures(held, verdicts(held)), "prompt_decides") == pytest.approx(kappa)
 
 
 def test_rows_that_slipped_by_one_fit_their_neighbours() -> None:
@@ -64,7 +64,7 @@ def test_rows_that_slipped_by_one_fit_their_neighbours() -> None:
     ]
     # what belongs to a row stands one row further down
     slipped = np.roll(truth, 1)
-    held = evidence(prompt_of, looks=[(n, 0, float(p)) for n, p in enumerate(slipped)], said=said)
+    held = evidence(prompt_of, pointwise=[(n, 0, float(p)) for n, p in enumerate(slipped)], said=said)
     shift = best_shift(held, verdicts(held))
     assert shift is not None
     assert shift.rows == 1

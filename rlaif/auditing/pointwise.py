@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rlaif.auditing.intervals import Limits, beyond_chance, effective
 from rlaif.auditing.resample import Tally, share
-from rlaif.auditing.verdicts import Verdicts, gaps, looks_table, verdicts
+from rlaif.auditing.verdicts import Verdicts, gaps, pointwise_table, verdicts
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
@@ -17,14 +17,14 @@ SHIFTS = (-3, -2, -1, 1, 2, 3)
 PARTS = 5
 
 
-def look_figures(evidence: Evidence, whole: Verdicts) -> dict[str, Tally]:
+def pointwise_figures(evidence: Evidence, whole: Verdicts) -> dict[str, Tally]:
     """`looks_agree`: of clear cases, comparisons for the side that looked better alone; `looks_agree:PRINCIPLE` the
 
     same of one principle. `prompt_decides`: how alike all answers to one prompt look, beyond what their principle and
     kind of prompt explain (an intraclass kappa; 1 is a judge that grades the prompt).
     """
     clusters = len(evidence.prompts.ids)
-    table = looks_table(evidence)
+    table = pointwise_table(evidence)
     found = {
         "looks_agree": _agree(whole, gaps(evidence, table, whole.one, whole.other), clusters, 0.0),
         "prompt_decides": _prompt_decides(evidence, table, clusters),
@@ -102,11 +102,11 @@ def best_shift(evidence: Evidence, whole: Verdicts) -> Shift | None:
     import numpy as np
 
     clusters, size = len(evidence.prompts.ids), len(evidence.texts.ids)
-    table = looks_table(evidence)
+    table = pointwise_table(evidence)
     now = _speaks(gaps(evidence, table, whole.one, whole.other), whole)
     best: tuple[float, Shift] | None = None
     for rows in SHIFTS:
-        moved = _speaks(gaps(evidence, looks_table(evidence, rows), whole.one, whole.other), whole)
+        moved = _speaks(gaps(evidence, pointwise_table(evidence, rows), whole.one, whole.other), whole)
         for part in range(PARTS):
             kept = ~np.isnan(now) & ~np.isnan(moved) & (whole.one >= part * size // PARTS)
             count, hits = int(kept.sum()), float(moved[kept].sum())
