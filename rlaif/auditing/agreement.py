@@ -1,4 +1,4 @@
-"""Whether several who labelled the same things agree: Cohen, Fleiss, Krippendorff, McNemar (METHODS 16.1)."""
+"""Agreement of raters who labelled the same things: Cohen, Fleiss, Krippendorff, McNemar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: bins, expected calibration error, Brier score, and the best T."""
+"""Calibration of label probabilities: bins, expected calibration error, Brier score, and temperature scaling."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bins(forecasts: Sequence[Forecast]) -> list[Bin]:
 
 
 def calibration_error(forecasts: Sequence[Forecast]) -> float | None:
-    """Mean distance of what is said from what is true, over bins by their size; None of nothing."""
+    """Expected calibration error: mean |forecast - outcome| over bins, weighted by their size; None of nothing."""
     if not forecasts:
         return None
     return math.fsum(each.size * abs(each.said - each.true) for each in bins(forecasts)) / len(forecasts)
@@ -81,7 +81,7 @@ def error_interval(sizes: Floats, said: Floats, true: Floats) -> Interval:
 
 
 def brier(forecasts: Sequence[Forecast]) -> float | None:
-    """Mean squared distance; None of nothing."""
+    """Brier score: mean squared distance of forecasts from outcomes; None of nothing."""
     if not forecasts:
         return None
     return math.fsum((each.p - each.truth) ** 2 for each in forecasts) / len(forecasts)
@@ -93,13 +93,13 @@ def folded(forecasts: Sequence[Forecast]) -> list[Forecast]:
 
 
 def probability_at_temperature(p: float, temperature: float) -> float:
-    """`p` with its log-odds divided by `temperature`."""
+    """A probability with its log-odds divided by `temperature` (`judging.scales.at_temperature` takes log-odds)."""
     held = min(max(p, CLIP), 1 - CLIP)
     return 1 / (1 + math.exp(-math.log(held / (1 - held)) / temperature))
 
 
 def fit_temperature(forecasts: Sequence[Forecast], *, at: float = 1.0) -> float | None:
-    """The T that makes the truth likeliest, by golden-section search over log T; None of nothing.
+    """The temperature with the highest likelihood, by golden-section search over log T; None of nothing.
 
     The forecasts were made `at` this temperature: a high one keeps sure ones apart that would all round to 1.
     The log-likelihood has one peak in 1 / T. A judge that is never wrong ends at the lower bound of `T_RANGE`.

@@ -1,4 +1,4 @@
-"""The inverse constitution: which simple criteria explain the labels beside the principles in force (METHODS 16.5).
+"""The inverse constitution: which simple criteria explain the labels beside the principles in force.
 
 Strengths of preference are regressed on what each answer looked like alone, principle by principle, and on criteria
 that nobody wrote down. What a criterion still explains then is not asked for by any principle.
@@ -106,7 +106,7 @@ def label_shares(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str,
 def explain(
     evidence: Evidence, said: Preferences, surface: Mapping[str, Floats]
 ) -> dict[str, CriterionEffect]:
-    """Every criterion that enough twos differ in, `own` (the judge's own policy) and recurring words among them."""
+    """Every criterion that enough pairs differ in, `own` (the judge's own policy) and recurring words among them."""
     import numpy as np
 
     controls = _controls(evidence, said)

@@ -44,7 +44,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PointwiseJudgments:
-    """Judgments of one completion alone."""
+    """Pointwise judgments, a row each."""
 
     completion: Ints
     principle: Ints
@@ -55,7 +55,7 @@ class PointwiseJudgments:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairwiseJudgments:
-    """Judgments of two completions, each row in the order in which the judge saw them."""
+    """Pairwise judgments, a row each, with the completions in the order in which the judge saw them."""
 
     first: Ints
     second: Ints
@@ -104,7 +104,7 @@ class Rationale:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
-    """All of a run that an audit looks at. What a run does not have is empty, and its figures are absent."""
+    """All of a run that an audit reads. What a run does not have is empty, and its figures are absent."""
 
     prompts: Prompts
     texts: Texts

@@ -1,4 +1,4 @@
-"""What choosing by the judge is worth: gold of its best answer, of the mean and of the oracle's best (METHODS 16.1)."""
+"""The generator-discriminator gap: gold of the judge's best answer, of a random one, and of the best by gold."""
 
 from __future__ import annotations
 

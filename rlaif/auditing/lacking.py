@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 NEEDS = {
     "order_disagreement": "order consistency and position bias: comparisons in both orders, which `generate`, "
     "`judge` and `run` keep as comparisons.jsonl",
-    "looks_agree": "scores against comparisons: a protocol that looks at answers alone, `checklist` or `score`",
-    "cyclic": "cycles: comparisons of every two of three answers or more (`--pairing all`)",
-    "rationale_contradicts": "verdict against rationale: a judge that writes before it decides (`compare-cot`)",
-    "retest_differs": "test-retest: a second asking of the same judge, named with --again",
-    "people_agree": "agreement with people: their decisions (`rlaif review RUN`)",
-    "fleiss": "agreement among people: pairs that two of them decided (`rlaif review RUN --reviewer NAME`)",
-    "calibration_error": "calibration: people's decisions (`rlaif review RUN`), or prompts with gold",
+    "looks_agree": "pointwise scores against pairwise verdicts: a pointwise protocol, `checklist` or `score`",
+    "cyclic": "cycles: comparisons of all pairs of three answers or more (`--pairing all`)",
+    "rationale_contradicts": "verdict against rationale: a judge that reasons before it decides (`compare-cot`)",
+    "retest_differs": "test-retest: a second run of the same judge, named with --again",
+    "people_agree": "agreement with reviewers: their decisions (`rlaif review RUN`)",
+    "fleiss": "agreement between reviewers: pairs that two of them decided (`rlaif review RUN --reviewer NAME`)",
+    "calibration_error": "calibration: reviewers' decisions (`rlaif review RUN`), or prompts with gold",
     "contaminated": "contamination: the prompts of your evaluation, named with --evaluation",
     "training_uncovered": "coverage: the prompts of your training, named with --training",
 }

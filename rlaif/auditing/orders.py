@@ -1,4 +1,4 @@
-"""Whether the place of an answer decides: both orders of every comparison, side by side (METHODS 16.1, swap test)."""
+"""Position bias and order consistency: both orders of every comparison, side by side (the swap test)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ FIRM = 1.0
 
 
 def order_figures(evidence: Evidence, whole: Verdicts) -> dict[str, Tally]:
-    """`first_slot`: verdicts, over both orders, for the answer shown first (.5 is fair). `order_disagreement`: of
+    """Measure position bias, order consistency and transitivity.
 
-    comparisons with both orders, those whose orders name different answers. `cyclic`: of three answers that were all
-    compared, those that beat each other in a circle (a coin makes a quarter of them so).
+    `first_slot`: share of verdicts, over both orders, for the answer shown first (0.5 is unbiased).
+    `order_disagreement`: of comparisons with both orders, the share whose orders prefer different answers;
+    `order_disagreement:PRINCIPLE` is the same of one principle. `cyclic`: of three answers that were all compared, the
+    share whose preferences are circular (a quarter for random verdicts).
     """
     import numpy as np
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PRINCIPLES = 8
 DRAWS = 6
 LOOK, LOOK_NOISE = 3.0, 1.5
-"""Log-odds of a judge that looks at one answer, and its noise."""
+"""Log-odds of a pointwise judge, and its noise."""
 COMPARE, COMPARE_NOISE = 2.5, 0.8
 TEMPERATURE = 2.0
 
@@ -62,7 +62,7 @@ class _Draw:
 
 
 def planted_run(planted: Planted | None = None, *, prompts: int = 500, seed: int = 0) -> Evidence:
-    """A run with this fault. `all_twos` in the settings compares every two of four answers, else best with worst."""
+    """A run with this fault. `all_twos` in the settings compares all pairs of four answers, else best with worst."""
     import numpy as np
 
     planted = planted or Planted()
@@ -133,14 +133,14 @@ def _compared_pairs(rated: Floats, prompts: int, draws: int, *, every: bool) -> 
     if not every:
         best, worst = start + table.argmax(axis=1), start + table.argmin(axis=1)
         return np.minimum(best, worst), np.maximum(best, worst)
-    twos = [(a, b) for a in range(draws) for b in range(a + 1, draws)]
-    one = np.concatenate([start + a for a, _ in twos])
-    other = np.concatenate([start + b for _, b in twos])
+    both = [(a, b) for a in range(draws) for b in range(a + 1, draws)]
+    one = np.concatenate([start + a for a, _ in both])
+    other = np.concatenate([start + b for _, b in both])
     return one, other
 
 
 def _compare(drawn: _Draw, one: Ints, other: Ints, order: float) -> Floats:
-    """(twos, principles) log-odds that `one` is better; `order` is 1 where it is shown first, else -1."""
+    """(pairs, principles) log-odds that `one` is better; `order` is 1 where it is shown first, else -1."""
     import numpy as np
 
     random, planted = drawn.random, drawn.planted

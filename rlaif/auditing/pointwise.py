@@ -1,4 +1,4 @@
-"""What was said of answers alone: whether it agrees with comparisons, and whether it looks at the answer at all."""
+"""Pointwise judgments: do they agree with pairwise ones, and do they depend on the answer at all?"""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from rlaif.auditing.evidence import Evidence, Floats, Ints
 
 CLEAR = 0.2
-"""How far apart two answers must look, on a scale of 0 to 1, before a comparison is held against it."""
+"""Difference of two scores, from 0 to 1, from which a comparison of one principle is held against them."""
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 PARTS = 5
 
 
 def pointwise_figures(evidence: Evidence, whole: Verdicts) -> dict[str, Tally]:
-    """`looks_agree`: of clear cases, comparisons for the side that looked better alone; `looks_agree:PRINCIPLE` the
+    """Compare scores of single answers with verdicts between two, and answers of one prompt with each other.
 
-    same of one principle. `prompt_decides`: how alike all answers to one prompt look, beyond what their principle and
-    kind of prompt explain (an intraclass kappa; 1 is a judge that grades the prompt).
+    `looks_agree`: of pairs whose scores differ, the share whose pairwise verdict is for the higher score;
+    `looks_agree:PRINCIPLE` is the same of one principle. `prompt_decides`: how alike all answers to one prompt are
+    graded, beyond what their principle and the kind of prompt explain (an intraclass kappa; a judge that grades the
+    prompt has 1).
     """
     clusters = len(evidence.prompts.ids)
     table = pointwise_table(evidence)
@@ -56,7 +58,7 @@ def _prompt_decides(evidence: Evidence, table: Floats, clusters: int) -> Tally:
         yes = (table[known, place] > 0.5).astype(float)
         where = prompt[known]
         size, hits = np.bincount(where, minlength=clusters), np.bincount(where, yes, clusters)
-        twos = size * (size - 1) / 2
+        pairs = size * (size - 1) / 2
         alike = hits * (hits - 1) / 2 + (size - hits) * (size - hits - 1) / 2
         rate = np.bincount(kind[known], yes, len(kinds)) / np.maximum(
             1, np.bincount(kind[known], minlength=len(kinds))
@@ -66,8 +68,8 @@ def _prompt_decides(evidence: Evidence, table: Floats, clusters: int) -> Tally:
         kind_of = np.zeros(clusters, dtype=int)
         kind_of[prompt] = kind
         agreed += alike
-        expected += twos * by_kind[kind_of]
-        seen += twos
+        expected += pairs * by_kind[kind_of]
+        seen += pairs
     prompts = float(np.count_nonzero(seen))
     sums = np.stack([agreed, expected, seen], axis=1)
     return Tally(sums, _kappa, prompts, _kappa_limits, effective(seen) if prompts else None)
@@ -95,7 +97,7 @@ class Shift(NamedTuple):
 
 
 def best_shift(evidence: Evidence, whole: Verdicts) -> Shift | None:
-    """The slip of rows that comparisons speak for most clearly, or None where they speak for none.
+    """The shift of rows that comparisons support most clearly, or None where they support none.
 
     A dropped row moves all rows after it, so that every fifth of the file is looked at as a possible beginning.
     """
@@ -122,7 +124,7 @@ def best_shift(evidence: Evidence, whole: Verdicts) -> Shift | None:
 
 
 def _speaks(gap: Floats, whole: Verdicts) -> Floats:
-    """Whether comparisons agree with how answers looked alone; NaN where one of them says nothing."""
+    """Whether each pairwise verdict is for the answer with the higher score; NaN where one of them says nothing."""
     import numpy as np
 
     both = whole.both

@@ -57,7 +57,7 @@ def rater_figures(evidence: Evidence) -> dict[str, Tally]:
 
 
 def _alike(ones: int, votes: int) -> float:
-    """Share of the twos of an item's votes that agree; least where half of them are ones."""
+    """Share of the pairs of an item's votes that agree; least where half of them are ones."""
     return (ones * (ones - 1) + (votes - ones) * (votes - ones - 1)) / (votes * (votes - 1))
 
 
@@ -101,8 +101,8 @@ def cohen_error(sums: Floats) -> float:
 
 def _cohen_chance(sums: Floats) -> Floats:
     both, one, other, none = (sums[..., place] for place in range(4))
-    twos = (both + one) * (both + other) + (none + one) * (none + other)
-    return twos / (both + one + other + none) ** 2
+    marginals = (both + one) * (both + other) + (none + one) * (none + other)
+    return marginals / (both + one + other + none) ** 2
 
 
 def fleiss_of(sums: Floats) -> Floats:

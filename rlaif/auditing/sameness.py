@@ -97,7 +97,7 @@ def sameness_figures(evidence: Evidence) -> dict[str, Tally]:
 
 
 def _alike(evidence: Evidence) -> Tally:
-    """Mean Jaccard similarity over at most ten twos of different draws a prompt."""
+    """Mean Jaccard similarity over at most ten pairs of different draws of each prompt."""
     import numpy as np
 
     groups: dict[int, list[str]] = {}
@@ -142,7 +142,7 @@ def _same_closer(evidence: Evidence) -> Tally:
 
 
 def uncovered(training: Sequence[str], feedback: Sequence[str], *, enough: float = 0.3) -> list[int]:
-    """Places of training prompts that no feedback prompt resembles: none shares `enough` of its words.
+    """Places of training prompts without a similar feedback prompt: none shares `enough` of its words.
 
     Words, not triples: two prompts about one matter seldom share whole phrases.
     """

@@ -1,4 +1,4 @@
-"""What a judge said of two completions, order by order: comparisons of all principles to one log-odds."""
+"""Pairwise judgments of all principles as one log-odds for each pair and order."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _text(found: Any, suggest_prompts: bool) -> str:
         rest = len(audited.uncovered) - SHOWN_UNCOVERED
         more = f"\n  and {rest} more (--json has all)" if rest > 0 else ""
         blocks.append(
-            f"{len(audited.uncovered)} training prompts that no feedback prompt resembles\n{shown}{more}"
+            f"{len(audited.uncovered)} training prompts without a similar feedback prompt\n{shown}{more}"
         )
     if suggest_prompts:
         blocks.append(_suggested(found.suggestions))

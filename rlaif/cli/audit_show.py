@@ -75,12 +75,12 @@ def _pair(found: Any, calls: int) -> str:
         blocks.append(_part("critique of the rejected", pair.critique))
     head = [
         "principle",
-        "asked by",
-        "chosen alone",
-        "rejected alone",
+        "protocol",
+        "chosen pointwise",
+        "rejected pointwise",
         "chosen first",
         "chosen second",
-        "not read",
+        "unreadable",
     ]
     rows = [
         [each.principle, each.protocol, each.chosen_alone, each.rejected_alone, each.chosen_first, each.chosen_second,
@@ -145,11 +145,11 @@ def _compared(found: Any) -> str:
     agreement, kappa = found.agreement, between(found.kappa_between) or "-"
     blocks.append(
         f"they prefer the same side in {agreement.value:.3f} [{agreement.low:.3f}, {agreement.high:.3f}] of "
-        f"{found.common} twos of answers; Cohen's kappa {kappa}; "
-        f"{found.only[0]} and {found.only[1]} twos are judged by one only"
+        f"{found.common} pairs of answers; Cohen's kappa {kappa}; "
+        f"{found.only[0]} and {found.only[1]} pairs of answers are judged by one run only"
     )
     blocks.append(
-        f"pairs of the same texts: {found.same_pairs} with the same side chosen, {found.turned_pairs} turned"
+        f"pairs of the same texts: {found.same_pairs} with the same side chosen, {found.turned_pairs} with the other"
     )
     for title, held in (("principle", found.by_principle), ("tag", found.by_tag)):
         if held:

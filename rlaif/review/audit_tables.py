@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 SHOWN_WORDS = 5
 SHOWN_TOGETHER = 5
 MEANINGS = {
-    "first_slot": "order: verdicts for the answer shown first (.5 is fair)",
-    "order_disagreement": "order: comparisons whose two orders name different answers",
-    "cyclic": "cycles: threes of answers that beat each other in a circle (a coin: .25)",
-    "looks_agree": "comparisons for the side that looked better alone",
+    "first_slot": "position bias: share of verdicts for the answer shown first (0.5 is unbiased)",
+    "order_disagreement": "order inconsistency: comparisons whose two orders prefer different answers",
+    "cyclic": "cycles: triples of answers with circular preferences (random: 0.25)",
+    "looks_agree": "pairwise verdicts that agree with the pointwise scores",
     "scores_opposed": "pairs whose chosen side has the lower score",
-    "label_contradicts": "labels against the judgments recorded for them",
-    "shifted": "comparisons that fit scores of neighbouring rows, of those that differ",
-    "prompt_decides": "how alike answers to one prompt are graded (1: grades the prompt)",
-    "unreadable:looks": "unreadable: looks at one answer",
-    "unreadable:comparisons": "unreadable: comparisons",
-    "refused:looks": "judge refuses: looks at one answer",
-    "refused:comparisons": "judge refuses: comparisons",
+    "label_contradicts": "labels that contradict the judgments recorded for them",
+    "shifted": "pairwise verdicts that fit the scores of neighbouring rows better",
+    "prompt_decides": "how alike the answers to one prompt are graded (kappa; 1: only the prompt counts)",
+    "unreadable:looks": "unreadable pointwise judgments",
+    "unreadable:comparisons": "unreadable pairwise judgments",
+    "refused:looks": "pointwise judgments that the judge refused",
+    "refused:comparisons": "pairwise judgments that the judge refused",
     "truncated": "completions that were cut off",
     "declined": "completions that decline",
-    "rationale_contradicts": "verdicts against their own rationale",
-    "retest_differs": "test-retest: questions answered otherwise the second time",
-    "people_agree": "people: votes for the chosen side (accuracy)",
-    "overconfident": "people: how much surer labels are than right",
-    "fleiss": "people among each other: Fleiss' kappa",
-    "krippendorff": "people among each other: Krippendorff's alpha",
-    "gold_agree": "gold: pairs labelled its way",
-    "overconfident_gold": "gold: how much surer labels are than right",
-    "calibration_error": "calibration: expected error of label_prob (ECE)",
+    "rationale_contradicts": "verdicts that contradict their own rationale",
+    "retest_differs": "test-retest: questions answered differently the second time",
+    "people_agree": "reviewers: votes for the chosen side (label accuracy)",
+    "overconfident": "reviewers: mean label probability above label accuracy",
+    "fleiss": "between reviewers: Fleiss' kappa",
+    "krippendorff": "between reviewers: Krippendorff's alpha",
+    "gold_agree": "gold: labels that agree with it",
+    "overconfident_gold": "gold: mean label probability above label accuracy",
+    "calibration_error": "calibration: expected calibration error (ECE) of label_prob",
     "brier": "calibration: Brier score of label_prob",
-    "near_duplicate_prompts": "prompts nearly the same as another (MinHash)",
-    "contaminated": "prompts that the evaluation set holds too",
-    "training_uncovered": "training prompts that no feedback prompt resembles",
+    "near_duplicate_prompts": "prompts that nearly duplicate another one (MinHash)",
+    "contaminated": "prompts that are also in the evaluation set",
+    "training_uncovered": "training prompts without a similar feedback prompt",
     "same_closer": "boilerplate: completions with the most frequent last sentence",
     "alike": "diversity: similarity of answers to one prompt (0: all different)",
 }
@@ -90,7 +90,7 @@ def between(each: Estimate | None) -> str | None:
 
 def _figures(figures: Mapping[str, Estimate]) -> Section:
     kappas = {
-        name: f"people: Cohen's kappa of {name.partition(':')[2]} with the labels"
+        name: f"reviewers: Cohen's kappa of {name.partition(':')[2]} with the labels"
         for name in figures
         if name.startswith("kappa:")
     }
@@ -118,7 +118,7 @@ def _criteria(audit: Audit) -> Section:
         rows.append(
             [
                 name,
-                between(held.effect) if held is not None else "too few differ",
+                between(held.effect) if held is not None else "too few pairs differ",
                 between(more) or alone,
                 between(figures.get(f"truth_more:{name}")),
                 held.differ if held is not None else int(more.prompts) if more is not None else 0,
@@ -126,15 +126,13 @@ def _criteria(audit: Audit) -> Section:
             ]
         )
     note = (
-        "effect: how much stronger a preference is for a standard deviation more of it, beside all principles. "
-        "`its labels`: what a trivial judge that knew only this would get of the labels; `its truth`: of what people "
-        "or gold say. A criterion that no principle asks for and whose effect is not 0 is a hidden one."
+        "effect: change of the preference per standard deviation of the criterion, controlling for all principles. "
+        "Label agreement: share of labels that a judge of this criterion alone would give; truth agreement: "
+        "the same of what reviewers or gold say. A criterion whose effect is not 0 and that no principle asks for is hidden."
     )
-    head = ["criterion", "effect", "its labels", "its truth", "of twos", "asked for"]
+    head = ["criterion", "effect", "label agreement", "truth agreement", "pairs that differ", "asked for"]
     told = criteria or any(name.startswith("chosen_more:") for name in figures)
-    return Section(
-        title="Simple criteria, beside trivial judges", head=head, rows=rows if told else [], note=note
-    )
+    return Section(title="Simple criteria (bias check)", head=head, rows=rows if told else [], note=note)
 
 
 def _inverse(audit: Audit) -> Section:
@@ -155,9 +153,9 @@ def _inverse(audit: Audit) -> Section:
     ]
     return Section(
         title="Inverse constitution: what explains the labels, strongest first",
-        head=["principle or criterion", "effect", "labels it gets", "of twos", "constitution"],
+        head=["principle or criterion", "effect", "label agreement", "pairs that differ", "constitution"],
         rows=rows,
-        note="Each principle beside all others; each criterion beside all principles.",
+        note="Each principle is estimated controlling for all others, each criterion controlling for all principles.",
     )
 
 
@@ -178,8 +176,11 @@ def _principles(audit: Audit) -> Section:
         ]
         for each in audit.principles
     ]
-    head = ["principle", "met", "wins", "of pairs", "read", "alone = compared", "orders differ"]
-    note = "met: of completions, by the judge alone; wins: of pairs in which it takes a side, those with the label."
+    head = ["principle", "met", "wins", "of pairs", "readable", "pointwise = pairwise", "order inconsistency"]
+    note = (
+        "met: share of completions that follow it, by pointwise judgments; wins: of the pairs in which it prefers a "
+        "side, the share in which that side is chosen."
+    )
     return Section(title="Principles", head=head, rows=rows, note=note)
 
 
@@ -192,25 +193,23 @@ def _together(audit: Audit) -> Section:
         for kind, shown in (("alike", alike), ("in conflict", conflicts))
         for each in shown
     ]
-    note = (
-        "Redundant principles count twice in a label only through their weights; nothing is dropped for it."
-    )
-    head = ["two principles", "same side", "of pairs", ""]
+    note = "Two principles that always agree count twice in a label; lower their weights if you do not want that."
+    head = ["principles", "same side", "of pairs", ""]
     return Section(title="Agreement and conflict of principles", head=head, rows=rows, note=note)
 
 
 def _reliability(audit: Audit) -> Section:
     rows = [[each.size, each.said, each.true] for each in audit.reliability]
-    head = ["pairs", "mean label_prob", "share that is right"]
+    head = ["pairs", "mean label_prob", "accuracy"]
     return Section(title="Calibration of labels", head=head, rows=rows)
 
 
 def _gain(audit: Audit) -> Section:
     names = {
-        "mean": "an answer taken by chance",
-        "judge_best": "the judge's best",
-        "oracle_best": "the best by gold",
-        "share": "share of the room that the judge wins",
+        "mean": "a random answer",
+        "judge_best": "the judge's best answer",
+        "oracle_best": "the best answer by gold",
+        "share": "share of the gap that the judge closes",
     }
     held = {} if audit.gain is None else audit.gain._asdict()
     rows = [[words, *spread(held[name])] for name, words in names.items() if held.get(name) is not None]

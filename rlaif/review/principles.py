@@ -1,4 +1,4 @@
-"""How a run's judge applied each principle, as tables for people: consistency of its orders, own tests."""
+"""How a run's judge applied each principle, as tables for people: order consistency, and the principle's own tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from rlaif.review.tables import shown
 
-HEAD = ("principle", "compared", "told apart", "order consistency", "unread", "own tests")
+HEAD = ("principle", "compared", "pointwise differ", "order consistency", "unreadable", "own tests")
 FIGURES = ("compared", "told_apart", "order_consistency", "unread")
 
 

@@ -111,7 +111,7 @@ def test_scores_that_say_nothing_are_not_called_inverted() -> None:
     assert "inverted" in upside_down.says
     coin, upside_down = (find({"looks_agree:greet": share_of(hits, 100)})[0] for hits in (52, 5))
     assert "hardly applied" in coin.says
-    assert "upside down" in upside_down.says
+    assert "in reverse" in upside_down.says
 
 
 def test_what_follows_from_a_greater_fault_is_not_said_again() -> None:

@@ -38,7 +38,7 @@ def test_every_simple_criterion_stands_beside_what_a_trivial_judge_would_get(fou
     rows = {row[0]: row for row in simple.rows}
     assert rows.keys() >= CRITERIA.keys()
     for name in CRITERIA:
-        assert rows[name][1] == "too few differ" or INTERVAL.fullmatch(rows[name][1])
+        assert rows[name][1] == "too few pairs differ" or INTERVAL.fullmatch(rows[name][1])
         assert (
             INTERVAL.fullmatch(rows[name][2])
             if f"chosen_more:{name}" in found.figures

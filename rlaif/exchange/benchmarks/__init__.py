@@ -1,4 +1,4 @@
-"""Published gold sets and recorded judges, told apart by their columns."""
+"""Published gold sets and recorded judges; their columns tell the format."""
 
 from rlaif.exchange.benchmarks.reading import read_gold, read_recorded
 from rlaif.exchange.gold import (

@@ -1,1 +1,1 @@
-"""Other people's preference data, both ways: one file a format, told apart by what a row holds."""
+"""Other people's preference data, read and written; the first row tells the format."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
 from rlaif.exchange.judgment_columns import read_columns
 from rlaif.judging.protocols import scale_of
+from rlaif.judging.rules import WHOLE
 from rlaif.judging.scales import SHARE
 from rlaif.records import Completion, State
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints
 
-WHOLE = "whole"
-"""Stands for the constitution as one, in judgments that name no principle."""
 _TIE = STATES.index(State.TIE)
 
 
@@ -34,7 +33,7 @@ class Places:
 
     def of_principle(self, name: str) -> int:
         """Place of a principle by its id; the empty id stands for the constitution as one."""
-        return self.principle.setdefault(name or WHOLE, len(self.principle))
+        return self.principle.setdefault(name or WHOLE.id, len(self.principle))
 
     def of_protocol(self, name: str) -> int:
         """Place of the protocol that a judgment names."""
@@ -42,7 +41,7 @@ class Places:
 
 
 def read_pointwise(path: Path, places: Places) -> PointwiseJudgments:
-    """The judgments of one completion alone. Raises RunError for what is none of ours."""
+    """The pointwise judgments of a file. Raises RunError for what is no judgment of ours."""
     rows = read_columns(path, places)
     kept = (rows.width == 1) & (rows.first >= 0)
     return PointwiseJudgments(
@@ -54,7 +53,7 @@ def read_pointwise(path: Path, places: Places) -> PointwiseJudgments:
 
 
 def read_pairwise(path: Path, places: Places) -> PairwiseJudgments:
-    """The judgments of two completions. Raises RunError for what is none of ours."""
+    """The pairwise judgments of a file. Raises RunError for what is no judgment of ours."""
     import numpy as np
 
     rows = read_columns(path, places)

@@ -21,7 +21,7 @@ MAX_TEXTS = 3000
 
 
 class WrittenRationales(NamedTuple):
-    """What texts of a run give: prose with its verdict, and twos of verdicts on one question."""
+    """What texts of a run give: prose with its verdict, and pairs of verdicts on one question."""
 
     rationales: list[Rationale]
     repeats: list[tuple[int, float, float]]

@@ -12,6 +12,7 @@ from rlaif.errors import InputError, StoreError
 from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
+from rlaif.judging.rules import principle_of
 from rlaif.records import Constitution, Generation, Message, Pair
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import JUDGED, PAIRS, pair_files, runs_below
@@ -26,7 +27,7 @@ DEPTH = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipleVerdicts:
-    """What a judge said of the pair under one principle; P(chosen is better) for comparisons, P(yes) alone."""
+    """What a judge said of the pair under one principle: P(chosen is better) pairwise, P(yes) pointwise."""
 
     principle: str
     protocol: str
@@ -204,7 +205,7 @@ def _said(folder: Path, pair: Pair) -> list[PrincipleVerdicts]:
         for each in read_judgments(folder / name) if (folder / name).is_file() else ():
             if not set(each.completion_ids) <= {chosen, rejected}:
                 continue
-            key = (each.principle_id or "whole", each.protocol)
+            key = (principle_of(each), each.protocol)
             if each.value is None:
                 states.setdefault(key, []).append(each.state.value)
             if len(each.completion_ids) == 1:

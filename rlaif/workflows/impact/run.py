@@ -105,7 +105,7 @@ class _Judging:
         return self._compared(constitution, judgments, asked)
 
     def again(self, constitution: Constitution, asked: Sequence[Candidate]) -> _Judged:
-        """Judge the twos that were compared before, and nothing else."""
+        """Judge the pairs of completions that were compared before, and nothing else."""
         ids = {(each.prompt.id, name) for each in asked for name in each.ids}
         # a protocol that orders all completions of a prompt is asked about other lists when some are missing
         orders = not pointwise(self.run.alone).absolute
@@ -113,7 +113,7 @@ class _Judging:
         return self._compared(constitution, self._look(constitution, drawn), asked)
 
     def candidates(self, judgments: Sequence[Judgment], constitution: Constitution) -> list[Candidate]:
-        """The twos that these rules choose, going by what was said of each completion alone."""
+        """The pairs of completions that these rules choose by the pointwise judgments."""
         prompts = list({prompt.id: prompt for prompt, _ in self.drawn}.values())
         texts = [each for _, each in self.drawn]
         return find_candidates(prompts, texts, judgments, constitution, self.run.plan)
