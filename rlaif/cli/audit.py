@@ -110,7 +110,7 @@ def _text(found: Any, suggest_prompts: bool) -> str:
     if audited.not_looked_at:
         wrapped = TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="    ")
         lines = [wrapped.fill(text) for text in audited.not_looked_at.values()]
-        blocks.append("\n".join(["not looked at, for want of", *lines]))
+        blocks.append("\n".join(["not measured, and what each figure needs", *lines]))
     return "\n\n".join(each for each in blocks if each)
 
 

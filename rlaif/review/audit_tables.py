@@ -128,7 +128,8 @@ def _criteria(audit: Audit) -> Section:
     note = (
         "effect: change of the preference per standard deviation of the criterion, controlling for all principles. "
         "Label agreement: share of labels that a judge of this criterion alone would give; truth agreement: "
-        "the same of what reviewers or gold say. A criterion whose effect is not 0 and that no principle asks for is hidden."
+        "the same of what reviewers or gold say. A criterion is hidden where its effect is not 0 and no principle asks "
+        "for it."
     )
     head = ["criterion", "effect", "label agreement", "truth agreement", "pairs that differ", "asked for"]
     told = criteria or any(name.startswith("chosen_more:") for name in figures)
