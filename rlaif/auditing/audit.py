@@ -1,4 +1,4 @@
-"""An audit: every figure of a run with its interval, what is wrong in plain words, and what to do. Pure."""
+"""An audit: every figure of a run with its interval, its faults, and what to do about them. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ UNREADABLE = (State.UNREADABLE, State.TRUNCATED, State.TRANSPORT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What an audit found."""
+    """The figures and faults of a run."""
 
     counts: Mapping[str, int]
     """Prompts, completions, judgments and pairs that were looked at."""
@@ -70,7 +70,7 @@ class Audit:
 
 
 def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
-    """Look at everything that a run has."""
+    """Compute every figure that the evidence allows, and the faults that they show."""
     whole = verdicts(evidence)
     surface = read_surface(evidence.texts.texts, _compared(evidence, whole))
     tallies, shift = _tallies(evidence, whole, surface)

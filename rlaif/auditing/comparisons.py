@@ -1,4 +1,4 @@
-"""What a judge's verdicts on pairs of known truth come to. A verdict that is none is wrong, and never a number."""
+"""Accuracy and consistency of a judge on pairs of known truth. A missing verdict counts as wrong, never as a number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED = frozenset({State.UNREADABLE, State.TRUNCATED, State.TRANSPORT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A pair of known truth, and what the judge said of it in each order."""
+    """A pair of known truth, with the judge's verdict in each order."""
 
     pair: GoldPair
     orders: Orders

@@ -44,7 +44,7 @@ class CriterionEffect(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Preferences:
-    """Twos of answers, and how strongly the first of them is preferred."""
+    """Pairs of answers, and how strongly the first one is preferred."""
 
     one: Ints
     other: Ints
@@ -126,7 +126,7 @@ def explain(
 
 
 def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, CriterionEffect]:
-    """The principles and propositions that were asked of answers alone, each beside all others.
+    """The principles and propositions with pointwise judgments, each controlling for all others.
 
     Those behind the constitution's own are propositions that some judge was asked and no principle names.
     """
@@ -152,7 +152,7 @@ def explain_principles(evidence: Evidence, said: Preferences) -> dict[str, Crite
 
 
 def _controls(evidence: Evidence, said: Preferences) -> Floats:
-    """(n, principles) how much better one looked than the other by each principle; unknown counts as alike."""
+    """(n, principles) difference of the pointwise scores; unknown counts as 0."""
     import numpy as np
 
     table = pointwise_table(evidence)

@@ -1,4 +1,4 @@
-"""Two ways in which a judge is no judge: it refuses to judge, or it grades the prompt instead of the answer."""
+"""Two ways in which a judge fails altogether: it refuses to judge, or it grades the prompt and not the answer."""
 
 from __future__ import annotations
 

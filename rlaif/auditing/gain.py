@@ -23,7 +23,7 @@ class Gain(NamedTuple):
 
 
 def gain(evidence: Evidence) -> Gain | None:
-    """None without gold, or where the judge looked at no answer alone."""
+    """The gap of a run; None without gold or pointwise judgments."""
     import numpy as np
 
     if evidence.gold is None:

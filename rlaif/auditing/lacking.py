@@ -1,4 +1,4 @@
-"""What an audit could not look at, and what it needs: a figure that is absent is not a figure that is fine."""
+"""Figures that an audit could not compute, and what each needs: an absent figure is not a good one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEEDS = {
 
 
 def not_looked_at(evidence: Evidence, figures: Mapping[str, Estimate]) -> dict[str, str]:
-    """By figure: what it is, and what it needs."""
+    """For each absent figure what it is and what it needs."""
     found = {name: why for name, why in NEEDS.items() if name not in figures}
     own = evidence.own[evidence.texts.policy] if len(evidence.texts.policy) else evidence.own
     if own.all() or not own.any():

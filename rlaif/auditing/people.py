@@ -1,4 +1,4 @@
-"""Labels against what people, gold or a second asking say of the same things."""
+"""Labels against reviewers, gold, and a second run of the judge."""
 
 from __future__ import annotations
 

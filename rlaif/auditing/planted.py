@@ -62,7 +62,7 @@ class _Draw:
 
 
 def planted_run(planted: Planted | None = None, *, prompts: int = 500, seed: int = 0) -> Evidence:
-    """A run with this fault. `all_twos` in the settings compares all pairs of four answers, else best with worst."""
+    """A run with this fault. `all_pairs` in the settings compares all pairs of four answers, else best with worst."""
     import numpy as np
 
     planted = planted or Planted()

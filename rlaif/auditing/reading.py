@@ -1,4 +1,4 @@
-"""Judgments of a pair to one verdict for each order, as its constitution weighs principles. Pure."""
+"""Combine the judgments of a pair into one verdict for each order, by the constitution's decision rule. Pure."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _mean(place: Ints, count: int, odds: Floats, weight: Floats, rows: Ints) -> 
 
 
 def pointwise_table(evidence: Evidence, shift: int = 0) -> Floats:
-    """(completions, principles) of what was said of each completion alone; NaN where nothing was.
+    """(completions, principles) pointwise scores of completions; NaN where there is none.
 
     With `shift`, every value is the one that stands so many rows further down: what a file looks like whose rows
     have slipped.
@@ -111,7 +111,7 @@ def pointwise_table(evidence: Evidence, shift: int = 0) -> Floats:
 
 
 def gaps(evidence: Evidence, table: Floats, one: Ints, other: Ints) -> Floats:
-    """(n,) weighted mean over principles of how much better `one` looked alone than `other`; NaN where unknown."""
+    """(n,) weighted mean over principles of the pointwise score of `one` less that of `other`; NaN where unknown."""
     import numpy as np
 
     if not len(one):

@@ -1,4 +1,4 @@
-"""Charts of how a run's pairs are distributed: lengths, labels, margins, and what labels say against the truth."""
+"""Charts of how a run's pairs are distributed: lengths, labels, margins, and label probabilities against the truth."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def distributions(pairs: Gathered) -> list[str]:
 
 def reliability(bins: Sequence[Bin]) -> str:
     """The plot, or nothing where no truth is known."""
-    title = "share that is right, by what the label says"
+    title = "accuracy by label probability"
     return charts.reliability(title, [(each.size, each.said, each.true) for each in bins])
 
 

@@ -1,4 +1,4 @@
-"""What a report shows of pairs, from one reading of their files: counts, distributions, a few whole ones."""
+"""What a report shows of pairs, from one pass over their files: counts, distributions, some pairs in full."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Gathered:
 
     @property
     def doubtful(self) -> list[Mapping[str, Any]]:
-        """The pairs whose label is nearest to a coin's, most doubtful first."""
+        """The pairs with label probabilities nearest to one half, most doubtful first."""
         return [row for _, _, row in sorted(self._doubtful, key=lambda each: (-each[0], each[1]))]
 
     @property
@@ -76,7 +76,7 @@ class Gathered:
 
 
 def gather(rows: Iterable[Mapping[str, Any]]) -> Gathered:
-    """All of them."""
+    """Read the rows of all pairs."""
     found = Gathered()
     for row in rows:
         found.put(row)

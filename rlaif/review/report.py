@@ -37,7 +37,7 @@ def write_report(
 ) -> Path:
     """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is.
 
-    `bins` are what labels say against what is true, where that is known; an audit has its own.
+    `bins` are label probabilities against what is true, where that is known; an audit has its own.
     """
     target = target or run / REPORT
     write_text(target, render_report(run, facts, audited, bins, suggestions))
@@ -97,7 +97,7 @@ def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
 
 
 def _side_by_side(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A pair with the words marked that one of its sides has alone."""
+    """A pair with the words marked that only one side has."""
     left, right = differences(last(row, "chosen"), last(row, "rejected"))
     prompt = row["prompt"]
     turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt

@@ -1,4 +1,4 @@
-"""The table of rounds as a person reads it: which columns, in which order, how each value is written."""
+"""The tables of rounds: which columns, in which order, how each value is written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REACHED = {
     "judge_accuracy_on_policy": "accuracy",
     "kl": "KL",
     "length_mean": "words",
-    "against.initial.win_rate": "beats first",
-    "against.previous.win_rate": "beats last",
+    "against.initial.win_rate": "win rate, first",
+    "against.previous.win_rate": "win rate, last",
 }
 """What the policy is worth after a round, on held-out prompts."""
 MADE_OF = {
@@ -53,7 +53,7 @@ def tables(
 
 
 def cell(row: Mapping[str, Any], column: str) -> str:
-    """One value of a row as text; `gap.mean` looks inside."""
+    """One value of a row as text; a dot leads into nested values: `gap.mean`."""
     value: Any = row
     for part in column.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None

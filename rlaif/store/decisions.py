@@ -1,4 +1,4 @@
-"""What people said of pairs: appended, never overwritten; a word taken back is a row of its own."""
+"""Review decisions: what people decided of pairs. Rows are appended, never overwritten; an undo is a row of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDecision:
-    """One person's word on one pair, as it stands."""
+    """The decision of one reviewer on one pair that is in force."""
 
     pair: str
     """Id of the pair; the same two answers to the same prompt have it in every run."""
@@ -31,13 +31,13 @@ class ReviewDecision:
 
 
 def put_decision(store: Store, decision: ReviewDecision) -> ReviewDecision:
-    """Keep it with the time of now; it stands in place of what this person said before."""
+    """Store a decision with the current time; it replaces the reviewer's earlier one. Returns it as stored."""
     kept = {name: value for name, value in asdict(decision).items() if name not in ("pair", "reviewer", "at")}
     return _put(store, decision, kept)
 
 
 def undo_decision(store: Store, pair: str, reviewer: str) -> ReviewDecision | None:
-    """Take back the newest word of this person on this pair; what stood before stands again, and is returned."""
+    """Undo the reviewer's newest decision on a pair. Returns the one that is in force again, or None without any."""
     before = _history(store, pair, reviewer)
     if not before:
         return None
@@ -48,7 +48,7 @@ def undo_decision(store: Store, pair: str, reviewer: str) -> ReviewDecision | No
 
 
 def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDecision]:
-    """What stands now, one a person and pair, oldest first; of all pairs, or of these."""
+    """The decisions in force, one for each reviewer and pair, oldest first; of all pairs, or of these."""
     wanted = None if pairs is None else list(dict.fromkeys(pairs))
     rows: list[tuple[Any, ...]] = []
     query = "SELECT pair_id, reviewer, row, at FROM decisions"
@@ -85,7 +85,7 @@ def _put(store: Store, decision: ReviewDecision, row: Mapping[str, Any]) -> Revi
 
 
 def _history(store: Store, pair: str, reviewer: str) -> list[dict[str, Any]]:
-    """What this person said and has not taken back, in order."""
+    """The reviewer's decisions on a pair that were not undone, in order."""
     rows = store.select(
         "SELECT row FROM decisions WHERE pair_id = ? AND reviewer = ? ORDER BY at", [pair, reviewer]
     )

@@ -1,4 +1,4 @@
-"""`audit compare`: two judges or two constitutions on the same completions, joined by the texts themselves."""
+"""`rlaif audit compare`: two judges or constitutions on the same completions, joined by their texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDisagreement:
-    """Two completions of which each run prefers another; the ids of the pairs that came of it, if any."""
+    """Two completions of which the runs prefer different ones; the ids of their pairs, where there are any."""
 
     prompt: str
     first: str
@@ -37,7 +37,7 @@ class LabelDisagreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """How far two runs agree."""
+    """Agreement of two runs."""
 
     runs: tuple[str, str]
     judges: tuple[str, str]
@@ -205,7 +205,7 @@ def _gold(
 def _disagreements(
     a: _Side, b: _Side, keys: Sequence[tuple[str, str]], prompt_of: Mapping[str, str]
 ) -> list[LabelDisagreement]:
-    """The clearest ones: both are sure, of opposite sides."""
+    """The clearest disagreements: both runs are sure, of opposite sides."""
     texts = {each.id: each.text for each in a.source.completions}
     prompts = {each.id: each.text for each in a.source.prompts}
     differ = [key for key in keys if (a.said[key] > 0) != (b.said[key] > 0)]

@@ -1,4 +1,4 @@
-"""A run's files to the columns that an audit reads: joined by id, row by row, without keeping rows."""
+"""Read the files of a run as the columns of an audit, joined by id."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_GOLD = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AuditSource:
-    """What was found of a run."""
+    """The content of a run directory, or of one round."""
 
     folder: Path
     facts: Mapping[str, Any]
@@ -44,7 +44,7 @@ class AuditSource:
 
 
 def read_source(run: Path, number: int | None = None) -> AuditSource:
-    """Everything that lies in the directory of a run. Raises InputError or RunError."""
+    """Read a run, of a recipe the newest round or round `number`. Raises InputError or RunError."""
     facts = read_run(run)
     file = newest_pairs(run, number)
     folder, pairs = file.parent, read_pairs(file)

@@ -21,7 +21,7 @@ MAX_TEXTS = 3000
 
 
 class WrittenRationales(NamedTuple):
-    """What texts of a run give: prose with its verdict, and pairs of verdicts on one question."""
+    """Rationales with their verdicts, and pairs of verdicts on the same question."""
 
     rationales: list[Rationale]
     repeats: list[tuple[int, float, float]]

@@ -1,4 +1,4 @@
-"""The labels of a run made again from its recorded judgments, by the rule in force: do they say what is written?"""
+"""Compute the labels of a run again from its recorded judgments, to compare them with what is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def decided(
     pointwise: PointwiseJudgments,
     said: PairwiseJudgments,
 ) -> Floats:
-    """(pairs,) P(chosen is better); NaN where it cannot be told, and of pairs that are not looked at."""
+    """(pairs,) P(chosen is better) by the recorded judgments; NaN where they do not give it."""
     import numpy as np
 
     count = len(sides[0])
@@ -86,7 +86,7 @@ class _Rows:
         ]
 
     def alone(self, one: int, other: int) -> list[Judgment]:
-        """What was said of each of them alone."""
+        """Pointwise judgments of both completions."""
         return [
             self._judgment(self.pointwise, int(at), (each,), State.SCORE)
             for each in (one, other)

@@ -1,4 +1,4 @@
-"""`audit`: the figures of a run, what is wrong with it in plain words, and what to do."""
+"""`rlaif audit`: the figures of a run, its faults, and what to do about them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rlaif.workflows.models.failures import all_failed, failed_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditConfig:
-    """What an audit is asked for."""
+    """Options of an audit."""
 
     run: Path
     round: int | None = None
@@ -49,7 +49,7 @@ class AuditConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """What an audit found, and where."""
+    """The result of an audit of a run."""
 
     run: Path
     """The directory that holds the pairs."""
@@ -72,7 +72,7 @@ class Audited:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses and named tuples as objects, whatever they stand in; a number that is none is null."""
+    """Dataclasses and named tuples as JSON objects, nested ones too; NaN and infinities become null."""
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
 
 
 def audit(config: AuditConfig) -> Audited:
-    """Read a run and look at it. Raises InputError for what is no run, or a figure that is not known."""
+    """Audit a run. Raises InputError for a directory without pairs, and for an unknown figure or fault."""
     known = {each.name for each in FAULTS}
     if wrong := [each for each in config.allowed if each not in known]:
         raise InputError(f"--allow {wrong[0]}: is no fault; known: {', '.join(sorted(known))}")
@@ -103,13 +103,13 @@ def audit(config: AuditConfig) -> Audited:
 
 
 def write_page(found: Audited, target: Path) -> Path:
-    """The report of the run, with the audit in it."""
+    """Write the HTML report of the run with the audit in it; says where it is."""
     facts = read_run(found.facts_of)
     return write_report(found.run, facts, target, found.audit, suggestions=found.suggestions)
 
 
 def _further(config: AuditConfig, source: AuditSource) -> Evidence:
-    """What other files and people say of the run."""
+    """The evidence with reviewers' votes, rationales, repeated questions and the prompts of training and evaluation."""
     evidence = source.evidence
     written = read_written(source.folder, config.run, config.store, evidence)
     more: dict[str, Any] = {
@@ -127,7 +127,7 @@ def _further(config: AuditConfig, source: AuditSource) -> Evidence:
 
 
 def votes_of(source: AuditSource, run: Path, store: Path | None) -> list[Vote]:
-    """What people said of the pairs of a run; a tie and a flag are no votes for a side."""
+    """Reviewers' votes on the pairs of a run; a tie and a flag are no votes for a side."""
     places = {pair.id: place for place, pair in enumerate(source.pairs)}
     chosen = {
         pair.id: source.evidence.texts.ids[source.evidence.labels.chosen[place]]

@@ -49,7 +49,7 @@ class ExportConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """What an export came to."""
+    """The result of an export."""
 
     out: Path
     format: str
@@ -60,17 +60,17 @@ class ExportResult:
 
     @property
     def summary(self) -> str:
-        """A line for people."""
+        """The result in one line."""
         splits = ", ".join(f"{count} rows of {name}" for name, count in self.rows.items())
         return f"{self.format}: {splits} in {self.out}"
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as JSON."""
         return {**asdict(self), "out": str(self.out)}
 
 
 class _Changed(NamedTuple):
-    """What became of the pairs before they were written."""
+    """How many pairs were changed or left out before writing."""
 
     reviewed: Mapping[str, int]
     where: int

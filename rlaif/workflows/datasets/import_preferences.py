@@ -1,4 +1,4 @@
-"""`rlaif import`: preferences of people, or of other projects, as a run like any other."""
+"""`rlaif import`: preferences of people, or of other projects, as a run."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class ImportConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """The run that came of it."""
+    """The result of an import: the run, and what was read."""
 
     run: Path
     imported: ReadPreferences
 
     @property
     def funnel(self) -> dict[str, int]:
-        """From rows to pairs."""
+        """Counts from rows to pairs, by reason."""
         left = {f"left out: {reason}": count for reason, count in self.imported.left_out.items()}
         return {"rows": self.imported.rows, **left, "kept": len(self.imported.pairs)}
 
     @property
     def summary(self) -> str:
-        """A line for people."""
+        """The result in one line."""
         return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / PAIRS}"
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as JSON."""
         return {
             "run": str(self.run),
             "format": self.imported.format,
@@ -92,7 +92,7 @@ def _whole(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sides(pairs: Sequence[Pair], format: str) -> list[tuple[Prompt, Completion]]:
-    """Each answer once, so that a judge can be asked about them."""
+    """The completions of all pairs, each once, so that a judge can label them."""
     found: dict[str, tuple[Prompt, Completion]] = {}
     draws: dict[str, int] = {}
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""`review`: a local page on which a person judges pairs, and what their words change in training and export."""
+"""`rlaif review`: a local page on which a person judges pairs, and what the decisions change in training and export."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def _listen(port: int) -> socket.socket:
 def honoured(
     pairs: Sequence[Pair], said: Sequence[ReviewDecision], how: Honour
 ) -> tuple[list[Pair], dict[str, int]]:
-    """The pairs as people left them, and how many were changed.
+    """Apply reviewers' decisions to pairs. Returns the pairs, and how many were left out or swapped, by reason.
 
-    `drop` takes out what somebody flagged, calls a tie, or labels the other way; `turn` exchanges the sides of the
-    last kind instead. Where people disagree, more voices win; as many on both sides are a tie. A person's word is no
-    probability: a turned pair has the P that the label had.
+    `drop` leaves out pairs that a reviewer flagged, called a tie, or labelled the other way; `turn` swaps the last
+    kind instead (`Pair.swapped`). Where reviewers disagree the majority wins; equal numbers are a tie. A decision is
+    no probability: a swapped pair keeps its `label_prob`.
     """
     counts = {"flagged": 0, "tie": 0, AGAINST: 0}
     if how == "ignore":
@@ -120,7 +120,7 @@ def as_reviewed(
 
 
 def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[ReviewDecision]:
-    """What people said of these pairs, in the store of a run; nothing where there is no store."""
+    """The decisions on these pairs in the store of a run; none where there is no store."""
     path = find_store(run, store)
     if not path.is_file():
         return []

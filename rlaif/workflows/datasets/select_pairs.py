@@ -1,4 +1,4 @@
-"""The pairs that an export takes: read from a run or a file, with what is known beside them; kept; split by prompt."""
+"""The pairs of an export: read from a run or a file, filtered by a condition, split by prompt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAIN, TEST = "train", "test"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource:
-    """What a run says of its pairs."""
+    """The pairs of a run or a file, with the tags, facts and funnel that lie beside them."""
 
     place: Path
     pairs: Sequence[Pair]
@@ -86,7 +86,7 @@ def _some(pairs: list[Pair], source: Path) -> list[Pair]:
 
 
 def kept_pairs(pairs: Sequence[Pair], source: ExportSource, where: Where | None) -> list[Pair]:
-    """Those that meet the condition. Raises InputError where none does, or tags are asked for that nobody knows."""
+    """The pairs that meet a condition. Raises InputError where none does, or where it needs tags that are not known."""
     if not pairs:
         raise InputError(f"{source.place}: reviewers leave none of {len(source.pairs)} pairs (--reviewed)")
     if where is None:
@@ -101,8 +101,9 @@ def kept_pairs(pairs: Sequence[Pair], source: ExportSource, where: Where | None)
 
 
 def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, list[Pair]]:
-    """Whole prompts to one side or the other, `share` of them to the first; prompts that differ in case and blanks
-    only go together. Raises InputError where a side gets none.
+    """Split pairs by prompt into `train` (this `share` of the prompts) and `test`.
+
+    Prompts that differ only in case and blanks go together. Raises InputError where a side gets no prompt.
     """
     names = {pair.prompt: prompt_name(pair.prompt) for pair in pairs}
     order = sorted(set(names.values()), key=lambda name: derived_seed(seed, "split", name))

@@ -1,4 +1,4 @@
-"""How pairs that lie in a directory were judged: by whom, in which way, by which rules; round by round of a loop."""
+"""How the pairs in a run directory were judged: judge, protocols, constitution; for each round of a recipe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COMMANDS = ("generate", "judge")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun:
-    """A run of `generate` or `judge`, or one round of a loop."""
+    """A run of `generate` or `judge`, or one round of a recipe, with everything needed to judge it again."""
 
     folder: Path
     """Holds its completions and its pairs."""
@@ -44,8 +44,8 @@ class JudgedRun:
     """Calls of a server that declares no revision are re-used under it alone."""
     judge: str
     fingerprint: str
-    alone: str
-    """The protocol that looks at each completion alone."""
+    pointwise: str
+    """The pointwise protocol."""
     asking: Asking | None
     """How that asks; None: in its own way."""
     plan: PairPlan
@@ -69,7 +69,7 @@ def load_side(ref: str) -> Constitution:
 
 
 def judged_runs(folder: Path) -> list[JudgedRun]:
-    """What was judged in `folder`: one for `generate`, `judge` or a round's folder, one a round for a whole loop.
+    """The judging in `folder`: one entry for `generate`, `judge` or a round's folder, one per round for a recipe's run.
 
     Raises RunError for anything else, and for what has not come to its end.
     """
@@ -104,7 +104,7 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
         run_id=run_id(held["command"], config),
         judge=str(config["judge"]["name"]),
         fingerprint=config["judge"]["fingerprint"],
-        alone=alone,
+        pointwise=alone,
         asking=how if alone == config["protocol"] else None,
         plan=pair_plan(
             config, then=then, asking=how if then == config["protocol"] else None, seed=config["seed"]
@@ -148,7 +148,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
         run_id=run_id(held["command"], config),
         judge=_judge_of(run, recipe, number),
         fingerprint=alone["inputs"]["judge"],
-        alone=alone["inputs"]["protocol"],
+        pointwise=alone["inputs"]["protocol"],
         asking=Asking(**alone["inputs"]["asking"]),
         plan=pair_plan(step, then=step["then"], asking=asked, seed=recipe["seed"], round=number),
         constitution=config["constitution"],
@@ -158,7 +158,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
 
 
 def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
-    """Who judged in a round: where it is the newest policy, the one that the round before it made."""
+    """The name of a round's judge; where the judge is the newest policy, the model of the round before."""
     if recipe["models"]["judge"] != PREVIOUS:
         return str(recipe["models"]["judge"])
     trained = [each for each in recipe["round"] if STEPS.get(each["step"]).trains]

@@ -1,4 +1,4 @@
-"""What an edit of a constitution came to: the pairs that change, and what finding that out cost."""
+"""The impact of an edited constitution: the pairs that change, and what it cost to find out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TURNS: tuple[Turn, ...] = ("flip", "vanish", "appear")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairChange:
-    """A pair that comes out otherwise. `better` is what is chosen after, or was before where none is after."""
+    """A pair that changes. `better` is the side chosen after the edit, or before it where no pair is left."""
 
     id: str
     kind: Turn
@@ -28,7 +28,7 @@ class PairChange:
     after: PairOutcome
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as JSON."""
         own = {name: getattr(self, name) for name in ("id", "kind", "prompt", "better", "worse")}
         sides = {name: getattr(self, name)._asdict() for name in ("before", "after")}
         return own | {"through": list(self.through), **sides}
@@ -36,7 +36,7 @@ class PairChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What became of the pairs, and what that cost."""
+    """How many pairs change and which, with calls and tokens."""
 
     run: Path
     judge: str
@@ -58,7 +58,7 @@ class Impact:
 
     @property
     def through(self) -> dict[str, dict[str, int]]:
-        """Changed pairs by principle and kind; a pair that several lead to counts for each."""
+        """Number of changed pairs by principle and kind; a pair counts for each principle that changes it."""
         found: dict[str, Counter[str]] = {}
         for each in self.changes:
             for name in each.through:
@@ -67,7 +67,7 @@ class Impact:
 
     @property
     def cost(self) -> list[str]:
-        """For people: calls, and tokens beside them."""
+        """Lines for people: calls and tokens, new and re-used."""
         calls, tokens = self.calls, self.tokens
         whole = calls["new"] + calls["reused"]
         share = f" ({calls['new'] / whole:.1%} of {whole})" if whole else ""
@@ -89,7 +89,7 @@ class Impact:
         return lines
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as JSON."""
         return {
             "run": str(self.run),
             "judge": self.judge,
@@ -107,7 +107,7 @@ class Impact:
 
 
 def joined(run: Path, parts: Sequence[Impact]) -> Impact:
-    """The rounds of a loop as one; a single part stays as it is."""
+    """The impacts of several rounds as one; a single one is returned as it is."""
     if len(parts) == 1:
         return parts[0]
     shifts = [(each.label_shift, each.counts["kept"]) for each in parts if each.label_shift is not None]

@@ -1,4 +1,4 @@
-"""What an edit of a constitution does to a run: only what changed is judged, all else comes from the store.
+"""What an edited constitution changes in a run: only what changed is judged, all else comes from the store.
 
 The two completions of each pair, and of each candidate that became none, stay the same two, and only they are asked
 about: the question is what the new rules make of what the old ones were asked about.
@@ -36,7 +36,7 @@ from rlaif.workflows.progress import Report, silent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpactConfig(ModelOptions):
-    """Which run to look at, and its judge where that has another name here."""
+    """The run, and its judge where that has another name here."""
 
     run: Path
     judge: str | None = None
@@ -45,7 +45,7 @@ class ImpactConfig(ModelOptions):
 def impact(
     config: ImpactConfig, before: Constitution, after: Constitution, progress: Report = silent
 ) -> Impact:
-    """What `after` makes of the run that was judged by `before`; of a loop, of all its rounds together.
+    """Compare the pairs of a run under the constitutions `before` and `after`; of a recipe's run, all rounds.
 
     Raises InputError for a directory that holds no finished judging.
     """
@@ -78,7 +78,7 @@ def _judged_again(
 
 
 class _Judged:
-    """One side, with what was asked."""
+    """The judging under one constitution: its judgments, and the pairs of completions that were compared."""
 
     def __init__(self, side: Side, asked: Sequence[Candidate], judgments: Sequence[Judgment]) -> None:
         self.side, self.asked, self.judgments = side, asked, judgments
@@ -92,7 +92,7 @@ class _Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Judging:
-    """The run's way of judging."""
+    """Judges completions as the run did: judge, protocols, pairing."""
 
     judge: Judge
     drawn: Drawn
@@ -108,7 +108,7 @@ class _Judging:
         """Judge the pairs of completions that were compared before, and nothing else."""
         ids = {(each.prompt.id, name) for each in asked for name in each.ids}
         # a protocol that orders all completions of a prompt is asked about other lists when some are missing
-        orders = not pointwise(self.run.alone).absolute
+        orders = not pointwise(self.run.pointwise).absolute
         drawn = [each for each in self.drawn if orders or (each[0].id, each[1].id) in ids]
         return self._compared(constitution, self._look(constitution, drawn), asked)
 
@@ -119,7 +119,7 @@ class _Judging:
         return find_candidates(prompts, texts, judgments, constitution, self.run.plan)
 
     def _look(self, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
-        return judge_pointwise(self.judge, constitution, drawn, self.run.alone, self.run.asking)
+        return judge_pointwise(self.judge, constitution, drawn, self.run.pointwise, self.run.asking)
 
     def _compared(
         self, constitution: Constitution, judgments: Sequence[Judgment], asked: Sequence[Candidate]

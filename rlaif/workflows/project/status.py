@@ -12,7 +12,7 @@ from rlaif.runs.layout import ROUNDS, pair_files
 
 
 def status(run: Path) -> dict[str, Any]:
-    """Command, status, progress, and how many pairs and rounds are there."""
+    """Command, status and progress of a run, with its numbers of pairs and rounds. Raises RunError."""
     found = runs.status(run)
     found["pairs"] = sum(1 for path in pair_files(run) for _ in read_rows(path))
     if (run / ROUNDS).is_file():

@@ -1,4 +1,4 @@
-"""Place answers in the classes of rules: those that say what is true of them, and those that a judge looks at."""
+"""`rlaif rbr classify`: place answers in the classes of rules, by recorded propositions or by a judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit the weights of rules: to answers that a judge looks at, or to the released files of comparisons."""
+"""`rlaif rbr fit`: fit the weights of rules to judged answers, or to the released files of comparisons."""
 
 from __future__ import annotations
 
