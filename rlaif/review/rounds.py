@@ -15,8 +15,8 @@ REACHED = {
     "judge_accuracy_on_policy": "accuracy",
     "kl": "KL",
     "length_mean": "words",
-    "against.initial.win_rate": "win rate, first",
-    "against.previous.win_rate": "win rate, last",
+    "against.initial.win_rate": "beats first",
+    "against.previous.win_rate": "beats last",
 }
 """What the policy is worth after a round, on held-out prompts."""
 MADE_OF = {

@@ -23,7 +23,7 @@ def test_of_generate_and_judge_it_is_what_their_options_said(
 ) -> None:
     made = generate(configured(pairing="rank", inconsistent="average", seed=5))
     [found] = judged_runs(made.run)
-    assert (found.folder, found.judge, found.alone) == (made.run, judge, "checklist")
+    assert (found.folder, found.judge, found.pointwise) == (made.run, judge, "checklist")
     assert (found.asking, found.plan.asking) == (None, Asking(seed=5))
     assert (found.plan.pairing, found.plan.inconsistent, found.plan.seed) == ("rank", "average", 5)
     assert found.constitution["digest"] == load_side(str(made.run)).digest
@@ -44,7 +44,7 @@ def test_a_protocol_that_looks_at_each_alone_keeps_how_it_was_asked(
     )
     _judge(config)
     [found] = judged_runs(tmp_path / "ranked")
-    assert (found.alone, found.asking) == ("rank", Asking(seed=2))
+    assert (found.pointwise, found.asking) == ("rank", Asking(seed=2))
     assert (found.plan.then, found.plan.asking) == ("compare", None)
 
 
