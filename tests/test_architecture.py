@@ -320,6 +320,7 @@ GOING = {
     "registry.py Registry",
     "registry.py Registry.from_outside",
     "training/losses.py implicit_rewards",
+    "workflows/recipe/train_step.py train_step_schema",
 }
 """Those that wait for their caller, or are to go."""
 

@@ -37,12 +37,14 @@ UNLOCKED = {"RLAIF_UNLOCKED": "1"}
 EXTRAS = ("http2", "ray", "trackers", "qlora", "review")
 ROWS = ("oldest", "5.16", "5.23", "5.24")
 SHOWN = ("transformers", "torch", "datasets", "peft", "accelerate", "huggingface-hub", "numpy")
-HEAD = """# What it works with
+HEAD = """# Compatibility
 
-`make test-matrix` runs the whole default suite (what `make test` runs) with each of these sets of versions, on Python
-3.11, and writes this page; `make test-matrix ROWS=5.16` runs one row. The last row is the lock
-([requirements/dev.txt](../requirements/dev.txt)); the others are the lock with the versions named in their place, and
-what those want. The ranges in `pyproject.toml` go from the oldest row to the lock.
+Versions of other libraries with which the test suite passes, on Python 3.11. Install versions between the oldest row and the
+lock ([requirements/dev.txt](../requirements/dev.txt), the last row when it has run); the ranges in `pyproject.toml` say the
+same.
+
+`make test-matrix` runs the whole default suite (what `make test` runs) with each set of versions and writes this page;
+`make test-matrix ROWS=5.16` runs one row. A row is the lock with the versions named in it, and whatever those require.
 """
 
 
