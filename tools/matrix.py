@@ -39,9 +39,9 @@ ROWS = ("oldest", "5.16", "5.23", "5.24")
 SHOWN = ("transformers", "torch", "datasets", "peft", "accelerate", "huggingface-hub", "numpy")
 HEAD = """# Compatibility
 
-Versions of other libraries with which the test suite passes, on Python 3.11. Install versions between the oldest row and the
-lock ([requirements/dev.txt](../requirements/dev.txt), the last row when it has run); the ranges in `pyproject.toml` say the
-same.
+Versions of other libraries with which the test suite passes, on Python 3.11. Install versions between the oldest row
+and the lock ([requirements/dev.txt](../requirements/dev.txt), the last row when it has run); the ranges in
+`pyproject.toml` say the same.
 
 `make test-matrix` runs the whole default suite (what `make test` runs) with each set of versions and writes this page;
 `make test-matrix ROWS=5.16` runs one row. A row is the lock with the versions named in it, and whatever those require.
