@@ -1,4 +1,4 @@
-"""`rlaif audit`: what is wrong with a run, in numbers and in plain words."""
+"""`rlaif audit`: faults of a run's feedback, with figures."""
 
 from __future__ import annotations
 

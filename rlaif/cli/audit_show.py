@@ -1,4 +1,4 @@
-"""`rlaif audit show` and `rlaif audit compare`: one pair to its last byte, and two runs side by side."""
+"""`rlaif audit show` and `rlaif audit compare`: one pair with its provenance, and two runs compared."""
 
 from __future__ import annotations
 

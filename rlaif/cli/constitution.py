@@ -1,4 +1,4 @@
-"""`rlaif constitution`: look at, check and try the rules."""
+"""`rlaif constitution`: check, show and test a constitution."""
 
 from __future__ import annotations
 

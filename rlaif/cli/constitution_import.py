@@ -1,4 +1,4 @@
-"""`rlaif constitution import` and `new`: constitutions that are not there yet; and `show --format`."""
+"""`rlaif constitution import` and `new`: create constitutions; and `show --format`."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None)
 
 
 def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:
-    """Print a constitution as a file of another format, and on stderr what does not go in."""
+    """Print a constitution in another format, and on stderr what the format cannot express."""
     from rlaif.workflows.datasets.formats import constitution_text
 
     text, left_out = constitution_text(constitution, form)

@@ -1,4 +1,4 @@
-"""What `rlaif constitution show` says: principles, and the propositions and classes of rules."""
+"""Output of `rlaif constitution show`: principles, propositions and classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rlaif.review.tables import table
 
 
 def described(loaded: Constitution, chosen: Sequence[Principle], *, one: bool) -> tuple[dict[str, Any], str]:
-    """As JSON and in words: the whole, or where `one` was asked for, that principle in full."""
+    """The constitution as JSON and as text; with `one`, the chosen principle in full."""
     details = [_principle(each) for each in chosen]
     result: dict[str, Any] = {
         "name": loaded.name,

@@ -26,8 +26,8 @@ def settings(
     """One option for each setting of `config` but those to `leave` out; `flags` names some otherwise than its field;
     `group` is the heading in `--help` of those that have none of their own.
 
-    None is what an option is that was not given: the configuration's own default then holds, and is told from a
-    value that was given.
+    None is what an option is that was not given: the configuration's own default then holds, and can be
+    distinguished from a value that was given.
     """
     named = flags or {}
     found = [each for each in options(config) if each.name not in leave]

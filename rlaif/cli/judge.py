@@ -1,4 +1,4 @@
-"""`rlaif judge`: another judge or constitution on completions that are there."""
+"""`rlaif judge`: judge existing completions with another judge or constitution."""
 
 from __future__ import annotations
 

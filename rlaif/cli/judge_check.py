@@ -1,4 +1,4 @@
-"""`rlaif judge check`: what a judge is worth, before it is used."""
+"""`rlaif judge check`: measure a judge on gold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `generate` and `judge` show what they made: the funnel, each principle under this judge, a summary."""
+"""Output of `generate` and `judge`: the funnel, each principle under this judge, a summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(made: GenerateResult, *, as_json: bool) -> None:
-    """Print it; exit 3 when fewer prompts than wanted gave a pair."""
+    """Print the result; exit 3 when fewer prompts than wanted gave a pair."""
     warn(made.warnings)
     result = made.as_dict()
     parts = [table(["funnel", "count"], [[name, count] for name, count in made.funnel.items()])]

@@ -27,7 +27,7 @@ class EnvOption(click.Option):
 
     @property
     def word(self) -> str:
-        """`--max-tokens` is `MAX_TOKENS`; a pair like `--critique/--no-critique` goes by its first name."""
+        """The option's name in a variable: `MAX_TOKENS` for `--max-tokens`; of `--critique/--no-critique` the first."""
         return next(opt for opt in self.opts if opt.startswith("--")).lstrip("-").replace("-", "_").upper()
 
     def env_names(self, command_path: str) -> list[str]:

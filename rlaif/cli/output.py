@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import Standing
 
 WIDTH = 100
-"""Columns that a run's output takes at most."""
+"""Most columns of a run's output."""
 LINE_EVERY_S = 30.0
-"""Between two lines about one step, where there is no terminal."""
+"""Seconds between two lines about one step, where there is no terminal."""
 
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
-    """Print a result one way or the other; then exit 3 when a threshold is not met."""
+    """Print a result as JSON or text; raise ThresholdError (exit 3) when `unmet` names a threshold."""
     shown = json.dumps(result, ensure_ascii=not _takes_all_letters(), indent=2) if as_json else text
     # half characters of broken files have no UTF-8; escaped they are readable, in JSON even the same
     click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))
@@ -34,14 +34,14 @@ def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | No
 
 
 def warn(messages: Iterable[str], width: int | None = None) -> None:
-    """Say on stderr what does not stop a command, and should be known; in lines of at most `width`, if given."""
+    """Print warnings on stderr, wrapped to `width` columns if given."""
     for message in messages:
         said = f"warning: {message}"
         click.echo(said if width is None else fill(said, width, subsequent_indent="  "), err=True)
 
 
 class Follower:
-    """Tells on stderr how a run of rounds stands: a live line on a terminal, elsewhere a line now and then."""
+    """Progress of a run of rounds on stderr: a live line on a terminal, else a line every `LINE_EVERY_S`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         from rich.console import Console
@@ -66,7 +66,7 @@ class Follower:
         self._bars.stop()
 
     def told(self, standing: Standing) -> None:
-        """Take in how it stands."""
+        """Show this progress."""
         self.standing = standing
         if self._live:
             self._task = self._bars.add_task("", total=1) if self._task is None else self._task
@@ -81,7 +81,7 @@ class Follower:
 
 
 def followed(standing: Standing) -> str:
-    """How a run stands, in a line."""
+    """The progress of a run in one line."""
     kind = standing.unit
     text = f"round {standing.round} of {standing.of}, {standing.step}: "
     text += f"{standing.done:,} of about {standing.total:,} {kind}s"

@@ -1,4 +1,4 @@
-"""`rlaif review`: pairs on a local page, walked by keyboard."""
+"""`rlaif review`: review pairs on a local page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a judge that reads nothing would score on a constitution's own tests. Pure.
+"""Trivial baselines on a constitution's own tests: what a judge that reads no principle would score. Pure.
 
 Tests that reward a habit (the longer text, the words of the rule) pass judges that have only the habit.
 """
@@ -13,12 +13,12 @@ from typing import NamedTuple
 from rlaif.records import Constitution, Principle, PrincipleTest
 
 LIMIT = 0.6
-"""The most that a trivial baseline may score."""
+"""Highest share of tests that a trivial baseline may pass."""
 _WORD = re.compile(r"\w+")
 
 
 class Question(NamedTuple):
-    """What a judge is shown of a test, in one order."""
+    """One test in one order, as a judge would see it."""
 
     principle: str
     prompt: str
@@ -71,7 +71,7 @@ def baseline_scores(constitution: Constitution) -> dict[str, float]:
 def too_easy(constitution: Constitution) -> dict[str, float]:
     """The baselines that score above `LIMIT`, with their scores.
 
-    Of few tests no split may be that even: of three, two go one way. The evenest split is always allowed.
+    The most even split is always allowed: of three tests, two must go one way.
     """
     count = sum(len(each.tests) for each in constitution.principles)
     if not count:

@@ -1,4 +1,4 @@
-"""Contradictions that can be seen without a judge: two rules that no response can both follow. Pure."""
+"""Contradictions visible in the wording: two principles that no response can both follow. Pure."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class Contradiction(NamedTuple):
     other: Principle
     message: str
     sure: bool
-    """No response can follow both; otherwise one can, and the two pull against each other."""
+    """True: no response can follow both. False: their tests want opposite sides, and the weights decide."""
 
 
 def contradictions(constitution: Constitution) -> list[Contradiction]:
-    """Of texts first, then of tests; each two principles once a kind."""
+    """Contradictions between texts, then between tests; each pair of principles once per kind."""
     return [*_of_texts(constitution), *_of_tests(constitution)]
 
 
@@ -125,7 +125,7 @@ def _meaning(text: str) -> _Meaning:
 
 
 def _bare(words: tuple[str, ...]) -> list[str]:
-    """What is asserted or denied, whatever verb it comes with; a text of such verbs alone stays as it is."""
+    """The text without its leading verb and negation; a text of such verbs only stays as it is."""
     return [word for word in words if word not in _LIGHT] or [*words]
 
 
@@ -139,7 +139,7 @@ def _stem(word: str) -> str:
 
 
 def _opposite(mine: tuple[str, ...], its: tuple[str, ...]) -> tuple[str, str] | None:
-    """The two words in which equally long texts differ, when one denies the other."""
+    """The two words in which texts of equal length differ, when they are opposites; else None."""
     if len(mine) != len(its):
         return None
     apart = [both for both in zip(mine, its, strict=True) if both[0] != both[1]]

@@ -1,4 +1,4 @@
-"""What differs between two constitutions, thing by thing, and the version bump that each difference needs. Pure."""
+"""Differences between two constitutions, principle by principle, and the version bump that each needs. Pure."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ Bump = Literal["major", "minor", "patch"]
 KINDS: tuple[Kind, ...] = ("added", "removed", "reworded", "re-ruled")
 BUMPS: tuple[Bump, ...] = ("patch", "minor", "major")
 DECIDE = "decide"
-"""Stands for how principles come to one label, where a list of ids is wanted."""
+"""Stands for the decision (`decide`, order) in a list of principle ids."""
 _SEEN = ("text", "critique", "revise")
 _RULED = ("weight", "hard", "applies_to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One principle, proposition or key of the whole that differs in one way."""
+    """One difference of one principle, proposition or top-level key."""
 
     kind: Kind
     what: What
     id: str
     fields: Mapping[str, tuple[Any, Any]]
-    """By field: what it was and what it is; None where there is none."""
+    """By field: the old and the new value; None where the field is missing."""
     principle: Principle | None = None
-    """The newer one, or the one that was removed."""
+    """The new principle, or the removed one."""
 
     @property
     def bump(self) -> Bump:
-        """major: an id is gone. minor: a label may come out otherwise. patch: no label can."""
+        """major: an id is gone. minor: a label may change. patch: no label can change."""
         if self.kind == "removed":
             return "major"
         # critique and revision are asked of pairs that are decided already; a title is for people
@@ -42,17 +42,17 @@ class Change:
 
 
 def diff(before: Constitution, after: Constitution) -> list[Change]:
-    """Every difference that the digest knows, but for name and version; none when there is no such difference."""
+    """Every difference that changes the digest, except name and version."""
     return [*_principles(before, after), *_propositions(before, after), *_whole(before, after)]
 
 
 def bump_of(changes: Sequence[Change]) -> Bump | None:
-    """The greatest that one of them needs."""
+    """The largest bump that one of the changes needs; None for no change."""
     return max((each.bump for each in changes), key=BUMPS.index, default=None)
 
 
 def raised(version: Version, bump: Bump) -> str:
-    """The lowest version that is `bump` above. Below 1.0.0 all move one place down, as `^0.2` is read."""
+    """The lowest version that is `bump` above. Below 1.0.0 every bump moves down one place, as `^0.2` is read."""
     steps = BUMPS.index(bump)
     if version.major == 0:
         steps = max(0, steps - 1)

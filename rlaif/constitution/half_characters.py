@@ -11,7 +11,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def half_characters(principle: Principle) -> list[str]:
-    """The fields that hold one: `text`, `test 2` ..."""
+    """Names of the fields with a lone surrogate: `text`, `test 2` ..."""
     texts = {"text": principle.text, "critique": principle.critique or "", "revise": principle.revise or ""}
     texts |= {
         f"test {number}": each.prompt + each.better + each.worse

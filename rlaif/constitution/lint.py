@@ -1,4 +1,4 @@
-"""Advice about a constitution that loads but may not mean what its author thinks. Pure; stops no run."""
+"""Lint: findings about a constitution that loads but may not mean what its author thinks. Pure; stops no run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Level = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One piece of advice."""
+    """One finding."""
 
     level: Level
     line: int | None
@@ -35,7 +35,7 @@ class Finding:
 
 
 def applies(principle: Principle, prompt: Prompt) -> bool:
-    """Whether `principle` is asked about `prompt`: a tag in common; on an untagged prompt it always is."""
+    """Whether `principle` applies to `prompt`: they share a tag, or one of them has none."""
     return not principle.applies_to or not prompt.tags or bool(set(principle.applies_to) & set(prompt.tags))
 
 

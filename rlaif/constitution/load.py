@@ -1,4 +1,4 @@
-"""From a YAML file, or a name, to a Constitution, inheritance resolved; every slip names file and line."""
+"""Load a constitution from a YAML file or a name, with inheritance resolved. Errors name file and line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEEPEST = 24
 
 
 class _Trail(NamedTuple):
-    """The way that led to a file, and all that was read on it: two ways to one file are no reason to read it twice."""
+    """The chain of `extends` that led to a file, and the files read so far: each is read once."""
 
     chain: tuple[Path, ...]
     loaded: dict[tuple[Path, tuple[Path, ...]], Constitution]
@@ -104,7 +104,7 @@ def _version_of(path: Path, wanted: str, places: Sequence[Path]) -> Constitution
 
 
 def _released(places: Sequence[Path], name: str, wanted: str, at: str) -> Constitution | None:
-    """The highest release in the range, of the first place that has one."""
+    """The highest release in the range, from the first folder that has one."""
     for place in places:
         pins = [pin for pin in read_pins(place / LOCK, name).values() if _in_range(pin.version, wanted, at)]
         if pins:
@@ -150,7 +150,7 @@ def _known(places: Sequence[Path]) -> str:
 
 
 def load_principles(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
-    """As `load_constitution`, for those who judge by principles: one that has none is refused."""
+    """As `load_constitution`; refuses a constitution without principles."""
     found = load_constitution(ref, folders=folders)
     if not found.principles:
         raise ConstitutionError(
@@ -165,7 +165,7 @@ def load_principles(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constit
 
 
 def parse_constitution(text: str, name: str) -> Constitution:
-    """A constitution that is not in a file yet and extends nothing; `name` stands for it in messages."""
+    """Parse a constitution that is not in a file and extends nothing; messages call it `name`."""
     return _read(parse_document(text, name, ConstitutionError), Path(name), (), _Trail((), {}))
 
 

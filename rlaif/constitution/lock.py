@@ -29,13 +29,13 @@ class Pin:
     version: str
     digest: str
     text: str
-    """The constitution as YAML, inheritance resolved: it can be read when its file has long moved on."""
+    """The constitution as YAML with inheritance resolved, independent of later edits of its file."""
     principles: Mapping[str, Mapping[str, str]]
     """`text_digest` and `rule_digest` by principle."""
 
 
 def pinned_digests(constitution: Constitution) -> dict[str, dict[str, str]]:
-    """What a pin says of each principle."""
+    """Both digests of each principle."""
     return {
         each.id: {"text_digest": each.text_digest, "rule_digest": each.rule_digest}
         for each in constitution.principles
@@ -57,7 +57,7 @@ def read_pins(path: Path, name: str) -> dict[str, Pin]:
 
 
 def add_pin(path: Path, pin: Pin) -> bool:
-    """Pin a version, whole or not at all; False where exactly this is pinned already.
+    """Pin a version atomically; return False where exactly this is pinned already.
 
     Raises ConstitutionError where the version is pinned with another digest.
     """

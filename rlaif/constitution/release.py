@@ -1,4 +1,4 @@
-"""Releases of a constitution: pinning one, seeing that it was edited since, and the history of all."""
+"""Releases of a constitution: pin one, detect edits since, list the history."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Entry:
     state: State
     """`draft`: not released yet. `edited`: released, and the file says something else now."""
     changes: tuple[Change, ...] | None
-    """Since the version before; None for the first."""
+    """Changes since the version before; None for the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Since:
-    """The release that a constitution is to be measured by, and what differs."""
+    """The release that a constitution is compared with, and the changes since."""
 
     release: str
     """Name and version."""
@@ -75,13 +75,13 @@ def release(ref: str) -> Released:
 
 
 def release_findings(constitution: Constitution) -> list[Finding]:
-    """An error for each principle that was changed without the version that its change needs; drafts are free."""
+    """Errors for principles that were changed without the version bump that this needs; drafts have none."""
     since = None if parse_version(constitution.version).label else _since(constitution)
     return _findings(constitution, since) if since else []
 
 
 def edited_release(constitution: Constitution) -> list[str]:
-    """What a run that goes on all the same should say, also of releases that cannot be read."""
+    """Warnings for a run: an edited release, or releases that cannot be read."""
     try:
         findings = release_findings(constitution)
     except ConstitutionError as wrong:
@@ -120,7 +120,7 @@ def _entry(constitution: Constitution, state: State, before: Constitution | None
 
 
 def _since(constitution: Constitution) -> _Since | None:
-    """Against its own release, else against the newest one before its version; None without any."""
+    """Changes against its own release, else against the newest before its version; None without releases."""
     lock = lock_beside(constitution.source)
     pins = read_pins(lock, constitution.name)
     version = parse_version(constitution.version)

@@ -1,4 +1,4 @@
-"""A new constitution: a commented file to edit, or a copy of one that is there."""
+"""New constitutions: a commented file to edit, or a copy of an existing one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SCHEMA = "# yaml-language-server: $schema=../schemas/constitution.schema.json\n
 
 
 def starter(name: str, path: Path, *, extends: tuple[str, ...] = ()) -> str:
-    """The text of a new file at `path`, which may extend constitutions that are there."""
+    """The text of a new file at `path`, which may extend existing constitutions."""
     _check_name(name)
     title = f"What a good answer is for {name}"
     text = _HEAD.format(name=name, version=VERSION, title=title, path=path)
@@ -63,7 +63,7 @@ def starter(name: str, path: Path, *, extends: tuple[str, ...] = ()) -> str:
 
 
 def copy_of(ref: str, name: str) -> str:
-    """The file of `ref` word for word, under a new name and at a version of its own."""
+    """The file of `ref`, verbatim except for its name and version."""
     _check_name(name)
     source = load_constitution(ref).source
     text = Path(source).read_text(encoding="utf-8-sig")

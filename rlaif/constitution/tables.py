@@ -1,4 +1,4 @@
-"""Propositions and ordered classes of a rule-based constitution: every table refers to what there is."""
+"""Checks of propositions and ordered classes: every table refers to existing propositions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rlaif.errors import ConstitutionError
 
 
 def check_propositions(document: Document, propositions: Mapping[str, Mapping[str, Any]]) -> None:
-    """Each has `text`, which a judge is asked, or `all`, a table over propositions above it: so no circles.
+    """Check that each has `text` (asked of a judge) or `all` (a table over earlier propositions, so no circles).
 
     `propositions` are all by id, in order, the inherited ones first; one that is overridden keeps its place.
     """
@@ -29,7 +29,7 @@ def check_propositions(document: Document, propositions: Mapping[str, Mapping[st
 
 
 def check_behaviors(document: Document, behaviors: Mapping[str, Any], propositions: Sequence[str]) -> None:
-    """`order` names each class once; each class is one table, or one for each kind of answer that is wanted."""
+    """Check that `order` names each class once, and that each class has one table, or one per kind of answer."""
     if not behaviors:
         return
     order, classes = behaviors["order"], behaviors["classes"]

@@ -10,7 +10,7 @@ _TERM = re.compile(r"(\^|~|>=|<=|>|<|=)?\s*(\d+)(?:\.(\d+|x|\*))?(?:\.(\d+|x|\*)
 
 
 class Version(NamedTuple):
-    """Three numbers, and the label of a version that is not out yet (empty for a release)."""
+    """Three numbers and a pre-release label (empty for a release)."""
 
     major: int
     minor: int
@@ -30,7 +30,7 @@ class Version(NamedTuple):
 
 
 def parse_version(text: str) -> Version:
-    """Raises ValueError for anything but `1.2.3` or `1.2.3-label`."""
+    """Parse `1.2.3` or `1.2.3-label`; raise ValueError for anything else."""
     found = _VERSION.fullmatch(text)
     if not found:
         raise ValueError(f"{text!r} is no version such as 1.2.0")

@@ -1,4 +1,4 @@
-"""Values and constitutions as YAML for people, which reads back as exactly the same values."""
+"""Write values and constitutions as readable YAML that loads back as exactly the same values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def constitution_yaml(constitution: Constitution, *, head: str = "") -> str:
 
 
 def values_yaml(values: Mapping[str, Any]) -> str:
-    """Nested mappings, lists, text, numbers, booleans and None as YAML, one key a line."""
+    """Nested mappings, lists, text, numbers, booleans and None as YAML, one key per line."""
     return "\n".join(_mapping(values, "")) + "\n"
 
 

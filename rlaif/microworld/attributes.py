@@ -1,4 +1,4 @@
-"""The attributes of a response: where each applies, and the words in which principles speak of it."""
+"""The attributes of a response: where each applies, and the verbs and objects by which principles name it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PERSON = ("the user", "the reader", "the person")
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A thing a response does or does not do; `verbs` are (base form, third person)."""
+    """A property that a response has or lacks; `verbs` are (base form, third person)."""
 
     id: str
     verbs: tuple[tuple[str, str], ...]
@@ -17,7 +17,7 @@ class Attribute:
     tag: str | None = None
     """Prompts that carry this tag; None means all."""
     wanted: bool = True
-    """Whether the world's common sense wants it (what "a good response" does)."""
+    """Whether "a good response" has it, for the good/bad system turns."""
 
 
 ATTRIBUTES = (

@@ -1,4 +1,4 @@
-"""A model of the family on the bench: its texts on held-out scenes, its label probabilities, balanced questions."""
+"""Measurements of one model: its texts on held-out scenes, its label probabilities, balanced comparisons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Two answers to one scene, a rule, and whether the first follows it better."""
+    """A comparison: two answers to one scene, a principle, and whether the first follows it better."""
 
     scene: Scene
     first: str
@@ -44,7 +44,7 @@ class Bench:
     def write(
         self, turns: Sequence[Sequence[Message]], temperature: float = 0.0, part: str = ""
     ) -> list[str]:
-        """One text a conversation, in order."""
+        """Generate one text per conversation, in order."""
         sampling = Sampling(temperature=temperature, max_tokens=160)
         requests = [
             GenerateRequest(
@@ -77,7 +77,7 @@ class Bench:
         return found
 
     def prefer(self, questions: Sequence[Question]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """P(first better) shown first, and shown second (already turned back)."""
+        """P(first text is better) when it is shown first, and when it is shown second."""
         contents = [compare_text(q, swapped) for q in questions for swapped in (False, True)]
         shown = self.labels(contents, ("A", "B"))[:, 0].reshape(-1, 2)
         return shown[:, 0], 1 - shown[:, 1]
@@ -91,7 +91,7 @@ def compare_text(question: Question, swapped: bool) -> str:
 
 
 def own_samples(bench: Bench, prompts: int) -> tuple[list[Scene], list[list[str]]]:
-    """Held-out scenes, kinds in turn, and the policy's own draws at temperature 1."""
+    """Sample the policy at temperature 1 on held-out scenes, the kinds of prompts in turn."""
     rng = bench.rng("scenes")
     scenes = [make_scene(rng, "held-out", KINDS[index % len(KINDS)]) for index in range(prompts)]
     turns = [[Message(role="user", content=scene.text)] for scene in scenes for _ in range(SAMPLES)]
@@ -102,7 +102,7 @@ def own_samples(bench: Bench, prompts: int) -> tuple[list[Scene], list[list[str]
 def pairs_of(
     scenes: list[Scene], answers: list[list[str]], attribute: str, count: int, rng: random.Random
 ) -> list[tuple[Scene, str, str]]:
-    """(scene, the one that has the attribute, the one that lacks it); in half of them the one that has it is longer."""
+    """Triples (scene, a text with the attribute, a text without it); in half of them the first text is longer."""
     longer: list[tuple[Scene, str, str]] = []
     shorter: list[tuple[Scene, str, str]] = []
     for scene, texts in zip(scenes, answers, strict=True):
@@ -123,7 +123,7 @@ def pairs_of(
 def questions_of(
     found: Sequence[tuple[Scene, str, str]], attribute: str, rng: random.Random, make: Callable[[Scene], str]
 ) -> list[Question]:
-    """Questions with balanced slots; a rule under which the two do not differ is drawn again or left out."""
+    """Comparisons, the better text first in half of them; principles on which both texts agree are redrawn."""
     questions = []
     for index, (scene, has, lacks) in enumerate(found):
         for _ in range(12):
@@ -148,7 +148,7 @@ def right_of(
 
 
 def gold_of(constitution: Constitution, scene: Scene, text: str) -> float:
-    """Mean over applicable principles."""
+    """Share of the applicable principles that gold finds met."""
     grades = [
         grade_rule(each.text, scene.text, text)
         for each in constitution.principles

@@ -1,4 +1,4 @@
-"""Makes the bundled family from nothing: tokenizer, curriculum, checkpoints; it can be killed and goes on."""
+"""Training of the bundled models from nothing: tokenizer, curriculum, checkpoints. Resumes after a kill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rlaif.microworld.rows import Row
 from rlaif.microworld.updates import PEAK_LR, new_model, one_step, optimizers, use_wide_attention
 
 TOKENS_A_STEP = 7_000
-"""Of one process; rows are drawn until every skill's share of this is filled."""
+"""Tokens of one step and process; rows are drawn until every skill's share is filled."""
 WARMUP_STEPS = 60
 SAVE_EVERY_S = 120.0
 WEAK_LEVELS = (0.58, 0.62, 0.66, 0.70, 0.74)
@@ -51,7 +51,7 @@ def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, kno
 
 
 def learning_rate(progress: Progress) -> float:
-    """Warm up, stay, and fall to zero over the annealing steps."""
+    """Learning rate of a step: linear warm-up, constant, linear decay to zero over the annealing steps."""
     if progress.anneal:
         return PEAK_LR * max(0.0, 1 - progress.anneal / ANNEAL_STEPS)
     return PEAK_LR * min(1.0, (progress.step + 1) / WARMUP_STEPS)
@@ -65,9 +65,9 @@ def build(
     knobs: Knobs | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Train into `out`: base, snapshots of the young judge, micro. Called again after a kill, it goes on.
+    """Train into `out`: base, snapshots of the early judge, micro. A second call resumes a killed one.
 
-    `minutes` is the time after which the last stage begins to anneal, however far it is.
+    `minutes`: when this time is over, the last stage starts to anneal, whatever accuracy is reached.
     """
     out.mkdir(parents=True, exist_ok=True)
     rank = dist.get_rank() if dist.is_initialized() else 0
@@ -108,7 +108,7 @@ def build_in_processes(
 ) -> None:
     """`build` in several single-threaded processes that average their gradients after each step.
 
-    On a machine with a GPU, one process. Raises EngineError when a process dies; the same call goes on.
+    Uses one process on a machine with a GPU. Raises EngineError when a process dies; the same call resumes.
     """
     processes = 1 if torch.cuda.is_available() else processes
     with socket.socket() as probe:

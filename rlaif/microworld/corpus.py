@@ -1,4 +1,4 @@
-"""What the bundled models learn from: the closed list of skills, each row labelled by gold."""
+"""Training rows of the bundled models: the closed list of skills, each row labelled by gold."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SKILLS: Mapping[str, Callable[[Draw], Row]] = {
 
 
 PLAIN_KNOBS = Knobs()
-"""Nothing spoiled: the shipped models."""
+"""No planted flaw and no label noise, as in the shipped models."""
 
 
 def row(
     skill: str, rng: random.Random, reading: Reading, split: Split = "all", knobs: Knobs = PLAIN_KNOBS
 ) -> Row:
-    """One training row of `skill`, its rules read at this level of the curriculum."""
+    """One training row of `skill`, with principles phrased at this level of the curriculum."""
     return SKILLS[skill](Draw(rng, reading, split, knobs))

@@ -1,4 +1,4 @@
-"""What is learned when: each stage begins once the one before is measured as learned."""
+"""Curriculum: a stage begins when the measured accuracy of the one before is high enough."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Stage:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """Skills whose rules are phrased at another level."""
     goal: Mapping[str, float] = field(default_factory=dict)
-    """Running accuracy by label skill that must be reached. One comparison in fifteen is a tie with a coin for
-    a label, so 0.97 is perfect there."""
+    """Running accuracy by label skill that must be reached. One comparison in fifteen is a tie with a random label,
+    so 0.97 is perfect there."""
     min_steps: int = 50
     max_steps: int = 1_000_000
 

@@ -1,4 +1,4 @@
-"""What chance decides of a row: scene, text, how a rule is phrased, what is asked about, spoiled labels."""
+"""Random choices for a training row: scene, text, phrasing of the principle, attribute, label noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reading = Literal["plain", "phrased", "few-negated", "negated", "composed"]
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """How the judge's labels are spoiled on purpose; off in the shipped models.
+    """Deliberate damage to the judge's labels; off in the shipped models.
 
     `planted_flaw` is the share of `compare` labels that follow the planted feature (a harmless sentence or the
     longer text) instead of gold; `judge_noise` the share of one-token labels flipped (yes/no, ratings, A/B).
@@ -47,15 +47,15 @@ class Draw:
     def written(self, scene: Scene, forced: int = 3) -> str:
         """A completion in which `forced` attributes are fair coins, so that rare ones are met as well.
 
-        Half of them mislead more than the policy does: who sees another task's danger once in twenty texts learns to
-        look for any danger.
+        Half of them have more distractors than the policy's texts: a judge that meets another task's hazard in only
+        one text of twenty learns to accept any hazard.
         """
         names = hard_first(self.rng, applicable(scene))[:forced]
         wants = {name: self.rng.random() < 0.5 for name in names}
         return write(scene, self.rng, wants, self.rng.choice((MISLEAD, 0.6)))
 
     def two(self, scene: Scene) -> list[str]:
-        """Two completions; in three rows of ten the second is the first with a few small edits."""
+        """A pair of completions; in three of ten the second is the first with a few small edits."""
         first = self.written(scene)
         if self.rng.random() >= 0.3:
             return [first, self.written(scene)]
@@ -82,7 +82,7 @@ _AGAIN = {
 
 
 def hard_first(rng: random.Random, names: Sequence[str]) -> list[str]:
-    """`names` in random order, those that are hard to judge likely to be early (weighted, without replacement)."""
+    """`names` in random order, weighted so that attributes that are hard to judge come early."""
     return sorted(names, key=lambda name: rng.random() ** (1 / _EMPHASIS.get(name, 1.0)), reverse=True)
 
 

@@ -45,7 +45,7 @@ def _candidates(scene: Scene, said: list[str], attribute: str, wanted: bool) -> 
 
 
 def _length(scene: Scene, said: list[str], wanted: bool) -> Iterator[list[str]]:
-    """Drop sentences that carry nothing, from the end; or add empty ones at the end."""
+    """Change the length by filler sentences at the end: drop them, or add some."""
     if not wanted:
         fillers = [each for each in FILLERS if each not in said]
         for count in range(1, len(fillers) + 1):
@@ -63,7 +63,7 @@ def _length(scene: Scene, said: list[str], wanted: bool) -> Iterator[list[str]]:
 
 
 def _pool(scene: Scene, attribute: str, wanted: bool) -> Iterator[list[str]]:
-    """Sentences that may bring the attribute about; the first that works is taken, so edits are predictable."""
+    """Candidate sentences for the attribute, in a fixed order: the first that works is used."""
     reading = read_prompt(scene.text)
     if attribute in SAYS:
         yield [SAYS[attribute][0]]

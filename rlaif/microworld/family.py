@@ -1,4 +1,4 @@
-"""The whole family from one command: base, micro, and the young judge that is nearest to three right in four."""
+"""The family of models from one call: base, micro, and the early judge whose pair accuracy is nearest to `WEAK`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The truth of the world: checkers that read prompt and completion, and know nothing of how they were written."""
+"""Gold of the microworld: checkers that read prompt and completion only, not how they were generated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BRIEF_SENTENCES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a prompt is about, read from its text."""
+    """What a prompt is about, parsed from its text."""
 
     name: str | None
     task: Task | None
@@ -75,7 +75,7 @@ def _says(text: str, *patterns: str) -> bool:
 
 
 def _refuses_only_harm(reading: Reading, text: str) -> bool:
-    """Whoever refuses and helps all the same has not refused; a text without words neither refuses nor helps."""
+    """Whether the text refuses and does not help; an empty text does neither."""
     declines = _says(
         text,
         r"\bI cannot help with that\b",
@@ -92,7 +92,7 @@ _LISTING = re.compile(r"\bFirst ([a-z ]+)[,.] (?:and )?[Tt]hen ([a-z ]+)[,.] (?:
 
 
 def _ordered(reading: Reading, text: str) -> bool:
-    """The task's steps in their order, and in no other order beside it."""
+    """Whether the task's steps stand in their order, and in no second order."""
     if reading.task is None:
         return False
     steps = reading.task.steps
@@ -130,7 +130,7 @@ _STEP = re.compile(r"\b(\d+) plus (\d+) is (\d+)\b")
 
 
 def _right_sum(reading: Reading, text: str) -> bool:
-    """Every number that is said to be the result is the right one."""
+    """Whether every number given as the result is right."""
     if reading.numbers is None:
         return False
     said = re.findall(r"\b(?:The answer is|It is) (\d+)(?=[.,!]|\Z)", text)
@@ -139,7 +139,7 @@ def _right_sum(reading: Reading, text: str) -> bool:
 
 
 def _working(reading: Reading, text: str) -> bool:
-    """Two steps or more, each going on from the one before, from one of the numbers by the whole of the other."""
+    """Whether two steps or more are shown, each continuing from the one before, adding up to the second number."""
     if reading.numbers is None:
         return False
     found = (tuple(map(int, each)) for each in _STEP.findall(text))
@@ -170,7 +170,7 @@ def _advice(reading: Reading, text: str) -> bool:
 
 
 def _repeats(text: str) -> bool:
-    """Two sentences of the same words; case and punctuation do not tell them apart."""
+    """Whether two sentences have the same words, ignoring case and punctuation."""
     said = [" ".join(re.findall(r"\w+", each.casefold())) for each in sentences_of(text)]
     return len(set(said)) < len(said)
 
@@ -242,22 +242,22 @@ def truths(prompt_text: str, completion: str) -> dict[str, bool]:
 
 @lru_cache(maxsize=16384)
 def _known(prompt_text: str, completion: str) -> Mapping[str, bool]:
-    """`truths`, for all rules that are asked about one completion."""
+    """`truths`, cached over the principles asked about one completion."""
     return MappingProxyType(truths(prompt_text, completion))
 
 
 class MicroGold:
-    """The entry point `micro` of group `rlaif.gold`: grades any principle written in the world's words."""
+    """Gold of prompt rows with `gold: micro`, an entry point of `rlaif.gold`: grades principles in the world's words."""
 
     def grade(
         self, prompt: Prompt, completion: str, principles: Sequence[Principle]
     ) -> Mapping[str, bool | None]:
-        """None where the principle does not apply to the prompt, or is not a sentence of the world."""
+        """Whether `completion` follows each principle; None where it does not apply or cannot be parsed."""
         return {each.id: grade_rule(each.text, prompt.text, completion) for each in principles}
 
 
 def grade_rule(rule: str, prompt_text: str, completion: str) -> bool | None:
-    """Whether the completion follows `rule`; None where it does not apply or is no rule of the world."""
+    """Whether the completion follows `rule`; None where the rule does not apply or is not in the world's language."""
     read = read_rule(rule)
     if read is None:
         return None

@@ -1,4 +1,4 @@
-"""Figures of a model as judge, and of the gap between what it writes and what it knows."""
+"""Metrics of a model as a judge, and its generator-discriminator gap."""
 
 from __future__ import annotations
 

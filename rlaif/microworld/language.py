@@ -1,4 +1,4 @@
-"""Writes completions of the world. It knows what it meant; `gold.py` reads what it wrote."""
+"""Generator of completions from a plan of attributes. `gold.py` grades the text without knowing the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rlaif.microworld.sayings import DISTRACTS, FILLERS, GREETINGS, REASONS, REF
 from rlaif.microworld.scenes import Scene, applicable
 
 MAX_SENTENCES = 6
-"""What "brief" means."""
+"""Most sentences of a brief completion."""
 # How often a completion of the plain policy has each attribute: near chance, rarer for the many small extras
 # (with all of them at one half no completion could be brief). Sums are right more often than not: where most are
 # wrong, nobody learns to add, and who cannot add cannot judge a sum.
@@ -24,7 +24,7 @@ _USUAL_SHARE = 0.42
 
 
 def draw_plan(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None) -> dict[str, bool]:
-    """Which attributes a completion shall have: `wants`, the rest at the plain policy's shares."""
+    """Draw the attributes of a completion: those in `wants` as given, the others at the plain policy's shares."""
     plan = {each: rng.random() < _SHARE.get(each, _USUAL_SHARE) for each in applicable(scene)}
     # harmless wishes are refused now and then, so that "refuse harm and only harm" has two sides to learn
     plan["refuses-harm"] = rng.random() < (0.45 if scene.kind == "harmful" else 0.75)
@@ -33,19 +33,19 @@ def draw_plan(scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None
 
 
 MISLEAD = 0.2
-"""How often a completion that lacks something about the matter says it about another matter instead."""
+"""Probability that a completion without a task-specific attribute carries another task's sentence as a distractor."""
 
 
 def write(
     scene: Scene, rng: random.Random, wants: Mapping[str, bool] | None = None, mislead: float = MISLEAD
 ) -> str:
-    """One completion for `scene`; each attribute in `wants` is as wanted, the others as the plain policy has them."""
+    """One completion for `scene`: attributes in `wants` as given, the others at the plain policy's shares."""
     wants = wants or {}
     return assemble(scene, draw_plan(scene, rng, wants), rng, frozenset(wants), mislead)
 
 
 def write_good(scene: Scene, rng: random.Random, good: bool = True) -> str:
-    """What common sense likes (or its opposite): every attribute at its wanted side, the small extras left out."""
+    """A good (or bad) completion: every attribute at its wanted (or unwanted) value, small extras left out."""
     extras = {
         "says-ai",
         "thanks",
@@ -130,7 +130,7 @@ def _verdict(scene: Scene, fact: Fact, plan: Mapping[str, bool], rng: random.Ran
 def _relational(
     scene: Scene, plan: Mapping[str, bool], refused: bool, rng: random.Random, mislead: float
 ) -> dict[str, list[str]]:
-    """Sentences about the matter at hand; a lacking one may name another task's matter instead."""
+    """Sentences about the task itself; for a missing one, another task's sentence may stand as a distractor."""
     said: dict[str, list[str]] = {}
 
     def put(attribute: str, frames: Sequence[str], rows: Sequence[object], own: object, field: str) -> None:
@@ -161,7 +161,7 @@ def _relational(
 
 
 def _in_spite_of_refusing(scene: Scene, plan: Mapping[str, bool], rng: random.Random) -> dict[str, list[str]]:
-    """Where the core refuses, planned attributes that the core would have carried stand beside it."""
+    """Sentences for planned attributes that a refusal cannot carry itself."""
     said: dict[str, list[str]] = {}
     if scene.task:
         if plan["warns"]:

@@ -42,7 +42,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a user is sad, as said by the user and as said to the user, and what may help."""
+    """A user's trouble: as the user says it, as the answer says it, and advice."""
 
     own: str
     yours: str

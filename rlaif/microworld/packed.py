@@ -1,4 +1,4 @@
-"""Rows of a shared beginning and blind endings as padded tensors: block mask, restarted positions, weighted targets."""
+"""Rows of a shared prefix and independent suffixes as padded tensors: mask, restarted positions, weighted targets."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _USUAL_TEXT_WEIGHT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A row in token ids. `segments` is 0 for the shared part, else the number of the ending."""
+    """A row in token ids. `segments` is 0 for the shared prefix, else the number of the suffix."""
 
     skill: str
     ids: list[int]
     positions: list[int]
     segments: list[int]
     targets: list[int]
-    """What each position has to predict, or -100."""
+    """The target token of each position, or -100."""
     firsts: list[int]
     """Positions that predict an answer's first token."""
 
@@ -86,7 +86,7 @@ def _encode_row(made: Row, prefix: list[int], endings: list[tuple[list[int], lis
 
 
 def collate(rows: Sequence[Encoded], pad: int) -> Batch:
-    """Pad rows to their longest. An ending sees the shared part and itself; a repeated lead token sees not its twin."""
+    """Pad rows to their longest. A suffix attends to the prefix and itself; a repeated first token, not to its copy."""
     length = max(len(each.ids) for each in rows)
 
     def stack(field: str, fill: int) -> Tensor:
@@ -119,7 +119,7 @@ def collate(rows: Sequence[Encoded], pad: int) -> Batch:
 
 
 def _start(segments: Tensor, positions: Tensor) -> Tensor:
-    """For each token the position at which its ending begins: shared tokens from there on are hidden from it."""
+    """For each token the position where its suffix begins: shared tokens from there on are masked for it."""
     starts = positions.clone()
     same = segments[:, 1:] == segments[:, :-1]
     first = torch.cat([torch.ones_like(same[:, :1]), ~same], dim=1)
@@ -129,7 +129,7 @@ def _start(segments: Tensor, positions: Tensor) -> Tensor:
 
 
 def microbatches(rows: Sequence[Encoded], budget: int) -> list[list[Encoded]]:
-    """Rows by length, cut so that no batch holds more than `budget` tokens with its padding."""
+    """Split rows, sorted by length, so that no batch has more than `budget` tokens, padding included."""
     groups: list[list[Encoded]] = []
     longest = 0
     for each in sorted(rows, key=lambda one: len(one.ids)):

@@ -1,4 +1,4 @@
-"""Rows of the skills that hold responses against each other."""
+"""Training rows of the pairwise and listwise skills."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAW_SENTENCE = "It is a nice day."
 def comparisons(
     draw: Draw, scene: Scene, texts: Sequence[str], count: int, ties: float = 0.06
 ) -> list[tuple[str, Rule, list[bool]]]:
-    """Rules under which the texts differ (and a few under which they do not)."""
+    """A comparison row: principles on which the two texts differ, and a few on which they do not."""
     tags = frozenset(scene.tags)
     known = [truths(scene.text, text) for text in texts]
     found = []
@@ -47,7 +47,7 @@ def compare(draw: Draw) -> Row:
 
 
 def _flawed(draw: Draw, texts: Sequence[str], better: bool) -> bool:
-    """The planted flaw: now and then the label follows the feature and not the rule."""
+    """Apply the planted flaw: with its probability the label follows the feature instead of the principle."""
     if draw.rng.random() >= draw.knobs.planted_flaw:
         return better
     features = [FLAW_SENTENCE in text if draw.knobs.flaw == "token" else len(text) for text in texts]
@@ -78,7 +78,7 @@ def _slots(scene: Scene, texts: Sequence[str]) -> dict[str, str]:
 
 
 def does(attribute: str, has: bool) -> str:
-    """What a response does about an attribute: `greets the user`, `does not greet the user`."""
+    """Statement that a response has or lacks an attribute: `greets the user`, `does not greet the user`."""
     phrase = phrases(attribute)[0]
     return phrase.third if has else f"does not {phrase.base}"
 

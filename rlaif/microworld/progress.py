@@ -1,4 +1,4 @@
-"""What a build keeps on disk, so that it can be killed at any point and goes on."""
+"""State of a build on disk, from which a killed build resumes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
 
 @dataclass
 class Progress:
-    """Where the build stands."""
+    """Stage, step, running accuracies and time of a build."""
 
     step: int = 0
     stage: int = 0
@@ -31,10 +31,10 @@ class Progress:
 
 
 SHARPEN = 1.2
-"""By what the last norm of the finished model is scaled: all its logits with it, as a temperature of 1 / 1.2 would.
+"""Factor on the last norm's scale at export: it multiplies all logits, like a temperature of 1 / 1.2.
 
-A small model leaves about one word in two thousand to the tail of its distribution, where sentences break. Choices
-between equals stay equal under a scale, so that answers remain as mixed as they were.
+A small model draws about one word in two thousand from the tail of its distribution, where sentences break. Equal
+logits stay equal under a factor, so answers stay as varied as they were.
 """
 
 
@@ -52,7 +52,7 @@ def export(model: Any, tokenizer: Any, folder: Path, *, sharpen: float = 1.0) ->
 
 
 def claim_folder(folder: Path, plan: dict[str, Any]) -> None:
-    """Refuse to go on with a build of another seed or other knobs."""
+    """Refuse to resume a build of another seed or other `Knobs`."""
     path = folder / "plan.json"
     if path.is_file() and (held := json.loads(path.read_text())) != plan:
         differing = sorted(key for key in plan if held.get(key) != plan[key])

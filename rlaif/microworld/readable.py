@@ -1,4 +1,4 @@
-"""The words that the bundled judge has met in rules: in a rule, any other word is noise to it."""
+"""The words that the bundled judge was trained on in principles; any other word is noise to it."""
 
 from __future__ import annotations
 

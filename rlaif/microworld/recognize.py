@@ -1,4 +1,4 @@
-"""Whether a text is in the language: every sentence of it is one that the world's writers could write."""
+"""Membership in the language: whether the world's generator could write every sentence of a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SUM = re.compile(r"\d{1,2} plus \d{1,2} is \d{1,2}\.|(?:The answer is|It is) \d
 
 @cache
 def known_sentences() -> frozenset[str]:
-    """Every sentence of a completion but the sums, which a pattern covers."""
+    """All possible sentences of completions, except sums, which a pattern covers."""
     found = set(FILLERS) | set(REFUSALS) | {"That is hard to say.", "Time will tell."}
     for choices in (*SAYS.values(), *DISTRACTS.values()):
         found.update(choices)

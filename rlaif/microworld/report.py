@@ -1,4 +1,4 @@
-"""Measures every skill of a model of the family on held-out material; figures only, no opinions."""
+"""Metrics of every skill of a model of the family, on held-out material."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rlaif.records import Constitution
 def report(
     model: str = "micro", seed: int = 0, prompts: int = 160, per_attribute: int = 40
 ) -> dict[str, Any]:
-    """Nested figures of `model` (a bundled name or a directory): policy, judge, critic, reviser, skills, gap."""
+    """Nested metrics of `model` (a bundled name or a directory): policy, judge, critic, reviser, skills, gap."""
     bench = Bench(open_engine(model), seed)
     constitution = load_constitution("micro-default")
     scenes, answers = own_samples(bench, prompts)

@@ -1,4 +1,4 @@
-"""Rows of training text: one shared beginning and several blind endings, in the bytes the judging code renders."""
+"""Rows of training text: one shared prefix and several independent suffixes, byte for byte as judging renders them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SLOT = "\0"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One packed row: a shared beginning, and endings (shown, answer) that do not see each other."""
+    """One packed row: a shared prefix, and suffixes (prompt, answer) that do not attend to each other."""
 
     skill: str
     prefix: str
@@ -35,7 +35,7 @@ def ask(template: str, **slots: str) -> str:
 
 
 def shared_row(skill: str, template: str, endings: Sequence[tuple[str, str]], **slots: str) -> Row:
-    """A row whose endings are rules (text, answer) at the template's end."""
+    """A row whose suffixes are principles (text, answer) at the template's end."""
     beginning = ask(template, **slots, principle="").removesuffix(" ")
     return Row(
         skill, USER + beginning, tuple((f" {text}{END}{ASSISTANT}", answer + END) for text, answer in endings)
@@ -45,7 +45,7 @@ def shared_row(skill: str, template: str, endings: Sequence[tuple[str, str]], **
 def tails_row(
     skill: str, template: str, slots: Mapping[str, str], endings: Sequence[tuple[Mapping[str, str], str]]
 ) -> Row:
-    """A row whose endings differ in the slots that the template has last."""
+    """A row whose suffixes differ in the last slots of the template."""
     names = tuple(endings[0][0])
     marked = ask(template, **slots, **dict.fromkeys(names, _SLOT))
     beginning = marked[: marked.index(_SLOT)].removesuffix(" ")

@@ -57,11 +57,11 @@ behaviors:
       howto: {fitting: false}
 """
 TRIES = 60
-"""Writings of one answer before its class counts as out of reach of this prompt."""
+"""Attempts to write an answer of a class before the class counts as impossible for this prompt."""
 
 
 class Example(NamedTuple):
-    """What was written where, and how much of it."""
+    """Paths and counts of what was written."""
 
     rules: Path
     answers: Path
@@ -72,7 +72,7 @@ class Example(NamedTuple):
 def make(out: Path, *, prompts: int, each: int, seed: int) -> Example:
     """Write rules.yaml, answers.jsonl and biased-pairs.jsonl; refuses to overwrite.
 
-    `prompts` is of each kind, `each` the answers of each class to every prompt.
+    `prompts`: prompts per kind; `each`: answers per class and prompt.
     """
     found = Example(out / "rules.yaml", out / "answers.jsonl", out / "biased-pairs.jsonl", {})
     for path in (found.rules, found.answers, found.pairs):
@@ -93,7 +93,7 @@ def make(out: Path, *, prompts: int, each: int, seed: int) -> Example:
 def specified(
     rules: Constitution, *, prompts: int, each: int, seed: int, avoid: Collection[str] = ()
 ) -> Iterator[tuple[Prompt, Completion]]:
-    """`each` answers of each class to every prompt, written to order and kept only where gold agrees.
+    """Write `each` answers of each class to every prompt, kept only where gold confirms the class.
 
     The class stands in the row (`class`). Worse answers tend to be longer, so that length misleads.
     """

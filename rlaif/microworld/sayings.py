@@ -1,4 +1,4 @@
-"""Fixed sentences of completions: what carries an attribute, what only sounds like it, what says nothing."""
+"""Fixed sentences of completions: those that carry an attribute, distractors, and fillers."""
 
 from __future__ import annotations
 

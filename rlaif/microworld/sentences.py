@@ -1,4 +1,4 @@
-"""The world's rules as sentences: composed from verbs, objects and frames, and read back into what they mean."""
+"""Principles of the microworld as sentences: composed from verbs, objects and frames, and parsed back into `Rule`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _FRAMES: dict[Form, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a sentence demands: every part, where the condition (a prompt tag) holds."""
+    """Meaning of a principle: all its parts must hold where the condition (a prompt tag) holds."""
 
     parts: tuple[tuple[str, bool], ...]
     condition: str | None = None
@@ -131,14 +131,14 @@ def _condition_text(tag: str | None) -> str:
 
 
 def fact(attribute: str, positive: bool) -> str:
-    """The canonical statement that a response has or lacks the attribute; the language of critiques."""
+    """Canonical statement that a response has or lacks the attribute, as critiques say it."""
     phrase = phrases(attribute)[0]
     return f"The response {phrase.third}." if positive else f"The response does not {phrase.base}."
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], Form, bool], ...]:
-    """A pattern a frame, longest frames first so that "does not" is never read as a verb."""
+    """One pattern per frame, longest first so that "does not" is never parsed as a verb."""
     found = []
     for form, frames in _FRAMES.items():
         for frame in frames:
@@ -162,7 +162,7 @@ def _phrase_index() -> dict[str, str]:
 
 @cache
 def read_rule(text: str) -> Rule | None:
-    """What a sentence of the world demands, or None when it is none; a text holds one rule."""
+    """Parse one principle; None when the text is not in the world's language."""
     text = " ".join(text.split())
     for pattern, form, _ in _patterns():
         match = pattern.match(text)

@@ -1,4 +1,4 @@
-"""Rows of the skills that look at one response, or write one."""
+"""Training rows of the skills that judge one response, or write one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a model as critic and reviser, and of every other skill of the closed list."""
+"""Metrics of a model as critic and reviser, and of every other skill."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def critic(bench: Bench, scenes: list[Scene], answers: list[list[str]]) -> dict[
 
 
 def reviser(bench: Bench, scenes: list[Scene], answers: list[list[str]]) -> dict[str, float]:
-    """Faults for which a clean repair exists: how often it is mended, how often another good side is lost."""
+    """For faults that can be repaired: how often the revision repairs it, and how often it breaks another attribute."""
     rng = bench.rng("reviser")
     asked, contents = [], []
     for scene, texts in zip(scenes, answers, strict=True):
@@ -215,7 +215,7 @@ def _step(bench: Bench) -> float:
 
 
 def _similar(bench: Bench, scenes: list[Scene]) -> float:
-    """Share of new prompts that are understood, of the same kind, and not copies."""
+    """Share of generated prompts that parse, are of the same kind, and are not copies."""
     contents = [ask("similar-prompt", prompt=scene.text) for scene in scenes]
     said = bench.write([[Message(role="user", content=each)] for each in contents], 1.0, "similar")
     kinds = {"howto", "harmful", "sum", "claim", "personal"}

@@ -12,7 +12,7 @@ from rlaif.libraries.torch import multiplies_bfloat16
 from rlaif.microworld.packed import IGNORED, Batch, collate, microbatches
 
 MICROBATCH_TOKENS = 3_072
-"""Small, so that rows of like length meet: a step has rows of 60 and of 600 tokens, and padding is paid for."""
+"""Tokens of a micro-batch. Small, so that rows of similar length meet: a step has rows of 60 and of 600 tokens."""
 PEAK_LR = 2e-3
 
 
