@@ -247,7 +247,7 @@ def _known(prompt_text: str, completion: str) -> Mapping[str, bool]:
 
 
 class MicroGold:
-    """Gold of prompt rows with `gold: micro`, an entry point of `rlaif.gold`: grades principles in the world's words."""
+    """Gold of prompt rows with `gold: micro` (an entry point of `rlaif.gold`): grades principles of the microworld."""
 
     def grade(
         self, prompt: Prompt, completion: str, principles: Sequence[Principle]

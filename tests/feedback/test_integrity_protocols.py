@@ -1,4 +1,4 @@
-"""Label integrity of every protocol under every decision rule (DESIGN 5), from judge to pair."""
+"""Label integrity of every protocol under every decision rule, from judge to pair."""
 
 from __future__ import annotations
 
