@@ -1,4 +1,4 @@
-"""A Bradley-Terry reward model with soft labels: pairs in, a sequence classifier out; optionally one output per principle."""
+"""A Bradley-Terry reward model with soft labels: pairs in, a sequence classifier out; one more output per principle."""
 
 from __future__ import annotations
 
