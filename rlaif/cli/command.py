@@ -23,7 +23,8 @@ class Explained(click.Command):
         """Write one section for each group of options."""
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS[:-1]}
         for each in self.get_params(ctx):
-            record = each.get_help_record(ctx)
+            # arguments are in the usage line, and explained in the text
+            record = each.get_help_record(ctx) if isinstance(each, click.Option) else None
             if record is not None:
                 groups.setdefault(group_of(each), []).append(record)
         last = groups.pop(GROUPS[-1], [])

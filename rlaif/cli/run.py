@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.command import Command
 from rlaif.cli.output import WIDTH, Follower, emit, warn
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from rlaif.workflows.recipe.prepared import PreparedRecipe
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "rlaif run pipelines/self-rewarding.yaml --out runs/loop",
+        "rlaif run self-rewarding --judge gold: --out runs/upper-bound",
+        "rlaif run self-rewarding --set rounds=1 --out runs/one --dry-run",
+    ),
+)
 @click.argument("recipe")
 @options.out()
 @options.option(
@@ -28,27 +36,29 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Override a key of the recipe; repeatable.",
 )
-@options.option("--policy", help="The model that starts; overrides the recipe's.")
-@options.option("--judge", help="`previous` (the newest policy), a model to freeze it, `gold:` or `random:`.")
+@options.option("--policy", help="Starting policy [default: the recipe's].")
 @options.option(
-    "--frozen-judge", is_flag=True, help="Freeze the judge: the starting policy judges every round."
+    "--judge",
+    help="Judge: a model, `previous` (the newest policy), `gold:` or `random:` [default: the recipe's].",
 )
+@options.option("--frozen-judge", is_flag=True, help="Let the starting policy judge every round.")
 @options.constitution
 @options.limit
 @options.models
-@options.option("--seed", type=click.IntRange(min=0), help="Overrides the recipe's.")
+@options.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    group="Run",
+    help="Seed of all random numbers [default: the recipe's].",
+)
 @options.store
 @options.as_json
 @options.dry_run
 @options.show_prompt
 def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
-    """Run RECIPE (a file, or the name of a shipped one) and print the table of rounds.
+    """Run RECIPE (a file, or the name of a shipped one) round by round, and print the table of rounds.
 
-    \b
-    rlaif run pipelines/self-rewarding.yaml --out runs/loop
-    rlaif run self-rewarding --judge gold: --out runs/upper-bound
-
-    The same command resumes. A step whose inputs did not change is not made again.
+    The same command resumes an interrupted run. A step whose inputs did not change is not repeated.
     """
     from rlaif.workflows.configs import RunConfig
     from rlaif.workflows.generate.known_words import unread
