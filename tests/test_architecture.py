@@ -303,7 +303,7 @@ def test_a_command_uses_each_of_its_options(path: str) -> None:
 UNCALLED = {
     "cli/command.py Group.list_commands": "click calls it",
     "cli/options.py EnvOption.resolve_envvar_value": "click calls it",
-    "cli/parent.py Parent.get_command": "click calls it",
+    "cli/train.py TrainCommand.format_usage": "click calls it",
     "cli/parent.py Parent.list_commands": "click calls it",
     "engines/local/processes.py Processes.pids": "tests kill workers by it",
     "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",

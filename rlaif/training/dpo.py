@@ -15,9 +15,9 @@ from rlaif.records import ASKED_OF, Evaluator, Example, Pair
 from rlaif.runs.layout import LOGPS, METRICS
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
-from rlaif.training.drift import Drift
 from rlaif.training.head import Reading
 from rlaif.training.health import Watch, held_out_figures
+from rlaif.training.kto_zero_point import KTOZeroPoint
 from rlaif.training.loop import Part
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.models import Opened, open_causal
@@ -107,7 +107,7 @@ def _apart(config: DPOConfig, pairs: Sequence[Pair]) -> dict[str, str]:
 
 
 class Reader:
-    """Reads trees without learning: for the reference, for pairs set apart, for KTO's drift."""
+    """Reads trees without learning: for the reference, for pairs set apart, for KTO's zero point."""
 
     def __init__(self, scorer: Scorer, config: DPOConfig, packed: bool) -> None:
         self._scorer, self._config, self._packed = scorer, config, packed
@@ -155,7 +155,7 @@ class DPO:
         self.read: Callable[[Sequence[Tree]], list[Tensor]] | None = None  # the policy as it is
         self.watch: Watch | None = None
         kto = any(each.name == "kto" for each in config.mix)
-        self.drift = Drift(pairs, self.order, room) if kto else None
+        self.zero_point = KTOZeroPoint(pairs, self.order, room) if kto else None
         self._mean_rewards = LOSSES[config.mix[0].name].mean_rewards
         self._weights = relative_weights(pairs)
 
@@ -205,7 +205,7 @@ class DPO:
         if step == 0 and self.starts_at_reference:
             assert_same(logp_N, scored.reference_N, config.precision)
         pairs = [self.pairs[row] for row in mine]
-        terms = pair_terms(scored, pairs, self._labels(pairs, logp_N), self._drifted(step, logp_N))
+        terms = pair_terms(scored, pairs, self._labels(pairs, logp_N), self._zero_point_of(step, logp_N))
         weight_B = logp_N.new_tensor([self._weights[row] for row in mine])
         if config.wpo:
             assert out.collision_N is not None
@@ -219,8 +219,8 @@ class DPO:
         if self.reference:
             # nats an answer
             figures["kl"] = losses.kl_terms(logp_N.detach(), scored.reference_N).sum() / (2 * total)
-        if self.drift is not None:
-            figures["kto/drift"] = terms.drift * (len(mine) / total)
+        if self.zero_point is not None:
+            figures["kto/drift"] = terms.zero_point * (len(mine) / total)
         return loss.to(logp_N.dtype), figures
 
     def _figures(self, terms: losses.PairTerms) -> dict[str, Tensor]:
@@ -252,18 +252,18 @@ class DPO:
         """Read all that the reference is asked about."""
         rows = self.order.visited()
         trees, others = [pair_tree(self.pairs[row]) for row in rows], list(map(pair_tree, self.held_out))
-        drifting = self.drift.visited() if self.drift is not None else []
-        logps = reader([*trees, *others, *drifting], cache)
+        mismatched = self.zero_point.visited() if self.zero_point is not None else []
+        logps = reader([*trees, *others, *mismatched], cache)
         self.reference = dict(zip(rows, logps, strict=False))
         self.held_out_reference = logps[len(trees) : len(trees) + len(others)]
-        if self.drift is not None:
-            self.drift.reference = dict(zip(drifting, logps[len(trees) + len(others) :], strict=True))
+        if self.zero_point is not None:
+            self.zero_point.reference = dict(zip(mismatched, logps[len(trees) + len(others) :], strict=True))
 
-    def _drifted(self, step: int, like: Tensor) -> Tensor | None:
-        if self.drift is None:
+    def _zero_point_of(self, step: int, like: Tensor) -> Tensor | None:
+        if self.zero_point is None:
             return None
         assert self.read is not None, "KTO asks the policy about answers to other prompts"
-        return self.drift.value(step, self.read).to(like)
+        return self.zero_point.value(step, self.read).to(like)
 
     def watching(self, log: Path) -> Watch:
         """Looks at this training's health."""

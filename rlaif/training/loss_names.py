@@ -66,7 +66,7 @@ LOSSES: Mapping[str, LossFacts] = {
         trl="ORPOTrainer",
     ),
     "kto": LossFacts(
-        says="each answer for itself, good or bad, against the policy's own drift",
+        says="each answer for itself, good or bad, against the policy's mean move from the reference",
         options={"desirable_weight": 1.0, "undesirable_weight": 1.0},
         trl="KTOTrainer",
     ),

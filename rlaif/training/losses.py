@@ -52,7 +52,7 @@ class PairTerms(NamedTuple):
     """P(chosen better)."""
     score_gap_B: Tensor
     """Of the judge's scores; 0 where there is none."""
-    drift: Tensor
+    zero_point: Tensor
     """KTO's z / beta: mean log-ratio of answers to other prompts, at least 0; no gradient."""
 
     @property
@@ -70,13 +70,6 @@ class PairTerms(NamedTuple):
             reference_head=self.reference_head.swapped(),
             label_B=1 - self.label_B,
         )
-
-
-def implicit_rewards(policy: PairLogps, reference: PairLogps, beta: float) -> PairLogps:
-    """beta times log(policy / reference), for each answer."""
-    return PairLogps(
-        beta * (policy.chosen_B - reference.chosen_B), beta * (policy.rejected_B - reference.rejected_B)
-    )
 
 
 def preference_loss(margin_B: Tensor, label_prob_B: Tensor) -> Tensor:

@@ -98,12 +98,12 @@ def orpo(terms: PairTerms, beta: float, _: Options) -> Tensor:
 def kto(terms: PairTerms, beta: float, options: Options) -> Tensor:
     """Half of l_D (1 - sigmoid(beta rho_w - z)) + l_U (1 - sigmoid(z - beta rho_l)), averaged over sides.
 
-    Each answer is an example of its own (2402.01306, eq. 8); z is `drift` times beta.
+    Each answer is an example of its own (2402.01306, eq. 8); z is `zero_point` times beta.
     """
 
     def side(terms: PairTerms, beta: float, options: Options) -> Tensor:
-        good_B = 1 - torch.sigmoid(beta * (terms.rho.chosen_B - terms.drift))
-        bad_B = 1 - torch.sigmoid(beta * (terms.drift - terms.rho.rejected_B))
+        good_B = 1 - torch.sigmoid(beta * (terms.rho.chosen_B - terms.zero_point))
+        bad_B = 1 - torch.sigmoid(beta * (terms.zero_point - terms.rho.rejected_B))
         return (options["desirable_weight"] * good_B + options["undesirable_weight"] * bad_B) / 2
 
     return expected(side, terms, beta, options)

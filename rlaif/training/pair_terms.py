@@ -23,7 +23,7 @@ class Scored(NamedTuple):
 
 
 def pair_terms(
-    scored: Scored, pairs: Sequence[TokenPair], label_B: Tensor, drift: Tensor | None = None
+    scored: Scored, pairs: Sequence[TokenPair], label_B: Tensor, zero_point: Tensor | None = None
 ) -> PairTerms:
     """What losses read of `pairs`, whose tokens were scored; in float64, for a long answer's sum is a large number."""
     logp_N, reference_N = _wide(scored.logp_N), _wide(scored.reference_N)
@@ -46,7 +46,7 @@ def pair_terms(
         reference_head=sums(reference_N * head_N),
         label_B=label_B.to(logp_N.dtype),
         score_gap_B=logp_N.new_tensor(gaps),
-        drift=logp_N.new_zeros(()) if drift is None else drift,
+        zero_point=logp_N.new_zeros(()) if zero_point is None else zero_point,
     )
 
 

@@ -22,10 +22,8 @@ def double(*values: float) -> torch.Tensor:
 
 def test_sigmoid_loss_by_hand() -> None:
     # margin = 0.5 * ((-1 - -2) - (-3 - -2)) = 0.5 * (1 + 1) = 1; -log sigmoid(1) = log(1 + e^-1)
-    rewards = losses.implicit_rewards(
-        PairLogps(double(-1.0), double(-3.0)), PairLogps(double(-2.0), double(-2.0)), beta=0.5
-    )
-    loss = losses.preference_loss(rewards.chosen_B - rewards.rejected_B, double(1.0))
+    ratios = PairLogps(double(-1.0), double(-3.0)).less(PairLogps(double(-2.0), double(-2.0)))
+    loss = losses.preference_loss(0.5 * ratios.gap_B, double(1.0))
     assert loss.item() == pytest.approx(math.log(1 + math.exp(-1)))
 
 
@@ -70,8 +68,8 @@ def test_gradients_agree_with_finite_differences(prob: float) -> None:
     held = PairLogps(torch.randn(5, dtype=torch.float64), torch.randn(5, dtype=torch.float64))
 
     def dpo(chosen_B: torch.Tensor, rejected_B: torch.Tensor) -> torch.Tensor:
-        rewards = losses.implicit_rewards(PairLogps(chosen_B, rejected_B), held, beta=0.7)
-        return losses.preference_loss(rewards.chosen_B - rewards.rejected_B, torch.full_like(chosen_B, prob))
+        ratios = PairLogps(chosen_B, rejected_B).less(held)
+        return losses.preference_loss(0.7 * ratios.gap_B, torch.full_like(chosen_B, prob))
 
     def centred(chosen_B: torch.Tensor, rejected_B: torch.Tensor) -> torch.Tensor:
         return losses.centering_loss(chosen_B, rejected_B)

@@ -35,7 +35,7 @@ def ls(value: float) -> float:
     return math.log(s(value))
 
 
-def made(p: float = 1.0, gap: float = 2.0, drift: float = 0.0) -> PairTerms:
+def made(p: float = 1.0, gap: float = 2.0, zero_point: float = 0.0) -> PairTerms:
     """log pi = -3, -8; log ref = -4, -6: rho = 1, -2, h = 3; 2 and 4 tokens; the first two tokens carry -3, -5."""
     return PairTerms(
         policy=PairLogps(double(-3.0), double(-8.0)),
@@ -45,7 +45,7 @@ def made(p: float = 1.0, gap: float = 2.0, drift: float = 0.0) -> PairTerms:
         reference_head=PairLogps(double(-4.0), double(-2.0)),
         label_B=double(p),
         score_gap_B=double(gap),
-        drift=double(drift)[0],
+        zero_point=double(zero_point)[0],
     )
 
 
@@ -106,9 +106,9 @@ def test_a_loss_by_hand(name: str, p: float, options: dict[str, float], value: f
     assert PAIR_LOSSES[name](made(p), 0.5, options).item() == pytest.approx(value, abs=1e-12)
 
 
-def test_ktos_drift_moves_the_zero_point_by_hand() -> None:
+def test_the_kto_loss_by_hand_with_a_zero_point() -> None:
     # z = 1/2 * 0.4 = 0.2
-    loss = PAIR_LOSSES["kto"](made(drift=0.4), 0.5, LOSSES["kto"].options)
+    loss = PAIR_LOSSES["kto"](made(zero_point=0.4), 0.5, LOSSES["kto"].options)
     assert loss.item() == pytest.approx(((1 - s(0.3)) + (1 - s(1.2))) / 2)
 
 

@@ -61,10 +61,10 @@ def ours(both: Both, config: DPOConfig, *, wpo: bool = False) -> Any:
     if config.looks_at_reference:
         trees = [pair_tree(each) for each in both.pairs]
         objective.reference = dict(enumerate(reference_logps(held, trees, packed=True, batch_tokens=9999)))
-        if objective.drift is not None:
-            drifting = objective.drift.visited()
-            logps = reference_logps(held, drifting, packed=True, batch_tokens=9999)
-            objective.drift.reference = dict(zip(drifting, logps, strict=True))
+        if objective.zero_point is not None:
+            mismatched = objective.zero_point.visited()
+            logps = reference_logps(held, mismatched, packed=True, batch_tokens=9999)
+            objective.zero_point.reference = dict(zip(mismatched, logps, strict=True))
     packed = pack(objective.trees(0), packed=True, pad_id=both.opened.pad_id, with_last=False)
     part = objective.part(0, range(COUNT), packed, scorer(packed))
     part.loss.backward()

@@ -1,4 +1,4 @@
-"""KTO's zero point: how far the policy has moved on answers to other prompts (2402.01306, 4.1)."""
+"""KTO's zero point z0: an estimate of KL(policy || reference) on mismatched prompts and answers (2402.01306, 4.1)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from rlaif.training.packing import Tree
 from rlaif.training.spans import TokenPair
 
 
-class Drift:
-    """Mean log-ratio, at least 0, of a step's prompts with each the answers of its neighbour."""
+class KTOZeroPoint:
+    """Mean log-ratio of policy to reference over a step's prompts, each with the answers of the next one; at least 0.
+
+    The loss compares implicit rewards with it in the place of 0. No gradient goes through it.
+    """
 
     def __init__(self, pairs: Sequence[TokenPair], order: Order, room: int) -> None:
         self.pairs = pairs
@@ -23,7 +26,7 @@ class Drift:
         self._known: tuple[int, Tensor] = (-1, torch.zeros(()))
 
     def trees(self, step: int) -> list[Tree]:
-        """What is read for `step`; answers that do not fit behind the other prompt are cut."""
+        """The mismatched prompts and answers of `step`; answers too long to follow the other prompt are cut."""
         rows = self.order.rows(step)
         others = [*rows[1:], rows[0]] if len(rows) > 1 else [(rows[0] + 1) % len(self.pairs)]
         trees = []
@@ -33,11 +36,11 @@ class Drift:
         return trees
 
     def visited(self) -> list[Tree]:
-        """All trees that some step reads, each once."""
+        """The trees of all steps, each once, for which the reference's log-probabilities are needed."""
         return sorted({tree for step in range(self.order.steps) for tree in self.trees(step)})
 
     def value(self, step: int, read: Callable[[Sequence[Tree]], list[Tensor]]) -> Tensor:
-        """Of the policy as it is before `step`; computed once a step, whatever the passes."""
+        """Return z0, a scalar in nats, of the policy as it is before `step`; computed once for all micro-batches."""
         if self._known[0] != step:
             trees = self.trees(step)
             nothing = torch.zeros(())
