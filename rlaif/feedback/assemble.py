@@ -137,7 +137,7 @@ def criticised(
     ]
 
 
-def alone_by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
+def pointwise_by_prompt(judgments: Iterable[Judgment]) -> dict[str, list[Judgment]]:
     """Judgments of single completions by prompt id."""
     found: dict[str, list[Judgment]] = {}
     for each in judgments:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlaif.errors import InputError
-from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
+from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
 from rlaif.feedback.score import ScoredCompletion, score_completions
@@ -68,12 +68,12 @@ def make_pairs(
     asked = contested(chosen, plan)
     tally.reasons[NoPair.TIE] += len(chosen) - len(asked)
     compared = readings_of(asked, judgments, judge, constitution, plan)
-    checked = alone_by_prompt(judgments)
+    checked = pointwise_by_prompt(judgments)
     decided: list[tuple[Candidate, Decision]] = []
     for each in asked:
-        readings, alone = compared.get(each.ids, []), checked.get(each.prompt.id, [])
-        decision, reason = settle(each, readings, alone, constitution, plan)
-        _count(tally, decision, readings, each, alone)
+        readings, pointwise_said = compared.get(each.ids, []), checked.get(each.prompt.id, [])
+        decision, reason = settle(each, readings, pointwise_said, constitution, plan)
+        _count(tally, decision, readings, each, pointwise_said)
         if reason is not None:
             tally.reasons[reason] += 1
         else:
@@ -110,7 +110,7 @@ def contested(chosen: Sequence[Candidate], plan: PairPlan) -> list[Candidate]:
 def settle(
     candidate: Candidate,
     readings: Sequence[Judgment],
-    alone: Sequence[Judgment],
+    pointwise_said: Sequence[Judgment],
     constitution: Constitution,
     plan: PairPlan,
 ) -> tuple[Decision, NoPair | None]:
@@ -120,7 +120,7 @@ def settle(
         candidate.prompt,
         readings,
         first=candidate.better.completion.id,
-        checklist=alone,
+        checklist=pointwise_said,
         inconsistent=plan.inconsistent,
     )
     return decision, _reason(decision, plan)
@@ -137,7 +137,7 @@ def _candidates(
     texts: dict[str, list[Completion]] = {}
     for each in completions:
         texts.setdefault(each.prompt_id, []).append(each)
-    said = alone_by_prompt(judgments)
+    said = pointwise_by_prompt(judgments)
     found = []
     for prompt in {each.id: each for each in prompts}.values():
         unique = _unique(texts.get(prompt.id, []), plan, tally)
@@ -189,7 +189,7 @@ def readings_of(
     items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
     found: Iterable[Judgment]
     if plan.then == NO_PAIRWISE:
-        said = alone_by_prompt(judgments)
+        said = pointwise_by_prompt(judgments)
         found = [
             judgment
             for prompt, one, other in items
@@ -225,13 +225,13 @@ def _count(
         if each.principle_id is not None and each.state is State.PREFERENCE and each.value is not None:
             is_first = each.completion_ids[0] == first
             said.setdefault(each.principle_id, []).append(each.value if is_first else 1 - each.value)
-    alone = {(each.completion_ids[0], each.principle_id): share_of(each) for each in checked}
+    pointwise_said = {(each.completion_ids[0], each.principle_id): share_of(each) for each in checked}
     for principle, values in said.items():
         if len(values) == 2:
             flipped = (values[0] > 0.5) != (values[1] > 0.5)
             tally.compared[principle] += 1
             tally.flipped[principle] += flipped
-            one, other = alone.get((first, principle)), alone.get((second, principle))
+            one, other = pointwise_said.get((first, principle)), pointwise_said.get((second, principle))
             # of two sides that are alike in this principle a judge may say anything
             if one is not None and other is not None and (one > 0.5) != (other > 0.5):
                 tally.told_apart[principle] += 1

@@ -66,7 +66,7 @@ def decide(
 ) -> Decision:
     """Decide between the completion `first` and the other one that `judgments` compare, in both orders.
 
-    `checklist` holds the judgments of each alone: hard principles are read there. Judgments on principles that are
+    `checklist` holds pointwise judgments of the two: hard principles are read there. Judgments on principles that are
     not in the constitution, or do not apply to the prompt, do not count.
     """
     principles = asked(constitution, prompt, judgments)
@@ -111,9 +111,9 @@ def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[fl
 def _consistent(constitution: Constitution, voices: Sequence[_Voice], label: float) -> bool:
     """Whether the label comes from the completions and not from their places.
 
-    Of two sides that are alike in a principle a judge may follow the place; that is no evidence, and many such
+    Of two sides that are alike in a principle a judge may follow position; that is no evidence, and many such
     principles together must not outshout one that the judge reads alike in both orders. So those that it reads alike
-    must lead to the label, in each order; where there is none, and the judge has an opinion, it follows the place.
+    must lead to the label, in each order; where there is none, and the judge has an opinion, it follows position.
     """
     firm = [voice for voice in voices if side(voice.first_shown) * side(voice.second_shown) > 0]
     if not firm:
@@ -123,9 +123,9 @@ def _consistent(constitution: Constitution, voices: Sequence[_Voice], label: flo
 
 
 def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Completion) -> list[Judgment]:
-    """Comparisons out of what was said of each alone: of two that differ, the chance that it is the first.
+    """Make comparisons of pointwise judgments: of two that differ, the chance that it is the first.
 
-    Both orders are given, since a completion that is judged alone has no place in a list.
+    Both orders are given, since pointwise judging shows no position.
     """
     said = {(each.completion_ids[0], each.principle_id): each for each in judgments}
     found = []
@@ -213,7 +213,7 @@ def _voices(
         pair = [shown.get((principle.id, is_first)) for is_first in (True, False)]
         states.update(each.state for each in pair if each is not None)
         one, other = (_p(each, is_first) for each, is_first in zip(pair, (True, False), strict=True))
-        # a principle that was read in one order only could be any judge's love of a place
+        # a principle that was read in one order only could be position bias
         if one is not None and other is not None:
             voices.append(_Voice(principle, one, other))
     return voices, states

@@ -115,7 +115,7 @@ class PanelJudge:
         )
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """The mean of what the members say of each completion alone: of principles those that read them.
+        """Pointwise: the mean of the members' numbers; of a principle the mean of those who read it.
 
         Where nobody does, all being reward models, it is the mean reward: rewards are log-odds up to a constant.
         """
@@ -136,7 +136,7 @@ class PanelJudge:
         said = [self._keyed(each.compare(each.judge, items, principles)) for each in self.members]
         found = []
         for ids, principle in _asked(said):
-            # a member that names no principle speaks of the whole: its vote counts in each
+            # a member that names no principle judges the completion as a whole: its vote counts in each
             votes = [own.get((ids, principle)) or own.get((ids, None)) for own in said]
             found.append(self._ruled(NAME, State.PREFERENCE, ids, principle, votes, self.quorum))
         return found
@@ -205,7 +205,7 @@ class PanelJudge:
 
 
 def _asked(said: Sequence[Mapping[Key, Judgment]]) -> list[Key]:
-    """What is ruled on: each principle that some member names, else the whole."""
+    """What is ruled on: each principle that some member names, else the completion as a whole."""
     keys = dict.fromkeys(key for own in said for key in own)
     named = {ids for ids, principle in keys if principle is not None}
     return [(ids, principle) for ids, principle in keys if principle is not None or ids not in named]

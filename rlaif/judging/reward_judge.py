@@ -1,4 +1,4 @@
-"""A reward model as judge: one number a completion, of the whole and not of any principle."""
+"""A reward model as judge: one number a completion as a whole, and none of any principle."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ Votes = Sequence[tuple[float, float]]
 def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:
     """The principles that judgments of `prompt` are read by: those that apply.
 
-    Where a judgment names none it is the whole that was asked about, and beside it only what others name: hard
-    principles, which are put to a judge of wholes by themselves.
+    Where a judgment names none, the completion as a whole was asked about (a reward), and beside it only those that
+    other judgments name: hard principles, which are put to such a judge separately.
     """
     applied = [each for each in constitution.principles if applies(each, prompt)]
     if all(each.principle_id is not None for each in judgments):
@@ -42,8 +42,8 @@ def principle_of(judgment: Judgment) -> str:
 def share_of(judgment: Judgment) -> float | None:
     """What a judgment of one completion says, from 0 to 1, a rating from 1 to 5 included; None without a number.
 
-    Of a reward it is the chance to beat an answer of reward 0, which tells no two of the great ones apart: what ranks
-    answers takes `number_of`.
+    Of a reward it is the chance to beat a completion of reward 0, in which great rewards do not differ: what ranks
+    completions takes `number_of`.
     """
     if judgment.state is not State.SCORE or judgment.value is None:
         return None
@@ -68,7 +68,7 @@ def breaks(judgment: Judgment | None) -> bool | None:
 
 
 def better_of(one: Judgment, other: Judgment) -> float | None:
-    """Of two completions that were judged alone, the chance that the first is better; None without two numbers."""
+    """P(first is better) of two completions, by their pointwise judgments; None without two numbers."""
     if _rewards(one) and _rewards(other):
         # a reward is a log-odds up to a constant
         assert one.value is not None

@@ -1,7 +1,7 @@
 """`rank`: a tournament of the completions of each prompt, O(N log N) comparisons, read by Bradley and Terry's model.
 
 Rounds set players of near strength against each other. A comparison counts where both orders name the same side: a
-judge that follows the place gives no strength to anybody.
+judge that follows position gives no strength to anybody.
 """
 
 from __future__ import annotations

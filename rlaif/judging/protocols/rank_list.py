@@ -36,7 +36,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     ranker = model(judge, "rank-list")
     groups = grouped(items, how.seed)
     asked = [each for group in groups for each in _lists(group, principles)]
-    # each list and its reverse are neighbours: one operation, and a judge that follows the place says nothing
+    # each list and its reverse are neighbours: one operation, and a judge that follows position says nothing
     for there, back in zip(*(_ranked(ranker, asked, how, turned) for turned in (False, True)), strict=True):
         _count(there[0], there[1], back[1])
     return judgments("rank-list", ranker, groups, principles, items)

@@ -27,7 +27,7 @@ def steps_of(text: str) -> list[str]:
 
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
-    """One judgment a completion, of the whole. `principles` are not asked about: a step is right or wrong.
+    """One judgment a completion as a whole. `principles` are not asked about: a step is right or wrong.
 
     The least right step and not the product of all (2312.08935): a product would favour whoever says less.
     """

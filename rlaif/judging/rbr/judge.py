@@ -1,4 +1,4 @@
-"""Rules with their weights as judge: one number a completion, of the whole and not of any principle."""
+"""Rules with their weights as judge: one number a completion as a whole, and none of any principle."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from rlaif.constitution import applies
 from rlaif.feedback import Fault, PairPlan, ScoredCompletion, critiques
-from rlaif.feedback.assemble import alone_by_prompt, assemble, criticised
+from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of, settle
 from rlaif.judging import Decision, Judge
@@ -24,7 +24,7 @@ from rlaif.workflows.generate.judge_step import Drawn, critic_of
 
 @dataclass(frozen=True, slots=True)
 class PlannedPairs:
-    """One pairs step, played without answers."""
+    """One pairs step of a dry run."""
 
     models: PlannedModels
     judge: str
@@ -34,7 +34,7 @@ class PlannedPairs:
 
     def play(self, drawn: Drawn, judgments: Sequence[Judgment]) -> None:
         """Ask what the pairs step would ask."""
-        said = alone_by_prompt(judgments)
+        said = pointwise_by_prompt(judgments)
         open_ = {name for name, own in said.items() if self._made_up(own)}
         chosen = self._candidates(drawn, judgments, self.plan)
         free = [
@@ -64,15 +64,15 @@ class PlannedPairs:
         decided: list[tuple[Candidate, Decision]] = []
         loose = []
         for each in fixed:
-            readings, alone = compared.get(each.ids, []), list(said.get(each.prompt.id, []))
-            if self._made_up([*readings, *alone]):
+            readings, pointwise_said = compared.get(each.ids, []), list(said.get(each.prompt.id, []))
+            if self._made_up([*readings, *pointwise_said]):
                 loose.append(each)
                 continue
-            decision, reason = settle(each, readings, alone, self.constitution, self.plan)
+            decision, reason = settle(each, readings, pointwise_said, self.constitution, self.plan)
             if reason is None:
                 decided.append((each, decision))
-        twos = Counter(each.prompt.id for each in fixed)
-        made = assemble(decided, compared, said, judge, self.constitution, self.plan, twos)
+        comparisons = Counter(each.prompt.id for each in fixed)
+        made = assemble(decided, compared, said, judge, self.constitution, self.plan, comparisons)
         criticised(made, self.constitution, critic_of(judge) if self.critique else None)
         return loose
 
@@ -86,41 +86,41 @@ class PlannedPairs:
         *,
         longest: bool,
     ) -> None:
-        """Compare the shortest or longest that may be compared, criticise the shortest or longest of each two."""
+        """Compare the shortest or longest that may be compared, criticise the shortest or longest side of each."""
         judge = models.judge(self.judge)
 
         def size(each: ScoredCompletion) -> int:
             return models.length(self.judge, each.completion.text)
 
-        twos, pairs = [], [*loose]
+        comparisons, pairs = [], [*loose]
         for prompt in {each.prompt.id: each.prompt for each in free}.values():
             texts = sorted(among[prompt.id], key=size)
             compared, told = _extremes(texts, rank=self.plan.pairing == "rank", longest=longest)
-            twos += [Candidate(prompt, *two) for two in compared]
-            pairs += [Candidate(prompt, *two) for two in told]
-        readings_of(twos, judgments, judge, self.constitution, self.plan)
+            comparisons += [Candidate(prompt, *pair) for pair in compared]
+            pairs += [Candidate(prompt, *pair) for pair in told]
+        readings_of(comparisons, judgments, judge, self.constitution, self.plan)
         if not self.critique or (critic := critic_of(judge)) is None:
             return
         critiques(critic, [self._fault(each, judge, longest, models) for each in pairs])
 
-    def _fault(self, two: Candidate, judge: Judge, longest: bool, models: PlannedModels) -> Fault:
+    def _fault(self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels) -> Fault:
         pick = max if longest else min
         worse = pick(
-            (two.better, two.worse), key=lambda each: models.length(self.judge, each.completion.text)
+            (pair.better, pair.worse), key=lambda each: models.length(self.judge, each.completion.text)
         )
-        rules = [each for each in self.constitution.principles if applies(each, two.prompt)]
+        rules = [each for each in self.constitution.principles if applies(each, pair.prompt)]
         rules.sort(key=lambda each: len(each.text) + len(each.critique or ""), reverse=longest)
-        return Fault(two.prompt, worse.completion, rules)
+        return Fault(pair.prompt, worse.completion, rules)
 
     def _made_up(self, judgments: Sequence[Judgment]) -> bool:
         made_up = self.models.made_up
         return any(call in made_up for each in judgments for call in each.calls)
 
 
-def _texts(twos: Sequence[Candidate]) -> dict[str, list[ScoredCompletion]]:
+def _texts(comparisons: Sequence[Candidate]) -> dict[str, list[ScoredCompletion]]:
     """The different completions of each prompt that can be compared."""
     found: dict[str, dict[str, ScoredCompletion]] = {}
-    for prompt, one, other in twos:
+    for prompt, one, other in comparisons:
         found.setdefault(prompt.id, {}).update({one.completion.id: one, other.completion.id: other})
     return {name: list(own.values()) for name, own in found.items()}
 
@@ -128,10 +128,10 @@ def _texts(twos: Sequence[Candidate]) -> dict[str, list[ScoredCompletion]]:
 def _extremes(
     texts: Sequence[ScoredCompletion], *, rank: bool, longest: bool
 ) -> tuple[list[tuple[ScoredCompletion, ScoredCompletion]], list[tuple[ScoredCompletion, ScoredCompletion]]]:
-    """Of texts by length, the comparisons that are shortest or longest together, and twos to criticise one of each."""
+    """Of texts by length, the shortest or longest comparisons, and the pairs of which a side is criticised."""
     if not rank:
-        two = (texts[-2], texts[-1]) if longest else (texts[0], texts[1])
-        return [two], [two]
+        pair = (texts[-2], texts[-1]) if longest else (texts[0], texts[1])
+        return [pair], [pair]
     # in a ranking all but its two ends are compared twice
     ends, rest = (texts[:2], texts[2:]) if longest else (texts[-2:], texts[:-2])
     return list(pairwise([ends[0], *rest, ends[1]])), list(pairwise(texts))

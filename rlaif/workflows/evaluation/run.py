@@ -179,7 +179,7 @@ def plan(config: EvaluateConfig) -> planning.Plan:
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
     )
     if any(each.hard for each in constitution.principles):
-        lines.append("hard principles: each answer alone, by the checklist")
+        lines.append("hard principles: pointwise, by the checklist")
     return planning.Plan(lines, forecast(config))
 
 

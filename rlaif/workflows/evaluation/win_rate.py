@@ -49,16 +49,16 @@ def win_rate(
     judged: dict[str, list[Judgment]] = {}
     for judgment in judge.compare(asked, constitution.principles):
         judged.setdefault(judgment.prompt_id, []).append(judgment)
-    alone: dict[str, list[Judgment]] = {}
+    checked: dict[str, list[Judgment]] = {}
     for judgment in judge_hard_principles(
         judge, constitution, [(prompt, each) for prompt, *two in asked for each in two]
     ):
-        alone.setdefault(judgment.prompt_id, []).append(judgment)
+        checked.setdefault(judgment.prompt_id, []).append(judgment)
     scores: list[float] = [0.5] * (len(both) - len(asked))
     failed = 0
     for prompt, one, _ in asked:
-        said, looked = judged.get(prompt.id, []), alone.get(prompt.id, [])
-        decision = decide(constitution, prompt, said, first=one.id, checklist=looked)
+        said = judged.get(prompt.id, [])
+        decision = decide(constitution, prompt, said, first=one.id, checklist=checked.get(prompt.id, []))
         if decision.label_prob is not None:
             scores.append(1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5)
         elif decision.reason in EVEN:

@@ -63,7 +63,7 @@ def critic_of(judge: Judge) -> Engine | None:
 def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: int | None) -> Asking:
     """How a protocol asks a judge. Raises InputError where there is none of this name, or it cannot do what is wanted.
 
-    Looks at nothing but names, so that it can be called before anything is opened or written.
+    Reads nothing but names, so that it can be called before anything is opened or written.
     """
     chosen = protocol(name)
     if chosen.judges and not issubclass(judge_kind(judge).makes, chosen.judges):
@@ -72,7 +72,7 @@ def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: i
 
 
 def split(name: str) -> tuple[str, str]:
-    """What looks at each completion alone and what then decides between two, where one protocol is named for both."""
+    """The pointwise protocol that chooses candidates and the pairwise one that decides, where one is named for both."""
     chosen = protocol(name)
     if isinstance(chosen, Pairwise):
         return PER_PRINCIPLE, name
@@ -117,8 +117,8 @@ def counts(funnel: Funnel) -> dict[str, int]:
 def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
     """For each principle that was compared: how often, how consistently, and how often it could not be read.
 
-    Consistency is that of the pairs whose sides the judge, asked about each alone, told apart by this principle: of
-    two sides that are alike in it a judge may say anything.
+    Order consistency is that of the pairs whose sides got different pointwise judgments by this principle: of two
+    sides that are alike in it a judge may say anything.
     """
     rows = {}
     for principle in dict.fromkeys([*funnel.compared, *funnel.unread]):
@@ -134,7 +134,7 @@ def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
 
 
 def consistencies(funnel: Funnel) -> dict[str, float | None]:
-    """Order consistency by principle, as in `principles_table`; None where the judge told no pair apart by it."""
+    """Order consistency by principle, as in `principles_table`; None where no pair's sides differ in it."""
     return {name: row["order_consistency"] for name, row in principles_table(funnel).items()}
 
 
@@ -146,7 +146,7 @@ def not_applied(funnel: Funnel) -> list[str]:
         whole = row["compared"] + unread
         why = None
         if apart >= MIN_COMPARED and consistency < MIN_CONSISTENCY:
-            why = f"its two orders agree in only {consistency:.0%} of {apart} pairs that it tells apart"
+            why = f"its order consistency is only {consistency:.0%} on {apart} pairs whose sides differ in it"
         elif unread >= MIN_COMPARED and unread > whole / 2:
             why = f"it is unreadable in {unread} of {whole} pairs"
         if why is not None:
@@ -157,8 +157,8 @@ def not_applied(funnel: Funnel) -> list[str]:
 def idle(funnel: Funnel) -> list[str]:
     """A message for each principle that decides nothing: it is never in question, or not understood."""
     return [
-        f"principle {principle!r} decides nothing: asked about each response alone, this judge tells none of "
-        f"{row['compared']} pairs apart by it"
+        f"principle {principle!r} decides nothing: by this judge's pointwise judgments the sides of none of "
+        f"{row['compared']} pairs differ in it"
         for principle, row in principles_table(funnel).items()
         if row["compared"] >= MIN_IDLE and not row["told_apart"]
     ]

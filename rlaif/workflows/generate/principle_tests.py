@@ -192,13 +192,13 @@ def misunderstood(outcomes: Mapping[str, PrincipleOutcome]) -> list[str]:
 
 def _results(judge: Judge, constitution: Constitution, principle: Principle) -> tuple[Result, ...]:
     # without tags every principle applies; without hardness the comparison alone decides
-    alone = replace(constitution, principles=(replace(principle, hard=False, applies_to=()),))
+    only = replace(constitution, principles=(replace(principle, hard=False, applies_to=()),))
     items = [_item(each) for each in principle.tests]
     # two tests may be about the same two texts
     asked = {(prompt.id, frozenset((one.id, two.id))): (prompt, one, two) for prompt, one, two in items}
     distinct = [each for each in asked.values() if each[1].id != each[2].id]
     judged: dict[tuple[str, frozenset[str]], list[Judgment]] = {}
-    for each in judge.compare(distinct, alone.principles):
+    for each in judge.compare(distinct, only.principles):
         judged.setdefault((each.prompt_id, frozenset(each.completion_ids)), []).append(each)
     results = []
     for test, (prompt, one, two) in zip(principle.tests, items, strict=True):
@@ -206,7 +206,7 @@ def _results(judge: Judge, constitution: Constitution, principle: Principle) -> 
             results.append(Result(test, None, NoPair.DUPLICATE))
             continue
         readings = judged.get((prompt.id, frozenset((one.id, two.id))), [])
-        decision = decide(alone, prompt, readings, first=one.id)
+        decision = decide(only, prompt, readings, first=one.id)
         results.append(Result(test, decision.label_prob, decision.reason))
     return tuple(results)
 

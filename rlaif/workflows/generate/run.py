@@ -115,11 +115,11 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
         drawn = _completions(config)
         lines.append(f"{len(drawn)} completions of {config.source}")
     asked_by(config)
-    alone, then = split(config.protocol)
+    first, then = split(config.protocol)
     if judges_in_writing(str(config.judge), _in_writing(config)):
-        alone, then = written_form(alone), written_form(then)
+        first, then = written_form(first), written_form(then)
     decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
-    lines.append(f"judge {config.judge}: {alone} on each completion, {config.pairing}, then {decides}")
+    lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
     return planning.Plan(lines, forecast(config))
 
@@ -135,10 +135,10 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
         else:
             drawn = _completions(config)
         judge = models.judge(str(config.judge))
-        alone, then = split(config.protocol)
+        first, then = split(config.protocol)
         asking = asked_by(config)
         judgments = judge_pointwise(
-            judge, constitution, drawn, alone, asking if alone == config.protocol else None
+            judge, constitution, drawn, first, asking if first == config.protocol else None
         )
         how = _pairing(config, then)
         PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
@@ -201,10 +201,10 @@ def _made(
 ) -> GenerateResult:
     judge = models.judge(str(config.judge))
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
-    alone, then = split(config.protocol)
+    first, then = split(config.protocol)
     asking = asked_by(config)
     judgments = judge_pointwise(
-        judge, constitution, drawn, alone, asking if alone == config.protocol else None
+        judge, constitution, drawn, first, asking if first == config.protocol else None
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(

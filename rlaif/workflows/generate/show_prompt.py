@@ -63,7 +63,7 @@ def questions(
 ) -> str:
     """The first question of each turn of the protocols `names`, about the first principle that applies.
 
-    Of one text alone, only protocols that judge one are shown. Raises InputError where there is nothing to show.
+    Of a single text only pointwise protocols are shown. Raises InputError where there is nothing to show.
     """
     principle = next((each for each in constitution.principles if applies(each, prompt)), None)
     if principle is None:

@@ -27,7 +27,7 @@ def unfit_principles(
     for name, row in table.items():
         apart, consistency = row.get("told_apart") or 0, row.get("order_consistency")
         if apart >= MIN_COMPARED and consistency is not None and consistency < MIN_CONSISTENCY:
-            found[name] = f"its two orders agree in only {consistency:.0%} of {apart}"
+            found[name] = f"its order consistency is only {consistency:.0%} on {apart}"
     for name, row in tests.items():
         whole, passed = row["tests"], row["passed"]
         if whole and passed < MIN_PASSED_SHARE * whole:

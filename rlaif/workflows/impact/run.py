@@ -15,7 +15,7 @@ from rlaif.constitution.diff import Change, changed_ids, diff
 from rlaif.errors import ModelError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
-from rlaif.feedback.assemble import alone_by_prompt
+from rlaif.feedback.assemble import pointwise_by_prompt
 from rlaif.feedback.counterfactual import PairOutcome, Side, Turn, outcome, through, turn
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of
@@ -125,7 +125,7 @@ class _Judging:
         self, constitution: Constitution, judgments: Sequence[Judgment], asked: Sequence[Candidate]
     ) -> _Judged:
         compared = readings_of(asked, judgments, self.judge, constitution, self.run.plan)
-        side = Side(constitution=constitution, alone=alone_by_prompt(judgments), compared=compared)
+        side = Side(constitution=constitution, alone=pointwise_by_prompt(judgments), compared=compared)
         return _Judged(side, asked, judgments)
 
 

@@ -38,7 +38,7 @@ class JudgeUnderTest:
 
     judge: Judge
     protocol: str | None = None
-    """None: `compare` for pairs; of answers alone `checklist`, or `reward` where the judge gives rewards."""
+    """None: `compare` for pairs; of single answers `checklist`, or `reward` where the judge gives rewards."""
     seed: int = 0
 
     def judgments(
@@ -66,7 +66,7 @@ class JudgeUnderTest:
         ]
 
     def hard(self, pairs: Sequence[GoldPair], rules: Constitution) -> dict[str, list[Judgment]]:
-        """By completion what is said of hard principles, each answer alone."""
+        """By completion its pointwise judgments of hard principles."""
         only = replace(rules, principles=tuple(each for each in rules.principles if each.hard))
         if not only.principles:
             return {}
@@ -84,14 +84,14 @@ class JudgeUnderTest:
 
     @property
     def pointwise_protocol(self) -> Pointwise:
-        """The protocol by which answers are judged alone: the chosen one where it does that."""
+        """The protocol of single answers: the chosen one where it is pointwise."""
         chosen = protocol(self.protocol) if self.protocol else None
         if isinstance(chosen, Pointwise):
             return chosen
         return pointwise_of(self.judge)
 
     def pointwise(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
-        """Judgments of each answer by itself, by a protocol that gives numbers."""
+        """Pointwise judgments of each different answer."""
         unique = list({one.id: (prompt, one) for prompt, one in items}.values())
         how = asking(self.pointwise_protocol, seed=self.seed, samples=None, again=None)
         return self.pointwise_protocol.ask(self.judge, unique, principles, how)
@@ -146,7 +146,7 @@ def temperature_of(gold: GoldSet, constitution: Constitution) -> float:
 def first_alone(
     gold: GoldSet, constitution: Constitution
 ) -> tuple[Prompt, Sequence[Completion], Constitution]:
-    """The first answers that are judged alone, and by what."""
+    """The first answers that are judged pointwise, and by what."""
     if gold.choices:
         return gold.choices[0].prompt, gold.choices[0].completions, constitution
     label, prompt, given = _answered(gold)[0]
@@ -163,20 +163,20 @@ def judge_pairs(question: JudgeUnderTest, gold: GoldSet, constitution: Constitut
     found = []
     for category, pairs in groups.items():
         rules = principles_of(gold, constitution, category)
-        alone = question.hard(pairs, rules)
+        by_completion = question.hard(pairs, rules)
         for pair, judgments in question.judgments(pairs, rules.principles):
-            looked = [each for one in pair.completions for each in alone.get(one.id, [])]
-            found.append(_judged(rules, pair, judgments, looked))
+            pointwise_said = [each for one in pair.completions for each in by_completion.get(one.id, [])]
+            found.append(_judged(rules, pair, judgments, pointwise_said))
     return found
 
 
 def _judged(
-    rules: Constitution, pair: GoldPair, judgments: Sequence[Judgment], looked: Sequence[Judgment]
+    rules: Constitution, pair: GoldPair, judgments: Sequence[Judgment], pointwise_said: Sequence[Judgment]
 ) -> Judged:
     first, second = (each.id for each in pair.completions)
-    orders = orders_of(rules, pair, judgments, looked)
-    decision = decide(rules, pair.prompt, judgments, first=first, checklist=looked)
-    ruled = hard_ruling(asked(rules, pair.prompt, judgments), looked, first, second)
+    orders = orders_of(rules, pair, judgments, pointwise_said)
+    decision = decide(rules, pair.prompt, judgments, first=first, checklist=pointwise_said)
+    ruled = hard_ruling(asked(rules, pair.prompt, judgments), pointwise_said, first, second)
     # what a hard principle decides is no sum, and no temperature is fitted to it
     return Judged(pair=pair, orders=orders, log_odds=None if ruled else log_odds(rules, decision))
 

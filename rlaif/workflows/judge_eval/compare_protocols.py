@@ -52,13 +52,14 @@ class ProtocolRow:
     protocol: str
     says: str
     comparisons: int = 0
-    """Two completions and a principle that exactly one of them follows; of the whole, two that gold tells apart."""
+    """Two completions and a principle that exactly one of them follows; or
+    two of which gold says the better one, where the protocol names no principle."""
     read: float | None = None
     """Share of `comparisons` that could be read in both orders."""
     accuracy: float | None = None
     """Share of those read whose better side is the right one; one half is wrong."""
     consistency: float | None = None
-    """Share of those read in which both orders name the same side; None where each is judged alone."""
+    """Share of those read in which both orders name the same side; None for a pointwise protocol."""
     labels: int = 0
     """Pairs of completions with a `label_prob` and a gold label."""
     label_accuracy: float | None = None
@@ -128,10 +129,10 @@ def _material(constitution: Constitution, drawn: Drawn) -> _Material:
         for each in said:
             if each.state is State.PREFERENCE and each.completion_ids[0] == min(ids):
                 truth[ids, principle_of(each)] = bool(each.value)
-        alone = judge_hard_principles(
+        pointwise_said = judge_hard_principles(
             gold, constitution, [(pair.prompt, each) for each in (pair.one, pair.other)]
         )
-        label = decide(constitution, pair.prompt, said, first=min(ids), checklist=alone).label_prob
+        label = decide(constitution, pair.prompt, said, first=min(ids), checklist=pointwise_said).label_prob
         if label is not None:
             labels[ids] = label > 0.5
     return _Material(constitution, unique, pairs, truth, labels)
@@ -189,7 +190,7 @@ def _speechless(judge: Judge, chosen: Pointwise | Pairwise, part: _Material, see
 
 
 def _judged(judge: Judge, chosen: Pointwise | Pairwise, part: _Material, how: Asking) -> list[Judgment]:
-    """Comparisons in both orders, asked for or made of what was said of each alone."""
+    """Comparisons in both orders, asked for, or made of pointwise judgments."""
     rules = part.constitution.principles
     if isinstance(chosen, Pairwise):
         return chosen.ask(judge, part.pairs, rules, how)
@@ -249,7 +250,7 @@ def _labels(
 ) -> Iterable[Forecast]:
     """`label_prob` beside gold, of every pair that has both; of two orders that disagree the mean is kept.
 
-    What is said of hard principles alone decides first.
+    Pointwise judgments of hard principles decide first.
     """
     by_pair: dict[frozenset[str], list[Judgment]] = {}
     for each in judgments:
@@ -257,10 +258,12 @@ def _labels(
     for pair in part.pairs:
         ids = _ids(pair)
         if ids in part.labels and ids in by_pair:
-            alone = [each for each in hard if each.completion_ids[0] in ids]
-            decision = decide(part.constitution, pair.prompt, by_pair[ids], first=min(ids), checklist=alone)
+            pointwise_said = [each for each in hard if each.completion_ids[0] in ids]
+            decision = decide(
+                part.constitution, pair.prompt, by_pair[ids], first=min(ids), checklist=pointwise_said
+            )
             odds = log_odds(part.constitution, decision)
-            if hard_ruling(asked(part.constitution, pair.prompt, by_pair[ids]), alone, *sorted(ids)):
+            if hard_ruling(asked(part.constitution, pair.prompt, by_pair[ids]), pointwise_said, *sorted(ids)):
                 if decision.label_prob is not None:
                     yield Forecast(decision.label_prob, float(part.labels[ids]))
             elif odds is not None:

@@ -25,7 +25,7 @@ class CheckConfig(ModelOptions):
     judge: str | None = None
     constitution: str | None = None
     protocol: str | None = None
-    """None: `compare` for pairs; where answers are judged alone, `checklist` or `reward`."""
+    """None: `compare` for pairs; where single answers are judged, `checklist` or `reward`."""
     format: str | None = None
     limit: int | None = None
     retest: int = 20

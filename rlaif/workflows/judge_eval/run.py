@@ -115,7 +115,7 @@ def refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
     if kind != "pairs" and config.protocol and isinstance(protocol(config.protocol), Pairwise):
         raise InputError(
             f"--protocol {config.protocol}: compares two answers, and {gold.name} holds {kind}; "
-            "name one that judges an answer alone (checklist, score, reward), or none"
+            "name a pointwise one (checklist, score, reward), or none"
         )
     if config.source is None and config.format:
         raise InputError("--format: says how GOLD is read, and no GOLD is named")

@@ -57,7 +57,7 @@ def test_the_funnel_counts_from_prompts_to_pairs() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"compared": 60, "told_apart": 20, "told_apart_inconsistent": 7}, "agree in only 65%"),
+        ({"compared": 60, "told_apart": 20, "told_apart_inconsistent": 7}, "order consistency is only 65%"),
         ({"compared": 60, "told_apart": 20, "told_apart_inconsistent": 5}, None),
         ({"compared": 60, "told_apart": 9, "told_apart_inconsistent": 9}, None),
         ({"compared": 10, "unread": 20}, "unreadable in 20 of 30"),
@@ -72,7 +72,7 @@ def test_a_principle_is_not_applied_when_enough_evidence_says_so(
 
 
 def test_a_principle_that_tells_nothing_apart_decides_nothing() -> None:
-    assert "tells none of 60 pairs apart" in idle(funnel(compared={"p": 60}))[0]
+    assert "none of 60 pairs differ in it" in idle(funnel(compared={"p": 60}))[0]
     assert idle(funnel(compared={"p": 60}, told_apart={"p": 1})) == []
     assert idle(funnel(compared={"p": 10})) == []
 
