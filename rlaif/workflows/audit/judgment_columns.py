@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
 from rlaif.exchange.judgment_columns import read_columns
 from rlaif.judging.protocols import scale_of
-from rlaif.judging.rules import WHOLE
+from rlaif.judging.rules import AS_A_WHOLE
 from rlaif.judging.scales import SHARE
 from rlaif.records import Completion, State
 
@@ -33,7 +33,7 @@ class Places:
 
     def of_principle(self, name: str) -> int:
         """Place of a principle by its id; the empty id stands for the constitution as one."""
-        return self.principle.setdefault(name or WHOLE.id, len(self.principle))
+        return self.principle.setdefault(name or AS_A_WHOLE.id, len(self.principle))
 
     def of_protocol(self, name: str) -> int:
         """Place of the protocol that a judgment names."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
 from rlaif.judging import decide
-from rlaif.judging.rules import WHOLE
+from rlaif.judging.rules import AS_A_WHOLE
 from rlaif.records import Completion, Constitution, Judgment, Prompt, State
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class _Rows:
             judge="",
             prompt_id="",
             completion_ids=tuple(self.ids[each] for each in shown),
-            principle_id=None if name == WHOLE.id else name,
+            principle_id=None if name == AS_A_WHOLE.id else name,
             state=state,
             value=float(columns.value[place]) if state is kind else None,
         )

@@ -114,7 +114,11 @@ def test_a_principle_that_the_judge_cannot_apply_is_named(configured: Configured
     rows.insert(0, {"contains": ["Which response", "is brief"], "labels": {"A": 0.7, "B": 0.3}})
     made = generate(configured(judge=script("partly", rows), n=4, prompts="micro:train", limit=12))
     assert made.pairs
-    assert [each for each in made.warnings if "'brief'" in each and "order consistency is only 0% on 12 pairs" in each]
+    assert [
+        each
+        for each in made.warnings
+        if "'brief'" in each and "order consistency is only 0% on 12 pairs" in each
+    ]
     assert not [each for each in made.warnings if "'greet'" in each]
 
 
