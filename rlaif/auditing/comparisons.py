@@ -140,11 +140,6 @@ def baselines(pairs: Iterable[GoldPair]) -> dict[str, float]:
     return {"longer": longer, "shorter": 1 - longer, "first": 0.5, "coin": 0.5}
 
 
-def strict_shorter(pairs: Iterable[GoldPair]) -> float | None:
-    """Share of all pairs whose better text is strictly the shorter one."""
-    return mean(float(_longer_wins(each) == 0.0) for each in pairs)
-
-
 def states(judged: Sequence[Judged]) -> dict[str, int]:
     """How many verdicts are in each state."""
     return dict(Counter(verdict.state.value for each in judged for verdict in each.orders.judged))

@@ -58,7 +58,9 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
 
     warn(unread_of(config.judge, config.constitution))
     if dry_run:
-        planned = workflow.plan(config)
+        from rlaif.workflows.dry_run.evaluation import plan
+
+        planned = plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:

@@ -48,7 +48,9 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
 
     warn(unread_of(config.judge, config.constitution))
     if dry_run:
-        planned = workflow.plan(config)
+        from rlaif.workflows.dry_run.generate import plan
+
+        planned = plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:

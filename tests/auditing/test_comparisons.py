@@ -15,7 +15,6 @@ from rlaif.auditing.comparisons import (
     plain_figures,
     retested,
     states,
-    strict_shorter,
     winner,
 )
 from rlaif.exchange.benchmarks import LOST, GoldPair, Orders, Verdict
@@ -126,7 +125,6 @@ def test_categories_in_order_of_appearance() -> None:
 def test_trivial_judges() -> None:
     pairs = [pair("long", "s"), pair("s", "long"), pair("like", "size")]
     assert baselines(pairs) == {"longer": 0.5, "shorter": 0.5, "first": 0.5, "coin": 0.5}
-    assert strict_shorter(pairs) == pytest.approx(1 / 3)
 
 
 def test_a_retest_joins_by_pair_and_order() -> None:

@@ -16,7 +16,8 @@ from rlaif.judging.registered import judge_name_of, register_judge, register_rew
 from rlaif.judging.rewards import REWARDS, NamedRewardJudge
 from rlaif.records import Completion, Prompt
 from rlaif.workflows.configs import JudgeConfig
-from rlaif.workflows.generate.run import judge, plan
+from rlaif.workflows.dry_run.generate import plan
+from rlaif.workflows.generate.run import judge
 
 CALLS: list[str] = []
 

@@ -15,6 +15,7 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
+from rlaif.judging.protocols import PER_PAIR
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.tables import table
 from rlaif.runs.claim import claim
@@ -23,8 +24,6 @@ from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.dry_run import cost as planning
-from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.evaluation.statistics import gold_by_principle, share_met
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.rollouts import answers
@@ -103,7 +102,7 @@ class Evaluation(Result):
 
 def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
-    prompts, constitution = _read(config)
+    prompts, constitution = inputs_of(config)
     if config.gold or config.judge == GOLD:
         require_gold(prompts, "--gold" if config.gold else GOLD)
     names = [str(config.policy), *config.against]
@@ -114,17 +113,17 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         run = None
         if config.out is not None:
             run = stack.enter_context(claim(config.out, described, command="evaluate"))
-        store = stack.enter_context(Store.open(_store(config)))
+        store = stack.enter_context(Store.open(store_of(config)))
         templates = stack.enter_context(recorded_templates())
         models.record(store, run.id if run else "")
-        texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
+        texts = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
         graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
         found = Evaluation(
             policy=names[0],
             judge=config.judge,
             constitution=label(constitution),
             prompts=len(prompts),
-            win_rates=_win_rates(config, models, constitution, prompts, texts),
+            win_rates=win_rates(config, models, constitution, prompts, texts),
             gold=_gold(config, graded),
             calls=models.calls,
             warnings=(
@@ -167,48 +166,21 @@ def tables(found: Evaluation) -> str:
     return "\n\n".join(parts)
 
 
-def plan(config: EvaluateConfig) -> planning.Plan:
-    """What would be done, for `--dry-run`."""
-    prompts, constitution = _read(config)
-    lines = [
-        f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"
-    ]
-    lines.append(label(constitution))
-    lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
-    lines.append(
-        f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
-    )
-    if any(each.hard for each in constitution.principles):
-        lines.append("hard principles: pointwise, by the checklist")
-    return planning.Plan(lines, forecast(config))
-
-
-def forecast(config: EvaluateConfig) -> dict[str, Any]:
-    """Calls, tokens and cost, by model, for `--dry-run`."""
-    prompts, constitution = _read(config)
-    models = PlannedModels(config, seed=config.seed)
-    with planning.planning(models, _store(config), config.out):
-        names = [str(config.policy), *config.against]
-        texts = {name: answers(models, name, prompts, _sampling(config), config.seed) for name in names}
-        _win_rates(config, models, constitution, prompts, texts)
-        return planning.estimate(models)
-
-
 def first_question(config: EvaluateConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     if (judge := config.judge) is None:
         raise InputError("--show-prompt shows what a judge is asked, and no --judge is named")
     config = replace(config, limit=1)
-    prompts, constitution = _read(config)
+    prompts, constitution = inputs_of(config)
     models = ModelPool(config, seed=config.seed)
-    with Store.open(_store(config)) as store:
+    with Store.open(store_of(config)) as store:
         models.record(store, "")
         names = [str(config.policy), *config.against]
-        texts = [answers(models, name, prompts, _sampling(config), config.seed)[0] for name in names]
-        return questions(models.judge(judge), constitution, prompts[0], texts, ["compare"])
+        texts = [answers(models, name, prompts, sampling_of(config), config.seed)[0] for name in names]
+        return questions(models.judge(judge), constitution, prompts[0], texts, [PER_PAIR])
 
 
-def _win_rates(
+def win_rates(
     config: EvaluateConfig,
     models: ModelPool,
     constitution: Constitution,
@@ -249,23 +221,23 @@ def _described(
         "models": {name: models.fingerprint(name) for name in names},
         "constitution": described_constitution(constitution),
         "prompts": described_prompts(prompts),
-        "sampling": asdict(_sampling(config)),
+        "sampling": asdict(sampling_of(config)),
         "gold": config.gold,
         "resamples": config.resamples,
         "seed": config.seed,
     }
 
 
-def _store(config: EvaluateConfig) -> Path:
+def store_of(config: EvaluateConfig) -> Path:
     return find_store(config.out or Path.cwd() / "evaluation", config.store)
 
 
-def _read(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
+def inputs_of(config: EvaluateConfig) -> tuple[list[Prompt], Constitution]:
     prompts = read_prompts(str(config.prompts), column=config.column, limit=config.limit)
     return prompts, load_principles(str(config.constitution))
 
 
-def _sampling(config: EvaluateConfig) -> Sampling:
+def sampling_of(config: EvaluateConfig) -> Sampling:
     return Sampling(
         temperature=config.temperature,
         top_p=config.top_p,

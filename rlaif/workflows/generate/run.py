@@ -11,7 +11,6 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release, load_principles
 from rlaif.constitution.writing import constitution_yaml
-from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.judgments import write_judgments
@@ -31,9 +30,6 @@ from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, HELD_BACK,
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
-from rlaif.workflows.dry_run import cost as planning
-from rlaif.workflows.dry_run.cost import PlannedModels
-from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.generate.judge_step import (
     Drawn,
     asking_of,
@@ -44,7 +40,6 @@ from rlaif.workflows.generate.judge_step import (
     principles_table,
     read_by_labels,
     split,
-    written_form,
 )
 from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import LogprobGap, logprob_gaps, trainer_of
@@ -65,10 +60,10 @@ from rlaif.workflows.report import reliability
 
 def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
     """Sample, judge, pair, write. `config` has been through `choose_generate`."""
-    prompts, constitution = _prompts(config), load_principles(str(config.constitution))
+    prompts, constitution = prompts_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
-    models = ModelPool(config, progress, config.seed, _in_writing(config))
+    models = ModelPool(config, progress, config.seed, in_writing_of(config))
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
     models.open(*config.policy, str(config.judge))
@@ -77,21 +72,21 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         "prompts": described_prompts(prompts),
         "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
         "n": config.n,
-        "sampling": asdict(_sampling(config)),
+        "sampling": asdict(sampling_of(config)),
     }
     with _claimed(config, models, described, "generate") as (run, store):
-        drawn = draw(models, config.policy, prompts, config.n, _sampling(config), config.seed)
+        drawn = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
         write_completions(run.dir / COMPLETIONS, drawn)
-        gaps = logprob_gaps(models, config, drawn, _sampling(config))
+        gaps = logprob_gaps(models, config, drawn, sampling_of(config))
         return _pairs(config, models, constitution, drawn, run, store, gaps)
 
 
 def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     """Judge what is there. `config` has been through `choose_judge`."""
-    drawn, constitution = _completions(config), load_principles(str(config.constitution))
+    drawn, constitution = completions_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
-    models = ModelPool(config, progress, config.seed, _in_writing(config))
+    models = ModelPool(config, progress, config.seed, in_writing_of(config))
     models.open(str(config.judge))
     described = {
         **_described(config, models, constitution),
@@ -103,61 +98,19 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
         return _pairs(config, models, constitution, drawn, run, store)
 
 
-def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
-    """What would be done, for `--dry-run`. Opens no model."""
-    constitution = load_principles(str(config.constitution))
-    lines = [label(constitution)]
-    if isinstance(config, GenerateConfig):
-        prompts = _prompts(config)
-        lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
-        lines.append(f"policy {', '.join(config.policy)} at temperature {config.temperature}")
-    else:
-        drawn = _completions(config)
-        lines.append(f"{len(drawn)} completions of {config.source}")
-    asked_by(config)
-    first, then = split(config.protocol)
-    if judges_in_writing(str(config.judge), _in_writing(config)):
-        first, then = written_form(first), written_form(then)
-    decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
-    lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
-    lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return planning.Plan(lines, forecast(config))
-
-
-def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
-    """Calls, tokens and cost of a command, by model, for `--dry-run`."""
-    constitution = load_principles(str(config.constitution))
-    models = PlannedModels(config, seed=config.seed, in_writing=_in_writing(config))
-    with planning.planning(models, _store(config), config.out):
-        if isinstance(config, GenerateConfig):
-            prompts, sampling = _prompts(config), _sampling(config)
-            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed)
-        else:
-            drawn = _completions(config)
-        judge = models.judge(str(config.judge))
-        first, then = split(config.protocol)
-        asking = asked_by(config)
-        judgments = judge_pointwise(
-            judge, constitution, drawn, first, asking if first == config.protocol else None
-        )
-        how = _pairing(config, then)
-        PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
-        if not is_control(str(config.judge)):
-            own_tests(judge, constitution)
-        return planning.estimate(models)
-
-
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     constitution = load_principles(str(config.constitution))
-    models = ModelPool(config, seed=config.seed, in_writing=_in_writing(config))
+    models = ModelPool(config, seed=config.seed, in_writing=in_writing_of(config))
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, "")
         if isinstance(config, GenerateConfig):
-            prompts = _prompts(replace(config, limit=1))
-            drawn: Drawn = draw(models, config.policy[:1], prompts, config.n, _sampling(config), config.seed)
+            prompts = prompts_of(replace(config, limit=1))
+            drawn: Drawn = draw(
+                models, config.policy[:1], prompts, config.n, sampling_of(config), config.seed
+            )
         else:
-            drawn = _completions(replace(config, limit=1))
+            drawn = completions_of(replace(config, limit=1))
         texts = list({each.id: each for _, each in drawn}.values())
         names = [name for name in split(config.protocol) if name != NO_PAIRWISE]
         return questions(models.judge(str(config.judge)), constitution, drawn[0][0], texts, names)
@@ -168,13 +121,13 @@ def _claimed(
     config: PairOptions, models: ModelPool, described: Mapping[str, Any], command: str
 ) -> Iterator[tuple[Run, Store]]:
     # the store is opened once the directory is ours: a refused command leaves nothing behind
-    with claim(config.out, described, command=command) as run, Store.open(_store(config)) as store:
+    with claim(config.out, described, command=command) as run, Store.open(store_of(config)) as store:
         models.record(store, run.id)
         yield run, store
         models.close()
 
 
-def _store(config: PairOptions) -> Path:
+def store_of(config: PairOptions) -> Path:
     return find_store(config.out, config.store)
 
 
@@ -208,7 +161,7 @@ def _made(
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
-        judge, constitution, drawn, judgments, _pairing(config, then), config.critique
+        judge, constitution, drawn, judgments, pairing_of(config, then), config.critique
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
@@ -267,7 +220,7 @@ def _described(config: PairOptions, models: ModelPool, constitution: Constitutio
     }
 
 
-def _pairing(config: PairOptions, then: str) -> PairPlan:
+def pairing_of(config: PairOptions, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
     return pair_plan(config, then=then, asking=asking, seed=config.seed)
 
@@ -283,16 +236,16 @@ def asked_by(config: PairOptions) -> Asking:
     )
 
 
-def _in_writing(config: PairOptions) -> bool:
+def in_writing_of(config: PairOptions) -> bool:
     """Whether verdicts are written. A run that was judged otherwise before goes on as it began: its calls are paid."""
     return in_writing(config.protocol) and not read_by_labels(config.out / JUDGMENTS)
 
 
-def _prompts(config: GenerateConfig) -> list[Prompt]:
+def prompts_of(config: GenerateConfig) -> list[Prompt]:
     return read_prompts(str(config.prompts), column=config.column, limit=config.limit)
 
 
-def _sampling(config: GenerateConfig) -> Sampling:
+def sampling_of(config: GenerateConfig) -> Sampling:
     return Sampling(
         temperature=config.temperature,
         top_p=config.top_p,
@@ -302,7 +255,7 @@ def _sampling(config: GenerateConfig) -> Sampling:
     )
 
 
-def _completions(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
+def completions_of(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
     source = config.source
     if source.is_dir():
         read_run(source)

@@ -12,10 +12,11 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig, RunConfig
+from rlaif.workflows.dry_run.evaluation import forecast as evaluation_forecast
+from rlaif.workflows.dry_run.generate import forecast
 from rlaif.workflows.dry_run.recipe import forecast as loop_forecast
 from rlaif.workflows.evaluation.run import evaluate
-from rlaif.workflows.evaluation.run import forecast as evaluation_forecast
-from rlaif.workflows.generate.run import forecast, generate, judge
+from rlaif.workflows.generate.run import generate, judge
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from tests.workflows.conftest import CONSTITUTION

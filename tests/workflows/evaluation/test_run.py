@@ -16,7 +16,8 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import RandomJudge
 from rlaif.records import Completion
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.evaluation.run import evaluate, first_question, plan, tables
+from rlaif.workflows.dry_run.evaluation import plan
+from rlaif.workflows.evaluation.run import evaluate, first_question, tables
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.models.defaults import choose_evaluate
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Write

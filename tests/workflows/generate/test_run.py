@@ -13,7 +13,8 @@ from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.templates import load_template
 from rlaif.workflows.configs import JudgeConfig
-from rlaif.workflows.generate.run import first_question, generate, judge, plan
+from rlaif.workflows.dry_run.generate import plan
+from rlaif.workflows.generate.run import first_question, generate, judge
 from rlaif.workflows.models.defaults import choose_judge
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Configured, Write, judge_rows
 

@@ -1,0 +1,39 @@
+"""What `evaluate` would do, and what it would cost: `--dry-run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.dry_run import cost as planning
+from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.evaluation.run import inputs_of, sampling_of, store_of, win_rates
+from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.models.made_by import label
+
+
+def plan(config: EvaluateConfig) -> planning.Plan:
+    """What would be done, for `--dry-run`."""
+    prompts, constitution = inputs_of(config)
+    lines = [
+        f"policy {config.policy}, against {', '.join(config.against) or 'nothing'}, judge {config.judge}"
+    ]
+    lines.append(label(constitution))
+    lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
+    lines.append(
+        f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
+    )
+    if any(each.hard for each in constitution.principles):
+        lines.append("hard principles: pointwise, by the checklist")
+    return planning.Plan(lines, forecast(config))
+
+
+def forecast(config: EvaluateConfig) -> dict[str, Any]:
+    """Calls, tokens and cost, by model, for `--dry-run`."""
+    prompts, constitution = inputs_of(config)
+    models = PlannedModels(config, seed=config.seed)
+    with planning.planning(models, store_of(config), config.out):
+        names = [str(config.policy), *config.against]
+        texts = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
+        win_rates(config, models, constitution, prompts, texts)
+        return planning.estimate(models)

@@ -1,0 +1,73 @@
+"""What `generate` and `judge` would do, and what it would cost: `--dry-run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlaif.constitution import load_principles
+from rlaif.engines.kinds import judges_in_writing
+from rlaif.feedback.pairing import NO_PAIRWISE
+from rlaif.judging.pointwise import judge_pointwise
+from rlaif.store import find_store
+from rlaif.workflows.configs import GenerateConfig, JudgeConfig
+from rlaif.workflows.dry_run import cost as planning
+from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
+from rlaif.workflows.generate.judge_step import Drawn, split, written_form
+from rlaif.workflows.generate.principle_tests import own_tests
+from rlaif.workflows.generate.rollouts import draw
+from rlaif.workflows.generate.run import (
+    asked_by,
+    completions_of,
+    in_writing_of,
+    pairing_of,
+    prompts_of,
+    sampling_of,
+    store_of,
+)
+from rlaif.workflows.models.judge_names import is_control
+from rlaif.workflows.models.made_by import label
+
+
+def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
+    """What would be done, for `--dry-run`. Opens no model."""
+    constitution = load_principles(str(config.constitution))
+    lines = [label(constitution)]
+    if isinstance(config, GenerateConfig):
+        prompts = prompts_of(config)
+        lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
+        lines.append(f"policy {', '.join(config.policy)} at temperature {config.temperature}")
+    else:
+        drawn = completions_of(config)
+        lines.append(f"{len(drawn)} completions of {config.source}")
+    asked_by(config)
+    first, then = split(config.protocol)
+    if judges_in_writing(str(config.judge), in_writing_of(config)):
+        first, then = written_form(first), written_form(then)
+    decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
+    lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
+    lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
+    return planning.Plan(lines, forecast(config))
+
+
+def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
+    """Calls, tokens and cost of a command, by model, for `--dry-run`."""
+    constitution = load_principles(str(config.constitution))
+    models = PlannedModels(config, seed=config.seed, in_writing=in_writing_of(config))
+    with planning.planning(models, store_of(config), config.out):
+        if isinstance(config, GenerateConfig):
+            prompts, sampling = prompts_of(config), sampling_of(config)
+            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed)
+        else:
+            drawn = completions_of(config)
+        judge = models.judge(str(config.judge))
+        first, then = split(config.protocol)
+        asking = asked_by(config)
+        judgments = judge_pointwise(
+            judge, constitution, drawn, first, asking if first == config.protocol else None
+        )
+        how = pairing_of(config, then)
+        PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
+        if not is_control(str(config.judge)):
+            own_tests(judge, constitution)
+        return planning.estimate(models)
