@@ -317,10 +317,6 @@ GOING = {
     "judging/registered.py judge_name_of",
     "judging/registered.py register_judge",
     "judging/registered.py register_reward",
-    "registry.py Registry",
-    "registry.py Registry.from_outside",
-    "training/losses.py implicit_rewards",
-    "workflows/recipe/train_step.py train_step_schema",
 }
 """Those that wait for their caller, or are to go."""
 
