@@ -9,6 +9,7 @@ import pytest
 from tests.plugins.package import Package, command
 
 ROWS = '{"prompt": "What is 3 plus 2?", "completion": "It is 5.", "gold": "truth"}\n'
+RECIPE = "name: r\nround:\n  - {step: wreck}\n"
 RULES = "rules:\n  - {principle: greet, python: checked}\n"
 
 
@@ -22,13 +23,25 @@ def broken(tmp_path: Path) -> Package:
     package.write({"wreck.py": "raise RuntimeError('the wrong version of something')\n"}, points)
     (tmp_path / "rows.jsonl").write_text(ROWS)
     (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
     return package
 
 
 JUDGE = "rlaif judge rows.jsonl --constitution micro-default --out out --judge"
 
 
-@pytest.mark.parametrize("wanted", [f"{JUDGE} gold:", f"{JUDGE} rules:rules.yaml"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        f"{JUDGE} gold:",
+        f"{JUDGE} rules:rules.yaml",
+        f"{JUDGE} wreck",
+        f"{JUDGE} random: --protocol wreck",
+        "rlaif import rows.jsonl --format wreck --out out",
+        "rlaif train wreck rows.jsonl --out out",
+        "rlaif run recipe.yaml --out out",
+    ],
+)
 def test_a_broken_package_is_named_with_what_to_do(wanted: str, broken: Package, tmp_path: Path) -> None:
     done = command(wanted, tmp_path, broken)
     assert done.returncode == 2
