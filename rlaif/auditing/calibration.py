@@ -57,10 +57,10 @@ def calibration_error(forecasts: Sequence[Forecast]) -> float | None:
 def error_interval(sizes: Floats, said: Floats, true: Floats) -> Interval:
     """The calibration error with its interval, from (prompts, bins): sizes, sums of what is said, sums of what is true.
 
-    A mean of distances is never below nought and lies above the truth wherever the truth is near it, so that no
+    A mean of distances is never below zero and lies above the truth wherever the truth is near it, so that no
     bootstrap holds it. Here each bin's share of true ones has an interval of its own. Below, all are taken to be as
     near to what is said as these allow at once (Sidak's level, 1967), so that a judge who says what is true has an
-    error of nought; above, the distances to the far ends are put together as those of independent bins (Zou and
+    error of zero; above, the distances to the far ends are put together as those of independent bins (Zou and
     Donner, 2008).
     """
     count = float(sizes.sum())

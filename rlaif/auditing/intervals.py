@@ -76,7 +76,7 @@ def around(
 ) -> Interval:
     """The interval of a figure whose standard `error` was estimated from so many independent clusters.
 
-    Without limits it is Student's. An error of nought says that the clusters were all alike, and not that all others
+    Without limits it is Student's. An error of zero says that the clusters were all alike, and not that all others
     are: the share of others that so many clusters leave possible may then lie at either limit.
     """
     from scipy.special import ndtri, stdtrit

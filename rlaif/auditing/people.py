@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def people_figures(evidence: Evidence) -> dict[str, Tally]:
     """`people_agree`: votes of people for the chosen side. `overconfident`: mean `label_prob` less that share.
 
-    `gold_agree`: of pairs whose sides gold tells apart, those labelled its way. `overconfident_gold`: as above.
+    `gold_agree`: of pairs whose sides gold distinguishes, those labelled its way. `overconfident_gold`: as above.
     `rationale_contradicts`: verdicts against their own prose. `retest_differs`: questions answered otherwise the
     second time.
     """

@@ -36,7 +36,7 @@ class Funnel:
     compared: Mapping[str, int] = field(default_factory=dict)
     """For each principle, candidates in which both of its orders could be read."""
     told_apart: Mapping[str, int] = field(default_factory=dict)
-    """For each principle, those of `compared` in which the judge, asked about each side alone, told them apart."""
+    """For each principle, those of `compared` whose two sides have different pointwise scores."""
     told_apart_inconsistent: Mapping[str, int] = field(default_factory=dict)
     """For each principle, those of `told_apart` in which its two orders named different sides."""
 

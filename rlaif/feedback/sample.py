@@ -18,7 +18,7 @@ def sample(
     seed: int,
     system: str | None = None,
 ) -> list[Completion]:
-    """`n` draws a prompt, in prompt order. `system` is a turn in front of every prompt (rules to follow).
+    """`n` completions per prompt, in prompt order. `system` is a turn in front of every prompt (rules to follow).
 
     Raises EngineError when draws failed: what was drawn is kept by a recording engine, and running again goes on.
     """

@@ -10,13 +10,13 @@ from rlaif.judging.parse import parse_verdict
 from rlaif.records import Generation, Sampling, State
 
 CLAMP = 0.02
-"""A written verdict is all or nothing, and no reasoning is that sure: the share of votes stays this far off 0 and 1."""
+"""A written verdict is all or nothing, and no reasoning is that sure: shares of votes are clipped to [0.02, 0.98]."""
 QUORUM = 0.5
 """Share of the texts to a question that must hold a verdict: a few that can be read are not what the judge says."""
 COT_SAMPLING = Sampling(temperature=0.0, max_tokens=512)
 _ANSWER = "answer:"
 SPREAD = Sampling(temperature=0.7, max_tokens=512)
-"""For several texts a question: at temperature 0 all of them would be one."""
+"""For several texts per question: at temperature 0 all of them would be one."""
 
 
 def read_votes(readings: Sequence[Reading], clamp: float = CLAMP) -> Reading:

@@ -89,7 +89,7 @@ class ModelJudge:
     def compare_cot(
         self, items: Sequence[Two], principles: Sequence[Principle], how: Writing = ONE_TEXT
     ) -> list[Judgment]:
-        """As `compare`, the verdict written behind a reasoning: the share of `how.samples` texts, kept off 0 and 1."""
+        """As `compare`, with a verdict written after reasoning: the clipped share of votes of `how.samples` texts."""
         questions = self.both_orders("compare-cot", items, principles)
         return self.voted("compare-cot", questions, read_verdict, how)
 

@@ -137,7 +137,7 @@ def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | 
         charts.lines("gold and judge, held-out prompts", series(*MAIN_LINES)),
         charts.lines("judge on the policy's own texts", series("judge_accuracy_on_policy", "pair_precision")),
         charts.lines("gold of n draws, before the round", gaps),
-        charts.lines("KL from the start (nats a completion)", series("kl")),
+        charts.lines("KL from the start (nats per completion)", series("kl")),
         charts.lines("length (words)", series("length_mean")),
     ]
     shown = [{"title": title, "head": head, "rows": body} for title, head, body in tables(rows)]

@@ -32,10 +32,10 @@ class Sign(NamedTuple):
     """With `{value}` for the figure."""
     remedy: str
     mirror: tuple[str, str] | None = None
-    """What it says and what to do where the figure is below nought; None: then nothing is wrong."""
+    """What it says and what to do where the figure is below zero; None: then nothing is wrong."""
 
     def beyond(self, value: float, limit: float) -> bool:
-        """Whether the figure is on the wrong side of a limit, on either side of nought where both are wrong."""
+        """Whether the figure is on the wrong side of a limit, on either side of zero where both are wrong."""
         return value < limit if self.below else (abs(value) if self.mirror else value) > limit
 
     def sentences(self, value: float) -> tuple[str, str]:
@@ -78,7 +78,7 @@ SIGNS: Mapping[str, Sign] = {
             "kl",
             50.0,
             False,
-            "the policy is {value:.3g} nats an answer away from its reference",
+            "the policy is {value:.3g} nats per answer away from its reference",
             "raise beta, lower learning_rate or train fewer steps",
         ),
         Sign(

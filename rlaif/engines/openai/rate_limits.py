@@ -1,4 +1,4 @@
-"""When a server may be asked next: calls and tokens a minute, cool-downs, waits. Has no clock of its own."""
+"""When a server may be asked next: calls and tokens per minute, cool-downs, waits. Has no clock of its own."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[
 
 
 def kl(policy: Engine, initial: Engine, joined: Sequence[tuple[Prompt, Completion]]) -> float | None:
-    """Mean log-ratio to the initial policy over the policy's own texts: nats a completion, end token left out."""
+    """Mean log-ratio to the initial policy over the policy's own texts: nats per completion, end token left out."""
     if policy.fingerprint == initial.fingerprint:
         return 0.0
     asked = [

@@ -18,7 +18,7 @@ def draw(
     sampling: Sampling,
     seed: int,
 ) -> list[tuple[Prompt, Completion]]:
-    """n completions a prompt, dealt to the policies in turn; in prompt order."""
+    """n completions per prompt, dealt to the policies in turn; in prompt order."""
     texts: dict[str, list[Completion]] = {prompt.id: [] for prompt in prompts}
     for number, policy in enumerate(policies):
         if share := len(range(number, n, len(policies))):
