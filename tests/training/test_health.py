@@ -108,7 +108,7 @@ def test_each_sign_stops_beyond_its_limit_and_warns_in_plain_words(
             "have become less likely, by 30 nats",
             None,
         ),
-        ({"kl": 120.0}, {"kl": 0.0}, "120 nats an answer away from its reference", None),
+        ({"kl": 120.0}, {"kl": 0.0}, "120 nats per answer away from its reference", None),
         ({"held_out/accuracy": 0.3}, {"held_out/accuracy": 0.7}, "30.0% are told right", None),
     ],
 )
