@@ -13,8 +13,10 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.errors import InputError
 from rlaif.settings import setting
+from rlaif.shipped import shipped
 from rlaif.training import Progress, SFTConfig, TrainSummary
 from rlaif.workflows.generate.run import generate
+from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.job import TrainJob
@@ -128,3 +130,13 @@ def test_a_step_of_a_method_from_outside_spells_out_its_options_and_its_version(
     }
     assert "mine" in train_step_schema()["properties"]["method"]["enum"]
     assert "mine" not in train_step_schema(from_outside=False)["properties"]["method"]["enum"]
+
+
+def test_a_recipe_trains_by_a_method_from_outside(mine: Method, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    text = (shipped("pipelines") / "best-of-n.yaml").read_text()
+    file.write_text(text.replace("method: sft, epochs: 2", "method: mine, echo: from a recipe"))
+    [step] = [each for each in load_recipe(file).round if each.step == "train"]
+    assert step.settings == train_step("mine", echo="from a recipe")
+    with pytest.raises(InputError, match="learn is not used by method mine, but by sft"):
+        load_recipe(file, {"round.train.learn": "chosen"})
