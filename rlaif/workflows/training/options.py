@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.settings import Setting, setting
+from rlaif.training.configs import LIMITS
 
 TRAINED = "What is trained"
 LOSS = "Loss"
 DATA = "Data"
 LOOP = "Training loop"
 RUN = "Run"
+SHARES = ("held_out_accuracy",)
+"""Limits of `stop` that are shares."""
 GROUPS = ("", TRAINED, LOSS, DATA, LOOP, RUN)
 """Headings of `rlaif train METHOD --help`, in this order; options of no group come first."""
 
@@ -62,12 +65,10 @@ class PairTrainingOptions(MethodOptions):
         help="Stop (exit 3) beyond it: kl=50, chosen_drop=10, margin=20, length_drift=0.2, held_out_accuracy=0.55 ...",
         metavar="FIGURE=LIMIT",
         keys={
-            "chosen_drop": Setting(help="", above=0),
-            "length_drift": Setting(help="", above=0),
-            "margin": Setting(help="", above=0),
-            "kl": Setting(help="", above=0),
-            "held_out_accuracy": Setting(help="", above=0, most=1, wanted="a share above 0, at most 1"),
-            "calibration": Setting(help="", above=0),
+            name: Setting(help="", above=0, most=1, wanted="a share above 0, at most 1")
+            if name in SHARES
+            else Setting(help="", above=0)
+            for name in LIMITS
         },
         group=LOOP,
     )
