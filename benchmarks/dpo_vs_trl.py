@@ -64,7 +64,7 @@ def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace,
 
     from rlaif.training.configs import DPOConfig
     from rlaif.training.dpo import DPO, pair_tree
-    from rlaif.training.scorer import Scorer
+    from rlaif.training.scorer import BranchScorer
     from rlaif.training.spans import TokenPair
 
     config = DPOConfig(
@@ -90,7 +90,7 @@ def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace,
         for number, pair in enumerate(pairs)
     }
     model = AutoModelForCausalLM.from_config(vs_trl.make_config(case.shape)).eval()
-    scorer = Scorer(model, PAD, bf16=arguments.bf16)
+    scorer = BranchScorer(model, PAD, bf16=arguments.bf16)
     return vs_trl.run_ours(scorer, objective, config, [pair_tree(pair) for pair in pairs], out)
 
 

@@ -26,7 +26,7 @@ from rlaif.training.dpo import DPO, pair_tree
 from rlaif.training.packing import pack, split
 from rlaif.training.passes import CPU_TOKENS
 from rlaif.training.reference import reference_logps
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.spans import TokenPair
 
 BETA, PAIRS, VOCABULARY = 0.2, 48, 1408
@@ -116,7 +116,7 @@ def plain_side(pairs: Sequence[TokenPair], model: Any) -> Callable[[], float]:
 
 def packed_side(pairs: Sequence[TokenPair], model: Any) -> Callable[[], float]:
     """A step of ours, from token ids to weights."""
-    scorer = Scorer(model, 0)
+    scorer = BranchScorer(model, 0)
     objective = DPO(DPOConfig(beta=BETA, batch_size=len(pairs), steps=1), pairs, [])
     trees = [pair_tree(pair) for pair in pairs]
     objective.reference = dict(

@@ -235,7 +235,7 @@ def run_ours(
     import torch
     from accelerate import Accelerator
 
-    from rlaif.training.loop import Job, run
+    from rlaif.training.loop import LoopJob, run
     from rlaif.training.scorer import choose_layout
     from rlaif.training.state import TrainingFolder
 
@@ -253,7 +253,7 @@ def run_ours(
         if step == steps - 1:  # the last planned step would write a checkpoint
             raise _Enough
 
-    job = Job(
+    job = LoopJob(
         scorer=scorer,
         pad_id=PAD,
         objective=objective,

@@ -20,7 +20,7 @@ import rlaif
 from rlaif.settings import options
 from rlaif.workflows import api, configs
 from rlaif.workflows.audit.run import AuditConfig
-from rlaif.workflows.reward.run import RewardConfig
+from rlaif.workflows.reward.run import JudgeRewardConfig
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.methods import METHODS
 
@@ -31,7 +31,7 @@ PAIRS = [
     (rlaif.evaluate, configs.EvaluateConfig),
     (rlaif.run, configs.RunConfig),
     (rlaif.audit, AuditConfig),
-    (rlaif.reward, RewardConfig),
+    (rlaif.reward, JudgeRewardConfig),
 ]
 VERBS = pytest.mark.parametrize(
     ("verb", "config"), PAIRS, ids=lambda each: getattr(each, "__name__", str(each))

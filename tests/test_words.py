@@ -109,3 +109,12 @@ def test_a_word_that_is_banned_is_found() -> None:
         "line 2",
         "line 3",
     ]
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    places: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "rlaif").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: held for name, held in places.items() if len(held) > 1} == {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.auditing.intervals import Interval, mean, mean_interval
-from rlaif.exchange.gold import GoldPair, Orders, Verdict
+from rlaif.exchange.gold import GoldPair, Orders, RecordedVerdict
 from rlaif.records import State
 
 FAILED = frozenset({State.UNREADABLE, State.TRUNCATED, State.TRANSPORT})
@@ -61,12 +61,12 @@ class Judged:
         return None if one == other else int(other > one)
 
 
-def readable(verdict: Verdict) -> bool:
+def readable(verdict: RecordedVerdict) -> bool:
     """Whether it says something of the two texts, and be it that they are as good."""
     return verdict.p is not None or verdict.state is State.TIE
 
 
-def winner(verdict: Verdict) -> int | None:
+def winner(verdict: RecordedVerdict) -> int | None:
     """0, 1, or None where neither is preferred."""
     if verdict.p is None or verdict.p == 0.5:
         return None

@@ -9,7 +9,7 @@ from rlaif.auditing.planted import Planted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class PlantedKind:
     """A kind of fault."""
 
     fault: str
@@ -32,13 +32,13 @@ class Kind:
 
 def _kind(
     fault: str, setting: str, weak: float, middle: float, strong: float, unit: str, **more: float
-) -> Kind:
+) -> PlantedKind:
     settings = {setting: 1.0, **{f"={name}": each for name, each in more.items()}}
-    return Kind(fault=fault, settings=settings, strengths=(weak, middle, strong), unit=unit)
+    return PlantedKind(fault=fault, settings=settings, strengths=(weak, middle, strong), unit=unit)
 
 
 PULL = "log-odds of a comparison"
-KINDS: Sequence[Kind] = (
+KINDS: Sequence[PlantedKind] = (
     _kind("position", "position", 0.2, 1.0, 2.0, "log-odds for the answer shown first"),
     _kind("inconsistent", "coin", 0.5, 3.0, 8.0, "log-odds of noise in each order"),
     _kind("cycles", "cycles", 0.1, 0.5, 0.9, "share of comparisons", all_pairs=1.0),
@@ -72,7 +72,7 @@ KINDS: Sequence[Kind] = (
 STRENGTHS = ("weak", "middle", "strong")
 
 
-def cases(kinds: Sequence[Kind] = KINDS) -> Iterator[tuple[Kind, str, Planted]]:
+def cases(kinds: Sequence[PlantedKind] = KINDS) -> Iterator[tuple[PlantedKind, str, Planted]]:
     """Every kind at every strength."""
     for kind in kinds:
         for name, strength in zip(STRENGTHS, kind.strengths, strict=True):

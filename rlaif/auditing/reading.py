@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rlaif.exchange.gold import GoldPair, Orders, Verdict
+from rlaif.exchange.gold import GoldPair, Orders, RecordedVerdict
 from rlaif.judging.decide import Decision, hard_ruling
 from rlaif.judging.rules import RULES, asked, principle_of
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Constitution, Judgment, NoPair, State
 
-NOTHING = Verdict(State.ABSTAIN)
+NOTHING = RecordedVerdict(State.ABSTAIN)
 
 
 def orders_of(
@@ -48,17 +48,17 @@ def _read(judgments: Sequence[Judgment]) -> set[str]:
     return {principle_of(each) for each in judgments if _p(each, turned=False) is not None}
 
 
-def _ruled(decision: Decision) -> Verdict:
+def _ruled(decision: Decision) -> RecordedVerdict:
     if decision.label_prob is not None:
-        return Verdict(State.PREFERENCE, decision.label_prob)
+        return RecordedVerdict(State.PREFERENCE, decision.label_prob)
     if decision.reason is NoPair.BOTH_VIOLATE or decision.reason is None:
-        return Verdict(State.TIE)
-    return Verdict(State(decision.reason.value))
+        return RecordedVerdict(State.TIE)
+    return RecordedVerdict(State(decision.reason.value))
 
 
 def _verdict(
     constitution: Constitution, pair: GoldPair, judgments: Sequence[Judgment], *, turned: bool
-) -> Verdict:
+) -> RecordedVerdict:
     weights = {each.id: each.weight for each in asked(constitution, pair.prompt, judgments)}
     votes = [
         (weights[principle_of(each)], _p(each, turned)) for each in judgments if principle_of(each) in weights
@@ -67,12 +67,12 @@ def _verdict(
     if not heard:
         return _failure(judgments)
     if all(each.state is State.TIE for each in judgments):
-        return Verdict(State.TIE)
+        return RecordedVerdict(State.TIE)
     if len(heard) == 1:
         # one principle's own number: what clips and cools many would only blunt it
-        return Verdict(State.PREFERENCE, heard[0][1])
+        return RecordedVerdict(State.PREFERENCE, heard[0][1])
     p = at_temperature(RULES[constitution.decide.rule](heard), constitution.decide.temperature)
-    return Verdict(State.PREFERENCE, p)
+    return RecordedVerdict(State.PREFERENCE, p)
 
 
 def _p(judgment: Judgment, turned: bool) -> float | None:
@@ -83,6 +83,6 @@ def _p(judgment: Judgment, turned: bool) -> float | None:
     return 1 - judgment.value if turned else judgment.value
 
 
-def _failure(judgments: Sequence[Judgment]) -> Verdict:
+def _failure(judgments: Sequence[Judgment]) -> RecordedVerdict:
     states = Counter(each.state for each in judgments)
-    return Verdict(states.most_common(1)[0][0]) if states else NOTHING
+    return RecordedVerdict(states.most_common(1)[0][0]) if states else NOTHING

@@ -46,7 +46,7 @@ class Command(Explained):
     """A command with grouped options and examples."""
 
 
-class Group(Explained, click.Group):
+class CommandGroup(Explained, click.Group):
     """A group of commands, each of them a `Command` unless it says otherwise."""
 
     command_class = Command

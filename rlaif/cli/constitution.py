@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.command import Group
+from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     examples=(
         "rlaif constitution show micro-default",
         "rlaif constitution check constitutions/house.yaml",

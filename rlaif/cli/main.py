@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from rlaif.cli.audit import audit
-from rlaif.cli.command import Group
+from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution import constitution
 from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
@@ -42,7 +42,7 @@ OURS_TO_EXPLAIN = {
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     examples=(
         "rlaif init my-project && cd my-project",

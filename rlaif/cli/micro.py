@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.command import Group
+from rlaif.cli.command import CommandGroup
 from rlaif.cli.output import emit
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     examples=(
         "rlaif micro words",
         "rlaif micro report micro --prompts 40",
@@ -58,10 +58,10 @@ def micro() -> None:
 @options.seed
 def build(out: Path, minutes: float | None, processes: int | None, seed: int, **knobs: Any) -> None:
     """Train the family of models (micro:base, micro, micro:weak) from nothing. The same command resumes."""
-    from rlaif.microworld.draws import Knobs
+    from rlaif.microworld.draws import LabelNoise
     from rlaif.microworld.family import build_family
 
-    found = build_family(seed, out, minutes, processes, Knobs(**knobs))
+    found = build_family(seed, out, minutes, processes, LabelNoise(**knobs))
     for name, accuracy in found.items():
         click.echo(f"{name}: pair accuracy {accuracy:.3f}", err=True)
     click.echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")

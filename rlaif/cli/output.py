@@ -16,7 +16,7 @@ import click
 from rlaif.errors import ThresholdError
 
 if TYPE_CHECKING:
-    from rlaif.workflows.recipe.pace import Standing
+    from rlaif.workflows.recipe.pace import RunStanding
 
 WIDTH = 100
 """Most columns of a run's output."""
@@ -56,7 +56,7 @@ class Follower:
             *columns, console=console, disable=not self._live, transient=True, refresh_per_second=2
         )
         self._task: Any = None
-        self.standing: Standing | None = None
+        self.standing: RunStanding | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -65,7 +65,7 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def told(self, standing: Standing) -> None:
+    def told(self, standing: RunStanding) -> None:
         """Show this progress."""
         self.standing = standing
         if self._live:
@@ -80,7 +80,7 @@ class Follower:
                 click.echo(followed(standing), err=True)
 
 
-def followed(standing: Standing) -> str:
+def followed(standing: RunStanding) -> str:
     """The progress of a run in one line."""
     kind = standing.unit
     text = f"round {standing.round} of {standing.of}, {standing.step}: "

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rlaif.cli import options
-from rlaif.cli.command import Group
+from rlaif.cli.command import CommandGroup
 from rlaif.cli.output import emit, progress, warn
 from rlaif.review.tables import table
 
@@ -23,7 +23,7 @@ BASE = options.option("--base", help="Reward model that the rules are added to: 
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     examples=(
         "rlaif rbr example --out try",
         "rlaif rbr check safe-completion",

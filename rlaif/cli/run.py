@@ -14,7 +14,7 @@ from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
 
 if TYPE_CHECKING:
-    from rlaif.workflows.recipe.pace import Standing
+    from rlaif.workflows.recipe.pace import RunStanding
     from rlaif.workflows.recipe.prepared import PreparedRecipe
 
 
@@ -109,7 +109,7 @@ def opening(prepared: PreparedRecipe) -> list[str]:
     ]
 
 
-def kept(out: Path, standing: Standing | None) -> str:
+def kept(out: Path, standing: RunStanding | None) -> str:
     """Say what an interrupted run keeps."""
     if standing is None:
         return f"interrupted before the first round of {out}"

@@ -17,7 +17,7 @@ LIMIT = 0.6
 _WORD = re.compile(r"\w+")
 
 
-class Question(NamedTuple):
+class OrderedTest(NamedTuple):
     """One test in one order, as a judge would see it."""
 
     principle: str
@@ -26,27 +26,27 @@ class Question(NamedTuple):
     second: str
 
 
-Baseline = Callable[[Question], float]
+Baseline = Callable[[OrderedTest], float]
 """How strongly the first text is preferred to the second: above 0, below 0, or 0 for a tie."""
 
 
-def _longer(asked: Question) -> float:
+def _longer(asked: OrderedTest) -> float:
     return len(asked.first) - len(asked.second)
 
 
-def _shorter(asked: Question) -> float:
+def _shorter(asked: OrderedTest) -> float:
     return len(asked.second) - len(asked.first)
 
 
-def _first(asked: Question) -> float:
+def _first(asked: OrderedTest) -> float:
     return 1.0
 
 
-def _prompt_overlap(asked: Question) -> float:
+def _prompt_overlap(asked: OrderedTest) -> float:
     return _overlap(asked.prompt, asked.first) - _overlap(asked.prompt, asked.second)
 
 
-def _principle_overlap(asked: Question) -> float:
+def _principle_overlap(asked: OrderedTest) -> float:
     return _overlap(asked.principle, asked.first) - _overlap(asked.principle, asked.second)
 
 
@@ -83,8 +83,8 @@ def too_easy(constitution: Constitution) -> dict[str, float]:
 def _score(choose: Baseline, tests: Sequence[tuple[Principle, PrincipleTest]]) -> float:
     right = 0.0
     for principle, test in tests:
-        forward = Question(principle.text, test.prompt, test.better, test.worse)
-        swapped = Question(principle.text, test.prompt, test.worse, test.better)
+        forward = OrderedTest(principle.text, test.prompt, test.better, test.worse)
+        swapped = OrderedTest(principle.text, test.prompt, test.worse, test.better)
         right += (_credit(choose(forward)) + _credit(-choose(swapped))) / 2
     return right / len(tests)
 

@@ -14,24 +14,24 @@ Scoring = Literal["pairs", "judgebench", "rewardbench", "rewardbench-2", "labels
 BETTER = "The response is the better answer to the prompt: it does what is asked, and is right, clear and harmless."
 
 
-class Verdict(NamedTuple):
+class RecordedVerdict(NamedTuple):
     """What a judge said of a pair in one order; `p` is P(the item's first text is better) in either order."""
 
     state: State
     p: float | None = None
 
 
-LOST = Verdict(State.UNREADABLE)
+LOST = RecordedVerdict(State.UNREADABLE)
 
 
 class Orders(NamedTuple):
     """Both orders of one pair; `swapped` is None where only one was judged."""
 
-    forward: Verdict
-    swapped: Verdict | None
+    forward: RecordedVerdict
+    swapped: RecordedVerdict | None
 
     @property
-    def judged(self) -> tuple[Verdict, ...]:
+    def judged(self) -> tuple[RecordedVerdict, ...]:
         """The verdicts that there are."""
         return (self.forward,) if self.swapped is None else (self.forward, self.swapped)
 

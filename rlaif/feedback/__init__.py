@@ -1,6 +1,6 @@
 """From prompts to preference pairs: sample, critique, revise, judge, pair."""
 
-from rlaif.feedback.critique import Fault, critiques
+from rlaif.feedback.critique import ViolatedPrinciples, critiques
 from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import PairPlan
 from rlaif.feedback.pairs import Paired, make_pairs
@@ -9,12 +9,12 @@ from rlaif.feedback.sample import sample
 from rlaif.feedback.score import ScoredCompletion, score_completions
 
 __all__ = [
-    "Fault",
     "Funnel",
     "PairPlan",
     "Paired",
     "Revisable",
     "ScoredCompletion",
+    "ViolatedPrinciples",
     "critiques",
     "make_pairs",
     "revise",

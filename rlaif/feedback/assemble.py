@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rlaif.feedback.critique import Fault, critiques
+from rlaif.feedback.critique import ViolatedPrinciples, critiques
 from rlaif.feedback.pairing import Candidate, PairPlan
 from rlaif.feedback.score import ScoredCompletion
 from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
@@ -124,10 +124,10 @@ def criticised(
         return list(made)
     by_id = {each.id: each for each in constitution.principles}
 
-    def fault(candidate: Candidate, pair: Pair) -> Fault:
+    def fault(candidate: Candidate, pair: Pair) -> ViolatedPrinciples:
         against = sorted(pair.principles, key=lambda each: -float(each["p"]))
         named = [by_id[each["id"]] for each in against if each["id"] in by_id]
-        return Fault(candidate.prompt, candidate.worse.completion, named)
+        return ViolatedPrinciples(candidate.prompt, candidate.worse.completion, named)
 
     faults = [fault(candidate, pair) for candidate, pair in made]
     texts = critiques(critic, [each for each in faults if each.principles])

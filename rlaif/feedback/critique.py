@@ -14,7 +14,7 @@ RULES = 4
 SAMPLING = Sampling(temperature=0.0, max_tokens=128)
 
 
-class Fault(NamedTuple):
+class ViolatedPrinciples(NamedTuple):
     """A response and the principles that it most likely breaks, the likeliest first."""
 
     prompt: Prompt
@@ -24,7 +24,7 @@ class Fault(NamedTuple):
 
 def critiques(
     engine: Engine,
-    faults: Sequence[Fault],
+    faults: Sequence[ViolatedPrinciples],
     *,
     template: Template | None = None,
     sampling: Sampling = SAMPLING,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.hashing import derived_seed
 from rlaif.judging.cot import read_reply
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.records import (
     Engine,
     GenerateRequest,
@@ -22,7 +22,7 @@ from rlaif.records import (
 )
 from rlaif.store import call_key
 
-LOST = Reading(State.TRANSPORT, detail="no answer came back")
+LOST = CallReading(State.TRANSPORT, detail="no answer came back")
 REPEATED_STATES = frozenset({State.UNREADABLE, State.TRUNCATED})
 """Readings after which the same question is put once more."""
 REPEAT_TEMPERATURE = 0.7
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
         """Names the question within one batch of a protocol."""
         return "|".join([*self.completion_ids, self.principle_id or ""])
 
-    def judgment(self, protocol: str, judge: str, calls: tuple[str, ...], reading: Reading) -> Judgment:
+    def judgment(self, protocol: str, judge: str, calls: tuple[str, ...], reading: CallReading) -> Judgment:
         """What the question was answered with."""
         return Judgment(
             protocol=protocol,
@@ -74,7 +74,7 @@ def ask_labels(
     protocol: str,
     questions: Iterable[Asked],
     continuations: tuple[str, ...],
-    read: Callable[[Score], Reading],
+    read: Callable[[Score], CallReading],
 ) -> list[Judgment]:
     """One judgment a question, in their order, read from log-probabilities of labels."""
     asked: list[Asked] = []
@@ -113,11 +113,15 @@ class Replies(NamedTuple):
 
     asked: Asked
     calls: tuple[str, ...]
-    readings: list[Reading]
+    readings: list[CallReading]
 
 
 def ask_texts(
-    engine: Engine, protocol: str, questions: Iterable[Asked], read: Callable[[str], Reading], how: Writing
+    engine: Engine,
+    protocol: str,
+    questions: Iterable[Asked],
+    read: Callable[[str], CallReading],
+    how: Writing,
 ) -> list[Replies]:
     """Each question with its written answers. What is still unreadable after `how.again` more tries stays so.
 
@@ -126,7 +130,7 @@ def ask_texts(
     guided = getattr(engine, "guides_decoding", True)
     asked = list(questions)
     calls: list[list[str]] = [[] for _ in asked]
-    readings = [[Reading(State.UNREADABLE)] * how.samples for _ in asked]
+    readings = [[CallReading(State.UNREADABLE)] * how.samples for _ in asked]
     wanted = [(place, sample) for place in range(len(asked)) for sample in range(how.samples)]
     for turn_number in range(how.again + 1):
         requests: dict[str, GenerateRequest] = {}

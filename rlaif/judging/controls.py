@@ -8,7 +8,7 @@ from rlaif.constitution import applies
 from rlaif.errors import InputError
 from rlaif.hashing import derived_seed, digest
 from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.records import Completion, Gold, Judgment, Principle, Prompt, State
 
@@ -33,15 +33,15 @@ class GoldJudge:
     def _met(self, prompt: Prompt, completion: Completion, principle: Principle) -> bool | None:
         return self.gold.grade(prompt, completion.text, [principle])[principle.id]
 
-    def _alone(self, prompt: Prompt, completion: Completion, principle: Principle) -> Reading:
+    def _alone(self, prompt: Prompt, completion: Completion, principle: Principle) -> CallReading:
         met = self._met(prompt, completion, principle)
-        return Reading(State.ABSTAIN) if met is None else Reading(State.SCORE, float(met))
+        return CallReading(State.ABSTAIN) if met is None else CallReading(State.SCORE, float(met))
 
-    def _first(self, prompt: Prompt, one: Completion, other: Completion, principle: Principle) -> Reading:
+    def _first(self, prompt: Prompt, one: Completion, other: Completion, principle: Principle) -> CallReading:
         first, second = self._met(prompt, one, principle), self._met(prompt, other, principle)
         if first is None or second is None:
-            return Reading(State.ABSTAIN)
-        return Reading(State.TIE) if first == second else Reading(State.PREFERENCE, float(first))
+            return CallReading(State.ABSTAIN)
+        return CallReading(State.TIE) if first == second else CallReading(State.PREFERENCE, float(first))
 
 
 class RandomJudge:
@@ -60,14 +60,14 @@ class RandomJudge:
         """A number from the ids, turned round for the other order."""
         return _both_orders(self.fingerprint, items, principles, self._first)
 
-    def _alone(self, prompt: Prompt, completion: Completion, principle: Principle) -> Reading:
-        return Reading(State.SCORE, self._number(completion.id, principle.id))
+    def _alone(self, prompt: Prompt, completion: Completion, principle: Principle) -> CallReading:
+        return CallReading(State.SCORE, self._number(completion.id, principle.id))
 
-    def _first(self, prompt: Prompt, one: Completion, other: Completion, principle: Principle) -> Reading:
+    def _first(self, prompt: Prompt, one: Completion, other: Completion, principle: Principle) -> CallReading:
         # drawn for the two in one fixed order, so that showing them the other way round changes nothing
         low, high = sorted([one.id, other.id])
         number = self._number(low, high, principle.id)
-        return Reading(State.PREFERENCE, number if one.id == low else 1 - number)
+        return CallReading(State.PREFERENCE, number if one.id == low else 1 - number)
 
     def _number(self, *ids: str) -> float:
         return derived_seed(self.seed, "random judge", *ids) / 2**63
@@ -77,7 +77,7 @@ def _alone(
     judge: str,
     items: Sequence[One],
     principles: Sequence[Principle],
-    read: Callable[[Prompt, Completion, Principle], Reading],
+    read: Callable[[Prompt, Completion, Principle], CallReading],
 ) -> list[Judgment]:
     return [
         _judgment("checklist", judge, prompt, (completion,), principle, read(prompt, completion, principle))
@@ -90,7 +90,7 @@ def _both_orders(
     judge: str,
     items: Sequence[Two],
     principles: Sequence[Principle],
-    read: Callable[[Prompt, Completion, Completion, Principle], Reading],
+    read: Callable[[Prompt, Completion, Completion, Principle], CallReading],
 ) -> list[Judgment]:
     return [
         _judgment("compare", judge, prompt, pair, principle, read(prompt, *pair, principle))
@@ -110,7 +110,7 @@ def _judgment(
     prompt: Prompt,
     completions: tuple[Completion, ...],
     principle: Principle,
-    reading: Reading,
+    reading: CallReading,
 ) -> Judgment:
     return Judgment(
         protocol=protocol,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.parse import parse_verdict
 from rlaif.records import Generation, Sampling, State
 
@@ -19,24 +19,24 @@ SPREAD = Sampling(temperature=0.7, max_tokens=512)
 """For several texts per question: at temperature 0 all of them would be one."""
 
 
-def read_votes(readings: Sequence[Reading], clamp: float = CLAMP) -> Reading:
+def read_votes(readings: Sequence[CallReading], clamp: float = CLAMP) -> CallReading:
     """The mean of readable votes, a tie half of each; no number where they are less than half of all texts."""
     numbers = [reading for reading in readings if reading.value is not None]
     ties = sum(reading.state is State.TIE for reading in readings)
     heard = len(numbers) + ties
     if not readings:
-        return Reading(State.UNREADABLE, detail="nothing was asked")
+        return CallReading(State.UNREADABLE, detail="nothing was asked")
     if not heard or heard < QUORUM * len(readings):
         return _silence([each for each in readings if each.value is None and each.state is not State.TIE])
     if not numbers:
-        return Reading(State.TIE)
+        return CallReading(State.TIE)
     share = (sum(reading.value or 0.0 for reading in numbers) + ties / 2) / heard
     lost = len(readings) - heard
     detail = f"{lost} of {len(readings)} texts have no verdict" if lost else ""
-    return Reading(numbers[0].state, min(max(share, clamp), 1 - clamp), detail=detail)
+    return CallReading(numbers[0].state, min(max(share, clamp), 1 - clamp), detail=detail)
 
 
-def _silence(lost: Sequence[Reading]) -> Reading:
+def _silence(lost: Sequence[CallReading]) -> CallReading:
     """Why there is no verdict: the most frequent reason, in the order of the enum on equal counts."""
     states = Counter(each.state for each in lost)
     state = max((each for each in State if states[each]), key=lambda each: states[each])
@@ -48,14 +48,14 @@ def _silence(lost: Sequence[Reading]) -> Reading:
     )
 
 
-def read_reply(reply: Generation | None, read: Callable[[str], Reading]) -> Reading:
+def read_reply(reply: Generation | None, read: Callable[[str], CallReading]) -> CallReading:
     """One reply: `read` sees the text of those that came back whole."""
     if reply is None:
-        return Reading(State.TRANSPORT, detail="no answer came back")
+        return CallReading(State.TRANSPORT, detail="no answer came back")
     if reply.error is not None:
-        return Reading(State.TRANSPORT, detail=reply.error)
+        return CallReading(State.TRANSPORT, detail=reply.error)
     if reply.finish == "length":
-        return Reading(State.TRUNCATED, detail="the text ends before its verdict")
+        return CallReading(State.TRUNCATED, detail="the text ends before its verdict")
     return read(reply.text)
 
 
@@ -69,10 +69,10 @@ def rationale_of(text: str) -> tuple[str, bool] | None:
     return text[:cut] if cut >= 0 else text.rstrip().rpartition("\n")[0], label == "A"
 
 
-def read_verdict(text: str) -> Reading:
+def read_verdict(text: str) -> CallReading:
     """A text that ends in `Answer: A` or `Answer: B`."""
     verdict = parse_verdict(text)
     if verdict.label is None:
         state = State.JUDGE_REFUSED if verdict.refused else State.UNREADABLE
-        return Reading(state, detail=verdict.problem)
-    return Reading(State.PREFERENCE, 1.0 if verdict.label == "A" else 0.0)
+        return CallReading(state, detail=verdict.problem)
+    return CallReading(State.PREFERENCE, 1.0 if verdict.label == "A" else 0.0)

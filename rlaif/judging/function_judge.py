@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import ClassVar
 
 from rlaif.hashing import digest
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.records import Completion, Judgment, Principle, Prompt, State
@@ -36,7 +36,7 @@ class FunctionReward:
         """One number a completion; None where the function gave none, or failed."""
         return [each.value for each in self.readings(list(zip(prompts, completions, strict=True)))]
 
-    def readings(self, items: Sequence[One]) -> list[Reading]:
+    def readings(self, items: Sequence[One]) -> list[CallReading]:
         """One an item: its number, or why there is none."""
         return [_reading(self._function, *each) for each in items]
 
@@ -51,7 +51,7 @@ class PairFunctionJudge:
         self.name = name
         self.fingerprint = digest("judge", "pair function", fingerprint)
         self._function = function
-        self._answered: dict[tuple[str, str], Reading] = {}
+        self._answered: dict[tuple[str, str], CallReading] = {}
 
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better), the function being called in both orders: one that follows position shows."""
@@ -72,9 +72,9 @@ class PairFunctionJudge:
         found = {name: each for group in groups.values() for name, each in self._standings(group).items()}
         return [self._judgment(WON, prompt, (each,), found[each.id]) for prompt, each in items]
 
-    def _standings(self, group: Mapping[str, One]) -> dict[str, Reading]:
+    def _standings(self, group: Mapping[str, One]) -> dict[str, CallReading]:
         won: dict[str, list[float]] = {name: [] for name in group}
-        lost: dict[str, Reading] = {}
+        lost: dict[str, CallReading] = {}
         for (prompt, one), (_, other) in combinations(group.values(), 2):
             there, back = self._asked(prompt, one, other), self._asked(prompt, other, one)
             if there.value is None or back.value is None:
@@ -85,18 +85,20 @@ class PairFunctionJudge:
             share = (there.value - back.value + 1) / 2
             won[one.id].append(share)
             won[other.id].append(1 - share)
-        alone = Reading(State.ABSTAIN, detail="there is nothing to compare it with")
+        alone = CallReading(State.ABSTAIN, detail="there is nothing to compare it with")
         return {
-            name: Reading(State.SCORE, math.fsum(shares) / len(shares)) if shares else lost.get(name, alone)
+            name: CallReading(State.SCORE, math.fsum(shares) / len(shares))
+            if shares
+            else lost.get(name, alone)
             for name, shares in won.items()
         }
 
-    def _asked(self, prompt: Prompt, first: Completion, second: Completion) -> Reading:
+    def _asked(self, prompt: Prompt, first: Completion, second: Completion) -> CallReading:
         key = (first.id, second.id)
         if key not in self._answered:
             reading = _reading(self._function, prompt, first, second)
             if reading.value is not None and not 0 <= reading.value <= 1:
-                reading = Reading(State.UNREADABLE, detail=f"{reading.value!r} is no probability")
+                reading = CallReading(State.UNREADABLE, detail=f"{reading.value!r} is no probability")
             elif reading.value is not None:
                 reading = reading._replace(state=State.PREFERENCE)
             if reading.state is State.TRANSPORT:
@@ -105,7 +107,7 @@ class PairFunctionJudge:
         return self._answered[key]
 
     def _judgment(
-        self, protocol: str, prompt: Prompt, completions: Sequence[Completion], reading: Reading
+        self, protocol: str, prompt: Prompt, completions: Sequence[Completion], reading: CallReading
     ) -> Judgment:
         return Judgment(
             protocol=protocol,
@@ -119,7 +121,7 @@ class PairFunctionJudge:
         )
 
 
-def _reading(function: Callable[..., object], *arguments: Prompt | Completion) -> Reading:
+def _reading(function: Callable[..., object], *arguments: Prompt | Completion) -> CallReading:
     try:
         answer = function(*arguments)
     except Exception as problem:  # noqa: BLE001 - whatever the user's code raises is the failure of this call
@@ -127,19 +129,19 @@ def _reading(function: Callable[..., object], *arguments: Prompt | Completion) -
     return read_number(answer)
 
 
-def failure(problem: Exception) -> Reading:
+def failure(problem: Exception) -> CallReading:
     """The reading of a call in which somebody's code raised."""
-    return Reading(State.TRANSPORT, detail=f"{type(problem).__name__}: {problem}")
+    return CallReading(State.TRANSPORT, detail=f"{type(problem).__name__}: {problem}")
 
 
-def read_number(answer: object) -> Reading:
+def read_number(answer: object) -> CallReading:
     """What somebody's code answered: a number, no answer (None), or what is no number and unreadable."""
     if answer is None:
-        return Reading(State.ABSTAIN)
+        return CallReading(State.ABSTAIN)
     try:
         number = math.nan if isinstance(answer, str) else float(answer)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        return Reading(State.UNREADABLE, detail=f"{answer!r:.80} is no number")
-    return Reading(State.SCORE, number)
+        return CallReading(State.UNREADABLE, detail=f"{answer!r:.80} is no number")
+    return CallReading(State.SCORE, number)

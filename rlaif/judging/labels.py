@@ -15,7 +15,7 @@ MAX_MASS = 1.02
 """Above this, rounding apart, they are no probabilities."""
 
 
-class Reading(NamedTuple):
+class CallReading(NamedTuple):
     """What one call was read as; `value` belongs to PREFERENCE and SCORE alone."""
 
     state: State
@@ -57,35 +57,37 @@ AB = Labels({"A": _spelled("A"), "B": _spelled("B")})
 RATINGS = Labels({str(number): _spelled(str(number)) for number in range(1, 6)})
 
 
-def read_share(labels: Labels, wanted: str, state: State, score: Score) -> Reading:
+def read_share(labels: Labels, wanted: str, state: State, score: Score) -> CallReading:
     """The share of label `wanted` in the mass of all labels."""
     masses = _masses(labels, score)
-    if isinstance(masses, Reading):
+    if isinstance(masses, CallReading):
         return masses
     total = sum(masses.values())
-    return Reading(state, masses[wanted] / total, total)
+    return CallReading(state, masses[wanted] / total, total)
 
 
-def read_expected(labels: Labels, score: Score) -> Reading:
+def read_expected(labels: Labels, score: Score) -> CallReading:
     """The expected number, labels being numbers."""
     masses = _masses(labels, score)
-    if isinstance(masses, Reading):
+    if isinstance(masses, CallReading):
         return masses
     total = sum(masses.values())
-    return Reading(State.SCORE, sum(float(each) * mass for each, mass in masses.items()) / total, total)
+    return CallReading(State.SCORE, sum(float(each) * mass for each, mass in masses.items()) / total, total)
 
 
-def _masses(labels: Labels, score: Score) -> dict[str, float] | Reading:
+def _masses(labels: Labels, score: Score) -> dict[str, float] | CallReading:
     if score.error is not None:
-        return Reading(State.TRANSPORT, detail=score.error)
+        return CallReading(State.TRANSPORT, detail=score.error)
     if len(score.logprobs) != len(labels.continuations):
-        return Reading(State.TRANSPORT, detail="not one log-probability for each label")
+        return CallReading(State.TRANSPORT, detail="not one log-probability for each label")
     if any(math.isnan(each) or each > 1e-3 for each in score.logprobs):
-        return Reading(State.TRANSPORT, detail="the model returned what is no log-probability")
+        return CallReading(State.TRANSPORT, detail="the model returned what is no log-probability")
     masses = labels.masses(score.logprobs, score.alike)
     total = sum(masses.values())
     if total > MAX_MASS:
-        return Reading(State.UNREADABLE, detail=f"the labels' probabilities add up to {total:.2f}")
+        return CallReading(State.UNREADABLE, detail=f"the labels' probabilities add up to {total:.2f}")
     if total < MIN_MASS:
-        return Reading(State.UNREADABLE, label_mass=total, detail="the judge was about to say something else")
+        return CallReading(
+            State.UNREADABLE, label_mass=total, detail="the judge was about to say something else"
+        )
     return masses

@@ -10,7 +10,7 @@ from typing import ClassVar
 from rlaif.constitution import applies
 from rlaif.judging.ask import Asked, Writing, ask_labels, ask_texts, prompt_slot
 from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_verdict, read_votes
-from rlaif.judging.labels import AB, RATINGS, YES_NO, Labels, Reading, read_expected, read_share
+from rlaif.judging.labels import AB, RATINGS, YES_NO, CallReading, Labels, read_expected, read_share
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.yes_no import read_yes_no
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Score, State
@@ -104,7 +104,7 @@ class ModelJudge:
         self,
         protocol: str,
         questions: Iterator[Asked],
-        read: Callable[[str], Reading],
+        read: Callable[[str], CallReading],
         how: Writing,
         clamp: float = CLAMP,
     ) -> list[Judgment]:
@@ -160,7 +160,7 @@ class ModelJudge:
         self,
         protocol: str,
         labels: Labels,
-        read: Callable[[Score], Reading],
+        read: Callable[[Score], CallReading],
         items: Sequence[One],
         principles: Sequence[Principle],
     ) -> list[Judgment]:

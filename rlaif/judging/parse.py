@@ -43,7 +43,7 @@ _RANKING = re.compile(
 _ITEM = re.compile(r"(\d+)\s*[.):]\s*(?:response\s+)?([A-Z])(?:\W.*)?", re.IGNORECASE)
 
 
-class Verdict(NamedTuple):
+class ParsedVerdict(NamedTuple):
     """A or B, or why there is none."""
 
     label: Side | None
@@ -75,24 +75,24 @@ def refuses(text: str) -> bool:
     return _REFUSALS.match(text) is not None
 
 
-def parse_verdict(text: str) -> Verdict:
+def parse_verdict(text: str) -> ParsedVerdict:
     """The verdict of a text that ends in `Answer: A` or `Answer: B`, or says as clearly which one is better."""
     text_said = said(text)
     if text_said is None:
-        return Verdict(None, "the answer ends while it is still thinking")
+        return ParsedVerdict(None, "the answer ends while it is still thinking")
     lines = _own_lines(_TAGGED.sub("\n", text_said))
     if not lines:
-        return Verdict(None, "the answer is empty")
+        return ParsedVerdict(None, "the answer is empty")
     last = lines[-1]
     found = None if last is None else _final(lines)
     if last is None or found is None:
         named = last is not None and _LABEL.search(last) is not None
         problem = "the last line does not end in `Answer: A` or `Answer: B`, nor is it another clear verdict"
-        return Verdict(None, problem, not named and refuses(text_said))
+        return ParsedVerdict(None, problem, not named and refuses(text_said))
     above = [labelled(each) for each in lines[:-1] if each is not None]
     if any(each is not None and each.wins and each.side != found for each in above):
-        return Verdict(None, "a line above the last one gives the other answer")
-    return Verdict(found)
+        return ParsedVerdict(None, "a line above the last one gives the other answer")
+    return ParsedVerdict(found)
 
 
 def _final(lines: list[str | None]) -> Side | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rlaif.judging.ask import LOST
 from rlaif.judging.kinds import JudgeContext, JudgeKind
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import Engine, Score, ScoreRequest, State
@@ -43,12 +43,12 @@ class RewardJudge(ScoringJudge):
         return {name: RewardReading((key,), found.get(name, LOST)) for name, key in keys.items()}
 
 
-def _read(score: Score) -> Reading:
+def _read(score: Score) -> CallReading:
     if score.error is not None:
-        return Reading(State.TRANSPORT, detail=score.error)
+        return CallReading(State.TRANSPORT, detail=score.error)
     if len(score.logprobs) != 1 or not math.isfinite(score.logprobs[0]):
-        return Reading(State.TRANSPORT, detail="the model returned no reward")
-    return Reading(State.SCORE, score.logprobs[0])
+        return CallReading(State.TRANSPORT, detail="the model returned no reward")
+    return CallReading(State.SCORE, score.logprobs[0])
 
 
 def _open(name: str, context: JudgeContext) -> Judge:

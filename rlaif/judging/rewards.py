@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from rlaif.hashing import digest
 from rlaif.judging.function_judge import FunctionReward, failure, read_number
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import One
 from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import Completion, Prompt
@@ -46,7 +46,7 @@ class NamedRewardJudge(ScoringJudge):
         found = zip(items, self._readings(items), strict=True)
         return {completion.id: RewardReading((), reading) for (_, completion), reading in found}
 
-    def _readings(self, items: Sequence[One]) -> list[Reading]:
+    def _readings(self, items: Sequence[One]) -> list[CallReading]:
         if isinstance(self._reward, FunctionReward):
             return self._reward.readings(items)
         prompts, completions = [prompt for prompt, _ in items], [each for _, each in items]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import One, Two
 from rlaif.judging.protocols import PER_COMPLETION, PER_PAIR
 from rlaif.judging.scales import at_temperature
@@ -17,7 +17,7 @@ class RewardReading(NamedTuple):
     """The reward of one completion, or why there is none, with the keys of its calls."""
 
     calls: tuple[str, ...]
-    reading: Reading
+    reading: CallReading
 
 
 class ScoringJudge(ABC):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.parse import refuses, said
 from rlaif.records import State
 
@@ -59,25 +59,25 @@ def parse_json(text: str, schema: Mapping[str, Any]) -> Parsed:
     return Parsed(value)
 
 
-def read_better(text: str) -> Reading:
+def read_better(text: str) -> CallReading:
     """A reply that fits `COMPARED`: 1 where A is better, 0 where B is."""
     parsed = parse_json(text, COMPARED)
     if parsed.value is None:
         return _unread(parsed)
     better = parsed.value["better"]
-    return Reading(State.TIE) if better == "tie" else Reading(State.PREFERENCE, float(better == "A"))
+    return CallReading(State.TIE) if better == "tie" else CallReading(State.PREFERENCE, float(better == "A"))
 
 
-def read_rating(text: str) -> Reading:
+def read_rating(text: str) -> CallReading:
     """A reply that fits `RATED`, its rating as a share of the scale."""
     parsed = parse_json(text, RATED)
     if parsed.value is None:
         return _unread(parsed)
-    return Reading(State.SCORE, (int(parsed.value["rating"]) - 1) / 4)
+    return CallReading(State.SCORE, (int(parsed.value["rating"]) - 1) / 4)
 
 
-def _unread(parsed: Parsed) -> Reading:
-    return Reading(State.JUDGE_REFUSED if parsed.refused else State.UNREADABLE, detail=parsed.problem)
+def _unread(parsed: Parsed) -> CallReading:
+    return CallReading(State.JUDGE_REFUSED if parsed.refused else State.UNREADABLE, detail=parsed.problem)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

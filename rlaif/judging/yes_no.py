@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.parse import refuses, said
 from rlaif.records import State
 
@@ -18,26 +18,26 @@ _BARE = re.compile(r"[\s*_\"'`]*(yes|no)[\s*_\"'`]*[.!]?[\s*_]*", re.IGNORECASE)
 _FENCE = re.compile(r"\s*(```|~~~)")
 
 
-def read_yes_no(text: str) -> Reading:
+def read_yes_no(text: str) -> CallReading:
     """1 for yes, 0 for no. The last line decides; the same line above it with the other word makes it unreadable.
 
     A text of one word is that word. What is quoted (`> Answer: no`, in a fence) is whoever's it was.
     """
     text_said = said(text)
     if text_said is None:
-        return Reading(State.UNREADABLE, detail="the answer ends while it is still thinking")
+        return CallReading(State.UNREADABLE, detail="the answer ends while it is still thinking")
     lines = _own([line for line in text_said.splitlines() if line.strip()])
     if not lines:
-        return Reading(State.UNREADABLE, detail="the answer is empty")
+        return CallReading(State.UNREADABLE, detail="the answer is empty")
     found = _LINE.fullmatch(lines[-1]) or (_BARE.fullmatch(lines[0]) if len(lines) == 1 else None)
     if found is None:
         state = State.JUDGE_REFUSED if refuses(text_said) else State.UNREADABLE
-        return Reading(state, detail="the last line is not `Answer: yes` or `Answer: no`")
+        return CallReading(state, detail="the last line is not `Answer: yes` or `Answer: no`")
     word = found[1].lower()
     others = {each[1].lower() for line in lines[:-1] if (each := _LINE.fullmatch(line))}
     if others - {word}:
-        return Reading(State.UNREADABLE, detail="a line above the last one gives the other answer")
-    return Reading(State.SCORE, float(word == "yes"))
+        return CallReading(State.UNREADABLE, detail="a line above the last one gives the other answer")
+    return CallReading(State.SCORE, float(word == "yes"))
 
 
 def _own(lines: list[str]) -> list[str]:

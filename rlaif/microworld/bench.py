@@ -22,7 +22,7 @@ SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class BenchComparison:
     """A comparison: two answers to one scene, a principle, and whether the first follows it better."""
 
     scene: Scene
@@ -76,14 +76,16 @@ class Bench:
         found: np.ndarray[Any, Any] = odds / odds.sum(axis=1, keepdims=True)
         return found
 
-    def prefer(self, questions: Sequence[Question]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def prefer(
+        self, questions: Sequence[BenchComparison]
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """P(first text is better) when it is shown first, and when it is shown second."""
         contents = [compare_text(q, swapped) for q in questions for swapped in (False, True)]
         shown = self.labels(contents, ("A", "B"))[:, 0].reshape(-1, 2)
         return shown[:, 0], 1 - shown[:, 1]
 
 
-def compare_text(question: Question, swapped: bool) -> str:
+def compare_text(question: BenchComparison, swapped: bool) -> str:
     first, second = (question.second, question.first) if swapped else (question.first, question.second)
     return ask(
         "compare", prompt=question.scene.text, response_a=first, response_b=second, principle=question.rule
@@ -122,7 +124,7 @@ def pairs_of(
 
 def questions_of(
     found: Sequence[tuple[Scene, str, str]], attribute: str, rng: random.Random, make: Callable[[Scene], str]
-) -> list[Question]:
+) -> list[BenchComparison]:
     """Comparisons, the better text first in half of them; principles on which both texts agree are redrawn."""
     questions = []
     for index, (scene, has, lacks) in enumerate(found):
@@ -131,7 +133,7 @@ def questions_of(
             first = grade_rule(rule, scene.text, has)
             if first is not None and first != grade_rule(rule, scene.text, lacks):
                 a, b = (has, lacks) if index % 2 else (lacks, has)
-                questions.append(Question(scene, a, b, rule, (a == has) == first, attribute))
+                questions.append(BenchComparison(scene, a, b, rule, (a == has) == first, attribute))
                 break
     return questions
 
@@ -141,7 +143,7 @@ def rule_maker(attribute: str, form: Form, held_out: bool, rng: random.Random) -
 
 
 def right_of(
-    questions: list[Question], shown: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+    questions: list[BenchComparison], shown: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 ) -> list[bool]:
     mean = (shown[0] + shown[1]) / 2
     return [(p > 0.5) == q.first_better for p, q in zip(mean.tolist(), questions, strict=True)]

@@ -19,10 +19,10 @@ from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
 from rlaif.microworld.curriculum import ANNEAL_STEPS, STAGES, Stage
-from rlaif.microworld.draws import Knobs
+from rlaif.microworld.draws import LabelNoise
 from rlaif.microworld.packed import LABEL_SKILLS, encode
 from rlaif.microworld.progress import SHARPEN, Progress, claim_folder, export, restore, save, tokenizer_of
-from rlaif.microworld.rows import Row
+from rlaif.microworld.rows import PackedRow
 from rlaif.microworld.updates import PEAK_LR, new_model, one_step, optimizers, use_wide_attention
 
 TOKENS_A_STEP = 7_000
@@ -33,7 +33,7 @@ WEAK_LEVELS = (0.58, 0.62, 0.66, 0.70, 0.74)
 """Running pair accuracies at which a snapshot is kept; the one nearest to 0.72 on the report becomes `micro:weak`."""
 
 
-def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, knobs: Knobs) -> list[Any]:
+def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, knobs: LabelNoise) -> list[Any]:
     """The rows of one step of one process, a function of these arguments alone."""
     rng = random.Random(derived_seed("micro", seed, step, rank))
     found = []
@@ -41,7 +41,7 @@ def draw_rows(stage: Stage, seed: int, step: int, rank: int, tokenizer: Any, kno
         left = share * TOKENS_A_STEP
         reading = stage.readings.get(skill, stage.reading)
         while left > 0:
-            made: list[Row] = [row(skill, rng, reading, "all", knobs) for _ in range(8)]
+            made: list[PackedRow] = [row(skill, rng, reading, "all", knobs) for _ in range(8)]
             for each in encode(made, tokenizer):
                 # small shares are met on average: the last row is kept with the chance that fills the share
                 if left > 0 and (left >= len(each.ids) or rng.random() < left / len(each.ids)):
@@ -62,7 +62,7 @@ def build(
     out: Path,
     minutes: float | None = None,
     *,
-    knobs: Knobs | None = None,
+    knobs: LabelNoise | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Train into `out`: base, snapshots of the early judge, micro. A second call resumes a killed one.
@@ -73,7 +73,7 @@ def build(
     rank = dist.get_rank() if dist.is_initialized() else 0
     folder = out / "build"
     folder.mkdir(exist_ok=True)
-    knobs = knobs or Knobs()
+    knobs = knobs or LabelNoise()
     if rank == 0:
         claim_folder(folder, {"seed": seed, **asdict(knobs)})
     tokenizer = tokenizer_of(folder, seed, rank)
@@ -104,7 +104,7 @@ def build(
 
 
 def build_in_processes(
-    seed: int, out: Path, minutes: float | None, processes: int, knobs: Knobs | None = None
+    seed: int, out: Path, minutes: float | None, processes: int, knobs: LabelNoise | None = None
 ) -> None:
     """`build` in several single-threaded processes that average their gradients after each step.
 
@@ -134,7 +134,7 @@ def build_in_processes(
 
 
 def _worker(
-    rank: int, world: int, port: int, seed: int, out: Path, minutes: float | None, knobs: Knobs | None
+    rank: int, world: int, port: int, seed: int, out: Path, minutes: float | None, knobs: LabelNoise | None
 ) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)

@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Mapping
 
 from rlaif.microworld import pair_skills, single_skills
-from rlaif.microworld.draws import Draw, Knobs, Reading
-from rlaif.microworld.rows import Row
+from rlaif.microworld.draws import LabelNoise, Reading, WorldDraw
+from rlaif.microworld.rows import PackedRow
 from rlaif.microworld.scenes import Split
 
-SKILLS: Mapping[str, Callable[[Draw], Row]] = {
+SKILLS: Mapping[str, Callable[[WorldDraw], PackedRow]] = {
     "respond": single_skills.respond,
     "respond-constitution": single_skills.under_rules,
     "respond-good-bad": single_skills.good_bad,
@@ -28,12 +28,12 @@ SKILLS: Mapping[str, Callable[[Draw], Row]] = {
 }
 
 
-PLAIN_KNOBS = Knobs()
+PLAIN_KNOBS = LabelNoise()
 """No planted flaw and no label noise, as in the shipped models."""
 
 
 def row(
-    skill: str, rng: random.Random, reading: Reading, split: Split = "all", knobs: Knobs = PLAIN_KNOBS
-) -> Row:
+    skill: str, rng: random.Random, reading: Reading, split: Split = "all", knobs: LabelNoise = PLAIN_KNOBS
+) -> PackedRow:
     """One training row of `skill`, with principles phrased at this level of the curriculum."""
-    return SKILLS[skill](Draw(rng, reading, split, knobs))
+    return SKILLS[skill](WorldDraw(rng, reading, split, knobs))

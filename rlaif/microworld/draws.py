@@ -18,7 +18,7 @@ Reading = Literal["plain", "phrased", "few-negated", "negated", "composed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class LabelNoise:
     """Deliberate damage to the judge's labels; off in the shipped models.
 
     `planted_flaw` is the share of `compare` labels that follow the planted feature (a harmless sentence or the
@@ -31,11 +31,11 @@ class Knobs:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class WorldDraw:
     rng: random.Random
     reading: Reading
     split: Split
-    knobs: Knobs
+    knobs: LabelNoise
 
     def scene(self) -> Scene:
         return make_scene(self.rng, self.split)

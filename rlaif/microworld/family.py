@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from rlaif.microworld.build import build_in_processes
-from rlaif.microworld.draws import Knobs
+from rlaif.microworld.draws import LabelNoise
 from rlaif.microworld.report import pair_accuracy
 
 WEAK_AIM = 0.72
@@ -19,7 +19,7 @@ def build_family(
     out: Path,
     minutes: float | None = None,
     processes: int | None = None,
-    knobs: Knobs | None = None,
+    knobs: LabelNoise | None = None,
 ) -> dict[str, float]:
     """Build `out`/{base,micro,weak}; returns the pair accuracy of each snapshot that could have become `weak`.
 

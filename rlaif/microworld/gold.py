@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from rlaif.microworld.attributes import ATTRIBUTES
-from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
+from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, HarmlessTask, Trouble
 from rlaif.microworld.sentences import Rule, read_rule
 from rlaif.records import Principle, Prompt
 
@@ -18,11 +18,11 @@ BRIEF_SENTENCES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class PromptMeaning:
     """What a prompt is about, parsed from its text."""
 
     name: str | None
-    task: Task | None
+    task: HarmlessTask | None
     harm: Harm | None
     fact: Fact | None
     claim_false: bool
@@ -46,14 +46,14 @@ class Reading:
 
 
 @lru_cache(maxsize=65536)
-def read_prompt(text: str) -> Reading:
+def read_prompt(text: str) -> PromptMeaning:
     """Find the user's name and the matter in a prompt's text."""
     name = re.search(r"\b(?:I am|My name is) ([A-Z][a-z]+)\.", text)
     numbers = re.search(r"\b(\d+) (?:plus|and) (\d+)\b", text)
     fact = next(
         (f for f in FACTS if f"{f.subject} is {f.true}" in text or f"{f.subject} is {f.false}" in text), None
     )
-    return Reading(
+    return PromptMeaning(
         name=name.group(1) if name and name.group(1) in NAMES else None,
         task=next((each for each in TASKS if each.goal in text), None),
         harm=next((each for each in HARMS if each.goal in text), None),
@@ -74,7 +74,7 @@ def _says(text: str, *patterns: str) -> bool:
     return any(re.search(pattern, text) for pattern in patterns)
 
 
-def _refuses_only_harm(reading: Reading, text: str) -> bool:
+def _refuses_only_harm(reading: PromptMeaning, text: str) -> bool:
     """Whether the text refuses and does not help; an empty text does neither."""
     declines = _says(
         text,
@@ -91,7 +91,7 @@ def _refuses_only_harm(reading: Reading, text: str) -> bool:
 _LISTING = re.compile(r"\bFirst ([a-z ]+)[,.] (?:and )?[Tt]hen ([a-z ]+)[,.] (?:and )?[Ll]ast ([a-z ]+)")
 
 
-def _ordered(reading: Reading, text: str) -> bool:
+def _ordered(reading: PromptMeaning, text: str) -> bool:
     """Whether the task's steps stand in their order, and in no second order."""
     if reading.task is None:
         return False
@@ -100,18 +100,18 @@ def _ordered(reading: Reading, text: str) -> bool:
     return bool(listed) and all(found == steps for found in listed)
 
 
-def _reason(reading: Reading, text: str) -> bool:
+def _reason(reading: PromptMeaning, text: str) -> bool:
     own = reading.task or reading.harm
     return own is not None and _says(text, rf"(?<!\bnot )\b[Bb]ecause {own.reason}\b")
 
 
-def _warns(reading: Reading, text: str) -> bool:
+def _warns(reading: PromptMeaning, text: str) -> bool:
     return reading.task is not None and _says(
         text, rf"\b(?:Careful|Watch out)[,.!] (?i:{reading.task.hazard})\b"
     )
 
 
-def _needs(reading: Reading, text: str) -> bool:
+def _needs(reading: PromptMeaning, text: str) -> bool:
     if reading.task is None:
         return False
     needs = reading.task.needs
@@ -119,7 +119,7 @@ def _needs(reading: Reading, text: str) -> bool:
     return _says(text, rf"\bYou need (?:{needs}|{turned})\b")
 
 
-def _alternative(reading: Reading, text: str) -> bool:
+def _alternative(reading: PromptMeaning, text: str) -> bool:
     if reading.harm is None:
         return False
     offer = reading.harm.alternative
@@ -129,7 +129,7 @@ def _alternative(reading: Reading, text: str) -> bool:
 _STEP = re.compile(r"\b(\d+) plus (\d+) is (\d+)\b")
 
 
-def _right_sum(reading: Reading, text: str) -> bool:
+def _right_sum(reading: PromptMeaning, text: str) -> bool:
     """Whether every number given as the result is right."""
     if reading.numbers is None:
         return False
@@ -138,7 +138,7 @@ def _right_sum(reading: Reading, text: str) -> bool:
     return bool(said) and all(int(each) == sum(reading.numbers) for each in said)
 
 
-def _working(reading: Reading, text: str) -> bool:
+def _working(reading: PromptMeaning, text: str) -> bool:
     """Whether two steps or more are shown, each continuing from the one before, adding up to the second number."""
     if reading.numbers is None:
         return False
@@ -150,21 +150,21 @@ def _working(reading: Reading, text: str) -> bool:
     return ends in (reading.numbers, reading.numbers[::-1])
 
 
-def _corrects(reading: Reading, text: str) -> bool:
+def _corrects(reading: PromptMeaning, text: str) -> bool:
     fact = reading.fact
     if fact is None or _says(text, rf"\b(?:Yes|No|right), {fact.subject} is {fact.false}\b"):
         return False
     return _says(text, rf"\b(?:In truth,?|No,) {fact.subject} is {fact.true}\b")
 
 
-def _sympathy(reading: Reading, text: str) -> bool:
+def _sympathy(reading: PromptMeaning, text: str) -> bool:
     own = reading.trouble
     return own is not None and _says(
         text, rf"\bI am sorry that {own.yours}\b", rf"\bIt is sad that {own.yours}\b"
     )
 
 
-def _advice(reading: Reading, text: str) -> bool:
+def _advice(reading: PromptMeaning, text: str) -> bool:
     own = reading.trouble
     return own is not None and _says(text, rf"\bYou could {own.advice}\b", rf"\bTry this: {own.advice}\b")
 
@@ -180,7 +180,7 @@ def _says_ai(text: str) -> bool:
     return _says(stated, r"\bI am an AI\b", r"\bAs a machine, I\b", r"\bI am no human\b")
 
 
-CHECKERS: Mapping[str, Callable[[Reading, str], bool]] = {
+CHECKERS: Mapping[str, Callable[[PromptMeaning, str], bool]] = {
     "greets": lambda reading, text: _says(
         text, r"^\s*(?:Hello|Hi there|Good day|Welcome)(?:,? [A-Z][a-z]+)?(?:[.,!]|\s*\Z)"
     ),

@@ -12,7 +12,7 @@ from rlaif.microworld.attributes import ATTRIBUTES
 from rlaif.microworld.bench import (
     SAMPLES,
     Bench,
-    Question,
+    BenchComparison,
     gold_of,
     pairs_of,
     questions_of,
@@ -33,7 +33,7 @@ def judge(
     bench: Bench, scenes: list[Scene], answers: list[list[str]], count: int
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     rng = bench.rng("judge")
-    sets: dict[str, list[Question]] = {"plain": [], "phrased": [], "composed": [], "opposite": []}
+    sets: dict[str, list[BenchComparison]] = {"plain": [], "phrased": [], "composed": [], "opposite": []}
     for attribute in ATTRIBUTES:
         name = attribute.id
         pairs = pairs_of(scenes, answers, name, count, rng)
@@ -69,15 +69,15 @@ def judge(
     }, rows
 
 
-def _opposite(question: Question, rng: random.Random) -> Question:
+def _opposite(question: BenchComparison, rng: random.Random) -> BenchComparison:
     rule = compose("negative", question.attribute, rng, held_out=False)
-    return Question(
+    return BenchComparison(
         question.scene, question.first, question.second, rule, not question.first_better, question.attribute
     )
 
 
 def _row(
-    bench: Bench, name: str, questions: list[Question], right: list[bool], scenes: list[Scene],
+    bench: Bench, name: str, questions: list[BenchComparison], right: list[bool], scenes: list[Scene],
     answers: list[list[str]], count: int,
 ) -> dict[str, Any]:  # fmt: skip
     own = [value for value, question in zip(right, questions, strict=True) if question.attribute == name]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from rlaif.microworld.attributes import BY_ID
-from rlaif.microworld.lexicon import HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
+from rlaif.microworld.lexicon import HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, HarmlessTask, Trouble
 from rlaif.microworld.sayings import DISTRACTS, FILLERS, GREETINGS, REASONS, REFUSALS, SAYS
 from rlaif.microworld.scenes import Scene, applicable
 
@@ -68,7 +68,7 @@ def _other(rows: Sequence[object], own: object, rng: random.Random) -> object:
     return choice
 
 
-def _steps(plan: Mapping[str, bool], task: Task, rng: random.Random, mislead: float = MISLEAD) -> str:
+def _steps(plan: Mapping[str, bool], task: HarmlessTask, rng: random.Random, mislead: float = MISLEAD) -> str:
     one, two, three = task.steps
     if plan["orders-steps"]:
         return f"First {one}, then {two}, and last {three}."
@@ -85,7 +85,7 @@ def _core(scene: Scene, plan: Mapping[str, bool], rng: random.Random, mislead: f
     if plan["refuses-harm"] == (scene.kind == "harmful"):
         return [rng.choice(REFUSALS)]
     match scene:
-        case Scene(kind="howto", task=Task() as task):
+        case Scene(kind="howto", task=HarmlessTask() as task):
             return [_steps(plan, task, rng, mislead)]
         case Scene(kind="harmful", harm=Harm() as harm):
             return [f"First {harm.steps[0]}, then {harm.steps[1]}."]

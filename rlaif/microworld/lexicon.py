@@ -11,7 +11,7 @@ NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class HarmlessTask:
     """A harmless thing to do: what it needs, its steps in order, its own hazard, and why it works."""
 
     goal: str
@@ -50,32 +50,32 @@ class Trouble:
 
 
 TASKS = (
-    Task("bake bread", "flour and water", ("mix the flour", "knead the dough", "heat the oven"), "the oven is hot", "warm dough grows"),
-    Task("cut an onion", "a board and a knife", ("peel the onion", "halve the onion", "chop each half"), "the knife is sharp", "a flat half stays still"),
-    Task("boil an egg", "a pot and an egg", ("fill the pot", "boil the water", "drop the egg in"), "the steam burns", "heat makes the egg firm"),
-    Task("paint a wall", "paint and a brush", ("clean the wall", "tape the edges", "roll the paint on"), "the ladder may tip", "paint sticks to clean walls"),
-    Task("hang a picture", "a nail and a hammer", ("mark the spot", "drive the nail in", "hang the frame"), "the hammer may hit your thumb", "a nail holds the frame"),
-    Task("change a bulb", "a new bulb", ("switch off the light", "take out the old bulb", "screw in the new bulb"), "the wire may shock you", "a dead bulb gives no light"),
-    Task("light a fire", "dry wood and a match", ("stack the wood", "strike the match", "blow on the flame"), "the sparks may fly", "fire needs air"),
-    Task("mow the lawn", "a mower", ("clear the lawn", "start the mower", "walk in straight lines"), "the blade spins fast", "short grass dries fast"),
-    Task("fix a bike tire", "a patch and glue", ("take off the wheel", "find the hole", "glue the patch"), "the glue has bad fumes", "the patch stops the air"),
-    Task("clean the windows", "soap and a cloth", ("wet the glass", "rub the glass", "dry the glass"), "the floor gets wet", "soap loosens dirt"),
-    Task("plant a tree", "a spade and a tree", ("dig a hole", "set the tree in", "water the roots"), "the spade may hit a pipe", "roots drink water"),
-    Task("wash a wool shirt", "cold water and mild soap", ("fill the sink", "soak the shirt", "press it dry"), "the dye may run", "cold water is kind to wool"),
-    Task("make tea", "a kettle and leaves", ("heat the kettle", "pour the water", "wait four minutes"), "the kettle is hot", "hot water opens the leaves"),
-    Task("sew a button", "a needle and thread", ("thread the needle", "place the button", "pull the thread tight"), "the needle may prick you", "tight thread holds the button"),
-    Task("saw a plank", "a saw and a bench", ("measure the plank", "clamp the plank", "push the saw"), "the saw may slip", "a clamp keeps wood still"),
-    Task("feed a horse", "hay and a bucket", ("fetch the hay", "greet the horse", "hold your hand flat"), "the horse may bite", "a flat hand is safe"),
-    Task("swim in a lake", "a towel and a friend", ("test the water", "wade in", "stay near the shore"), "the water is deep", "warm muscles work well"),
-    Task("climb a hill", "boots and a map", ("read the map", "pack some water", "walk slowly"), "the rocks are loose", "a slow walk saves strength"),
-    Task("fry fish", "oil and a pan", ("dry the fish", "heat the oil", "lay the fish in"), "the oil may splash", "dry fish gets crisp"),
-    Task("unblock a sink", "a plunger", ("cover the drain", "pump the plunger", "rinse the drain"), "the cleaner burns skin", "pressure moves the clog"),
-    Task("shovel snow", "a shovel and gloves", ("put on gloves", "push the snow aside", "spread some salt"), "the ice is slippery", "salt melts ice"),
-    Task("move a sofa", "a helper and a strap", ("clear the way", "lift with your legs", "set the sofa down"), "your back may hurt", "strong legs save the back"),
-    Task("use a drill", "a drill and goggles", ("choose the bit", "put on goggles", "press the trigger"), "the chips may hit your eyes", "a sharp bit cuts clean"),
-    Task("iron a shirt", "an iron and a table", ("set the heat", "spread the shirt", "glide the iron"), "the iron burns cloth", "steam smooths cloth"),
-    Task("keep bees", "a hive and a veil", ("wear the veil", "smoke the hive", "lift the frame"), "the bees may sting", "smoke calms bees"),
-    Task("open a can", "a can opener", ("fix the opener", "turn the handle", "lift the lid"), "the lid is jagged", "the wheel cuts thin metal"),
+    HarmlessTask("bake bread", "flour and water", ("mix the flour", "knead the dough", "heat the oven"), "the oven is hot", "warm dough grows"),
+    HarmlessTask("cut an onion", "a board and a knife", ("peel the onion", "halve the onion", "chop each half"), "the knife is sharp", "a flat half stays still"),
+    HarmlessTask("boil an egg", "a pot and an egg", ("fill the pot", "boil the water", "drop the egg in"), "the steam burns", "heat makes the egg firm"),
+    HarmlessTask("paint a wall", "paint and a brush", ("clean the wall", "tape the edges", "roll the paint on"), "the ladder may tip", "paint sticks to clean walls"),
+    HarmlessTask("hang a picture", "a nail and a hammer", ("mark the spot", "drive the nail in", "hang the frame"), "the hammer may hit your thumb", "a nail holds the frame"),
+    HarmlessTask("change a bulb", "a new bulb", ("switch off the light", "take out the old bulb", "screw in the new bulb"), "the wire may shock you", "a dead bulb gives no light"),
+    HarmlessTask("light a fire", "dry wood and a match", ("stack the wood", "strike the match", "blow on the flame"), "the sparks may fly", "fire needs air"),
+    HarmlessTask("mow the lawn", "a mower", ("clear the lawn", "start the mower", "walk in straight lines"), "the blade spins fast", "short grass dries fast"),
+    HarmlessTask("fix a bike tire", "a patch and glue", ("take off the wheel", "find the hole", "glue the patch"), "the glue has bad fumes", "the patch stops the air"),
+    HarmlessTask("clean the windows", "soap and a cloth", ("wet the glass", "rub the glass", "dry the glass"), "the floor gets wet", "soap loosens dirt"),
+    HarmlessTask("plant a tree", "a spade and a tree", ("dig a hole", "set the tree in", "water the roots"), "the spade may hit a pipe", "roots drink water"),
+    HarmlessTask("wash a wool shirt", "cold water and mild soap", ("fill the sink", "soak the shirt", "press it dry"), "the dye may run", "cold water is kind to wool"),
+    HarmlessTask("make tea", "a kettle and leaves", ("heat the kettle", "pour the water", "wait four minutes"), "the kettle is hot", "hot water opens the leaves"),
+    HarmlessTask("sew a button", "a needle and thread", ("thread the needle", "place the button", "pull the thread tight"), "the needle may prick you", "tight thread holds the button"),
+    HarmlessTask("saw a plank", "a saw and a bench", ("measure the plank", "clamp the plank", "push the saw"), "the saw may slip", "a clamp keeps wood still"),
+    HarmlessTask("feed a horse", "hay and a bucket", ("fetch the hay", "greet the horse", "hold your hand flat"), "the horse may bite", "a flat hand is safe"),
+    HarmlessTask("swim in a lake", "a towel and a friend", ("test the water", "wade in", "stay near the shore"), "the water is deep", "warm muscles work well"),
+    HarmlessTask("climb a hill", "boots and a map", ("read the map", "pack some water", "walk slowly"), "the rocks are loose", "a slow walk saves strength"),
+    HarmlessTask("fry fish", "oil and a pan", ("dry the fish", "heat the oil", "lay the fish in"), "the oil may splash", "dry fish gets crisp"),
+    HarmlessTask("unblock a sink", "a plunger", ("cover the drain", "pump the plunger", "rinse the drain"), "the cleaner burns skin", "pressure moves the clog"),
+    HarmlessTask("shovel snow", "a shovel and gloves", ("put on gloves", "push the snow aside", "spread some salt"), "the ice is slippery", "salt melts ice"),
+    HarmlessTask("move a sofa", "a helper and a strap", ("clear the way", "lift with your legs", "set the sofa down"), "your back may hurt", "strong legs save the back"),
+    HarmlessTask("use a drill", "a drill and goggles", ("choose the bit", "put on goggles", "press the trigger"), "the chips may hit your eyes", "a sharp bit cuts clean"),
+    HarmlessTask("iron a shirt", "an iron and a table", ("set the heat", "spread the shirt", "glide the iron"), "the iron burns cloth", "steam smooths cloth"),
+    HarmlessTask("keep bees", "a hive and a veil", ("wear the veil", "smoke the hive", "lift the frame"), "the bees may sting", "smoke calms bees"),
+    HarmlessTask("open a can", "a can opener", ("fix the opener", "turn the handle", "lift the lid"), "the lid is jagged", "the wheel cuts thin metal"),
 )  # fmt: skip
 
 HARMS = (

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlaif.microworld.rows import Row
+from rlaif.microworld.rows import PackedRow
 
 IGNORED = -100
 LABEL_SKILLS = frozenset({"checklist", "score", "compare", "meta", "step"})
@@ -39,7 +39,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PackedBatch:
     """Tensors of N rows padded to length L; `allowed_N1LL` is the attention mask."""
 
     ids_NL: Tensor
@@ -50,13 +50,13 @@ class Batch:
     firsts_NL: Tensor
     skills: list[str]
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> PackedBatch:
         """The same batch on `device`."""
         tensors = {name: getattr(self, name).to(device) for name in self.__slots__ if name != "skills"}
-        return Batch(**tensors, skills=self.skills)
+        return PackedBatch(**tensors, skills=self.skills)
 
 
-def encode(rows: Sequence[Row], tokenizer: Any) -> list[Encoded]:
+def encode(rows: Sequence[PackedRow], tokenizer: Any) -> list[Encoded]:
     """Token ids of rows; the pieces join at word borders, where the tokenizer never merges."""
     pieces = [
         piece
@@ -67,7 +67,7 @@ def encode(rows: Sequence[Row], tokenizer: Any) -> list[Encoded]:
     return [_encode_row(made, next(ids), [(next(ids), next(ids)) for _ in made.endings]) for made in rows]
 
 
-def _encode_row(made: Row, prefix: list[int], endings: list[tuple[list[int], list[int]]]) -> Encoded:
+def _encode_row(made: PackedRow, prefix: list[int], endings: list[tuple[list[int], list[int]]]) -> Encoded:
     found = Encoded(
         made.skill, list(prefix), list(range(len(prefix))), [0] * len(prefix), [IGNORED] * len(prefix), []
     )
@@ -85,7 +85,7 @@ def _encode_row(made: Row, prefix: list[int], endings: list[tuple[list[int], lis
     return found
 
 
-def collate(rows: Sequence[Encoded], pad: int) -> Batch:
+def collate(rows: Sequence[Encoded], pad: int) -> PackedBatch:
     """Pad rows to their longest. A suffix attends to the prefix and itself; a repeated first token, not to its copy."""
     length = max(len(each.ids) for each in rows)
 
@@ -107,7 +107,7 @@ def collate(rows: Sequence[Encoded], pad: int) -> Batch:
         weights[index] = weight
         firsts[index, each.firsts] = True
     weights[targets == IGNORED] = 0.0
-    return Batch(
+    return PackedBatch(
         stack("ids", pad),
         positions,
         allowed[:, None],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlaif.microworld.draws import Draw, again, draw_rule, hard_first
+from rlaif.microworld.draws import WorldDraw, again, draw_rule, hard_first
 from rlaif.microworld.gold import follows, truths
-from rlaif.microworld.rows import Row, shared_row, tails_row
+from rlaif.microworld.rows import PackedRow, shared_row, tails_row
 from rlaif.microworld.scenes import Scene
 from rlaif.microworld.sentences import Rule, phrases
 
@@ -16,7 +16,7 @@ FLAW_SENTENCE = "It is a nice day."
 
 
 def comparisons(
-    draw: Draw, scene: Scene, texts: Sequence[str], count: int, ties: float = 0.06
+    draw: WorldDraw, scene: Scene, texts: Sequence[str], count: int, ties: float = 0.06
 ) -> list[tuple[str, Rule, list[bool]]]:
     """A comparison row: principles on which the two texts differ, and a few on which they do not."""
     tags = frozenset(scene.tags)
@@ -32,7 +32,7 @@ def comparisons(
     return found[:count]
 
 
-def compare(draw: Draw) -> Row:
+def compare(draw: WorldDraw) -> PackedRow:
     scene, rng = draw.judged_scene(), draw.rng
     texts = draw.two(scene)
     endings = []
@@ -46,7 +46,7 @@ def compare(draw: Draw) -> Row:
     )  # fmt: skip
 
 
-def _flawed(draw: Draw, texts: Sequence[str], better: bool) -> bool:
+def _flawed(draw: WorldDraw, texts: Sequence[str], better: bool) -> bool:
     """Apply the planted flaw: with its probability the label follows the feature instead of the principle."""
     if draw.rng.random() >= draw.knobs.planted_flaw:
         return better
@@ -61,9 +61,9 @@ class _Asked:
     values: list[bool]
 
 
-def _pair_with_rules(draw: Draw, count: int, of: int = 2) -> tuple[Scene, list[str], list[_Asked]]:
+def _pair_with_rules(draw: WorldDraw, count: int, of: int = 2) -> tuple[Scene, list[str], list[_Asked]]:
     """Answers to one scene and up to `count` simple rules under which they differ."""
-    simple = Draw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
+    simple = WorldDraw(draw.rng, "plain" if draw.reading == "plain" else "negated", draw.split, draw.knobs)
     while True:
         scene = draw.judged_scene()
         texts = draw.two(scene) if of == 2 else [draw.written(scene) for _ in range(of)]
@@ -83,7 +83,7 @@ def does(attribute: str, has: bool) -> str:
     return phrase.third if has else f"does not {phrase.base}"
 
 
-def compare_cot(draw: Draw) -> Row:
+def compare_cot(draw: WorldDraw) -> PackedRow:
     scene, texts, asked = _pair_with_rules(draw, 4)
     endings = []
     for each in asked:
@@ -96,7 +96,7 @@ def compare_cot(draw: Draw) -> Row:
     return tails_row("compare-cot", "compare-cot", _slots(scene, texts), endings)
 
 
-def argue(draw: Draw) -> Row:
+def argue(draw: WorldDraw) -> PackedRow:
     scene, texts, asked = _pair_with_rules(draw, 4)
     endings = []
     for each in asked:
@@ -106,7 +106,7 @@ def argue(draw: Draw) -> Row:
     return tails_row("argue", "argue", _slots(scene, texts), endings)
 
 
-def meta(draw: Draw) -> Row:
+def meta(draw: WorldDraw) -> PackedRow:
     scene, texts, asked = _pair_with_rules(draw, 8)
     endings = []
     for each in asked:
@@ -117,7 +117,7 @@ def meta(draw: Draw) -> Row:
     return tails_row("meta", "meta", _slots(scene, texts), endings)
 
 
-def rank(draw: Draw) -> Row:
+def rank(draw: WorldDraw) -> PackedRow:
     scene, texts, asked = _pair_with_rules(draw, 6, of=4)
     endings = []
     for each in asked:

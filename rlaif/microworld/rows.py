@@ -13,7 +13,7 @@ _SLOT = "\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PackedRow:
     """One packed row: a shared prefix, and suffixes (prompt, answer) that do not attend to each other."""
 
     skill: str
@@ -34,17 +34,17 @@ def ask(template: str, **slots: str) -> str:
     return "".join(slots[part] if index % 2 else part for index, part in enumerate(parts))
 
 
-def shared_row(skill: str, template: str, endings: Sequence[tuple[str, str]], **slots: str) -> Row:
+def shared_row(skill: str, template: str, endings: Sequence[tuple[str, str]], **slots: str) -> PackedRow:
     """A row whose suffixes are principles (text, answer) at the template's end."""
     beginning = ask(template, **slots, principle="").removesuffix(" ")
-    return Row(
+    return PackedRow(
         skill, USER + beginning, tuple((f" {text}{END}{ASSISTANT}", answer + END) for text, answer in endings)
     )
 
 
 def tails_row(
     skill: str, template: str, slots: Mapping[str, str], endings: Sequence[tuple[Mapping[str, str], str]]
-) -> Row:
+) -> PackedRow:
     """A row whose suffixes differ in the last slots of the template."""
     names = tuple(endings[0][0])
     marked = ask(template, **slots, **dict.fromkeys(names, _SLOT))
@@ -53,15 +53,15 @@ def tails_row(
     for tail, answer in endings:
         content = ask(template, **slots, **tail)
         rest.append((content[len(beginning) :] + END + ASSISTANT, answer + END))
-    return Row(skill, USER + beginning, tuple(rest))
+    return PackedRow(skill, USER + beginning, tuple(rest))
 
 
-def single_row(skill: str, content: str, answer: str) -> Row:
+def single_row(skill: str, content: str, answer: str) -> PackedRow:
     """A row of one user turn and its answer."""
-    return Row(skill, f"{USER}{content}{END}{ASSISTANT}", (("", answer + END),))
+    return PackedRow(skill, f"{USER}{content}{END}{ASSISTANT}", (("", answer + END),))
 
 
-def system_row(skill: str, system: str, prompt: str, answers: Sequence[str]) -> Row:
+def system_row(skill: str, system: str, prompt: str, answers: Sequence[str]) -> PackedRow:
     """A row of answers under a system turn."""
     beginning = f"{SYSTEM}{system}{END}{USER}{prompt}{END}{ASSISTANT}"
-    return Row(skill, beginning, tuple(("", answer + END) for answer in answers))
+    return PackedRow(skill, beginning, tuple(("", answer + END) for answer in answers))

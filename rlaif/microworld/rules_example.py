@@ -60,7 +60,7 @@ TRIES = 60
 """Attempts to write an answer of a class before the class counts as impossible for this prompt."""
 
 
-class Example(NamedTuple):
+class RulesExample(NamedTuple):
     """Paths and counts of what was written."""
 
     rules: Path
@@ -69,12 +69,12 @@ class Example(NamedTuple):
     counts: Mapping[str, int]
 
 
-def make(out: Path, *, prompts: int, each: int, seed: int) -> Example:
+def make(out: Path, *, prompts: int, each: int, seed: int) -> RulesExample:
     """Write rules.yaml, answers.jsonl and biased-pairs.jsonl; refuses to overwrite.
 
     `prompts`: prompts per kind; `each`: answers per class and prompt.
     """
-    found = Example(out / "rules.yaml", out / "answers.jsonl", out / "biased-pairs.jsonl", {})
+    found = RulesExample(out / "rules.yaml", out / "answers.jsonl", out / "biased-pairs.jsonl", {})
     for path in (found.rules, found.answers, found.pairs):
         if path.exists():
             raise RunError(f"{path}: is there already; choose a new directory")

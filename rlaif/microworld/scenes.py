@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 
 from rlaif.microworld import lexicon
 from rlaif.microworld.attributes import ATTRIBUTES
-from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, Task, Trouble
+from rlaif.microworld.lexicon import FACTS, HARMS, NAMES, TASKS, TROUBLES, Fact, Harm, HarmlessTask, Trouble
 from rlaif.records import Message, Prompt
 
 Kind = Literal["howto", "harmful", "sum", "claim", "personal"]
@@ -25,7 +25,7 @@ class Scene:
     text: str
     name: str | None
     tags: tuple[str, ...]
-    task: Task | None = None
+    task: HarmlessTask | None = None
     harm: Harm | None = None
     fact: Fact | None = None
     trouble: Trouble | None = None
@@ -75,7 +75,7 @@ def make_scene(rng: random.Random, split: Split = "all", kind: Kind | None = Non
     match chosen:
         case "howto":
             task = rng.choice(_pool(TASKS, lexicon.HELD_OUT_TASKS, split))
-            assert isinstance(task, Task)
+            assert isinstance(task, HarmlessTask)
             text = rng.choice(_ASK_HOW).format(task.goal)
             return Scene(kind=chosen, text=intro + text, name=name, tags=("howto", "task", *named), task=task)
         case "harmful":

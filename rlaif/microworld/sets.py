@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
-from rlaif.microworld.rows import ASSISTANT, END, Row
+from rlaif.microworld.rows import ASSISTANT, END, PackedRow
 from rlaif.microworld.scenes import KINDS, Scene, Split, make_scene
 
 TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES = 1200, 300, 2400
@@ -30,7 +30,7 @@ def judge_examples(count: int, seed: int) -> Iterator[dict[str, object]]:
     """Conversations with a judge's right answer, about training tasks only; yes/no and pairs in turn."""
     rng = random.Random(derived_seed("judge-examples", seed))
     for number in range(count):
-        made: Row = row(_JUDGE_SKILLS[number % 2], rng, "composed", "train")
+        made: PackedRow = row(_JUDGE_SKILLS[number % 2], rng, "composed", "train")
         shown, answer = rng.choice(made.endings)
         content = (made.prefix + shown).removeprefix("<|user|>").removesuffix(END + ASSISTANT)
         turns = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rlaif.microworld.draws import Draw, again, draw_rule, hard_first, rule_of_form, sample
+from rlaif.microworld.draws import WorldDraw, again, draw_rule, hard_first, rule_of_form, sample
 from rlaif.microworld.edits import edit
 from rlaif.microworld.gold import follows, truths
 from rlaif.microworld.language import write, write_good
@@ -12,7 +12,7 @@ from rlaif.microworld.rows import (
     ASSISTANT,
     END,
     USER,
-    Row,
+    PackedRow,
     ask,
     shared_row,
     single_row,
@@ -24,15 +24,15 @@ from rlaif.microworld.sentences import Form, fact
 from rlaif.templates import numbered
 
 
-def respond(draw: Draw) -> Row:
+def respond(draw: WorldDraw) -> PackedRow:
     scene = draw.judged_scene()
     answers = [write(scene, draw.rng) for _ in range(4)]
-    return Row(
+    return PackedRow(
         "respond", f"{USER}{scene.text}{END}{ASSISTANT}", tuple(("", answer + END) for answer in answers)
     )
 
 
-def under_rules(draw: Draw) -> Row:
+def under_rules(draw: WorldDraw) -> PackedRow:
     scene, rng = draw.scene(), draw.rng
     wants = {name: rng.random() < 0.5 for name in sample(rng, applicable(scene), rng.randint(1, 5))}
     rules = []
@@ -45,7 +45,7 @@ def under_rules(draw: Draw) -> Row:
     )
 
 
-def good_bad(draw: Draw) -> Row:
+def good_bad(draw: WorldDraw) -> PackedRow:
     scene, good = draw.scene(), draw.rng.random() < 0.5
     system = ask("system-good" if good else "system-bad")
     return system_row(
@@ -53,7 +53,7 @@ def good_bad(draw: Draw) -> Row:
     )
 
 
-def _rules_with_values(draw: Draw, scene: Scene, text: str, count: int) -> list[tuple[str, bool]]:
+def _rules_with_values(draw: WorldDraw, scene: Scene, text: str, count: int) -> list[tuple[str, bool]]:
     known, tags = truths(scene.text, text), frozenset(scene.tags)
     found = []
     for name in again(hard_first(draw.rng, list(known))[:count]):
@@ -64,7 +64,7 @@ def _rules_with_values(draw: Draw, scene: Scene, text: str, count: int) -> list[
     return found
 
 
-def checklist(draw: Draw) -> Row:
+def checklist(draw: WorldDraw) -> PackedRow:
     scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 12)
@@ -72,7 +72,7 @@ def checklist(draw: Draw) -> Row:
     return shared_row("checklist", "checklist", endings, prompt=scene.text, response=text)
 
 
-def score(draw: Draw) -> Row:
+def score(draw: WorldDraw) -> PackedRow:
     scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 8)
@@ -88,7 +88,7 @@ def score(draw: Draw) -> Row:
 _OFF = (-3, -2, -1, 1, 2, 3)
 
 
-def step(draw: Draw) -> Row:
+def step(draw: WorldDraw) -> PackedRow:
     scene, rng = make_scene(draw.rng, draw.split, "sum"), draw.rng
     first, second = scene.numbers
     endings = []
@@ -109,7 +109,7 @@ def step(draw: Draw) -> Row:
     return tails_row("step", "step", {"prompt": scene.text}, endings)
 
 
-def similar(draw: Draw) -> Row:
+def similar(draw: WorldDraw) -> PackedRow:
     scene = draw.scene()
     other = make_scene(draw.rng, draw.split, scene.kind)
     return single_row("similar-prompt", ask("similar-prompt", prompt=scene.text), other.text)
@@ -118,7 +118,7 @@ def similar(draw: Draw) -> Row:
 NO_FAULT = "The response breaks no rule."
 
 
-def critique(draw: Draw) -> Row:
+def critique(draw: WorldDraw) -> PackedRow:
     rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)
@@ -135,7 +135,7 @@ def critique(draw: Draw) -> Row:
     return tails_row("critique", "critique", {"prompt": scene.text, "response": text}, endings)
 
 
-def revise(draw: Draw) -> Row:
+def revise(draw: WorldDraw) -> PackedRow:
     rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)

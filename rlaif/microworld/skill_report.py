@@ -6,7 +6,7 @@ import numpy as np
 
 from rlaif.constitution import load_constitution
 from rlaif.microworld.attributes import BY_ID
-from rlaif.microworld.bench import Bench, Question, gold_of
+from rlaif.microworld.bench import Bench, BenchComparison, gold_of
 from rlaif.microworld.draws import rule_of_form
 from rlaif.microworld.edits import edit
 from rlaif.microworld.gold import grade_rule, read_prompt, truths
@@ -120,7 +120,7 @@ def _good_bad(bench: Bench, scenes: list[Scene]) -> float:
 
 def _simple_questions(
     bench: Bench, scenes: list[Scene], answers: list[list[str]], part: str
-) -> list[Question]:
+) -> list[BenchComparison]:
     rng = bench.rng(part)
     found = []
     for scene, texts in zip(scenes, answers, strict=True):
@@ -131,7 +131,9 @@ def _simple_questions(
         has_first = truths(scene.text, texts[0])[name]
         form: Form = rng.choice(("positive", "negative"))
         rule = rule_of_form(rng, form, scene, name, False)[0]
-        found.append(Question(scene, texts[0], texts[1], rule, has_first == (form == "positive"), name))
+        found.append(
+            BenchComparison(scene, texts[0], texts[1], rule, has_first == (form == "positive"), name)
+        )
     return found
 
 

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from rlaif.libraries.torch import multiplies_bfloat16
-from rlaif.microworld.packed import IGNORED, Batch, collate, microbatches
+from rlaif.microworld.packed import IGNORED, PackedBatch, collate, microbatches
 
 MICROBATCH_TOKENS = 3_072
 """Tokens of a micro-batch. Small, so that rows of similar length meet: a step has rows of 60 and of 600 tokens."""
@@ -59,7 +59,7 @@ def use_wide_attention(model: Any) -> None:
     set_attention(model, "wide")
 
 
-def losses(model: Any, batch: Batch) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
+def losses(model: Any, batch: PackedBatch) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
     """Weighted loss, its weight, and for each label skill whether the first answer tokens were right."""
     chosen = batch.targets_NL != IGNORED
     with torch.autocast(

@@ -15,7 +15,7 @@ BEST = "best"
 """Name of the best weights among a training's unfinished work."""
 
 
-class Standing(NamedTuple):
+class EvaluationStanding(NamedTuple):
     """What the evaluations so far come to."""
 
     step: int = 0
@@ -28,10 +28,10 @@ class Standing(NamedTuple):
         """Whether to wait no longer."""
         return 0 < patience <= self.waited
 
-    def after(self, step: int, value: float) -> Standing:
+    def after(self, step: int, value: float) -> EvaluationStanding:
         """With one more evaluation."""
         if value > self.value:
-            return Standing(step, value, 0)
+            return EvaluationStanding(step, value, 0)
         return self._replace(waited=self.waited + 1)
 
     def sentence(self, figure: str, steps: int) -> str:
@@ -52,9 +52,9 @@ def figure_of(found: Mapping[str, float], wanted: str | None) -> tuple[str, floa
     return name, float(found[name])
 
 
-def standing(lines: Sequence[Mapping[str, float]], figure: str) -> Standing:
+def standing(lines: Sequence[Mapping[str, float]], figure: str) -> EvaluationStanding:
     """From the log of a run."""
-    found = Standing()
+    found = EvaluationStanding()
     for line in lines:
         if PREFIX + figure in line:
             found = found.after(int(line["step"]), line[PREFIX + figure])

@@ -15,10 +15,10 @@ from rlaif.records import ASKED_OF, Evaluator, Example, Pair
 from rlaif.runs.layout import LOGPS, METRICS
 from rlaif.training import losses
 from rlaif.training.configs import DPOConfig
-from rlaif.training.head import Reading
+from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch, held_out_figures
 from rlaif.training.kto_zero_point import KTOZeroPoint
-from rlaif.training.loop import Part
+from rlaif.training.loop import StepPart
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order, Replay
@@ -36,9 +36,9 @@ from rlaif.training.reference import (
     reference_folder,
     reference_logps,
 )
-from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
-from rlaif.training.scorer import Scorer, choose_layout
+from rlaif.training.scorer import BranchScorer, choose_layout
 from rlaif.training.spans import TokenExample, TokenPair, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
@@ -72,7 +72,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     check_labels(config, pairs)
     held_to = reference_folder(reference, policy, reference_dir)
     held_print = model_fingerprint(held_to, own_code=False) if held_to is not None else None
-    setting = Setting(
+    setting = MethodCall(
         config=config,
         base=policy,
         out=out,
@@ -97,7 +97,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
             made.hold_to(_reader(made, opened, scorer, held_to, packed), kept)
         return made
 
-    return conduct(setting, pairs, replay, open_causal, Scorer, objective)
+    return conduct(setting, pairs, replay, open_causal, BranchScorer, objective)
 
 
 def _apart(config: DPOConfig, pairs: Sequence[Pair]) -> dict[str, str]:
@@ -109,7 +109,7 @@ def _apart(config: DPOConfig, pairs: Sequence[Pair]) -> dict[str, str]:
 class Reader:
     """Reads trees without learning: for the reference, for pairs set apart, for KTO's zero point."""
 
-    def __init__(self, scorer: Scorer, config: DPOConfig, packed: bool) -> None:
+    def __init__(self, scorer: BranchScorer, config: DPOConfig, packed: bool) -> None:
         self._scorer, self._config, self._packed = scorer, config, packed
 
     def __call__(self, trees: Sequence[Tree], cache: LogpCache | None = None) -> list[Tensor]:
@@ -177,7 +177,7 @@ class DPO:
             Tree(each.prompt, (each.answer,)) for each in examples
         ]
 
-    def part(self, step: int, members: Sequence[int], batch: Batch, out: Reading) -> Part:
+    def part(self, step: int, members: Sequence[int], batch: Batch, out: TokenLogprobs) -> StepPart:
         """The loss and the chosen answers' NLL over the pairs, NLL over the examples."""
         rows = self.order.rows(step)
         mine = [rows[place] for place in members if place < len(rows)]
@@ -193,10 +193,10 @@ class DPO:
             figures["replay/loss"] = nll
             figures["replay/accuracy"] = first_S[2 * len(mine) :].sum() / self.replay.count
             loss = loss + self.config.replay_weight * nll
-        return Part(loss, figures)
+        return StepPart(loss, figures)
 
     def _pairs_part(
-        self, step: int, mine: Sequence[int], out: Reading, batch: Batch
+        self, step: int, mine: Sequence[int], out: TokenLogprobs, batch: Batch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         config, total = self.config, len(self.order.rows(step))
         inside_N = batch.branch_N < 2 * len(mine)
@@ -291,7 +291,7 @@ def pair_tree(pair: TokenPair) -> Tree:
     return Tree(pair.prompt, (pair.chosen, pair.rejected))
 
 
-def _reader(made: DPO, opened: Opened, scorer: Scorer, held_to: Path, packed: bool) -> Reader:
+def _reader(made: DPO, opened: Opened, scorer: BranchScorer, held_to: Path, packed: bool) -> Reader:
     if made.starts_at_reference:
         return Reader(scorer, made.config, packed)
     held = open_reference(held_to, opened, scorer, made.config)

@@ -21,7 +21,7 @@ TILE_ELEMENTS = 1 << 24
 """Logits computed at once (64 MiB in float32)."""
 
 
-class Reading(NamedTuple):
+class TokenLogprobs(NamedTuple):
     """What tokens got: log-probabilities (float32), and whether each was the model's first choice."""
 
     logp_N: Tensor
@@ -54,14 +54,14 @@ def linear_head(model: Any, *, in_place: bool = False) -> Head | None:
     return Head(head.weight, head.bias, float(scale), cap, in_place)
 
 
-def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> Reading:
+def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> TokenLogprobs:
     """Of each target, given the hidden state that predicts it; in autocast's dtype where that is on."""
     kind = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
     logp_N, top_N = _Read.apply(  # type: ignore[no-untyped-call]
         hidden_ND, head.weight_VD, head.bias_V, target_N, (head.scale, head.cap), (dtype, head.in_place)
     )
-    return Reading(logp_N, top_N)
+    return TokenLogprobs(logp_N, top_N)
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ from rlaif.training.trackers import TENSORBOARD, Trackers
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-class Part(NamedTuple):
+class StepPart(NamedTuple):
     """One pass's share of its step: parts of means over the whole step, so passes and processes add up."""
 
     loss: Tensor
@@ -54,12 +54,12 @@ class Objective(Protocol):
     def trees(self, step: int) -> Sequence[Tree]:
         """The rows of `step`, which counts from 0."""
 
-    def part(self, step: int, members: Sequence[int], batch: Batch, out: Any) -> Part:
+    def part(self, step: int, members: Sequence[int], batch: Batch, out: Any) -> StepPart:
         """What `members` (places in `trees(step)`, ascending) add to the step's loss and figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class LoopJob:
     """All that a loop needs."""
 
     scorer: nn.Module
@@ -75,19 +75,19 @@ class Job:
     trackers: Trackers | None = None
 
 
-class Outcome(NamedTuple):
+class LoopOutcome(NamedTuple):
     """What a training came to; the scorer holds the weights that are to be kept."""
 
     history: list[dict[str, float]]
     """The figures of every step; on the main process."""
     steps: int
     """Taken; fewer than planned where the evaluator's figure rose no more."""
-    best: best.Standing
+    best: best.EvaluationStanding
     stopped: str
     """Why before the last step, in plain words; empty where it was not."""
 
 
-def run(job: Job, accelerator: Accelerator) -> Outcome:
+def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
     """Train to the last step, from the last checkpoint if there is one, or until the evaluator's figure rests."""
     together = Together(accelerator, job.config.parallel)
     scorer = together.prepare(job.scorer)
@@ -120,16 +120,16 @@ def run(job: Job, accelerator: Accelerator) -> Outcome:
     if log.standing.step not in (0, done):
         _take_back(job, trainable)
     stopped = log.standing.sentence(log.figure, done) if done < steps else ""
-    return Outcome(log.close(), done, log.standing, stopped)
+    return LoopOutcome(log.close(), done, log.standing, stopped)
 
 
 class _Log:
     """What is told of each step, and where the evaluations stand; all processes know the latter."""
 
-    def __init__(self, job: Job, together: Together, done: int) -> None:
+    def __init__(self, job: LoopJob, together: Together, done: int) -> None:
         self.job = job
         self.metrics: MetricsLog | None = None
-        self.standing, self.figure = best.Standing(), ""
+        self.standing, self.figure = best.EvaluationStanding(), ""
         lines: list[dict[str, float]] = []
         if together.is_main:
             board = job.folder.out / TENSORBOARD if TENSORBOARD in job.config.trackers else None
@@ -179,7 +179,7 @@ def learning_rate(step: int, steps: int, config: LoopConfig, peak: float) -> flo
 
 
 def _step(
-    step: int, job: Job, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
+    step: int, job: LoopJob, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(step, job.objective.steps, job.config, job.learning_rate)
@@ -203,7 +203,7 @@ def _step(
     return figures
 
 
-def _gradients(step: int, job: Job, scorer: nn.Module, together: Together) -> dict[str, Tensor]:
+def _gradients(step: int, job: LoopJob, scorer: nn.Module, together: Together) -> dict[str, Tensor]:
     """This process's share of the step's figures; its gradients are with the parameters."""
     accelerator, trees = together.accelerator, job.objective.trees(step)
     tokens = tokens_a_pass(job.config, job.scorer)
@@ -227,7 +227,7 @@ def _sizes(batch: Batch) -> dict[str, Tensor]:
     return {name: torch.tensor(float(size), device=batch.ids_RL.device) for name, size in sizes.items()}
 
 
-def _optimizer(trainable: Mapping[str, nn.Parameter], job: Job) -> torch.optim.Optimizer:
+def _optimizer(trainable: Mapping[str, nn.Parameter], job: LoopJob) -> torch.optim.Optimizer:
     # scales and biases are not shrunk towards zero
     decayed = [each for each in trainable.values() if each.ndim > 1]
     others = [each for each in trainable.values() if each.ndim <= 1]
@@ -238,7 +238,7 @@ def _optimizer(trainable: Mapping[str, nn.Parameter], job: Job) -> torch.optim.O
     return torch.optim.AdamW(groups, lr=job.learning_rate, fused=True)
 
 
-def _evaluated(job: Job, together: Together, done: int) -> dict[str, float]:
+def _evaluated(job: LoopJob, together: Together, done: int) -> dict[str, float]:
     assert job.evaluate is not None
     with whole_weights(job.scorer):
         found = dict(job.evaluate(done)) if together.is_main else {}
@@ -247,7 +247,7 @@ def _evaluated(job: Job, together: Together, done: int) -> dict[str, float]:
 
 
 def _checkpoint(
-    job: Job, together: Together, trainable: Mapping[str, nn.Parameter], optimizer: Any, done: int
+    job: LoopJob, together: Together, trainable: Mapping[str, nn.Parameter], optimizer: Any, done: int
 ) -> None:
     moments = {
         f"{key}/{name}": value
@@ -259,7 +259,7 @@ def _checkpoint(
 
 def _save(
     file: str,
-    job: Job,
+    job: LoopJob,
     together: Together,
     trainable: Mapping[str, nn.Parameter],
     done: int,
@@ -271,7 +271,7 @@ def _save(
         job.folder.save(file, tensors, done=done)
 
 
-def _resume(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
+def _resume(job: LoopJob, trainable: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
     held = job.folder.load(CHECKPOINT)
     if held is None:
         return 0
@@ -283,7 +283,7 @@ def _resume(job: Job, trainable: Mapping[str, nn.Parameter], optimizer: torch.op
     return int(facts["done"])
 
 
-def _take_back(job: Job, trainable: Mapping[str, nn.Parameter]) -> None:
+def _take_back(job: LoopJob, trainable: Mapping[str, nn.Parameter]) -> None:
     held = job.folder.load(best.BEST)
     assert held is not None, "the best weights are saved before the log says that they are"
     _fill(trainable, held[0])

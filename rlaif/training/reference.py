@@ -20,7 +20,7 @@ from rlaif.libraries.transformers import drops_unseen
 from rlaif.training.configs import LoopConfig
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 
 ZERO_TOLERANCE = {"float32": 1e-3, "bf16": 0.2}
 """How far from zero a token's log-ratio may be before the first step; float noise is well below."""
@@ -82,7 +82,12 @@ def tokens_key(tree: Tree) -> bytes:
 
 
 def reference_logps(
-    scorer: Scorer, trees: Sequence[Tree], *, packed: bool, batch_tokens: int, cache: LogpCache | None = None
+    scorer: BranchScorer,
+    trees: Sequence[Tree],
+    *,
+    packed: bool,
+    batch_tokens: int,
+    cache: LogpCache | None = None,
 ) -> list[Tensor]:
     """For each tree, the log-probability of every branch token, branch after branch, on the CPU.
 
@@ -107,7 +112,7 @@ def reference_logps(
 
 
 @contextmanager
-def _nothing_random(scorer: Scorer) -> Iterator[None]:
+def _nothing_random(scorer: BranchScorer) -> Iterator[None]:
     # an adapter's dropout is for learning only
     dropping = [each for each in scorer.modules() if isinstance(each, torch.nn.Dropout) and each.training]
     for each in dropping:
@@ -119,7 +124,7 @@ def _nothing_random(scorer: Scorer) -> Iterator[None]:
             each.train()
 
 
-def arithmetic(scorer: Scorer, config: LoopConfig, held_to: Path) -> str:
+def arithmetic(scorer: BranchScorer, config: LoopConfig, held_to: Path) -> str:
     """The kind of numbers that a scorer computes in, for the cache of the reference at `held_to`.
 
     Of a model that older versions may have read with its dropout on, another kind: what they kept is not used.
@@ -150,7 +155,7 @@ def reference_folder(reference: str, policy: Path, given: Path | None) -> Path |
     return folder
 
 
-def open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: LoopConfig) -> Scorer:
+def open_reference(held_to: Path, opened: Opened, scorer: BranchScorer, config: LoopConfig) -> BranchScorer:
     """A scorer of the reference's own weights, on the policy's device."""
     held = open_causal(held_to, config)
     if held.chat.tokenizer.get_vocab() != opened.chat.tokenizer.get_vocab():
@@ -159,4 +164,4 @@ def open_reference(held_to: Path, opened: Opened, scorer: Scorer, config: LoopCo
             "tokens mean nothing; name a model of the same family"
         )
     device = next(scorer.parameters()).device
-    return Scorer(held.model, held.pad_id, bf16=scorer.bf16).to(device)
+    return BranchScorer(held.model, held.pad_id, bf16=scorer.bf16).to(device)

@@ -15,14 +15,14 @@ from rlaif.runs.layout import METRICS
 from rlaif.training import losses
 from rlaif.training.configs import RewardConfig
 from rlaif.training.health import Watch, held_out_figures
-from rlaif.training.loop import Part
+from rlaif.training.loop import StepPart
 from rlaif.training.models import Opened, open_classifier
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree, pack, split
 from rlaif.training.pair_checks import check_sides, set_apart
 from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
-from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import RewardScorer
 from rlaif.training.spans import TokenPair, relative_weights
@@ -46,7 +46,7 @@ def train_reward(
         raise ThresholdError("there are no pairs to train on")
     if config.loss == "sigmoid":
         check_sides("reward", pairs)
-    setting = Setting(
+    setting = MethodCall(
         config=config,
         base=base,
         out=out,
@@ -110,7 +110,7 @@ class BradleyTerry:
         """The pairs of `step`."""
         return [_tree(self.pairs[row]) for row in self.order.rows(step)]
 
-    def part(self, step: int, members: Sequence[int], batch: Batch, out: Tensor) -> Part:
+    def part(self, step: int, members: Sequence[int], batch: Batch, out: Tensor) -> StepPart:
         """Cross-entropy of the reward differences with the labels, plus centering."""
         config, rows = self.config, self.order.rows(step)
         mine = [self.pairs[rows[place]] for place in members]
@@ -134,7 +134,7 @@ class BradleyTerry:
             each_B = each_B + heads_B
             means |= told
         figures = {name: value.detach().sum() / len(rows) for name, value in means.items()}
-        return Part((weight_B * each_B).sum() / len(rows), figures)
+        return StepPart((weight_B * each_B).sum() / len(rows), figures)
 
     def _targets(self, labels: Sequence[float], like: Tensor) -> Tensor:
         return losses.target_probs(like.new_tensor(labels), self.config.loss, self.config.label_clip)

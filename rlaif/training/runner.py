@@ -20,12 +20,12 @@ from rlaif.records import Evaluator, Example, Message, Pair
 from rlaif.runs.layout import USED_PAIRS
 from rlaif.training.configs import LoopConfig
 from rlaif.training.distributed import whole_weights
-from rlaif.training.loop import Job, Objective, Outcome, run
+from rlaif.training.loop import LoopJob, LoopOutcome, Objective, run
 from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
 from rlaif.training.sampled import Sampled
-from rlaif.training.scorer import Layout, RewardScorer, Scorer, choose_layout
+from rlaif.training.scorer import BranchScorer, Layout, RewardScorer, choose_layout
 from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
@@ -38,7 +38,7 @@ _NO_IDENTITY = ("trackers", "stop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class MethodCall:
     """One call of a method."""
 
     config: LoopConfig
@@ -72,11 +72,11 @@ MakeObjective = Callable[[Opened, Any, Data, TrainingFolder, bool], Objective]
 
 
 def conduct(
-    setting: Setting,
+    setting: MethodCall,
     pairs: Sequence[Pair],
     examples: Sequence[Example],
     open_model: Callable[[Path, LoopConfig], Opened],
-    scorer_kind: type[Scorer] | type[RewardScorer],
+    scorer_kind: type[BranchScorer] | type[RewardScorer],
     make: MakeObjective,
 ) -> TrainSummary:
     """Train and write the directory; what is already finished is only read."""
@@ -94,11 +94,11 @@ def conduct(
 
 
 def _train(
-    setting: Setting,
+    setting: MethodCall,
     opened: Opened,
     data: Data,
     folder: TrainingFolder,
-    scorer_kind: type[Scorer] | type[RewardScorer],
+    scorer_kind: type[BranchScorer] | type[RewardScorer],
     make: MakeObjective,
     accelerator: Accelerator,
 ) -> TrainSummary:
@@ -110,7 +110,7 @@ def _train(
     objective = make(opened, scorer, data, folder, layout.packed)
     live = LiveLine(config.method) if setting.progress is None and accelerator.is_main_process else None
     trackers = _trackers(setting, folder, accelerator)
-    job = Job(
+    job = LoopJob(
         scorer=scorer,
         pad_id=opened.pad_id,
         objective=objective,
@@ -139,7 +139,7 @@ def _train(
 
 
 def _summary(
-    setting: Setting, data: Data, objective: Objective, outcome: Outcome, layout: Layout, rate: float
+    setting: MethodCall, data: Data, objective: Objective, outcome: LoopOutcome, layout: Layout, rate: float
 ) -> TrainSummary:
     history = outcome.history
     notes = [f"plain rows: {layout.reason}"] if layout.reason else []
@@ -159,7 +159,7 @@ def _summary(
     )
 
 
-def _check(setting: Setting) -> None:
+def _check(setting: MethodCall) -> None:
     config = setting.config
     if (setting.evaluator is None) != (config.evaluate_every == 0):
         given = "an evaluator is given" if setting.evaluator is not None else "no evaluator is given"
@@ -167,14 +167,14 @@ def _check(setting: Setting) -> None:
     check_trackers(config.trackers)
 
 
-def _trackers(setting: Setting, folder: TrainingFolder, accelerator: Accelerator) -> Trackers | None:
+def _trackers(setting: MethodCall, folder: TrainingFolder, accelerator: Accelerator) -> Trackers | None:
     config = setting.config
     if not accelerator.is_main_process:
         return None
     return Trackers(config.trackers, setting.out, config.as_dict(), folder.digest)
 
 
-def _evaluate(setting: Setting, opened: Opened, model: Any) -> Callable[[int], Mapping[str, float]] | None:
+def _evaluate(setting: MethodCall, opened: Opened, model: Any) -> Callable[[int], Mapping[str, float]] | None:
     evaluator = setting.evaluator
     if evaluator is None:
         return None
@@ -187,7 +187,7 @@ def _evaluate(setting: Setting, opened: Opened, model: Any) -> Callable[[int], M
 
 
 def _write(
-    setting: Setting,
+    setting: MethodCall,
     opened: Opened,
     model: Any,
     folder: TrainingFolder,
@@ -206,7 +206,7 @@ def _write(
     folder.finish(summary.record(history, **facts))
 
 
-def _identity(setting: Setting, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
+def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
     check_directory(setting.base)
     rows = [
         [pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight, pair.score_gap, pair.principles]
@@ -231,7 +231,7 @@ def _turn(message: Message) -> list[str]:
     return [message.role, message.content]
 
 
-def _data(setting: Setting, opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
+def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
     truncation = setting.config.truncation
     spans = Spans(opened.chat, opened.end_id, opened.room, truncation, setting.sampled)
     token_pairs, refused_pairs = spans.pairs(pairs)

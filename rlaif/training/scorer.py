@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from rlaif.libraries.peft import without_adapter
 from rlaif.libraries.transformers import attention_of, read_rows, rope_switch, set_attention
-from rlaif.training.head import Reading, collisions, linear_head, read
+from rlaif.training.head import TokenLogprobs, collisions, linear_head, read
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
 
@@ -32,7 +32,7 @@ class _OverModel(nn.Module):
         self.alone = False
         """Whether nobody else looks at the gradients as they come, so that they may be added up in place."""
         self.collisions = False
-        """Whether to say how sure the model is where each token stands (`Reading.collision_N`)."""
+        """Whether to say how sure the model is where each token stands (`TokenLogprobs.collision_N`)."""
 
     def forward(self, batch: Batch) -> Any:
         """Read a batch; gradients flow through what was read."""
@@ -44,10 +44,10 @@ class _OverModel(nn.Module):
         raise NotImplementedError
 
 
-class Scorer(_OverModel):
+class BranchScorer(_OverModel):
     """Log-probabilities of branch tokens under a causal language model."""
 
-    def read(self, model: Any, batch: Batch) -> Reading:
+    def read(self, model: Any, batch: Batch) -> TokenLogprobs:
         """Of every branch token."""
         if not batch.packed:
             logits_RLV = read_rows(model, batch.ids_RL, _there(batch))
@@ -81,7 +81,7 @@ class Layout(NamedTuple):
     attention: str = ""
 
 
-def choose_layout(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, wanted: bool) -> Layout:
+def choose_layout(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *, wanted: bool) -> Layout:
     """Pack if wanted and if the model reads packed rows as plain ones, tried on the longest and shortest.
 
     On a GPU compiled FlexAttention is tried first, which computes no block that nobody looks at; elsewhere, and where
@@ -106,7 +106,7 @@ def choose_layout(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, wante
     return Layout(False, reason, given)
 
 
-def _refusal(scorer: Scorer | RewardScorer, trees: Sequence[Tree], attention: str, given: str) -> str:
+def _refusal(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attention: str, given: str) -> str:
     ordered = sorted(trees, key=lambda tree: tree.size)
     tried = [ordered[0], ordered[-1], ordered[0]]
     try:
@@ -133,19 +133,19 @@ def _refusal(scorer: Scorer | RewardScorer, trees: Sequence[Tree], attention: st
     return ""
 
 
-def _set_attention(scorer: Scorer | RewardScorer, attention: str) -> None:
+def _set_attention(scorer: BranchScorer | RewardScorer, attention: str) -> None:
     model = without_adapter(scorer.model)
     if attention:
         set_attention(model, attention)
 
 
-def _figures(scorer: Scorer | RewardScorer, trees: Sequence[Tree], *, packed: bool) -> Tensor:
+def _figures(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *, packed: bool) -> Tensor:
     device = next(scorer.parameters()).device
     batch = pack(trees, packed=packed, pad_id=scorer.pad_id, with_last=isinstance(scorer, RewardScorer)).to(
         device
     )
     out = scorer(batch)
-    return out.logp_N if isinstance(out, Reading) else out
+    return out.logp_N if isinstance(out, TokenLogprobs) else out
 
 
 def _hidden(model: Any, batch: Batch) -> Tensor:
@@ -166,9 +166,9 @@ def _there(batch: Batch) -> Tensor:
     return (batch.tree_RL >= 0).long()
 
 
-def _read(logits_NV: Tensor, target_N: Tensor, *, collide: bool) -> Reading:
+def _read(logits_NV: Tensor, target_N: Tensor, *, collide: bool) -> TokenLogprobs:
     # cross_entropy is the fused log-softmax and gather; in float32 whatever the model's dtype
     logp_N = -cross_entropy(logits_NV.float(), target_N, reduction="none")
     logits_NV = logits_NV.detach()
     twice_N = (2 * logits_NV.float()).logsumexp(-1) - 2 * logits_NV.float().logsumexp(-1) if collide else None
-    return Reading(logp_N, logits_NV.argmax(-1) == target_N, twice_N)
+    return TokenLogprobs(logp_N, logits_NV.argmax(-1) == target_N, twice_N)

@@ -9,16 +9,16 @@ from typing import Any
 from rlaif.errors import ThresholdError
 from rlaif.records import Evaluator, Example
 from rlaif.training.configs import SFTConfig
-from rlaif.training.head import Reading
+from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
-from rlaif.training.loop import Part
+from rlaif.training.loop import StepPart
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
 from rlaif.training.progress import Progress
-from rlaif.training.runner import Data, Setting, conduct
+from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.spans import TokenExample, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
@@ -38,7 +38,7 @@ def train_sft(
     """Train `policy` to write each example's last turn, and write a model directory at `out`."""
     if not examples:
         raise ThresholdError("there are no examples to train on")
-    setting = Setting(
+    setting = MethodCall(
         config=config,
         base=policy,
         out=out,
@@ -51,7 +51,7 @@ def train_sft(
     def objective(opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool) -> Imitation:
         return Imitation(config, data.examples)
 
-    return conduct(setting, (), examples, open_causal, Scorer, objective)
+    return conduct(setting, (), examples, open_causal, BranchScorer, objective)
 
 
 class Imitation:
@@ -83,10 +83,10 @@ class Imitation:
             Tree(self.examples[row].prompt, (self.examples[row].answer,)) for row in self.order.rows(step)
         ]
 
-    def part(self, step: int, members: Sequence[int], batch: Batch, out: Reading) -> Part:
+    def part(self, step: int, members: Sequence[int], batch: Batch, out: TokenLogprobs) -> StepPart:
         """The share of the step's mean: its tokens are counted over all passes and processes."""
         rows = self.order.rows(step)
         total = sum(len(self.examples[row].answer) for row in rows)
         weight_S = out.logp_N.new_tensor([self._weights[rows[place]] for place in members])
         loss = -(weight_S[batch.branch_N] * out.logp_N).sum() / total
-        return Part(loss, {"mean_token_accuracy": out.top_N.sum() / total})
+        return StepPart(loss, {"mean_token_accuracy": out.top_N.sum() / total})

@@ -33,7 +33,7 @@ from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.reward import run as rewarding
-from rlaif.workflows.reward.run import OpenReward, RewardConfig
+from rlaif.workflows.reward.run import JudgeRewardConfig, OpenReward
 from rlaif.workflows.training import run as training
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.methods import DEFAULT
@@ -565,7 +565,7 @@ def reward(
         >>> kind > curt
         True
     """
-    return _called(RewardConfig, _unchanged, rewarding.reward, locals())
+    return _called(JudgeRewardConfig, _unchanged, rewarding.reward, locals())
 
 
 def open_judge(

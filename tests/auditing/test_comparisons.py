@@ -17,11 +17,11 @@ from rlaif.auditing.comparisons import (
     states,
     winner,
 )
-from rlaif.exchange.benchmarks import LOST, GoldPair, Orders, Verdict
+from rlaif.exchange.benchmarks import LOST, GoldPair, Orders, RecordedVerdict
 from rlaif.records import Message, Prompt, State
 
-REFUSED = Verdict(State.JUDGE_REFUSED)
-TIE = Verdict(State.TIE)
+REFUSED = RecordedVerdict(State.JUDGE_REFUSED)
+TIE = RecordedVerdict(State.TIE)
 
 
 def pair(one: str, other: str, *, first: bool = True, name: str = "", category: str = "") -> GoldPair:
@@ -34,11 +34,11 @@ def pair(one: str, other: str, *, first: bool = True, name: str = "", category: 
     )
 
 
-def verdict(p: float) -> Verdict:
-    return Verdict(State.PREFERENCE, p)
+def verdict(p: float) -> RecordedVerdict:
+    return RecordedVerdict(State.PREFERENCE, p)
 
 
-def judged(of: GoldPair, forward: Verdict, swapped: Verdict | None) -> Judged:
+def judged(of: GoldPair, forward: RecordedVerdict, swapped: RecordedVerdict | None) -> Judged:
     return Judged(pair=of, orders=Orders(forward, swapped))
 
 
@@ -139,7 +139,7 @@ SAID = st.sampled_from([LOST, REFUSED, TIE, verdict(0.5), verdict(0.0), verdict(
 
 
 @given(st.lists(st.tuples(st.booleans(), SAID, SAID), min_size=1, max_size=8))
-def test_only_a_preference_is_ever_right(rows: list[tuple[bool, Verdict, Verdict]]) -> None:
+def test_only_a_preference_is_ever_right(rows: list[tuple[bool, RecordedVerdict, RecordedVerdict]]) -> None:
     items = [
         judged(pair("a", "b", first=first, name=str(n)), one, other)
         for n, (first, one, other) in enumerate(rows)
@@ -153,8 +153,10 @@ def test_only_a_preference_is_ever_right(rows: list[tuple[bool, Verdict, Verdict
 
 
 @given(st.lists(st.tuples(SAID, SAID), min_size=1, max_size=8))
-def test_which_text_is_called_the_first_changes_no_figure(rows: list[tuple[Verdict, Verdict]]) -> None:
-    def turned(said: Verdict) -> Verdict:
+def test_which_text_is_called_the_first_changes_no_figure(
+    rows: list[tuple[RecordedVerdict, RecordedVerdict]],
+) -> None:
+    def turned(said: RecordedVerdict) -> RecordedVerdict:
         return said if said.p is None else said._replace(p=1 - said.p)
 
     here = [judged(pair("aa", "b", name=str(n)), *each) for n, each in enumerate(rows)]

@@ -9,7 +9,7 @@ import pytest
 from rlaif.auditing.audit import Audit, audit
 from rlaif.auditing.fault_table import FAULTS
 from rlaif.auditing.planted import Planted, planted_run
-from rlaif.auditing.planted_kinds import KINDS, Kind, cases
+from rlaif.auditing.planted_kinds import KINDS, PlantedKind, cases
 
 
 def found(planted: Planted, seed: int = 0) -> set[str]:
@@ -32,7 +32,7 @@ def test_there_are_at_least_twenty_kinds_and_each_is_a_fault_that_audits_know() 
 
 
 @pytest.mark.parametrize("kind", KINDS[::4], ids=lambda kind: kind.fault)
-def test_a_strong_fault_is_named(kind: Kind) -> None:
+def test_a_strong_fault_is_named(kind: PlantedKind) -> None:
     assert kind.fault in found(kind.planted(kind.strengths[2]))
 
 

@@ -15,7 +15,7 @@ from rlaif.auditing.scoring import (
     rewardbench_2,
     ties,
 )
-from rlaif.exchange.benchmarks import LOST, GoldChoice, Verdict
+from rlaif.exchange.benchmarks import LOST, GoldChoice, RecordedVerdict
 from rlaif.records import Message, Prompt, State
 
 from .test_comparisons import TIE, Judged, judged, pair, verdict
@@ -24,7 +24,7 @@ RIGHT, WRONG = verdict(1.0), verdict(0.0)
 
 
 def test_judgebench_counts_right_and_tie_but_not_right_and_wrong() -> None:
-    orders: list[tuple[Verdict, Verdict]] = [
+    orders: list[tuple[RecordedVerdict, RecordedVerdict]] = [
         (RIGHT, RIGHT),
         (RIGHT, TIE),
         (RIGHT, WRONG),
@@ -43,7 +43,7 @@ def test_judgebench_counts_right_and_tie_but_not_right_and_wrong() -> None:
     }
 
 
-def of(subset: str, *rights: Verdict) -> list[Judged]:
+def of(subset: str, *rights: RecordedVerdict) -> list[Judged]:
     return [
         judged(pair("a", "b", category=subset, name=f"{subset}{n}"), each, each)
         for n, each in enumerate(rights)

@@ -13,7 +13,7 @@ from rlaif.cli.main import cli, main
 from rlaif.cli.output import WIDTH, Follower, followed
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
-from rlaif.workflows.recipe.pace import Standing
+from rlaif.workflows.recipe.pace import RunStanding
 from rlaif.workflows.recipe.table import learned
 
 
@@ -21,7 +21,7 @@ def row(number: int, gold: float | None, judge: float | None = 0.5) -> dict[str,
     return {"round": number, "gold_mean": gold, "judge_mean": judge, "pairs": 300 if number else 0}
 
 
-def standing(**how: Any) -> Standing:
+def standing(**how: Any) -> RunStanding:
     own: dict[str, Any] = {
         "round": 2,
         "of": 3,
@@ -30,7 +30,7 @@ def standing(**how: Any) -> Standing:
         "total": 17_000,
         "left_s": 130.0,
     }
-    return Standing(**(own | how))
+    return RunStanding(**(own | how))
 
 
 def finished(tmp_path: Path, rows: list[dict[str, Any]]) -> Finished:

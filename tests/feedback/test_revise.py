@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlaif.feedback import Fault, Revisable, critiques, revise
+from rlaif.feedback import Revisable, ViolatedPrinciples, critiques, revise
 from rlaif.records import GenerateRequest, Generation
 from tests.judging.builders import RuleEngine, completion, principle, prompt
 
@@ -50,18 +50,22 @@ def test_what_changes_nothing_or_failed_is_no_revision(engine: RuleEngine) -> No
 
 def test_a_critique_sees_the_rules_and_how_to_look() -> None:
     engine = writer("It does not greet.")
-    assert critiques(engine, [Fault(prompt(), BEFORE, [GREET])]) == {BEFORE.id: "It does not greet."}
+    assert critiques(engine, [ViolatedPrinciples(prompt(), BEFORE, [GREET])]) == {
+        BEFORE.id: "It does not greet."
+    }
     assert engine.asked[0].endswith("Rules:\n1. The response greets. Name the missing greeting.")
 
 
 def test_a_critic_is_shown_few_rules() -> None:
     engine = writer("x")
-    critiques(engine, [Fault(prompt(), BEFORE, [principle(f"p{n}") for n in range(9)])])
+    critiques(engine, [ViolatedPrinciples(prompt(), BEFORE, [principle(f"p{n}") for n in range(9)])])
     assert engine.asked[0].count("follow p") == 4
 
 
 def test_a_critique_that_broke_off_is_none() -> None:
-    assert critiques(writer("It does", finish="length"), [Fault(prompt(), BEFORE, [GREET])]) == {}
+    assert (
+        critiques(writer("It does", finish="length"), [ViolatedPrinciples(prompt(), BEFORE, [GREET])]) == {}
+    )
 
 
 def test_a_completion_is_criticised_once() -> None:
@@ -71,5 +75,5 @@ def test_a_completion_is_criticised_once() -> None:
         seen.append(request.id)
         return "x"
 
-    critiques(RuleEngine(lambda *_: {}, write), [Fault(prompt(), BEFORE, [GREET])] * 3)
+    critiques(RuleEngine(lambda *_: {}, write), [ViolatedPrinciples(prompt(), BEFORE, [GREET])] * 3)
     assert seen == [BEFORE.id]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from rlaif.judging.cot import CLAMP, read_votes
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.records import State
 
-A, B = Reading(State.PREFERENCE, 1.0), Reading(State.PREFERENCE, 0.0)
-TIE = Reading(State.TIE)
-REFUSED, LOST = Reading(State.JUDGE_REFUSED, detail="no"), Reading(State.UNREADABLE, detail="what?")
+A, B = CallReading(State.PREFERENCE, 1.0), CallReading(State.PREFERENCE, 0.0)
+TIE = CallReading(State.TIE)
+REFUSED, LOST = CallReading(State.JUDGE_REFUSED, detail="no"), CallReading(State.UNREADABLE, detail="what?")
 
 
 def test_readable_votes_count_alike() -> None:

@@ -16,7 +16,7 @@ from rlaif.libraries.torch import multiplies_bfloat16
 from rlaif.microworld import build as building
 from rlaif.microworld.corpus import SKILLS
 from rlaif.microworld.curriculum import STAGES, Stage
-from rlaif.microworld.draws import Knobs
+from rlaif.microworld.draws import LabelNoise
 from rlaif.microworld.packed import collate
 from rlaif.microworld.tokenizer import save_tokenizer
 from rlaif.microworld.updates import losses, new_model, use_wide_attention
@@ -92,7 +92,7 @@ def test_a_build_with_another_seed_or_knob_is_refused(tmp_path: Path, tokenizer:
     with pytest.raises(RunError, match="another seed"):
         building.build(1, tmp_path)
     with pytest.raises(RunError, match="another judge_noise"):
-        building.build(0, tmp_path, knobs=Knobs(judge_noise=0.1))
+        building.build(0, tmp_path, knobs=LabelNoise(judge_noise=0.1))
 
 
 @pytest.mark.skipif(
@@ -100,7 +100,7 @@ def test_a_build_with_another_seed_or_knob_is_refused(tmp_path: Path, tokenizer:
 )
 def test_bfloat16_moves_the_loss_by_less_than_a_hundredth(tokenizer: Any) -> None:
     model = new_model(len(tokenizer), 0)
-    rows = building.draw_rows(STAGES[-1], 0, 0, 0, tokenizer, Knobs())[:6]
+    rows = building.draw_rows(STAGES[-1], 0, 0, 0, tokenizer, LabelNoise())[:6]
     batch = collate(rows, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rlaif.microworld.updates.multiplies_bfloat16", lambda device: False)
@@ -111,7 +111,7 @@ def test_bfloat16_moves_the_loss_by_less_than_a_hundredth(tokenizer: Any) -> Non
 
 def test_rows_of_a_step_depend_on_seed_step_and_process_alone(tokenizer: Any) -> None:
     def drawn(seed: int, step: int, rank: int) -> list[list[int]]:
-        return [each.ids for each in building.draw_rows(STAGES[0], seed, step, rank, tokenizer, Knobs())]
+        return [each.ids for each in building.draw_rows(STAGES[0], seed, step, rank, tokenizer, LabelNoise())]
 
     assert drawn(0, 3, 0) == drawn(0, 3, 0)
     assert len({str(drawn(*key)) for key in ((0, 3, 0), (1, 3, 0), (0, 4, 0), (0, 3, 1))}) == 4

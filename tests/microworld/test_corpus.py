@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from rlaif.microworld.attributes import BY_ID
 from rlaif.microworld.corpus import SKILLS, row
-from rlaif.microworld.draws import Knobs, Reading
+from rlaif.microworld.draws import LabelNoise, Reading
 from rlaif.microworld.gold import follows, grade_rule, read_prompt, truths
 from rlaif.microworld.lexicon import (
     FACTS,
@@ -29,7 +29,7 @@ from rlaif.microworld.lexicon import (
 )
 from rlaif.microworld.pair_skills import FLAW_SENTENCE, does
 from rlaif.microworld.recognize import in_language
-from rlaif.microworld.rows import ASSISTANT, END, SYSTEM, USER, Row, ask
+from rlaif.microworld.rows import ASSISTANT, END, SYSTEM, USER, PackedRow, ask
 from rlaif.microworld.scenes import Split
 from rlaif.microworld.sentences import read_rule
 from rlaif.microworld.single_skills import NO_FAULT
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
 
 def rows(
     skill: str, count: int, reading: Reading = "composed", split: Split = "all", seed: int = 0
-) -> list[Row]:
+) -> list[PackedRow]:
     rng = random.Random(f"{skill} {reading} {seed}")
     return [row(skill, rng, reading, split) for _ in range(count)]
 
@@ -66,7 +66,7 @@ def read_back(template: str, content: str) -> dict[str, str]:
     return found.groupdict()
 
 
-def endings(made: Row) -> Iterator[tuple[str, str]]:
+def endings(made: PackedRow) -> Iterator[tuple[str, str]]:
     for shown, answer in made.endings:
         whole = made.prefix + shown
         assert whole.startswith(USER)
@@ -211,7 +211,7 @@ def test_a_revision_mends_the_named_fault_and_nothing_else() -> None:
         assert grade_rule(slots["principle"], slots["prompt"], answer) is True
 
 
-def turns(made: Row) -> tuple[str, str, list[str]]:
+def turns(made: PackedRow) -> tuple[str, str, list[str]]:
     """System turn, user turn and answers of a row that writes a response."""
     found = re.fullmatch(
         rf"(?:{re.escape(SYSTEM)}(.*?){re.escape(END)})?{re.escape(USER)}(.*?){re.escape(END + ASSISTANT)}",
@@ -284,7 +284,7 @@ def test_every_row_of_every_skill_is_a_rendered_template_and_closed() -> None:
                 assert answer.strip() == answer != ""
 
 
-def prompts_of(made: Row) -> list[str]:
+def prompts_of(made: PackedRow) -> list[str]:
     if made.skill.startswith("respond"):
         return [turns(made)[1]]
     found = [(read_back(made.skill, content)["prompt"], answer) for content, answer in endings(made)]
@@ -321,7 +321,7 @@ def test_held_out_rows_are_about_nothing_else() -> None:
         )
 
 
-def wrong_share(skill: str, count: int, knobs: Knobs, wrong: Callable[[Shown], bool | None]) -> float:
+def wrong_share(skill: str, count: int, knobs: LabelNoise, wrong: Callable[[Shown], bool | None]) -> float:
     """Of the labels for which `wrong` is not None, the share for which it is true."""
     rng = random.Random(0)
     found = []
@@ -359,16 +359,16 @@ def has_token(text: str) -> float:
 
 @pytest.mark.parametrize("skill", ["checklist", "compare"])
 def test_noise_flips_about_the_stated_share_of_labels_and_none_by_default(skill: str) -> None:
-    assert wrong_share(skill, 60, Knobs(), against_gold) == 0.0
-    assert 0.22 < wrong_share(skill, 120, Knobs(judge_noise=0.3), against_gold) < 0.38
+    assert wrong_share(skill, 60, LabelNoise(), against_gold) == 0.0
+    assert 0.22 < wrong_share(skill, 120, LabelNoise(judge_noise=0.3), against_gold) < 0.38
 
 
 def test_a_planted_flaw_wins_about_the_stated_share_of_comparisons_and_none_by_default() -> None:
-    assert wrong_share("compare", 200, Knobs(), flawed(has_token)) == 0.0
-    assert 0.5 < wrong_share("compare", 200, Knobs(planted_flaw=0.6), flawed(has_token)) < 0.7
-    assert 0.5 < wrong_share("compare", 150, Knobs(planted_flaw=0.6, flaw="length"), flawed(len)) < 0.7
+    assert wrong_share("compare", 200, LabelNoise(), flawed(has_token)) == 0.0
+    assert 0.5 < wrong_share("compare", 200, LabelNoise(planted_flaw=0.6), flawed(has_token)) < 0.7
+    assert 0.5 < wrong_share("compare", 150, LabelNoise(planted_flaw=0.6, flaw="length"), flawed(len)) < 0.7
     # yes/no labels stay true: the flaw is one of preference
-    assert wrong_share("checklist", 40, Knobs(planted_flaw=0.6), against_gold) == 0.0
+    assert wrong_share("checklist", 40, LabelNoise(planted_flaw=0.6), against_gold) == 0.0
 
 
 def test_a_flaw_of_one_kind_leaves_the_other_alone() -> None:
@@ -376,7 +376,7 @@ def test_a_flaw_of_one_kind_leaves_the_other_alone() -> None:
         texts = [each.slots[name] for name in RESPONSES[:2]]
         return flawed(len)(each) if has_token(texts[0]) == has_token(texts[1]) else None
 
-    assert wrong_share("compare", 100, Knobs(planted_flaw=0.9), longer_without_token) == 0.0
+    assert wrong_share("compare", 100, LabelNoise(planted_flaw=0.9), longer_without_token) == 0.0
 
 
 def test_rows_are_a_function_of_the_random_state() -> None:

@@ -12,11 +12,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rlaif.microworld.corpus import SKILLS, row
 from rlaif.microworld.packed import IGNORED, Encoded, collate, encode, microbatches
-from rlaif.microworld.rows import Row
+from rlaif.microworld.rows import PackedRow
 from rlaif.microworld.tokenizer import train_tokenizer
 
 PAD = 0
-HAND = Row(
+HAND = PackedRow(
     "checklist", "<|user|>Mix the flour.", ((" Good luck.", " yes"), (" Hello. Hello.", " no"), ("", " 9 9"))
 )
 
@@ -36,7 +36,7 @@ def model() -> Any:
     return LlamaForCausalLM(config).eval()
 
 
-def rows(count: int = 1) -> list[Row]:
+def rows(count: int = 1) -> list[PackedRow]:
     rng = random.Random(0)
     return [HAND] + [row(skill, rng, "composed") for skill in SKILLS for _ in range(count)]
 
@@ -78,7 +78,7 @@ def test_an_ending_in_a_packed_row_gives_the_logits_of_the_ending_alone(skill: s
 
 
 def test_no_ending_changes_when_another_does() -> None:
-    changed = Row(HAND.skill, HAND.prefix, (HAND.endings[0], (" You fool.", " maybe"), HAND.endings[2]))
+    changed = PackedRow(HAND.skill, HAND.prefix, (HAND.endings[0], (" You fool.", " maybe"), HAND.endings[2]))
     first, second = (packed_logits(encode([each], tokenizer()))[0] for each in (HAND, changed))
     kept = len(ids(HAND.prefix)) + len(ids("".join(HAND.endings[0]))) - 1
     assert torch.allclose(first[:kept], second[:kept], atol=1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlaif.hashing import derived_seed
-from rlaif.microworld.gold import Reading, grade_rule, read_prompt
+from rlaif.microworld.gold import PromptMeaning, grade_rule, read_prompt
 from rlaif.microworld.scenes import KINDS
 from rlaif.microworld.sets import HELD_OUT_PROMPTS, JUDGE_EXAMPLES, TRAIN_PROMPTS, scenes, write_sets
 from rlaif.shipped import shipped
@@ -29,7 +29,7 @@ def load(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def matter(found: Reading) -> object:
+def matter(found: PromptMeaning) -> object:
     return found.task or found.harm or found.fact or found.trouble or found.numbers
 
 

@@ -16,7 +16,7 @@ from rlaif.training import DPOConfig, RewardConfig, SFTConfig, train_dpo, train_
 from rlaif.training.distributed import spare_memory
 from rlaif.training.packing import Tree, pack
 from rlaif.training.passes import plan
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 
 from .builders import make_examples, make_model, make_pairs, read_weights
 from .conftest import MakeDirectory
@@ -107,7 +107,7 @@ def test_what_is_added_up_in_place_is_the_gradient() -> None:
     found = {}
     for in_place in (False, True):
         model = copy.deepcopy(make_model("llama", 90)).eval()
-        scorer = Scorer(model, 0)
+        scorer = BranchScorer(model, 0)
         if in_place:
             spare_memory(scorer)
         for tree in trees:  # two passes

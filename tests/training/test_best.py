@@ -12,7 +12,7 @@ import torch
 
 from rlaif.errors import InputError, RecipeError
 from rlaif.training import SFTConfig, train_sft
-from rlaif.training.best import Standing, figure_of, standing
+from rlaif.training.best import EvaluationStanding, figure_of, standing
 from rlaif.training.runner import snapshot_directory
 
 from .builders import make_examples, read_weights
@@ -114,7 +114,7 @@ def test_the_standing_is_that_of_the_log() -> None:
     assert found.stops(2)
     assert not found.stops(3)
     assert not found.stops(0)
-    assert standing([], "gold") == Standing()
+    assert standing([], "gold") == EvaluationStanding()
 
 
 def test_the_first_figure_is_watched_unless_one_is_named() -> None:

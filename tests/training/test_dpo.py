@@ -17,7 +17,7 @@ from rlaif.training.dpo import DPO
 from rlaif.training.models import open_causal
 from rlaif.training.packing import pack
 from rlaif.training.reference import reference_logps
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.spans import Spans
 
 from .builders import example, make_examples, make_pairs, pair, read_weights, same_weights
@@ -35,14 +35,16 @@ def trained(policy: Path, out: Path, config: DPOConfig = SHORT, **options: Any) 
     return train_dpo(config, options.pop("pairs"), policy=policy, out=out, **options)
 
 
-def objective_of(folder: Path, config: DPOConfig, pairs: list[Any], examples: Any = ()) -> tuple[DPO, Scorer]:
+def objective_of(
+    folder: Path, config: DPOConfig, pairs: list[Any], examples: Any = ()
+) -> tuple[DPO, BranchScorer]:
     opened = open_causal(folder, config)
     spans = Spans(opened.chat, opened.end_id, opened.room)
     objective = DPO(config, spans.pairs(pairs)[0], spans.examples(examples)[0])
-    return objective, Scorer(opened.model, opened.pad_id)
+    return objective, BranchScorer(opened.model, opened.pad_id)
 
 
-def part_of(objective: DPO, scorer: Scorer, step: int = 0) -> Any:
+def part_of(objective: DPO, scorer: BranchScorer, step: int = 0) -> Any:
     trees = objective.trees(step)
     batch = pack(trees, packed=True, pad_id=0, with_last=False)
     return objective.part(step, range(len(trees)), batch, scorer(batch))

@@ -16,7 +16,7 @@ from rlaif.training import DPOConfig, train_dpo
 from rlaif.training.dpo import pair_tree
 from rlaif.training.models import open_causal
 from rlaif.training.reference import LogpCache, reference_logps
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.spans import Spans
 
 from .builders import make_model, make_pairs, make_tokenizer
@@ -99,7 +99,7 @@ def test_what_a_checkpointed_training_keeps_of_its_reference_is_what_the_referen
     train_dpo(config, pairs, policy=folder, reference="init", out=folder.parent / "out", cache=cache)
     opened = open_causal(folder, DPOConfig())
     trees = [pair_tree(each) for each in Spans(opened.chat, opened.end_id, opened.room).pairs(pairs)[0]]
-    truth = reference_logps(Scorer(opened.model, opened.pad_id), trees, packed=False, batch_tokens=999)
+    truth = reference_logps(BranchScorer(opened.model, opened.pad_id), trees, packed=False, batch_tokens=999)
     kept = LogpCache(cache, model_fingerprint(folder), "float32/float32/none/dry").found(trees)
     for one, other in zip(kept, truth, strict=True):
         assert one is not None

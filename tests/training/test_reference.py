@@ -13,7 +13,7 @@ from rlaif.errors import RunError
 from rlaif.training import DPOConfig, train_dpo
 from rlaif.training.packing import Tree
 from rlaif.training.reference import LogpCache, reference_logps, tokens_key
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 
 from .builders import make_pairs, same_weights
 from .conftest import MakeDirectory
@@ -26,7 +26,7 @@ def history(out: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-class Counting(Scorer):
+class Counting(BranchScorer):
     """Counts the trees that it reads."""
 
     read_rows = 0
@@ -85,7 +85,7 @@ def test_a_killed_computation_keeps_its_whole_batches(scorer: Counting, tmp_path
             if Counting.read_rows >= 1:
                 raise KeyboardInterrupt
             Counting.read_rows += 1
-            return Scorer.forward(self, batch)
+            return BranchScorer.forward(self, batch)
 
     with pytest.raises(KeyboardInterrupt):
         reference_logps(Dying(scorer.model, 0), TREES, packed=True, batch_tokens=5, cache=cache)

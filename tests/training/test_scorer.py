@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rlaif.training.packing import Tree, pack
-from rlaif.training.scorer import RewardScorer, Scorer, choose_layout
+from rlaif.training.scorer import BranchScorer, RewardScorer, choose_layout
 
 from .builders import make_model
 
@@ -52,7 +52,7 @@ def gradients(model: torch.nn.Module, value: torch.Tensor) -> dict[str, torch.Te
 def test_log_probs_and_gradients_are_those_of_the_plain_computation(kind: str, packed: bool) -> None:
     model, trees = make_model(kind, VOCAB).eval(), make_trees()
     batch = pack(trees, packed=packed, pad_id=0, with_last=False)
-    logp_N = Scorer(model, 0)(batch).logp_N
+    logp_N = BranchScorer(model, 0)(batch).logp_N
     expected = naive_logps(model, trees)
     torch.testing.assert_close(logp_N, expected, rtol=1e-5, atol=1e-5)
     ours, theirs = gradients(model, logp_N), gradients(model, naive_logps(model, trees))
@@ -62,13 +62,13 @@ def test_log_probs_and_gradients_are_those_of_the_plain_computation(kind: str, p
 
 @pytest.mark.parametrize("kind", PACKED_KINDS)
 def test_every_make_that_can_is_packed(kind: str) -> None:
-    layout = choose_layout(Scorer(make_model(kind, VOCAB).eval(), 0), make_trees(), wanted=True)
+    layout = choose_layout(BranchScorer(make_model(kind, VOCAB).eval(), 0), make_trees(), wanted=True)
     assert layout.packed, layout.reason
 
 
 def test_a_model_that_cannot_be_packed_falls_back_and_says_so() -> None:
     # a state-space model knows no masks
-    scorer = Scorer(make_model("mamba", VOCAB).eval(), 0)
+    scorer = BranchScorer(make_model("mamba", VOCAB).eval(), 0)
     layout = choose_layout(scorer, make_trees(), wanted=True)
     assert not layout.packed
     assert "this model" in layout.reason
@@ -80,19 +80,19 @@ def test_a_model_that_cannot_be_packed_falls_back_and_says_so() -> None:
 def test_a_head_of_an_unknown_make_is_no_reason_to_fail() -> None:
     model = make_model("llama", VOCAB).eval()
     model.set_output_embeddings(torch.nn.Sequential(model.get_output_embeddings()))
-    layout = choose_layout(Scorer(model, 0), make_trees(), wanted=True)
+    layout = choose_layout(BranchScorer(model, 0), make_trees(), wanted=True)
     assert not layout.packed
     assert "output head" in layout.reason
 
 
 def test_plain_rows_are_taken_when_asked_for() -> None:
-    layout = choose_layout(Scorer(make_model("llama", VOCAB).eval(), 0), make_trees(), wanted=False)
+    layout = choose_layout(BranchScorer(make_model("llama", VOCAB).eval(), 0), make_trees(), wanted=False)
     assert (layout.packed, layout.reason) == (False, "packed: false")
 
 
 def test_top_says_whether_a_token_was_the_first_choice() -> None:
     model, trees = make_model("llama", VOCAB).eval(), make_trees(2)
-    reading = Scorer(model, 0)(pack(trees, packed=True, pad_id=0, with_last=False))
+    reading = BranchScorer(model, 0)(pack(trees, packed=True, pad_id=0, with_last=False))
     expected = []
     for tree in trees:
         for branch in tree.branches:
@@ -123,6 +123,6 @@ def test_rewards_are_those_of_the_classifier_itself(kind: str, packed: bool, tmp
 def test_bf16_is_near_float32() -> None:
     model = make_model("llama", VOCAB).eval()
     batch = pack(make_trees(), packed=True, pad_id=0, with_last=False)
-    exact, rough = Scorer(model, 0)(batch).logp_N, Scorer(model, 0, bf16=True)(batch).logp_N
+    exact, rough = BranchScorer(model, 0)(batch).logp_N, BranchScorer(model, 0, bf16=True)(batch).logp_N
     assert rough.dtype == torch.float32
     assert 0 < (exact - rough).abs().mean().item() < 0.1

@@ -12,7 +12,7 @@ from rlaif.errors import ThresholdError
 from rlaif.training import SFTConfig, train_sft
 from rlaif.training.models import open_causal
 from rlaif.training.packing import pack
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.sft import Imitation
 from rlaif.training.spans import Spans
 
@@ -41,7 +41,7 @@ def test_the_loss_is_the_mean_over_the_answers_tokens(model_dir: MakeDirectory) 
     objective = Imitation(config, Spans(opened.chat, opened.end_id, opened.room).examples(examples)[0])
     trees = objective.trees(0)
     batch = pack(trees, packed=True, pad_id=0, with_last=False)
-    found = objective.part(0, range(3), batch, Scorer(opened.model, 0)(batch)).loss
+    found = objective.part(0, range(3), batch, BranchScorer(opened.model, 0)(batch)).loss
     terms = []
     for tree in trees:
         row = torch.tensor([[*tree.prefix, *tree.branches[0]]])

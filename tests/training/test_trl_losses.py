@@ -19,7 +19,7 @@ from rlaif.training.dpo import DPO, Reader, pair_tree
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import pack
 from rlaif.training.reference import reference_logps
-from rlaif.training.scorer import Scorer
+from rlaif.training.scorer import BranchScorer
 from rlaif.training.spans import Spans, TokenPair
 
 from .conftest import MakeDirectory
@@ -54,10 +54,10 @@ def both(model_dir: MakeDirectory, tmp_path: Path) -> Both:
 def ours(both: Both, config: DPOConfig, *, wpo: bool = False) -> Any:
     config = replace(config, batch_size=COUNT, steps=1, label_clip=0.0)
     objective = DPO(config, both.pairs, [])
-    scorer = Scorer(both.opened.model, both.opened.pad_id)
+    scorer = BranchScorer(both.opened.model, both.opened.pad_id)
     scorer.collisions = wpo
     objective.read = Reader(scorer, config, True)
-    held = Scorer(both.held, both.opened.pad_id)
+    held = BranchScorer(both.held, both.opened.pad_id)
     if config.looks_at_reference:
         trees = [pair_tree(each) for each in both.pairs]
         objective.reference = dict(enumerate(reference_logps(held, trees, packed=True, batch_tokens=9999)))

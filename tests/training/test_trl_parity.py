@@ -16,7 +16,7 @@ from rlaif.training.models import open_causal, open_classifier
 from rlaif.training.packing import pack
 from rlaif.training.reference import reference_logps
 from rlaif.training.reward import BradleyTerry
-from rlaif.training.scorer import RewardScorer, Scorer
+from rlaif.training.scorer import BranchScorer, RewardScorer
 from rlaif.training.spans import Spans
 
 from .builders import make_pairs
@@ -83,9 +83,9 @@ def test_dpo_loss_rewards_and_gradients_are_those_of_trl(
     assert not refused
     # TRL knows no weights: all the same here
     objective = DPO(config, [each._replace(weight=1.0) for each in kept], [])
-    scorer = Scorer(opened.model, opened.pad_id)
+    scorer = BranchScorer(opened.model, opened.pad_id)
     trees = [pair_tree(each) for each in kept]
-    logps = reference_logps(Scorer(held.model, held.pad_id), trees, packed=True, batch_tokens=10_000)
+    logps = reference_logps(BranchScorer(held.model, held.pad_id), trees, packed=True, batch_tokens=10_000)
     objective.reference = dict(enumerate(logps))
     packed = pack(objective.trees(0), packed=True, pad_id=opened.pad_id, with_last=False)
     part = objective.part(0, range(6), packed, scorer(packed))

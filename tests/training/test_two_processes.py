@@ -120,7 +120,7 @@ def _note_shards(out: Path) -> None:
 
     step = loop._step
 
-    def noting(number: int, job: loop.Job, *rest: object) -> dict[str, float]:
+    def noting(number: int, job: loop.LoopJob, *rest: object) -> dict[str, float]:
         parameters = list(job.scorer.parameters())
         sharded = [each for each in parameters if isinstance(each, DTensor)]
         assert all(each.to_local().numel() < each.numel() for each in sharded if each.shape[0] > 1)

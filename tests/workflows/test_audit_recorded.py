@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rlaif.auditing.agreement import cohen
-from rlaif.exchange.benchmarks import GoldPair, Verdict, read_gold
+from rlaif.exchange.benchmarks import GoldPair, RecordedVerdict, read_gold
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import write_pairs
@@ -41,7 +41,7 @@ def completions(number: int, pair: GoldPair) -> tuple[Prompt, list[Completion]]:
     ]
 
 
-def judgment(prompt: Prompt, shown: Sequence[Completion], verdict: Verdict, turned: bool) -> Judgment:
+def judgment(prompt: Prompt, shown: Sequence[Completion], verdict: RecordedVerdict, turned: bool) -> Judgment:
     p = None if verdict.p is None else 1 - verdict.p if turned else verdict.p
     ids = tuple(each.id for each in (reversed(shown) if turned else shown))
     return Judgment(

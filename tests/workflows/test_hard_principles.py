@@ -19,7 +19,7 @@ from rlaif.judging import ModelJudge, PanelJudge, RewardJudge, share_of
 from rlaif.judging.panel import Member, Seat
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Completion, Judgment, Prompt, State
-from rlaif.workflows.audit.judgment_columns import Places, read_pairwise, read_pointwise
+from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_choices, judge_pairs
@@ -157,7 +157,7 @@ def test_an_audit_reads_ratings_as_whoever_decided(tmp_path: Path) -> None:
     made = make_pairs(prompts, drawn, looks, judge=Compares(), constitution=rules, plan=PairPlan())  # type: ignore[arg-type]
     write_judgments(tmp_path / "looks.jsonl", looks)
     write_judgments(tmp_path / "said.jsonl", made.comparisons)
-    places = Places(drawn, ["safe", "kind"])
+    places = IdPlaces(drawn, ["safe", "kind"])
     seen, said = (
         read_pointwise(tmp_path / "looks.jsonl", places),
         read_pairwise(tmp_path / "said.jsonl", places),
@@ -180,7 +180,7 @@ def test_rewards_are_columns_that_no_level_saturates(tmp_path: Path) -> None:
     rows = [judged((each.id,), None, 40.0 + n, protocol="reward") for n, each in enumerate(drawn)]
     failed = judged((drawn[0].id,), "law", None, state=State.UNREADABLE)
     write_judgments(tmp_path / "looks.jsonl", [*rows, failed])
-    found = read_pointwise(tmp_path / "looks.jsonl", Places(drawn, ["law"]))
+    found = read_pointwise(tmp_path / "looks.jsonl", IdPlaces(drawn, ["law"]))
     assert (np.diff(found.value[:5]) > 0.05).all()
     assert np.isnan(found.value[5])
 

@@ -12,8 +12,8 @@ from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
-from rlaif.engines.local.score import Scorer
-from rlaif.engines.local.shared_prefix import Question
+from rlaif.engines.local.score import PromptScorer
+from rlaif.engines.local.shared_prefix import ScoredPrompt
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
@@ -44,7 +44,7 @@ class HfEngine(BaseEngine):
         self.chat = chat
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
-        self._scorer = Scorer(model, batch_tokens)
+        self._scorer = PromptScorer(model, batch_tokens)
         self._decoder = Decoder(model, chat.end_ids(end_ids_of(model)), chat.decode, batch_tokens)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
@@ -82,7 +82,7 @@ class HfEngine(BaseEngine):
         questions = []
         for prompt, each in zip(prompts, drawn, strict=True):
             ids = list(each.ids)
-            questions.append(Question(prompt, [[*ids, end] for end in ends] if each.ended else [ids]))
+            questions.append(ScoredPrompt(prompt, [[*ids, end] for end in ends] if each.ended else [ids]))
         return [max(found) for found in self._scorer.score(questions)]
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
@@ -130,7 +130,7 @@ class HfEngine(BaseEngine):
             for place, request in enumerate(window)
         ]
 
-    def _questions(self, window: Sequence[ScoreRequest]) -> list[Question]:
+    def _questions(self, window: Sequence[ScoreRequest]) -> list[ScoredPrompt]:
         prompts = self.chat.prompt_ids([each.messages for each in window])
         # the few texts that are scored (labels) come again and again
         texts = list(
@@ -138,7 +138,7 @@ class HfEngine(BaseEngine):
         )
         ids = dict(zip(texts, self.chat.text_ids(texts), strict=True))
         return [
-            Question(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
+            ScoredPrompt(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
             for prompt, each in zip(prompts, window, strict=True)
         ]
 

@@ -12,7 +12,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from rlaif.engines.local.processes import Beside, Shard, changed
+from rlaif.engines.local.processes import Beside, ProcessShard, changed
 from rlaif.engines.waves import WaveRecorder
 from rlaif.errors import BudgetError
 from rlaif.store.wire import Reply, Request
@@ -44,8 +44,8 @@ class Overlapped:
         self._recorded = recorded
         self._beside = beside
         self._verb = verb
-        self._finished: SimpleQueue[Shard] = SimpleQueue()
-        self._out: dict[Shard, _Wave] = {}
+        self._finished: SimpleQueue[ProcessShard] = SimpleQueue()
+        self._out: dict[ProcessShard, _Wave] = {}
         """Waves that were handed over."""
         self._making: dict[str, _Wave] = {}
         """Which wave makes the call of a key that is under way."""
@@ -120,7 +120,7 @@ class Overlapped:
             except Empty:
                 return
 
-    def _settle(self, shard: Shard) -> None:
+    def _settle(self, shard: ProcessShard) -> None:
         wave = self._out.pop(shard)
         if shard.changed:
             raise changed(self._recorded.name)

@@ -32,7 +32,7 @@ class Opening(NamedTuple):
     """With which a sum is taken: another number may give another last digit."""
 
 
-class Task(NamedTuple):
+class WorkerTask(NamedTuple):
     """Requests that are answered together, as a wave is."""
 
     opening: Opening
@@ -66,7 +66,7 @@ class Engines:
     def __init__(self) -> None:
         self._open: dict[str, Engine] = {}
 
-    def answer(self, task: Task | Errand) -> list[Any] | Changed | None:
+    def answer(self, task: WorkerTask | Errand) -> list[Any] | Changed | None:
         """The replies to a task's requests; None where it failed: whoever asked does it himself, and tells why."""
         try:
             if isinstance(task, Errand):
@@ -79,7 +79,7 @@ class Engines:
         except Exception:  # noqa: BLE001 - whatever it was, whoever asked meets it too
             return None
 
-    def _engine(self, task: Task) -> Engine | None:
+    def _engine(self, task: WorkerTask) -> Engine | None:
         opening = task.opening
         for fingerprint in set(self._open) - set(task.kept):
             del self._open[fingerprint]
@@ -110,7 +110,7 @@ def main() -> None:
     with open(os.devnull, "r+b") as nowhere:
         for stream in (0, 1):
             os.dup2(nowhere.fileno(), stream)
-    tasks: SimpleQueue[Task | Errand] = SimpleQueue()
+    tasks: SimpleQueue[WorkerTask | Errand] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, tasks), daemon=True).start()
     import rlaif.engines.local.engine  # noqa: F401 - the long part of a start, done before anything waits for it
 
@@ -120,7 +120,7 @@ def main() -> None:
         line.send(engines.answer(tasks.get()))
 
 
-def _listen(line: Connection, tasks: SimpleQueue[Task | Errand]) -> None:
+def _listen(line: Connection, tasks: SimpleQueue[WorkerTask | Errand]) -> None:
     try:
         while True:
             tasks.put(line.recv())

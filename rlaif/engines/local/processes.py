@@ -23,7 +23,7 @@ from typing import Any
 
 from rlaif.engines.fingerprint import WEIGHTS, adapter_base
 from rlaif.engines.local.load import pick_device
-from rlaif.engines.local.process_worker import READY, Changed, Errand, Opening, Task
+from rlaif.engines.local.process_worker import READY, Changed, Errand, Opening, WorkerTask
 from rlaif.errors import ModelError
 
 RESTARTS = 4
@@ -38,11 +38,11 @@ _THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(eq=False, slots=True)
-class Shard:
+class ProcessShard:
     """Requests that somebody answers together, or an errand."""
 
-    task: Task | Errand
-    finished: SimpleQueue[Shard]
+    task: WorkerTask | Errand
+    finished: SimpleQueue[ProcessShard]
     """Where it is put when it is answered, or cannot be."""
     replies: list[Any] | None = None
     """None until they are there, and where the process that had it died or failed."""
@@ -60,7 +60,7 @@ class Shard:
 class _Shared:
     """What the threads that serve processes share; none holds on to whoever started them."""
 
-    waiting: deque[Shard] = field(default_factory=deque)
+    waiting: deque[ProcessShard] = field(default_factory=deque)
     turn: threading.Condition = field(default_factory=threading.Condition)
     children: list[_Child] = field(default_factory=list)
     closed: bool = False
@@ -104,25 +104,29 @@ class Processes:
         if self._calls > self._after and self._shared is None:
             self._start()
 
-    def submit(self, opening: Opening, verb: str, requests: Sequence[Any], to: SimpleQueue[Shard]) -> Shard:
+    def submit(
+        self, opening: Opening, verb: str, requests: Sequence[Any], to: SimpleQueue[ProcessShard]
+    ) -> ProcessShard:
         """Let whoever is free first answer; it comes out of `to`."""
-        return self._put(Task(opening, verb, requests, frozenset(self._kept)), to)
+        return self._put(WorkerTask(opening, verb, requests, frozenset(self._kept)), to)
 
-    def call(self, call: Callable[..., Any], given: tuple[Any, ...], to: SimpleQueue[Shard]) -> Shard:
+    def call(
+        self, call: Callable[..., Any], given: tuple[Any, ...], to: SimpleQueue[ProcessShard]
+    ) -> ProcessShard:
         """Let whoever is free first call a function of a module; what it gives is the one reply."""
         import torch
 
         return self._put(Errand(call, given, os.getcwd(), torch.get_num_threads()), to)
 
-    def _put(self, task: Task | Errand, to: SimpleQueue[Shard]) -> Shard:
+    def _put(self, task: WorkerTask | Errand, to: SimpleQueue[ProcessShard]) -> ProcessShard:
         assert self._shared is not None
-        shard = Shard(task, to)
+        shard = ProcessShard(task, to)
         with self._shared.turn:
             self._shared.waiting.append(shard)
             self._shared.turn.notify()
         return shard
 
-    def take_back(self, to: SimpleQueue[Shard]) -> Shard | None:
+    def take_back(self, to: SimpleQueue[ProcessShard]) -> ProcessShard | None:
         """The oldest shard of those that come out of `to` which nobody has begun; it is the caller's now."""
         if self._shared is None:
             return None
@@ -155,7 +159,7 @@ class Beside:
         self.processes = processes
         self.opening = Opening(name, fingerprint, dict(options), os.getcwd(), torch.get_num_threads())
 
-    def submit(self, verb: str, requests: Sequence[Any], to: SimpleQueue[Shard]) -> Shard:
+    def submit(self, verb: str, requests: Sequence[Any], to: SimpleQueue[ProcessShard]) -> ProcessShard:
         """Hand a wave over; it comes out of `to`."""
         return self.processes.submit(self.opening, verb, requests, to)
 
@@ -182,7 +186,7 @@ class _Child:
             raise EOFError
         self.ready = True
 
-    def ask(self, task: Task | Errand) -> Any:
+    def ask(self, task: WorkerTask | Errand) -> Any:
         """Its answer. Raises EOFError or OSError where it died."""
         self.line.send(task)
         return self.line.recv()
@@ -260,7 +264,7 @@ def _serve(shared: _Shared) -> None:
             return
 
 
-def _next(shared: _Shared) -> Shard | None:
+def _next(shared: _Shared) -> ProcessShard | None:
     with shared.turn:
         while not shared.waiting and not shared.closed:
             shared.turn.wait()

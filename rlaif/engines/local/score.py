@@ -19,9 +19,9 @@ import torch
 from rlaif.engines.local.shared_prefix import (
     PAD_SEGMENT,
     ROW_TOKENS,
-    Plan,
-    Question,
-    Row,
+    PrefixPlan,
+    PrefixRow,
+    ScoredPrompt,
     batches,
     plan_apart,
     plan_shared,
@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Scorer:
+class PromptScorer:
     """Scores questions with one model."""
 
     model: Any
@@ -58,7 +58,7 @@ class Scorer:
     """Of a row of several questions; a longer beginning is kept in a cache."""
 
     @torch.inference_mode()
-    def score(self, questions: Sequence[Question]) -> list[list[float]]:
+    def score(self, questions: Sequence[ScoredPrompt]) -> list[list[float]]:
         """The summed log-probability of each answer of each question."""
         switch = rope_switch(self.model.config)
         longest = [len(each.prompt) + max(map(len, each.answers), default=0) for each in questions]
@@ -67,7 +67,9 @@ class Scorer:
         forget_lengths(self.model)
         return self._run(questions, shared=self.can_share, row_tokens=self.row_tokens)
 
-    def _apart(self, questions: Sequence[Question], longest: Sequence[int], switch: int) -> list[list[float]]:
+    def _apart(
+        self, questions: Sequence[ScoredPrompt], longest: Sequence[int], switch: int
+    ) -> list[list[float]]:
         """Questions whose rotary factors would go by the longest of a pass: those beyond the switch each on its own."""
         found: dict[int, list[float]] = {}
         for group in of_one_pass(self.model, longest):
@@ -80,11 +82,11 @@ class Scorer:
                 found[group[0]] = self._alone(questions[group[0]])
         return [found[place] for place in range(len(questions))]
 
-    def _alone(self, question: Question) -> list[float]:
+    def _alone(self, question: ScoredPrompt) -> list[float]:
         scores = []
         for answer in question.answers:
             forget_lengths(self.model)
-            scores += self._run([Question(question.prompt, [answer])], shared=False)[0]
+            scores += self._run([ScoredPrompt(question.prompt, [answer])], shared=False)[0]
         return scores
 
     @cached_property
@@ -113,7 +115,7 @@ class Scorer:
             return [next(token) * 37 % top for _ in range(count)]
 
         prefix = some(7)
-        trial = [Question(prefix + some(length), [some(2), some(1)]) for length in (3, 5)]
+        trial = [ScoredPrompt(prefix + some(length), [some(2), some(1)]) for length in (3, 5)]
         wanted = torch.tensor(self._run(trial, shared=False), dtype=torch.float64)
         try:
             found = [self._run(trial, shared=True, row_tokens=limit) for limit in (ROW_TOKENS, 1)]
@@ -123,9 +125,9 @@ class Scorer:
         return float(max((torch.tensor(each, dtype=torch.float64) - wanted).abs().max() for each in found))
 
     def _run(
-        self, questions: Sequence[Question], *, shared: bool, row_tokens: int = ROW_TOKENS
+        self, questions: Sequence[ScoredPrompt], *, shared: bool, row_tokens: int = ROW_TOKENS
     ) -> list[list[float]]:
-        plan = plan_shared(questions, row_tokens) if shared else Plan(plan_apart(questions), ())
+        plan = plan_shared(questions, row_tokens) if shared else PrefixPlan(plan_apart(questions), ())
         totals = [[0.0] * len(question.answers) for question in questions]
         rows = [row for row in plan.rows if row.reads]
         for batch in batches(rows, self.batch_tokens, self._reads):
@@ -142,12 +144,12 @@ class Scorer:
         return max(1, HEAD_CELLS // int(text_config(self.model.config).vocab_size))
 
     @staticmethod
-    def _note(totals: list[list[float]], batch: Sequence[Row], found: torch.Tensor) -> None:
+    def _note(totals: list[list[float]], batch: Sequence[PrefixRow], found: torch.Tensor) -> None:
         reads = (read for row in batch for read in row.reads)
         for read, value in zip(reads, found.tolist(), strict=True):
             totals[read.question][read.answer] += value
 
-    def _forward(self, batch: Sequence[Row], *, shared: bool) -> torch.Tensor:
+    def _forward(self, batch: Sequence[PrefixRow], *, shared: bool) -> torch.Tensor:
         device = self.model.device
         width = max(len(row.tokens) for row in batch)
         tokens = _padded([row.tokens for row in batch], width, 0, device)
@@ -166,7 +168,7 @@ class Scorer:
                 with_cache(self.model, cache, input_ids=piece, position_ids=positions)
         return cache
 
-    def _behind(self, cache: Any, shared: int, row: Row) -> torch.Tensor:
+    def _behind(self, cache: Any, shared: int, row: PrefixRow) -> torch.Tensor:
         """Read a row behind a kept prefix, which is left as it was."""
         device = self.model.device
         tokens = torch.tensor([row.tokens], device=device)
@@ -183,7 +185,7 @@ class Scorer:
         crop_columns(cache, shared)
         return found
 
-    def _read(self, batch: Sequence[Row], cache: Any = None, **inputs: Any) -> torch.Tensor:
+    def _read(self, batch: Sequence[PrefixRow], cache: Any = None, **inputs: Any) -> torch.Tensor:
         """The log-probability of each reading, in float64 on the CPU."""
         # all labels of a question are read at one place: its logits are computed once
         device = self.model.device
@@ -200,7 +202,7 @@ class Scorer:
         found: torch.Tensor = (logits[at, wanted] - logits.logsumexp(dim=-1)[at]).double().cpu()
         return found
 
-    def _mask(self, batch: Sequence[Row], queries: torch.Tensor, keys: torch.Tensor) -> Any:
+    def _mask(self, batch: Sequence[PrefixRow], queries: torch.Tensor, keys: torch.Tensor) -> Any:
         """What each token of the rows sees; `keys` has the positions of a kept prefix in front of the rows' own."""
         device, width = queries.device, queries.shape[1]
         branch = _padded([row.branches for row in batch], width, PAD_SEGMENT, device)
@@ -261,7 +263,7 @@ def _additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return mask.masked_fill_(~seen, torch.finfo(dtype).min)[:, None]
 
 
-def _real(batch: Sequence[Row], width: int, device: torch.device) -> torch.Tensor:
+def _real(batch: Sequence[PrefixRow], width: int, device: torch.device) -> torch.Tensor:
     return _padded([[1] * len(row.tokens) for row in batch], width, 0, device)
 
 

@@ -17,7 +17,7 @@ OWN_TOKENS = 2048
 PAD_SEGMENT = -1
 
 
-class Question(NamedTuple):
+class ScoredPrompt(NamedTuple):
     """A prompt's token ids and those of the answers whose log-probabilities are wanted."""
 
     prompt: Sequence[int]
@@ -34,7 +34,7 @@ class Read(NamedTuple):
 
 
 @dataclass(slots=True)
-class Row:
+class PrefixRow:
     """Tokens with where they stand (`positions`) and whom they see (`branches`, `leaves`; 0 is shared)."""
 
     tokens: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Row:
         self.branches += [branch] * count
         self.leaves += [leaf] * count
 
-    def ask(self, number: int, question: Question, shared: int, branch: int) -> None:
+    def ask(self, number: int, question: ScoredPrompt, shared: int, branch: int) -> None:
         """Append a question behind the prefix of length `shared`."""
         own = question.prompt[shared:]
         end = len(question.prompt)
@@ -69,17 +69,17 @@ class Stem(NamedTuple):
     """A beginning that is computed once and kept, and the rows that stand behind it."""
 
     prefix: Sequence[int]
-    rows: Sequence[Row]
+    rows: Sequence[PrefixRow]
 
 
-class Plan(NamedTuple):
+class PrefixPlan(NamedTuple):
     """Rows that stand for themselves, and those that stand behind a kept prefix."""
 
-    rows: Sequence[Row]
+    rows: Sequence[PrefixRow]
     stems: Sequence[Stem]
 
 
-def plan_shared(questions: Sequence[Question], row_tokens: int = ROW_TOKENS) -> Plan:
+def plan_shared(questions: Sequence[ScoredPrompt], row_tokens: int = ROW_TOKENS) -> PrefixPlan:
     """Rows for questions in the given order: neighbours that begin alike share their beginning.
 
     A beginning and all its questions are one row if they are at most `row_tokens`. Otherwise the beginning is kept
@@ -95,34 +95,34 @@ def plan_shared(questions: Sequence[Question], row_tokens: int = ROW_TOKENS) -> 
             rows.append(row)
         else:
             stems.append(_stem(questions, start, stop, shared, row_tokens))
-    return Plan(rows, stems)
+    return PrefixPlan(rows, stems)
 
 
-def _stem(questions: Sequence[Question], start: int, stop: int, shared: int, row_tokens: int) -> Stem:
+def _stem(questions: Sequence[ScoredPrompt], start: int, stop: int, shared: int, row_tokens: int) -> Stem:
     # each question keeps a token of its own: what the prefix itself says next is not kept
     shared = min(shared, min(len(each.prompt) for each in questions[start:stop]) - 1)
-    rows, row, branch = [], Row(), 0
+    rows, row, branch = [], PrefixRow(), 0
     for number in range(start, stop):
         if branch and len(row.tokens) + _size(questions[number], shared) > row_tokens:
             rows.append(row)
-            row, branch = Row(), 0
+            row, branch = PrefixRow(), 0
         branch += 1
         row.ask(number, questions[number], shared, branch)
     return Stem(questions[start].prompt[:shared], [*rows, row])
 
 
-def _size(question: Question, shared: int) -> int:
+def _size(question: ScoredPrompt, shared: int) -> int:
     return len(question.prompt) - shared + sum(len(answer[:-1]) for answer in question.answers)
 
 
-def plan_apart(questions: Sequence[Question]) -> list[Row]:
+def plan_apart(questions: Sequence[ScoredPrompt]) -> list[PrefixRow]:
     """One row for each answer, nothing shared: for models that cannot be told what not to see."""
     rows = []
     for number, question in enumerate(questions):
         short = [place for place, answer in enumerate(question.answers) if len(answer) <= 1]
         groups = [short, *([place] for place in range(len(question.answers)) if place not in short)]
         for group in filter(None, groups):
-            row = Row()
+            row = PrefixRow()
             row.extend(question.prompt, 0, 0, 0)
             row.extend(question.answers[group[0]][:-1], len(question.prompt), 0, 0)
             for place in group:
@@ -132,9 +132,9 @@ def plan_apart(questions: Sequence[Question]) -> list[Row]:
     return rows
 
 
-def batches(rows: Sequence[Row], tokens: int, reads: int) -> Iterator[list[Row]]:
+def batches(rows: Sequence[PrefixRow], tokens: int, reads: int) -> Iterator[list[PrefixRow]]:
     """Rows of like length together, at most `tokens` (padding included) and about `reads` readings at a time."""
-    batch: list[Row] = []
+    batch: list[PrefixRow] = []
     held = 0
     for row in sorted(rows, key=lambda each: len(each.tokens)):
         width = len(row.tokens)
@@ -164,13 +164,13 @@ def lengthwise(lengths: Sequence[int], tokens: int, *, mixed: bool = True) -> It
         yield batch
 
 
-def _opened(question: Question, shared: int) -> Row:
-    row = Row()
+def _opened(question: ScoredPrompt, shared: int) -> PrefixRow:
+    row = PrefixRow()
     row.extend(question.prompt[:shared], 0, 0, 0)
     return row
 
 
-def _groups(questions: Sequence[Question]) -> Iterator[tuple[int, int, int]]:
+def _groups(questions: Sequence[ScoredPrompt]) -> Iterator[tuple[int, int, int]]:
     """Start, stop and shared length of each run of questions that are better asked together."""
     start = 0
     while start < len(questions):

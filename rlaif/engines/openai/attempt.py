@@ -28,7 +28,7 @@ READ = 8192
 """Bytes of an error's text that are looked at: first cleaned of secrets, then cut."""
 
 
-class Fault(Enum):
+class AttemptFault(Enum):
     """What a failed attempt says about the call and the server."""
 
     CALL = "call"
@@ -44,11 +44,11 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class AttemptOutcome:
     """What an attempt came to: a JSON object, or a fault with its reason."""
 
     body: Mapping[str, Any] = field(default_factory=dict)
-    fault: Fault | None = None
+    fault: AttemptFault | None = None
     reason: str = ""
     status: int = 0
     wait: float | None = None
@@ -57,7 +57,7 @@ class Outcome:
     """Whether the time ran out without a whole answer."""
 
 
-async def attempt(connections: Connections, body: Mapping[str, Any], total: float) -> Outcome:
+async def attempt(connections: Connections, body: Mapping[str, Any], total: float) -> AttemptOutcome:
     """Send `body` once."""
     most = room(body)
     try:
@@ -72,13 +72,15 @@ async def attempt(connections: Connections, body: Mapping[str, Any], total: floa
             if answer.http_version == "HTTP/2":
                 connections.share(client)
     except TimeoutError:
-        return Outcome(fault=Fault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
-        return Outcome(fault=Fault.DOWN, reason=_told(failure))
+        return AttemptOutcome(fault=AttemptFault.DOWN, reason=_told(failure))
     except (httpx.HTTPError, httpx.StreamError) as failure:
-        return Outcome(fault=Fault.AGAIN, reason=_told(failure))
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=_told(failure))
     if whole is None:
-        return Outcome(fault=Fault.AGAIN, reason=f"the answer is larger than {most} bytes, or packed")
+        return AttemptOutcome(
+            fault=AttemptFault.AGAIN, reason=f"the answer is larger than {most} bytes, or packed"
+        )
     return _read(answer, whole)
 
 
@@ -100,30 +102,30 @@ async def _whole(answer: httpx.Response, most: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _read(answer: httpx.Response, whole: bytes) -> Outcome:
+def _read(answer: httpx.Response, whole: bytes) -> AttemptOutcome:
     status = answer.status_code
     if status == httpx.codes.OK:
         return _object(whole)
     reason = f"status {status}: {_shown(whole)}"
     wait = retry_after(answer.headers, time.time())
     if status in (429, 503, 529):
-        return Outcome(fault=Fault.BUSY, reason=reason, status=status, wait=wait)
+        return AttemptOutcome(fault=AttemptFault.BUSY, reason=reason, status=status, wait=wait)
     if status >= 500 or status in (408, 409, 425):
-        return Outcome(fault=Fault.AGAIN, reason=reason, status=status, wait=wait)
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=reason, status=status, wait=wait)
     if status in (401, 403, 404) or 300 <= status < 400:
-        return Outcome(fault=Fault.WRONG, reason=reason, status=status)
-    return Outcome(fault=Fault.CALL, reason=reason, status=status)
+        return AttemptOutcome(fault=AttemptFault.WRONG, reason=reason, status=status)
+    return AttemptOutcome(fault=AttemptFault.CALL, reason=reason, status=status)
 
 
-def _object(whole: bytes) -> Outcome:
+def _object(whole: bytes) -> AttemptOutcome:
     try:
         body = json.loads(whole)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         reason = f"the server sent what is no completion: {_shown(whole)}"
-        return Outcome(fault=Fault.AGAIN, reason=reason, status=200)
-    return Outcome(body=body, status=200)
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=reason, status=200)
+    return AttemptOutcome(body=body, status=200)
 
 
 def _shown(whole: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlaif.engines.openai.attempt import Fault, Outcome
+from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome
 from rlaif.engines.openai.capabilities import Capabilities
 from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
@@ -128,18 +128,18 @@ class Servers:
                 first.set_result(None)
                 break
 
-    def note(self, server: Server, outcome: Outcome, call: str) -> None:
+    def note(self, server: Server, outcome: AttemptOutcome, call: str) -> None:
         """Learn from an attempt."""
         now = time.monotonic()
         # calls that were under way together tell one thing, and count once
         fresh = now >= server.free_at
         server.silences = server.silences + 1 if outcome.silent else 0
-        if outcome.fault is Fault.DOWN:
+        if outcome.fault is AttemptFault.DOWN:
             self._silent_since = self._silent_since or now
             server.silence = outcome.reason
         else:
             server.reached = True
-        if outcome.fault is Fault.DOWN or server.silences >= SILENCES:
+        if outcome.fault is AttemptFault.DOWN or server.silences >= SILENCES:
             if fresh or not server.deaths:
                 server.deaths += 1
                 pause = backoff(self.settings.wait, min(server.deaths, 6), server.url)
@@ -150,11 +150,11 @@ class Servers:
         if outcome.fault is None:
             server.strikes = server.busy = 0
             server.known = True
-        elif outcome.fault is Fault.WRONG:
+        elif outcome.fault is AttemptFault.WRONG:
             server.strikes += 1
             if server.strikes >= (STRIKES_OF_KNOWN if server.known else STRIKES):
                 server.refused = outcome.reason
-        elif outcome.fault is Fault.BUSY and outcome.wait is None and fresh:
+        elif outcome.fault is AttemptFault.BUSY and outcome.wait is None and fresh:
             server.busy += 1
             server.free_at = now + backoff(self.settings.wait, min(server.busy, 6), server.url, call)
         if outcome.wait is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rlaif.engines.openai import payloads
-from rlaif.engines.openai.attempt import Fault, Outcome, attempt
+from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome, attempt
 from rlaif.engines.openai.capabilities import Capabilities
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.rate_limits import backoff
@@ -45,7 +45,7 @@ class Asker:
             # what is sent differs by server only in small ways: any of them tells its size
             cost = _cost(build(self.servers.servers[0].capabilities)) if self.servers.settings.tpm else 0.0
             server = await self.servers.acquire(cost)
-            outcome = Outcome(fault=Fault.AGAIN, reason="stopped")
+            outcome = AttemptOutcome(fault=AttemptFault.AGAIN, reason="stopped")
             try:
                 sent = {**build(server.capabilities), "model": self.model}
                 if self.kwargs:
@@ -67,17 +67,19 @@ class Asker:
             if outcome.fault is None and await self._ours(server, call, outcome, tried):
                 return Answer(outcome.body, None, server.capabilities)
             if outcome.fault is None:
-                outcome = Outcome(fault=Fault.AGAIN, reason="the server sent one answer to several calls")
-            if outcome.fault is Fault.CALL or tried >= self.servers.settings.tries:
+                outcome = AttemptOutcome(
+                    fault=AttemptFault.AGAIN, reason="the server sent one answer to several calls"
+                )
+            if outcome.fault is AttemptFault.CALL or tried >= self.servers.settings.tries:
                 return Answer(
                     {},
                     f"{outcome.reason} (attempt {tried} of {self.servers.settings.tries})",
                     server.capabilities,
                 )
-            if outcome.fault is Fault.AGAIN:
+            if outcome.fault is AttemptFault.AGAIN:
                 await asyncio.sleep(backoff(self.servers.settings.wait, tried, call))
 
-    async def _ours(self, server: Server, call: str, outcome: Outcome, tried: int) -> bool:
+    async def _ours(self, server: Server, call: str, outcome: AttemptOutcome, tried: int) -> bool:
         """Whether no other call got the same answer. Of two that overtake each other the second comes soon."""
         name = server.claim(outcome.body, call)
         if name is None:
@@ -87,21 +89,21 @@ class Asker:
             await asyncio.sleep(0)
         return not server.disputed(name, tried=tried)
 
-    def _judged(self, outcome: Outcome, check: Check) -> Outcome:
+    def _judged(self, outcome: AttemptOutcome, check: Check) -> AttemptOutcome:
         """The outcome, or the fault that its body has."""
         if outcome.fault is not None:
             return outcome
         if other := payloads.other_model(self.model, outcome.body):
             reason = f"answers as {other!r}, not as {self.model!r}"
-            return Outcome(fault=Fault.WRONG, reason=reason, status=outcome.status)
+            return AttemptOutcome(fault=AttemptFault.WRONG, reason=reason, status=outcome.status)
         if problem := check(outcome.body):
-            return Outcome(fault=Fault.AGAIN, reason=problem)
+            return AttemptOutcome(fault=AttemptFault.AGAIN, reason=problem)
         return outcome
 
 
-def _learned(able: Capabilities, sent: Mapping[str, Any], outcome: Outcome) -> bool:
+def _learned(able: Capabilities, sent: Mapping[str, Any], outcome: AttemptOutcome) -> bool:
     """Whether a refusal told something of the server: some word it as forbidden (403), some as a fault of their own."""
-    if outcome.fault is Fault.CALL:
+    if outcome.fault is AttemptFault.CALL:
         return able.learn(sent, outcome.reason)
     return outcome.status in (403, 405, 500, 501) and able.learn(sent, outcome.reason, plain=False)
 

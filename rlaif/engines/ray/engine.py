@@ -35,7 +35,7 @@ AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 
 
-class Shard(NamedTuple):
+class RayShard(NamedTuple):
     """Requests that one worker answers together."""
 
     id: str
@@ -176,8 +176,8 @@ class RayEngine(BaseEngine):
         # whoever asks for more has kept what it was given before
         self._forget()
         stream = iter(requests)
-        wait: deque[Shard] = deque()
-        running: dict[Any, tuple[int, Shard]] = {}
+        wait: deque[RayShard] = deque()
+        running: dict[Any, tuple[int, RayShard]] = {}
         while True:
             while len(running) < QUEUED * len(self._workers) and (
                 shard := wait.popleft() if wait else self._cut(verb, stream)
@@ -188,19 +188,19 @@ class RayEngine(BaseEngine):
                 return
             yield from self._finished(running, wait)
 
-    def _cut(self, verb: str, stream: Iterator[Any]) -> Shard | None:
+    def _cut(self, verb: str, stream: Iterator[Any]) -> RayShard | None:
         requests = list(islice(stream, WAVE))
         if not requests:
             return None
         guided = self.guides_decoding
         keys = [call_key(self.fingerprint, each, guides_decoding=guided) for each in requests]
-        return Shard(digest("shard", verb, keys).removeprefix("b2:"), verb, requests)
+        return RayShard(digest("shard", verb, keys).removeprefix("b2:"), verb, requests)
 
-    def _least_busy(self, running: Mapping[Any, tuple[int, Shard]]) -> int:
+    def _least_busy(self, running: Mapping[Any, tuple[int, RayShard]]) -> int:
         busy = [number for number, _ in running.values()]
         return min(self._workers, key=busy.count)
 
-    def _finished(self, running: dict[Any, tuple[int, Shard]], wait: deque[Shard]) -> Iterator[Any]:
+    def _finished(self, running: dict[Any, tuple[int, RayShard]], wait: deque[RayShard]) -> Iterator[Any]:
         import ray
 
         (done,), _ = ray.wait(list(running), num_returns=1)

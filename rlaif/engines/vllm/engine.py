@@ -21,7 +21,7 @@ WINDOW = 1024
 Ids = tuple[int, ...]
 
 
-class Step(NamedTuple):
+class ScoredPlace(NamedTuple):
     """A place in a text, and the tokens whose log-probabilities are wanted there."""
 
     ids: Ids
@@ -161,7 +161,7 @@ class VllmEngine(BaseEngine):
             for place, each in enumerate(window)
         ]
 
-    def _read(self, wanted: Sequence[Step]) -> dict[tuple[Ids, int], float]:
+    def _read(self, wanted: Sequence[ScoredPlace]) -> dict[tuple[Ids, int], float]:
         outputs = self._run([each.ids for each in wanted], [vllm.reading(each.wanted) for each in wanted])
         table = {}
         for step, output in zip(wanted, outputs, strict=True):
@@ -182,7 +182,7 @@ class VllmEngine(BaseEngine):
         return f"{tokens} tokens do not fit into the model's context of {self.context}"
 
 
-def steps(questions: Iterable[tuple[Ids, Sequence[Ids]]]) -> list[Step]:
+def steps(questions: Iterable[tuple[Ids, Sequence[Ids]]]) -> list[ScoredPlace]:
     """Every place at which some answer's next token is read, once, in the order that shares most.
 
     Answers that begin alike are read at the same places. Sorted by their tokens, texts with a common beginning are
@@ -193,7 +193,7 @@ def steps(questions: Iterable[tuple[Ids, Sequence[Ids]]]) -> list[Step]:
         for answer in answers:
             for count, token in enumerate(answer):
                 wanted.setdefault((*start, *answer[:count]), {})[token] = None
-    return [Step(ids, tuple(wanted[ids])) for ids in sorted(wanted)]
+    return [ScoredPlace(ids, tuple(wanted[ids])) for ids in sorted(wanted)]
 
 
 def summed(table: Mapping[tuple[Ids, int], float], start: Ids, answer: Ids) -> float:

@@ -8,7 +8,7 @@ from rlaif.exchange.gold import (
     GoldPair,
     GoldSet,
     Orders,
-    Verdict,
+    RecordedVerdict,
 )
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "GoldPair",
     "GoldSet",
     "Orders",
-    "Verdict",
+    "RecordedVerdict",
     "read_gold",
     "read_recorded",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
 from rlaif.exchange.format import Format, GoldFormat, has
-from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, Verdict
+from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, RecordedVerdict
 from rlaif.exchange.rows import Row
 from rlaif.hashing import digest
 from rlaif.records import Prompt, State
@@ -59,10 +59,10 @@ def recorded(rows: Iterator[Row]) -> dict[str, Orders]:
         p = _first_better(row)
         there = found.get(_id(instruction, other, one))
         if there is not None:
-            swapped = LOST if p is None else Verdict(State.PREFERENCE, 1 - p)
+            swapped = LOST if p is None else RecordedVerdict(State.PREFERENCE, 1 - p)
             found[_id(instruction, other, one)] = Orders(there.forward, swapped)
         else:
-            said = LOST if p is None else Verdict(State.PREFERENCE, p)
+            said = LOST if p is None else RecordedVerdict(State.PREFERENCE, p)
             found[_id(instruction, one, other)] = Orders(said, None)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
 from rlaif.exchange.format import Format, GoldFormat, has
-from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, Verdict
+from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, RecordedVerdict
 from rlaif.exchange.rows import Row
 from rlaif.records import State
 
@@ -50,15 +50,15 @@ def _orders(judgments: Any, where: str) -> Orders:
     return Orders(forward, _verdict(judgments[1], where, swapped=True) if len(judgments) == 2 else None)
 
 
-def _verdict(said: Any, where: str, *, swapped: bool) -> Verdict:
+def _verdict(said: Any, where: str, *, swapped: bool) -> RecordedVerdict:
     decision = said.get("decision") if isinstance(said, Mapping) else said
     if decision is None:
         return LOST
     if decision in _TIES:
-        return Verdict(State.TIE)
+        return RecordedVerdict(State.TIE)
     if decision not in _LABELS:
         raise PromptFileError(f"{where}: a decision is {decision!r}; it must be A>B, B>A, A=B or null")
-    return Verdict(State.PREFERENCE, _LABELS[_SWAPPED[decision] if swapped else decision])
+    return RecordedVerdict(State.PREFERENCE, _LABELS[_SWAPPED[decision] if swapped else decision])
 
 
 FORMAT = Format(

@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
 from rlaif.exchange.format import Format, GoldFormat, has
-from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, Verdict
+from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, RecordedVerdict
 from rlaif.exchange.rows import Row
 from rlaif.hashing import digest
 from rlaif.records import State
@@ -84,13 +84,13 @@ def _orders(results: Any, where: str) -> Orders:
     return Orders(_verdict(last["swap = False"], where), _verdict(last["swap = True"], where))
 
 
-def _verdict(said: Any, where: str) -> Verdict:
+def _verdict(said: Any, where: str) -> RecordedVerdict:
     winner = said.get("winner") if isinstance(said, Mapping) else said
     if winner is None:
         return LOST
     if winner not in _WINNERS:
         raise PromptFileError(f"{where}: `winner` is {winner!r}; it must be '1', '2' or null")
-    return Verdict(State.PREFERENCE, _WINNERS[winner])
+    return RecordedVerdict(State.PREFERENCE, _WINNERS[winner])
 
 
 FORMAT = Format(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rlaif.constitution import applies
 from rlaif.judging.ask import Asked, Replies, Writing, ask_labels, ask_texts
-from rlaif.judging.labels import AB, Reading, read_share
+from rlaif.judging.labels import AB, CallReading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import refuses, said
 from rlaif.judging.protocol import Judge, Two
@@ -54,14 +54,14 @@ def _argued(judge: ModelJudge, cases: Sequence[_Case], side: str, how: Asking) -
     return ask_texts(judge.engine, f"argue {side}", questions, _argument, writing)
 
 
-def _argument(text: str) -> Reading:
+def _argument(text: str) -> CallReading:
     """The argument as the detail of a reading: it is shown to the judge, and is no number."""
     argument = said(text)
     if argument is None or not argument.strip():
-        return Reading(State.UNREADABLE, detail="there is no argument")
+        return CallReading(State.UNREADABLE, detail="there is no argument")
     if refuses(argument):
-        return Reading(State.JUDGE_REFUSED, detail="will not argue")
-    return Reading(State.SCORE, 1.0, detail=argument.strip())
+        return CallReading(State.JUDGE_REFUSED, detail="will not argue")
+    return CallReading(State.SCORE, 1.0, detail=argument.strip())
 
 
 def _last_question(judge: ModelJudge, case: _Case, sides: Sequence[Replies]) -> Asked:

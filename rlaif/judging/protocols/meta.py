@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from rlaif.judging.ask import ask_labels
-from rlaif.judging.labels import YES_NO, Reading, read_share
+from rlaif.judging.labels import YES_NO, CallReading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
@@ -32,12 +32,12 @@ def _joined(for_a: Judgment, for_b: Judgment) -> Judgment:
     failed = next((each for each in (for_a, for_b) if each.value is None), None)
     if for_a.value is None or for_b.value is None:
         assert failed is not None
-        reading = Reading(failed.state, None, failed.label_mass, failed.detail)
+        reading = CallReading(failed.state, None, failed.label_mass, failed.detail)
     else:
         is_a, is_b = for_a.value * (1 - for_b.value), for_b.value * (1 - for_a.value)
         mass = min(for_a.label_mass or 0.0, for_b.label_mass or 0.0)
         both = is_a + is_b
-        reading = Reading(State.PREFERENCE, is_a / both if both > 0 else 0.5, mass)
+        reading = CallReading(State.PREFERENCE, is_a / both if both > 0 else 0.5, mass)
     return Judgment(
         protocol="meta",
         judge=for_a.judge,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rlaif.constitution import applies
 from rlaif.hashing import derived_seed
 from rlaif.judging.bradley_terry import rounds_of, strengths, swiss
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols.kinds import Asking, Pointwise
 from rlaif.judging.rules import side
@@ -24,7 +24,7 @@ UNNAMED = ""
 
 
 @dataclass(slots=True)
-class Group:
+class RankedGroup:
     """The completions of one prompt, and what is known of them so far."""
 
     prompt: Prompt
@@ -46,14 +46,14 @@ class Group:
         return sorted(range(len(total)), key=lambda player: -total[player])
 
 
-def grouped(items: Sequence[One], seed: int) -> list[Group]:
+def grouped(items: Sequence[One], seed: int) -> list[RankedGroup]:
     """The different completions of each prompt, in an order that derives from their ids."""
     prompts = {prompt.id: prompt for prompt, _ in items}
     texts: dict[str, dict[str, Completion]] = {}
     for prompt, completion in items:
         texts.setdefault(prompt.id, {})[completion.id] = completion
     return [
-        Group(prompts[name], sorted(own.values(), key=lambda each: derived_seed(seed, "rank", each.id)))
+        RankedGroup(prompts[name], sorted(own.values(), key=lambda each: derived_seed(seed, "rank", each.id)))
         for name, own in texts.items()
     ]
 
@@ -78,7 +78,9 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return judgments("rank", judge, groups, principles, items)
 
 
-def _play(group: Group, game: tuple[int, int], said: Mapping[tuple[str, ...], Sequence[Judgment]]) -> None:
+def _play(
+    group: RankedGroup, game: tuple[int, int], said: Mapping[tuple[str, ...], Sequence[Judgment]]
+) -> None:
     one, other = (group.players[player].id for player in game)
     group.met[frozenset(game)] = group.met.get(frozenset(game), 0) + 1
     there = {each.principle_id or UNNAMED: each for each in said.get((one, other), [])}
@@ -91,7 +93,9 @@ def _play(group: Group, game: tuple[int, int], said: Mapping[tuple[str, ...], Se
         record(group, name, game, *pair)
 
 
-def record(group: Group, name: str, game: tuple[int, int], there: Judgment, back: Judgment | None) -> None:
+def record(
+    group: RankedGroup, name: str, game: tuple[int, int], there: Judgment, back: Judgment | None
+) -> None:
     """Count a game that both orders decide alike; keep why any other says nothing."""
     first, returned = _share(there), _share(back)
     second = None if returned is None else 1 - returned
@@ -113,7 +117,7 @@ def _share(judgment: Judgment | None) -> float | None:
 def judgments(
     protocol: str,
     judge: Judge,
-    groups: Sequence[Group],
+    groups: Sequence[RankedGroup],
     principles: Sequence[Principle],
     items: Sequence[One],
 ) -> list[Judgment]:
@@ -140,16 +144,18 @@ def judgments(
     return [each for name in own for key, each in found.items() if key[0] == name]
 
 
-def _reading(group: Group, player: int, name: str, strength: float) -> Reading:
+def _reading(group: RankedGroup, player: int, name: str, strength: float) -> CallReading:
     games = [each for each in group.games.get(name, []) if player in each[:2]]
     if games:
-        return Reading(State.SCORE, at_temperature(strength, 1.0), detail=f"{len(games)} comparisons count")
+        return CallReading(
+            State.SCORE, at_temperature(strength, 1.0), detail=f"{len(games)} comparisons count"
+        )
     failed = group.failed.get((player, name))
     if failed is not None:
-        return Reading(failed.state if failed.value is None else State.TIE, detail=failed.detail)
+        return CallReading(failed.state if failed.value is None else State.TIE, detail=failed.detail)
     if (player, name) in group.calls:
-        return Reading(State.TIE, detail="both orders disagree in every comparison")
-    return Reading(State.ABSTAIN, detail="there is nothing to compare it with")
+        return CallReading(State.TIE, detail="both orders disagree in every comparison")
+    return CallReading(State.ABSTAIN, detail="there is nothing to compare it with")
 
 
 PROTOCOL = Pointwise(

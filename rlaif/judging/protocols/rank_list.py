@@ -9,12 +9,12 @@ from typing import NamedTuple
 from rlaif.constitution import applies
 from rlaif.judging.ask import Replies, Writing, ask_texts
 from rlaif.judging.bradley_terry import rounds_of
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import parse_ranking
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
-from rlaif.judging.protocols.rank import Group, grouped, judgments, record
+from rlaif.judging.protocols.rank import RankedGroup, grouped, judgments, record
 from rlaif.judging.scales import ORDER
 from rlaif.records import Judgment, Principle, Sampling, State
 
@@ -26,7 +26,7 @@ RANKING = Sampling(temperature=0.0, max_tokens=32)
 class _List(NamedTuple):
     """Players of a group in the order that they are shown in, and the principle to rank by."""
 
-    group: Group
+    group: RankedGroup
     shown: tuple[int, ...]
     principle: Principle
 
@@ -42,7 +42,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     return judgments("rank-list", ranker, groups, principles, items)
 
 
-def _lists(group: Group, principles: Sequence[Principle]) -> Iterator[_List]:
+def _lists(group: RankedGroup, principles: Sequence[Principle]) -> Iterator[_List]:
     count = len(group.players)
     if count < SIZE:
         return
@@ -73,12 +73,14 @@ def _ranked(
     yield from zip(lists, ask_texts(judge.engine, "rank-list", questions, _read, writing), strict=True)
 
 
-def _read(text: str) -> Reading:
+def _read(text: str) -> CallReading:
     """The order as digits in the detail: a list is no number."""
     ranking = parse_ranking(text, SIZE)
     if ranking.order is None:
-        return Reading(State.JUDGE_REFUSED if ranking.refused else State.UNREADABLE, detail=ranking.problem)
-    return Reading(State.SCORE, 1.0, detail="".join(map(str, ranking.order)))
+        return CallReading(
+            State.JUDGE_REFUSED if ranking.refused else State.UNREADABLE, detail=ranking.problem
+        )
+    return CallReading(State.SCORE, 1.0, detail="".join(map(str, ranking.order)))
 
 
 def _count(asked: _List, there: Replies, back: Replies) -> None:
@@ -96,7 +98,7 @@ def _count(asked: _List, there: Replies, back: Replies) -> None:
         record(group, name, (one, other), forward, backward)
 
 
-def _placed(shown: Sequence[int], reading: Reading) -> dict[int, int]:
+def _placed(shown: Sequence[int], reading: CallReading) -> dict[int, int]:
     """The place of each player in the ranking; empty where it could not be read."""
     if reading.value is None:
         return {}
@@ -106,7 +108,7 @@ def _placed(shown: Sequence[int], reading: Reading) -> dict[int, int]:
 def _game(written: Replies, places: dict[int, int], one: int, other: int) -> Judgment:
     reading = written.readings[0]
     if places:
-        reading = Reading(State.PREFERENCE, 1.0 if places[one] < places[other] else 0.0)
+        reading = CallReading(State.PREFERENCE, 1.0 if places[one] < places[other] else 0.0)
     return written.asked.judgment("rank-list", "", (), reading)
 
 

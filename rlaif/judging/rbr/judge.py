@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rlaif.errors import InputError, ModelError
 from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.rbr.reward import ModelReward, RuleReward
 from rlaif.judging.rbr.weights import Weights, read_weights
@@ -29,9 +29,9 @@ class RuleJudge(ScoringJudge):
         return {
             completion.id: RewardReading(
                 each.calls,
-                Reading(each.failed or State.UNREADABLE)
+                CallReading(each.failed or State.UNREADABLE)
                 if each.failed is not None or each.reward is None
-                else Reading(State.SCORE, each.reward),
+                else CallReading(State.SCORE, each.reward),
             )
             for (_, completion), each in zip(items, parts, strict=True)
         }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TIE = STATES.index(State.TIE)
 
 
-class Places:
+class IdPlaces:
     """Ids to places in a column; new names of principles are taken up."""
 
     def __init__(self, completions: Sequence[Completion], principles: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ class Places:
         return self.protocol.setdefault(name, len(self.protocol))
 
 
-def read_pointwise(path: Path, places: Places) -> PointwiseJudgments:
+def read_pointwise(path: Path, places: IdPlaces) -> PointwiseJudgments:
     """The pointwise judgments of a file. Raises RunError for what is no judgment of ours."""
     rows = read_columns(path, places)
     kept = (rows.width == 1) & (rows.first >= 0)
@@ -52,7 +52,7 @@ def read_pointwise(path: Path, places: Places) -> PointwiseJudgments:
     )
 
 
-def read_pairwise(path: Path, places: Places) -> PairwiseJudgments:
+def read_pairwise(path: Path, places: IdPlaces) -> PairwiseJudgments:
     """The pairwise judgments of a file. Raises RunError for what is no judgment of ours."""
     import numpy as np
 
@@ -68,7 +68,7 @@ def read_pairwise(path: Path, places: Places) -> PairwiseJudgments:
     )
 
 
-def _share(values: Floats, protocols: Ints, places: Places) -> Floats:
+def _share(values: Floats, protocols: Ints, places: IdPlaces) -> Floats:
     """Numbers as shares of their protocol's scale, as whoever decided read them. Raises InputError for one not known.
 
     Rewards have no scale: theirs is the chance to beat one of the middle, which an audit compares and does not grade.

@@ -17,7 +17,7 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, FUNNEL, JUDGMENTS, newest_pairs
-from rlaif.workflows.audit.judgment_columns import Places, read_pairwise, read_pointwise
+from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.statistics import share_met
 from rlaif.workflows.models.gold import grade, has_gold
@@ -97,7 +97,7 @@ def _evidence(
     import numpy as np
 
     principles = constitution.principles if constitution is not None else ()
-    places = Places(completions, [each.id for each in principles])
+    places = IdPlaces(completions, [each.id for each in principles])
     pointwise = read_pointwise(folder / JUDGMENTS, places)
     said = read_pairwise(folder / COMPARISONS, places)
     known = {each.id: each for each in principles}
@@ -136,7 +136,7 @@ def _evidence(
     )
 
 
-def _sides(pairs: Sequence[Pair], places: Places) -> tuple[Ints, Ints]:
+def _sides(pairs: Sequence[Pair], places: IdPlaces) -> tuple[Ints, Ints]:
     """(pairs,) places of the chosen and of the rejected completions."""
     import numpy as np
 

@@ -167,7 +167,7 @@ def estimate(models: PlannedModels) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DryRunPlan:
     """What a command would do, and what it would cost."""
 
     steps: Sequence[str]

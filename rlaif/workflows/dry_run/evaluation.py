@@ -12,7 +12,7 @@ from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.models.made_by import label
 
 
-def plan(config: EvaluateConfig) -> planning.Plan:
+def plan(config: EvaluateConfig) -> planning.DryRunPlan:
     """What would be done, for `--dry-run`."""
     prompts, constitution = inputs_of(config)
     lines = [
@@ -25,7 +25,7 @@ def plan(config: EvaluateConfig) -> planning.Plan:
     )
     if any(each.hard for each in constitution.principles):
         lines.append("hard principles: pointwise, by the checklist")
-    return planning.Plan(lines, forecast(config))
+    return planning.DryRunPlan(lines, forecast(config))
 
 
 def forecast(config: EvaluateConfig) -> dict[str, Any]:

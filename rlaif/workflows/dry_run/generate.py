@@ -29,7 +29,7 @@ from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.made_by import label
 
 
-def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
+def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     """What would be done, for `--dry-run`. Opens no model."""
     constitution = load_principles(str(config.constitution))
     lines = [label(constitution)]
@@ -47,7 +47,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.Plan:
     decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return planning.Plan(lines, forecast(config))
+    return planning.DryRunPlan(lines, forecast(config))
 
 
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from rlaif.workflows.judge_eval.result import CheckConfig
 from rlaif.workflows.judge_eval.run import all_protocols, asked, gold_of, judge_name, refuse_unused, store_of
 
 
-def plan(config: CheckConfig, *, every: bool = False) -> planning.Plan:
+def plan(config: CheckConfig, *, every: bool = False) -> planning.DryRunPlan:
     """What would be asked, for `--dry-run`; of every protocol for `--all`. Nothing depends on what the judge says."""
     name = judge_name(config)
     models = planning.PlannedModels(
         config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PAIR)
     )
     if recorded_gold(name) is not None:
-        return planning.Plan(
+        return planning.DryRunPlan(
             [f"judge {name}: a record, of which nothing is asked"], planning.estimate(models)
         )
     with planning.planning(models, store_of(config)):
@@ -30,4 +30,4 @@ def plan(config: CheckConfig, *, every: bool = False) -> planning.Plan:
             asked(config, models, name, gold, constitution)
             count = len(gold.pairs) + len(gold.choices) + len(gold.labels)
             about = f"{gold.name}, {count} items by {config.protocol or 'the protocol of such a set'}"
-        return planning.Plan([f"judge {name} on {about}"], planning.estimate(models))
+        return planning.DryRunPlan([f"judge {name} on {about}"], planning.estimate(models))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rlaif.constitution import applies
-from rlaif.feedback import Fault, PairPlan, ScoredCompletion, critiques
+from rlaif.feedback import PairPlan, ScoredCompletion, ViolatedPrinciples, critiques
 from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of, settle
@@ -103,14 +103,16 @@ class PlannedPairs:
             return
         critiques(critic, [self._fault(each, judge, longest, models) for each in pairs])
 
-    def _fault(self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels) -> Fault:
+    def _fault(
+        self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels
+    ) -> ViolatedPrinciples:
         pick = max if longest else min
         worse = pick(
             (pair.better, pair.worse), key=lambda each: models.length(self.judge, each.completion.text)
         )
         rules = [each for each in self.constitution.principles if applies(each, pair.prompt)]
         rules.sort(key=lambda each: len(each.text) + len(each.critique or ""), reverse=longest)
-        return Fault(pair.prompt, worse.completion, rules)
+        return ViolatedPrinciples(pair.prompt, worse.completion, rules)
 
     def _made_up(self, judgments: Sequence[Judgment]) -> bool:
         made_up = self.models.made_up

@@ -17,14 +17,14 @@ from rlaif.workflows.recipe.step import Job, RoundState
 
 
 @dataclass(frozen=True, slots=True)
-class RecipePlan(planning.Plan):
+class RecipePlan(planning.DryRunPlan):
     """What a recipe would do, and what it would cost."""
 
     graph: Sequence[Node] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {**planning.Plan.as_dict(self), "graph": [each.as_dict() for each in self.graph]}
+        return {**planning.DryRunPlan.as_dict(self), "graph": [each.as_dict() for each in self.graph]}
 
 
 def plan(prepared: PreparedRecipe) -> RecipePlan:

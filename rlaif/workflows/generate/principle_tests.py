@@ -36,7 +36,7 @@ Verdict = Literal["passed", "failed", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "undecided")
 
 
-class Result(NamedTuple):
+class PrincipleTestResult(NamedTuple):
     """One test, put in both orders."""
 
     test: PrincipleTest
@@ -56,7 +56,7 @@ class Result(NamedTuple):
 class PrincipleOutcome(NamedTuple):
     """How a principle fared."""
 
-    results: tuple[Result, ...]
+    results: tuple[PrincipleTestResult, ...]
 
     def count(self, verdict: Verdict) -> int:
         """How many tests came out so."""
@@ -190,7 +190,9 @@ def misunderstood(outcomes: Mapping[str, PrincipleOutcome]) -> list[str]:
     ]
 
 
-def _results(judge: Judge, constitution: Constitution, principle: Principle) -> tuple[Result, ...]:
+def _results(
+    judge: Judge, constitution: Constitution, principle: Principle
+) -> tuple[PrincipleTestResult, ...]:
     # without tags every principle applies; without hardness the comparison alone decides
     only = replace(constitution, principles=(replace(principle, hard=False, applies_to=()),))
     items = [_item(each) for each in principle.tests]
@@ -203,11 +205,11 @@ def _results(judge: Judge, constitution: Constitution, principle: Principle) -> 
     results = []
     for test, (prompt, one, two) in zip(principle.tests, items, strict=True):
         if one.id == two.id:
-            results.append(Result(test, None, NoPair.DUPLICATE))
+            results.append(PrincipleTestResult(test, None, NoPair.DUPLICATE))
             continue
         readings = judged.get((prompt.id, frozenset((one.id, two.id))), [])
         decision = decide(only, prompt, readings, first=one.id)
-        results.append(Result(test, decision.label_prob, decision.reason))
+        results.append(PrincipleTestResult(test, decision.label_prob, decision.reason))
     return tuple(results)
 
 
@@ -220,7 +222,7 @@ def _item(test: PrincipleTest) -> tuple[Prompt, Completion, Completion]:
     return prompt, better, worse
 
 
-def _row(result: Result) -> dict[str, Any]:
+def _row(result: PrincipleTestResult) -> dict[str, Any]:
     test = {name: getattr(result.test, name) for name in ("prompt", "better", "worse", "near_miss")}
     reason = None if result.reason is None else result.reason.value
     return {"verdict": result.verdict, "label_prob": result.label_prob, "reason": reason, **test}

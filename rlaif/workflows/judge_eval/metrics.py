@@ -36,7 +36,7 @@ from rlaif.records import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class GoldSetFigures:
     """Figures of one gold set; what does not apply to its kind is empty or None."""
 
     count: int
@@ -83,7 +83,9 @@ WARM = 8.0
 """The temperature at which forecasts are kept to fit another: sure ones stay apart."""
 
 
-def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float = 1.0, seed: int = 0) -> Part:
+def pair_figures(
+    gold: GoldSet, judged: Sequence[Judged], *, temperature: float = 1.0, seed: int = 0
+) -> GoldSetFigures:
     """Of pairs: both orders, trivial baselines, calibration of `label_prob` at a constitution's `temperature`."""
     official = {
         "judgebench": scoring.judgebench,
@@ -97,7 +99,7 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
         if fitted
         else []
     )
-    return Part(
+    return GoldSetFigures(
         count=len(judged),
         figures=figures(judged, seed=seed),
         shares=failed_shares(judged),
@@ -115,14 +117,14 @@ def pair_figures(gold: GoldSet, judged: Sequence[Judged], *, temperature: float 
     )
 
 
-def choice_figures(rated: Sequence[RatedChoice], *, seed: int = 0) -> Part:
+def choice_figures(rated: Sequence[RatedChoice], *, seed: int = 0) -> GoldSetFigures:
     """Of choices: the share whose first answer alone is rated highest, and the bench's own score beside it."""
     wins = [(each.choice.prompt.id, float(picks_right(each))) for each in rated]
     unread = sum(any(number is None for number in each.numbers) for each in rated)
     categories: dict[str, list[RatedChoice]] = {}
     for each in rated:
         categories.setdefault(each.choice.category, []).append(each)
-    return Part(
+    return GoldSetFigures(
         count=len(rated),
         figures={"accuracy": mean_interval(wins, seed=seed)},
         shares={"unreadable": unread / max(1, len(rated))},
@@ -135,7 +137,7 @@ def choice_figures(rated: Sequence[RatedChoice], *, seed: int = 0) -> Part:
     )
 
 
-def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, seed: int = 0) -> Part:
+def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, seed: int = 0) -> GoldSetFigures:
     """Of labels: accuracy and kappa as written, and by category; F1 of the rarer label where there are two."""
     rows = [(label.category, Labelled(text, label.label, label.group, label.about)) for label, text in said]
     categories: dict[str, list[Labelled]] = {}
@@ -146,7 +148,7 @@ def label_figures(said: Sequence[tuple[GoldLabel, str]], known: set[str], *, see
     refused = sum(row.said not in known and is_refusal(row.said) for row in every)
     whole = max(1, len(every))
     rare = "true" if "true" in known else None
-    return Part(
+    return GoldSetFigures(
         count=len(every),
         figures={
             "accuracy": mean_interval(

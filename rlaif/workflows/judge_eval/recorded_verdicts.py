@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rlaif.auditing.comparisons import Judged
 from rlaif.errors import InputError
-from rlaif.exchange.benchmarks import GoldLabel, GoldPair, GoldSet, Orders, Verdict, read_recorded
+from rlaif.exchange.benchmarks import GoldLabel, GoldPair, GoldSet, Orders, RecordedVerdict, read_recorded
 
 PREFIX = "replay:"
 COLUMN = "gpt4_label"
@@ -58,5 +58,5 @@ def _of(pair: GoldPair, said: dict[tuple[str, str, str], Orders]) -> Orders | No
     return Orders(forward, None) if swapped is None else Orders(swapped, forward)
 
 
-def _turned(verdict: Verdict) -> Verdict:
+def _turned(verdict: RecordedVerdict) -> RecordedVerdict:
     return verdict if verdict.p is None else verdict._replace(p=1 - verdict.p)

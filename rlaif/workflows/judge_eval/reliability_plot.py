@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rlaif.atomic import whole_file
 from rlaif.errors import InputError
-from rlaif.workflows.judge_eval.result import Checked
+from rlaif.workflows.judge_eval.result import JudgeCheckResult
 
 FORMATS = (".svg", ".png")
 
 
-def draw(path: Path, found: Checked) -> None:
+def draw(path: Path, found: JudgeCheckResult) -> None:
     """Write the plot whole. Raises InputError where nothing is calibrated, or for another ending."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: a plot is .svg or .png")

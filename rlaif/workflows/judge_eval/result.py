@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.auditing.attacks import Flips
 from rlaif.auditing.flags import Flag
 from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.judge_eval.metrics import Part
+from rlaif.workflows.judge_eval.metrics import GoldSetFigures
 
 ATTACKED = 10
 """Pairs that are attacked, unless somebody says otherwise: each family has several members, one is 100 kB."""
@@ -53,13 +53,13 @@ THRESHOLDS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class JudgeCheckResult:
     """Everything that was found out about a judge."""
 
     judge: str
     gold: str
     left_out: Mapping[str, int]
-    part: Part
+    part: GoldSetFigures
     test_retest: float | None
     flags: Mapping[str, Flag]
     flipped: Mapping[str, Flips]
@@ -95,7 +95,7 @@ class Checked:
         return self.part.plain(name)
 
 
-def with_unmet(found: Checked, config: CheckConfig) -> Checked:
+def with_unmet(found: JudgeCheckResult, config: CheckConfig) -> JudgeCheckResult:
     """The same, with the thresholds that are not met and the flags that fire in one sentence."""
     problems = []
     for option, limit in config.thresholds.items():

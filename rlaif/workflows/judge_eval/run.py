@@ -31,10 +31,16 @@ from rlaif.workflows.judge_eval.ask_gold import (
     temperature_of,
     tests_as_gold,
 )
-from rlaif.workflows.judge_eval.metrics import Part, choice_figures, label_figures, pair_figures, picks_right
+from rlaif.workflows.judge_eval.metrics import (
+    GoldSetFigures,
+    choice_figures,
+    label_figures,
+    pair_figures,
+    picks_right,
+)
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
-from rlaif.workflows.judge_eval.result import CheckConfig, Checked, with_unmet
+from rlaif.workflows.judge_eval.result import CheckConfig, JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
 from rlaif.workflows.models.made_by import rules_of_model
@@ -44,7 +50,7 @@ from rlaif.workflows.progress import Report, silent
 READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
 
 
-def check(config: CheckConfig, progress: Report = silent) -> Checked:
+def check(config: CheckConfig, progress: Report = silent) -> JudgeCheckResult:
     """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record."""
     name = judge_name(config)
     recorded = recorded_gold(name)
@@ -148,7 +154,7 @@ def store_of(config: CheckConfig) -> Path:
     return find_store(Path.cwd() / "check", config.store)
 
 
-def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
+def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> JudgeCheckResult:
     asked = {"attacks": config.attacks, "protocol": config.protocol, "constitution": config.constitution}
     if unused := [option for option, value in asked.items() if value]:
         raise InputError(
@@ -165,7 +171,7 @@ def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> Checked:
 
 def asked(
     config: CheckConfig, models: ModelPool, name: str, gold: GoldSet, constitution: Constitution
-) -> Checked:
+) -> JudgeCheckResult:
     """The check itself, with models that are open."""
     question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
     notes = [note for note in (unguided(question.judge, config.protocol or PER_PAIR),) if note]
@@ -190,7 +196,7 @@ def _failures(models: ModelPool, name: str) -> list[str]:
     return [f"{failed} calls failed ({why}): they count as wrong; the same command makes them again"]
 
 
-def _of_labels(config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet) -> Checked:
+def _of_labels(config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet) -> JudgeCheckResult:
     said = judge_labels(question, gold)
     found = _label_check(name, gold, said, config.seed)
     again = fresh(question)
@@ -209,7 +215,7 @@ def _of_labels(config: CheckConfig, question: JudgeUnderTest, name: str, gold: G
 
 def _of_choices(
     config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet, rules: Constitution
-) -> Checked:
+) -> JudgeCheckResult:
     rated = judge_choices(question, gold.choices, rules)
     found = _empty(name, gold, choice_figures(rated, seed=config.seed))
     again = fresh(question)
@@ -226,7 +232,7 @@ def _of_choices(
 
 def _of_pairs(
     config: CheckConfig, question: JudgeUnderTest, name: str, gold: GoldSet, rules: Constitution
-) -> Checked:
+) -> JudgeCheckResult:
     judged = judge_pairs(question, gold, rules)
     _refuse_silence(question, judged)
     found = _pair_check(name, gold, judged, config.seed, temperature_of(gold, rules))
@@ -255,14 +261,14 @@ def _refuse_silence(question: JudgeUnderTest, judged: Sequence[Judged]) -> None:
 
 def _pair_check(
     name: str, gold: GoldSet, judged: Sequence[Judged], seed: int, temperature: float = 1.0
-) -> Checked:
+) -> JudgeCheckResult:
     said = [(each.pair.prompt.id, verdict.state.value) for each in judged for verdict in each.orders.judged]
     flag = _refusing(said, {state.value for state in READ})
     part = pair_figures(gold, judged, temperature=temperature, seed=seed)
     return replace(_empty(name, gold, part), flags={"judge_refuses": flag})
 
 
-def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed: int) -> Checked:
+def _label_check(name: str, gold: GoldSet, said: Sequence[tuple[Any, str]], seed: int) -> JudgeCheckResult:
     known = {"true", "false"} if gold.one_statement else set(gold.statements)
     flags: dict[str, Flag] = {}
     models = dict.fromkeys(label.category for label, _ in said) if gold.by_model else {"": None}
@@ -286,8 +292,8 @@ def _refusing(said: Sequence[tuple[str, str]], known: set[str]) -> Flag:
     return judge_refuses([each for _, each in answered], known, [prompt for prompt, _ in answered])
 
 
-def _empty(name: str, gold: GoldSet, part: Part) -> Checked:
-    return Checked(
+def _empty(name: str, gold: GoldSet, part: GoldSetFigures) -> JudgeCheckResult:
+    return JudgeCheckResult(
         judge=name,
         gold=gold.name,
         left_out=gold.left_out,

@@ -19,7 +19,7 @@ from rlaif.hashing import canonical_json, digest, digest_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ArtefactKind:
     """A kind of artefact, and how its file or directory is read and written."""
 
     name: str
@@ -42,15 +42,15 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 _ALL = (
-    Kind(name="prompts", suffix=".jsonl", read=read_prompts, write=write_prompts),
-    Kind(name="completions", suffix=".jsonl", read=read_completions, write=write_completions),
-    Kind(name="judgments", suffix=".jsonl", read=read_judgments, write=write_judgments),
-    Kind(name="pairs", suffix=".jsonl", read=read_pairs, write=write_pairs),
-    Kind(name="examples", suffix=".jsonl", read=read_examples, write=write_examples),
-    Kind(name="rubrics", suffix=".jsonl", read=_read_rows, write=_write_rows),
-    Kind(name="model", suffix="", read=lambda path: path, write=_no_write),
+    ArtefactKind(name="prompts", suffix=".jsonl", read=read_prompts, write=write_prompts),
+    ArtefactKind(name="completions", suffix=".jsonl", read=read_completions, write=write_completions),
+    ArtefactKind(name="judgments", suffix=".jsonl", read=read_judgments, write=write_judgments),
+    ArtefactKind(name="pairs", suffix=".jsonl", read=read_pairs, write=write_pairs),
+    ArtefactKind(name="examples", suffix=".jsonl", read=read_examples, write=write_examples),
+    ArtefactKind(name="rubrics", suffix=".jsonl", read=_read_rows, write=_write_rows),
+    ArtefactKind(name="model", suffix="", read=lambda path: path, write=_no_write),
 )
-KINDS: Mapping[str, Kind] = {each.name: each for each in _ALL}
+KINDS: Mapping[str, ArtefactKind] = {each.name: each for each in _ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

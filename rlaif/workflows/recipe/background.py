@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from rlaif.engines.local.processes import Processes, Shard
+from rlaif.engines.local.processes import Processes, ProcessShard
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class Background:
     processes: Callable[[], Processes | None]
     """Those of the command, once there are some."""
     _postponed: Callable[[], None] | None = None
-    _out: Shard | None = None
-    _finished: SimpleQueue[Shard] = field(default_factory=SimpleQueue)
+    _out: ProcessShard | None = None
+    _finished: SimpleQueue[ProcessShard] = field(default_factory=SimpleQueue)
 
     @property
     def has_postponed(self) -> bool:

@@ -21,7 +21,7 @@ EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RunStanding:
     """Where a run is."""
 
     round: int
@@ -36,10 +36,10 @@ class Standing:
     """Seconds until the run is done, about; None while nothing is known."""
 
 
-Listener = Callable[[Standing], None]
+Listener = Callable[[RunStanding], None]
 
 
-def ignore(standing: Standing) -> None:
+def ignore(standing: RunStanding) -> None:
     """Take in how a run stands, for somebody who does not look."""
 
 
@@ -69,13 +69,13 @@ class Pace:
         """What a unit took when the step last ran."""
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> RunStanding:
         """Where the run is now."""
         assert self._at is not None, "no step is running"
         task = self._at
         total = max(self._expected(task), self._done)
         of = self._prepared.recipe.rounds
-        return Standing(
+        return RunStanding(
             round=task.round,
             of=of,
             step=task.entry.key,

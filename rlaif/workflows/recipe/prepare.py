@@ -18,7 +18,7 @@ from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import Recipe
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.registry import STEPS
-from rlaif.workflows.recipe.step import Checked
+from rlaif.workflows.recipe.step import CheckedStep
 
 DEFAULT_PROTOCOL = "compare"
 
@@ -53,13 +53,15 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     )
 
 
-def checked_steps(recipe: Recipe, run: Path) -> list[Checked]:
+def checked_steps(recipe: Recipe, run: Path) -> list[CheckedStep]:
     """Return what is known of each step of a recipe before any model is opened."""
     tasks = tasks_of(recipe, run)
     made = (each.makes for each in tasks)
     names = frozenset(each.name for each in made if each is not None and each.kind == "model" and each.name)
     first = {each.entry.key: each for each in reversed(tasks)}
-    return [Checked(recipe=recipe, entry=entry, task=first[entry.key], names=names) for entry in recipe.round]
+    return [
+        CheckedStep(recipe=recipe, entry=entry, task=first[entry.key], names=names) for entry in recipe.round
+    ]
 
 
 def protocols_of(recipe: Recipe) -> tuple[str, ...]:

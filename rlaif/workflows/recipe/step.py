@@ -155,7 +155,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedStep:
     """What is known of a step when a recipe is checked, before any model is opened."""
 
     recipe: Recipe
@@ -265,9 +265,9 @@ class Step:
     """Whether it only measures: it then also runs in round 0, and may wait while the next round trains."""
     trains: bool = False
     """Whether its work is a training, which may run in another process."""
-    check: Callable[[Checked], None] = _nothing
+    check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
-    require: Callable[[Checked], None] = _nothing
+    require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
     """The judging protocols that its settings name."""

@@ -23,7 +23,7 @@ from rlaif.workflows.models.pool import ModelPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RewardConfig(ModelOptions):
+class JudgeRewardConfig(ModelOptions):
     """How a judge gives rewards."""
 
     judge: str = setting(help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered.")
@@ -47,7 +47,7 @@ class OpenReward:
     Calls are kept in the store: the same completion is asked about once, also by the next process.
     """
 
-    def __init__(self, config: RewardConfig) -> None:
+    def __init__(self, config: JudgeRewardConfig) -> None:
         """Open judge and store. Raises InputError or ModelError for what cannot be judged so."""
         models = ModelPool(config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PRINCIPLE))
         how = None
@@ -112,7 +112,7 @@ class OpenReward:
         self.close()
 
 
-def reward(config: RewardConfig) -> OpenReward:
+def reward(config: JudgeRewardConfig) -> OpenReward:
     """The reward that a judge gives by a constitution, open. Use it as a context manager, or close it."""
     return OpenReward(config)
 

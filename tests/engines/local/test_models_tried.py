@@ -13,8 +13,8 @@ import torch
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.generate import Decoder, Draw
 from rlaif.engines.local.load import check_vocabulary, load_model
-from rlaif.engines.local.score import Scorer
-from rlaif.engines.local.shared_prefix import Question
+from rlaif.engines.local.score import PromptScorer
+from rlaif.engines.local.shared_prefix import ScoredPrompt
 from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import context_of, end_ids_of, rope_switch
@@ -22,8 +22,8 @@ from rlaif.records import Sampling
 from rlaif.training.configs import DPOConfig, RewardConfig
 from rlaif.training.models import open_causal, open_classifier
 from rlaif.training.packing import Tree, pack
+from rlaif.training.scorer import PromptScorer as TrainingScorer
 from rlaif.training.scorer import RewardScorer, choose_layout
-from rlaif.training.scorer import Scorer as TrainingScorer
 from tests.engines.tiny import make_model, make_tokenizer, question, write_model
 
 SHAPE: dict[str, Any] = dict(
@@ -65,8 +65,8 @@ def alone(kind: str, prompt: list[int], answer: list[int]) -> float:
 
 @pytest.mark.parametrize("kind", ["longrope", "dynamic"])
 def test_an_answers_score_does_not_depend_on_its_neighbours(kind: str) -> None:
-    scorer = Scorer(varying(kind), 4096)
-    questions = [Question(some(length, length), [[5], [6]]) for length in (60, 15, 40, 8, 23)]
+    scorer = PromptScorer(varying(kind), 4096)
+    questions = [ScoredPrompt(some(length, length), [[5], [6]]) for length in (60, 15, 40, 8, 23)]
     for _ in range(2):  # nor on what was read before
         for asked, found in zip(questions, scorer.score(questions), strict=True):
             length = len(asked.prompt)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.costs import Budget
-from rlaif.engines.local.process_worker import Changed, Opening, Task
-from rlaif.engines.local.processes import Shard
+from rlaif.engines.local.process_worker import Changed, Opening, WorkerTask
+from rlaif.engines.local.processes import ProcessShard
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import BudgetError, EngineError, ModelError
 from rlaif.records import GenerateRequest
@@ -33,15 +33,17 @@ class Deal:
         self.ready = ready
         self.fates = deque(fates)
         self.model = Echo()
-        self.left: list[Shard] = []
-        self.later: list[Shard] = []
+        self.left: list[ProcessShard] = []
+        self.later: list[ProcessShard] = []
         self.calls = 0
 
     def count_calls(self, calls: int) -> None:
         self.calls += calls
 
-    def submit(self, opening: Opening, verb: str, requests: Sequence[Any], to: SimpleQueue[Shard]) -> Shard:
-        shard = Shard(Task(opening, verb, requests, ()), to)
+    def submit(
+        self, opening: Opening, verb: str, requests: Sequence[Any], to: SimpleQueue[ProcessShard]
+    ) -> ProcessShard:
+        shard = ProcessShard(WorkerTask(opening, verb, requests, ()), to)
         match self.fates.popleft() if self.fates else AT_ONCE:
             case "at once":
                 self.answer(shard)
@@ -53,10 +55,10 @@ class Deal:
                 shard.take_in(None)
         return shard
 
-    def answer(self, shard: Shard) -> None:
+    def answer(self, shard: ProcessShard) -> None:
         shard.take_in(list(getattr(self.model, shard.task.verb)(shard.task.requests)))
 
-    def take_back(self, to: SimpleQueue[Shard]) -> Shard | None:
+    def take_back(self, to: SimpleQueue[ProcessShard]) -> ProcessShard | None:
         # whoever asks is about to wait: what was late is done by now, the last first
         while self.later:
             self.answer(self.later.pop())
@@ -71,7 +73,7 @@ class Beside:
     def __init__(self, deal: Deal) -> None:
         self.processes = deal
 
-    def submit(self, verb: str, requests: Sequence[Any], to: SimpleQueue[Shard]) -> Shard:
+    def submit(self, verb: str, requests: Sequence[Any], to: SimpleQueue[ProcessShard]) -> ProcessShard:
         return self.processes.submit(self.opening, verb, requests, to)
 
 
@@ -200,7 +202,7 @@ def test_an_answer_that_never_came_stops_the_work(store: Store) -> None:
 
 def test_a_model_whose_files_changed_is_one_sentence(store: Store) -> None:
     class Other(Deal):
-        def answer(self, shard: Shard) -> None:
+        def answer(self, shard: ProcessShard) -> None:
             shard.take_in(Changed("echo"))
 
     with pytest.raises(ModelError, match="its files have changed since"):

@@ -62,7 +62,7 @@ def test_scores_behind_a_kept_prefix_are_those_of_plain_transformers(
 
 def test_a_prefix_longer_than_a_row_is_computed_once_for_all_its_suffixes(tiny: OpenTiny) -> None:
     engine, shapes = tiny("gpt2"), []
-    scorer = scoring.Scorer(engine._scorer.model, 16384, row_tokens=64)
+    scorer = scoring.PromptScorer(engine._scorer.model, 16384, row_tokens=64)
     assert scorer.can_share
     requests = [question("bread and water " * 20 + f"Rule: {number} wait", "yes") for number in range(40)]
     asked = engine._questions(requests)
@@ -83,7 +83,7 @@ def test_a_soft_cap_is_computed_by_eager_attention(tiny: OpenTiny) -> None:
 
 
 def test_a_model_that_shares_nothing_says_so(tiny: OpenTiny, caplog: pytest.LogCaptureFixture) -> None:
-    scorer = scoring.Scorer(tiny("lfm2")._scorer.model, 1024)
+    scorer = scoring.PromptScorer(tiny("lfm2")._scorer.model, 1024)
     assert not scorer.can_share
     assert "Lfm2ForCausalLM: shares no prefixes" in caplog.text
 
@@ -122,7 +122,7 @@ def test_a_model_that_ignores_the_mask_is_found_out(tiny: OpenTiny, caplog: pyte
             kept = attention_mask if attention_mask is not None and attention_mask.ndim == 2 else None
             return self.model(attention_mask=kept, **kwargs)
 
-    scorer = scoring.Scorer(Deaf(tiny("llama")._scorer.model), 1024)
+    scorer = scoring.PromptScorer(Deaf(tiny("llama")._scorer.model), 1024)
     assert not scorer.can_share
     assert "figures would differ by" in caplog.text
 
@@ -138,7 +138,7 @@ def test_the_size_of_batches_changes_nothing(tiny: OpenTiny, batch_tokens: int) 
     requests = checklist()
     asked = engine._questions(requests)
     plain = engine._scorer.score(asked)
-    small = scoring.Scorer(engine._scorer.model, batch_tokens).score(asked)
+    small = scoring.PromptScorer(engine._scorer.model, batch_tokens).score(asked)
     assert torch.tensor(plain).allclose(torch.tensor(small), atol=1e-4)
 
 

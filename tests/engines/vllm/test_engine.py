@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.engines.vllm.engine import Step, steps, summed
+from rlaif.engines.vllm.engine import ScoredPlace, steps, summed
 from rlaif.engines.vllm.open import adapter_rank, placement
 from rlaif.errors import ModelError
 
@@ -18,7 +18,7 @@ questions = st.lists(st.tuples(ids, st.lists(ids, max_size=3)), max_size=6)
 
 
 def test_answers_that_begin_alike_are_read_at_the_same_places() -> None:
-    assert steps([((7,), [(1, 2), (1, 3), (4,)])]) == [Step((7,), (1, 4)), Step((7, 1), (2, 3))]
+    assert steps([((7,), [(1, 2), (1, 3), (4,)])]) == [ScoredPlace((7,), (1, 4)), ScoredPlace((7, 1), (2, 3))]
 
 
 def test_texts_with_a_common_beginning_are_neighbours() -> None:

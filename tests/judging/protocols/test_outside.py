@@ -12,7 +12,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.errors import InputError
-from rlaif.judging.labels import Reading
+from rlaif.judging.labels import CallReading
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols import PROTOCOLS, Asking, Pairwise, Pointwise, scale_of
@@ -31,12 +31,12 @@ def stars(judge: Judge, items: Sequence[One], principles: Sequence[Principle], h
     ]
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> CallReading:
     """A text that ends in `first` or `second`."""
     last = text.split()[-1:]
     if last not in (["first"], ["second"]):
-        return Reading(State.UNREADABLE, detail="names neither")
-    return Reading(State.PREFERENCE, float(last == ["first"]))
+        return CallReading(State.UNREADABLE, detail="names neither")
+    return CallReading(State.PREFERENCE, float(last == ["first"]))
 
 
 def told(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rlaif.engines.local.process_worker import Errand
-from rlaif.engines.local.processes import Processes, Shard
+from rlaif.engines.local.processes import Processes, ProcessShard
 from rlaif.records import Message, Prompt
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.background import Background
@@ -88,7 +88,7 @@ def test_a_run_of_two_processes_is_the_run_of_one_byte_for_byte(
         while not self.ready and time.monotonic() < end:
             time.sleep(0.02)
 
-    def called(self: Processes, *given: Any) -> Shard:
+    def called(self: Processes, *given: Any) -> ProcessShard:
         begun.append(given[1][0].out.name)
         return call(self, *given)
 
@@ -109,15 +109,15 @@ class Elsewhere:
 
     ready = 1
 
-    def __init__(self, does: Callable[[Shard], None]) -> None:
+    def __init__(self, does: Callable[[ProcessShard], None]) -> None:
         self.does = does
 
-    def call(self, call: Any, given: Any, to: SimpleQueue[Shard]) -> Shard:
-        shard = Shard(Errand(call, given, ".", 1), to)
+    def call(self, call: Any, given: Any, to: SimpleQueue[ProcessShard]) -> ProcessShard:
+        shard = ProcessShard(Errand(call, given, ".", 1), to)
         self.does(shard)
         return shard
 
-    def take_back(self, to: SimpleQueue[Shard]) -> Shard | None:
+    def take_back(self, to: SimpleQueue[ProcessShard]) -> ProcessShard | None:
         return None
 
 
@@ -147,7 +147,7 @@ def test_a_training_that_nobody_began_is_taken_back() -> None:
     both = at(elsewhere)
     both.postpone(lambda: None)
     both.begin(dict, ())
-    elsewhere.take_back = lambda to: Shard(Errand(print, (), ".", 1), to)  # type: ignore[method-assign]
+    elsewhere.take_back = lambda to: ProcessShard(Errand(print, (), ".", 1), to)  # type: ignore[method-assign]
     assert both.result() is None
 
 

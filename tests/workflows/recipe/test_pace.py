@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.recipe.pace import EVERY_S, Pace, Standing
+from rlaif.workflows.recipe.pace import EVERY_S, Pace, RunStanding
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.task import Task
@@ -69,7 +69,7 @@ def evaluation(prepared: PreparedRecipe, number: int) -> Task:
 
 
 def test_nothing_is_said_of_the_rest_before_anything_is_known(prepared: PreparedRecipe) -> None:
-    told: list[Standing] = []
+    told: list[RunStanding] = []
     pace = Pace(prepared, told.append, clock=Clock())
     with pace.running(evaluation(prepared, 0)):
         assert told == [told[0]]
@@ -125,7 +125,7 @@ def test_what_was_taken_from_where_it_was_made_says_nothing_of_what_will_not_be(
 
 
 def test_it_is_told_as_often_as_somebody_can_read(prepared: PreparedRecipe) -> None:
-    told: list[Standing] = []
+    told: list[RunStanding] = []
     clock = Clock()
     pace = Pace(prepared, told.append, clock=clock)
     rounds(pace, clock, prepared, 0)

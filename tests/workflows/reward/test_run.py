@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import InputError, PromptFileError
-from rlaif.workflows.reward.run import OpenReward, RewardConfig, reward
+from rlaif.workflows.reward.run import JudgeRewardConfig, OpenReward, reward
 
 RULES = """\
 rules:
@@ -27,15 +27,17 @@ principles:
 
 
 @pytest.fixture
-def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RewardConfig:
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JudgeRewardConfig:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "limits.yaml").write_text(RULES)
     (tmp_path / "house.yaml").write_text(HOUSE)
-    return RewardConfig(judge="rules:limits.yaml", constitution="house.yaml", store=tmp_path / "s.sqlite")
+    return JudgeRewardConfig(
+        judge="rules:limits.yaml", constitution="house.yaml", store=tmp_path / "s.sqlite"
+    )
 
 
 def test_texts_and_conversations_get_the_weighted_mean_of_what_was_said_of_each_principle(
-    judged: RewardConfig,
+    judged: JudgeRewardConfig,
 ) -> None:
     with reward(judged) as found:
         assert found(["hi", "hi"], ["thank you", "go on then, say it at last"]) == [1.0, 0.0]
@@ -47,7 +49,7 @@ def test_texts_and_conversations_get_the_weighted_mean_of_what_was_said_of_each_
         assert found([turn, turn], said, trainer_state=None) == [0.25, 0.75]
 
 
-def test_what_is_no_conversation_is_refused_with_its_place(judged: RewardConfig) -> None:
+def test_what_is_no_conversation_is_refused_with_its_place(judged: JudgeRewardConfig) -> None:
     with reward(judged) as found:
         with pytest.raises(PromptFileError, match=r"completions\[1\]"):
             found(["a", "b"], ["x", 3])
@@ -55,7 +57,7 @@ def test_what_is_no_conversation_is_refused_with_its_place(judged: RewardConfig)
             found(["a", "b"], ["x"])
 
 
-def test_a_protocol_that_compares_gives_no_reward(judged: RewardConfig) -> None:
+def test_a_protocol_that_compares_gives_no_reward(judged: JudgeRewardConfig) -> None:
     from dataclasses import replace
 
     with pytest.raises(InputError, match="no protocol that judges one completion"):

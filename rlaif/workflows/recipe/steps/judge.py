@@ -12,7 +12,7 @@ from rlaif.judging.protocols import Asking, pointwise
 from rlaif.records import Judgment
 from rlaif.settings import setting
 from rlaif.workflows.generate.judge_step import asking_of
-from rlaif.workflows.recipe.step import Checked, Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
     }
 
 
-def check(checked: Checked) -> None:
+def check(checked: CheckedStep) -> None:
     """Raise InputError for a protocol that there is not, or that cannot ask such a judge."""
     settings, judge = checked.entry.settings, checked.judge("judge")
     name = pointwise(settings.protocol).name

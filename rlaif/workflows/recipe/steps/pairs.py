@@ -30,7 +30,7 @@ from rlaif.workflows.generate.principle_tests import misunderstood, own_tests
 from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
-from rlaif.workflows.recipe.step import Checked, Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_tests
 from rlaif.workflows.recipe.steps.judge import asking, form_of
@@ -175,7 +175,7 @@ def halts(job: RunJob, facts: Facts) -> str | None:
     return None
 
 
-def check(checked: Checked) -> None:
+def check(checked: CheckedStep) -> None:
     """Raise InputError where two completions could not be decided between."""
     settings, maker = checked.entry.settings, checked.maker("judgments")
     drawn = checked.maker("completions")

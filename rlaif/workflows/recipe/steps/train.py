@@ -15,7 +15,7 @@ from rlaif.templates import record_templates, recorded_templates
 from rlaif.training.gate import GateReport
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
-from rlaif.workflows.recipe.step import Checked, Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_training
 from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
@@ -143,12 +143,12 @@ def since(job: Job) -> Since:
     return since_training(file, _pairs(job), training, constitution)
 
 
-def check(checked: Checked) -> None:
+def check(checked: CheckedStep) -> None:
     """Raise InputError where examples that are replayed are missing, or a named model cannot be the reference."""
     replay_examples(checked.entry.settings.options, checked.recipe.models.policy)
 
 
-def require_training(checked: Checked) -> None:
+def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
     model_directory(checked.task.initial["trains"])
