@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.auditing.comparisons import FAILED, Judged, plain_figures, strict_shorter
+from rlaif.auditing.comparisons import FAILED, Judged, plain_figures
 from rlaif.auditing.intervals import mean
 from rlaif.auditing.labels import Labelled, kappa
 from rlaif.auditing.scoring import judgebench
 from rlaif.errors import RlaifError
-from rlaif.exchange.benchmarks import GoldSet, read_gold
+from rlaif.exchange.benchmarks import GoldPair, GoldSet, read_gold
 from rlaif.exchange.rbr import kind_name
 from rlaif.workflows.rbr.classify import ClassifyConfig, classify
 
@@ -93,7 +93,13 @@ def shorter_wins(golden: Any, folder: Path) -> Iterator[Figure]:
         }.get(name, [folder / "llmbar/Adversarial" / name])
         if all(path.is_dir() for path in paths):
             pairs = [pair for path in paths for pair in read_gold(path).pairs]
-            yield Figure(f"llmbar shorter wins, {name}", expected, strict_shorter(pairs))
+            yield Figure(f"llmbar shorter wins, {name}", expected, mean(map(_shorter_wins, pairs)))
+
+
+def _shorter_wins(pair: GoldPair) -> float:
+    """1 where the better text is strictly the shorter one, else 0."""
+    one, other = map(len, pair.texts)
+    return float(one != other and (one < other) == (pair.first_better > 0.5))
 
 
 def judgebench_judges(golden: Any, folder: Path) -> Iterator[Figure]:

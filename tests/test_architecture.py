@@ -301,7 +301,7 @@ def test_a_command_uses_each_of_its_options(path: str) -> None:
 
 
 UNCALLED = {
-    "cli/command.py Group.list_commands": "click calls it",
+    "cli/command.py CommandGroup.list_commands": "click calls it",
     "cli/options.py EnvOption.resolve_envvar_value": "click calls it",
     "cli/train.py TrainCommand.format_usage": "click calls it",
     "cli/parent.py Parent.list_commands": "click calls it",

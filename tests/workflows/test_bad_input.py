@@ -102,7 +102,7 @@ def test_a_gold_that_is_not_installed_is_named(
     file = tmp_path / "golden.jsonl"
     file.write_text('{"prompt": "a", "gold": "mcro"}\n')
     message = refused(words(prompts=file, judge="gold:"), capsys, tmp_path / "run")
-    assert "'mcro', which is not installed" in message
+    assert "gold 'mcro' is not installed" in message
     assert "micro" in message
 
 

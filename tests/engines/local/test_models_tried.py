@@ -22,7 +22,7 @@ from rlaif.records import Sampling
 from rlaif.training.configs import DPOConfig, RewardConfig
 from rlaif.training.models import open_causal, open_classifier
 from rlaif.training.packing import Tree, pack
-from rlaif.training.scorer import PromptScorer as TrainingScorer
+from rlaif.training.scorer import BranchScorer as TrainingScorer
 from rlaif.training.scorer import RewardScorer, choose_layout
 from tests.engines.tiny import make_model, make_tokenizer, question, write_model
 
