@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs schemas clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs schemas pictures clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -58,6 +58,9 @@ docs: .venv/.dev
 
 schemas: .venv/.dev
 	$(BIN)/python docs/make_schemas.py
+
+pictures: .venv/.dev browser
+	$(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

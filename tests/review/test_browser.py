@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -94,18 +93,10 @@ def page(browser: Any, desk: tuple[Desk, str]) -> Iterator[Any]:
     context.close()
 
 
-def shot(page: Any, name: str) -> None:
-    """Pictures for the docs, on request."""
-    if folder := os.environ.get("RLAIF_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
-
-
 def test_pairs_are_walked_and_decided_by_keys_alone(page: Any, desk: tuple[Desk, str]) -> None:
     assert "token" not in page.url
-    shot(page, "review-list")
     page.keyboard.press("Enter")
     page.wait_for_url("**/pair/0*")
-    shot(page, "review-pair")
     page.keyboard.press("a")
     page.wait_for_url("**/pair/1*")
     page.keyboard.press("t")
@@ -143,7 +134,6 @@ def test_evidence_is_folded_until_asked_for(page: Any, desk: tuple[Desk, str]) -
     assert not page.get_by_text("Label:").is_visible()
     page.keyboard.press("e")
     assert page.get_by_text("Label:").is_visible()
-    shot(page, "review-evidence")
 
 
 def test_filters_narrow_the_walk(page: Any, desk: tuple[Desk, str]) -> None:
@@ -184,7 +174,6 @@ def test_the_page_fits_a_phone_and_both_schemes(browser: Any, desk: tuple[Desk, 
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert _contrast(page, "body") >= 7
         assert _contrast(page, ".dim") >= 4.5
-        shot(page, f"review-phone-{scheme}")
         context.close()
 
 

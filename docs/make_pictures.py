@@ -1,0 +1,128 @@
+"""Makes docs/pictures/ from the faulty run of docs/auditing.md, with Chromium: `make pictures` (a minute on a CPU).
+
+The pictures are of that page's own commands, so they show what a reader who repeats them sees.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PICTURES = Path(__file__).parent / "pictures"
+RLAIF = [sys.executable, "-m", "rlaif"]
+GENERATE = (
+    "generate --policy micro --judge micro:weak --prompts micro:train --limit 70 --no-critique --inconsistent average "
+    "--accept-unfit --out runs/weak"
+)
+"""As docs/auditing.md writes it."""
+WIDTH = 900
+
+
+def main() -> None:
+    """Make the run, its report and its review page in a new directory, and take each picture."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as driver:
+        for line in (GENERATE, "audit runs/weak --html weak.html"):
+            subprocess.run([*RLAIF, *line.split()], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        take_report(browser, Path(place) / "weak.html")
+        with reviewed(place) as address:
+            take_review(browser, address)
+        browser.close()
+
+
+def chromium() -> str:
+    """The system's Chromium. Ends the program where there is none."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if (found := shutil.which(name)) is not None:
+            return found
+    sys.exit("no Chromium on this machine: make browser")
+
+
+def take_report(browser: Any, report: Path) -> None:
+    """Pictures of the parts of the HTML report, and of its top on a phone."""
+    page = opened(browser, report.as_uri(), 620)
+    shoot(page, "audit-findings", "#audit")
+    shoot(page, "report-distributions", "#distributions")
+    page.set_viewport_size({"width": WIDTH, "height": 420})
+    shoot(page, "report-reliability", "#reliability")
+    page.set_viewport_size({"width": WIDTH, "height": 560})
+    inverse = page.locator("details", has=page.locator("summary", has_text="Inverse constitution"))
+    inverse.locator("summary").click()
+    page.mouse.move(0, 0)
+    shoot(page, "audit-inverse", inverse)
+    page.close()
+    phone = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    phone.goto(report.as_uri())
+    shoot(phone, "report-phone")
+    phone.close()
+
+
+def take_review(browser: Any, address: str) -> None:
+    """Pictures of the review app: a pair not yet decided, and the list once two are decided."""
+    page = opened(browser, address, 700)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/pair/0*")
+    shoot(page, "review-pair")
+    for place, keys in ((4, "a"), (5, "fb")):
+        page.goto(page.url.partition("/pair/")[0] + f"/pair/{place}")
+        for key in keys:
+            with page.expect_navigation():
+                page.keyboard.press(key)
+    page.goto(page.url.partition("/pair/")[0] + "/")
+    shoot(page, "review-list")
+    page.close()
+
+
+def opened(browser: Any, address: str, height: int) -> Any:
+    page = browser.new_page(viewport={"width": WIDTH, "height": height})
+    page.goto(address)
+    return page
+
+
+def shoot(page: Any, name: str, top: Any = None) -> None:
+    """Write one picture; `top` is the element, or its selector, at the upper edge."""
+    if top is not None:
+        element = page.locator(top) if isinstance(top, str) else top
+        element.evaluate("each => each.scrollIntoView({block: 'start', behavior: 'instant'})")
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+
+@contextmanager
+def reviewed(place: str) -> Iterator[str]:
+    """The address of `rlaif review runs/weak` while it serves."""
+    command = [*RLAIF, "review", "runs/weak", "--reviewer", "ann"]
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, env=unbuffered) as server:
+        assert server.stdout is not None
+        try:
+            address = server.stdout.readline().strip()
+            wait_for(urlsplit(address).port or 0)
+            yield address
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int) -> None:
+    """Return when something listens at `port` of this machine: the address is printed just before."""
+    for _ in range(600):
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    sys.exit("the review page does not answer")
+
+
+if __name__ == "__main__":
+    main()
