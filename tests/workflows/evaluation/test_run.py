@@ -11,12 +11,11 @@ import pytest
 from rlaif.auditing.intervals import Resampling
 from rlaif.cli.main import main
 from rlaif.constitution import load_constitution
-from rlaif.errors import InputError, ModelError
+from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import RandomJudge
 from rlaif.records import Completion
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.dry_run.evaluation import plan
 from rlaif.workflows.evaluation.run import evaluate, first_question, tables
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.models.defaults import choose_evaluate
@@ -129,17 +128,6 @@ def test_tables_name_models_and_principles(settled: Any) -> None:
     shown = tables(evaluate(settled(gold=True)))
     assert "win rate" in shown
     assert "greet" in shown
-
-
-def test_a_plan_opens_nothing_and_writes_nothing(settled: Any, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    assert "8 prompts" in plan(settled()).text
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_a_plan_refuses_a_model_that_is_not_there(settled: Any) -> None:
-    with pytest.raises(ModelError, match="no such model"):
-        plan(settled(policy="hf:/no/such/model"))
 
 
 def test_the_first_question_shows_both_texts(settled: Any) -> None:

@@ -13,7 +13,6 @@ from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.templates import load_template
 from rlaif.workflows.configs import JudgeConfig
-from rlaif.workflows.dry_run.generate import plan
 from rlaif.workflows.generate.run import first_question, generate, judge
 from rlaif.workflows.models.defaults import choose_judge
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Configured, Write, judge_rows
@@ -193,12 +192,6 @@ def test_completions_brought_along_are_judged(configured: Configured, tmp_path: 
     made = judge(choose_judge(job))
     assert len(made.pairs) == 3
     assert [each.id for each in read_pairs(made.run / "pairs.jsonl")] == [each.id for each in made.pairs]
-
-
-def test_a_plan_touches_nothing(configured: Configured, tmp_path: Path) -> None:
-    before = sorted(tmp_path.iterdir())
-    assert "8 prompts" in plan(configured()).text
-    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_first_question_is_the_text_that_the_judge_gets(configured: Configured, tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ from rlaif.runs.claim import claim
 from rlaif.store import Store
 from rlaif.workflows.datasets.pack import STORE_INSIDE, pack, referred
 from rlaif.workflows.generate.run import generate
-
-from .conftest import Configured
+from tests.workflows.conftest import Configured
 
 
 def test_init_writes_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

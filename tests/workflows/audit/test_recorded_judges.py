@@ -21,7 +21,7 @@ from rlaif.store import Store, find_store
 from rlaif.store.decisions import ReviewDecision, put_decision
 from rlaif.workflows.audit.run import AuditConfig, audit
 
-DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 ARCHIVE = DATA / "llmbar/evaluator_results.tar.gz"
 needs_data = pytest.mark.skipif(not ARCHIVE.is_file(), reason="set RLAIF_REFERENCE_DATA")
 

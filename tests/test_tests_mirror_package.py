@@ -1,0 +1,41 @@
+"""Tests mirror the package: the tests of `rlaif/judging/decide.py` are `tests/judging/test_decide.py`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def strayed(tests: Path, package: Path) -> list[str]:
+    """Test files named after a module whose folder is another one; a name that several folders hold decides nothing."""
+    homes = defaultdict(set)
+    for module in package.rglob("*.py"):
+        homes[module.stem].add(module.parent.relative_to(package))
+    found = []
+    for test in sorted(tests.rglob("test_*.py")):
+        wanted = homes[test.stem.removeprefix("test_")]
+        if len(wanted) == 1 and test.parent.relative_to(tests) not in wanted:
+            [home] = wanted
+            found.append(f"{test.relative_to(tests)}: belongs into {home}/, or under a name of its own")
+    return found
+
+
+def test_a_test_file_lies_where_its_module_lies() -> None:
+    assert strayed(ROOT / "tests", ROOT / "rlaif") == []
+
+
+def test_a_test_file_whose_module_has_moved_is_found(tmp_path: Path) -> None:
+    for name in (
+        "rlaif/b/deep/one.py",
+        "rlaif/a/run.py",
+        "rlaif/b/run.py",
+        "tests/b/test_one.py",
+        "tests/test_run.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert strayed(tmp_path / "tests", tmp_path / "rlaif") == [
+        "b/test_one.py: belongs into b/deep/, or under a name of its own"
+    ]
