@@ -16,7 +16,7 @@ def test_where_all_was_read_it_is_the_weighted_mean() -> None:
     assert found == {"x": pytest.approx(2.5 / 4), "y": pytest.approx(1.4 / 4)}
 
 
-def test_what_was_read_of_one_alone_makes_it_no_better_and_no_worse() -> None:
+def test_a_question_answered_for_one_row_only_makes_it_no_better_and_no_worse() -> None:
     easy_and_hard = {"x": {"a": 0.95, "b": 0.9, "c": 0.1, "d": 0.1}, "y": {"a": 0.9, "b": 0.85}}
     found = levels(easy_and_hard)
     assert found["x"] == pytest.approx(0.5125)
@@ -28,7 +28,7 @@ def test_what_was_read_of_one_alone_makes_it_no_better_and_no_worse() -> None:
     questions=st.lists(shares, min_size=2, max_size=5),
     missing=st.sets(st.tuples(st.integers(0, 5), st.integers(1, 4))),
 )
-def test_rows_that_differ_alike_in_every_question_are_told_apart_by_just_that(
+def test_rows_that_differ_alike_in_every_question_differ_by_just_that(
     rows: list[float], questions: list[float], missing: set[tuple[int, int]]
 ) -> None:
     # the first question is always read, so that all are connected

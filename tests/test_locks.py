@@ -131,7 +131,7 @@ def test_a_target_installs_from_its_lock_and_nothing_beside_it(
         assert "-r requirements/" in line or "--no-deps --no-build-isolation -e ." in line, line
 
 
-def test_an_environment_is_made_anew_when_its_lock_changes() -> None:
+def test_an_environment_is_rebuilt_when_its_lock_changes() -> None:
     rules = (ROOT / "Makefile").read_text(encoding="utf-8")
     for stamp in (".venv/.made", "$(VLLM)/.made", "$(BENCH)/.made"):
         (line,) = [each for each in rules.splitlines() if each.startswith(f"{stamp}:")]

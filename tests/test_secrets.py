@@ -72,7 +72,7 @@ def test_what_holds_no_secret_is_not_changed(text: str) -> None:
     assert cleaned_text(text) == text
 
 
-def test_the_last_letters_may_be_told() -> None:
+def test_the_last_letters_may_be_shown() -> None:
     hide(KEY)
     assert cleaned(f"wrong key: sk-...{KEY[-4:]}") == f"wrong key: sk-...{KEY[-4:]}"
 
@@ -137,7 +137,7 @@ def test_an_error_of_ours_repeats_no_secret(error: type[Exception]) -> None:
     assert KEY not in str(error(f"a library says: {KEY}"))
 
 
-def test_an_unforeseen_end_is_told_without_secrets() -> None:
+def test_an_unforeseen_end_is_reported_without_secrets() -> None:
     code = (
         "import threading; from rlaif.secrets import *; hide('planted-secret-1'); hide_in_tracebacks()\n"
         "def fail(): raise KeyError('it was ' + 'planted-sec' + 'ret-1')\n"

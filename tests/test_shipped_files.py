@@ -37,7 +37,7 @@ def test_every_template_has_slots(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names("pipelines", ".yaml"))
-def test_every_recipe_is_ready_to_be_played(name: str, tmp_path: Path) -> None:
+def test_every_recipe_is_ready_to_run(name: str, tmp_path: Path) -> None:
     prepared = prepare_recipe(RunConfig(recipe=name, out=tmp_path / "run", limit=3))
     assert prepared.recipe.name == name
     assert name in "\n".join(graph_lines(prepared, graph(prepared, {})))

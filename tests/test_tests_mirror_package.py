@@ -1,11 +1,15 @@
-"""Tests mirror the package: the tests of `rlaif/judging/decide.py` are `tests/judging/test_decide.py`."""
+"""Tests mirror the package, and state rules: `rlaif/judging/decide.py` is tested by `tests/judging/test_decide.py`."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PRIVATE = re.compile(r"_(twos|told_apart|cooled|foretold|slips?|played|looks?_alone)(_|$)")
+FEWEST = 3
+"""Words that can state a rule: `ids_are_pinned`."""
 
 
 def strayed(tests: Path, package: Path) -> list[str]:
@@ -39,3 +43,12 @@ def test_a_test_file_whose_module_has_moved_is_found(tmp_path: Path) -> None:
     assert strayed(tmp_path / "tests", tmp_path / "rlaif") == [
         "b/test_one.py: belongs into b/deep/, or under a name of its own"
     ]
+
+
+def test_a_tests_name_states_a_rule_in_the_fields_words() -> None:
+    names = [
+        name
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"^(?:async )?def test_(\w+)", path.read_text(encoding="utf-8"), flags=re.M)
+    ]
+    assert [name for name in names if name.count("_") + 1 < FEWEST or PRIVATE.search(f"_{name}")] == []

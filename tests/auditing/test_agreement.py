@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rlaif.auditing.agreement import cohen, fleiss, krippendorff, mcnemar
 
 
-def test_cohen_by_hand() -> None:
+def test_cohens_kappa_is_the_value_by_hand() -> None:
     # 50 items: both yes 20, both no 15, yes/no 5, no/yes 10; p_o .7, p_e .5
     one = ["y"] * 25 + ["n"] * 25
     other = ["y"] * 20 + ["n"] * 5 + ["y"] * 10 + ["n"] * 15
@@ -80,7 +80,7 @@ def test_perfect_agreement_is_one(labels: list[str]) -> None:
         assert krippendorff([[each, each] for each in labels]) == pytest.approx(1.0)
 
 
-def test_mcnemar_by_hand() -> None:
+def test_mcnemars_p_is_the_binomial_one_of_the_disagreements() -> None:
     first = [True] * 9 + [False] * 1 + [True] * 5
     second = [False] * 9 + [True] * 1 + [True] * 5
     found = mcnemar(first, second)

@@ -50,7 +50,7 @@ ITEMS = [
 ]
 
 
-def test_by_hand() -> None:
+def test_figures_of_judged_pairs_are_those_counted_by_hand() -> None:
     found = plain_figures(ITEMS)
     assert found["accuracy"] == 3 / 8
     assert found["both_correct"] == 1 / 4
@@ -122,7 +122,7 @@ def test_categories_in_order_of_appearance() -> None:
     assert (found["z"]["accuracy"], found["y"]["accuracy"]) == (1.0, 0.0)
 
 
-def test_trivial_judges() -> None:
+def test_a_trivial_judge_is_right_on_half_of_balanced_pairs() -> None:
     pairs = [pair("long", "s"), pair("s", "long"), pair("like", "size")]
     assert baselines(pairs) == {"longer": 0.5, "shorter": 0.5, "first": 0.5, "coin": 0.5}
 

@@ -79,7 +79,7 @@ def test_a_word_that_wins_is_found() -> None:
     assert any(name == "word 'zumbat'" for name in explained(held))
 
 
-def test_fewer_twos_than_enough_explain_nothing() -> None:
+def test_fewer_pairs_than_enough_explain_nothing() -> None:
     few = evidence([0, 0], said=[(0, 1, 0, 0.9), (1, 0, 0, 0.1)])
     assert explained(few) == {}
     assert MIN_DIFFERENT > 2

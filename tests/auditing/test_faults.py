@@ -96,7 +96,7 @@ def test_a_finding_says_what_it_is_and_what_to_do() -> None:
         ),
     ],
 )
-def test_a_fault_and_its_mirror_image_are_told_apart_in_words(
+def test_a_fault_and_its_mirror_image_have_different_words(
     figure: str, value: float, says: str, mirrored: str
 ) -> None:
     other = 1 - value if figure == "first_slot" else -value

@@ -11,7 +11,7 @@ from rlaif.auditing.intervals import bootstrap, mean, mean_interval, wilson
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 10), (1, 10), (5, 10), (81, 263), (10, 10)])
-def test_wilson_is_scipys(hits: int, count: int) -> None:
+def test_wilsons_interval_is_that_of_scipy(hits: int, count: int) -> None:
     found, other = wilson(hits, count), binomtest(hits, count).proportion_ci(method="wilson")
     assert found is not None
     assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=1e-9)

@@ -11,7 +11,7 @@ def rows(*cells: tuple[str, str, str]) -> list[Labelled]:
     return [Labelled(*each) for each in cells]
 
 
-def test_kappa_by_hand() -> None:
+def test_kappa_accuracy_and_f1_are_the_values_by_hand() -> None:
     found = rows(("y", "y", ""), ("y", "n", ""), ("n", "n", ""), ("n", "n", ""))
     # agreed 3/4; chance 2/4 * 1/4 + 2/4 * 3/4 = 1/2
     assert kappa(found) == pytest.approx((0.75 - 0.5) / 0.5)

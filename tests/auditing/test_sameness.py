@@ -13,7 +13,7 @@ def text(seed: int, size: int = 40) -> str:
     return " ".join(random.Random(seed).choices(WORDS, k=size))
 
 
-def test_jaccard_by_hand() -> None:
+def test_similarity_is_the_share_of_word_triples_in_common() -> None:
     # a b c d: abc bcd; b c d e: bcd cde; one of three in common
     assert jaccard(shingles("a b c d"), shingles("b c d e")) == 1 / 3
     assert jaccard(shingles("A, b c!"), shingles("a b c")) == 1.0
@@ -30,7 +30,7 @@ def test_copies_with_one_word_changed_are_found_among_many() -> None:
     assert near_duplicates([*texts, " ".join(changed)]) == [(17, 200)]
 
 
-def test_what_near_twos_finds_is_what_comparing_all_finds() -> None:
+def test_near_duplicates_are_those_that_comparing_all_pairs_finds() -> None:
     base = [text(seed, 30) for seed in range(40)]
     texts = [*base, *(" ".join(each.split()[: 30 - cut]) for cut, each in enumerate(base[:12]))]
     sets = [shingles(each) for each in texts]

@@ -85,7 +85,7 @@ def test_rewardbench_2_shares_a_point_among_equals(numbers: tuple[float | None, 
     assert credit(choice("1", 1, *numbers)) == worth
 
 
-def test_ties_by_hand() -> None:
+def test_the_score_of_ties_is_the_value_by_hand() -> None:
     rows = [
         # several right: apart by .2, above the wrong one by .3
         choice("tied:0", 2, 0.9, 0.7, 0.4),

@@ -137,7 +137,7 @@ def test_a_copy_is_the_file_under_another_name() -> None:
         (["a", "--copy", "micro-default", "--extends", "micro-terse"], "exclude each other"),
     ],
 )
-def test_a_new_one_that_cannot_be_is_told(
+def test_a_new_one_that_cannot_be_is_reported(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("new", *words) == 2
@@ -154,7 +154,7 @@ def test_a_name_that_is_none_is_told_as_the_option_it_is(
     assert not Path("new.yaml").exists()
 
 
-def test_a_file_nested_too_deep_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_nested_too_deep_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     Path("deep.json").write_text("[" * 100_000)
     assert run("import", "deep.json") == 2
     assert "deep.json: is nested far too deep" in capsys.readouterr().err

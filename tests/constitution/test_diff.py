@@ -99,7 +99,7 @@ def test_the_order_of_tags_is_no_difference() -> None:
         ("2.0.0-dev", "minor", "2.1.0"),
     ],
 )
-def test_the_next_version(version: str, bump: Any, next_: str) -> None:
+def test_the_next_version_is_raised_where_the_change_says(version: str, bump: Any, next_: str) -> None:
     assert raised(parse_version(version), bump) == next_
 
 

@@ -116,7 +116,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "line", "said"), WRONG)
-def test_each_slip_gets_one_message_with_file_and_line(
+def test_each_mistake_gets_one_message_with_file_and_line(
     tmp_path: Path, text: str, line: int, said: str
 ) -> None:
     path = write(tmp_path, text)
@@ -257,7 +257,7 @@ def test_one_base_reached_twice_is_no_circle(tmp_path: Path) -> None:
     assert [each.id for each in found.principles] == ["a", "left", "right", "b"]
 
 
-def test_a_slip_names_file_line_and_principle(tmp_path: Path) -> None:
+def test_a_mistake_names_file_line_and_principle(tmp_path: Path) -> None:
     start = (
         "name: a\nversion: 1.0.0\nprinciples:\n  - {id: kind, text: Be kind.}\n  - id: brief\n    text: b\n"
     )
@@ -319,6 +319,6 @@ def test_half_a_character_is_read_and_not_judged_by(tmp_path: Path, field: str) 
 @pytest.mark.parametrize(
     "version", ["1.0.0-", "1.0.0-dev..1", "1.0.0-.", "1.0", "01.0.0", "v1.0.0", "1.0.0+b"]
 )
-def test_what_is_no_version_is_told_with_its_line(tmp_path: Path, version: str) -> None:
+def test_what_is_no_version_is_reported_with_its_line(tmp_path: Path, version: str) -> None:
     with pytest.raises(ConstitutionError, match=r"house\.yaml:2: version is"):
         load_constitution(write(tmp_path, ONE.replace("1.0.0", version)))

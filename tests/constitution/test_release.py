@@ -161,7 +161,7 @@ def test_a_change_that_the_version_already_says_is_not_named(house: Path) -> Non
     assert "`version: 2.0.0`" in finding.message
 
 
-def test_a_draft_is_not_released_and_the_version_to_write_is_told(
+def test_a_draft_is_not_released_and_the_version_to_write_is_reported(
     house: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     release("house")
@@ -287,7 +287,7 @@ def test_constitutions_of_one_folder_share_a_lock(house: Path) -> None:
         ("\udcff", "is no lock file of ours"),
     ],
 )
-def test_a_broken_lock_is_told(
+def test_a_broken_lock_is_reported(
     house: Path, broken: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("constitutions", LOCK).write_bytes(broken.encode("utf-8", "surrogateescape"))
@@ -352,7 +352,7 @@ def test_what_is_released_with_errors_is_released_and_told(
     assert capsys.readouterr().err == ""
 
 
-def test_a_file_under_another_name_than_its_constitution_is_told(house: Path) -> None:
+def test_a_file_under_another_name_than_its_constitution_is_reported(house: Path) -> None:
     other = Path("constitutions/copy.yaml")
     other.write_text(FILE)
     said = [each.message for each in lint(load_constitution(other)) if each.principle is None]
@@ -369,7 +369,7 @@ def test_a_file_under_another_name_than_its_constitution_is_told(house: Path) ->
         ("constitutions/none.yaml@1.0.0", "no such file"),
     ],
 )
-def test_a_version_that_is_nowhere_is_told(ref: str, said: str) -> None:
+def test_a_version_that_is_nowhere_is_reported(ref: str, said: str) -> None:
     release("house")
     with pytest.raises(ConstitutionError, match=said):
         load_constitution(ref)

@@ -64,7 +64,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("more", "line", "said"), WRONG)
-def test_each_slip_is_told_with_its_line(more: str, line: int, said: str, tmp_path: Path) -> None:
+def test_each_mistake_is_reported_with_its_line(more: str, line: int, said: str, tmp_path: Path) -> None:
     path = write(tmp_path, HEAD + more)
     with pytest.raises(ConstitutionError) as caught:
         load_constitution(path)

@@ -38,7 +38,7 @@ from rlaif.constitution.versions import parse_version, satisfies
         ("9.9.9", "*", True),
     ],
 )
-def test_ranges(version: str, wanted: str, fits: bool) -> None:
+def test_a_version_fits_a_range_as_semantic_versions_do(version: str, wanted: str, fits: bool) -> None:
     assert satisfies(version, wanted) is fits
 
 

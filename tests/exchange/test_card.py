@@ -36,7 +36,9 @@ def front(text: str) -> Any:
         ("Our own: see \"LICENSE\"\nfile", {"license": "other", "license_name": 'Our own: see "LICENSE" file'}),
     ],
 )  # fmt: skip
-def test_the_licence_field(stated: str | None, wanted: dict[str, str]) -> None:
+def test_a_licence_is_an_identifier_or_has_a_name_of_its_own(
+    stated: str | None, wanted: dict[str, str]
+) -> None:
     found = front(card(license=stated))
     assert {name: value for name, value in found.items() if name.startswith("license")} == wanted
 

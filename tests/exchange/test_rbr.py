@@ -114,13 +114,13 @@ def test_other_files_say_nothing_of_propositions(tmp_path: Path) -> None:
         (gold(prompt=[{"role": "assistant", "content": "x"}]), "a prompt ends with the user's"),
     ],
 )
-def test_a_broken_gold_row_is_told_with_its_line(row: Any, message: str, tmp_path: Path) -> None:
+def test_a_broken_gold_row_is_reported_with_its_line(row: Any, message: str, tmp_path: Path) -> None:
     path = write(tmp_path / "gold.jsonl", gold(), row)
     with pytest.raises(PromptFileError, match=f"gold.jsonl:2: .*{message}"):
         read_graded(path)
 
 
-def test_an_empty_file_of_gold_rows_is_told(tmp_path: Path) -> None:
+def test_an_empty_file_of_gold_rows_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PromptFileError, match="holds no row"):
         read_graded(write(tmp_path / "gold.jsonl"))
 
@@ -139,7 +139,9 @@ def test_without_a_file_of_scores_the_rules_stand_alone(files: tuple[Path, Path,
     assert [each.base for each in read_comparisons(files[0], [files[1]], [])] == [0.0, 0.0]
 
 
-def test_an_answer_without_features_or_score_is_told(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_an_answer_without_features_or_score_is_reported(
+    files: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
     answers, features, scores = files
     other = write(tmp_path / "other.jsonl", *map(json.loads, features.read_text().splitlines()[:1]))
     with pytest.raises(PromptFileError, match=r"train\.jsonl:1, answer 1: no features"):
@@ -157,7 +159,7 @@ def test_an_answer_without_features_or_score_is_told(files: tuple[Path, Path, Pa
         ([ASKED, [{"prompt": ASK}]], "answer 1: no completion, response_type, completion_type"),
     ],
 )
-def test_a_broken_row_of_answers_is_told(row: Any, message: str, files: tuple[Path, Path, Path]) -> None:
+def test_a_broken_row_of_answers_is_reported(row: Any, message: str, files: tuple[Path, Path, Path]) -> None:
     answers, features, scores = files
     write(answers, row)
     with pytest.raises(PromptFileError, match=message):
@@ -174,7 +176,7 @@ def test_a_broken_row_of_answers_is_told(row: Any, message: str, files: tuple[Pa
         ({"prompt_completion": ["x", "y"], "features": {"a": float("nan")}}, "feature 'a' is nan"),
     ],
 )
-def test_broken_features_are_told(row: Any, message: str, files: tuple[Path, Path, Path]) -> None:
+def test_broken_features_are_reported(row: Any, message: str, files: tuple[Path, Path, Path]) -> None:
     answers, features, scores = files
     write(features, row)
     with pytest.raises(PromptFileError, match=message):

@@ -124,7 +124,7 @@ def test_several_splits_want_one_named(hub: Path) -> None:
         (["my-set-train-v2.jsonl", "my-set-eval.jsonl"], {"train", "test"}),
     ],
 )
-def test_splits_are_told_by_names(tmp_path: Path, names: list[str], wanted: set[str]) -> None:
+def test_a_split_is_recognised_by_its_name(tmp_path: Path, names: list[str], wanted: set[str]) -> None:
     for name in names:
         put(tmp_path / "d" / name, json.dumps({"prompt": name}))
     with pytest.raises(PromptFileError, match="has the splits"):

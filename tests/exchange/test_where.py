@@ -66,7 +66,7 @@ def pair(**more: Any) -> Pair:
         ("weight == 1", True),
     ],
 )
-def test_conditions_by_hand(text: str, wanted: bool | None) -> None:
+def test_a_condition_is_true_where_a_reader_says_so(text: str, wanted: bool | None) -> None:
     if wanted is None:
         with pytest.raises(InputError):  # a field is compared with a value
             parse_where(text)

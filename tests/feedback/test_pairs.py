@@ -167,7 +167,7 @@ def test_a_principle_whose_orders_disagree_is_counted() -> None:
     assert {each["id"]: each["p"] for each in pair.principles}["oven"] == pytest.approx(0.5)
 
 
-def test_two_sides_are_told_apart_by_yes_and_no_and_by_ratings_alike() -> None:
+def test_two_sides_differ_by_yes_and_no_and_by_ratings_alike() -> None:
     judge = ModelJudge(RuleEngine(oracle))
     texts = [completion("hello because"), completion("mix because")]
     said = judge.checklist([(TO, each) for each in texts], HOUSE.principles)

@@ -48,7 +48,7 @@ def test_what_changes_nothing_or_failed_is_no_revision(engine: RuleEngine) -> No
     assert revise(engine, [ITEM]) == {}
 
 
-def test_a_critique_sees_the_rules_and_how_to_look() -> None:
+def test_a_critique_sees_the_rules_and_their_instructions() -> None:
     engine = writer("It does not greet.")
     assert critiques(engine, [ViolatedPrinciples(prompt(), BEFORE, [GREET])]) == {
         BEFORE.id: "It does not greet."

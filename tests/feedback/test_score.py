@@ -78,7 +78,7 @@ def some(*scores: float) -> list[ScoredCompletion]:
     ]
 
 
-def test_best_meets_worst() -> None:
+def test_the_best_completion_is_paired_with_the_worst() -> None:
     ((better, worse),) = candidate_pairs(some(0.2, 0.9, 0.5, 0.1), "best-worst", 0)
     assert (better.score, worse.score) == (0.9, 0.1)
 

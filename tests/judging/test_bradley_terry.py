@@ -20,7 +20,7 @@ def test_one_game_by_hand() -> None:
     assert p / (p + 1 / p) + p / (p + 1) == pytest.approx(1.5, abs=1e-4)
 
 
-def test_who_never_lost_is_finite_and_who_never_played_is_middling() -> None:
+def test_strength_is_finite_without_a_loss_and_average_without_a_comparison() -> None:
     found = strengths(3, [(0, 1, 1.0)] * 50)
     assert found[0] < 6
     assert found[2] == pytest.approx(0.0, abs=1e-4)

@@ -51,7 +51,7 @@ def test_chance_holds_to_what_it_said(seed: int) -> None:
     assert judge.compare([(prompt(), PLAIN, HELLO)], [GREET])[0] == backward
 
 
-def test_chance_is_fair() -> None:
+def test_a_random_judge_prefers_neither_answer_nor_place() -> None:
     texts = [completion(f"text {number}") for number in range(400)]
     values = [
         each.value or 0.0 for each in RandomJudge(3).checklist([(prompt(), each) for each in texts], [GREET])

@@ -146,7 +146,7 @@ def test_the_majority_counts_weights() -> None:
     assert decide(house, prompt(), judgments, first="x").label_prob == pytest.approx(0.4)
 
 
-def test_min_looks_at_what_each_side_does_worst() -> None:
+def test_min_decides_by_what_each_side_does_worst() -> None:
     house = constitution(*(principle(name) for name in "abc"), rule="min")
     judgments = [*both("x", "y", "a", 0.9), *both("x", "y", "b", 0.9), *both("x", "y", "c", 0.3)]
     assert decide(house, prompt(), judgments, first="x").label_prob == pytest.approx(0.75)

@@ -46,7 +46,7 @@ def panel(*members: Fixed, weights: tuple[float, ...] = (), quorum: int = 2) -> 
     return PanelJudge("panel", seats, quorum)
 
 
-def test_votes_are_weighed() -> None:
+def test_a_panels_value_is_the_weighted_mean_of_its_judges() -> None:
     there, back = panel(Fixed(0.9), Fixed(0.1), weights=(3.0, 1.0)).compare(ITEMS, RULES)
     assert (there.state, there.value, back.value) == (
         State.PREFERENCE,
@@ -93,7 +93,7 @@ def test_disagreement_is_kept_and_shown_by_group() -> None:
     }
 
 
-def test_alone_the_panel_gives_the_mean() -> None:
+def test_pointwise_the_panel_gives_the_mean() -> None:
     (found,) = panel(Fixed(0.9), Fixed(0.3)).checklist([(prompt(), ONE)], RULES)
     assert (found.protocol, found.state, found.value) == ("checklist", State.SCORE, pytest.approx(0.6))
 
@@ -136,7 +136,7 @@ def test_without_one_of_the_rewards_the_level_is_unknown() -> None:
     assert (found.state, found.value) == (State.TRANSPORT, None)
 
 
-def test_alone_who_names_no_principle_says_of_none_whether_it_is_followed() -> None:
+def test_pointwise_a_judge_that_names_no_principle_judges_none() -> None:
     (found,) = panel(Fixed(0.9), Rewards(-40.0, None)).checklist([(prompt(), ONE)], RULES)
     assert (found.principle_id, found.value) == ("greet", pytest.approx(0.9))
     # who reads principles and could not be read is still missed

@@ -215,7 +215,7 @@ def test_what_denies_doubts_quotes_or_names_the_loser_is_no_verdict(text: str) -
         "Sorry, no.",
     ],
 )
-def test_a_refusal_is_told_from_nonsense(text: str) -> None:
+def test_a_refusal_is_another_state_than_nonsense(text: str) -> None:
     assert parse_verdict(text).refused
 
 

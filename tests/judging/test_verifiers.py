@@ -162,7 +162,7 @@ def test_length_counts_words_and_characters_with_their_limits() -> None:
     ]  # fmt: skip
 
 
-def test_patterns_and_schemas() -> None:
+def test_a_pattern_is_searched_and_a_schema_takes_bare_json_only() -> None:
     assert verifiers.matches(r"\bbecause\b")(SUM, "so\nbecause of it")
     assert not verifiers.forbids("fool")(SUM, "You fool")
     check = verifiers.json_schema({"type": "object", "required": ["a"]})

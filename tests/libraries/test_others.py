@@ -28,7 +28,7 @@ def test_a_tracker_that_accelerate_has_lost_is_accelerates_fault() -> None:
         accelerate.start_tracker("no-such-tracker", "rlaif")
 
 
-def test_one_process_alone_hears_what_it_says() -> None:
+def test_only_one_process_prints_what_it_says() -> None:
     accelerate.join_launch(cpu=True)
     assert accelerate.said_by_main({"loss": 1.0}) == {"loss": 1.0}
 

@@ -177,7 +177,7 @@ def test_a_decided_pair_leaves_the_walk_of_open_ones_and_the_next_comes(page: Te
     assert say(page, desk, 1, "b", open="1") == "/pair/2?open=1"
 
 
-def test_pages_hold_fifty(page: TestClient) -> None:
+def test_a_page_lists_fifty_pairs(page: TestClient) -> None:
     assert len(re.findall(r'href="/pair/', page.get("/").text)) == 50
     assert len(re.findall(r'href="/pair/', page.get("/?page=2").text)) == 10
     assert page.get("/?page=999999999999").status_code == 200

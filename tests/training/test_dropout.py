@@ -87,7 +87,7 @@ def test_a_model_in_training_mode_gives_what_it_gives_outside(kind: str) -> None
 
 
 @pytest.mark.parametrize("folder", [*UNSEEN, *SEEN], indirect=True)
-def test_makes_that_older_versions_read_at_random_are_told_apart(folder: Path) -> None:
+def test_architectures_that_drop_out_outside_of_torch_modules_are_recognised(folder: Path) -> None:
     kind = json.loads((folder / "config.json").read_text())["model_type"]
     assert drops_unseen(folder) is (kind in UNSEEN)
 

@@ -30,7 +30,7 @@ def test_every_sign_can_be_a_stop() -> None:
     assert tuple(SIGNS) == LIMITS
 
 
-def test_readings_by_hand() -> None:
+def test_health_figures_are_the_values_by_hand() -> None:
     lines = [
         {
             "logratios/chosen": -4.0,
@@ -152,7 +152,7 @@ def test_a_resumed_watch_judges_as_the_one_never_killed(tmp_path: Path) -> None:
     assert "above its limit" in watch(tmp_path, kl=4.0).begin(8)
 
 
-def test_calibration_by_hand() -> None:
+def test_calibration_error_and_held_out_figures_are_the_values_by_hand() -> None:
     logits = torch.tensor([math.log(0.8 / 0.2), math.log(0.6 / 0.4)])
     assert calibration_error(logits, torch.tensor([0.8, 0.6])) == pytest.approx(0.0, abs=1e-7)
     assert calibration_error(logits, torch.tensor([1.0, 0.5])) == pytest.approx((0.2 + 0.1) / 2)

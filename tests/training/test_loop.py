@@ -24,7 +24,7 @@ def rates(schedule: str, warmup: float, steps: int = 10) -> list[float]:
     return [learning_rate(step, steps, config, 1.0) for step in range(steps)]
 
 
-def test_schedules_by_hand() -> None:
+def test_a_schedules_rates_are_the_values_by_hand() -> None:
     assert rates("constant", 0.0) == [1.0] * 10
     assert rates("constant", 0.4)[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert rates("linear", 0.0) == pytest.approx([(10 - step) / 10 for step in range(10)])
@@ -59,7 +59,7 @@ def test_gradients_are_clipped_to_the_norm(model_dir: MakeDirectory, tmp_path: P
     assert not torch.equal(small, large)
 
 
-def test_decay_spares_scales(model_dir: MakeDirectory, tmp_path: Path) -> None:
+def test_weight_decay_spares_the_scales_of_norms(model_dir: MakeDirectory, tmp_path: Path) -> None:
     config = SFTConfig(
         steps=1, batch_size=1, learning_rate=1e-3, weight_decay=100.0, warmup_share=0.0, schedule="constant"
     )

@@ -84,7 +84,7 @@ def test_labels_are_clipped_only_where_they_are_used() -> None:
     assert losses.target_probs(given_B, "sigmoid", 0.02).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_centering_by_hand() -> None:
+def test_the_centering_loss_is_the_square_of_the_sum() -> None:
     assert losses.centering_loss(double(2.0), double(-0.5)).item() == pytest.approx(2.25)
 
 

@@ -23,7 +23,7 @@ def scorer(width: int, device: str = "cpu") -> Any:
 @pytest.mark.parametrize(
     ("width", "device", "tokens"), [(160, "cpu", 2048), (896, "cpu", 1024), (896, "meta", 16384)]
 )
-def test_tokens_suit_the_device_and_the_width_unless_they_are_told(
+def test_tokens_suit_the_device_and_the_width_unless_they_are_reported(
     width: int, device: str, tokens: int
 ) -> None:
     assert tokens_a_pass(SFTConfig(), scorer(width, device)) == tokens

@@ -139,7 +139,9 @@ def test_the_end_token_is_never_the_padding(model_dir: MakeDirectory) -> None:
     assert opened.model.config.pad_token_id == opened.pad_id
 
 
-def test_dtype_and_adapter(model_dir: MakeDirectory, tmp_path: Path) -> None:
+def test_a_reward_model_keeps_its_dtype_and_writes_its_adapter(
+    model_dir: MakeDirectory, tmp_path: Path
+) -> None:
     base = model_dir("llama", "chatml", "bfloat16")
     train_reward(replace(CONFIG, lora=4, learning_rate=1e-2), make_pairs(8), base=base, out=tmp_path / "out")
     assert {each.dtype for each in read_weights(tmp_path / "out").values()} == {torch.bfloat16}

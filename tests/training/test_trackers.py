@@ -65,7 +65,7 @@ def _one_process() -> None:
     PartialState(cpu=True)
 
 
-def test_wandb_offline(tmp_path: Path) -> None:
+def test_wandb_offline_gets_every_figure(tmp_path: Path) -> None:
     """In a process of its own: which mode it is in is settled for good when it is first used."""
     pytest.importorskip("wandb")
     by_itself("wandb", tmp_path / "out", WANDB_MODE="offline", WANDB_SILENT="true")

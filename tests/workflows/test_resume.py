@@ -75,7 +75,7 @@ def calls(store: Path) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("last", [1, 2, 5, 9, 14, 18, 22])
-def test_generate_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, last: int) -> None:
+def test_generate_killed_anywhere_ends_like_an_unbroken_one(kill: Kill, world: Path, last: int) -> None:
     assert kill(0, generate(world, "whole")) == 0
     assert kill(last, generate(world, "killed")) == KILLED
     assert kill(0, generate(world, "killed")) == 0
@@ -85,7 +85,7 @@ def test_generate_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path,
 
 
 @pytest.mark.parametrize("last", [1, 3, 6, 9, 12])
-def test_judge_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, last: int) -> None:
+def test_judge_killed_anywhere_ends_like_an_unbroken_one(kill: Kill, world: Path, last: int) -> None:
     assert kill(0, generate(world, "source")) == 0
 
     def judge(place: str) -> list[str]:
@@ -132,7 +132,9 @@ QUICK = ("judging", "last step of the training")
         for name, place in LOOP_POINTS.items()
     ],
 )
-def test_a_loop_killed_anywhere_ends_like_a_whole_one(kill: Kill, world: Path, mini: Path, last: int) -> None:
+def test_a_loop_killed_anywhere_ends_like_an_unbroken_one(
+    kill: Kill, world: Path, mini: Path, last: int
+) -> None:
     recipe = _recipe(world, mini)
     assert kill(0, _loop(world, recipe, "whole")) == 0
     assert kill(last, _loop(world, recipe, "killed")) == KILLED

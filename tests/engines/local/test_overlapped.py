@@ -179,7 +179,7 @@ def test_a_budget_of_calls_is_never_passed_and_what_is_under_way_is_kept(store: 
     assert store.counts()["calls"] == 6
 
 
-def test_a_budget_smaller_than_the_first_wave_is_spent_all_the_same(store: Store) -> None:
+def test_a_budget_smaller_than_the_first_wave_is_used_up_all_the_same(store: Store) -> None:
     engine = beside(store, Deal(), budget=Budget(limits={"calls": 2}))
     with pytest.raises(BudgetError):
         list(engine.generate(draws(6)))

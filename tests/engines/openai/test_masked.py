@@ -40,7 +40,7 @@ def test_a_control_token_of_any_make_is_broken_up(spelled: str) -> None:
         "漢<é>",
     ],
 )
-def test_other_text_stays(text: str) -> None:
+def test_text_that_is_no_secret_stays(text: str) -> None:
     assert masked_text(text) == text
 
 

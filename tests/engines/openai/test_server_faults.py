@@ -64,7 +64,7 @@ def survive(tmp_path: Path, server: FaultyServer, count: int, *more_urls: str) -
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_alone_is_survived(tmp_path: Path, fault: str) -> None:
+def test_each_single_fault_is_survived(tmp_path: Path, fault: str) -> None:
     with FaultyServer(share=0.2, faults=[fault], seed=3) as server:
         survive(tmp_path, server, 24)
         assert server.dealt[fault] > 1

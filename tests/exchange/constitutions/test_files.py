@@ -339,7 +339,7 @@ def test_what_cannot_be_imported_gets_one_message(text: str, name: str, said: st
     assert len(str(caught.value)) < 500
 
 
-def test_a_missing_or_binary_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConstitutionError, match="cannot be read"):
         read_foreign(tmp_path / "none.json", "made")
     (tmp_path / "odd.json").write_bytes(b"\xff\xfe")
@@ -347,13 +347,13 @@ def test_a_missing_or_binary_file_is_told(tmp_path: Path) -> None:
         read_foreign(tmp_path / "odd.json", "made")
 
 
-def test_more_pairs_than_a_constitution_may_hold_are_told(tmp_path: Path) -> None:
+def test_more_pairs_than_a_constitution_may_hold_are_reported(tmp_path: Path) -> None:
     many = {**PAIRS, "comparisons": [PAIRS["comparisons"][0]] * 2000}  # type: ignore[index]
     with pytest.raises(ConstitutionError, match="take fewer with --comparisons"):
         read_foreign(put(tmp_path, many), "made")
 
 
-def test_an_origin_that_was_spoiled_is_told(tmp_path: Path) -> None:
+def test_an_origin_that_was_spoiled_is_reported(tmp_path: Path) -> None:
     path = put(
         tmp_path,
         "name: a\nversion: 1.0.0\nprinciples: [{id: b, text: c}]\norigin: {format: annotated-pairs}\n",

@@ -24,7 +24,7 @@ def file(folder: Path, **changed: Any) -> Path:
     return path
 
 
-def test_the_published_example() -> None:
+def test_the_published_example_is_read_with_its_votes() -> None:
     found = read_preferences(shared("icai/example_ap.json"))
     [one] = found.pairs
     assert found.format == "annotated-pairs"

@@ -69,11 +69,11 @@ def test_what_would_not_come_back_is_not_written(wanted: Pair) -> None:
         ({"chosen": [], "rejected": []}, False),
     ],
 )
-def test_it_is_told_by_its_turns(row: Any, is_it: bool) -> None:
+def test_it_is_recognised_by_its_turns(row: Any, is_it: bool) -> None:
     assert recognises(row) is is_it
 
 
-def test_the_published_file() -> None:
+def test_the_published_file_gives_all_pairs_that_share_a_prompt() -> None:
     found = read_preferences(shared("hh_rlhf/harmless-base/test.jsonl.gz"))
     assert (found.format, found.rows, len(found.pairs)) == ("hh-rlhf", 2312, 2307)
     assert found.left_out == {PROMPTS_DIFFER: 5}

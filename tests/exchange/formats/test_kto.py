@@ -72,7 +72,7 @@ def test_tables_name_and_write_thumbs_in_their_own_way(up: Any, down: Any, colum
     assert (one.what.chosen[0].content, one.what.rejected[0].content) == ("a", "b")
 
 
-def test_columns_are_named() -> None:
+def test_missing_columns_are_refused_by_name() -> None:
     with pytest.raises(
         PromptFileError, match="needs `prompt`, `completion` and `label`; its columns are: prompt"
     ):

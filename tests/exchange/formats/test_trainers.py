@@ -33,7 +33,7 @@ def test_llama_factorys_own_demo() -> None:
     assert found.pairs[0].prompt[0].content.startswith("Hi! I'd like to create a new language game")
 
 
-def test_shapes_by_hand() -> None:
+def test_rows_have_the_shapes_that_the_trainers_document() -> None:
     one = pair(prompt=(turn("system", "Be kind."), turn("user", "How?")))
     user = {"role": "user", "content": "How?"}
     system = {"role": "system", "content": "Be kind."}

@@ -55,7 +55,7 @@ def test_what_a_format_holds_comes_back_to_the_byte(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_format_is_told_by_its_first_row(tmp_path: Path, format_: str) -> None:
+def test_a_format_is_recognised_by_its_first_row(tmp_path: Path, format_: str) -> None:
     written = write_preferences(tmp_path, "train", [pair()], format=format_, about=ABOUT)
     place = tmp_path / "train" if format_ == "datasets" else written.files[0]
     found = read_preferences(place)

@@ -54,7 +54,7 @@ def test_what_is_unknown_and_decides_leaves_the_answer_unplaced() -> None:
     assert found == (None, ("ideal", "acceptable"), "unknown")
 
 
-def test_a_gap_and_an_overlap_are_told_with_an_answer_that_shows_them() -> None:
+def test_a_gap_and_an_overlap_are_reported_with_an_answer_that_shows_them() -> None:
     holed = classes({"good": {"a": True, "b": True}, "poor": {"a": False}, "worst": {"a": False, "b": False}})
     gap, overlap = sorted(holed.slips(), key=lambda slip: "no class" not in slip)
     assert gap == "rules.yaml: all: an answer with a: true, b: false is in no class; let one class take it"
@@ -63,7 +63,7 @@ def test_a_gap_and_an_overlap_are_told_with_an_answer_that_shows_them() -> None:
     assert holed.place({"a": False, "b": False}) == (None, ("poor", "worst"), "several")
 
 
-def test_rules_without_gap_or_overlap_have_no_slips() -> None:
+def test_rules_without_gap_or_overlap_have_no_mistakes() -> None:
     assert classes_of(rules())["all"].slips() == []
 
 

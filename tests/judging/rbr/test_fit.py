@@ -233,7 +233,7 @@ def test_without_a_reward_model_nothing_is_said_of_it() -> None:
         ([example("p", "good", x=1.0), example("q", "poor", x=1.0)], "no two answers of one prompt"),
     ],
 )
-def test_what_cannot_be_fitted_is_told(rows: list[Featured], message: str) -> None:
+def test_what_cannot_be_fitted_is_reported(rows: list[Featured], message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit(rows, TIERS, NONE_HELD)
 

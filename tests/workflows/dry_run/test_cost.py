@@ -126,7 +126,7 @@ def test_where_the_judge_chooses_the_tokens_are_bounded(
     assert sent(tmp_path / ".rlaif/store.sqlite") <= total["prompt_most"]
 
 
-def test_an_evaluation_is_foretold(tmp_path: Path) -> None:
+def test_the_calls_of_an_evaluation_are_forecast(tmp_path: Path) -> None:
     config = choose_evaluate(
         EvaluateConfig(
             policy="micro",
@@ -147,7 +147,7 @@ def test_an_evaluation_is_foretold(tmp_path: Path) -> None:
     assert (after["total"]["calls"], after["total"]["stored"]) == (0, done.calls["new"])
 
 
-def test_the_rounds_of_a_recipe_are_foretold_with_models_that_are_yet_to_be_trained(tmp_path: Path) -> None:
+def test_the_rounds_of_a_recipe_are_forecast_with_models_that_are_yet_to_be_trained(tmp_path: Path) -> None:
     """Two rules for every prompt. A round: 2 x 3 draws, 6 x 2 looks, 2 x 3 pairs x 2 orders x 2 comparisons.
 
     An evaluation of 2 prompts: 2 + 2 draws and 4 looks; against the first policy 2 pairs x 2 x 2 comparisons, its own

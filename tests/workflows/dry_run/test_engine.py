@@ -96,7 +96,7 @@ def test_what_is_stored_is_answered_and_counted_with_its_tokens(tmp_path: Path) 
         assert (model.planned.stored, model.planned.calls) == (1, 2)
 
 
-def test_calls_count_once_where_a_plan_is_played_for_each_bound() -> None:
+def test_calls_count_once_where_a_plan_runs_for_each_bound() -> None:
     model = engine()
     model.side = "least"
     list(model.score([ask("a", "short")]))

@@ -34,7 +34,7 @@ def drawn(*texts: str, finish: Any = "stop") -> list[tuple[Prompt, Completion]]:
     ]
 
 
-def test_equal_texts_are_looked_at_once_and_broken_ones_never(judge: str, constitution: Path) -> None:
+def test_equal_texts_are_judged_once_and_broken_ones_never(judge: str, constitution: Path) -> None:
     rules = load_constitution(constitution)
     asked = ModelJudge(open_engine(judge))
     assert len(judge_pointwise(asked, rules, drawn(GREETS, GREETS, "other"))) == 2 * len(rules.principles)
@@ -77,7 +77,7 @@ def test_a_principle_that_tells_nothing_apart_decides_nothing() -> None:
     assert idle(funnel(compared={"p": 10})) == []
 
 
-def test_consistency_is_of_the_pairs_that_are_told_apart() -> None:
+def test_order_consistency_is_of_the_pairs_whose_pointwise_scores_differ() -> None:
     made = funnel(compared={"p": 60}, order_inconsistent={"p": 40}, told_apart={"p": 20})
     assert principles_table(made)["p"]["order_consistency"] == 1.0
 

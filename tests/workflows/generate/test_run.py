@@ -158,7 +158,7 @@ def test_a_policy_that_fails_stops_the_run_and_the_same_command_goes_on(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_judge_looks_at_the_same_texts_with_other_eyes(
+def test_judge_asks_another_judge_about_the_same_texts(
     configured: Configured, script: Write, tmp_path: Path
 ) -> None:
     made = generate(configured())

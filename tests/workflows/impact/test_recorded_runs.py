@@ -29,7 +29,7 @@ def test_of_generate_and_judge_it_is_what_their_options_said(
     assert found.constitution["digest"] == load_side(str(made.run)).digest
 
 
-def test_a_protocol_that_looks_at_each_alone_keeps_how_it_was_asked(
+def test_a_pointwise_protocol_keeps_how_it_was_asked(
     configured: Configured, tmp_path: Path, judge: str, constitution: Path
 ) -> None:
     source = generate(configured()).run

@@ -184,7 +184,7 @@ def test_edit_one_principle_rejudges_one_share(run: Path, written: Rules, tmp_pa
     ],
     ids=["weight", "hard", "narrower", "rule", "temperature", "ablated"],
 )
-def test_reruling_judges_nothing(
+def test_a_new_decision_rule_judges_nothing(
     run: Path, written: Rules, tmp_path: Path, head: str, edit: str | None
 ) -> None:
     own = rules()["m3"]
@@ -208,7 +208,7 @@ def test_it_is_told_for_how_many_prompts_the_new_rules_would_compare_others(
 
 
 @pytest.mark.parametrize(("pairing", "twos"), [("all", 6), ("random", 1)])
-def test_judged_again_the_same_twos_cost_the_reworded_principle_and_nothing_else(
+def test_judged_again_the_same_pairs_cost_the_reworded_principle_and_nothing_else(
     run: Path, written: Rules, tmp_path: Path, pairing: Any, twos: int
 ) -> None:
     def again(name: str, constitution: Path) -> int:
@@ -327,7 +327,7 @@ def _rules(principles: Any) -> str:
     return "\n".join(each.text for each in principles)
 
 
-def test_a_judge_of_the_whole_judges_all_again_and_says_so(
+def test_a_judge_of_all_principles_together_judges_all_again_and_says_so(
     run: Path, written: Rules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds, "ModelJudge", Whole)
@@ -347,9 +347,7 @@ def test_a_judge_of_the_whole_judges_all_again_and_says_so(
     assert "nothing that it is asked has changed" in heavier.cost[-1]
 
 
-def test_by_what_is_said_of_each_alone_the_share_is_the_same(
-    run: Path, written: Rules, tmp_path: Path
-) -> None:
+def test_by_pointwise_judgments_the_share_is_the_same(run: Path, written: Rules, tmp_path: Path) -> None:
     config = JudgeConfig(
         source=run,
         out=tmp_path / "alone",
@@ -434,7 +432,7 @@ def test_the_command_shows_pairs_principles_calls_and_tokens(
         (["before.yaml", "before.yaml", "--impact", "torn"], "are not as rlaif wrote them"),
     ],
 )
-def test_bad_input_is_told(
+def test_bad_input_is_reported(
     tmp_path: Path, written: Rules, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written("before")

@@ -114,7 +114,9 @@ def found(said: Said) -> dict[str, Any]:
     return loaded
 
 
-def test_a_truthful_judge(call: Call, judge: Script, gold: Path) -> None:
+def test_a_truthful_judge_is_right_in_both_orders_and_has_no_position_bias(
+    call: Call, judge: Script, gold: Path
+) -> None:
     said = call(gold, "--judge", judge("truthful"), "--json")
     assert said[0] == 0
     shown = found(said)

@@ -148,7 +148,7 @@ def test_rules_with_a_gap_are_told_by_check(
         (gold_row(True, True, propositions={"apology": True}), "lacks 'judgement'"),
     ],
 )
-def test_rows_that_the_rules_do_not_know_are_told_with_their_line(
+def test_rows_that_the_rules_do_not_know_are_reported_with_their_line(
     row: str, message: str, small: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rules, rows = small
@@ -536,7 +536,7 @@ def test_a_margin_of_one_class_is_read(tmp_path: Path, capsys: pytest.CaptureFix
         ("best=nan", "0 or above"),
     ],
 )
-def test_a_margin_that_cannot_be_used_is_told(
+def test_a_margin_that_cannot_be_used_is_reported(
     margin: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers, features, _ = _released(tmp_path)

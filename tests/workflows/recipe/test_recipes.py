@@ -105,7 +105,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "line", "said"), WRONG)
-def test_each_slip_gets_one_message_with_file_and_line(
+def test_each_mistake_gets_one_message_with_file_and_line(
     tmp_path: Path, text: str, line: int, said: str
 ) -> None:
     path = write(tmp_path, text)

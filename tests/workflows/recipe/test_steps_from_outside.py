@@ -145,7 +145,7 @@ def test_the_dry_run_shows_it_with_what_flows_and_is_asked(recipe: Path) -> None
     assert not (recipe.parent / "run").exists()
 
 
-def test_an_audit_of_the_round_is_kept_and_what_it_finds_is_told(recipe: Path) -> None:
+def test_an_audit_of_the_round_is_kept_and_what_it_finds_is_reported(recipe: Path) -> None:
     done = play(recipe)
     held = json.loads((done.run / "round-1/audit.json").read_text())
     assert held["counts"]["pairs"] == done.rounds[1]["pairs"] == 4
@@ -153,7 +153,7 @@ def test_an_audit_of_the_round_is_kept_and_what_it_finds_is_told(recipe: Path) -
     assert told == [f"audit: {each['says']}" for each in held["findings"]]
 
 
-def test_its_slips_are_told_as_those_of_ours(recipe: Path) -> None:
+def test_its_mistakes_are_reported_as_those_of_ours(recipe: Path) -> None:
     recipe.write_text(recipe.read_text().replace("words: 3", "word: 3"))
     with pytest.raises(RecipeError, match=r"outside.yaml:8: .*'word' \(did you mean 'words'\?\)"):
         load_recipe(recipe)
