@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import blocks
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rlaif"
 QUOTES_OLD_NAMES = "decisions.md"
@@ -69,6 +71,27 @@ def test_what_a_page_names_of_the_repository_is_there(page: Path) -> None:
 def test_a_link_of_a_page_leads_to_a_file(page: Path) -> None:
     links = _LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_make_target_of_a_page_is_one(page: Path) -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    named = re.findall(r"(?:`|^)make ([a-z][\w-]*)", page.read_text(encoding="utf-8"), flags=re.M)
+    assert sorted(set(named) - targets) == []
+
+
+def test_code_that_contributing_quotes_is_the_code() -> None:
+    """Each Python block there says that it is all of a file, but for its imports, or a part of one."""
+    files = [
+        "rlaif/judging/protocols/score.py",
+        "tests/judging/protocols/test_score.py",
+        "rlaif/training/pair_losses.py",
+        "rlaif/training/loss_names.py",
+    ]
+    quoted = [each.text for each in blocks(ROOT / "CONTRIBUTING.md") if each.language == "python"]
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in files]
+    assert [quote in text for quote, text in zip(quoted, texts, strict=True)] == [True] * len(files)
+    assert all(texts[place].endswith(quoted[place]) for place in (0, 1))
 
 
 def test_a_lost_file_and_a_lost_name_are_found() -> None:
