@@ -92,7 +92,7 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
 def _text(found: Any, suggest_prompts: bool) -> str:
     audited = found.audit
     counts = ", ".join(f"{count} {name}" for name, count in audited.counts.items() if count)
-    blocks = [f"{found.run}: {counts}", _failures(found)]
+    blocks = [f"{found.audited}: {counts}", _failures(found)]
     if audited.findings or not found.silent:
         blocks.append(_findings(audited.findings))
     for each in sections(audited):

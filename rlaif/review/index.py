@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.exchange.pairs import row_pair, upright_row
 from rlaif.records import Pair
-from rlaif.runs.layout import PAIRS, files_named
+from rlaif.runs.layout import PAIRS, pair_files
 
 DOUBTFUL = 0.75
 """P(chosen is better) below which a label is doubtful."""
@@ -59,7 +59,7 @@ class PairIndex:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self.files = files_named(run, PAIRS)
+        self.files = [each for each in pair_files(run) if each.suffix == Path(PAIRS).suffix]
         self.entries: list[PairEntry] = []
         self._texts: dict[str, frozenset[int]] = {}
         for number, path in enumerate(self.files):

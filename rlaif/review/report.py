@@ -21,7 +21,7 @@ from rlaif.review.gathered import Gathered, gather, last
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import tables
 from rlaif.review.tables import shown
-from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_named, pair_files
+from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_of, pair_files
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
@@ -149,8 +149,9 @@ def _funnels(run: Path, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     own = (facts.get("summary") or {}).get("funnel")
     if own:
         found.append(("", own))
-    for path in files_named(run, FUNNEL):
-        found.append((path.parent.name.replace("-", " "), _read(path) or {}))
+    for path in files_of(run, "funnel"):
+        own = path.name.removesuffix(FUNNEL).rstrip(".")
+        found.append((f"{path.parent.name.replace('-', ' ')} {own}".rstrip(), _read(path) or {}))
     return [(name, _funnel_chart(counts)) for name, counts in found]
 
 

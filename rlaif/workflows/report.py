@@ -12,7 +12,7 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, files_named, pair_files
+from rlaif.runs.layout import CONSTITUTION, files_of, pair_files
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.evaluation.statistics import share_met
@@ -57,7 +57,7 @@ def _by_people(run: Path, store: Path | None, pairs: list[Pair]) -> list[Forecas
 
 def _by_gold(run: Path, pairs: list[Pair]) -> list[Forecast]:
     constitution = run / CONSTITUTION
-    files = files_named(run, COMPLETIONS)
+    files = files_of(run, "completions")
     if not constitution.is_file() or not files:
         return []
     rules = load_constitution(constitution)

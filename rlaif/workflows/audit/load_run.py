@@ -16,7 +16,7 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, FUNNEL, JUDGMENTS, newest_pairs
+from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, run_of_pairs, sources_of
 from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.evaluation.statistics import share_met
@@ -33,7 +33,9 @@ MAX_GOLD = 20_000
 class AuditSource:
     """The content of a run directory, or of one round."""
 
-    folder: Path
+    run: Path
+    """The run that it lies in: of a recipe, not the folder of the round."""
+    files: PairSources
     facts: Mapping[str, Any]
     """Its `run.json`."""
     constitution: Constitution | None
@@ -44,19 +46,27 @@ class AuditSource:
 
 
 def read_source(run: Path, number: int | None = None) -> AuditSource:
-    """Read a run, of a recipe the newest round or round `number`. Raises InputError or RunError."""
-    facts = read_run(run)
-    file = newest_pairs(run, number)
-    folder, pairs = file.parent, read_pairs(file)
-    constitution = constitution_of(run)
-    drawn = _drawn(folder, pairs)
+    """Read a run, of a recipe the newest round or round `number`. Raises InputError or RunError.
+
+    `run` may also be a round's folder, or a file of pairs in it.
+    """
+    whole = run_of_pairs(run) or run
+    read_run(whole)
+    return read_pair_sources(whole, sources_of(newest_pairs(run, number)))
+
+
+def read_pair_sources(run: Path, files: PairSources) -> AuditSource:
+    """Read a file of pairs of a run, with all that it comes from. Raises InputError or RunError."""
+    facts, pairs, constitution = read_run(run), read_pairs(files.pairs), constitution_of(run)
+    drawn = _drawn(files.completions, pairs)
     if not drawn:
-        raise InputError(f"{folder}: holds no completions and no pairs; there is nothing to audit")
+        raise InputError(f"{files.folder}: holds no completions and no pairs; there is nothing to audit")
     prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
     completions = list({each.id: each for _, each in drawn}.values())
-    evidence = _evidence(folder, facts, constitution, prompts, completions, pairs)
+    evidence = _evidence(files, facts, constitution, prompts, completions, pairs)
     return AuditSource(
-        folder=folder,
+        run=run,
+        files=files,
         facts=facts,
         constitution=constitution,
         prompts=prompts,
@@ -72,11 +82,11 @@ def constitution_of(run: Path) -> Constitution | None:
     return load_constitution(path) if path.is_file() else None
 
 
-def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
+def _drawn(file: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
     """The completions of a run; of one that has pairs only, those of its pairs."""
     found: dict[str, tuple[Prompt, Completion]] = {}
-    if (folder / COMPLETIONS).is_file():
-        for prompt, each in read_completions(folder / COMPLETIONS):
+    if file.is_file():
+        for prompt, each in read_completions(file):
             found.setdefault(each.id, (prompt, each))
     for pair in pairs:
         prompt = Prompt(messages=pair.prompt)
@@ -87,7 +97,7 @@ def _drawn(folder: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion
 
 
 def _evidence(
-    folder: Path,
+    files: PairSources,
     facts: Mapping[str, Any],
     constitution: Constitution | None,
     prompts: Sequence[Prompt],
@@ -98,8 +108,8 @@ def _evidence(
 
     principles = constitution.principles if constitution is not None else ()
     places = IdPlaces(completions, [each.id for each in principles])
-    pointwise = read_pointwise(folder / JUDGMENTS, places)
-    said = read_pairwise(folder / COMPARISONS, places)
+    pointwise = read_pointwise(files.judgments, places)
+    said = read_pairwise(files.comparisons, places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
     chosen, rejected = _sides(pairs, places)
@@ -131,7 +141,7 @@ def _evidence(
         weights=np.asarray([known[each].weight if each in known else 1.0 for each in names]),
         policies=policies,
         own=np.asarray([_own(facts, pairs, each) for each in policies], dtype=bool),
-        funnel=_funnel(folder, facts),
+        funnel=_funnel(files.funnel, facts),
         gold=_gold(constitution, prompts, completions),
     )
 
@@ -188,9 +198,9 @@ def _family(name: str) -> str:
     return letters[0].lower() if letters else last
 
 
-def _funnel(folder: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
-    if (folder / FUNNEL).is_file():
-        found: dict[str, int] = json.loads((folder / FUNNEL).read_text(encoding="utf-8"))
+def _funnel(file: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
+    if file.is_file():
+        found: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
         return found
     summary = facts.get("summary") or {}
     return dict(summary.get("funnel") or {})

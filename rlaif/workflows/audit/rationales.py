@@ -12,7 +12,6 @@ from rlaif.errors import StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.judging.protocols import PROTOCOLS, Pairwise
 from rlaif.records import Generation
-from rlaif.runs.layout import COMPARISONS
 from rlaif.store import Store, find_store
 
 Read = Callable[[str], tuple[str, bool] | None]
@@ -27,11 +26,11 @@ class WrittenRationales(NamedTuple):
     repeats: list[tuple[int, float, float]]
 
 
-def read_written(folder: Path, run: Path, store: Path | None, evidence: Evidence) -> WrittenRationales:
-    """Of the comparisons in `folder`; nothing where the judge wrote nothing, or its texts are in another store."""
+def read_written(comparisons: Path, run: Path, store: Path | None, evidence: Evidence) -> WrittenRationales:
+    """Of a file of comparisons; nothing where the judge wrote nothing, or its texts are in another store."""
     prompts = {each: place for place, each in enumerate(evidence.prompts.ids)}
     texts = dict(zip(evidence.principles, evidence.principle_texts, strict=False))
-    rows = list(_writing(folder / COMPARISONS))
+    rows = list(_writing(comparisons))
     path = find_store(run, store)
     found = WrittenRationales([], [])
     if not rows or not path.is_file():

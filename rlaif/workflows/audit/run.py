@@ -16,6 +16,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
+from rlaif.runs.layout import several_pairs
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit.load_run import AuditSource, read_source
 from rlaif.workflows.audit.rationales import read_written
@@ -55,6 +56,8 @@ class Audited:
     """The directory that holds the pairs."""
     facts_of: Path
     """The directory that holds `run.json`: of a loop, not that of the round."""
+    pairs: Path
+    """The file of pairs."""
     audit: Audit
     suggestions: Sequence[Mapping[str, Any]]
     """Principles that fail most, with prompts like those to collect next."""
@@ -64,11 +67,16 @@ class Audited:
     """Whether all of them did: then nothing that the figures say is about this run."""
     unmet: str | None
 
+    @property
+    def audited(self) -> Path:
+        """What was audited: the directory, or the file of pairs where the directory has several."""
+        return self.run if several_pairs(self.pairs) is None else self.pairs
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         found: dict[str, Any] = plain(self.audit)
         told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
-        return {"run": str(self.run), **found, **told}
+        return {"run": str(self.run), "pairs_file": str(self.pairs), **found, **told}
 
 
 def plain(value: Any) -> Any:
@@ -92,12 +100,13 @@ def audit(config: AuditConfig) -> Audited:
     source = read_source(config.run, config.round)
     found = look_at(_further(config, source), seed=config.seed)
     return Audited(
-        run=source.folder,
-        facts_of=config.run,
+        run=source.files.folder,
+        facts_of=source.run,
+        pairs=source.files.pairs,
         audit=found,
         suggestions=suggest(source, found),
-        failures=failed_in(source.folder),
-        silent=(silent := all_failed(source.folder)),
+        failures=failed_in(source.files.judged),
+        silent=(silent := all_failed(source.files.judged)),
         unmet=_unmet(config, found, silent),
     )
 
@@ -111,7 +120,7 @@ def write_page(found: Audited, target: Path) -> Path:
 def _further(config: AuditConfig, source: AuditSource) -> Evidence:
     """The evidence with reviewers' votes, rationales, repeated questions and the prompts of training and evaluation."""
     evidence = source.evidence
-    written = read_written(source.folder, config.run, config.store, evidence)
+    written = read_written(source.files.comparisons, config.run, config.store, evidence)
     more: dict[str, Any] = {
         "votes": votes_of(source, config.run, config.store),
         "rationales": written.rationales,

@@ -15,7 +15,7 @@ from rlaif.exchange.rows import read_rows
 from rlaif.judging.rules import principle_of
 from rlaif.records import Constitution, Generation, Message, Pair
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import JUDGED, PAIRS, pair_files, runs_below
+from rlaif.runs.layout import PAIRS, pair_files, runs_below, sources_of
 from rlaif.store import Call, Store, find_store
 from rlaif.workflows.audit.load_run import constitution_of
 
@@ -127,10 +127,10 @@ def _project(store: Path | None) -> Path:
 def _pairs(run: Path) -> Iterator[tuple[Path, Pair]]:
     for file in pair_files(run):
         for where, row in read_rows(file):
-            yield file.parent, row_pair(row, where)
+            yield file, row_pair(row, where)
 
 
-def _shown(run: Path, folder: Path, pair: Pair, named: Path | None) -> Shown:
+def _shown(run: Path, file: Path, pair: Pair, named: Path | None) -> Shown:
     left, right = differences(pair.chosen[-1].content, pair.rejected[-1].content)
     constitution = constitution_of(run)
     digest = (pair.provenance.get("constitution") or {}).get("digest")
@@ -154,7 +154,7 @@ def _shown(run: Path, folder: Path, pair: Pair, named: Path | None) -> Shown:
         pair=pair,
         chosen=left,
         rejected=right,
-        said=_said(folder, pair),
+        said=_said(file, pair),
         calls=calls,
         missing=missing,
         constitution=constitution,
@@ -195,14 +195,14 @@ def _asked(call: Call) -> RecordedCall:
     )
 
 
-def _said(folder: Path, pair: Pair) -> list[PrincipleVerdicts]:
+def _said(file: Path, pair: Pair) -> list[PrincipleVerdicts]:
     """A row for each principle and protocol, from the judgments that the run keeps."""
     chosen, rejected = pair.completion_ids
     alone: dict[tuple[str, str, str], float | None] = {}
     both: dict[tuple[str, str, bool], float | None] = {}
     states: dict[tuple[str, str], list[str]] = {}
-    for name in JUDGED:
-        for each in read_judgments(folder / name) if (folder / name).is_file() else ():
+    for path in sources_of(file).judged:
+        for each in read_judgments(path):
             if not set(each.completion_ids) <= {chosen, rejected}:
                 continue
             key = (principle_of(each), each.protocol)

@@ -19,7 +19,7 @@ from rlaif.exchange.where import Where
 from rlaif.hashing import derived_seed
 from rlaif.records import Pair, Prompt, prompt_name
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, FUNNEL, PAIRS, files_named, pair_files
+from rlaif.runs.layout import CONSTITUTION, PAIRS, files_of, pair_files, run_of
 
 TRAIN, TEST = "train", "test"
 
@@ -38,7 +38,7 @@ class ExportSource:
 
 
 def read_source(source: Path) -> ExportSource:
-    """A run's pairs, of all its rounds, or those of a file. Raises InputError where there is none."""
+    """A run's pairs, of all its rounds, of a round's folder, or of a file. Raises InputError where there is none."""
     if not source.is_dir():
         return ExportSource(
             place=source,
@@ -48,17 +48,18 @@ def read_source(source: Path) -> ExportSource:
             funnel={},
             principles={},
         )
-    facts = read_run(source)
+    run = run_of(source) or source
+    facts = read_run(run)
     files = pair_files(source)
     if not files:
         raise InputError(f"{source}: has no {PAIRS}; finish it first (`rlaif status {source}`)")
     tags: dict[str, tuple[str, ...]] = {}
-    for path in files_named(source, COMPLETIONS):
+    for path in files_of(source, "completions"):
         tags |= _tags(path)
     funnel: Counter[str] = Counter((facts.get("summary") or {}).get("funnel") or {})
-    for path in files_named(source, FUNNEL):
+    for path in files_of(source, "funnel"):
         funnel.update(json.loads(path.read_text(encoding="utf-8")))
-    constitution = source / CONSTITUTION
+    constitution = run / CONSTITUTION
     known = load_principles(str(constitution)).principles if constitution.is_file() else ()
     return ExportSource(
         place=source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,19 @@ from rlaif.records import Constitution
 from rlaif.runs.claim import read_run
 from rlaif.runs.identity import run_id
 from rlaif.runs.layout import (
-    COMPLETIONS,
     CONSTITUTION,
-    JUDGMENTS,
     PAIRS,
+    PairSources,
+    made_files,
     model_of_round,
+    pairs_in,
     round_name,
     run_of,
+    sources_of,
     step_note,
 )
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
-from rlaif.workflows.recipe.recipe import PREVIOUS
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import METHODS
@@ -38,8 +40,8 @@ _COMMANDS = ("generate", "judge")
 class JudgedRun:
     """A run of `generate` or `judge`, or one round of a recipe, with everything needed to judge it again."""
 
-    folder: Path
-    """Holds its completions and its pairs."""
+    files: PairSources
+    """Its pairs, its completions, and what was said of them."""
     run_id: str
     """Calls of a server that declares no revision are re-used under it alone."""
     judge: str
@@ -56,6 +58,11 @@ class JudgedRun:
     """Whether the judge wrote its verdicts, for want of log-probabilities."""
     templates: Mapping[str, str]
     """Digests of the texts that the judge was asked with."""
+
+    @property
+    def folder(self) -> Path:
+        """The directory that holds the pairs."""
+        return self.files.folder
 
 
 def load_side(ref: str) -> Constitution:
@@ -98,9 +105,10 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
     if "protocol" not in config:
         raise RunError(f"{run}: was made by an rlaif that did not record its protocol; judge it again first")
     alone, then = split(config["protocol"])
+    files = sources_of(pairs_in(run) or run / PAIRS)
     how = Asking(**config["asking"])
     return JudgedRun(
-        folder=run,
+        files=files,
         run_id=run_id(held["command"], config),
         judge=str(config["judge"]["name"]),
         fingerprint=config["judge"]["fingerprint"],
@@ -110,7 +118,7 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
             config, then=then, asking=how if then == config["protocol"] else None, seed=config["seed"]
         ),
         constitution=config["constitution"],
-        in_writing=judged_in_writing(run / JUDGMENTS),
+        in_writing=judged_in_writing(files.judgments),
         templates=held.get("templates", {}),
     )
 
@@ -129,14 +137,23 @@ def _rounds(run: Path, held: Mapping[str, Any], named: str | None) -> list[Judge
 
 
 def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
-    alone, paired = (_note(step_note(run, f"{name}/{step}")) for step in ("judge", "pairs"))
-    if (
-        alone is None
-        or paired is None
-        or not all((run / name / each).is_file() for each in (COMPLETIONS, PAIRS))
-    ):
+    made = pairs_in(run / name)
+    if made is None:
         return None
-    config, step = held["config"], paired["inputs"]["step"]
+    files, steps = sources_of(made), {each.path: each.step for each in made_files(run)}
+    notes = [
+        _note(step_note(run, f"{name}/{steps.get(file, plain)}"))
+        for file, plain in ((files.judgments, "judge"), (files.pairs, "pairs"))
+    ]
+    alone, paired = notes
+    if alone is None or paired is None or not files.completions.is_file():
+        return None
+    config, step = held["config"], paired["inputs"].get("step", {})
+    if "then" not in step or "protocol" not in alone["inputs"]:
+        raise RunError(
+            f"{made}: was not made by the steps `judge` and `pairs`, which are all that can be judged again; "
+            "name another round"
+        )
     recipe, number = config["recipe"], int(paired["inputs"]["round"])
     asked = None
     if step["then"] != NO_PAIRWISE:
@@ -144,27 +161,55 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
             protocol(step["then"]), seed=recipe["seed"], samples=step["samples"], again=step["ask_again"]
         )
     return JudgedRun(
-        folder=run / name,
+        files=files,
         run_id=run_id(held["command"], config),
-        judge=_judge_of(run, recipe, number),
+        judge=_judge_of(run, recipe, number, steps.get(made, "pairs")),
         fingerprint=alone["inputs"]["judge"],
         pointwise=alone["inputs"]["protocol"],
         asking=Asking(**alone["inputs"]["asking"]),
         plan=pair_plan(step, then=step["then"], asking=asked, seed=recipe["seed"], round=number),
         constitution=config["constitution"],
-        in_writing=judged_in_writing(run / name / JUDGMENTS),
+        in_writing=judged_in_writing(files.judgments),
         templates=alone.get("templates", {}) | paired.get("templates", {}),
     )
 
 
-def _judge_of(run: Path, recipe: Mapping[str, Any], number: int) -> str:
-    """The name of a round's judge; where the judge is the newest policy, the model of the round before."""
-    if recipe["models"]["judge"] != PREVIOUS:
-        return str(recipe["models"]["judge"])
-    trained = [each for each in recipe["round"] if STEPS.get(each["step"]).trains]
-    moved = [each.get("trains", METHODS.get(each["method"]).trains) for each in trained]
-    first = number == 1 or Role.POLICY not in moved
-    return str(recipe["models"]["policy"] if first else model_of_round(run, number - 1))
+def _judge_of(run: Path, recipe: Mapping[str, Any], number: int, step: str) -> str:
+    """The name of the judge that a step of a round asked.
+
+    Where the judge is the newest policy, it is the model of the round before. Where it is a model that a step of the
+    recipe made under a name, the newest one before this round.
+    """
+    entry: Mapping[str, Any] = next((each for each in recipe["round"] if _key(each) == step), {})
+    models, role = recipe["models"], entry.get("judge", "judge")
+    if role == INITIAL:
+        return str(models["policy"])
+    if role in models and models[role] != PREVIOUS:
+        return str(models[role])
+    if role in models or role == PREVIOUS:
+        trained = [each for each in recipe["round"] if STEPS.get(each["step"]).trains]
+        movers = [
+            _key(each)
+            for each in trained
+            if each.get("trains", METHODS.get(each["method"]).trains) == Role.POLICY
+        ]
+        first = number == 1 or not movers
+        return str(models["policy"] if first else _newest_model(run, number, movers))
+    return str(_newest_model(run, number, [role]))
+
+
+def _key(entry: Mapping[str, Any]) -> str:
+    """What a run calls a step that its recipe holds as plain values."""
+    return str(entry.get("as", entry["step"]))
+
+
+def _newest_model(run: Path, number: int, steps: Sequence[str]) -> Path:
+    """The newest model that one of these steps made before round `number`."""
+    made = made_files(run)
+    found = [
+        each.path for each in made if each.kind == "model" and each.round < number and each.step in steps
+    ]
+    return found[-1] if found else model_of_round(run, number - 1)
 
 
 def _note(path: Path) -> dict[str, Any] | None:

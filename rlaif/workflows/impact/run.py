@@ -23,7 +23,6 @@ from rlaif.judging import Judge
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import pointwise
 from rlaif.records import Constitution, Judgment, Message, Pair
-from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
 from rlaif.workflows.configs import ModelOptions
@@ -57,7 +56,7 @@ def impact(
 def _judged_again(
     config: ImpactConfig, run: JudgedRun, before: Constitution, after: Constitution, progress: Report
 ) -> Impact:
-    drawn = read_completions(run.folder / COMPLETIONS)
+    drawn = read_completions(run.files.completions)
     name = config.judge or run.judge
     models = ModelPool(config, progress, run.plan.seed, run.in_writing)
     models.open(name)
@@ -144,7 +143,7 @@ def _warnings(run: JudgedRun, before: Constitution, made: Impact, spent: Mapping
             f"{run.folder} was judged by {recorded['name']} {recorded['version']} ({recorded['digest']}), not by "
             f"{before.name} {before.version} ({before.digest}): its pairs are those that A would have made"
         )
-    elif len(stored := read_pairs(run.folder / PAIRS)) != made.counts["before"]:
+    elif len(stored := read_pairs(run.files.pairs)) != made.counts["before"]:
         yield (
             f"{run.folder} holds {len(stored)} pairs, and {made.counts['before']} come out of its judgments again: "
             "were its files edited?"

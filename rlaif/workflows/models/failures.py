@@ -9,7 +9,6 @@ from pathlib import Path
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.exchange.judgments import read_judgments
 from rlaif.records import Judgment, State
-from rlaif.runs.layout import JUDGED
 
 FAILED = (State.TRANSPORT, State.UNREADABLE, State.TRUNCATED, State.JUDGE_REFUSED)
 WORTH_SAYING = 0.05
@@ -50,17 +49,17 @@ def failed_judgments(judgments: Sequence[Judgment]) -> list[str]:
     return said
 
 
-def failed_in(folder: Path) -> list[str]:
-    """The same for what lies in a run's folder, or in that of a round."""
-    return failed_judgments(judgments_in(folder))
+def failed_in(files: Iterable[Path]) -> list[str]:
+    """The same for the judgments in these files."""
+    return failed_judgments(judgments_in(files))
 
 
-def all_failed(folder: Path) -> bool:
-    """Whether nothing at all was said of what lies there."""
-    found = judgments_in(folder)
+def all_failed(files: Iterable[Path]) -> bool:
+    """Whether nothing at all was said in these files."""
+    found = judgments_in(files)
     return bool(found) and all(each.state in FAILED for each in found)
 
 
-def judgments_in(folder: Path) -> list[Judgment]:
-    """Of completions alone and of two."""
-    return [each for name in JUDGED if (folder / name).is_file() for each in read_judgments(folder / name)]
+def judgments_in(files: Iterable[Path]) -> list[Judgment]:
+    """The judgments of all these files, pointwise and pairwise."""
+    return [each for path in files for each in read_judgments(path)]

@@ -72,8 +72,13 @@ class Artefact:
         """The nearest artefact of a kind that this one was made of, or this one itself."""
         if self.kind == kind:
             return self
-        found = (each.ancestor(kind) for each in self.parents)
-        return next((each for each in found if each is not None), None)
+        return nearest(self.parents, (kind,))
+
+
+def nearest(artefacts: Iterable[Artefact], kinds: Iterable[str]) -> Artefact | None:
+    """Return the first artefact of one of the kinds among these and what they were made of, or None."""
+    found = (each.ancestor(kind) for each in artefacts for kind in kinds)
+    return next((each for each in found if each is not None), None)
 
 
 def content(path: Path) -> str | None:

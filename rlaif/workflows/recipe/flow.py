@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlaif.errors import RecipeError
-from rlaif.workflows.recipe.artefacts import Artefact
+from rlaif.workflows.recipe.artefacts import Artefact, nearest
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Step
@@ -119,7 +119,7 @@ class _Flow:
             if own is not None:
                 left.remove(own)
             else:
-                own = _among_parents(found, need) or self._newest(need)
+                own = nearest(found, need) or self._newest(need)
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
@@ -165,11 +165,6 @@ def near(name: str, known: Iterable[str]) -> str:
 def _names(entry: RecipeStep, step: Step) -> list[str]:
     named = entry.named.get(step.of, getattr(entry.settings, step.of, step.takes))
     return [] if named is None else [named] if isinstance(named, str) else list(named)
-
-
-def _among_parents(taken: Sequence[Artefact], need: Sequence[str]) -> Artefact | None:
-    found = (each.ancestor(kind) for each in taken for kind in need)
-    return next((each for each in found if each is not None), None)
 
 
 def _lacking(entry: RecipeStep, need: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from rlaif.constitution import load_principles
 from rlaif.engines.kinds import check_name
 from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.prompts import read_prompts
-from rlaif.runs.layout import JUDGMENTS, files_named
+from rlaif.runs.layout import files_of
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.generate.judge_step import in_writing, read_by_labels
 from rlaif.workflows.models.gold import require_gold
@@ -75,7 +75,7 @@ def _writes(protocols: tuple[str, ...], out: Path) -> bool:
 
     A run whose rounds were judged otherwise goes on as it began: its calls are paid.
     """
-    begun = (read_by_labels(path) for path in files_named(out, JUDGMENTS))
+    begun = (read_by_labels(path) for path in files_of(out, "judgments"))
     return in_writing(*protocols) and not any(begun)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from rlaif.workflows.recipe.table import (
     further_columns,
     newest_models,
 )
-from rlaif.workflows.recipe.task import Task
+from rlaif.workflows.recipe.task import Task, made_rows
 from rlaif.workflows.report import reliability
 
 
@@ -53,6 +54,7 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
     with claim(config.out, described, command="run") as held, Store.open(_store(prepared)) as store:
         models.record(store, held.id)
         write_text(held.dir / layout.CONSTITUTION, constitution_yaml(prepared.constitution))
+        write_text(held.dir / layout.ARTEFACTS, json.dumps(made_rows(prepared.tasks), indent=1) + "\n")
         runner = Runner(
             prepared=prepared,
             models=models,

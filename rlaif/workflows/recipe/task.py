@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rlaif.runs.layout import MODELS, round_name
-from rlaif.workflows.recipe.artefacts import KINDS, Artefact
+from rlaif.workflows.recipe.artefacts import KINDS, Artefact, nearest
 from rlaif.workflows.recipe.recipe import RecipeStep
 
 
@@ -53,3 +54,23 @@ def made_by(entry: RecipeStep, number: int, kind: str, stem: str, parents: tuple
     return Artefact(
         name=entry.named.get("as", ""), kind=kind, round=number, path=path, step=entry.key, parents=parents
     )
+
+
+def made_rows(tasks: Iterable[Task]) -> list[dict[str, Any]]:
+    """Return the rows of `artefacts.json`: what all tasks make, each with the files that it is made of, by kind."""
+    made = (each.makes for each in tasks)
+    return [
+        {
+            "path": each.path,
+            "kind": each.kind,
+            "round": each.round,
+            "step": each.step,
+            "of": {
+                kind: own.path
+                for kind in KINDS
+                if (own := nearest(each.parents, (kind,))) is not None and own.path
+            },
+        }
+        for each in made
+        if each is not None
+    ]

@@ -11,7 +11,7 @@ from rlaif.atomic import write_text
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Pair, Prompt, State
-from rlaif.runs.layout import COMPLETIONS, TRAIN_RECORD
+from rlaif.runs.layout import PAIRS, TRAIN_RECORD, pairs_in, sources_of
 from rlaif.training.gate import Gate, GateReport, pass_gate
 from rlaif.workflows.training.config import TrainConfig
 
@@ -67,8 +67,8 @@ def _failures(found: Mapping[str, Any]) -> float | None:
 
 
 def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
-    """Ids of the pairs with a side that the run's completions call cut off."""
-    file = source / COMPLETIONS
+    """Ids of the pairs with a side that the completions call cut off."""
+    file = sources_of(pairs_in(source) or source / PAIRS).completions
     if not file.is_file():
         return set()
     cut = {each.id for _, each in read_completions(file) if each.finish == "length"}

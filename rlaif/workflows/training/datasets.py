@@ -21,7 +21,7 @@ from rlaif.records import (
     Prompt,
     prompt_name,
 )
-from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
+from rlaif.runs.layout import CONSTITUTION
 from rlaif.templates import load_template
 from rlaif.training.pair_checks import check_sides
 from rlaif.training.sampled import Sampled
@@ -129,9 +129,11 @@ def run_constitution(source: Path) -> Constitution:
     return load_principles(path)
 
 
-def run_sampled(source: Path, own: str | None) -> dict[str, Sampled]:
-    """How a run's completions came about; `own` is the fingerprint of the model that trains, whose ids are its own."""
-    path = source / COMPLETIONS
+def run_sampled(path: Path, own: str | None) -> dict[str, Sampled]:
+    """How the completions in a file came about; nothing where there is no such file.
+
+    `own` is the fingerprint of the model that trains, whose ids are its own.
+    """
     return sampled([said for _, said in read_completions(path)], own) if path.is_file() else {}
 
 

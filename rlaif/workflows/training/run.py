@@ -13,7 +13,7 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import model_folder, pairs_file
+from rlaif.runs.layout import model_folder, pairs_file, run_of, several_pairs, sources_of
 from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
 from rlaif.store import find_store
@@ -102,8 +102,10 @@ def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     require(*TRAINING)
     method = METHODS.get(config.method)
-    found = read_run(config.source) if config.source.is_dir() else {}
+    run = (run_of(config.source) or config.source) if config.source.is_dir() else None
+    found = read_run(run) if run is not None else {}
     pairs = read_pairs(file := pairs_file(config.source))
+    several = several_pairs(file) if run is not None else None
     _refuse_unreadable(found, config.max_unreadable)
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
@@ -111,9 +113,10 @@ def settle(config: TrainConfig) -> TrainJob:
     pairs, gated = gate_pairs(config, pairs, found)
     policy = config.policy or (_judge_of if method.trains is Role.JUDGE else _policy_of)(config.source, found)
     options = _options(method, config.options, policy)
-    out = config.out or (model_folder(config.source, config.method) if config.source.is_dir() else None)
+    out = config.out or (model_folder(run, config.method) if run == config.source else None)
     if out is None:
-        raise InputError("--out is missing: a pairs file says no place for a model")
+        what = "a pairs file" if run is None else "a round of a run"
+        raise InputError(f"--out is missing: {what} says no place for a model")
     return TrainJob(
         method=method.name,
         options=options,
@@ -123,12 +126,12 @@ def settle(config: TrainConfig) -> TrainJob:
         reference_dir=reference_directory(options, None),
         replay=replay_examples(options, policy),
         seed=config.seed,
-        sampled=run_sampled(config.source, _fingerprint(found, policy)) if config.source.is_dir() else {},
-        constitution=run_constitution(config.source) if method.asks_constitution else None,
+        sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
+        constitution=run_constitution(run or config.source) if method.asks_constitution else None,
         chat_template_kwargs=config.chat_template_kwargs,
         card=card(pairs, str(config.source), _judge_name(found)),
         gate=gated,
-        doubts=warned(pairs, found.get("summary") or {}),
+        doubts=[*([several] if several else []), *warned(pairs, found.get("summary") or {})],
         reviewed=reviewed,
         store=find_store(config.source, config.store),
     )

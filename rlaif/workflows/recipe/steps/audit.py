@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,9 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.auditing.audit import audit
 from rlaif.hashing import digest_files
-from rlaif.runs.layout import CLAIM, COMPARISONS, COMPLETIONS, CONSTITUTION, FUNNEL, JUDGMENTS, PAIRS
-from rlaif.workflows.audit.load_run import read_source
+from rlaif.runs.layout import COMPARISONS, COMPLETIONS, FUNNEL, JUDGMENTS, PAIRS, PairSources, sources_of
+from rlaif.workflows.audit.load_run import read_pair_sources
 from rlaif.workflows.audit.run import plain
-from rlaif.workflows.recipe.artefacts import Artefact
 from rlaif.workflows.recipe.step import Facts, Job, RunJob, Step
 
 
@@ -26,32 +23,23 @@ class AuditSettings:
 
 
 def _files(job: Job) -> dict[str, Path]:
-    """Return the files of the pairs and of what they come from, by the names that an audit looks for."""
-    pairs: Artefact = job.takes("pairs")
-    found = {PAIRS: job.run / pairs.path}
-    for kind, name in (("completions", COMPLETIONS), ("judgments", JUDGMENTS)):
-        if (made := job.took(kind)) is not None:
-            found[name] = job.run / made.path
-    beside = found[PAIRS]
-    for name in (COMPARISONS, FUNNEL):
-        own = name if beside.name == PAIRS else f"{beside.stem}.{name}"
-        found[name] = beside.with_name(own)
+    """Return the files of the pairs and of what they come from that there are, by the names that keys have."""
+    own = _sources(job)
+    found = {PAIRS: own.pairs, COMPLETIONS: own.completions, JUDGMENTS: own.judgments}
+    found |= {COMPARISONS: own.comparisons, FUNNEL: own.funnel}
     return {name: path for name, path in found.items() if path.is_file()}
+
+
+def _sources(job: Job) -> PairSources:
+    return sources_of(job.run / job.takes("pairs").path)
 
 
 def make(job: RunJob) -> Facts:
     """Audit the pairs, and keep all figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, path in {**_files(job), **_run_files(job)}.items():
-            shutil.copyfile(path, Path(folder, name))
-        found = audit(read_source(Path(folder)).evidence, seed=job.seed)
+    found = audit(read_pair_sources(job.run, _sources(job)).evidence, seed=job.seed)
     (file,) = outputs(job)
     write_text(job.run / file, json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n")
     return {"findings": [{"fault": each.fault, "says": each.says} for each in found.findings]}
-
-
-def _run_files(job: Job) -> dict[str, Path]:
-    return {name: job.run / name for name in (CLAIM, CONSTITUTION)}
 
 
 def forecast(_: Job) -> None:
