@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rlaif.engines.openai.event_loop import Flow
 from rlaif.store.wire import Reply, Request
+
+if TYPE_CHECKING:
+    from rlaif.engines.openai.event_loop import Flow
 
 Job = tuple[Request, ...]
 """Requests that are one call to a server."""

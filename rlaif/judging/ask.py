@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from rlaif.engines.base import capabilities_of
 from rlaif.hashing import derived_seed
 from rlaif.judging.cot import read_reply
 from rlaif.judging.labels import CallReading
@@ -127,7 +128,7 @@ def ask_texts(
 
     A refusal and a failed call are not asked again: the first is an answer, the second is the engine's to mend.
     """
-    guided = getattr(engine, "guides_decoding", True)
+    guided = capabilities_of(engine).guides_decoding
     asked = list(questions)
     calls: list[list[str]] = [[] for _ in asked]
     readings = [[CallReading(State.UNREADABLE)] * how.samples for _ in asked]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rlaif.constitution import applies
+from rlaif.engines.base import capabilities_of
 from rlaif.judging.ask import Asked, Writing, ask_labels, ask_texts, prompt_slot
 from rlaif.judging.cot import CLAMP, COT_SAMPLING, read_verdict, read_votes
 from rlaif.judging.labels import AB, RATINGS, YES_NO, CallReading, Labels, read_expected, read_share
@@ -62,9 +63,7 @@ class ModelJudge:
         if own or name not in TOLD:
             return load_template(name, self.folder)
         told = load_template(TOLD[name], self.folder)
-        # who cannot tell reads anything: a server, a script
-        reads: Callable[[str], bool] = getattr(self.engine, "reads", lambda _: True)
-        return told if reads(told.words) else load_template(name, self.folder)
+        return told if capabilities_of(self.engine).reads(told.words) else load_template(name, self.folder)
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""

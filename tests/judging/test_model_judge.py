@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rlaif.engines.base import BaseEngine
 from rlaif.errors import TemplateError
 from rlaif.judging import ModelJudge
 from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING
+from rlaif.judging.model_judge import TOLD
+from rlaif.judging.protocols import unguided
 from rlaif.records import GenerateRequest, Message, Prompt, State
 from rlaif.store import call_key
 from rlaif.templates import load_template
+from rlaif.workflows.generate.show_prompt import Listener
 
 from .builders import RuleEngine, completion, principle, prompt
 
@@ -170,7 +175,7 @@ def test_a_text_without_verdict_has_its_own_state(text: str, state: State) -> No
     assert {each.state for each in judge.compare_cot([(prompt(), HELLO, PLAIN)], [GREET])} == {state}
 
 
-class Reader(RuleEngine):
+class Reader(RuleEngine, BaseEngine):
     """Knows the words of a text or does not."""
 
     def __init__(self, knows: bool) -> None:
@@ -199,3 +204,27 @@ def test_a_model_that_cannot_read_that_is_asked_in_the_words_it_was_trained_on()
 def test_a_template_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "compare-cot.txt").write_text("Mine: {{principle}}\n")
     assert ModelJudge(Reader(knows=True), tmp_path).template("compare-cot").text == "Mine: {{principle}}"
+
+
+def test_what_an_engine_from_outside_says_of_itself_is_asked() -> None:
+    class Silent:
+        name, fingerprint = "silent", "b2:silent"
+
+        def generate(self, requests: Any) -> Any:
+            return iter(())
+
+        def score(self, requests: Any) -> Any:
+            return iter(())
+
+    class Plain(Silent, BaseEngine):
+        guides_decoding = False
+
+        def reads(self, text: str) -> bool:
+            return False
+
+    name = next(iter(TOLD))
+    assert ModelJudge(Silent()).template(name).name == TOLD[name]
+    assert ModelJudge(Plain()).template(name).name == name
+    assert unguided(ModelJudge(Silent()), "compare-json") == ""
+    assert "cannot guide its decoding" in unguided(ModelJudge(Plain()), "compare-json")
+    assert (Listener(Plain()).reads("any"), Listener(Plain()).guides_decoding) == (False, False)

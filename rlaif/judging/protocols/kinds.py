@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from rlaif.engines.base import capabilities_of
 from rlaif.errors import InputError
 from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
@@ -45,6 +46,9 @@ class _Shape:
     name: str
     says: str
     """One line for people."""
+    version: str | None = None
+    """Of a protocol from outside: what its function is, another one whenever it asks otherwise; None: its source says
+    so."""
     judges: tuple[type, ...] = ()
     """Classes of the judges that it can ask; empty: any judge."""
     templates: tuple[str, ...] = ()
@@ -117,7 +121,7 @@ def unguided_engine(judge: Judge, chosen: Pointwise | Pairwise) -> str:
     """What to know where a schema goes to an engine that cannot guide its decoding by it; empty elsewhere."""
     if not chosen.structured or not isinstance(judge, ModelJudge):
         return ""
-    if getattr(judge.engine, "guides_decoding", True):
+    if capabilities_of(judge.engine).guides_decoding:
         return ""
     return (
         f"{judge.name}: this engine cannot guide its decoding by a JSON Schema; each reply of {chosen.name} is "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rlaif.constitution import applies
+from rlaif.engines.base import BaseEngine, capabilities_of
 from rlaif.errors import InputError
 from rlaif.judging import Judge, ModelJudge, PanelJudge
 from rlaif.judging.protocols import Asking, Pointwise, Protocol, protocol
@@ -27,14 +28,19 @@ WRITTEN = "(what the judge wrote in the turn before stands here)"
 BOTH = ("checklist", "compare")
 
 
-class Listener:
+class Listener(BaseEngine):
     """Hears what an engine is asked, and keeps the first text of each turn."""
 
     def __init__(self, engine: Engine) -> None:
         self.name = engine.name
         self.fingerprint = engine.fingerprint
         self.turns: list[str] = []
-        self.reads: Callable[[str], bool] = getattr(engine, "reads", lambda _: True)
+        self._capable = capabilities_of(engine)
+        self.guides_decoding = self._capable.guides_decoding
+
+    def reads(self, text: str) -> bool:
+        """As the engine that it stands in for."""
+        return self._capable.reads(text)
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """A text that says that it is none."""
