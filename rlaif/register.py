@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar, overload
 from rlaif.engines.function import TextFunction, function_kind
 from rlaif.engines.kinds import ENGINES, ModelKind
 from rlaif.errors import InputError
+from rlaif.hashing import source_fingerprint
 from rlaif.judging.protocols import PROTOCOLS, Pairwise, Pointwise
 from rlaif.judging.registered import judge_name_of, register_judge, register_reward
 
@@ -152,13 +153,14 @@ def protocol(
             a judgment of either order.
         name: What it is called, and what its judgments say as `protocol`; None: as the function.
         shape: Whether it judges one completion or compares two.
-        facts: Further fields of `rlaif.judging.protocols.Pointwise` or `Pairwise`: `judges`, `scale`, `writes` ...
+        facts: Further fields of `rlaif.judging.protocols.Pointwise` or `Pairwise`: `version` (None: its source says
+            what it is), `judges`, `scale`, `writes` ...
 
     Returns:
         The function, unchanged.
 
     Raises:
-        InputError: The name is taken, or the shape is none of the two.
+        InputError: The name is taken, the shape is none of the two, or the function has no source and no `version`.
 
     Example:
         >>> @rlaif.register.protocol
@@ -171,6 +173,7 @@ def protocol(
         raise InputError(f"shape is {shape!r}; it must be one of {', '.join(shapes)}")
 
     def add(each: Any) -> None:
+        source_fingerprint(each, facts.get("version"))
         says = facts.pop("says", None) or _first_line(each)
         PROTOCOLS.add(shapes[shape](name=name or each.__name__, says=says, ask=each, **facts))
 

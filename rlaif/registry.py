@@ -82,6 +82,10 @@ class Registry(Generic[T]):
         """Names that are not ours: of other packages, or added in this process."""
         return [name for name in self.names() if name not in self._ours()]
 
+    def is_of_process(self, name: str) -> bool:
+        """Whether this process alone knows it: it was added in Python, and no package has it."""
+        return name in self._added and name not in self._points()
+
     def _ours(self) -> Mapping[str, T]:
         if not self._own and self.package:
             for name in self._modules():

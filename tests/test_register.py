@@ -17,7 +17,7 @@ from rlaif.cli.main import main
 from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
 from rlaif.judging import JUDGES
-from rlaif.judging.protocols import PROTOCOLS
+from rlaif.judging.protocols import PROTOCOLS, stated
 from rlaif.judging.rewards import REWARDS
 from rlaif.records import Completion, Judgment, Message, Prompt, Sampling
 
@@ -119,6 +119,20 @@ def test_a_protocol_is_a_function() -> None:
     assert PROTOCOLS.get("doubled").says == "what the judge says, doubled"
     rows = [json.loads(line) for line in (result.run / "judgments.jsonl").read_text().splitlines()]
     assert {row["protocol"] for row in rows} == {"doubled"}
+    config = json.loads((result.run / "run.json").read_text())["config"]
+    assert ".doubled@source:b2:" in config["protocols"]["doubled"]
+
+
+def test_a_protocol_made_by_another_function_must_declare_what_it_is() -> None:
+    held = "x"
+
+    def closed(judge: Any, items: Any, principles: Any, how: Any) -> list[Judgment]:
+        raise AssertionError(held)
+
+    with pytest.raises(InputError, match="declare what it is: version='1'"):
+        register.protocol(closed)
+    register.protocol(version="1")(closed)
+    assert stated(["closed"])["closed"].endswith("closed@version:1")
 
 
 def test_a_protocol_of_an_unknown_shape_is_refused() -> None:

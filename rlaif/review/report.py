@@ -19,7 +19,7 @@ from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
 from rlaif.review.gathered import Gathered, gather, last
 from rlaif.review.principles import HEAD, applied, by_round
-from rlaif.review.rounds import tables
+from rlaif.review.rounds import FURTHER, tables
 from rlaif.review.tables import shown
 from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_of, pair_files
 
@@ -67,7 +67,7 @@ def render_report(
         audited=audited,
         sections=[] if audited is None else sections(audited),
         suggestions=suggestions,
-        rounds=_rounds(rows, Markup),
+        rounds=_rounds(rows, (facts.get("summary") or {}).get(FURTHER, ()), Markup),
         funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
         principles=[(title, note, Markup(chart)) for title, note, chart in _principles(rows, pairs)],
         applied=_applied(rows, facts),
@@ -124,7 +124,7 @@ def _hashes(run: Path, facts: Mapping[str, Any], pairs: Gathered) -> Iterator[tu
                 yield f"{name} (sha256)", hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | None:
+def _rounds(rows: Sequence[Mapping[str, Any]], further: Sequence[str], markup: Any) -> dict[str, Any] | None:
     if not rows:
         return None
 
@@ -140,7 +140,7 @@ def _rounds(rows: Sequence[Mapping[str, Any]], markup: Any) -> dict[str, Any] | 
         charts.lines("KL from the start (nats per completion)", series("kl")),
         charts.lines("length (words)", series("length_mean")),
     ]
-    shown = [{"title": title, "head": head, "rows": body} for title, head, body in tables(rows)]
+    shown = [{"title": title, "head": head, "rows": body} for title, head, body in tables(rows, further)]
     return {"tables": shown, "charts": [markup(each) for each in drawn if each]}
 
 

@@ -31,6 +31,10 @@ MADE_OF = {
 """What a round was trained on; round 0 on nothing."""
 
 
+FURTHER = "further_columns"
+"""In the summary of a run: the columns of its rounds that steps of other packages fill."""
+
+
 def tables(
     rows: Sequence[Mapping[str, Any]], further: Sequence[str] = ()
 ) -> list[tuple[str, list[str], list[list[str]]]]:

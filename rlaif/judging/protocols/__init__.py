@@ -6,9 +6,10 @@ package comes through the entry-point group `rlaif.protocols`, one made in Pytho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rlaif.errors import InputError
+from rlaif.hashing import source_fingerprint
 from rlaif.judging.model_judge import AGAIN
 from rlaif.judging.protocol import Judge, reads_principles
 from rlaif.judging.protocols.kinds import Asking, Pairwise, Pointwise, refusal, unguided_engine
@@ -33,6 +34,7 @@ __all__ = [
     "protocols",
     "refusal",
     "scale_of",
+    "stated",
     "unguided",
 ]
 
@@ -53,6 +55,17 @@ def protocols() -> Mapping[str, Protocol]:
 def protocol(name: str) -> Protocol:
     """The protocol of this name. Raises InputError naming those that there are."""
     return PROTOCOLS.get(name)
+
+
+def stated(names: Iterable[str]) -> dict[str, str]:
+    """Of protocols from outside, by name: the version that is declared, or the digest of their source; of ours nothing.
+
+    Ours are known by the version of the package. Raises InputError where a source says nothing and no version is
+    declared.
+    """
+    outside = set(PROTOCOLS.from_outside())
+    found = {name: PROTOCOLS.get(name) for name in names if name in outside}
+    return {name: source_fingerprint(each.ask, each.version) for name, each in found.items()}
 
 
 def pointwise(name: str) -> Pointwise:

@@ -21,7 +21,7 @@ from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.judging import PanelJudge
 from rlaif.judging.kinds import stated_of
 from rlaif.judging.pointwise import judge_pointwise
-from rlaif.judging.protocols import Asking
+from rlaif.judging.protocols import Asking, stated
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
 from rlaif.review.report import write_report
 from rlaif.runs.claim import Run, claim, read_run
@@ -211,6 +211,7 @@ def _described(config: PairOptions, models: ModelPool, constitution: Constitutio
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
         "judge": {"name": name, "fingerprint": models.fingerprint(name), **stated_of(name)},
         "protocol": config.protocol,
+        **({"protocols": own} if (own := stated([config.protocol])) else {}),
         "asking": asdict(asked_by(config)),
         "pairing": config.pairing,
         "inconsistent": config.inconsistent,

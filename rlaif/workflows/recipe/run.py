@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.engines.local.processes import accelerated
 from rlaif.errors import InputError
+from rlaif.judging.kinds import stated_of
+from rlaif.judging.protocols import stated
 from rlaif.review.report import write_report
+from rlaif.review.rounds import FURTHER
 from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
@@ -51,6 +55,7 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         # what a training needs is asked for before hours of sampling, not after
         STEPS.get(checked.entry.step).require(checked)
     described = prepared.described({part: models.fingerprint(name) for part, name in named.items()})
+    described |= _functions(prepared, named)
     with claim(config.out, described, command="run") as held, Store.open(_store(prepared)) as store:
         models.record(store, held.id)
         write_text(held.dir / layout.CONSTITUTION, constitution_yaml(prepared.constitution))
@@ -72,13 +77,22 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         return _finished(runner, named, unmet)
 
 
+def _functions(prepared: PreparedRecipe, named: Mapping[str, str]) -> dict[str, Any]:
+    """Of judges and protocols that are functions: the version that is declared, or the source; nothing of others."""
+    judges = {role: each for role, name in named.items() if (each := stated_of(name))}
+    asked = stated(prepared.protocols)
+    return {**({"functions": judges} if judges else {}), **({"protocols": asked} if asked else {})}
+
+
 def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finished:
     prepared, models, held, rows = runner.prepared, runner.models, runner.held, runner.table.rows
     warnings = [*edited_release(prepared.constitution), *collected_warnings(rows)]
     made = [each.makes for each in prepared.tasks if each.makes is not None and each.makes.kind == "model"]
     trained = [str(held.dir / each.path) for each in made if (held.dir / each.path).is_dir()]
     costs = usage(models, runner.store, judged_in(held.dir), [*named.values(), *trained])
+    further = further_columns(prepared.recipe)
     summary = {"rounds": len(rows) - 1, "stopped": unmet, "costs": costs, "warnings": warnings}
+    summary |= {FURTHER: further} if further else {}
     status = "done" if unmet is None else "stopped"
     held.finish(summary, status=status, templates=runner.cache.templates())
     report = write_report(held.dir, read_run(held.dir), bins=reliability(held.dir, prepared.config.store))
@@ -91,7 +105,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
         warnings=warnings,
         unmet=unmet,
         held_out=_held_out(prepared),
-        further=further_columns(prepared.recipe),
+        further=further,
     )
 
 
@@ -187,9 +201,13 @@ class Runner:
 def execute(step: Step, job: RunJob) -> Facts:
     """Make what a step makes, or find it where it was made, and return its facts."""
     inputs = dict(step.inputs(job))
+    if step.version:
+        inputs["version"] = step.version
+    if own := stated(step.protocols(job.settings)):
+        inputs["protocols"] = own
     facts = job.cache.do(
         job.task.name,
-        {**inputs, "version": step.version} if step.version else inputs,
+        inputs,
         step.outputs(job),
         lambda: step.make(job),
         step.since(job),

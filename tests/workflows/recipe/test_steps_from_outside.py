@@ -6,14 +6,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rlaif.errors import RecipeError
+from rlaif import register
+from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.examples import read_examples
-from rlaif.records import Completion, Prompt
+from rlaif.judging.kinds import JUDGES
+from rlaif.judging.protocols import PROTOCOLS, Pairwise
+from rlaif.records import Completion, Judgment, Prompt
 from rlaif.review.rounds import tables
 from rlaif.settings import setting
 from rlaif.workflows.configs import RunConfig
@@ -26,6 +30,8 @@ from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.run import run
 from rlaif.workflows.recipe.schema import recipe_schema
 from rlaif.workflows.recipe.step import Job, RunJob, Step
+from rlaif.workflows.recipe.steps import train as train_step
+from rlaif.workflows.training.methods import METHODS
 from tests.workflows.conftest import GREETS, Write
 from tests.workflows.recipe import revise_step
 
@@ -118,6 +124,9 @@ def test_it_runs_between_ours_and_its_result_is_what_they_take(recipe: Path) -> 
     assert done.rounds[1]["shortened"] == 16
     assert done.rounds[0]["shortened"] is None
     assert tables(done.rounds, done.further)[-1] == ("further figures", ["round", "shortened"], [["1", "16"]])
+    page = (done.run / "report.html").read_text()
+    assert "further figures" in page
+    assert "shortened" in page
 
 
 def test_another_setting_of_it_makes_again_what_depends_on_it_and_nothing_else(recipe: Path) -> None:
@@ -195,3 +204,59 @@ def test_revision_and_imitation_is_a_file_and_a_recipe(
     written = {each.policy for _, each in read_completions(done.run / "round-1/completions.jsonl")}
     assert written == {done.rounds[1]["policy"]}
     assert done.rounds[0]["policy"] != done.rounds[1]["policy"]
+
+
+def compared(judge: Any, items: Any, principles: Any, how: Any) -> list[Judgment]:
+    return list(judge.compare(items, principles))
+
+
+def shorter(prompt: Prompt, a: Completion, b: Completion) -> float:
+    return float(len(a.text) <= len(b.text))
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in (PROTOCOLS, JUDGES):
+        monkeypatch.setattr(registry, "_added", {})
+
+
+@pytest.mark.usefixtures("functions")
+def test_run_json_says_of_judges_and_protocols_that_are_functions_what_they_are(recipe: Path) -> None:
+    register.judge(name="shorter", version="7")(shorter)
+    PROTOCOLS.add(Pairwise(name="mine", says="as compare", ask=compared, version="2"))
+    done = play(recipe, models__judge="shorter", round__pairs__then="mine")
+    config = json.loads((done.run / "run.json").read_text())["config"]
+    assert config["functions"]["judge"]["fingerprint_from"].endswith(".shorter@version:7")
+    assert list(config["protocols"]) == ["mine"]
+    assert config["protocols"]["mine"].endswith(".compared@version:2")
+    ours = json.loads((play(recipe, "ours").run / "run.json").read_text())["config"]
+    assert not {"functions", "protocols"} & ours.keys()
+
+
+@pytest.mark.usefixtures("functions")
+def test_another_version_of_a_protocol_makes_again_what_was_asked_by_it(recipe: Path) -> None:
+    seconds = {}
+    for version in ("1", "1", None):
+        PROTOCOLS.add(Pairwise(name="mine", says="as compare", ask=compared, version=version))
+        done = play(recipe, f"run-{len(seconds)}-{version}", round__pairs__then="mine")
+        note = json.loads((done.run / "steps/round-1/pairs.json").read_text())
+        before = seconds.setdefault(version, note["seconds"])
+        assert before == note["seconds"]
+    assert seconds["1"] != seconds[None]
+    assert ".compared@source:b2:" in note["inputs"]["protocols"]["mine"]
+
+
+def test_a_method_of_this_process_trains_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    settings = SimpleNamespace(method="mine")
+    background = SimpleNamespace(begin=lambda call, given: begun.append(given))
+    job: Any = SimpleNamespace(settings=settings, background=background)
+    monkeypatch.setattr(train_step, "_training", lambda each: (each.settings.method, None))
+    with pytest.raises(InputError, match="is no train method"):
+        METHODS.get("mine")
+    monkeypatch.setitem(METHODS._added, "mine", METHODS.get("dpo"))
+    train_step.ahead(job)
+    assert begun == []
+    settings.method = "dpo"
+    train_step.ahead(job)
+    assert begun == ["dpo"]

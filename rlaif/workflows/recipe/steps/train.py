@@ -104,6 +104,8 @@ def trained(training: TrainJob) -> dict[str, Any]:
 
 def ahead(job: RunJob) -> None:
     """Begin in another process where something is to be measured in this one."""
+    if METHODS.is_of_process(job.settings.method):  # another process does not know such a method
+        return
     job.background.begin(trained, _training(job)[0])
 
 
