@@ -23,7 +23,8 @@ from rlaif.auditing.scoring import judgebench
 from rlaif.errors import RlaifError
 from rlaif.exchange.benchmarks import GoldPair, GoldSet, read_gold
 from rlaif.exchange.rbr import kind_name
-from rlaif.workflows.rbr.classify import ClassifyConfig, classify
+from rlaif.workflows.rbr.classify import classify
+from rlaif.workflows.rbr.config import ClassifyConfig
 
 FOLDER = Path(os.environ.get("RLAIF_REFERENCE_DATA", "../shared/data"))
 HALF_A_DIGIT = 0.0005 + 1e-9

@@ -80,10 +80,14 @@ def _row(option: EnvOption, context: click.Context) -> str:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
     if not option.is_flag:
         names += f" {option.make_metavar(context)}".replace("|", "\\|")
-    default = option.to_info_dict().get("default")
-    shown = "" if default in (None, False, ()) or not option.show_default else f"`{default}`".lower()
+    default = option.usual or option.to_info_dict().get("default")
+    shown = (
+        ""
+        if default in (None, False, ()) or not (option.usual or option.show_default)
+        else f"`{default}`".lower()
+    )
     needed = " (needed)" if option.required else ""
-    return f"| {names} | {shown} | `RLAIF_{option.word}` | {option.help}{needed} |"
+    return f"| {names} | {shown} | `RLAIF_{option.word}` | {option.told}{needed} |"
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,18 @@ class Setting:
     """Of a mapping with any keys: the bounds of a value."""
     wanted: str | None = None
     """What a value must be, in words; None: made from kind and bounds."""
+    names: Callable[[], Iterable[str]] | None = None
+    """The names that a registry has now, those of other packages included; a value must be one of them."""
+    known: Callable[[], Iterable[str]] | None = None
+    """Names, or beginnings of names (`hf:`), that a registry has now; other values are taken too."""
+    exists: Literal["", "file", "directory", "path"] = ""
+    """Of a path on the command line: what must be there; empty: nothing."""
+    repeated: bool = False
+    """Of a list or mapping: given on the command line one by one, not joined by commas."""
+    read: Callable[[str], Any] | None = None
+    """Of a value whose text has a grammar of its own: reads it (of a mapping that is repeated, one key and value).
+
+    Raises ValueError or InputError saying what is wrong."""
     group: str = ""
     """The heading under which `--help` and docs show it; empty: among the options of no group."""
 
@@ -71,7 +83,7 @@ class Option:
     also: type | None = None
     """A second kind that is allowed, as in `bool | int`."""
     item: type | None = None
-    """Of a mapping: the kind of a value; None: any."""
+    """Of a mapping: the kind of a value; of a list: that of an entry; None: any."""
 
     @property
     def wanted(self) -> str:
@@ -158,10 +170,12 @@ def _option(held: dataclasses.Field[Any], hint: Any) -> Option:
     kinds = [each for each in parts if each is not types.NoneType]
     first, origin = kinds[0], get_origin(kinds[0])
     item = None
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+    if _is_mapping(origin):
         item = get_args(first)[1] if get_args(first)[1] in _TYPES else None
-    literal = origin is Literal
-    kind = str if literal else dict if item or _is_mapping(origin) else tuple if origin is tuple else first
+    literal, listed = origin is Literal, origin in (tuple, Sequence)
+    kind = str if literal else dict if _is_mapping(origin) else tuple if listed else first
+    if listed:
+        item = get_args(first)[0]
     missing = held.default is dataclasses.MISSING and held.default_factory is dataclasses.MISSING
     return Option(
         name=held.name,
@@ -216,6 +230,8 @@ def _mapping(option: Option) -> dict[str, Any]:
 def _wanted(option: Option) -> str:
     if option.choices:
         return f"one of {', '.join(option.choices)}"
+    if option.setting.names is not None:
+        return f"one of {', '.join(sorted(option.setting.names()))}"
     if option.kind is tuple:
         return "a list of texts"
     if option.kind is dict:

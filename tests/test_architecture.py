@@ -21,14 +21,12 @@ import rlaif
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
 from rlaif.workflows import configs
-from rlaif.workflows.audit.run import AuditConfig
+from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.datasets.export import ExportConfig
 from rlaif.workflows.datasets.import_preferences import ImportConfig
-from rlaif.workflows.impact.run import ImpactConfig
-from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
-from rlaif.workflows.rbr.classify import ClassifyConfig
-from rlaif.workflows.rbr.fit import RbrFitConfig
-from rlaif.workflows.rbr.score import ScoreConfig
+from rlaif.workflows.impact.config import ImpactConfig
+from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
+from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 from tools import import_graph
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -260,7 +258,7 @@ CONFIG_OF = {
     "rlaif judge": (configs.JudgeConfig, {}),
     "rlaif judge check": (
         CheckConfig,
-        {"gold": "source", "attack": "attacks"} | dict.fromkeys(THRESHOLDS, "thresholds") | {"every": None},
+        {"gold": "source", "every": None, "every_attack": None} | dict.fromkeys(THRESHOLDS, "thresholds"),
     ),
     "rlaif evaluate": (configs.EvaluateConfig, {}),
     "rlaif run": (configs.RunConfig, {}),
@@ -303,6 +301,7 @@ def test_a_command_uses_each_of_its_options(path: str) -> None:
 UNCALLED = {
     "cli/command.py CommandGroup.list_commands": "click calls it",
     "cli/options.py EnvOption.resolve_envvar_value": "click calls it",
+    "cli/registered.py Known.shell_complete": "click calls it",
     "cli/train.py TrainCommand.format_usage": "click calls it",
     "cli/parent.py Parent.list_commands": "click calls it",
     "engines/local/processes.py Processes.pids": "tests kill workers by it",

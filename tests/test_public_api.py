@@ -19,7 +19,7 @@ import pytest
 import rlaif
 from rlaif.settings import options
 from rlaif.workflows import api, configs
-from rlaif.workflows.audit.run import AuditConfig
+from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.reward.run import JudgeRewardConfig
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.methods import METHODS

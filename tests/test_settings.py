@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -124,5 +125,5 @@ def test_what_the_schema_refuses_the_command_refuses(words: list[str], told: str
 
 def test_help_says_the_default_once() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
-    assert "How many. [default: 4]" in shown
+    assert re.search(r"How many\.\s+\[default: 4[;\]]", shown)
     assert "Pull." in shown

@@ -11,29 +11,15 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.audit_show import compare, show
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
 from rlaif.review.audit_tables import sections
 from rlaif.review.tables import table
+from rlaif.workflows.audit.config import AuditConfig
 
 SHOWN_UNCOVERED = 10
 WIDTH = 110
-
-
-def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, float]:
-    """`FIGURE<=NUMBER` or `FIGURE>=NUMBER` as limits; the name of a lower one gets a `-` in front."""
-    found = {}
-    for item in items:
-        name, sign, limit = next(
-            (item.partition(sign) for sign in ("<=", ">=") if sign in item), ("", "", "")
-        )
-        try:
-            found[("-" if sign == ">=" else "") + name.strip()] = float(limit)
-        except ValueError:
-            raise click.BadParameter(
-                f"{item!r} is not FIGURE<=NUMBER or FIGURE>=NUMBER", param=parameter
-            ) from None
-    return found
 
 
 @click.command(
@@ -46,34 +32,13 @@ def thresholds(_: click.Context, parameter: click.Parameter, items: Sequence[str
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@options.option("--round", type=click.IntRange(min=1), help="Round of a loop [default: the newest].")
-@options.option("--training", help="Training prompts: report which of them no feedback prompt resembles.")
-@options.option("--evaluation", help="Evaluation prompts: report which of them occur in this run.")
-@options.option(
-    "--again",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A run in which the same judge judged the same completions again, for test-retest agreement.",
-)
-@options.option(
-    "--threshold",
-    "thresholds",
-    multiple=True,
-    callback=thresholds,
-    metavar="FIGURE<=X",
-    help="Exit 3 when a figure is beyond this limit; also FIGURE>=X; repeatable.",
-)
-@options.option("--strict", is_flag=True, help="Exit 3 when any fault is found.")
-@options.option(
-    "--allow", "allowed", multiple=True, metavar="FAULT", help="Do not fail on this fault; repeatable."
-)
+@settings(AuditConfig, leave=("run",), flags={"thresholds": "--threshold", "allowed": "--allow"})
 @options.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the HTML report of the run, audit included.",
 )
 @options.option("--suggest-prompts", is_flag=True, help="Show which prompts to collect next.")
-@options.seed
-@options.store
 @options.as_json
 def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any) -> None:
     """Look for faults of the feedback in RUN: position bias, failures, drift, leaks, with intervals over prompts.
@@ -83,7 +48,7 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
     """
     from rlaif.workflows.audit import run as workflow
 
-    found = workflow.audit(workflow.AuditConfig(**chosen))
+    found = workflow.audit(AuditConfig(**given(AuditConfig, chosen)))
     if html is not None:
         workflow.write_page(found, html)
     emit(found.as_dict(), _text(found, suggest_prompts), as_json=as_json, unmet=found.unmet)

@@ -13,9 +13,11 @@ from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
+from rlaif.workflows.configs import TestConfig
 
 if TYPE_CHECKING:
     from rlaif.workflows.generate.principle_tests import Tried
@@ -125,10 +127,7 @@ def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> No
     ),
 )
 @click.argument("constitution")
-@options.option("--judge", help="Judge: a model name [default: micro].")
-@options.models
-@options.seed
-@options.store
+@settings(TestConfig, leave=("constitution",))
 @options.as_json
 def run_tests(as_json: bool, **chosen: Any) -> None:
     """Run each principle's own tests with a judge: does it apply the principles as you mean them?
@@ -136,14 +135,13 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
     Each test is judged in both orders. It fails when the judge prefers the worse text; it is undecided when the orders
     disagree or an answer cannot be read. Exit 3 when a test fails, or when a principle has no test that passes.
     """
-    from rlaif.workflows.configs import TestConfig
     from rlaif.workflows.generate.known_words import unread_of
     from rlaif.workflows.generate.principle_tests import VERDICTS, put_to_judge
     from rlaif.workflows.models.defaults import JUDGE
 
     warn(unread_of(chosen["judge"] or JUDGE, chosen["constitution"]))
     with progress(quiet=as_json) as report:
-        tried = put_to_judge(TestConfig(**chosen), progress=report)
+        tried = put_to_judge(TestConfig(**given(TestConfig, chosen)), progress=report)
     rows = [
         [name, *(each.count(verdict) for verdict in VERDICTS), each.tests]
         for name, each in tried.outcomes.items()

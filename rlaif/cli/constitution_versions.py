@@ -11,9 +11,11 @@ from click.core import ParameterSource
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
+from rlaif.workflows.impact.config import ImpactConfig
 
 if TYPE_CHECKING:
     from rlaif.constitution.diff import Change
@@ -99,7 +101,7 @@ def log(ref: str, as_json: bool) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Also judge what changed, and list the pairs of this run, loop or round that come out differently.",
 )
-@options.option("--judge", help="The judge of that run, where it has another name now.")
+@settings(ImpactConfig, leave=("run",))
 @options.option(
     "--show",
     type=click.IntRange(min=0),
@@ -107,8 +109,6 @@ def log(ref: str, as_json: bool) -> None:
     show_default=True,
     help="Number of changed pairs to print.",
 )
-@options.models
-@options.store
 @options.as_json
 @click.pass_context
 def diff(
@@ -150,9 +150,9 @@ def diff(
 
 
 def _impact(before: Any, after: Any, run: Path, as_json: bool, chosen: dict[str, Any]) -> Impact:
-    from rlaif.workflows.impact.run import ImpactConfig, impact
+    from rlaif.workflows.impact.run import impact
 
-    config = ImpactConfig(run=run, **{name: value for name, value in chosen.items() if name != "show"})
+    config = ImpactConfig(run=run, **given(ImpactConfig, chosen))
     with progress(quiet=as_json) as report:
         return impact(config, before, after, progress=report)
 

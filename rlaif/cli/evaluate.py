@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import emit, progress, warn
+from rlaif.workflows.configs import EvaluateConfig
 
 
 @click.command(
@@ -20,26 +21,7 @@ from rlaif.cli.output import emit, progress, warn
         "      --prompts mine.jsonl --constitution house.yaml --out runs/eval",
     ),
 )
-@options.option("--policy", help="The model to evaluate.")
-@options.option("--against", multiple=True, help="A model to compare it with; repeatable.")
-@options.judge
-@options.constitution
-@options.prompts
-@options.option("--gold", is_flag=True, help="Also grade answers by gold, where the prompt rows name one.")
-@options.sampling
-@options.option(
-    "--resamples",
-    type=click.IntRange(min=100),
-    default=1000,
-    show_default=True,
-    help="Bootstrap resamples for the intervals.",
-)
-@options.option(
-    "--out", type=click.Path(path_type=Path), help="Also write texts, judgments and figures as a run."
-)
-@options.models
-@options.seed
-@options.store
+@settings(EvaluateConfig)
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -49,10 +31,9 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     Each comparison is judged in both orders. With --gold, answers are also graded by the programmatic truth that the
     prompt rows name.
     """
-    from rlaif.workflows.configs import EvaluateConfig
     from rlaif.workflows.models.defaults import choose_evaluate
 
-    config = choose_evaluate(EvaluateConfig(**chosen))
+    config = choose_evaluate(EvaluateConfig(**given(EvaluateConfig, chosen)))
     from rlaif.workflows.evaluation import run as workflow
     from rlaif.workflows.generate.known_words import unread_of
 

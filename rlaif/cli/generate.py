@@ -8,8 +8,10 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.generated import given, settings
 from rlaif.cli.made import show
 from rlaif.cli.output import emit, progress, warn
+from rlaif.workflows.configs import GenerateConfig
 
 
 @click.command(
@@ -20,30 +22,7 @@ from rlaif.cli.output import emit, progress, warn
         "      --policy hf:models/chat --judge hf:models/judge --out runs/r2",
     ),
 )
-@options.constitution
-@options.prompts
-@options.option(
-    "--policy",
-    multiple=True,
-    help="Policy: a model name (docs/models.md); repeat it to share each prompt's completions among several.",
-)
-@options.judge
-@options.out()
-@options.option(
-    "--n",
-    "n",
-    type=click.IntRange(min=2),
-    default=6,
-    show_default=True,
-    group="Sampling",
-    help="Completions per prompt.",
-)
-@options.sampling
-@options.drift
-@options.judging
-@options.models
-@options.seed
-@options.store
+@settings(GenerateConfig)
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -53,10 +32,9 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     Name none of --policy, --judge and --prompts, and the bundled microworld is used, offline. Name all three for your
     own models. The same command resumes an interrupted run.
     """
-    from rlaif.workflows.configs import GenerateConfig
     from rlaif.workflows.models.defaults import choose_generate
 
-    config = choose_generate(GenerateConfig(**chosen))
+    config = choose_generate(GenerateConfig(**given(GenerateConfig, chosen)))
     from rlaif.workflows.generate import run as workflow
     from rlaif.workflows.generate.known_words import unread_of
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rlaif.cli.options import Command, option, together
+from rlaif.cli.registered import Known, Registered
 from rlaif.settings import Option, Setting, options
 
 _NEXT = re.compile(r",(?=[A-Za-z_][\w.-]*=)")
@@ -22,16 +24,36 @@ def settings(
     leave: Sequence[str] = (),
     flags: Mapping[str, str] | None = None,
     group: str | None = None,
+    negated: bool = False,
 ) -> Callable[[Command], Command]:
     """One option for each setting of `config` but those to `leave` out; `flags` names some otherwise than its field;
-    `group` is the heading in `--help` of those that have none of their own.
+    `group` is the heading in `--help` of those that have none of their own. A switch that is off by default has a
+    `--no-` form where `negated`: the value that holds otherwise is then not the configuration's.
 
     None is what an option is that was not given: the configuration's own default then holds, and can be
     distinguished from a value that was given.
     """
     named = flags or {}
     found = [each for each in options(config) if each.name not in leave]
-    return together(*(_option(each, named.get(each.name), group) for each in found))
+    return together(*(_option(each, named.get(each.name), group, negated) for each in found))
+
+
+def settings_of_keys(config: type, name: str) -> Callable[[Command], Command]:
+    """One option for each key of a mapping whose keys are known: `--min-accuracy` of `thresholds`."""
+    [each] = (each for each in options(config) if each.name == name)
+    keys = each.setting.keys or {}
+    return together(
+        *(
+            option(
+                f"--{key.replace('_', '-')}",
+                key,
+                type=_range(click.FloatRange, about),
+                group=each.setting.group or None,
+                help=about.help,
+            )
+            for key, about in keys.items()
+        )
+    )
 
 
 def given(config: type, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,45 +74,88 @@ def name_values(_: click.Context, parameter: click.Parameter, items: Sequence[st
     return {name.strip(): parse_value(value.strip()) for name, _, value in pairs} or None
 
 
-def _option(each: Option, flag: str | None, group: str | None) -> Callable[[Command], Command]:
-    word = flag or f"--{each.name.replace('_', '-')}"
-    told: dict[str, Any] = {"help": _help(each), "default": None, "group": each.setting.group or group}
-    if each.setting.metavar is not None:
-        told["metavar"] = each.setting.metavar
+def _option(each: Option, flag: str | None, group: str | None, negated: bool) -> Callable[[Command], Command]:
+    about, word = each.setting, flag or f"--{each.name.replace('_', '-')}"
+    told: dict[str, Any] = {
+        "help": about.help,
+        "default": None,
+        "group": about.group or group,
+        "usual": _usual(each, negated),
+        "known": about.known or (about.names if about.metavar else None),
+        "required": each.required,
+    }
+    if about.metavar is not None:
+        told["metavar"] = about.metavar
     if each.kind is bool and each.also is None:
-        return option(f"{word}/--no-{word.removeprefix('--')}", each.name, **told)
-    if each.kind is dict:
-        told |= {"multiple": True, "default": (), "callback": _mapping(each)}
-        told.setdefault("metavar", "NAME=VALUE")
-    elif each.kind is tuple:
+        switched = negated or each.default
+        return option(
+            f"{word}/--no-{word.removeprefix('--')}" if switched else word,
+            each.name,
+            is_flag=True,
+            **told,
+        )
+    if each.kind is tuple and not about.repeated:
         told["callback"] = _texts
         told.setdefault("metavar", "NAME,NAME")
+    elif each.kind is dict and about.read is None:
+        told |= {"multiple": True, "default": (), "callback": _mapping(each)}
+        told.setdefault("metavar", "NAME=VALUE")
     else:
         told["type"] = _type(each)
+        if about.repeated:
+            told |= {"multiple": True, "default": ()}
+        if about.read is not None or about.repeated:
+            told["callback"] = _read(each)
     return option(word, each.name, **told)
 
 
-def _help(each: Option) -> str:
-    switched_off = each.also is not None and each.default is False  # the number is what can be given
+def _usual(each: Option, negated: bool) -> str | None:
+    """The default as `--help` shows it; None where it is nothing, or stands in the help text in words."""
+    # what can be given is then a number, or the switch itself
+    switched_off = each.default is False and (each.also is not None or not negated)
     if each.required or each.default in (None, (), {}, "") or switched_off or "[default" in each.setting.help:
-        return each.setting.help
+        return None
     if each.kind is bool:
-        shown = each.name.replace("_", "-") if each.default else f"no-{each.name.replace('_', '-')}"
-    else:
-        shown = f"{each.default:g}" if isinstance(each.default, float) else str(each.default)
-    return f"{each.setting.help} [default: {shown}]"
+        return ("" if each.default else "no-") + each.name.replace("_", "-")
+    return f"{each.default:g}" if isinstance(each.default, float) and each.default % 1 else str(each.default)
 
 
 def _type(each: Option) -> click.ParamType[Any]:
+    about = each.setting
+    kind = each.item if each.kind is tuple else each.kind
     if each.choices:
         return click.Choice(list(each.choices))
-    if each.also is int:  # a switch, or the number that it stands for
-        return _range(click.IntRange, each.setting)
-    if each.kind is int:
-        return _range(click.IntRange, each.setting)
-    if each.kind is float:
-        return _range(click.FloatRange, each.setting)
-    return click.Path(path_type=Path) if each.kind is Path else click.STRING
+    if about.names is not None:
+        return Registered(about.names)
+    if about.known is not None:
+        return Known(about.known)
+    if each.also is int or kind is int:  # a switch, or the number that it stands for
+        return _range(click.IntRange, about)
+    if kind is float:
+        return _range(click.FloatRange, about)
+    if kind is Path:
+        return click.Path(
+            path_type=Path,
+            exists=bool(about.exists),
+            dir_okay=about.exists != "file",
+            file_okay=about.exists != "directory",
+        )
+    return click.STRING
+
+
+def _read(each: Option) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    read: Callable[[Any], Any] = each.setting.read or (lambda value: value)
+
+    def called(_: click.Context, parameter: click.Parameter, given: Any) -> Any:
+        try:
+            if not each.setting.repeated:
+                return None if given is None else read(given)
+            found: Any = tuple(read(item) for item in given)
+        except ValueError as wrong:
+            raise click.BadParameter(str(wrong), param=parameter) from None
+        return (dict(found) if each.kind is dict else found) or None
+
+    return called
 
 
 def _range(kind: Any, about: Setting) -> click.ParamType[Any]:
@@ -129,7 +194,7 @@ def _check(each: Option, name: str, value: Any, parameter: click.Parameter) -> N
         raise click.BadParameter(f"{name!r} is not known; known: {', '.join(about.keys)}", param=parameter)
     if each.item not in (int, float):
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         raise click.BadParameter(f"{name}={value}: the value must be a number", param=parameter)
     bounds = about.keys[name] if about.keys is not None else about.values
     if bounds is not None:

@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from rlaif.cli import options
+from rlaif.cli.generated import given, settings
 from rlaif.cli.judge_check import check
 from rlaif.cli.made import show
 from rlaif.cli.output import emit, progress, warn
 from rlaif.cli.parent import Parent
+from rlaif.workflows.configs import JudgeConfig
 
 
 @click.command(
@@ -22,14 +24,7 @@ from rlaif.cli.parent import Parent
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
-@options.judge
-@options.constitution
-@options.out()
-@options.limit
-@options.judging
-@options.models
-@options.seed
-@options.store
+@settings(JudgeConfig, leave=("source",))
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -39,10 +34,9 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
     SOURCE is a run directory or a file of completions. Calls that the store already holds are re-used. To judge a
     file called `check`, write `./check`.
     """
-    from rlaif.workflows.configs import JudgeConfig
     from rlaif.workflows.models.defaults import choose_judge
 
-    config = choose_judge(JudgeConfig(**chosen))
+    config = choose_judge(JudgeConfig(**given(JudgeConfig, chosen)))
     from rlaif.workflows.generate import run as workflow
     from rlaif.workflows.generate.known_words import unread_of
 

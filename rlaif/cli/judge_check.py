@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,34 +10,19 @@ from click.core import ParameterSource
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.generated import given, settings, settings_of_keys
 from rlaif.cli.output import emit, progress, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
+from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 
-SHARE = click.FloatRange(0, 1)
-LIMITS = options.together(
-    *(
-        options.option(name, type=kind, group="Limits", help=says)
-        for name, kind, says in (
-            ("--min-accuracy", SHARE, "Exit 3 below this accuracy."),
-            ("--min-both-correct", SHARE, "Exit 3 below this share of pairs judged right in both orders."),
-            ("--min-consistency", SHARE, "Exit 3 below this order consistency."),
-            ("--min-kappa", click.FloatRange(-1, 1), "Exit 3 below this Cohen's kappa with the labels."),
-            ("--max-unreadable", SHARE, "Exit 3 above this share of unreadable verdicts."),
-            ("--max-refused", SHARE, "Exit 3 above this share of refused verdicts."),
-            ("--max-position-bias", SHARE, "Exit 3 when P(first shown wins) is farther from 0.5 than this."),
-            ("--max-calibration-error", SHARE, "Exit 3 above this calibration error."),
-            ("--max-flipped", SHARE, "Exit 3 when a family of attacks flips a larger share of verdicts."),
-        )
-    )
-)
 ONE_PROTOCOL = (
     "gold",
     "protocol",
     "format",
     "retest",
     "attacks",
-    "attack",
+    "every_attack",
     "attacked",
     "plot",
     "ignore_flags",
@@ -59,44 +43,15 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
     ),
 )
 @click.argument("gold", required=False, metavar="[GOLD]")
-@options.option("--judge", help="Judge: a model name, or replay:FILE for recorded verdicts [default: micro].")
-@options.option(
-    "--constitution", help="Constitution: a file or a name [default: the question of the gold set]."
-)
-@options.option(
-    "--protocol", help="How the judge is asked [default: compare; for single answers, checklist]."
-)
-@options.option("--format", help="Format of GOLD, where its columns do not tell it.")
-@options.limit
+@settings(CheckConfig, leave=("source", "thresholds"), flags={"attacks": "--attack"})
+@settings_of_keys(CheckConfig, "thresholds")
 @options.option("--all", "every", is_flag=True, help="Compare all protocols, on bundled answers with gold.")
 @options.option(
-    "--retest",
-    type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="Pairs judged a second time, bypassing the store, for test-retest agreement.",
-)
-@options.option(
     "--attacks",
+    "every_attack",
     is_flag=True,
     help="Attack worse answers with every family and count flipped verdicts.",
 )
-@options.option(
-    "--attack", multiple=True, metavar="FAMILY", help="Apply only this family of attacks; repeatable."
-)
-@options.option(
-    "--attacked",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="Number of pairs to attack.",
-)
-@options.option("--plot", type=click.Path(path_type=Path), help="Write a calibration plot (.svg or .png).")
-@options.option("--ignore-flags", is_flag=True, help="Do not exit 3 when a flag fires.")
-@LIMITS
-@options.models
-@options.seed
-@options.store
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -109,8 +64,7 @@ def check(
     dry_run: bool,
     show_prompt: bool,
     every: bool,
-    attacks: bool,
-    attack: Sequence[str],
+    every_attack: bool,
     **chosen: Any,
 ) -> None:
     """Measure a judge on a labelled set GOLD: accuracy, order consistency, position bias, calibration, attacks.
@@ -119,18 +73,16 @@ def check(
     rlaif. Without GOLD, the constitution's own tests are used. A verdict that cannot be read counts as wrong and is
     also counted by itself. Exit 3 when a flag fires or a limit is not met.
     """
-    _refuse_unused(context, every, attacked=bool(attack) or attacks)
+    _refuse_unused(context, every, attacked=bool(chosen["attacks"]) or every_attack)
     from rlaif.auditing.attacks import FAMILIES
     from rlaif.workflows.generate.known_words import unread_of
     from rlaif.workflows.judge_eval import run as workflow
-    from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
 
-    limits = {name: chosen.pop(name) for name in THRESHOLDS}
+    attacks = {"attacks": tuple(FAMILIES)} if every_attack else {}
     config = CheckConfig(
         source=gold,
-        attacks=tuple(attack) or (tuple(FAMILIES) if attacks else ()),
-        thresholds={name: limit for name, limit in limits.items() if limit is not None},
-        **chosen,
+        thresholds={name: chosen[name] for name in THRESHOLDS if chosen[name] is not None},
+        **{**attacks, **given(CheckConfig, chosen)},
     )
     if dry_run:
         from rlaif.workflows.dry_run.judge_eval import plan
@@ -163,12 +115,18 @@ def _refuse_unused(context: click.Context, every: bool, *, attacked: bool) -> No
     given = {name for name in context.params if context.get_parameter_source(name) not in unset}
     limits = [name for name in context.params if name.startswith(("min_", "max_"))]
     if every and (unused := [each for each in (*ONE_PROTOCOL, *limits) if each in given]):
-        name = unused[0].upper() if unused[0] == "gold" else "--" + unused[0].replace("_", "-")
+        name = _word(context, unused[0])
         raise InputError(
             f"{name}: --all asks by every protocol, about answers with bundled gold; leave it out"
         )
     if not attacked and (unused := [each for each in ("attacked", "max_flipped") if each in given]):
-        raise InputError(f"--{unused[0].replace('_', '-')}: says something about attacks; add --attacks")
+        raise InputError(f"{_word(context, unused[0])}: says something about attacks; add --attacks")
+
+
+def _word(context: click.Context, name: str) -> str:
+    """How an argument or option is written on the command line."""
+    [each] = (each for each in context.command.params if each.name == name)
+    return each.opts[0] if isinstance(each, click.Option) else name.upper()
 
 
 def _show_protocols(rows: Sequence[Any], as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +17,20 @@ class EnvOption(click.Option):
     """An option that `RLAIF_<COMMAND>_<OPTION>`, else `RLAIF_<OPTION>`, sets when it is not given.
 
     `group` is the heading under which `--help` lists it (`rlaif.cli.command.GROUPS`); None: the command's own options.
+    `usual` is the value that holds where none is given, for an option that is None then. `known` are names that
+    `--help` lists: they are asked for when it is printed.
     """
 
-    def __init__(self, *args: Any, group: str | None = None, **attributes: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        group: str | None = None,
+        usual: str | None = None,
+        known: Callable[[], Iterable[str]] | None = None,
+        **attributes: Any,
+    ) -> None:
         super().__init__(*args, **attributes)
-        self.group = group
+        self.group, self.usual, self.known = group, usual, known
         self.inherits = False
         """Whether the variable that names the command above sets it too: `RLAIF_TRAIN_STEPS` that of `train dpo`."""
 
@@ -29,6 +38,23 @@ class EnvOption(click.Option):
     def word(self) -> str:
         """The option's name in a variable: `MAX_TOKENS` for `--max-tokens`; of `--critique/--no-critique` the first."""
         return next(opt for opt in self.opts if opt.startswith("--")).lstrip("-").replace("-", "_").upper()
+
+    @property
+    def told(self) -> str:
+        """The help text, with the names that are known."""
+        return f"{self.help} Known: {', '.join(self.known())}." if self.known else self.help or ""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Names and help text, as `--help` shows them."""
+        record = super().get_help_record(ctx)
+        return record and (record[0], record[1].replace(self.help or "", self.told, 1))
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """What stands in brackets: the default and the bounds."""
+        extra = super().get_help_extra(ctx)
+        if self.usual is not None:
+            extra["default"] = self.usual
+        return extra
 
     def env_names(self, command_path: str) -> list[str]:
         """The variables that set this option, the more specific first."""

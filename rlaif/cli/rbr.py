@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,12 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import emit, progress, warn
 from rlaif.review.tables import table
+from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-FILE = click.Path(path_type=Path, exists=True)
-JUDGE = options.option("--judge", help="Judge of the propositions: a model name, or `gold:`.")
-KIND = options.option(
-    "--kind", help="Kind of answer that every prompt calls for [default: the prompt's tag that names one]."
-)
-BASE = options.option("--base", help="Reward model that the rules are added to: reward:DIR.")
 
 
 @click.group(
@@ -65,22 +60,7 @@ def check(rules: str, as_json: bool) -> None:
     ),
 )
 @FILES
-@options.option("--rules", required=True, help="A constitution with `behaviors`, or OpenAI's rules.")
-@JUDGE
-@KIND
-@options.option(
-    "--out", type=click.Path(path_type=Path), help="Write each answer with its class to this file."
-)
-@options.option(
-    "--max-unplaced",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Exit 3 when a larger share of the answers is not in exactly one class.",
-)
-@options.models
-@options.seed
-@options.store
+@settings(ClassifyConfig, leave=("files",))
 @options.as_json
 @options.show_prompt
 def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
@@ -88,10 +68,10 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
 
     A row with `propositions` states itself what is true of its answer; for any other row the judge is asked.
     """
-    from rlaif.workflows.rbr.classify import ClassifyConfig, first_question
     from rlaif.workflows.rbr.classify import classify as workflow
+    from rlaif.workflows.rbr.classify import first_question
 
-    config = ClassifyConfig(**chosen)
+    config = ClassifyConfig(**given(ClassifyConfig, chosen))
     if show_prompt:
         click.echo(first_question(config))
         return
@@ -106,23 +86,6 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
     emit(result | {"labelled": found.labelled}, text, as_json=as_json, unmet=found.unmet)
 
 
-def _orders(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
-    from rlaif.workflows.rbr.fit import parse_order
-
-    return dict(parse_order(item) for item in items)
-
-
-def _margins(context: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, float]:
-    found = options.key_values(context, parameter, items)
-    try:
-        margins = {name: float(text) for name, text in found.items()}
-    except ValueError:
-        raise click.BadParameter("write CLASS=NUMBER", param=parameter) from None
-    if not all(0 <= margin < float("inf") for margin in margins.values()):
-        raise click.BadParameter("a margin is a number, 0 or above", param=parameter)
-    return margins
-
-
 @rbr.command(
     examples=(
         "rlaif rbr fit answers.jsonl --rules rules.yaml --judge gold: --base reward:models/rm --out weights.json",
@@ -130,79 +93,17 @@ def _margins(context: click.Context, parameter: click.Parameter, items: Sequence
     ),
 )
 @FILES
-@options.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Write the weights to this JSON file."
-)
-@options.option("--rules", help="A constitution with `behaviors`, or OpenAI's rules.")
-@JUDGE
-@BASE
-@KIND
-@options.option(
-    "--features",
-    type=FILE,
-    multiple=True,
-    help="Released proposition features; FILES are then released answers. Repeatable.",
-)
-@options.option("--rewards", type=FILE, multiple=True, help="Released reward model scores. Repeatable.")
-@options.option(
-    "--order",
-    multiple=True,
-    callback=_orders,
-    metavar="KIND=A>B,C>D",
-    help="Order of the classes, best first; a comma separates classes that are not compared. Repeatable.",
-)
-@options.option(
-    "--margin", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Margin of the hinge loss."
-)
-@options.option(
-    "--class-margin",
-    multiple=True,
-    callback=_margins,
-    metavar="CLASS=NUMBER",
-    help="Margin for pairs whose better answer is in this class. Repeatable.",
-)
-@options.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.01,
-    show_default=True,
-    help="Learning rate of AdamW.",
-)
-@options.option(
-    "--weight-decay",
-    type=click.FloatRange(min=0),
-    default=0.05,
-    show_default=True,
-    help="Weight decay of AdamW.",
-)
-@options.option(
-    "--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Full-batch steps."
-)
-@options.option(
-    "--held-out",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.2,
-    show_default=True,
-    help="Share of the prompts that is held out (of the answers, where that is less than one prompt).",
-)
-@options.option(
-    "--min-in-order",
-    type=click.FloatRange(0, 1),
-    help="Exit 3 when a smaller share of the held-out pairs is in order.",
-)
-@options.models
-@options.seed
-@options.store
+@settings(RbrFitConfig, leave=("files",))
 @options.as_json
 def fit(as_json: bool, **chosen: Any) -> None:
     """Fit the weights of the propositions to answers of known class in FILES, and write them to --out.
 
     An answer's class is its `class`, where the row has one; otherwise the judge decides it.
     """
-    from rlaif.workflows.rbr.fit import RbrFitConfig, fit_weights
+    from rlaif.workflows.rbr.fit import fit_weights
 
     with progress(quiet=as_json) as report:
-        found = fit_weights(RbrFitConfig(**chosen), progress=report)
+        found = fit_weights(RbrFitConfig(**given(RbrFitConfig, chosen)), progress=report)
     warn(found.warnings)
     head = ["kind", "pairs", "reward model", "rules", "both"]
     rows = [[kind, *_in_order(each.held_out)] for kind, each in found.fitted.items()]
@@ -246,27 +147,14 @@ def _in_order(found: Any) -> list[Any]:
         "rlaif rbr score answers.jsonl --weights weights.json --judge hf:models/judge --out scored.jsonl",
     ),
 )
-@click.argument("source", type=FILE)
-@options.option("--weights", type=FILE, required=True, help="Weights file of `rlaif rbr fit`.")
-@options.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Write each answer with its reward to this file.",
-)
-@options.option("--judge", help="Judge [default: the one of the fit].")
-@options.option("--base", help="Reward model [default: the one of the fit].")
-@KIND
-@options.models
-@options.seed
-@options.store
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@settings(ScoreConfig, leave=("source",))
 @options.as_json
 def score(as_json: bool, **chosen: Any) -> None:
     """Score each answer of SOURCE: reward model plus fitted rules. Writes JSONL to --out."""
-    from rlaif.workflows.rbr.score import ScoreConfig
     from rlaif.workflows.rbr.score import score as workflow
 
-    config = ScoreConfig(**chosen)
+    config = ScoreConfig(**given(ScoreConfig, chosen))
     with progress(quiet=as_json) as report:
         found = workflow(config, progress=report)
     warn(found.warnings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Registered(click.Choice[str]):
@@ -25,3 +26,17 @@ class Registered(click.Choice[str]):
     @choices.setter
     def choices(self, _: Iterable[str]) -> None:
         """Take none: `click.Choice` sets them once for all when it is made."""
+
+
+class Known(click.types.StringParamType):
+    """Any text; the shell completes it by names, or beginnings of names, that a registry has when it asks."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin so, and whatever files the shell finds: a directory may be a model."""
+        names = [each for each in self._names() if each.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]

@@ -9,9 +9,11 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.generated import given, settings
 from rlaif.cli.output import WIDTH, Follower, emit, warn
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
+from rlaif.workflows.configs import RunConfig
 
 if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import RunStanding
@@ -27,31 +29,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("recipe")
-@options.out()
-@options.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    callback=options.key_values,
-    metavar="KEY=VALUE",
-    help="Override a key of the recipe; repeatable.",
-)
-@options.option("--policy", help="Starting policy [default: the recipe's].")
-@options.option(
-    "--judge",
-    help="Judge: a model, `previous` (the newest policy), `gold:` or `random:` [default: the recipe's].",
-)
-@options.option("--frozen-judge", is_flag=True, help="Let the starting policy judge every round.")
-@options.constitution
-@options.limit
-@options.models
-@options.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    group="Run",
-    help="Seed of all random numbers [default: the recipe's].",
-)
-@options.store
+@settings(RunConfig, leave=("recipe",), flags={"overrides": "--set"})
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -60,12 +38,11 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
 
     The same command resumes an interrupted run. A step whose inputs did not change is not repeated.
     """
-    from rlaif.workflows.configs import RunConfig
     from rlaif.workflows.generate.known_words import unread
     from rlaif.workflows.recipe.prepare import prepare_recipe
     from rlaif.workflows.recipe.recipe import PREVIOUS
 
-    prepared = prepare_recipe(RunConfig(**chosen))
+    prepared = prepare_recipe(RunConfig(**given(RunConfig, chosen)))
     models = prepared.recipe.models
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
     if dry_run:

@@ -170,8 +170,8 @@ def _command(method: Method) -> click.Command:
         _train(method.name, chosen)
 
     decorated = options.together(
-        settings(method.options, flags=FLAGS, group=GROUPS[1]),
-        settings(TrainConfig),
+        settings(method.options, flags=FLAGS, group=GROUPS[1], negated=True),
+        settings(TrainConfig, negated=True),
         options.as_json,
         options.dry_run,
     )(call)

@@ -22,6 +22,7 @@ from rlaif.register import engine_name_of, judge_name_of
 from rlaif.store import Store, find_store
 from rlaif.workflows import configs
 from rlaif.workflows.audit import run as auditing
+from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.run import Audited
 from rlaif.workflows.evaluation import run as evaluation
 from rlaif.workflows.evaluation.run import Evaluation
@@ -74,9 +75,9 @@ def generate(
     max_tokens: int = 256,
     drift: int = 16,
     trainer: Model | None = None,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
-    device_map: str | None = None,
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
     batch_tokens: int = 16384,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -92,43 +93,46 @@ def generate(
     stopped; a finished one is read.
 
     Args:
-        out: Directory of the run.
-        constitution: Constitution, a file or a name; None: what the run or the trained model was made by.
-        prompts: Prompts: a file, a `datasets` directory or a bundled set such as `micro:train`.
-        policy: Who writes: a model, or several that take turns.
-        judge: Judge: a model name, or the controls `gold:` and `random:`.
-        n: Completions a prompt.
-        protocol: How the judge decides between two completions. A pointwise protocol (`checklist`, `score`)
-            also chooses which completions are paired.
-        samples: Texts a question, for protocols that take a vote of several; None: one.
-        ask_again: How often to repeat a question whose answer is unreadable; None: twice.
+        out: Directory to write.
+        constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
+            micro-default].
+        prompts: Prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.
+        policy: Policy: a model's name (docs/models.md); several (repeatable) share each prompt's completions.
+        judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        n: Completions per prompt.
+        protocol: How the judge is asked (docs/judges.md). A pointwise protocol also chooses which completions
+            are paired.
+        samples: Samples per question, for protocols that average or vote [default: 1].
+        ask_again: Retries of a reply that cannot be read [default: 2].
         pairing: Which completions of a prompt are compared.
-        inconsistent: What becomes of a pair whose two orders disagree.
+        inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
         critique: Write a critique of the rejected side of each pair.
-        accept_unfit: Keep pairs that rest only on principles that this judge cannot apply.
-        min_pair_share: Share of prompts that must give a pair; below it the result's `unmet` says so.
-        limit: Use only the first so many prompts.
-        seed: All random numbers derive from it.
-        column: Column that holds the prompt, where it is not `prompt` or `messages`.
-        temperature: Temperature of the policy.
-        top_p: Nucleus of the policy: the share of probability to draw from.
-        top_k: Draw from so many of the likeliest tokens; 0: from all.
-        min_p: Draw no token below this share of the likeliest one's probability.
-        max_tokens: Longest completion, in tokens.
-        drift: Completions on which the policy's log-probabilities are compared with the trainer's; 0: none.
-        trainer: Local model that would be trained; None: the policy, where it is local.
-        dtype: Number format of local models: float32, bfloat16 or float16.
-        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
-        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
-        batch_tokens: Tokens in one batch of a local model.
-        chat_template_kwargs: Arguments passed on to chat templates.
-        trust_remote_code: Run code that a model directory brings along.
-        store: Store of calls; None: found upward from `out`.
-        on: Where models run: on this machine, or on the workers of a Ray cluster.
-        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
-            cores, at most four; on a cluster one a GPU.
-        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
-        prices: Table of prices a million tokens; None: the shipped one.
+        accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
+            tests fail, or the two orders disagree).
+        min_pair_share: Exit 3 (in Python: `unmet`) when a smaller share of the prompts gives a pair.
+        limit: Use only the first N prompts.
+        seed: Seed of all random numbers.
+        column: Column that holds the prompt [default: `prompt` or `messages`].
+        temperature: Sampling temperature of the policy.
+        top_p: Nucleus sampling of the policy; 1: off.
+        top_k: Sample from the k most likely tokens only; 0: off.
+        min_p: Drop tokens below this fraction of the most likely token's probability; 0: off.
+        max_tokens: Length limit of a completion, in tokens.
+        drift: Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.
+        trainer: Local model that will be trained, for `drift` [default: the policy, where it is local].
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
 
     Returns:
         The pairs, the counts on the way from prompts to pairs, and what was spent.
@@ -164,9 +168,9 @@ def judge(
     min_pair_share: float = 0.05,
     limit: int | None = None,
     seed: int = 0,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
-    device_map: str | None = None,
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
     batch_tokens: int = 16384,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -180,32 +184,35 @@ def judge(
 
     Args:
         source: Completions to judge: a run, or a file of completions.
-        judge: Judge: a model name, or the controls `gold:` and `random:`.
-        out: Directory of the run.
-        constitution: Constitution, a file or a name; None: what the run or the trained model was made by.
-        protocol: How the judge decides between two completions. A pointwise protocol (`checklist`, `score`)
-            also chooses which completions are paired.
-        samples: Texts a question, for protocols that take a vote of several; None: one.
-        ask_again: How often to repeat a question whose answer is unreadable; None: twice.
+        judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        out: Directory to write.
+        constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
+            micro-default].
+        protocol: How the judge is asked (docs/judges.md). A pointwise protocol also chooses which completions
+            are paired.
+        samples: Samples per question, for protocols that average or vote [default: 1].
+        ask_again: Retries of a reply that cannot be read [default: 2].
         pairing: Which completions of a prompt are compared.
-        inconsistent: What becomes of a pair whose two orders disagree.
+        inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
         critique: Write a critique of the rejected side of each pair.
-        accept_unfit: Keep pairs that rest only on principles that this judge cannot apply.
-        min_pair_share: Share of prompts that must give a pair; below it the result's `unmet` says so.
-        limit: Use only the first so many prompts.
-        seed: All random numbers derive from it.
-        dtype: Number format of local models: float32, bfloat16 or float16.
-        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
-        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
-        batch_tokens: Tokens in one batch of a local model.
-        chat_template_kwargs: Arguments passed on to chat templates.
-        trust_remote_code: Run code that a model directory brings along.
-        store: Store of calls; None: found upward from `out`.
-        on: Where models run: on this machine, or on the workers of a Ray cluster.
-        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
-            cores, at most four; on a cluster one a GPU.
-        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
-        prices: Table of prices a million tokens; None: the shipped one.
+        accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
+            tests fail, or the two orders disagree).
+        min_pair_share: Exit 3 (in Python: `unmet`) when a smaller share of the prompts gives a pair.
+        limit: Use only the first N prompts.
+        seed: Seed of all random numbers.
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
 
     Returns:
         The pairs, the counts on the way to them, and what was spent.
@@ -338,9 +345,9 @@ def evaluate(
     limit: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
-    device_map: str | None = None,
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
     batch_tokens: int = 16384,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -355,34 +362,37 @@ def evaluate(
     Each pair of answers is judged in both orders; intervals are over prompts, by bootstrap.
 
     Args:
-        policy: Model to evaluate.
-        against: Models to compare it with, by a win rate each.
-        judge: Judge of the comparisons.
-        prompts: Held-out prompts: a file, or a bundled set.
-        constitution: Constitution to judge by, a file or a name; None: what the policy was trained by.
-        gold: Also grade each answer by the gold that its prompt names.
-        out: Directory to keep the evaluation in; None: keep nothing.
-        column: Column that holds the prompt, where it is not `prompt` or `messages`.
-        temperature: Temperature of all models; 0 is greedy.
-        top_p: Nucleus: the share of probability to draw from.
-        top_k: Draw from so many of the likeliest tokens; 0: from all.
-        min_p: Draw no token below this share of the likeliest one's probability.
-        max_tokens: Longest answer, in tokens.
-        limit: Use only the first so many prompts.
-        resamples: Bootstrap resamples behind each interval.
-        seed: All random numbers derive from it.
-        dtype: Number format of local models: float32, bfloat16 or float16.
-        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
-        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
-        batch_tokens: Tokens in one batch of a local model.
-        chat_template_kwargs: Arguments passed on to chat templates.
-        trust_remote_code: Run code that a model directory brings along.
-        store: Store of calls; None: found upward from `out`.
-        on: Where models run: on this machine, or on the workers of a Ray cluster.
-        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
-            cores, at most four; on a cluster one a GPU.
-        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
-        prices: Table of prices a million tokens; None: the shipped one.
+        policy: The model to evaluate (docs/models.md).
+        against: A model to compare it with; repeatable.
+        judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        prompts: Held-out prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a
+            bundled set.
+        constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
+            micro-default].
+        gold: Also grade answers by gold, where the prompt rows name one.
+        out: Also write texts, judgments and figures as a run, into this directory.
+        column: Column that holds the prompt [default: `prompt` or `messages`].
+        temperature: Sampling temperature of all models; 0: greedy.
+        top_p: Nucleus sampling; 1: off.
+        top_k: Sample from the k most likely tokens only; 0: off.
+        min_p: Drop tokens below this fraction of the most likely token's probability; 0: off.
+        max_tokens: Length limit of a completion, in tokens.
+        limit: Use only the first N prompts.
+        resamples: Bootstrap resamples for the intervals.
+        seed: Seed of all random numbers.
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
 
     Returns:
         A win rate for each other model and gold for each model, with 95 % intervals.
@@ -411,9 +421,9 @@ def run(
     constitution: Path | str | None = None,
     limit: int | None = None,
     seed: int | None = None,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
-    device_map: str | None = None,
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
     batch_tokens: int = 16384,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -427,26 +437,27 @@ def run(
 
     Args:
         recipe: Recipe: a file, or the name of a shipped one.
-        out: Directory of the run.
-        overrides: Values that replace the recipe's, by key: `{'rounds': '1'}`.
-        policy: Policy to start from; None: the recipe's.
-        judge: Judge; None: the recipe's.
+        out: Directory to write.
+        overrides: Override keys of the recipe (docs/recipes.md), such as `rounds=1`; repeatable.
+        policy: Starting policy [default: the recipe's].
+        judge: Judge: a name, or `previous`, the newest policy [default: the recipe's].
         frozen_judge: Let the starting policy judge every round.
-        constitution: Constitution, a file or a name; None: the recipe's.
-        limit: Use only the first so many prompts of each set.
-        seed: All random numbers derive from it; None: the recipe's.
-        dtype: Number format of local models: float32, bfloat16 or float16.
-        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
-        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
-        batch_tokens: Tokens in one batch of a local model.
-        chat_template_kwargs: Arguments passed on to chat templates.
-        trust_remote_code: Run code that a model directory brings along.
-        store: Store of calls; None: found upward from `out`.
-        on: Where models run: on this machine, or on the workers of a Ray cluster.
-        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
-            cores, at most four; on a cluster one a GPU.
-        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
-        prices: Table of prices a million tokens; None: the shipped one.
+        constitution: Constitution: a file or a name [default: the recipe's].
+        limit: Use only the first N prompts of each set.
+        seed: Seed of all random numbers [default: the recipe's].
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
 
     Returns:
         A row of figures for each round, the report, and what was spent.
@@ -483,16 +494,18 @@ def audit(
     Reads the run alone and asks no model. Intervals are over prompts.
 
     Args:
-        run: Run to audit.
-        round: Round of a loop; None: the newest.
-        training: Prompts of a training, to see which of them the feedback covers.
-        evaluation: Prompts of an evaluation, to see which of them were used here.
-        again: Run in which the same judge judged the same completions once more.
-        thresholds: Largest value of each figure by name; a name with `-` before it: the smallest.
-        allowed: Faults that do not count for `strict`.
-        strict: Say in the result's `unmet` that a fault was found.
-        seed: All random numbers derive from it.
-        store: Store that holds people's decisions; None: found upward from the run.
+        run: Directory of the run.
+        round: Round of a loop [default: the newest].
+        training: Training prompts: report which of them no feedback prompt resembles.
+        evaluation: Evaluation prompts: report which of them occur in this run.
+        again: A run in which the same judge judged the same completions again, for test-retest agreement.
+        thresholds: Exit 3 (in Python: `unmet`) when a figure is beyond its limit. On the command line
+            FIGURE<=X or FIGURE>=X, repeatable; in Python `{'FIGURE': x}`, with `-FIGURE` for a limit below
+            which it may not be.
+        allowed: Do not fail on this fault; repeatable.
+        strict: Exit 3 (in Python: `unmet`) when any fault is found.
+        seed: Seed of all random numbers.
+        store: Store file, which holds people's decisions [default: searched upward from the run].
 
     Returns:
         The figures with intervals, the faults found, and prompts to collect next.
@@ -505,7 +518,7 @@ def audit(
         >>> audited.audit.counts["prompts"]
         8
     """
-    return _called(auditing.AuditConfig, _unchanged, auditing.audit, locals())
+    return _called(AuditConfig, _unchanged, auditing.audit, locals())
 
 
 def reward(
@@ -516,9 +529,9 @@ def reward(
     samples: int | None = None,
     ask_again: int | None = None,
     seed: int = 0,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
-    device_map: str | None = None,
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
     batch_tokens: int = 16384,
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -540,18 +553,19 @@ def reward(
         samples: Texts a question, for protocols that take a vote of several; None: one.
         ask_again: How often to repeat a question whose answer is unreadable; None: twice.
         seed: Seed of what is drawn.
-        dtype: Number format of local models: float32, bfloat16 or float16.
-        device: Device of local models: auto, cpu, cuda, cuda:1 or mps.
-        device_map: How to spread the layers of a local model over devices; None: all of it on `device`.
-        batch_tokens: Tokens in one batch of a local model.
-        chat_template_kwargs: Arguments passed on to chat templates.
-        trust_remote_code: Run code that a model directory brings along.
-        store: Store of calls; None: found upward from `out`.
-        on: Where models run: on this machine, or on the workers of a Ray cluster.
-        workers: Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves
-            cores, at most four; on a cluster one a GPU.
-        budget: Limits of this call: `calls`, `tokens`, `money` and `minutes`.
-        prices: Table of prices a million tokens; None: the shipped one.
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
 
     Returns:
         The open reward; leave its `with` block, or call `close`, to let the judge go.
@@ -573,7 +587,7 @@ def open_judge(
     *,
     store: Path | str | None = None,
     seed: int = 0,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     device: str = "auto",
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,

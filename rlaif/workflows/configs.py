@@ -1,6 +1,7 @@
 """What each command can be told, one frozen dataclass a command; each field says its help once.
 
-The functions of `rlaif.workflows.api` repeat these fields as keyword arguments, and a test holds the two together.
+Options of the command line are made of these fields (`rlaif.cli.generated`). The functions of `rlaif.workflows.api`
+repeat them as keyword arguments, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -11,73 +12,119 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlaif.settings import setting
-from rlaif.workflows.training.config import TrainConfig as TrainConfig
+from rlaif.workflows.registered_names import judge_names, policy_names, protocol_names
+
+PROMPTS, SAMPLING, JUDGING, MODELS, RUN = "Prompts", "Sampling", "Judging", "Models", "Run"
+"""Headings of `--help`."""
+JUDGE = "Judge: the name of a model or of another judge (docs/models.md, docs/judges.md)."
+
+
+def _limits(text: str) -> dict[str, float]:
+    from rlaif.costs import read_budget
+
+    return read_budget(text)
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not key=value")
+    return key.strip(), value.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """How models are opened and where their calls are kept: never part of what a run is."""
 
-    dtype: str = setting("float32", help="Number format of local models: float32, bfloat16 or float16.")
-    device: str = setting("auto", help="Device of local models: auto, cpu, cuda, cuda:1 or mps.")
-    device_map: str | None = setting(
-        None, help="How to spread the layers of a local model over devices; None: all of it on `device`."
+    dtype: Literal["float32", "bfloat16", "float16"] = setting(
+        "float32", help="Data type of local models.", group=MODELS
     )
-    batch_tokens: int = setting(16384, help="Tokens in one batch of a local model.")
+    device: str = setting("auto", help="Device of local models: auto, cpu, cuda, cuda:1, mps.", group=MODELS)
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = setting(
+        None, help="Spread the layers of a local model over all devices, in place of `device`.", group=MODELS
+    )
+    batch_tokens: int = setting(16384, help="Tokens in a batch of a local model.", least=64, group=MODELS)
     chat_template_kwargs: Mapping[str, Any] = setting(
-        default_factory=dict, help="Arguments passed on to chat templates."
+        default_factory=dict,
+        help="Keyword arguments of chat templates; repeatable.",
+        metavar="KEY=VALUE",
+        group=MODELS,
     )
-    trust_remote_code: bool = setting(False, help="Run code that a model directory brings along.")
-    store: Path | None = setting(None, help="Store of calls; None: found upward from `out`.")
+    trust_remote_code: bool = setting(False, help="Run code found in a model directory.", group=MODELS)
+    store: Path | None = setting(None, help="Store file [default: searched upward from `out`].", group=RUN)
     on: Literal["local", "ray"] = setting(
-        "local", help="Where models run: on this machine, or on the workers of a Ray cluster."
+        "local", help="Run models on this machine or on a Ray cluster (docs/scaling.md).", group=MODELS
     )
     workers: int | None = setting(
         None,
-        help="Processes that hold a model. None: one; for small models as many as OMP_NUM_THREADS leaves cores, "
-        "at most four; on a cluster one a GPU.",
+        help="Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS leaves "
+        "cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per node].",
+        least=1,
+        group=MODELS,
     )
     budget: Mapping[str, float] = setting(
-        default_factory=dict, help="Limits of this call: `calls`, `tokens`, `money` and `minutes`."
+        default_factory=dict,
+        help="Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.",
+        metavar="LIMITS",
+        read=_limits,
+        group=RUN,
     )
-    prices: Path | None = setting(None, help="Table of prices a million tokens; None: the shipped one.")
+    prices: Path | None = setting(
+        None, help="Price table [default: the shipped one; see `rlaif prices`].", exists="file", group=RUN
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairOptions(ModelOptions):
     """How completions become pairs."""
 
-    out: Path = setting(help="Directory of the run.")
+    out: Path = setting(help="Directory to write.")
     constitution: str | None = setting(
-        None, help="Constitution, a file or a name; None: what the run or the trained model was made by."
+        None,
+        help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
     )
-    judge: str | None = setting(None, help="Judge: a model name, or the controls `gold:` and `random:`.")
+    judge: str | None = setting(None, help=JUDGE, known=judge_names)
     protocol: str = setting(
         "compare",
-        help="How the judge decides between two completions. A pointwise protocol (`checklist`, `score`) also "
-        "chooses which completions are paired.",
+        help="How the judge is asked (docs/judges.md). A pointwise protocol also chooses which completions are "
+        "paired.",
+        names=protocol_names,
+        metavar="NAME",
+        group=JUDGING,
     )
     samples: int | None = setting(
-        None, help="Texts a question, for protocols that take a vote of several; None: one."
+        None,
+        help="Samples per question, for protocols that average or vote [default: 1].",
+        least=1,
+        group=JUDGING,
     )
     ask_again: int | None = setting(
-        None, help="How often to repeat a question whose answer is unreadable; None: twice."
+        None, help="Retries of a reply that cannot be read [default: 2].", least=0, group=JUDGING
     )
     pairing: Literal["best-worst", "all", "random", "rank"] = setting(
-        "best-worst", help="Which completions of a prompt are compared."
+        "best-worst", help="Which completions of a prompt are compared.", group=JUDGING
     )
     inconsistent: Literal["drop", "average"] = setting(
-        "drop", help="What becomes of a pair whose two orders disagree."
+        "drop",
+        help="When the two orders of a pair disagree: drop the pair, or average both orders.",
+        group=JUDGING,
     )
-    critique: bool = setting(True, help="Write a critique of the rejected side of each pair.")
+    critique: bool = setting(True, help="Write a critique of the rejected side of each pair.", group=JUDGING)
     accept_unfit: bool = setting(
-        False, help="Keep pairs that rest only on principles that this judge cannot apply."
+        False,
+        help="Keep pairs that are decided only by principles which this judge cannot apply (their own tests fail, or "
+        "the two orders disagree).",
+        group=JUDGING,
     )
     min_pair_share: float = setting(
-        0.05, help="Share of prompts that must give a pair; below it the result's `unmet` says so."
+        0.05,
+        help="Exit 3 (in Python: `unmet`) when a smaller share of the prompts gives a pair.",
+        least=0,
+        most=1,
+        group=JUDGING,
     )
-    limit: int | None = setting(None, help="Use only the first so many prompts.")
-    seed: int = setting(0, help="All random numbers derive from it.")
+    limit: int | None = setting(None, help="Use only the first N prompts.", least=1, group=PROMPTS)
+    seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +132,45 @@ class GenerateConfig(PairOptions):
     """Sample completions, judge them, write pairs."""
 
     prompts: str | None = setting(
-        None, help="Prompts: a file, a `datasets` directory or a bundled set such as `micro:train`."
+        None,
+        help="Prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.",
+        group=PROMPTS,
     )
     column: str | None = setting(
-        None, help="Column that holds the prompt, where it is not `prompt` or `messages`."
+        None, help="Column that holds the prompt [default: `prompt` or `messages`].", group=PROMPTS
     )
-    policy: tuple[str, ...] = setting((), help="Who writes: a model, or several that take turns.")
-    n: int = setting(6, help="Completions a prompt.")
-    temperature: float = setting(1.0, help="Temperature of the policy.")
-    top_p: float = setting(1.0, help="Nucleus of the policy: the share of probability to draw from.")
-    top_k: int = setting(0, help="Draw from so many of the likeliest tokens; 0: from all.")
-    min_p: float = setting(0.0, help="Draw no token below this share of the likeliest one's probability.")
-    max_tokens: int = setting(256, help="Longest completion, in tokens.")
+    policy: tuple[str, ...] = setting(
+        (),
+        help="Policy: a model's name (docs/models.md); several (repeatable) share each prompt's completions.",
+        known=policy_names,
+        repeated=True,
+    )
+    n: int = setting(6, help="Completions per prompt.", least=2, group=SAMPLING)
+    temperature: float = setting(1.0, help="Sampling temperature of the policy.", least=0, group=SAMPLING)
+    top_p: float = setting(
+        1.0, help="Nucleus sampling of the policy; 1: off.", above=0, most=1, group=SAMPLING
+    )
+    top_k: int = setting(
+        0, help="Sample from the k most likely tokens only; 0: off.", least=0, group=SAMPLING
+    )
+    min_p: float = setting(
+        0.0,
+        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
+        least=0,
+        below=1,
+        group=SAMPLING,
+    )
+    max_tokens: int = setting(256, help="Length limit of a completion, in tokens.", least=1, group=SAMPLING)
     drift: int = setting(
         16,
-        help="Completions on which the policy's log-probabilities are compared with the trainer's; 0: none.",
+        help="Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.",
+        least=0,
+        group=SAMPLING,
     )
     trainer: str | None = setting(
-        None, help="Local model that would be trained; None: the policy, where it is local."
+        None,
+        help="Local model that will be trained, for `drift` [default: the policy, where it is local].",
+        group=SAMPLING,
     )
 
 
@@ -117,26 +185,43 @@ class JudgeConfig(PairOptions):
 class EvaluateConfig(ModelOptions):
     """Compare a policy with others by a judge, and by gold where the prompts have it."""
 
-    policy: str | None = setting(None, help="Model to evaluate.")
-    against: tuple[str, ...] = setting((), help="Models to compare it with, by a win rate each.")
-    judge: str | None = setting(None, help="Judge of the comparisons.")
+    policy: str | None = setting(None, help="The model to evaluate (docs/models.md).", known=policy_names)
+    against: tuple[str, ...] = setting((), help="A model to compare it with; repeatable.", repeated=True)
+    judge: str | None = setting(None, help=JUDGE, known=judge_names)
     constitution: str | None = setting(
-        None, help="Constitution to judge by, a file or a name; None: what the policy was trained by."
+        None,
+        help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
     )
-    prompts: str | None = setting(None, help="Held-out prompts: a file, or a bundled set.")
+    prompts: str | None = setting(
+        None,
+        help="Held-out prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.",
+        group=PROMPTS,
+    )
     column: str | None = setting(
-        None, help="Column that holds the prompt, where it is not `prompt` or `messages`."
+        None, help="Column that holds the prompt [default: `prompt` or `messages`].", group=PROMPTS
     )
-    gold: bool = setting(False, help="Also grade each answer by the gold that its prompt names.")
-    temperature: float = setting(1.0, help="Temperature of all models; 0 is greedy.")
-    top_p: float = setting(1.0, help="Nucleus: the share of probability to draw from.")
-    top_k: int = setting(0, help="Draw from so many of the likeliest tokens; 0: from all.")
-    min_p: float = setting(0.0, help="Draw no token below this share of the likeliest one's probability.")
-    max_tokens: int = setting(256, help="Longest answer, in tokens.")
-    limit: int | None = setting(None, help="Use only the first so many prompts.")
-    resamples: int = setting(1000, help="Bootstrap resamples behind each interval.")
-    seed: int = setting(0, help="All random numbers derive from it.")
-    out: Path | None = setting(None, help="Directory to keep the evaluation in; None: keep nothing.")
+    gold: bool = setting(False, help="Also grade answers by gold, where the prompt rows name one.")
+    temperature: float = setting(
+        1.0, help="Sampling temperature of all models; 0: greedy.", least=0, group=SAMPLING
+    )
+    top_p: float = setting(1.0, help="Nucleus sampling; 1: off.", above=0, most=1, group=SAMPLING)
+    top_k: int = setting(
+        0, help="Sample from the k most likely tokens only; 0: off.", least=0, group=SAMPLING
+    )
+    min_p: float = setting(
+        0.0,
+        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
+        least=0,
+        below=1,
+        group=SAMPLING,
+    )
+    max_tokens: int = setting(256, help="Length limit of a completion, in tokens.", least=1, group=SAMPLING)
+    limit: int | None = setting(None, help="Use only the first N prompts.", least=1, group=PROMPTS)
+    resamples: int = setting(1000, help="Bootstrap resamples for the intervals.", least=100)
+    seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
+    out: Path | None = setting(
+        None, help="Also write texts, judgments and figures as a run, into this directory."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,22 +229,36 @@ class RunConfig(ModelOptions):
     """Run a recipe."""
 
     recipe: str = setting(help="Recipe: a file, or the name of a shipped one.")
-    out: Path = setting(help="Directory of the run.")
+    out: Path = setting(help="Directory to write.")
     overrides: Mapping[str, str] = setting(
-        default_factory=dict, help="Values that replace the recipe's, by key: `{'rounds': '1'}`."
+        default_factory=dict,
+        help="Override keys of the recipe (docs/recipes.md), such as `rounds=1`; repeatable.",
+        metavar="KEY=VALUE",
+        repeated=True,
+        read=_key_value,
     )
-    policy: str | None = setting(None, help="Policy to start from; None: the recipe's.")
-    judge: str | None = setting(None, help="Judge; None: the recipe's.")
+    policy: str | None = setting(None, help="Starting policy [default: the recipe's].", known=policy_names)
+    judge: str | None = setting(
+        None,
+        help="Judge: a name, or `previous`, the newest policy [default: the recipe's].",
+        known=judge_names,
+    )
     frozen_judge: bool = setting(False, help="Let the starting policy judge every round.")
-    constitution: str | None = setting(None, help="Constitution, a file or a name; None: the recipe's.")
-    limit: int | None = setting(None, help="Use only the first so many prompts of each set.")
-    seed: int | None = setting(None, help="All random numbers derive from it; None: the recipe's.")
+    constitution: str | None = setting(None, help="Constitution: a file or a name [default: the recipe's].")
+    limit: int | None = setting(
+        None, help="Use only the first N prompts of each set.", least=1, group=PROMPTS
+    )
+    seed: int | None = setting(
+        None, help="Seed of all random numbers [default: the recipe's].", least=0, group=RUN
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestConfig(ModelOptions):
     """Put a constitution's own tests to a judge."""
 
-    constitution: str = setting(help="Constitution, a file or a name.")
-    judge: str | None = setting(None, help="Judge: a model name.")
-    seed: int = setting(0, help="All random numbers derive from it.")
+    constitution: str = setting(help="Constitution: a file or a name.")
+    judge: str | None = setting(
+        None, help="Judge: the name of a model or of another judge [default: micro].", known=judge_names
+    )
+    seed: int = setting(0, help="Seed of all random numbers.", group=RUN)

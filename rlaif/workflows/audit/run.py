@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,11 @@ from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import several_pairs
 from rlaif.store.decisions import TIE
+from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.load_run import AuditSource, read_source
 from rlaif.workflows.audit.rationales import read_written
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.failures import all_failed, failed_in
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditConfig:
-    """Options of an audit."""
-
-    run: Path
-    round: int | None = None
-    """Of a loop; None is the newest."""
-    training: str | None = None
-    """The prompts that the policy will be trained on: which of them are covered?"""
-    evaluation: str | None = None
-    """The prompts that it will be measured on: which of them were used?"""
-    again: Path | None = None
-    """A run of the same judge on the same completions: does it say the same?"""
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """`FIGURE` may not be above this; `-FIGURE` not below it."""
-    allowed: Sequence[str] = ()
-    """Faults that are known and do not exit 3."""
-    strict: bool = False
-    """Any other fault exits 3."""
-    seed: int = 0
-    store: Path | None = None
-    """Where people's decisions are kept; found upward from the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

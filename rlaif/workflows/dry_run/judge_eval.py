@@ -5,8 +5,8 @@ from __future__ import annotations
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.generate.judge_step import in_writing
+from rlaif.workflows.judge_eval.config import CheckConfig
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold
-from rlaif.workflows.judge_eval.result import CheckConfig
 from rlaif.workflows.judge_eval.run import all_protocols, asked, gold_of, judge_name, refuse_unused, store_of
 
 

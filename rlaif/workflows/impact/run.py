@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rlaif.constitution.diff import Change, changed_ids, diff
 from rlaif.errors import ModelError
@@ -25,20 +24,12 @@ from rlaif.judging.protocols import pointwise
 from rlaif.records import Constitution, Judgment, Message, Pair
 from rlaif.store import Store, find_store
 from rlaif.templates import unchanged
-from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.generate.judge_step import Drawn
+from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
 from rlaif.workflows.impact.result import TURNS, Impact, PairChange, joined
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImpactConfig(ModelOptions):
-    """The run, and its judge where that has another name here."""
-
-    run: Path
-    judge: str | None = None
 
 
 def impact(

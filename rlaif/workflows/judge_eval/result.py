@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rlaif.auditing.attacks import Flips
 from rlaif.auditing.flags import Flag
-from rlaif.workflows.configs import ModelOptions
+from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from rlaif.workflows.judge_eval.metrics import GoldSetFigures
-
-ATTACKED = 10
-"""Pairs that are attacked, unless somebody says otherwise: each family has several members, one is 100 kB."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckConfig(ModelOptions):
-    """What is checked, and the thresholds. A threshold of None is not one."""
-
-    source: str | None = None
-    """A gold set; None: the constitution's own tests, or what `replay:` records."""
-    judge: str | None = None
-    constitution: str | None = None
-    protocol: str | None = None
-    """None: `compare` for pairs; where single answers are judged, `checklist` or `reward`."""
-    format: str | None = None
-    limit: int | None = None
-    retest: int = 20
-    attacks: tuple[str, ...] = ()
-    attacked: int = ATTACKED
-    plot: Path | None = None
-    seed: int = 0
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """By name as in `THRESHOLDS`."""
-    ignore_flags: bool = False
-
-
-THRESHOLDS: Mapping[str, tuple[str, str]] = {
-    "min_accuracy": ("accuracy", "least"),
-    "min_both_correct": ("both_correct", "least"),
-    "min_consistency": ("consistent", "least"),
-    "min_kappa": ("kappa", "least"),
-    "max_unreadable": ("unreadable", "most"),
-    "max_refused": ("refused", "most"),
-    "max_position_bias": ("position_bias", "most"),
-    "max_calibration_error": ("calibration_error", "most"),
-    "max_flipped": ("flipped", "most"),
-}
-"""By option: the figure that is held against it, and whether it is the least or the most that may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +59,7 @@ def with_unmet(found: JudgeCheckResult, config: CheckConfig) -> JudgeCheckResult
     """The same, with the thresholds that are not met and the flags that fire in one sentence."""
     problems = []
     for option, limit in config.thresholds.items():
-        name, kind = THRESHOLDS[option]
+        name, kind, _ = THRESHOLDS[option]
         value, shown = found.figure(name), f"--{option.replace('_', '-')} {limit:g}"
         if value is None:
             problems.append(f"{name}: not measured on this gold set ({shown})")

@@ -31,6 +31,7 @@ from rlaif.workflows.judge_eval.ask_gold import (
     temperature_of,
     tests_as_gold,
 )
+from rlaif.workflows.judge_eval.config import CheckConfig
 from rlaif.workflows.judge_eval.metrics import (
     GoldSetFigures,
     choice_figures,
@@ -40,7 +41,7 @@ from rlaif.workflows.judge_eval.metrics import (
 )
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
-from rlaif.workflows.judge_eval.result import CheckConfig, JudgeCheckResult, with_unmet
+from rlaif.workflows.judge_eval.result import JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
 from rlaif.workflows.models.made_by import rules_of_model

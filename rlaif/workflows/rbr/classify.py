@@ -19,25 +19,15 @@ from rlaif.judging.protocol import One
 from rlaif.judging.rbr import Classes, Placed, ask, asker, classes_of, kind_of, question, questions_of, truths
 from rlaif.records import Constitution, Prompt
 from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.rbr.config import ClassifyConfig
 from rlaif.workflows.rbr.load_rules import (
     CLASS_COLUMN,
-    RuleOptions,
     judging,
     known_kind,
     load_rules,
     no_kind,
     tagged,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassifyConfig(RuleOptions):
-    """Place each answer in the one class that it belongs to."""
-
-    files: tuple[Path, ...]
-    rules: str
-    out: Path | None = None
-    max_unplaced: float = 0.0
 
 
 class ClassifiedAnswer(NamedTuple):

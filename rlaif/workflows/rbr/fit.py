@@ -37,40 +37,15 @@ from rlaif.records import Constitution, Featured
 from rlaif.version import __version__
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.rbr.config import Order, RbrFitConfig
 from rlaif.workflows.rbr.load_rules import (
     CLASS_COLUMN,
-    RuleOptions,
     judging,
     known_kind,
     load_rules,
     reward_model,
     tagged,
 )
-
-Order = tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RbrFitConfig(RuleOptions):
-    """Fit weights and write them."""
-
-    files: tuple[Path, ...]
-    out: Path
-    rules: str | None = None
-    base: str | None = None
-    features: tuple[Path, ...] = ()
-    """Of the released files: with them, neither rules nor models are asked."""
-    rewards: tuple[Path, ...] = ()
-    order: Mapping[str, Order] = field(default_factory=dict)
-    """By kind, another order of classes."""
-    margin: float = 1.0
-    class_margin: Mapping[str, float] = field(default_factory=dict)
-    """By class, another margin for pairs whose better answer is in it."""
-    learning_rate: float = 0.01
-    weight_decay: float = 0.05
-    steps: int = 1000
-    held_out: float = 0.2
-    min_in_order: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +116,6 @@ def fit_weights(config: RbrFitConfig, progress: Report = silent) -> RbrFit:
         warnings=[*warnings, *_dominated(fitted)],
         unmet=_unmet(fitted, config.min_in_order),
     )
-
-
-def parse_order(text: str) -> tuple[str, Order]:
-    """`comply=best > good, also good > bad`: a kind and its classes, those with a comma between them alike."""
-    kind, equals, order = text.partition("=")
-    tiers = tuple(tuple(name.strip() for name in tier.split(",")) for tier in order.split(">"))
-    names = [name for tier in tiers for name in tier]
-    if not equals or not kind.strip() or not all(names) or len(set(names)) < len(names) or len(tiers) < 2:
-        raise InputError(f"--order {text!r}: write KIND=best > good > bad, each class once, the best first")
-    return kind.strip(), tiers
 
 
 def _margins(margins: Mapping[str, float], gathered: _Gathered) -> Mapping[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rlaif.constitution import load_constitution
@@ -18,23 +18,13 @@ from rlaif.judging.rbr import Classes, ModelReward, classes_of, questions_of
 from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution
 from rlaif.store import Store, find_store
-from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report
+from rlaif.workflows.rbr.config import RuleOptions
 
 YAML = (".yaml", ".yml")
 CLASS_COLUMN = "class"
 """Of a row in which somebody says what class an answer is in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleOptions(ModelOptions):
-    """What every step of rules can be told."""
-
-    judge: str | None = None
-    kind: str | None = None
-    """Of answer that every prompt wants; None: the one of its tags that names a kind."""
-    seed: int = 0
 
 
 def load_rules(ref: str) -> Constitution:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.atomic import write_lines
@@ -15,17 +13,8 @@ from rlaif.hashing import canonical_json
 from rlaif.judging.protocol import One
 from rlaif.judging.rbr import RuleReward, RuleScore, read_weights
 from rlaif.workflows.progress import Report, silent
-from rlaif.workflows.rbr.load_rules import RuleOptions, judging, known_kind, reward_model, tagged
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreConfig(RuleOptions):
-    """Give each answer the reward of fitted weights."""
-
-    source: Path
-    weights: Path
-    out: Path
-    base: str | None = None
+from rlaif.workflows.rbr.config import ScoreConfig
+from rlaif.workflows.rbr.load_rules import judging, known_kind, reward_model, tagged
 
 
 class ScoredFile(NamedTuple):

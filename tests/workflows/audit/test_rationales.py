@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.workflows.audit.run import AuditConfig, audit
+from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.audit.run import audit
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import GREETS, Configured, Write, judge_rows
 

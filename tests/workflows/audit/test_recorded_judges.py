@@ -19,7 +19,8 @@ from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Judgment, Message, Pair, Prompt
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import ReviewDecision, put_decision
-from rlaif.workflows.audit.run import AuditConfig, audit
+from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.audit.run import audit
 
 DATA = Path(os.environ.get("RLAIF_REFERENCE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 ARCHIVE = DATA / "llmbar/evaluator_results.tar.gz"

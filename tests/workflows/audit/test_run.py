@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from rlaif.cli.audit import audit as command
 from rlaif.cli.main import main
 from rlaif.errors import InputError
+from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.load_run import _family, read_source
-from rlaif.workflows.audit.run import AuditConfig, audit
+from rlaif.workflows.audit.run import audit
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import GREETS, SILENT, Configured
 

@@ -15,7 +15,8 @@ from rlaif.records import Pair
 from rlaif.review.index import PairIndex, sides
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, ReviewDecision, put_decision, undo_decision
-from rlaif.workflows.audit.run import AuditConfig, audit
+from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.audit.run import audit
 from rlaif.workflows.datasets.review import decisions_of, honoured, serve
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.training.config import TrainConfig

@@ -31,9 +31,10 @@ from rlaif.records import (
 )
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, RunConfig
 from rlaif.workflows.generate.run import generate, judge
+from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.impact.recorded_runs import load_side
 from rlaif.workflows.impact.result import Impact
-from rlaif.workflows.impact.run import ImpactConfig, impact
+from rlaif.workflows.impact.run import impact
 from rlaif.workflows.models import open_engines
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run as play

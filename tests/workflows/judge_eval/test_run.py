@@ -19,7 +19,7 @@ from rlaif.engines.open import open_engine
 from rlaif.exchange.format import gold_formats
 from rlaif.judging.labels import AB
 from rlaif.judging.rbr import Weights, write_weights
-from rlaif.workflows.judge_eval.result import THRESHOLDS, CheckConfig
+from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from tests.exchange.benchmarks import cases
 from tests.judging.rbr.builders import rules
 
@@ -463,10 +463,10 @@ WRONG: Mapping[str, tuple[list[str], str]] = {
     "unknown judge": (["GOLD", "--judge", "nonsense"], "names no model"),
     "no such directory": (["GOLD", "--judge", "hf:./nowhere"], "no such model directory"),
     "no such gold": (["nowhere.jsonl", "--judge", "JUDGE"], "no such file"),
-    "unknown protocol": (["GOLD", "--judge", "JUDGE", "--protocol", "guess"], "no protocol"),
+    "unknown protocol": (["GOLD", "--judge", "JUDGE", "--protocol", "guess"], "not one of 'checklist'"),
     "unknown format": (["GOLD", "--judge", "JUDGE", "--format", "gpt"], "no format of gold"),
     "wrong format": (["GOLD", "--judge", "JUDGE", "--format", "judgebench"], "gold.jsonl:1"),
-    "unknown attack": (["GOLD", "--judge", "JUDGE", "--attack", "bribe"], "known: empty"),
+    "unknown attack": (["GOLD", "--judge", "JUDGE", "--attack", "bribe"], "'flattery'"),
     "a list of two": (
         ["GOLD", "--judge", "JUDGE", "--protocol", "rank-list"],
         "says nothing about any of 20",
@@ -505,7 +505,7 @@ def test_bad_input_is_one_message_and_exit_2(
     }
     code, out, err = call(*(places.get(word, word) for word in words))
     assert (code, out) == (2, "")
-    assert err.startswith("error: ")
+    assert err.startswith(("error: ", "Usage: "))
     assert why in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "x.pdf").exists()
@@ -518,8 +518,8 @@ def test_a_judge_of_labels_needs_a_probability_to_be_plotted(call: Call, judge: 
 
 
 def test_every_option_reaches_the_config_and_is_read() -> None:
-    fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "attacks", "thresholds"}
-    own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "attacks", "attack"}
+    fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "thresholds"}
+    own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "every_attack"}
     assert {each.name for each in check.params} - own - set(THRESHOLDS) == fields
     files = ("judge_eval/run", "judge_eval/result", "models/pool", "models/open_engines", "judge_eval/probes")
     read = {

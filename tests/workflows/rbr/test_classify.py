@@ -33,9 +33,7 @@ from rlaif.judging.rbr import (
 from rlaif.records import Featured, Prompt
 from rlaif.training import RewardConfig, train_reward
 from rlaif.workflows.models.gold import RowGold
-from rlaif.workflows.rbr.classify import ClassifyConfig
-from rlaif.workflows.rbr.fit import RbrFitConfig
-from rlaif.workflows.rbr.score import ScoreConfig
+from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 from tests.workflows.tiny import make_tiny
 
 GOLD_RULES = """\
@@ -530,10 +528,10 @@ def test_a_margin_of_one_class_is_read(tmp_path: Path, capsys: pytest.CaptureFix
     ("margin", "message"),
     [
         ("best=1", "no answer is in class 'best'; there are bad hard refusal"),
-        ("best", "is not key=value"),
-        ("best=much", "write CLASS=NUMBER"),
-        ("best=-1", "0 or above"),
-        ("best=nan", "0 or above"),
+        ("best", "is not NAME=VALUE"),
+        ("best=much", "must be a number"),
+        ("best=-1", "x>=0"),
+        ("best=nan", "must be a number"),
     ],
 )
 def test_a_margin_that_cannot_be_used_is_reported(
