@@ -129,6 +129,7 @@ class _Flow:
                 f"{entry.where}: step {entry.key!r} takes {kinds or 'nothing'}, "
                 f"and {left[0].name!r} is of kind {left[0].kind}"
             )
+        _check_together(entry, named, found)
         return tuple(found)
 
     def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:
@@ -154,6 +155,18 @@ class _Flow:
 
     def _newest(self, need: Sequence[str]) -> Artefact | None:
         return next((each for each in reversed(self.made) if each.kind in need), None)
+
+
+def _check_together(entry: RecipeStep, named: Sequence[Artefact], taken: Sequence[Artefact]) -> None:
+    """Raise RecipeError where judgments of some completions are taken with others: labels and texts belong together."""
+    for own in named:
+        for other in taken:
+            made_of = other.ancestor(own.kind) if other.kind != own.kind else None
+            if made_of not in (None, own):
+                raise RecipeError(
+                    f"{entry.where}: step {entry.key!r} takes the {own.kind} {own.name!r}, and its {other.kind} "
+                    f"{other.name or other.step!r} are of {made_of.name or made_of.step!r}; name one of the two"
+                )
 
 
 def near(name: str, known: Iterable[str]) -> str:

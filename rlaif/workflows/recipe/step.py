@@ -90,7 +90,9 @@ class Job:
 
     def took(self, kind: str) -> Artefact | None:
         """As `takes`, and None where there is none."""
-        found = (each.ancestor(kind) for each in self.task.takes)
+        taken = self.task.takes
+        # what was taken itself, before what another one was made of
+        found = (*(each for each in taken if each.kind == kind), *(each.ancestor(kind) for each in taken))
         return next((each for each in found if each is not None), None)
 
     def value(self, kind: str) -> Any:

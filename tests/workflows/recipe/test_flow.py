@@ -54,6 +54,17 @@ def test_pairs_are_made_of_the_completions_that_were_judged_not_of_newer_ones(tm
     assert found["round-1/later"].makes.path == "round-1/later.jsonl"
 
 
+def test_judgments_of_some_completions_are_not_paired_with_others(tmp_path: Path) -> None:
+    hot, cold = "{step: sample, n: 2, as: hot}", "{step: sample, n: 2, as: cold}"
+    judged = "{step: judge, of: hot, as: marks}"
+    with pytest.raises(RecipeError, match=r"'cold', and its judgments 'marks' are of 'hot'"):
+        flow(tmp_path, hot, cold, judged, "{step: pairs, of: [marks, cold]}")
+    with pytest.raises(RecipeError, match=r"'cold', and its judgments 'marks' are of 'hot'"):
+        flow(tmp_path, hot, cold, judged, "{step: pairs, of: cold}")
+    found = flow(tmp_path, hot, cold, judged, "{step: pairs, of: [hot, marks]}")
+    assert taken(found["round-1/pairs"]) == ["round-1/marks.jsonl", "round-1/hot.jsonl"]
+
+
 def test_several_steps_of_a_name_have_files_of_their_own(tmp_path: Path) -> None:
     found = flow(
         tmp_path,
