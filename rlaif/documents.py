@@ -207,7 +207,7 @@ class _Building:
 
 
 def dotted(key: Key) -> str:
-    """`principles[2].weight`."""
+    """Return a key as people write it: `principles[2].weight`."""
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

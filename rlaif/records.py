@@ -34,12 +34,12 @@ class Prompt:
 
     @property
     def id(self) -> str:
-        """Digest of the turns."""
+        """Content id of the prompt: a digest of its turns."""
         return digest("prompt", [[m.role, m.content] for m in self.messages])
 
     @property
     def text(self) -> str:
-        """The last user turn."""
+        """Text of the last turn, which is what the completion answers."""
         return self.messages[-1].content
 
 

@@ -74,12 +74,12 @@ def hide_environment(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def forget() -> None:
-    """Know of no secret."""
+    """Drop all secrets that this process knows."""
     _KNOWN.clear()
 
 
 def cleaned(text: str) -> str:
-    """A message from outside without any known secret, whole or in part, and without what looks like one."""
+    """Return a message from outside with known secrets, parts of them, and what looks like a secret masked."""
     found = _without(text, PART)
     plain = html.unescape(unquote(_ESCAPED.sub(_unescaped, found)))
     if plain != found and (bare := _without(plain, PART)) != plain:
@@ -95,7 +95,7 @@ def cleaned_text(text: str) -> str:
 
 
 def holds_secret(path: Path) -> bool:
-    """Whether a file holds a whole known secret, in any of its forms."""
+    """Return whether a file contains a complete known secret, plain or encoded."""
     forms = [form.encode("utf-8", "surrogateescape") for secret in tuple(_KNOWN) for form in _forms(secret)]
     kept = b""
     with path.open("rb") as stream:
@@ -107,7 +107,7 @@ def holds_secret(path: Path) -> bool:
 
 
 def hide_in_tracebacks() -> None:
-    """Whatever ends a program unforeseen is told without secrets too."""
+    """Install excepthooks that mask secrets in the traceback of an unexpected error, in every thread."""
 
     def show(kind: type[BaseException], wrong: BaseException, trace: TracebackType | None) -> None:
         sys.stderr.write(cleaned("".join(traceback.format_exception(kind, wrong, trace))))

@@ -92,9 +92,9 @@ def template_digests(names: Sequence[str] = ()) -> dict[str, str]:
 
 
 def unchanged(used: Mapping[str, str]) -> bool:
-    """Whether each of these templates still has the digest that it had.
+    """Return whether each template still has the digest in `used` (name to digest).
 
-    One that is not among the shipped ones (a rule file brings its own along) is told by what brought it.
+    Templates that are not shipped (a rule file brings its own) are not compared here.
     """
     now = template_digests() if used else {}
     return all(now.get(name, held) == held for name, held in used.items())

@@ -33,11 +33,11 @@ class _Trail(NamedTuple):
 
 
 def load_constitution(ref: str | Path, *, folders: Sequence[Path] = ()) -> Constitution:
-    """Load a path to a YAML file, or a name with an optional range (`harmless`, `harmless@^1`).
+    """Load a constitution from the path of a YAML file, or by a name with an optional range (`harmless@^1`).
 
-    A name is looked for in `folders`, then ./constitutions, then among the shipped ones; a range that the file no
-    longer meets is looked for among its releases in `lock.json` (`house.yaml@1.2.0` too). What it `extends` is
-    looked for in its own folder first. Raises ConstitutionError with file and line.
+    A name is searched in `folders`, then ./constitutions, then among the shipped ones. Where the file there is outside
+    of the range, its releases in `lock.json` are searched (also for `house.yaml@1.2.0`). What it `extends` is searched
+    in its own folder first. Raises ConstitutionError with file and line.
     """
     text = str(ref)
     is_file = isinstance(ref, Path) or text.rpartition("@")[0].endswith(_SUFFIXES) or "/" in text

@@ -19,7 +19,7 @@ class Version(NamedTuple):
 
     @property
     def core(self) -> tuple[int, int, int]:
-        """The three numbers."""
+        """The three numbers (major, minor, patch), without labels."""
         return self.major, self.minor, self.patch
 
     @property

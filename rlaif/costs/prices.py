@@ -25,7 +25,7 @@ class Price:
     completion: float
 
     def of(self, usage: Usage) -> float:
-        """What these tokens cost."""
+        """Return the price of these tokens, in the table's currency."""
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / MILLION
 
 

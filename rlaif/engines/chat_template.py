@@ -53,11 +53,11 @@ class Chat:
         return self._render(messages, generate=True)
 
     def prompt_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
-        """The token ids of `prompt_text` of each conversation; its added tokens are the template's alone."""
+        """Return the token ids of `prompt_text` per conversation; special tokens come from the template only."""
         return self._ids(conversations, generate=True)
 
     def conversation_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
-        """The token ids of whole conversations, the assistant's last turn ended as the template ends it."""
+        """Return the token ids of finished conversations: the last assistant turn ends as the template ends it."""
         return self._ids(conversations, generate=False)
 
     def text_ids(self, texts: Sequence[str]) -> list[Ids]:

@@ -66,10 +66,10 @@ def model_fingerprint(
 
 
 def adapter_base(directory: Path) -> Path | None:
-    """The directory of the model that an adapter sits on; None for a whole model.
+    """Return the directory of the base model of a LoRA adapter, or None where `directory` holds a full model.
 
-    A config.json beside an adapter, as some trainers leave it, makes no whole model of it: weights do. Raises
-    ModelError where the base cannot be found, or what is there contradicts itself.
+    Full weights decide, not a config.json, which some trainers leave beside an adapter. Raises ModelError where the
+    base cannot be found, or the files contradict each other.
     """
     path = directory / ADAPTER_CONFIG
     if not path.is_file():

@@ -150,9 +150,9 @@ def split_name(name: str) -> tuple[ModelKind, str]:
 
 
 def judges_in_writing(name: str, wanted: bool) -> bool:
-    """Whether a judge of this name writes its verdicts: where that is `wanted` and possible, or nothing else is told.
+    """Return whether a judge of this name writes its verdicts instead of giving label probabilities.
 
-    A local model tells log-probabilities of labels and never writes for want of them.
+    True where that is `wanted` and possible, or where the model gives no log-probabilities. A local model gives them.
     """
     found = kind_of(name)
     return found is not None and found[0].writes_verdicts(name, found[1], wanted)

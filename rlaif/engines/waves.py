@@ -32,11 +32,11 @@ class WaveRecorder(Protocol):
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Name of the model."""
 
     @property
     def engine(self) -> Engine:
-        """The model, opened."""
+        """The engine, which is opened when it is first asked for."""
 
     def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> PlannedWave:
         """What of a wave must run; calls of `under_way` are made by another wave."""

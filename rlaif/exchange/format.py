@@ -210,7 +210,7 @@ def constitution_formats() -> dict[str, ConstitutionFormat]:
 
 
 def each_row(one: Callable[[Row], Pair | str]) -> Read:
-    """The reader of a format in which every row stands alone; a text says why a row makes no pair."""
+    """Return a reader for formats with independent rows; a text from `one` says why its row is no pair."""
 
     def read(rows: Iterator[Row]) -> Iterator[Found]:
         for row in rows:
@@ -220,7 +220,7 @@ def each_row(one: Callable[[Row], Pair | str]) -> Read:
 
 
 def found(row: Row, one: Callable[[Row], Pair | str]) -> Found:
-    """What `one` makes of a row, with the columns that it left; a column with a meaning costs the row."""
+    """Return what `one` makes of a row, and the columns that it left; a meaningful column left costs the row."""
     if not isinstance(row.value, Mapping):
         return Found(row.where, one(row))
     values = Columns(row.value)

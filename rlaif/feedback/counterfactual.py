@@ -39,7 +39,7 @@ class PairOutcome(NamedTuple):
 
 
 def outcome(candidate: Candidate, side: Side, plan: PairPlan) -> PairOutcome:
-    """As `make_pairs` would decide between these two; nothing is asked."""
+    """Return what `make_pairs` would make of this candidate under `side`'s constitution and judgments. Asks nothing."""
     alone = side.alone.get(candidate.prompt.id, [])
     texts = [candidate.better.completion, candidate.worse.completion]
     scored = score_completions(candidate.prompt, texts, alone, side.constitution)
@@ -70,9 +70,9 @@ def turn(before: PairOutcome, after: PairOutcome) -> Turn | None:
 def through(
     candidate: Candidate, before: Side, after: Side, changed: Sequence[str], plan: PairPlan
 ) -> list[str]:
-    """The changes that the new outcome comes through, of `changed` (principle ids, and `DECIDE`).
+    """Return which of the `changed` principle ids (and `DECIDE`) explain that the outcome changed.
 
-    Those that each alone lead to it; where none does, those without which it would not come about; else all.
+    Those of which one change suffices; where none does, those without which the outcome would not change; else all.
     """
     target = outcome(candidate, after, plan).chosen
 

@@ -46,7 +46,7 @@ class PairingOptions(Protocol):
 
     @property
     def inconsistent(self) -> Inconsistent:
-        """What becomes of a pair whose two orders disagree."""
+        """What becomes of a pair whose two orders prefer different completions: dropped, or averaged."""
 
 
 def pair_plan(
@@ -85,7 +85,7 @@ class Candidate(NamedTuple):
 
     @property
     def ids(self) -> frozenset[str]:
-        """Which two, whatever their order."""
+        """The ids of the two completions, without their order."""
         return frozenset((self.better.completion.id, self.worse.completion.id))
 
 

@@ -96,7 +96,7 @@ def find_candidates(
     constitution: Constitution,
     plan: PairPlan,
 ) -> list[Candidate]:
-    """Which completions are set against each other, by what was said of each alone."""
+    """Return the two completions per prompt that `plan` compares, chosen by pointwise judgments. Asks nothing."""
     return _candidates(prompts, completions, judgments, constitution, plan, _Tally())
 
 
@@ -114,7 +114,7 @@ def settle(
     constitution: Constitution,
     plan: PairPlan,
 ) -> tuple[Decision, NoPair | None]:
-    """The decision between the two, and why it makes no pair, or None where it makes one."""
+    """Return the decision on one candidate by its readings, and the reason why it is no pair (None: it is one)."""
     decision = decide(
         constitution,
         candidate.prompt,
@@ -185,7 +185,10 @@ def readings_of(
     constitution: Constitution,
     plan: PairPlan,
 ) -> dict[frozenset[str], list[Judgment]]:
-    """What decides between the two of each candidate: comparisons in both orders, or what was said of each alone."""
+    """Return the judgments that decide each candidate, by the ids of its two completions.
+
+    These are pairwise judgments in both orders, asked here; or, with `--then none`, the pointwise ones that are there.
+    """
     items = [(each.prompt, each.better.completion, each.worse.completion) for each in asked]
     found: Iterable[Judgment]
     if plan.then == NO_PAIRWISE:

@@ -64,10 +64,11 @@ def decide(
     checklist: Sequence[Judgment] = (),
     inconsistent: Inconsistent = "drop",
 ) -> Decision:
-    """Decide between the completion `first` and the other one that `judgments` compare, in both orders.
+    """Decide which of two completions is better, from judgments of both orders.
 
-    `checklist` holds pointwise judgments of the two: hard principles are read there. Judgments on principles that are
-    not in the constitution, or do not apply to the prompt, do not count.
+    `first` is the id of the completion whose probability the decision states. `checklist` holds pointwise judgments of
+    the two: hard principles are read there. Judgments on principles that are not in the constitution, or do not apply
+    to the prompt, do not count.
     """
     principles = asked(constitution, prompt, judgments)
     second = next((_other(each, first) for each in judgments if first in each.completion_ids), None)
@@ -160,9 +161,10 @@ def from_checklist(judgments: Sequence[Judgment], first: Completion, second: Com
 def hard_ruling(
     principles: Sequence[Principle], checklist: Sequence[Judgment], first: str, second: str
 ) -> Decision | None:
-    """What hard principles say of two completions: one violates, it loses; both, no pair; not readable, no pair either.
+    """Return the decision that hard principles force on two completions, or None where they force none.
 
-    None where none of `principles` is hard, `checklist` says nothing of any, or neither violates one.
+    A completion that violates a hard principle loses; where both do, or one could not be read, there is no pair. None
+    is returned where no principle is hard, `checklist` has no judgment of them, or neither completion violates one.
     """
     said = {(each.completion_ids[0], each.principle_id): each for each in checklist}
     hard = [each for each in principles if each.hard]

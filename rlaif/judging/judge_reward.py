@@ -115,7 +115,7 @@ class WeightedReward:
         self.parts, self.floor = tuple(parts), floor
 
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
-        """One a completion; None where a part has none, except that a failed hard part decides alone."""
+        """Return one reward per completion; None where a part has none, unless a failed hard part decides."""
         columns = [each.reward.rewards(prompts, completions) for each in self.parts]
         return [self._sum([column[place] for column in columns]) for place in range(len(completions))]
 

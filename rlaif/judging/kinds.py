@@ -25,7 +25,7 @@ class JudgeContext(Protocol):
 
     @property
     def seed(self) -> int:
-        """The seed of the command."""
+        """Seed of the command, for judges that draw."""
 
     @property
     def dry_run(self) -> bool:
@@ -128,7 +128,7 @@ def stated_of(name: str) -> dict[str, str]:
 
 
 def reward_kind(reward: NamedReward, *, name: str, made_of: Any = None) -> JudgeKind:
-    """The kind of judge that a reward makes: of two completions the one of the higher reward is better."""
+    """Return the judge kind `name` that prefers the completion of the higher reward."""
 
     def opened(_: str, context: JudgeContext) -> Judge:
         if context.dry_run:

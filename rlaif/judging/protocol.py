@@ -16,7 +16,7 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user called it."""
+        """Name of the judge, as the user wrote it (`hf:models/judge`)."""
 
     @property
     def fingerprint(self) -> str:
@@ -30,5 +30,5 @@ class Judge(Protocol):
 
 
 def reads_principles(judge: Judge) -> bool:
-    """Whether a judge reads the principles that it is given; one that does not judges each completion as a whole."""
+    """Return whether a judge reads principles; one that does not (a reward model) judges a completion as a whole."""
     return bool(getattr(judge, "reads_principles", True))

@@ -22,10 +22,10 @@ Votes = Sequence[tuple[float, float]]
 
 
 def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:
-    """The principles that judgments of `prompt` are read by: those that apply.
+    """Return the principles by which judgments of `prompt` are read: those that apply to it.
 
-    Where a judgment names none, the completion as a whole was asked about (a reward), and beside it only those that
-    other judgments name: hard principles, which are put to such a judge separately.
+    A judgment without a principle is of the completion as a whole (a reward). Then only that counts, and the principles
+    that other judgments name: hard ones, about which such a judge is asked separately.
     """
     applied = [each for each in constitution.principles if applies(each, prompt)]
     if all(each.principle_id is not None for each in judgments):
@@ -68,7 +68,7 @@ def breaks(judgment: Judgment | None) -> bool | None:
 
 
 def better_of(one: Judgment, other: Judgment) -> float | None:
-    """P(first is better) of two completions, by their pointwise judgments; None without two numbers."""
+    """Return P(first is better) from two pointwise judgments; None where one of them has no number."""
     if _rewards(one) and _rewards(other):
         # a reward is a log-odds up to a constant
         assert one.value is not None

@@ -125,7 +125,7 @@ def plain(line: str) -> str:
 
 
 def statement(line: str) -> Statement | None:
-    """What a whole line says: its last sentence, which no sentence before it denies."""
+    """Return what a line states: its last sentence, unless a sentence before denies it."""
     text = plain(line)
     if not text or text.startswith(">"):
         return None

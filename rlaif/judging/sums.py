@@ -137,9 +137,9 @@ def claims(text: str) -> list[Chain]:
 
 
 def said(text: str, asked_for: Sequence[Chain]) -> list[Number]:
-    """The numbers of a text that may be an answer: alone, as a fraction, behind a claim, or in small words.
+    """Return the numbers of a text that may be its answer: by themselves, as fractions, behind a claim, or as words.
 
-    What repeats the question is none.
+    Numbers that repeat the question are left out.
     """
     plain = _cleaned(text)
     repeated = {each.texts[0] for each in asked_for}

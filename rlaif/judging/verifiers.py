@@ -46,7 +46,7 @@ def length(limits: Mapping[str, int]) -> Check:
 
 
 def json_schema(schema: Mapping[str, Any]) -> Check:
-    """The whole text is JSON that fits the schema. Raises InputError for what is no schema."""
+    """Return a check that a text is nothing but JSON that fits `schema`. Raises InputError for a bad schema."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 

@@ -17,7 +17,7 @@ NAME = "accelerate"
 
 
 def join_launch(*, cpu: bool) -> Accelerator:
-    """This process among those of its launch; told of the CPU, it joins the others there too."""
+    """Return the Accelerator of this process in its `accelerate launch`; `cpu=True` keeps all processes on CPUs."""
     return Accelerator(cpu=cpu)
 
 

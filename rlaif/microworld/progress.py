@@ -61,6 +61,7 @@ def claim_folder(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def tokenizer_of(folder: Path, seed: int, rank: int) -> Any:
+    """Load the tokenizer of a build from `folder`; process 0 trains and saves it first where it is missing."""
     from rlaif.libraries.transformers import load_tokenizer
 
     if rank == 0 and not (folder / "tokenizer" / "tokenizer.json").is_file():
@@ -71,6 +72,7 @@ def tokenizer_of(folder: Path, seed: int, rank: int) -> Any:
 
 
 def save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progress: Progress) -> None:
+    """Save model, optimizers and progress to `folder`/state.pt at one stroke: a killed build keeps the last state."""
     draft = folder / "state.pt.draft"
     torch.save(
         {
@@ -84,6 +86,7 @@ def save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progre
 
 
 def restore(folder: Path, model: Any, steppers: list[torch.optim.Optimizer]) -> Progress:
+    """Load `folder`/state.pt into `model` and the optimizers; return how far it was (zero where there is none)."""
     path = folder / "state.pt"
     if not path.is_file():
         return Progress()

@@ -39,7 +39,7 @@ def report(
 
 
 def pair_accuracy(model: str, seed: int = 0, prompts: int = 60, per_attribute: int = 12) -> float:
-    """The report's `judge.pair_accuracy` alone, on fewer prompts."""
+    """Return only `judge.pair_accuracy` of the report, on fewer prompts: the share of pairs judged right."""
     bench = Bench(open_engine(model), seed)
     scenes, answers = own_samples(bench, prompts)
     questions, rng = [], bench.rng("judge")
@@ -50,6 +50,11 @@ def pair_accuracy(model: str, seed: int = 0, prompts: int = 60, per_attribute: i
 
 
 def policy(scenes: list[Scene], answers: list[list[str]], constitution: Constitution) -> dict[str, Any]:
+    """Measure a policy's texts by gold: `answers` are the texts per scene.
+
+    Returns the mean share of principles met, the share of texts that are in the language, sentences per text, and the
+    share of texts that have each attribute.
+    """
     by_attribute: dict[str, list[bool]] = {each.id: [] for each in ATTRIBUTES}
     for scene, texts in zip(scenes, answers, strict=True):
         for text in texts:

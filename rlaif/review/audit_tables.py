@@ -79,7 +79,7 @@ def sections(audit: Audit) -> list[Section]:
 
 
 def spread(each: Estimate | None) -> list[Any]:
-    """Value, low and high."""
+    """Return the cells of an estimate: value, lower and upper end of its interval; None where there is none."""
     return [None, None, None] if each is None else [each.value, each.low, each.high]
 
 

@@ -51,7 +51,7 @@ def bars(rows: Mapping[str, Sequence[float | None]], *, names: Sequence[str], to
 def histogram(
     title: str, series: Mapping[str, Sequence[int]], edges: Sequence[float], *, digits: int = 0
 ) -> str:
-    """How many fall between each two edges, series side by side."""
+    """Draw a histogram as SVG: `series` holds counts per bin by name, shown side by side; empty without counts."""
     most = max((count for counts in series.values() for count in counts), default=0)
     if not most:
         return ""

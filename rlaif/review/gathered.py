@@ -71,7 +71,7 @@ class Gathered:
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean p by principle."""
+        """Return the mean label probability by principle id."""
         return {name: total / count for name, (total, count) in sorted(self.principles.items())}
 
 
@@ -84,13 +84,13 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> Gathered:
 
 
 def last(row: Mapping[str, Any], side: str) -> str:
-    """The text of one side."""
+    """Return the text of the last turn of `side` (`chosen` or `rejected`) of a row of pairs.jsonl."""
     turns = row[side]
     return turns if isinstance(turns, str) else str(turns[-1]["content"])
 
 
 def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
-    """How many values lie between each two edges; the last bin holds its upper edge too, those beyond the outermost."""
+    """Count values per bin between neighbouring `edges`; values beyond them count in the outermost bins."""
     from bisect import bisect_right
 
     counts = [0] * (len(edges) - 1)

@@ -43,7 +43,7 @@ def described_completions(drawn: Sequence[tuple[Prompt, Completion]]) -> dict[st
 
 
 def differing(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """A line for each key on which two configurations differ, with both values."""
+    """Return one line per key on which the run's configuration `held` and the command's `asked` differ."""
     one, other = dict(_flat(held)), dict(_flat(asked))
     both = [(key, one.get(key, _ABSENT), other.get(key, _ABSENT)) for key in {**one, **other}]
     return [f"{key}: {_shown(old)} there, {_shown(new)} asked" for key, old, new in both if old != new]

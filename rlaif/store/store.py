@@ -291,7 +291,7 @@ class Store:
         return self._read(statement, values)
 
     def write(self, statement: str, values: Sequence[Any]) -> None:
-        """One row, inside a `transaction`."""
+        """Execute one statement that writes a row; call it inside a `transaction`."""
         self._db.execute(statement, values)
 
     def _read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -101,7 +101,7 @@ def failure(reply: Reply) -> str | None:
 
 
 def kind_of(request: Request) -> str:
-    """The verb: `generate` or `score`."""
+    """Return which call a request is: `generate` or `score`."""
     return "score" if isinstance(request, ScoreRequest) else "generate"
 
 

@@ -9,4 +9,4 @@ Report = Callable[[str, int, int | None], None]
 
 
 def silent(what: str, done: int, total: int | None) -> None:
-    """The reporter of somebody who does not look."""
+    """Report nothing: the default listener to progress."""

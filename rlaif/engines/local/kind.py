@@ -24,7 +24,7 @@ def open_causal(name: str, rest: str, options: EngineOptions) -> HfEngine:
 
 
 def checked_directory(rest: str) -> Path:
-    """The directory of a model whose files look right; nothing is loaded. Raises ModelError with the remedy."""
+    """Return the model directory that a name means, with its files checked and nothing loaded. Raises ModelError."""
     require(*LOCAL)
     from rlaif.engines.local.load import check_directory
 

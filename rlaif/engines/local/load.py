@@ -140,7 +140,7 @@ def load_placed(
     dtype: str = "float32",
     trust_remote_code: bool = False,
 ) -> Any:
-    """The model of a directory where it shall run: whole on one device, or spread over several."""
+    """Load the model of `directory` to one `device`, or spread it over several by `device_map`."""
     if device_map is not None and device != "auto":
         raise ModelError(f"--device {device} and --device-map {device_map} contradict each other; name one")
     place = None if device_map is not None else pick_device(device)

@@ -51,7 +51,7 @@ class RewardEngine(BaseEngine):
         yield  # pragma: no cover
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """The reward of each continuation as a whole answer."""
+        """Yield the reward of each continuation, read as the complete answer to its request."""
         stream = iter(requests)
         while window := list(islice(stream, WINDOW)):
             yield from self._score(window)
@@ -116,7 +116,7 @@ def reads_whole(config: Any, chat: Chat) -> bool:
 
 
 def whole_ids(chat: Chat, asked: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
-    """The ids of answers behind their prompts, as the template writes whole conversations."""
+    """Return the token ids of each conversation with its answer, as the chat template writes a finished one."""
     said = [
         (*turns, Message(role="assistant", content=text)) for turns, text in zip(asked, texts, strict=True)
     ]

@@ -50,9 +50,10 @@ class Capabilities:
         self.missing.setdefault(name, reason)
 
     def learn(self, sent: Mapping[str, Any], reason: str, *, plain: bool = True) -> bool:
-        """Whether the refusal `reason` of the body `sent` tells of something to be left out or said otherwise.
+        """Note what a refusal says that this server cannot do; return whether the request is worth another try.
 
-        `plain` is a refusal of this request; anything else (status 403, 500) must name what is rarely named by chance.
+        `sent` is the refused body and `reason` the server's message. `plain` is a refusal of this very request; with
+        any other status (403, 500) the message must name a field that messages rarely name by chance.
         """
         lower = reason.lower()
         if self._learned_since(sent):

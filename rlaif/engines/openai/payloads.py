@@ -39,7 +39,7 @@ class Text(NamedTuple):
 
 
 def draw_body(request: GenerateRequest, count: int, able: Capabilities) -> dict[str, Any]:
-    """Ask for `count` texts."""
+    """Return the JSON body of a chat request for `count` texts, with only the fields that this server takes."""
     how = request.sampling
     body: dict[str, Any] = {"messages": _turns(request.messages), "temperature": how.temperature}
     body |= {"top_p": how.top_p, able.lengths[0]: how.max_tokens}

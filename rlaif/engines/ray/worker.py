@@ -30,7 +30,7 @@ class Worker:
         self._engine: Engine | None = None
 
     def pid(self) -> int:
-        """The process id."""
+        """Process id of the worker, for messages about it."""
         return os.getpid()
 
     def answer(self, shard: str, verb: str, requests: Sequence[Any]) -> list[Any]:

@@ -54,7 +54,7 @@ def read(values: Any, name: str, place: str) -> ReadConstitution:
 
 
 def write(constitution: Constitution) -> WrittenConstitution:
-    """Every principle's text."""
+    """Return the principles' texts, as the file lists them, with what the format cannot hold."""
     if not constitution.principles:
         refuse(constitution.source or constitution.name, f"has no principles, and {NAME} holds nothing else")
     usual = USUAL if came_from(constitution, NAME) else OURS

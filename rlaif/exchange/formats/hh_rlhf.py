@@ -45,7 +45,7 @@ def pair_of(row: Row) -> Pair | str:
 
 
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
-    """Both dialogues whole; none where a system turn, or a text that looks like a turn, would not come back."""
+    """Return a pair as two dialogues; no row where a system turn, or a text that looks like a turn, would be lost."""
     turns = [*pair.prompt, *pair.chosen, *pair.rejected]
     if len(pair.chosen) != 1 or len(pair.rejected) != 1 or any(each.role not in _NAMES for each in turns):
         return []

@@ -37,10 +37,10 @@ class Thumb(NamedTuple):
 
 
 def read(rows: Iterator[Row]) -> Iterator[Found]:
-    """Each liked answer against each disliked one of the same prompt, at most as many as there are rows.
+    """Return pairs from rows of single answers with a thumb up or down, grouped by prompt.
 
-    With m liked and n disliked answers the liked ones meet the disliked ones in turn: max(m, n) pairs, in which
-    every answer stands at least once. A pair stands where the later of its two rows stood.
+    With m liked and n disliked answers of a prompt, the liked ones meet the disliked ones in turn: max(m, n) pairs, in
+    which every answer occurs. A pair stands where the later of its two rows stood.
     """
     left: dict[str, None] = {}
     by_prompt: dict[tuple[Message, ...], list[Thumb]] = {}

@@ -47,7 +47,7 @@ _NOTES = re.compile(
 
 
 def sides_of(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The names of the two sides' columns."""
+    """Return the column names of the chosen and the rejected side."""
     return next((names for names in SIDES if all(name in row for name in names)), None)
 
 

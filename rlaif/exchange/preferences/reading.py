@@ -38,11 +38,10 @@ class ReadPreferences:
 def read_preferences(
     ref: str | Path, *, format: str | None = None, limit: int | None = None
 ) -> ReadPreferences:
-    """Read a file (or a `datasets` directory); `format` is told by the first row where it is not given.
+    """Read preference pairs from a file or a `datasets` directory; without `format`, the first row decides it.
 
-    Raises PromptFileError for a row that is broken, and for a file without a single pair. What a row can say and
-    yet be no pair (two equal sides, prompts that differ, calls of tools) is left out and counted. Columns that mean
-    nothing here are said once.
+    A row that says something and yet is no pair (equal sides, prompts that differ, tool calls) is left out and counted.
+    Columns without a meaning here are listed once. Raises PromptFileError for a broken row, and where no pair is found.
     """
     name, found, counted = _found(ref, format, limit)
     pairs: list[Pair] = []

@@ -10,7 +10,7 @@ from rlaif.records import Judgment, Principle
 
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
-    """As the judge itself does it."""
+    """Return the judge's own `checklist`: P(yes, it follows the principle) of each completion and principle."""
     return judge.checklist(items, principles)
 
 

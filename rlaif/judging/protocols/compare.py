@@ -10,7 +10,7 @@ from rlaif.records import Judgment, Principle
 
 
 def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
-    """As the judge itself does it."""
+    """Return the judge's own `compare`: P(first is better) of each pair and principle, in both orders."""
     return judge.compare(items, principles)
 
 

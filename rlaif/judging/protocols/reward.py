@@ -13,7 +13,7 @@ from rlaif.records import Judgment, Principle
 
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
-    """Principles are not asked about: a reward is of the completion as a whole."""
+    """Return the judge's reward of each completion as a whole; `principles` are not asked about."""
     if not isinstance(judge, ScoringJudge):
         raise InputError(f"{judge.name}: {refusal('reward', (ScoringJudge,))}")
     return judge.checklist(items, principles)

@@ -27,9 +27,10 @@ def steps_of(text: str) -> list[str]:
 
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
-    """One judgment a completion as a whole. `principles` are not asked about: a step is right or wrong.
+    """Return one judgment per completion: the probability that its least correct step is correct.
 
-    The least right step and not the product of all (2312.08935): a product would favour whoever says less.
+    Principles are not asked about. The minimum is taken, not the product (2312.08935): a product would favour short
+    solutions.
     """
     asked = model(judge, "steps")
     read = partial(read_share, YES_NO, "yes", State.SCORE)

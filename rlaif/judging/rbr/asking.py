@@ -60,12 +60,12 @@ class QuestionJudge:
 
     @property
     def name(self) -> str:
-        """The name of the model."""
+        """Name of the model that answers."""
         return self.engine.name
 
     @property
     def fingerprint(self) -> str:
-        """The model's."""
+        """Fingerprint of the model that answers."""
         return self.engine.fingerprint
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
@@ -85,7 +85,7 @@ class QuestionJudge:
         )
 
     def question(self, prompt: Prompt, text: str, principle: Principle) -> str:
-        """The exact text of one question."""
+        """Return the exact text that asks whether `principle` (a proposition) is true of the completion `text`."""
         head, tail = self.around
         return self.template.render(
             prompt=prompt_slot(prompt), question=principle.text, response=f"{head}{text}{tail}"

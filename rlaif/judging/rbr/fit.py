@@ -123,7 +123,7 @@ def rule_reward(weights: Mapping[str, float], features: Mapping[str, float]) -> 
 
 
 def comparable(examples: Sequence[Featured], tiers: Tiers) -> bool:
-    """Whether any two answers of one prompt have an order; True where a class is unknown, which `fit` refuses."""
+    """Return whether classes order any two answers of one prompt; True for an unknown class, which `fit` refuses."""
     known = {label for tier in tiers for label in tier}
     return any(each.label not in known for each in examples) or bool(ordered(examples, tiers))
 

@@ -74,7 +74,7 @@ def made_of(config: FitConfig, data: str, version: str) -> dict[str, Any]:
 
 
 def write_weights(path: Path, weights: Weights) -> None:
-    """Write the file, whole or not at all."""
+    """Write fitted weights to `path`, in one replacement."""
     rules = weights.rules
     data = {
         "format": FORMAT,

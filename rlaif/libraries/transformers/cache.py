@@ -63,9 +63,9 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
 
 
 def only_attends(config: Any) -> bool:
-    """Whether every layer keeps one column of keys and values a token, and looks back by a mask alone.
+    """Return whether every layer caches one key and value per token and reads the past through the mask only.
 
-    Others (recurrent, convolving, chunked) take padding for text and cannot be told whom not to see.
+    Other layers (recurrent, convolutional, chunked) read padding as text: no mask can exclude it.
     """
     text_config = config.get_text_config(decoder=True)
     kinds = set(getattr(text_config, "layer_types", None) or ["full_attention"])

@@ -57,7 +57,7 @@ def forget_lengths(model: Any) -> None:
 
 
 def read_rows(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The logits of rows that are padded behind, each as it is read alone, whatever its neighbours."""
+    """Return the logits of right-padded rows [B, T], each equal to what the row gives without padding or neighbours."""
     groups = of_one_pass(model, lengths := mask.sum(1).tolist())
     found, order = [], []
     for group in groups:

@@ -65,7 +65,7 @@ class ExportResult:
         return f"{self.format}: {splits} in {self.out}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON."""
+        """Return the result as `--json` prints it."""
         return {**asdict(self), "out": str(self.out)}
 
 

@@ -51,7 +51,7 @@ class ImportResult:
         return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / PAIRS}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON."""
+        """Return the result as `--json` prints it."""
         return {
             "run": str(self.run),
             "format": self.imported.format,

@@ -21,7 +21,7 @@ CHUNK = 500
 
 
 def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Path:
-    """Write the archive whole or not at all; says where it is."""
+    """Write a run and the stored calls that it refers to as one archive; return its path. Raises RunError."""
     if read_run(run)["status"] == "running":
         raise RunError(f"{run}: a process is working on it; wait for it")
     run = run.resolve()  # `.` has no name

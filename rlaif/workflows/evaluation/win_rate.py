@@ -38,9 +38,10 @@ def win_rate(
     against: str,
     resampling: Resampling,
 ) -> WinRate:
-    """Compare two models' answers to the same prompts, by the rule that makes pairs.
+    """Compare two models' answers to the same prompts with a judge, in both orders, by the rule that makes pairs.
 
-    Whoever alone breaks a hard principle loses; where both do, neither is better.
+    An answer that is the only one to violate a hard principle loses; where both do, neither wins. Returns the share of
+    wins with ties as a half, and an interval over prompts.
     """
     by_id = {prompt.id: prompt for prompt in prompts}
     other = {each.prompt_id: each for each in theirs}

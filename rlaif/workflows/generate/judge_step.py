@@ -80,7 +80,7 @@ def split(name: str) -> tuple[str, str]:
 
 
 def in_writing(*names: str) -> bool:
-    """Whether one of these protocols reads written texts alone: then nothing else may need log-probabilities."""
+    """Return whether one of these protocols reads only written text, so that no other may need log-probabilities."""
     return any(protocol(name).reads_text for name in names if name != NO_PAIRWISE)
 
 

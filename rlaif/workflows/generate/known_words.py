@@ -35,7 +35,7 @@ def unknown_words(constitution: Constitution) -> dict[str, list[str]]:
 
 
 def is_bundled_judge(name: str) -> bool:
-    """Whether a judge of this name reads the bundled world's language only: a bundled model, or one made of it."""
+    """Return whether the named judge is a bundled model, or a panel of some: it knows the microworld's words only."""
     if name in MODELS:
         return True
     if (judges := judge_kind(name).judges) is not None:
@@ -73,7 +73,7 @@ def sentence(words: list[str]) -> str:
 
 
 def named(words: list[str]) -> str:
-    """The first of them, in quotation marks."""
+    """Return the first few words quoted, and how many more there are."""
     more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     return ", ".join(repr(each) for each in words[:SHOWN]) + more
 

@@ -42,7 +42,7 @@ class LogprobGap:
 
     @property
     def line(self) -> str:
-        """For people."""
+        """The gap in one line for people."""
         if self.mean_abs is None:
             return f"sampler-trainer drift of {self.policy}: not measured: {self.why}"
         return (
@@ -51,7 +51,7 @@ class LogprobGap:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """As JSON."""
+        """Return the gap as run.json and `--json` hold it."""
         return asdict(self)
 
 

@@ -54,7 +54,7 @@ class GenerateResult(PairResult):
 
     @property
     def principles(self) -> dict[str, dict[str, Any]]:
-        """How this judge applied each principle."""
+        """Per principle: comparisons, order consistency and unreadable judgments under this judge."""
         return principles_table(self.counts)
 
     @property
@@ -64,7 +64,7 @@ class GenerateResult(PairResult):
 
     @property
     def summary(self) -> str:
-        """A few lines for people."""
+        """The result in a few lines for people: constitution, share of prompts with a pair, calls, costs, files."""
         calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
         share = f"{self.pair_share:.1%} of prompts gave a pair; calls: {calls}"
         votes = [_votes_line(self.panel)] if self.panel else []
@@ -82,7 +82,7 @@ class GenerateResult(PairResult):
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the result as run.json and `--json` hold it."""
         return {
             "run": str(self.run),
             "constitution": self.constitution,

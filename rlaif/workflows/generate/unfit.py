@@ -58,7 +58,7 @@ def without(funnel: Funnel, held: int) -> Funnel:
 
 
 def held_sentence(held: int, unfit: Mapping[str, str]) -> list[str]:
-    """What to say where pairs were held back."""
+    """Return the warning that `held` pairs are held back and why; empty where none is."""
     if not held:
         return []
     why = "; ".join(f"{name}: {reason}" for name, reason in unfit.items())

@@ -125,7 +125,7 @@ def tests_as_gold(constitution: Constitution) -> GoldSet:
 
 
 def principles_of(gold: GoldSet, constitution: Constitution, category: str) -> Constitution:
-    """The rules that pairs of a category are judged by: of its own tests, the principle alone."""
+    """Return the constitution that judges a category's pairs: one principle only where they are its own tests."""
     if gold.name != OWN_TESTS:
         return constitution
     one = next(each for each in constitution.principles if each.id == category)

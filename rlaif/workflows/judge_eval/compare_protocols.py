@@ -72,7 +72,7 @@ class ProtocolRow:
     note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the row as `--json` prints it."""
         return asdict(self)
 
 

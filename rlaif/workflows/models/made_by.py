@@ -67,7 +67,7 @@ def rules_of_model(name: str) -> str | None:
 
 
 def label(constitution: Constitution) -> str:
-    """What a command says that it judges by."""
+    """Return name, version and digest of a constitution in one phrase."""
     return f"constitution {constitution.name} {constitution.version} ({constitution.digest})"
 
 

@@ -43,7 +43,7 @@ class ModelPool:
 
     @property
     def engines(self) -> OpenEngines:
-        """Those in memory."""
+        """The engines that are in memory."""
         assert self._engines is not None
         return self._engines
 
@@ -121,12 +121,12 @@ class ModelPool:
 
     @property
     def gold(self) -> Gold:
-        """The truth that each prompt's row names."""
+        """Gold: the programmatic truth that each prompt's row names."""
         return RowGold()
 
     @property
     def dry_run(self) -> bool:
-        """Whether calls are only counted."""
+        """Whether calls are counted instead of made."""
         return False
 
     def release_all_but(self, names: Iterable[str]) -> None:

@@ -78,7 +78,7 @@ def cost_rows(found: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def cost_head(found: Mapping[str, Any]) -> list[str]:
-    """The column names of `cost_rows`."""
+    """Return the column names of `cost_rows`."""
     return ["judge", "principle", "calls", "tokens sent", "written", str(found["currency"])]
 
 
