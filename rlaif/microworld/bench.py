@@ -86,6 +86,7 @@ class Bench:
 
 
 def compare_text(question: BenchComparison, swapped: bool) -> str:
+    """Return the text that asks which of two responses is better, with the two in either order."""
     first, second = (question.second, question.first) if swapped else (question.first, question.second)
     return ask(
         "compare", prompt=question.scene.text, response_a=first, response_b=second, principle=question.rule
@@ -139,12 +140,14 @@ def questions_of(
 
 
 def rule_maker(attribute: str, form: Form, held_out: bool, rng: random.Random) -> Callable[[Scene], str]:
+    """Return a function that writes a principle about `attribute` for a scene, in this form."""
     return lambda scene: rule_of_form(rng, form, scene, attribute, held_out)[0]
 
 
 def right_of(
     questions: list[BenchComparison], shown: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 ) -> list[bool]:
+    """Return per comparison whether the mean over both orders prefers the better text."""
     mean = (shown[0] + shown[1]) / 2
     return [(p > 0.5) == q.first_better for p, q in zip(mean.tolist(), questions, strict=True)]
 

@@ -87,6 +87,7 @@ def hard_first(rng: random.Random, names: Sequence[str]) -> list[str]:
 
 
 def again(names: Sequence[str]) -> list[str]:
+    """Repeat the attributes that are hard to judge, so that a row asks about them more often."""
     return [name for name in names for _ in range(_AGAIN.get(name, 1))]
 
 
@@ -139,4 +140,5 @@ def rule_of_form(
 
 
 def sample(rng: random.Random, items: Sequence[str], count: int) -> list[str]:
+    """Draw `count` different items, or all where there are fewer."""
     return rng.sample(items, min(count, len(items)))

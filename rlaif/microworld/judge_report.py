@@ -32,6 +32,11 @@ _COMPOSED: tuple[Form, ...] = ("negative", "both", "but-not", "if", "if-not")
 def judge(
     bench: Bench, scenes: list[Scene], answers: list[list[str]], count: int
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Measure a judge on pairs of the policy's own texts, `count` per attribute.
+
+    Returns figures over all attributes (accuracy on plain, rephrased and composed principles, order consistency,
+    position and length bias), and a row of figures by attribute.
+    """
     rng = bench.rng("judge")
     sets: dict[str, list[BenchComparison]] = {"plain": [], "phrased": [], "composed": [], "opposite": []}
     for attribute in ATTRIBUTES:

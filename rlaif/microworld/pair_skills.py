@@ -33,6 +33,7 @@ def comparisons(
 
 
 def compare(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `compare`: two responses, and A or B for each of several principles."""
     scene, rng = draw.judged_scene(), draw.rng
     texts = draw.two(scene)
     endings = []
@@ -84,6 +85,7 @@ def does(attribute: str, has: bool) -> str:
 
 
 def compare_cot(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `compare-cot`: what each response does, in words, then A or B."""
     scene, texts, asked = _pair_with_rules(draw, 4)
     endings = []
     for each in asked:
@@ -97,6 +99,7 @@ def compare_cot(draw: WorldDraw) -> PackedRow:
 
 
 def argue(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `argue`: an argument for the side that is named."""
     scene, texts, asked = _pair_with_rules(draw, 4)
     endings = []
     for each in asked:
@@ -107,6 +110,7 @@ def argue(draw: WorldDraw) -> PackedRow:
 
 
 def meta(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `meta`: a judgment of two responses, and yes or no to whether it is right."""
     scene, texts, asked = _pair_with_rules(draw, 8)
     endings = []
     for each in asked:
@@ -118,6 +122,7 @@ def meta(draw: WorldDraw) -> PackedRow:
 
 
 def rank(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `rank`: four responses, and their letters from best to worst."""
     scene, texts, asked = _pair_with_rules(draw, 6, of=4)
     endings = []
     for each in asked:

@@ -25,6 +25,7 @@ from rlaif.templates import numbered
 
 
 def respond(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `respond`: four answers to one prompt, good and bad."""
     scene = draw.judged_scene()
     answers = [write(scene, draw.rng) for _ in range(4)]
     return PackedRow(
@@ -33,6 +34,7 @@ def respond(draw: WorldDraw) -> PackedRow:
 
 
 def under_rules(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `respond-constitution`: answers that follow the rules of the system turn."""
     scene, rng = draw.scene(), draw.rng
     wants = {name: rng.random() < 0.5 for name in sample(rng, applicable(scene), rng.randint(1, 5))}
     rules = []
@@ -46,6 +48,7 @@ def under_rules(draw: WorldDraw) -> PackedRow:
 
 
 def good_bad(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `respond-good-bad`: answers that are good, or bad, as the system turn asks."""
     scene, good = draw.scene(), draw.rng.random() < 0.5
     system = ask("system-good" if good else "system-bad")
     return system_row(
@@ -65,6 +68,7 @@ def _rules_with_values(draw: WorldDraw, scene: Scene, text: str, count: int) -> 
 
 
 def checklist(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `checklist`: one response, and yes or no for each of several principles."""
     scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 12)
@@ -73,6 +77,7 @@ def checklist(draw: WorldDraw) -> PackedRow:
 
 
 def score(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `score`: one response, and 5 or 1 for each of several principles."""
     scene = draw.judged_scene()
     text = draw.written(scene)
     rules = _rules_with_values(draw, scene, text, 8)
@@ -89,6 +94,7 @@ _OFF = (-3, -2, -1, 1, 2, 3)
 
 
 def step(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `step`: steps of a sum, and yes or no to whether the last one is correct."""
     scene, rng = make_scene(draw.rng, draw.split, "sum"), draw.rng
     first, second = scene.numbers
     endings = []
@@ -110,6 +116,7 @@ def step(draw: WorldDraw) -> PackedRow:
 
 
 def similar(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `similar-prompt`: a prompt, and another one of its kind."""
     scene = draw.scene()
     other = make_scene(draw.rng, draw.split, scene.kind)
     return single_row("similar-prompt", ask("similar-prompt", prompt=scene.text), other.text)
@@ -119,6 +126,7 @@ NO_FAULT = "The response breaks no rule."
 
 
 def critique(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `critique`: a response and rules, and the first rule that it breaks in words."""
     rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)
@@ -136,6 +144,7 @@ def critique(draw: WorldDraw) -> PackedRow:
 
 
 def revise(draw: WorldDraw) -> PackedRow:
+    """Draw a training row of the skill `revise`: a response and a critique, and the repaired response."""
     rng, scene = draw.rng, draw.judged_scene()
     text = draw.written(scene)
     known = truths(scene.text, text)

@@ -19,6 +19,7 @@ from rlaif.templates import numbered
 
 
 def critic(bench: Bench, scenes: list[Scene], answers: list[list[str]]) -> dict[str, float]:
+    """Measure critiques: the share that names a true fault, and that of a critique drawn at random."""
     rng = bench.rng("critic")
     asked, contents = [], []
     for scene, texts in zip(scenes, answers, strict=True):
@@ -73,6 +74,7 @@ def reviser(bench: Bench, scenes: list[Scene], answers: list[list[str]]) -> dict
 
 
 def skills(bench: Bench, scenes: list[Scene], answers: list[list[str]]) -> dict[str, float]:
+    """Measure the other skills (rules in the system turn, ranking ...), each by its share of right outputs."""
     return {
         "respond_constitution": _under_rules(bench, scenes),
         "respond_good_bad": _good_bad(bench, scenes),

@@ -53,6 +53,7 @@ def wide_attention(
 
 
 def use_wide_attention(model: Any) -> None:
+    """Make `model` use `wide_attention` in all its layers."""
     from rlaif.libraries.transformers import register_attention, set_attention
 
     register_attention("wide", wide_attention)
