@@ -62,7 +62,7 @@ def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace,
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rlaif.training.configs import DPOConfig
+    from rlaif.training.configs.dpo import DPOConfig
     from rlaif.training.dpo import DPO, pair_tree
     from rlaif.training.scorer import BranchScorer
     from rlaif.training.spans import TokenPair

@@ -45,7 +45,7 @@ def trl(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace, 
 
 def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace, out: str) -> list[Any]:
     """The loop of `rlaif train --method reward`, told the token ids."""
-    from rlaif.training.configs import RewardConfig
+    from rlaif.training.configs.reward import RewardConfig
     from rlaif.training.dpo import pair_tree
     from rlaif.training.reward import BradleyTerry
     from rlaif.training.scorer import RewardScorer

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.functional import logsigmoid
 
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.dpo import DPO, pair_tree
 from rlaif.training.packing import pack, split
 from rlaif.training.passes import CPU_TOKENS

@@ -26,11 +26,10 @@ from rlaif.records import Completion, Pair, Prompt, Sampling
 from rlaif.shipped import shipped_model
 from rlaif.store import Store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, ModelOptions
-from rlaif.workflows.evaluation.statistics import share_met
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.generate.run import generate, judge
 from rlaif.workflows.models.defaults import choose_generate, choose_judge
-from rlaif.workflows.models.gold import grade
+from rlaif.workflows.models.gold import grade, share_met
 from rlaif.workflows.models.pool import ModelPool
 
 CONSTITUTION = "micro-default"

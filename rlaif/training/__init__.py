@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rlaif.training.configs import DPOConfig, LoopConfig, RewardConfig, SFTConfig
+from rlaif.training.configs.dpo import DPOConfig
+from rlaif.training.configs.loop import LoopConfig
+from rlaif.training.configs.reward import RewardConfig
+from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.progress import Progress
 from rlaif.training.summary import TrainSummary
 

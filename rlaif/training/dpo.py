@@ -14,7 +14,7 @@ from rlaif.errors import ThresholdError
 from rlaif.records import ASKED_OF, Evaluator, Example, Pair
 from rlaif.runs.layout import LOGPS, METRICS
 from rlaif.training import losses
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch, held_out_figures
 from rlaif.training.kto_zero_point import KTOZeroPoint

@@ -20,7 +20,7 @@ from rlaif.hashing import derived_seed
 from rlaif.libraries.accelerate import Accelerator
 from rlaif.runs.layout import CHECKPOINT, METRICS
 from rlaif.training import best
-from rlaif.training.configs import LoopConfig
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
 from rlaif.training.health import Watch
 from rlaif.training.packing import Batch, Tree, pack

@@ -35,7 +35,8 @@ from rlaif.libraries.transformers import (
     set_padding,
     written_as_it_was,
 )
-from rlaif.training.configs import LoopConfig, RewardConfig
+from rlaif.training.configs.loop import LoopConfig
+from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.quantized import load_quantized
 
 ADAPTER = "adapter"

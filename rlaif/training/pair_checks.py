@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import derived_seed
 from rlaif.records import EVEN, Example, Pair
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.spans import TokenPair
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rlaif.libraries.transformers import text_config
-from rlaif.training.configs import LoopConfig
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.packing import Tree, split
 
 CPU_TOKENS, WIDE_CPU_TOKENS, DEVICE_TOKENS = 2048, 1024, 16384

@@ -17,7 +17,7 @@ from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
 from rlaif.libraries.transformers import drops_unseen
-from rlaif.training.configs import LoopConfig
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import Tree, pack, split
 from rlaif.training.scorer import BranchScorer

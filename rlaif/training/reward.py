@@ -13,7 +13,7 @@ from rlaif.errors import RecipeError, ThresholdError
 from rlaif.records import Evaluator, Pair
 from rlaif.runs.layout import METRICS
 from rlaif.training import losses
-from rlaif.training.configs import RewardConfig
+from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.health import Watch, held_out_figures
 from rlaif.training.loop import StepPart
 from rlaif.training.models import Opened, open_classifier

@@ -18,7 +18,7 @@ from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
 from rlaif.records import Evaluator, Example, Message, Pair
 from rlaif.runs.layout import USED_PAIRS
-from rlaif.training.configs import LoopConfig
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.distributed import whole_weights
 from rlaif.training.loop import LoopJob, LoopOutcome, Objective, run
 from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot

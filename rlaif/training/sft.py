@@ -8,7 +8,7 @@ from typing import Any
 
 from rlaif.errors import ThresholdError
 from rlaif.records import Evaluator, Example
-from rlaif.training.configs import SFTConfig
+from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
 from rlaif.training.loop import StepPart

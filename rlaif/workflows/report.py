@@ -15,8 +15,7 @@ from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, files_of, pair_files
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
-from rlaif.workflows.evaluation.statistics import share_met
-from rlaif.workflows.models.gold import grade
+from rlaif.workflows.models.gold import grade, share_met
 
 MAX_GRADED = 2000
 """Pairs that gold is asked about, evenly over the files."""

@@ -13,7 +13,7 @@ import torch
 
 from rlaif.errors import ThresholdError
 from rlaif.training import DPOConfig, RewardConfig, train_dpo, train_reward
-from rlaif.training.configs import LIMITS
+from rlaif.training.configs.pairs import LIMITS
 from rlaif.training.health import SIGNS, Watch, calibration_error, held_out_figures, readings
 
 from .builders import make_pairs, same_weights

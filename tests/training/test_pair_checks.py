@@ -10,7 +10,7 @@ import torch
 from rlaif.errors import RecipeError
 from rlaif.exchange.pairs import row_pair
 from rlaif.records import Pair
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.losses import PairLogps, PairTerms
 from rlaif.training.pair_checks import check_labels, check_sides

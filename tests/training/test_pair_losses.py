@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rlaif.errors import RecipeError
 from rlaif.training import losses, pair_losses
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.loss_names import ALIASES, LOSSES, Weighted, parse_mix
 from rlaif.training.losses import PairLogps, PairTerms
 from rlaif.training.pair_losses import PAIR_LOSSES, mixed

@@ -10,7 +10,7 @@ import pytest
 
 from rlaif.engines.chat_template import Chat
 from rlaif.records import Message, Pair
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.models import open_causal
 from rlaif.training.sampled import Sampled
 from rlaif.training.spans import REMEDIES, Refused, Spans, answer_id

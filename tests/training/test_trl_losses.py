@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from rlaif.training.configs import DPOConfig
+from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.dpo import DPO, Reader, pair_tree
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import pack

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rlaif.exchange.pairs import write_pairs
-from rlaif.training.configs import DPOConfig, RewardConfig
+from rlaif.training.configs.dpo import DPOConfig
+from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.dpo import DPO, pair_tree
 from rlaif.training.models import open_causal, open_classifier
 from rlaif.training.packing import pack

@@ -19,8 +19,7 @@ from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, run_of_pairs, sources_of
 from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
-from rlaif.workflows.evaluation.statistics import share_met
-from rlaif.workflows.models.gold import grade, has_gold
+from rlaif.workflows.models.gold import grade, has_gold, share_met
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints

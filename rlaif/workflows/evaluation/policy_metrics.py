@@ -19,17 +19,10 @@ from rlaif.records import (
     ScoreRequest,
     State,
 )
-from rlaif.workflows.evaluation.statistics import (
-    Gap,
-    accuracy,
-    generator_judge_gap,
-    gold_by_principle,
-    gold_mean,
-    share_met,
-)
+from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.generate.rollouts import answers
-from rlaif.workflows.models.gold import Grades, grade, ungraded
+from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
 from rlaif.workflows.models.pool import ModelPool
 
 Readings = Mapping[tuple[str, str], float]

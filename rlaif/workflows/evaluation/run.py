@@ -24,12 +24,11 @@ from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.evaluation.statistics import gold_by_principle, share_met
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.failures import failed_calls
-from rlaif.workflows.models.gold import Grades, grade, require_gold, ungraded
+from rlaif.workflows.models.gold import Grades, gold_by_principle, grade, require_gold, share_met, ungraded
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool

@@ -1,4 +1,4 @@
-"""Figures over graded completions: means, intervals, accuracies. Pure; None where nothing can be measured."""
+"""Figures of a judge against gold: accuracy, and the generator-judge gap. Pure; None where nothing can be measured."""
 
 from __future__ import annotations
 
@@ -6,27 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rlaif.auditing.intervals import mean
-from rlaif.workflows.models.gold import Grades
-
-
-def share_met(grades: Grades) -> float | None:
-    """Share of the principles that could be graded which the completion follows."""
-    return mean(float(met) for met in grades.values() if met is not None)
-
-
-def gold_mean(graded: Sequence[Grades]) -> float | None:
-    """Mean over completions of `share_met`: every prompt weighs the same, however many principles apply."""
-    return mean(share for share in map(share_met, graded) if share is not None)
-
-
-def gold_by_principle(graded: Sequence[Grades]) -> dict[str, float]:
-    """Share of the completions that follow each principle, where it applies; in order of first appearance."""
-    kept: dict[str, list[float]] = {}
-    for grades in graded:
-        for principle, met in grades.items():
-            if met is not None:
-                kept.setdefault(principle, []).append(float(met))
-    return {principle: sum(values) / len(values) for principle, values in kept.items()}
 
 
 def accuracy(

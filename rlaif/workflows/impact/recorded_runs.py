@@ -199,7 +199,7 @@ def _judge_of(run: Path, recipe: Mapping[str, Any], number: int, step: str) -> s
 
 
 def _key(entry: Mapping[str, Any]) -> str:
-    """What a run calls a step that its recipe holds as plain values."""
+    """The key of a step of a recipe that is held as plain values: its `as`, else its name."""
     return str(entry.get("as", entry["step"]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from rlaif.auditing.intervals import mean
 from rlaif.constitution import applies
 from rlaif.errors import InputError
 from rlaif.records import Completion, Constitution, Gold, Principle, Prompt
@@ -47,6 +48,26 @@ def ungraded(graded: Sequence[Grades]) -> list[str]:
         for each in asked
         if each not in known
     ]
+
+
+def share_met(grades: Grades) -> float | None:
+    """Share of the principles that could be graded which the completion follows."""
+    return mean(float(met) for met in grades.values() if met is not None)
+
+
+def gold_mean(graded: Sequence[Grades]) -> float | None:
+    """Mean over completions of `share_met`: every prompt weighs the same, however many principles apply."""
+    return mean(share for share in map(share_met, graded) if share is not None)
+
+
+def gold_by_principle(graded: Sequence[Grades]) -> dict[str, float]:
+    """Share of the completions that follow each principle, where it applies; in order of first appearance."""
+    kept: dict[str, list[float]] = {}
+    for grades in graded:
+        for principle, met in grades.items():
+            if met is not None:
+                kept.setdefault(principle, []).append(float(met))
+    return {principle: sum(values) / len(values) for principle, values in kept.items()}
 
 
 def has_gold(prompts: Sequence[Prompt]) -> bool:

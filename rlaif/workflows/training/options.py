@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.settings import Setting, setting
-from rlaif.training.configs import LIMITS
+from rlaif.training.configs.pairs import LIMITS
 
 TRAINED = "What is trained"
 LOSS = "Loss"

@@ -19,7 +19,8 @@ from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import context_of, end_ids_of, rope_switch
 from rlaif.records import Sampling
-from rlaif.training.configs import DPOConfig, RewardConfig
+from rlaif.training.configs.dpo import DPOConfig
+from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.models import open_causal, open_classifier
 from rlaif.training.packing import Tree, pack
 from rlaif.training.scorer import BranchScorer as TrainingScorer

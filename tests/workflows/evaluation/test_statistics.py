@@ -1,4 +1,4 @@
-"""Figures over graded completions."""
+"""Figures of a judge against gold."""
 
 from __future__ import annotations
 
@@ -7,31 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from rlaif.auditing.intervals import Resampling, mean
-from rlaif.workflows.evaluation.statistics import (
-    accuracy,
-    generator_judge_gap,
-    gold_by_principle,
-    gold_mean,
-    share_met,
-)
+from rlaif.workflows.evaluation.statistics import accuracy, generator_judge_gap
 
 
 def test_nothing_has_no_mean() -> None:
     assert mean([]) is None
-    assert gold_mean([{"a": None}, {}]) is None
     assert Resampling(resamples=10).interval([]) is None
     assert accuracy({}, {("c", "p"): True}) is None
     assert generator_judge_gap([[(None, 1.0)]]) is None
-
-
-def test_each_prompt_weighs_the_same_however_many_principles_apply() -> None:
-    graded = [{"a": True, "b": None}, {"a": False, "b": False}]
-    assert gold_mean(graded) == 0.5
-    assert gold_by_principle(graded) == {"a": 0.5, "b": 0.0}
-
-
-def test_what_cannot_be_graded_counts_neither_way() -> None:
-    assert share_met({"a": None, "b": True}) == 1.0
 
 
 def test_a_reading_of_one_half_is_no_yes() -> None:
