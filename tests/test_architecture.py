@@ -245,7 +245,7 @@ def test_every_field_of_a_configuration_is_read(config: str) -> None:
 def test_configurations_are_found_in_the_whole_package() -> None:
     assert len(CONFIGURATIONS) > 20
     assert {each.split()[0].rsplit("/", 1)[0] for each in CONFIGURATIONS} >= {
-        "rlaif/training",
+        "rlaif/training/configs",
         "rlaif/workflows",
         "rlaif/workflows/rbr",
         "rlaif/workflows/datasets",

@@ -66,8 +66,6 @@ CHECKPOINT = "checkpoint"
 LOGPS = "logps.sqlite"
 """Log-probabilities of references, beside a project's store."""
 
-JUDGED = (JUDGMENTS, COMPARISONS)
-"""Every file of judgments."""
 DIGESTED = (PAIRS, PAIRS_PARQUET, COMPLETIONS, JUDGMENTS, COMPARISONS, CONSTITUTION)
 """Files of a run whose digests stand in its report."""
 _ROUND = "round-"
@@ -161,11 +159,6 @@ def rounds(run: Path) -> list[tuple[int, Path]]:
 def folders(run: Path) -> list[Path]:
     """Where a run keeps files of judging and pairing: its rounds in order, then the run itself."""
     return [*(folder for _, folder in rounds(run)), run]
-
-
-def files_named(run: Path, name: str) -> list[Path]:
-    """The files of one name: those of the rounds in order, then the run's own."""
-    return [folder / name for folder in folders(run) if (folder / name).is_file()]
 
 
 def made_files(run: Path) -> list[MadeFile]:

@@ -55,7 +55,7 @@ def test_rounds_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 
 def test_the_rounds_come_before_the_runs_own_files(tmp_path: Path) -> None:
     run = put(tmp_path, "completions.jsonl", "round-2/completions.jsonl", "round-0/evaluation.json")
-    found = layout.files_named(run, layout.COMPLETIONS)
+    found = layout.files_of(run, "completions")
     assert [str(path.relative_to(run)) for path in found] == [
         "round-2/completions.jsonl",
         "completions.jsonl",
