@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from rlaif.errors import RecipeError
+from rlaif.settings import options, setting
 from rlaif.trl_names import renamed
 
-TRUNCATIONS = ("drop", "mask")
-SCHEDULES = ("constant", "linear", "cosine", "wsd")
-QUANTIZATIONS = ("none", "4bit")
-SHARINGS = ("ddp", "fully_shard")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
-PRECISIONS = ("float32", "bf16")
-SAVE_DTYPES = ("source", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopConfig:
-    """Fields that every method has."""
+    """Fields that every method has; those that are settings are options of `loop`."""
 
     method: ClassVar[str]
 
@@ -30,57 +25,76 @@ class LoopConfig:
     """Passes over the data; not read when `steps` is given."""
     batch_size: int = 32
     """Pairs (or examples) a step, over all processes."""
-    batch_tokens: int | None = None
-    """Tokens a forward pass; a step with more takes several, which changes no gradient but by rounding.
-
-    None: 2048 on a CPU, whose caches hold about so much (1024 for wide models, to save memory), 16384 elsewhere.
-    """
+    batch_tokens: int | None = setting(
+        None,
+        help="Tokens in a forward pass; a larger step takes several passes, which changes no gradient but by rounding "
+        "[default: 2,048 on CPUs, 1,024 from a width of 512 on; 16,384 elsewhere].",
+        least=1,
+    )
     learning_rate: float | None = None
     """None: chosen by the number of parameters (`models.default_learning_rate`), and printed."""
-    schedule: str = "linear"
-    """constant | linear | cosine | wsd (constant, then linear over the last steps), after the warmup."""
-    warmup_share: float = 0.1
-    """Share of the steps in which the learning rate climbs."""
-    decay_share: float = 0.2
-    """Share of the steps in which the rate falls; read by `wsd` only."""
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    """Largest norm of a step's gradient; 0 does not clip."""
-    max_length: int | None = None
-    """Longest prompt with answer, in tokens; longer ones are dropped and counted. None: the model's room."""
-    truncation: str = "drop"
-    """drop | mask: what is too long, or was cut off when it was sampled, is left out, or kept without an end token.
-
-    Both are counted.
-    """
-    precision: str = "float32"
-    """float32 | bf16 (bf16 arithmetic on float32 weights)."""
-    gradient_checkpointing: bool = False
+    schedule: Literal["constant", "linear", "cosine", "wsd"] = setting(
+        "linear",
+        help="How the learning rate goes on after the warm-up; `wsd`: constant, then linear over the last "
+        "`decay_share`.",
+    )
+    warmup_share: float = setting(
+        0.1, help="Share of the steps in which the learning rate climbs.", least=0, below=1
+    )
+    decay_share: float = setting(
+        0.2, help="Share of the steps in which the rate falls; read by `wsd` only.", least=0, below=1
+    )
+    weight_decay: float = setting(0.0, help="Weight decay, on matrices only.", least=0)
+    clip_norm: float = setting(1.0, help="Largest gradient norm of a step; 0: no clipping.", least=0)
+    max_length: int | None = setting(
+        None,
+        help="Longest prompt with answer, in tokens; longer ones are counted, and dropped or masked as `truncation` "
+        "says [default: the model's context].",
+        least=1,
+    )
+    truncation: Literal["drop", "mask"] = setting(
+        "drop",
+        help="What is too long, or was cut off when it was sampled: drop it, or keep it without an end token.",
+    )
+    precision: Literal["float32", "bf16"] = setting(
+        "float32", help="`bf16`: bf16 arithmetic on float32 weights."
+    )
+    gradient_checkpointing: bool = setting(False, help="Recompute activations to save memory.")
     lora: int = 0
     """Rank of the adapter; 0 trains all weights."""
-    lora_alpha: float | None = None
-    """None: twice the rank."""
-    lora_dropout: float = 0.0
-    """Share of the adapter's inputs that are left out at random, by the seed and the step."""
-    quantize: str = "none"
-    """none | 4bit (QLoRA: the frozen weights in 4 bits by bitsandbytes; needs `lora`)."""
-    parallel: str = "ddp"
-    """How the processes of a launch share the work: ddp (a copy each) | fully_shard (one model in parts)."""
+    lora_alpha: float | None = setting(
+        None, help="Alpha of the adapter of `lora` [default: twice the rank].", above=0
+    )
+    lora_dropout: float = setting(
+        0.0,
+        help="Share of the adapter's inputs that are left out at random, by the seed and the step.",
+        least=0,
+        below=1,
+    )
+    quantize: Literal["none", "4bit"] = setting(
+        "none", help="`4bit`: the frozen weights in 4 bits (QLoRA); needs `lora` and bitsandbytes."
+    )
+    parallel: Literal["ddp", "fully_shard"] = setting(
+        "ddp", help="How several processes share the work: a copy each, or one model in parts."
+    )
     evaluate_every: int = 0
     """Steps between calls of the evaluator; 0 where there is none. The best weights seen are the ones written."""
     evaluate_figure: str | None = None
     """Which of the evaluator's figures is to rise; None: its first."""
     patience: int = 0
     """Evaluations without a new best after which training stops; 0 goes on to the last step."""
-    trackers: tuple[str, ...] = ("tensorboard",)
-    """Where figures go beside `metrics.jsonl`: tensorboard, wandb, mlflow, trackio."""
-    save_dtype: str = "source"
-    """source: the dtype the model's file has."""
-    checkpoint_every: int = 20
-    """Steps between checkpoints; 0 keeps none before the end."""
+    trackers: tuple[str, ...] = setting(
+        ("tensorboard",),
+        help=f"Where figures go beside `metrics.jsonl`: {', '.join(TRACKERS)}, joined by commas.",
+    )
+    save_dtype: Literal["source", "float32", "bfloat16", "float16"] = setting(
+        "source", help="Data type of the weights that are written; `source`: that of the model's file."
+    )
+    checkpoint_every: int = setting(20, help="Steps between checkpoints; 0: none before the end.", least=0)
     seed: int = 0
-    packed: bool = True
-    """False computes every prompt with each of its answers: slower, and the yardstick of the packed path."""
+    packed: bool = setting(
+        True, help="False: repeat the prompt for each answer; slower, and the yardstick of the packed path."
+    )
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """For templates with options; one that can think is told not to unless this says otherwise."""
 
@@ -93,17 +107,14 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
+        self._check_settings()
         self._positive("batch_size", "epochs")
-        self._at_least_zero("weight_decay", "clip_norm", "lora", "checkpoint_every")
-        self._at_least_zero("evaluate_every", "patience")
-        for name in ("steps", "batch_tokens", "learning_rate", "max_length", "lora_alpha"):
+        self._at_least_zero("lora", "evaluate_every", "patience")
+        for name in ("steps", "learning_rate"):
             if getattr(self, name) is not None:
                 self._positive(name)
-        self._share("warmup_share", "decay_share", "lora_dropout")
         if self.warmup_share + self.decay_share > 1 and self.schedule == "wsd":
             self._refuse("decay_share", f"must leave room beside warmup_share {self.warmup_share!r}")
-        self._one_of("quantize", QUANTIZATIONS)
-        self._one_of("parallel", SHARINGS)
         for name in ("quantize", "lora_dropout"):
             if getattr(self, name) not in ("none", 0) and not self.lora:
                 self._refuse(name, "is for adapters; set lora, e.g. 16")
@@ -113,10 +124,21 @@ class LoopConfig:
             self._refuse("patience", "counts evaluations; set evaluate_every")
         if unknown := sorted(set(self.trackers) - set(TRACKERS)):
             self._refuse("trackers", f"must be among {', '.join(TRACKERS)}, not {unknown[0]}")
-        self._one_of("schedule", SCHEDULES)
-        self._one_of("truncation", TRUNCATIONS)
-        self._one_of("precision", PRECISIONS)
-        self._one_of("save_dtype", SAVE_DTYPES)
+
+    def _check_settings(self) -> None:
+        """Raise RecipeError for a setting that is not among its choices, or out of its bounds."""
+        for each in options(LoopConfig):
+            about = each.setting
+            if each.choices:
+                self._one_of(each.name, each.choices)
+            elif getattr(self, each.name) is None:
+                continue
+            elif about.below is not None:
+                self._share(each.name)
+            elif about.least == 0:
+                self._at_least_zero(each.name)
+            elif about.least is not None or about.above is not None:
+                self._positive(each.name)
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as JSON values."""

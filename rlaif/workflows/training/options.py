@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlaif.settings import Setting, setting
+from rlaif.settings import Setting, options, setting
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.configs.pairs import LIMITS
 
 TRAINED = "What is trained"
@@ -42,7 +43,7 @@ class MethodOptions:
     )
     loop: Mapping[str, Any] = setting(
         default_factory=dict,
-        help="Options of the loop: schedule=wsd, precision=bf16, parallel=fully_shard ... (docs/training-loop.md).",
+        help=f"Options of the training loop (docs/training-loop.md): {', '.join(o.name for o in options(LoopConfig))}.",
         group=LOOP,
     )
 

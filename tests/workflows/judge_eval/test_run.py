@@ -463,10 +463,8 @@ WRONG: Mapping[str, tuple[list[str], str]] = {
     "unknown judge": (["GOLD", "--judge", "nonsense"], "names no model"),
     "no such directory": (["GOLD", "--judge", "hf:./nowhere"], "no such model directory"),
     "no such gold": (["nowhere.jsonl", "--judge", "JUDGE"], "no such file"),
-    "unknown protocol": (["GOLD", "--judge", "JUDGE", "--protocol", "guess"], "not one of 'checklist'"),
     "unknown format": (["GOLD", "--judge", "JUDGE", "--format", "gpt"], "no format of gold"),
     "wrong format": (["GOLD", "--judge", "JUDGE", "--format", "judgebench"], "gold.jsonl:1"),
-    "unknown attack": (["GOLD", "--judge", "JUDGE", "--attack", "bribe"], "'flattery'"),
     "a list of two": (
         ["GOLD", "--judge", "JUDGE", "--protocol", "rank-list"],
         "says nothing about any of 20",
@@ -505,10 +503,21 @@ def test_bad_input_is_one_message_and_exit_2(
     }
     code, out, err = call(*(places.get(word, word) for word in words))
     assert (code, out) == (2, "")
-    assert err.startswith(("error: ", "Usage: "))
+    assert err.startswith("error: ")
     assert why in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "x.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "known"), [("--protocol", "'checklist', 'checklist-cot'"), ("--attack", "'flattery'")]
+)
+def test_a_name_that_is_not_registered_is_answered_with_those_that_are(
+    call: Call, gold: Path, option: str, known: str
+) -> None:
+    code, _, err = call(gold, "--judge", "micro", option, "guess")
+    assert code == 2
+    assert known in err
 
 
 def test_a_judge_of_labels_needs_a_probability_to_be_plotted(call: Call, judge: Script, gold: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from rlaif.errors import InputError
+from rlaif.errors import InputError, RecipeError
+from rlaif.settings import options
 from rlaif.training import SFTConfig
-from rlaif.workflows.training.loop_options import NAMES, loop_options
+from rlaif.training.configs.loop import LoopConfig
+from rlaif.workflows.training.loop_options import loop_options
+from rlaif.workflows.training.options import MethodOptions
 
 
 def test_options_reach_the_configuration() -> None:
@@ -21,8 +23,24 @@ def test_options_reach_the_configuration() -> None:
     assert config.trackers == ("wandb", "tensorboard")
 
 
-def test_every_name_is_a_field() -> None:
-    assert set(NAMES) <= {each.name for each in fields(SFTConfig)}
+def test_help_names_every_setting_of_the_loop() -> None:
+    [shown] = (each.setting.help for each in options(MethodOptions) if each.name == "loop")
+    assert all(each.name in shown for each in options(LoopConfig))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"schedule": "sudden"}, "must be one of constant, linear, cosine, wsd"),
+        ({"lora_alpha": 0}, "must be above 0"),
+        ({"batch_tokens": 0}, "must be above 0"),
+        ({"weight_decay": -1}, "must be 0 or above"),
+        ({"warmup_share": 1}, "must be at least 0 and below 1"),
+    ],
+)
+def test_a_value_out_of_the_bounds_of_its_setting_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        SFTConfig(**loop_options(given))
 
 
 @pytest.mark.parametrize(
