@@ -53,7 +53,7 @@ experiments: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
-	$(BIN)/python docs/make_formats.py
+	$(BIN)/python docs/make_tables.py
 	$(BIN)/python docs/make_architecture.py
 
 schemas: .venv/.dev

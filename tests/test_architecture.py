@@ -362,6 +362,13 @@ def test_the_command_page_is_up_to_date() -> None:
     assert done.returncode == 0, "run `make docs`"
 
 
+def test_the_tables_of_the_pages_are_made_from_registries_and_settings() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/make_tables.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_every_room_is_on_the_plan() -> None:
     plan = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = [path.parent.name for path in PACKAGE.glob("*/__init__.py")]

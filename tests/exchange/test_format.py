@@ -100,8 +100,3 @@ def test_nothing_outside_a_formats_own_file_compares_its_name() -> None:
     names = set(FORMATS.names()) - set(FORMATS.from_outside()) - {"kto", "pairs"}
     others = [each for each in PACKAGE.rglob("*.py") if each.parent != PACKAGE / "exchange" / "formats"]
     assert [place for path in others for place in compared(path, names)] == []
-
-
-def test_the_page_on_formats_is_made_from_them() -> None:
-    done = subprocess.run([sys.executable, "docs/make_formats.py", "--check"], cwd=ROOT)
-    assert done.returncode == 0, "run `make docs`"
