@@ -195,9 +195,9 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         return 0
     missing = [f"no page has the table {name}" for name in TABLES if name not in seen]
-    for each in [*(f"docs/{name} is out of date: run `make docs`" for name in stale), *missing]:
-        print(each, file=sys.stderr)
-    return int(bool(stale or missing))
+    found = [*(f"docs/{name} is out of date: run `make docs`" for name in stale), *missing]
+    sys.stderr.write("".join(f"{each}\n" for each in found))
+    return int(bool(found))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Options that several commands share, spelled once; each can also come from the environment."""
+"""Options that are no configuration's and that several commands share; each can also come from the environment."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,30 +84,7 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-def key_values(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, str]:
-    """`key=value` options as a mapping; anything without `=` is a usage error."""
-    wrong = [item for item in items if "=" not in item]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not key=value", param=parameter)
-    return {key.strip(): value.strip() for key, _, value in (item.partition("=") for item in items)}
-
-
-def typed_values(context: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any]:
-    """`key=value` options whose values are read as in YAML: `false` is no text."""
-    from rlaif.documents import parse_value
-
-    return {key: parse_value(value) for key, value in key_values(context, parameter, items).items()}
-
-
-def _limits(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, float]:
-    """`calls=100,minutes=5` as limits."""
-    from rlaif.costs import read_budget
-
-    return {} if text is None else read_budget(text)
-
-
 as_json = option("--json", "as_json", is_flag=True, group="Run", help="Print one JSON object.")
-limit = option("--limit", type=click.IntRange(min=1), group="Prompts", help="Use only the first N prompts.")
 seed = option(
     "--seed", type=int, default=0, show_default=True, group="Run", help="Seed of all random numbers."
 )
@@ -129,14 +106,6 @@ show_prompt = option(
     group="Run",
     help="Print the first prompt that the judge would get, and stop.",
 )
-constitution = option(
-    "--constitution",
-    help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
-)
-judge = option(
-    "--judge",
-    help="Judge: a model name (docs/models.md), or one of the controls `gold:` and `random:`.",
-)
 
 
 def out(required: bool = True) -> Callable[[Command], Command]:
@@ -144,210 +113,9 @@ def out(required: bool = True) -> Callable[[Command], Command]:
     return option("--out", type=click.Path(path_type=Path), required=required, help="Directory to write.")
 
 
-prompts = together(
-    option(
-        "--prompts",
-        group="Prompts",
-        help="Prompt file (JSONL, JSON, CSV, Parquet, text), `datasets` directory or bundled set.",
-    ),
-    option(
-        "--column",
-        group="Prompts",
-        help="Column that holds the prompt [default: `prompt` or `messages`].",
-    ),
-    limit,
-)
-
-sampling = together(
-    option(
-        "--temperature",
-        type=click.FloatRange(min=0),
-        default=1.0,
-        show_default=True,
-        group="Sampling",
-        help="Sampling temperature of the policy.",
-    ),
-    option(
-        "--top-p",
-        type=click.FloatRange(0, 1, min_open=True),
-        default=1.0,
-        show_default=True,
-        group="Sampling",
-        help="Nucleus sampling of the policy; 1: off.",
-    ),
-    option(
-        "--top-k",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        group="Sampling",
-        help="Sample from the k most likely tokens only; 0: off.",
-    ),
-    option(
-        "--min-p",
-        type=click.FloatRange(0, 1, max_open=True),
-        default=0.0,
-        show_default=True,
-        group="Sampling",
-        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
-    ),
-    option(
-        "--max-tokens",
-        type=click.IntRange(min=1),
-        default=256,
-        show_default=True,
-        group="Sampling",
-        help="Length limit of a completion, in tokens.",
-    ),
-)
-
-drift = together(
-    option(
-        "--drift",
-        type=click.IntRange(min=0),
-        default=16,
-        show_default=True,
-        group="Sampling",
-        help="Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.",
-    ),
-    option(
-        "--trainer",
-        group="Sampling",
-        help="Local model that will be trained, for --drift [default: the policy, where it is local].",
-    ),
-)
-
-judging = together(
-    option(
-        "--protocol",
-        default="compare",
-        show_default=True,
-        metavar="NAME",
-        group="Judging",
-        help="How the judge is asked: compare, compare-cot, checklist, score, rank ... (docs/judges.md).",
-    ),
-    option(
-        "--samples",
-        type=click.IntRange(min=1),
-        group="Judging",
-        help="Samples per question, for protocols that average or vote [default: 1].",
-    ),
-    option(
-        "--ask-again",
-        type=click.IntRange(min=0),
-        group="Judging",
-        help="Retries of a reply that cannot be read [default: 2].",
-    ),
-    option(
-        "--pairing",
-        type=click.Choice(["best-worst", "all", "random", "rank"]),
-        default="best-worst",
-        show_default=True,
-        group="Judging",
-        help="Which completions of a prompt are compared.",
-    ),
-    option(
-        "--inconsistent",
-        type=click.Choice(["drop", "average"]),
-        default="drop",
-        show_default=True,
-        group="Judging",
-        help="When the two orders of a pair disagree: drop the pair, or average both orders.",
-    ),
-    option(
-        "--critique/--no-critique",
-        default=True,
-        show_default=True,
-        group="Judging",
-        help="Write a critique of the rejected side of each pair.",
-    ),
-    option(
-        "--accept-unfit",
-        is_flag=True,
-        group="Judging",
-        help="Keep pairs that are decided only by principles which this judge cannot apply (their own tests fail, or "
-        "the two orders disagree).",
-    ),
-    option(
-        "--min-pair-share",
-        type=click.FloatRange(0, 1),
-        default=0.05,
-        show_default=True,
-        group="Judging",
-        help="Exit 3 when a smaller share of the prompts gives a pair.",
-    ),
-)
-
 prices = option(
     "--prices",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     group="Run",
     help="Price table [default: the shipped one; see `rlaif prices`].",
-)
-
-template_kwargs = option(
-    "--chat-template-kwargs",
-    "chat_template_kwargs",
-    multiple=True,
-    callback=typed_values,
-    metavar="KEY=VALUE",
-    group="Models",
-    help="Keyword arguments of chat templates; repeatable.",
-)
-
-models = together(
-    option(
-        "--dtype",
-        type=click.Choice(["float32", "bfloat16", "float16"]),
-        default="float32",
-        show_default=True,
-        group="Models",
-        help="Data type of local models.",
-    ),
-    option(
-        "--device",
-        default="auto",
-        show_default=True,
-        group="Models",
-        help="Device of local models: auto, cpu, cuda, cuda:1, mps.",
-    ),
-    option(
-        "--device-map",
-        type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
-        group="Models",
-        help="Spread the layers of a local model over all devices; replaces --device.",
-    ),
-    option(
-        "--batch-tokens",
-        type=click.IntRange(min=64),
-        default=16384,
-        show_default=True,
-        group="Models",
-        help="Tokens in a batch.",
-    ),
-    template_kwargs,
-    option("--trust-remote-code", is_flag=True, group="Models", help="Run code found in a model directory."),
-    option(
-        "--on",
-        type=click.Choice(["local", "ray"]),
-        default="local",
-        show_default=True,
-        group="Models",
-        help="Run models on this machine or on a Ray cluster (docs/scaling.md).",
-    ),
-    option(
-        "--workers",
-        type=click.IntRange(min=1),
-        group="Models",
-        help="Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS leaves "
-        "cores]; with --on ray [default: one per GPU, without GPUs one per CPU and at most 4 per node].",
-    ),
-    option(
-        "--budget",
-        callback=_limits,
-        metavar="LIMITS",
-        group="Run",
-        help="Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.",
-    ),
-    prices,
 )

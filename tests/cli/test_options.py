@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from rlaif.cli import options
+from rlaif.cli.generated import settings
 from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
 from rlaif.cli.parent import Parent
+from rlaif.workflows.configs import ModelOptions
 
 
 def asked(*decorators: object, env: dict[str, str], arguments: tuple[str, ...] = ()) -> dict[str, object]:
@@ -59,7 +61,9 @@ def test_a_repeatable_option_takes_several_words() -> None:
 
 
 def test_template_arguments_are_values_not_only_words() -> None:
-    given = asked(options.models, env={}, arguments=("--chat-template-kwargs", "enable_thinking=false"))
+    given = asked(
+        settings(ModelOptions), env={}, arguments=("--chat-template-kwargs", "enable_thinking=false")
+    )
     assert given["chat_template_kwargs"] == {"enable_thinking": False}
 
 
