@@ -17,7 +17,7 @@ from rlaif.judging.kinds import JUDGES
 from rlaif.judging.protocols import PROTOCOLS, Pairwise, Protocol
 from rlaif.registry import Registry
 from rlaif.settings import Option, options
-from rlaif.training.configs import LoopConfig
+from rlaif.training.configs.loop import LoopConfig
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.schema import beside_settings
 from rlaif.workflows.recipe.step import Step
