@@ -6,6 +6,7 @@
     |       StoreError, LibraryError
     +-- ThresholdError      exit 3   done, but a stated threshold is not met
     +-- EngineError         exit 1   a model could not be run now
+    +-- PluginError         exit 1   code from outside raised, or returned what it must not
 
 Every message says what is wrong, where (file, line, key), and what to do.
 """
@@ -86,6 +87,10 @@ class ThresholdError(RlaifError):
 
 class EngineError(RlaifError):
     """A model could not be run to the end; finished calls are kept."""
+
+
+class PluginError(RlaifError):
+    """Code from outside raised, or returned what it must not; finished calls are kept."""
 
 
 class BudgetError(RlaifError):

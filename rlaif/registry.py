@@ -9,14 +9,16 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
-from rlaif.errors import InputError
+from rlaif.errors import InputError, PluginError, RlaifError
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class Registry(Generic[T]):
     attribute: str = ""
     module: str = ""
     """Where each has a folder: the module of that name in the sub-packages of `package` is read, and no other."""
+    check: Callable[[T], None] | None = None
+    """Raises InputError for a thing from outside that cannot work; called when it is added or loaded."""
     _added: dict[str, T] = field(default_factory=dict)
     _own: dict[str, T] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
@@ -46,6 +50,8 @@ class Registry(Generic[T]):
         name = _name(thing)
         if name in self._ours() or name in self._points():
             raise InputError(f"{name!r} is a {self.noun} already; choose another name")
+        if self.check is not None:
+            self.check(thing)
         self._added[name] = thing
         return thing
 
@@ -86,6 +92,30 @@ class Registry(Generic[T]):
         """Whether this process alone knows it: it was added in Python, and no package has it."""
         return name in self._added and name not in self._points()
 
+    def is_from_outside(self, name: str) -> bool:
+        """Whether it is of another package, or was added in this process."""
+        return name not in self._ours() and (name in self._added or name in self._points())
+
+    def described(self, name: str) -> str:
+        """What a message calls one from outside: kind, name, and the package that has it."""
+        point = self._points().get(name)
+        return f"{self.noun} {name!r} of {'this process' if point is None else _package_of(point)}"
+
+    @contextmanager
+    def guarded(self, name: str) -> Iterator[None]:
+        """Say of what a thing from outside raises in the block whose it is. What ours raises stays as it is.
+
+        Raises PluginError with kind, name, package, exception and line; an error that is a RlaifError passes.
+        """
+        try:
+            yield
+        except RlaifError:
+            raise
+        except Exception as problem:
+            if not self.is_from_outside(name):
+                raise
+            raise PluginError(raised(self.described(name), problem)) from problem
+
     def _ours(self) -> Mapping[str, T]:
         if not self._own and self.package:
             for name in self._modules():
@@ -113,8 +143,18 @@ class Registry(Generic[T]):
             of = _package_of(point)
             raise InputError(f"{self.noun} {name!r} of {of}: {point.value} must be a {kinds} of that name")
         found = cast(T, thing)
+        if self.check is not None:
+            self.check(found)
         self._added[name] = found
         return found
+
+
+def raised(whose: str, problem: Exception) -> str:
+    """One sentence on an exception: whose code raised it, what it says, and in which line."""
+    told = f"{type(problem).__name__}: {problem}".removesuffix(": ")
+    lines = traceback.extract_tb(problem.__traceback__)
+    where = f" ({lines[-1].filename}:{lines[-1].lineno}, in {lines[-1].name})" if lines else ""
+    return f"{whose} raised {told}{where}; mend it and run the same command again: finished calls are kept"
 
 
 def installed(group: str, name: str, noun: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from rlaif.feedback.critique import ViolatedPrinciples, critiques
 from rlaif.feedback.pairing import Candidate, PairPlan
 from rlaif.feedback.score import ScoredCompletion
-from rlaif.judging import Decision, Judge, ModelJudge, PanelJudge
+from rlaif.judging import Decision, Judge, PanelJudge
+from rlaif.judging.ask_protocol import templates_of
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
 from rlaif.records import Constitution, Engine, Judgment, Message, Pair
@@ -98,12 +99,12 @@ def _templates(judge: Judge, readings: Sequence[Judgment]) -> dict[str, str]:
 
 
 def _digests(judge: Judge, asked: Iterable[str]) -> dict[str, str]:
-    if not isinstance(judge, ModelJudge):
-        return {}
     known = protocols()
-    names = {template for name in asked if name in known for template in known[name].templates}
-    used = [judge.template(name) for name in sorted(names)]
-    return {each.name: each.digest for each in used}
+    found: dict[str, str] = {}
+    for name in asked:
+        if name in known:
+            found |= templates_of(known[name], judge)
+    return dict(sorted(found.items()))
 
 
 def _votes(readings: Sequence[Judgment]) -> dict[str, Any]:

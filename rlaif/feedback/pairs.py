@@ -16,6 +16,7 @@ from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
+from rlaif.judging.ask_protocol import ask_pairwise
 from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
 
@@ -200,7 +201,7 @@ def readings_of(
         ]
     else:
         how = plan.asking or Asking(seed=plan.seed)
-        found = pairwise(plan.then).ask(judge, items, constitution.principles, how)
+        found = ask_pairwise(pairwise(plan.then), judge, items, constitution.principles, how)
     grouped: dict[frozenset[str], list[Judgment]] = {}
     for each in found:
         grouped.setdefault(frozenset(each.completion_ids), []).append(each)

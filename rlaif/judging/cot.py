@@ -19,8 +19,11 @@ SPREAD = Sampling(temperature=0.7, max_tokens=512)
 """For several texts per question: at temperature 0 all of them would be one."""
 
 
-def read_votes(readings: Sequence[CallReading], clamp: float = CLAMP) -> CallReading:
-    """The mean of readable votes, a tie half of each; no number where they are less than half of all texts."""
+def read_votes(readings: Sequence[CallReading], clamp: float | None = None) -> CallReading:
+    """The mean of readable votes, a tie half of each; no number where they are less than half of all texts.
+
+    A mean is clipped to [clamp, 1 - clamp]; without `clamp` a preference by CLAMP, and a number on a scale not at all.
+    """
     numbers = [reading for reading in readings if reading.value is not None]
     ties = sum(reading.state is State.TIE for reading in readings)
     heard = len(numbers) + ties
@@ -33,7 +36,10 @@ def read_votes(readings: Sequence[CallReading], clamp: float = CLAMP) -> CallRea
     share = (sum(reading.value or 0.0 for reading in numbers) + ties / 2) / heard
     lost = len(readings) - heard
     detail = f"{lost} of {len(readings)} texts have no verdict" if lost else ""
-    return CallReading(numbers[0].state, min(max(share, clamp), 1 - clamp), detail=detail)
+    state = numbers[0].state
+    if clamp is None and state is State.PREFERENCE:
+        clamp = CLAMP
+    return CallReading(state, share if clamp is None else min(max(share, clamp), 1 - clamp), detail=detail)
 
 
 def _silence(lost: Sequence[CallReading]) -> CallReading:

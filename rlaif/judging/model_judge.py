@@ -42,6 +42,10 @@ class ModelJudge:
         """The same judge asking another engine."""
         return ModelJudge(engine, self.folder, in_writing=self.in_writing)
 
+    def with_templates(self, folder: Path) -> ModelJudge:
+        """The same judge asking with the templates of another folder."""
+        return ModelJudge(self.engine, folder, in_writing=self.in_writing)
+
     @property
     def name(self) -> str:
         """The name of the model."""
@@ -97,7 +101,7 @@ class ModelJudge:
     ) -> list[Judgment]:
         """As `checklist`, the yes or no written behind a reasoning: the share of `how.samples` texts."""
         questions = self.one_by_one("checklist-cot", items, principles)
-        return self.voted("checklist-cot", questions, read_yes_no, how)
+        return self.voted("checklist-cot", questions, read_yes_no, how, CLAMP)
 
     def voted(
         self,
@@ -105,9 +109,21 @@ class ModelJudge:
         questions: Iterator[Asked],
         read: Callable[[str], CallReading],
         how: Writing,
-        clamp: float = CLAMP,
+        clamp: float | None = None,
     ) -> list[Judgment]:
-        """One judgment a question, out of the texts that are written to it."""
+        """Ask for written answers and take the mean of each question's texts.
+
+        Args:
+            protocol: What the judgments say as their protocol.
+            questions: What to ask, as `one_by_one` and `both_orders` make them.
+            read: Reads one text: a number with its state, or a state without one.
+            how: How many texts per question, how they are drawn and how often they are asked for again.
+            clamp: A mean is clipped to [clamp, 1 - clamp]. None: P(first is better) to [0.02, 0.98], as no reasoning
+                is surer; a number of one completion not at all, as its scale is the protocol's.
+
+        Returns:
+            One judgment a question, in their order.
+        """
         return [
             each.asked.judgment(protocol, self.fingerprint, each.calls, read_votes(each.readings, clamp))
             for each in ask_texts(self.engine, protocol, questions, read, how)

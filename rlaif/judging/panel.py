@@ -13,6 +13,7 @@ from rlaif.checks import check
 from rlaif.documents import read_document
 from rlaif.errors import InputError
 from rlaif.hashing import digest
+from rlaif.judging.ask_protocol import ask_pairwise
 from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols import PER_COMPLETION, PER_PAIR, PER_PRINCIPLE, Asking, pairwise, scale_of
@@ -255,7 +256,7 @@ def _member(seat: Seat, context: JudgeContext) -> Member:
     return Member(
         seat=seat,
         judge=context.judge(seat.judge, in_writing=chosen.reads_text),
-        compare=lambda judge, items, principles: chosen.ask(judge, items, principles, how),
+        compare=lambda judge, items, principles: ask_pairwise(chosen, judge, items, principles, how),
     )
 
 

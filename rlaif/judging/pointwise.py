@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlaif.judging.ask_protocol import ask_pointwise
 from rlaif.judging.protocol import Judge, One, reads_principles
 from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pointwise
 from rlaif.records import Constitution, Judgment
@@ -26,7 +27,7 @@ def judge_pointwise(
     chosen = pointwise(name)
     hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
     asked = [each for each in constitution.principles if not (hard and each.hard)]
-    return [*chosen.ask(judge, unique, asked, how or Asking()), *hard]
+    return [*ask_pointwise(chosen, judge, unique, asked, how or Asking()), *hard]
 
 
 def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Sequence[One]) -> list[Judgment]:

@@ -37,3 +37,9 @@ def test_half_of_the_texts_speak_for_all() -> None:
 def test_a_lone_failure_keeps_its_own_reason() -> None:
     assert read_votes([LOST]) == LOST
     assert read_votes([]).state is State.UNREADABLE
+
+
+def test_a_mean_on_a_scale_of_its_own_is_not_clipped() -> None:
+    four, five = CallReading(State.SCORE, 4.0), CallReading(State.SCORE, 5.0)
+    assert read_votes([four, five]).value == 4.5
+    assert read_votes([five], CLAMP).value == 1 - CLAMP

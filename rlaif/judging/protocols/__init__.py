@@ -12,7 +12,14 @@ from rlaif.errors import InputError
 from rlaif.hashing import source_fingerprint
 from rlaif.judging.model_judge import AGAIN
 from rlaif.judging.protocol import Judge, reads_principles
-from rlaif.judging.protocols.kinds import Asking, Pairwise, Pointwise, refusal, unguided_engine
+from rlaif.judging.protocols.kinds import (
+    Asking,
+    Pairwise,
+    Pointwise,
+    check_templates,
+    refusal,
+    unguided_engine,
+)
 from rlaif.judging.scales import SHARE, Scale
 from rlaif.registry import Registry
 
@@ -40,7 +47,12 @@ __all__ = [
 
 Protocol = Pointwise | Pairwise
 PROTOCOLS: Registry[Protocol] = Registry(
-    "protocol", "rlaif.protocols", (Pointwise, Pairwise), package=__name__, attribute="PROTOCOL"
+    "protocol",
+    "rlaif.protocols",
+    (Pointwise, Pairwise),
+    package=__name__,
+    attribute="PROTOCOL",
+    check=check_templates,
 )
 PER_PRINCIPLE, PER_COMPLETION, PER_PAIR = "checklist", "reward", "compare"
 """What a judge is asked by where nobody names a protocol: of one completion and each principle, of one completion by a

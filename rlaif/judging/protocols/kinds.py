@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rlaif.engines.base import capabilities_of
-from rlaif.errors import InputError
+from rlaif.errors import InputError, TemplateError
 from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.scales import SHARE, Scale
 from rlaif.records import Judgment, Principle
+from rlaif.templates import load_template
 
 ANSWER_A = "\nAnswer: A"
 
@@ -53,6 +55,8 @@ class _Shape:
     """Classes of the judges that it can ask; empty: any judge."""
     templates: tuple[str, ...] = ()
     """Names of the templates that it asks with; their digests go into the provenance of pairs."""
+    templates_from: Path | None = None
+    """Folder of templates of its own, `NAME.txt` each: they go before the shipped ones of the same name."""
     writes: bool = False
     """Whether the judge writes texts that may be unreadable, and are then asked for again."""
     votes: bool = False
@@ -94,6 +98,17 @@ class Pairwise(_Shape):
     ask: Callable[[Judge, Sequence[Two], Sequence[Principle], Asking], list[Judgment]]
     rationale: Callable[[str], tuple[str, bool] | None] | None = None
     """Reads the reasoning of a reply, and whether its verdict names the first; None: replies hold no reasoning."""
+
+
+def check_templates(chosen: Pointwise | Pairwise) -> None:
+    """Raise InputError where a template that a protocol names is neither in its folder nor shipped."""
+    for name in chosen.templates:
+        try:
+            load_template(name, chosen.templates_from)
+        except TemplateError as wrong:
+            folder = chosen.templates_from
+            where = "it names no folder of its own" if folder is None else f"{folder} has no {name}.txt"
+            raise InputError(f"protocol {chosen.name!r}: {wrong}; {where} (`templates_from`)") from None
 
 
 Judged = TypeVar("Judged", bound=Judge)

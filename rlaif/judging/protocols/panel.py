@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlaif.judging.ask_protocol import ask_pairwise
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.panel import Compare, Member, PanelJudge, Seat
 from rlaif.judging.protocol import Judge, Two
@@ -32,7 +33,7 @@ def with_itself(judge: Judge, seed: int) -> PanelJudge | None:
 def seated(protocol: str, seed: int) -> Compare:
     """How a member is asked by a pairwise protocol. Raises InputError where there is none of this name."""
     chosen = pairwise(protocol)
-    return lambda judge, items, rules: chosen.ask(judge, items, rules, Asking(seed=seed))
+    return lambda judge, items, rules: ask_pairwise(chosen, judge, items, rules, Asking(seed=seed))
 
 
 PROTOCOL = Pairwise(

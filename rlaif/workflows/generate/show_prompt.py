@@ -10,6 +10,7 @@ from rlaif.constitution import applies
 from rlaif.engines.base import BaseEngine, capabilities_of
 from rlaif.errors import InputError
 from rlaif.judging import Judge, ModelJudge, PanelJudge
+from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise
 from rlaif.judging.protocols import Asking, Pointwise, Protocol, protocol
 from rlaif.records import (
     Completion,
@@ -104,9 +105,9 @@ def _shown(
     listener = Listener(judge.engine)
     asked = judge.with_engine(listener)
     if isinstance(chosen, Pointwise):
-        chosen.ask(asked, [(prompt, each) for each in texts], [principle], Asking(again=0))
+        ask_pointwise(chosen, asked, [(prompt, each) for each in texts], [principle], Asking(again=0))
     else:
-        chosen.ask(asked, [(prompt, texts[0], texts[1])], [principle], Asking(again=0))
+        ask_pairwise(chosen, asked, [(prompt, texts[0], texts[1])], [principle], Asking(again=0))
     turns = listener.turns
     return [
         f"--- {chosen.name}{f', turn {number} of {len(turns)}' if len(turns) > 1 else ''} ---\n{text}"

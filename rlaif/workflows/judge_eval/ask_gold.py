@@ -14,6 +14,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import GoldChoice, GoldLabel, GoldPair, GoldSet
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Judge, decide, from_checklist, hard_ruling, log_odds, share_of
+from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocol import One
 from rlaif.judging.protocols import (
@@ -49,8 +50,8 @@ class JudgeUnderTest:
         how = asking(chosen, seed=self.seed, samples=None, again=None)
         found: dict[tuple[str, ...], list[Judgment]] = defaultdict(list)
         if isinstance(chosen, Pairwise):
-            for each in chosen.ask(
-                self.judge, [(pair.prompt, *pair.completions) for pair in pairs], principles, how
+            for each in ask_pairwise(
+                chosen, self.judge, [(pair.prompt, *pair.completions) for pair in pairs], principles, how
             ):
                 found[tuple(sorted(each.completion_ids))].append(each)
             return [(pair, found[tuple(sorted(one.id for one in pair.completions))]) for pair in pairs]
@@ -94,7 +95,7 @@ class JudgeUnderTest:
         """Pointwise judgments of each different answer."""
         unique = list({one.id: (prompt, one) for prompt, one in items}.values())
         how = asking(self.pointwise_protocol, seed=self.seed, samples=None, again=None)
-        return self.pointwise_protocol.ask(self.judge, unique, principles, how)
+        return ask_pointwise(self.pointwise_protocol, self.judge, unique, principles, how)
 
 
 def rules_for(gold: GoldSet, constitution: str | None) -> Constitution:

@@ -20,12 +20,12 @@ from rlaif.judging import (
     hard_ruling,
     log_odds,
 )
+from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise
 from rlaif.judging.pointwise import judge_hard_principles
 from rlaif.judging.protocols import (
     Asking,
     Pairwise,
     Pointwise,
-    pointwise,
     protocols,
     refusal,
     unguided,
@@ -193,8 +193,8 @@ def _judged(judge: Judge, chosen: Pointwise | Pairwise, part: _Material, how: As
     """Comparisons in both orders, asked for, or made of pointwise judgments."""
     rules = part.constitution.principles
     if isinstance(chosen, Pairwise):
-        return chosen.ask(judge, part.pairs, rules, how)
-    said = pointwise(chosen.name).ask(judge, part.drawn, rules, how)
+        return ask_pairwise(chosen, judge, part.pairs, rules, how)
+    said = ask_pointwise(chosen, judge, part.drawn, rules, how)
     by_prompt_id: dict[str, list[Judgment]] = {}
     for each in said:
         by_prompt_id.setdefault(each.prompt_id, []).append(each)
