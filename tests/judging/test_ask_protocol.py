@@ -15,7 +15,7 @@ from rlaif.judging import ModelJudge
 from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise, templates_of
 from rlaif.judging.controls import RandomJudge
 from rlaif.judging.protocol import Judge
-from rlaif.judging.protocols import PROTOCOLS, Asking, Pairwise, Pointwise, Scale
+from rlaif.judging.protocols import PROTOCOLS, Asking, Pairwise, Pointwise, Scale, stated
 from rlaif.records import Judgment, Principle, State
 from rlaif.templates import load_template
 
@@ -124,6 +124,10 @@ def test_its_own_templates_go_before_the_shipped_ones_and_stand_in_the_provenanc
     assert templates_of(declared, judge) == {"compare": own.digest}
     hidden = Pairwise(name="hidden", says="", ask=lambda j, *rest: ask(ModelJudge(j.engine, tmp_path), *rest))  # type: ignore[attr-defined]
     PROTOCOLS.add(hidden)
+    before = stated(["declared"])
+    (tmp_path / "compare.txt").write_text("Edited. {{principle}} {{prompt}} {{response_a}} {{response_b}}\n")
+    assert stated(["declared"]) != before
+    own = load_template("compare", tmp_path)
     for each in (declared, hidden):
         ask_pairwise(each, judge, [(PROMPT, ONE, TWO)], PRINCIPLES, Asking())
         assert templates_of(each, judge) == {"compare": own.digest}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rlaif.errors import InputError
-from rlaif.hashing import source_fingerprint
+from rlaif.hashing import digest, source_fingerprint
 from rlaif.judging.model_judge import AGAIN
 from rlaif.judging.protocol import Judge, reads_principles
 from rlaif.judging.protocols.kinds import (
@@ -22,6 +22,7 @@ from rlaif.judging.protocols.kinds import (
 )
 from rlaif.judging.scales import SHARE, Scale
 from rlaif.registry import Registry
+from rlaif.templates import load_template
 
 __all__ = [
     "AGAIN",
@@ -70,14 +71,23 @@ def protocol(name: str) -> Protocol:
 
 
 def stated(names: Iterable[str]) -> dict[str, str]:
-    """Of protocols from outside, by name: the version that is declared, or the digest of their source; of ours nothing.
+    """Of protocols from outside, by name: the version that is declared, or the digest of their source, with that of
+    their own templates; of ours nothing.
 
     Ours are known by the version of the package. Raises InputError where a source says nothing and no version is
     declared.
     """
     outside = set(PROTOCOLS.from_outside())
     found = {name: PROTOCOLS.get(name) for name in names if name in outside}
-    return {name: source_fingerprint(each.ask, each.version) for name, each in found.items()}
+    return {name: _stated(each) for name, each in found.items()}
+
+
+def _stated(chosen: Protocol) -> str:
+    own = source_fingerprint(chosen.ask, chosen.version)
+    if chosen.templates_from is None:
+        return own
+    texts = [load_template(name, chosen.templates_from).digest for name in sorted(chosen.templates)]
+    return f"{own}@templates:{digest('templates', texts)}"
 
 
 def pointwise(name: str) -> Pointwise:
