@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         """
         try:
             yield
-        except RlaifError:
+        except (RlaifError, BrokenPipeError):
             raise
         except Exception as problem:
             if not self.is_from_outside(name):
@@ -154,7 +154,8 @@ def raised(whose: str, problem: Exception) -> str:
     told = f"{type(problem).__name__}: {problem}".removesuffix(": ")
     lines = traceback.extract_tb(problem.__traceback__)
     where = f" ({lines[-1].filename}:{lines[-1].lineno}, in {lines[-1].name})" if lines else ""
-    return f"{whose} raised {told}{where}; mend it and run the same command again: finished calls are kept"
+    noted = "".join(f", {each}" for each in getattr(problem, "__notes__", ()))
+    return f"{whose} raised {told}{where}{noted}; mend it and run the same command again: finished calls are kept"
 
 
 def installed(group: str, name: str, noun: str) -> Any:

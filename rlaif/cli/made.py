@@ -19,4 +19,6 @@ def show(made: GenerateResult, *, as_json: bool) -> None:
     parts = [table(["funnel", "count"], [[name, count] for name, count in made.funnel.items()])]
     if rows := applied(result["principles"], result["tests"]):
         parts.append(table(HEAD, rows))
-    emit(result, "\n\n".join([*parts, made.summary]), as_json=as_json, unmet=made.unmet)
+    # a command spells its options otherwise than Python its arguments
+    unmet = made.unmet and made.unmet.replace("(min_pair_share)", "(--min-pair-share)")
+    emit(result, "\n\n".join([*parts, made.summary]), as_json=as_json, unmet=unmet)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rlaif.engines.kinds import EngineOptions, split_name
+from rlaif.engines.kinds import ENGINES, EngineOptions, split_name
 from rlaif.records import Engine
 
 
@@ -33,4 +33,5 @@ def open_engine(
         trust_remote_code=trust_remote_code,
         batch_tokens=batch_tokens,
     )
-    return kind.open(name, rest, options)
+    with ENGINES.guarded(kind.name):
+        return kind.open(name, rest, options)

@@ -229,6 +229,9 @@ def found(row: Row, one: Callable[[Row], Pair | str]) -> Found:
         return Found(row.where, what, values.finished(row.where) if isinstance(what, Pair) else ())
     except UnkeptError as unkept:
         return Found(row.where, unkept)
+    except Exception as problem:
+        problem.add_note(f"at {row.where}")
+        raise
 
 
 def has(columns: Iterable[str]) -> Callable[[Mapping[str, Any]], bool]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from rlaif.constitution import applies
-from rlaif.errors import PluginError
+from rlaif.errors import PluginError, RlaifError
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols import PROTOCOLS, Asking, Pairwise, Pointwise
 from rlaif.judging.scales import SHARE, Scale
 from rlaif.records import Judgment, Principle, Prompt, State
+from rlaif.registry import raised
 from rlaif.templates import recorded_templates
 
 Key = tuple[tuple[str, ...], str | None]
 """What a judgment is about: the completions in the order shown, and a principle, None for none in particular."""
+OURS = __name__.partition(".")[0]
 _rendered: dict[str, dict[str, str]] = {}
 POINTWISE = "a pointwise protocol returns a judgment for each completion and principle that applies"
 PAIRWISE = "a pairwise protocol returns a judgment for either order of each two completions and principle that applies"
@@ -44,7 +47,8 @@ def ask_pointwise(
             number outside of its scale.
     """
     if not PROTOCOLS.is_from_outside(chosen.name):
-        return chosen.ask(judge, items, principles, how)
+        with guarded_judge(judge):
+            return chosen.ask(judge, items, principles, how)
     with recorded_templates() as used, PROTOCOLS.guarded(chosen.name):
         found = chosen.ask(_with_its_templates(judge, chosen), items, principles, how)
     _rendered.setdefault(chosen.name, {}).update(used)
@@ -60,7 +64,8 @@ def ask_pairwise(
     Arguments, result and errors are those of `ask_pointwise`; an item is a prompt with two completions.
     """
     if not PROTOCOLS.is_from_outside(chosen.name):
-        return chosen.ask(judge, items, principles, how)
+        with guarded_judge(judge):
+            return chosen.ask(judge, items, principles, how)
     with recorded_templates() as used, PROTOCOLS.guarded(chosen.name):
         found = chosen.ask(_with_its_templates(judge, chosen), items, principles, how)
     _rendered.setdefault(chosen.name, {}).update(used)
@@ -88,6 +93,24 @@ def templates_of(chosen: Pointwise | Pairwise, judge: Judge) -> Mapping[str, str
 def _with_its_templates(judge: Judge, chosen: Pointwise | Pairwise) -> Judge:
     folder = chosen.templates_from
     return judge if folder is None or not isinstance(judge, ModelJudge) else judge.with_templates(folder)
+
+
+@contextmanager
+def guarded_judge(judge: Judge) -> Iterator[None]:
+    """Say of what a judge object from outside raises in the block whose it is. What ours raises stays as it is.
+
+    Raises PluginError with the judge's name, its class and the exception; an error that is a RlaifError passes.
+    """
+    kind = type(judge)
+    try:
+        yield
+    except (RlaifError, BrokenPipeError):
+        raise
+    except Exception as problem:
+        if kind.__module__.partition(".")[0] == OURS:
+            raise
+        whose = f"judge {judge.name!r} ({kind.__module__}.{kind.__qualname__})"
+        raise PluginError(raised(whose, problem)) from problem
 
 
 def _applying(principles: Sequence[Principle], prompt: Prompt) -> list[str]:

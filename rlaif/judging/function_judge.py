@@ -21,6 +21,8 @@ RewardFunction = Callable[[Prompt, Completion], float | None]
 PairFunction = Callable[[Prompt, Completion, Completion], float | None]
 WON = "rank"
 """The protocol of numbers that are made of comparisons."""
+RAISED = "raised "
+"""Begins the reason of a judgment where somebody's code raised."""
 
 
 class FunctionReward:
@@ -101,7 +103,7 @@ class PairFunctionJudge:
                 reading = CallReading(State.UNREADABLE, detail=f"{reading.value!r} is no probability")
             elif reading.value is not None:
                 reading = reading._replace(state=State.PREFERENCE)
-            if reading.state is State.TRANSPORT:
+            if reading.detail.startswith(RAISED):
                 return reading  # a failure is never kept: the next one who asks calls again
             self._answered[key] = reading
         return self._answered[key]
@@ -130,8 +132,9 @@ def _reading(function: Callable[..., object], *arguments: Prompt | Completion) -
 
 
 def failure(problem: Exception) -> CallReading:
-    """The reading of a call in which somebody's code raised."""
-    return CallReading(State.TRANSPORT, detail=f"{type(problem).__name__}: {problem}")
+    """The reading of a call in which somebody's code raised: no transport failed, and no answer can be read."""
+    told = f"{type(problem).__name__}: {problem}".removesuffix(": ")
+    return CallReading(State.UNREADABLE, detail=f"{RAISED}{told}")
 
 
 def read_number(answer: object) -> CallReading:

@@ -70,8 +70,8 @@ def test_what_a_function_raises_is_a_failed_call_and_is_called_again() -> None:
     asked = judge(fails)
     for _ in range(2):
         found = asked.compare([(TO, SHORT, LONG)], [])
-        assert {each.state for each in found} == {State.TRANSPORT}
-        assert found[0].detail == "OSError: no line"
+        assert {each.state for each in found} == {State.UNREADABLE}
+        assert found[0].detail == "raised OSError: no line"
     assert len(calls) == 4
 
 
@@ -132,5 +132,5 @@ def test_a_reward_function_that_fails_for_one_completion_fails_for_that_one_alon
 
     reward = FunctionReward("picky", picky, fingerprint="f")
     found = NamedRewardJudge(reward).checklist([(TO, SHORT), (TO, MIDDLE), (TO, LONG)], [])
-    assert [each.state for each in found] == [State.TRANSPORT, State.SCORE, State.ABSTAIN]
+    assert [each.state for each in found] == [State.UNREADABLE, State.SCORE, State.ABSTAIN]
     assert reward.rewards([TO] * 3, [SHORT, MIDDLE, LONG]) == [None, 1.0, None]

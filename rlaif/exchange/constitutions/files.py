@@ -46,7 +46,8 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedC
             refuse(str(path), "has no comparisons to bound; leave --comparisons out")
         values = how.take(values, most)
     try:
-        found = how.read(values, name, str(path))
+        with FORMATS.guarded(form):
+            found = how.read(values, name, str(path))
         text = constitution_yaml(found.constitution, head=f"# imported from {path.name!r} ({form})\n")
     except RecursionError:
         refuse(str(path), "is nested far too deep")

@@ -13,7 +13,7 @@ from typing import Any
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
-from rlaif.exchange.format import Found, PairFormat, pair_formats, read_formats
+from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
 
@@ -48,16 +48,17 @@ def read_preferences(
     left_out: Counter[str] = Counter()
     unkept: list[UnkeptError] = []
     columns: dict[str, None] = {}
-    for where, what, left in found:
-        columns |= dict.fromkeys(left)
-        if isinstance(what, UnkeptError):
-            unkept.append(what)
-            left_out[_PLACE.sub("", what.reason)] += 1
-        elif isinstance(what, str):
-            left_out[what] += 1
-        else:
-            source = {"format": name, "file": Path(ref).name, "where": _place(where, ref)}
-            pairs.append(replace(what, provenance={**what.provenance, "imported": source}))
+    with FORMATS.guarded(name):
+        for where, what, left in found:
+            columns |= dict.fromkeys(left)
+            if isinstance(what, UnkeptError):
+                unkept.append(what)
+                left_out[_PLACE.sub("", what.reason)] += 1
+            elif isinstance(what, str):
+                left_out[what] += 1
+            else:
+                source = {"format": name, "file": Path(ref).name, "where": _place(where, ref)}
+                pairs.append(replace(what, provenance={**what.provenance, "imported": source}))
     if not pairs and unkept:
         raise unkept[0]
     if not pairs:
@@ -113,8 +114,9 @@ def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, I
 def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
     if isinstance(row.value, Mapping):
         for name, how in formats.items():
-            if how.read is not None and how.recognises is not None and how.recognises(row.value):
-                return name
+            with FORMATS.guarded(name):
+                if how.read is not None and how.recognises is not None and how.recognises(row.value):
+                    return name
         has = ", ".join(map(str, row.value)) or "none"
     else:
         has = f"none, it is a {type(row.value).__name__}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
-from rlaif.exchange.format import About, PairFormat, WrittenSplit, pair_format, pair_formats
+from rlaif.exchange.format import FORMATS, About, PairFormat, WrittenSplit, pair_format, pair_formats
 from rlaif.exchange.pairs import DECIMALS
 from rlaif.records import EVEN, Pair
 
@@ -49,13 +49,15 @@ def preference_rows(
     left_out: Counter[str] = Counter()
     for pair in pairs:
         tie = pair.label_prob == EVEN and not how.holds_ties
-        made = [] if tie else [dict(row) for row in how.write(pair)]
+        with FORMATS.guarded(format):
+            made = [] if tie else [dict(row) for row in how.write(pair)]
         left_out[TIE if tie else NOT_HELD] += not made
         if margin is not None:
             made = [row | {"margin": round(_margin(pair, margin), DECIMALS)} for row in made]
         rows += made
     if how.settle is not None:
-        rows, dropped = how.settle(rows)
+        with FORMATS.guarded(format):
+            rows, dropped = how.settle(rows)
         left_out.update(dropped)
     return rows, {reason: count for reason, count in left_out.items() if count}
 

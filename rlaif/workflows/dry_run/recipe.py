@@ -51,7 +51,8 @@ def _planned(prepared: PreparedRecipe) -> tuple[dict[str, Any], dict[str, int]]:
             for task in prepared.round(number):
                 before = _asked(models)
                 job = Job(prepared=prepared, task=task, models=models, run=config.out, state=state)
-                made = STEPS.get(task.entry.step).forecast(job)
+                with STEPS.guarded(task.entry.step):
+                    made = STEPS.get(task.entry.step).forecast(job)
                 if task.makes is not None:
                     values[task.makes.path] = made
                     if task.makes.kind == "model":

@@ -105,16 +105,16 @@ class GenerateResult(PairResult):
         }
 
 
-def too_few(made: GenerateResult, least: float) -> str | None:
-    """Why this is a smaller share of prompts with a pair than `least`, or None."""
+def too_few(made: GenerateResult, least: float, failed: Sequence[str] = ()) -> str | None:
+    """Why this is a smaller share of prompts with a pair than `least`, or None; `failed` says why judgments failed."""
     if made.pair_share >= least:
         return None
     reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
     why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
-    told = "".join(f". {each}" for each in made.failures)
+    told = "".join(f". {each}" for each in (*made.failures, *failed))
     return (
         f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
-        f"(--min-pair-share): {why}{told}. What there is lies in {made.run / PAIRS}"
+        f"(min_pair_share): {why}{told}. What there is lies in {made.run / PAIRS}"
     )
 
 

@@ -174,6 +174,7 @@ def _made(
     write_pairs(run.dir / PAIRS, pairs)
     _keep(store, run.id, drawn, pairs)
     votes = judge.disagreement.as_dict() if isinstance(judge, PanelJudge) else None
+    failed = failed_judgments([*judgments, *paired.comparisons])
     made = GenerateResult(
         run=run.dir,
         constitution=label(constitution),
@@ -187,7 +188,7 @@ def _made(
             *edited_release(constitution),
             *unread(str(config.judge), constitution),
             *held_sentence(len(held), unfit),
-            *failed_judgments([*judgments, *paired.comparisons]),
+            *failed,
             *not_applied(funnel),
             *idle(funnel),
             *misunderstood(tests),
@@ -195,7 +196,7 @@ def _made(
         failures=failed_calls(models.recorded),
         unmet=None,
     )
-    return replace(made, unmet=too_few(made, config.min_pair_share))
+    return replace(made, unmet=too_few(made, config.min_pair_share, failed))
 
 
 def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.exchange.judgments import read_judgments
+from rlaif.judging.function_judge import RAISED
 from rlaif.records import Judgment, State
 
 FAILED = (State.TRANSPORT, State.UNREADABLE, State.TRUNCATED, State.JUDGE_REFUSED)
@@ -19,6 +20,7 @@ REMEDY = {
     State.TRUNCATED: "the judge writes more than it may; try a protocol that reads labels, or a briefer judge",
     State.JUDGE_REFUSED: "use a judge that will judge these answers",
 }
+MENDED = "mend the judge's function and run again"
 
 
 def failed_calls(engines: Iterable[RecordedEngine]) -> list[str]:
@@ -40,12 +42,14 @@ def failed_judgments(judgments: Sequence[Judgment]) -> list[str]:
     said = []
     states = Counter(each.state for each in judgments)
     for state in FAILED:
-        count, least = states[state], 0.0 if state is State.TRANSPORT else WORTH_SAYING
+        reasons = Counter(each.detail for each in judgments if each.state is state and each.detail)
+        raised = any(each.startswith(RAISED) for each in reasons)
+        count, least = states[state], 0.0 if state is State.TRANSPORT or raised else WORTH_SAYING
         if count and count > least * len(judgments):
-            reasons = Counter(each.detail for each in judgments if each.state is state and each.detail)
             reason = reasons.most_common(1)[0][0] if reasons else "no reason was kept"
+            remedy = MENDED if reason.startswith(RAISED) else REMEDY[state]
             whose = f"all {count}" if count == len(judgments) else f"{count} of {len(judgments)}"
-            said.append(f"{whose} judgments failed ({state}), most often with: {reason}; {REMEDY[state]}")
+            said.append(f"{whose} judgments failed ({state}), most often with: {reason}; {remedy}")
     return said
 
 

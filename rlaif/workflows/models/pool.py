@@ -13,6 +13,7 @@ from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.engines.waves import WAVE
 from rlaif.judging import Judge, judge_kind
+from rlaif.judging.kinds import JUDGES
 from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
@@ -60,7 +61,8 @@ class ModelPool:
         for name in names:
             kind = judge_kind(name)
             if kind.prepare is not None:
-                kind.prepare(name, self)
+                with JUDGES.guarded(kind.name):
+                    kind.prepare(name, self)
             elif kind.model and name not in self.engines.by_name:
                 check_name(name)
                 self.budget.require_price(name)
@@ -102,13 +104,16 @@ class ModelPool:
         `in_writing` has it write its verdicts, whatever the command says.
         """
         context = replace(self, in_writing=True) if in_writing and not self.in_writing else self
-        return judge_kind(name).open(name, context)
+        kind = judge_kind(name)
+        with JUDGES.guarded(kind.name):
+            return kind.open(name, context)
 
     def fingerprint(self, name: str) -> str:
         """What a model or judge is, whatever it is called: equal means interchangeable."""
         kind = judge_kind(name)
         if kind.fingerprint is not None:
-            return kind.fingerprint(name, self)
+            with JUDGES.guarded(kind.name):
+                return kind.fingerprint(name, self)
         if not kind.model:
             return self.judge(name).fingerprint
         if name not in self._fingerprints:

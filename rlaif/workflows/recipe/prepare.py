@@ -32,7 +32,8 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     tasks = tasks_of(recipe, config.out)
     for checked in checked_steps(recipe, config.out):
         try:
-            STEPS.get(checked.entry.step).check(checked)
+            with STEPS.guarded(checked.entry.step):
+                STEPS.get(checked.entry.step).check(checked)
         except InputError as wrong:
             raise RecipeError(f"{checked.entry.where}: {wrong}") from None
     # beside its recipe a project keeps its constitutions

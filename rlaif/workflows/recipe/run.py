@@ -151,7 +151,9 @@ class Runner:
             facts = self._step(step, job)
             if step.trains:
                 self._release(task, state)
-            if (unmet := step.halts(job, facts)) is not None:
+            with STEPS.guarded(step.name):
+                unmet = step.halts(job, facts)
+            if unmet is not None:
                 self.background.finish()
                 return unmet
         return None
@@ -200,22 +202,23 @@ class Runner:
 
 def execute(step: Step, job: RunJob) -> Facts:
     """Make what a step makes, or find it where it was made, and return its facts."""
-    inputs = dict(step.inputs(job))
-    if step.version:
-        inputs["version"] = step.version
-    if own := stated(step.protocols(job.settings)):
-        inputs["protocols"] = own
-    facts = job.cache.do(
-        job.task.name,
-        inputs,
-        step.outputs(job),
-        lambda: step.make(job),
-        step.since(job),
-        lambda: step.ahead(job),
-        step=step.name,
-    )
-    job.state.facts[job.task.entry.key] = facts
-    step.finish(job, facts)
+    with STEPS.guarded(step.name):
+        inputs = dict(step.inputs(job))
+        if step.version:
+            inputs["version"] = step.version
+        if own := stated(step.protocols(job.settings)):
+            inputs["protocols"] = own
+        facts = job.cache.do(
+            job.task.name,
+            inputs,
+            step.outputs(job),
+            lambda: step.make(job),
+            step.since(job),
+            lambda: step.ahead(job),
+            step=step.name,
+        )
+        job.state.facts[job.task.entry.key] = facts
+        step.finish(job, facts)
     return facts
 
 

@@ -145,7 +145,8 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
         shown = next((f" ({name} {figures[name]:.3f})" for name in ("loss",) if name in figures), "")
         progress(f"{job.method}{shown if step == steps else ''}", step, steps)
 
-    outcome = method.run(job, report)
+    with METHODS.guarded(job.method):
+        outcome = method.run(job, report)
     record_gate(outcome.out, job.gate)
     if method.uses_pairs:
         note_usage(outcome.out, job.store or find_store(job.out))
