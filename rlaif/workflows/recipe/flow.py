@@ -123,6 +123,13 @@ class _Flow:
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
+        if left and any(left[0].kind in need for need in needs):
+            further = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
+            taken = next(each for each in found if each.kind == left[0].kind)
+            raise RecipeError(
+                f"{entry.where}: step {entry.key!r} takes one artefact of kind {left[0].kind}: {taken.name!r} is that "
+                f"one, and {further} more; name one of them, and add a step {entry.step!r} for each other"
+            )
         if left:
             kinds = ", ".join(" or ".join(need) for need in needs)
             raise RecipeError(

@@ -160,6 +160,13 @@ def _entry(entry: Mapping[str, Any], where: str, counts: dict[str, int], rounds:
     beside = beside_settings(step).keys() - {"step"}
     named = {name: value for name, value in entry.items() if name in beside}
     values = {name: value for name, value in entry.items() if name not in beside and name != "step"}
+    if step.also_of in named:
+        if step.of in named:
+            raise RecipeError(
+                f"{where}: `{step.also_of}` and `{step.of}` say the same; give `{step.also_of}`"
+            )
+        # as it has always been spelled in keys of steps
+        named[step.of] = named.pop(step.also_of)
     own = named.get("as")
     if own is None:
         counts[step.name] = counts.get(step.name, 0) + 1

@@ -63,6 +63,9 @@ def beside_settings(step: Step) -> dict[str, Any]:
             "description": f"the name of what the step takes ({kinds}), or a list of names",
             "oneOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}],
         }
+        if step.also_of:
+            found[step.also_of] = found[step.of]
+            found[step.of] = {**found[step.of], "description": f"another word for `{step.also_of}`"}
     for key, role in step.roles.items():
         found[key] = _a_name(
             f"a role of `models`, previous, initial or a trained model's name; {role} by default"

@@ -241,6 +241,8 @@ class Step:
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     of: str = "of"
     """The key of a recipe that says which artefact is taken."""
+    also_of: str = ""
+    """Another key that says the same; empty: there is none."""
     takes: str | None = None
     """The prompts that are taken by default, where it takes prompts; else the newest artefact is."""
     stem: str = ""

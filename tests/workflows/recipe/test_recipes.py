@@ -265,6 +265,12 @@ def test_steps_can_be_overridden_by_the_name_of_what_they_make(tmp_path: Path) -
     assert loaded(tmp_path, NAMED, round__wide__n="8").round[0].settings.n == 8
 
 
+def test_a_train_step_says_what_it_takes_as_every_other_step_does(tmp_path: Path) -> None:
+    said = NAMED.replace("then: compare", "then: compare, as: mine").replace("beta: 0.2", "of: mine")
+    assert loaded(tmp_path, said) == loaded(tmp_path, said.replace("of: mine", "on: mine"))
+    assert loaded(tmp_path, said).digest == loaded(tmp_path, said.replace("of: mine", "on: mine")).digest
+
+
 SLIPS = [
     (NAMED.replace("of: wide", "of: wider"), 9, "makes 'wider' (did you mean 'wide'?); known here: wide"),
     (
@@ -273,6 +279,13 @@ SLIPS = [
         "names the model 'juge', which there is not",
     ),
     (NAMED.replace("beta: 0.2", "on: wide"), 11, "takes pairs, and 'wide' is of kind completions"),
+    (NAMED.replace("beta: 0.2", "on: looks, of: looks"), 11, "`of` and `on` say the same; give `of`"),
+    (
+        NAMED.replace("{step: judge, of: wide", "{step: sample, as: hot}\n  - {step: judge, of: [wide, hot]"),
+        10,
+        "'looks' takes one artefact of kind completions: 'wide' is that one, and 'hot' more; name one of them, and "
+        "add a step 'judge' for each other",
+    ),
     (NAMED.replace("as: looks", "as: wide"), 9, "'wide' is the name of a step before it"),
     (NAMED.replace("as: looks", "as: pairs"), 9, "'pairs' is a word of recipes"),
     (NAMED.replace("as: looks", "as: held_out"), 9, "'held_out' is a name of `models` or `prompts`"),

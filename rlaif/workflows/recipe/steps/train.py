@@ -205,6 +205,7 @@ STEP = Step(
     makes="model",
     roles={"trains": "policy"},
     of="on",
+    also_of="of",
     make=make,
     forecast=forecast,
     inputs=inputs,
