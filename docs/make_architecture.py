@@ -61,21 +61,22 @@ def _drawn(room: str, arrows: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _table(floors: Sequence[Sequence[str]], contracts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """For each room of a contract: the rule in words, and the imports that are refused."""
-    yield "| room | rule | may not import |"
-    yield "|---|---|---|"
+    """For each contract: the rule in words, which rooms it binds, and the imports that are refused to them."""
+    yield "| what | rule | these rooms | may not import |"
+    yield "|---|---|---|---|"
     for each in contracts:
         if each["type"] != "forbidden":
             continue
         room, _, rule = each["name"].partition(": ")
         forbidden = ", ".join(f"`{name.removeprefix('rlaif.')}`" for name in each["forbidden_modules"])
-        where = "" if each.get("allow_indirect_imports") else ", nor through another room"
+        bound = ", ".join(f"`{name.removeprefix('rlaif.')}`" for name in each["source_modules"])
+        where = "" if each.get("allow_indirect_imports") else "; nor any module that imports them"
         excused = [f"`{line.removeprefix('rlaif.')}`" for line in each.get("ignore_imports", ())]
         excuse = f" (today excused: {', '.join(excused)})" if excused else ""
-        yield f"| {room} | {rule} | {forbidden}{where}{excuse} |"
+        yield f"| {room} | {rule} | {bound} | {forbidden}{where}{excuse} |"
     beside = [floor for floor in floors if len(floor) > 1]
     pairs = "; ".join(" and ".join(f"`{room}`" for room in floor) for floor in beside)
-    yield f"| neighbours | rooms of one floor do not know each other | {pairs} |"
+    yield f"| neighbours | rooms of one floor do not know each other | {pairs} | each other |"
 
 
 def _arrows() -> dict[str, list[str]]:
