@@ -8,6 +8,7 @@ from rlaif.atomic import write_text
 from rlaif.checks import SCHEMAS
 from rlaif.errors import RlaifError, RunError
 from rlaif.shipped import shipped, shipped_set
+from rlaif.store.place import FOLDER
 
 CONSTITUTION = """\
 # yaml-language-server: $schema=../schemas/constitution.schema.json
@@ -73,6 +74,8 @@ def init(directory: Path) -> list[Path]:
     try:
         for path, text in files.items():
             write_text(path, text)
+        # inside another project's folder, that one's store would be taken
+        (directory / FOLDER).mkdir(exist_ok=True)
     except RlaifError as wrong:
         raise RunError(str(wrong)) from None
     return list(files)

@@ -13,6 +13,7 @@ from rlaif.constitution import load_constitution
 from rlaif.exchange.pairs import read_pairs
 from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Completion
+from rlaif.store import find_store
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.models.gold import grade, ungraded
 from rlaif.workflows.project.init import init
@@ -86,3 +87,10 @@ def test_the_bundled_model_makes_pairs_in_a_new_project(project: Path) -> None:
     assert len(read_pairs(Path("runs/r1/pairs.jsonl"))) >= 15
     summary = json.loads(Path("runs/r1/run.json").read_text())["summary"]
     assert summary["tests"]["greets"]["passed"] == summary["tests"]["greets"]["tests"]
+
+
+def test_a_project_inside_another_one_has_a_store_of_its_own(tmp_path: Path) -> None:
+    init(tmp_path)
+    init(inner := tmp_path / "inner")
+    assert find_store(inner / "runs" / "r1") == inner / ".rlaif" / "store.sqlite"
+    assert find_store(tmp_path / "runs" / "r1") == tmp_path / ".rlaif" / "store.sqlite"
