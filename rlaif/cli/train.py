@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,13 @@ class TrainCommand(MethodCommand, Parent):
         if named is not None and named != self.method and not (args and args[0] in METHODS.names()):
             METHODS.get(named)  # says which there are
             args = [named, *rest]
-        return super().make_context(info_name, args, parent, **extra)
+        words = list(args)  # the parser empties the list
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as problem:
+            if hint := _misplaced(problem, words, METHODS.names()):
+                raise click.UsageError(hint, problem.ctx) from None
+            raise
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write how the first word is read."""
@@ -145,6 +152,23 @@ def train(method: str | None, **chosen: Any) -> None:
     from rlaif.workflows.training.methods import DEFAULT
 
     _train(method or DEFAULT, chosen)
+
+
+def _misplaced(problem: click.UsageError, words: Sequence[str], methods: Sequence[str]) -> str | None:
+    """What to say where a word seems to be a method that is misspelled, or stands behind the run; else None."""
+    if isinstance(problem, click.BadParameter):
+        if problem.param is None or problem.param.name != "source":
+            return None
+        word = next((each for each in words if not each.startswith("-")), "")
+        near = difflib.get_close_matches(word, methods, n=1)
+        return (
+            f"{word!r} is no method (did you mean {near[0]!r}?), and no such file is there" if near else None
+        )
+    behind = next((each for each in words[1:] if each in methods), None)
+    if isinstance(problem, click.NoSuchOption) or behind is None or "extra argument" not in problem.message:
+        return None
+    run = next(each for each in words if each != behind)
+    return f"the method comes first: rlaif train {behind} {run}"
 
 
 def _named(args: list[str]) -> tuple[str | None, list[str]]:
