@@ -8,7 +8,7 @@ from typing import Any
 from rlaif.review.tables import shown
 
 HEAD = ("principle", "compared", "pointwise differ", "order consistency", "unreadable", "own tests")
-FIGURES = ("compared", "told_apart", "order_consistency", "unread")
+FIGURES = ("compared", "told_apart", "order_consistency")
 
 
 def applied(
@@ -19,8 +19,16 @@ def applied(
     for name in dict.fromkeys([*principles, *tests]):
         own, figures = tests.get(name), principles.get(name, {})
         passed = f"{own['passed']} of {own['tests']}" if own else "-"
-        rows.append([name, *(shown(figures.get(each)) for each in FIGURES), passed])
+        known = [shown(figures.get(each)) for each in FIGURES]
+        rows.append([name, *known, _unreadable(figures), passed])
     return rows
+
+
+def _unreadable(figures: Mapping[str, Any]) -> str:
+    """How many of a principle's comparisons could not be read, with their share; `-` where none was made."""
+    unread = figures.get("unread")
+    whole = figures.get("judged") or (figures.get("compared") or 0) + (unread or 0)
+    return shown(unread) if not unread else f"{unread} of {whole} ({unread / whole:.0%})"
 
 
 def by_round(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

@@ -69,5 +69,5 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
         how = pairing_of(config, then)
         PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
         if not is_control(str(config.judge)):
-            own_tests(judge, constitution)
+            own_tests(judge, constitution, (first, then), asking)
         return planning.estimate(models)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rlaif.constitution import load_principles
 from rlaif.errors import InputError
-from rlaif.judging import Judge, decide
+from rlaif.feedback.pairing import NO_PAIRWISE
+from rlaif.judging import Judge, decide, from_checklist
+from rlaif.judging.ask_protocol import ask_pairwise, ask_pointwise
+from rlaif.judging.protocol import Two
+from rlaif.judging.protocols import PER_PAIR, PROTOCOLS, Asking, Pairwise, Protocol, protocol
 from rlaif.records import (
     Completion,
     Constitution,
@@ -30,6 +34,8 @@ from rlaif.workflows.progress import Report, silent
 
 MIN_PASSED_SHARE = 2 / 3
 """Share of its own tests that a principle must pass to count as applied."""
+SEVERAL = 2
+"""From so many principles on, one sentence names them all."""
 
 
 Verdict = Literal["passed", "failed", "undecided"]
@@ -138,10 +144,20 @@ class Tried:
         }
 
 
-def own_tests(judge: Judge, constitution: Constitution) -> Mapping[str, PrincipleOutcome]:
-    """The outcome of each principle that has tests, every one compared in both orders."""
+def own_tests(
+    judge: Judge, constitution: Constitution, asked_by: Sequence[str] = (), how: Asking | None = None
+) -> Mapping[str, PrincipleOutcome]:
+    """The outcome of each principle that has tests, every one compared in both orders.
+
+    `asked_by` are the protocols of a run, the one that decides last. One from outside that decides asks the tests too:
+    they say whether this judge applies a principle as it is asked there. Ours are asked as any comparison.
+    """
+    deciding = next((name for name in reversed(asked_by) if name != NO_PAIRWISE), PER_PAIR)
+    chosen = protocol(deciding if PROTOCOLS.is_from_outside(deciding) else PER_PAIR)
+    if chosen.judges and not isinstance(judge, chosen.judges):
+        chosen = protocol(PER_PAIR)
     return {
-        each.id: PrincipleOutcome(_results(judge, constitution, each))
+        each.id: PrincipleOutcome(_results(judge, constitution, each, chosen, how or Asking()))
         for each in constitution.principles
         if each.tests
     }
@@ -181,17 +197,26 @@ def test_counts(outcomes: Mapping[str, PrincipleOutcome]) -> dict[str, dict[str,
 
 
 def misunderstood(outcomes: Mapping[str, PrincipleOutcome]) -> list[str]:
-    """A message for each principle that fails too many of its own tests."""
-    return [
-        f"principle {name!r}: this judge cannot apply it: it passes {each.passed} of its own {each.tests} tests"
+    """A message that names the principles which fail too many of their own tests; nothing where none does."""
+    failed = [
+        (name, each)
         for name, each in outcomes.items()
         # of a judge that was not reached nothing is known
         if each.passed < MIN_PASSED_SHARE * each.tests and not each.unheard
     ]
+    told = [f"principle {name!r}: this judge cannot apply it: {_passes(each)}" for name, each in failed]
+    if len(told) < SEVERAL:
+        return told
+    each_one = "; ".join(f"{name}: {_passes(each)}" for name, each in failed)
+    return [f"this judge cannot apply {len(failed)} principles ({each_one})"]
+
+
+def _passes(outcome: PrincipleOutcome) -> str:
+    return f"it passes {outcome.passed} of its own {outcome.tests} tests"
 
 
 def _results(
-    judge: Judge, constitution: Constitution, principle: Principle
+    judge: Judge, constitution: Constitution, principle: Principle, chosen: Protocol, how: Asking
 ) -> tuple[PrincipleTestResult, ...]:
     # without tags every principle applies; without hardness the comparison alone decides
     only = replace(constitution, principles=(replace(principle, hard=False, applies_to=()),))
@@ -200,7 +225,7 @@ def _results(
     asked = {(prompt.id, frozenset((one.id, two.id))): (prompt, one, two) for prompt, one, two in items}
     distinct = [each for each in asked.values() if each[1].id != each[2].id]
     judged: dict[tuple[str, frozenset[str]], list[Judgment]] = {}
-    for each in judge.compare(distinct, only.principles):
+    for each in _compared(judge, chosen, distinct, only.principles, how):
         judged.setdefault((each.prompt_id, frozenset(each.completion_ids)), []).append(each)
     results = []
     for test, (prompt, one, two) in zip(principle.tests, items, strict=True):
@@ -211,6 +236,17 @@ def _results(
         decision = decide(only, prompt, readings, first=one.id)
         results.append(PrincipleTestResult(test, decision.label_prob, decision.reason))
     return tuple(results)
+
+
+def _compared(
+    judge: Judge, chosen: Protocol, items: Sequence[Two], principles: Sequence[Principle], how: Asking
+) -> list[Judgment]:
+    """Comparisons in both orders by a protocol; one that judges single texts compares by their numbers."""
+    if isinstance(chosen, Pairwise):
+        return ask_pairwise(chosen, judge, items, principles, how)
+    texts = {each.id: (prompt, each) for prompt, *two in items for each in two}
+    said = ask_pointwise(chosen, judge, list(texts.values()), principles, how)
+    return [each for _, one, other in items for each in from_checklist(said, one, other)]
 
 
 def _item(test: PrincipleTest) -> tuple[Prompt, Completion, Completion]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rlaif.feedback import Funnel
-from rlaif.records import Pair
+from rlaif.records import Judgment, Pair
 from rlaif.runs.layout import PAIRS, REPORT
 from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import LogprobGap
 from rlaif.workflows.generate.principle_tests import PrincipleOutcome, test_counts
+from rlaif.workflows.models.failures import FAILED
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.results import PairResult
+
+NEVER_COMPARED = {"compared": 0, "told_apart": 0, "order_consistency": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -28,6 +32,8 @@ class GenerateResult(PairResult):
     counts: Funnel
     tests: Mapping[str, PrincipleOutcome]
     """How each principle fared in its own tests, put to this judge."""
+    unread: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Of each principle some of whose pointwise judgments could not be read: how many, and of how many."""
     calls: Mapping[str, int]
     costs: Mapping[str, Any]
     """What was spent, by model, judge and principle; see `rlaif.workflows.models.usage`."""
@@ -54,8 +60,16 @@ class GenerateResult(PairResult):
 
     @property
     def principles(self) -> dict[str, dict[str, Any]]:
-        """Per principle: comparisons, order consistency and unreadable judgments under this judge."""
-        return principles_table(self.counts)
+        """Per principle: comparisons, order consistency and unreadable judgments under this judge.
+
+        Of one that was never compared, because its pointwise judgments could not be read: how many were not, and of how
+        many (`judged`).
+        """
+        table = principles_table(self.counts)
+        for name, (unread, judged) in self.unread.items():
+            if name not in table:
+                table[name] = {**NEVER_COMPARED, "unread": unread, "judged": judged}
+        return table
 
     @property
     def pair_share(self) -> float:
@@ -103,6 +117,14 @@ class GenerateResult(PairResult):
             "failures": list(self.failures),
             "unmet": self.unmet,
         }
+
+
+def unreadable_of(judgments: Sequence[Judgment]) -> dict[str, tuple[int, int]]:
+    """By principle how many judgments hold no verdict, and of how many; nothing of those that were all read."""
+    named = [each for each in judgments if each.principle_id is not None]
+    whole = Counter(str(each.principle_id) for each in named)
+    lost = Counter(str(each.principle_id) for each in named if each.state in FAILED)
+    return {name: (count, whole[name]) for name, count in lost.items()}
 
 
 def too_few(made: GenerateResult, least: float, failed: Sequence[str] = ()) -> str | None:

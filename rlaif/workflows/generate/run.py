@@ -44,7 +44,7 @@ from rlaif.workflows.generate.judge_step import (
 from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import LogprobGap, logprob_gaps, trainer_of
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
-from rlaif.workflows.generate.result import GenerateResult, too_few
+from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_of
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
@@ -165,7 +165,7 @@ def _made(
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
-    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution)
+    tests = {} if is_control(str(config.judge)) else own_tests(judge, constitution, (first, then), asking)
     unfit = unfit_principles(principles_table(paired.funnel), test_counts(tests))
     pairs, held = held_back(paired.pairs, () if config.accept_unfit else unfit)
     funnel = without(paired.funnel, len(held))
@@ -181,6 +181,7 @@ def _made(
         pairs=pairs,
         counts=funnel,
         tests=tests,
+        unread=unreadable_of(judgments),
         calls=models.calls,
         costs=usage(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
@@ -191,7 +192,8 @@ def _made(
             *failed,
             *not_applied(funnel),
             *idle(funnel),
-            *misunderstood(tests),
+            # what is held back names them
+            *([] if held else misunderstood(tests)),
         ],
         failures=failed_calls(models.recorded),
         unmet=None,

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlaif.cli.main import main
+from rlaif.constitution import load_principles
+from rlaif.judging.controls import RandomJudge
+from rlaif.judging.protocol import Judge
+from rlaif.judging.protocols import PROTOCOLS, Asking, Pairwise, Pointwise
+from rlaif.records import Judgment, State
+from rlaif.review.principles import HEAD, applied
+from rlaif.workflows.generate.principle_tests import misunderstood, own_tests
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import CONSTITUTION, Configured, Write, judge_rows
 
@@ -136,3 +145,60 @@ def test_a_constitution_without_tests_says_so(
 ) -> None:
     assert main(["constitution", "test", str(constitution), "--judge", judge]) == 2
     assert "no principle has tests" in capsys.readouterr().err
+
+
+def test_a_protocol_from_outside_that_decides_asks_the_tests_too(
+    tested: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", {})
+
+    def greets(judge: Judge, items: Any, principles: Any, how: Asking) -> list[Judgment]:
+        said = judge.checklist(items, principles)
+        texts = {each.id: each.text for _, each in items}
+        return [replace(each, value=float("Hello" in texts[each.completion_ids[0]])) for each in said]
+
+    def silent(judge: Judge, items: Any, principles: Any, how: Asking) -> list[Judgment]:
+        return [replace(each, state=State.TIE, value=None) for each in judge.compare(items, principles)]
+
+    PROTOCOLS.add(Pointwise(name="greets", says="", ask=greets))
+    PROTOCOLS.add(Pairwise(name="silent", says="", ask=silent))
+    judge, rules = RandomJudge(3), load_principles(tested)
+    assert own_tests(judge, rules, ("greets", "none"))["greet"].passed == 2
+    assert [each.reason for each in own_tests(judge, rules, ("checklist", "silent"))["greet"].results] == [
+        "tie"
+    ] * 2
+    ours = own_tests(judge, rules)
+    assert own_tests(judge, rules, ("checklist", "compare")) == ours
+    assert own_tests(judge, rules, ("greets", "compare")) == ours
+
+
+def test_principles_that_are_not_applied_are_named_in_one_sentence(tested: str) -> None:
+    failed = own_tests(RandomJudge(3), load_principles(tested))["greet"]._replace(results=())
+    failed = failed._replace(
+        results=own_tests(RandomJudge(3), load_principles(tested))["greet"].results[:1] * 4
+    )
+    found = misunderstood({"greet": failed, "brief": failed})
+    assert (failed.passed, len(found)) == (0, 1)
+    assert found[0].startswith(
+        "this judge cannot apply 2 principles (greet: it passes 0 of its own 4 tests; brief: "
+    )
+
+
+def test_a_principle_that_could_never_be_read_says_so_in_the_table(
+    configured: Configured, tested: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PROTOCOLS, "_added", {})
+
+    def lost(judge: Judge, items: Any, principles: Any, how: Asking) -> list[Judgment]:
+        return [
+            replace(each, state=State.UNREADABLE, value=None) for each in judge.checklist(items, principles)
+        ]
+
+    PROTOCOLS.add(Pointwise(name="lost", says="", ask=lost))
+    summary = generate(configured(constitution=tested, protocol="lost")).as_dict()
+    rows = {
+        row[0]: dict(zip(HEAD, row, strict=True)) for row in applied(summary["principles"], summary["tests"])
+    }
+    row = summary["principles"]["greet"]
+    assert row["unread"] == row["judged"] > 0
+    assert rows["greet"]["unreadable"] == f"{row['unread']} of {row['unread']} (100%)"

@@ -14,7 +14,7 @@ from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row
 from rlaif.feedback import PairPlan, score_completions
 from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
-from rlaif.judging.protocols import pairwise, pointwise
+from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pairwise, pointwise
 from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.settings import setting
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
@@ -85,7 +85,7 @@ def make(job: RunJob) -> Facts:
     write_text(job.run / funnel_file, json.dumps(counts(funnel), indent=1) + "\n")
     write_judgments(job.run / comparisons, paired.comparisons)
     by_id = {prompt.id: prompt for prompt, _ in drawn}
-    tests = {} if is_control(name) else own_tests(judge, constitution)
+    tests = {} if is_control(name) else own_tests(judge, constitution, *_tested_by(job))
     room = gap(constitution, _scored(job, drawn, judgments)) if has_gold(list(by_id.values())) else None
     return {
         "pairs": len(made),
@@ -107,8 +107,18 @@ def forecast(job: Job) -> list[Pair]:
     planned = PlannedPairs(job.models, name, job.constitution, _plan(job), settings.critique)  # type: ignore[arg-type]
     planned.play(job.value("completions"), job.value("judgments"))
     if not is_control(name):
-        own_tests(job.models.judge(name), job.constitution)
+        own_tests(job.models.judge(name), job.constitution, *_tested_by(job))
     return []
+
+
+def _tested_by(job: Job) -> tuple[tuple[str, str], Asking]:
+    """The protocols that judge the completions and decide the pairs, and how the step's judge is asked."""
+    maker = job.takes("judgments").step
+    made = next((each.settings for each in job.prepared.recipe.round if each.key == maker), None)
+    first = str(getattr(made, "protocol", PER_PRINCIPLE))
+    settings = job.settings
+    again = {} if settings.ask_again is None else {"again": settings.ask_again}
+    return (first, settings.then), Asking(seed=job.seed, samples=settings.samples or 1, **again)
 
 
 def _scored(
