@@ -13,6 +13,7 @@ from typing import Any
 
 from rlaif.costs import Price, Prices
 from rlaif.errors import ModelError
+from rlaif.field_docs import documented
 from rlaif.records import Engine
 from rlaif.registry import Registry
 from rlaif.shipped import MODELS
@@ -55,6 +56,7 @@ def _declared(rest: str) -> bool:
     return True
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKind:
     """One kind of models. In its functions `name` is the whole name and `rest` what follows the colon."""

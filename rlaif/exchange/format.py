@@ -18,6 +18,7 @@ from rlaif.exchange.columns import Columns
 from rlaif.exchange.containers import Container, json_lines
 from rlaif.exchange.gold import GoldSet
 from rlaif.exchange.rows import Row
+from rlaif.field_docs import documented
 from rlaif.records import Constitution, Message, Pair
 from rlaif.registry import Registry
 
@@ -59,6 +60,7 @@ Write = Callable[[Pair], Rows]
 """Rows of a pair; none where the format cannot hold it."""
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairFormat:
     """How a format holds preference pairs. What it cannot do is None."""
@@ -74,7 +76,9 @@ class PairFormat:
     read_file: Callable[[Path], Iterator[Found]] | None = None
     """Of a format whose file is one document: its pairs."""
     recognises_file: Callable[[Path], bool] | None = None
+    """Whether a file is such a document; None: it must be named."""
     write: Write | None = None
+    """The rows of a pair; none where the format cannot hold it."""
     container: Container = json_lines
     """How rows become files."""
     settle: Callable[[Rows], tuple[list[dict[str, Any]], Mapping[str, int]]] | None = None
@@ -150,18 +154,23 @@ class ConstitutionFormat:
     """Of a format with comparisons: the values with the first so many of them."""
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """A format of other people's files, and what it holds of ours."""
 
     name: str
+    """What `--format NAME` says."""
     help: str
     """What it is and whose, in one line."""
     loses: str = ""
     """What of ours it cannot hold, in one line; empty: nothing."""
     pairs: PairFormat | None = None
+    """How it holds preference pairs; None: it holds none."""
     gold: GoldFormat | None = None
+    """How it holds gold, which measures judges; None: it holds none."""
     constitution: ConstitutionFormat | None = None
+    """How it holds a constitution; None: it holds none."""
 
 
 FORMATS: Registry[Format] = Registry(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any, Protocol
 
+from rlaif.field_docs import documented
 from rlaif.hashing import derived_seed
 from rlaif.judging.function_judge import FunctionReward
 from rlaif.judging.model_judge import ModelJudge
@@ -51,6 +52,7 @@ class JudgeContext(Protocol):
         """What the judge or model of this name is: equal means interchangeable."""
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeKind:
     """One kind of judge, with everything that is particular to it."""

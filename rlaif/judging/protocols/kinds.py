@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rlaif.engines.base import capabilities_of
 from rlaif.errors import InputError, TemplateError
+from rlaif.field_docs import documented
 from rlaif.judging.ask import Writing
 from rlaif.judging.cot import COT_SAMPLING, SPREAD
 from rlaif.judging.model_judge import AGAIN, ModelJudge
@@ -20,11 +21,13 @@ from rlaif.templates import load_template
 ANSWER_A = "\nAnswer: A"
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """What whoever asks can choose."""
 
     seed: int = 0
+    """Of everything that is drawn."""
     samples: int = 1
     """Texts a question, for a protocol that reads what the judge writes."""
     again: int = AGAIN
@@ -46,6 +49,7 @@ class _Shape:
     """What both shapes say of themselves."""
 
     name: str
+    """What `--protocol` and `judge:` of a recipe name, and what its judgments say as their protocol."""
     says: str
     """One line for people."""
     version: str | None = None
@@ -75,11 +79,14 @@ class _Shape:
     """Tag of the prompts and id of the principle that `judge check --all` measures it on; None: all of them."""
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointwise(_Shape):
     """Gives each completion a number of its own: judgments of one completion, in state SCORE where readable."""
 
     ask: Callable[[Judge, Sequence[One], Sequence[Principle], Asking], list[Judgment]]
+    """From the judge, (prompt, completion) items, principles and what whoever asks can choose: a judgment for each
+    completion and principle that applies, one that failed in a state without a number."""
     scale: Scale = SHARE
     """What a number means: its lowest and highest, and from where on the principle is violated."""
     decides: bool = True
@@ -91,11 +98,14 @@ class Pointwise(_Shape):
         return self.scale.broken_below is not None
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairwise(_Shape):
     """Says which of two completions is better, in both orders: two judgments an item and principle."""
 
     ask: Callable[[Judge, Sequence[Two], Sequence[Principle], Asking], list[Judgment]]
+    """From the judge, (prompt, one, other) items, principles and what whoever asks can choose: a judgment for either
+    order of the two and each principle that applies, one that failed in a state without a number."""
     rationale: Callable[[str], tuple[str, bool] | None] | None = None
     """Reads the reasoning of a reply, and whether its verdict names the first; None: replies hold no reasoning."""
 

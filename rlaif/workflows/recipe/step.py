@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.errors import InputError
+from rlaif.field_docs import documented
 from rlaif.hashing import digest
 from rlaif.records import Constitution
 from rlaif.runs.identity import described_prompts
@@ -220,11 +221,13 @@ def _own_file(job: Job) -> Sequence[str]:
     return [] if job.task.makes is None else [job.task.makes.path]
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A kind of step. A file of `steps/`, or a package's entry point in the group `rlaif.steps`, holds one."""
 
     name: str
+    """What `step: NAME` of a recipe says."""
     help: str
     """One sentence: what it makes of what."""
     settings: type

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from rlaif.field_docs import documented
 from rlaif.training import Progress, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.options import MethodOptions
@@ -36,16 +37,19 @@ def from_defaults(
     return kind(**given)
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """A way to train a model on feedback: `rlaif train NAME`, `method: NAME` in a recipe."""
 
     name: str
+    """What `rlaif train NAME` and `method: NAME` of a recipe say."""
     help: str
     """One line, for `rlaif train --help`."""
     options: type[MethodOptions]
     """Its options: a frozen dataclass of `rlaif.settings.setting` fields."""
     trains: Role = Role.POLICY
+    """Which model it moves: the policy, a reward model or the judge."""
     run: Callable[[TrainJob, Progress], TrainSummary]
     """Train, or go on with a training, or only read one that is finished."""
     check: Callable[[Any, str], None] = accept
