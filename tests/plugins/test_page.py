@@ -76,8 +76,8 @@ def test_a_section_uses_its_part_from_the_command_line_and_from_python(section: 
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_part_is_about_ten_lines(section: str) -> None:
-    [part] = [each for each in blocks(PAGE, section) if each.file and each.file.startswith("acme/")]
+def test_a_part_begins_with_one_of_about_ten_lines(section: str) -> None:
+    part, *_ = [each for each in blocks(PAGE, section) if each.file and each.file.startswith("acme/")]
     code = [
         line
         for line in part.text.splitlines()
