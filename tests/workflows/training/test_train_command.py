@@ -188,3 +188,15 @@ def test_the_results_of_a_method_are_json(run: Path, capsys: pytest.CaptureFixtu
     assert main(["train", "sft", "runs/r1", "--steps", "1", "--batch-size", "2", "--json"]) == 0
     said: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert (said["method"], said["steps"]) == ("sft", 1)
+
+
+def test_a_misspelled_method_or_one_behind_its_run_is_answered_with_what_to_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run := tmp_path / "r1").mkdir()
+    assert main(["train", "sftt", str(run)]) == 2
+    assert "'sftt' is no method (did you mean 'sft'?), and no such file is there" in capsys.readouterr().err
+    assert main(["train", str(run), "sft"]) == 2
+    assert f"the method comes first: rlaif train sft {run}" in capsys.readouterr().err
+    assert main(["train", "nowhere"]) == 2
+    assert "Path 'nowhere' does not exist" in capsys.readouterr().err
