@@ -84,6 +84,8 @@ def _option(each: Option, flag: str | None, group: str | None, negated: bool) ->
         "known": about.known or (about.names if about.metavar else None),
         "required": each.required,
     }
+    if each.required:
+        del told["default"]  # click takes a None that is said for a value, and then asks for nothing
     if about.metavar is not None:
         told["metavar"] = about.metavar
     if each.kind is bool and each.also is None:
