@@ -74,7 +74,7 @@ def make_pairs(
     for each in asked:
         readings, pointwise_said = compared.get(each.ids, []), checked.get(each.prompt.id, [])
         decision, reason = settle(each, readings, pointwise_said, constitution, plan)
-        _count(tally, decision, readings, each, pointwise_said)
+        _count(tally, decision, readings, each, pointwise_said, in_both_orders=plan.then != NO_PAIRWISE)
         if reason is not None:
             tally.reasons[reason] += 1
         else:
@@ -221,6 +221,8 @@ def _count(
     readings: Sequence[Judgment],
     candidate: Candidate,
     checked: Sequence[Judgment],
+    *,
+    in_both_orders: bool,
 ) -> None:
     tally.unread.update(decision.unread)
     first, second = candidate.better.completion.id, candidate.worse.completion.id
@@ -234,12 +236,15 @@ def _count(
         if len(values) == 2:
             flipped = (values[0] > 0.5) != (values[1] > 0.5)
             tally.compared[principle] += 1
-            tally.flipped[principle] += flipped
+            # what was decided by pointwise judgments was shown in no order
+            if in_both_orders:
+                tally.flipped[principle] += flipped
             one, other = pointwise_said.get((first, principle)), pointwise_said.get((second, principle))
             # of two sides that are alike in this principle a judge may say anything
             if one is not None and other is not None and (one > 0.5) != (other > 0.5):
                 tally.told_apart[principle] += 1
-                tally.told_apart_flipped[principle] += flipped
+                if in_both_orders:
+                    tally.told_apart_flipped[principle] += flipped
 
 
 def _funnel(

@@ -147,4 +147,4 @@ def test_without_gold_what_was_learned_is_the_judges_word() -> None:
 
 
 def test_what_was_not_measured_is_not_said_to_be_learned() -> None:
-    assert "nothing that was measured" in learned([row(0, None, None), row(1, None, None)], 0)
+    assert "add an `evaluate` step" in learned([row(0, None, None), row(1, None, None)], 0)

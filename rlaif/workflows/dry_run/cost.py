@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Prices, read_prices
-from rlaif.engines.kinds import ModelKind, price_of, split_name
+from rlaif.engines.kinds import ModelKind, price_of
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import RunError
 from rlaif.hashing import digest, digest_files
@@ -22,6 +22,7 @@ from rlaif.records import Engine, Usage
 from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
+from rlaif.workflows.models.judge_names import known_kind
 from rlaif.workflows.models.pool import ModelPool
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
@@ -36,6 +37,8 @@ class PlannedModels(ModelPool):
     to_come: ToCome = field(default_factory=ToCome)
     own_id: str = ""
     """Id of the run that would go on: calls of servers without a revision are kept under it."""
+    shortest: Store | None = None
+    """What is asked for the lower bound: a call that comes again in a later round counts once there too."""
     made_of: dict[str, str] = field(default_factory=dict)
     """Models that are yet to be trained, each with the one that it is made of."""
 
@@ -91,7 +94,7 @@ class PlannedModels(ModelPool):
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name; of a model that is yet to be trained, of what it is made of."""
-        return split_name(self.made_of.get(name, name))
+        return known_kind(self.made_of.get(name, name))
 
     def _counting(self, name: str) -> Counting | None:
         """Counts prompts with a local model's own tokenizer and template; None for a model that is elsewhere."""
@@ -119,7 +122,11 @@ def planning(models: PlannedModels, place: Path, out: Path | None = None) -> Ite
     `out` is the run that would go on.
     """
     models.own_id = _run_id(out)
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "plan.sqlite")) as own:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(Path(folder, "plan.sqlite")) as own,
+        Store.open(Path(folder, "shortest.sqlite")) as models.shortest,
+    ):
         models.record(own, models.own_id)
         if not place.is_file():
             yield models
@@ -131,7 +138,8 @@ def planning(models: PlannedModels, place: Path, out: Path | None = None) -> Ite
 
 @contextmanager
 def apart(models: PlannedModels) -> Iterator[PlannedModels]:
-    """The same models with nothing asked yet; of what they are asked, the tokens count for the lower bound."""
+    """The same models, asked beside them; of what is asked for the first time, tokens count for the lower bound."""
+    assert models.shortest is not None, "only inside `planning`"
     other = PlannedModels(
         models.options,
         seed=models.seed,
@@ -141,9 +149,8 @@ def apart(models: PlannedModels) -> Iterator[PlannedModels]:
         made_of=models.made_of,
         in_writing=models.in_writing,
     )
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "apart.sqlite")) as own:
-        other.record(own, models.own_id)
-        yield other
+    other.record(models.shortest, models.own_id)
+    yield other
     for name, each in other.planned.items():
         models.planned[name].planned.prompt_least += each.planned.prompt_least
 

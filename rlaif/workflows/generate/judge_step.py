@@ -99,9 +99,13 @@ def judged_in_writing(path: Path) -> bool:
     return judged_by(path, written_form(PER_PRINCIPLE))
 
 
+NO_PAIR = "no pair: "
+"""Stands before a reason in the counts of a funnel."""
+
+
 def counts(funnel: Funnel) -> dict[str, int]:
     """The funnel as a person reads it: one count after the other."""
-    reasons = {f"no pair: {reason}": count for reason, count in funnel.no_pair.items()}
+    reasons = {f"{NO_PAIR}{reason}": count for reason, count in funnel.no_pair.items()}
     return {
         "prompts": funnel.prompts,
         "completions": funnel.completions,
@@ -118,16 +122,16 @@ def principles_table(funnel: Funnel) -> dict[str, dict[str, Any]]:
     """For each principle that was compared: how often, how consistently, and how often it could not be read.
 
     Order consistency is that of the pairs whose sides got different pointwise judgments by this principle: of two
-    sides that are alike in it a judge may say anything.
+    sides that are alike in it a judge may say anything. It is None for pairs decided by pointwise judgments.
     """
     rows = {}
     for principle in dict.fromkeys([*funnel.compared, *funnel.unread]):
         apart = funnel.told_apart.get(principle, 0)
-        flipped = funnel.told_apart_inconsistent.get(principle, 0)
+        flipped = funnel.told_apart_inconsistent.get(principle)
         rows[principle] = {
             "compared": funnel.compared.get(principle, 0),
             "told_apart": apart,
-            "order_consistency": 1 - flipped / apart if apart else None,
+            "order_consistency": 1 - flipped / apart if apart and flipped is not None else None,
             "unread": funnel.unread.get(principle, 0),
         }
     return rows
@@ -145,7 +149,7 @@ def not_applied(funnel: Funnel) -> list[str]:
         consistency, apart, unread = row["order_consistency"], row["told_apart"], row["unread"]
         whole = row["compared"] + unread
         why = None
-        if apart >= MIN_COMPARED and consistency < MIN_CONSISTENCY:
+        if apart >= MIN_COMPARED and consistency is not None and consistency < MIN_CONSISTENCY:
             why = f"its order consistency is only {consistency:.0%} on {apart} pairs whose sides differ in it"
         elif unread >= MIN_COMPARED and unread > whole / 2:
             why = f"it is unreadable in {unread} of {whole} pairs"

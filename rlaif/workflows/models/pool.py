@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rlaif.costs import Budget, read_prices
-from rlaif.engines.kinds import ModelKind, check_name, judges_in_writing, price_of, split_name
+from rlaif.engines.kinds import ModelKind, check_name, judges_in_writing, price_of
 from rlaif.engines.local.processes import Processes
 from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
@@ -18,6 +18,7 @@ from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.gold import RowGold
+from rlaif.workflows.models.judge_names import known_kind
 from rlaif.workflows.models.open_engines import OpenEngines
 from rlaif.workflows.progress import Report, silent
 
@@ -65,6 +66,7 @@ class ModelPool:
                     kind.prepare(name, self)
             elif kind.model and name not in self.engines.by_name:
                 check_name(name)
+                self._kind(name)
                 self.budget.require_price(name)
                 self.engines.by_name[name] = engine = self._opened(name)
                 self._fingerprints[name] = engine.fingerprint
@@ -196,7 +198,7 @@ class ModelPool:
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name, and what follows its colon."""
-        return split_name(name)
+        return known_kind(name)
 
     def _fingerprint_of(self, name: str) -> str:
         """What a model is, without loading its weights where that can be told."""

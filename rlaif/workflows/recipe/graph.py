@@ -45,7 +45,10 @@ def graph_lines(prepared: PreparedRecipe, nodes: Sequence[Node]) -> list[str]:
     """Return the graph for a terminal: rounds that are alike are shown once."""
     recipe, constitution = prepared.recipe, prepared.constitution
     roles = ", ".join(f"{role} {name}" for role, name in recipe.models.by_role().items())
-    lines = [f"recipe {recipe.name} ({recipe.digest}), {recipe.rounds} rounds", roles]
+    lines = [
+        f"recipe {recipe.name} ({recipe.digest}), {recipe.rounds} round{'s' if recipe.rounds != 1 else ''}",
+        roles,
+    ]
     lines.append(f"constitution {constitution.name} {constitution.version} ({constitution.digest})")
     lines += [f"prompts {name}: {len(prompts)}" for name, prompts in prepared.prompts.items()]
     for numbers in _alike(nodes):

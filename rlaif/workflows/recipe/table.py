@@ -114,7 +114,7 @@ def learned(rows: Sequence[Mapping[str, Any]], held_out: int) -> str:
     """Say what the rounds changed, in a sentence; by gold where there is some, else by the judge's own word."""
     told = [row for row in rows if row["gold_mean"] is not None or row["judge_mean"] is not None]
     if len(told) < 2:
-        return "learned: nothing that was measured; a recipe that evaluates each round says"
+        return "learned: unknown, since fewer than two rounds were evaluated; add an `evaluate` step to the recipe"
     figure, by = (
         ("gold_mean", "by gold, which no step reads")
         if told[0]["gold_mean"] is not None

@@ -20,6 +20,7 @@ from rlaif.settings import setting
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import gap, pair_precision
 from rlaif.workflows.generate.judge_step import (
+    NO_PAIR,
     asking_of,
     consistencies,
     counts,
@@ -172,6 +173,13 @@ def _made(job: Job) -> Any:
     return job.task.makes
 
 
+def _reasons(job: Job) -> str:
+    """Why prompts gave no pair, with counts, the most frequent first: `tie 4, inconsistent 1`."""
+    funnel = json.loads((job.run / outputs(job)[1]).read_text(encoding="utf-8"))
+    why = {key.removeprefix(NO_PAIR): count for key, count in funnel.items() if key.startswith(NO_PAIR)}
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(why.items(), key=lambda each: -each[1]))
+
+
 def halts(job: RunJob, facts: Facts) -> str | None:
     """Return why the pairs must not be trained on, or None."""
     limit, share = job.prepared.recipe.stop.unreadable_share, facts["unreadable_share"]
@@ -179,7 +187,7 @@ def halts(job: RunJob, facts: Facts) -> str | None:
         why = "".join(f". {each}" for each in failed_judgments(job.value("judgments")))
         return f"{share:.1%} of the judgments are unreadable, limit {limit:.1%}{why}"
     if not job.read(_made(job)):
-        return "no prompt gave a pair" + "".join(
+        return f"no prompt gave a pair ({_reasons(job) or 'no prompt had two completions'})" + "".join(
             f". {each}" for each in failed_judgments(job.value("judgments"))
         )
     return None
