@@ -78,8 +78,14 @@ def test_a_principle_that_tells_nothing_apart_decides_nothing() -> None:
 
 
 def test_order_consistency_is_of_the_pairs_whose_pointwise_scores_differ() -> None:
-    made = funnel(compared={"p": 60}, order_inconsistent={"p": 40}, told_apart={"p": 20})
+    flipped = {"order_inconsistent": {"p": 40}, "told_apart_inconsistent": {"p": 0}}
+    made = funnel(compared={"p": 60}, told_apart={"p": 20}, **flipped)
     assert principles_table(made)["p"]["order_consistency"] == 1.0
+
+
+def test_pairs_that_pointwise_judgments_decided_have_no_order_consistency() -> None:
+    made = funnel(compared={"p": 60}, told_apart={"p": 20})
+    assert principles_table(made)["p"]["order_consistency"] is None
 
 
 def test_judgments_are_read_back_as_they_were_written(tmp_path: Path) -> None:
