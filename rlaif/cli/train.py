@@ -156,6 +156,8 @@ def train(method: str | None, **chosen: Any) -> None:
 
 def _misplaced(problem: click.UsageError, words: Sequence[str], methods: Sequence[str]) -> str | None:
     """What to say where a word seems to be a method that is misspelled, or stands behind the run; else None."""
+    if isinstance(problem, click.MissingParameter):
+        return None
     if isinstance(problem, click.BadParameter):
         if problem.param is None or problem.param.name != "source":
             return None
