@@ -46,8 +46,8 @@ def test_every_registry_with_files_of_ours_has_a_row() -> None:
 def test_a_file_in_its_place_is_a_part_of_ours(
     part: str, section: str, place: str, attribute: str, tmp_path: Path
 ) -> None:
-    [example] = [each for each in blocks(PAGE, section) if each.file and each.file.startswith("acme/")]
-    [(name, value)] = [
+    example, *_ = [each for each in blocks(PAGE, section) if each.file and each.file.startswith("acme/")]
+    (name, value), *_ = [
         item for points in entry_points(blocks(PAGE, section)).values() for item in points.items()
     ]
     assert value.endswith(f":{attribute}")

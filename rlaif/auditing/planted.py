@@ -67,13 +67,13 @@ def planted_run(planted: Planted | None = None, *, prompts: int = 500, seed: int
 
     planted = planted or Planted()
     random = np.random.default_rng(derived_seed(seed, "planted run"))
-    draws = 4 if planted["all_twos"] else DRAWS
+    draws = 4 if planted["all_pairs"] else DRAWS
     prompt = np.repeat(np.arange(prompts), draws)
     meets = random.random((len(prompt), PRINCIPLES)) < 0.5
     texts = write_texts(random, len(prompt), draws, planted)
     drawn = _Draw(random=random, planted=planted, prompts=prompts, texts=texts, prompt=prompt, meets=meets)
     rated, pointwise_state = _look(drawn)
-    one, other = _compared_pairs(rated, prompts, draws, every=bool(planted["all_twos"]))
+    one, other = _compared_pairs(rated, prompts, draws, every=bool(planted["all_pairs"]))
     forward, swapped = _compare(drawn, one, other, 1.0), _compare(drawn, one, other, -1.0)
     labels = _labels(drawn, rated, one, other, forward, swapped)
     said = _comparisons(drawn, one, other, forward, swapped)

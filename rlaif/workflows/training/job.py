@@ -12,11 +12,7 @@ from rlaif.records import Constitution, Example, Pair
 from rlaif.training import SFTConfig
 from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
-from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.options import MethodOptions, PairTrainingOptions
-
-LORA_RANK = 16
-"""Rank of an adapter where `lora` says only that there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +52,7 @@ class TrainJob:
     @property
     def rank(self) -> int:
         """Rank of the adapter; 0 trains all weights."""
-        lora = self.options.lora
-        return LORA_RANK if lora is True else int(lora)
+        return self.options.rank
 
     def loop_fields(self, rows: int) -> dict[str, Any]:
         """The fields of `rlaif.training.LoopConfig` that the shared options settle; `rows` are learned from."""
@@ -65,10 +60,9 @@ class TrainJob:
         shared: dict[str, Any] = {
             "steps": self._steps(rows),
             "learning_rate": options.learning_rate,
-            "lora": self.rank,
             "seed": self.seed,
             "chat_template_kwargs": dict(self.chat_template_kwargs),
-            **loop_options(options.loop, "loop"),
+            **options.checked_loop("train"),
         }
         if options.batch_size is not None:
             shared["batch_size"] = options.batch_size

@@ -9,6 +9,10 @@ from typing import Any
 from rlaif.settings import Setting, options, setting
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.configs.pairs import LIMITS
+from rlaif.workflows.training.loop_options import loop_options
+
+LORA_RANK = 16
+"""Of an adapter whose rank nobody named."""
 
 TRAINED = "What is trained"
 LOSS = "Loss"
@@ -46,6 +50,18 @@ class MethodOptions:
         help=f"Options of the training loop (docs/training-loop.md): {', '.join(o.name for o in options(LoopConfig))}.",
         group=LOOP,
     )
+
+    @property
+    def rank(self) -> int:
+        """Rank of the adapter; 0 trains all weights."""
+        return LORA_RANK if self.lora is True else int(self.lora)
+
+    def checked_loop(self, where: str) -> dict[str, Any]:
+        """The options of `loop` with the adapter's rank, without which some of them mean nothing.
+
+        Raises InputError saying `where` and which name or kind is wrong.
+        """
+        return {"lora": self.rank, **loop_options(self.loop, f"{where}: loop")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

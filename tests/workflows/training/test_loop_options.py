@@ -11,7 +11,9 @@ from rlaif.settings import options
 from rlaif.training import SFTConfig
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.workflows.training.loop_options import loop_options
+from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.read_options import read_options
 
 
 def test_options_reach_the_configuration() -> None:
@@ -66,3 +68,11 @@ def test_names_of_trl_are_answered_with_ours() -> None:
 
 def test_trackers_may_be_a_list_too() -> None:
     assert loop_options({"trackers": ["wandb", "mlflow"]})["trackers"] == ("wandb", "mlflow")
+
+
+@pytest.mark.parametrize("method", ["dpo", "reward", "sft", "judge"])
+def test_an_option_of_an_adapter_is_taken_beside_its_rank(method: str) -> None:
+    chosen = METHODS.get(method)
+    read_options(chosen, {"lora": 4, "loop": {"lora_dropout": 0.1}})
+    with pytest.raises(RecipeError, match="adapters; set lora"):
+        read_options(chosen, {"loop": {"lora_dropout": 0.1}})

@@ -13,7 +13,6 @@ from rlaif.settings import Setting, setting
 from rlaif.store import find_store
 from rlaif.training import DPOConfig, Progress, TrainSummary
 from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.options import DATA, LOSS, TRAINED, MethodOptions, PairTrainingOptions
 
@@ -102,7 +101,7 @@ def preference_config(options: PreferenceOptions, shared: Mapping[str, Any]) -> 
 
 def check_preference(options: PreferenceOptions, where: str) -> None:
     """Raise RecipeError for a loss that is not known, or options that it does not read."""
-    preference_config(options, loop_options(options.loop, f"{where}: loop"))
+    preference_config(options, options.checked_loop(where))
 
 
 def train_preference(job: TrainJob, pairs: Sequence[Pair], progress: Progress) -> TrainSummary:

@@ -9,7 +9,6 @@ from rlaif.errors import InputError, RecipeError
 from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods.dpo import PreferenceOptions, check_preference, train_preference
 from rlaif.workflows.training.options import LOSS, MethodOptions
@@ -39,7 +38,7 @@ def _check(options: JudgeOptions, where: str) -> None:
             raise RecipeError(
                 f"{where}: {each.name} is not used by method judge with via: sft; remove it, or set via: dpo"
             )
-    SFTConfig(**loop_options(options.loop, f"{where}: loop"))
+    SFTConfig(**options.checked_loop(where))
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:

@@ -10,7 +10,6 @@ from rlaif.records import Pair
 from rlaif.settings import setting
 from rlaif.training import Progress, RewardConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.options import LOSS, TRAINED, PairTrainingOptions
 
@@ -55,7 +54,7 @@ def reward_config(options: RewardOptions, shared: Mapping[str, Any], pairs: Sequ
 
 
 def _check(options: RewardOptions, where: str) -> None:
-    reward_config(options, loop_options(options.loop, f"{where}: loop"), ())
+    reward_config(options, options.checked_loop(where), ())
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:

@@ -9,7 +9,6 @@ from rlaif.errors import RecipeError
 from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.loop_options import loop_options
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.options import DATA, MethodOptions
 
@@ -27,7 +26,7 @@ class SFTOptions(MethodOptions):
 
 
 def _check(options: SFTOptions, where: str) -> None:
-    SFTConfig(**loop_options(options.loop, f"{where}: loop"))
+    SFTConfig(**options.checked_loop(where))
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
