@@ -151,6 +151,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "fresh").rmdir()
         (folder / "house.yaml").write_text((folder / "constitutions/house.yaml").read_text())
         bundled = (ROOT / "prompts/sets/micro-train.jsonl").read_text().splitlines()
+        shutil.copy(ROOT / "pipelines/smoke.yaml", folder / "mine.yaml")
         (folder / "mine.jsonl").write_text("\n".join(bundled[:6]) + "\n")
         (folder / "eval.jsonl").write_text("\n".join(bundled[6:8]) + "\n")
         making = ["--n", "3", "--no-critique", "--drift", "0", "--min-pair-share", "0"]
@@ -185,7 +186,7 @@ def _rank(item: tuple[str, str]) -> tuple[int, str]:
 
 NEEDS = (
     r"runs/(?:loop|curt|kind|part)|models/rm|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
-    r"release house"
+    r"release (?:constitutions/)?house"
 )
 """What an example is about that takes minutes to make."""
 
@@ -218,7 +219,7 @@ def _small(words: list[str], world: Path, place: int) -> list[str]:
     _, name, rest = _known([_substituted(each, world) for each in words])
     # each example has places of its own: the pages write into the same ones
     given = zip(["", *rest], rest, strict=False)
-    rest = [f"{each}-{place}" if before == "--out" else each for before, each in given]
+    rest = [_own(each, place) if before == "--out" else each for before, each in given]
     if name in ("init", "constitution new"):
         rest[0] += f"-{place}"
     if name == "judge":
@@ -230,8 +231,16 @@ def _small(words: list[str], world: Path, place: int) -> list[str]:
         rest += ["--policy", "micro", "--judge", "micro", "--prompts", "micro:train"]
     # held-out pairs are looked at in some of the last tenth of the steps, which must be several
     more = ["--steps", "22"] if "--held-out-pairs" in rest else []
+    limits = SMALL.get("train" if command == "train" else name, "").split()
+    if "--epochs" in rest:  # steps and epochs are not given together
+        limits = ["--epochs", "0.1", "--batch-size", "2"]
     # the last of two values of an option counts
-    return [*name.split(), *rest, *SMALL.get("train" if command == "train" else name, "").split(), *more]
+    return [*name.split(), *rest, *limits, *more]
+
+
+def _own(out: str, place: int) -> str:
+    stem, dot, end = out.rpartition(".yaml")
+    return f"{stem}-{place}.yaml" if dot and not end else f"{out}-{place}"
 
 
 def _substituted(word: str, world: Path) -> str:
