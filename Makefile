@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long test-timing test-orders check format bench experiments docs schemas pictures clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -20,6 +20,10 @@ test-heavy: .venv/.dev
 
 test-long: .venv/.dev
 	$(BIN)/pytest -m long
+
+# each boundary for an hour: SECONDS=60 for a first look; what fails names its case, FUZZ_SEED=N SECONDS=0 repeats it
+fuzz: .venv/.dev
+	FUZZ_SECONDS=$(or $(SECONDS),3600) $(BIN)/pytest -m heavy -n auto tests/fuzz
 
 # an hour or more: TIMES=10 for a first look
 test-timing: .venv/.dev

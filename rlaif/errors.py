@@ -6,6 +6,7 @@
     |       StoreError, LibraryError
     +-- ThresholdError      exit 3   done, but a stated threshold is not met
     +-- EngineError         exit 1   a model could not be run now
+    +-- DiskError           exit 1   nothing more can be written
     +-- PluginError         exit 1   code from outside raised, or returned what it must not
 
 Every message says what is wrong, where (file, line, key), and what to do.
@@ -87,6 +88,14 @@ class ThresholdError(RlaifError):
 
 class EngineError(RlaifError):
     """A model could not be run to the end; finished calls are kept."""
+
+
+class DiskError(RlaifError):
+    """The disk is full, or a quota is used up; what was written before is kept."""
+
+    def __init__(self, where: str) -> None:
+        """`where` is the file or directory that was written."""
+        super().__init__(f"{where}: the disk is full; make room, and the same command goes on")
 
 
 class PluginError(RlaifError):
