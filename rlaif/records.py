@@ -212,6 +212,7 @@ class NoPair(StrEnum):
     TRUNCATED = "truncated"
     TRANSPORT = "transport"
     ABSTAIN = "abstain"
+    DRAW_FAILED = "draw_failed"
 
 
 EVEN = 0.5

@@ -5,14 +5,16 @@ from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import PairPlan
 from rlaif.feedback.pairs import Paired, make_pairs
 from rlaif.feedback.revise import Revisable, revise
-from rlaif.feedback.sample import sample
+from rlaif.feedback.sample import FailedDraw, Sampled, sample
 from rlaif.feedback.score import ScoredCompletion, score_completions
 
 __all__ = [
+    "FailedDraw",
     "Funnel",
     "PairPlan",
     "Paired",
     "Revisable",
+    "Sampled",
     "ScoredCompletion",
     "ViolatedPrinciples",
     "critiques",

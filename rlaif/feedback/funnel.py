@@ -17,6 +17,8 @@ class Funnel:
 
     prompts: int
     completions: int
+    failed_draws: int = 0
+    """Completions that could not be drawn."""
     duplicates: int
     """Completions whose text its prompt already had."""
     truncated: int

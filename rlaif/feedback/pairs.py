@@ -36,6 +36,7 @@ class Paired:
 class _Tally:
     """What is counted on the way."""
 
+    failed: Mapping[str, int] = field(default_factory=dict)
     duplicates: int = 0
     truncated: int = 0
     judged: int = 0
@@ -56,15 +57,17 @@ def make_pairs(
     constitution: Constitution,
     plan: PairPlan | None = None,
     critic: Engine | None = None,
+    failed: Mapping[str, int] | None = None,
 ) -> Paired:
     """Pairs in prompt order, and where everything else went.
 
-    `judgments` are those of `judge.checklist` (or of `rate`); `critic` writes what the rejected side does wrong.
+    `judgments` are those of `judge.checklist` (or of `rate`); `critic` writes what the rejected side does wrong;
+    `failed` says by prompt id how many completions could not be drawn.
     """
     plan = plan or PairPlan()
     if plan.pairing not in PAIRINGS:
         raise InputError(f"pairing {plan.pairing!r} is not known; known: {', '.join(PAIRINGS)}")
-    tally = _Tally()
+    tally = _Tally(failed=failed or {})
     chosen = _candidates(prompts, completions, judgments, constitution, plan, tally)
     asked = contested(chosen, plan)
     tally.reasons[NoPair.TIE] += len(chosen) - len(asked)
@@ -148,7 +151,9 @@ def _candidates(
         usable = scored if plan.pairing == "random" and not said else with_score
         pairs = candidate_pairs(usable, plan.pairing, plan.seed)
         if not pairs:
-            tally.reasons[_too_few(texts.get(prompt.id, []), unique, scored)] += 1
+            own = texts.get(prompt.id, [])
+            undrawn = len(own) < 2 and tally.failed.get(prompt.id, 0) > 0
+            tally.reasons[NoPair.DRAW_FAILED if undrawn else _too_few(own, unique, scored)] += 1
         found += [Candidate(prompt, better, worse) for better, worse in pairs]
     return found
 
@@ -259,6 +264,7 @@ def _funnel(
     return Funnel(
         prompts=len({each.id for each in prompts}),
         completions=len(completions),
+        failed_draws=sum(tally.failed.values()),
         duplicates=tally.duplicates,
         truncated=tally.truncated,
         judged=tally.judged,

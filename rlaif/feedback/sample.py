@@ -1,12 +1,40 @@
-"""Completions drawn from a policy. A draw's randomness derives from seed, prompt and number, never from the batch."""
+"""Completions drawn from a policy. A draw's randomness derives from seed, prompt and number, never from the batch.
+
+A draw that fails costs itself alone: a content filter, or a prompt that is longer than the context, must not stop the
+other prompts, now and at every repetition.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Engine, GenerateRequest, Message, Prompt, Sampling
+
+MOST_FAILED = 0.5
+"""Share of draws that may fail: with more, what is wrong is the model or its server, and not some prompts."""
+SHOWN = 60
+"""Characters of a prompt by which a message names it."""
+LOST = "no answer came back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedDraw:
+    """A completion that could not be drawn. It is no refusal of the policy, which would be a text."""
+
+    prompt: Prompt
+    draw: int
+    reason: str
+
+
+class Sampled(NamedTuple):
+    """What was drawn, in prompt order, and what could not be."""
+
+    completions: list[Completion]
+    failed: list[FailedDraw]
 
 
 def sample(
@@ -17,10 +45,11 @@ def sample(
     sampling: Sampling,
     seed: int,
     system: str | None = None,
-) -> list[Completion]:
+) -> Sampled:
     """`n` completions per prompt, in prompt order. `system` is a turn in front of every prompt (rules to follow).
 
-    Raises EngineError when draws failed: what was drawn is kept by a recording engine, and running again goes on.
+    Raises EngineError when more than `MOST_FAILED` of the draws failed: what was drawn is kept by a recording engine,
+    and running again goes on.
     """
     front = () if system is None else (Message(role="system", content=system),)
 
@@ -30,13 +59,13 @@ def sample(
                 yield drawing(prompt, draw, sampling, seed, front)
 
     found = {reply.request_id: reply for reply in engine.generate(requests())}
-    completions, problems = [], []
+    completions, failed = [], []
     for prompt in prompts:
         for draw in range(n):
             reply = found.get(f"{prompt.id}|{draw}")
             if reply is None or reply.error is not None:
-                why = "no answer came back" if reply is None else reply.error
-                problems.append(f"{why} (prompt {prompt.text[:60]!r})")
+                reason = LOST if reply is None else str(reply.error)
+                failed.append(FailedDraw(prompt=prompt, draw=draw, reason=reason))
                 continue
             completions.append(
                 Completion(
@@ -48,12 +77,22 @@ def sample(
                     token_ids=reply.token_ids,
                 )
             )
-    if problems:
+    if len(failed) > MOST_FAILED * len(prompts) * n:
         raise EngineError(
-            f"{engine.name}: {len(problems)} of {len(prompts) * n} draws failed, the first with: {problems[0]}; "
-            "mend it and run again: the finished ones are kept"
+            f"{engine.name}: {first_of(failed, len(prompts) * n)}; "
+            f"more than {MOST_FAILED:.0%}, so that nothing is made of the others: mend it, or leave such prompts out, "
+            "and run again: the finished ones are kept"
         )
-    return completions
+    return Sampled(completions, failed)
+
+
+def first_of(failed: Sequence[FailedDraw], whole: int) -> str:
+    """How many of so many draws failed, and why the first one did."""
+    first = failed[0]
+    return (
+        f"{len(failed)} of {whole} draws failed, the first with: {first.reason} "
+        f"(prompt {first.prompt.text[:SHOWN]!r})"
+    )
 
 
 def drawing(

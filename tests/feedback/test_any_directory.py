@@ -31,7 +31,7 @@ MAKES = [
 def test_a_random_model_writes_but_cannot_judge(tmp_path: Path, kind: str, template: str) -> None:
     assert template in TEMPLATES
     engine = open_engine(str(write_model(tmp_path, kind, template)), device="cpu")
-    drawn = sample(engine, PROMPTS, n=3, sampling=HOW, seed=0)
+    drawn = sample(engine, PROMPTS, n=3, sampling=HOW, seed=0).completions
     by_id = {each.id: each for each in PROMPTS}
     items = [(by_id[each.prompt_id], each) for each in drawn]
     judge = ModelJudge(engine)
@@ -51,7 +51,7 @@ def test_a_resumed_run_repeats_no_call_and_makes_the_same_pairs(tmp_path: Path) 
     for _ in range(2):
         with Store.open(tmp_path / "store.sqlite") as store:
             engine = RecordedEngine(open_engine(str(directory), device="cpu"), store, wave=7)
-            drawn = sample(engine, PROMPTS, n=3, sampling=HOW, seed=0)
+            drawn = sample(engine, PROMPTS, n=3, sampling=HOW, seed=0).completions
             by_id = {each.id: each for each in PROMPTS}
             said = ModelJudge(engine).checklist([(by_id[e.prompt_id], e) for e in drawn], HOUSE.principles)
             judge = RandomJudge(0)

@@ -93,6 +93,21 @@ def test_a_prompt_with_one_completion_is_undecided() -> None:
     assert made([])[1].no_pair == {"undecided": 1}
 
 
+def test_a_prompt_whose_draws_failed_is_counted_as_that() -> None:
+    judge, other = ModelJudge(RuleEngine(oracle)), prompt("another")
+    texts = [completion("hello")]
+    judgments = judge.checklist([(TO, each) for each in texts], HOUSE.principles)
+    _, funnel = pairs_and_funnel(
+        [TO, other],
+        texts,
+        judgments,
+        judge=judge,
+        constitution=HOUSE,
+        failed={TO.id: 1, other.id: 2},
+    )
+    assert (funnel.prompts, funnel.failed_draws, funnel.no_pair) == (2, 3, {"draw_failed": 2})
+
+
 def test_without_judgments_nothing_is_decided() -> None:
     judge = ModelJudge(RuleEngine(oracle))
     texts = [completion("hello"), completion("mix")]

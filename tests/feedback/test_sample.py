@@ -22,7 +22,7 @@ def engine(seed: int = 0) -> RuleEngine:
 
 @pytest.mark.parametrize("shuffle", range(3))
 def test_completions_join_their_prompts_whatever_comes_back_first(shuffle: int) -> None:
-    found = sample(engine(shuffle), PROMPTS, n=3, sampling=WARM, seed=7)
+    found = sample(engine(shuffle), PROMPTS, n=3, sampling=WARM, seed=7).completions
     assert [(each.prompt_id, each.draw) for each in found] == [(to.id, n) for to in PROMPTS for n in range(3)]
     for to, each in zip([to for to in PROMPTS for _ in range(3)], found, strict=True):
         assert each.text == f"{to.text} / {each.draw} / {derived_seed(7, to.id, each.draw)}"
@@ -30,8 +30,8 @@ def test_completions_join_their_prompts_whatever_comes_back_first(shuffle: int) 
 
 
 def test_a_draw_does_not_depend_on_the_other_prompts() -> None:
-    whole = {each.id for each in sample(engine(), PROMPTS, n=3, sampling=WARM, seed=7)}
-    part = sample(engine(), PROMPTS[2:3], n=2, sampling=WARM, seed=7)
+    whole = {each.id for each in sample(engine(), PROMPTS, n=3, sampling=WARM, seed=7).completions}
+    part = sample(engine(), PROMPTS[2:3], n=2, sampling=WARM, seed=7).completions
     assert {each.id for each in part} <= whole
 
 
@@ -46,21 +46,45 @@ def test_rules_can_stand_before_the_prompt() -> None:
     assert seen == [[("system", "Be warm."), ("user", "prompt 0")]]
 
 
-def test_failed_draws_stop_the_step_and_say_why() -> None:
-    class Broken(RuleEngine):
-        def generate(self, requests):
-            for each in super().generate(requests):
-                bad = each.request_id.endswith("|1")
-                yield (
-                    Generation(request_id=each.request_id, text="", finish="stop", error="no memory")
-                    if bad
-                    else each
-                )
+class Broken(RuleEngine):
+    """Fails where the id of a request ends with one of these."""
 
+    def __init__(self, *ends: str) -> None:
+        super().__init__(lambda *_: {}, echo)
+        self.ends = ends
+
+    def generate(self, requests):
+        for each in super().generate(requests):
+            bad = each.request_id.endswith(self.ends)
+            yield (
+                Generation(request_id=each.request_id, text="", finish="stop", error="no memory")
+                if bad
+                else each
+            )
+
+
+def test_a_failed_draw_costs_itself_alone() -> None:
+    found = sample(Broken(f"{PROMPTS[1].id}|0", f"{PROMPTS[1].id}|1"), PROMPTS, n=2, sampling=WARM, seed=0)
+    assert [each.prompt_id for each in found.completions] == [
+        each.id for each in PROMPTS if each != PROMPTS[1] for _ in range(2)
+    ]
+    assert [(each.prompt, each.draw, each.reason) for each in found.failed] == [
+        (PROMPTS[1], 0, "no memory"),
+        (PROMPTS[1], 1, "no memory"),
+    ]
+
+
+def test_half_of_the_draws_may_fail() -> None:
+    found = sample(Broken("|1"), PROMPTS, n=2, sampling=WARM, seed=0)
+    assert (len(found.completions), len(found.failed)) == (5, 5)
+
+
+def test_more_than_half_stop_the_step_and_say_why() -> None:
     with pytest.raises(
-        EngineError, match=r"5 of 10 draws failed, the first with: no memory .prompt 'prompt 0'.*run again"
+        EngineError,
+        match=r"10 of 15 draws failed, the first with: no memory .prompt 'prompt 0'.*more than 50%.*run again",
     ):
-        sample(Broken(lambda *_: {}, echo), PROMPTS, n=2, sampling=WARM, seed=0)
+        sample(Broken("|1", "|2"), PROMPTS, n=3, sampling=WARM, seed=0)
 
 
 def test_lost_draws_are_failures() -> None:
@@ -68,5 +92,5 @@ def test_lost_draws_are_failures() -> None:
         def generate(self, requests):
             yield from list(super().generate(requests))[1:]
 
-    with pytest.raises(EngineError, match="1 of 5 draws failed, the first with: no answer came back"):
-        sample(Forgetful(lambda *_: {}, echo), PROMPTS, n=1, sampling=WARM, seed=0)
+    found = sample(Forgetful(lambda *_: {}, echo), PROMPTS, n=1, sampling=WARM, seed=0)
+    assert [each.reason for each in found.failed] == ["no answer came back"]

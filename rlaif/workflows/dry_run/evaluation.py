@@ -34,6 +34,9 @@ def forecast(config: EvaluateConfig) -> dict[str, Any]:
     models = PlannedModels(config, seed=config.seed)
     with planning.planning(models, store_of(config), config.out):
         names = [str(config.policy), *config.against]
-        texts = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
+        texts = {
+            name: answers(models, name, prompts, sampling_of(config), config.seed).completions
+            for name in names
+        }
         win_rates(config, models, constitution, prompts, texts)
         return planning.estimate(models)

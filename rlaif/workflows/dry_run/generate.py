@@ -57,7 +57,7 @@ def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
     with planning.planning(models, store_of(config), config.out):
         if isinstance(config, GenerateConfig):
             prompts, sampling = prompts_of(config), sampling_of(config)
-            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed)
+            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed).drawn
         else:
             drawn = completions_of(config)
         judge = models.judge(str(config.judge))

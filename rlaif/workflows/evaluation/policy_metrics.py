@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.auditing.intervals import Resampling, mean
 from rlaif.errors import EngineError
@@ -21,7 +21,7 @@ from rlaif.records import (
 )
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import win_rate
-from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
 from rlaif.workflows.models.pool import ModelPool
 
@@ -51,7 +51,11 @@ def measure(
 ) -> dict[str, Any]:
     """All figures of a row that come from held-out prompts."""
     judge = models.judge(what.judge)
-    drawn, greedy = (_answers(models, what.policy, prompts, t, seed) for t in (1.0, 0.0))
+    answered = [_answers(models, what.policy, prompts, t, seed) for t in (1.0, 0.0)]
+    drawn, greedy = (each.completions for each in answered)
+    failures = [f"{what.policy}: {told}" for each in answered for told in each.warnings]
+    distance, unscored = kl(models.engine(what.policy), models.engine(what.initial), _joined(prompts, drawn))
+    failures += unscored
     said = judge.checklist(_joined(prompts, drawn), constitution.principles)
     readings, asked = read(said), asked_of(said)
     graded = (
@@ -67,7 +71,7 @@ def measure(
         "judge_mean": judge_mean(readings, asked),
         "judge_read": judge_read(readings, asked),
         "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
-        "kl": kl(models.engine(what.policy), models.engine(what.initial), _joined(prompts, drawn)),
+        "kl": distance,
         "length_mean": mean(float(len(each.text.split())) for each in drawn),
         "policy": models.fingerprint(what.policy),
         "judge": judge.fingerprint,
@@ -80,11 +84,13 @@ def measure(
         first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
         row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
     for called, name in what.against.items():
-        other = _answers(models, name, prompts, 1.0, seed)
+        answers_of_other = _answers(models, name, prompts, 1.0, seed)
+        other = answers_of_other.completions
+        failures += [f"{name}: {told}" for told in answers_of_other.warnings]
         resampling = Resampling(seed=seed)
         found = win_rate(judge, constitution, prompts, drawn, other, against=called, resampling=resampling)
         row["against"][called] = asdict(found)
-    return row
+    return row | ({"unanswered": failures} if failures else {})
 
 
 def read(judgments: Sequence[Judgment]) -> Readings:
@@ -133,18 +139,23 @@ def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[
     }
 
 
-def kl(policy: Engine, initial: Engine, joined: Sequence[tuple[Prompt, Completion]]) -> float | None:
-    """Mean log-ratio to the initial policy over the policy's own texts: nats per completion, end token left out."""
+def kl(
+    policy: Engine, initial: Engine, joined: Sequence[tuple[Prompt, Completion]]
+) -> tuple[float | None, list[str]]:
+    """Mean log-ratio to the initial policy over the policy's own texts: nats per completion, end token left out.
+
+    Only over texts that both could score; of others there is a sentence.
+    """
     if policy.fingerprint == initial.fingerprint:
-        return 0.0
+        return 0.0, []
     asked = [
         ScoreRequest(id=each.id, messages=prompt.messages, continuations=(each.text,))
         for prompt, each in joined
         if each.text
     ]
-    return mean(
-        one - other for one, other in zip(_logprobs(policy, asked), _logprobs(initial, asked), strict=True)
-    )
+    one, other = _logprobs(policy, asked), _logprobs(initial, asked)
+    both = [each for each in one.known if each in other.known]
+    return mean(one.known[each] - other.known[each] for each in both), [*one.told, *other.told]
 
 
 def gap(
@@ -176,10 +187,7 @@ def pair_precision(
     return mean(right)
 
 
-def _answers(
-    models: ModelPool, name: str, prompts: Sequence[Prompt], temperature: float, seed: int
-) -> list[Completion]:
-
+def _answers(models: ModelPool, name: str, prompts: Sequence[Prompt], temperature: float, seed: int) -> Draws:
     return answers(models, name, prompts, Sampling(temperature=temperature), seed)
 
 
@@ -188,10 +196,24 @@ def _joined(prompts: Sequence[Prompt], texts: Sequence[Completion]) -> list[tupl
     return [(by_id[each.prompt_id], each) for each in texts]
 
 
-def _logprobs(engine: Engine, asked: Sequence[ScoreRequest]) -> list[float]:
-    found = {}
+class _Scored(NamedTuple):
+    """Log-probabilities by completion id, and a sentence about those that are not there."""
+
+    known: Mapping[str, float]
+    told: list[str]
+
+
+def _logprobs(engine: Engine, asked: Sequence[ScoreRequest]) -> _Scored:
+    """Raises EngineError where no text at all could be scored."""
+    known, reasons = {}, []
     for score in engine.score(asked):
-        if score.error is not None:
-            raise EngineError(f"{engine.name}: could not score a text: {score.error}; run again")
-        found[score.request_id] = score.logprobs[0]
-    return [found[each.id] for each in asked]
+        if score.error is None:
+            known[score.request_id] = score.logprobs[0]
+        else:
+            reasons.append(score.error)
+    if not reasons:
+        return _Scored(known, [])
+    told = f"{engine.name}: {len(reasons)} of {len(asked)} texts could not be scored, the first with: {reasons[0]}"
+    if not known:
+        raise EngineError(f"{told}; run again")
+    return _Scored(known, [told])

@@ -115,7 +115,8 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         store = stack.enter_context(Store.open(store_of(config)))
         templates = stack.enter_context(recorded_templates())
         models.record(store, run.id if run else "")
-        texts = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
+        answered = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
+        texts = {name: each.completions for name, each in answered.items()}
         graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
         found = Evaluation(
             policy=names[0],
@@ -126,6 +127,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             gold=_gold(config, graded),
             calls=models.calls,
             warnings=(
+                *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
                 *failed_calls(models.recorded),
                 *ungraded([each for grades in graded.values() for each in grades]),
             ),
@@ -175,7 +177,9 @@ def first_question(config: EvaluateConfig) -> str:
     with Store.open(store_of(config)) as store:
         models.record(store, "")
         names = [str(config.policy), *config.against]
-        texts = [answers(models, name, prompts, sampling_of(config), config.seed)[0] for name in names]
+        texts = [
+            answers(models, name, prompts, sampling_of(config), config.seed).completions[0] for name in names
+        ]
         return questions(models.judge(judge), constitution, prompts[0], texts, [PER_PAIR])
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.exchange.judgments import judged_by
-from rlaif.feedback import Funnel, Paired, PairPlan, make_pairs
+from rlaif.feedback import FailedDraw, Funnel, Paired, PairPlan, make_pairs
 from rlaif.feedback.pairing import NO_PAIRWISE
 from rlaif.judging import Judge, ModelJudge, PanelJudge
 from rlaif.judging.kinds import judge_kind
@@ -39,9 +40,14 @@ def make_preference_pairs(
     judgments: Sequence[Judgment],
     plan: PairPlan,
     critique: bool,
+    failed: Sequence[FailedDraw] = (),
 ) -> Paired:
-    """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted."""
-    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted.
+
+    Prompts of which nothing could be drawn are counted too: they are told by what `failed`.
+    """
+    known = {prompt.id: prompt for prompt, _ in drawn}
+    prompts = list((known | {each.prompt.id: each.prompt for each in failed}).values())
     return make_pairs(
         prompts,
         [each for _, each in drawn],
@@ -50,6 +56,7 @@ def make_preference_pairs(
         constitution=constitution,
         plan=plan,
         critic=critic_of(judge) if critique else None,
+        failed=Counter(each.prompt.id for each in failed),
     )
 
 
@@ -109,6 +116,7 @@ def counts(funnel: Funnel) -> dict[str, int]:
     return {
         "prompts": funnel.prompts,
         "completions": funnel.completions,
+        **({"failed draws": funnel.failed_draws} if funnel.failed_draws else {}),
         "duplicates": funnel.duplicates,
         "truncated": funnel.truncated,
         "judged": funnel.judged,

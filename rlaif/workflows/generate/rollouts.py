@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from rlaif.feedback.sample import sample
+from rlaif.feedback.sample import FailedDraw, first_of, sample
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.workflows.models.pool import ModelPool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """What policies answered to prompts, and what could not be drawn."""
+
+    prompts: Sequence[Prompt]
+    """All that were asked, also those that nobody answered."""
+    drawn: list[tuple[Prompt, Completion]]
+    """In prompt order."""
+    failed: list[FailedDraw]
+
+    @property
+    def completions(self) -> list[Completion]:
+        """The answers without their prompts."""
+        return [each for _, each in self.drawn]
+
+    @property
+    def failed_by_prompt(self) -> Mapping[str, int]:
+        """How many could not be drawn, by prompt id."""
+        return Counter(each.prompt.id for each in self.failed)
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence where some could not be drawn: how many, of how many prompts, and why the first was not."""
+        if not self.failed:
+            return []
+        told = first_of(self.failed, len(self.drawn) + len(self.failed))
+        prompts = len(self.failed_by_prompt)
+        return [
+            f"{told}; {prompts} of {len(self.prompts)} prompts have fewer completions for it, and the same command "
+            "asks for them again"
+        ]
 
 
 def draw(
@@ -17,21 +52,34 @@ def draw(
     n: int,
     sampling: Sampling,
     seed: int,
-) -> list[tuple[Prompt, Completion]]:
-    """n completions per prompt, dealt to the policies in turn; in prompt order."""
+) -> Draws:
+    """n completions per prompt, dealt to the policies in turn; in prompt order.
+
+    Raises EngineError where most draws of a policy failed.
+    """
     texts: dict[str, list[Completion]] = {prompt.id: [] for prompt in prompts}
+    failed: list[FailedDraw] = []
     for number, policy in enumerate(policies):
         if share := len(range(number, n, len(policies))):
-            for each in sample(models.engine(policy), prompts, n=share, sampling=sampling, seed=seed):
+            found = sample(models.engine(policy), prompts, n=share, sampling=sampling, seed=seed)
+            failed += found.failed
+            for each in found.completions:
                 texts[each.prompt_id].append(each)
-    return [(prompt, each) for prompt in prompts for each in texts[prompt.id]]
+    drawn = [(prompt, each) for prompt in prompts for each in texts[prompt.id]]
+    return Draws(prompts=prompts, drawn=drawn, failed=failed)
+
+
+def given(drawn: Sequence[tuple[Prompt, Completion]]) -> Draws:
+    """Completions that were there already."""
+    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
+    return Draws(prompts=prompts, drawn=list(drawn), failed=[])
 
 
 def answers(
     models: ModelPool, policy: str, prompts: Sequence[Prompt], sampling: Sampling, seed: int
-) -> list[Completion]:
+) -> Draws:
     """One completion a prompt."""
-    return [each for _, each in draw(models, [policy], prompts, 1, sampling, seed)]
+    return draw(models, [policy], prompts, 1, sampling, seed)
 
 
 def round_prompts(prompts: Sequence[Prompt], number: int, count: int | None, seed: int) -> list[Prompt]:

@@ -45,7 +45,7 @@ from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import LogprobGap, logprob_gaps, trainer_of
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
 from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_of
-from rlaif.workflows.generate.rollouts import draw
+from rlaif.workflows.generate.rollouts import Draws, draw, given
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
 from rlaif.workflows.models.failures import failed_calls, failed_judgments
@@ -75,10 +75,10 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         "sampling": asdict(sampling_of(config)),
     }
     with _claimed(config, models, described, "generate") as (run, store):
-        drawn = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
-        write_completions(run.dir / COMPLETIONS, drawn)
-        gaps = logprob_gaps(models, config, drawn, sampling_of(config))
-        return _pairs(config, models, constitution, drawn, run, store, gaps)
+        draws = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
+        write_completions(run.dir / COMPLETIONS, draws.drawn)
+        gaps = logprob_gaps(models, config, draws.drawn, sampling_of(config))
+        return _pairs(config, models, constitution, draws, run, store, gaps)
 
 
 def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
@@ -95,7 +95,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     }
     with _claimed(config, models, described, "judge") as (run, store):
         write_completions(run.dir / COMPLETIONS, drawn)
-        return _pairs(config, models, constitution, drawn, run, store)
+        return _pairs(config, models, constitution, given(drawn), run, store)
 
 
 def first_question(config: GenerateConfig | JudgeConfig) -> str:
@@ -108,7 +108,7 @@ def first_question(config: GenerateConfig | JudgeConfig) -> str:
             prompts = prompts_of(replace(config, limit=1))
             drawn: Drawn = draw(
                 models, config.policy[:1], prompts, config.n, sampling_of(config), config.seed
-            )
+            ).drawn
         else:
             drawn = completions_of(replace(config, limit=1))
         texts = list({each.id: each for _, each in drawn}.values())
@@ -135,13 +135,13 @@ def _pairs(
     config: PairOptions,
     models: ModelPool,
     constitution: Constitution,
-    drawn: Drawn,
+    draws: Draws,
     run: Run,
     store: Store,
     drift: Sequence[LogprobGap] = (),
 ) -> GenerateResult:
     with recorded_templates() as templates:
-        made = replace(_made(config, models, constitution, drawn, run, store), drift=drift)
+        made = replace(_made(config, models, constitution, draws, run, store), drift=drift)
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)
@@ -150,9 +150,9 @@ def _pairs(
 
 
 def _made(
-    config: PairOptions, models: ModelPool, constitution: Constitution, drawn: Drawn, run: Run, store: Store
+    config: PairOptions, models: ModelPool, constitution: Constitution, draws: Draws, run: Run, store: Store
 ) -> GenerateResult:
-    judge = models.judge(str(config.judge))
+    judge, drawn = models.judge(str(config.judge)), draws.drawn
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
     first, then = split(config.protocol)
     asking = asked_by(config)
@@ -161,7 +161,13 @@ def _made(
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
-        judge, constitution, drawn, judgments, pairing_of(config, then), config.critique
+        judge,
+        constitution,
+        drawn,
+        judgments,
+        pairing_of(config, then),
+        config.critique,
+        draws.failed,
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
@@ -186,6 +192,7 @@ def _made(
         costs=usage(models, store, [*judgments, *paired.comparisons]),
         panel=votes,
         warnings=[
+            *draws.warnings,
             *edited_release(constitution),
             *unread(str(config.judge), constitution),
             *held_sentence(len(held), unfit),

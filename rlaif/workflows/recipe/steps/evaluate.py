@@ -144,9 +144,10 @@ def work(expected: Expected) -> int:
 
 def row(facts: Facts, number: int) -> dict[str, Any]:
     """Return the columns that say what the policy is worth."""
-    figures = {name: value for name, value in facts.items() if name != "ungraded"}
+    figures = {name: value for name, value in facts.items() if name not in ("ungraded", "unanswered")}
     # said once: what gold cannot read it cannot read in any round
-    return {**figures, "warnings": [] if number else facts.get("ungraded", [])}
+    ungraded = [] if number else facts.get("ungraded", [])
+    return {**figures, "warnings": [*ungraded, *facts.get("unanswered", [])]}
 
 
 COLUMNS: Mapping[str, Any] = {

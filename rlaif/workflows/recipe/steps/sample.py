@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
-from rlaif.workflows.generate.rollouts import draw, round_prompts
+from rlaif.workflows.generate.rollouts import Draws, draw, round_prompts
 from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_columns
@@ -58,20 +58,22 @@ def _prompts(job: Job) -> list[Prompt]:
     return round_prompts(job.value("prompts"), max(1, job.round), job.settings.prompts, job.seed)
 
 
-def _draw(job: Job, prompts: list[Prompt], n: int) -> list[tuple[Prompt, Completion]]:
+def _draw(job: Job, prompts: list[Prompt], n: int) -> Draws:
     return draw(job.models, [job.model("model")], prompts, n, job.settings.sampling, job.seed)
 
 
 def make(job: RunJob) -> Facts:
     """Draw the completions of the round's prompts."""
-    drawn = forecast(job)
+    found = _draw(job, _prompts(job), job.settings.n)
+    drawn = found.drawn
     job.write(drawn)
-    return {"prompts": len({prompt.id for prompt, _ in drawn}), "completions": len(drawn)}
+    facts = {"prompts": len({prompt.id for prompt, _ in drawn}), "completions": len(drawn)}
+    return facts | ({"warnings": found.warnings} if found.failed else {})
 
 
 def forecast(job: Job) -> list[tuple[Prompt, Completion]]:
     """Return the completions that would be drawn."""
-    return _draw(job, _prompts(job), job.settings.n)
+    return _draw(job, _prompts(job), job.settings.n).drawn
 
 
 def inputs(job: Job) -> Mapping[str, Any]:
@@ -92,7 +94,7 @@ def since(job: Job) -> Since:
 
 def example(job: Job) -> tuple[Prompt, list[Completion]]:
     """Return the first prompt with at least two different-looking draws."""
-    drawn = _draw(job, _prompts(job)[:1], max(2, job.settings.n))
+    drawn = _draw(job, _prompts(job)[:1], max(2, job.settings.n)).drawn
     return drawn[0][0], list({each.id: each for _, each in drawn}.values())
 
 
@@ -102,6 +104,11 @@ def work(expected: Expected) -> int:
     count = min(settings.prompts or held, held)
     expected.sizes.update(asked=count, completions=count * settings.n)
     return int(count * settings.n)
+
+
+def row(facts: Facts, _: int) -> dict[str, Any]:
+    """Return what could not be drawn, as a warning."""
+    return {"warnings": facts.get("warnings", [])}
 
 
 STEP = Step(
@@ -120,4 +127,5 @@ STEP = Step(
     example=example,
     work=work,
     unit=lambda _: DRAW,
+    row=row,
 )
