@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rlaif.errors import RlaifError
+from rlaif.boundary import disk_failure
+from rlaif.errors import DiskError, RlaifError
 
 DRAFT_SUFFIX = ".draft"
 
@@ -17,24 +18,39 @@ def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """A draft beside `path` to write into; it takes the name of `path` when the block ends without error.
 
     `sync=False` is for files whose loss in a power cut costs nothing; a kill it survives all the same.
-    Raises RlaifError when the file cannot be written.
+    Raises DiskError where the disk is full or fails, RlaifError when the file cannot be written for another reason.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT_SUFFIX}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        if sync:
-            _to_disk(draft)
-        os.replace(draft, path)
-        if sync:
-            # the new name itself must survive a power cut, so the directory is synced too
-            _to_disk(path.parent)
+        with disk_told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield draft
+            if sync:
+                _to_disk(draft)
+            os.replace(draft, path)
+            if sync:
+                # the new name itself must survive a power cut, so the directory is synced too
+                _to_disk(path.parent)
     except OSError as wrong:
         why = wrong.strerror or str(wrong)
         raise RlaifError(f"{path}: cannot be written ({why}); make room or name another place") from wrong
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+@contextmanager
+def disk_told(where: Path) -> Iterator[None]:
+    """Around whatever writes `where`, libraries too: a disk that is full or fails becomes a DiskError that names it."""
+    try:
+        yield
+    except RlaifError:
+        raise
+    except Exception as problem:
+        reason = disk_failure(problem)
+        if reason is None:
+            raise
+        raise DiskError(str(where), reason) from problem
 
 
 def write_text(path: Path, text: str, *, sync: bool = True) -> None:

@@ -8,15 +8,35 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from rlaif.errors import DiskError, RlaifError
 
 MAX_TOLD = 300
 """Characters of a foreign message that are shown."""
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FULL_WORDS = re.compile(r"no space left|disk quota exceeded|os error (?:28|122|27)\b", re.I)
+_FULL = "the disk is full; make room"
+_QUOTA = "the quota is used up; make room"
+_LIMIT = "a file may not become that large (ulimit -f); raise the limit"
+DISK_FAILURES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _QUOTA,
+    errno.EFBIG: _LIMIT,
+    errno.EIO: "the disk does not work (input/output error), or its files may not grow; see to it",
+    errno.EROFS: "the file system can only be read; make it writable or name another place",
+    errno.ESTALE: "the file system is no longer there (stale handle); mount it again",
+    errno.ENODEV: "the file system is no longer there (no such device); mount it again",
+}
+"""What keeps a file from being written that could be written before, and what to do."""
+_WORDS = (
+    (re.compile(r"no space left|disk is full|os error 28\b", re.I), errno.ENOSPC),
+    (re.compile(r"disk quota exceeded|os error 122\b", re.I), errno.EDQUOT),
+    (re.compile(r"file too large|os error 27\b", re.I), errno.EFBIG),
+)
+"""The same in the words of libraries that keep no error number."""
+_SQLITE = {10: errno.EIO, 13: errno.ENOSPC}
+"""The same by the error codes of SQLite: SQLITE_IOERR and SQLITE_FULL."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -38,7 +58,7 @@ def outside(error: type[RlaifError], where: str, remedy: str) -> Iterator[None]:
         raise
     except (Exception, RecursionError, MemoryError) as problem:
         if disk_is_full(problem):
-            raise DiskError(where) from problem
+            raise DiskError(where, disk_failure(problem) or _FULL) from problem
         raise error(f"{where}: {told(problem)}; {remedy}") from problem
 
 
@@ -56,11 +76,31 @@ def told(problem: BaseException) -> str:
 
 def disk_is_full(problem: BaseException) -> bool:
     """Whether it, or what it came from, says that nothing more can be written: libraries wrap it in their own."""
+    return _number(problem, _NO_ROOM) is not None
+
+
+def disk_failure(problem: BaseException) -> str | None:
+    """Why a file can no longer be written, and what to do; None where the disk is not to blame.
+
+    Args:
+        problem: what a write raised; of anything else `disk_is_full` alone is sure.
+    """
+    number = _number(problem, set(DISK_FAILURES))
+    return None if number is None else DISK_FAILURES[number]
+
+
+def _number(problem: BaseException, numbers: Container[int]) -> int | None:
     seen: BaseException | None = problem
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in _FULL:
-            return True
-        if not isinstance(seen, RlaifError) and _FULL_WORDS.search(str(seen)):
-            return True
+        if isinstance(seen, OSError) and seen.errno in numbers:
+            return seen.errno
+        code = _SQLITE.get(getattr(seen, "sqlite_errorcode", 0) & 0xFF)
+        if code in numbers:
+            return code
+        if not isinstance(seen, RlaifError):
+            said = str(seen)
+            for words, number in _WORDS:
+                if number in numbers and words.search(said):
+                    return number
         seen = seen.__cause__ or seen.__context__
-    return False
+    return None

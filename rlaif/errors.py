@@ -91,11 +91,11 @@ class EngineError(RlaifError):
 
 
 class DiskError(RlaifError):
-    """The disk is full, or a quota is used up; what was written before is kept."""
+    """The disk is full, fails or is gone; what was written before is kept."""
 
-    def __init__(self, where: str) -> None:
-        """`where` is the file or directory that was written."""
-        super().__init__(f"{where}: the disk is full; make room, and the same command goes on")
+    def __init__(self, where: str, reason: str = "the disk is full; make room") -> None:
+        """`where` is the file or directory that was written; `reason` says what is wrong and what to do."""
+        super().__init__(f"{where}: {reason}, and the same command goes on")
 
 
 class PluginError(RlaifError):

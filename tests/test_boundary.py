@@ -40,7 +40,7 @@ def test_what_is_ours_and_an_interruption_pass_as_they_are() -> None:
 )
 def test_a_full_disk_is_said_as_such_and_is_no_bad_input(problem: Exception) -> None:
     with (
-        pytest.raises(DiskError, match="the disk is full; make room") as caught,
+        pytest.raises(DiskError, match="make room, and the same command goes on") as caught,
         outside(ModelError, "x", "y"),
     ):
         raise problem

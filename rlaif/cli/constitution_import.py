@@ -9,7 +9,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
-from rlaif.cli.output import emit
+from rlaif.cli.output import echo, emit, say
 from rlaif.cli.registered import Registered
 from rlaif.errors import ConstitutionError
 from rlaif.records import Constitution
@@ -65,7 +65,7 @@ def import_file(
     if out is not None:
         _write_new(out, read.text)
     for note in read.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}")
     made = read.constitution
     result = {
         "format": read.form,
@@ -103,8 +103,8 @@ def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None)
         raise click.UsageError("--copy and --extends exclude each other: a copy says itself what it extends")
     path = out or Path("constitutions") / f"{name}.yaml"
     _write_new(path, copy_of(copy, name) if copy else starter(name, path, extends=extends))
-    click.echo(str(path))
-    click.echo(f"edit it, then: rlaif constitution check {path}", err=True)
+    echo(str(path))
+    say(f"edit it, then: rlaif constitution check {path}")
 
 
 def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:
@@ -113,7 +113,7 @@ def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None
 
     text, left_out = constitution_text(constitution, form)
     if left_out:
-        click.echo(f"left out, as {form} cannot say it: {', '.join(left_out)}", err=True)
+        say(f"left out, as {form} cannot say it: {', '.join(left_out)}")
     emit({"format": form, "text": text, "left_out": list(left_out)}, text[:-1], as_json=as_json)
 
 

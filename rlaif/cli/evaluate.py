@@ -9,7 +9,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.workflows.configs import EvaluateConfig
 
 
@@ -45,7 +45,7 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
-        click.echo(workflow.first_question(config))
+        echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         found = workflow.evaluate(config, progress=report)

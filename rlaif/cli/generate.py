@@ -10,7 +10,7 @@ from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
 from rlaif.cli.made import show
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.workflows.configs import GenerateConfig
 
 
@@ -46,7 +46,7 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
-        click.echo(workflow.first_question(config))
+        echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         made = workflow.generate(config, progress=report)

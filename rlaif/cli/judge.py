@@ -11,7 +11,7 @@ from rlaif.cli import options
 from rlaif.cli.generated import given, settings
 from rlaif.cli.judge_check import check
 from rlaif.cli.made import show
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.cli.parent import Parent
 from rlaif.workflows.configs import JudgeConfig
 
@@ -48,7 +48,7 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
-        click.echo(workflow.first_question(config))
+        echo(workflow.first_question(config))
         return
     with progress(quiet=as_json) as report:
         made = workflow.judge(config, progress=report)

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings, settings_of_keys
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
@@ -91,7 +91,7 @@ def check(
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
-        click.echo(workflow.first_question(config))
+        echo(workflow.first_question(config))
         return
     warn(unread_of(workflow.judge_name(config), config.constitution))
     with progress(quiet=as_json) as report:

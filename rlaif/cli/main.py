@@ -1,114 +1,166 @@
-"""The `rlaif` command: the group, and the one place where errors become messages and exit codes."""
+"""Where the `rlaif` command begins, and the one place where errors become messages and exit codes.
+
+It loads nothing by itself: an interruption of the first second, in which everything else is loaded, is met too.
+"""
 
 from __future__ import annotations
 
-import errno
-import io
 import sys
-from collections.abc import Sequence
 
-import click
-
-from rlaif.cli.audit import audit
-from rlaif.cli.command import CommandGroup
-from rlaif.cli.constitution import constitution
-from rlaif.cli.evaluate import evaluate
-from rlaif.cli.export import export
-from rlaif.cli.generate import generate
-from rlaif.cli.import_ import import_
-from rlaif.cli.interrupts import INTERRUPTED, interruptible, leave
-from rlaif.cli.judge import judge
-from rlaif.cli.micro import micro
-from rlaif.cli.output import escape_strange_letters
-from rlaif.cli.prices import prices
-from rlaif.cli.project import completion, init, pack, report, status
-from rlaif.cli.rbr import rbr
-from rlaif.cli.review import review
-from rlaif.cli.run import run
-from rlaif.cli.train import train
-from rlaif.errors import InputError, RlaifError
-from rlaif.libraries.quiet import quiet, settle_environment
-from rlaif.secrets import cleaned, hide_environment, hide_in_tracebacks
-
-OURS_TO_EXPLAIN = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-}
-
-
-@click.group(
-    cls=CommandGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    examples=(
-        "rlaif init my-project && cd my-project",
-        "rlaif generate --constitution constitutions/house.yaml --out runs/r1",
-        "rlaif train runs/r1 --out models/r1",
-        "rlaif evaluate --policy models/r1 --against micro --judge micro --prompts micro:held-out --gold",
-        "rlaif run self-rewarding --out runs/loop",
-    ),
-)
-@click.version_option(package_name="rlaif", message="%(prog)s %(version)s")
-def cli() -> None:
-    """Train a language model to follow a written constitution, with a model as the judge.
-
-    Name none of policy, judge and prompts, and the bundled microworld is used, offline.
-
-    Set any option by an environment variable: RLAIF_<COMMAND>_<OPTION> or RLAIF_<OPTION>.
-
-    Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input or usage; 3 a threshold is not met;
-    130 interrupted.
-    """
-
-
-for command in (
-    init, generate, judge, audit, review, train, evaluate, run, import_, export, status, pack, report, constitution,
-    rbr, prices, micro, completion,
-):  # fmt: skip
-    cli.add_command(command)
+TYPE_CHECKING = False  # as in typing, which takes its time
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code."""
-    hide_environment()
-    if argv is None:  # the whole process is ours, not a part of somebody's program
-        settle_environment()
-        hide_in_tracebacks()
-        escape_strange_letters()
-    with interruptible(), quiet():
-        code = _run(argv)
-        if argv is None and code == INTERRUPTED:
-            leave()
+    """Run one command line and return its exit code. Without `argv` the whole process is ours."""
+    from rlaif.cli.interrupts import INTERRUPTED, SAID, Interruption, done, leave
+
+    with Interruption(process=argv is None) as interruption:
+        try:
+            code = _process() if argv is None else _inside(argv)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except Exception:
+            # a library may have made an error of its own out of it
+            if not interruption.come:
+                raise
+            code = INTERRUPTED
+        if code == INTERRUPTED:
+            sys.stderr.write(f"{SAID}\n")
+        if argv is None:
+            if code == INTERRUPTED:
+                leave()
+            done(code)
         return code
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def __getattr__(name: str) -> Any:
+    """`cli`, the group of all commands, which is loaded when it is asked for."""
+    if name != "cli":
+        raise AttributeError(name)
+    from rlaif.cli.commands import cli
+
+    return cli
+
+
+def _process() -> int:
+    """The command line of this process, whose streams, variables and hooks are ours."""
+    from rlaif.terminal import open_streams, put_screens
+
+    open_streams()
+    from rlaif.cli.output import escape_strange_letters
+    from rlaif.libraries.quiet import quiet, settle_environment
+    from rlaif.secrets import hide_environment, hide_in_tracebacks
+
+    hide_environment()
+    settle_environment()
+    hide_in_tracebacks()
+    _spare_threads()
+    escape_strange_letters()
+    put_screens()
+    with quiet():
+        return _run(None)
+
+
+def _inside(argv: Sequence[str]) -> int:
+    """A command line inside somebody's program."""
+    from rlaif.libraries.quiet import quiet
+    from rlaif.secrets import hide_environment
+    from rlaif.terminal import screened
+
+    hide_environment()
+    with quiet(), screened():
+        return _run(list(argv))
+
+
+def _run(argv: list[str] | None) -> int:
+    import io
+
+    import click
+
+    from rlaif.cli.commands import cli
+    from rlaif.cli.interrupts import INTERRUPTED
+    from rlaif.cli.output import say
+    from rlaif.errors import RlaifError
+    from rlaif.secrets import cleaned
+
     try:
-        outcome = cli.main(
-            args=None if argv is None else list(argv), prog_name="rlaif", standalone_mode=False
-        )
+        outcome = cli.main(args=argv, prog_name="rlaif", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        click.echo(cleaned(said.getvalue()), err=True, nl=False)  # it repeats what was typed
+        say(cleaned(said.getvalue()).rstrip("\n"))  # it repeats what was typed
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what is finished is kept, the same command goes on", err=True)
+    except click.Abort:
         return INTERRUPTED
     except RlaifError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return error.exit_code
     except BrokenPipeError:  # the reader (`| head`) has seen enough
-        sys.stderr.close()
         return 0
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        told = _of_the_system(error)
+        if told is None:
             raise
-        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
-        return InputError.exit_code if error.errno in OURS_TO_EXPLAIN else RlaifError.exit_code
+        sentence, code = told
+        say(f"error: {cleaned(sentence)}")
+        return code
     return outcome if isinstance(outcome, int) else 0
+
+
+def _of_the_system(error: Exception) -> tuple[str, int] | None:
+    """What the operating system refused, in a sentence, and the exit code; None where it is a bug of ours."""
+    import errno
+    import os
+
+    from rlaif.boundary import disk_failure, disk_is_full
+    from rlaif.errors import DiskError, InputError, RlaifError
+
+    users_own = {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+        *(errno.ELOOP, errno.ENAMETOOLONG),
+    }
+    name = getattr(error, "filename", None)
+    where = os.fsdecode(name) if isinstance(name, str | bytes) else ""
+    if disk_is_full(error):
+        return str(DiskError(where or "a file", disk_failure(error) or "")), DiskError.exit_code
+    if not isinstance(error, OSError):
+        return None
+    reason = error.strerror or str(error) or type(error).__name__
+    if not where and error.errno == errno.ENOENT and not _stands_somewhere():
+        return "the working directory was deleted; change to one that is there", InputError.exit_code
+    code = InputError.exit_code if error.errno in users_own else RlaifError.exit_code
+    remedy = (
+        "name another place" if code == InputError.exit_code else "see to it, and the same command goes on"
+    )
+    if "temporary directory" in reason:
+        remedy = "set TMPDIR to a directory that can be written and has room"
+    return f"{where + ': ' if where else ''}{reason}; {remedy}", code
+
+
+def _stands_somewhere() -> bool:
+    import os
+
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _spare_threads() -> None:
+    """A thread of a library that meets a full disk dies quietly: whoever waits for it is told."""
+    import threading
+
+    from rlaif.boundary import disk_is_full
+
+    before = threading.excepthook
+
+    def show(told: threading.ExceptHookArgs) -> None:
+        if told.exc_value is None or not disk_is_full(told.exc_value):
+            before(told)
+
+    threading.excepthook = show

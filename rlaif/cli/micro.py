@@ -9,7 +9,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
-from rlaif.cli.output import emit
+from rlaif.cli.output import echo, emit, say
 
 
 @click.group(
@@ -63,8 +63,8 @@ def build(out: Path, minutes: float | None, processes: int | None, seed: int, **
 
     found = build_family(seed, out, minutes, processes, LabelNoise(**knobs))
     for name, accuracy in found.items():
-        click.echo(f"{name}: pair accuracy {accuracy:.3f}", err=True)
-    click.echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")
+        say(f"{name}: pair accuracy {accuracy:.3f}")
+    echo(f"models in {out}; measure them with: rlaif micro report {out / 'micro'}")
 
 
 @micro.command(

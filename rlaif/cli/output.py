@@ -7,13 +7,12 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
 from rlaif.errors import ThresholdError
+from rlaif.terminal import console, drawn, printable
 
 if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import RunStanding
@@ -26,44 +25,55 @@ LINE_EVERY_S = 30.0
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
     """Print a result as JSON or text; raise ThresholdError (exit 3) when `unmet` names a threshold."""
-    shown = json.dumps(result, ensure_ascii=not _takes_all_letters(), indent=2) if as_json else text
-    # half characters of broken files have no UTF-8; escaped they are readable, in JSON even the same
-    click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"))
+    echo(json.dumps(result, ensure_ascii=not _takes_all_letters(), indent=2) if as_json else text)
     if unmet is not None:
         raise ThresholdError(unmet)
+
+
+def echo(text: str) -> None:
+    """Print a result on stdout, where it is no terminal to the letter."""
+    # half characters of broken files have no UTF-8; escaped they are readable, in JSON even the same
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Print a message on stderr."""
+    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.flush()
 
 
 def warn(messages: Iterable[str], width: int | None = None) -> None:
     """Print warnings on stderr, wrapped to `width` columns if given."""
     for message in messages:
         said = f"warning: {message}"
-        click.echo(said if width is None else fill(said, width, subsequent_indent="  "), err=True)
+        say(said if width is None else fill(said, width, subsequent_indent="  "))
 
 
 class Follower:
     """Progress of a run of rounds on stderr: a live line on a terminal, else a line every `LINE_EVERY_S`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        console = Console(stderr=True)
-        self._live = console.is_terminal and not quiet
+        screen = console()
+        self._live = screen.is_terminal and not quiet
         self._quiet = quiet
         self._said = ("", 0.0)
-        columns = (TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(20), TimeElapsedColumn())
         self._bars = Progress(
-            *columns, console=console, disable=not self._live, transient=True, refresh_per_second=2
+            *columns, console=screen, disable=not self._live, transient=True, refresh_per_second=2
         )
+        self._drawn = ExitStack()
         self._task: Any = None
         self.standing: RunStanding | None = None
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        self._drawn.enter_context(drawn(self._bars))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self._drawn.close()
 
     def told(self, standing: RunStanding) -> None:
         """Show this progress."""
@@ -71,13 +81,16 @@ class Follower:
         if self._live:
             self._task = self._bars.add_task("", total=1) if self._task is None else self._task
             self._bars.update(
-                self._task, description=followed(standing), completed=standing.done, total=standing.total
+                self._task,
+                description=printable(followed(standing)),
+                completed=standing.done,
+                total=standing.total,
             )
         elif not self._quiet:
             place, now = f"{standing.round} {standing.step}", time.monotonic()
             if place != self._said[0] or now - self._said[1] >= LINE_EVERY_S:
                 self._said = (place, now)
-                click.echo(followed(standing), err=True)
+                say(followed(standing))
 
 
 def followed(standing: RunStanding) -> str:
@@ -109,17 +122,18 @@ def _takes_all_letters() -> bool:
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Any]:
     """A reporter `(what, done, total)` for workflows: live bars on a terminal, silence elsewhere."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
+    screen = console()
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bars = Progress(*columns, console=screen, disable=quiet or not screen.is_terminal)
+    with drawn(bars):
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
+                tasks[what] = bars.add_task(printable(what), total=total)
             bars.update(tasks[what], completed=done, total=total)
 
         yield report

@@ -12,7 +12,7 @@ from click.shell_completion import get_completion_class
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
-from rlaif.cli.output import emit
+from rlaif.cli.output import echo, emit, say
 from rlaif.review.tables import shown, table
 
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -31,12 +31,11 @@ def init(directory: Path) -> None:
     from rlaif.workflows.project.init import init as make
 
     written = make(directory)
-    click.echo("\n".join(str(path) for path in written))
-    click.echo(
+    echo("\n".join(str(path) for path in written))
+    say(
         f"\ncd {directory}\n"
         "rlaif generate --constitution constitutions/house.yaml --prompts prompts/sets/mine.jsonl \\\n"
-        "      --policy micro --judge micro --out runs/r1",
-        err=True,
+        "      --policy micro --judge micro --out runs/r1"
     )
 
 
@@ -90,7 +89,7 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
     """Pack RUN and every call that it refers to into one archive, which can be read without the store."""
     from rlaif.workflows.datasets.pack import pack as make
 
-    click.echo(str(make(run, out=out, store=store)))
+    echo(str(make(run, out=out, store=store)))
 
 
 @click.command(
@@ -106,7 +105,7 @@ def report(run: Path, out: Path | None) -> None:
     """Write the HTML report of RUN: one file that needs no network."""
     from rlaif.workflows.report import report as write
 
-    click.echo(str(write(run, out=out)))
+    echo(str(write(run, out=out)))
 
 
 @click.command(
@@ -123,4 +122,4 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root()
     kind = get_completion_class(shell)
     if kind is not None:
-        click.echo(kind(root.command, {}, root.info_name or "rlaif", "_RLAIF_COMPLETE").source())
+        echo(kind(root.command, {}, root.info_name or "rlaif", "_RLAIF_COMPLETE").source())

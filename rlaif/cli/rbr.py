@@ -10,7 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.review.tables import table
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 
@@ -73,7 +73,7 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
 
     config = ClassifyConfig(**given(ClassifyConfig, chosen))
     if show_prompt:
-        click.echo(first_question(config))
+        echo(first_question(config))
         return
     with progress(quiet=as_json) as report:
         found = workflow(config, progress=report)

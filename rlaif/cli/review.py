@@ -8,6 +8,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.output import echo
 
 
 @click.command(
@@ -32,7 +33,7 @@ def review(run: Path, port: int, reviewer: str | None, browser: bool, store: Pat
     from rlaif.workflows.datasets.review import serve
 
     def said(address: str) -> None:
-        click.echo(address)
+        echo(address)
         if browser:
             click.launch(address)
 

@@ -10,7 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import WIDTH, Follower, emit, warn
+from rlaif.cli.output import WIDTH, Follower, echo, emit, say, warn
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
 from rlaif.workflows.configs import RunConfig
@@ -53,18 +53,18 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         return
     if not show_prompt and not as_json:
         # before anything heavy is loaded: whoever waits is to know for what
-        click.echo("\n".join(opening(prepared)), err=True)
+        say("\n".join(opening(prepared)))
     from rlaif.review.rounds import tables
     from rlaif.workflows.recipe import run as loop
 
     if show_prompt:
-        click.echo(loop.first_question(prepared))
+        echo(loop.first_question(prepared))
         return
     with Follower(quiet=as_json) as follower:
         try:
             done = loop.run(prepared, listener=follower.told)
         except KeyboardInterrupt:
-            click.echo(kept(prepared.config.out, follower.standing), err=True)
+            say(kept(prepared.config.out, follower.standing))
             raise
     warn(done.warnings, WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import settings
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
 
@@ -245,7 +245,7 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
     job = settle(train_config(given.pop("source"), method=method, **given))
     warn([*(job.gate.over if job.gate else ()), *job.doubts])
     if dry_run:
-        click.echo(plan_training(job))
+        echo(plan_training(job))
         return
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)

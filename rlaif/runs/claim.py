@@ -12,12 +12,14 @@ import platform
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any, Self
 
 from rlaif.atomic import is_draft, write_text
-from rlaif.errors import InputError, RlaifError, RunError
+from rlaif.boundary import disk_is_full, told
+from rlaif.errors import DiskError, InputError, RlaifError, RunError
 from rlaif.hashing import canonical_json
 from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
@@ -96,6 +98,8 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
         out.mkdir(parents=True, exist_ok=True)
         lock = _lock(out)
     except OSError as wrong:
+        if disk_is_full(wrong):
+            raise DiskError(str(out)) from None
         raise RunError(f"{out}: cannot be written ({wrong.strerror}); choose another --out") from None
     try:
         return _claimed(out, config, command, lock, made=made)
@@ -115,6 +119,8 @@ def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes]
         held = {"kind": _MARK, "command": command, "config": config, "started": time.time()}
         try:
             write_text(out / CLAIM, _json(held))
+        except DiskError:
+            raise
         except RlaifError as wrong:
             raise RunError(str(wrong)) from None
     return run
@@ -175,10 +181,12 @@ def _refuse_other(out: Path, config: Mapping[str, Any], command: str) -> None:
     held = _read(out / CLAIM)
     if held.get("kind") != _MARK:
         raise RunError(f"{out}: its {CLAIM} is not ours; choose another --out")
-    if held["command"] != command:
-        raise RunError(f"{out}: belongs to `rlaif {held['command']}`, not {command}; choose another --out")
-    if held["config"] != config:
-        keys = "; ".join(differing(held["config"], config))
+    if held.get("command") != command:
+        raise RunError(
+            f"{out}: belongs to `rlaif {held.get('command')}`, not {command}; choose another --out"
+        )
+    if held.get("config") != config:
+        keys = "; ".join(differing({"": held.get("config")}, {"": config}))
         raise RunError(f"{out}: belongs to another configuration ({keys}); choose another --out")
 
 
@@ -197,8 +205,8 @@ def _lock(out: Path) -> IO[bytes]:
         stream.close()
         raise RunError(f"{out}: another process has just let go of this run; run again")
     stream.truncate(0)
-    stream.write(str(os.getpid()).encode())
-    stream.flush()
+    with suppress(OSError):  # a full disk: the number is for people, the lock holds without it
+        os.write(stream.fileno(), str(os.getpid()).encode())
     return stream
 
 
@@ -220,8 +228,8 @@ def _unfinished(folder: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
-        raise RunError(f"{path}: cannot be read ({wrong}); choose another --out") from None
+    except (OSError, ValueError, RecursionError) as wrong:
+        raise RunError(f"{path}: cannot be read ({told(wrong)}); choose another --out") from None
     if not isinstance(found, dict):
         raise RunError(f"{path}: is not ours; choose another --out")
     return found

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from rlaif.atomic import disk_told
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import check_directory, check_vocabulary, load_model, load_tokenizer
@@ -155,24 +156,27 @@ def export(opened: Opened, model: Any, out: Path, base: Path, config: LoopConfig
     draft = out / ".draft-model"
     shutil.rmtree(draft, ignore_errors=True)
     dtype = opened.source_dtype if config.save_dtype == "source" else getattr(torch, config.save_dtype)
-    with quiet(), written_as_it_was(model):
-        if config.lora:
-            model.save_pretrained(draft / ADAPTER)
-            model = _merged(model, draft / ADAPTER, base, config)
-        model.to(dtype).save_pretrained(draft)
-        opened.chat.tokenizer.save_pretrained(draft)
-    (draft / "README.md").write_text(readme, encoding="utf-8")
-    for path in sorted(each for each in draft.rglob("*") if each.is_file()):
-        target = out / path.relative_to(draft)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
-    shutil.rmtree(draft)
+    try:
+        with disk_told(out), quiet(), written_as_it_was(model):
+            if config.lora:
+                model.save_pretrained(draft / ADAPTER)
+                model = _merged(model, draft / ADAPTER, base, config)
+            model.to(dtype).save_pretrained(draft)
+            opened.chat.tokenizer.save_pretrained(draft)
+            (draft / "README.md").write_text(readme, encoding="utf-8")
+            for path in sorted(each for each in draft.rglob("*") if each.is_file()):
+                target = out / path.relative_to(draft)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+    finally:
+        # where the disk is full, half a model must not keep it so
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config: LoopConfig) -> None:
     """Write a whole model directory of the weights as they are; the model goes on training."""
     shutil.rmtree(folder, ignore_errors=True)
-    with quiet(), written_as_it_was(model):
+    with disk_told(folder), quiet(), written_as_it_was(model):
         if config.lora:
             model.save_pretrained(folder / ADAPTER)
             kept = copy.deepcopy(model) if config.quantize == "none" else model

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rlaif.atomic import write_lines
+from rlaif.atomic import disk_told, write_lines
+from rlaif.terminal import console, drawn
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each step with the step (from 1), the number of steps and the step's figures."""
@@ -19,17 +21,17 @@ class LiveLine:
     """A progress bar on stderr; shows nothing when stderr is no terminal."""
 
     def __init__(self, title: str) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        console = Console(stderr=True)
+        screen = console()
         columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = Bar(
-            *columns, TextColumn("{task.fields[figures]}"), console=console, disable=not console.is_terminal
+            *columns, TextColumn("{task.fields[figures]}"), console=screen, disable=not screen.is_terminal
         )
         self._task = self._bar.add_task(title, total=None, figures="")
-        self._bar.start()
+        self._drawn = ExitStack()
+        self._drawn.enter_context(drawn(self._bar))
 
     def __call__(self, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Show one step."""
@@ -38,7 +40,7 @@ class LiveLine:
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        self._bar.stop()
+        self._drawn.close()
 
 
 class MetricsLog:
@@ -53,25 +55,30 @@ class MetricsLog:
         if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(tensorboard), purge_step=done + 1)
+            with disk_told(tensorboard):
+                self._writer = SummaryWriter(str(tensorboard), purge_step=done + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Append the figures of one step, which counts from 1."""
-        self._stream.write(json.dumps({"step": step, **metrics}) + "\n")
-        self._stream.flush()
-        if self._writer is not None:
-            for name, value in metrics.items():
-                self._writer.add_scalar(name, value, step)
+        """Append the figures of one step, which counts from 1. Raises DiskError."""
+        with disk_told(self._path):
+            self._stream.write(json.dumps({"step": step, **metrics}) + "\n")
+            self._stream.flush()
+            if self._writer is not None:
+                for name, value in metrics.items():
+                    self._writer.add_scalar(name, value, step)
 
     def lines(self) -> list[dict[str, float]]:
         """All figures so far, one mapping a step."""
         return _lines(self._path)
 
     def close(self) -> list[dict[str, float]]:
-        """Close the files; all figures, one mapping a step."""
-        self._stream.close()
-        if self._writer is not None:
-            self._writer.close()
+        """Close the files; all figures, one mapping a step. Raises DiskError."""
+        with disk_told(self._path):
+            self._stream.close()
+            if self._writer is not None:
+                # the thread that writes says only so whether it could
+                self._writer.flush()
+                self._writer.close()
         return _lines(self._path)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlaif.atomic import disk_told
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
@@ -64,12 +65,12 @@ class LogpCache(NamedTuple):
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as held:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with disk_told(self.path), closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as held:
                 held.execute(_TABLE)
                 yield held
-        except sqlite3.DatabaseError as problem:
+        except (sqlite3.Error, OSError) as problem:
             raise RunError(f"{self.path}: cannot be used as a cache ({problem}); remove it") from problem
 
 

@@ -19,7 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from rlaif.atomic import whole_file, write_text
-from rlaif.errors import InputError, RunError, ThresholdError
+from rlaif.boundary import disk_is_full, outside, told
+from rlaif.errors import DiskError, InputError, RunError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.runs.layout import CHECKPOINT, CLAIM, METRICS, TRAIN_RECORD, TRAINING, USED_PAIRS, checkpoint_file
 
@@ -48,7 +49,8 @@ class TrainingFolder:
         """The record of this very training, if it is done."""
         record = _json(self.out / TRAIN_RECORD)
         if record is not None:
-            self._same(record.get("identity", {}))
+            identity = record.get("identity")
+            self._same(identity if isinstance(identity, dict) else {})
         return record
 
     @contextmanager
@@ -63,14 +65,18 @@ class TrainingFolder:
             self.inner.mkdir(parents=True, exist_ok=True)
             lock = (self.inner / "lock").open("w")
         except OSError as problem:
+            if disk_is_full(problem):
+                raise DiskError(str(self.out)) from problem
             raise RunError(f"{self.out} cannot be written: {problem}") from problem
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as problem:
+            except BlockingIOError as problem:
                 raise RunError(
                     f"{self.out} is being trained by another process; wait, or stop it"
                 ) from problem
+            except OSError as problem:
+                raise RunError(f"{self.out} cannot be locked: {problem}; name a local directory") from problem
             write_text(self.inner / CLAIM, json.dumps(self.identity))
             try:
                 yield
@@ -99,7 +105,10 @@ class TrainingFolder:
         path = checkpoint_file(self.out, name)
         if not path.is_file():
             return None
-        with safe_open(path, framework="pt") as held:
+        with (
+            outside(RunError, str(path), f"remove {self.inner} to begin anew"),
+            safe_open(path, framework="pt") as held,
+        ):
             metadata = held.metadata()
             if metadata["digest"] != self.digest:
                 return None
@@ -149,7 +158,9 @@ def _json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
-        raise RunError(f"{path} is not ours: {problem}; choose another directory") from problem
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as problem:
+        raise RunError(f"{path} is not ours: {told(problem)}; choose another directory") from problem
+    if not isinstance(loaded, dict):
+        raise RunError(f"{path} is not ours; choose another directory")
     return loaded

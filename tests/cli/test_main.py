@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from rlaif.cli import main as module
+from rlaif.cli.commands import cli
 from rlaif.cli.main import main
 from rlaif.errors import EngineError, InputError, ThresholdError
 
@@ -24,7 +24,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Any:
         def fail() -> None:
             raise error
 
-        monkeypatch.setitem(module.cli.commands, "fail", fail)
+        monkeypatch.setitem(cli.commands, "fail", fail)
         return main(["fail"])
 
     return add
