@@ -48,7 +48,7 @@ def _formats() -> str:
 
 
 def _format(form: Format, pairs: PairFormat) -> list[str]:
-    held = ([] if pairs.holds_ties else ["ties"]) + ([form.loses] if form.loses else [])
+    held = ([] if pairs.holds_ties or not pairs.writes else ["ties"]) + ([form.loses] if form.loses else [])
     does = ["yes" if each else "no" for each in (pairs.reads, pairs.writes)]
     return [f"`{form.name}`", form.help, pairs.shape, *does, "; ".join(held)]
 

@@ -48,14 +48,26 @@ class RatedChoice:
 
 
 def judgebench(judged: Sequence[Judged]) -> dict[str, float]:
-    """Score in percent: +1 an order that is right, -1 one that is wrong; a pair counts where the sum is above 0."""
+    """Score in percent: +1 an order that is right, -1 one that is wrong; a pair counts where the sum is above 0.
+
+    Of all pairs, and by source. `null_pairs`: pairs of which an order, or both, gave no verdict.
+    """
     whole = max(1, len(judged))
+    sources: dict[str, list[Judged]] = defaultdict(list)
+    for each in judged:
+        sources[each.pair.category].append(each)
+    by_source = sources if len(sources) > 1 else {}
     return {
-        "official": 100 * sum(_games(each) > 0 for each in judged) / whole,
+        "official": _official(judged),
+        **{f"official: {name}": _official(held) for name, held in by_source.items()},
         "both_correct": 100 * sum(all(each.right) for each in judged) / whole,
         "inconsistent": 100 * sum(_said(each)[0] != _said(each)[-1] for each in judged) / whole,
-        "null_pairs": float(sum(all(won == "" for won in _said(each)) for each in judged)),
+        "null_pairs": float(sum(any(won == "" for won in _said(each)) for each in judged)),
     }
+
+
+def _official(judged: Sequence[Judged]) -> float:
+    return 100 * sum(_games(each) > 0 for each in judged) / max(1, len(judged))
 
 
 def rewardbench(judged: Sequence[Judged]) -> dict[str, float]:

@@ -77,6 +77,7 @@ def check(
     from rlaif.auditing.attacks import FAMILIES
     from rlaif.workflows.generate.known_words import unread_of
     from rlaif.workflows.judge_eval import run as workflow
+    from rlaif.workflows.judge_eval.record_alone import record_alone
 
     attacks = {"attacks": tuple(FAMILIES)} if every_attack else {}
     config = CheckConfig(
@@ -93,6 +94,9 @@ def check(
     if show_prompt:
         echo(workflow.first_question(config))
         return
+    if (alone := record_alone(config)) is not None:
+        emit(alone.as_dict(), _win_rates(alone), as_json=as_json)
+        raise InputError(alone.refusal)
     warn(unread_of(workflow.judge_name(config), config.constitution))
     with progress(quiet=as_json) as report:
         if every:
@@ -127,6 +131,26 @@ def _word(context: click.Context, name: str) -> str:
     """How an argument or option is written on the command line."""
     [each] = (each for each in context.command.params if each.name == name)
     return each.opts[0] if isinstance(each, click.Option) else name.upper()
+
+
+def _win_rates(alone: Any) -> str:
+    rows = [
+        [
+            each.annotator or None,
+            each.model,
+            each.baseline,
+            each.wins,
+            each.draws,
+            each.losses,
+            each.failed,
+            *(each.win_rate or (None, None, None)),
+            *(each.length_controlled or (None, None, None))[:3],
+        ]
+        for each in alone.contests
+    ]
+    head = ["judge", "model", "against", "won", "draws", "lost", "failed", "win rate", "95 % low", "high",
+            "at equal length", "95 % low", "high"]  # fmt: skip
+    return f"{alone.judge}: win rates as its annotators saw them; it holds no gold\n\n{table(head, rows)}"
 
 
 def _show_protocols(rows: Sequence[Any], as_json: bool) -> None:

@@ -115,8 +115,8 @@ class GoldFormat:
     """Formats are tried in this order on a first row: what says more comes first."""
     verdicts: AbstractSet[str] = frozenset()
     """Columns that hold what recorded judges said."""
-    read_verdicts: Callable[[Iterator[Row]], GoldSet] | None = None
-    """Of a format whose rows may be gold or verdicts: they read as verdicts."""
+    read_verdicts: Callable[[Iterator[Row], str], GoldSet] | None = None
+    """Of a format whose rows may be gold or verdicts: read as verdicts, of the annotator of this name or of all."""
     archives: tuple[str, ...] = ()
     """Endings of archives of recorded judges."""
     read_archive: Callable[[Path, str], GoldSet] | None = None

@@ -96,6 +96,18 @@ class GoldLabel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What one annotator said of the outputs of two models, as a record of head-to-head comparisons holds it."""
+
+    annotator: str
+    models: tuple[str, str]
+    prompt_id: str
+    texts: tuple[str, str]
+    second_better: float | None
+    """P(second is better), one half for a draw; None where the annotation failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldSet:
     """A file of gold, as it was read."""
 
@@ -114,6 +126,11 @@ class GoldSet:
     """For labels: whether a label says if the statement of its category is true, not which statement is."""
     by_model: bool = False
     """For labels: whether the categories are the models that answered."""
+    annotations: tuple[Annotation, ...] = ()
+    """Of a set whose labels are what its annotators said: all of that. Nothing in it says who of them is right."""
+
+    labelled_by: frozenset[str] = frozenset()
+    """Fingerprints of the judges that gave the labels, where the file says so."""
 
     def __len__(self) -> int:
         return len(self.pairs) + len(self.choices) + len(self.labels)

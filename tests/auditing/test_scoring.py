@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -39,8 +40,22 @@ def test_judgebench_counts_right_and_tie_but_not_right_and_wrong() -> None:
         "official": 100 * 3 / 8,
         "both_correct": 100 * 1 / 8,
         "inconsistent": 100 * 4 / 8,
-        "null_pairs": 1.0,
+        "null_pairs": 3.0,
     }
+
+
+def test_judgebench_scores_each_source_too() -> None:
+    sources = [("mmlu-pro", RIGHT, RIGHT), ("mmlu-pro", WRONG, WRONG), ("livecodebench", RIGHT, LOST)]
+    rows = [
+        Judged(
+            pair=replace(pair("a", "b", name=str(n)), category=source),
+            orders=judged(pair("a", "b"), *said).orders,
+        )
+        for n, (source, *said) in enumerate(sources)
+    ]
+    found = judgebench(rows)
+    assert found["official"] == pytest.approx(100 * 2 / 3)
+    assert (found["official: mmlu-pro"], found["official: livecodebench"]) == (50.0, 100.0)
 
 
 def of(subset: str, *rights: RecordedVerdict) -> list[Judged]:

@@ -38,7 +38,7 @@ def read_gold(ref: str | Path, *, name: str | None = None, limit: int | None = N
 
 def read_recorded(ref: str | Path) -> GoldSet | None:
     """A file of recorded verdicts or labels, as `replay:` judges name it; None where it is no such file."""
-    path = str(ref).partition("#")[0]
+    path, _, judge = str(ref).partition("#")
     if _archive(path) is not None:
         return read_gold(ref)
     if not Path(path).is_file():
@@ -50,9 +50,14 @@ def read_recorded(ref: str | Path) -> GoldSet | None:
     formats = gold_formats().values()
     for each in formats:
         if each.read_verdicts is not None and each.recognises(first.value):
-            return each.read_verdicts(chain([first], rows))
+            return each.read_verdicts(chain([first], rows), judge)
+    if not any(each.verdicts & first.value.keys() for each in formats):
+        return None
     # what stands behind # names a judge here, and no list of the file
-    return read_gold(path) if any(each.verdicts & first.value.keys() for each in formats) else None
+    found = read_gold(path)
+    if judge and not found.labels:
+        raise PromptFileError(f"{path}: records one judge; leave `#{judge}` out")
+    return found
 
 
 def _archive(path: str) -> GoldFormat | None:

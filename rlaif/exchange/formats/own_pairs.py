@@ -8,18 +8,24 @@ from rlaif.exchange.format import Format, GoldFormat, has
 from rlaif.exchange.gold import GoldPair, GoldSet
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import Row
-from rlaif.records import Prompt
+from rlaif.records import Pair, Prompt
 
 COLUMNS = frozenset({"prompt", "chosen", "rejected"})
 
 
 def read(rows: Iterator[Row], category: str) -> GoldSet:
     """A pair a row; `label_prob` says how sure the label is."""
-    return GoldSet(name="pairs", scoring="pairs", pairs=tuple(_pair(row, category) for row in rows))
+    pairs = [row_pair(row.value, row.where) for row in rows]
+    judges = {each.provenance.get("judge") for each in pairs}
+    return GoldSet(
+        name="pairs",
+        scoring="pairs",
+        pairs=tuple(_gold(pair, category) for pair in pairs),
+        labelled_by=frozenset(each for each in judges if isinstance(each, str)),
+    )
 
 
-def _pair(row: Row, category: str) -> GoldPair:
-    pair = row_pair(row.value, row.where)
+def _gold(pair: Pair, category: str) -> GoldPair:
     return GoldPair(
         id=pair.id,
         prompt=Prompt(messages=pair.prompt),

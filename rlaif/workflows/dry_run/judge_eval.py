@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from rlaif.errors import InputError
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.generate.judge_step import in_writing
 from rlaif.workflows.judge_eval.config import CheckConfig
+from rlaif.workflows.judge_eval.record_alone import record_alone
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold
 from rlaif.workflows.judge_eval.run import all_protocols, asked, gold_of, judge_name, refuse_unused, store_of
 
@@ -16,6 +18,8 @@ def plan(config: CheckConfig, *, every: bool = False) -> planning.DryRunPlan:
     models = planning.PlannedModels(
         config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PAIR)
     )
+    if (alone := record_alone(config)) is not None:
+        raise InputError(alone.refusal)
     if recorded_gold(name) is not None:
         return planning.DryRunPlan(
             [f"judge {name}: a record, of which nothing is asked"], planning.estimate(models)

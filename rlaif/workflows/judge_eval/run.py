@@ -40,6 +40,7 @@ from rlaif.workflows.judge_eval.metrics import (
     picks_right,
 )
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
+from rlaif.workflows.judge_eval.record_alone import record_alone, refuse_own_labels
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
 from rlaif.workflows.judge_eval.result import JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
@@ -52,8 +53,13 @@ READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
 
 
 def check(config: CheckConfig, progress: Report = silent) -> JudgeCheckResult:
-    """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record."""
+    """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record.
+
+    Raises InputError for a record that holds no gold where none is named; `record_alone` says what such a one holds.
+    """
     name = judge_name(config)
+    if (alone := record_alone(config)) is not None:
+        raise InputError(alone.refusal)
     recorded = recorded_gold(name)
     if recorded is not None:
         return with_unmet(_replayed(config, name, recorded), config)
@@ -164,6 +170,7 @@ def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> JudgeCheckRe
     gold = recorded
     if config.source is not None:
         gold = read_gold(config.source, name=config.format, limit=config.limit)
+        refuse_own_labels(name, gold, recorded)
     if recorded.labels:
         return _label_check(name, gold, replayed_labels(recorded, name, limit=config.limit), config.seed)
     judged = replayed_pairs(gold, recorded, name)[: config.limit]
@@ -173,7 +180,12 @@ def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> JudgeCheckRe
 def asked(
     config: CheckConfig, models: ModelPool, name: str, gold: GoldSet, constitution: Constitution
 ) -> JudgeCheckResult:
-    """The check itself, with models that are open."""
+    """The check itself, with models that are open. Raises InputError for gold that this judge labelled itself."""
+    if models.fingerprint(name) in gold.labelled_by:
+        raise InputError(
+            f"{config.source}: its labels are those of {name}, and a judge cannot be measured on its own; "
+            "name gold of others"
+        )
     question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
     notes = [note for note in (unguided(question.judge, config.protocol or PER_PAIR),) if note]
     if gold.labels:
