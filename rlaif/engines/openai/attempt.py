@@ -6,14 +6,19 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from rlaif.boundary import told
 from rlaif.engines.openai.connections import Connections
+from rlaif.engines.openai.error_text import SHOWN, error_text, one_line
+from rlaif.engines.openai.packed import unpacked
 from rlaif.engines.openai.rate_limits import retry_after
+from rlaif.engines.openai.response_body import read_body, stated_error
 from rlaif.secrets import cleaned
 
 PATH = "chat/completions"
@@ -23,9 +28,15 @@ TOKEN_ROOM = 512
 """Bytes a token may take, its escapes included."""
 CANDIDATE_ROOM = 512
 """Bytes one candidate of a token's log-probabilities may take."""
-SHOWN = 300
-READ = 8192
-"""Bytes of an error's text that are looked at: first cleaned of secrets, then cut."""
+_NO_MONEY = (
+    "insufficient_quota",
+    "insufficient balance",
+    "insufficient credits",
+    "exceeded your current quota",
+)
+"""As a refusal says that waiting helps nobody."""
+_CUT = "max_tokens or model output limit was reached"
+"""As OpenAI's models say, with status 400, that all tokens went into thinking."""
 
 
 class AttemptFault(Enum):
@@ -48,9 +59,12 @@ class AttemptOutcome:
     """What an attempt came to: a JSON object, or a fault with its reason."""
 
     body: Mapping[str, Any] = field(default_factory=dict)
+    """What was answered; with a fault too, as its tokens are to be paid."""
     fault: AttemptFault | None = None
     reason: str = ""
     status: int = 0
+    words: str = ""
+    """The server's own words where it refuses, longer than a reason shows them."""
     wait: float | None = None
     """Seconds that the server asks to wait."""
     silent: bool = False
@@ -58,15 +72,14 @@ class AttemptOutcome:
 
 
 async def attempt(connections: Connections, body: Mapping[str, Any], total: float) -> AttemptOutcome:
-    """Send `body` once."""
+    """Send `body` once. Whatever the other side sends, or a library makes of it, is an outcome."""
     most = room(body)
     try:
         with connections.client() as client:
             async with asyncio.timeout(total):
                 answer = await client.send(client.build_request("POST", PATH, json=body), stream=True)
                 try:
-                    packed = answer.headers.get("content-encoding", "identity") != "identity"
-                    whole = None if packed else await _whole(answer, most)
+                    whole = await _whole(answer, most)
                 finally:
                     await answer.aclose()
             if answer.http_version == "HTTP/2":
@@ -75,13 +88,15 @@ async def attempt(connections: Connections, body: Mapping[str, Any], total: floa
         return AttemptOutcome(fault=AttemptFault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
     except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
         return AttemptOutcome(fault=AttemptFault.DOWN, reason=_told(failure))
-    except (httpx.HTTPError, httpx.StreamError) as failure:
+    except Exception as failure:  # noqa: BLE001 - HTTP, TLS and socket libraries raise what they like
         return AttemptOutcome(fault=AttemptFault.AGAIN, reason=_told(failure))
     if whole is None:
-        return AttemptOutcome(
-            fault=AttemptFault.AGAIN, reason=f"the answer is larger than {most} bytes, or packed"
-        )
-    return _read(answer, whole)
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=f"the answer is larger than {most} bytes")
+    found = unpacked(whole, answer.headers.get("content-encoding", ""), most)
+    if found.problem:
+        fault = AttemptFault.AGAIN if found.again else AttemptFault.CALL
+        return AttemptOutcome(fault=fault, reason=found.problem, status=answer.status_code)
+    return _read(answer, found.whole, int(body.get("n") or 1))
 
 
 def room(body: Mapping[str, Any]) -> int:
@@ -93,8 +108,10 @@ def room(body: Mapping[str, Any]) -> int:
 
 
 async def _whole(answer: httpx.Response, most: int) -> bytes | None:
+    # as it was sent: a small packed answer must not unfold into a huge one
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
     parts, size = [], 0
-    async for part in answer.aiter_bytes():
+    async for part in answer.stream:
         size += len(part)
         if size > most:
             return None
@@ -102,36 +119,68 @@ async def _whole(answer: httpx.Response, most: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _read(answer: httpx.Response, whole: bytes) -> AttemptOutcome:
+def _read(answer: httpx.Response, whole: bytes, count: int) -> AttemptOutcome:
     status = answer.status_code
     if status == httpx.codes.OK:
         return _object(whole)
-    reason = f"status {status}: {_shown(whole)}"
-    wait = retry_after(answer.headers, time.time())
-    if status in (429, 503, 529):
-        return AttemptOutcome(fault=AttemptFault.BUSY, reason=reason, status=status, wait=wait)
-    if status >= 500 or status in (408, 409, 425):
-        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=reason, status=status, wait=wait)
-    if status in (401, 403, 404) or 300 <= status < 400:
-        return AttemptOutcome(fault=AttemptFault.WRONG, reason=reason, status=status)
-    return AttemptOutcome(fault=AttemptFault.CALL, reason=reason, status=status)
+    words = error_text(whole)
+    if status == httpx.codes.BAD_REQUEST and _CUT in words:
+        cut = {"message": {"content": None}, "finish_reason": "length"}
+        return AttemptOutcome(body={"choices": [cut] * count}, status=200)
+    if 300 <= status < 400:
+        words = _elsewhere(answer) or words
+    outcome = _refusal(status, words)
+    if outcome.fault in (AttemptFault.BUSY, AttemptFault.AGAIN):
+        return replace(outcome, wait=retry_after(answer.headers, time.time()))
+    return outcome
+
+
+def _refusal(status: int, words: str) -> AttemptOutcome:
+    """What a status other than 200 means."""
+    reason = f"status {status}: {words[:SHOWN] or 'an empty answer'}"
+    if status == 402 or (status in (403, 429) and any(each in words.lower() for each in _NO_MONEY)):
+        fault = AttemptFault.WRONG
+    elif status in (429, 503, 529):
+        fault = AttemptFault.BUSY
+    elif status >= 500 or status < 300 or status in (408, 409, 425):
+        fault = AttemptFault.AGAIN
+    elif status in (401, 403, 404) or status < 400:
+        fault = AttemptFault.WRONG
+    else:
+        fault = AttemptFault.CALL
+    return AttemptOutcome(fault=fault, reason=reason, status=status, words=words)
+
+
+def _elsewhere(answer: httpx.Response) -> str:
+    """Where a server sends its callers, without what may be secret in the address. A key never follows."""
+    try:
+        place = urlsplit(answer.headers.get("location", ""))
+        where = (
+            f"{place.scheme}://{place.hostname}{f':{place.port}' if place.port else ''}"
+            if place.hostname
+            else ""
+        )
+    except ValueError:
+        return ""
+    where = one_line(f"{where}{place.path}")
+    return f"calls are sent on to {where}, which is not followed; name the right address" if where else ""
 
 
 def _object(whole: bytes) -> AttemptOutcome:
-    try:
-        body = json.loads(whole)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        reason = f"the server sent what is no completion: {_shown(whole)}"
-        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=reason, status=200)
-    return AttemptOutcome(body=body, status=200)
-
-
-def _shown(whole: bytes) -> str:
-    """The beginning of an answer that is none, without the secrets that it repeats."""
-    return cleaned(whole[:READ].decode("utf-8", "replace"))[:SHOWN]
+    body, problem, again = read_body(whole)
+    if problem:
+        fault = AttemptFault.AGAIN if again else AttemptFault.CALL
+        return AttemptOutcome(body=body, fault=fault, reason=problem, status=200)
+    stated = stated_error(body)
+    if stated is None:
+        return AttemptOutcome(body=body, status=200)
+    words, code = stated
+    reason = f"the server answered with an error: {words[:SHOWN]}"
+    # nobody was refused by its status: what a gateway's own backend refuses it, is no matter of key or address
+    found = _refusal(code, words).fault if code else None
+    fault = found if found in (AttemptFault.CALL, AttemptFault.BUSY) else AttemptFault.AGAIN
+    return AttemptOutcome(body=body, fault=fault, reason=reason, status=200, words=words)
 
 
 def _told(failure: Exception) -> str:
-    return cleaned(f"{type(failure).__name__}: {failure}")
+    return cleaned(f"{type(failure).__name__}: {told(failure)}")

@@ -1,34 +1,36 @@
-"""What one server can do, learned from what it refuses, and remembered for the process by address and model."""
+"""What one server can do, learned from what it refuses, and remembered for the process by address and model.
+
+A single refusal teaches only what was never seen to work: behind one address there may be several servers, and a stray
+answer of one of them must not change what all further calls are.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
-TOP = (20, 5)
+from rlaif.engines.openai.refusals import EITHER, FEW, GUIDES, LENGTHS, PARAMETERS, SURE, refused
+
+TOP = (20, FEW)
 """Candidates for the first token: what servers give at most, the generous ones first."""
-GUIDES = ("response_format", "structured_outputs", "guided_json")
-"""Ways to ask for a text that follows a JSON Schema, the common one first; the others are vLLM's, new and old."""
-LENGTHS = ("max_tokens", "max_completion_tokens")
-SWITCHES = ("logprobs", "seed", "n", "prompt_logprobs", "continue_final_message")
-_REFUSES = re.compile(
-    r"unsupported|not (?:yet |currently )?(?:supported|permitted|allowed|available|implemented|enabled)|"
-    r"unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|(?:do(?:es)?(?: not|n't)|cannot|can't) support|"
-    r"invalid (?:parameter|argument|field)|disabled|is not a valid",
-    re.IGNORECASE,
-)
-_LIMITS = re.compile(
-    r"(?:great|larg|high|low|few|less)e?r? than|at most|at least|max(?:imum)?\b|between|exceed|up to|no more than|"
-    r"[<>≤]=?|must be (?:equal to )?(?:1|one)\b|\bonly\b|too (?:large|many|high)|out of range",
-    re.IGNORECASE,
-)
-_SEVERAL = re.compile(
-    r"(?:one|single|multiple|several|number of) (?:chat )?(?:completion|choice|generation)s?"
-)
-_SURE = ("logprobs", "prompt_logprobs", "continue_final_message")
-"""What may be learned from an answer that is no plain refusal of a parameter: other words are too common there."""
+REFUSALS = 3
+"""Refusals of what has worked, with no answer in between, before it is taken for lost; also answers without
+log-probabilities before a server is known to take no notice."""
+NEEDED = (*SURE, "temperature", "top_p", "top_k", "min_p", "stop")
+"""Without one of these an answer would be another answer: where a server refuses it, the call fails for it."""
+
+
+class Lesson(Enum):
+    """What a refusal comes to."""
+
+    NOTHING = "nothing"
+    """It is about something else."""
+    LEARNED = "learned"
+    """The request is worth another try, in other words."""
+    DOUBTED = "doubted"
+    """What it refuses has worked before: the same request is worth another try."""
 
 
 @dataclass(slots=True)
@@ -36,10 +38,14 @@ class Capabilities:
     """Everything is taken to be there until the server says that it is not."""
 
     missing: dict[str, str] = field(default_factory=dict)
-    """Of `SWITCHES`, what the server cannot do, and how it said so."""
+    """What the server cannot do, and how it said so."""
     tops: list[int] = field(default_factory=lambda: list(TOP))
     guides: list[str] = field(default_factory=lambda: list(GUIDES))
     lengths: list[str] = field(default_factory=lambda: list(LENGTHS))
+    proved: set[str] = field(default_factory=set)
+    """Fields with which a request was answered."""
+    doubts: dict[str, int] = field(default_factory=dict)
+    """Refusals in a row of what was proved, and answers in a row without what they were asked for."""
 
     def can(self, name: str) -> bool:
         """Whether a switch is still on."""
@@ -49,46 +55,87 @@ class Capabilities:
         """Note that the server cannot do something."""
         self.missing.setdefault(name, reason)
 
-    def learn(self, sent: Mapping[str, Any], reason: str, *, plain: bool = True) -> bool:
-        """Note what a refusal says that this server cannot do; return whether the request is worth another try.
+    def prove(self, sent: Mapping[str, Any]) -> None:
+        """Note that a request was answered with everything that it asked for.
 
-        `sent` is the refused body and `reason` the server's message. `plain` is a refusal of this very request; with
-        any other status (403, 500) the message must name a field that messages rarely name by chance.
+        Of the neutral value of a sampling parameter nothing follows for the others: some models take that one alone.
         """
-        lower = reason.lower()
+        found = {name for name, value in sent.items() if name not in ("temperature", "top_p") or value != 1}
+        if "temperature" in sent and "top_p" in sent:
+            found.add(EITHER)
+        self.proved |= found
+        for name in found:
+            self.doubts.pop(name, None)
+
+    def doubt(self, name: str, reason: str) -> None:
+        """Note an answer without what it was asked for: after some of them it is taken for lost.
+
+        What was seen to work is never lost in this way: then it is that answer which is none.
+        """
+        if name in self.proved or not self.can(name):
+            return
+        self.doubts[name] = self.doubts.get(name, 0) + 1
+        if self.doubts[name] >= REFUSALS:
+            self.lose(name, reason)
+
+    def learn(self, sent: Mapping[str, Any], reason: str, *, plain: bool = True) -> Lesson:
+        """Note what a refusal says that this server cannot do.
+
+        `sent` is the refused body and `reason` the server's message; for `plain` see `refusals.refused`.
+        """
         if self._learned_since(sent):
-            return True
-        if "top_logprobs" in sent and len(self.tops) > 1 and _too_many(lower, self.tops[0]):
-            self.tops.pop(0)
-            return True
-        if plain and "n" in sent and self.can("n") and _one_alone(lower):
-            self.lose("n", reason)
-            return True
-        if not _REFUSES.search(reason):
-            return False
-        # the longer names first, as `logprobs` is a part of `prompt_logprobs`
-        for name in sorted(SWITCHES, key=len, reverse=True):
-            if not (plain or name in _SURE):
-                continue
-            if name in sent and self.can(name) and _names(lower, name):
-                self.lose(name, reason)
-                return True
-        for ways in (self.guides, self.lengths) if plain else ():
-            if ways and ways[0] in sent and _named(lower, ways[0]) and (ways is self.guides or len(ways) > 1):
-                ways.pop(0)
-                return True
-        return False
+            return Lesson.LEARNED
+        found = refused(sent, reason, plain=plain)
+        if found is None or not self._is_open(found.name, found.most):
+            return Lesson.NOTHING
+        if found.name in self.proved:
+            self.doubts[found.name] = self.doubts.get(found.name, 0) + 1
+            # scores by votes must not follow those by log-probabilities, however often it is refused
+            if self.doubts[found.name] < REFUSALS or found.name == "logprobs":
+                return Lesson.DOUBTED
+        self._lack(found.name, found.most, reason)
+        return Lesson.LEARNED
+
+    def _is_open(self, name: str, most: int | None) -> bool:
+        """Whether anything is left to be learned of it."""
+        if name == "top_logprobs":
+            return most is not None and self.can("logprobs")
+        return (
+            name in self.guides
+            or (name in self.lengths and len(self.lengths) > 1)
+            or (name in (*PARAMETERS, EITHER) and self.can(name))
+        )
+
+    def _lack(self, name: str, most: int | None, reason: str) -> None:
+        if name == "top_logprobs":
+            fewer = [each for each in self.tops if most is not None and each <= most]
+            if most == 0 or most is None:
+                self.lose("logprobs", reason)
+            else:
+                self.tops = [most, *(each for each in fewer if each < most)]
+        elif name in self.guides:
+            self.guides.remove(name)
+        elif name in self.lengths:
+            self.lengths.remove(name)
+        else:
+            self.lose(name, reason)
 
     def _learned_since(self, sent: Mapping[str, Any]) -> bool:
         """Whether a refused body holds what another call has found out meanwhile: then it is to be said otherwise."""
-        ways = (*GUIDES[: len(GUIDES) - len(self.guides)], *LENGTHS[: len(LENGTHS) - len(self.lengths)])
+        ways = [
+            *(each for each in GUIDES if each not in self.guides),
+            *(each for each in LENGTHS if each not in self.lengths),
+        ]
+        either = not self.can(EITHER) and "temperature" in sent and "top_p" in sent
         return (
-            any(name in sent for name in (*self.missing, *ways))
+            either
+            or any(name in sent for name in (*self.missing, *ways))
             or int(sent.get("top_logprobs") or 0) > self.tops[0]
         )
 
 
 _KNOWN: dict[tuple[str, str], Capabilities] = {}
+_SCORED: dict[str, str] = {}
 
 
 def capabilities_of(url: str, model: str) -> Capabilities:
@@ -96,27 +143,15 @@ def capabilities_of(url: str, model: str) -> Capabilities:
     return _KNOWN.setdefault((url, model), Capabilities())
 
 
+def scored_by(fingerprint: str, way: str = "") -> str:
+    """The way in which scores of this fingerprint are made: the first that is given here; empty: none yet.
+
+    Under one fingerprint scores are of one kind: shares of votes and log-probabilities are no figures to be mixed.
+    """
+    return _SCORED.setdefault(fingerprint, way) if way else _SCORED.get(fingerprint, "")
+
+
 def forget() -> None:
     """Know nothing of any server."""
     _KNOWN.clear()
-
-
-def _names(text: str, name: str) -> bool:
-    return re.search(rf"(?<![a-z_\\\\]){re.escape(name)}(?![a-z_])", text) is not None
-
-
-def _too_many(text: str, asked: int) -> bool:
-    """Whether a refusal is about the number of candidates for a token."""
-    if _names(text, "top_logprobs") or "top logprobs" in text:
-        return True
-    return "logprobs" in text and str(asked) in text and _LIMITS.search(text) is not None
-
-
-def _one_alone(text: str) -> bool:
-    """Whether a refusal is about asking for several answers at once."""
-    named = _names(text, "n") or _SEVERAL.search(text) is not None
-    return named and (_LIMITS.search(text) is not None or _REFUSES.search(text) is not None)
-
-
-def _named(text: str, name: str) -> bool:
-    return _names(text, name) or (name == "response_format" and "json_schema" in text)
+    _SCORED.clear()

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome
 from rlaif.engines.openai.capabilities import Capabilities
 from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.rate_limits import MOST_RETRY_AFTER_S, Bucket, backoff
+from rlaif.engines.openai.response_ids import ResponseIds
 from rlaif.errors import EngineError, ModelError
 
 STRIKES = 5
 """Answers of a wrong server in a row before it is refused: one alone may be a fault on the way."""
 STRIKES_OF_KNOWN = 50
 """The same for a server that has given right answers."""
-REMEMBERED = 8192
-"""Ids of answers that are remembered to find one that comes twice."""
 SILENCES = 3
 """Calls in a row that a server takes and does not answer in time before it is set aside: one alone may be slow."""
-DISPUTED = ""
-"""In place of a call: the answer came to several."""
 PROBE_S = 30.0
 """Longest time for which a dead server is left alone."""
 
@@ -57,37 +53,14 @@ class Server:
     strikes: int = 0
     refused: str = ""
     """Why it is not asked again."""
-    seen: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    """The call that each answer came to, by the answer's id."""
-    ids_alike: bool = False
-    """Whether its answers all have one id."""
+    ids: ResponseIds = field(default_factory=ResponseIds)
+    """Its answers, by their ids."""
 
     def delay(self, now: float, at_once: int) -> float | None:
         """Seconds until it may be asked; None while it must answer another call first, or is refused."""
         if self.refused or self.in_flight >= (1 if self.deaths else at_once):
             return None
         return max(self.free_at - now, self.calls.delay(now), self.tokens.delay(now), 0.0)
-
-    def claim(self, answer: Mapping[str, Any], call: str) -> str | None:
-        """Note which call an answer came to; its id, or None where this server's ids say nothing."""
-        name = answer.get("id")
-        if self.ids_alike or not isinstance(name, str) or not name:
-            return None
-        if self.seen.setdefault(name, call) != call:
-            self.seen[name] = DISPUTED
-        if len(self.seen) > REMEMBERED:
-            self.seen.popitem(last=False)
-        return name
-
-    def disputed(self, name: str, *, tried: int) -> bool:
-        """Whether the answer of this id came to another call too: nobody knows whose it is.
-
-        A server that names all its answers alike is known by its doing so again.
-        """
-        if self.seen.get(name) != DISPUTED:
-            return False
-        self.ids_alike = tried > 1 and len(self.seen) == 1
-        return not self.ids_alike
 
 
 class Servers:
@@ -100,11 +73,17 @@ class Servers:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._silent_since: float | None = None
 
-    async def acquire(self, cost: float) -> Server:
-        """The server to ask next, with a place on it taken; waits until there is one."""
+    async def acquire(self, cost: float, needs: str = "") -> Server:
+        """The server to ask next, with a place on it taken; waits until there is one.
+
+        One without the capability `needs` is taken only where all lack it.
+        """
         while True:
             now = time.monotonic()
-            delays = [(each.delay(now, self.settings.at_once), each) for each in self.servers]
+            able = [
+                each for each in self.servers if needs and not each.refused and each.capabilities.can(needs)
+            ]
+            delays = [(each.delay(now, self.settings.at_once), each) for each in able or self.servers]
             open_ = [each for delay, each in delays if delay == 0.0]
             if open_:
                 # a dead one whose time has come is probed first, by this one call

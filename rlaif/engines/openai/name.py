@@ -1,8 +1,8 @@
 """What an `openai:` name says: addresses, model and revision, and how its servers want to be treated.
 
 `openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`. Addresses and settings are metadata:
-neither is part of what a call is, except `votes`, which changes what a score means, and `mask`, which changes what is
-sent.
+neither is part of what a call is, except `votes`, which changes what a score means, `mask` and `omit`, which change
+what is sent, and `answers_as`, which says who answers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from rlaif.errors import ModelError
 from rlaif.secrets import hide
 
 FORM = "openai:http://<host>:<port>/v1#<model>@<revision>"
+OMITTABLE = ("temperature", "top_p", "top_k", "min_p", "seed")
+"""What a server may be asked without: its own value holds then."""
+PLAIN = ("answers_as", "omit")
+"""Settings whose words hold nothing secret."""
 _USER = re.compile(r"(?<=://).*@")
 _PLAIN = re.compile(r"[\w.+-]{1,11}")
 
@@ -59,6 +63,22 @@ class Settings:
     """Environment variable that holds the key."""
     mask: int = 0
     """1: spellings of control tokens in messages are broken up by a blank, for servers take many for the tokens."""
+    answers_as: str = ""
+    """Names, with commas, under which the model may answer too, as a deployment or an alias does; *: any."""
+    omit: str = ""
+    """Of `OMITTABLE`, with commas: what is never sent, so that the server's own value holds."""
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Fields of a request that are never sent."""
+        return frozenset(each.strip() for each in self.omit.split(",") if each.strip())
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What of `answers_as` and `omit` makes another model of the one that is named: a seed does not."""
+        sampled = sorted(self.left_out - {"seed"})
+        omitted = (f"omit={','.join(sampled)}",) if sampled else ()
+        return (*((f"answers_as={self.answers_as}",) if self.answers_as else ()), *omitted)
 
 
 class ServerName(NamedTuple):
@@ -106,14 +126,12 @@ def shown(name: str) -> str:
 
 def _setting(name: str, equals: str, value: str) -> str:
     told = name in {each.name for each in fields(Settings)} or _PLAIN.fullmatch(name)
-    number = value.replace(".", "").isdecimal()
-    if not number and value not in os.environ:
+    plain = value.replace(".", "").isdecimal() or value in os.environ or not value or name in PLAIN
+    if not plain:
         hide(value)
     if not told:
         hide(name, name + equals + value)
-    return (
-        f"{name if told else '...'}{equals}{value if number or value in os.environ or not value else '...'}"
-    )
+    return f"{name if told else '...'}{equals}{value if plain else '...'}"
 
 
 def _is_url(text: str) -> bool:
@@ -136,6 +154,8 @@ def _settings(name: str, query: str) -> Settings:
 
 
 def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
+    if key == "omit" and (strange := sorted({each.strip() for each in text.split(",")} - {*OMITTABLE, ""})):
+        raise ModelError(f"{name}: omit={','.join(strange)}: what can be left out: {', '.join(OMITTABLE)}")
     if kind is str:
         return text
     try:

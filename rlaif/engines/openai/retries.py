@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from rlaif.engines.openai import payloads
+from rlaif.engines.openai import replies
+from rlaif.engines.openai.answering_model import other_model
 from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome, attempt
-from rlaif.engines.openai.capabilities import Capabilities
+from rlaif.engines.openai.capabilities import NEEDED, Capabilities, Lesson
 from rlaif.engines.openai.load_balancer import Server, Servers
+from rlaif.engines.openai.name import OMITTABLE
 from rlaif.engines.openai.rate_limits import backoff
+from rlaif.engines.openai.refusals import EITHER
+from rlaif.records import Usage
 
 HOLD_S = 0.1
 """Time for which an answer is held until no other call has got the same."""
 HOLD_TURNS = 10
 """Turns of the loop after it: on a busy machine what has arrived meanwhile is yet to be read."""
+_EITHER = ("temperature", "top_p")
 Build = Callable[[Capabilities], dict[str, Any]]
-Check = Callable[[Mapping[str, Any]], str | None]
+Check = Callable[[Mapping[str, Any]], replies.Problem | None]
 
 
 class Answer(NamedTuple):
-    """A server's JSON and who gave it, or why there is none."""
+    """A server's JSON, or why there is none, and what all attempts together have used."""
 
     body: Mapping[str, Any]
     error: str | None
-    able: Capabilities
+    used: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,81 +43,113 @@ class Asker:
     kwargs: Mapping[str, Any]
     """Of the chat template, for servers that take them."""
 
-    async def ask(self, call: str, build: Build, check: Check) -> Answer:
-        """Attempts until one gives an answer that `check` has nothing against, or none is left."""
+    async def ask(self, call: str, build: Build, check: Check, *, needs: str = "") -> Answer:
+        """Attempts until one gives an answer that `check` has nothing against, or none is left.
+
+        `needs` is a capability: servers without it are asked only where all lack it.
+        """
         tried = 0
+        used: list[Usage] = []
+
+        def failed(reason: str) -> Answer:
+            return Answer({}, reason, replies.added(used))
+
         while True:
             # what is sent differs by server only in small ways: any of them tells its size
             cost = _cost(build(self.servers.servers[0].capabilities)) if self.servers.settings.tpm else 0.0
-            server = await self.servers.acquire(cost)
+            server = await self.servers.acquire(cost, needs)
             outcome = AttemptOutcome(fault=AttemptFault.AGAIN, reason="stopped")
             try:
-                sent = {**build(server.capabilities), "model": self.model}
-                if self.kwargs:
-                    sent["chat_template_kwargs"] = self.kwargs
-                if unable := _unable(sent, server.capabilities):
-                    return Answer({}, unable, server.capabilities)
+                sent = self._sent(build(server.capabilities))
+                unable = _unable(sent, server.capabilities)
+                if unable is None and "n" in sent:
+                    unable = server.capabilities.missing.get("n")
+                if unable is not None:
+                    return failed(unable)
                 outcome = await attempt(server.connections, sent, self.servers.settings.total)
-                outcome = self._judged(outcome, check)
+                outcome = self._judged(server, outcome, check)
             finally:
-                used = payloads.usage(outcome.body)
-                spare = cost - used.prompt_tokens - used.completion_tokens if outcome.body else 0.0
+                used.append(replies.usage(outcome.body))
+                spare = cost - used[-1].prompt_tokens - used[-1].completion_tokens if outcome.body else 0.0
                 self.servers.release(server, spare)
-            if _learned(server.capabilities, sent, outcome):
-                if "n" in sent and not server.capabilities.can("n"):
-                    return Answer({}, outcome.reason, server.capabilities)
+            lesson = _lesson(server.capabilities, sent, outcome)
+            if lesson is Lesson.LEARNED:
                 continue
+            if lesson is Lesson.DOUBTED:
+                outcome = replace(outcome, fault=AttemptFault.AGAIN)
             self.servers.note(server, outcome, call)
             tried += 1
             if outcome.fault is None and await self._ours(server, call, outcome, tried):
-                return Answer(outcome.body, None, server.capabilities)
+                server.capabilities.prove(sent)
+                return Answer(outcome.body, None, replies.added(used))
             if outcome.fault is None:
                 outcome = AttemptOutcome(
                     fault=AttemptFault.AGAIN, reason="the server sent one answer to several calls"
                 )
             if outcome.fault is AttemptFault.CALL or tried >= self.servers.settings.tries:
-                return Answer(
-                    {},
-                    f"{outcome.reason} (attempt {tried} of {self.servers.settings.tries})",
-                    server.capabilities,
-                )
+                return failed(f"{outcome.reason} (attempt {tried} of {self.servers.settings.tries})")
             if outcome.fault is AttemptFault.AGAIN:
                 await asyncio.sleep(backoff(self.servers.settings.wait, tried, call))
 
+    def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A body as it is sent: with the model, without what the user wants left out."""
+        left_out = self.servers.settings.left_out
+        sent = {name: value for name, value in body.items() if name not in left_out}
+        return {**sent, "model": self.model, **({"chat_template_kwargs": self.kwargs} if self.kwargs else {})}
+
     async def _ours(self, server: Server, call: str, outcome: AttemptOutcome, tried: int) -> bool:
         """Whether no other call got the same answer. Of two that overtake each other the second comes soon."""
-        name = server.claim(outcome.body, call)
-        if name is None:
+        claimed = server.ids.claim(outcome.body, call)
+        if claimed is None:
             return True
         await asyncio.sleep(HOLD_S)
         for _ in range(HOLD_TURNS):
             await asyncio.sleep(0)
-        return not server.disputed(name, tried=tried)
+        return not server.ids.disputed(claimed, tried=tried)
 
-    def _judged(self, outcome: AttemptOutcome, check: Check) -> AttemptOutcome:
+    def _judged(self, server: Server, outcome: AttemptOutcome, check: Check) -> AttemptOutcome:
         """The outcome, or the fault that its body has."""
         if outcome.fault is not None:
             return outcome
-        if other := payloads.other_model(self.model, outcome.body):
-            reason = f"answers as {other!r}, not as {self.model!r}"
-            return AttemptOutcome(fault=AttemptFault.WRONG, reason=reason, status=outcome.status)
-        if problem := check(outcome.body):
-            return AttemptOutcome(fault=AttemptFault.AGAIN, reason=problem)
-        return outcome
+        if other := other_model(self.model, outcome.body, self.servers.settings.answers_as):
+            reason = (
+                f"answers as {other!r}, not as {self.model!r}; if that is what you mean, say ?answers_as={other} "
+                "in the model's name"
+            )
+            return replace(outcome, fault=AttemptFault.WRONG, reason=reason)
+        problem = check(outcome.body)
+        if problem is None:
+            return outcome
+        if problem.lacks:
+            server.capabilities.doubt(problem.lacks, problem.reason)
+        fault = AttemptFault.CALL if problem.fatal else AttemptFault.AGAIN
+        return replace(outcome, fault=fault, reason=problem.reason)
 
 
-def _learned(able: Capabilities, sent: Mapping[str, Any], outcome: AttemptOutcome) -> bool:
-    """Whether a refusal told something of the server: some word it as forbidden (403), some as a fault of their own."""
+def _lesson(able: Capabilities, sent: Mapping[str, Any], outcome: AttemptOutcome) -> Lesson:
+    """What a refusal told of the server: some word it as forbidden (403), some as a fault of their own."""
+    if not outcome.words or outcome.fault is None:
+        return Lesson.NOTHING
     if outcome.fault is AttemptFault.CALL:
-        return able.learn(sent, outcome.reason)
-    return outcome.status in (403, 405, 500, 501) and able.learn(sent, outcome.reason, plain=False)
+        return able.learn(sent, outcome.words)
+    if outcome.status in (200, 403, 404, 405, 500, 501):
+        return able.learn(sent, outcome.words, plain=False)
+    return Lesson.NOTHING
 
 
 def _unable(sent: Mapping[str, Any], able: Capabilities) -> str | None:
     """Why this server cannot be asked this at all."""
-    for name in ("logprobs", "prompt_logprobs", "continue_final_message"):
-        if name in sent and not able.can(name):
-            return f"the server has no {name}: {able.missing[name]}"
+    lacking = next((name for name in NEEDED if name in sent and not able.can(name)), None)
+    if lacking is not None:
+        asked = f" but its own, and this call is at {sent[lacking]!r}" if lacking in _EITHER else ""
+        remedy = f"; leave it to the server with ?omit={lacking}" if lacking in OMITTABLE else ""
+        return f"the server has no {lacking}{asked}: {able.missing[lacking]}{remedy}"
+    if not able.can(EITHER) and sent.keys() >= set(_EITHER):
+        values = " and ".join(f"{name} {sent[name]!r}" for name in _EITHER)
+        return (
+            f"the server takes temperature or top_p, not both, and this call is at {values}: {able.missing[EITHER]}; "
+            "set one of them to 1, or leave it to the server with ?omit=top_p"
+        )
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rlaif.engines.openai.capabilities import capabilities_of, forget
+from rlaif.engines.openai.capabilities import Lesson, capabilities_of, forget
 from rlaif.engines.openai.engine import OpenAIEngine
 from rlaif.engines.openai.name import Settings
 from rlaif.records import GenerateRequest, Message, Sampling, ScoreRequest
@@ -303,9 +303,9 @@ def test_a_refusal_of_something_else_loses_nothing() -> None:
         "Your account is not allowed to use this model",
         "Rate limit exceeded: at most 3 requests a minute are allowed",
     ):
-        assert not able.learn(sent, words)
-        assert not able.learn(sent, words, plain=False)
-    assert not able.learn(sent, "unexpected error: seed", plain=False)
+        assert able.learn(sent, words) is Lesson.NOTHING
+        assert able.learn(sent, words, plain=False) is Lesson.NOTHING
+    assert able.learn(sent, "unexpected error: seed", plain=False) is Lesson.NOTHING
     assert (able.missing, able.tops) == ({}, [20, 5])
 
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from rlaif.engines.open import open_engine
-from rlaif.engines.openai.capabilities import forget
+from rlaif.engines.openai.capabilities import REFUSALS, forget
 from rlaif.engines.openai.engine import OpenAIEngine
+from rlaif.engines.openai.label_scores import FLOOR, vote_logprobs
 from rlaif.engines.openai.name import Settings
-from rlaif.engines.openai.payloads import FLOOR, vote_logprobs
 from rlaif.errors import ModelError
 from tests.engines.tiny import draw, question
 
@@ -160,7 +160,7 @@ def test_a_server_without_logprobs_says_so() -> None:
     model = engine(lambda body: asked.append(body) or said("yes"))
     assert "compare-cot" in str(next(model.score([question("x")])).error)
     assert "compare-cot" in str(next(model.score([question("y")])).error)
-    assert len(asked) == 1  # what it cannot do is known by then
+    assert len(asked) == REFUSALS  # what it cannot do is known by then, and not by one answer
 
 
 def test_the_fingerprint_is_what_the_user_declares_and_not_the_address() -> None:

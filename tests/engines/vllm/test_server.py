@@ -14,7 +14,7 @@ import pytest
 
 import rlaif
 from rlaif.engines.open import open_engine
-from rlaif.engines.openai.payloads import FLOOR
+from rlaif.engines.openai.label_scores import FLOOR
 from rlaif.judging import ModelJudge
 from rlaif.judging.protocols import protocols
 from rlaif.records import Engine, Message, ScoreRequest
