@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from rlaif.engines.openai.key import key_of
 from rlaif.engines.openai.label_scores import TOO_FEW, label_logprobs, vote_logprobs
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.masked import masked
-from rlaif.engines.openai.name import Settings, parse_name
+from rlaif.engines.openai.name import Settings, doubt, parse_name, shown
 from rlaif.engines.openai.rate_limits import Bucket
 from rlaif.engines.openai.retries import Asker, Build
 from rlaif.hashing import derived_seed, digest
@@ -42,6 +43,7 @@ NO_VOTE = (
 )
 LOGPROBS, VOTES = "log-probabilities", "votes"
 """Ways in which labels are scored: one for each fingerprint."""
+_log = logging.getLogger(__name__)
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
 
@@ -278,6 +280,8 @@ class OpenAIEngine(SubmittingEngine):
 def open_openai(name: str, rest: str, *, chat_template_kwargs: Mapping[str, Any] | None) -> OpenAIEngine:
     """The engine of a name (see `rlaif.engines.openai.name`). Without a revision no other run re-uses its calls."""
     urls, model, revision, settings = parse_name(name, rest)
+    if question := doubt(rest):
+        _log.warning("%s: %s", shown(name), question)
     return OpenAIEngine(
         name, urls, model, revision, settings=settings, chat_template_kwargs=chat_template_kwargs
     )

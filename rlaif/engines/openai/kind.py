@@ -13,11 +13,15 @@ def _open(name: str, rest: str, options: EngineOptions) -> Engine:
 
 
 def _declares_revision(rest: str) -> bool:
-    return "@" in rest.rpartition("#")[2]
+    from rlaif.engines.openai.name import model_and_revision
+
+    return bool(model_and_revision(rest)[1])
 
 
 def _served_model(rest: str) -> str:
-    return rest.rpartition("#")[2].partition("@")[0]
+    from rlaif.engines.openai.name import model_and_revision
+
+    return model_and_revision(rest)[0]
 
 
 def _writes_verdicts(name: str, rest: str, wanted: bool) -> bool:

@@ -1,12 +1,13 @@
 """What an `openai:` name says: addresses, model and revision, and how its servers want to be treated.
 
-`openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`. Addresses and settings are metadata:
-neither is part of what a call is, except `votes`, which changes what a score means, `mask` and `omit`, which change
-what is sent, and `answers_as`, which says who answers.
+`openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`; `model_and_revision` says which @ is
+which. Addresses and settings are metadata: neither is part of what a call is, except `votes`, which changes what a
+score means, `mask` and `omit`, which change what is sent, `answers_as`, which says who answers, and `revision`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass, fields
@@ -21,10 +22,18 @@ from rlaif.secrets import hide
 FORM = "openai:http://<host>:<port>/v1#<model>@<revision>"
 OMITTABLE = ("temperature", "top_p", "top_k", "min_p", "seed")
 """What a server may be asked without: its own value holds then."""
-PLAIN = ("answers_as", "omit")
+PLAIN = ("answers_as", "omit", "revision")
 """Settings whose words hold nothing secret."""
+REVISION = "revision"
+"""Setting that says the revision apart, so that every @ behind the # belongs to the model's name."""
+ESCAPES = {"%40": "@", "%23": "#", "%25": "%"}
+"""What stands for a character of a model's name; no other % is read."""
 _USER = re.compile(r"(?<=://).*@")
 _PLAIN = re.compile(r"[\w.+-]{1,11}")
+_ESCAPED = re.compile("|".join(ESCAPES))
+_LIKE_A_NAME = re.compile(r"20\d{6}|\d{3}")
+"""Revisions that providers write into the names of their models: `claude-opus-4@20250514`, `text-bison@002`."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +102,47 @@ class ServerName(NamedTuple):
 def parse_name(name: str, rest: str) -> ServerName:
     """The parts of what follows `openai:` in `name`. Raises ModelError with the form of such names."""
     named = shown(name)
-    places, _, model = rest.partition("#")
-    model, _, revision = model.rpartition("@") if "@" in model else (model, "", "")
+    places, _, told = rest.partition("#")
+    model, revision = model_and_revision(rest)
     addresses, _, query = places.partition("?")
     urls = tuple(each.strip().rstrip("/") + "/" for each in addresses.split(",") if each.strip())
-    if not urls or not model or _USER.search(places) or not all(_is_url(each) for each in urls):
+    if not urls or not model.strip("@ ") or _USER.search(places) or not all(_is_url(each) for each in urls):
         raise ModelError(
             f"{named}: a server is named as {FORM}, several as <url>,<url>#<model>@<revision>; user and password "
             "are no part of it, and a key is in a variable (?key=NAME)"
         )
+    if late := next((each for each in _known() if f"?{each}=" in told or f"&{each}=" in told), None):
+        raise ModelError(f"{named}: the setting {late} stands behind the model; settings stand before the #")
     if len(set(urls)) != len(urls):
         raise ModelError(f"{named}: names one address twice; raise `?at_once=` instead")
     return ServerName(urls, model, revision, _settings(named, query))
+
+
+def model_and_revision(rest: str) -> tuple[str, str]:
+    """The model's own name, as its server knows it, and the revision that the user declares.
+
+    The last @ parts them, but for one at the very beginning, which belongs to the name (`@cf/meta/llama-3`). Where the
+    name holds one elsewhere, it is written %40, or the revision is said apart: `?revision=`.
+    """
+    places, _, told = rest.partition("#")
+    stated = dict(parse_qsl(places.partition("?")[2], keep_blank_values=True)).get(REVISION)
+    if stated is not None:
+        model, revision = told, stated
+    else:
+        model, _, revision = told.rpartition("@") if "@" in told[1:] else (told, "", "")
+    return _ESCAPED.sub(lambda found: ESCAPES[found[0]], model), revision
+
+
+def doubt(rest: str) -> str | None:
+    """What to ask a user whose revision looks like a part of the model's name; None where there is no doubt."""
+    places, _, told = rest.partition("#")
+    model, revision = model_and_revision(rest)
+    if not told.endswith(f"@{revision}") or f"{REVISION}=" in places or not _LIKE_A_NAME.fullmatch(revision):
+        return None
+    return (
+        f"asks for the model {model!r}, and takes {revision!r} for a revision that you declare; if it belongs to the "
+        f"model's name, write {told.removesuffix(f'@{revision}')}%40{revision}; if not, ?{REVISION}={revision} says so"
+    )
 
 
 def shown(name: str) -> str:
@@ -125,7 +163,7 @@ def shown(name: str) -> str:
 
 
 def _setting(name: str, equals: str, value: str) -> str:
-    told = name in {each.name for each in fields(Settings)} or _PLAIN.fullmatch(name)
+    told = name in _known() or _PLAIN.fullmatch(name)
     plain = value.replace(".", "").isdecimal() or value in os.environ or not value or name in PLAIN
     if not plain:
         hide(value)
@@ -142,13 +180,19 @@ def _is_url(text: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
 
 
+def _known() -> tuple[str, ...]:
+    return (*(each.name for each in fields(Settings)), REVISION)
+
+
 def _settings(name: str, query: str) -> Settings:
     known = {each.name: type(each.default) for each in fields(Settings)}
     values: dict[str, int | float | str] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
+        if key == REVISION:
+            continue
         if key not in known:
             said = repr(key) if _PLAIN.fullmatch(key) else "(not shown: it may be a key)"
-            raise ModelError(f"{name}: unknown setting {said}; known settings: {', '.join(known)}")
+            raise ModelError(f"{name}: unknown setting {said}; known settings: {', '.join(_known())}")
         values[key] = _value(name, key, text, known[key])
     return Settings(**values)  # type: ignore[arg-type]
 

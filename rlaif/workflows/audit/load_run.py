@@ -191,8 +191,10 @@ def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
 
 def _family(name: str) -> str:
     """`hf:Qwen/Qwen3-0.6B` and `openai:http://host/v1#Qwen3-30B` are both `qwen`; `house:small` is of `house`."""
-    kind, _, rest = name.partition("@")[0].partition(":")
-    last = (rest if kind in ENGINES.names() else kind).rpartition("#")[2].rstrip("/").rpartition("/")[2]
+    kind, _, rest = name.partition(":")
+    whole = (rest if kind in ENGINES.names() else kind).rpartition("#")[2]
+    # one at the beginning belongs to the name
+    last = whole.lstrip("@").partition("@")[0].rstrip("/").rpartition("/")[2]
     letters = "".join(each if each.isalpha() else " " for each in last).split()
     return letters[0].lower() if letters else last
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rlaif.costs.prices import Price, Prices
+from rlaif.engines.kinds import price_of, split_name
 from rlaif.engines.openai.engine import open_openai
-from rlaif.engines.openai.name import Settings, parse_name
+from rlaif.engines.openai.name import Settings, parse_name, shown
 from rlaif.errors import ModelError
 
 
@@ -43,8 +45,80 @@ def test_addresses_and_settings_are_no_part_of_what_a_model_is() -> None:
         ("http://a/v1?at_once=0#m@1", "at_once=0"),
         ("http://a/v1?rpm=many#m@1", "rpm=many"),
         ("http://a/v1?total=nan#m@1", "total=nan"),
+        ("http://a/v1#@", "a server is named as"),
+        ("http://a/v1#m?votes=4", "the setting votes stands behind the model"),
+        ("http://a/v1#m@1?at_once=2&n=3", "settings stand before the #"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_reason(rest: str, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         parse_name(f"openai:{rest}", rest)
+
+
+@pytest.mark.parametrize(
+    ("told", "model", "revision"),
+    [
+        ("org/model@2507", "org/model", "2507"),
+        ("org/model", "org/model", ""),
+        ("claude-opus-4@20250514", "claude-opus-4", "20250514"),
+        ("claude-opus-4%4020250514", "claude-opus-4@20250514", ""),
+        ("claude-opus-4%4020250514@r1", "claude-opus-4@20250514", "r1"),
+        ("claude-opus-4@20250514@r1", "claude-opus-4@20250514", "r1"),
+        ("claude-opus-4@20250514@", "claude-opus-4@20250514", ""),
+        ("@cf/meta/llama-3.1-8b-instruct", "@cf/meta/llama-3.1-8b-instruct", ""),
+        ("@cf/meta/llama-3.1-8b-instruct@r1", "@cf/meta/llama-3.1-8b-instruct", "r1"),
+        ("@hf/thebloke/mistral-7b", "@hf/thebloke/mistral-7b", ""),
+        ("a/b:free", "a/b:free", ""),
+        ("ft:gpt-4o-mini:org::ab12@r1", "ft:gpt-4o-mini:org::ab12", "r1"),
+        ("m#4", "m#4", ""),
+        ("m%234@r1", "m#4", "r1"),
+        ("what?", "what?", ""),
+        ("90%", "90%", ""),
+        ("a%20b", "a%20b", ""),
+        ("a%2540b", "a%40b", ""),
+    ],
+)
+def test_which_at_sign_is_the_revisions(told: str, model: str, revision: str) -> None:
+    found = parse_name(f"openai:http://a/v1#{told}", f"http://a/v1#{told}")
+    assert (found.model, found.revision) == (model, revision)
+
+
+def test_a_revision_said_apart_leaves_the_name_whole() -> None:
+    rest = "http://a/v1?revision=r1&n=2#google/gemini@20250101"
+    found = parse_name(f"openai:{rest}", rest)
+    assert (found.model, found.revision, found.settings.n) == ("google/gemini@20250101", "r1", 2)
+    assert shown(f"openai:{rest}") == f"openai:{rest}"
+    # said either way it is the same model
+    other = open_openai("n", "http://a/v1#google/gemini%4020250101@r1", chat_template_kwargs=None)
+    assert open_openai("n", rest, chat_template_kwargs=None).fingerprint == other.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("rest", "asks"),
+    [
+        ("http://a/v1#vertex_ai/claude-3-5-sonnet@20240620", True),
+        ("http://a/v1#text-bison@002", True),
+        ("http://a/v1#claude-3-5-sonnet%4020240620", False),
+        ("http://a/v1?revision=20240620#claude-3-5-sonnet", False),
+        ("http://a/v1#m@2026-11", False),
+        ("http://a/v1#m@1", False),
+        ("http://a/v1#m", False),
+    ],
+)
+def test_a_revision_that_may_be_the_names_is_asked_about(
+    rest: str, asks: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_openai(f"openai:{rest}", rest, chat_template_kwargs=None)
+    assert ("?revision=" in caplog.text) is asks
+
+
+def test_a_price_is_found_by_the_models_own_name() -> None:
+    price = Price(prompt=1.0, completion=2.0)
+    prices = Prices(currency="USD", entries=(("@cf/meta/*", price),), source="test")
+    assert price_of(prices, "openai:https://a/v1#@cf/meta/llama-3@r1") == price
+
+
+def test_only_a_declared_revision_lets_other_runs_use_the_calls() -> None:
+    kind, rest = split_name("openai:https://a/v1#@cf/meta/llama-3")
+    assert not kind.declares_revision(rest)
+    assert kind.declares_revision(f"{rest}@r1")
