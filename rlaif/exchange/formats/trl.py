@@ -15,6 +15,7 @@ from rlaif.exchange.columns import peek
 from rlaif.exchange.containers import dataset_directory, parquet
 from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, said
 from rlaif.exchange.pairs import DECIMALS, row_pair
+from rlaif.exchange.rated import policies
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
 from rlaif.records import Message, Pair
@@ -40,6 +41,13 @@ SIDES = (
     ("response_j", "response_k"),
 )
 """The two sides as other sets call them, the better one first."""
+_WROTE = (
+    ("chosen_model", "rejected_model"),
+    ("chosen-model", "rejected-model"),
+    ("model_chosen", "model_rejected"),
+    ("chosen_policy", "rejected_policy"),
+)
+"""Who wrote the two sides."""
 _NOTES = re.compile(
     "id|source|model|dataset|critique|rationale|reason|comment|categor|type|date|url|licen|split|lang|tag|topic|note"
 )
@@ -74,7 +82,9 @@ def pair_of(row: Row) -> Pair | str:
     if prompt[-1].role != "user":
         return PARTS_EARLY
     use_repeated(values, row.where, prompt, (*prompt, *chosen), (*prompt, *rejected), prompt[1:])
-    return row_pair(plain | _figures(values, row.where), row.where)
+    wrote = next((names for names in _WROTE if all(name in values for name in names)), None)
+    about = policies(*(values[name] for name in wrote)) if wrote else {}
+    return row_pair(plain | _figures(values, row.where) | {"provenance": about}, row.where)
 
 
 def pair_rows(pair: Pair) -> list[dict[str, Any]]:
