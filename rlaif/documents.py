@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
     try:
         if len(text) > LONG_TEXT and (why := _too_much(YAML(typ="safe", pure=True).parse(text))):
             raise error(f"{name}{why}")
-        return YAML(typ="safe", pure=True).compose(text)
+        return _composed(text)
     except MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
         line = 1 if mark is None else mark.line + 1
@@ -101,6 +102,14 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
         raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
     except RecursionError:
         raise error(f"{name}{_DEEP}") from None
+
+
+@lru_cache(maxsize=8)
+def _composed(text: str) -> Any:
+    # one command reads its constitution several times, and reading YAML is slow; nobody changes the nodes
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).compose(text)
 
 
 _DEEP = f": nested far too deep; a constitution or recipe needs less than {MAX_DEPTH}"

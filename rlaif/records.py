@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from rlaif.hashing import digest
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "given"]
+KEPT_IDS = 4096
+"""Ids that are remembered: a record is asked for its own again and again, by neighbours in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +38,17 @@ class Prompt:
     @property
     def id(self) -> str:
         """Content id of the prompt: a digest of its turns."""
-        return digest("prompt", [[m.role, m.content] for m in self.messages])
+        return _prompt_id(tuple(self.messages))
 
     @property
     def text(self) -> str:
         """Text of the last turn, which is what the completion answers."""
         return self.messages[-1].content
+
+
+@lru_cache(maxsize=KEPT_IDS)
+def _prompt_id(messages: tuple[Message, ...]) -> str:
+    return digest("prompt", [[m.role, m.content] for m in messages])
 
 
 def prompt_name(messages: Sequence[Message]) -> str:
@@ -70,6 +78,7 @@ class Completion:
         return completion_id(self.prompt_id, self.text)
 
 
+@lru_cache(maxsize=KEPT_IDS)
 def completion_id(prompt_id: str, text: str) -> str:
     """The id of a completion, by the id of its prompt and its text: whoever wrote it, in whatever draw."""
     return digest("completion", prompt_id, text)

@@ -44,6 +44,12 @@ class Registry(Generic[T]):
     _added: dict[str, T] = field(default_factory=dict)
     _own: dict[str, T] = field(default_factory=dict)
     _broken: dict[str, str] = field(default_factory=dict)
+    _read: tuple[Any, Mapping[str, EntryPoint]] | None = None
+    """All entry points there were when those of `group` were picked, and these by name."""
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is one of this name; loads nothing of other packages."""
+        return name in self._ours() or name in self._added or name in self._points()
 
     def add(self, thing: T) -> T:
         """Add one by its `name`, in this process. Raises InputError where one of ours or a package's has that name."""
@@ -133,7 +139,10 @@ class Registry(Generic[T]):
         return [f"{each}.{self.module}" for each in names if find_spec(f"{each}.{self.module}")]
 
     def _points(self) -> Mapping[str, EntryPoint]:
-        return {each.name: each for each in _installed(self.group) if each.name not in self._own}
+        # a dry run asks tens of thousands of times, and there may be hundreds of packages
+        if self._read is None or self._read[0] is not _all_installed():
+            self._read = (_all_installed(), {each.name: each for each in _installed(self.group)})
+        return {name: each for name, each in self._read[1].items() if name not in self._own}
 
     def _loaded(self, name: str) -> T:
         point = self._points()[name]

@@ -64,15 +64,28 @@ def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
     from rlaif.libraries.transformers import load_tokenizer as load
     from rlaif.libraries.transformers import said_by
 
-    base = adapter_base(directory)
-    own = any((directory / name).is_file() for name in _TOKENIZERS)
-    place = directory if own or base is None else base
+    place = _with_tokenizer(directory)
     try:
         return load(place, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
         raise ModelError(
             f"{place}: the tokenizer cannot be loaded: {_own_code(problem) or said_by(problem)}; save it again"
         ) from problem
+
+
+def load_counting_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of a model directory for counting: without torch, where its files are enough."""
+    from rlaif.libraries.transformers_tokenizers import light_tokenizer
+
+    found = light_tokenizer(_with_tokenizer(directory))
+    return found or load_tokenizer(directory, trust_remote_code=trust_remote_code)
+
+
+def _with_tokenizer(directory: Path) -> Path:
+    """Where the tokenizer of a model lies: in its directory, or, for an adapter without its own, in its base's."""
+    base = adapter_base(directory)
+    own = any((directory / name).is_file() for name in _TOKENIZERS)
+    return directory if own or base is None else base
 
 
 def load_model(

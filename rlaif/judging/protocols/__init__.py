@@ -92,7 +92,7 @@ def _stated(chosen: Protocol) -> str:
 
 def pointwise(name: str) -> Pointwise:
     """The protocol of this name, which judges one completion. Raises InputError naming those that do."""
-    found = PROTOCOLS.get(name) if name in PROTOCOLS.names() else None
+    found = PROTOCOLS.get(name) if name in PROTOCOLS else None
     if not isinstance(found, Pointwise):
         raise InputError(f"{name!r} is no protocol that judges one completion; known: {_names(Pointwise)}")
     return found
@@ -100,7 +100,7 @@ def pointwise(name: str) -> Pointwise:
 
 def pairwise(name: str) -> Pairwise:
     """The protocol of this name, which compares two completions. Raises InputError naming those that do."""
-    found = PROTOCOLS.get(name) if name in PROTOCOLS.names() else None
+    found = PROTOCOLS.get(name) if name in PROTOCOLS else None
     if not isinstance(found, Pairwise):
         raise InputError(f"{name!r} is no protocol that compares two; known: {_names(Pairwise)}")
     return found
@@ -123,7 +123,7 @@ def scale_of(name: str) -> Scale:
     """
     if not name:
         return SHARE
-    if name not in PROTOCOLS.names():
+    if name not in PROTOCOLS:
         raise InputError(
             f"judgments of protocol {name!r}: no protocol of that name is installed, so that nothing says what their "
             "numbers mean; install the package that has it, or judge again"

@@ -102,10 +102,10 @@ class PlannedModels(ModelPool):
         if kind.directory is None:
             return None
         from rlaif.engines.chat_template import Chat
-        from rlaif.engines.local.load import load_tokenizer
+        from rlaif.engines.local.load import load_counting_tokenizer
 
         directory = kind.directory(rest)
-        tokenizer = load_tokenizer(directory, trust_remote_code=self.options.trust_remote_code)
+        tokenizer = load_counting_tokenizer(directory, trust_remote_code=self.options.trust_remote_code)
         chat = Chat(tokenizer, self.options.chat_template_kwargs)
         files = [directory / each for each in TOKENIZER_FILES if (directory / each).is_file()]
         return Counting(

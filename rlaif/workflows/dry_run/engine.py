@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from rlaif.engines.base import BaseEngine
 from rlaif.hashing import derived_seed
-from rlaif.judging.protocols import PROTOCOLS, Protocol, protocols
+from rlaif.judging.protocols import PROTOCOLS, protocols
 from rlaif.judging.protocols.kinds import ANSWER_A
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
@@ -28,6 +28,8 @@ SEAM_TOKENS = 2
 """By which a text may be longer inside a prompt than alone."""
 TO_COME, ITS_END = "\ue0f0", "\ue0f1"
 """Around what stands in a prompt for a text that nobody has written yet."""
+KEPT_LENGTHS = 1024
+"""Lengths of single texts that are remembered: most texts of a plan are the empty one."""
 NOBODY = -1e9
 """Log-probability of what is not said."""
 Request = GenerateRequest | ScoreRequest
@@ -42,8 +44,20 @@ class Counting:
         self, tokenizer: str, count: TokenCount, reads: Callable[[str], bool] = lambda _: True
     ) -> None:
         self.tokenizer = tokenizer
-        self.count = count
         self.reads = reads
+        self.length = lru_cache(maxsize=KEPT_LENGTHS)(self._length)
+        """Tokens of one text, as a user's turn."""
+        self._count = count
+
+    def count(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        """Tokens of each; what is there twice is counted once, as are questions about texts that are yet to come."""
+        keys = [tuple((turn.role, turn.content) for turn in each) for each in conversations]
+        once = dict(zip(keys, conversations, strict=True))
+        known = dict(zip(once, self._count(list(once.values())), strict=True))
+        return [known[each] for each in keys]
+
+    def _length(self, text: str) -> int:
+        return self._count([[Message(role="user", content=text)]])[0]
 
 
 @dataclass(slots=True)
@@ -95,6 +109,7 @@ class PlannedEngine(BaseEngine):
     made_up: set[str] = field(default_factory=set)
     """Keys of calls that nobody has answered yet."""
     _asked: set[str] = field(default_factory=set)
+    _stand_ins: re.Pattern[str] = field(default_factory=lambda: _stand_ins())
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Recorded texts, or unlike ones that stand for those to come."""
@@ -111,8 +126,12 @@ class PlannedEngine(BaseEngine):
     def tokens(self, text: str) -> int:
         """How long a text is to this model: in tokens, or where nobody knows them in bytes."""
         if self.counting is None:
-            return _bytes(_bare(text))
-        return self.counting.count([[Message(role="user", content=_bare(text))]])[0]
+            return _bytes(self._bare(text))
+        return self.counting.length(self._bare(text))
+
+    def _bare(self, text: str) -> str:
+        """Without the texts that nobody has written yet."""
+        return self._stand_ins.sub("", text) if TO_COME in text else text
 
     def _each(self, requests: Sequence[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
         who, guided = self.kept or self.fingerprint, self.guides_decoding
@@ -147,7 +166,9 @@ class PlannedEngine(BaseEngine):
     def _sizes(self, requests: Sequence[Request]) -> tuple[list[int], list[int]]:
         """Bounds of the tokens that each prompt has."""
         holes = [sum(turn.content.count(TO_COME) for turn in each.messages) for each in requests]
-        bare = [[replace(turn, content=_bare(turn.content)) for turn in each.messages] for each in requests]
+        bare = [
+            [replace(turn, content=self._bare(turn.content)) for turn in each.messages] for each in requests
+        ]
         if self.counting is not None:
             sizes = self.counting.count(bare)
             room = self.to_come.most(self.counting.tokenizer) + SEAM_TOKENS
@@ -192,21 +213,16 @@ def _readable(request: ScoreRequest) -> Score:
     return Score(request_id=request.id, logprobs=tuple(said))
 
 
-def _bare(text: str) -> str:
-    """Without the texts that nobody has written yet."""
-    return _stands(tuple(protocols().values())).sub("", text)
-
-
 def _sample_reply(protocol: str) -> str:
     """What a reply to a protocol may end in, so that no question is asked again; any other text ends as a verdict."""
-    return PROTOCOLS.get(protocol).sample_reply if protocol in PROTOCOLS.names() else ANSWER_A
+    return PROTOCOLS.get(protocol).sample_reply if protocol in PROTOCOLS else ANSWER_A
 
 
-@cache
-def _stands(known: tuple[Protocol, ...]) -> re.Pattern[str]:
+def _stand_ins() -> re.Pattern[str]:
     """What stands in a text for one that nobody has written yet, with the sample reply at its end."""
-    replies = sorted({ANSWER_A, *(each.sample_reply for each in known)}, key=len, reverse=True)
-    return re.compile(f"{TO_COME}[0-9]*{ITS_END}(?:{'|'.join(map(re.escape, replies))})?")
+    known = {ANSWER_A, *(each.sample_reply for each in protocols().values())}
+    replies = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
+    return re.compile(f"{TO_COME}[0-9]*{ITS_END}(?:{replies})?")
 
 
 def _bytes(text: str) -> int:

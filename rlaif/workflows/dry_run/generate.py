@@ -8,6 +8,7 @@ from rlaif.constitution import load_principles
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.feedback.pairing import NO_PAIRWISE
 from rlaif.judging.pointwise import judge_pointwise
+from rlaif.records import Constitution
 from rlaif.store import find_store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig
 from rlaif.workflows.dry_run import cost as planning
@@ -47,12 +48,15 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return planning.DryRunPlan(lines, forecast(config))
+    return planning.DryRunPlan(lines, _forecast(config, constitution))
 
 
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
     """Calls, tokens and cost of a command, by model, for `--dry-run`."""
-    constitution = load_principles(str(config.constitution))
+    return _forecast(config, load_principles(str(config.constitution)))
+
+
+def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) -> dict[str, Any]:
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing_of(config))
     with planning.planning(models, store_of(config), config.out):
         if isinstance(config, GenerateConfig):
