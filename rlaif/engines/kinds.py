@@ -22,6 +22,10 @@ DIRECTORY_KIND = "hf"
 """The kind of a plain directory, and of the bundled models."""
 
 
+SOMEBODY = "OWNER"
+"""Stands in what a kind thinks was meant for the part of a hub id that nobody wrote."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """How a model is opened, whatever its kind. A kind that has no use for one refuses it or says so in its help."""
@@ -46,6 +50,10 @@ class EngineOptions:
 
 def _never(name: str, rest: str, wanted: bool) -> bool:
     return False
+
+
+def _nothing_meant(name: str) -> str | None:
+    return None
 
 
 def _nothing_to_check(name: str, rest: str) -> None:
@@ -83,6 +91,8 @@ class ModelKind:
     telling log-probabilities of labels."""
     check: Callable[[str, str], None] = _nothing_to_check
     """Raises ModelError for a name that cannot be, of name and `rest`, before anything is opened or shown."""
+    meant: Callable[[str], str | None] = _nothing_meant
+    """Of a text that names no model: the name of this kind that it comes closest to, or None."""
 
     directory: Callable[[str], Path] | None = None
     """Of `rest`: the directory that holds weights and tokenizer (fetched if need be); None: they are not here."""
@@ -141,14 +151,18 @@ def split_name(name: str) -> tuple[ModelKind, str]:
     """The kind of a model name and what follows it. Raises ModelError for a name of no kind."""
     found = kind_of(name)
     if found is None:
-        known = ", ".join([*(f"{each}:" for each in ENGINES.names()), *MODELS])
-        raise ModelError(f"{name!r} names no model: neither a directory nor one of {known}")
+        raise ModelError(f"{name!r} names no model: neither a directory nor one of {known_names()}")
     kind, rest = found
     if name and not rest and not kind.bare:
         raise ModelError(f"{name!r}: what follows {kind.name}: is missing")
     if rest and kind.bare:
         raise ModelError(f"{name!r}: nothing follows {kind.name}: in a name of this kind; write {kind.name}:")
     return found
+
+
+def known_names() -> str:
+    """How names of models begin, and the bundled models, for a message."""
+    return ", ".join([*(f"{each}:" for each in ENGINES.names()), *MODELS])
 
 
 def judges_in_writing(name: str, wanted: bool) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.kinds import EngineOptions, ModelKind
+from rlaif.engines.kinds import SOMEBODY, EngineOptions, ModelKind
 from rlaif.engines.model_directory import resolve_directory
 from rlaif.libraries.versions import LOCAL, require
 from rlaif.records import Engine
@@ -53,6 +54,32 @@ def _reward_fingerprint(rest: str, options: EngineOptions) -> str:
     return reward_fingerprint(resolve_directory(rest), options.dtype, kwargs, trust_remote_code=own_code)
 
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/.*)?")
+_SHORT_ID = re.compile(r"[A-Za-z][\w.-]*\d[\w.-]*")
+"""One word with a size or a version in it, as the second half of most hub ids."""
+_OTHER_NAMES = (
+    "huggingface:",
+    "huggingface/",
+    "hugging-face:",
+    "transformers:",
+    "local:",
+    "file://",
+    "file:",
+)
+
+
+def _meant_directory(name: str) -> str | None:
+    """The `hf:` name for a hub id, the address of a model's page, or a path under another word."""
+    if page := _HUB_PAGE.fullmatch(name):
+        return f"hf:{page[1]}"
+    if word := next((each for each in _OTHER_NAMES if name.lower().startswith(each)), None):
+        return f"hf:{name[len(word) :]}" if name[len(word) :] else None
+    if _HUB_ID.fullmatch(name):
+        return f"hf:{name}"
+    return f"hf:{SOMEBODY}/{name}" if _SHORT_ID.fullmatch(name) else None
+
+
 HF = ModelKind(
     name="hf",
     help="a causal language model in this process: hf:<directory or hub id>[@revision]; a plain directory is one too",
@@ -63,6 +90,7 @@ HF = ModelKind(
     causal=True,
     trainable=True,
     worker_processes=True,
+    meant=_meant_directory,
 )
 KINDS = (
     HF,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlaif.engines.kinds import EngineOptions, ModelKind
+from rlaif.engines.openai.meant import meant_server
 from rlaif.records import Engine
 
 
@@ -49,5 +50,6 @@ KINDS = (
         served_model=_served_model,
         writes_verdicts=_writes_verdicts,
         check=_check,
+        meant=meant_server,
     ),
 )

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 
+from rlaif.engines.openai.meant import meant_address
 from rlaif.errors import ModelError
 from rlaif.secrets import hide
 
@@ -107,8 +108,10 @@ def parse_name(name: str, rest: str) -> ServerName:
     addresses, _, query = places.partition("?")
     urls = tuple(each.strip().rstrip("/") + "/" for each in addresses.split(",") if each.strip())
     if not urls or not model.strip("@ ") or _USER.search(places) or not all(_is_url(each) for each in urls):
+        meant = meant_address(_USER.sub("", rest)) if not _USER.search(places) else None
+        hint = f"did you mean {meant!r}? " if meant else ""
         raise ModelError(
-            f"{named}: a server is named as {FORM}, several as <url>,<url>#<model>@<revision>; user and password "
+            f"{named}: {hint}a server is named as {FORM}, several as <url>,<url>#<model>@<revision>; user and password "
             "are no part of it, and a key is in a variable (?key=NAME)"
         )
     if late := next((each for each in _known() if f"?{each}=" in told or f"&{each}=" in told), None):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from rlaif.engines.kinds import ENGINES, ModelKind, kind_of, split_name
+from rlaif.engines.kinds import ENGINES, SOMEBODY, ModelKind, kind_of, known_names, split_name
 from rlaif.engines.model_directory import resolve_directory
 from rlaif.errors import ModelError
 from rlaif.judging.kinds import JUDGES, MODEL, judge_kind
@@ -13,6 +14,8 @@ from rlaif.judging.rewards import REWARDS
 from rlaif.shipped import MODELS
 
 GOLD = "gold:"
+SERVED_FILES = (".gguf", ".ggml", ".bin", ".pt", ".pth", ".onnx")
+"""Endings of weights that no kind opens by itself."""
 
 
 def is_control(name: str) -> bool:
@@ -21,7 +24,7 @@ def is_control(name: str) -> bool:
 
 
 def known_kind(name: str) -> tuple[ModelKind, str]:
-    """The kind of a model's name and what follows its colon; a name that is none is answered with all there are.
+    """The kind of a model's name and what follows its colon; a name that is none is answered with what may be meant.
 
     Raises ModelError.
     """
@@ -31,12 +34,43 @@ def known_kind(name: str) -> tuple[ModelKind, str]:
         *(each if each in JUDGES.from_outside() else f"{each}:" for each in JUDGES.names()),
         *REWARDS.names(),
     ]
-    near = get_close_matches(name, [*judges, *(f"{each}:" for each in ENGINES.names()), *MODELS], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    try:
-        return split_name(name)
-    except ModelError as wrong:
-        raise ModelError(f"{wrong}; a judge may also be one of {', '.join(judges)}{hint}") from None
+    raise ModelError(
+        f"{name!r} names no model{_hint(name, judges)}: it is neither a directory nor one of {known_names()}; a judge "
+        f"may also be one of {', '.join(judges)}"
+    )
+
+
+def _hint(name: str, judges: Sequence[str]) -> str:
+    if is_missing_path(name):
+        return ", and no such directory is there"
+    if name.lower().endswith(SERVED_FILES):
+        return (
+            "; such files are opened by a server (`llama-server -m FILE --port 8080`), which is named as "
+            "'openai:http://127.0.0.1:8080/v1#MODEL'"
+        )
+    found = meant_names(name, judges)
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def meant_names(name: str, judges: Sequence[str] = ()) -> list[str]:
+    """The names that a text which is none comes closest to: with another word before the colon, or as a kind says.
+
+    `judges` are names of judges, or beginnings of such, that are no models.
+    """
+    known = [*judges, *(f"{each}:" for each in ENGINES.names())]
+    head, colon, rest = name.partition(":")
+    if colon and (near := get_close_matches(f"{head.lower()}:", known, n=1, cutoff=0.7)):
+        return [near[0] + rest.lstrip("/") if near[0].endswith(":") else near[0]]
+    if near := get_close_matches(name.lower(), [*MODELS, *judges], n=1, cutoff=0.75):
+        return near
+    meant = [each.meant(name) for each in ENGINES.all().values()]
+    found = list(dict.fromkeys(each for each in meant if each))
+    return [each for each in found if SOMEBODY not in each] or found
+
+
+def is_missing_path(name: str) -> bool:
+    """Whether a text can only be a path, of which nothing is there."""
+    return name.startswith(("./", "../", "/", "~")) or name.endswith("/")
 
 
 def model_directory(name: str) -> Path:
