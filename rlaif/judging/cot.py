@@ -70,9 +70,10 @@ def rationale_of(text: str) -> tuple[str, bool] | None:
     label = parse_verdict(text).label
     if label is None:
         return None
-    cut = text.lower().rfind(_ANSWER)
-    # other words for a verdict stand on the last line
-    return text[:cut] if cut >= 0 else text.rstrip().rpartition("\n")[0], label == "A"
+    above, line_feed, last = text.rstrip().rpartition("\n")
+    cut = last.lower().rfind(_ANSWER)
+    # other words for a verdict have the line for themselves
+    return above if cut < 0 else above + line_feed + last[:cut], label == "A"
 
 
 def read_verdict(text: str) -> CallReading:

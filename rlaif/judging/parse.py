@@ -1,28 +1,24 @@
 """Judge texts to verdicts. Pure: every odd reply a judge has sent is a row of the test table.
 
 Only the last line decides: what stands above it is reasoning, and may quote whom it likes. Where a line above it is
-the other verdict and nothing else, the reply gives two, and none counts. What stands in a fence or behind `>` is
-somebody else's; a reply that ends in it has no verdict.
+the other verdict and nothing else, the reply gives two, and none counts. What is quoted, or announced as what another
+says or as what the judge would not say, is somebody else's; a reply that ends in it has no verdict.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from rlaif.judging.own_words import disowned, own_lines
 from rlaif.judging.statements import Side, labelled, plain, statement
 
-VERSION = 4
+VERSION = 5
 """Raised when equal replies are read differently; in the provenance of every pair."""
 
 _LABEL = re.compile(r"\banswer\b\W{0,6}?:\W*(?:response\s+)?(\w+)", re.IGNORECASE)
-_MARKUP = re.compile(r"[\s*_=~-]+|\s*</?\w+>\s*")
-"""A line that says nothing: a rule, or a tag."""
-_TAGGED = re.compile(
-    r"</?(?:answer|final_answer|verdict|final_verdict|decision|choice|winner|judge?ment|result|output)>",
-    re.IGNORECASE,
-)
 _REFUSALS = re.compile(
     r"\s*(?:i'?m sorry\b|sorry,|i apologi[sz]e|i (?:can(?:no|')?t|cannot|am (?:not able|unable)|won'?t|will not)\b"
     r"|as an ai\b)",
@@ -31,7 +27,6 @@ _REFUSALS = re.compile(
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _OPENS = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _CLOSES = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
-_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _BETWEEN = re.compile(r"\s*(?:[,;>.|-]|->|→|>>)\s*|\s+")
 _RISING = re.compile(r"\s*<{1,2}\s*")
 _RANKING = re.compile(
@@ -70,6 +65,12 @@ def said(text: str) -> str | None:
     return None if _OPENS.search(rest) else rest
 
 
+def announced_otherwise(lines: Sequence[str | None]) -> bool:
+    """Whether the line above the last one says that the last one is not what the judge means."""
+    before = lines[-2] if len(lines) > 1 else None
+    return before is not None and disowned(before)
+
+
 def refuses(text: str) -> bool:
     """Whether a text without any verdict reads as a refusal to judge."""
     return _REFUSALS.match(text) is not None
@@ -80,7 +81,7 @@ def parse_verdict(text: str) -> ParsedVerdict:
     text_said = said(text)
     if text_said is None:
         return ParsedVerdict(None, "the answer ends while it is still thinking")
-    lines = _own_lines(_TAGGED.sub("\n", text_said))
+    lines = own_lines(text_said)
     if not lines:
         return ParsedVerdict(None, "the answer is empty")
     last = lines[-1]
@@ -89,6 +90,8 @@ def parse_verdict(text: str) -> ParsedVerdict:
         named = last is not None and _LABEL.search(last) is not None
         problem = "the last line does not end in `Answer: A` or `Answer: B`, nor is it another clear verdict"
         return ParsedVerdict(None, problem, not named and refuses(text_said))
+    if announced_otherwise(lines):
+        return ParsedVerdict(None, "the line above the last one says that it is not the judge's own verdict")
     above = [labelled(each) for each in lines[:-1] if each is not None]
     if any(each is not None and each.wins and each.side != found for each in above):
         return ParsedVerdict(None, "a line above the last one gives the other answer")
@@ -104,38 +107,17 @@ def _final(lines: list[str | None]) -> Side | None:
     return before.side if before is not None and before.wins and before.side != last.side else None
 
 
-def _own_lines(text: str) -> list[str | None]:
-    """The lines that are the judge's own words, and None for each stretch that is in a fence or quoted."""
-    found: list[str | None] = []
-    fence = ""
-    for line in text.splitlines():
-        mark = _FENCE.match(line)
-        if fence or mark:
-            if not found or found[-1] is not None:
-                found.append(None)
-            if not fence and mark:
-                # a fence that ends on its own line (```A```) holds one line
-                fence = "" if line.strip().count(mark[1]) > 1 else mark[1]
-            elif mark and mark[1].startswith(fence) and line.strip() == mark[1]:
-                fence = ""
-        elif line.lstrip().startswith(">"):
-            found.append(None)
-        elif line.strip() and not _MARKUP.fullmatch(line):
-            found.append(line)
-    return found
-
-
 def parse_ranking(text: str, count: int) -> Ranking:
     """The order of `count` letters from A, each once: the last line (`B > A > D > C`, `BADC`) or a numbered list."""
     text_said = said(text)
     if text_said is None:
         return Ranking(None, "the answer ends while it is still thinking")
-    lines = [line for line in text_said.splitlines() if line.strip() and not _MARKUP.fullmatch(line)]
+    lines = own_lines(text_said)
     if not lines:
         return Ranking(None, "the answer is empty")
     known = [chr(ord("A") + place) for place in range(count)]
-    for letters in (_in_a_row(lines[-1], count), _numbered(lines[-count:])):
-        if sorted(letters) == known:
+    for letters, height in ((_in_a_row(lines[-1] or "", count), 1), (_numbered(lines[-count:]), count)):
+        if sorted(letters) == known and not announced_otherwise(lines[: len(lines) - height + 1]):
             return Ranking(tuple(known.index(each) for each in letters))
     return Ranking(None, f"the last line does not name {' '.join(known)} once each", refuses(text_said))
 
@@ -151,9 +133,9 @@ def _in_a_row(line: str, count: int) -> list[str]:
     return [] if "<" in text else [each for each in _BETWEEN.split(text) if each]
 
 
-def _numbered(lines: list[str]) -> list[str]:
+def _numbered(lines: Sequence[str | None]) -> list[str]:
     """The letters of a list whose items are numbered from 1 on."""
-    items = [_ITEM.fullmatch(plain(unicodedata.normalize("NFKC", each))) for each in lines]
+    items = [_ITEM.fullmatch(plain(unicodedata.normalize("NFKC", each or ""))) for each in lines]
     if any(each is None or int(each[1]) != place for place, each in enumerate(items, 1)):
         return []
     return [each[2] for each in items if each is not None]

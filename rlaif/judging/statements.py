@@ -9,7 +9,13 @@ import re
 import unicodedata
 from typing import Literal, NamedTuple
 
+from rlaif.judging.own_words import disowned, speaks_for_another
+
 Side = Literal["A", "B"]
+
+
+LONGEST = 8_000
+"""Characters of a line that is read: the patterns go over it more than once."""
 
 
 class Statement(NamedTuple):
@@ -41,12 +47,13 @@ _KIND = r"(?:response|answer|option|assistant|model|candidate|completion|output|
 _ONE = rf"(?:the\s+)?(?:{_KIND}\s+)?(?P<side>[AB])"
 _OTHER = rf"(?:the\s+other(?:\s+(?:one|{_KIND}))?|(?:{_KIND}\s+)?(?P<other>[AB]))"
 _WHY = (
-    r"(?:based\s+on|given|considering|because\s+of|by)\s+(?:this|that|these|all\s+this|the)"
-    r"(?:\s+(?:above|rule|analysis|comparison))*"
+    r"(?:(?:based\s+on|given|considering|because\s+of|by)\s+(?:this|that|these|all\s+this|the|my)"
+    r"(?:\s+(?:above|rule|analysis|comparison|evaluation|criteria|principles?|reasons?|assessment))*"
+    r"|after\s+\w+ing\s+(?:both|the\s+two|them|all\s+of\s+this)(?:\s+\w+)?)"
 )
 _SO = (
-    r"(?:(?:so|thus|therefore|hence|overall|finally|again|i\s+repeat|in\s+(?:conclusion|short|summary|sum)"
-    rf"|to\s+(?:conclude|sum\s+up)|for\s+(?:this|these|that)\s+reasons?|{_WHY})\s*[,:]?\s+)?"
+    r"(?:(?:(?:and\s+)?so|thus|therefore|hence|overall|finally|again|i\s+repeat|in\s+(?:conclusion|short|summary|sum)"
+    rf"|to\s+(?:conclude|sum\s+up)|for\s+(?:this|these|that)\s+reasons?|{_WHY})\s*[,:]?\s+){{0,2}}"
 )
 _VERDICT = (
     r"(?:answer|verdict|decision|choice|conclusion|judge?ment|winner|preference|result|pick|selection|vote)"
@@ -66,12 +73,10 @@ _MORE = r"(?:better|best|more\s+\w+|more)"
 _BETTER = rf"(?:{_FOLLOWS}\s+(?:{_RULE}\s+)?{_HOW}{_MORE}|{_MORE}\s+{_FOLLOWS}\s+{_RULE})"
 _THE = rf"(?:the\s+)?(?:{_KIND}|one)"
 _WINNING = (
-    rf"(?:(?:(?:my|the|our|its)\s+)?(?:(?:{_GOOD}\s+)*{_VERDICT}|(?:{_GOOD}\s+)+(?:{_KIND}|one)|{_GOOD})"
+    rf"(?:(?:(?:my|the|our)\s+)?(?:(?:{_GOOD}\s+)*{_VERDICT}|(?:{_GOOD}\s+)+(?:{_KIND}|one)|{_GOOD})"
     rf"|{_THE}\s+(?:that|which)\s+{_HOW}(?:{_BETTER}|is\s+{_HOW}{_GOOD}))"
 )
-_LOSING = (
-    rf"(?:(?:my|the|our|its)\s+)?(?:(?:{_GOOD}\s+)*(?:{_BAD}\s+)+(?:{_VERDICT}|{_KIND}|one)|loser|{_BAD})"
-)
+_LOSING = rf"(?:(?:my|the|our)\s+)?(?:(?:{_GOOD}\s+)*(?:{_BAD}\s+)+(?:{_VERDICT}|{_KIND}|one)|loser|{_BAD})"
 _IS = r"\s*(?:[:=]|\bis\b\s*:?|\bwould\s+be\b|\bgoes\s+to\b)\s*"
 _WINS = rf"(?:\s+(?:wins|is\s+(?:the\s+)?{_HOW}{_GOOD}|{_HOW}{_BETTER}))?"
 _TAIL = r"(?P<tail>(?:\s*[,;(–—-]\s*|\s+(?:because|since|as|for|by|in|at|on|with|overall|here)\b).*)?"
@@ -103,7 +108,9 @@ _ARENA = re.compile(
 _UNCLEAR = re.compile(
     r"\b(?:not|never|neither|nor|no|hardly|cannot|but|however|although|though|except|or|either|both|equal\w*|tie[ds]?"
     r"|maybe|perhaps|possibly|probably|might|may|could|if|unless|whether|wrong|incorrect|unsure|uncertain|only|while"
-    r"|whereas|yet|says?|said|claims?|writes?|wrote|pretends?|wants?|tries|asks?|answer|verdict)\b|n['’]t\b|\?",
+    r"|whereas|yet|says?|said|claims?|writes?|wrote|pretends?|wants?|tries|asks?|answer|verdict|assuming|provided\s+that"
+    r"|suppos\w+|otherwise|retract\w*|withdr[ae]w\w*|(?:scratch|strike)\s+that|take\s+(?:it|that|this)\s+back|jok(?:e|ing)|kidding|sarcas\w+"
+    r"|(?:had|were)\s+(?:it|the|this|that|they|response|[ab])|(?:false|untrue)\W*$)\b|n['’]t\b|\?",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"(?<![\w'’])[AB](?![\w'’])")
@@ -111,7 +118,12 @@ _NOT_OTHER = re.compile(rf"\s*,?\s*(?:and\s+)?not\s+(?:{_KIND}\s+)?([AB])\s*", r
 
 
 def plain(line: str) -> str:
-    """A line without its dress: markup, LaTeX, brackets and quotes around a letter, the mark of a list, a last stop."""
+    """A line without its dress: markup, LaTeX, brackets and quotes around a letter, the mark of a list, a last stop.
+
+    Nothing of a line that is too long to be read.
+    """
+    if len(line) > LONGEST:
+        return ""
     text = unicodedata.normalize("NFKC", line).strip()
     while (bare := _LATEX.sub(r"\1", text)) != text:
         text = bare
@@ -138,6 +150,8 @@ def statement(line: str) -> Statement | None:
     found = [_sentence(each.rstrip(".!;")) for each in sentences]
     last = found[-1]
     if last is None or any(each is not None and _against(each, last) for each in found):
+        return None
+    if any(speaks_for_another(each) for each in sentences[:-1]) or disowned(" ".join(sentences[:-1])):
         return None
     return next((each for each in reversed(found) if each is not None and each.wins), last)
 

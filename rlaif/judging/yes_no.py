@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from rlaif.judging.labels import CallReading
-from rlaif.judging.parse import refuses, said
+from rlaif.judging.own_words import own_lines
+from rlaif.judging.parse import announced_otherwise, refuses, said
 from rlaif.records import State
 
 _MARKS = r"[\s*_#>`\"'()\[\]{}]*"
@@ -15,7 +16,6 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(r"[\s*_\"'`]*(yes|no)[\s*_\"'`]*[.!]?[\s*_]*", re.IGNORECASE)
-_FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def read_yes_no(text: str) -> CallReading:
@@ -26,30 +26,20 @@ def read_yes_no(text: str) -> CallReading:
     text_said = said(text)
     if text_said is None:
         return CallReading(State.UNREADABLE, detail="the answer ends while it is still thinking")
-    lines = _own([line for line in text_said.splitlines() if line.strip()])
+    lines = own_lines(text_said)
     if not lines:
         return CallReading(State.UNREADABLE, detail="the answer is empty")
-    found = _LINE.fullmatch(lines[-1]) or (_BARE.fullmatch(lines[0]) if len(lines) == 1 else None)
+    last = lines[-1] or ""
+    found = _LINE.fullmatch(last) or (_BARE.fullmatch(last) if len(lines) == 1 else None)
     if found is None:
         state = State.JUDGE_REFUSED if refuses(text_said) else State.UNREADABLE
         return CallReading(state, detail="the last line is not `Answer: yes` or `Answer: no`")
     word = found[1].lower()
-    others = {each[1].lower() for line in lines[:-1] if (each := _LINE.fullmatch(line))}
+    if announced_otherwise(lines):
+        return CallReading(
+            State.UNREADABLE, detail="the line above says that it is not the judge's own answer"
+        )
+    others = {each[1].lower() for line in lines[:-1] if line is not None and (each := _LINE.fullmatch(line))}
     if others - {word}:
         return CallReading(State.UNREADABLE, detail="a line above the last one gives the other answer")
     return CallReading(State.SCORE, float(word == "yes"))
-
-
-def _own(lines: list[str]) -> list[str]:
-    """Lines that the judge says itself: outside of fences, and not quoted. A fence that never closes hides the rest."""
-    kept, inside = [], ""
-    for line in lines:
-        mark = _FENCE.match(line)
-        if mark and (not inside or mark[1] == inside):
-            inside = "" if inside else mark[1]
-            kept.append("")
-        elif not inside and not line.lstrip().startswith(">"):
-            kept.append(line)
-        else:
-            kept.append("")
-    return kept
