@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,17 @@ _NO_MONEY = (
     "exceeded your current quota",
 )
 """As a refusal says that waiting helps nobody."""
+_FILTERED = re.compile(
+    r"content[_ -]?(?:filter|policy|management|moderation)|moderat|flagged|safety|prohibited|responsibleai",
+    re.IGNORECASE,
+)
+"""As a server says, of this text alone, that it does not answer to it: with status 403 some do."""
+_TOO_LONG = re.compile(
+    r"context (?:length|size|window)|maximum context|(?:prompt|input|request)(?: is)? too (?:long|large)|exceed\w* the "
+    r"(?:available|maximum) (?:context|input)",
+    re.IGNORECASE,
+)
+"""As a server says it of this text alone: some call it a fault of their own (500)."""
 _CUT = "max_tokens or model output limit was reached"
 """As OpenAI's models say, with status 400, that all tokens went into thinking."""
 
@@ -142,6 +154,8 @@ def _refusal(status: int, words: str) -> AttemptOutcome:
         fault = AttemptFault.WRONG
     elif status in (429, 503, 529):
         fault = AttemptFault.BUSY
+    elif (status == 403 and _FILTERED.search(words)) or (status >= 500 and _TOO_LONG.search(words)):
+        fault = AttemptFault.CALL
     elif status >= 500 or status < 300 or status in (408, 409, 425):
         fault = AttemptFault.AGAIN
     elif status in (401, 403, 404) or status < 400:

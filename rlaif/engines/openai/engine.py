@@ -168,7 +168,7 @@ class OpenAIEngine(SubmittingEngine):
         return all(each.capabilities.can(name) for each in self._servers.servers)
 
     def _some_can(self, name: str) -> bool:
-        return any(each.capabilities.can(name) for each in self._servers.servers)
+        return any(not each.refused and each.capabilities.can(name) for each in self._servers.servers)
 
     def _learn_n(self, error: str) -> None:
         """Learn from a call that sent one text at every try: or another attempt would have given more."""

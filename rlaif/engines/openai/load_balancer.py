@@ -43,7 +43,7 @@ class Server:
     silences: int = 0
     """Calls in a row that it did not answer in time."""
     busy: int = 0
-    """Times in a row that it told to wait without saying how long."""
+    """Times in a row that it told to wait without saying how long, or for no time."""
     known: bool = False
     """Whether it has answered rightly."""
     reached: bool = False
@@ -133,7 +133,7 @@ class Servers:
             server.strikes += 1
             if server.strikes >= (STRIKES_OF_KNOWN if server.known else STRIKES):
                 server.refused = outcome.reason
-        elif outcome.fault is AttemptFault.BUSY and outcome.wait is None and fresh:
+        elif outcome.fault is AttemptFault.BUSY and not outcome.wait and fresh:  # "at once" says nothing
             server.busy += 1
             server.free_at = now + backoff(self.settings.wait, min(server.busy, 6), server.url, call)
         if outcome.wait is not None:

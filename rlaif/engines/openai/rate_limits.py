@@ -55,7 +55,13 @@ class Bucket:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds a server asks to wait: a number, or an HTTP date against its own clock, else against `now` (epoch)."""
+    """Seconds a server asks to wait: a number, or an HTTP date against its own clock, else against `now` (epoch).
+
+    OpenAI's and Azure's servers say it in milliseconds too, which is the finer figure.
+    """
+    fine = headers.get("retry-after-ms", "").strip()
+    if fine.isascii() and fine.isdecimal() and len(fine) < 10:
+        return int(fine) / 1000
     said = headers.get("retry-after", "").strip()
     if not said:
         return None
@@ -79,5 +85,5 @@ def backoff(first: float, attempt: int, *ids: str) -> float:
 def _epoch(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):  # of a year that no clock has
         return None

@@ -49,6 +49,12 @@ def test_without_a_limit_nothing_waits() -> None:
         ({"retry-after": "-3"}, 0.0),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, float("inf")),
+        ({"retry-after": "0x10"}, None),
+        ({"retry-after": "1,2"}, None),
+        ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "1"}, 1.0),
         ({"retry-after": formatdate(1030, usegmt=True)}, 30.0),
         ({"retry-after": formatdate(990, usegmt=True)}, 0.0),
         # by the server's own clock, which is an hour off
