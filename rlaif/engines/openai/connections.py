@@ -5,7 +5,6 @@ A pool of httpx walks over all of its connections for each call, which at 64 of 
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +13,11 @@ from importlib.util import find_spec
 
 import httpx
 
+from rlaif.boundary import outside
 from rlaif.engines.openai.name import Settings
+from rlaif.engines.openai.route import Route, nobody_trusted, route_to, trusted
 from rlaif.errors import ModelError
 
-VARIABLES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What httpx reads of the environment, in capitals or not."""
 STREAMS = 100
 """Calls that one connection of HTTP/2 carries at once, as most servers have it."""
 
@@ -37,13 +36,10 @@ class Connections:
         self._all: list[httpx.AsyncClient] = []
         self._free: list[httpx.AsyncClient] = []
         self._shared: httpx.AsyncClient | None = None
-        try:
+        self.route = Route() if transport is not None else route_to(base_url)
+        """Which proxy stands on the way."""
+        with outside(ModelError, base_url, "no connection can be made: correct the address"):
             self._free.append(self._new())
-        except (httpx.InvalidURL, ValueError, ImportError, OSError) as wrong:
-            raise ModelError(
-                f"{base_url}: no connection can be made with the proxies and certificates that the environment "
-                f"names ({', '.join(_named()) or 'none'}): {wrong}; mend these variables, or unset them"
-            ) from None
 
     @contextmanager
     def client(self) -> Iterator[httpx.AsyncClient]:
@@ -74,6 +70,9 @@ class Connections:
             # one call needs one connection; the others are for HTTP/2 alone
             limits=httpx.Limits(max_connections=1 + how.at_once // STREAMS, keepalive_expiry=30),
             http2=find_spec("h2") is not None,
+            # the variables that httpx would read are read by `route`
+            trust_env=False,
+            proxy=self._proxy,
             verify=self._trusted,
             transport=self._transport,
         )
@@ -83,8 +82,12 @@ class Connections:
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
         """Whom to trust, read once: it takes longer than many calls."""
-        return httpx.create_ssl_context()
+        proxied = self.route.proxy is not None and self.route.proxy.startswith("https:")
+        return trusted() if self._url.startswith("https:") or proxied else nobody_trusted()
 
-
-def _named() -> list[str]:
-    return [each for name in VARIABLES for each in (name, name.lower()) if os.environ.get(each)]
+    @property
+    def _proxy(self) -> httpx.Proxy | None:
+        if self.route.proxy is None:
+            return None
+        tls = self._trusted if self.route.proxy.startswith("https:") else None
+        return httpx.Proxy(self.route.proxy, ssl_context=tls)

@@ -14,6 +14,7 @@ from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.rate_limits import MOST_RETRY_AFTER_S, Bucket, backoff
 from rlaif.engines.openai.response_ids import ResponseIds
+from rlaif.engines.openai.route import START, remedy
 from rlaif.errors import EngineError, ModelError
 
 STRIKES = 5
@@ -152,11 +153,15 @@ class Servers:
             return
         limit = self.settings.patience if self._reached else min(self.settings.reach, self.settings.patience)
         if now - self._silent_since >= limit:
-            where = "; ".join(f"{each.url}: {each.silence}" for each in self.servers if each.silence)
-            first = "" if self._reached else " Is the address right? One that is yet to start: ?reach=SECONDS"
+            silent = [each for each in self.servers if each.silence]
+            where = "; ".join(f"{each.url}: {each.silence}" for each in silent)
+            todo = dict.fromkeys(remedy(each.silence, each.url, each.connections.route) for each in silent)
+            others = "".join(f"{each}; " for each in todo if each != START)
+            start = f"{START} and " if START in todo else ""
+            first = " Is the address right? One that is yet to start: ?reach=SECONDS"
             raise EngineError(
-                f"{self.name}: no server was reached for {limit:g} s ({where}); "
-                f"what is finished is kept, start the server and run the same command again.{first}"
+                f"{self.name}: no server was reached for {limit:g} s ({where}); {others}what is finished is kept, "
+                f"{start}run the same command again.{first if start and not self._reached else ''}"
             )
 
     async def _wait(self, seconds: float | None) -> None:
