@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -12,10 +13,13 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.documents import read_document
 from rlaif.errors import ConstitutionError
 from rlaif.exchange.constitutions.parts import refuse
-from rlaif.exchange.format import FORMATS, constitution_formats
+from rlaif.exchange.format import FORMATS, constitution_formats, gold_formats, pair_formats
 from rlaif.records import Constitution
+from rlaif.text_kinds import kind_of_text
 
 YAML = "yaml"
+SHOWN = 8
+"""Columns of a row that a message names."""
 
 
 class ImportedConstitution(NamedTuple):
@@ -92,9 +96,11 @@ def _values(path: Path) -> Any:
     except UnicodeDecodeError as wrong:
         refuse(str(path), f"not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8")
     except json.JSONDecodeError as wrong:
-        if wrong.msg == "Extra data":
-            refuse(f"{path}:{wrong.lineno}", f"{_unknown([{}])}")
-        refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; a YAML file must be called .yaml")
+        if (first := _first_line(wrong.doc)) is not None:
+            refuse(str(path), _unknown([first]))
+        if (kind := kind_of_text(wrong.doc)) is not None:
+            refuse(str(path), f"is {kind}, not JSON; {_REMEDIES.get(kind, _WRITE)}")
+        refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; mend that line")
     except RecursionError:
         refuse(str(path), "is nested far too deep; is it the file you mean?")
     except ValueError as wrong:
@@ -118,8 +124,42 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number of JSON; remove it")
 
 
+_WRITE = "write its principles as YAML: `rlaif constitution new NAME` gives a file to start from"
+_REMEDIES = {"YAML": "a YAML file must be called .yaml"}
+_TEXTS = ("text", "principle", "rule", "trait", "statement", "criterion", "critic", "critique", "instruction")
+"""Columns in which lists of principles have their texts."""
+
+
+def _first_line(text: str) -> Any:
+    """The object in the first line of JSON Lines; None of anything else."""
+    try:
+        found = json.loads(text.lstrip("\ufeff").splitlines()[0])
+    except (ValueError, RecursionError, IndexError):
+        return None
+    return found if isinstance(found, Mapping) else None
+
+
 def _unknown(values: Any) -> str:
+    """What a file holds that is in no known format of constitutions, and what to do with it."""
     known = "; ".join(FORMATS.get(name).help for name in constitution_formats())
-    shots = isinstance(values, list) and values and isinstance(values[0], (str, dict))
-    hint = "examples or results, which hold no principles" if shots else "in no format that is known here"
-    return f"is {hint}; what can be imported: {known}"
+    return f"{_held(values)}; what can be imported: {known}"
+
+
+def _held(values: Any) -> str:
+    first = values[0] if isinstance(values, list) and values else None
+    if isinstance(first, str):
+        return f"is a list of {len(values)} texts, of which none ends in `Options:`; {_WRITE}"
+    if not isinstance(first, Mapping):
+        return "is in no format that is known here"
+    columns = ", ".join(map(str, list(first)[:SHOWN])) or "none"
+    gold = next((name for name, each in gold_formats().items() if each.recognises(first)), None)
+    pairs = next(
+        (name for name, each in pair_formats().items() if each.recognises and each.recognises(first)), None
+    )
+    if pairs is not None:
+        return f"holds preferences ({pairs}), no principles; read them by `rlaif import`"
+    if gold is not None:
+        return f"holds gold of judges ({gold}), no principles; measure one by `rlaif judge check`"
+    if any(name in first for name in _TEXTS):
+        return f"is a list of objects with the columns {columns}, which may be principles; {_WRITE}"
+    return f"is a list of objects with the columns {columns}, examples or results, which hold no principles"

@@ -262,6 +262,7 @@ def _whole_directory(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
 
 _ROWS = PairFormat(
     shape="`prompt` (or none), `chosen`, `rejected`: texts or turns",
+    read=each_row(pair_of),
     write=pair_rows,
     holds_ties=True,
     reads_margin=True,
@@ -270,7 +271,7 @@ FORMAT = (
     Format(
         name="trl",
         help="TRL's preference rows; import reads all four layouts, and other common column names",
-        pairs=replace(_ROWS, read=each_row(pair_of), recognises=recognises, rank=40),
+        pairs=replace(_ROWS, recognises=recognises, rank=40),
     ),
     Format(name="trl-parquet", help="TRL's rows as Parquet", pairs=replace(_ROWS, container=parquet)),
     Format(

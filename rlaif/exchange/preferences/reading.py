@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,9 +15,14 @@ from typing import Any
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
 from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
+from rlaif.exchange.hub import files_of
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
 
+CLOSEST = 3
+"""Formats that are named where none fits."""
+_COLUMN = re.compile(r"`([\w.-]+)")
+"""A column in the shape of a format."""
 _PLACE = re.compile(r"\[\d+\]")
 _log = logging.getLogger(__name__)
 
@@ -93,11 +99,12 @@ def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, I
     formats = {each: how for each, how in pair_formats().items() if how.reads}
     if name is not None and name not in formats:
         raise PromptFileError(f"no format is called {name!r}; known: {', '.join(formats)}")
+    path = _document(ref)
     for each in formats if name is None else [name]:
         how = formats[each]
-        told = name is not None or (how.recognises_file is not None and how.recognises_file(Path(ref)))
+        told = name is not None or (how.recognises_file is not None and how.recognises_file(path))
         if told and how.read_file is not None:
-            counted = _Counted(islice(how.read_file(Path(ref)), limit))
+            counted = _Counted(islice(how.read_file(path), limit))
             return each, iter(counted), counted
     counted = _Counted(islice(read_rows(ref), limit))
     rows: Iterator[Row] = iter(counted)
@@ -111,6 +118,15 @@ def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, I
     return name, read(rows), counted
 
 
+def _document(ref: str | Path) -> Path:
+    """The file that `ref` names, or that is the one of a split of a directory."""
+    folder, _, split = str(ref).partition("#")
+    if not os.path.isdir(folder):
+        return Path(ref)
+    files = files_of(Path(folder), split) or []
+    return files[0] if len(files) == 1 else Path(ref)
+
+
 def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
     if isinstance(row.value, Mapping):
         for name, how in formats.items():
@@ -118,11 +134,30 @@ def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
                 if how.read is not None and how.recognises is not None and how.recognises(row.value):
                     return name
         has = ", ".join(map(str, row.value)) or "none"
+        close = _closest(row.value, formats)
     else:
-        has = f"none, it is a {type(row.value).__name__}"
+        has, close = f"none, it is a {type(row.value).__name__}", ""
     raise PromptFileError(
-        f"{row.where}: in no known format (columns: {has}); known: {', '.join(read_formats())}"
+        f"{row.where}: in no known format (columns: {has}){close}; known: {', '.join(read_formats())}"
     )
+
+
+def _closest(row: Mapping[str, Any], formats: Mapping[str, PairFormat]) -> str:
+    """The formats that share the most columns with a row, and which it lacks; empty where none shares any."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    for name, how in formats.items():
+        for shape in how.shape.split("; or"):
+            columns = _COLUMN.findall(shape)
+            lacks = [each for each in columns if each not in row]
+            share = len(columns) - len(lacks)
+            if share and (name not in found or len(lacks) < len(found[name][1])):
+                found[name] = share, lacks
+    shapes = {
+        formats[name].shape: name for name in reversed(found)
+    }  # what differs in its container is one shape
+    nearest = sorted(shapes.values(), key=lambda name: (-found[name][0], len(found[name][1])))[:CLOSEST]
+    told = [f"{name} (no {', '.join(found[name][1]) or 'more'})" for name in nearest]
+    return f"; closest: {', '.join(told)}" if told else ""
 
 
 def _place(where: str, ref: str | Path) -> str:

@@ -282,7 +282,7 @@ def test_no_pair_is_changed(data: st.DataObject, tmp_path: Path) -> None:
 WRONG = [
     ("{}", "file.json", "in no format that is known"),
     ("[1, 2]", "file.json", "in no format"),
-    ('["Human: hi"]', "file.json", "hold no principles"),
+    ('["Human: hi"]', "file.json", "none ends in `Options:`"),
     ('[{"prompt": "x", "corrects": [" (A)"]}]', "file.json", "hold no principles"),
     ("{", "file.json", "file.json:1: not JSON"),
     ('{"rl_prompt": "x"}\n{"rl_prompt": "y"}\n', "file.jsonl", "hold no principles"),
@@ -424,3 +424,31 @@ def test_half_a_character_comes_back(tmp_path: Path) -> None:
     values = ["\n\ud83d broken. Options:"]
     text, _ = export(imported(tmp_path, put(tmp_path, values)), "anthropic-comparisons")
     assert json.loads(text.encode()) == values
+
+
+LOOKED_AT = [
+    (
+        '[{"prompt": "a", "chosen": "b", "rejected": "c"}]',
+        "holds preferences (trl), no principles; read them by",
+    ),
+    ('[{"id": "1", "type": "t", "final_label": "x"}]', "holds gold of judges (xstest)"),
+    ('[{"trait": "kind", "questions": []}]', "columns trait, questions, which may be principles"),
+    ('[{"question": "a", "solved": true}]', "columns question, solved, examples or results"),
+    ('["Be kind.", "Be brief."]', "is a list of 2 texts, of which none ends in `Options:`"),
+    ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n{}\n', "holds preferences (trl)"),
+    ("[]", "in no format that is known here"),
+    ("# Rules\n\nBe kind.\n", "is Markdown, not JSON; write its principles as YAML"),
+    ("<!DOCTYPE html>\n<html>", "is an HTML page, not JSON"),
+    ("<rules/>", "is XML, not JSON"),
+    ("Be kind.", "is plain text, not JSON"),
+    ('{"harmful0": ', "file.json:1: not JSON: Expecting value; mend that line"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), LOOKED_AT)
+def test_a_file_that_is_no_constitution_is_called_what_it_is(tmp_path: Path, text: str, said: str) -> None:
+    (path := tmp_path / "file.json").write_text(text)
+    with pytest.raises(ConstitutionError) as caught:
+        read_foreign(path, "mine")
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)

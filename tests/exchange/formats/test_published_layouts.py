@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rlaif.errors import PromptFileError
+from rlaif.exchange.format import read_formats, written_formats
 from rlaif.exchange.preferences.reading import ReadPreferences, read_preferences
 from rlaif.records import Prompt, completion_id
 
@@ -132,3 +133,8 @@ def test_a_broken_row_is_named_with_its_place(
     broken = layout._replace(rows=[{**layout.rows[0], **more}])
     with pytest.raises(PromptFileError, match=rf"rows\.jsonl:1: .*{message}"):
         read(tmp_path, broken, format=layout.format)
+
+
+def test_every_format_that_is_read_has_a_layout_or_is_written() -> None:
+    others = {name for name in read_formats() if name not in written_formats()}
+    assert others - {layout.format for layout in LAYOUTS.values()} == {"safe-rlhf-safer"}

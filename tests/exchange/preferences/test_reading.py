@@ -21,9 +21,8 @@ from .builders import pair, pairs, texts_of
 
 FORMATS = written_formats()
 ABOUT = About("mine", "2026-01-01T00:00:00+00:00", {})
-IMPORTED = {"trl-parquet": "trl", "datasets": "trl"}
-TOLD = {name: IMPORTED.get(name, name) for name in FORMATS} | {"openrlhf": "trl"}
-"""OpenRLHF's rows are TRL's implicit turns."""
+TOLD = {name: name for name in FORMATS} | dict.fromkeys(("openrlhf", "trl-parquet", "datasets"), "trl")
+"""OpenRLHF's rows are TRL's implicit turns; containers hold TRL's rows."""
 
 
 def held(format_: str, wanted: list[Pair]) -> list[Pair]:
@@ -49,7 +48,7 @@ def test_what_a_format_holds_comes_back_to_the_byte(
     written = write_preferences(folder, "train", wanted, format=format_, about=ABOUT)
     assert sum(written.left_out.values()) == len(wanted) - len(kept)
     place = folder / "train" if format_ == "datasets" else written.files[0]
-    found = read_preferences(place, format=IMPORTED.get(format_, format_))
+    found = read_preferences(place, format=format_)
     assert sorted(texts_of(found.pairs), key=repr) == sorted(texts_of(kept), key=repr)
     assert found.left_out == {}
 
@@ -146,4 +145,21 @@ def test_a_csv_of_thumbs(tmp_path: Path) -> None:
 
 
 def test_every_format_that_is_written_can_be_named_for_reading() -> None:
-    assert {IMPORTED.get(name, name) for name in FORMATS} == set(read_formats())
+    assert set(FORMATS) <= set(read_formats())
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "a", "chosen": "b"}, r"closest: trl \(no rejected\)"),
+        ({"prompt": "a", "response": "b", "helpfulnes": 3}, r"closest: .*helpsteer \(no helpfulness, "),
+        ({"instruction": "a", "output_1": "b", "output_2": "c"}, r"closest: alpaca_eval \(no preference\)"),
+        (
+            {"context": [], "response1": "b", "response2": "c"},
+            r"closest: helpsteer3 \(no overall_preference, ",
+        ),
+    ],
+)
+def test_the_closest_formats_are_named_with_what_is_missing(tmp_path: Path, row: Any, said: str) -> None:
+    with pytest.raises(PromptFileError, match=said):
+        read_preferences(lines(tmp_path / "p.jsonl", row))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rlaif.cli.main import main
+from rlaif.exchange.format import written_formats
 from rlaif.exchange.pairs import read_pairs
 from rlaif.runs.claim import read_run
 from tests.workflows.conftest import GREETS, SILENT, asked
@@ -115,3 +116,31 @@ def test_status_audit_report_and_pack_know_it(imported: Path, capsys: pytest.Cap
     json.loads(capsys.readouterr().out)
     assert main(["report", str(imported)]) == 0
     assert main(["pack", str(imported)]) == 0
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("format_", written_formats())
+def test_import_reads_every_directory_that_export_writes(
+    imported: Path, tmp_path: Path, format_: str, named: bool
+) -> None:
+    data = tmp_path / "data"
+    assert main(["export", str(imported), "--out", str(data), "--format", format_]) == 0
+    told = ["--format", format_] if named else []
+    for number, place in enumerate((str(data), f"{data}#train")):
+        back = tmp_path / f"back{number}"
+        assert main(["import", place, *told, "--out", str(back)]) == 0
+        sides = [
+            {(each.prompt, each.chosen, each.rejected) for each in read_pairs(run / "pairs.jsonl")}
+            for run in (imported, back)
+        ]
+        assert sides[0] == sides[1]
+
+
+def test_a_directory_of_several_splits_names_them(
+    imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    export = ["export", str(imported), "--out", str(data), "--format", "annotated-pairs", "--split", "0.5"]
+    assert main(export) == 0
+    assert main(["import", str(data), "--out", str(tmp_path / "back")]) == 2
+    assert f"has the splits train, test; name one as {data}#train" in capsys.readouterr().err
