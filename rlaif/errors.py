@@ -2,8 +2,8 @@
 
     RlaifError              exit 1   stopped on the way; the same command resumes
     +-- InputError          exit 2   a file, name, key or option is wrong
-    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError (UnkeptError), ModelError, RunError,
-    |       StoreError, LibraryError
+    |   +-- ConstitutionError, RecipeError, TemplateError, PromptFileError (UnkeptError),
+    |       ModelError (UnrenderedError), RunError, StoreError, LibraryError
     +-- ThresholdError      exit 3   done, but a stated threshold is not met
     +-- EngineError         exit 1   a model could not be run now
     +-- DiskError           exit 1   nothing more can be written
@@ -66,6 +66,22 @@ class UnkeptError(PromptFileError):
 
 class ModelError(InputError):
     """A model name or model directory cannot be used."""
+
+
+class UnrenderedError(ModelError):
+    """A chat template does not take a conversation: `reason` says why, without the place."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        """`where` is the model."""
+        super().__init__(where, reason)
+        self.where, self.reason = where, reason
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return (
+            f"{self.where}: the chat template does not take this conversation: {self.reason}; give its turns in the "
+            "order that the model knows, or take another model"
+        )
 
 
 class RunError(InputError):

@@ -6,17 +6,18 @@ are encoded, and what came out is compared with the tokenizer's added vocabulary
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from itertools import count
 from typing import Any, NamedTuple
 
-from jinja2.exceptions import TemplateError
-
+from rlaif.boundary import told
 from rlaif.engines.letters import Letters, Part
-from rlaif.errors import ModelError
+from rlaif.errors import ModelError, RlaifError, UnrenderedError
 from rlaif.records import Message
 
 Ids = list[int]
@@ -25,6 +26,10 @@ _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 """A token of one byte, which a tokenizer falls back to."""
 _PLAIN = {"system": "System: ", "user": "Human: ", "assistant": "Assistant: "}
 _PRIVATE = range(0xE000, 0xF8FF)
+_GIVEN = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
+"""Variables of a template that are ours to set."""
+
+_log = logging.getLogger(__name__)
 
 
 class Written(NamedTuple):
@@ -40,11 +45,16 @@ class Chat:
     """A tokenizer with the options of its template.
 
     Without a template, turns are `Human: ...` and `Assistant: ...` paragraphs. A template that has no system turn
-    gets its text in front of the first user turn. A template that can think is told not to.
+    gets its text in front of the first user turn. A template that can think is told not to. The clock of a template
+    stands at the moment when the tokenizer was opened.
+
+    A template is somebody else's program: what it raises is an UnrenderedError, and so is a user's turn that it leaves
+    out. One that cannot write even a single user's turn is a ModelError.
     """
 
     tokenizer: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    opened: datetime = field(default_factory=datetime.now, repr=False, compare=False)
     _alike: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
     """Answers of `alike`: labels are few, and asked about again and again."""
 
@@ -56,9 +66,13 @@ class Chat:
         """Return the token ids of `prompt_text` per conversation; special tokens come from the template only."""
         return self._ids(conversations, generate=True)
 
-    def conversation_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
-        """Return the token ids of finished conversations: the last assistant turn ends as the template ends it."""
-        return self._ids(conversations, generate=False)
+    def each_prompt(self, conversations: Sequence[Sequence[Message]]) -> list[Ids | UnrenderedError]:
+        """As `prompt_ids`, with the reason in the place of each conversation that the template does not take."""
+        return self._each(conversations, generate=True)
+
+    def each_conversation(self, conversations: Sequence[Sequence[Message]]) -> list[Ids | UnrenderedError]:
+        """The ids of finished conversations, or the reason: the last assistant turn ends as the template ends it."""
+        return self._each(conversations, generate=False)
 
     def text_ids(self, texts: Sequence[str]) -> list[Ids]:
         """The token ids of texts as a model would write them, none of them an added token."""
@@ -105,9 +119,8 @@ class Chat:
         Raises ModelError when there is none: such a model would write without end.
         """
         known = {each for each in (*eos_ids, self.tokenizer.eos_token_id) if each is not None}
-        messages = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
         if self.tokenizer.chat_template:
-            tail = self._encode([self._render(messages, generate=False).rpartition(_PROBE)[2]])[0]
+            tail = self._encode([self._behind(generate=False)])[0]
             # an added token, whether it has a name or not: chat models made of base ones leave theirs unnamed
             known |= set(tail[:1]) & self._letters.control.keys()
         if not known:
@@ -125,15 +138,22 @@ class Chat:
         the template writes none: the tokenizer's own, else the model's first. Raises ModelError where there is none.
         """
         known = self.end_ids(eos_ids)
-        turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
         # with a further turn behind it, as some templates leave the last one open
-        tail = self.prompt_text([*turns, Message(role="user", content="b")]).rpartition(_PROBE)[2]
+        tail = self._behind(Message(role="user", content="b"), generate=True)
         places = {token: tail.find(self.tokenizer.convert_ids_to_tokens(token)) for token in sorted(known)}
         written = [token for token, place in places.items() if place >= 0]
         if written:
             return min(written, key=lambda token: places[token])
         named = (self.tokenizer.eos_token_id, *eos_ids, *sorted(known))
         return int(next(each for each in named if each is not None))
+
+    def _behind(self, *further: Message, generate: bool) -> str:
+        """What the template writes behind an answer; nothing where it takes one question alone."""
+        turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
+        try:
+            return self._render([*turns, *further], generate=generate).rpartition(_PROBE)[2]
+        except UnrenderedError:
+            return ""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, special tokens spelled out: a judge must see what was written."""
@@ -142,17 +162,53 @@ class Chat:
         )
         return text
 
+    def _each(
+        self, conversations: Sequence[Sequence[Message]], *, generate: bool
+    ) -> list[Ids | UnrenderedError]:
+        try:
+            return [*self._ids(conversations, generate=generate)]
+        except UnrenderedError:
+            return [self._ids_or_reason(each, generate=generate) for each in conversations]
+
+    def _ids_or_reason(self, messages: Sequence[Message], *, generate: bool) -> Ids | UnrenderedError:
+        try:
+            return self._ids([messages], generate=generate)[0]
+        except UnrenderedError as problem:
+            return problem
+
     def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
         if not self.tokenizer.chat_template:
             return _plain(messages, self.tokenizer.bos_token or "", generate=generate)
+        self._check()
         if messages[0].role == "system" and not self._has_system_turn:
             messages = _folded(messages)
+        text = self._template(messages, generate)
+        for number, each in enumerate(messages, 1):
+            if each.role == "user" and each.content.strip() not in text:
+                raise self._unrendered(f"turn {number}, the user's, does not stand in what it writes")
+        return text
+
+    def _check(self) -> None:
+        """Raise ModelError for a template that cannot write a single user's turn, whatever stands in it."""
+        if self._fault:
+            raise ModelError(self._fault)
+
+    @cached_property
+    def _fault(self) -> str:
+        place = self.tokenizer.name_or_path
+        if taken := _GIVEN & self.kwargs.keys():
+            return f"{place}: chat_template_kwargs cannot set {sorted(taken)[0]}, which each request sets; leave it out"
+        remedy = (
+            "mend the template (chat_template.jinja, or chat_template in tokenizer_config.json), or remove it"
+        )
         try:
-            return self._template(messages, generate)
-        except TemplateError as problem:
-            raise ModelError(
-                f"{self.tokenizer.name_or_path}: the chat template fails: {problem}"
-            ) from problem
+            text = self._template([Message(role="user", content=_PROBE)], generate=True)
+        except UnrenderedError as problem:
+            return f"{place}: the chat template fails: {problem.reason}; {remedy}"
+        return "" if _PROBE in text else f"{place}: the chat template leaves out what the user says; {remedy}"
+
+    def _unrendered(self, reason: str) -> UnrenderedError:
+        return UnrenderedError(str(self.tokenizer.name_or_path), reason)
 
     @cached_property
     def _has_system_turn(self) -> bool:
@@ -160,7 +216,7 @@ class Chat:
         messages = [Message(role="system", content=_PROBE), Message(role="user", content="a")]
         try:
             return _PROBE in self._template(messages, generate=True)
-        except TemplateError:
+        except UnrenderedError:
             return False
 
     @cached_property
@@ -168,12 +224,33 @@ class Chat:
         thinks = "enable_thinking" in str(self.tokenizer.chat_template)
         return {**({"enable_thinking": False} if thinks else {}), **self.kwargs}
 
+    @cached_property
+    def _rendering(self) -> Callable[..., str]:
+        # loaded with the first rendering only: whoever writes no conversation needs no transformers
+        from rlaif.libraries.transformers import chat_template
+
+        return chat_template(self.tokenizer, self._now)
+
+    def _now(self, form: str) -> str:
+        _ = self._said_clock
+        return self.opened.strftime(form)
+
+    @cached_property
+    def _said_clock(self) -> None:
+        _log.warning(
+            "%s: its chat template writes the date into prompts, so that texts of another day answer another prompt; "
+            "where the template has a variable for it, set that: --chat-template-kwargs date_string='26 Jul 2024'",
+            self.tokenizer.name_or_path,
+        )
+
     def _template(self, messages: Sequence[Message], generate: bool) -> str:
         turns = [{"role": each.role, "content": each.content} for each in messages]
-        text: str = self.tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=generate, **self._options
-        )
-        return text
+        try:
+            return self._rendering(turns, generate, self._options)
+        except RlaifError:
+            raise
+        except (Exception, RecursionError, MemoryError) as problem:
+            raise self._unrendered(told(problem)) from problem
 
     @cached_property
     def _letters(self) -> Letters:
@@ -196,8 +273,12 @@ class Chat:
         """The added tokens that the template writes around turns of these roles, in order."""
         kind = (*(each.role for each in messages), "generate" if generate else "")
         if kind not in self._owned:
-            probe = [replace(each, content=_PROBE) for each in messages]
+            said = [f"{_PROBE}{number}q" for number in range(len(messages))]
+            probe = [replace(each, content=one) for each, one in zip(messages, said, strict=True)]
             text = self._render(probe, generate=generate)
+            for number, (each, one) in enumerate(zip(messages, said, strict=True), 1):
+                if one not in text:
+                    raise self._unrendered(f"it leaves out turn {number}, the {each.role}'s")
             self._owned[kind] = self._letters.own(self._encode([text])[0])
         return self._owned[kind]
 
@@ -251,9 +332,12 @@ class Chat:
     def _encode(self, texts: Sequence[str]) -> list[Ids]:
         if not texts:
             return []
-        found: list[Ids] = self.tokenizer(
-            list(texts), add_special_tokens=False, split_special_tokens=False, verbose=False
-        )["input_ids"]
+        try:
+            found: list[Ids] = self.tokenizer(
+                list(texts), add_special_tokens=False, split_special_tokens=False, verbose=False
+            )["input_ids"]
+        except (Exception, MemoryError) as problem:
+            raise self._unrendered(f"the tokenizer cannot read it ({told(problem)})") from problem
         return found
 
 

@@ -66,6 +66,8 @@ class Data(NamedTuple):
     pairs: Sequence[TokenPair]
     examples: Sequence[TokenExample]
     counts: dict[str, Any]
+    reasons: Sequence[str] = ()
+    """What a row says of why it was refused, where the reason's name alone does not."""
 
 
 MakeObjective = Callable[[Opened, Any, Data, TrainingFolder, bool], Objective]
@@ -143,6 +145,7 @@ def _summary(
 ) -> TrainSummary:
     history = outcome.history
     notes = [f"plain rows: {layout.reason}"] if layout.reason else []
+    notes += data.reasons
     notes += [outcome.stopped] if outcome.stopped else []
     notes += objective.watch.warnings() if objective.watch is not None else []
     return TrainSummary(
@@ -246,13 +249,19 @@ def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: 
             why = "; ".join(
                 f"{count} {reason}: {REMEDIES[Refused(reason)]}" for reason, count in refused.items()
             )
-            raise ThresholdError(f"none of {len(given)} {name} can be trained on. {why}")
+            first = f" The first is {told[0]}." if (told := list(spans.reasons.values())) else ""
+            raise ThresholdError(f"none of {len(given)} {name} can be trained on. {why}.{first}")
     noted = {
         "cut": sum(pair.cut for pair in token_pairs),
         "sampled_ids": sum(pair.sampled for pair in token_pairs),
     }
     counts["pairs"] |= {name: count for name, count in noted.items() if count}
-    return Data(token_pairs, token_examples, counts)
+    total = refused_pairs + refused_examples
+    reasons = [
+        f"{total[reason]} rows are left out ({reason}), the first of them {first}; {REMEDIES[reason]}"
+        for reason, first in spans.reasons.items()
+    ]
+    return Data(token_pairs, token_examples, counts, reasons)
 
 
 def _named(refused: Counter[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rlaif.engines.chat_template import Chat
 from rlaif.errors import ThresholdError
@@ -20,6 +20,7 @@ from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, completion_i
 from rlaif.training.sampled import Sampled
 
 Ids = tuple[int, ...]
+Row = TypeVar("Row", Pair, Example)
 
 
 class Refused(StrEnum):
@@ -33,6 +34,8 @@ class Refused(StrEnum):
     """The ids do not decode to the text."""
     END_TOKEN = "end_token"
     """The text itself spells a token of turns or ends: letter by letter it would be learned to be typed."""
+    TEMPLATE = "template"
+    """The model's chat template does not take the prompt, or its tokenizer cannot read it."""
     RENDERED = "rendered"
     """The prompt was already written by a chat template: the model would read one inside the other."""
     TOO_LONG = "too_long"
@@ -46,6 +49,7 @@ REMEDIES = {
     Refused.SAME: "both sides are the same text",
     Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
     Refused.END_TOKEN: "an answer spells a control token, such as the end of a turn; remove it",
+    Refused.TEMPLATE: "the model's chat template does not take the prompt; give its turns in the order that it knows",
     Refused.RENDERED: "the prompt holds a chat template's marks; give the conversation as turns",
     Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
@@ -118,13 +122,15 @@ class Spans:
     """drop | mask, as `LoopConfig.truncation`."""
     sampled: Mapping[str, Sampled] = field(default_factory=dict)
     """`answer_id` -> how that answer came about; others are taken as texts that somebody ended."""
+    reasons: dict[Refused, str] = field(default_factory=dict)
+    """The first row that was refused for a reason which only the row tells, with that."""
 
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
         whole = [pair for pair in pairs if not _counted(_shape(pair) or self._asked(pair.prompt), refused)]
+        whole, prompts = self._taken(whole, [pair.prompt for pair in whole], refused)
         asked = [pair.prompt for pair in whole]
-        prompts = self.chat.prompt_ids(asked)
         chosen = self._answers([pair.chosen[0].content for pair in whole], asked, prompts)
         rejected = self._answers([pair.rejected[0].content for pair in whole], asked, prompts)
         kept = []
@@ -146,8 +152,8 @@ class Spans:
             for each in examples
             if not _counted(_answer_shape(each.messages[-1:]) or self._asked(each.messages[:-1]), refused)
         ]
+        whole, prompts = self._taken(whole, [each.messages[:-1] for each in whole], refused)
         asked = [each.messages[:-1] for each in whole]
-        prompts = self.chat.prompt_ids(asked)
         answers = self._answers([each.messages[-1].content for each in whole], asked, prompts)
         kept = []
         for example, prompt, answer in zip(whole, prompts, answers, strict=True):
@@ -156,6 +162,21 @@ class Spans:
             else:
                 kept.append(TokenExample(example.kind, tuple(prompt), answer.ids, example.weight, answer.cut))
         return kept, refused
+
+    def _taken(
+        self, rows: Sequence[Row], asked: Sequence[Sequence[Message]], refused: Counter[str]
+    ) -> tuple[list[Row], list[list[int]]]:
+        """The rows whose prompts the chat template takes, and these as ids."""
+        kept, prompts = [], []
+        for row, ids in zip(rows, self.chat.each_prompt(asked), strict=True):
+            if isinstance(ids, list):
+                kept.append(row)
+                prompts.append(ids)
+            else:
+                refused[Refused.TEMPLATE] += 1
+                named = f"pair {row.id}" if isinstance(row, Pair) else row.messages[0].content[:60]
+                self.reasons.setdefault(Refused.TEMPLATE, f"{named}: {ids.reason}")
+        return kept, prompts
 
     def _answers(
         self, texts: Sequence[str], asked: Sequence[Sequence[Message]], prompts: Sequence[Sequence[int]]

@@ -8,7 +8,7 @@ from tokenizers import AddedToken
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import load_tokenizer
 from rlaif.engines.model_directory import resolve_directory
-from rlaif.errors import ModelError
+from rlaif.errors import ModelError, UnrenderedError
 from rlaif.records import Message
 from rlaif.templates import load_template
 from tests.engines.tiny import END, START, TEMPLATES, make_tokenizer, user
@@ -152,3 +152,102 @@ def test_the_bundled_models_read_the_template_they_were_trained_on_and_no_other(
 
 def test_a_tokenizer_of_all_texts_reads_all_texts() -> None:
     assert Chat(make_tokenizer("system")).reads(load_template("compare-cot-told").words)
+
+
+PLAIN = (
+    "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+)
+ALTERNATING = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}{% endfor %}" + PLAIN
+)
+
+
+def with_template(source: object) -> Chat:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = source
+    return Chat(tokenizer)
+
+
+UNUSABLE = {
+    "{{ 1 / 0 }}": "division by zero",
+    "{{ messages[0]['content'] + 1 }}": "can only concatenate",
+    "{{ messages[9]['x'] }}": "no element 9",
+    "{{ unknown() }}": "'unknown' is undefined",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}": "nested without end",
+    "{% include '/etc/hostname' %}": "no loader",
+    "{% import 'os' as os %}": "no loader",
+    "{% for %}": "Expected an expression",
+    "{{ '%q' % 1 }}": "unsupported format character",
+    "{{ ''.__class__ }}": "unsafe",
+    "{{ cycler.__init__.__globals__ }}": "unsafe",
+    "{{ 'a' * 3000000000 }}": "a text of more than",
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": "works without end",
+    "{{ [1, 2] | random }}": "what chance says",
+    "hello": "leaves out what the user says",
+    "{{ 5 }}": "leaves out what the user says",
+    "{{ messages[0]['content'] | length }}": "leaves out what the user says",
+}
+
+
+@pytest.mark.parametrize("source", UNUSABLE)
+def test_a_template_that_writes_no_users_turn_is_refused_with_the_remedy(source: str) -> None:
+    with pytest.raises(ModelError, match=f"{UNUSABLE[source]}.*mend the template"):
+        with_template(source).prompt_ids([user("hi")])
+
+
+@pytest.mark.parametrize("source", [7, ["a"], {"tool_use": PLAIN}])
+def test_a_template_that_is_none_is_refused(source: object) -> None:
+    with pytest.raises(ModelError, match="the chat template fails"):
+        with_template(source).prompt_ids([user("hi")])
+
+
+def test_a_conversation_that_the_template_refuses_costs_itself_alone() -> None:
+    chat = with_template(ALTERNATING)
+    twice = [*user("one"), *user("two")]
+    found = chat.each_prompt([user("a"), twice, user("b")])
+    assert [found[0], found[2]] == chat.prompt_ids([user("a"), user("b")])
+    assert isinstance(found[1], UnrenderedError)
+    assert found[1].reason == "roles must alternate"
+    with pytest.raises(UnrenderedError, match="does not take this conversation: roles must alternate"):
+        chat.prompt_ids([twice])
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (PLAIN.replace("in messages", "in messages[-1:]"), "turn 1, the user's, does not"),
+        (PLAIN.replace("in messages", "in messages if m['role'] != 'assistant'"), "leaves out turn 2, the assistant's"),
+        (PLAIN.replace("m['content']", "m['content'] | replace('cake', 'bread')"), "turn 1, the user's, does not"),
+    ],
+)  # fmt: skip
+def test_a_turn_that_the_template_leaves_out_or_changes_is_said(source: str, reason: str) -> None:
+    turns = [*user("cake"), Message(role="assistant", content="yes"), *user("more")]
+    (found,) = with_template(source).each_prompt([turns])
+    assert isinstance(found, UnrenderedError)
+    assert reason in found.reason
+
+
+def test_the_clock_of_a_template_stands_still_and_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    chat = with_template("{{ strftime_now('%d.%m.%Y %H:%M:%S.%f') }}" + PLAIN)
+    assert chat.prompt_text(user("a")) == chat.prompt_text(user("a"))
+    assert [each.message for each in caplog.records if "date_string" in each.message]
+
+
+def test_the_variables_that_each_request_sets_are_nobodys_option() -> None:
+    with pytest.raises(ModelError, match="cannot set messages"):
+        Chat(make_tokenizer(), {"messages": []}).prompt_ids([user("a")])
+
+
+def test_what_a_tokenizer_cannot_read_costs_its_conversation_alone() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    whole = Tokenizer(models.WordLevel({"a": 0, "zqprobe": 1, "zqprobe0q": 2}, unk_token="none"))
+    whole.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=whole, eos_token="</s>")
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    found = Chat(tokenizer).each_prompt([user("a"), user("b")])
+    assert isinstance(found[0], list)
+    assert isinstance(found[1], UnrenderedError)

@@ -17,7 +17,7 @@ from rlaif.errors import LibraryError, ModelError
 from rlaif.libraries import transformers as adapter
 from rlaif.libraries.transformers import cache as caches
 from rlaif.records import Sampling
-from tests.engines.tiny import KINDS, ODD_KINDS, make_model, write_model
+from tests.engines.tiny import KINDS, ODD_KINDS, TEMPLATES, make_model, make_tokenizer, write_model
 
 VOCABULARY = 120
 
@@ -180,3 +180,91 @@ def test_other_models_keep_the_attention_that_the_library_takes(tmp_path: Path) 
     folder = write_model(tmp_path / "llama", "llama")
     model = adapter.load_causal(folder, dtype=torch.float32, trust_remote_code=False, device_map=None)
     assert adapter.attention_of(model.config) == "sdpa"
+
+
+REAL = {
+    "dated": """{{- bos_token }}
+{%- if date_string is not defined %}
+    {%- set date_string = "1 May 2025" %}
+{%- endif %}
+{%- if messages[0]["role"] == "system" %}
+    {%- set first = messages[0]["content"] | trim %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set first = "" %}
+{%- endif %}
+{{- "<|start|>system\n" + "It is " + date_string + ". " + first + "<|end|>" }}
+{%- for each in messages %}
+    {%- if each.role != "tool" and "calls" not in each %}
+        {{- "<|start|>" + each["role"] + "\n" + each["content"] | trim + "<|end|>" }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- "<|start|>assistant\n" }}
+{%- endif %}
+""",
+    "thoughtful": """{%- set seen = namespace(asked=false, last=messages | length - 1) %}
+{%- for each in messages[::-1] %}
+    {%- if not seen.asked and each.role == "user" and not each.content.startswith("<result>") %}
+        {%- set seen.asked = true %}
+        {%- set seen.last = messages | length - 1 - loop.index0 %}
+    {%- endif %}
+{%- endfor %}
+{%- for each in messages %}
+    {%- set said = each.content if each.content is string else "" %}
+    {%- if each.role in ["user", "system"] %}
+        {{- "<|start|>" + each.role + "\n" + said + "<|end|>" + "\n" }}
+    {%- else %}
+        {%- if "</think>" in said %}{% set said = said.split("</think>")[-1].lstrip("\n") %}{% endif %}
+        {%- generation %}{{- "<|start|>" ~ each.role ~ "\n" ~ said.strip("\n") ~ "<|end|>\n" }}{% endgeneration %}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- "<|start|>assistant\n" }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- "<think>\n\n</think>\n\n" }}
+    {%- endif %}
+{%- endif %}
+""",
+    "breaking": (
+        "{% for m in messages %}{% if loop.index > 2 %}{% break %}{% endif %}{{ m | tojson(indent=2) }}{{ eos_token }}"
+        "{% endfor %}{{ strftime_now('fixed') }}{{ tools is none }}{{ documents is none }}"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*REAL, *TEMPLATES])
+@pytest.mark.parametrize("generate", [False, True])
+def test_a_template_within_limits_writes_what_the_library_writes(name: str, generate: bool) -> None:
+    source = (REAL | TEMPLATES)[name]
+    if source is None:
+        return
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = source
+    turns = [
+        {"role": "user", "content": " bake?\n"},
+        {"role": "assistant", "content": "<think>so</think>\n\nyes"},
+        {"role": "user", "content": "and <b>bread</b>?"},
+    ]
+    options = {"enable_thinking": False}
+    wanted = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate, **options)
+    assert adapter.chat_template(tokenizer, lambda form: form)(turns, generate, options) == wanted
+
+
+def test_of_several_templates_the_default_is_taken() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = {"tool_use": "tools", "default": "{{ messages[0].content }}"}
+    assert adapter.chat_template(tokenizer, str)([{"role": "user", "content": "a"}], False, {}) == "a"
+    tokenizer.chat_template = {"tool_use": "tools", "rag": "rag"}
+    with pytest.raises(ValueError, match="no default"):
+        adapter.chat_template(tokenizer, str)
+
+
+def test_a_tokenizer_with_a_rendering_of_its_own_keeps_it() -> None:
+    class Own(adapter.PreTrainedTokenizerFast):
+        def apply_chat_template(self, turns: Any, **options: Any) -> str:
+            return f"own {turns[0]['content']} {options['add_generation_prompt']}"
+
+    tokenizer = make_tokenizer()
+    tokenizer.__class__ = Own
+    assert adapter.chat_template(tokenizer, str)([{"role": "user", "content": "a"}], True, {}) == "own a True"

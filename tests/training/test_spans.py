@@ -310,3 +310,17 @@ def test_sides_that_differ_only_where_they_are_cut_are_refused() -> None:
     whole = only(spans_of("chatml"), one)
     room = len(whole.prompt) + 1
     assert reason(replace(spans_of("chatml", max_length=room), truncation="mask"), one) == Refused.SAME
+
+
+def test_a_prompt_that_the_template_refuses_is_counted_and_named() -> None:
+    tokenizer = make_tokenizer(next(iter(TEMPLATES)))
+    check = "{% if messages | length > 1 %}{{ raise_exception('one turn only') }}{% endif %}"
+    tokenizer.chat_template = check + tokenizer.chat_template
+    spans = spans_of(None, tokenizer=tokenizer)
+    good = pair("bake", "yes", "no")
+    bad = replace(good, prompt=(*good.prompt, *good.chosen, *good.prompt))
+    kept, refused = spans.pairs([good, bad])
+    assert [each.id for each in kept] == [good.id]
+    assert refused == {Refused.TEMPLATE: 1}
+    assert spans.reasons[Refused.TEMPLATE] == f"pair {bad.id}: one turn only"
+    assert "template" in REMEDIES[Refused.TEMPLATE]

@@ -14,7 +14,7 @@ from rlaif.engines.local.generate import Decoder, Draw, Drawn
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.score import PromptScorer
 from rlaif.engines.local.shared_prefix import ScoredPrompt
-from rlaif.errors import ModelError
+from rlaif.errors import ModelError, UnrenderedError
 from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
@@ -67,6 +67,10 @@ class HfEngine(BaseEngine):
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
 
+    def takes(self, messages: Sequence[Message]) -> bool:
+        """Whether the chat template takes a conversation."""
+        return isinstance(self.chat.each_prompt([messages])[0], list)
+
     def close(self) -> None:
         """Let go of the weights and of what is computed with them; a further request is an error."""
         del self._scorer, self._decoder
@@ -86,19 +90,18 @@ class HfEngine(BaseEngine):
         return [max(found) for found in self._scorer.score(questions)]
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
-        prompts = self.chat.prompt_ids([each.messages for each in window])
+        prompts = self.chat.each_prompt([each.messages for each in window])
         replies: dict[int, Generation] = {}
         draws: dict[int, Draw] = {}
         for place, (request, ids) in enumerate(zip(window, prompts, strict=True)):
-            room = min(request.sampling.max_tokens, self.context - len(ids))
-            if room > 0:
-                draws[place] = Draw(tuple(ids), request.sampling, request.seed, room)
+            if not isinstance(ids, list) or len(ids) >= self.context:
+                why = str(ids) if isinstance(ids, UnrenderedError) else self._too_long(len(ids))
+                replies[place] = Generation(request_id=request.id, text="", finish="length", error=why)
             else:
-                replies[place] = Generation(
-                    request_id=request.id, text="", finish="length", error=self._too_long(len(ids))
-                )
+                room = min(request.sampling.max_tokens, self.context - len(ids))
+                draws[place] = Draw(tuple(ids), request.sampling, request.seed, room)
         for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
-            replies[place] = self._generation(window[place], len(prompts[place]), drawn)
+            replies[place] = self._generation(window[place], len(draws[place].prompt), drawn)
         return [replies[place] for place in range(len(window))]
 
     def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
@@ -116,34 +119,46 @@ class HfEngine(BaseEngine):
 
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
         questions = self._questions(window)
-        longest = [len(q.prompt) + max(map(len, q.answers), default=0) for q in questions]
-        fits = [place for place, length in enumerate(longest) if length <= self.context]
-        found = dict(zip(fits, self._scorer.score([questions[place] for place in fits]), strict=True))
+        fitting = {
+            place: each
+            for place, each in enumerate(questions)
+            if isinstance(each, ScoredPrompt) and _longest(each) <= self.context
+        }
+        found = dict(zip(fitting, self._scorer.score(list(fitting.values())), strict=True))
         return [
             Score(
                 request_id=request.id,
                 logprobs=tuple(found.get(place, ())),
                 alike=self.alike(request.continuations),
-                usage=Usage(prompt_tokens=len(questions[place].prompt)),
-                error=None if place in found else self._too_long(longest[place]),
+                usage=Usage(prompt_tokens=len(asked.prompt) if isinstance(asked, ScoredPrompt) else 0),
+                error=None if place in found else self._why_not(asked),
             )
-            for place, request in enumerate(window)
+            for place, (request, asked) in enumerate(zip(window, questions, strict=True))
         ]
 
-    def _questions(self, window: Sequence[ScoreRequest]) -> list[ScoredPrompt]:
-        prompts = self.chat.prompt_ids([each.messages for each in window])
+    def _questions(self, window: Sequence[ScoreRequest]) -> list[ScoredPrompt | UnrenderedError]:
+        prompts = self.chat.each_prompt([each.messages for each in window])
         # the few texts that are scored (labels) come again and again
         texts = list(
             dict.fromkeys(t for each in window for t in (each.assistant_prefix, *each.continuations))
         )
         ids = dict(zip(texts, self.chat.text_ids(texts), strict=True))
         return [
-            ScoredPrompt(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
+            prompt
+            if isinstance(prompt, UnrenderedError)
+            else ScoredPrompt(prompt + ids[each.assistant_prefix], [ids[text] for text in each.continuations])
             for prompt, each in zip(prompts, window, strict=True)
         ]
 
+    def _why_not(self, asked: ScoredPrompt | UnrenderedError) -> str:
+        return str(asked) if isinstance(asked, UnrenderedError) else self._too_long(_longest(asked))
+
     def _too_long(self, tokens: int) -> str:
         return f"{tokens} tokens do not fit into the model's context of {self.context}"
+
+
+def _longest(question: ScoredPrompt) -> int:
+    return len(question.prompt) + max(map(len, question.answers), default=0)
 
 
 def open_hf(

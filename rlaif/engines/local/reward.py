@@ -15,7 +15,7 @@ from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.local.engine import WINDOW
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.shared_prefix import lengthwise
-from rlaif.errors import ModelError
+from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import digest
 from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, said_by, text_config
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
@@ -66,20 +66,28 @@ class RewardEngine(BaseEngine):
         texts = [each.assistant_prefix + text for each in window for text in each.continuations]
         owners = [place for place, each in enumerate(window) for _ in each.continuations]
         asked = [window[owner].messages for owner in owners]
-        rows = whole_ids(self.chat, asked, texts) if self.whole else self._ended(asked, texts)
+        read = each_whole(self.chat, asked, texts) if self.whole else self._ended(asked, texts)
+        rows = {place: row for place, row in enumerate(read) if isinstance(row, list)}
+        fitting = [place for place, row in rows.items() if len(row) <= self.context]
         rewards: dict[int, float] = {}
-        for batch in lengthwise([len(row) for row in rows], self.batch_tokens):
-            fitting = [place for place in batch if len(rows[place]) <= self.context]
-            if fitting:
-                rewards |= dict(zip(fitting, self._forward([rows[place] for place in fitting]), strict=True))
-        return [self._reply(place, request, owners, rewards) for place, request in enumerate(window)]
+        for batch in lengthwise([len(rows[place]) for place in fitting], self.batch_tokens):
+            places = [fitting[each] for each in batch]
+            rewards |= dict(zip(places, self._forward([rows[place] for place in places]), strict=True))
+        refused = {owners[place]: str(row) for place, row in enumerate(read) if not isinstance(row, list)}
+        return [
+            self._reply(place, request, owners, rewards, refused.get(place))
+            for place, request in enumerate(window)
+        ]
 
-    def _ended(self, asked: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
+    def _ended(
+        self, asked: Sequence[Sequence[Message]], texts: Sequence[str]
+    ) -> list[list[int] | UnrenderedError]:
         distinct = list(dict.fromkeys(map(tuple, asked)))
-        prompts = dict(zip(distinct, self.chat.prompt_ids(distinct), strict=True))
+        prompts = dict(zip(distinct, self.chat.each_prompt(distinct), strict=True))
         answers = self.chat.text_ids(texts)
         return [
-            [*prompts[tuple(turns)], *ids, self.end_id] for turns, ids in zip(asked, answers, strict=True)
+            [*prompt, *ids, self.end_id] if isinstance(prompt := prompts[tuple(turns)], list) else prompt
+            for turns, ids in zip(asked, answers, strict=True)
         ]
 
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
@@ -94,7 +102,12 @@ class RewardEngine(BaseEngine):
         return found
 
     def _reply(
-        self, place: int, request: ScoreRequest, owners: Sequence[int], rewards: Mapping[int, float]
+        self,
+        place: int,
+        request: ScoreRequest,
+        owners: Sequence[int],
+        rewards: Mapping[int, float],
+        refused: str | None,
     ) -> Score:
         mine = [number for number, owner in enumerate(owners) if owner == place]
         fits = all(number in rewards for number in mine)
@@ -102,7 +115,9 @@ class RewardEngine(BaseEngine):
             request_id=request.id,
             logprobs=tuple(rewards[number] for number in mine) if fits else (),
             usage=Usage(),
-            error=None if fits else f"an answer does not fit into the model's context of {self.context}",
+            error=None
+            if fits
+            else refused or f"an answer does not fit into the model's context of {self.context}",
         )
 
 
@@ -115,12 +130,17 @@ def reads_whole(config: Any, chat: Chat) -> bool:
     return bool(chat.tokenizer.chat_template) and (config.id2label or {}).get(0) != OWN_LABEL
 
 
-def whole_ids(chat: Chat, asked: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of each conversation with its answer, as the chat template writes a finished one."""
+def each_whole(
+    chat: Chat, asked: Sequence[Sequence[Message]], texts: Sequence[str]
+) -> list[list[int] | UnrenderedError]:
+    """Return the token ids of each conversation with its answer, as the chat template writes a finished one.
+
+    Where it takes one not, the reason stands in its place.
+    """
     said = [
         (*turns, Message(role="assistant", content=text)) for turns, text in zip(asked, texts, strict=True)
     ]
-    return chat.conversation_ids(said)
+    return chat.each_conversation(said)
 
 
 def reward_fingerprint(
@@ -135,7 +155,7 @@ def reward_fingerprint(
         return found
     end = chat.end_token(end_ids_of(config))
     before = [*chat.prompt_ids([_PROBE])[0], *chat.text_ids(["zqprobe"])[0], end]
-    return found if whole_ids(chat, [_PROBE], ["zqprobe"])[0] == before else digest("read whole", found)
+    return found if each_whole(chat, [_PROBE], ["zqprobe"])[0] == before else digest("read whole", found)
 
 
 def _config(directory: Path, *, trust_remote_code: bool) -> Any:

@@ -86,7 +86,17 @@ class VllmEngine(BaseEngine):
         return vllm.cache_counts(self.model)
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
-        prompts = self.chat.prompt_ids([each.messages for each in window])
+        prompts = self.chat.each_prompt([each.messages for each in window])
+        taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
+        drawn = iter(self._draw([each for each, _ in taken], [ids for _, ids in taken]))
+        return [
+            next(drawn)
+            if isinstance(ids, list)
+            else Generation(request_id=each.id, text="", finish="length", error=str(ids))
+            for each, ids in zip(window, prompts, strict=True)
+        ]
+
+    def _draw(self, window: Sequence[GenerateRequest], prompts: Sequence[list[int]]) -> list[Generation]:
         fits = [place for place, ids in enumerate(prompts) if len(ids) < self.context]
         # draws from one prompt are neighbours: the first fills the cache for the others
         order = sorted(fits, key=lambda place: prompts[place])
@@ -135,7 +145,15 @@ class VllmEngine(BaseEngine):
         )
 
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
-        prompts = self.chat.prompt_ids([each.messages for each in window])
+        prompts = self.chat.each_prompt([each.messages for each in window])
+        taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
+        scored = iter(self._scored([each for each, _ in taken], [ids for _, ids in taken]))
+        return [
+            next(scored) if isinstance(ids, list) else Score(request_id=each.id, logprobs=(), error=str(ids))
+            for each, ids in zip(window, prompts, strict=True)
+        ]
+
+    def _scored(self, window: Sequence[ScoreRequest], prompts: Sequence[list[int]]) -> list[Score]:
         texts = list(
             dict.fromkeys(t for each in window for t in (each.assistant_prefix, *each.continuations))
         )

@@ -110,7 +110,10 @@ class PlannedModels(ModelPool):
         files = [directory / each for each in TOKENIZER_FILES if (directory / each).is_file()]
         return Counting(
             digest_files(files) if files else name,
-            lambda conversations: [len(ids) for ids in chat.prompt_ids(conversations)],
+            # one that the template does not take is a failed call, which costs nothing
+            lambda conversations: [
+                len(ids) if isinstance(ids, list) else 0 for ids in chat.each_prompt(conversations)
+            ],
             chat.reads,
         )
 

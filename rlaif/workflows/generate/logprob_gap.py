@@ -92,7 +92,7 @@ def _of_policy(
         logprob, ended = each.logprob, each.finish == "stop"
         if logprob is None:
             logprob, ended = _asked(models, policy, prompt, each), False
-        if logprob is not None:
+        if logprob is not None and engine.takes(prompt.messages):
             told.append(logprob)
             traced.append(_traced(engine, prompt, each, ended))
     if not told:

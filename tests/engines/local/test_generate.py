@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.engines.tiny import (
     make_model,
     make_tokenizer,
     plain_logprob,
+    question,
     write_model,
 )
 
@@ -373,3 +375,28 @@ def test_sampling_is_the_distribution_of_transformers() -> None:
         tokens, _ = choose(logits.expand(count, 12), knobs_of([how] * count, torch.device("cpu")), grid)
         shares = torch.bincount(tokens, minlength=12) / count
         assert torch.allclose(shares, scores[0].softmax(-1), atol=1 / count)
+
+
+def refusing(tmp_path: Path) -> HfEngine:
+    folder = write_model(tmp_path / "m")
+    template = (folder / "chat_template.jinja").read_text()
+    check = "{% if messages | length > 1 %}{{ raise_exception('one turn only') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(check + template)
+    engine = open_engine(f"hf:{folder}", device="cpu")
+    assert isinstance(engine, HfEngine)
+    return engine
+
+
+def test_a_conversation_that_the_template_refuses_fails_alone(tmp_path: Path) -> None:
+    engine = refusing(tmp_path)
+    twice = (*draw("one").messages, *draw("two").messages)
+    draws = [draw("bake"), replace(draw("bake", 1), id="twice", messages=twice), draw("bake", 2)]
+    texts = list(engine.generate(draws))
+    assert [each.error is None for each in texts] == [True, False, True]
+    assert "one turn only" in str(texts[1].error)
+    assert [each.text for each in texts[::2]] == [each.text for each in engine.generate(draws[::2])]
+    asked = [question("bake"), replace(question("bake"), id="twice", messages=twice)]
+    scores = list(engine.score(asked))
+    assert scores[0].error is None
+    assert "one turn only" in str(scores[1].error)
+    assert not engine.takes(twice)

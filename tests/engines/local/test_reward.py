@@ -104,4 +104,14 @@ def test_only_what_was_read_at_another_token_before_is_another_model(
 def test_what_somebody_spells_is_text_to_a_reward_model_too(engine: RewardEngine) -> None:
     spelled, end = "wait <|end|>", engine.chat.tokenizer.convert_tokens_to_ids("<|end|>")
     turns = [*question("x").messages, Message(role="assistant", content=spelled)]
-    assert engine.chat.conversation_ids([turns])[0].count(end) == 2
+    assert engine.chat.each_conversation([turns])[0].count(end) == 2
+
+
+def test_an_answer_whose_conversation_the_template_refuses_fails_alone(tmp_path: Path) -> None:
+    check = "{% if 'Nothing' in messages[0]['content'] %}{{ raise_exception('no such question') }}{% endif %}"
+    engine = open_engine(f"reward:{write(tmp_path, template=check + CHATML)}", device="cpu")
+    first, second = engine.score(
+        [question("how do I bake bread", "wait"), question("Nothing", "wait", "mix")]
+    )
+    assert len(first.logprobs) == 1
+    assert (second.logprobs, "no such question" in str(second.error)) == ((), True)

@@ -1,0 +1,111 @@
+"""A template of a stranger's ends: what works or writes without end is a TemplateLimit, whatever it does it by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rlaif.libraries import jinja
+from rlaif.libraries.jinja import Bounded, TemplateLimit
+
+LIKE = ImmutableSandboxedEnvironment(
+    trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+)
+LONG = "('a' * 900000)"
+DOUBLING = "{{% set ns = namespace(x={start}) %}}{{% for i in range(60) %}}{{% set ns.x = {step} %}}{{% endfor %}}{end}"
+ENDLESS = {
+    "product": "{{ 'a' * 3000000000 }}",
+    "list product": "{{ ([0] * 10000000000) | length }}",
+    "loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "conditions": "{% for i in range(99999) %}{% for j in range(99999) if j < 0 %}{% endfor %}{% endfor %}",
+    "constants": "{% for i in range(99999) %}" + "x" * 50_000 + "{% endfor %}",
+    "calls": "{% macro f(n) %}{% if n > 0 %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "power": "{{ 10 ** 100000000 }}",
+    "squares": DOUBLING.format(start="10", step="ns.x * ns.x", end="{{ ns.x }}"),
+    "sums": DOUBLING.format(start="'ab'", step="ns.x + ns.x", end=""),
+    "joins": DOUBLING.format(start="'ab'", step="ns.x ~ ns.x", end=""),
+    "nested lists": DOUBLING.format(start="[1]", step="[ns.x, ns.x]", end="{{ ns.x == ns.x }}"),
+    "nested objects": DOUBLING.format(start="{'a': 1}", step="{'a': ns.x, 'b': ns.x}", end="{{ ns.x | tojson }}"),
+    "added lists": DOUBLING.format(start="[1]", step="ns.x + ns.x", end=""),
+    "captured": "{% set x %}{% for i in range(99999) %}{{ 'a' * 10000 }}{% endfor %}{% endset %}",
+    "width by filter": "{{ 'a' | center(3000000000) }}",
+    "width by method": "{{ 'a'.ljust(3000000000) }}",
+    "indent": "{{ 'a\nb' | indent(3000000000) }}",
+    "tabs": "{{ ('\t' * 100000).expandtabs(100000) }}",
+    "bytes": "{{ (1).to_bytes(3000000000, 'big') }}",
+    "percent": "{{ '%3000000000d' % 1 }}",
+    "percent star": "{{ '%*d' % (3000000000, 1) }}",
+    "percent filter": "{{ '%3000000000d' | format(1) }}",
+    "format": "{{ '{:>3000000000}'.format(1) }}",
+    "format of a width": "{{ '{:{}}'.format(1, 3000000000) }}",
+    "format map": "{{ '{a:>3000000000}'.format_map({'a': 1}) }}",
+    "replace": f"{{{{ {LONG}.replace('a', {LONG}) }}}}",
+    "replace filter": f"{{{{ {LONG} | replace('a', {LONG}) }}}}",
+    "translate": f"{{{{ {LONG}.translate({{97: {LONG}}}) }}}}",
+    "join": f"{{{{ ([{LONG}] * 90000) | join }}}}",
+    "join by method": f"{{{{ ','.join([{LONG}] * 90000) }}}}",
+    "join of a map": "{{ range(99999) | map('string') | map('replace', '9', 'b' * 90000) | join }}",
+    "text of a list": f"{{{{ ([{LONG}] * 90000) | string }}}}",
+    "list put out": f"{{{{ [{LONG}] * 90000 }}}}",
+    "json": "{{ ([1] * 1000) | tojson(indent=100000) }}",
+    "sum of lists": "{{ ([[1] * 1000] * 90000) | sum(start=[]) | length }}",
+    "dict of a range": "{% for i in range(9999) %}{% set x = dict.fromkeys(range(99999)) %}{% endfor %}",
+    "cycler": f"{{% set c = cycler({LONG}) %}}{{% for i in range(9999) %}}{{{{ c.next() }}}}{{% endfor %}}",
+}  # fmt: skip
+
+
+def rendered(source: str, **variables: Any) -> str:
+    like = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    like.globals["dict"] = dict
+    return Bounded(source, like, lambda form: form).render(variables, characters=100, values=1)
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_template_without_end_is_stopped(name: str) -> None:
+    with pytest.raises(TemplateLimit):
+        rendered(ENDLESS[name])
+
+
+@pytest.mark.parametrize("source", ["{{ [1, 2] | random }}", "{{ lipsum() }}"])
+def test_what_chance_says_is_no_part_of_a_prompt(source: str) -> None:
+    with pytest.raises(TemplateError, match="chance"):
+        rendered(source)
+
+
+def test_a_template_that_is_larger_than_any_is_not_compiled() -> None:
+    with pytest.raises(TemplateLimit, match="characters, where"):
+        rendered("x" * (jinja.MOST_SOURCE + 1))
+
+
+def test_a_template_that_takes_too_long_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jinja, "SECONDS", -1.0)
+    with pytest.raises(TemplateLimit, match="not done after"):
+        rendered("{% for i in range(9999) %}{% endfor %}")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ 'a' * 3 }}{{ 2 ** 5 }}{{ 7 % 3 }}", "aaa321"),
+        ("{{ 'a' ~ 1 ~ none }}{{ [1, 'b'] + [2] }}", "a1None[1, 'b', 2]"),
+        ("{{ '%s-%03d' % ('x', 7) }}{{ '{:>4}|{}'.format(1, 1234567890) }}", "x-007   1|1234567890"),
+        ("{{ rows | map(attribute='a') | join(', ') }}", "1, 2"),
+        ("{{ rows | selectattr('a', 'gt', 1) | list | length }}{{ rows[::-1] | first }}", "1{'a': 2}"),
+        ("{{ (text | trim).split('b') | last }}{{ text.strip() }}{{ text | replace('b', 'cc') }}", "accd"),
+        ("{% for k, v in {'x': 1, 'y': 2}.items() if v > 1 %}{{ loop.index0 }}{{ k }}{% endfor %}", "0y"),
+        ("{% set ns = namespace(x=0) %}{% for r in rows %}{% set ns.x = r.a %}{% endfor %}{{ ns.x }}", "2"),
+        ("{% macro m(x, y='q') %}[{{ x }}{{ y }}]{% endmacro %}{{ m(1) }}{{ m(2, y=3) }}", "[1q][23]"),
+        ("{% for x in (1, 2) %}{{ x }}{% else %}none{% endfor %}{% if 'a' in ['a', 'b'] %}in{% endif %}", "12in"),
+        ("{{ [] is iterable }}{{ dict(a=1) }}{{ '9' | int + 1 }}{{ strftime_now('%Y') }}", "True{'a': 1}10%Y"),
+    ],
+)  # fmt: skip
+def test_what_real_templates_do_comes_out_as_ever(source: str, text: str) -> None:
+    variables: dict[str, Any] = {"rows": [{"a": 1}, {"a": 2}], "text": " abd "}
+    like = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    like.globals |= {"dict": dict, "strftime_now": lambda form: form}
+    plain = like.from_string(source).render(**variables)
+    assert rendered(source, **variables) == plain
+    assert plain.strip().endswith(text)
