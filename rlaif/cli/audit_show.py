@@ -94,7 +94,9 @@ def _pair(found: Any, calls: int) -> str:
     if hidden > 0:
         blocks.append(f"{hidden} further calls (--calls {len(found.calls)} shows them)")
     if found.missing:
-        blocks.append(f"{len(found.missing)} calls are not in this store (name theirs with --store)")
+        blocks.append(
+            f"{len(found.missing)} calls are not in this store, or damaged in it (name theirs with --store)"
+        )
     blocks.append(_origin(found))
     return "\n\n".join(blocks)
 

@@ -50,7 +50,7 @@ def _process() -> int:
     from rlaif.terminal import open_streams, put_screens
 
     open_streams()
-    from rlaif.cli.output import escape_strange_letters
+    from rlaif.cli.output import escape_strange_letters, heard
     from rlaif.libraries.quiet import quiet, settle_environment
     from rlaif.secrets import hide_environment, hide_in_tracebacks
 
@@ -60,18 +60,19 @@ def _process() -> int:
     _spare_threads()
     escape_strange_letters()
     put_screens()
-    with quiet():
+    with quiet(), heard():
         return _run(None)
 
 
 def _inside(argv: Sequence[str]) -> int:
     """A command line inside somebody's program."""
+    from rlaif.cli.output import heard
     from rlaif.libraries.quiet import quiet
     from rlaif.secrets import hide_environment
     from rlaif.terminal import screened
 
     hide_environment()
-    with quiet(), screened():
+    with quiet(), screened(), heard():
         return _run(list(argv))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, Self
 
 from rlaif.errors import ThresholdError
+from rlaif.secrets import cleaned
 from rlaif.terminal import console, drawn, printable
 
 if TYPE_CHECKING:
@@ -48,6 +50,31 @@ def warn(messages: Iterable[str], width: int | None = None) -> None:
     for message in messages:
         said = f"warning: {message}"
         say(said if width is None else fill(said, width, subsequent_indent="  "))
+
+
+class _Told(logging.Handler):
+    """What a floor below warns of while it works, as a warning of the command, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        if (text := cleaned(record.getMessage())) not in self._said:
+            self._said.add(text)
+            warn([text])
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Inside, warnings of this package's own loggers are printed."""
+    told, logger = _Told(), logging.getLogger("rlaif")
+    logger.addHandler(told)
+    try:
+        yield
+    finally:
+        logger.removeHandler(told)
 
 
 class Follower:

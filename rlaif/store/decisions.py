@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rlaif.store.store import Store
 
+_LOG = logging.getLogger(__name__)
 TIE = "tie"
 _CHUNK = 500
 
@@ -61,7 +64,13 @@ def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDe
     newest = {(pair, reviewer): (row, at) for pair, reviewer, row, at in rows}
     found = []
     for (pair, reviewer), (row, at) in newest.items():
-        fields = _fields(row)
+        try:
+            fields = _fields(row)
+        except (ValueError, TypeError, AttributeError):
+            _LOG.warning(
+                "%s: a decision of %s on pair %s is damaged, and left out", store.path, reviewer, pair
+            )
+            continue
         if fields["prefers"] is not None or fields["flag"] or fields["note"]:
             found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=at, **fields))
     return found
@@ -91,15 +100,16 @@ def _history(store: Store, pair: str, reviewer: str) -> list[dict[str, Any]]:
     )
     said: list[dict[str, Any]] = []
     for (row,) in rows:
-        if json.loads(row).get("undo"):
-            said = said[:-1]
-        else:
-            said.append(_fields(row))
+        with suppress(ValueError, TypeError, AttributeError):  # damaged: said where decisions are read
+            fields = _fields(row)
+            said = said[:-1] if json.loads(row).get("undo") else [*said, fields]
     return said
 
 
 def _fields(row: str) -> dict[str, Any]:
     held = json.loads(row)
+    if not isinstance(held.get("prefers"), str | None):
+        raise TypeError("it prefers nothing that there is")
     return {
         "prefers": held.get("prefers"),
         "flag": bool(held.get("flag")),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
+from zlib import crc32
 
 from rlaif.hashing import digest_bytes
-from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
+from rlaif.records import Finish, GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
 from rlaif.secrets import cleaned
 
+_NUMBERS = (float, int)
+_FINISHES = get_args(Finish)
 Request = GenerateRequest | ScoreRequest
 Reply = Generation | Score
 # made once: json.dumps makes one a call when anything is not as by default
@@ -71,16 +74,25 @@ def reply_row(reply: Reply) -> str | None:
 
 
 def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
-    """The reply of a row, as answer to the request `request_id`."""
+    """The reply of a row, as answer to the request `request_id`. Raises where it is none, whatever it meets."""
     fields: Mapping[str, Any] = json.loads(row)
+    if type(usage.prompt_tokens) is not int or type(usage.completion_tokens) is not int:
+        raise TypeError("its numbers of tokens are none")
     if kind == "score":
+        logprobs = tuple(fields["logprobs"])
+        if not all(type(each) in _NUMBERS for each in logprobs):
+            raise TypeError("a log-probability is no number")
         return Score(
             request_id=request_id,
-            logprobs=tuple(fields["logprobs"]),
+            logprobs=logprobs,
             usage=usage,
             alike=tuple(fields.get("alike", ())),
         )
     ids = fields["token_ids"]
+    if not isinstance(fields["text"], str) or type(fields["logprob"]) not in (*_NUMBERS, type(None)):
+        raise TypeError("its text or log-probability is none")
+    if fields["finish"] not in _FINISHES or (ids is not None and not set(map(type, ids)) <= {int}):
+        raise TypeError("its end or its tokens are none")
     return Generation(
         request_id=request_id,
         text=fields["text"],
@@ -89,6 +101,13 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
         logprob=fields["logprob"],
         usage=usage,
     )
+
+
+def reply_digest(key: str, reply: str, prompt_tokens: int, completion_tokens: int) -> int:
+    """What tells a stored reply from one that was changed since, by accident or by hand."""
+    # not one against forgers, who could write a digest too: a cryptographic one takes a tenth of the time of a look-up
+    text = f"{key}\n{prompt_tokens} {completion_tokens}\n{reply}"
+    return crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def failure(reply: Reply) -> str | None:

@@ -9,7 +9,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from rlaif.errors import RlaifError, StoreError
+from rlaif.boundary import told
+from rlaif.errors import EngineError, RlaifError
 from rlaif.store.store import Store
 from rlaif.store.wire import Reply, Request
 
@@ -71,8 +72,13 @@ class Writer:
             if batch and self._wrong is None:
                 try:
                     self._store.put_many(self._fingerprint, batch, run_id=self._run_id)
-                except StoreError as wrong:
+                except RlaifError as wrong:
                     self._wrong = wrong
+                except Exception as wrong:  # noqa: BLE001 - who waits for this thread must hear of it
+                    self._wrong = EngineError(
+                        f"{self._store.path}: what arrived cannot be kept ({told(wrong)}); run again"
+                    )
+                    self._wrong.__cause__ = wrong
             for key, _, _ in batch:
                 self._waiting.pop(key, None)
 

@@ -12,6 +12,8 @@ from rlaif.errors import StoreError
 from rlaif.store import Store, ladder
 from rlaif.store.decisions import ReviewDecision, decisions, put_decision
 
+OURS = ladder.STEPS
+
 
 def with_note(store: sqlite3.Connection) -> None:
     store.execute("ALTER TABLE prompts ADD COLUMN note TEXT NOT NULL DEFAULT ''")
@@ -24,6 +26,12 @@ def with_index(store: sqlite3.Connection) -> None:
 def failing(store: sqlite3.Connection) -> None:
     store.execute("CREATE TABLE half_done (id)")
     raise sqlite3.OperationalError("no room")
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step but those of the test."""
+    monkeypatch.setattr(ladder, "STEPS", ())
 
 
 @pytest.fixture
@@ -101,10 +109,10 @@ def test_what_is_in_the_log_only_is_in_the_backup(old: Path, monkeypatch: pytest
 def test_a_store_that_is_merged_is_migrated_first(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "STEPS", (with_note,))
+    monkeypatch.setattr(ladder, "STEPS", (*OURS, with_note))
     with Store.open(tmp_path / "other.sqlite") as store:
         assert store.merge(old) == 0
-    assert looked_at(old)[0] == 2
+    assert looked_at(old)[0] == ladder.newest()
 
 
 def test_a_store_of_a_newer_rlaif_is_refused_with_the_remedy(old: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rlaif.errors import StoreError
+from rlaif.errors import DiskError, StoreError
 from rlaif.hashing import digest_bytes
 from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
 from rlaif.store import Store, call_key
@@ -221,7 +221,7 @@ def test_a_full_disk_loses_the_wave_and_nothing_else(store: Store) -> None:
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
     store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
     big = [(f"k{n}", ask("x" * 9000 + str(n)), SCORED) for n in range(50)]
-    with pytest.raises(StoreError, match="database or disk is full"):
+    with pytest.raises(DiskError, match="the disk is full"):
         store.put_many("m", big)
     assert store.counts()["calls"] == 1
     store._db.execute("PRAGMA max_page_count = 1000000")

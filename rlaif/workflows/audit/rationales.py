@@ -36,7 +36,7 @@ def read_written(comparisons: Path, run: Path, store: Path | None, evidence: Evi
     if not rows or not path.is_file():
         return found
     step = -(-sum(len(row["calls"]) for row in rows) // MAX_TEXTS)
-    with Store.open(path) as held:
+    with Store.open(path, writes=False) as held:
         for row in rows[::step]:
             prompt = prompts.get(row["prompt_id"])
             if prompt is None:

@@ -139,7 +139,7 @@ def _shown(run: Path, file: Path, pair: Pair, named: Path | None) -> Shown:
     used: list[tuple[str, int]] = []
     path = find_store(run, named)
     if path.is_file():
-        with Store.open(path) as store:
+        with Store.open(path, writes=False) as store:
             for key in pair.provenance.get("calls", ()):
                 call = _held(store, key)
                 if call is None:
@@ -181,7 +181,7 @@ def _asked(call: Call) -> RecordedCall:
         reply = call.reply.text
     else:
         reply = ", ".join(
-            f"{each!r} {value:.3f}" for each, value in zip(continuations, call.reply.logprobs, strict=True)
+            f"{each!r} {value:.3f}" for each, value in zip(continuations, call.reply.logprobs, strict=False)
         )
     return RecordedCall(
         key=call.key,

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from rlaif.atomic import is_draft, whole_file
-from rlaif.errors import InputError, RlaifError, RunError, StoreError
+from rlaif.errors import DiskError, InputError, RlaifError, RunError, StoreError
 from rlaif.exchange.rows import read_rows
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import LOCK
@@ -29,7 +29,7 @@ def pack(run: Path, *, out: Path | None = None, store: Path | None = None) -> Pa
     keys = sorted(set(referred(run)))
     try:
         _write(run, target, find_store(run, store), keys)
-    except InputError:
+    except (InputError, DiskError):
         raise
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None
@@ -77,7 +77,7 @@ def _copy_calls(source: Path, target: Path, keys: Sequence[str]) -> None:
     with Store.open(target) as small:
         if not keys:
             return
-        with Store.open(source) as whole:
+        with Store.open(source, writes=False) as whole:
             calls = [_needed(whole, key) for key in keys]
             for fingerprint in sorted({call.fingerprint for call in calls}):
                 own = [each for each in calls if each.fingerprint == fingerprint]

@@ -124,7 +124,7 @@ def decisions_of(run: Path, store: Path | None, pairs: Sequence[Pair]) -> list[R
     path = find_store(run, store)
     if not path.is_file():
         return []
-    with Store.open(path) as held:
+    with Store.open(path, writes=False) as held:
         return decisions(held, [each.id for each in pairs])
 
 

@@ -134,7 +134,7 @@ def planning(models: PlannedModels, place: Path, out: Path | None = None) -> Ite
         if not place.is_file():
             yield models
             return
-        with Store.open(place) as held:
+        with Store.open(place, writes=False) as held:
             models.held = held
             yield models
 
