@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import settings
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.output import emit, progress, warn
 from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
 
@@ -237,16 +237,20 @@ def _methods_or_files(_: click.Context, __: click.Parameter, incomplete: str) ->
 
 def _train(method: str, chosen: Mapping[str, Any]) -> None:
     from rlaif.workflows.training.config import train_config
-    from rlaif.workflows.training.run import plan_training, settle
+    from rlaif.workflows.training.plan import plan_as_dict, plan_steps, plan_training
+    from rlaif.workflows.training.run import settle
     from rlaif.workflows.training.run import train as workflow
 
     given = dict(chosen)
     as_json, dry_run = given.pop("as_json"), given.pop("dry_run")
     job = settle(train_config(given.pop("source"), method=method, **given))
-    warn([*(job.gate.over if job.gate else ()), *job.doubts])
+    plan = plan_steps(job)
+    warn([*(job.gate.over if job.gate else ()), *job.doubts, *(plan.warnings if plan else ())])
     if dry_run:
-        echo(plan_training(job))
+        emit(plan_as_dict(job), plan_training(job), as_json=as_json)
         return
+    if plan is not None and not as_json:
+        click.echo(f"{job.method}: {plan.line}; into {job.out}", err=True)
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)
     warn(trained.outcome.notes)

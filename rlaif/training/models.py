@@ -37,6 +37,7 @@ from rlaif.libraries.transformers import (
     written_as_it_was,
 )
 from rlaif.training.configs.loop import LoopConfig
+from rlaif.training.configs.rates import rate_of_size
 from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.quantized import load_quantized
 
@@ -44,8 +45,6 @@ ADAPTER = "adapter"
 REWARD_LABEL = "reward"
 """Name of a reward model's first label; further ones are principles."""
 _TORCH_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
-_RATES = ((10_000_000, 3e-4), (200_000_000, 1e-5), (1_500_000_000, 2e-6))
-LARGE_RATE, LORA_FACTOR = 5e-7, 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +141,7 @@ def add_adapter(model: Any, config: LoopConfig) -> Any:
 
 def default_learning_rate(model: Any, config: LoopConfig) -> float:
     """By size, as small models need large steps: 3e-4 up to 10 M parameters .. 5e-7; adapters 20 times that."""
-    size = sum(each.numel() for each in model.parameters())
-    rate = next((rate for limit, rate in _RATES if size <= limit), LARGE_RATE)
-    return min(rate * LORA_FACTOR, 1e-3) if config.lora else rate
+    return rate_of_size(sum(each.numel() for each in model.parameters()), adapter=bool(config.lora))
 
 
 def export(opened: Opened, model: Any, out: Path, base: Path, config: LoopConfig, readme: str) -> None:

@@ -46,6 +46,8 @@ class TrainJob:
     """Warnings about how the pairs were judged."""
     reviewed: Mapping[str, int] = field(default_factory=dict)
     """Pairs that were left out or swapped because people decided so, by reason."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where options come from that are not the method's defaults, by name: given, or of the shipped recipe."""
     store: Path | None = None
     """Where it is noted which step used which pair; None: found upward from `out`."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from rlaif.field_docs import documented
-from rlaif.training import Progress, TrainSummary
+from rlaif.training import LoopConfig, Progress, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.options import MethodOptions
 
@@ -65,6 +65,9 @@ class Method:
     )
     """Options of `rlaif train` outside a recipe: called with `options`, the values given, and, where the model is a
     bundled one, the options that the shipped recipe trains it with by this method."""
+    loop_of: Callable[[TrainJob], tuple[LoopConfig, int]] | None = None
+    """Called with a job: the configuration of its loop, and how many rows it learns from, for `--dry-run` and for what
+    is said before the first step; None: nothing is said of that."""
     hidden: tuple[str, ...] = LAYOUT
     """Metrics that are recorded and not shown."""
     examples: tuple[str, str] = ("", "")

@@ -34,6 +34,7 @@ from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.methods.dpo import OWN_REFERENCE, DPOOptions, PreferenceOptions
 from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.pair_usage import note_usage
+from rlaif.workflows.training.plan import plan_steps
 from rlaif.workflows.training.read_options import check_options
 
 REPLAY_SET = "micro:judge"
@@ -67,7 +68,7 @@ class Trained(PairResult):
     @property
     def figures(self) -> dict[str, Any]:
         """Figures for the screen: counts of pairs and steps, then the method's metrics."""
-        counts = self.outcome.counts
+        counts, plan = self.outcome.counts, plan_steps(self.job)
         refused = sum(counts["pairs"]["refused"].values()) if "pairs" in counts else 0
         shown = {"pairs": len(self.job.pairs), "refused": refused, "steps": self.outcome.steps}
         shares = {f"replay {kind}": share for kind, share in counts.get("replay_share", {}).items()}
@@ -76,6 +77,8 @@ class Trained(PairResult):
         gate = self.job.gate
         shown |= {f"left out: {name}": count for name, count in gate.left_out.items()} if gate else {}
         shown |= {f"reviewed: {name}": count for name, count in self.job.reviewed.items()}
+        if plan is not None:
+            shown |= {"rows a step": plan.batch_size, "passes": f"{plan.passes:.3g}"}
         return shown | {"learning rate": f"{self.outcome.learning_rate:.2g}"} | shares | learned
 
     @property
@@ -133,6 +136,7 @@ def settle(config: TrainConfig) -> TrainJob:
         gate=gated,
         doubts=[*([several] if several else []), *warned(pairs, found.get("summary") or {})],
         reviewed=reviewed,
+        origins=_origins(config.options, _bundled(method, policy)),
         store=find_store(config.source, config.store),
     )
 
@@ -179,19 +183,16 @@ def reference_directory(options: MethodOptions, initial: str | None) -> Path | N
     return None if named is None else model_directory(named)
 
 
-def plan_training(job: TrainJob) -> str:
-    """What would be done, for `--dry-run`."""
-    values = {each.name: getattr(job.options, each.name) for each in options_of(type(job.options))}
-    values["lora"] = f"rank {job.rank}" if job.rank else "no, all weights"
-    lines = [f"{name}: {value}" for name, value in values.items() if value not in (None, {}, ())]
-    about = [f"method: {job.method}", f"pairs: {len(job.pairs)}", f"base: {job.base}", f"out: {job.out}"]
-    return "\n".join([*about, *lines])
-
-
 def _options(method: Method, given: Mapping[str, Any], policy: str) -> MethodOptions:
     found = method.standalone(method.options, given, _bundled(method, policy))
     check_options(method, found, "train")
     return found
+
+
+def _origins(given: Mapping[str, Any], bundled: MethodOptions | None) -> dict[str, str]:
+    usual = {} if bundled is None else {each.name: each.default for each in options_of(type(bundled))}
+    of_recipe = {name: f"recipe {PLAY}" for name in usual if getattr(bundled, name) != usual[name]}
+    return of_recipe | {name: "given" for name, value in given.items() if value is not None}
 
 
 def _bundled(method: Method, policy: str) -> MethodOptions | None:

@@ -23,7 +23,8 @@ from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
-from rlaif.workflows.training.run import plan_training, settle, train
+from rlaif.workflows.training.plan import plan_training
+from rlaif.workflows.training.run import settle, train
 from tests.workflows.conftest import Configured
 
 

@@ -13,7 +13,8 @@ from rlaif.errors import InputError, ThresholdError
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.recipe.train_step import train_step
 from rlaif.workflows.training.config import train_config
-from rlaif.workflows.training.run import plan_training, replay_examples, settle, train
+from rlaif.workflows.training.plan import plan_training
+from rlaif.workflows.training.run import replay_examples, settle, train
 from tests.workflows.conftest import Configured, Write
 
 

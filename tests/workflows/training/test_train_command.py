@@ -48,7 +48,8 @@ def planned(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
     """What `--dry-run` says of a training: option -> value."""
     capsys.readouterr()
     assert main(["train", *words, "--dry-run"]) == 0
-    return dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    lines = [line.split(": ", 1) for line in capsys.readouterr().out.splitlines()]
+    return {name: value.partition("  [")[0] for name, value in lines}
 
 
 @pytest.mark.parametrize("name", METHODS.names())

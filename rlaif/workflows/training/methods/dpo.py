@@ -134,6 +134,11 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
     return train_preference(job, job.pairs, progress)
 
 
+def _loop_of(job: TrainJob) -> tuple[DPOConfig, int]:
+    assert isinstance(job.options, PreferenceOptions)
+    return preference_config(job.options, job.loop_fields(len(job.pairs))), len(job.pairs)
+
+
 def _standalone(
     kind: type[MethodOptions], given: Mapping[str, Any], bundled: MethodOptions | None
 ) -> MethodOptions:
@@ -156,6 +161,7 @@ METHOD = Method(
     run=_run,
     check=check_preference,
     standalone=_standalone,
+    loop_of=_loop_of,
     examples=(
         "rlaif train dpo runs/r1 --out models/r1",
         "rlaif train dpo runs/r1 --loss soft:0.8,nll:0.2 --stop kl=50 --held-out-pairs 0.05",

@@ -6,11 +6,17 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from rlaif.errors import InputError, RecipeError
+from rlaif.records import Pair
 from rlaif.settings import setting
-from rlaif.training import Progress, SFTConfig, TrainSummary
+from rlaif.training import LoopConfig, Progress, SFTConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
-from rlaif.workflows.training.methods.dpo import PreferenceOptions, check_preference, train_preference
+from rlaif.workflows.training.methods.dpo import (
+    PreferenceOptions,
+    check_preference,
+    preference_config,
+    train_preference,
+)
 from rlaif.workflows.training.options import LOSS, MethodOptions
 
 
@@ -41,14 +47,27 @@ def _check(options: JudgeOptions, where: str) -> None:
     SFTConfig(**options.checked_loop(where))
 
 
-def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    from rlaif.training import train_sft
-    from rlaif.workflows.training.datasets import judge_examples, judge_pairs
+def _questions(job: TrainJob) -> list[Pair]:
+    from rlaif.workflows.training.datasets import judge_pairs
 
-    assert isinstance(job.options, JudgeOptions)
     if job.constitution is None:
         raise InputError("a judge is trained on a run of `rlaif generate`, which keeps its constitution")
-    questions = judge_pairs(job.pairs, job.constitution)
+    return judge_pairs(job.pairs, job.constitution)
+
+
+def _loop_of(job: TrainJob) -> tuple[LoopConfig, int]:
+    assert isinstance(job.options, JudgeOptions)
+    rows = len(_questions(job))
+    shared = job.loop_fields(rows)
+    return preference_config(job.options, shared) if job.options.prefers else SFTConfig(**shared), rows
+
+
+def _run(job: TrainJob, progress: Progress) -> TrainSummary:
+    from rlaif.training import train_sft
+    from rlaif.workflows.training.datasets import judge_examples
+
+    assert isinstance(job.options, JudgeOptions)
+    questions = _questions(job)
     if job.options.prefers:
         return train_preference(job, questions, progress)
     learned = judge_examples(questions)
@@ -70,6 +89,7 @@ METHOD = Method(
     trains=Role.JUDGE,
     run=_run,
     check=_check,
+    loop_of=_loop_of,
     asks_constitution=True,
     uses_pairs=False,
     examples=(

@@ -57,12 +57,17 @@ def _check(options: RewardOptions, where: str) -> None:
     reward_config(options, options.checked_loop(where), ())
 
 
+def _loop_of(job: TrainJob) -> tuple[RewardConfig, int]:
+    assert isinstance(job.options, RewardOptions)
+    return reward_config(job.options, job.loop_fields(len(job.pairs)), job.pairs), len(job.pairs)
+
+
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
     from rlaif.training import train_reward
 
     assert isinstance(job.options, RewardOptions)
     return train_reward(
-        reward_config(job.options, job.loop_fields(len(job.pairs)), job.pairs),
+        _loop_of(job)[0],
         job.pairs,
         base=job.base,
         sampled=job.sampled,
@@ -83,6 +88,7 @@ METHOD = Method(
     trains=Role.REWARD_MODEL,
     run=_run,
     check=_check,
+    loop_of=_loop_of,
     examples=(
         "rlaif train reward runs/r1 --out models/r1-reward",
         "rlaif train reward runs/r1 --centering 0.01 --heads all",

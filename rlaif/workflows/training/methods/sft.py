@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlaif.errors import RecipeError
+from rlaif.records import Example
 from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
@@ -29,8 +30,7 @@ def _check(options: SFTOptions, where: str) -> None:
     SFTConfig(**options.checked_loop(where))
 
 
-def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    from rlaif.training import train_sft
+def _learned(job: TrainJob) -> list[Example]:
     from rlaif.workflows.training.datasets import examples
 
     options = job.options
@@ -39,7 +39,18 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
         raise RecipeError(
             f"sft: learn {options.learn!r} is about pairs, and examples are given; remove learn"
         )
-    learned = list(job.examples) or examples(job.pairs, options.learn)
+    return list(job.examples) or examples(job.pairs, options.learn)
+
+
+def _loop_of(job: TrainJob) -> tuple[SFTConfig, int]:
+    rows = len(_learned(job))
+    return SFTConfig(**job.loop_fields(rows)), rows
+
+
+def _run(job: TrainJob, progress: Progress) -> TrainSummary:
+    from rlaif.training import train_sft
+
+    learned = _learned(job)
     return train_sft(
         SFTConfig(**job.loop_fields(len(learned))),
         learned,
@@ -58,6 +69,7 @@ METHOD = Method(
     trains=Role.POLICY,
     run=_run,
     check=_check,
+    loop_of=_loop_of,
     takes=("pairs", "examples"),
     examples=(
         "rlaif train sft runs/r1 --out models/r1-sft",
