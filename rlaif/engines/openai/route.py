@@ -86,9 +86,10 @@ def trusted(environment: Mapping[str, str] = os.environ) -> ssl.SSLContext:
         return context
     named = environment[variable]
     try:
+        cafile, capath = _place(named)
         if context is None:
-            return ssl.create_default_context(**_place(named))
-        context.load_verify_locations(**_place(named))
+            return ssl.create_default_context(cafile=cafile, capath=capath)
+        context.load_verify_locations(cafile, capath)
     except (OSError, ValueError) as problem:  # ssl.SSLError is one of them
         why = (
             told(problem)
@@ -192,9 +193,10 @@ def _parted(entry: str) -> tuple[str, str]:
     return entry, ""
 
 
-def _place(named: str) -> dict[str, str]:
+def _place(named: str) -> tuple[str | None, str | None]:
+    """A file of certificates, or a directory of them."""
     if Path(named).is_dir():
-        return {"capath": named}
+        return None, named
     if not Path(named).exists():
         raise FileNotFoundError("there is no such file")
-    return {"cafile": named}
+    return named, None

@@ -220,7 +220,10 @@ def test_one_answer_sent_to_several_calls_is_asked_for_again() -> None:
     assert found == {each.id: each.id.upper() for each in asked}
 
 
-TEMPERATURE = "Unsupported value: 'temperature' does not support {} with this model. Only the default (1) value is supported."
+TEMPERATURE = (
+    "Unsupported value: 'temperature' does not support {} with this model. "
+    "Only the default (1) value is supported."
+)
 EXCLUSIVE = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 
 
