@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from rlaif.hashing import digest_bytes
 
+MANY = 8
+"""Calls that got one text under several ids, before it is taken for one that is often said, whoever asks again."""
 REMEMBERED = 8192
 """Answers that are remembered to find one that comes twice."""
 
@@ -59,20 +61,25 @@ class ResponseIds:
     def disputed(self, claimed: Claimed, *, tried: int) -> bool:
         """Whether this answer came to another call too, so that nobody knows whose it is.
 
-        Not where the ids have turned out to say nothing meanwhile, nor where a third call got the same text under
-        another id: then it is one that this server says often. A server that names all its answers alike, and always
-        says the same, is known by its doing so again.
+        Not where the ids have turned out to say nothing meanwhile, nor where the text is one that this server says
+        often. A server that names all its answers alike, and always says the same, is known by its doing so again.
         """
-        calls = self._calls.get(claimed, set())
-        if len(calls) < 2:
-            return False
-        others = [Claimed(name, claimed.said) for name in self._ids[claimed.said] if name != claimed.id]
-        if any(self._calls[other] - calls for other in others):
+        if len(self._calls.get(claimed, ())) < 2 or self._is_common(claimed.said):
             return False
         if tried > 1 and len(self._calls) == 1:
             self._forget()
             return False
         return True
+
+    def _is_common(self, said: str) -> bool:
+        """Whether several calls have a text of their own that is the same.
+
+        A call whose answer went astray, and which asks again, has a part in all the ids under which it is known.
+        """
+        every = [self._calls[Claimed(name, said)] for name in self._ids[said]]
+        if len(every) < 2:
+            return False
+        return len(set().union(*every)) >= MANY or not set.intersection(*every)
 
     def _forget(self) -> None:
         self.mean_nothing = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlaif.engines.openai.response_ids import REMEMBERED, ResponseIds
+from rlaif.engines.openai.response_ids import MANY, REMEMBERED, ResponseIds
 
 
 def answer(name: Any, text: str) -> dict[str, Any]:
@@ -52,6 +52,23 @@ def test_the_owner_of_a_text_who_asks_again_proves_nothing() -> None:
     ids.claim(answer("y", "one"), "a")
     assert mixed is not None
     assert ids.disputed(mixed, tried=1)
+
+
+def test_two_that_got_the_answer_of_one_are_disputed_each() -> None:
+    ids = ResponseIds()
+    for name, other in (("x", "b"), ("y", "c")):
+        ids.claim(answer(name, "one"), "a")
+        mixed = ids.claim(answer(name, "one"), other)
+        assert mixed is not None
+        assert ids.disputed(mixed, tried=1)
+
+
+def test_a_text_that_many_calls_get_under_several_ids_is_said_often() -> None:
+    """Ids of the clock, and all calls ask again at once: none of them fails for it."""
+    ids = ResponseIds()
+    for second in range(2):
+        held = [ids.claim(answer(f"second-{second}", "A"), f"c{number}") for number in range(MANY)]
+    assert not any(ids.disputed(each, tried=2) for each in held if each is not None)
 
 
 def test_a_server_that_always_says_the_same_is_known_by_it() -> None:
