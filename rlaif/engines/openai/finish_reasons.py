@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from rlaif.engines.openai.error_text import one_line
+
 SHOWN = 60
 """Characters of a reason that are shown."""
 
@@ -72,8 +74,8 @@ def ending_of(choice: Mapping[str, Any]) -> tuple[Ending, str]:
     if said is None or said == "":
         return Ending.UNSAID, ""
     if not isinstance(said, str):
-        return Ending.UNKNOWN, repr(said)[:SHOWN]
+        return Ending.UNKNOWN, one_line(repr(said))[:SHOWN]
     word = said.strip().lower().replace("-", "_").replace(" ", "_")
     for prefix in _PREFIXES:
         word = word.removeprefix(prefix)
-    return _KNOWN.get(word, Ending.UNKNOWN), said.strip()[:SHOWN]
+    return _KNOWN.get(word, Ending.UNKNOWN), one_line(said)[:SHOWN]

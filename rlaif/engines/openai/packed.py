@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
+from rlaif.engines.openai.error_text import one_line
+
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 """What `zlib` calls the forms of one packing."""
@@ -35,7 +37,7 @@ def unpacked(body: bytes, named: str, most: int) -> Unpacked:
     if said == ["deflate"]:
         # the header means zlib's form, and some servers send the bare one
         return _inflated(body, _ZLIB if body[:1] == b"\x78" else _RAW, most)
-    kind = found or ", ".join(said)[:40]
+    kind = found or one_line(", ".join(said))[:40]
     return Unpacked(
         b"",
         f"the answer is packed ({kind}), which was not asked for; turn packing off at the server or proxy",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rlaif.engines.openai.error_text import SHOWN, said
+from rlaif.engines.openai.error_text import SHOWN, one_line, said
 from rlaif.engines.openai.finish_reasons import Ending, ending_of
 from rlaif.records import Finish, Usage
 from rlaif.secrets import cleaned_text
@@ -203,7 +203,8 @@ def _joined(parts: Sequence[Any]) -> str | Problem | None:
         text = part.get("refusal" if kind == "refusal" else "text") if isinstance(part, dict) else part
         if kind not in _TEXT_PARTS:
             return Problem(
-                f"the server sent a part of type {str(kind)[:40]!r} where a text was asked for", fatal=True
+                f"the server sent a part of type {one_line(str(kind))[:40]!r} where a text was asked for",
+                fatal=True,
             )
         if not isinstance(text, str):
             return Problem("the server sent no text")
