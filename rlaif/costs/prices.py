@@ -51,7 +51,10 @@ class Prices:
         Which names a model has, its kind knows: see `rlaif.engines.kinds.price_of`.
         """
         for pattern, price in self.entries:
-            if any(fnmatchcase(each, pattern) for each in names):
+            # a bracket is one of an address, though it may also be meant as in file names
+            if any(
+                fnmatchcase(each, form) for each in names for form in (pattern, pattern.replace("[", "[[]"))
+            ):
                 return price
         return None
 

@@ -45,7 +45,10 @@ def test_the_first_entry_that_fits_decides_and_what_fits_none_has_no_price(tmp_p
 
 
 def test_what_runs_here_costs_nothing_by_the_shipped_table(tmp_path: Path) -> None:
-    for name in ("micro", "micro:weak", "hf:x/y", "vllm:/m", "script:f", str(tmp_path)):
+    local = [
+        f"openai:{each}/v1#m" for each in ("http://[::1]:8000", "http://127.0.0.1:1", "https://localhost")
+    ]
+    for name in ("micro", "micro:weak", "hf:x/y", "vllm:/m", "script:f", str(tmp_path), *local):
         price = price_of(read_prices(), name)
         assert price is not None, name
         assert (price.prompt, price.completion) == (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.rate_limits import MOST_RETRY_AFTER_S, Bucket, backoff
 from rlaif.engines.openai.response_ids import ResponseIds
-from rlaif.engines.openai.route import START, remedy
+from rlaif.engines.openai.route import START, advice, remedy
 from rlaif.errors import EngineError, ModelError
 
 STRIKES = 5
@@ -25,6 +26,11 @@ SILENCES = 3
 """Calls in a row that a server takes and does not answer in time before it is set aside: one alone may be slow."""
 PROBE_S = 30.0
 """Longest time for which a dead server is left alone."""
+SAID_S = 5.0
+"""A wait of this length is told to the user, with its reason."""
+STILL_S = 60.0
+"""Time without any answer to the calls under way after which that is told."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -51,6 +57,10 @@ class Server:
     """Whether a connection to it was ever made."""
     silence: str = ""
     """Why it was not reached."""
+    pause: str = ""
+    """Why it is left alone until `free_at`."""
+    asked_until: float = 0.0
+    """Monotonic second until which it asked to be left alone."""
     strikes: int = 0
     refused: str = ""
     """Why it is not asked again."""
@@ -73,6 +83,11 @@ class Servers:
         self.settings = settings
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._silent_since: float | None = None
+        self._told_until = 0.0
+        """Monotonic second up to which the user was told to wait."""
+        self._answered = 0.0
+        """Monotonic second of the last answer, or of the first call."""
+        self._watch: asyncio.TimerHandle | None = None
 
     async def acquire(self, cost: float, needs: str = "") -> Server:
         """The server to ask next, with a place on it taken; waits until there is one.
@@ -92,9 +107,12 @@ class Servers:
                 best.in_flight += 1
                 best.calls.take(1, now)
                 best.tokens.take(cost, now)
+                self._look_after(now)
                 return best
             self._refuse_hopeless(now)
+            self._refuse_long_wait(now)
             waits = [delay for delay, _ in delays if delay is not None]
+            self._tell_wait([(delay, each) for delay, each in delays if delay is not None], now)
             if self._silent_since is not None and not self._reached:
                 waits.append(max(0.05, self._silent_since + self.settings.reach - now))
             await self._wait(min(waits, default=None))
@@ -110,7 +128,7 @@ class Servers:
 
     def note(self, server: Server, outcome: AttemptOutcome, call: str) -> None:
         """Learn from an attempt."""
-        now = time.monotonic()
+        now = self._answered = time.monotonic()
         # calls that were under way together tell one thing, and count once
         fresh = now >= server.free_at
         server.silences = server.silences + 1 if outcome.silent else 0
@@ -123,7 +141,7 @@ class Servers:
             if fresh or not server.deaths:
                 server.deaths += 1
                 pause = backoff(self.settings.wait, min(server.deaths, 6), server.url)
-                server.free_at = now + min(pause, PROBE_S)
+                server.free_at, server.pause = now + min(pause, PROBE_S), outcome.reason
             return
         server.deaths = 0
         self._silent_since = None
@@ -133,12 +151,14 @@ class Servers:
         elif outcome.fault is AttemptFault.WRONG:
             server.strikes += 1
             if server.strikes >= (STRIKES_OF_KNOWN if server.known else STRIKES):
-                server.refused = outcome.reason
+                server.refused = outcome.reason + advice(outcome.status, server.url)
         elif outcome.fault is AttemptFault.BUSY and not outcome.wait and fresh:  # "at once" says nothing
             server.busy += 1
             server.free_at = now + backoff(self.settings.wait, min(server.busy, 6), server.url, call)
+            server.pause = outcome.reason
         if outcome.wait is not None:
             server.free_at = max(server.free_at, now + min(outcome.wait, MOST_RETRY_AFTER_S))
+            server.asked_until, server.pause = now + outcome.wait, f"it asks for that: {outcome.reason}"
 
     @property
     def _reached(self) -> bool:
@@ -163,6 +183,45 @@ class Servers:
                 f"{self.name}: no server was reached for {limit:g} s ({where}); {others}what is finished is kept, "
                 f"{start}run the same command again.{first if start and not self._reached else ''}"
             )
+
+    def _refuse_long_wait(self, now: float) -> None:
+        """A wait that all servers ask for and nobody wants: it is known before it begins."""
+        asked = [each for each in self.servers if not each.refused]
+        if any(each.in_flight or each.asked_until - now <= self.settings.patience for each in asked):
+            return
+        first = min(asked, key=lambda each: each.asked_until)
+        raise EngineError(
+            f"{self.name}: {first.url} is to be left alone for {first.asked_until - now:,.0f} s ({first.pause}), "
+            f"longer than ?patience={self.settings.patience:g}; what is finished is kept, run the same command again "
+            "then, or raise the patience in the model's name"
+        )
+
+    def _tell_wait(self, delays: Sequence[tuple[float, Server]], now: float) -> None:
+        """Say once that nothing is asked for a while, and why."""
+        seconds, server = min(delays, key=lambda each: each[0], default=(0.0, None))
+        if server is None or seconds < SAID_S or now + seconds <= self._told_until + 1:
+            return
+        self._told_until = now + seconds
+        own = "its limits ?rpm= and ?tpm= are used up"
+        why = server.pause if server.free_at - now >= seconds - 0.01 else own
+        _log.warning("%s: waits %.0f s for %s: %s", self.name, seconds, server.url, why)
+
+    def _look_after(self, now: float) -> None:
+        """See to it that calls which nobody answers for long are told of."""
+        if self._watch is None:
+            self._answered = max(self._answered, now)
+            self._watch = asyncio.get_running_loop().call_later(STILL_S, self._still)
+
+    def _still(self) -> None:
+        self._watch = None
+        under_way, now = sum(each.in_flight for each in self.servers), time.monotonic()
+        if not under_way:
+            return
+        if now - self._answered >= STILL_S:
+            _log.warning(
+                "%s: no answer for %.0f s to %d calls under way", self.name, now - self._answered, under_way
+            )
+        self._watch = asyncio.get_running_loop().call_later(STILL_S, self._still)
 
     async def _wait(self, seconds: float | None) -> None:
         turn = asyncio.get_running_loop().create_future()

@@ -106,7 +106,7 @@ def parse_name(name: str, rest: str) -> ServerName:
     places, _, told = rest.partition("#")
     model, revision = model_and_revision(rest)
     addresses, _, query = places.partition("?")
-    urls = tuple(each.strip().rstrip("/") + "/" for each in addresses.split(",") if each.strip())
+    urls = tuple(_base(each) for each in addresses.split(",") if each.strip())
     if not urls or not model.strip("@ ") or _USER.search(places) or not all(_is_url(each) for each in urls):
         meant = meant_address(_USER.sub("", rest)) if not _USER.search(places) else None
         hint = f"did you mean {meant!r}? " if meant else ""
@@ -173,6 +173,11 @@ def _setting(name: str, equals: str, value: str) -> str:
     if not told:
         hide(name, name + equals + value)
     return f"{name if told else '...'}{equals}{value if plain else '...'}"
+
+
+def _base(address: str) -> str:
+    """An address as calls go below it; some write the address of the calls themselves."""
+    return address.strip().rstrip("/").removesuffix("/chat/completions") + "/"
 
 
 def _is_url(text: str) -> bool:

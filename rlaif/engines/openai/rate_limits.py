@@ -12,7 +12,7 @@ MINUTE = 60.0
 MOST_WAIT_S = 60.0
 """Between two attempts, unless the server asks for more."""
 MOST_RETRY_AFTER_S = 600.0
-"""A server that asks for more is down for us."""
+"""A server that asks for more is asked again all the same."""
 
 
 @dataclass(slots=True)
@@ -65,21 +65,24 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     said = headers.get("retry-after", "").strip()
     if not said:
         return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        until = _epoch(said)
-        if until is None:
-            return None
-        seconds = until - (_epoch(headers.get("date", "")) or now)
-    # NaN compares as nothing
-    return max(0.0, seconds) if seconds == seconds else None
+    if (seconds := _number(said)) is not None:
+        return seconds
+    until = _epoch(said)
+    return None if until is None else max(0.0, until - (_epoch(headers.get("date", "")) or now))
 
 
 def backoff(first: float, attempt: int, *ids: str) -> float:
     """Seconds before attempt `attempt` + 1 (from 1): doubling, half to one and a half of it, fixed by `ids`."""
     jitter = derived_seed("jitter", attempt, *ids) / 2**63
     return min(first * 2.0 ** (attempt - 1), MOST_WAIT_S) * (0.5 + jitter)
+
+
+def _number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return max(0.0, found) if found == found else None
 
 
 def _epoch(text: str) -> float | None:

@@ -129,6 +129,19 @@ def remedy(reason: str, url: str, route: Route, environment: Mapping[str, str] =
     return START
 
 
+def advice(status: int, url: str) -> str:
+    """What may be wrong with an address or key that a server refuses with this status; nothing where nobody knows."""
+    if status in (401, 403):
+        return " (is the key right? ?key=NAME says which variable holds it)"
+    if 300 <= status < 400:
+        return " (name the address that it points to)"
+    if status == 404 and not httpx.URL(url).path.rstrip("/").endswith("/v1"):
+        return f" (is the address whole? of most servers it ends in /v1: {url}v1)"
+    if status == 404:
+        return " (is the model's name right, as the server spells it?)"
+    return ""
+
+
 def _set(name: str, environment: Mapping[str, str]) -> str | None:
     """The variable of this name that is set: in small letters first, as everywhere."""
     capitals = name.upper()
@@ -148,7 +161,7 @@ def _usable(value: str, variable: str, host: str) -> str:
         raise ModelError(
             f"{variable}: is no address of a proxy: {told(problem)}; mend it, or {way_out}"
         ) from None
-    if re.search(r"[\[\]\s]", proxy.host):
+    if not re.fullmatch(r"[\w.:-]+", proxy.host or "-"):
         raise ModelError(f"{variable}: is no address of a proxy; mend it, or {way_out}")
     if proxy.scheme not in PROXIES or not proxy.host:
         known = ", ".join(f"{each}://" for each in PROXIES)

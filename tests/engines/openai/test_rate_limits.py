@@ -53,6 +53,7 @@ def test_without_a_limit_nothing_waits() -> None:
         ({"retry-after": "0x10"}, None),
         ({"retry-after": "1,2"}, None),
         ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"retry-after": "9" * 5000}, float("inf")),
         ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
         ({"retry-after-ms": "soon", "retry-after": "1"}, 1.0),
         ({"retry-after": formatdate(1030, usegmt=True)}, 30.0),

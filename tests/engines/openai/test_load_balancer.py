@@ -1,0 +1,120 @@
+"""Waits that a server asks for: said with their reason, and refused where nobody would wait so long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from rlaif.engines.openai import load_balancer
+from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome
+from rlaif.engines.openai.engine import OpenAIEngine
+from rlaif.engines.openai.load_balancer import Server, Servers
+from rlaif.engines.openai.name import Settings
+from rlaif.errors import EngineError, ModelError
+from rlaif.records import GenerateRequest, Message, Sampling
+
+YEAR_S = 31_536_000
+ASK = GenerateRequest(id="1", messages=(Message(role="user", content="hi"),), sampling=Sampling(), seed=1)
+
+
+def engine(answer: Any, **settings: Any) -> OpenAIEngine:
+    given = {"wait": 0.001, "reach": 0.05, **settings}
+    transport = httpx.MockTransport(answer)
+    return OpenAIEngine(
+        "openai:x", ["http://h/v1/"], "m", "1", settings=Settings(**given), transport=transport
+    )
+
+
+def servers(**settings: Any) -> tuple[Servers, Server]:
+    found = engine(lambda _: httpx.Response(200), **settings)._servers
+    return found, found.servers[0]
+
+
+def busy(seconds: float) -> AttemptOutcome:
+    return AttemptOutcome(fault=AttemptFault.BUSY, reason="status 429: slow", status=429, wait=seconds)
+
+
+def test_a_wait_longer_than_the_patience_stops_before_it_begins() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, headers={"Retry-After": str(YEAR_S)}, text="come back next year")
+
+    with pytest.raises(
+        EngineError, match=r"left alone for 31,536,000 s .*429: come back.*\?patience=120"
+    ) as stopped:
+        list(engine(answer).generate([ASK]))
+    assert "what is finished is kept" in str(stopped.value)
+
+
+def test_a_long_wait_is_said_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    async def waits() -> None:
+        found, server = servers()
+        found.note(server, busy(40), "1")
+        for _ in range(3):  # each call that waits would say it
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await found.acquire(0.0)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(waits())
+    assert [each.getMessage() for each in caplog.records] == [
+        "openai:x: waits 40 s for http://h/v1/: it asks for that: status 429: slow"
+    ]
+
+
+def test_a_short_wait_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
+    async def waits() -> None:
+        found, server = servers()
+        found.note(server, busy(0.02), "1")
+        await found.acquire(0.0)
+
+    asyncio.run(waits())
+    assert caplog.records == []
+
+
+def test_the_users_own_limit_is_named_where_it_makes_calls_wait(caplog: pytest.LogCaptureFixture) -> None:
+    async def waits() -> None:
+        found, server = servers(rpm=1)
+        await found.acquire(0.0)
+        found.release(server, 0.0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await found.acquire(0.0)
+
+    asyncio.run(waits())
+    assert "its limits ?rpm= and ?tpm= are used up" in caplog.text
+
+
+def test_calls_that_nobody_answers_are_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_balancer, "STILL_S", 0.01)
+
+    async def waits() -> None:
+        found, _ = servers()
+        await found.acquire(0.0)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(waits())
+    assert "no answer for 0 s to 1 calls under way" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "said"),
+    [
+        ("http://h/", 404, "is the address whole? of most servers it ends in /v1: http://h/v1"),
+        ("http://h/v1/", 404, "is the model's name right"),
+        ("http://h/v1/", 401, "is the key right?"),
+        ("http://h/v1/", 301, "name the address that it points to"),
+    ],
+)
+def test_a_server_that_refuses_is_told_with_what_may_be_wrong(url: str, status: int, said: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text="no"))
+    asked = OpenAIEngine("openai:x", [url], "m", "1", settings=Settings(wait=0.001), transport=transport)
+    with pytest.raises(ModelError) as refused:
+        list(asked.generate([ASK]))
+    assert f"status {status}: no" in str(refused.value)
+    assert said in str(refused.value)
