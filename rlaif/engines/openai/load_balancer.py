@@ -201,6 +201,8 @@ class Servers:
         seconds, server = min(delays, key=lambda each: each[0], default=(0.0, None))
         if server is None or seconds < SAID_S or now + seconds <= self._told_until + 1:
             return
+        if server.asked_until - now > self.settings.patience:  # not waited for, once nothing is under way
+            return
         self._told_until = now + seconds
         own = "its limits ?rpm= and ?tpm= are used up"
         why = server.pause if server.free_at - now >= seconds - 0.01 else own
