@@ -9,7 +9,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
-from rlaif.cli.output import emit, shortened
+from rlaif.cli.output import emit, shortened, warn
 from rlaif.review.audit_tables import between
 from rlaif.review.tables import table
 
@@ -60,6 +60,7 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     from rlaif.workflows.audit.compare_runs import compare as workflow
 
     found = workflow(one, other)
+    warn([found.note] if found.note else [])
     emit(found.as_dict(), _compared(found), as_json=as_json)
 
 
@@ -147,8 +148,12 @@ def _compared(found: Any) -> str:
     agreement, kappa = found.agreement, between(found.kappa_between) or "-"
     blocks.append(
         f"they prefer the same side in {agreement.value:.3f} [{agreement.low:.3f}, {agreement.high:.3f}] of "
-        f"{found.common} pairs of answers; Cohen's kappa {kappa}; "
-        f"{found.only[0]} and {found.only[1]} pairs of answers are judged by one run only"
+        f"{found.common} pairs of answers; Cohen's kappa {kappa}"
+    )
+    blocks.append(
+        f"pairs of answers that were judged: {found.judged[0]} and {found.judged[1]}, {found.judged_by_both} of them "
+        f"by both; of these the first run has no preference in {found.without_preference[0]}, the second in "
+        f"{found.without_preference[1]}"
     )
     blocks.append(
         f"pairs of the same texts: {found.same_pairs} with the same side chosen, {found.turned_pairs} with the other"

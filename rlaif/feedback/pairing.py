@@ -13,8 +13,12 @@ from rlaif.judging.decide import Inconsistent
 from rlaif.judging.protocols import PER_PAIR, Asking
 from rlaif.records import Prompt
 
-Pairing = Literal["all", "best-worst", "random", "rank"]
+Pairing = Literal["all", "best-worst", "random", "rank", "same"]
+SAME: Pairing = "same"
 PAIRINGS: tuple[Pairing, ...] = ("all", "best-worst", "random", "rank")
+"""How completions can be chosen. `same` says that they were chosen before, and `PairPlan.among` which."""
+BY_SCORE: tuple[Pairing, ...] = ("all", "best-worst", "rank")
+"""Where the scores say which two are worth a comparison."""
 NO_PAIRWISE = "none"
 """In the place of a pairwise protocol: two completions are decided by what was said of each by itself."""
 
@@ -24,6 +28,8 @@ class PairPlan:
     """How pairs are made."""
 
     pairing: Pairing = "best-worst"
+    among: frozenset[frozenset[str]] = frozenset()
+    """Of pairing `same`: the ids of each two completions that are compared."""
     then: str = PER_PAIR
     """The pairwise protocol that decides between two candidates; `none` decides by the pointwise judgments."""
     asking: Asking | None = None
@@ -56,6 +62,7 @@ def pair_plan(
     asking: Asking | None,
     seed: int,
     round: int = 0,
+    among: frozenset[frozenset[str]] = frozenset(),
 ) -> PairPlan:
     """The plan of these options, which are fields of a configuration or a row that a run recorded.
 
@@ -64,6 +71,7 @@ def pair_plan(
     chosen = options if isinstance(options, Mapping) else _chosen(options)
     return PairPlan(
         pairing=chosen["pairing"],
+        among=among,
         then=then,
         asking=None if then == NO_PAIRWISE else asking,
         inconsistent=chosen["inconsistent"],
@@ -90,12 +98,15 @@ class Candidate(NamedTuple):
 
 
 def candidate_pairs(
-    scored: Sequence[ScoredCompletion], pairing: Pairing, seed: int
+    scored: Sequence[ScoredCompletion],
+    pairing: Pairing,
+    seed: int,
+    among: frozenset[frozenset[str]] = frozenset(),
 ) -> list[tuple[ScoredCompletion, ScoredCompletion]]:
     """Pairs of differing completions of one prompt, the better scored first where scores decide.
 
     `all`: every two. `best-worst`: the ends of the ranking. `rank`: neighbours in the ranking. `random`: one pair by
-    chance. Equal scores are ordered by chance too, the chance of `seed` and their ids.
+    chance. `same`: those in `among`. Equal scores are ordered by chance too, the chance of `seed` and their ids.
     """
     shuffled = sorted(scored, key=lambda each: derived_seed(seed, "pairing", each.completion.id))
     ranked = sorted(shuffled, key=lambda each: each.rank_key, reverse=True)
@@ -110,3 +121,9 @@ def candidate_pairs(
             return list(pairwise(ranked))
         case "random":
             return [(shuffled[0], shuffled[1])]
+        case "same":
+            return [
+                (one, other)
+                for one, other in combinations(ranked, 2)
+                if frozenset((one.completion.id, other.completion.id)) in among
+            ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from rlaif.errors import InputError
 from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.funnel import Funnel
-from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
+from rlaif.feedback.pairing import BY_SCORE, NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.ask_protocol import ask_pairwise
@@ -65,7 +65,7 @@ def make_pairs(
     `failed` says by prompt id how many completions could not be drawn.
     """
     plan = plan or PairPlan()
-    if plan.pairing not in PAIRINGS:
+    if plan.pairing not in PAIRINGS and not plan.among:
         raise InputError(f"pairing {plan.pairing!r} is not known; known: {', '.join(PAIRINGS)}")
     tally = _Tally(failed=failed or {})
     chosen = _candidates(prompts, completions, judgments, constitution, plan, tally)
@@ -107,7 +107,7 @@ def find_candidates(
 def contested(chosen: Sequence[Candidate], plan: PairPlan) -> list[Candidate]:
     """Those that are worth a comparison: of equal scores nothing would agree with it."""
     return [
-        each for each in chosen if each.better.rank_key != each.worse.rank_key or plan.pairing == "random"
+        each for each in chosen if each.better.rank_key != each.worse.rank_key or plan.pairing not in BY_SCORE
     ]
 
 
@@ -127,7 +127,8 @@ def settle(
         checklist=pointwise_said,
         inconsistent=plan.inconsistent,
     )
-    return decision, _reason(decision, plan)
+    told = candidate.better.rank_key != candidate.worse.rank_key
+    return decision, _reason(decision, plan, told=told)
 
 
 def _candidates(
@@ -149,7 +150,7 @@ def _candidates(
         with_score = [each for each in scored if each.score is not None]
         tally.judged += len(with_score)
         usable = scored if plan.pairing == "random" and not said else with_score
-        pairs = candidate_pairs(usable, plan.pairing, plan.seed)
+        pairs = candidate_pairs(usable, plan.pairing, plan.seed, plan.among)
         if not pairs:
             own = texts.get(prompt.id, [])
             undrawn = len(own) < 2 and tally.failed.get(prompt.id, 0) > 0
@@ -213,10 +214,11 @@ def readings_of(
     return grouped
 
 
-def _reason(decision: Decision, plan: PairPlan) -> NoPair | None:
+def _reason(decision: Decision, plan: PairPlan, *, told: bool) -> NoPair | None:
     if decision.label_prob is None:
         return decision.reason or NoPair.UNDECIDED
-    contradicts = decision.label_prob < 0.5 and plan.pairing != "random"
+    # equal scores contradict nothing
+    contradicts = told and decision.label_prob < 0.5 and plan.pairing != "random"
     return NoPair.UNDECIDED if contradicts else None
 
 

@@ -161,7 +161,7 @@ def judge(
     protocol: str = "compare",
     samples: int | None = None,
     ask_again: int | None = None,
-    pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst",
+    pairing: Literal["same", "best-worst", "all", "random", "rank"] | None = None,
     inconsistent: Literal["drop", "average"] = "drop",
     critique: bool = True,
     accept_unfit: bool = False,
@@ -192,7 +192,8 @@ def judge(
             are paired.
         samples: Samples per question, for protocols that average or vote [default: 1].
         ask_again: Retries of a reply that cannot be read [default: 2].
-        pairing: Which completions of a prompt are compared.
+        pairing: Which completions of a prompt are compared; `same`: those that the run `source` compared, so that
+            `rlaif audit compare` finds both [default: same where `source` is a judged run, else best-worst].
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own

@@ -101,9 +101,6 @@ class PairOptions(ModelOptions):
     ask_again: int | None = setting(
         None, help="Retries of a reply that cannot be read [default: 2].", least=0, group=JUDGING
     )
-    pairing: Literal["best-worst", "all", "random", "rank"] = setting(
-        "best-worst", help="Which completions of a prompt are compared.", group=JUDGING
-    )
     inconsistent: Literal["drop", "average"] = setting(
         "drop",
         help="When the two orders of a pair disagree: drop the pair, or average both orders.",
@@ -145,6 +142,9 @@ class GenerateConfig(PairOptions):
         known=policy_names,
         repeated=True,
     )
+    pairing: Literal["best-worst", "all", "random", "rank"] = setting(
+        "best-worst", help="Which completions of a prompt are compared.", group=JUDGING
+    )
     n: int = setting(6, help="Completions per prompt.", least=2, group=SAMPLING)
     temperature: float = setting(1.0, help="Sampling temperature of the policy.", least=0, group=SAMPLING)
     top_p: float = setting(
@@ -179,6 +179,12 @@ class JudgeConfig(PairOptions):
     """Judge completions that are there: a run's, or a file's."""
 
     source: Path = setting(help="Completions to judge: a run, or a file of completions.")
+    pairing: Literal["same", "best-worst", "all", "random", "rank"] | None = setting(
+        None,
+        help="Which completions of a prompt are compared; `same`: those that the run SOURCE compared, so that "
+        "`rlaif audit compare` finds both [default: same where SOURCE is a judged run, else best-worst].",
+        group=JUDGING,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

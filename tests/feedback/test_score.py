@@ -101,3 +101,13 @@ def test_all_is_every_two_and_none_depends_on_the_order_given(scores: list[float
         assert all(one.completion.id != other.completion.id for one, other in pairs)
         if pairing == "all":
             assert all(better.rank_key >= worse.rank_key for better, worse in pairs)
+
+
+def test_same_pairs_those_that_were_compared_before_and_no_others() -> None:
+    texts = some(0.2, 0.9, 0.5, 0.5)
+    before = frozenset(frozenset(texts[place].completion.id for place in two) for two in ((0, 2), (2, 3))) | {
+        frozenset(("elsewhere", texts[0].completion.id))
+    }
+    pairs = candidate_pairs(texts, "same", 0, before)
+    assert {frozenset((better.completion.id, worse.completion.id)) for better, worse in pairs} < before
+    assert sorted((better.score, worse.score) for better, worse in pairs) == [(0.5, 0.2), (0.5, 0.5)]

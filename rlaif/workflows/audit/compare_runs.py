@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rlaif.auditing.evidence import Ints
 
 SHOWN = 5
+FEW = 0.8
+"""Share of the pairs of answers of a run below which a comparison is of a part of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +63,27 @@ class Compared:
     """Where gold tells the sides apart: what only the one, and only the other, got right."""
     gold_by_tag: Mapping[str, McNemar]
     disagreements: Sequence[LabelDisagreement]
+    judged: tuple[int, int]
+    """Twos of completions that each run compared, whatever came of it."""
+    judged_by_both: int
+    without_preference: tuple[int, int]
+    """Of the twos that both compared, those of which the first run, and the second, prefers neither or says nothing."""
+
+    @property
+    def note(self) -> str | None:
+        """What should be known of the pairs that are compared: a part that is not drawn at random."""
+        fewer = min(self.judged)
+        if self.judged_by_both >= FEW * fewer:
+            return None
+        return (
+            f"only {self.judged_by_both} of {fewer} pairs of answers were judged by both runs: each chose its own, "
+            "and what both chose is no random part; judge those of the first with "
+            f"`rlaif judge {self.runs[0]} --judge JUDGE --pairing same --out OTHER`"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        found = asdict(self)
+        found = {**asdict(self), "note": self.note}
         for name in ("agreement", "kappa_between", "gold"):
             held = getattr(self, name)
             found[name] = held and held._asdict()
@@ -78,17 +97,19 @@ class _Side:
     source: AuditSource
     said: Mapping[tuple[str, str], float]
     """Log-odds that the first of two completion ids, in sorted order, is better."""
+    judged: frozenset[tuple[str, str]]
+    """All two that were compared, whatever came of it."""
     principles: Mapping[str, Mapping[tuple[str, str], float]]
 
 
 def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (None, None)) -> Compared:
     """Read both runs and join them. Raises InputError where they have no two completions in common."""
     a, b = _side(one, rounds[0]), _side(other, rounds[1])
-    keys = sorted(a.said.keys() & b.said.keys())
+    keys, both = sorted(a.said.keys() & b.said.keys()), a.judged & b.judged
     if not keys:
         raise InputError(
             f"{one}, {other}: have no two completions in common; judge the completions of the one with "
-            "`rlaif judge RUN --out OTHER`"
+            "`rlaif judge RUN --judge JUDGE --pairing same --out OTHER`"
         )
     prompts = {each.id: each for each in a.source.prompts}
     prompt_of = {each.id: each.prompt_id for each in a.source.completions}
@@ -132,6 +153,9 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
         gold=gold,
         gold_by_tag=by_tag,
         disagreements=_disagreements(a, b, keys, prompt_of),
+        judged=(len(a.judged), len(b.judged)),
+        judged_by_both=len(both),
+        without_preference=(len(both - a.said.keys()), len(both - b.said.keys())),
     )
 
 
@@ -157,8 +181,15 @@ def _side(run: Path, number: int | None) -> _Side:
     return _Side(
         source=source,
         said=said,
+        judged=_compared(evidence) | said.keys(),
         principles={name: _odds(evidence, place) for place, name in enumerate(evidence.principles)},
     )
+
+
+def _compared(evidence: Evidence) -> frozenset[tuple[str, str]]:
+    said, ids = verdicts(evidence), evidence.texts.ids
+    twos = zip(said.one.tolist(), said.other.tolist(), strict=True)
+    return frozenset((min(ids[one], ids[other]), max(ids[one], ids[other])) for one, other in twos)
 
 
 def _odds(evidence: Evidence, principle: int | None) -> dict[tuple[str, str], float]:

@@ -17,7 +17,8 @@ from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
 from rlaif.feedback import PairPlan
-from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
+from rlaif.feedback.pairing import NO_PAIRWISE, SAME, pair_plan
+from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
 from rlaif.judging.kinds import stated_of
 from rlaif.judging.pointwise import judge_pointwise
@@ -56,6 +57,7 @@ from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
+from rlaif.workflows.same_pairs import Twos, compared_in
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
@@ -132,7 +134,7 @@ def store_of(config: PairOptions) -> Path:
 
 
 def _pairs(
-    config: PairOptions,
+    config: GenerateConfig | JudgeConfig,
     models: ModelPool,
     constitution: Constitution,
     draws: Draws,
@@ -150,7 +152,12 @@ def _pairs(
 
 
 def _made(
-    config: PairOptions, models: ModelPool, constitution: Constitution, draws: Draws, run: Run, store: Store
+    config: GenerateConfig | JudgeConfig,
+    models: ModelPool,
+    constitution: Constitution,
+    draws: Draws,
+    run: Run,
+    store: Store,
 ) -> GenerateResult:
     judge, drawn = models.judge(str(config.judge)), draws.drawn
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
@@ -215,7 +222,9 @@ def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> Non
     store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
 
 
-def _described(config: PairOptions, models: ModelPool, constitution: Constitution) -> dict[str, Any]:
+def _described(
+    config: GenerateConfig | JudgeConfig, models: ModelPool, constitution: Constitution
+) -> dict[str, Any]:
     name = str(config.judge)
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
@@ -228,12 +237,33 @@ def _described(config: PairOptions, models: ModelPool, constitution: Constitutio
         "critique": config.critique,
         "seed": config.seed,
         **({"accept_unfit": True} if config.accept_unfit else {}),
+        **(
+            {"compared": digest("compared", sorted(map(sorted, among)))}
+            if (among := among_of(config))
+            else {}
+        ),
     }
 
 
-def pairing_of(config: PairOptions, then: str) -> PairPlan:
+def pairing_of(config: GenerateConfig | JudgeConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
-    return pair_plan(config, then=then, asking=asking, seed=config.seed)
+    given = {"pairing": config.pairing, "inconsistent": config.inconsistent}
+    return pair_plan(given, then=then, asking=asking, seed=config.seed, among=among_of(config))
+
+
+def among_of(config: GenerateConfig | JudgeConfig) -> Twos:
+    """The two completions that are compared because the run that is judged again compared them.
+
+    Raises InputError where it compared none.
+    """
+    if not isinstance(config, JudgeConfig) or config.pairing != SAME:
+        return frozenset()
+    found = compared_in(config.source) if config.source.is_dir() else frozenset()
+    if not found:
+        raise InputError(
+            f"--pairing same: {config.source} records no comparisons and no pairs; take another pairing"
+        )
+    return found
 
 
 def asked_by(config: PairOptions) -> Asking:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError, RunError
-from rlaif.feedback.pairing import NO_PAIRWISE, PairPlan, pair_plan
+from rlaif.feedback.pairing import NO_PAIRWISE, SAME, PairPlan, pair_plan
 from rlaif.judging.protocols import Asking, asking, protocol
 from rlaif.records import Constitution
 from rlaif.runs.claim import read_run
@@ -30,6 +30,7 @@ from rlaif.runs.layout import (
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
+from rlaif.workflows.same_pairs import compared_in
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import METHODS
 
@@ -115,7 +116,11 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
         pointwise=alone,
         asking=how if alone == config["protocol"] else None,
         plan=pair_plan(
-            config, then=then, asking=how if then == config["protocol"] else None, seed=config["seed"]
+            config,
+            then=then,
+            asking=how if then == config["protocol"] else None,
+            seed=config["seed"],
+            among=compared_in(run) if config["pairing"] == SAME else frozenset(),
         ),
         constitution=config["constitution"],
         in_writing=judged_in_writing(files.judgments),
