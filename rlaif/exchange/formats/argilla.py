@@ -16,7 +16,7 @@ from rlaif.exchange import fields
 from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, SYSTEM, asked
 from rlaif.exchange.columns import Columns, is_empty
 from rlaif.exchange.format import Format, Found, PairFormat
-from rlaif.exchange.rated import SAME_TEXT, TOO_FEW, RatedAnswer, best_against_worst
+from rlaif.exchange.rated import SAME_TEXT, TOO_FEW, RatedAnswer, best_against_worst, rating
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
 from rlaif.records import EVEN, Message, Pair
@@ -147,7 +147,7 @@ def _ranks(record: _Record, answers: Mapping[str, Any]) -> _Scores | None:
         for value in given:
             if not isinstance(value, list) or not value:
                 continue
-            places = [_ranked(each, place) for place, each in enumerate(value)]
+            places = [_ranked(each, place, record.where) for place, each in enumerate(value)]
             named = {_field(name, answers): -rank for name, rank in places}
             if None in named or len(named) < 2:
                 continue
@@ -156,13 +156,16 @@ def _ranks(record: _Record, answers: Mapping[str, Any]) -> _Scores | None:
     return _Scores(found) if found else None
 
 
-def _ranked(value: Any, place: int) -> tuple[Any, float]:
-    if isinstance(value, Mapping):
-        rank = value.get("rank")
-        return value.get("value"), float(rank) if isinstance(rank, int) and not isinstance(
-            rank, bool
-        ) else place
-    return value, float(place)
+def _ranked(value: Any, place: int, where: str) -> tuple[Any, float]:
+    """The name that is ranked, and its rank: that which stands beside it, else its place in the list."""
+    if not isinstance(value, Mapping):
+        return value, float(place)
+    rank = rating(value["rank"], f"{where}: a rank") if _is_number(value.get("rank")) else None
+    return value.get("value"), float(place) if rank is None else rank
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _choices(record: _Record, answers: Mapping[str, Any]) -> _Scores | None:
@@ -190,11 +193,9 @@ def _ratings(record: _Record, names: Sequence[str]) -> _Scores | None:
     for question in dict.fromkeys([*record.answered, *record.suggested]):
         name = names[0] if len(names) == 1 else _about(question, names)
         values = record.answered.get(question) or [record.suggested.get(question)]
-        numbers = [
-            float(each) for each in values if isinstance(each, int | float) and not isinstance(each, bool)
-        ]
+        numbers = [rating(each, f"{record.where}: {question!r}") for each in values if _is_number(each)]
         if name is not None:
-            found[name] += [each for each in numbers if each == each]
+            found[name] += [each for each in numbers if each is not None]
     return _Scores(found) if any(found.values()) else None
 
 

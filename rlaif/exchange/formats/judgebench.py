@@ -56,7 +56,7 @@ def _verdict(said: Any, where: str, *, swapped: bool) -> RecordedVerdict:
         return LOST
     if decision in _TIES:
         return RecordedVerdict(State.TIE)
-    if decision not in _LABELS:
+    if not isinstance(decision, str) or decision not in _LABELS:
         raise PromptFileError(f"{where}: a decision is {decision!r}; it must be A>B, B>A, A=B or null")
     return RecordedVerdict(State.PREFERENCE, _LABELS[_SWAPPED[decision] if swapped else decision])
 

@@ -87,7 +87,7 @@ def thumb_of(row: Row) -> Thumb:
         answer = turns(values[said], row.where, said, role="assistant")
         if answer[-1].role != "assistant":
             raise PromptFileError(f"{row.where}: {said!r} must end with the assistant's turn")
-        prompt = asked(values, row.where).turns or prompt_turns(values["prompt"], row.where, "prompt")
+        prompt = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
         prompt = prompt_turns(turn_rows(prompt), row.where, "prompt")
     use_repeated(values, row.where, prompt, (*prompt, *answer))
     return Thumb(row.where, prompt, answer, _up(values[label], f"{row.where}: {label!r}"))

@@ -88,7 +88,7 @@ def _verdict(said: Any, where: str) -> RecordedVerdict:
     winner = said.get("winner") if isinstance(said, Mapping) else said
     if winner is None:
         return LOST
-    if winner not in _WINNERS:
+    if not isinstance(winner, str) or winner not in _WINNERS:
         raise PromptFileError(f"{where}: `winner` is {winner!r}; it must be '1', '2' or null")
     return RecordedVerdict(State.PREFERENCE, _WINNERS[winner])
 

@@ -48,7 +48,7 @@ def _renamed(turn: Any, where: str, place: str) -> dict[str, Any]:
     if not isinstance(turn, Mapping):
         raise PromptFileError(f"{where}: {place} must be an object with `from` and `value`")
     role = turn.get("from", turn.get("role"))
-    if role not in _ROLES and role not in TOOL_ROLES:
+    if not isinstance(role, str) or (role not in _ROLES and role not in TOOL_ROLES):
         raise PromptFileError(f"{where}: {place} is from {role!r}; known: {', '.join(_ROLES)}")
     rest = {name: value for name, value in turn.items() if name not in ("from", "value")}
     return {**rest, "role": _ROLES.get(role, role), "content": turn.get("value", turn.get("content"))}

@@ -31,7 +31,7 @@ def read(rows: Iterator[Row], category: str) -> GoldSet:
             raise PromptFileError(
                 f"{row.where}: no {', '.join(missing)}; a row of XSTest has id, type, final_label"
             )
-        if columns["final_label"] not in STATEMENTS:
+        if str(columns["final_label"]) not in STATEMENTS:
             left_out["no final label"] += 1
             continue
         prompt, text = columns.get("prompt"), columns.get("completion")
