@@ -137,4 +137,7 @@ def test_a_broken_row_is_named_with_its_place(
 
 def test_every_format_that_is_read_has_a_layout_or_is_written() -> None:
     others = {name for name in read_formats() if name not in written_formats()}
-    assert others - {layout.format for layout in LAYOUTS.values()} == {"safe-rlhf-safer"}
+    assert others - {layout.format for layout in LAYOUTS.values()} == {
+        "safe-rlhf-safer",
+        "llama-factory-info",
+    }
