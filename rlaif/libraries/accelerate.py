@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from rlaif.errors import LibraryError
 from rlaif.libraries.versions import changed, importing
 
 with importing("accelerate"):
@@ -11,14 +17,138 @@ with importing("accelerate"):
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
     from accelerate.utils import broadcast_object_list
 
-__all__ = ["Accelerator", "end_tracker", "join_launch", "said_by_main", "start_tracker"]
+__all__ = ["Accelerator", "check_launch", "end_tracker", "join_launch", "said_by_main", "start_tracker"]
 
 NAME = "accelerate"
+SECONDS_UNSAID, SECONDS_AGAIN = 3.0, 60.0
+"""How long a process waits for the others of its launch before that is said, and said again."""
+_OF_A_LAUNCH = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+_OF_MPI = {
+    "RANK": ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK"),
+    "WORLD_SIZE": ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
+    "LOCAL_RANK": ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK"),
+}
+"""What accelerate reads in the place of torch's own variables, or, on CPUs, before them."""
+_NUMBERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+_SHARDING = "it shards by its own means: --loop parallel=fully_shard"
+_LEFT_OVER = {
+    "ACCELERATE_USE_DEEPSPEED": _SHARDING,
+    "ACCELERATE_USE_FSDP": _SHARDING,
+    "ACCELERATE_USE_MEGATRON_LM": _SHARDING,
+    "ACCELERATE_USE_PARALLELISM_CONFIG": _SHARDING,
+    "ACCELERATE_USE_SAGEMAKER": "it knows no jobs of SageMaker",
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "a step takes --loop batch_size, in passes of batch_tokens",
+    "ACCELERATE_DYNAMO_BACKEND": "it compiles no model",
+}
+"""Variables by which accelerate would do what this training does itself, or does not do."""
+_MEANS_NOTHING = ("", "0", "1", "false", "no", "n", "f", "off", "none")
+
+_log = logging.getLogger(__name__)
+
+
+def check_launch(environment: Mapping[str, str] | None = None) -> None:
+    """Raise LibraryError where the environment says half of a launch, or another one than this training can be part of.
+
+    Containers, notebooks and cluster shells leave such variables behind, and a launcher's configuration sets some.
+    """
+    given = os.environ if environment is None else environment
+    for name, instead in _LEFT_OVER.items():
+        value = given.get(name, "").strip().lower()
+        if value not in _MEANS_NOTHING:
+            raise LibraryError(
+                f"{name}={given[name]} asks accelerate for what `rlaif train` does not use: {instead}. Unset it, or "
+                "launch with torchrun, which reads no configuration of accelerate's"
+            )
+    held = {name: given[name] for name in _OF_A_LAUNCH if given.get(name)}
+    others = {name: given[name] for names in _OF_MPI.values() for name in names if given.get(name)}
+    for name, value in (held | others).items():
+        if (name in _NUMBERS or name in others) and not value.strip().isdecimal():
+            raise LibraryError(f"{name}={value}: is no number; {_remedy([*held, *others])}")
+    _check_mpi(held, others)
+    # a process of its own has neither rank nor size; an address alone says nothing
+    if held.keys() & {"RANK", "WORLD_SIZE", "LOCAL_RANK"}:
+        if lacking := [name for name in _OF_A_LAUNCH if name not in held]:
+            raise LibraryError(
+                f"{_spelled(held)}: a launch sets {', '.join(lacking)} too; {_remedy(list(held))}"
+            )
+        if int(held["RANK"]) >= int(held["WORLD_SIZE"]):
+            raise LibraryError(
+                f"{_spelled(held)}: the last of {held['WORLD_SIZE']} processes has another rank; {_remedy(list(held))}"
+            )
+
+
+def _check_mpi(held: Mapping[str, str], others: Mapping[str, str]) -> None:
+    for own, names in _OF_MPI.items():
+        for name in names:
+            if name in others and own in held and int(others[name]) != int(held[own]):
+                raise LibraryError(
+                    f"{own}={held[own]} and {name}={others[name]} are of two launches; {_remedy([name])}"
+                )
+    several = [name for name in _OF_MPI["WORLD_SIZE"] if int(others.get(name, 1)) > 1]
+    if several and "WORLD_SIZE" not in held:
+        raise LibraryError(
+            f"{_spelled(others)}: `rlaif train` is launched by torchrun, and not by MPI; {_remedy(list(others))}"
+        )
+
+
+def _spelled(held: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in held.items())
+
+
+def _remedy(names: list[str]) -> str:
+    return (
+        f"for one process: unset {' '.join(dict.fromkeys(names))}; for several: torchrun --nproc-per-node 2 -m rlaif "
+        "train ..."
+    )
 
 
 def join_launch(*, cpu: bool) -> Accelerator:
-    """Return the Accelerator of this process in its `accelerate launch`; `cpu=True` keeps all processes on CPUs."""
-    return Accelerator(cpu=cpu)
+    """Return the Accelerator of this process in its launch; `cpu=True` keeps all processes on CPUs.
+
+    Says what is being waited for, while other processes of the launch do not come. Raises LibraryError where the launch
+    cannot be joined.
+    """
+    check_launch()
+    precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
+    if precision not in ("no", ""):
+        _log.warning(
+            "ACCELERATE_MIXED_PRECISION=%s is not used: say --loop precision=bf16, or nothing for full precision",
+            precision,
+        )
+    held = {name: os.environ[name] for name in _OF_A_LAUNCH if os.environ.get(name)}
+    try:
+        with _waiting(held):
+            return Accelerator(cpu=cpu, mixed_precision="no")
+    except (Exception, SystemExit) as problem:
+        told = " ".join(str(problem).split())[:300] or type(problem).__name__
+        raise LibraryError(
+            f"the processes of this training cannot be joined ({_spelled(held) or 'no launch'}): {told}; "
+            + _remedy(list(held) or ["the ACCELERATE_ variables"])
+        ) from problem
+
+
+@contextmanager
+def _waiting(held: Mapping[str, str]) -> Iterator[None]:
+    """Inside, somebody who waits for other processes is told so."""
+    if int(held.get("WORLD_SIZE", "1")) < 2:
+        yield
+        return
+    done = threading.Event()
+
+    def tell() -> None:
+        wait = SECONDS_UNSAID
+        while not done.wait(wait):
+            _log.warning(
+                "waiting for the other processes of %s at %s:%s; if there are none: %s",
+                held["WORLD_SIZE"], held["MASTER_ADDR"], held["MASTER_PORT"], _remedy(list(held)),
+            )  # fmt: skip
+            wait = SECONDS_AGAIN
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def said_by_main(value: Any) -> Any:

@@ -88,9 +88,10 @@ def conduct(
     if record is not None:
         folder.clear()
         return TrainSummary.of_record(setting.out, record)
+    # before the model is loaded: who waits for processes that never come should not wait for that first
+    accelerator = join_launch(cpu=not torch.accelerator.is_available())
     opened = open_model(setting.base, setting.config)
     data = _data(setting, opened, pairs, examples)
-    accelerator = join_launch(cpu=not torch.accelerator.is_available())
     with _claimed(folder, accelerator):
         return _train(setting, opened, data, folder, scorer_kind, make, accelerator)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,3 +105,88 @@ def test_what_a_user_set_for_vllm_stays(monkeypatch: pytest.MonkeyPatch) -> None
 def test_where_torch_does_not_say_float32_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
     assert multiplies_bfloat16(torch.device("cpu")) is False
+
+
+WHOLE = {
+    "RANK": "0",
+    "WORLD_SIZE": "2",
+    "LOCAL_RANK": "0",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "29500",
+}
+STRAY: list[tuple[dict[str, str], str]] = [
+    ({"WORLD_SIZE": "2"}, r"WORLD_SIZE=2: a launch sets RANK, LOCAL_RANK, .*unset WORLD_SIZE; .*torchrun"),
+    ({"LOCAL_RANK": "0", "RANK": "0"}, r"RANK=0 LOCAL_RANK=0: a launch sets WORLD_SIZE, MASTER_ADDR"),
+    ({"LOCAL_RANK": "0"}, "a launch sets RANK"),
+    ({name: value for name, value in WHOLE.items() if name != "MASTER_PORT"}, "a launch sets MASTER_PORT"),
+    (WHOLE | {"WORLD_SIZE": "two"}, "WORLD_SIZE=two: is no number"),
+    (WHOLE | {"RANK": "-1"}, "RANK=-1: is no number"),
+    (WHOLE | {"MASTER_PORT": "http"}, "MASTER_PORT=http: is no number"),
+    (WHOLE | {"RANK": "2"}, "has another rank"),
+    ({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1"}, "and not by MPI; .*unset OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE"),
+    ({"PMI_SIZE": "2", "PMI_RANK": "0"}, "and not by MPI"),
+    ({"PMI_SIZE": "many"}, "PMI_SIZE=many: is no number"),
+    (WHOLE | {"OMPI_COMM_WORLD_SIZE": "4"}, "WORLD_SIZE=2 and OMPI_COMM_WORLD_SIZE=4 are of two launches"),
+    ({"ACCELERATE_USE_DEEPSPEED": "true"}, "ACCELERATE_USE_DEEPSPEED=true .*parallel=fully_shard"),
+    ({"ACCELERATE_USE_FSDP": "TRUE"}, "ACCELERATE_USE_FSDP=TRUE .*parallel=fully_shard"),
+    ({"ACCELERATE_USE_MEGATRON_LM": "true"}, "parallel=fully_shard"),
+    ({"ACCELERATE_USE_PARALLELISM_CONFIG": "true"}, "parallel=fully_shard"),
+    ({"ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "8"}, "batch_size"),
+    ({"ACCELERATE_DYNAMO_BACKEND": "INDUCTOR"}, "compiles no model"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("environment", "words"), STRAY)
+def test_what_a_launcher_left_behind_is_named_with_the_remedy(
+    environment: dict[str, str], words: str
+) -> None:
+    with pytest.raises(LibraryError, match=words):
+        accelerate.check_launch(environment)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        WHOLE,
+        {"MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"},
+        {"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1"},
+        {"OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0"},
+        {"ACCELERATE_USE_DEEPSPEED": "false", "ACCELERATE_DYNAMO_BACKEND": "NO", "ACCELERATE_MIXED_PRECISION": "no"},
+        {"ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1", "ACCELERATE_USE_CPU": "true"},
+    ],
+)  # fmt: skip
+def test_a_whole_launch_or_none_is_let_through(environment: dict[str, str]) -> None:
+    accelerate.check_launch(environment)
+
+
+def test_who_waits_for_other_processes_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in WHOLE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(accelerate, "SECONDS_UNSAID", 0.01)
+    told = threading.Event()
+    monkeypatch.setattr(
+        accelerate._log, "warning", lambda *said: (told.set(), shown.append(said[0] % said[1:]))
+    )
+    shown: list[str] = []
+
+    def never_joined(**_: Any) -> None:
+        assert told.wait(30)
+        raise RuntimeError("timed out after 1800 s")
+
+    monkeypatch.setattr(accelerate, "Accelerator", never_joined)
+    with pytest.raises(
+        LibraryError, match=r"cannot be joined .*timed out after 1800 s; for one process: unset RANK"
+    ):
+        accelerate.join_launch(cpu=True)
+    assert "waiting for the other processes of 2 at 127.0.0.1:29500" in shown[0]
+
+
+def test_a_precision_of_the_launchers_is_not_used_and_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
+    assert accelerate.join_launch(cpu=True).mixed_precision == "no"
+    assert "ACCELERATE_MIXED_PRECISION=fp16 is not used" in caplog.text
