@@ -388,6 +388,8 @@ class Score:
     alike: tuple[int, ...] = ()
     """For each continuation the place of the first one that is the same tokens to this model; empty: all differ.
     Equal log-probabilities say nothing of that: two spellings may be just as likely."""
+    votes: int = 0
+    """Sampled texts of which these are the shares; 0: they are the model's own."""
 
 
 class Engine(Protocol):

@@ -31,6 +31,9 @@ class BaseEngine:
         """For each continuation the place of the first that is the same tokens; empty: all differ; None: unknown."""
         return None
 
+    def recall(self, reply: Reply) -> None:
+        """Hear of a reply that was recorded under this engine's fingerprint before."""
+
     def close(self) -> None:
         """Free the memory that the model takes. `name`, `fingerprint`, `reads` and `alike` still answer afterwards."""
 

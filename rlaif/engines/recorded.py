@@ -114,6 +114,10 @@ class RecordedEngine(BaseEngine):
         """As the engine behind says."""
         return self._capable.alike(continuations)
 
+    def recall(self, reply: Reply) -> None:
+        """The engine behind hears of a recorded reply."""
+        self._capable.recall(reply)
+
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """Draw one text a request, or repeat the recorded one."""
         return self._waves(requests, "generate")
@@ -219,6 +223,7 @@ class RecordedEngine(BaseEngine):
 
     def _known(self, reply: Any, request: Any) -> Any:
         """A stored reply; one from before it was kept which labels are the same tokens is told so by the engine."""
+        self.recall(reply)
         if not isinstance(reply, Score) or not isinstance(request, ScoreRequest):
             return reply
         alike = self.alike(request.continuations)
@@ -303,6 +308,7 @@ class _Submitted:
         for key, request in zip(keys, chunk, strict=True):
             reply = fresh[key] or found.get(key)
             if reply is not None and reply.error is None:
+                self._recorded.recall(reply)
                 self._recorded.count_reused(reply)
                 yield replace(reply, request_id=request.id)
             elif key in self._waiting:

@@ -67,7 +67,8 @@ def reply_row(reply: Reply) -> str | None:
         return None
     if isinstance(reply, Score):
         alike = {"alike": reply.alike} if reply.alike else {}
-        return json.dumps({"logprobs": reply.logprobs, **alike})
+        votes = {"votes": reply.votes} if reply.votes else {}
+        return json.dumps({"logprobs": reply.logprobs, **alike, **votes})
     ids = None if reply.token_ids is None else list(reply.token_ids)
     fields = {"text": reply.text, "finish": reply.finish, "token_ids": ids, "logprob": reply.logprob}
     return json.dumps(fields)
@@ -87,6 +88,7 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
             logprobs=logprobs,
             usage=usage,
             alike=tuple(fields.get("alike", ())),
+            votes=fields.get("votes", 0),
         )
     ids = fields["token_ids"]
     if not isinstance(fields["text"], str) or type(fields["logprob"]) not in (*_NUMBERS, type(None)):

@@ -19,7 +19,7 @@ from rlaif.engines.openai.capabilities import capabilities_of, scored_by
 from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.event_loop import Flow, LoopThread
 from rlaif.engines.openai.key import key_of
-from rlaif.engines.openai.label_scores import TOO_FEW, label_logprobs, vote_logprobs
+from rlaif.engines.openai.label_scores import TOO_FEW, label_logprobs, may_be_shares, vote_logprobs
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.masked import masked
 from rlaif.engines.openai.name import Settings, doubt, parse_name, shown
@@ -110,6 +110,17 @@ class OpenAIEngine(SubmittingEngine):
             rest = list(alike)
             for start in range(0, len(rest), self.settings.n):
                 yield tuple(rest[start : start + self.settings.n])
+
+    def recall(self, reply: Reply) -> None:
+        """Go on scoring as the recorded scores of this fingerprint were made, whatever a server can do by now."""
+        if not self.settings.votes or not isinstance(reply, Score) or not reply.logprobs:
+            return
+        if reply.votes:
+            self._scored_by(VOTES)
+        elif not may_be_shares(
+            reply.logprobs, self.settings.votes
+        ):  # else perhaps of a time when it was not noted
+            self._scored_by(LOGPROBS)
 
     def close(self) -> None:
         """Close all connections."""
@@ -250,7 +261,9 @@ class OpenAIEngine(SubmittingEngine):
         if problem is not None:
             return Score(request_id=request.id, logprobs=(), usage=replies.added(used), error=problem)
         logprobs = vote_logprobs(request, [each.text for each in said])
-        return Score(request_id=request.id, logprobs=logprobs, usage=replies.added(used))
+        return Score(
+            request_id=request.id, logprobs=logprobs, usage=replies.added(used), votes=self.settings.votes
+        )
 
     async def _score_texts(self, request: ScoreRequest) -> Score:
         """Whole texts: the prompt's own log-probabilities with the continuation, behind those without it."""

@@ -63,6 +63,12 @@ def vote_logprobs(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ..
     return tuple(math.log(max(votes[each] / len(said), FLOOR)) for each in request.continuations)
 
 
+def may_be_shares(logprobs: Sequence[float], votes: int) -> bool:
+    """Whether log-probabilities of labels may be shares of so many votes."""
+    shares = [math.exp(each) * votes for each in logprobs]
+    return all(abs(each - round(each)) < 1e-6 for each in shares)
+
+
 def _begins_with(text: str, labels: Iterable[str]) -> str | None:
     """The label that a text is, or begins with: `**A**`, `Yes, it does`; the letter A of `A good one` is none."""
     listed = list(labels)

@@ -9,6 +9,7 @@ from rlaif.engines.kinds import price_of, split_name
 from rlaif.engines.openai.engine import open_openai
 from rlaif.engines.openai.name import Settings, parse_name, shown
 from rlaif.errors import ModelError
+from rlaif.secrets import cleaned
 
 
 def test_a_name_has_addresses_settings_model_and_revision() -> None:
@@ -122,3 +123,20 @@ def test_only_a_declared_revision_lets_other_runs_use_the_calls() -> None:
     kind, rest = split_name("openai:https://a/v1#@cf/meta/llama-3")
     assert not kind.declares_revision(rest)
     assert kind.declares_revision(f"{rest}@r1")
+
+
+def test_what_answers_and_what_is_left_out_is_named_and_shown() -> None:
+    rest = "http://h/v1?answers_as=gpt-4o-2024-08-06&omit=top_p,%20seed#m@1"
+    settings = parse_name("openai:x", rest).settings
+    assert settings.answers_as == "gpt-4o-2024-08-06"
+    assert settings.left_out == {"top_p", "seed"}
+    assert settings.identity == ("answers_as=gpt-4o-2024-08-06", "omit=top_p")
+    assert Settings().identity == ()
+    assert shown(f"openai:{rest}") == f"openai:{rest}"
+    assert cleaned("answers as gpt-4o-2024-08-06") == "answers as gpt-4o-2024-08-06"
+
+
+@pytest.mark.parametrize("named", ["messages", "top_p,max_tokens", "Temperature", "temperature;top_p"])
+def test_what_cannot_be_left_out_is_refused_with_what_can(named: str) -> None:
+    with pytest.raises(ModelError, match="what can be left out: temperature, top_p, top_k, min_p, seed"):
+        parse_name("openai:x", f"http://h/v1?omit={named}#m")

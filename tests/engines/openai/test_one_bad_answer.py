@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,9 @@ import pytest
 from rlaif.engines.openai.capabilities import REFUSALS, capabilities_of, forget
 from rlaif.engines.openai.engine import OpenAIEngine
 from rlaif.engines.openai.name import Settings
+from rlaif.engines.recorded import RecordedEngine
 from rlaif.records import GenerateRequest, Message, Sampling, ScoreRequest
+from rlaif.store import Store
 
 from .tables import named, rows
 
@@ -125,6 +128,23 @@ def test_scores_by_log_probabilities_are_not_followed_by_votes() -> None:
     capabilities_of("http://h0/v1/", "m").lose("logprobs", "another address of the same model")
     (score,) = engine(judged, votes=4).score(labels(1))
     assert "votes are another figure" in str(score.error)
+
+
+@pytest.mark.parametrize("by_votes", [True, False])
+def test_a_later_run_scores_as_the_recorded_scores_were_made(tmp_path: Path, by_votes: bool) -> None:
+    """The server has learned, or lost, its log-probabilities meanwhile."""
+
+    def lacking(body: dict[str, Any]) -> httpx.Response:
+        return text("A", "length", body.get("n", 1))
+
+    before, after = (lacking, judged) if by_votes else (judged, lacking)
+    with Store.open(tmp_path / "store.sqlite") as store:
+        first = list(RecordedEngine(engine(before, votes=3), store, commit="call").score(labels(2)))
+        forget()
+        later = list(RecordedEngine(engine(after, votes=3), store, commit="call").score(labels(6)))
+    assert [each.error for each in first] == [None] * 2
+    assert [each.votes for each in later if each.error is None] == [3] * 6 if by_votes else [0] * 2
+    assert by_votes or {"votes are another figure" in str(each.error) for each in later[2:]} == {True}
 
 
 def test_the_server_that_tells_log_probabilities_is_asked_for_them() -> None:
