@@ -38,6 +38,9 @@ def other_model(asked: str, body: Mapping[str, Any], answers_as: str = "") -> st
 
 def same_model(asked: str, said: str) -> bool:
     """Whether two names mean one model: in any case, with or without an owner, a date, `:latest`, a file's ending."""
+    bare, at, _ = said.rpartition("@")
+    if at and bare and "@" not in asked and same_model(asked, bare):
+        return True  # it says its revision too, as `transformers serve` does: model@main
     wanted, name = _plain(asked), _plain(said)
     # of both, one alone may lack what stands in front
     if any(_dated(wanted, each) for each in _ends(name)) or any(_dated(each, name) for each in _ends(wanted)):

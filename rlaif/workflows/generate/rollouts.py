@@ -11,6 +11,9 @@ from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.workflows.models.pool import ModelPool
 
+LEAST_ALIKE = 3
+"""Prompts with several completions of which each has one text, before that says something."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
@@ -21,6 +24,7 @@ class Draws:
     drawn: list[tuple[Prompt, Completion]]
     """In prompt order."""
     failed: list[FailedDraw]
+    temperature: float = 0.0
 
     @property
     def completions(self) -> list[Completion]:
@@ -34,7 +38,25 @@ class Draws:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence where some could not be drawn: how many, of how many prompts, and why the first was not."""
+        """Sentences on draws that failed, and on a policy whose draws of a prompt never differ."""
+        return [*self._undrawn, *self._alike]
+
+    @property
+    def _alike(self) -> list[str]:
+        texts: dict[str, list[str]] = {}
+        for prompt, each in self.drawn:
+            texts.setdefault(prompt.id, []).append(each.text)
+        several = [own for own in texts.values() if len(own) > 1]
+        if not self.temperature or len(several) < LEAST_ALIKE or any(len(set(own)) > 1 for own in several):
+            return []
+        return [
+            f"all completions of a prompt are one text, for each of {len(several)} prompts, at temperature "
+            f"{self.temperature:g}: the policy is sure of itself, or its server does not sample; `transformers serve` "
+            "does so only where the model's generation_config.json says do_sample: true"
+        ]
+
+    @property
+    def _undrawn(self) -> list[str]:
         if not self.failed:
             return []
         told = first_of(self.failed, len(self.drawn) + len(self.failed))
@@ -66,7 +88,7 @@ def draw(
             for each in found.completions:
                 texts[each.prompt_id].append(each)
     drawn = [(prompt, each) for prompt in prompts for each in texts[prompt.id]]
-    return Draws(prompts=prompts, drawn=drawn, failed=failed)
+    return Draws(prompts=prompts, drawn=drawn, failed=failed, temperature=sampling.temperature)
 
 
 def given(drawn: Sequence[tuple[Prompt, Completion]]) -> Draws:

@@ -80,3 +80,21 @@ def test_an_evaluation_goes_on_without_the_unanswered_prompt(call: Any, hurt: st
     [rate] = json.loads(done.stdout)["win_rates"]
     assert (rate["wins"], rate["failed"], rate["win_rate"]) == (len(OPEN), 1, 1.0)
     assert "1 of 8 draws failed" in done.stderr
+
+
+@pytest.mark.parametrize(("texts", "temperature", "said"), [([SILENT], "1", True), ([SILENT], "0", False)])
+def test_a_policy_whose_draws_never_differ_is_told_of(
+    call: Any, script: Write, tmp_path: Path, texts: list[str], temperature: str, said: bool
+) -> None:
+    sure = script("sure", [{"texts": texts}])
+    given = ["--policy", sure, "--temperature", temperature, "--drift", "0", "--out", str(tmp_path / "run")]
+    done = call("generate", "--n", "2", *given, "--min-pair-share", "0")
+    assert ("all completions of a prompt are one text, for each of 8 prompts" in done.stderr) is said
+
+
+def test_draws_that_differ_for_one_prompt_are_no_sign(
+    call: Any, script: Write, prompts: Path, tmp_path: Path
+) -> None:
+    rows = [{"contains": [asked(3)], "texts": [GREETS, SILENT]}, {"texts": [SILENT]}]
+    given = ["--policy", script("one", rows), "--n", "2", "--drift", "0", "--out", str(tmp_path / "run")]
+    assert "all completions of a prompt" not in call("generate", *given).stderr
