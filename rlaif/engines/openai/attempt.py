@@ -90,6 +90,7 @@ async def attempt(connections: Connections, body: Mapping[str, Any], total: floa
         with connections.client() as client:
             async with asyncio.timeout(total):
                 answer = await client.send(client.build_request("POST", PATH, json=body), stream=True)
+                connections.answered = True
                 try:
                     whole = await _whole(answer, most)
                 finally:
@@ -98,8 +99,12 @@ async def attempt(connections: Connections, body: Mapping[str, Any], total: floa
                 connections.share(client)
     except TimeoutError:
         return AttemptOutcome(fault=AttemptFault.AGAIN, reason=f"no whole answer in {total:g} s", silent=True)
-    except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as failure:
         return AttemptOutcome(fault=AttemptFault.DOWN, reason=_told(failure))
+    except (httpx.ReadError, httpx.RemoteProtocolError) as failure:
+        wants_tls = connections.plain and not connections.answered
+        hint = "; the connection was closed: does the server want https://?" if wants_tls else ""
+        return AttemptOutcome(fault=AttemptFault.AGAIN, reason=_told(failure) + hint)
     except Exception as failure:  # noqa: BLE001 - HTTP, TLS and socket libraries raise what they like
         return AttemptOutcome(fault=AttemptFault.AGAIN, reason=_told(failure))
     if whole is None:

@@ -29,6 +29,10 @@ class Connections:
         self, base_url: str, settings: Settings, key: str | None, transport: httpx.AsyncBaseTransport | None
     ) -> None:
         self._url = base_url
+        self.plain = base_url.startswith("http:")
+        """Whether nothing is encrypted on the way."""
+        self.answered = False
+        """Whether anything ever came back."""
         self._settings = settings
         # a small packed answer must not unfold into a huge one
         self._headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})}

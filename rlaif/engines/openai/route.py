@@ -133,8 +133,6 @@ def advice(status: int, url: str) -> str:
     """What may be wrong with an address or key that a server refuses with this status; nothing where nobody knows."""
     if status in (401, 403):
         return " (is the key right? ?key=NAME says which variable holds it)"
-    if 300 <= status < 400:
-        return " (name the address that it points to)"
     if status == 404 and not httpx.URL(url).path.rstrip("/").endswith("/v1"):
         return f" (is the address whole? of most servers it ends in /v1: {url}v1)"
     if status == 404:

@@ -108,7 +108,6 @@ def test_calls_that_nobody_answers_are_told_of(
         ("http://h/", 404, "is the address whole? of most servers it ends in /v1: http://h/v1"),
         ("http://h/v1/", 404, "is the model's name right"),
         ("http://h/v1/", 401, "is the key right?"),
-        ("http://h/v1/", 301, "name the address that it points to"),
     ],
 )
 def test_a_server_that_refuses_is_told_with_what_may_be_wrong(url: str, status: int, said: str) -> None:

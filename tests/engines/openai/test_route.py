@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from rlaif.engines.openai.attempt import AttemptFault, attempt
+from rlaif.engines.openai.connections import Connections
+from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.route import Route, is_local, remedy, route_to, trusted
 from rlaif.errors import ModelError
 
@@ -155,3 +161,28 @@ def test_each_reason_not_to_reach_a_server_has_its_remedy(reason: str, said: str
 def test_this_machine_is_known_by_name_and_address() -> None:
     assert all(map(is_local, ("localhost", "a.localhost", "127.0.0.1", "127.8.8.8", "::1", "0.0.0.0")))
     assert not any(map(is_local, ("judge.lab", "10.0.0.1", "localhost.lab", "::2")))
+
+
+def test_a_closed_connection_without_tls_is_asked_about() -> None:
+    def closes(_: httpx.Request) -> httpx.Response:
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+    async def reason(url: str, *answers: Callable[[httpx.Request], httpx.Response]) -> str:
+        given = iter(answers)
+        transport = httpx.MockTransport(lambda request: next(given)(request))
+        connections = Connections(url, Settings(), None, transport)
+        return [await attempt(connections, {"max_tokens": 1}, 5.0) for _ in answers][-1].reason
+
+    assert "does the server want https://?" in asyncio.run(reason("http://h/v1/", closes))
+    assert "https://?" not in asyncio.run(reason("https://h/v1/", closes))
+    answers = lambda _: httpx.Response(200, json={})  # noqa: E731
+    assert "https://?" not in asyncio.run(reason("http://h/v1/", answers, closes))
+
+
+def test_a_proxy_that_refuses_is_no_answer_of_the_server() -> None:
+    def refuses(_: httpx.Request) -> httpx.Response:
+        raise httpx.ProxyError("407 Proxy Authentication Required")
+
+    connections = Connections("https://h/v1/", Settings(), None, httpx.MockTransport(refuses))
+    found = asyncio.run(attempt(connections, {"max_tokens": 1}, 5.0))
+    assert (found.fault, found.reason) == (AttemptFault.DOWN, "ProxyError: 407 Proxy Authentication Required")
