@@ -28,6 +28,7 @@ from rlaif.workflows.generate.judge_step import Drawn
 from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.impact.recorded_runs import JudgedRun, judged_runs
 from rlaif.workflows.impact.result import TURNS, Impact, PairChange, joined
+from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 
@@ -64,7 +65,8 @@ def _judged_again(
             for now, then in zip((models.calls, models.tokens), spent, strict=True)
         ]
     found = _impact(name, old, new, judging, cost)
-    return replace(found, warnings=(*_warnings(run, before, found, spent[0]),))
+    failures = failed_calls(models.recorded)
+    return replace(found, warnings=(*_warnings(run, before, found, spent[0], failures),))
 
 
 class _Judged:
@@ -127,7 +129,9 @@ def _require_same(models: ModelPool, name: str, run: JudgedRun) -> None:
         )
 
 
-def _warnings(run: JudgedRun, before: Constitution, made: Impact, spent: Mapping[str, int]) -> Iterator[str]:
+def _warnings(
+    run: JudgedRun, before: Constitution, made: Impact, spent: Mapping[str, int], failures: Sequence[str]
+) -> Iterator[str]:
     recorded = run.constitution
     if recorded["digest"] != before.digest:
         yield (
@@ -143,8 +147,8 @@ def _warnings(run: JudgedRun, before: Constitution, made: Impact, spent: Mapping
         yield "a template says something else than when the run was judged: what it asks is asked anew"
     if spent["new"]:
         yield f"{spent['new']} calls of A were not in the store and have been made"
-    if failed := spent["failed"] + made.calls["failed"]:
-        yield f"{failed} calls failed: what they would have said is missing; run again"
+    for told in failures:
+        yield f"{told}; what they would have said is missing: mend that and run again"
 
 
 def _impact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,10 +19,12 @@ from rlaif.judging.rbr import Classes, ModelReward, classes_of, questions_of
 from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution
 from rlaif.store import Store, find_store
+from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report
 from rlaif.workflows.rbr.config import RuleOptions
 
+_log = logging.getLogger(__name__)
 YAML = (".yaml", ".yml")
 CLASS_COLUMN = "class"
 """Of a row in which somebody says what class an answer is in."""
@@ -52,12 +55,17 @@ def check(ref: str) -> tuple[dict[str, Classes], list[str]]:
 
 @contextmanager
 def judging(options: RuleOptions, names: Sequence[str], near: Path, progress: Report) -> Iterator[ModelPool]:
-    """The models of these names, opened before anything is asked; calls go through the store near `near`."""
+    """The models of these names, opened before anything is asked; calls go through the store near `near`.
+
+    Calls that failed are told of at the end, with the commonest reason.
+    """
     models = ModelPool(options, progress, options.seed)
     models.open(*names)
     with Store.open(find_store(near.absolute(), options.store)) as store:
         models.record(store, "")
         yield models
+        for told in failed_calls(models.recorded):
+            _log.warning(told)
 
 
 def known_kind(kind: str | None, kinds: Mapping[str, object]) -> None:

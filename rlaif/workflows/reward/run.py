@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.generate.judge_step import asking_of, in_writing
+from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,9 @@ class OpenReward:
             )
         constitution = load_principles(config.constitution)
         models.open(config.judge)
+        self._models = models
+        self._told: set[str] = set()
+        """Models of which a failed call was told."""
         self._open = ExitStack()
         store = self._open.enter_context(Store.open(find_store(Path.cwd() / "reward", config.store)))
         self._open.callback(models.close)
@@ -75,8 +82,13 @@ class OpenReward:
         return self._reward.fingerprint
 
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
-        """One a completion; None where there is none: a failure is never a number."""
-        return self._reward.rewards(prompts, completions)
+        """One a completion; None where there is none: a failure is never a number, and is told of once."""
+        found = self._reward.rewards(prompts, completions)
+        for each in self._models.recorded:
+            if each.failed_calls and each.name not in self._told:
+                self._told.add(each.name)
+                _log.warning("no reward where a call failed: %s", *failed_calls([each]))
+        return found
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float | None]:
         """The same of texts, or of conversations as lists of `{role, content}`: a reward function of TRL's trainers.

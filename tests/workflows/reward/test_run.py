@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,17 @@ def test_what_is_no_conversation_is_refused_with_its_place(judged: JudgeRewardCo
 
 
 def test_a_protocol_that_compares_gives_no_reward(judged: JudgeRewardConfig) -> None:
-    from dataclasses import replace
-
     with pytest.raises(InputError, match="no protocol that judges one completion"):
         OpenReward(replace(judged, protocol="compare"))
+
+
+def test_why_there_is_no_reward_is_told_once(
+    judged: JudgeRewardConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
+    with reward(replace(judged, judge="script:mute.jsonl")) as found:
+        assert found(["hi"], ["thank you"]) == [None]
+        assert found(["hi"], ["thanks"]) == [None]
+    [told] = [each.getMessage() for each in caplog.records]
+    assert "no reward where a call failed: script:mute.jsonl: 2 of 2 calls failed" in told
+    assert "no row has labels for this" in told
