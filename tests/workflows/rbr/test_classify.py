@@ -574,3 +574,17 @@ def test_the_first_question_is_shown_as_it_is_asked(
     code, said = call(capsys, "rbr", "classify", material / "answers.jsonl", *words)
     assert code == 2
     assert "is no model and is shown no text" in said
+
+
+def test_why_a_judge_could_not_place_answers_is_told(
+    material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
+    rows = tmp_path / "answers.jsonl"
+    rows.write_text((material / "answers.jsonl").read_text().splitlines()[0] + "\n")
+    words = ["--rules", material / "rules.yaml", "--judge", f"script:{tmp_path / 'mute.jsonl'}"]
+    code, said = call(capsys, "rbr", "classify", rows, *words)
+    assert code == 3
+    assert "1 answers are not in exactly one class" in said
+    assert "calls failed, most often with: " in caplog.text
+    assert "no row has labels for this" in caplog.text

@@ -95,6 +95,18 @@ def test_a_principle_that_the_judge_cannot_apply_is_named_once_with_its_rounds(
     assert "0 of its own 1 tests" in told[0]
 
 
+def test_a_prompt_that_no_model_can_take_costs_itself_alone(recipe: Path, prompts: Path) -> None:
+    whole = prompts.read_text()
+    prompts.write_text(json.dumps({"prompt": "word " * 3000, "gold": "micro"}) + "\n" + whole)
+    done = play(recipe, overrides={"rounds": "1", "round.0.prompts": "9"})
+    assert len([each for each in done.warnings if "4 of 36 draws failed" in each]) == 1
+    assert any(
+        "1 of 6 draws failed, the first with: " in each and "do not fit" in each for each in done.warnings
+    )
+    assert done.rounds[1]["against"]["initial"]["failed"] == 1
+    assert done.rounds[1]["pairs"] > 0
+
+
 def test_the_same_command_again_makes_nothing(recipe: Path) -> None:
     first = play(recipe)
     table = (first.run / "rounds.json").read_bytes()
