@@ -77,7 +77,7 @@ def test_judgebench_is_compared_where_its_files_are(
 ) -> None:
     block = {
         "_cols": "official_acc,both_correct,inconsistent,null_pairs",
-        "GRM-Gemma-2B": [50.0, 50.0, 50.0, 0],
+        "GRM-Gemma-2B": [50.0, 50.0, 50.0, 1],
     }
     plant(tmp_path, judgebench_recomputed=block)
     assert bench.main(["--json"]) == 0

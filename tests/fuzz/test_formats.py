@@ -15,8 +15,9 @@ import pytest
 from rlaif.auditing.head_to_head import head_to_head
 from rlaif.errors import InputError
 from rlaif.exchange.benchmarks import read_gold, read_recorded
-from rlaif.exchange.pairs import pair_row
+from rlaif.exchange.pairs import pair_row, read_pairs, write_pairs
 from rlaif.exchange.preferences.reading import read_preferences
+from rlaif.hashing import digest
 from tests.exchange.benchmarks import cases as gold
 from tests.exchange.formats.published import LAYOUTS
 
@@ -96,9 +97,12 @@ def test_a_changed_layout_is_read_or_refused(tmp_path: Path) -> None:
         named = layout.format if number % 2 else None
         case = f"case {number}, {layout.format}"
         found = read_or_refused(partial(read_preferences, path, format=named), path, case)
-        for pair in found.pairs if found else ():
-            assert json.dumps(pair_row(pair)), case
-            assert 0.5 <= pair.label_prob <= 1, case
+        if found:
+            write_pairs(tmp_path / "pairs.jsonl", found.pairs)
+            assert digest(case, [pair_row(pair) for pair in found.pairs])
+            assert [each.id for each in read_pairs(tmp_path / "pairs.jsonl")] == [
+                each.id for each in found.pairs
+            ], case
 
 
 def test_a_changed_gold_set_is_read_or_refused(tmp_path: Path) -> None:

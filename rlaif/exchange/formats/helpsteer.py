@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import fields
@@ -73,39 +73,46 @@ def _prompt(text: str, where: str) -> tuple[Message, ...]:
     return prompt_turns([{"role": each.role, "content": each.content} for each in turns], where, "prompt")
 
 
+class _Said(NamedTuple):
+    """What one annotator said of two responses."""
+
+    strength: float | None
+    reason: str = ""
+    feedback: tuple[str, str] = ("", "")
+    """Of the first and of the second response."""
+
+
 def preference_2(row: Row) -> Pair | str:
     """Two responses and `preference_strength`, from -3 (the first is much better) to 3."""
     values = fields.mapping(row)
-    reasons = [values.get(name) for name in ("preference_statement", "preference_elaboration")]
-    votes = [_mapping(each, row, "all_preferences_unprocessed") for each in _listed(values, _SINGLE_2)]
-    return _two(
-        row,
-        _prompt(fields.text(row, "prompt"), row.where),
-        ("response_1", "response_2"),
-        "preference_strength",
-        [each.get("strength") for each in votes],
-        " ".join(each for each in reasons if isinstance(each, str) and each),
-    )
+    parts = [_text(values.get(name)) for name in ("preference_statement", "preference_elaboration")]
+    single = [
+        _Said(_strength(each.get("strength"), row, "a single preference"))
+        for each in _listed(row, "all_preferences_unprocessed")
+    ]
+    reasons = [" ".join(each for each in parts if each)]
+    prompt = _prompt(fields.text(row, "prompt"), row.where)
+    return _two(row, prompt, ("response_1", "response_2"), "preference_strength", single, reasons)
 
 
 def preference_3(row: Row) -> Pair | str:
-    """Two responses to a conversation, `overall_preference` from -3 to 3, and what each annotator said."""
+    """Two responses to a conversation, `overall_preference` from -3 to 3, and what each annotator said.
+
+    What they said of the rejected response is the critique; the rest of their words is in the provenance.
+    """
     values = fields.mapping(row)
-    single = [_mapping(each, row, "individual_preference") for each in _listed(values, _SINGLE_3)]
-    reasons = [str(each["reasoning"]) for each in single if not is_empty(each.get("reasoning"))]
+    single = [
+        _Said(
+            _strength(each.get("score"), row, "a single preference"),
+            _text(each.get("reasoning")),
+            (_text(each.get("feedback1")), _text(each.get("feedback2"))),
+        )
+        for each in _listed(row, "individual_preference")
+    ]
     about = {name: values[name] for name in ("domain", "language") if not is_empty(values.get(name))}
-    return _two(
-        row,
-        prompt_turns(values.get("context"), row.where, "context"),
-        ("response1", "response2"),
-        "overall_preference",
-        [each.get("score") for each in single],
-        "\n\n".join(reasons),
-        about,
-    )
-
-
-_SINGLE_2, _SINGLE_3 = "all_preferences_unprocessed", "individual_preference"
+    prompt = prompt_turns(values.get("context"), row.where, "context")
+    reasons = [each.reason for each in single]
+    return _two(row, prompt, ("response1", "response2"), "overall_preference", single, reasons, about)
 
 
 def _two(
@@ -113,15 +120,18 @@ def _two(
     prompt: tuple[Message, ...],
     sides: tuple[str, str],
     column: str,
-    single: Sequence[Any],
-    reason: str,
+    single: Sequence[_Said],
+    reasons: Sequence[str],
     about: Mapping[str, Any] | None = None,
 ) -> Pair | str:
     """The pair of two responses; where there are single votes, `label_prob` is the share for the chosen one."""
     strength = _strength(fields.mapping(row).get(column), row, column)
     one, other = (fields.text(row, name) for name in sides)
-    each = [_strength(value, row, "a single preference") for value in single]
-    cast = [EVEN if vote == 0 else float(vote > 0) for vote in each if vote is not None]
+    cast = [
+        EVEN if each.strength == 0 else float(each.strength > 0)
+        for each in single
+        if each.strength is not None
+    ]
     if strength is None:
         return FAILED
     if strength == 0:
@@ -132,14 +142,19 @@ def _two(
     if (share - EVEN) * strength <= 0:
         return AGAINST
     second = strength > 0
-    provenance = {**(about or {}), **({"reason": reason} if reason else {})}
+    of_chosen, of_rejected = (
+        [text for each in single if (text := each.feedback[place])]
+        for place in (int(second), int(not second))
+    )
+    words = {"reasons": [each for each in reasons if each], "feedback": of_chosen}
     return Pair(
         prompt=prompt,
         chosen=said(other if second else one),
         rejected=said(one if second else other),
         label_prob=share if second else 1 - share,
         score_gap=abs(strength),
-        provenance=provenance,
+        critique="\n\n".join(of_rejected) or None,
+        provenance={**(about or {}), **{name: given for name, given in words.items() if given}},
     )
 
 
@@ -152,15 +167,17 @@ def _strength(value: Any, row: Row, column: str) -> float | None:
     return found
 
 
-def _listed(values: Mapping[str, Any], column: str) -> Sequence[Any]:
-    given = values.get(column)
-    return given if isinstance(given, list) else []
-
-
-def _mapping(value: Any, row: Row, column: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+def _listed(row: Row, column: str) -> Sequence[Mapping[str, Any]]:
+    given = fields.mapping(row).get(column)
+    if is_empty(given):
+        return []
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
         raise PromptFileError(f"{row.where}: {column!r} must be a list of objects")
-    return value
+    return given
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def edit_quality(row: Row) -> Pair | str:

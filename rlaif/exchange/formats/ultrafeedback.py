@@ -136,7 +136,7 @@ def _rating(value: Any, where: str) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise PromptFileError(f"{where}: the rating is {value!r}; it must be a number or N/A") from None
     if not math.isfinite(found):
         raise PromptFileError(f"{where}: the rating is {value!r}; it must be a number or N/A")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -12,10 +13,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from rlaif.boundary import told
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
 from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
 from rlaif.exchange.hub import files_of
+from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
 
@@ -64,7 +67,9 @@ def read_preferences(
                 left_out[what] += 1
             else:
                 source = {"format": name, "file": Path(ref).name, "where": _place(where, ref)}
-                pairs.append(replace(what, provenance={**what.provenance, "imported": source}))
+                pair = replace(what, provenance={**what.provenance, "imported": source})
+                _refuse_unwritable(pair, where)
+                pairs.append(pair)
     if not pairs and unkept:
         raise unkept[0]
     if not pairs:
@@ -80,6 +85,15 @@ def read_preferences(
         left_out=dict(left_out),
         columns_left=tuple(columns),
     )
+
+
+def _refuse_unwritable(pair: Pair, where: str) -> None:
+    """Raise PromptFileError for what JSON in UTF-8 has no word for: names and notes come from the file as they are."""
+    try:
+        json.dumps(pair_row(pair), ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as wrong:
+        kind = "half a character (a lone surrogate)" if isinstance(wrong, UnicodeEncodeError) else told(wrong)
+        raise PromptFileError(f"{where}: cannot be kept as JSON: {kind}; mend the row") from None
 
 
 class _Counted:

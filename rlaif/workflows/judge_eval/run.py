@@ -187,7 +187,7 @@ def asked(
             "name gold of others"
         )
     question = JudgeUnderTest(judge=models.judge(name), protocol=config.protocol, seed=config.seed)
-    notes = [note for note in (unguided(question.judge, config.protocol or PER_PAIR),) if note]
+    notes = [note for note in (unguided(question.judge, config.protocol or PER_PAIR), _of_one(gold)) if note]
     if gold.labels:
         found = _of_labels(config, question, name, gold)
     elif gold.choices:
@@ -196,6 +196,14 @@ def asked(
         found = _of_pairs(config, question, name, gold, constitution)
     notes += _failures(models, name)
     return replace(found, calls=models.calls, tokens=models.tokens, notes=notes)
+
+
+def _of_one(gold: GoldSet) -> str | None:
+    """A note where one annotator's word is the gold: it may be another judge's."""
+    names = {each.annotator for each in gold.annotations}
+    if len(names) != 1 or "" in names:
+        return None
+    return f"the gold is what {next(iter(names))} said: accuracy is agreement with that annotator"
 
 
 def _failures(models: ModelPool, name: str) -> list[str]:

@@ -97,10 +97,12 @@ def test_a_revision_names_what_it_revises_the_critique_and_the_request(tmp_path:
 
 def test_reasons_and_domains_stay_with_the_pair(tmp_path: Path) -> None:
     two = read(tmp_path, LAYOUTS["helpsteer2-preference"]).pairs[0]
-    assert two.provenance["reason"] == "Response 1 is better because the sky is blue."
+    assert two.provenance["reasons"] == ["Response 1 is better because the sky is blue."]
     three = read(tmp_path, LAYOUTS["helpsteer3"]).pairs[0]
     assert (three.provenance["domain"], three.provenance["language"]) == ("general", "english")
-    assert three.provenance["reason"] == "It is right.\n\nIt is right.\n\nIt is right."
+    assert three.provenance["reasons"] == ["It is right."] * 3
+    # the first response is rejected
+    assert (three.critique, three.provenance["feedback"]) == ("f1\n\nf1\n\nf1", ["f2"] * 3)
 
 
 WRONG = [
