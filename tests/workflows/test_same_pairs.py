@@ -14,7 +14,7 @@ from rlaif.exchange.judgments import read_judgments
 from rlaif.runs.claim import read_run
 from rlaif.workflows.audit.compare_runs import compare
 from rlaif.workflows.configs import JudgeConfig
-from rlaif.workflows.generate.run import generate, judge
+from rlaif.workflows.generate.run import generate, judge, pairing_name
 from rlaif.workflows.models.defaults import choose_judge
 from rlaif.workflows.same_pairs import claimed_pairing, compared_in, compares
 from tests.workflows.conftest import GREETS, SILENT, Configured, Write, judge_rows
@@ -96,7 +96,7 @@ def test_a_file_of_completions_has_no_pairs_to_be_the_same(run: Path, other: str
     )
     with pytest.raises(InputError, match=r"--pairing same: .* records no comparisons and no pairs"):
         judge(choose_judge(told))
-    assert choose_judge(replace(told, pairing=None)).pairing == "best-worst"
+    assert pairing_name(replace(told, pairing=None)) == "best-worst"
     assert not compares(run / "completions.jsonl")
     assert not (run.parent / "file").exists()
 

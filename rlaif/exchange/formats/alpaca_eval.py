@@ -244,7 +244,7 @@ FORMAT = Format(
     pairs=PairFormat(
         shape="`instruction`, `output_1`, `output_2`, `preference`: from 1 (first) to 2, 0 or 1.5 a draw",
         recognises=has(COLUMNS),
-        rank=20,
+        rank=18,
         read=read_pairs,
     ),
     gold=GoldFormat(recognises=has(COLUMNS), read=read, rank=60, read_verdicts=read_verdicts),

@@ -58,7 +58,7 @@ FORMAT = (
         pairs=PairFormat(
             shape="`history`, `human_ref_A`, `human_ref_B`, `score_A`, `score_B`, `labels`: 1 where A is preferred",
             recognises=has(("history", "human_ref_A", "human_ref_B", "labels")),
-            rank=12,
+            rank=16,
             read=each_row(shp),
         ),
     ),
@@ -68,7 +68,7 @@ FORMAT = (
         pairs=PairFormat(
             shape="`question`, `answer_0`, `answer_1`, `score_0`, `score_1`: -1 to 1",
             recognises=has(("question", "answer_0", "answer_1", "score_0", "score_1")),
-            rank=12,
+            rank=17,
             read=each_row(webgpt),
         ),
     ),

@@ -197,7 +197,7 @@ FORMAT = (
         pairs=PairFormat(
             shape="`prompt`, `response`, `helpfulness`, `correctness`, `coherence`, `complexity`, `verbosity`: 0 to 4",
             recognises=has(("prompt", "response", "helpfulness")),
-            rank=12,
+            rank=11,
             read=read_rated,
         ),
     ),
@@ -217,7 +217,7 @@ FORMAT = (
         pairs=PairFormat(
             shape="`context`: turns, `response1`, `response2`, `overall_preference`: -3 to 3, `individual_preference`",
             recognises=has(("context", "response1", "response2", "overall_preference")),
-            rank=12,
+            rank=13,
             read=each_row(preference_3),
         ),
     ),
@@ -227,7 +227,7 @@ FORMAT = (
         pairs=PairFormat(
             shape="`context`: turns, `good_edited_response`, `bad_edited_response`",
             recognises=has(("context", "good_edited_response", "bad_edited_response")),
-            rank=12,
+            rank=14,
             read=each_row(edit_quality),
         ),
     ),

@@ -63,7 +63,7 @@ FORMAT = tuple(
         pairs=PairFormat(
             shape=f"`prompt`, `response_0`, `response_1`, `{column}`, `is_response_0_safe`, `is_response_1_safe`",
             recognises=has(_COLUMNS) if column == BETTER else None,
-            rank=12,
+            rank=15,
             read=each_row(by(column)),
         ),
     )

@@ -21,6 +21,7 @@ from rlaif.workflows.generate.run import (
     asked_by,
     completions_of,
     in_writing_of,
+    pairing_name,
     pairing_of,
     prompts_of,
     sampling_of,
@@ -46,7 +47,7 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     if judges_in_writing(str(config.judge), in_writing_of(config)):
         first, then = written_form(first), written_form(then)
     decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
-    lines.append(f"judge {config.judge}: {first} on each completion, {config.pairing}, then {decides}")
+    lines.append(f"judge {config.judge}: {first} on each completion, {pairing_name(config)}, then {decides}")
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
     return planning.DryRunPlan(lines, _forecast(config, constitution))
 

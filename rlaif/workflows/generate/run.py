@@ -17,7 +17,7 @@ from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row, read_prompts
 from rlaif.feedback import PairPlan
-from rlaif.feedback.pairing import NO_PAIRWISE, SAME, pair_plan
+from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_plan
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
 from rlaif.judging.kinds import stated_of
@@ -57,7 +57,7 @@ from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
-from rlaif.workflows.same_pairs import Twos, compared_in
+from rlaif.workflows.same_pairs import Twos, claimed_pairing, compared_in, compares
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
@@ -232,7 +232,7 @@ def _described(
         "protocol": config.protocol,
         **({"protocols": own} if (own := stated([config.protocol])) else {}),
         "asking": asdict(asked_by(config)),
-        "pairing": config.pairing,
+        "pairing": pairing_name(config),
         "inconsistent": config.inconsistent,
         "critique": config.critique,
         "seed": config.seed,
@@ -247,8 +247,18 @@ def _described(
 
 def pairing_of(config: GenerateConfig | JudgeConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
-    given = {"pairing": config.pairing, "inconsistent": config.inconsistent}
+    given = {"pairing": pairing_name(config), "inconsistent": config.inconsistent}
     return pair_plan(given, then=then, asking=asking, seed=config.seed, among=among_of(config))
+
+
+def pairing_name(config: GenerateConfig | JudgeConfig) -> Pairing:
+    """The pairing that is named; else as a run was begun, or the completions that the run compared which is judged."""
+    if config.pairing is not None:
+        return config.pairing
+    begun = claimed_pairing(config.out)
+    found = next((each for each in (*PAIRINGS, SAME) if each == begun), None)
+    judged = isinstance(config, JudgeConfig) and config.source.is_dir() and compares(config.source)
+    return found or (SAME if judged else PairPlan().pairing)
 
 
 def among_of(config: GenerateConfig | JudgeConfig) -> Twos:
@@ -256,7 +266,7 @@ def among_of(config: GenerateConfig | JudgeConfig) -> Twos:
 
     Raises InputError where it compared none.
     """
-    if not isinstance(config, JudgeConfig) or config.pairing != SAME:
+    if not isinstance(config, JudgeConfig) or pairing_name(config) != SAME:
         return frozenset()
     found = compared_in(config.source) if config.source.is_dir() else frozenset()
     if not found:

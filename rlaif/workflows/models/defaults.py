@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlaif.errors import InputError
-from rlaif.feedback.pairing import PAIRINGS, SAME, Pairing, PairPlan
 from rlaif.shipped import MODELS
 from rlaif.workflows.configs import EvaluateConfig, GenerateConfig, JudgeConfig
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.made_by import rules_of_model, rules_of_run
-from rlaif.workflows.same_pairs import claimed_pairing, compares
 
 CONSTITUTION = "micro-default"
 POLICY = JUDGE = "micro"
@@ -45,14 +43,7 @@ def choose_judge(config: JudgeConfig) -> JudgeConfig:
         constitution = rules_of_run(config.source)
     if constitution is None:
         raise InputError(f"--constitution is missing: {config.source} does not say which rules to judge by")
-    return replace(config, judge=judge, constitution=constitution, pairing=config.pairing or _pairing(config))
-
-
-def _pairing(config: JudgeConfig) -> Pairing:
-    """As a run was begun; else the completions that the run compared which is judged again."""
-    begun = claimed_pairing(config.out)
-    found = next((each for each in (*PAIRINGS, SAME) if each == begun), None)
-    return found or (SAME if config.source.is_dir() and compares(config.source) else PairPlan().pairing)
+    return replace(config, judge=judge, constitution=constitution)
 
 
 def choose_evaluate(config: EvaluateConfig) -> EvaluateConfig:
