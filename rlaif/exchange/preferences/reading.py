@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rlaif.boundary import told
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
 from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
+from rlaif.exchange.first_row import first_row
 from rlaif.exchange.hub import files_of
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.rows import Row, read_rows
@@ -121,12 +122,11 @@ def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, I
             counted = _Counted(islice(how.read_file(path), limit))
             return each, iter(counted), counted
     counted = _Counted(islice(read_rows(ref), limit))
-    rows: Iterator[Row] = iter(counted)
+    first, rows = first_row(ref, iter(counted))
     if name is None:
-        head = list(islice(rows, 1))
-        if not head:
+        if first is None:
             raise PromptFileError(f"{ref}: holds no row")
-        name, rows = _told_by(head[0], formats), chain(head, rows)
+        name = _told_by(first, formats)
     read = formats[name].read
     assert read is not None, "what has no document has rows"
     return name, read(rows), counted
