@@ -1,4 +1,4 @@
-"""The first row of a file; a file that holds no rows at all is called what it is, and nobody is asked to mend its JSON."""
+"""The first row of a file. A file that holds no rows at all is called what it is: nobody is asked to mend its JSON."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from typing import Any
 from rlaif.boundary import told
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
-from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
 from rlaif.exchange.first_row import first_row
+from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
 from rlaif.exchange.hub import files_of
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.rows import Row, read_rows
