@@ -147,7 +147,8 @@ class TrainCommand(MethodCommand, Parent):
 def train(method: str | None, **chosen: Any) -> None:
     """Train on the pairs of a run, or of a pairs file.
 
-    Without METHOD: dpo. `rlaif train METHOD --help` shows the options of a method.
+    Without METHOD: dpo. `rlaif train METHOD --help` shows the options of a method. A model that brings its own code
+    needs --trust-remote-code, whatever the method.
     """
     from rlaif.workflows.training.methods import DEFAULT
 

@@ -53,7 +53,11 @@ def model_fingerprint(
     A README, logs or optimizer states beside the weights do not count. Nor does the code of a directory that is opened
     without its own (`own_code`), as is all that is opened without --trust-remote-code.
     """
-    files = [path for path in directory.iterdir() if path.name in _SETTINGS or path.suffix in WEIGHTS]
+    files = [
+        path
+        for path in directory.iterdir()
+        if path.is_file() and (path.name in _SETTINGS or path.suffix in WEIGHTS)
+    ]
     parts: list[Any] = [digest_files(files), dtype, dict(chat_template_kwargs or {})]
     # what is rarely there comes behind, so that what was asked before it counted keeps its key
     if others := _others(directory):
@@ -98,7 +102,7 @@ def adapter_base(directory: Path) -> Path | None:
 def _base_name(path: Path) -> str:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise ModelError(f"{path}: not JSON: {problem}; save the adapter again") from problem
     named = config.get("base_model_name_or_path") if isinstance(config, dict) else None
     if not isinstance(named, str) or not named:
@@ -134,7 +138,7 @@ def _contents(directory: Path, files: list[Path]) -> list[list[str]]:
 def _settings(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.costs import Price, Prices
+from rlaif.engines.foreign_directories import file_told
 from rlaif.errors import ModelError
 from rlaif.field_docs import documented
 from rlaif.records import Engine
@@ -151,6 +152,8 @@ def split_name(name: str) -> tuple[ModelKind, str]:
     """The kind of a model name and what follows it. Raises ModelError for a name of no kind."""
     found = kind_of(name)
     if found is None:
+        if Path(name).is_file():
+            raise ModelError(file_told(Path(name)))
         raise ModelError(f"{name!r} names no model: neither a directory nor one of {known_names()}")
     kind, rest = found
     if name and not rest and not kind.bare:

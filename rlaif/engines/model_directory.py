@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rlaif.engines.foreign_directories import file_told
 from rlaif.errors import ModelError
 from rlaif.shipped import shipped_model
 
@@ -22,9 +23,13 @@ def resolve_directory(rest: str) -> Path:
         raise ModelError(f"{rest}: no such model directory: {problem}") from problem
     if path.is_dir():
         return path
+    if path.is_file():
+        raise ModelError(file_told(path))
     looks_like_id = rest.count("/") <= 1 and not rest.startswith((".", "/", "~")) and rest
     if not looks_like_id:
-        raise ModelError(f"{rest}: no such model directory")
+        raise ModelError(
+            f"{rest}: no such model directory, from {Path.cwd()}; name one that is there, or a hub id"
+        )
     return _from_hub(rest)
 
 

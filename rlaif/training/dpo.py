@@ -71,7 +71,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     check_replay(config, replay)
     check_labels(config, pairs)
     held_to = reference_folder(reference, policy, reference_dir)
-    held_print = model_fingerprint(held_to, own_code=False) if held_to is not None else None
+    held_print = _fingerprint(held_to, config) if held_to is not None else None
     setting = MethodCall(
         config=config,
         base=policy,
@@ -90,14 +90,16 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         made.read, scorer.collisions = Reader(scorer, config, packed), config.wpo
         made.watch = made.watching(folder.out / METRICS)
         if held_to is not None and held_print is not None and config.looks_at_reference:
-            made.starts_at_reference = held_to == policy or held_print == model_fingerprint(
-                policy, own_code=False
-            )
+            made.starts_at_reference = held_to == policy or held_print == _fingerprint(policy, config)
             kept = LogpCache(cache or folder.inner / LOGPS, held_print, arithmetic(scorer, config, held_to))
             made.hold_to(_reader(made, opened, scorer, held_to, packed), kept)
         return made
 
     return conduct(setting, pairs, replay, open_causal, BranchScorer, objective)
+
+
+def _fingerprint(folder: Path, config: DPOConfig) -> str:
+    return model_fingerprint(folder, own_code=config.trust_remote_code)
 
 
 def _apart(config: DPOConfig, pairs: Sequence[Pair]) -> dict[str, str]:

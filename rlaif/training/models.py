@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from rlaif.atomic import disk_told
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base
-from rlaif.engines.local.load import check_directory, check_vocabulary, load_model, load_tokenizer
+from rlaif.engines.local.checks import check_directory
+from rlaif.engines.local.load import check_vocabulary, load_model, load_tokenizer, loading
 from rlaif.errors import ModelError, RecipeError
 from rlaif.libraries.peft import is_dropout, merged, with_lora
 from rlaif.libraries.transformers import (
@@ -65,9 +66,9 @@ def open_causal(folder: Path, config: LoopConfig) -> Opened:
     check_directory(folder)
     _refuse_four_bits(folder)
     if config.quantize != "none":
-        return _opened(load_quantized(folder), folder, config)
+        return _opened(load_quantized(folder, config.trust_remote_code), folder, config)
     # the engine's models are for asking only
-    model = load_model(folder).requires_grad_(True)
+    model = load_model(folder, trust_remote_code=config.trust_remote_code).requires_grad_(True)
     return _opened(model, folder, config)
 
 
@@ -93,15 +94,15 @@ def open_classifier(folder: Path, config: LoopConfig) -> Opened:
         )
     heads = config.heads if isinstance(config, RewardConfig) else ()
     labels = dict(enumerate((REWARD_LABEL, *heads)))
-    try:
-        model = load_classifier(folder, dtype=torch.float32, id2label=labels)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
-        raise ModelError(f"{folder}: no reward model can be made of it: {said_by(problem)}") from problem
+    with loading(folder, "no reward model can be made of it"):
+        model = load_classifier(
+            folder, dtype=torch.float32, trust_remote_code=config.trust_remote_code, id2label=labels
+        )
     opened = _opened(model, folder, config)
     tokenizer = opened.chat.tokenizer
     set_padding(model.config, opened.pad_id)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(opened.pad_id)
-    if not any("SequenceClassification" in name for name in architectures(folder)):
+    if not any("SequenceClassification" in name for name in architectures(folder, config.trust_remote_code)):
         new_score_head(model, config.seed)
     return opened
 
@@ -186,7 +187,7 @@ def _merged(model: Any, adapter: Path, base: Path, config: LoopConfig) -> Any:
     if config.quantize == "none":
         return merged(model)
     # what was trained over four bits is merged into the weights those were rounded from
-    return merged(load_model(base), adapter)
+    return merged(load_model(base, trust_remote_code=config.trust_remote_code), adapter)
 
 
 def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[str, float]) -> str:
@@ -207,7 +208,8 @@ def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[st
 
 
 def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
-    chat = Chat(load_tokenizer(folder), config.chat_template_kwargs)
+    tokenizer = load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
+    chat = Chat(tokenizer, config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
     check_vocabulary(folder, chat, model)
     end_id = chat.end_token(end_ids_of(model))

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.fingerprint import adapter_base
+from rlaif.engines.local.load import loading
 from rlaif.errors import ModelError
 
 PACKAGE = "bitsandbytes"
 
 
-def load_quantized(folder: Path) -> Any:
+def load_quantized(folder: Path, trust_remote_code: bool = False) -> Any:
     """A causal language model, its linear layers in 4-bit normal floats. Raises ModelError."""
     if find_spec(PACKAGE) is None:
         raise ModelError(
@@ -23,9 +24,7 @@ def load_quantized(folder: Path) -> Any:
         raise ModelError(
             f"{folder} is an adapter; merge it into its model first, only whole weights are quantised"
         )
-    from rlaif.libraries.transformers import load_in_four_bits, said_by
+    from rlaif.libraries.transformers import load_in_four_bits
 
-    try:
-        return load_in_four_bits(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
-        raise ModelError(f"{folder}: cannot be quantised to 4 bits: {said_by(problem)}") from problem
+    with loading(folder, "cannot be quantised to 4 bits"):
+        return load_in_four_bits(folder, trust_remote_code=trust_remote_code)

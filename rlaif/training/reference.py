@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rlaif.atomic import disk_told
 from rlaif.engines.fingerprint import adapter_base
-from rlaif.engines.local.load import check_directory
+from rlaif.engines.local.checks import check_directory
 from rlaif.errors import ModelError, RecipeError, RunError
 from rlaif.libraries.transformers import drops_unseen
 from rlaif.training.configs.loop import LoopConfig

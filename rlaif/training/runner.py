@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.local.load import check_directory
+from rlaif.engines.local.checks import check_directory
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
@@ -33,8 +33,8 @@ from rlaif.training.trackers import Trackers, check_trackers
 from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
-_NO_IDENTITY = ("trackers", "stop")
-"""Options that change nothing that is trained: a resumed run may have others."""
+_NO_IDENTITY = ("trackers", "stop", "trust_remote_code")
+"""Options that change nothing that is trained: a resumed run may have others. Code that runs is in the fingerprint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ def _write(
         "base": str(setting.base),
         "card": dict(setting.card),
         "config": setting.config.as_dict(),
-        "weights": model_fingerprint(setting.out, own_code=False),
+        "weights": model_fingerprint(setting.out, own_code=setting.config.trust_remote_code),
         "versions": {"torch": torch.__version__},
     }
     folder.finish(summary.record(history, **facts))
@@ -223,7 +223,7 @@ def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Exa
         "config": {
             name: value for name, value in setting.config.as_dict().items() if name not in _NO_IDENTITY
         },
-        "base": model_fingerprint(setting.base, own_code=False),
+        "base": model_fingerprint(setting.base, own_code=setting.config.trust_remote_code),
         "pairs": digest("training-pairs", rows),
         "examples": digest("training-examples", turns),
         "sampled": digest("training-sampled", drawn),

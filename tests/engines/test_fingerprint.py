@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
-from rlaif.engines.local.load import check_directory
+from rlaif.engines.local.checks import check_directory
 from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.shipped import shipped_model

@@ -27,7 +27,7 @@ def open_causal(name: str, rest: str, options: EngineOptions) -> HfEngine:
 def checked_directory(rest: str) -> Path:
     """Return the model directory that a name means, with its files checked and nothing loaded. Raises ModelError."""
     require(*LOCAL)
-    from rlaif.engines.local.load import check_directory
+    from rlaif.engines.local.checks import check_directory
 
     directory = resolve_directory(rest)
     check_directory(directory)
@@ -37,7 +37,7 @@ def checked_directory(rest: str) -> Path:
 def causal_fingerprint(rest: str, options: EngineOptions) -> str:
     """The fingerprint of a causal language model's directory."""
     kwargs, own_code = options.chat_template_kwargs, options.trust_remote_code
-    return model_fingerprint(resolve_directory(rest), options.dtype, kwargs, own_code=own_code)
+    return model_fingerprint(checked_directory(rest), options.dtype, kwargs, own_code=own_code)
 
 
 def _open_reward(name: str, rest: str, options: EngineOptions) -> Engine:
@@ -51,7 +51,7 @@ def _reward_fingerprint(rest: str, options: EngineOptions) -> str:
     from rlaif.engines.local.reward import reward_fingerprint
 
     kwargs, own_code = options.chat_template_kwargs, options.trust_remote_code
-    return reward_fingerprint(resolve_directory(rest), options.dtype, kwargs, trust_remote_code=own_code)
+    return reward_fingerprint(checked_directory(rest), options.dtype, kwargs, trust_remote_code=own_code)
 
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rlaif.engines.fingerprint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, adapter_base
-from rlaif.errors import ModelError
+from rlaif.boundary import told
+from rlaif.engines.fingerprint import adapter_base
+from rlaif.engines.local.checks import TOKENIZERS
+from rlaif.errors import ModelError, RlaifError
 from rlaif.libraries.versions import said
 from rlaif.records import Message
 
@@ -17,60 +21,31 @@ if TYPE_CHECKING:
 
 Task = Literal["causal", "reward"]
 DTYPES = ("float32", "bfloat16", "float16")
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+MOST_TOLD = 600
+"""Characters of what a library says that are shown."""
 
 
-def check_directory(directory: Path) -> None:
-    """Raise ModelError for what can be seen to be wrong without loading anything."""
-    if not directory.is_dir():
-        raise ModelError(f"{directory}: no such model directory")
-    config = directory / "config.json"
-    adapter = directory / ADAPTER_CONFIG
-    if not config.is_file() and not adapter.is_file():
-        raise ModelError(
-            f"{directory}: no config.json; a model directory is what save_pretrained() of transformers writes"
-        )
-    for path in (config, adapter):
-        if path.is_file():
-            _check_json(path)
-    if not any(path.suffix in WEIGHTS for path in directory.iterdir()):
-        raise ModelError(
-            f"{directory}: no *.safetensors file; pickled weights are not loaded: "
-            "convert them once with save_pretrained(), which writes safetensors"
-        )
-    base = adapter_base(directory)
-    if base is not None:
-        _check_adapter(directory, base)
-    if not any((place / name).is_file() for place in filter(None, (directory, base)) for name in _TOKENIZERS):
-        raise ModelError(
-            f"{directory}: no tokenizer; save the model's tokenizer there too: "
-            "AutoTokenizer.from_pretrained(<where the model came from>).save_pretrained(<this directory>)"
-        )
-
-
-def _check_adapter(directory: Path, base: Path) -> None:
-    if not (directory / ADAPTER_WEIGHTS).is_file():
-        # whatever other tensors lie there, these are what would be loaded, and pickles run code
-        raise ModelError(
-            f"{directory}: an adapter's weights lie in {ADAPTER_WEIGHTS}, which is not there; pickled ones are not "
-            "loaded: convert them once with save_pretrained() of peft, which writes safetensors"
-        )
-    if not any(path.suffix in WEIGHTS for path in base.iterdir()):
-        raise ModelError(f"{directory}: its base model {base} has no *.safetensors file")
+@contextmanager
+def loading(place: Path, what: str, remedy: str = "save it again") -> Iterator[None]:
+    """Around what libraries do with a model directory, which is somebody else's: whatever comes out is a ModelError."""
+    try:
+        yield
+    except RlaifError:
+        raise
+    except BaseException as problem:
+        # what Rust code gives up with is no Exception
+        if not isinstance(problem, Exception) and type(problem).__name__ != "PanicException":
+            raise
+        raise ModelError(f"{place}: {what}: {_why(problem, remedy)}") from problem
 
 
 def load_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer of a model directory (of its base, for an adapter without its own)."""
     from rlaif.libraries.transformers import load_tokenizer as load
-    from rlaif.libraries.transformers import said_by
 
     place = _with_tokenizer(directory)
-    try:
+    with loading(place, "the tokenizer cannot be loaded"):
         return load(place, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
-        raise ModelError(
-            f"{place}: the tokenizer cannot be loaded: {_own_code(problem) or said_by(problem)}; save it again"
-        ) from problem
 
 
 def load_counting_tokenizer(directory: Path, *, trust_remote_code: bool = False) -> Any:
@@ -84,7 +59,7 @@ def load_counting_tokenizer(directory: Path, *, trust_remote_code: bool = False)
 def _with_tokenizer(directory: Path) -> Path:
     """Where the tokenizer of a model lies: in its directory, or, for an adapter without its own, in its base's."""
     base = adapter_base(directory)
-    own = any((directory / name).is_file() for name in _TOKENIZERS)
+    own = any((directory / name).is_file() for name in TOKENIZERS)
     return directory if own or base is None else base
 
 
@@ -98,16 +73,15 @@ def load_model(
 ) -> Any:
     """The model of a directory, ready to be asked: on the CPU, or spread as the device map says."""
     import torch
-    from safetensors import SafetensorError
 
     from rlaif.libraries.peft import merged
-    from rlaif.libraries.transformers import load_causal, load_classifier, said_by
+    from rlaif.libraries.transformers import load_causal, load_classifier
 
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; known: {', '.join(DTYPES)}")
     load = load_causal if task == "causal" else load_classifier
     base = adapter_base(directory)
-    try:
+    with loading(directory, "the model cannot be loaded", "download or save it again"):
         model = load(
             base or directory,
             dtype=getattr(torch, dtype),
@@ -116,12 +90,6 @@ def load_model(
         )
         if base is not None:
             model = merged(model, directory)
-    except ModelError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as problem:
-        raise ModelError(
-            f"{directory}: the model cannot be loaded: {_own_code(problem) or said_by(problem)}"
-        ) from problem
     return model.eval().requires_grad_(False)
 
 
@@ -191,20 +159,19 @@ def free_accelerator() -> None:
         torch.accelerator.empty_cache()
 
 
-def _check_json(path: Path) -> None:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise ModelError(f"{path}: not JSON: {problem}; save the model again") from problem
+def _why(problem: BaseException, remedy: str) -> str:
+    """What a library says, and the remedy; code that must be asked for has its own."""
+    from rlaif.libraries.transformers import said_by
 
-
-def _own_code(problem: BaseException) -> str:
-    if "trust_remote_code" not in str(problem):
-        return ""
-    return (
-        "it needs the code that comes with it, which is run only where that is asked for: --trust-remote-code (and "
-        "read it first)"
-    )
+    if "trust_remote_code" in str(problem):
+        return (
+            "it needs the code that comes with it, which is run only where that is asked for: --trust-remote-code (and "
+            "read it first)"
+        )
+    if isinstance(problem, MemoryError) or re.search("out of memory|can't allocate memory", str(problem)):
+        return "it needs more memory than there is; take a smaller model, or --dtype bfloat16"
+    reason = told(problem) if isinstance(problem, RecursionError | KeyError) else said_by(problem)
+    return f"{reason[:MOST_TOLD].rstrip('.')}; {remedy}"
 
 
 def _first_line(problem: BaseException) -> str:

@@ -13,11 +13,11 @@ from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.local.engine import WINDOW
-from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
+from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer, loading
 from rlaif.engines.local.shared_prefix import lengthwise
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import digest
-from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, said_by, text_config
+from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, text_config
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
 OWN_LABEL = "reward"
@@ -159,10 +159,8 @@ def reward_fingerprint(
 
 
 def _config(directory: Path, *, trust_remote_code: bool) -> Any:
-    try:
+    with loading(directory, "config.json cannot be read"):
         return load_config(adapter_base(directory) or directory, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as problem:
-        raise ModelError(f"{directory}: config.json cannot be read: {said_by(problem)}") from problem
 
 
 def open_reward(

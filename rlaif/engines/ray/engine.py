@@ -18,7 +18,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.kinds import EngineOptions, split_name
-from rlaif.engines.local.load import check_directory, load_tokenizer
+from rlaif.engines.local.checks import check_directory
+from rlaif.engines.local.load import load_tokenizer
 from rlaif.engines.ray.cluster import Size, connect, size
 from rlaif.engines.ray.worker import SHARDS, Worker
 from rlaif.engines.waves import WAVE

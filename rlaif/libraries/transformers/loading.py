@@ -74,7 +74,7 @@ def load_classifier(
     return _capping(model)
 
 
-def load_in_four_bits(folder: Path) -> Any:
+def load_in_four_bits(folder: Path, *, trust_remote_code: bool = False) -> Any:
     """A causal language model, its linear layers in 4-bit normal floats of bitsandbytes, the rest in float32."""
     on_gpu = torch.cuda.is_available()
     four_bits = BitsAndBytesConfig(
@@ -87,6 +87,7 @@ def load_in_four_bits(folder: Path) -> Any:
         AutoModelForCausalLM,
         folder,
         quantization_config=four_bits,
+        trust_remote_code=trust_remote_code,
         dtype=torch.float32,
         device_map={"": torch.cuda.current_device() if on_gpu else "cpu"},
     )

@@ -97,6 +97,8 @@ class LoopConfig:
     )
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """For templates with options; one that can think is told not to unless this says otherwise."""
+    trust_remote_code: bool = False
+    """Whether Python code that lies beside the weights may run."""
 
     def __new__(cls, **given: Any) -> Self:
         """Answer another trainer's names with ours. Raises RecipeError."""

@@ -33,6 +33,11 @@ class TrainConfig:
     chat_template_kwargs: Mapping[str, Any] = setting(
         default_factory=dict, help="Passed to chat templates.", metavar="KEY=VALUE", group=DATA
     )
+    trust_remote_code: bool = setting(
+        False,
+        help="Run code found in a model directory, of the model that is trained and of its reference.",
+        group=TRAINED,
+    )
     max_unreadable: float = setting(
         0.05,
         help="Refuse runs whose share of unreadable judgments is above.",

@@ -34,6 +34,8 @@ class TrainJob:
     seed: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""
+    trust_remote_code: bool = False
+    """Whether code found in a model directory may run."""
     card: Mapping[str, str]
     """What the model card says of the data: constitution and digest, judge, policy, run."""
     sampled: Mapping[str, Sampled] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class TrainJob:
             "learning_rate": options.learning_rate,
             "seed": self.seed,
             "chat_template_kwargs": dict(self.chat_template_kwargs),
+            "trust_remote_code": self.trust_remote_code,
             **options.checked_loop("train"),
         }
         if options.batch_size is not None:

@@ -132,6 +132,7 @@ def settle(config: TrainConfig) -> TrainJob:
         sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
         chat_template_kwargs=config.chat_template_kwargs,
+        trust_remote_code=config.trust_remote_code,
         card=card(pairs, str(config.source), _judge_name(found)),
         gate=gated,
         doubts=[*([several] if several else []), *warned(pairs, found.get("summary") or {})],

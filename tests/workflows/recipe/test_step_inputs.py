@@ -126,7 +126,7 @@ class Play:
             recipe=recipe,
             prompts=prompts,
             constitution=constitution,
-            config=SimpleNamespace(chat_template_kwargs={}),
+            config=SimpleNamespace(chat_template_kwargs={}, trust_remote_code=False),
         )
         background: Any = SimpleNamespace(result=self._result, begin=lambda *_: None, finish=lambda: None)
         job = RunJob(
@@ -200,8 +200,15 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
     from rlaif.workflows.training.job import TrainJob
 
     tried = {"pairs", "gate", "sampled", "method", "options", "seed", "base"}
-    keyed = {"reference_dir", "replay", "constitution", "chat_template_kwargs", "examples"}
-    """By fingerprint, by digest, by digest where a judge is trained, in the policy's fingerprint, by their file's."""
+    keyed = {
+        "reference_dir",
+        "replay",
+        "constitution",
+        "chat_template_kwargs",
+        "trust_remote_code",
+        "examples",
+    }
+    """By fingerprint, by digest, by digest where a judge is trained, (twice) in the policy's, by their file's."""
     no_input = {"out", "card", "doubts", "store", "reviewed"}
     """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input

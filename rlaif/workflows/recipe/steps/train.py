@@ -55,6 +55,7 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
         sampled=sampled((said for _, said in texts), job.models.fingerprint(base)),
         constitution=job.constitution,
         chat_template_kwargs=job.prepared.config.chat_template_kwargs,
+        trust_remote_code=job.prepared.config.trust_remote_code,
         card=card(pairs, f"{recipe.name}, round {job.round}", job.task.stands["judge"]),
     )
     return training, gate
@@ -125,7 +126,9 @@ def inputs(job: Job) -> Mapping[str, Any]:
     held_to, (learned, *_rest) = training.reference_dir, job.task.takes
     return {
         "policy": job.models.fingerprint(job.model("trains")),
-        "reference": None if held_to is None else model_fingerprint(held_to, own_code=False),
+        "reference": None
+        if held_to is None
+        else model_fingerprint(held_to, own_code=job.prepared.config.trust_remote_code),
         learned.kind: job.digest(learned.kind),
         "step": job.settings.as_dict(),
         "replay": digest(
