@@ -87,15 +87,27 @@ class Store:
             DiskError: the disk is full or fails.
         """
         refuse_network(path)
-        reads = not writes and path.is_file() and not writable(path)
+        reads = not writes and path.is_file()
+        if reads and not writable(path):
+            return cls._opened(path, writes=False)
         try:
-            if reads:
-                store = cls(path, connect_reading(path), writes=False)
-            else:
+            return cls._opened(path, writes=True)
+        except DiskError:
+            if not reads:
+                raise
+        # there is no room for a log, which a reader can do without
+        return cls._opened(path, writes=False)
+
+    @classmethod
+    def _opened(cls, path: Path, *, writes: bool) -> Self:
+        try:
+            if writes:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make_file(path, _make)
                 # several threads may hold one store (a web server's do); SQLite serialises them
                 store = cls(path, connect(path, BUSY_S))
+            else:
+                store = cls(path, connect_reading(path), writes=False)
             store._prepare()
         except (sqlite3.Error, OSError) as wrong:
             raise _refused(path, wrong, "name another store with --store or RLAIF_STORE") from None
@@ -432,7 +444,7 @@ def _fill(store: sqlite3.Connection) -> None:
 def _refused(path: Path, wrong: Exception, remedy: str) -> StoreError | DiskError:
     """What SQLite or the system said of a store, as ours."""
     if (reason := disk_failure(wrong)) is not None and not _read_only(wrong):
-        return DiskError(str(path), reason)
+        return DiskError(str(path)) if _is_full(path.parent) else DiskError(str(path), reason)
     code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_CANTOPEN and _is_full(path.parent):
         return DiskError(str(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rlaif.auditing.calibration import Bin, Forecast, bins
 from rlaif.constitution import load_constitution
-from rlaif.errors import RlaifError, RunError
+from rlaif.errors import DiskError, RlaifError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
@@ -29,6 +29,8 @@ def report(run: Path, out: Path | None = None) -> Path:
     found = read_run(run)
     try:
         return write_report(run, found, out, bins=reliability(run))
+    except DiskError:
+        raise
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlaif.atomic import write_text
+from rlaif.atomic import disk_told, write_text
 from rlaif.checks import SCHEMAS
-from rlaif.errors import RlaifError, RunError
+from rlaif.errors import DiskError, RlaifError, RunError
 from rlaif.shipped import shipped, shipped_set
 from rlaif.store.place import FOLDER
 
@@ -71,13 +71,21 @@ def init(directory: Path) -> list[Path]:
             raise RunError(f"{path}: is there already; choose a new directory")
     if directory.exists() and not directory.is_dir():
         raise RunError(f"{directory}: is a file; choose a new directory")
+    written: list[Path] = []
     try:
         for path, text in files.items():
             write_text(path, text)
+            written.append(path)
         # inside another project's folder, that one's store would be taken
-        (directory / FOLDER).mkdir(exist_ok=True)
-    except RlaifError as wrong:
-        raise RunError(str(wrong)) from None
+        with disk_told(directory):
+            (directory / FOLDER).mkdir(exist_ok=True)
+    except BaseException as wrong:
+        # half a project would be in the way of the next try
+        for path in written:
+            path.unlink(missing_ok=True)
+        if isinstance(wrong, RlaifError) and not isinstance(wrong, DiskError):
+            raise RunError(str(wrong)) from None
+        raise
     return list(files)
 
 
