@@ -6,8 +6,10 @@ killed repeats exactly the batches of its unfinished wave, and gets the same byt
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal, TypeVar
@@ -24,6 +26,11 @@ from rlaif.store import Store, call_key
 from rlaif.store.wire import Reply, Request, failure
 from rlaif.store.writer import Writer
 
+_LOG = logging.getLogger(__name__)
+POLL_S = 0.05
+SAID_S = 20.0
+PATIENCE_S = 900.0
+"""Longest wait for a call of another process that still runs; then it is made here too."""
 REASONS = 100
 """Different reasons of failed calls that are counted apart."""
 LOOKUP = 256
@@ -152,29 +159,73 @@ class RecordedEngine(BaseEngine):
         self.reused_tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
         self._count(1, fresh=False)
 
-    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> PlannedWave:
+    def plan(
+        self, requests: Sequence[Any], under_way: Container[str] = (), *, passive: bool = False
+    ) -> PlannedWave:
         """What of a wave must run; calls of `under_way` are made by another wave. Counts what need not.
 
-        Raises BudgetError where nothing may.
+        What must run is claimed until it is taken in. Raises BudgetError where nothing may.
         """
         keys = [self.key(request) for request in requests]
-        stored = self.store.get_many(keys, [request.id for request in requests])
-        found = {
-            key: self._known(stored[key], each)
-            for key, each in zip(keys, requests, strict=True)
-            if key in stored
-        }
-        missing = {
-            key: each
-            for key, each in zip(keys, requests, strict=True)
-            if key not in found and key not in under_way
-        }
-        self._count(len(requests) - len(missing), fresh=False)
+        asked = dict(zip(keys, requests, strict=True))
+        found = self._stored(asked)
+        absent = [key for key in asked if key not in found and key not in under_way]
+        claimed = self.store.claims.take(absent, passive=passive)
+        # another process may have kept a reply and let go of the call in between
+        late = self._stored({key: asked[key] for key in absent if key in claimed})
+        self.store.claims.release(late)
+        found |= late
+        missing = {key: asked[key] for key in absent if key in claimed and key not in late}
+        elsewhere = {key: asked[key] for key in absent if key not in claimed}
+        self._count(len(requests) - len(missing) - len(elsewhere), fresh=False)
+        self._count_tokens(found)
+        try:
+            affordable = self._affordable(missing) if missing else missing
+        except BudgetError:
+            self.store.claims.release(missing)
+            raise
+        self.store.claims.release(missing.keys() - affordable.keys())
+        return PlannedWave(keys, found, affordable, len(affordable) < len(missing), elsewhere)
+
+    def elsewhere(self, requests: Mapping[str, Any], verb: str) -> dict[str, Any]:
+        """Replies to calls that another process makes, by key, once they are there; what it leaves is made here."""
+        waiting, patience = dict(requests), Patience()
+        replies: dict[str, Any] = {}
+        while waiting:
+            self.store.claims.let_go()
+            free = self.store.claims.take(waiting) or patience.lost(waiting)
+            if not free:
+                continue
+            found = self._stored({key: waiting[key] for key in free})
+            self.store.claims.release(found)
+            self._count(len(found), fresh=False)
+            self._count_tokens(found)
+            replies |= found
+            left = {key: waiting[key] for key in waiting if key in free and key not in found}
+            waiting = {key: each for key, each in waiting.items() if key not in free}
+            if left:
+                replies |= self._made(left, verb)
+        return replies
+
+    def _made(self, missing: dict[str, Any], verb: str) -> dict[str, Any]:
+        """Make claimed calls now. Raises BudgetError where not all of them may be made."""
+        try:
+            affordable = self._affordable(missing)
+            made = self.take_in(affordable, getattr(self.engine, verb)(list(affordable.values())))
+        finally:
+            self.store.claims.release(missing)
+        if len(affordable) < len(missing):
+            raise self.out_of_budget()
+        return made
+
+    def _stored(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        stored = self.store.get_many(list(asked), [request.id for request in asked.values()])
+        return {key: self._known(stored[key], each) for key, each in asked.items() if key in stored}
+
+    def _count_tokens(self, found: Mapping[str, Any]) -> None:
         self.reused_tokens += sum(
             each.usage.prompt_tokens + each.usage.completion_tokens for each in found.values()
         )
-        affordable = self._affordable(missing) if missing else missing
-        return PlannedWave(keys, found, affordable, len(affordable) < len(missing))
 
     def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
         """Count and keep the replies to the missing calls of a wave, by key. Raises EngineError where one lacks."""
@@ -195,6 +246,7 @@ class RecordedEngine(BaseEngine):
         if self.commit == "wave":
             calls = [(key, request, ran[key]) for key, request in missing.items()]
             self.store.put_many(self.fingerprint, calls, run_id=self.run_id)
+        self.store.claims.release(missing)
         return ran
 
     def _waves(self, requests: Iterable[AnyRequest], verb: Verb) -> Iterator[Any]:
@@ -211,11 +263,15 @@ class RecordedEngine(BaseEngine):
     def _run(self, wave: Sequence[AnyRequest], verb: Verb) -> list[Any]:
         planned = self.plan(wave)
         ran: dict[str, Any] = {}
-        if planned.missing:
-            ran = self.take_in(planned.missing, getattr(self.engine, verb)(list(planned.missing.values())))
+        try:
+            if planned.missing:
+                replies = getattr(self.engine, verb)(list(planned.missing.values()))
+                ran = self.take_in(planned.missing, replies)
+        finally:
+            self.store.claims.release(planned.missing)
         if planned.short:
             raise self.out_of_budget()
-        known = planned.found | ran
+        known = planned.found | ran | self.elsewhere(planned.elsewhere, verb)
         return [
             replace(known[key], request_id=request.id)
             for key, request in zip(planned.keys, wave, strict=True)
@@ -260,6 +316,25 @@ class RecordedEngine(BaseEngine):
             self.progress(calls, fresh)
 
 
+class Patience:
+    """How long another process is waited for that makes a call which is needed here too."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._said = False
+
+    def lost(self, waiting: Collection[str]) -> Collection[str]:
+        """Wait a moment; all that is waited for, once it is too long: a process that stands still is not dead."""
+        time.sleep(POLL_S)
+        waited = time.monotonic() - self._began
+        if waited > SAID_S and not self._said:
+            self._said = True
+            _LOG.warning(
+                "waits for %d calls that another process with the same store is making", len(waiting)
+            )
+        return waiting if waited > PATIENCE_S else ()
+
+
 class _Submitted:
     """One pass over a stream of requests to a server: a rolling window, as no batch of ours changes an answer.
 
@@ -274,30 +349,77 @@ class _Submitted:
         """Key and request of each call under way, by request id."""
         self._waiting: dict[str, list[str]] = {}
         """Ids of the requests that wait for a key: two that send the same are one call."""
+        self._elsewhere: dict[str, Request] = {}
+        """Requests that another process makes, by key."""
 
     def run(self, requests: Iterable[Any]) -> Iterator[Any]:
         """Replies as they come; when the last one is out, every one is committed."""
-        recorded, stream = self._recorded, iter(requests)
-        with Writer(recorded.store, recorded.fingerprint, recorded.run_id) as writer:
+        recorded = self._recorded
+        try:
+            with Writer(recorded.store, recorded.fingerprint, recorded.run_id) as writer:
 
-            def received(reply: Reply) -> None:
-                key, request = self._asked[reply.request_id]
-                writer.add(key, request, _checked(reply))
+                def received(reply: Reply) -> None:
+                    key, request = self._asked[reply.request_id]
+                    writer.add(key, request, _checked(reply))
 
-            with self._engine.flow(received) as flow:
-                while chunk := list(islice(stream, LOOKUP)):
-                    missing: list[Request] = []
-                    yield from self._known(chunk, writer, missing)
-                    for job in self._engine.groups(missing):
-                        while flow.pending >= flow.window:
-                            yield from self._settled(flow.take())
-                            writer.check()
-                        if recorded.allowed(len(job)) < len(job):
-                            yield from self._rest(flow)
-                            raise recorded.out_of_budget()
-                        flow.submit(job)
-                    yield from self._settled(flow.ready())
+                with self._engine.flow(received) as flow:
+                    yield from self._run(iter(requests), writer, flow)
+        finally:
+            # those that are not committed by now are not made any more
+            recorded.store.claims.release(tuple(self._waiting))
+
+    def _run(self, stream: Iterator[Any], writer: Writer, flow: Flow[Job, Reply]) -> Iterator[Reply]:
+        while chunk := list(islice(stream, LOOKUP)):
+            missing: list[Request] = []
+            yield from self._known(chunk, writer, missing)
+            yield from self._submit(self._claimed(missing), writer, flow)
+            yield from self._settled(flow.ready())
+            yield from self._others(writer, flow, most=LOOKUP)
+        yield from self._rest(flow)
+        yield from self._others(writer, flow, most=0)
+        yield from self._rest(flow)
+
+    def _others(self, writer: Writer, flow: Flow[Job, Reply], *, most: int) -> Iterator[Reply]:
+        """What other processes get, until no more than `most` calls of theirs are waited for."""
+        patience = Patience()
+        while len(self._elsewhere) > most:
+            yield from self._look(writer, flow, patience)
+            yield from self._settled(flow.ready())
+
+    def _submit(self, missing: Sequence[Request], writer: Writer, flow: Flow[Job, Reply]) -> Iterator[Reply]:
+        """Ask, and give what comes meanwhile. Raises BudgetError."""
+        for job in self._engine.groups(missing):
+            while flow.pending >= flow.window:
+                yield from self._settled(flow.take())
+                writer.check()
+            if self._recorded.allowed(len(job)) < len(job):
                 yield from self._rest(flow)
+                raise self._recorded.out_of_budget()
+            flow.submit(job)
+
+    def _claimed(self, missing: Sequence[Request]) -> list[Request]:
+        """Those that no other process is asking; the others are looked after later."""
+        keys = {self._asked[each.id][0]: each for each in missing}
+        free = self._recorded.store.claims.take(keys)
+        # another process may have kept a reply and let go of the call in between
+        late = self._recorded.store.present(list(free))
+        self._elsewhere |= {key: each for key, each in keys.items() if key not in free or key in late}
+        return [each for key, each in keys.items() if key in free and key not in late]
+
+    def _look(self, writer: Writer, flow: Flow[Job, Reply], patience: Patience) -> Iterator[Reply]:
+        """What other processes have got by now; what they left is asked here."""
+        claims = self._recorded.store.claims
+        claims.let_go()
+        free = claims.take(self._elsewhere) or patience.lost(self._elsewhere)
+        asked = {key: self._elsewhere.pop(key) for key in tuple(self._elsewhere) if key in free}
+        found = self._recorded.store.get_many(list(asked), [each.id for each in asked.values()])
+        claims.release(found)
+        for key in found:
+            del self._asked[asked[key].id]
+            for each in self._waiting.pop(key):
+                self._recorded.count_reused(found[key])
+                yield replace(found[key], request_id=each)
+        yield from self._submit([each for key, each in asked.items() if key not in found], writer, flow)
 
     def _known(self, chunk: Sequence[Request], writer: Writer, missing: list[Request]) -> Iterator[Reply]:
         """Replies that are there; what is not goes to `missing`, once for each key."""

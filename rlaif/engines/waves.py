@@ -23,6 +23,8 @@ class PlannedWave(NamedTuple):
     """Requests that must run, by key: two that send the same are one call."""
     short: bool
     """Whether more are missing than the budget has room for."""
+    elsewhere: dict[str, Any]
+    """Requests that another process with the same store makes now, by key."""
 
 
 class WaveRecorder(Protocol):
@@ -38,8 +40,13 @@ class WaveRecorder(Protocol):
     def engine(self) -> Engine:
         """The engine, which is opened when it is first asked for."""
 
-    def plan(self, requests: Sequence[Any], under_way: Container[str] = ()) -> PlannedWave:
-        """What of a wave must run; calls of `under_way` are made by another wave."""
+    def plan(
+        self, requests: Sequence[Any], under_way: Container[str] = (), *, passive: bool = False
+    ) -> PlannedWave:
+        """What of a wave must run; calls of `under_way` are made by another wave. `passive`: as `CallClaims.take`."""
+
+    def elsewhere(self, requests: Mapping[str, Any], verb: str) -> dict[str, Any]:
+        """Replies to calls that another process makes, by key, once they are there."""
 
     def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
         """Count and keep the replies to the missing calls of a wave, by key."""

@@ -20,6 +20,7 @@ from rlaif.errors import DiskError, StoreError
 from rlaif.hashing import digest_bytes
 from rlaif.records import Usage
 from rlaif.store import ladder
+from rlaif.store.claims import CallClaims
 from rlaif.store.files import connect, connect_reading, identity, make_file, writable
 from rlaif.store.place import refuse_network
 from rlaif.store.wire import (
@@ -66,6 +67,8 @@ class Store:
         self._db = connection
         self._writes = writes
         self._file = identity(path)
+        self.claims = CallClaims(path)
+        """Which calls are under way."""
         # threads share the connection: no reader may see a half-done transaction of another thread's
         self._lock = threading.RLock()
         self._digest = "digest"
@@ -125,6 +128,7 @@ class Store:
             if self._damaged > 1:
                 _LOG.warning("%s: %d replies were damaged in all", self.path, self._damaged)
             self._damaged = 0
+            self.claims.close()
             self._db.close()
 
     def get_many(self, keys: Sequence[str], ids: Sequence[str]) -> dict[str, Reply]:

@@ -81,6 +81,7 @@ class Writer:
                     self._wrong.__cause__ = wrong
             for key, _, _ in batch:
                 self._waiting.pop(key, None)
+            self._store.claims.release(key for key, _, _ in batch)
 
     def _batch(self) -> tuple[list[Kept], bool]:
         """The next calls, and whether more may come."""

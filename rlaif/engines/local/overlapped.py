@@ -32,6 +32,8 @@ class _Wave:
     missing: dict[str, Request]
     others: dict[str, _Wave] = field(default_factory=dict)
     """The waves before that make calls which this one needs too."""
+    elsewhere: dict[str, Request] = field(default_factory=dict)
+    """Requests that another process makes."""
     short: bool = False
     """Whether the budget has no room for the whole of it."""
     done: bool = False
@@ -93,10 +95,11 @@ class Overlapped:
         requests = list(islice(stream, recorded.wave))
         if not requests:
             return None
-        planned = recorded.plan(requests, self._making)
+        planned = recorded.plan(requests, self._making, passive=True)
         wave = _Wave(planned.keys, requests, planned.found, planned.missing, short=planned.short)
+        wave.elsewhere = planned.elsewhere
         wave.others = {key: self._making[key] for key in planned.keys if key in self._making}
-        self._making |= dict.fromkeys(wave.missing, wave)
+        self._making |= dict.fromkeys((*wave.missing, *wave.elsewhere), wave)
         processes.count_calls(len(wave.missing))
         if wave.missing and processes.ready:
             self._out[self._beside.submit(self._verb, list(wave.missing.values()), self._finished)] = wave
@@ -112,6 +115,11 @@ class Overlapped:
             else:
                 self._settle(self._finished.get())
             self._settle_all()
+        if wave.elsewhere:
+            wave.replies |= self._recorded.elsewhere(wave.elsewhere, self._verb)
+            for key in wave.elsewhere:
+                del self._making[key]
+            wave.elsewhere = {}
 
     def _settle_all(self) -> None:
         while True:
