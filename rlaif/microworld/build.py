@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import multiprocessing.connection
+import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,6 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from rlaif.atomic import disk_told
 from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
@@ -136,12 +140,26 @@ def build_in_processes(
 def _worker(
     rank: int, world: int, port: int, seed: int, out: Path, minutes: float | None, knobs: LabelNoise | None
 ) -> None:
+    _end_with_parent()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
     try:
         build(seed, out, minutes, knobs=knobs)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is no more, however that one ended."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="rlaif-parent", daemon=True).start()
 
 
 def _note(progress: Progress, right: dict[str, float]) -> None:
@@ -196,6 +214,6 @@ def _log(folder: Path, progress: Progress, stage: Stage, loss: float, say: Calla
     shown = {skill: round(value, 3) for skill, value in progress.accuracy.items()}
     line = {"step": progress.step, "stage": stage.name, "anneal": progress.anneal, "loss": round(loss, 4),
             "seconds": round(progress.seconds), "accuracy": shown}  # fmt: skip
-    with (folder / "log.jsonl").open("a") as stream:
+    with disk_told(folder), (folder / "log.jsonl").open("a") as stream:
         stream.write(json.dumps(line) + "\n")
     say(json.dumps(line))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from rlaif.atomic import write_text
+from rlaif.atomic import disk_told, whole_file, write_text
 from rlaif.errors import RunError
 from rlaif.microworld.tokenizer import PAD, save_tokenizer, train_tokenizer
 
@@ -47,8 +46,9 @@ def export(model: Any, tokenizer: Any, folder: Path, *, sharpen: float = 1.0) ->
     half.config.dtype = torch.bfloat16
     half.generation_config.eos_token_id = tokenizer.eos_token_id
     half.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
-    half.save_pretrained(folder)
-    save_tokenizer(tokenizer, folder)
+    with disk_told(folder):
+        half.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
 
 
 def claim_folder(folder: Path, plan: dict[str, Any]) -> None:
@@ -73,16 +73,13 @@ def tokenizer_of(folder: Path, seed: int, rank: int) -> Any:
 
 def save(folder: Path, model: Any, steppers: list[torch.optim.Optimizer], progress: Progress) -> None:
     """Save model, optimizers and progress to `folder`/state.pt at one stroke: a killed build keeps the last state."""
-    draft = folder / "state.pt.draft"
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "steppers": [s.state_dict() for s in steppers],
-            "progress": asdict(progress),
-        },
-        draft,
-    )
-    os.replace(draft, folder / "state.pt")
+    state = {
+        "model": model.state_dict(),
+        "steppers": [s.state_dict() for s in steppers],
+        "progress": asdict(progress),
+    }
+    with whole_file(folder / "state.pt") as draft:
+        torch.save(state, draft)
 
 
 def restore(folder: Path, model: Any, steppers: list[torch.optim.Optimizer]) -> Progress:

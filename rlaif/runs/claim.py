@@ -108,6 +108,12 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
         raise
 
 
+def refuse_others(out: Path, config: Mapping[str, Any], *, command: str) -> None:
+    """Raise RunError as `claim` would for a directory of something else; claim nothing."""
+    _refuse_foreign(out)
+    _refuse_other(out, json.loads(canonical_json(config)), command)
+
+
 def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes], *, made: bool) -> Run:
     # once more under the lock: another process may have claimed it in between
     _refuse_other(out, config, command)

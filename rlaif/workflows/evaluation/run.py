@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.gold import Grades, gold_by_principle, grade, require_gold, share_met, ungraded
 from rlaif.workflows.models.judge_names import GOLD
@@ -106,7 +108,11 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         require_gold(prompts, "--gold" if config.gold else GOLD)
     names = [str(config.policy), *config.against]
     models = ModelPool(config, progress, config.seed)
-    models.open(*names, *([config.judge] if config.judge else []))
+    needed = (*names, *([config.judge] if config.judge else []))
+    if config.out is not None:
+        describe = partial(_described, config, models, prompts, constitution)
+        refuse_early(config.out, models, needed, describe, command="evaluate")
+    models.open(*needed)
     described = _described(config, models, prompts, constitution)
     with ExitStack() as stack:
         run = None

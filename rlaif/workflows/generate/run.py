@@ -49,6 +49,7 @@ from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_
 from rlaif.workflows.generate.rollouts import Draws, draw, given
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
+from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls, failed_judgments
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
@@ -68,14 +69,20 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
     models = ModelPool(config, progress, config.seed, in_writing_of(config))
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
-    models.open(*config.policy, str(config.judge))
-    described = {
-        **_described(config, models, constitution),
-        "prompts": described_prompts(prompts),
-        "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
-        "n": config.n,
-        "sampling": asdict(sampling_of(config)),
-    }
+    names = (*config.policy, str(config.judge))
+
+    def describe() -> dict[str, Any]:
+        return {
+            **_described(config, models, constitution),
+            "prompts": described_prompts(prompts),
+            "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
+            "n": config.n,
+            "sampling": asdict(sampling_of(config)),
+        }
+
+    refuse_early(config.out, models, names, describe, command="generate")
+    models.open(*names)
+    described = describe()
     with _claimed(config, models, described, "generate") as (run, store):
         draws = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
         write_completions(run.dir / COMPLETIONS, draws.drawn)
@@ -89,12 +96,18 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
     models = ModelPool(config, progress, config.seed, in_writing_of(config))
-    models.open(str(config.judge))
-    described = {
-        **_described(config, models, constitution),
-        "completions": described_completions(drawn),
-        "policies": _policies(config.source),
-    }
+    names = (str(config.judge),)
+
+    def describe() -> dict[str, Any]:
+        return {
+            **_described(config, models, constitution),
+            "completions": described_completions(drawn),
+            "policies": _policies(config.source),
+        }
+
+    refuse_early(config.out, models, names, describe, command="judge")
+    models.open(*names)
+    described = describe()
     with _claimed(config, models, described, "judge") as (run, store):
         write_completions(run.dir / COMPLETIONS, drawn)
         return _pairs(config, models, constitution, given(drawn), run, store)

@@ -122,6 +122,11 @@ class ModelPool:
             self._fingerprints[name] = self._fingerprint_of(name)
         return self._fingerprints[name]
 
+    def told_unopened(self, *names: str) -> bool:
+        """Whether the fingerprints of these can be told without opening a model."""
+        kinds = (self._kind(model)[0] for name in names for model in self._models_of(name))
+        return all(kind.fingerprint is not None for kind in kinds)
+
     def writes_verdicts(self, name: str) -> bool:
         """Whether a judge of this name writes its verdicts instead of telling log-probabilities of labels."""
         return judges_in_writing(name, self.in_writing)

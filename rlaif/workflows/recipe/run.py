@@ -21,6 +21,7 @@ from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.usage import judged_in, usage
 from rlaif.workflows.progress import Report, silent
@@ -50,13 +51,17 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
     pace = Pace(prepared, listener, progress)
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
+
+    def describe() -> dict[str, Any]:
+        prints = {part: models.fingerprint(name) for part, name in named.items()}
+        return prepared.described(prints) | _functions(prepared, named)
+
+    refuse_early(config.out, models, tuple(named.values()), describe, command="run")
     models.open(*named.values())
     for checked in checked_steps(recipe, config.out):
         # what a training needs is asked for before hours of sampling, not after
         STEPS.get(checked.entry.step).require(checked)
-    described = prepared.described({part: models.fingerprint(name) for part, name in named.items()})
-    described |= _functions(prepared, named)
-    with claim(config.out, described, command="run") as held, Store.open(_store(prepared)) as store:
+    with claim(config.out, describe(), command="run") as held, Store.open(_store(prepared)) as store:
         models.record(store, held.id)
         write_text(held.dir / layout.CONSTITUTION, constitution_yaml(prepared.constitution))
         write_text(held.dir / layout.ARTEFACTS, json.dumps(made_rows(prepared.tasks), indent=1) + "\n")
