@@ -120,6 +120,7 @@ def _judgment(
         principle_id=principle.id,
         state=reading.state,
         value=reading.value,
+        detail=reading.detail,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,24 +10,21 @@ from rlaif.checks import check
 from rlaif.documents import Document, read_document
 from rlaif.errors import InputError
 from rlaif.hashing import digest
-from rlaif.judging import verifiers
 from rlaif.judging.controls import GoldJudge
+from rlaif.judging.function_judge import RAISED
 from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge
-from rlaif.judging.verifiers import Check
-from rlaif.records import Principle, Prompt
-
-KINDS: Mapping[str, Callable[[Any], Check]] = {
-    "matches": verifiers.matches,
-    "forbids": verifiers.forbids,
-    "length": verifiers.length,
-    "json_schema": verifiers.json_schema,
-    "arithmetic": lambda _: verifiers.arithmetic,
-    "python": verifiers.python,
-}
+from rlaif.judging.rule_process import RuleProcess
+from rlaif.judging.verifiers import KINDS
+from rlaif.records import Completion, Principle, Prompt, State
 
 VERSIONS: Mapping[str, int] = {"arithmetic": 2}
 """Of programs that judge otherwise than they did in an earlier release: such a judge is another one."""
+
+
+class RuleFailedError(Exception):
+    """A program took too long, raised, or answered what is no answer; it says which, and why."""
 
 
 class VerifierJudge(GoldJudge):
@@ -42,32 +39,53 @@ class VerifierJudge(GoldJudge):
         self.name = name
         read_anew = {kind: version for kind, version in VERSIONS.items() if any(kind in row for row in rows)}
         self.fingerprint = digest("judge", "rules", rows, *([read_anew] if read_anew else []))
-        self.checks: dict[str, list[Check]] = {}
+        self._places: dict[str, list[int]] = {}
+        rules: list[tuple[str, Any]] = []
         for place, row in enumerate(rows):
-            self.checks.setdefault(row["principle"], []).extend(_checks(document, place, row))
+            for kind, value in _usable(document, place, row):
+                self._places.setdefault(row["principle"], []).append(len(rules))
+                rules.append((kind, value))
+        self._rules = RuleProcess(rules)
         super().__init__(self)
 
     def grade(
         self, prompt: Prompt, completion: str, principles: Sequence[Principle]
     ) -> Mapping[str, bool | None]:
-        """For each principle: whether all its programs that find something to check are satisfied."""
+        """For each principle: whether all its programs that find something to check are satisfied.
+
+        Raises RuleFailedError where one of them failed.
+        """
         return {each.id: self._grade(prompt, completion, each.id) for each in principles}
 
     def _grade(self, prompt: Prompt, completion: str, principle: str) -> bool | None:
-        answers = [check(prompt, completion) for check in self.checks.get(principle, [])]
-        heard = [each for each in answers if each is not None]
+        answers = [self._rules.ask(place, prompt, completion) for place in self._places.get(principle, [])]
+        if failed := next((each.failed for each in answers if each.failed), ""):
+            raise RuleFailedError(failed)
+        heard = [each.holds for each in answers if each.holds is not None]
         return all(heard) if heard else None
 
+    def _alone(self, prompt: Prompt, completion: Completion, principle: Principle) -> CallReading:
+        try:
+            return super()._alone(prompt, completion, principle)
+        except RuleFailedError as why:
+            return CallReading(State.UNREADABLE, detail=f"{RAISED}{why}")
 
-def _checks(document: Document, place: int, row: Mapping[str, Any]) -> list[Check]:
-    found = []
+    def _first(self, prompt: Prompt, one: Completion, other: Completion, principle: Principle) -> CallReading:
+        try:
+            return super()._first(prompt, one, other, principle)
+        except RuleFailedError as why:
+            return CallReading(State.UNREADABLE, detail=f"{RAISED}{why}")
+
+
+def _usable(document: Document, place: int, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Kind and value of each program of a row, every one of which can be made."""
     for kind, make in KINDS.items():
         if kind in row:
             try:
-                found.append(make(row[kind]))
+                make(row[kind])
             except InputError as wrong:
                 raise InputError(f"{document.where(('rules', place, kind))}: {wrong}") from None
-    return found
+            yield kind, row[kind]
 
 
 def _open(name: str, _: JudgeContext) -> Judge:

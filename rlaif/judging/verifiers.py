@@ -10,6 +10,7 @@ from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.judging import sums
+from rlaif.judging.user_schemas import compiled, usable_schema
 from rlaif.records import Prompt
 from rlaif.registry import installed
 
@@ -47,19 +48,12 @@ def length(limits: Mapping[str, int]) -> Check:
 
 def json_schema(schema: Mapping[str, Any]) -> Check:
     """Return a check that a text is nothing but JSON that fits `schema`. Raises InputError for a bad schema."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as wrong:
-        raise InputError(f"json_schema: is no JSON Schema: {wrong.message}") from None
-    validator = Draft202012Validator(schema)
+    validator = usable_schema(schema)
 
     def check(_: Prompt, text: str) -> bool:
         try:
             value = json.loads(text)
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError:
             return False
         return bool(validator.is_valid(value))
 
@@ -99,7 +93,15 @@ def _checked(name: str, check: Callable[[Prompt, str], object], prompt: Prompt, 
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.MULTILINE)
-    except re.error as wrong:
-        raise InputError(f"{pattern!r} is no regular expression: {wrong}") from None
+    return compiled(pattern, re.MULTILINE)
+
+
+KINDS: Mapping[str, Callable[[Any], Check]] = {
+    "matches": matches,
+    "forbids": forbids,
+    "length": length,
+    "json_schema": json_schema,
+    "arithmetic": lambda _: arithmetic,
+    "python": python,
+}
+"""By its key in a rules file, what makes the check of its value."""
