@@ -1,14 +1,19 @@
-"""Review decisions: what people decided of pairs. Rows are appended, never overwritten; an undo is a row of its own."""
+"""Review decisions: what people decided of pairs. Rows are appended, never overwritten; an undo is a row of its own.
+
+Which decision is the newest is told by a number that each row has (`seq`, one more than the reviewer's last on that
+pair), not by the clock, which is set back at times. Rows of earlier releases have none: they come before all others,
+by their time. A decision counts in the store in which it was made; stores that are merged exchange calls alone.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 from rlaif.store.store import Store
 
@@ -56,58 +61,77 @@ def decisions(store: Store, pairs: Iterable[str] | None = None) -> list[ReviewDe
     rows: list[tuple[Any, ...]] = []
     query = "SELECT pair_id, reviewer, row, at FROM decisions"
     if wanted is None:
-        rows = store.select(f"{query} ORDER BY at", [])
+        rows = store.select(query, [])
     else:
         for start in range(0, len(wanted), _CHUNK):
             part = wanted[start : start + _CHUNK]
-            rows += store.select(f"{query} WHERE pair_id IN ({', '.join('?' * len(part))}) ORDER BY at", part)
-    newest = {(pair, reviewer): (row, at) for pair, reviewer, row, at in rows}
+            rows += store.select(f"{query} WHERE pair_id IN ({', '.join('?' * len(part))})", part)
+    said: dict[tuple[str, str], list[_Row]] = {}
+    for pair, reviewer, row, at in sorted(rows, key=lambda each: each[3]):
+        said.setdefault((pair, reviewer), []).append(_read(row, at))
     found = []
-    for (pair, reviewer), (row, at) in newest.items():
-        try:
-            fields = _fields(row)
-        except (ValueError, TypeError, AttributeError):
+    for (pair, reviewer), history in said.items():
+        newest = max(history, key=_Row.place)
+        if history[-1].fields is None:
             _LOG.warning(
                 "%s: a decision of %s on pair %s is damaged, and left out", store.path, reviewer, pair
             )
-            continue
-        if fields["prefers"] is not None or fields["flag"] or fields["note"]:
-            found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=at, **fields))
-    return found
+        elif (fields := newest.fields) and (
+            fields["prefers"] is not None or fields["flag"] or fields["note"]
+        ):
+            found.append(ReviewDecision(pair=pair, reviewer=reviewer, at=newest.at, **fields))
+    return sorted(found, key=lambda each: each.at)
+
+
+class _Row(NamedTuple):
+    """One row, as it was said; without fields where it is damaged."""
+
+    at: float
+    seq: int = 0
+    fields: dict[str, Any] | None = None
+    undo: bool = False
+
+    def place(self) -> tuple[int, float]:
+        """Its place among the decisions of one reviewer on one pair."""
+        return self.seq, self.at
+
+
+def _read(row: str, at: float) -> _Row:
+    try:
+        held = json.loads(row)
+        return _Row(at, int(held.get("seq") or 0), _fields(held), bool(held.get("undo")))
+    except (ValueError, TypeError, AttributeError):
+        return _Row(at)
 
 
 def _put(store: Store, decision: ReviewDecision, row: Mapping[str, Any]) -> ReviewDecision:
-    at = time.time()
     with store.transaction():
-        store.write(
-            "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)",
-            [decision.pair, decision.reviewer, json.dumps(row, ensure_ascii=False), at],
-        )
-    return ReviewDecision(
-        pair=decision.pair,
-        reviewer=decision.reviewer,
-        prefers=decision.prefers,
-        flag=decision.flag,
-        note=decision.note,
-        at=at,
-    )
+        before = _rows_of(store, decision.pair, decision.reviewer)
+        at = time.time()
+        while at in {each.at for each in before}:
+            # a clock that stands still or goes back must not put one decision over another
+            at = math.nextafter(at, math.inf)
+        seq = 1 + max((each.seq for each in before), default=0)
+        text = json.dumps({**row, "seq": seq}, ensure_ascii=False)
+        store.write("INSERT INTO decisions VALUES (?, ?, ?, ?)", [decision.pair, decision.reviewer, text, at])
+    return replace(decision, at=at)
 
 
 def _history(store: Store, pair: str, reviewer: str) -> list[dict[str, Any]]:
-    """The reviewer's decisions on a pair that were not undone, in order."""
-    rows = store.select(
-        "SELECT row FROM decisions WHERE pair_id = ? AND reviewer = ? ORDER BY at", [pair, reviewer]
-    )
+    """The reviewer's decisions on a pair that were not undone, in order; damaged ones are said where they are read."""
     said: list[dict[str, Any]] = []
-    for (row,) in rows:
-        with suppress(ValueError, TypeError, AttributeError):  # damaged: said where decisions are read
-            fields = _fields(row)
-            said = said[:-1] if json.loads(row).get("undo") else [*said, fields]
+    for each in _rows_of(store, pair, reviewer):
+        if each.fields is not None:
+            said = said[:-1] if each.undo else [*said, each.fields]
     return said
 
 
-def _fields(row: str) -> dict[str, Any]:
-    held = json.loads(row)
+def _rows_of(store: Store, pair: str, reviewer: str) -> list[_Row]:
+    rows = store.select("SELECT row, at FROM decisions WHERE pair_id = ? AND reviewer = ?", [pair, reviewer])
+    return sorted((_read(*each) for each in rows), key=_Row.place)
+
+
+def _fields(held: Any) -> dict[str, Any]:
     if not isinstance(held.get("prefers"), str | None):
         raise TypeError("it prefers nothing that there is")
     return {
