@@ -12,6 +12,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.audit_show import compare, show
 from rlaif.cli.generated import given, settings
+from rlaif.cli.next_step import after_audit
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
 from rlaif.review.audit_tables import sections
@@ -51,7 +52,13 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
     found = workflow.audit(AuditConfig(**given(AuditConfig, chosen)))
     if html is not None:
         workflow.write_page(found, html)
-    emit(found.as_dict(), _text(found, suggest_prompts), as_json=as_json, unmet=found.unmet)
+    emit(
+        found.as_dict(),
+        _text(found, suggest_prompts),
+        as_json=as_json,
+        unmet=found.unmet,
+        then=after_audit(chosen["run"]),
+    )
 
 
 def _text(found: Any, suggest_prompts: bool) -> str:

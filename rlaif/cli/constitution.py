@@ -14,6 +14,7 @@ from rlaif.cli.constitution_import import import_file, in_format, new, show_form
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
 from rlaif.cli.generated import given, settings
+from rlaif.cli.next_step import UNNAMED, after_tests, command_line
 from rlaif.cli.output import emit, progress, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
@@ -90,7 +91,8 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
         "templates": template_digests(),
     }
     unmet = f"{len(failing)} findings to mend in {loaded.source}" if failing else None
-    emit(result, "\n".join(lines), as_json=as_json, unmet=unmet)
+    then = command_line("constitution", "test", ref, "--judge", UNNAMED if words else "micro")
+    emit(result, "\n".join(lines), as_json=as_json, unmet=unmet, then=None if unmet else then)
 
 
 @constitution.command(
@@ -153,7 +155,8 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
         ", ".join(f"{n} {key}" for key, n in each.items()) for each in (tried.calls, tried.tokens)
     )
     lines.append(f"calls: {calls}; tokens: {tokens}")
-    emit(tried.as_dict(), "\n".join(lines), as_json=as_json, unmet=tried.unmet)
+    then = None if tried.unmet else after_tests(chosen["constitution"], chosen["judge"] or JUDGE)
+    emit(tried.as_dict(), "\n".join(lines), as_json=as_json, unmet=tried.unmet, then=then)
 
 
 def _not_passed(tried: Tried) -> Iterator[str]:

@@ -9,6 +9,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
+from rlaif.cli.next_step import after_evaluation
 from rlaif.cli.output import echo, emit, progress, warn
 from rlaif.workflows.configs import EvaluateConfig
 
@@ -50,4 +51,5 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     with progress(quiet=as_json) as report:
         found = workflow.evaluate(config, progress=report)
     warn(found.warnings)
-    emit(found.as_dict(), workflow.tables(found), as_json=as_json)
+    then = after_evaluation(config, found)
+    emit(found.as_dict(), workflow.tables(found), as_json=as_json, then=then)

@@ -8,6 +8,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import emit
 from rlaif.cli.registered import Registered
 from rlaif.review.tables import table
@@ -46,4 +47,5 @@ def import_(as_json: bool, **chosen: Any) -> None:
 
     done = import_preferences(ImportConfig(**chosen))
     rows = [[name, count] for name, count in done.funnel.items()]
-    emit(done.as_dict(), f"{table(['step', 'count'], rows)}\n\n{done.summary}", as_json=as_json)
+    text, then = f"{table(['step', 'count'], rows)}\n\n{done.summary}", command_line("audit", chosen["out"])
+    emit(done.as_dict(), text, as_json=as_json, then=then)

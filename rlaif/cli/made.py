@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rlaif.cli.next_step import after_pairs
 from rlaif.cli.output import emit, warn
 from rlaif.review.principles import HEAD, applied
 from rlaif.review.tables import table
@@ -21,4 +22,4 @@ def show(made: GenerateResult, *, as_json: bool) -> None:
         parts.append(table(HEAD, rows))
     # a command spells its options otherwise than Python its arguments
     unmet = made.unmet and made.unmet.replace("(min_pair_share)", "(--min-pair-share)")
-    emit(result, "\n\n".join([*parts, made.summary]), as_json=as_json, unmet=unmet)
+    emit(result, "\n\n".join([*parts, made.summary]), as_json=as_json, unmet=unmet, then=after_pairs(made))

@@ -25,9 +25,16 @@ LINE_EVERY_S = 30.0
 """Seconds between two lines about one step, where there is no terminal."""
 
 
-def emit(result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None) -> None:
-    """Print a result as JSON or text; raise ThresholdError (exit 3) when `unmet` names a threshold."""
+def emit(
+    result: Mapping[str, Any], text: str, *, as_json: bool, unmet: str | None = None, then: str | None = None
+) -> None:
+    """Print a result as JSON or text; raise ThresholdError (exit 3) when `unmet` names a threshold.
+
+    `then` is the command to run next: a line on stderr, which whoever reads JSON is spared.
+    """
     echo(json.dumps(result, ensure_ascii=not _takes_all_letters(), indent=2) if as_json else text)
+    if then is not None and not as_json:
+        say(f"next: {then}")
     if unmet is not None:
         raise ThresholdError(unmet)
 

@@ -13,6 +13,7 @@ from click.shell_completion import get_completion_class
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.output import echo, emit, say
+from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.tables import shown, table
 
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -64,9 +65,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"round: {value['round']} of {value['of']}"
         elif key == "gold_mean":
             yield f"gold by round: {', '.join(map(shown, value))}"
-        elif key != "summary":
+        elif key != "summary" and value not in ([], None):
             yield f"{key}: {value}"
     summary = found.get("summary") or {}
+    yield from (f"{each.title}\n{table(*each[1:])}" for each in evaluation_tables(summary))
     if costs := summary.get("costs"):
         from rlaif.workflows.models.usage import cost_head, cost_rows
 

@@ -10,6 +10,7 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import WIDTH, Follower, echo, emit, say, warn
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
@@ -68,7 +69,8 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
             raise
     warn(done.warnings, WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
-    emit(done.as_dict(), "\n\n".join([*parts, done.summary]), as_json=as_json, unmet=done.unmet)
+    text, then = "\n\n".join([*parts, done.summary]), command_line("audit", prepared.config.out)
+    emit(done.as_dict(), text, as_json=as_json, unmet=done.unmet, then=then)
 
 
 def opening(prepared: PreparedRecipe) -> list[str]:

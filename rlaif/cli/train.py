@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import settings
+from rlaif.cli.next_step import after_training
 from rlaif.cli.output import emit, progress, warn
 from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
@@ -256,4 +257,5 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
         trained = workflow(job, progress=report)
     warn(trained.outcome.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
-    emit(trained.as_dict(), f"{table(['figure', 'value'], rows)}\n\n{trained.summary}", as_json=as_json)
+    text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
+    emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))

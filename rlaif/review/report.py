@@ -17,6 +17,7 @@ from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
+from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.gathered import Gathered, gather, last
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import FURTHER, tables
@@ -66,6 +67,7 @@ def render_report(
         subtitle=_subtitle(facts, pairs),
         audited=audited,
         sections=[] if audited is None else sections(audited),
+        evaluated=evaluation_tables(facts.get("summary")),
         suggestions=suggestions,
         rounds=_rounds(rows, (facts.get("summary") or {}).get(FURTHER, ()), Markup),
         funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
@@ -77,6 +79,7 @@ def render_report(
         doubtful=[_side_by_side(each) for each in pairs.doubtful],
         others=[_side_by_side(each) for each in pairs.sampled],
         pair_count=pairs.count,
+        status=facts.get("status", "done"),
         hashes=list(_hashes(run, facts, pairs)),
         facts=list(_flat(facts)),
     )

@@ -21,6 +21,7 @@ from rlaif.atomic import is_draft, write_text
 from rlaif.boundary import disk_is_full, told
 from rlaif.errors import DiskError, InputError, RlaifError, RunError
 from rlaif.hashing import canonical_json
+from rlaif.runs.described import what_it_is
 from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
 
@@ -138,9 +139,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         if os.path.isfile(folder / name):
             found = _read(folder / name)
             return found if "status" in found else {**found, "status": _unfinished(folder)}
-    raise RunError(
-        f"{folder}: is no run directory (no {RUN}, no {CLAIM}); name the --out of an rlaif command"
-    )
+    raise RunError(what_it_is(folder))
 
 
 def status(folder: Path) -> dict[str, Any]:

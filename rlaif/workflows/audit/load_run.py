@@ -16,7 +16,8 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, run_of_pairs, sources_of
+from rlaif.runs.described import no_pairs
+from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, pair_files, run_of_pairs, sources_of
 from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.models.gold import grade, has_gold, share_met
@@ -50,7 +51,9 @@ def read_source(run: Path, number: int | None = None) -> AuditSource:
     `run` may also be a round's folder, or a file of pairs in it.
     """
     whole = run_of_pairs(run) or run
-    read_run(whole)
+    facts = read_run(whole)
+    if not pair_files(whole):
+        raise InputError(no_pairs(whole, str(facts.get("command")), str(facts["status"])))
     return read_pair_sources(whole, sources_of(newest_pairs(run, number)))
 
 

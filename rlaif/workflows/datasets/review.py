@@ -15,6 +15,8 @@ from rlaif.records import Pair
 from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
 from rlaif.runs.claim import read_run
+from rlaif.runs.described import no_pairs
+from rlaif.runs.layout import pair_files
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, ReviewDecision, decisions
 
@@ -40,7 +42,9 @@ def serve(
         raise EngineError(
             "review needs starlette and uvicorn; install them: pip install 'rlaif[review]'"
         ) from None
-    read_run(run)
+    facts = read_run(run)
+    if not pair_files(run):
+        raise InputError(no_pairs(run, str(facts.get("command")), str(facts["status"])))
     index = PairIndex(run)
     held = _listen(port)
     with held, Store.open(find_store(run, store)) as kept:

@@ -18,6 +18,7 @@ from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.records import Completion, Constitution, Prompt, Sampling
+from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.tables import table
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
@@ -157,20 +158,10 @@ def grades_of(
 
 def tables(found: Evaluation) -> str:
     """For people."""
-    parts = [f"by {found.constitution}"]
-    if found.win_rates:
-        head = ["against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed"]
-        rows = [list(asdict(each).values()) for each in found.win_rates]
-        parts.append(
-            f"{found.policy}, judged by {found.judge} on {found.prompts} prompts\n{table(head, rows)}"
-        )
-    if found.gold:
-        head = ["gold", *(each.model for each in found.gold)]
-        rows = [[name, *(getattr(each, name) for each in found.gold)] for name in ("mean", "low", "high")]
-        ids = dict.fromkeys(principle for each in found.gold for principle in each.by_principle)
-        rows += [[principle, *(each.by_principle.get(principle) for each in found.gold)] for principle in ids]
-        parts.append(table(head, rows))
-    return "\n\n".join(parts)
+    tables = evaluation_tables(found.as_dict())
+    return "\n\n".join(
+        [f"by {found.constitution}", *(f"{each.title}\n{table(*each[1:])}" for each in tables)]
+    )
 
 
 def first_question(config: EvaluateConfig) -> str:

@@ -13,7 +13,8 @@ from rlaif.exchange.pairs import read_pairs
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import model_folder, pairs_file, run_of, several_pairs, sources_of
+from rlaif.runs.described import no_pairs
+from rlaif.runs.layout import model_folder, pair_files, pairs_file, run_of, several_pairs, sources_of
 from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
 from rlaif.store import find_store
@@ -107,6 +108,8 @@ def settle(config: TrainConfig) -> TrainJob:
     method = METHODS.get(config.method)
     run = (run_of(config.source) or config.source) if config.source.is_dir() else None
     found = read_run(run) if run is not None else {}
+    if run is not None and not pair_files(run):
+        raise InputError(no_pairs(run, str(found.get("command")), str(found["status"])))
     pairs = read_pairs(file := pairs_file(config.source))
     several = several_pairs(file) if run is not None else None
     _refuse_unreadable(found, config.max_unreadable)

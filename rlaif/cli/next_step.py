@@ -1,0 +1,95 @@
+"""The line on stderr that a command ends with: what to run next, with real paths, quoted for a shell."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlaif.runs.claim import read_run
+from rlaif.runs.layout import is_run
+from rlaif.shipped import MODELS
+
+if TYPE_CHECKING:
+    from rlaif.workflows.configs import EvaluateConfig
+    from rlaif.workflows.evaluation.run import Evaluation
+    from rlaif.workflows.generate.result import GenerateResult
+    from rlaif.workflows.training.job import TrainJob
+
+HELD_OUT = "HELD-OUT.jsonl"
+"""Stands for a file that nobody but the user can name: prompts that were not trained on."""
+PROMPTS, POLICY = "PROMPTS.jsonl", "POLICY"
+UNNAMED = "JUDGE"
+"""Stands for the name of a judge, where none is known."""
+
+
+def command_line(*words: object) -> str:
+    """A command of ours as one would type it."""
+    return shlex.join(["rlaif", *map(str, words)])
+
+
+def after_tests(constitution: str, judge: str) -> str:
+    """After `constitution test`: make pairs by it."""
+    prompts, policy = ("micro:train", "micro") if judge in MODELS else (PROMPTS, POLICY)
+    words = ["--constitution", constitution, "--prompts", prompts, "--policy", policy, "--judge", judge]
+    return command_line("generate", *words, "--out", Path("runs") / "r1")
+
+
+def after_pairs(made: GenerateResult) -> str:
+    """After `generate` and `judge`: look at the pairs first; where there are none, at what became of the prompts."""
+    return command_line("audit" if made.pairs else "status", made.run)
+
+
+def after_audit(audited: Path) -> str:
+    """After `audit`: train on what was audited."""
+    folder = audited if audited.is_dir() else audited.parent
+    config = read_run(folder).get("config", {}) if is_run(folder) else {}
+    policy = [] if len(config.get("policies") or ()) == 1 else ["--policy", POLICY]
+    return command_line("train", audited, *policy, "--out", Path("models") / folder.absolute().name)
+
+
+def after_training(job: TrainJob) -> str:
+    """After `train`: compare with what it was made of; a reward model or a judge is put to use as one."""
+    from rlaif.workflows.training.method import Role
+    from rlaif.workflows.training.methods import METHODS
+
+    role = METHODS.get(job.method).trains
+    if role is Role.REWARD_MODEL:
+        source = job.card["run"]
+        return command_line("judge", source, "--judge", f"reward:{job.out}", "--out", f"{source}-by-reward")
+    if role is Role.JUDGE:
+        return command_line("judge", "check", "--judge", job.out)
+    base = next((name for name in MODELS if str(job.base) == str(_bundled(name))), str(job.base))
+    judge = job.card["judge"].partition(" (")[0]
+    prompts = "micro:held-out" if base in MODELS else HELD_OUT
+    words: list[object] = [
+        "--policy",
+        job.out,
+        "--against",
+        base,
+        "--judge",
+        judge if judge != "unknown" else UNNAMED,
+    ]
+    return command_line("evaluate", *words, "--prompts", prompts, *_gold(prompts))
+
+
+def after_evaluation(config: EvaluateConfig, found: Evaluation) -> str:
+    """After `evaluate`: the page of it; where it was kept nowhere, that it can be."""
+    if config.out is not None:
+        return command_line("report", config.out)
+    words: list[object] = ["--policy", found.policy]
+    for name in config.against:
+        words += ["--against", name]
+    words += ["--judge", config.judge] if config.judge else []
+    words += ["--prompts", config.prompts, *(["--gold"] if config.gold else [])]
+    return command_line("evaluate", *words, "--out", Path("runs") / "evaluation")
+
+
+def _gold(prompts: str) -> list[str]:
+    return ["--gold"] if prompts != HELD_OUT else []
+
+
+def _bundled(name: str) -> Path | None:
+    from rlaif.shipped import shipped_model
+
+    return shipped_model(name)

@@ -1,0 +1,35 @@
+"""The tables of an evaluation, from the summary in its `run.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+WON = ("against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed")
+_WON_KEYS = ("against", "win_rate", "low", "high", "wins", "losses", "even", "failed")
+
+
+class EvaluationTable(NamedTuple):
+    """A title, a head and rows."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable]:
+    """Win rates and gold of an evaluation; nothing for the summary of another command."""
+    found = summary or {}
+    tables = []
+    if rates := found.get("win_rates"):
+        title = f"{found.get('policy')}, judged by {found.get('judge')} on {found.get('prompts')} prompts"
+        tables.append(EvaluationTable(title, WON, [[row.get(key) for key in _WON_KEYS] for row in rates]))
+    gold = found.get("gold")
+    if isinstance(gold, Mapping) and gold:
+        ids = dict.fromkeys(name for each in gold.values() for name in each.get("by_principle", {}))
+        rows = [[name, *(each.get(name) for each in gold.values())] for name in ("mean", "low", "high")]
+        rows += [[name, *(each["by_principle"].get(name) for each in gold.values())] for name in ids]
+        tables.append(
+            EvaluationTable("Gold: the programmatic truth of the same answers", ("gold", *gold), rows)
+        )
+    return tables
