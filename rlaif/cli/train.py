@@ -15,7 +15,7 @@ from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import settings
 from rlaif.cli.next_step import after_training
-from rlaif.cli.output import emit, progress, warn
+from rlaif.cli.output import emit, progress, say, warn
 from rlaif.cli.parent import Parent
 from rlaif.review.tables import table
 
@@ -252,7 +252,7 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
         emit(plan_as_dict(job), plan_training(job), as_json=as_json)
         return
     if plan is not None and not as_json:
-        click.echo(f"{job.method}: {plan.line}; into {job.out}", err=True)
+        say(f"{job.method}: {plan.line}; into {job.out}")
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)
     warn(trained.outcome.notes)
