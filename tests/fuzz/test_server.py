@@ -20,13 +20,16 @@ import httpx
 import pytest
 
 from rlaif.engines.openai import load_balancer, retries
+from rlaif.engines.openai.attempt import attempt
 from rlaif.engines.openai.capabilities import forget
+from rlaif.engines.openai.connections import Connections
 from rlaif.engines.openai.engine import OpenAIEngine
 from rlaif.engines.openai.finish_reasons import Ending, ending_of
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.rate_limits import retry_after
 from rlaif.errors import RlaifError
 from rlaif.records import GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest
+from rlaif.secrets import hide
 from tests.engines.openai.tables import rows
 
 from .fuzzing import cases, mutated
@@ -273,3 +276,53 @@ def test_any_header_of_waiting_is_a_time_or_none() -> None:
         except Exception as failure:
             raise AssertionError(f"case {case}: {value!r}: {failure!r}") from failure
         assert wait is None or wait >= 0, f"case {case}: {value!r}"
+
+
+WIRE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nX-Length: %d\r\n\r\n%s",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: %d\r\n\r\n%s",
+    b"HTTP/1.1 307 X\r\nLocation: http://h/\r\nSet-Cookie: a=b\r\nContent-Length: %d\r\n\r\n%s",
+)
+WIRE_WORDS = (
+    b"\r\n", b"\r\n\r\n", b"\n", b"\x00", b":", b" ", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"\xff\xfe",
+    b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"HTTP/2.0 200\r\n", b"FFFFFFFFFFFFFFFF\r\n",
+    b"X: " + b"y" * 70_000 + b"\r\n", KEY.encode(), b"Upgrade: h2c\r\nConnection: Upgrade\r\n", b"HTTP/1.1 101 X\r\n\r\n",
+)  # fmt: skip
+
+
+def test_any_bytes_on_the_wire_are_an_outcome() -> None:
+    hide(KEY)
+    asyncio.run(_wired())
+
+
+async def _wired() -> None:
+    answers: list[bytes] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answers[-1])
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/"
+    for case, rng in cases():
+        whole = json.dumps(good({}, rng)).encode()
+        answers.append(mutated(rng.choice(WIRE) % (len(whole), whole), rng, WIRE_WORDS))
+        connections = Connections(url, Settings(), KEY, None)
+        try:
+            found = await attempt(connections, {"max_tokens": 1, "messages": []}, 5.0)
+        except Exception as failure:
+            raise AssertionError(f"case {case}: {type(failure).__name__}: {failure}") from failure
+        finally:
+            await connections.aclose()
+        assert (found.fault is None) == (not found.reason), f"case {case}: {found}"
+        assert found.reason.isprintable(), f"case {case}: {found.reason!r}"
+        assert KEY not in found.reason + found.words, f"case {case}: {found.reason!r}"
+    server.close()
