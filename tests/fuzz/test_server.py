@@ -288,7 +288,8 @@ WIRE = (
 WIRE_WORDS = (
     b"\r\n", b"\r\n\r\n", b"\n", b"\x00", b":", b" ", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"\xff\xfe",
     b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\n", b"HTTP/2.0 200\r\n", b"FFFFFFFFFFFFFFFF\r\n",
-    b"X: " + b"y" * 70_000 + b"\r\n", KEY.encode(), b"Upgrade: h2c\r\nConnection: Upgrade\r\n", b"HTTP/1.1 101 X\r\n\r\n",
+    b"X: " + b"y" * 70_000 + b"\r\n", KEY.encode(), b"Upgrade: h2c\r\nConnection: Upgrade\r\n",
+    b"HTTP/1.1 101 X\r\n\r\n",
 )  # fmt: skip
 
 

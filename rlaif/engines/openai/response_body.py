@@ -30,7 +30,8 @@ def read_body(whole: bytes) -> Body:
         )
     try:
         body = json.loads(whole)
-        half = _half(body) if b"\\u" in whole or b"\xed" in whole else False
+        # as an escape, as the bytes of one, or in an encoding of two bytes or four
+        half = any(sign in whole for sign in (b"\\u", b"\xed", b"\0")) and _half(body)
     except (ValueError, RecursionError):
         body, half = None, False
     if not isinstance(body, dict):

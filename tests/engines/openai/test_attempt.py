@@ -102,6 +102,26 @@ def test_a_packed_answer_that_is_not_read_says_why(
     assert outcome.fault is fault
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [
+        b'{"id": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": [["\\ud83dx"]]}', b'{"id": "\xed\xa0\x80"}',
+        '{"id": "\ud800"}'.encode("utf-16", "surrogatepass"), '{"id": "\\ud800"}'.encode("utf-16"),
+        '{"id": "\\ud800"}'.encode("utf-32"), '{"id": "\\ud800"}'.encode("utf-8-sig"),
+    ],
+)  # fmt: skip
+def test_half_a_character_anywhere_and_however_encoded_is_no_answer(whole: bytes) -> None:
+    outcome = asked(sent(whole))
+    assert outcome.fault is AttemptFault.AGAIN
+    assert "half a character" in outcome.reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_whole_characters_are_read_in_every_encoding_of_json(encoding: str) -> None:
+    outcome = asked(sent('{"id": "\U0001f600 \ud7ff"}'.encode(encoding)))
+    assert outcome.body == {"id": "\U0001f600 \ud7ff"}
+
+
 def test_an_error_that_is_packed_is_read_too() -> None:
     packed = gzip.compress(b'{"error": {"message": "too long"}}')
     assert asked(sent(packed, 400, content_encoding="gzip")).reason == "status 400: too long"
