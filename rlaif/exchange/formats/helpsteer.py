@@ -83,12 +83,16 @@ class _Said(NamedTuple):
 
 
 def preference_2(row: Row) -> Pair | str:
-    """Two responses and `preference_strength`, from -3 (the first is much better) to 3."""
+    """Two responses and `preference_strength`, from -3 (the first is much better) to 3.
+
+    Of the single preferences those count that the strength was made of: the three that are most alike.
+    """
     values = fields.mapping(row)
     parts = [_text(values.get(name)) for name in ("preference_statement", "preference_elaboration")]
     single = [
         _Said(_strength(each.get("strength"), row, "a single preference"))
-        for each in _listed(row, "all_preferences_unprocessed")
+        for each in _listed(row, "three_most_similar_preferences")
+        or _listed(row, "all_preferences_unprocessed")
     ]
     reasons = [" ".join(each for each in parts if each)]
     prompt = _prompt(fields.text(row, "prompt"), row.where)

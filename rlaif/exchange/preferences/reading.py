@@ -17,7 +17,7 @@ from rlaif.boundary import told
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
 from rlaif.exchange.first_row import first_row
-from rlaif.exchange.format import FORMATS, Found, PairFormat, pair_formats, read_formats
+from rlaif.exchange.format import FORMATS, Found, PairFormat, gold_formats, pair_formats, read_formats
 from rlaif.exchange.hub import files_of
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.rows import Row, read_rows
@@ -149,6 +149,10 @@ def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
                     return name
         has = ", ".join(map(str, row.value)) or "none"
         close = _closest(row.value, formats)
+        if (
+            gold := next((key for key, each in gold_formats().items() if each.recognises(row.value)), None)
+        ) is not None:
+            close = f"; it is gold of judges ({gold}): measure one by `rlaif judge check`{close}"
     else:
         has, close = f"none, it is a {type(row.value).__name__}", ""
     raise PromptFileError(

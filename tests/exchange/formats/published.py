@@ -142,12 +142,16 @@ LAYOUTS: Mapping[str, Layout] = {
                 "preference_strength": strength,
                 "preference_statement": "Response 1 is better",
                 "preference_elaboration": "because the sky is blue.",
+                "three_most_similar_preferences": [{"strength": each, "statement": "s"} for each in single],
+                "all_preferences_unprocessed": [
+                    {"strength": each, "statement": "s"} for each in [3, *single]
+                ],
             }
-            for strength in (-2, 0, None)
+            for strength, single in ((-2, [-3, -2, 1]), (0, [0]), (None, []))
         ],
-        [("Sky?", "Blue.", "Green.", 1.0, 2.0)],
+        [("Sky?", "Blue.", "Green.", 2 / 3, 2.0)],
         {"its annotators prefer neither": 1, "it has no preference": 1},
-        ("split",),
+        ("split", "all_preferences_unprocessed"),
     ),
     "helpsteer3": Layout(
         "helpsteer3",

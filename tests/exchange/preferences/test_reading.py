@@ -151,6 +151,7 @@ def test_every_format_that_is_written_can_be_named_for_reading() -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
+        ({"id": 1, "type": "t", "final_label": "x"}, r"it is gold of judges \(xstest\): measure one by"),
         ({"prompt": "a", "chosen": "b"}, r"closest: trl \(no rejected\)"),
         ({"prompt": "a", "response": "b", "helpfulnes": 3}, r"closest: .*helpsteer \(no helpfulness, "),
         ({"instruction": "a", "output_1": "b", "output_2": "c"}, r"closest: alpaca_eval \(no preference\)"),
