@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import wraps
@@ -114,7 +115,9 @@ class Bounded:
             raise TemplateLimit(f"it has {len(source)} characters, where {MOST_SOURCE} are allowed")
         _METER.set(_Meter(len(source)))
         self._environment = _Bounds(like, now)
-        self._template = self._environment.from_string(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's about the code that jinja makes of it
+            self._template = self._environment.from_string(source)
 
     def render(self, variables: Mapping[str, Any], *, characters: int, values: int) -> str:
         """The text. What it may take grows with the characters and values that it is given to write.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,32 @@ with importing("peft"):
 NAME = "peft"
 _DROPOUT = ".lora_dropout."
 
+_FUSED = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
+_FUSED_LAYERS = ("conv1d", "out_proj")
+"""What peft refuses of these makes: where one kernel does the whole mixer, it reads these weights past their module."""
+
+_log = logging.getLogger(__name__)
+
 
 def with_lora(model: Any, *, rank: int, alpha: float, dropout: float, classifies: bool) -> Any:
-    """The model with a new LoRA adapter on all its linear layers, the only weights that train."""
+    """The model with a new LoRA adapter on all its linear layers, the only weights that train.
+
+    Layers whose weights a fused kernel reads past their module (those of Mamba's mixers) cannot have one: they are
+    left out, and said.
+    """
+    fused = getattr(model.config, "model_type", None) in _FUSED
+    if fused:
+        _log.warning(
+            "%s: peft puts no adapter on its layers %s; its other linear layers train",
+            type(model).__name__,
+            ", ".join(_FUSED_LAYERS),
+        )
     lora = LoraConfig(
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules="all-linear",
+        exclude_modules=list(_FUSED_LAYERS) if fused else None,
         task_type=TaskType.SEQ_CLS if classifies else TaskType.CAUSAL_LM,
     )
     return get_peft_model(model, lora)

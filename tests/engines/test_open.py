@@ -43,9 +43,14 @@ def test_a_directory_without_tokenizer_says_what_to_save(copy: Path) -> None:
     assert "save_pretrained" in message
 
 
-def test_a_directory_without_template_opens_and_falls_back(copy: Path) -> None:
+def test_a_directory_without_template_opens_falls_back_and_says_so(
+    copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_engine(str(copy), device="cpu")
+    assert "chat template" not in caplog.text
     (copy / "chat_template.jinja").unlink()
     engine = open_engine(str(copy), device="cpu")
+    assert "has no chat template, as base models have none" in caplog.text
     assert engine.chat.prompt_text(draw("bake").messages).endswith("Human: bake\n\nAssistant:")
 
 

@@ -190,3 +190,20 @@ def test_a_precision_of_the_launchers_is_not_used_and_said(
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
     assert accelerate.join_launch(cpu=True).mixed_precision == "no"
     assert "ACCELERATE_MIXED_PRECISION=fp16 is not used" in caplog.text
+
+
+def test_layers_that_peft_does_not_take_are_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    import transformers as t
+
+    shape = dict(vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=4)
+    model = t.MambaForCausalLM(t.MambaConfig(**shape))
+    wrapped = peft.with_lora(model, rank=2, alpha=4, dropout=0.0, classifies=False)
+    trained = {
+        name.split(".lora_")[0].rpartition(".")[2]
+        for name, each in wrapped.named_parameters()
+        if each.requires_grad
+    }
+    assert "in_proj" in trained
+    assert not trained & {"out_proj", "conv1d"}
+    assert "no adapter on its layers conv1d, out_proj" in caplog.text
+    wrapped(input_ids=torch.tensor([[3, 4, 5]])).logits.sum().backward()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,9 @@ from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequ
 
 WINDOW = 256
 """Requests that are planned together when an endless stream comes in; also the rows of a batch at most."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Traced(NamedTuple):
@@ -187,5 +191,12 @@ def open_hf(
         )
     chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
     check_vocabulary(directory, chat, model)
+    if not tokenizer.chat_template:
+        _log.warning(
+            "%s: has no chat template, as base models have none: turns are written as `Human: ...` and `Assistant: ...`, "
+            "and it may write on until --max-tokens cuts it; name its chat or instruct model, or save a chat_template "
+            "with its tokenizer",
+            directory,
+        )
     fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
     return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)
