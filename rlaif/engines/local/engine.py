@@ -193,7 +193,7 @@ def open_hf(
     check_vocabulary(directory, chat, model)
     if not tokenizer.chat_template:
         _log.warning(
-            "%s: has no chat template, as base models have none: turns are written as `Human: ...` and `Assistant: ...`, "
+            "%s: has no chat template, as base models have none: turns are written as `Human: ...`, `Assistant: ...`, "
             "and it may write on until --max-tokens cuts it; name its chat or instruct model, or save a chat_template "
             "with its tokenizer",
             directory,
