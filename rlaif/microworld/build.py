@@ -140,7 +140,7 @@ def build_in_processes(
 def _worker(
     rank: int, world: int, port: int, seed: int, out: Path, minutes: float | None, knobs: LabelNoise | None
 ) -> None:
-    _end_with_parent()
+    end_with_parent()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
     try:
@@ -149,7 +149,7 @@ def _worker(
         dist.destroy_process_group()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process as soon as the one that started it is no more, however that one ended."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,3 +137,30 @@ def test_a_sharpened_export_scales_every_logit_and_changes_no_choice(tmp_path: P
     )
     # bfloat16 keeps three digits of the factor
     assert torch.allclose(sharp, 1.2 * plain, rtol=0.01, atol=0.05)
+
+
+CHILD = """
+import multiprocessing, os, time
+from rlaif.microworld.build import end_with_parent
+
+def work():
+    end_with_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work).start()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.timing
+def test_a_worker_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline().strip().isdecimal()
+    parent.kill()
+    # the worker holds the other end of the pipe: it is closed when the worker is no more
+    assert parent.communicate(timeout=30)[0] == ""
