@@ -26,6 +26,7 @@ from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
 
 _MARK = "rlaif run"
+GONE = "was removed or replaced while this command wrote in it; leave it in its place"
 _PACKAGES = ("rlaif", "torch", "transformers", "datasets", "peft", "accelerate", "numpy")
 
 
@@ -77,6 +78,8 @@ class Run:
 
         `templates` are the digests of the texts that models were asked with, by name.
         """
+        if not (self.dir / CLAIM).is_file():
+            raise DiskError(str(self.dir), GONE)
         held = _read(self.dir / CLAIM)
         if templates is not None:
             held = {**held, "templates": dict(sorted(templates.items()))}

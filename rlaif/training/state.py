@@ -22,6 +22,7 @@ from rlaif.atomic import whole_file, write_text
 from rlaif.boundary import disk_is_full, outside, told
 from rlaif.errors import DiskError, InputError, RunError, ThresholdError
 from rlaif.hashing import digest
+from rlaif.runs.claim import GONE
 from rlaif.runs.layout import CHECKPOINT, CLAIM, METRICS, TRAIN_RECORD, TRAINING, USED_PAIRS, checkpoint_file
 
 _WRITTEN = (METRICS, USED_PAIRS, "tensorboard", "wandb")
@@ -86,6 +87,8 @@ class TrainingFolder:
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record, last of all, and forget the unfinished work."""
+        if not (self.inner / CLAIM).is_file():
+            raise DiskError(str(self.out), GONE)
         text = json.dumps({**record, "identity": self.identity}, indent=1, ensure_ascii=False)
         write_text(self.out / TRAIN_RECORD, text + "\n")
         self.clear()

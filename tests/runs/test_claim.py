@@ -1,7 +1,9 @@
 """A run directory belongs to one configuration and one process at a time, and says where it stands."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rlaif.errors import InputError, RunError
-from rlaif.runs.claim import claim, read_run, status, versions
+from rlaif.errors import DiskError, InputError, RunError
+from rlaif.runs.claim import claim, read_run, refuse_others, status, versions
 
 pytestmark = pytest.mark.timing
 CONFIG: dict[str, Any] = {"judge": "micro", "sampling": {"n": 4, "stop": ["a"]}, "tags": ("x",)}
@@ -206,3 +208,45 @@ def test_equal_configurations_are_equal_in_any_order(tmp_path: Path) -> None:
     with claim(tmp_path, {"b": {"d": 3, "c": 2}, "a": 1}, command="generate") as run:
         assert run.resumed
     assert json.loads((tmp_path / "claim.json").read_text())["kind"] == "rlaif run"
+
+
+def test_a_run_that_was_removed_while_it_worked_is_not_finished(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with claim(out, {"a": 1}, command="generate") as run:
+        shutil.rmtree(out)
+        with pytest.raises(DiskError, match="was removed or replaced while this command wrote in it"):
+            run.finish({})
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_wrong_directory(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(DiskError) as caught:
+        claim(tmp_path / "run", {}, command="generate")
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "{", '{"kind": "rlaif run"}', "[" * 100_000])
+def test_a_broken_claim_is_refused_in_one_sentence(text: str, tmp_path: Path) -> None:
+    (tmp_path / "claim.json").write_text(text)
+    with pytest.raises(RunError) as caught:
+        claim(tmp_path, {"a": 1}, command="generate")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_directory_of_something_else_is_refused_before_anything_is_claimed(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    claim(out, {"a": 1}, command="generate").__exit__()
+    before = sorted(each.name for each in out.iterdir())
+    with pytest.raises(RunError, match="a: 1 there, 2 asked"):
+        refuse_others(out, {"a": 2}, command="generate")
+    refuse_others(out, {"a": 1}, command="generate")
+    refuse_others(tmp_path / "new", {"a": 2}, command="generate")
+    assert sorted(each.name for each in out.iterdir()) == before
+    assert not (tmp_path / "new").exists()
