@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rlaif.documents import Document, Key, dotted
+from rlaif.documents import Document, Key, all_slips, dotted
 from rlaif.errors import InputError
 
+Slip = tuple[int, str]
+"""Line and message of something that is wrong."""
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 _KINDS = {
     "string": "text",
@@ -31,33 +33,58 @@ def schema(name: str) -> dict[str, Any]:
     return loaded
 
 
-def check(document: Document, name: str, error: type[InputError]) -> Any:
-    """The document's data, checked against schema `name`; see `check_schema`."""
-    return _check(document, _validator(name), error)
+def check(
+    document: Document,
+    name: str,
+    error: type[InputError],
+    further: Callable[[Document], Sequence[Slip]] | None = None,
+) -> Any:
+    """The document's data, checked against schema `name`; see `check_schema`.
+
+    `further` gives slips that no schema can say; it is called with data that may have other slips too.
+    """
+    return _check(document, _validator(name), error, further or _nothing_further)
 
 
 def check_schema(document: Document, rules: Mapping[str, Any], error: type[InputError]) -> Any:
-    """The document's data, checked against a schema. Raises `error` with file, line and key.
+    """The document's data, checked against a schema. Raises `error` with every slip: file, line and key of each.
 
     Where the schema wants text and the file has `42` or `true`, the scalar stays the text that was written:
     the right answer to a sum may be a bare number.
     """
-    return _check(document, _made_validator(rules), error)
+    return _check(document, _made_validator(rules), error, _nothing_further)
 
 
-def _check(document: Document, validator: Any, error: type[InputError]) -> Any:
+def _check(
+    document: Document,
+    validator: Any,
+    error: type[InputError],
+    further: Callable[[Document], Sequence[Slip]],
+) -> Any:
     data = document.data
     for wrong in list(validator.iter_errors(data)):
         key = tuple(wrong.absolute_path)
         wants_text = wrong.validator == "type" and wrong.validator_value == "string"
         if wants_text and wrong.instance is not None and key in document.plain:
             _put(data, key, document.plain[key])
-    problems = [_problem(document, wrong) for wrong in validator.iter_errors(data)]
+    problems = [_problem(document, wrong) for wrong in validator.iter_errors(data) if not _is_misspelt(wrong)]
+    problems += further(document)
     if problems:
-        line, message = min(problems)
-        place = f"{document.path}:{line}" if document.lines else document.path
-        raise error(f"{place}: {message}")
+        raise error(all_slips(document.path, problems, lines=bool(document.lines)))
     return data
+
+
+def _is_misspelt(wrong: Any) -> bool:
+    """Whether what is missing is there under a misspelt key, which is a slip of its own."""
+    if wrong.validator != "required" or not isinstance(wrong.instance, dict):
+        return False
+    extra = [name for name in wrong.instance if name not in wrong.schema.get("properties", {})]
+    missing = [name for name in wrong.validator_value if name not in wrong.instance]
+    return bool(missing) and all(difflib.get_close_matches(name, extra, n=1) for name in missing)
+
+
+def _nothing_further(document: Document) -> Sequence[Slip]:
+    return ()
 
 
 def unknown_key(place: str, keys: Iterable[str], known: Iterable[str]) -> str:

@@ -18,6 +18,8 @@ from rlaif.errors import InputError
 Key = tuple[str | int, ...]
 MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 20_000
+MAX_SLIPS = 40
+"""Slips of one file that are told at once."""
 LONG_TEXT = 50_000
 MAX_DEPTH = 40
 _TAG = "tag:yaml.org,2002:"
@@ -74,7 +76,23 @@ def parse_document(text: str, name: str, error: type[InputError]) -> Document:
         raise error(f"{name}:1: the file is empty; `rlaif init` writes one to start from")
     building = _Building(name=name, error=error)
     data = building.value(node, (), 0)
+    if building.slips:
+        raise error(all_slips(name, building.slips))
     return Document(path=name, data=data, lines=building.lines, plain=building.plain)
+
+
+def all_slips(name: str, slips: Iterable[tuple[int, str]], *, lines: bool = True) -> str:
+    """Everything that is wrong with a file, in the order of its lines: who mends one by one asks many times.
+
+    Args:
+        name: the file.
+        slips: line and message of each.
+        lines: whether the file has lines; false for values that come from elsewhere.
+    """
+    found = sorted(set(slips))
+    told = [f"{name}:{line}: {text}" if lines else f"{name}: {text}" for line, text in found]
+    more = len(told) - MAX_SLIPS
+    return "\n".join([*told[:MAX_SLIPS], *([f"and {more} more"] if more > 0 else [])])
 
 
 def parse_value(text: str) -> Any:
@@ -95,13 +113,42 @@ def _compose(text: str, name: str, error: type[InputError]) -> Any:
             raise error(f"{name}{why}")
         return _composed(text)
     except MarkedYAMLError as wrong:
-        mark = wrong.problem_mark or wrong.context_mark
-        line = 1 if mark is None else mark.line + 1
-        raise error(f"{name}:{line}: {_yaml_problem(text, line, wrong)}") from None
+        raise error(all_slips(name, _yaml_slips(text, wrong))) from None
     except YAMLError as wrong:
         raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
     except RecursionError:
         raise error(f"{name}{_DEEP}") from None
+
+
+def _yaml_slips(text: str, wrong: Any) -> list[tuple[int, str]]:
+    """The syntax error, and those behind it that can be found: lines that are wrong by themselves are passed over."""
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    lines = text.splitlines()
+    slips: list[tuple[int, str]] = []
+    for _ in range(MAX_SLIPS):
+        mark = wrong.problem_mark or wrong.context_mark
+        line = 1 if mark is None else mark.line + 1
+        if slips and line <= slips[-1][0]:
+            break
+        slips.append((line, _yaml_problem("\n".join(lines), line, wrong)))
+        if line > len(lines) or not _BY_ITSELF.search(str(wrong.problem)):
+            break
+        # the key stays, so that what follows stands where it stood
+        lines[line - 1] = re.sub(r"\t", "    ", lines[line - 1].partition(": ")[0]) + ": text"
+        try:
+            _composed("\n".join(lines))
+        except MarkedYAMLError as another:
+            wrong = another
+        except (YAMLError, RecursionError):
+            break
+        else:
+            break
+    return slips
+
+
+_BY_ITSELF = re.compile(r"mapping values are not allowed|cannot start any token")
+"""Syntax errors of one line: a colon in a text without quotes, a tab, a sign that begins no text."""
 
 
 @lru_cache(maxsize=8)
@@ -149,6 +196,8 @@ class _Building:
     lines: dict[Key, int] = field(default_factory=dict)
     plain: dict[Key, str] = field(default_factory=dict)
     count: int = 0
+    slips: list[tuple[int, str]] = field(default_factory=list)
+    """Line and message of what is refused and hides nothing else."""
 
     def value(self, node: Any, key: Key, depth: int) -> Any:
         self.count += 1
@@ -173,17 +222,19 @@ class _Building:
                 self._refuse(name_node, "a key must be one word, not a list or mapping")
             name = str(name_node.value)
             if name == "<<":
-                self._refuse(name_node, "merge keys (`<<`) are not read; write the keys out")
+                self._slip(name_node, "merge keys (`<<`) are not read; write the keys out")
+                continue
             if name in values:
                 first = self.lines[(*key, name)]
-                self._refuse(name_node, f"key {name!r} is given twice (first at line {first}); keep one")
+                self._slip(name_node, f"key {name!r} is given twice (first at line {first}); keep one")
+                continue
             self.lines[(*key, name)] = name_node.start_mark.line + 1
             values[name] = self.value(item, (*key, name), depth + 1)
         return values
 
     def _tag(self, node: Any, kind: str) -> None:
         if str(node.tag) != _TAG + kind:
-            self._refuse(node, f"tag {str(node.tag).removeprefix(_TAG)!r} is not read; remove it")
+            self._slip(node, f"tag {str(node.tag).removeprefix(_TAG)!r} is not read; remove it")
 
     def _scalar(self, node: Any, key: Key) -> Any:
         tag, text = str(node.tag), str(node.value)
@@ -200,7 +251,7 @@ class _Building:
             case "float":
                 return self._float(node, text)
             case other:
-                return self._refuse(node, f"tag {other!r} is not read; remove it")
+                return self._slip(node, f"tag {other!r} is not read; remove it")
 
     def _float(self, node: Any, text: str) -> float | str:
         try:
@@ -208,8 +259,12 @@ class _Building:
         except ValueError:
             return text
         if not math.isfinite(number):
-            self._refuse(node, f"{text} is no usable number")
+            self._slip(node, f"{text} is no usable number")
         return number
+
+    def _slip(self, node: Any, why: str) -> None:
+        """Note what is wrong and go on: the rest of the file may have more."""
+        self.slips.append((node.start_mark.line + 1, why))
 
     def _refuse(self, node: Any, why: str) -> Any:
         raise self.error(f"{self.name}:{node.start_mark.line + 1}: {why}")

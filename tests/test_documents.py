@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlaif.documents import parse_document, parse_value, read_document
-from rlaif.errors import RecipeError
+from rlaif.documents import MAX_SLIPS, parse_document, parse_value, read_document
+from rlaif.errors import InputError, RecipeError
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,36 @@ def test_deep_nesting_is_refused_however_long_the_text(count: int) -> None:
     ):
         with pytest.raises(RecipeError, match=r"nested far too deep|levels|not YAML"):
             parse_document(text, "f.yaml", RecipeError)
+
+
+def test_slips_of_yaml_that_hide_nothing_are_told_together() -> None:
+    text = "a: !!set {x}\nb: 1\nb: 2\nc: .nan\n<<: {d: 1}\n"
+    with pytest.raises(InputError) as refused:
+        parse_document(text, "f", InputError)
+    assert [each.partition(": ")[0] for each in str(refused.value).splitlines()] == [
+        "f:1",
+        "f:3",
+        "f:4",
+        "f:5",
+    ]
+
+
+def test_syntax_errors_that_are_wrong_by_themselves_are_told_together() -> None:
+    text = "p:\n  - t: One: two\n  - i: b\n\tt: x\n  - t: `x\n    u: Four: five\n"
+    with pytest.raises(InputError) as refused:
+        parse_document(text, "f", InputError)
+    assert [each.partition(": ")[0] for each in str(refused.value).splitlines()] == [
+        "f:2",
+        "f:4",
+        "f:5",
+        "f:6",
+    ]
+
+
+def test_a_file_of_nothing_but_slips_tells_the_first_of_them() -> None:
+    text = "".join(f"k{number}: .nan\n" for number in range(60))
+    with pytest.raises(InputError) as refused:
+        parse_document(text, "f", InputError)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == MAX_SLIPS + 1
+    assert lines[-1] == f"and {60 - MAX_SLIPS} more"

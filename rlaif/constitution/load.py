@@ -179,9 +179,7 @@ def _load(path: Path, places: Sequence[Path], trail: _Trail) -> Constitution:
 
 
 def _read(document: Document, path: Path, places: Sequence[Path], trail: _Trail) -> Constitution:
-    data = check(document, "constitution", ConstitutionError)
-    _check_ids(document, data, "principles")
-    _check_ids(document, data, "propositions")
+    data = check(document, "constitution", ConstitutionError, _repeated_ids)
     inside = _Trail((*trail.chain, path.resolve()), trail.loaded)
     if len(inside.chain) > DEEPEST:
         raise ConstitutionError(f"{path}: `extends` goes over {DEEPEST} constitutions deep; merge some")
@@ -192,16 +190,27 @@ def _read(document: Document, path: Path, places: Sequence[Path], trail: _Trail)
     return _merge(document, data, bases)
 
 
-def _check_ids(document: Document, data: Mapping[str, Any], kind: str) -> None:
-    first: dict[str, int | None] = {}
-    for place, entry in enumerate(data.get(kind, [])):
-        at = (kind, place, "id")
-        if entry["id"] in first:
-            raise ConstitutionError(
-                f"{document.where(at)}: {kind} have the id {entry['id']!r} twice "
-                f"(first at line {first[entry['id']]}); give each its own"
-            )
-        first[entry["id"]] = document.line(at)
+def _repeated_ids(document: Document) -> list[tuple[int, str]]:
+    """Line and message for each id that is given twice, in data that may be wrong otherwise."""
+    data, slips = document.data, []
+    for kind in ("principles", "propositions"):
+        entries = data.get(kind) if isinstance(data, dict) else None
+        first: dict[str, int | None] = {}
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            name = entry.get("id") if isinstance(entry, dict) else None
+            if not isinstance(name, str):
+                continue
+            line = document.line((kind, place, "id"))
+            if name in first:
+                slips.append(
+                    (
+                        line or 1,
+                        f"{kind} have the id {name!r} twice (first at line {first[name]}); give each its own",
+                    )
+                )
+            else:
+                first[name] = line
+    return slips
 
 
 def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitution]) -> Constitution:

@@ -322,3 +322,40 @@ def test_half_a_character_is_read_and_not_judged_by(tmp_path: Path, field: str) 
 def test_what_is_no_version_is_reported_with_its_line(tmp_path: Path, version: str) -> None:
     with pytest.raises(ConstitutionError, match=r"house\.yaml:2: version is"):
         load_constitution(write(tmp_path, ONE.replace("1.0.0", version)))
+
+
+SEVEN = """\
+name: House Rules
+version: one
+titel: x
+principles:
+  - id: a
+    text: The response is short.
+    wieght: 2
+  - id: a
+    text:
+    hard: perhaps
+  - text: nothing
+"""
+
+
+def test_all_slips_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "seven.yaml"
+    path.write_text(SEVEN, encoding="utf-8")
+    with pytest.raises(ConstitutionError) as refused:
+        load_constitution(path)
+    lines = str(refused.value).splitlines()
+    assert [int(each.removeprefix(f"{path}:").partition(":")[0]) for each in lines] == [
+        1,
+        2,
+        3,
+        7,
+        8,
+        9,
+        10,
+        11,
+    ]
+    for line, said in zip(
+        lines, ["name is", "version", "'titel'", "'wieght'", "twice", "empty", "hard", "'id'"], strict=True
+    ):
+        assert said in line
