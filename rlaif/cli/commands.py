@@ -7,12 +7,14 @@ import click
 from rlaif.cli.audit import audit
 from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution import constitution
+from rlaif.cli.environment import stray_variables
 from rlaif.cli.evaluate import evaluate
 from rlaif.cli.export import export
 from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
 from rlaif.cli.judge import judge
 from rlaif.cli.micro import micro
+from rlaif.cli.output import warn
 from rlaif.cli.prices import prices
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
@@ -43,6 +45,7 @@ def cli() -> None:
     Exit codes: 0 done; 1 stopped on the way, the same command resumes; 2 bad input or usage; 3 a threshold is not met;
     130 interrupted.
     """
+    warn(stray_variables(cli))
 
 
 for command in (

@@ -36,9 +36,10 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
 
     config = choose_generate(GenerateConfig(**given(GenerateConfig, chosen)))
     from rlaif.workflows.generate import run as workflow
+    from rlaif.workflows.generate.before import look_before
     from rlaif.workflows.generate.known_words import unread_of
 
-    warn(unread_of(config.judge, config.constitution))
+    warn([*unread_of(config.judge, config.constitution), *look_before(config)])
     if dry_run:
         from rlaif.workflows.dry_run.generate import plan
 

@@ -95,7 +95,7 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
     differ), cannot be written, or has another process at work. Then nothing in it is changed.
     """
     config = json.loads(canonical_json(config))
-    _refuse_foreign(out)
+    refuse_foreign(out)
     _refuse_other(out, config, command)
     made = not out.exists()
     try:
@@ -168,7 +168,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _refuse_foreign(out: Path) -> None:
+def refuse_foreign(out: Path) -> None:
+    """Raise RunError for a place that is a file, cannot be read, or holds what is no run of ours."""
     try:
         if not out.exists():
             return

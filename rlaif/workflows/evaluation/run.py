@@ -27,7 +27,7 @@ from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
-from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.generate.rollouts import answers, cut_words
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls
@@ -135,6 +135,9 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             calls=models.calls,
             warnings=(
                 *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
+                *cut_words(
+                    models, names, [each for own in texts.values() for each in own], sampling_of(config)
+                ),
                 *failed_calls(models.recorded),
                 *ungraded([each for grades in graded.values() for each in grades]),
             ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rlaif.feedback.sample import FailedDraw, first_of, sample
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
+from rlaif.workflows.generate.cut_off import Watched, mostly_cut_off
 from rlaif.workflows.models.pool import ModelPool
 
 LEAST_ALIKE = 3
@@ -83,7 +84,7 @@ def draw(
     failed: list[FailedDraw] = []
     for number, policy in enumerate(policies):
         if share := len(range(number, n, len(policies))):
-            found = sample(models.engine(policy), prompts, n=share, sampling=sampling, seed=seed)
+            found = sample(Watched(models.engine(policy)), prompts, n=share, sampling=sampling, seed=seed)
             failed += found.failed
             for each in found.completions:
                 texts[each.prompt_id].append(each)
@@ -95,6 +96,17 @@ def given(drawn: Sequence[tuple[Prompt, Completion]]) -> Draws:
     """Completions that were there already."""
     prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
     return Draws(prompts=prompts, drawn=list(drawn), failed=[])
+
+
+def cut_words(
+    models: ModelPool, policies: Sequence[str], drawn: Sequence[Completion], sampling: Sampling
+) -> list[str]:
+    """A sentence for each policy most of whose draws were cut off."""
+    said: list[str] = []
+    for policy in dict.fromkeys(policies):
+        own = [each for each in drawn if each.policy == models.engine(policy).fingerprint]
+        said += mostly_cut_off(policy, own, sampling.max_tokens)
+    return said
 
 
 def answers(

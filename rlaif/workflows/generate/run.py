@@ -46,7 +46,7 @@ from rlaif.workflows.generate.known_words import unread
 from rlaif.workflows.generate.logprob_gap import LogprobGap, logprob_gaps, trainer_of
 from rlaif.workflows.generate.principle_tests import misunderstood, own_tests, test_counts
 from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_of
-from rlaif.workflows.generate.rollouts import Draws, draw, given
+from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, given
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
 from rlaif.workflows.models.early_refusal import refuse_early
@@ -87,7 +87,8 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         draws = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
         write_completions(run.dir / COMPLETIONS, draws.drawn)
         gaps = logprob_gaps(models, config, draws.drawn, sampling_of(config))
-        return _pairs(config, models, constitution, draws, run, store, gaps)
+        cut = cut_words(models, config.policy, draws.completions, sampling_of(config))
+        return _pairs(config, models, constitution, draws, run, store, gaps, cut)
 
 
 def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
@@ -154,9 +155,13 @@ def _pairs(
     run: Run,
     store: Store,
     drift: Sequence[LogprobGap] = (),
+    cut: Sequence[str] = (),
 ) -> GenerateResult:
     with recorded_templates() as templates:
-        made = replace(_made(config, models, constitution, draws, run, store), drift=drift)
+        made = _made(config, models, constitution, draws, run, store)
+        made = replace(made, drift=drift, warnings=[*cut, *made.warnings])
+    if made.unmet and cut:
+        made = replace(made, unmet=f"{made.unmet}. {' '.join(cut)}")
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)

@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
-from rlaif.workflows.generate.rollouts import Draws, draw, round_prompts
+from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prompts
 from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_columns
@@ -68,7 +68,9 @@ def make(job: RunJob) -> Facts:
     drawn = found.drawn
     job.write(drawn)
     facts = {"prompts": len({prompt.id for prompt, _ in drawn}), "completions": len(drawn)}
-    return facts | ({"warnings": found.warnings} if found.failed else {})
+    cut = cut_words(job.models, [job.model("model")], found.completions, job.settings.sampling)
+    warnings = [*cut, *(found.warnings if found.failed else ())]
+    return facts | ({"warnings": warnings} if warnings else {})
 
 
 def forecast(job: Job) -> list[tuple[Prompt, Completion]]:
