@@ -114,7 +114,7 @@ def claim(out: Path, config: Mapping[str, Any], *, command: str) -> Run:
 
 def refuse_others(out: Path, config: Mapping[str, Any], *, command: str) -> None:
     """Raise RunError as `claim` would for a directory of something else; claim nothing."""
-    _refuse_foreign(out)
+    refuse_foreign(out)
     _refuse_other(out, json.loads(canonical_json(config)), command)
 
 

@@ -186,13 +186,7 @@ def _made(
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
-        judge,
-        constitution,
-        drawn,
-        judgments,
-        pairing_of(config, then),
-        config.critique,
-        draws.failed,
+        judge, constitution, drawn, judgments, pairing_of(config, then), config.critique, draws.failed
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
