@@ -8,6 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
+from rlaif.runs.layout import METRICS, PAIRS, RUN, TRAINING
+
 DOWNLOAD = "download the model again, with all of its files"
 CONVERT = "take the model's own upload in safetensors, or convert it with save_pretrained() of transformers"
 SERVE = (
@@ -81,12 +83,12 @@ FOREIGN = (
         "save the adapter again with save_pretrained() of peft",
     ),
     ForeignDirectory(
-        ("run.json", "pairs.jsonl"),
+        (RUN, PAIRS),
         "is a run, and no model",
         "a model that was trained on it lies in its models/",
     ),
     ForeignDirectory(
-        (".training", "metrics.jsonl"), "is a training that is not finished", "the same `rlaif train` goes on"
+        (TRAINING, METRICS), "is a training that is not finished", "the same `rlaif train` goes on"
     ),
     ForeignDirectory(("*.safetensors",), "holds weights without a config.json", DOWNLOAD),
     ForeignDirectory(

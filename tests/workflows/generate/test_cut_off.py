@@ -41,7 +41,8 @@ class Endless(BaseEngine):
 
 def _drawn(finish: Finish, count: int) -> list[Completion]:
     prompts = [Prompt(messages=(Message(role="user", content=f"bread {number}"),)) for number in range(count)]
-    return sample(Watched(Endless(finish)), prompts, n=1, sampling=Sampling(max_tokens=9), seed=0)
+    sampled = sample(Watched(Endless(finish)), prompts, n=1, sampling=Sampling(max_tokens=9), seed=0)
+    return list(sampled.completions)
 
 
 def test_a_model_that_ends_nothing_is_told_of_once_after_its_first_draws(
