@@ -22,6 +22,7 @@ from .conftest import CONSTITUTION, GREETS, SILENT, asked
 
 KEY = "sk-pl4nted/Key+w1th=Signs_0123456789"
 SAYS = "Incorrect API key provided: "
+ENDED = {"finish_reason": "stop"}
 WAYS = {
     "in clear": (401, SAYS + KEY),
     "as a header": (400, f"you sent Authorization: Bearer {KEY}"),
@@ -38,8 +39,21 @@ WAYS = {
     "too many calls": (429, SAYS + KEY),
     "as an answer that is none": (200, SAYS + KEY),
     "as another model": (200, json.dumps({"model": KEY, "choices": [{"message": {"content": "x"}}]})),
-    "as the text": (200, json.dumps({"choices": [{"message": {"content": f"I was told {KEY}"}}]})),
-    "as a refusal": (200, json.dumps({"choices": [{"message": {"refusal": f"no, {KEY}"}}]})),
+    "as the text": (200, json.dumps({"choices": [{"message": {"content": f"I was told {KEY}"}, **ENDED}]})),
+    "as a finish reason": (
+        200,
+        json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": f"no {KEY}"}]}),
+    ),
+    "as the kind of a part": (
+        200,
+        json.dumps({"choices": [{"message": {"content": [{"type": KEY}]}, **ENDED}]}),
+    ),
+    "as an error inside a 200": (200, json.dumps({"error": {"message": SAYS + KEY, "code": 400}})),
+    "as an error of a choice": (
+        200,
+        json.dumps({"choices": [{"finish_reason": "error", "error": {"message": SAYS + KEY}}]}),
+    ),
+    "as a refusal": (200, json.dumps({"choices": [{"message": {"refusal": f"no, {KEY}"}, **ENDED}]})),
 }
 
 
