@@ -192,8 +192,8 @@ def judge(
             are paired.
         samples: Samples per question, for protocols that average or vote [default: 1].
         ask_again: Retries of a reply that cannot be read [default: 2].
-        pairing: Which completions of a prompt are compared; `same`: those that the run `source` compared, so that
-            `rlaif audit compare` finds both [default: same where `source` is a judged run, else best-worst].
+        pairing: Which completions of a prompt are compared; `same`: those that a judged run compared, so that
+            `rlaif audit compare` finds both [default: same for a judged run, else best-worst].
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own

@@ -181,8 +181,8 @@ class JudgeConfig(PairOptions):
     source: Path = setting(help="Completions to judge: a run, or a file of completions.")
     pairing: Literal["same", "best-worst", "all", "random", "rank"] | None = setting(
         None,
-        help="Which completions of a prompt are compared; `same`: those that the run SOURCE compared, so that "
-        "`rlaif audit compare` finds both [default: same where SOURCE is a judged run, else best-worst].",
+        help="Which completions of a prompt are compared; `same`: those that a judged run compared, so that "
+        "`rlaif audit compare` finds both [default: same for a judged run, else best-worst].",
         group=JUDGING,
     )
 

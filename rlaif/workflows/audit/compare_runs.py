@@ -67,7 +67,7 @@ class Compared:
     """Twos of completions that each run compared, whatever came of it."""
     judged_by_both: int
     without_preference: tuple[int, int]
-    """Of the twos that both compared, those of which the first run, and the second, prefers neither or says nothing."""
+    """Of those that both compared: in how many the first run, and the second, prefers neither or says nothing."""
 
     @property
     def note(self) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rlaif.atomic import write_text
 from rlaif.constitution import edited_release, load_principles
@@ -59,6 +59,9 @@ from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
 from rlaif.workflows.same_pairs import Twos, claimed_pairing, compared_in, compares
+
+PairConfig: TypeAlias = GenerateConfig | JudgeConfig
+"""What makes pairs."""
 
 
 def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
@@ -114,7 +117,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
         return _pairs(config, models, constitution, given(drawn), run, store)
 
 
-def first_question(config: GenerateConfig | JudgeConfig) -> str:
+def first_question(config: PairConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     constitution = load_principles(str(config.constitution))
     models = ModelPool(config, seed=config.seed, in_writing=in_writing_of(config))
@@ -148,7 +151,7 @@ def store_of(config: PairOptions) -> Path:
 
 
 def _pairs(
-    config: GenerateConfig | JudgeConfig,
+    config: PairConfig,
     models: ModelPool,
     constitution: Constitution,
     draws: Draws,
@@ -170,12 +173,7 @@ def _pairs(
 
 
 def _made(
-    config: GenerateConfig | JudgeConfig,
-    models: ModelPool,
-    constitution: Constitution,
-    draws: Draws,
-    run: Run,
-    store: Store,
+    config: PairConfig, models: ModelPool, constitution: Constitution, draws: Draws, run: Run, store: Store
 ) -> GenerateResult:
     judge, drawn = models.judge(str(config.judge)), draws.drawn
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
@@ -234,9 +232,7 @@ def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> Non
     store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
 
 
-def _described(
-    config: GenerateConfig | JudgeConfig, models: ModelPool, constitution: Constitution
-) -> dict[str, Any]:
+def _described(config: PairConfig, models: ModelPool, constitution: Constitution) -> dict[str, Any]:
     name = str(config.judge)
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
@@ -257,13 +253,13 @@ def _described(
     }
 
 
-def pairing_of(config: GenerateConfig | JudgeConfig, then: str) -> PairPlan:
+def pairing_of(config: PairConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
     given = {"pairing": pairing_name(config), "inconsistent": config.inconsistent}
     return pair_plan(given, then=then, asking=asking, seed=config.seed, among=among_of(config))
 
 
-def pairing_name(config: GenerateConfig | JudgeConfig) -> Pairing:
+def pairing_name(config: PairConfig) -> Pairing:
     """The pairing that is named; else as a run was begun, or the completions that the run compared which is judged."""
     if config.pairing is not None:
         return config.pairing
@@ -273,7 +269,7 @@ def pairing_name(config: GenerateConfig | JudgeConfig) -> Pairing:
     return found or (SAME if judged else PairPlan().pairing)
 
 
-def among_of(config: GenerateConfig | JudgeConfig) -> Twos:
+def among_of(config: PairConfig) -> Twos:
     """The two completions that are compared because the run that is judged again compared them.
 
     Raises InputError where it compared none.
