@@ -51,5 +51,8 @@ class WaveRecorder(Protocol):
     def take_in(self, missing: Mapping[str, Any], replies: Iterable[Any]) -> dict[str, Any]:
         """Count and keep the replies to the missing calls of a wave, by key."""
 
+    def let_go(self) -> None:
+        """Claim no calls any more that nobody takes in."""
+
     def out_of_budget(self) -> BudgetError:
         """Why no further call starts."""

@@ -66,7 +66,8 @@ class Store:
         self.path = path
         self._db = connection
         self._writes = writes
-        self._file = identity(path)
+        self._place = path.absolute()
+        self._file = identity(self._place)
         self.claims = CallClaims(path)
         """Which calls are under way."""
         # threads share the connection: no reader may see a half-done transaction of another thread's
@@ -319,7 +320,7 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """All writes of the block, or none of them."""
         with self._lock, self._reported():
-            if identity(self.path) != self._file:
+            if identity(self._place) != self._file:
                 raise DiskError(
                     str(self.path),
                     "was removed or replaced while this command used it, and what it kept since is lost; "

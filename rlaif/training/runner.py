@@ -88,6 +88,7 @@ def conduct(
     if record is not None:
         folder.clear()
         return TrainSummary.of_record(setting.out, record)
+    folder.refuse_others()
     # before the model is loaded: who waits for processes that never come should not wait for that first
     accelerator = join_launch(cpu=not torch.accelerator.is_available())
     opened = open_model(setting.base, setting.config)

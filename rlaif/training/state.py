@@ -57,11 +57,7 @@ class TrainingFolder:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Hold the directory against other processes. Raises RunError when it is not ours or in use."""
-        claim = _json(self.inner / CLAIM)
-        if claim is not None:
-            self._same(claim)
-        else:
-            self._refuse_foreign()
+        self.refuse_others()
         try:
             self.inner.mkdir(parents=True, exist_ok=True)
             lock = (self.inner / "lock").open("w")
@@ -84,6 +80,14 @@ class TrainingFolder:
             except (InputError, ThresholdError):
                 self._withdraw()
                 raise
+
+    def refuse_others(self) -> None:
+        """Raise RunError where the directory is another training's or none of ours."""
+        claim = _json(self.inner / CLAIM)
+        if claim is not None:
+            self._same(claim)
+        else:
+            self._refuse_foreign()
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record, last of all, and forget the unfinished work."""

@@ -70,6 +70,7 @@ class Overlapped:
                 raise stop
         except BaseException as why:
             self._leave(keep=not isinstance(why, GeneratorExit))
+            self._recorded.let_go()
             raise
 
     def _plan(self, stream: Iterator[Any], ahead: deque[_Wave]) -> BudgetError | None:

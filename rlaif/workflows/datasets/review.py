@@ -50,7 +50,9 @@ def serve(
     with held, Store.open(find_store(run, store)) as kept:
         desk = Desk(index=index, store=kept, reviewer=reviewer or _login())
         said(f"http://127.0.0.1:{held.getsockname()[1]}/?token={desk.token}")
-        config = uvicorn.Config(make_app(desk), log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            make_app(desk), log_level="warning", access_log=False, server_header=False, use_colors=False
+        )
         uvicorn.Server(config).run(sockets=[held])
 
 
