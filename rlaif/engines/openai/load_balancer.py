@@ -28,6 +28,8 @@ PROBE_S = 30.0
 """Longest time for which a dead server is left alone."""
 SAID_S = 5.0
 """A wait of this length is told to the user, with its reason."""
+MANY_FAULTS = 20
+"""Faults in a row, over all servers, before their lasting longer than `patience` means anything."""
 STILL_S = 60.0
 """Time without any answer to the calls under way after which that is told."""
 _log = logging.getLogger(__name__)
@@ -86,7 +88,9 @@ class Servers:
         self._told_until = 0.0
         """Monotonic second up to which the user was told to wait."""
         self._answered = 0.0
-        """Monotonic second of the last answer, or of the first call."""
+        """Monotonic second of the last answer that was one, or of the first call."""
+        self._faults: list[str] = []
+        """What has come since then instead of answers."""
         self._watch: asyncio.TimerHandle | None = None
 
     async def acquire(self, cost: float, needs: str = "") -> Server:
@@ -128,7 +132,8 @@ class Servers:
 
     def note(self, server: Server, outcome: AttemptOutcome, call: str) -> None:
         """Learn from an attempt."""
-        now = self._answered = time.monotonic()
+        now = time.monotonic()
+        self._heard(outcome, now)
         # calls that were under way together tell one thing, and count once
         fresh = now >= server.free_at
         server.silences = server.silences + 1 if outcome.silent else 0
@@ -196,6 +201,23 @@ class Servers:
             "then, or raise the patience in the model's name"
         )
 
+    def _heard(self, outcome: AttemptOutcome, now: float) -> None:
+        """Know how long no answer was one. Raises EngineError where that is longer than anybody wants to wait.
+
+        A gateway whose backend is gone answers each call, after a while, with an error of its own.
+        """
+        if outcome.fault in (None, AttemptFault.CALL):
+            self._answered = now
+            self._faults.clear()
+            return
+        self._faults.append(outcome.reason)
+        lasted = now - self._answered
+        if self._answered and len(self._faults) >= MANY_FAULTS and lasted >= self.settings.patience:
+            raise EngineError(
+                f"{self.name}: nothing but faults for {lasted:.0f} s, the last of {len(self._faults)}: "
+                f"{outcome.reason}; what is finished is kept, mend the server and run the same command again"
+            )
+
     def _tell_wait(self, delays: Sequence[tuple[float, Server]], now: float) -> None:
         """Say once that nothing is asked for a while, and why."""
         seconds, server = min(delays, key=lambda each: each[0], default=(0.0, None))
@@ -220,8 +242,13 @@ class Servers:
         if not under_way:
             return
         if now - self._answered >= STILL_S:
+            last = f"; the last attempt: {self._faults[-1]}" if self._faults else ""
             _log.warning(
-                "%s: no answer for %.0f s to %d calls under way", self.name, now - self._answered, under_way
+                "%s: no answer for %.0f s to %d calls under way%s",
+                self.name,
+                now - self._answered,
+                under_way,
+                last,
             )
         self._watch = asyncio.get_running_loop().call_later(STILL_S, self._still)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -117,3 +118,35 @@ def test_a_server_that_refuses_is_told_with_what_may_be_wrong(url: str, status: 
         list(asked.generate([ASK]))
     assert f"status {status}: no" in str(refused.value)
     assert said in str(refused.value)
+
+
+def test_nothing_but_faults_for_longer_than_the_patience_stops_with_the_last() -> None:
+    asked = engine(
+        lambda _: httpx.Response(500, text="Connection error."), patience=0.05, tries=40, wait=0.01
+    )
+    calls = [replace(ASK, id=str(number)) for number in range(4)]
+    with pytest.raises(
+        EngineError, match=r"nothing but faults for .* s, the last of \d+: status 500: Connection"
+    ):
+        list(asked.generate(calls))
+
+
+def test_one_good_answer_among_faults_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_balancer, "MANY_FAULTS", 3)
+    given = iter(range(1000))
+    body = {
+        "model": "m",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "warm"}, "finish_reason": "stop"}
+        ],
+    }
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        number = next(given)
+        return (
+            httpx.Response(200, json={**body, "id": str(number)}) if number % 3 == 2 else httpx.Response(500)
+        )
+
+    asked = engine(answer, patience=0.001, tries=40, at_once=1)
+    found = list(asked.generate([replace(ASK, id=str(number)) for number in range(4)]))
+    assert [each.text for each in found] == ["warm"] * 4
