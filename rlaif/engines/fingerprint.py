@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlaif.engines.weights import INDEX, WEIGHTS, read_header
 from rlaif.errors import ModelError
 from rlaif.hashing import digest, digest_files
 
-WEIGHTS = (".safetensors",)
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _SETTINGS = frozenset(
     {
@@ -62,6 +62,8 @@ def model_fingerprint(
     # what is rarely there comes behind, so that what was asked before it counted keeps its key
     if others := _others(directory):
         parts.append(["tokenizer", _contents(directory, others)])
+    if _chooses(directory):
+        parts.append(["index", _contents(directory, [directory / INDEX])])
     if own_code and (code := _code(directory)):
         parts.append(["code", _contents(directory, code)])
     if base := adapter_base(directory):
@@ -122,6 +124,18 @@ def _others(directory: Path) -> list[Path]:
         and (_OF_A_TOKENIZER.fullmatch(path.name) or path.name in named)
     ]
     return found + sorted((directory / TEMPLATES).glob("*.jinja"))
+
+
+def _chooses(directory: Path) -> bool:
+    """Whether the index of the weights says more than the weights: which of several files a tensor is taken from."""
+    index = directory / INDEX
+    if not index.is_file() or (directory / "model.safetensors").is_file():
+        return False
+    try:
+        held = [(name, path.name) for path in directory.glob("*.safetensors") for name in read_header(path)]
+    except ModelError:
+        return True
+    return len(dict(held)) < len(held) or dict(held) != _settings(index).get("weight_map")
 
 
 def _code(directory: Path) -> list[Path]:

@@ -30,7 +30,7 @@ TIMES_GIVEN = 20
 STEPS, STEPS_A_VALUE = 500_000, 1_000
 """Turns of loops and calls that a rendering may take: in all, and for each value that it is given."""
 SECONDS = 10.0
-"""A rendering takes some milliseconds: what is still at work then is never done."""
+"""Of this thread's own work. A rendering takes some milliseconds: what is still at work then is never done."""
 _CHARACTERS_A_STEP = 16
 _MOST_BITS = 100_000
 """Of a whole number."""
@@ -80,7 +80,7 @@ class _Meter:
     def __init__(self, characters: int = 0, values: int = 0) -> None:
         self.steps = STEPS + STEPS_A_VALUE * values + 4 * characters // _CHARACTERS_A_STEP
         self.longest = MOST_TEXT + TIMES_GIVEN * characters
-        self.end = time.monotonic() + SECONDS
+        self.end = time.thread_time() + SECONDS
         self.counted = 0
 
     def spend(self, steps: int = 1) -> bool:
@@ -89,7 +89,7 @@ class _Meter:
         self.counted += 1
         if self.steps < 0:
             raise TemplateLimit("it works without end")
-        if not self.counted % 256 and time.monotonic() > self.end:
+        if not self.counted % 256 and time.thread_time() > self.end:
             raise TemplateLimit(f"it is not done after {SECONDS:.0f} s")
         return True
 

@@ -183,7 +183,7 @@ UNUSABLE = {
     "{{ ''.__class__ }}": "unsafe",
     "{{ cycler.__init__.__globals__ }}": "unsafe",
     "{{ 'a' * 3000000000 }}": "a text of more than",
-    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": "works without end",
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": "(works without end|is not done)",
     "{{ [1, 2] | random }}": "what chance says",
     "hello": "leaves out what the user says",
     "{{ 5 }}": "leaves out what the user says",

@@ -210,3 +210,52 @@ def test_an_adapter_on_an_adapter_is_refused(tmp_path: Path) -> None:
     for each in (first, second):
         with pytest.raises(ModelError, match="is an adapter itself"):
             check_directory(each)
+
+
+def in_shards(folder: Path) -> Path:
+    from rlaif.engines.local.load import load_model
+
+    load_model(write_model(folder)).save_pretrained(folder, max_shard_size="20KB")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+def test_an_index_that_says_no_more_than_the_shards_does_not_count(tmp_path: Path) -> None:
+    folder = in_shards(tmp_path / "m")
+    index = folder / "model.safetensors.index.json"
+    assert index.is_file()
+    assert not changed(folder, index)
+    held = json.loads(index.read_text())
+    before = model_fingerprint(folder)
+    (folder / "model-decoy.safetensors").write_bytes(
+        sorted(folder.glob("model-0*.safetensors"))[0].read_bytes()
+    )
+    with_decoy = model_fingerprint(folder)
+    assert with_decoy != before
+    # two files hold the tensor: which of them is loaded is the index's to say
+    first = next(iter(held["weight_map"]))
+    index.write_text(
+        json.dumps(held | {"weight_map": held["weight_map"] | {first: "model-decoy.safetensors"}})
+    )
+    assert model_fingerprint(folder) != with_decoy
+
+
+def test_files_beside_a_model_that_are_read_all_count(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    for name in (
+        "processor_config",
+        "preprocessor_config",
+        "special_tokens_map",
+        "added_tokens",
+        "params",
+        "tekken",
+    ):
+        (folder / f"{name}.json").write_text("{}")
+    (folder / "chat_template.json").write_text('{"chat_template": "x"}')
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates/rag.jinja").write_text("hi")
+    with listening() as opened:
+        next(iter(open_engine(f"hf:{folder}").score([question("how do I bake bread")])))
+    read = {path for path in opened if path.is_file() and folder in path.parents}
+    assert {"rag.jinja", "special_tokens_map.json"} <= {path.name for path in read}
+    assert [path.name for path in sorted(read) if not changed(folder, path)] == []

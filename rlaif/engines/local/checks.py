@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.boundary import told as told_in_words
-from rlaif.engines.fingerprint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS, adapter_base
+from rlaif.engines.fingerprint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_base
 from rlaif.engines.foreign_directories import CONVERT, DOWNLOAD, SERVE, stands_in, told
+from rlaif.engines.weights import INDEX, WEIGHTS, read_header
 from rlaif.errors import ModelError
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
-INDEX = "model.safetensors.index.json"
 MOST_JSON = 100 << 20
 """Bytes of a settings file."""
-MOST_HEADER = 100_000_000
-"""Bytes of a header of safetensors, as the library has it."""
 _SETTINGS = (
     "config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "processor_config.json", "preprocessor_config.json", ADAPTER_CONFIG, INDEX,
+    ADAPTER_CONFIG, INDEX,
 )  # fmt: skip
 _LINKED = (
     "tokenizer.json",
@@ -187,29 +185,11 @@ def _weights(directory: Path) -> list[Path]:
 
 def _tensors(files: list[Path]) -> Iterator[tuple[int, ...]]:
     for path in files:
-        for tensor in _header(path).values():
+        for tensor in read_header(path).values():
             shape = tensor.get("shape") if isinstance(tensor, dict) else None
             if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
                 raise ModelError(f"{path}: its header is not that of safetensors; {DOWNLOAD}")
             yield tuple(shape)
-
-
-def _header(path: Path) -> dict[str, Any]:
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(MOST_HEADER, size - 8):
-            raise ModelError(f"{path}: is no whole file of safetensors ({size} bytes); {DOWNLOAD}")
-        try:
-            header = json.loads(stream.read(length))
-        except (ValueError, RecursionError) as problem:
-            raise ModelError(
-                f"{path}: its header is not that of safetensors: {told_in_words(problem)}; {DOWNLOAD}"
-            ) from problem
-    if not isinstance(header, dict):
-        raise ModelError(f"{path}: its header is not that of safetensors; {DOWNLOAD}")
-    header.pop("__metadata__", None)
-    return header
 
 
 def _sizes(config: Any, name: str = "") -> Iterator[tuple[str, int]]:

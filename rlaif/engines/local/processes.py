@@ -21,9 +21,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from rlaif.engines.fingerprint import WEIGHTS, adapter_base
+from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import pick_device
 from rlaif.engines.local.process_worker import READY, Changed, Errand, Opening, WorkerTask
+from rlaif.engines.weights import WEIGHTS
 from rlaif.errors import ModelError
 
 RESTARTS = 4

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
-from rlaif.engines.fingerprint import WEIGHTS, adapter_base
+from rlaif.engines.fingerprint import adapter_base
+from rlaif.engines.weights import WEIGHTS
 from rlaif.errors import ModelError
 
 CPU_WIDTHS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)

@@ -111,11 +111,6 @@ def test_a_file_in_the_place_of_a_directory_says_what_it_is(tmp_path: Path, name
             task(str(tmp_path / name))
 
 
-def test_a_bare_hub_id_is_told_its_prefix() -> None:
-    with pytest.raises(ModelError, match=r"write hf:Qwen/Qwen3-0\.6B"):
-        split_name("Qwen/Qwen3-0.6B")
-
-
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
 @pytest.mark.parametrize(
     ("content", "words"),
