@@ -307,6 +307,7 @@ UNCALLED = {
     "cli/parent.py Parent.list_commands": "click calls it",
     "engines/local/processes.py Processes.pids": "tests kill workers by it",
     "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",
+    "terminal.py Screen.writelines": "a stream has it, and libraries call it",
     "microworld/sets.py write_sets": "makes the shipped prompt sets, which a test compares",
 }
 """Public functions that nothing in the package, its tools or benchmarks calls, each with the reason to keep it."""

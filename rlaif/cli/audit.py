@@ -92,7 +92,9 @@ def _failures(found: Any) -> str:
         if found.silent
         else ""
     )
-    return said + "\n".join(fill(f"! {each}", WIDTH, subsequent_indent="    ") for each in found.failures)
+    return said + "\n".join(
+        fill(f"! {each}", WIDTH, subsequent_indent="    ") for each in (*found.edited, *found.failures)
+    )
 
 
 def _findings(findings: Sequence[Any]) -> str:

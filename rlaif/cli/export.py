@@ -59,6 +59,11 @@ def _formats() -> list[str]:
     help="Pairs that reviewers decided against: keep, drop, or swap. `drop` and `turn` also leave out pairs that they "
     "flagged or called a tie.",
 )
+@options.option(
+    "--edited",
+    is_flag=True,
+    help="The pairs were changed by hand after their run was finished, on purpose; the card says so.",
+)
 @options.option("--license", help="License to state on the card, e.g. cc-by-4.0.")
 @options.store
 @options.seed

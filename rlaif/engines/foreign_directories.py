@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
-from rlaif.runs.layout import METRICS, PAIRS, RUN, TRAINING
+from rlaif.landmarks import METRICS, PAIRS, RUN, TRAINING
 
 DOWNLOAD = "download the model again, with all of its files"
 CONVERT = "take the model's own upload in safetensors, or convert it with save_pretrained() of transformers"

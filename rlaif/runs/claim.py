@@ -24,6 +24,7 @@ from rlaif.hashing import canonical_json
 from rlaif.runs.described import what_it_is
 from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
+from rlaif.runs.seal import FILES, file_digests
 
 _MARK = "rlaif run"
 GONE = "was removed or replaced while this command wrote in it; leave it in its place"
@@ -83,7 +84,8 @@ class Run:
         held = _read(self.dir / CLAIM)
         if templates is not None:
             held = {**held, "templates": dict(sorted(templates.items()))}
-        found = {**held, "status": status, "versions": versions(), "finished": time.time()}
+        sealed = {FILES: file_digests(self.dir)}
+        found = {**held, "status": status, "versions": versions(), **sealed, "finished": time.time()}
         write_text(self.dir / RUN, _json({**found, "summary": dict(summary)}))
         self.finished = True
 

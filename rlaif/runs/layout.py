@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlaif import landmarks
 from rlaif.errors import InputError
 
 CLAIM = "claim.json"
@@ -23,7 +24,7 @@ LOCK = "run.lock"
 """Held (flock) while a process works in the directory."""
 PROGRESS = "progress.json"
 """Where the work stands, rewritten whole."""
-RUN = "run.json"
+RUN = landmarks.RUN
 """Written whole, last: configuration, versions, status, summary."""
 
 CONSTITUTION = "constitution.yaml"
@@ -33,7 +34,7 @@ JUDGMENTS = "judgments.jsonl"
 """Pointwise judgments, and lists."""
 COMPARISONS = "comparisons.jsonl"
 """Pairwise judgments."""
-PAIRS = "pairs.jsonl"
+PAIRS = landmarks.PAIRS
 PAIRS_PARQUET = "pairs.parquet"
 """The same pairs as a table, of a run whose pairs came so."""
 HELD_BACK = "held-back.jsonl"
@@ -55,11 +56,11 @@ ARTEFACTS = "artefacts.json"
 
 TRAIN_RECORD = "train.json"
 """Written last, by a training: what was trained, how, and what came of it."""
-METRICS = "metrics.jsonl"
+METRICS = landmarks.METRICS
 """A row of figures for each step of a training."""
 USED_PAIRS = "used_pairs.jsonl"
 """The ids of the pairs of each step of a training."""
-TRAINING = ".training"
+TRAINING = landmarks.TRAINING
 """The folder of an unfinished training."""
 CHECKPOINT = "checkpoint"
 """In it, the last checkpoint."""
@@ -77,6 +78,8 @@ _PLAIN = {
     "funnel": (FUNNEL,),
 }
 """By kind, the names of a file that no step gave a name of its own; of several the first that there is."""
+_DATA = ("completions", "judgments", "comparisons", "pairs")
+"""Kinds of files that later steps read."""
 _BESIDE_PAIRS = {"comparisons": COMPARISONS, "funnel": FUNNEL}
 
 
@@ -212,6 +215,14 @@ def files_in(folder: Path, kind: str) -> list[Path]:
 def files_of(run: Path, kind: str) -> list[Path]:
     """The files of a kind (see `files_in`): those of the rounds in order, then the run's own."""
     return [path for folder in folders(run) for path in files_in(folder, kind)]
+
+
+def data_files(run: Path) -> list[Path]:
+    """Every file of completions, judgments and pairs of a run, of all its rounds, that there is."""
+    plain = [folder / name for folder in folders(run) for names in _DATA for name in _PLAIN[names]]
+    made = [each.path for each in made_files(run) if each.kind in _DATA]
+    beside = [_beside(each, "comparisons") for each in made]
+    return [each for each in dict.fromkeys([*plain, *made, *beside]) if each.is_file()]
 
 
 def pairs_in(folder: Path) -> Path | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rlaif.errors import StoreError
+from rlaif.landmarks import RUN
 from rlaif.store.place import FOLDER
 
 _LOG = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def _opened(path: Path, how: str) -> sqlite3.Connection:
 
 def _finished_run(project: Path) -> Path | None:
     """A run of a project that has no store."""
-    return next((each.parent for depth in ("*/", "*/*/") for each in project.glob(f"{depth}run.json")), None)
+    return next((each.parent for depth in ("*/", "*/*/") for each in project.glob(f"{depth}{RUN}")), None)
 
 
 def _log_is_lost(path: Path) -> bool:

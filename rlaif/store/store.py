@@ -59,6 +59,9 @@ class Call:
     tries: int
 
 
+_PAIR = {"id", "chosen", "rejected", "label_prob"}
+
+
 class Store:
     """An open store. Use `Store.open`; close it, or use it in a `with` block."""
 
@@ -273,6 +276,15 @@ class Store:
             self._db.execute("DELETE FROM pairs WHERE run_id = ?", (run_id,))
             values = ((run_id, place, row["id"], _json(row)) for place, row in enumerate(rows))
             self._db.executemany("INSERT INTO pairs VALUES (?, ?, ?, ?)", values)
+
+    def pair_rows(self, run_id: str) -> list[dict[str, Any]]:
+        """The rows of a run's pairs as it put them here; those that are damaged are left out."""
+        rows = []
+        for (text,) in self._read("SELECT row FROM pairs WHERE run_id = ? ORDER BY place", [run_id]):
+            with suppress(ValueError, TypeError):
+                row = json.loads(text)
+                rows += [row] if isinstance(row, dict) and row.keys() >= _PAIR else []
+        return rows
 
     def put_usage(self, run_id: str, step: int, pair_ids: Iterable[str]) -> None:
         """Note which pairs a training step used."""

@@ -262,6 +262,7 @@ def train(
     gate: Literal["filter", "refuse", "off"] = "filter",
     gate_limit: Mapping[str, float] | None = None,
     reviewed: Literal["ignore", "drop", "turn"] = "ignore",
+    edited: bool = False,
     loop: Mapping[str, Any] | None = None,
     held_out: Path | str | None = None,
     seed: int = 0,
@@ -305,6 +306,7 @@ def train(
         gate: What becomes of pairs that teach nothing or teach wrong.
         gate_limit: Limits of that gate, by name.
         reviewed: What becomes of pairs that people decided against in `rlaif review`.
+        edited: The pairs were changed by hand after their run was finished, on purpose.
         loop: Options of the training loop, by name; see docs/training-loop.md.
         held_out: Prompts of a later evaluation: none of them is trained on.
         seed: All random numbers derive from it.

@@ -17,10 +17,12 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import several_pairs
+from rlaif.runs.seal import edited
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.load_run import AuditSource, read_source
 from rlaif.workflows.audit.rationales import read_written
+from rlaif.workflows.datasets.edited import against_scores, turned_pairs
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.failures import all_failed, failed_in
 
@@ -38,6 +40,8 @@ class Audited:
     audit: Audit
     suggestions: Sequence[Mapping[str, Any]]
     """Principles that fail most, with prompts like those to collect next."""
+    edited: Sequence[str]
+    """Files that are not what the run wrote, and pairs that are not what it put in its store."""
     failures: Sequence[str]
     """Why judgments failed, in words."""
     silent: bool
@@ -53,6 +57,7 @@ class Audited:
         """As JSON."""
         found: dict[str, Any] = plain(self.audit)
         told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
+        told |= {"edited": list(self.edited)}
         return {"run": str(self.run), "pairs_file": str(self.pairs), **found, **told}
 
 
@@ -82,9 +87,10 @@ def audit(config: AuditConfig) -> Audited:
         pairs=source.files.pairs,
         audit=found,
         suggestions=suggest(source, found),
+        edited=(changed := _edited(config, source)),
         failures=failed_in(source.files.judged),
         silent=(silent := all_failed(source.files.judged)),
-        unmet=_unmet(config, found, silent),
+        unmet=_unmet(config, found, changed, silent),
     )
 
 
@@ -149,8 +155,21 @@ def _repeats(one: Evidence, other: Evidence) -> list[tuple[int, float, float]]:
     return found
 
 
-def _unmet(config: AuditConfig, found: Audit, silent: bool) -> str | None:
-    failed = ["every judgment failed"] if silent and config.strict else []
+def _edited(config: AuditConfig, source: AuditSource) -> list[str]:
+    files = source.files
+    changed = edited(config.run, [files.pairs, files.completions, *files.judged])
+    said = [f"{each}: was changed after the run was finished: its digest is another" for each in changed]
+    if turned := turned_pairs(config.run, source.facts, source.pairs, config.store):
+        said.append(
+            f"{turned} of {len(source.pairs)} pairs have another side or label than the run put in its store"
+        )
+    if source.facts.get("command") == "import" and (lower := against_scores(source.pairs)) is not None:
+        said.append(lower)
+    return said
+
+
+def _unmet(config: AuditConfig, found: Audit, changed: Sequence[str], silent: bool) -> str | None:
+    failed = [*changed, *(["every judgment failed"] if silent else [])] if config.strict else []
     for name, limit in config.thresholds.items():
         figure = name.removeprefix("-")
         if figure not in found.figures:

@@ -23,6 +23,7 @@ from rlaif.exchange.where import parse_where
 from rlaif.hashing import digest
 from rlaif.records import Pair
 from rlaif.version import __version__
+from rlaif.workflows.datasets.edited import EDITED
 from rlaif.workflows.datasets.review import AGAINST, Honour, as_reviewed
 from rlaif.workflows.datasets.select_pairs import TRAIN, ExportSource, kept_pairs, read_source, split_pairs
 
@@ -44,6 +45,8 @@ class ExportConfig:
     reviewed: Honour = "ignore"
     """What becomes of pairs that people decided against (`rlaif review`)."""
     store: Path | None = None
+    edited: bool = False
+    """Whether the pairs were changed by hand after their run was finished, on purpose."""
     seed: int = 0
 
 
@@ -79,14 +82,14 @@ class _Changed(NamedTuple):
 def export(config: ExportConfig) -> ExportResult:
     """Filter, split, write, describe. Raises InputError before anything is written."""
     where = parse_where(config.where) if config.where is not None else None
-    source = read_source(config.source)
+    source = read_source(config.source, edited=config.edited)
     left, said = _reviewed(source, config)
     kept = kept_pairs(left, source, where)
     splits = {TRAIN: kept} if config.split is None else split_pairs(kept, config.split, config.seed)
     for pairs in splits.values():  # what a format refuses, it refuses before a file is made
         if config.margin is not None:
             preference_rows(pairs, format=config.format, margin=config.margin)
-    described = _described(config, kept)
+    described = _described(config, source, kept)
     if (held := _there(config.out, described)) is not None:
         return held
     draft = config.out.with_name(f".{config.out.name}.{os.getpid()}{DRAFT_SUFFIX}")
@@ -112,9 +115,12 @@ def _reviewed(source: ExportSource, config: ExportConfig) -> tuple[list[Pair], d
     return pairs, {f"{what[name]}: {name}": count for name, count in counts.items()}
 
 
-def _described(config: ExportConfig, pairs: Sequence[Pair]) -> dict[str, Any]:
+def _described(config: ExportConfig, source: ExportSource, pairs: Sequence[Pair]) -> dict[str, Any]:
     asked = asdict(config)
-    del asked["source"], asked["out"], asked["store"]
+    del asked["source"], asked["out"], asked["store"], asked["edited"]
+    if source.edited:
+        # only then, so that what earlier releases exported is known again
+        asked["edited"] = EDITED
     return {**asked, "pairs": digest("exported", [pair_row(pair) for pair in pairs])}
 
 
@@ -160,7 +166,8 @@ def _write(
         name=about.name,
         format=config.format,
         license=config.license,
-        made_by=_made_by(source.facts, [pair for pairs in splits.values() for pair in pairs]),
+        made_by=_made_by(source.facts, [pair for pairs in splits.values() for pair in pairs])
+        | ({"edited": EDITED} if source.edited else {}),
         funnel=funnel,
         files=files,
         where=config.where,

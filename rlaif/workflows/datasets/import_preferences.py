@@ -18,6 +18,7 @@ from rlaif.runs.claim import claim, read_run
 from rlaif.runs.layout import COMPLETIONS, PAIRS
 from rlaif.store import Store, find_store
 from rlaif.version import __version__
+from rlaif.workflows.datasets.edited import against_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,10 @@ class ImportResult:
 
     @property
     def summary(self) -> str:
-        """The result in one line."""
-        return f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / PAIRS}"
+        """The result in one line; one more where labels are against scores."""
+        said = f"{self.imported.format}: {len(self.imported.pairs)} pairs in {self.run / PAIRS}"
+        lower = against_scores(self.imported.pairs)
+        return said if lower is None else f"{said}\n{lower}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as `--json` prints it."""

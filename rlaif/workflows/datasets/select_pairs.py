@@ -20,6 +20,7 @@ from rlaif.hashing import derived_seed
 from rlaif.records import Pair, Prompt, prompt_name
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, PAIRS, files_of, pair_files, run_of
+from rlaif.workflows.datasets.edited import as_edited
 
 TRAIN, TEST = "train", "test"
 
@@ -35,11 +36,17 @@ class ExportSource:
     facts: Mapping[str, Any]
     funnel: Mapping[str, int]
     principles: Mapping[str, str]
+    edited: Sequence[str] = ()
+    """What to say of files that were changed by hand."""
 
 
-def read_source(source: Path) -> ExportSource:
-    """A run's pairs, of all its rounds, of a round's folder, or of a file. Raises InputError where there is none."""
+def read_source(source: Path, *, edited: bool = False) -> ExportSource:
+    """A run's pairs, of all its rounds, of a round's folder, or of a file.
+
+    Raises InputError where there is none, or where they were changed by hand and `edited` does not say so.
+    """
     if not source.is_dir():
+        said = as_edited(source, [source], edited)
         return ExportSource(
             place=source,
             pairs=_some(read_pairs(source), source),
@@ -47,12 +54,14 @@ def read_source(source: Path) -> ExportSource:
             facts={},
             funnel={},
             principles={},
+            edited=said,
         )
     run = run_of(source) or source
     facts = read_run(run)
     files = pair_files(source)
     if not files:
         raise InputError(f"{source}: has no {PAIRS}; finish it first (`rlaif status {source}`)")
+    said = as_edited(source, files, edited)
     tags: dict[str, tuple[str, ...]] = {}
     for path in files_of(source, "completions"):
         tags |= _tags(path)
@@ -68,6 +77,7 @@ def read_source(source: Path) -> ExportSource:
         facts=facts,
         funnel=funnel,
         principles={each.id: each.text for each in known},
+        edited=said,
     )
 
 

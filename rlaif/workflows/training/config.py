@@ -63,6 +63,9 @@ class TrainConfig:
         "flagged or called a tie.",
         group=DATA,
     )
+    edited: bool = setting(
+        False, help="The pairs were changed by hand after their run was finished, on purpose.", group=DATA
+    )
     held_out: str | None = setting(
         None, help="Prompts of your evaluation: pairs that ask one of them are a defect.", group=DATA
     )

@@ -53,11 +53,15 @@ def gate_words(report: GateReport) -> list[str]:
 
 def record_gate(out: Path, report: GateReport | None) -> None:
     """Add to `train.json` what the gate saw; once there, it is left alone."""
-    if report is None:
-        return
+    if report is not None:
+        add_to_record(out, "gate", report.as_dict())
+
+
+def add_to_record(out: Path, name: str, value: Any) -> None:
+    """Add a key to `train.json`; once there, it is left alone."""
     record = json.loads((out / TRAIN_RECORD).read_text(encoding="utf-8"))
-    if "gate" not in record:
-        write_text(out / TRAIN_RECORD, json.dumps(record | {"gate": report.as_dict()}, indent=2) + "\n")
+    if name not in record:
+        write_text(out / TRAIN_RECORD, json.dumps(record | {name: value}, indent=2) + "\n")
 
 
 def _failures(found: Mapping[str, Any]) -> float | None:

@@ -44,6 +44,8 @@ class TrainJob:
     """The one by which a judge that is trained was asked."""
     gate: GateReport | None = None
     """What the data gate left out of the pairs; None where it did not look."""
+    edited: bool = False
+    """Whether the pairs were changed by hand after their run was finished, on purpose."""
     doubts: Sequence[str] = ()
     """Warnings about how the pairs were judged."""
     reviewed: Mapping[str, int] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
 from rlaif.store import find_store
 from rlaif.training import TrainSummary
+from rlaif.workflows.datasets.edited import EDITED, against_scores, as_edited, turned_pairs
 from rlaif.workflows.datasets.review import as_reviewed
 from rlaif.workflows.generate.unfit import warned
 from rlaif.workflows.models.judge_names import model_directory
@@ -27,7 +28,7 @@ from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import gate_pairs, record_gate
+from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
 from rlaif.workflows.training.datasets import run_constitution, run_sampled
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Method, Role
@@ -115,6 +116,10 @@ def settle(config: TrainConfig) -> TrainJob:
     _refuse_unreadable(found, config.max_unreadable)
     if not pairs:
         raise InputError(f"{file}: holds no pair; its funnel says why (`rlaif status`, `rlaif report`)")
+    changed = as_edited(config.source, [file], config.edited)
+    doubts = [*changed, *_from_elsewhere(found, pairs)]
+    if not doubts and (turned := turned_pairs(config.source, found, pairs, config.store)):
+        doubts = [f"{turned} of {len(pairs)} pairs have another side or label than the run put in its store"]
     pairs, reviewed = as_reviewed(config.source, config.store, pairs, config.reviewed)
     pairs, gated = gate_pairs(config, pairs, found)
     policy = config.policy or (_judge_of if method.trains is Role.JUDGE else _policy_of)(config.source, found)
@@ -136,13 +141,20 @@ def settle(config: TrainConfig) -> TrainJob:
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
         chat_template_kwargs=config.chat_template_kwargs,
         trust_remote_code=config.trust_remote_code,
-        card=card(pairs, str(config.source), _judge_name(found)),
+        card=card(pairs, str(config.source), _judge_name(found)) | ({"edited": EDITED} if changed else {}),
         gate=gated,
-        doubts=[*([several] if several else []), *warned(pairs, found.get("summary") or {})],
+        edited=bool(changed),
+        doubts=[*([several] if several else []), *doubts, *warned(pairs, found.get("summary") or {})],
         reviewed=reviewed,
         origins=_origins(config.options, _bundled(method, policy)),
         store=find_store(config.source, config.store),
     )
+
+
+def _from_elsewhere(facts: Mapping[str, Any], pairs: Sequence[Pair]) -> list[str]:
+    """What to say of pairs that no judge of ours labelled."""
+    said = against_scores(pairs) if facts.get("command") in (None, "import") else None
+    return [said] if said is not None else []
 
 
 def train(job: TrainJob, progress: Report = silent) -> Trained:
@@ -156,6 +168,8 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
     with METHODS.guarded(job.method):
         outcome = method.run(job, report)
     record_gate(outcome.out, job.gate)
+    if job.edited:
+        add_to_record(outcome.out, "edited", EDITED)
     if method.uses_pairs:
         note_usage(outcome.out, job.store or find_store(job.out))
     return Trained(job=job, outcome=outcome)

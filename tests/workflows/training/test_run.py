@@ -149,9 +149,13 @@ def test_what_the_data_gate_left_out_is_printed_and_recorded(
     file = run / "pairs.jsonl"
     rows = file.read_text().splitlines()
     file.write_text("\n".join([*rows, rows[0]]) + "\n")
-    assert main(["train", str(run), "--steps", "1", "--out", str(tmp_path / "model")]) == 0
+    words = ["train", str(run), "--steps", "1", "--out", str(tmp_path / "model")]
+    assert main(words) == 2
+    assert main([*words, "--edited"]) == 0
     assert "left out: duplicate" in capsys.readouterr().out
-    gate = json.loads((tmp_path / "model" / "train.json").read_text())["gate"]
+    record = json.loads((tmp_path / "model" / "train.json").read_text())
+    assert "edited by hand" in record["edited"]
+    gate = record["gate"]
     assert gate["left_out"] == {"duplicate": 1}
     assert (gate["given"], gate["kept"]) == (len(rows) + 1, len(rows))
 
