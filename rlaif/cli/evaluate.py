@@ -36,8 +36,11 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
 
     config = choose_evaluate(EvaluateConfig(**given(EvaluateConfig, chosen)))
     from rlaif.workflows.evaluation import run as workflow
+    from rlaif.workflows.generate.before import refuse_place
     from rlaif.workflows.generate.known_words import unread_of
 
+    if config.out is not None:
+        refuse_place(config.out)
     warn(unread_of(config.judge, config.constitution))
     if dry_run:
         from rlaif.workflows.dry_run.evaluation import plan

@@ -68,7 +68,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         elif key != "summary" and value not in ([], None):
             yield f"{key}: {value}"
     summary = found.get("summary") or {}
-    yield from (f"{each.title}\n{table(*each[1:])}" for each in evaluation_tables(summary))
+    yield from (each.text for each in evaluation_tables(summary))
     if costs := summary.get("costs"):
         from rlaif.workflows.models.usage import cost_head, cost_rows
 

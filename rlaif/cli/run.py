@@ -39,10 +39,12 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
 
     The same command resumes an interrupted run. A step whose inputs did not change is not repeated.
     """
+    from rlaif.workflows.generate.before import refuse_place
     from rlaif.workflows.generate.known_words import unread
     from rlaif.workflows.recipe.prepare import prepare_recipe
     from rlaif.workflows.recipe.recipe import PREVIOUS
 
+    refuse_place(chosen["out"])
     prepared = prepare_recipe(RunConfig(**given(RunConfig, chosen)))
     models = prepared.recipe.models
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))

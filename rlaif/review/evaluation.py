@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rlaif.review.tables import table
+
 WON = ("against", "win rate", "95 % from", "to", "wins", "losses", "even", "failed")
 _WON_KEYS = ("against", "win_rate", "low", "high", "wins", "losses", "even", "failed")
 
 
 class EvaluationTable(NamedTuple):
-    """A title, a head and rows."""
+    """A title, which may be empty, a head and rows."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+    @property
+    def text(self) -> str:
+        """The table as plain text, below its title."""
+        return "\n".join([*([self.title] if self.title else []), table(self.head, self.rows)])
 
 
 def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable]:
@@ -29,7 +36,5 @@ def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable
         ids = dict.fromkeys(name for each in gold.values() for name in each.get("by_principle", {}))
         rows = [[name, *(each.get(name) for each in gold.values())] for name in ("mean", "low", "high")]
         rows += [[name, *(each["by_principle"].get(name) for each in gold.values())] for name in ids]
-        tables.append(
-            EvaluationTable("Gold: the programmatic truth of the same answers", ("gold", *gold), rows)
-        )
+        tables.append(EvaluationTable("", ("gold", *gold), rows))
     return tables

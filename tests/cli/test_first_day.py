@@ -140,6 +140,12 @@ SLIPS: dict[str, tuple[str, int, tuple[str, ...]]] = {
     ),
     "a place that is a file": (f"generate --limit 8 --out two.jsonl {DRY}", 2, ("is a file",)),
     "a place inside another run": (f"generate --limit 8 --out theirs/r {DRY}", 2, ("lies inside the run",)),
+    "an evaluation among other files": (
+        f"evaluate --limit 8 --out notes {DRY}",
+        2,
+        ("notes: is no run of ours",),
+    ),
+    "a recipe inside a run": (f"run smoke --out theirs/r {DRY}", 2, ("lies inside the run",)),
     "a protocol that is none": (f"generate --protocol comapre --out r {DRY}", 2, ("comapre",)),
     "a budget of nothing known": (f"generate --budget dollars=3 --out r {DRY}", 2, ("dollars",)),
     "a training of nothing": ("train nothing", 2, ("nothing",)),

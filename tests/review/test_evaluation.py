@@ -34,6 +34,7 @@ def test_an_evaluation_has_a_table_of_win_rates_and_one_of_gold() -> None:
     won, gold = evaluation_tables(SUMMARY)
     assert won.title == "models/r1, judged by micro on 6 prompts"
     assert (won.head, won.rows) == (WON, [["micro", 0.75, 0.5, 1.0, 4, 1, 1, 0]])
+    assert gold.title == ""
     assert gold.head == ("gold", "models/r1", "micro")
     assert ["brief", None, None] in gold.rows
 

@@ -7,6 +7,7 @@ from typing import Any
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.dry_run.generate import sampling_line
 from rlaif.workflows.evaluation.run import inputs_of, sampling_of, store_of, win_rates
 from rlaif.workflows.generate.rollouts import answers
 from rlaif.workflows.models.made_by import label
@@ -20,6 +21,7 @@ def plan(config: EvaluateConfig) -> planning.DryRunPlan:
     ]
     lines.append(label(constitution))
     lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
+    lines.append(f"sampled at {sampling_line(sampling_of(config))}, seed {config.seed}")
     lines.append(
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
     )

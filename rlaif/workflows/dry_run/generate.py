@@ -8,7 +8,7 @@ from rlaif.constitution import load_principles
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.feedback.pairing import NO_PAIRWISE
 from rlaif.judging.pointwise import judge_pointwise
-from rlaif.records import Constitution
+from rlaif.records import Constitution, Sampling
 from rlaif.store import find_store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig
 from rlaif.workflows.dry_run import cost as planning
@@ -31,6 +31,14 @@ from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.made_by import label
 
 
+def sampling_line(sampling: Sampling) -> str:
+    """How is sampled, in words; what is switched off is left out."""
+    parts = [f"temperature {sampling.temperature}", f"at most {sampling.max_tokens} tokens"]
+    parts += [f"top_p {sampling.top_p}"] if sampling.top_p < 1 else []
+    parts += [f"{name} {value}" for name in ("top_k", "min_p") if (value := getattr(sampling, name))]
+    return ", ".join(parts)
+
+
 def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     """What would be done, for `--dry-run`. Opens no model."""
     constitution = load_principles(str(config.constitution))
@@ -38,7 +46,9 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     if isinstance(config, GenerateConfig):
         prompts = prompts_of(config)
         lines.append(f"{len(prompts)} prompts of {config.prompts}, {config.n} completions each")
-        lines.append(f"policy {', '.join(config.policy)} at temperature {config.temperature}")
+        lines.append(
+            f"policy {', '.join(config.policy)} at {sampling_line(sampling_of(config))}, seed {config.seed}"
+        )
     else:
         drawn = completions_of(config)
         lines.append(f"{len(drawn)} completions of {config.source}")

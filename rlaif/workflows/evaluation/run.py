@@ -19,7 +19,6 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.evaluation import evaluation_tables
-from rlaif.review.tables import table
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
@@ -161,10 +160,8 @@ def grades_of(
 
 def tables(found: Evaluation) -> str:
     """For people."""
-    tables = evaluation_tables(found.as_dict())
-    return "\n\n".join(
-        [f"by {found.constitution}", *(f"{each.title}\n{table(*each[1:])}" for each in tables)]
-    )
+    shown = [each.text for each in evaluation_tables(found.as_dict())]
+    return "\n\n".join([f"by {found.constitution}", *shown])
 
 
 def first_question(config: EvaluateConfig) -> str:
