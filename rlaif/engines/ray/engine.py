@@ -20,8 +20,8 @@ from rlaif.engines.chat_template import Chat
 from rlaif.engines.kinds import EngineOptions, split_name
 from rlaif.engines.local.checks import check_directory
 from rlaif.engines.local.load import load_tokenizer
-from rlaif.engines.ray.cluster import Size, connect, size
-from rlaif.engines.ray.worker import SHARDS, Worker
+from rlaif.engines.ray.cluster import Size, connect, say, size, worker_environment
+from rlaif.engines.ray.worker import SHARDS, ShardFiles, Worker
 from rlaif.engines.waves import WAVE
 from rlaif.errors import EngineError, ModelError, RlaifError
 from rlaif.hashing import digest
@@ -62,6 +62,7 @@ class RayEngine(BaseEngine):
         self._workers: dict[int, Any] = {}
         self._kept: list[tuple[int, str]] = []
         self._chat: Chat | None = None
+        self._loaded = False
 
     @property
     def wave(self) -> int:
@@ -119,19 +120,29 @@ class RayEngine(BaseEngine):
         import ray
 
         self._folder = store.path.absolute().parent / SHARDS
-        self._start()
+        connect()
         left: dict[tuple[str, str], Any] = {}
-        for worker in self._workers.values():
-            node, names = ray.get(worker.leftovers.remote())
-            left |= {(node, each): worker for each in names}
+        # of every node: the next workers may be on others than those of the driver that died
+        for each in ray.nodes():
+            if each["Alive"]:
+                files = self._files_on(each["NodeID"])
+                node, names = ray.get(files.leftovers.remote())
+                left |= {(node, name): files for name in names}
         new = 0
         with TemporaryDirectory(dir=store.path.parent) as scratch:
-            for (_, name), worker in left.items():
+            for (_, name), files in left.items():
                 copy = Path(scratch) / name
-                copy.write_bytes(ray.get(worker.take.remote(name)))
+                copy.write_bytes(ray.get(files.take.remote(name)))
                 new += store.merge(copy)
-                ray.get(worker.drop.remote([name]))
+                ray.get(files.drop.remote([name]))
         return new
+
+    def _files_on(self, node: str) -> Any:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+        return ray.remote(ShardFiles).options(num_cpus=0, scheduling_strategy=there).remote(str(self._folder))
 
     def close(self) -> None:
         """Send the workers home. Whoever calls has the replies of all verbs in the project's store."""
@@ -140,7 +151,7 @@ class RayEngine(BaseEngine):
         self._forget()
         for worker in self._workers.values():
             ray.kill(worker)
-        self._workers = {}
+        self._workers, self._loaded = {}, False
         if self in RayEngine._at_work:
             RayEngine._at_work.remove(self)
 
@@ -153,12 +164,39 @@ class RayEngine(BaseEngine):
 
         wanted = self.size
         self._make_room()
-        how = {"num_cpus": 1, "num_gpus": wanted.gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+        how: dict[str, Any] = {
+            "num_cpus": 1,
+            "num_gpus": wanted.gpus,
+            "max_restarts": RESTARTS,
+            "max_task_retries": RESTARTS,
+        }
+        if environment := worker_environment():
+            how["runtime_env"] = {"env_vars": environment}
         make = ray.remote(Worker).options(**how)
         for number in range(wanted.workers):
             self._workers[number] = make.remote(
                 self.name, self.fingerprint, dict(self._options), str(self._folder)
             )
+
+    def _load(self) -> None:
+        """Let all workers load at once, and say how far they are; one that dies over it is told at its first shard."""
+        import ray
+
+        if self._loaded:
+            return
+        self._loaded = True
+        say(f"{self.name}: starting {len(self._workers)} workers, each with {self.size.gpus or 'no'} GPUs")
+        waiting = [each.load.remote() for each in self._workers.values()]
+        while waiting:
+            done, waiting = ray.wait(waiting, num_returns=1)
+            try:
+                ray.get(done[0])
+            except ray.exceptions.RayActorError:
+                continue
+            except ray.exceptions.RayTaskError as problem:
+                self.close()
+                raise _ours(self.name, problem) from None
+            say(f"{self.name}: {len(self._workers) - len(waiting)} of {len(self._workers)} workers are ready")
 
     def _make_room(self) -> None:
         """Send workers of other models home where there is no room for all: these would wait without end."""
@@ -174,6 +212,7 @@ class RayEngine(BaseEngine):
 
     def _shards(self, verb: str, requests: Iterable[AnyRequest]) -> Iterator[Any]:
         self._start()
+        self._load()
         # whoever asks for more has kept what it was given before
         self._forget()
         stream = iter(requests)

@@ -19,26 +19,11 @@ SHARDS = "shards"
 """Folder beside the project's store, on the disk of each node."""
 
 
-class Worker:
-    """Answers shards with one engine. The engine is loaded at the first, so that a restart is quick."""
+class ShardFiles:
+    """The files of finished shards on one node."""
 
-    def __init__(self, name: str, fingerprint: str, options: Mapping[str, Any], folder: str) -> None:
-        self._name = name
-        self._fingerprint = fingerprint
-        self._options = options
+    def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
-        self._engine: Engine | None = None
-
-    def pid(self) -> int:
-        """Process id of the worker, for messages about it."""
-        return os.getpid()
-
-    def answer(self, shard: str, verb: str, requests: Sequence[Any]) -> list[Any]:
-        """The replies to the requests of a shard; what an earlier life of this worker answered is not asked again."""
-        server = split_name(self._name)[0].server
-        with Store.open(self._folder / f"{shard}.sqlite") as kept:
-            recorded = RecordedEngine(self._opened(), kept, commit="call" if server else "wave")
-            return list(recorded.generate(requests) if verb == "generate" else recorded.score(requests))
 
     def leftovers(self) -> tuple[str, list[str]]:
         """This node, and the files in which shards were left on it."""
@@ -54,6 +39,33 @@ class Worker:
         for name in names:
             for path in self._folder.glob(f"{name}*"):
                 path.unlink(missing_ok=True)
+
+
+class Worker(ShardFiles):
+    """Answers shards with one engine."""
+
+    def __init__(self, name: str, fingerprint: str, options: Mapping[str, Any], folder: str) -> None:
+        self._name = name
+        self._fingerprint = fingerprint
+        self._options = options
+        super().__init__(folder)
+        self._engine: Engine | None = None
+
+    def load(self) -> str:
+        """Load the model before the first shard; the node that it is on."""
+        self._opened()
+        return socket.gethostname()
+
+    def pid(self) -> int:
+        """Process id of the worker, for messages about it."""
+        return os.getpid()
+
+    def answer(self, shard: str, verb: str, requests: Sequence[Any]) -> list[Any]:
+        """The replies to the requests of a shard; what an earlier life of this worker answered is not asked again."""
+        server = split_name(self._name)[0].server
+        with Store.open(self._folder / f"{shard}.sqlite") as kept:
+            recorded = RecordedEngine(self._opened(), kept, commit="call" if server else "wave")
+            return list(recorded.generate(requests) if verb == "generate" else recorded.score(requests))
 
     def _opened(self) -> Engine:
         if self._engine is None:

@@ -13,6 +13,7 @@ import pytest
 
 import rlaif
 from rlaif.engines.open import open_engine
+from rlaif.engines.ray import cluster as cluster_module
 from rlaif.engines.ray.engine import RayEngine, open_ray
 from rlaif.engines.ray.worker import SHARDS
 from rlaif.engines.recorded import RecordedEngine
@@ -198,3 +199,53 @@ def test_a_run_on_the_cluster_makes_the_pairs_of_a_local_run_and_repeats_nothing
     )
     assert judged.calls["new"] == 0
     assert len(judged.pairs) == len(pairs(spread.run))
+
+
+def test_workers_have_the_variables_that_say_how_a_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RLAIF_VLLM", "HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RLAIF_VLLM", '{"tensor_parallel_size": 2}')
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    carried = cluster_module.worker_environment()
+    assert carried["RLAIF_VLLM"] == '{"tensor_parallel_size": 2}'
+    assert "OPENAI_API_KEY" not in carried
+
+
+@pytest.mark.parametrize(
+    ("gpus", "each", "workers"),
+    [((3, 3), 2, 2), ((4, 4), 2, 4), ((8,), 4, 2), ((1, 1), 1, 2), ((3, 0), 1, 3), ((5, 2), 2, 3)],
+)
+def test_gpus_are_counted_by_node(
+    gpus: tuple[int, ...], each: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    nodes = [{"Alive": True, "Resources": {"CPU": 8.0, **({"GPU": float(n)} if n else {})}} for n in gpus]
+    monkeypatch.setattr(ray, "nodes", lambda: [*nodes, {"Alive": False, "Resources": {"GPU": 8.0}}])
+    monkeypatch.setenv("RLAIF_VLLM", json.dumps({"tensor_parallel_size": each}))
+    assert cluster_module.size(None, local=True) == (workers, each)
+    assert cluster_module.size(1, local=True) == (1, each)
+    assert cluster_module.size(None, local=False).gpus == 0
+
+
+def test_a_model_that_fits_on_no_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    nodes = [{"Alive": True, "Resources": {"CPU": 8.0, "GPU": 2.0}}] * 2
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setenv("RLAIF_VLLM", '{"tensor_parallel_size": 4}')
+    with pytest.raises(EngineError, match="takes 4 GPUs"):
+        cluster_module.size(None, local=True)
+
+
+@pytest.mark.usefixtures("small")
+def test_start_up_is_shown_and_models_are_loaded_before_the_first_shard(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = opened(store)
+    assert engine._workers == {}
+    assert len(texts(engine.generate(requests(SHARD)))) == SHARD
+    said = capsys.readouterr().err
+    assert "starting 2 workers" in said
+    assert "2 of 2 workers are ready" in said
+    engine.close()
