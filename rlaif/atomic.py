@@ -11,6 +11,8 @@ from rlaif.boundary import disk_failure
 from rlaif.errors import DiskError, RlaifError
 
 DRAFT_SUFFIX = ".draft"
+_HALF = "backslashreplace"
+"""Names of files need not be UTF-8: what has none is written as JSON escapes it."""
 
 
 @contextmanager
@@ -54,15 +56,15 @@ def disk_told(where: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str, *, sync: bool = True) -> None:
-    """Replace the file at `path` by `text`, in UTF-8."""
+    """Replace the file at `path` by `text`, in UTF-8; half characters are escaped, in JSON they stay the same."""
     with whole_file(path, sync=sync) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors=_HALF)
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:
     """Replace the file at `path` by `lines`, each ended by a line feed; says how many there were."""
     count = 0
-    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as stream:
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", errors=_HALF, newline="\n") as stream:
         for line in lines:
             stream.write(line + "\n")
             count += 1

@@ -13,13 +13,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rlaif.boundary import outside
 from rlaif.errors import InputError
+from rlaif.plain_files import decoded, read_whole
 
 Key = tuple[str | int, ...]
 MAX_CHARACTERS = 1_000_000
+MAX_BYTES = 4 * MAX_CHARACTERS
 MAX_VALUES = 20_000
 MAX_SLIPS = 40
 """Slips of one file that are told at once."""
+MAX_DIGITS = 300
+"""Digits of a number; a longer one is no number that anything here can use."""
 LONG_TEXT = 50_000
 MAX_DEPTH = 40
 _TAG = "tag:yaml.org,2002:"
@@ -52,16 +57,7 @@ class Document:
 
 def read_document(path: Path, error: type[InputError]) -> Document:
     """Read a YAML file. Raises `error` with file and line for anything that is not one plain document."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        raise error(
-            f"{path}: not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8"
-        ) from None
-    except OSError as wrong:
-        raise error(
-            f"{path}: cannot be read ({wrong.strerror}); check the path and its permissions"
-        ) from None
+    text = decoded(read_whole(path, error, MAX_BYTES), str(path), error)
     return parse_document(text, str(path), error)
 
 
@@ -105,6 +101,11 @@ def parse_value(text: str) -> Any:
 
 
 def _compose(text: str, name: str, error: type[InputError]) -> Any:
+    with outside(error, f"{name}: not YAML", "if a part is meant as text, put it in quotes"):
+        return _node(text, name, error)
+
+
+def _node(text: str, name: str, error: type[InputError]) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -247,11 +248,18 @@ class _Building:
             case "bool":
                 return text.lower() in ("true", "yes", "on")
             case "int":
-                return int(text, 0 if text[:2] in ("0o", "0x") else 10) if _INT.fullmatch(text) else text
+                return self._int(node, text)
             case "float":
                 return self._float(node, text)
             case other:
                 return self._slip(node, f"tag {other!r} is not read; remove it")
+
+    def _int(self, node: Any, text: str) -> int | str:
+        if not _INT.fullmatch(text):
+            return text
+        if len(text) > MAX_DIGITS:
+            self._refuse(node, f"a number of {len(text):,} digits is no usable number; put text in quotes")
+        return int(text, 0 if text[:2] in ("0o", "0x") else 10)
 
     def _float(self, node: Any, text: str) -> float | str:
         try:
@@ -259,7 +267,7 @@ class _Building:
         except ValueError:
             return text
         if not math.isfinite(number):
-            self._slip(node, f"{text} is no usable number")
+            self._slip(node, f"{text:.40} is no usable number")
         return number
 
     def _slip(self, node: Any, why: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def digest_files(paths: list[Path]) -> str:
     """Digest of the names and bytes of `paths`, in name order (a model directory's fingerprint)."""
     whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for path in sorted(paths, key=lambda each: each.name):
-        whole.update(path.name.encode() + b"\0")
+        whole.update(os.fsencode(path.name) + b"\0")
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 whole.update(block)

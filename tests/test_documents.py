@@ -47,8 +47,8 @@ def test_lines_point_at_each_value() -> None:
 
 
 def test_a_directory_or_a_missing_file_is_one_message(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "absent.yaml"):
-        with pytest.raises(RecipeError, match="cannot be read"):
+    for path, said in ((tmp_path, "is a directory"), (tmp_path / "absent.yaml", "cannot be read")):
+        with pytest.raises(RecipeError, match=said):
             read_document(path, RecipeError)
 
 

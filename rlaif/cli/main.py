@@ -103,7 +103,7 @@ def _run(argv: list[str] | None) -> int:
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         return 0
     except Exception as error:
-        told = _of_the_system(error)
+        told = _of_the_system(error) or _of_a_name(error, sys.argv[1:] if argv is None else argv)
         if told is None:
             raise
         sentence, code = told
@@ -140,6 +140,19 @@ def _of_the_system(error: Exception) -> tuple[str, int] | None:
     if "temporary directory" in reason:
         remedy = "set TMPDIR to a directory that can be written and has room"
     return f"{where + ': ' if where else ''}{reason}; {remedy}", code
+
+
+def _of_a_name(error: Exception, argv: list[str]) -> tuple[str, int] | None:
+    """That a name on the command line is not UTF-8, where a library takes none; None of all other faults."""
+    from rlaif.errors import InputError
+
+    odd = next((each for each in argv if any("\ud800" <= letter <= "\udfff" for letter in each)), None)
+    if odd is None or not isinstance(error, UnicodeEncodeError):
+        return None
+    return (
+        f"{odd}: this name is not UTF-8, and a library here takes no other; rename it",
+        InputError.exit_code,
+    )
 
 
 def _stands_somewhere() -> bool:

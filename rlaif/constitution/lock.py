@@ -14,6 +14,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.constitution.versions import parse_version
 from rlaif.errors import ConstitutionError
+from rlaif.plain_files import read_json
 from rlaif.records import Constitution
 
 LOCK = "lock.json"
@@ -90,16 +91,9 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except OSError as wrong:
-        raise ConstitutionError(f"{path}: cannot be read ({wrong.strerror}); check its permissions") from None
-    except json.JSONDecodeError as wrong:
-        raise ConstitutionError(f"{path}:{wrong.lineno}: not JSON ({wrong.msg}); {_REMEDY}") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise ConstitutionError(f"{path}: is no lock file of ours; {_REMEDY}") from None
+    data = read_json(path, ConstitutionError, _REMEDY)
     found = data.get("constitutions") if isinstance(data, dict) else None
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
         raise ConstitutionError(f"{path}: is no lock file of ours; {_REMEDY}")

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import SAID_TOO, is_empty
+from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.turns import turns
@@ -17,6 +18,8 @@ from rlaif.hashing import canonical_json
 from rlaif.records import Completion, Finish, Prompt
 
 _FINISHES = get_args(Finish)
+MAX_DRAW = 10**9
+"""The highest number that a draw can have."""
 _OWN = ("completion", "completions", "policy", "draw", "finish", "token_ids")
 _WRITTEN = {"completion", "policy", "draw", "finish"}
 """A row with all of these is one that was written here: its prompt is what was asked, to the letter."""
@@ -87,9 +90,11 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
     if len(said) != 1 or said[0].role != "assistant":
         raise PromptFileError(f"{where}: `completion` must be a text or one assistant turn")
     if finish not in _FINISHES:
-        raise PromptFileError(f"{where}: `finish` is {finish!r}; it must be one of {', '.join(_FINISHES)}")
-    policy, given = entry.get("policy", "given"), str(entry.get("draw", draw))
-    if not given.isdecimal():  # as text, for a CSV has nothing else
+        raise PromptFileError(
+            f"{where}: `finish` is {shown(finish)}; it must be one of {', '.join(_FINISHES)}"
+        )
+    policy, place = entry.get("policy", "given"), number(entry.get("draw", draw))
+    if place is None or not 0 <= place <= MAX_DRAW or place != int(place):
         raise PromptFileError(f"{where}: `draw` must be a whole number")
     if not isinstance(policy, str):
         raise PromptFileError(f"{where}: `policy` must be text, the name of who wrote it")
@@ -99,7 +104,7 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
         prompt_id=prompt.id,
         text=said[0].content,
         policy=policy,
-        draw=int(given),
+        draw=int(place),
         finish=cast(Finish, finish),
         token_ids=None if ids is None else tuple(ids),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +32,34 @@ def prompt(row: Row, column: str) -> Prompt:
     return Prompt(messages=prompt_turns(mapping(row).get(column), row.where, column))
 
 
+def number(value: Any) -> float | None:
+    """A cell's finite number, also where it stands there as text, as in a CSV; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and "_" in value:  # Python's own spelling
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def shown(value: Any) -> str:
+    """A value for a message, shortened."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python shows
+        text = "a number of very many digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def one_of(row: Row, column: str, known: Sequence[Any]) -> Any:
     """A column with one of few values."""
     value = mapping(row).get(column)
     if isinstance(value, bool) or value not in known:
-        shown = ", ".join(repr(each) for each in known)
-        raise PromptFileError(f"{row.where}: {column!r} is {value!r}; it must be one of {shown}")
+        listed = ", ".join(repr(each) for each in known)
+        raise PromptFileError(f"{row.where}: {column!r} is {shown(value)}; it must be one of {listed}")
     return value
 
 

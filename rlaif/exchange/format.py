@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.errors import InputError, UnkeptError
+from rlaif.boundary import told
+from rlaif.errors import InputError, PromptFileError, RlaifError, UnkeptError
 from rlaif.exchange.columns import Columns
 from rlaif.exchange.containers import Container, json_lines
 from rlaif.exchange.gold import GoldSet
@@ -241,6 +243,30 @@ def found(row: Row, one: Callable[[Row], Pair | str]) -> Found:
     except Exception as problem:
         problem.add_note(f"at {row.where}")
         raise
+
+
+@contextmanager
+def reading(name: str, place: Callable[[], str]) -> Iterator[None]:
+    """Around a reader of ours: a value of a kind that its format does not have is told with the row.
+
+    Args:
+        name: the format; what a reader of another package raises passes.
+        place: where the row stands that was read last.
+
+    Raises:
+        PromptFileError: for what the reader did not expect.
+    """
+    try:
+        yield
+    except RlaifError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as problem:
+        if FORMATS.is_from_outside(name):
+            raise
+        raise PromptFileError(
+            f"{place()}: cannot be read as {name} ({told(problem)}): a value is of a kind that this format has not; "
+            "mend that row"
+        ) from problem
 
 
 def has(columns: Iterable[str]) -> Callable[[Mapping[str, Any]], bool]:

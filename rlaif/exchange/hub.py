@@ -10,7 +10,8 @@ from typing import Any
 from rlaif.documents import parse_document
 from rlaif.errors import PromptFileError
 
-ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".ndjson", ".json", ".csv", ".tsv")
+_TEXTS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+ENDINGS = (".parquet", *_TEXTS, *(f"{each}.gz" for each in _TEXTS))
 _NO_DATA = ("dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "README.json")
 _SPLITS = {
     **{name: name for name in ("train", "test", "validation")},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rlaif.errors import RunError
 from rlaif.exchange.rows import read_rows
+from rlaif.plain_files import open_regular
 from rlaif.records import State
 
 if TYPE_CHECKING:
@@ -74,10 +75,13 @@ def _blocks(path: Path, places: Places) -> Iterator[JudgmentColumns]:
     schema = pa.schema(list(zip(_FIELDS, types, strict=True)))
     parse = json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
-        with json.open_json(path, json.ReadOptions(block_size=BLOCK), parse) as reader:
-            for batch in reader:
-                yield _block(batch, places)
-    except (pa.ArrowInvalid, KeyError):
+        # an open file: Arrow takes no name that is not UTF-8
+        with open_regular(path, RunError) as stream:
+            options = json.ReadOptions(block_size=BLOCK)
+            with json.open_json(stream, options, parse) as reader:
+                for batch in reader:
+                    yield _block(batch, places)
+    except (pa.ArrowException, KeyError, UnicodeError):
         _refuse(path)
         raise RunError(f"{path}: holds judgments that are not ours; judge again") from None
 

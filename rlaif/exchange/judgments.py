@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from rlaif.atomic import write_lines
+from rlaif.boundary import told
 from rlaif.errors import RunError
+from rlaif.exchange.fields import number, shown
 from rlaif.exchange.rows import read_rows
 from rlaif.hashing import canonical_json
 from rlaif.records import Judgment, State
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("protocol", "judge", "prompt_id", "state", "detail"), (str,)),
+    "principle_id": (str, NoneType),
+    **dict.fromkeys(("value", "label_mass"), (int, float, NoneType)),
+    **dict.fromkeys(("completion_ids", "calls", "votes"), (list,)),
+}
+_ITEMS: Mapping[str, type] = {"completion_ids": str, "calls": str, "votes": Mapping}
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
@@ -28,13 +39,28 @@ def judged_by(path: Path, protocol: str, states: Collection[State] = frozenset(S
 
 def read_judgments(path: Path) -> list[Judgment]:
     """What `write_judgments` wrote."""
-    return [_judgment(row, where) for where, row in read_rows(path)]
+    return [row_judgment(row, where) for where, row in read_rows(path)]
 
 
-def _judgment(row: Any, where: str) -> Judgment:
+def row_judgment(row: Any, where: str) -> Judgment:
+    """The judgment of a row. Raises RunError for what is none of ours, at any depth."""
     try:
+        _check(row)
         lists = {"completion_ids": tuple(row["completion_ids"]), "calls": tuple(row["calls"])}
         lists["votes"] = tuple(row.get("votes", ()))
         return Judgment(**(row | lists | {"state": State(row["state"])}))
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise RunError(f"{where}: is no judgment of ours ({wrong}); judge again") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as wrong:
+        raise RunError(f"{where}: is no judgment of ours ({told(wrong)}); judge again") from None
+
+
+def _check(row: Mapping[str, Any]) -> None:
+    """Raises TypeError for a value that is not of its field's kind."""
+    for name, kinds in _KINDS.items():
+        value = row.get(name)
+        if name not in row:
+            continue
+        wrong = not isinstance(value, kinds) or isinstance(value, bool)
+        wrong |= isinstance(value, list) and not all(isinstance(each, _ITEMS[name]) for each in value)
+        wrong |= isinstance(value, int | float) and number(value) is None
+        if wrong:
+            raise TypeError(f"its {name} is {shown(value)}")

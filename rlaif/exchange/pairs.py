@@ -11,14 +11,19 @@ from typing import Any
 from rlaif.atomic import whole_file, write_lines
 from rlaif.errors import PromptFileError
 from rlaif.exchange.asked import system_of, with_system
+from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import Columns, say_left
+from rlaif.exchange.fields import number, shown
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
-from rlaif.records import EVEN, Message, Pair
+from rlaif.records import Message, Pair
 
 DECIMALS = 6
 _NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
 _NESTED = ("principles", "provenance")
+_FLAGS = {"true": True, "false": False, "": True}
+MAX_ROUND = 1_000_000
+"""The highest number that a round can have."""
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
@@ -58,27 +63,20 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
         label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
         weight=_number(row, "weight", 1.0, where),
         principles=_principles(row, where),
-        provenance=_nested(row, "provenance", where) or {},
+        provenance=_provenance(row, where),
         score_gap=_optional(row, "score_gap", where),
         chosen_score=_optional(row, "chosen_score", where),
         rejected_score=_optional(row, "rejected_score", where),
-        order_consistent=_of(row, "order_consistent", bool, where, True),
-        critique=_of(row, "critique", str, where, None),
-        revision_of=_of(row, "revision_of", str, where, None),
-        round=_of(row, "round", int, where, 0),
+        order_consistent=_flag(row, "order_consistent", where),
+        critique=_text(row, "critique", where),
+        revision_of=_text(row, "revision_of", where),
+        round=_round(row, where),
     )
     if row.get("id", pair.id) != pair.id:
         raise PromptFileError(
             f"{where}: `id` is not that of these texts; remove `id` if the texts were edited"
         )
     return pair
-
-
-def upright_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of a pairs file with the better side as the chosen one: as it is, but for a label below one half."""
-    label = row.get("label_prob")
-    turned = isinstance(label, int | float) and not isinstance(label, bool) and label < EVEN
-    return pair_row(row_pair(row)) if turned else row
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
@@ -140,53 +138,96 @@ def _rounded(value: Any) -> Any:
 
 
 def _number(row: Mapping[str, Any], name: str, default: float, where: str, high: float = math.inf) -> float:
-    value = _optional(row, name, where)
-    if value is None:
+    value = row.get(name)
+    if value is None or value == "":
         return default
-    if not 0 <= value <= high or math.isinf(value):
+    found = number(value)
+    if found is None or not 0 <= found <= high:
         limit = f"between 0 and {high:g}" if high < math.inf else "0 or above, and finite"
-        raise PromptFileError(f"{where}: `{name}` is {value}; it must be {limit}")
-    return value
+        raise PromptFileError(f"{where}: `{name}` is {shown(value)}; it must be a number {limit}")
+    return found
 
 
 def _optional(row: Mapping[str, Any], name: str, where: str) -> float | None:
     value = row.get(name)
-    if value is None:
+    if value is None or (isinstance(value, float | str) and _no_score(value)):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be a number")
-    return float(value)
+    found = number(value)
+    if found is None:
+        raise PromptFileError(f"{where}: `{name}` is {shown(value)}; it must be a finite number")
+    return found
 
 
-def _of(row: Mapping[str, Any], name: str, kind: type, where: str, default: Any) -> Any:
+def _no_score(value: float | str) -> bool:
+    """Whether it is what tables write where there is no number; without a score a preference is whole."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("", "nan", "none", "null", "n/a")
+    return value != value
+
+
+def _text(row: Mapping[str, Any], name: str, where: str) -> str | None:
     value = row.get(name)
     if value is None:
-        return default
-    if type(value) is not kind:
-        raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be of type {kind.__name__}")
-    return value
+        return None
+    if not isinstance(value, str):
+        raise PromptFileError(f"{where}: `{name}` is {shown(value)}; it must be text")
+    return str(json_form(value, where, name))
+
+
+def _flag(row: Mapping[str, Any], name: str, where: str) -> bool:
+    value = row.get(name)
+    # a CSV has text only
+    found = True if value is None else _FLAGS.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise PromptFileError(f"{where}: `{name}` is {shown(value)}; it must be true or false")
+    return found
+
+
+def _round(row: Mapping[str, Any], where: str) -> int:
+    value = row.get("round")
+    found = 0.0 if value is None or value == "" else number(value)
+    if found is None or not 0 <= found <= MAX_ROUND or found != int(found):
+        raise PromptFileError(f"{where}: `round` is {shown(value)}; it must be a whole number, 0 or above")
+    return int(found)
 
 
 def _principles(row: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], ...]:
-    found = tuple(_nested(row, "principles", where) or ())
+    found = tuple(_nested(row, "principles", list, where) or ())
     for each in found:
         p = each.get("p") if isinstance(each, Mapping) else ""
         known = p is None or (isinstance(p, int | float) and not isinstance(p, bool) and 0 <= p <= 1)
         if not known or not isinstance(each.get("id"), str):
             raise PromptFileError(
-                f"{where}: `principles` holds {each!r:.80}; each must be an `id` with its `p`, from 0 to 1 or null"
+                f"{where}: `principles` holds {shown(each)}; each must be an `id` with its `p`, from 0 to 1 or null"
             )
     return found
 
 
-def _nested(row: Mapping[str, Any], name: str, where: str) -> Any:
+def _provenance(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """What made a pair; what is read of it elsewhere has its kind here."""
+    found: Mapping[str, Any] = _nested(row, "provenance", dict, where) or {}
+    for name in ("calls", "policy"):
+        value = found.get(name)
+        if value is not None and not (
+            isinstance(value, list) and all(isinstance(each, str) for each in value)
+        ):
+            raise PromptFileError(
+                f"{where}: `provenance` has {name!r} {shown(value)}; it must be a list of texts"
+            )
+    if not isinstance(found.get("constitution") or {}, Mapping):
+        raise PromptFileError(
+            f"{where}: `provenance` has 'constitution' {shown(found['constitution'])}; it must be a mapping"
+        )
+    return found
+
+
+def _nested(row: Mapping[str, Any], name: str, wanted: type, where: str) -> Any:
     value = row.get(name)
-    wanted = list if name == "principles" else dict
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = ""
     if value is not None and not isinstance(value, wanted):
         raise PromptFileError(f"{where}: `{name}` must be a {'list' if wanted is list else 'mapping'}")
-    return value
+    return json_form(value, where, name)

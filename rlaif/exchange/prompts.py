@@ -13,6 +13,7 @@ from typing import Any
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, history, joined, system_of, with_system
+from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import ASKED_TOO, Columns, is_empty
 from rlaif.exchange.rendered import holds_turns
 from rlaif.exchange.rows import read_rows
@@ -140,7 +141,7 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
         messages=messages,
         tags=tags,
         gold=gold,
-        meta=_meta(row, values.used),
+        meta=_meta(row, values.used, where),
     )
 
 
@@ -152,12 +153,17 @@ def plain_prompt(row: Mapping[str, Any], where: str) -> Prompt:
         messages=prompt_turns(_cell(row[name], name), where, name),
         tags=_tags(row.get("tags"), where),
         gold=_gold(row.get("gold"), where),
-        meta=_meta(row, used),
+        meta=_meta(row, used, where),
     )
 
 
-def _meta(row: Mapping[str, Any], used: Container[str]) -> dict[str, Any]:
-    rest = {key: value for key, value in row.items() if key not in used}
+def _meta(row: Mapping[str, Any], used: Container[str], where: str) -> dict[str, Any]:
+    """The further columns, as JSON can hold them: they are written again with what is made of the prompt."""
+    rest = {
+        json_form(str(key), where, str(key)): json_form(value, where, str(key))
+        for key, value in row.items()
+        if key not in used
+    }
     clash = rest.get("columns")
     if isinstance(clash, dict) and clash and clash.keys() <= {*_OWN}:
         del rest["columns"]
@@ -217,7 +223,7 @@ def _cell(value: Any, name: str) -> Any:
     if name in CONVERSATIONS and isinstance(value, str):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return value
 
@@ -226,9 +232,9 @@ def _tags(value: Any, where: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
-        return tuple(tag for tag in _SEPARATORS.split(value) if tag)
+        return tuple(tag for tag in _SEPARATORS.split(json_form(value, where, "tags")) if tag)
     if isinstance(value, list) and all(isinstance(tag, str) and tag.strip() for tag in value):
-        return tuple(value)
+        return tuple(json_form(value, where, "tags"))
     raise PromptFileError(f"{where}: `tags` must be a list of words, or words with `;` between them")
 
 
@@ -236,5 +242,5 @@ def _gold(value: Any, where: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return value
+        return str(json_form(value, where, "gold"))
     raise PromptFileError(f"{where}: `gold` must be the name of a gold source, not {type(value).__name__}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from rlaif.errors import PromptFileError
 from rlaif.exchange.asked import system_of, with_system
 from rlaif.exchange.columns import Columns, say_left
+from rlaif.exchange.fields import number, shown
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.turns import prompt_turns, turns
 from rlaif.records import Completion, Featured, Message, Prompt
@@ -200,6 +200,7 @@ def _score(value: Any, where: str) -> float:
 
 
 def _number(value: Any, where: str, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise PromptFileError(f"{where}: {what} is {value!r}; it must be a finite number")
-    return float(value)
+    found = number(value)
+    if found is None:
+        raise PromptFileError(f"{where}: {what} is {shown(value)}; it must be a finite number")
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlaif.libraries.versions import importing
 
@@ -13,7 +13,18 @@ with importing("datasets"):
     from datasets import Dataset, DatasetDict, Features, List, Value, load_from_disk
     from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-__all__ = ["Dataset", "DatasetDict", "load_from_disk", "save_directory", "save_parquet", "table"]
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+__all__ = [
+    "Dataset",
+    "DatasetDict",
+    "arrow_batches",
+    "load_from_disk",
+    "save_directory",
+    "save_parquet",
+    "table",
+]
 
 NAME = "datasets"
 Kind = Literal["turns", "text", "number", "count", "flag"]
@@ -24,6 +35,12 @@ _FEATURES = {
     "count": Value("int64"),
     "flag": Value("bool"),
 }
+
+
+def arrow_batches(dataset: Dataset, rows: int) -> Iterator[RecordBatch]:
+    """The rows of a dataset as they are stored, so many at a time: pictures and sounds are not decoded."""
+    for each in dataset.with_format("arrow").iter(batch_size=rows):
+        yield from each.to_batches()
 
 
 def save_directory(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], folder: Path) -> None:

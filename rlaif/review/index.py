@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.exchange.pairs import row_pair, upright_row
+from rlaif.exchange.pairs import row_pair
+from rlaif.plain_files import decoded, parse_json
 from rlaif.records import Pair
 from rlaif.runs.layout import PAIRS, pair_files
 
@@ -75,12 +75,7 @@ class PairIndex:
         with path.open("rb") as stream:
             for line, raw in enumerate(stream, 1):
                 if raw.strip():
-                    try:
-                        self.entries.append(_entry(json.loads(raw), number, start, len(raw)))
-                    except (ValueError, KeyError, TypeError, IndexError) as wrong:
-                        raise InputError(
-                            f"{path}:{line}: is no pair of ours ({wrong!r}); mend that line"
-                        ) from None
+                    self.entries.append(_entry(_pair(raw, f"{path}:{line}"), number, start, len(raw)))
                 start += len(raw)
 
     def pair(self, place: int) -> Pair:
@@ -89,7 +84,7 @@ class PairIndex:
         path = self.files[entry.file]
         with path.open("rb") as stream:
             stream.seek(entry.start)
-            return row_pair(json.loads(stream.read(entry.size)), str(path))
+            return _pair(stream.read(entry.size), str(path))
 
     def select(self, chosen: Filter, flagged: Collection[str] = (), said: Collection[str] = ()) -> list[int]:
         """Places of the pairs that pass; `flagged` and `said` are ids of pairs."""
@@ -137,23 +132,25 @@ def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
     return first, second
 
 
-def _entry(row: Mapping[str, Any], file: int, start: int, size: int) -> PairEntry:
-    row = upright_row(row)
-    prompt = row["prompt"]
-    last = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
-    flat = " ".join(last.split())
+def _entry(pair: Pair, file: int, start: int, size: int) -> PairEntry:
+    flat = " ".join(pair.prompt[-1].content.split())
     return PairEntry(
-        id=str(row["id"]) if "id" in row else row_pair(row).id,
+        id=pair.id,
         file=file,
         start=start,
         size=size,
-        label=float(row.get("label_prob", 1.0)),
-        round=int(row.get("round") or 0),
-        consistent=bool(row.get("order_consistent", True)),
+        label=pair.label_prob,
+        round=pair.round,
+        consistent=pair.order_consistent,
         principles=tuple(
-            str(each["id"])
-            for each in row.get("principles") or ()
-            if each.get("p") is not None and abs(float(each["p"]) - 0.5) >= TAKES_PART
+            each["id"]
+            for each in pair.principles
+            if each.get("p") is not None and abs(each["p"] - 0.5) >= TAKES_PART
         ),
         prompt=flat if len(flat) <= SNIPPET else flat[: SNIPPET - 3] + "...",
     )
+
+
+def _pair(raw: bytes, where: str) -> Pair:
+    text = decoded(raw, where, InputError)
+    return row_pair(parse_json(text, where, InputError, "mend that line"), where)

@@ -12,7 +12,7 @@ from rlaif.atomic import write_text
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.calibration import Bin
 from rlaif.auditing.differences import differences
-from rlaif.exchange.pairs import upright_row
+from rlaif.exchange.pairs import pair_row, row_pair
 from rlaif.exchange.rows import read_rows
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
@@ -23,6 +23,7 @@ from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import FURTHER, tables
 from rlaif.review.tables import shown
 from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_of, pair_files
+from rlaif.runs.record_files import FUNNEL_SCHEMA, ROUNDS_SCHEMA, read_record, read_record_if_there
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
@@ -56,7 +57,7 @@ def render_report(
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    rows = _read(run / ROUNDS) or []
+    rows = read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
     pairs = gather(_pairs(run))
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["shown"] = shown
@@ -88,7 +89,7 @@ def render_report(
 def _pairs(run: Path) -> Iterator[Any]:
     for path in pair_files(run):
         for row in read_rows(path):
-            yield upright_row(row.value)
+            yield pair_row(row_pair(row.value, row.where))
 
 
 def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
@@ -154,7 +155,9 @@ def _funnels(run: Path, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("", own))
     for path in files_of(run, "funnel"):
         own = path.name.removesuffix(FUNNEL).rstrip(".")
-        found.append((f"{path.parent.name.replace('-', ' ')} {own}".rstrip(), _read(path) or {}))
+        found.append(
+            (f"{path.parent.name.replace('-', ' ')} {own}".rstrip(), read_record(path, FUNNEL_SCHEMA))
+        )
     return [(name, _funnel_chart(counts)) for name, counts in found]
 
 
@@ -198,7 +201,3 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list) and len(value) > 8:
         return [(name, f"{len(value)} entries")]
     return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from rlaif.atomic import is_draft, write_text
-from rlaif.boundary import disk_is_full, told
+from rlaif.boundary import disk_is_full
 from rlaif.errors import DiskError, InputError, RlaifError, RunError
 from rlaif.hashing import canonical_json
+from rlaif.plain_files import read_json
 from rlaif.runs.described import what_it_is
 from rlaif.runs.identity import differing, run_id
 from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
+from rlaif.runs.record_files import PROGRESS_SCHEMA, RUN_SCHEMA, read_record
 from rlaif.runs.seal import FILES, file_digests
 
 _MARK = "rlaif run"
@@ -81,7 +83,7 @@ class Run:
         """
         if not (self.dir / CLAIM).is_file():
             raise DiskError(str(self.dir), GONE)
-        held = _read(self.dir / CLAIM)
+        held = read_record(self.dir / CLAIM, RUN_SCHEMA)
         if templates is not None:
             held = {**held, "templates": dict(sorted(templates.items()))}
         sealed = {FILES: file_digests(self.dir)}
@@ -142,7 +144,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     """`run.json`, or of a run that has not come to its end what is known of it, with its status."""
     for name in (RUN, CLAIM):
         if os.path.isfile(folder / name):
-            found = _read(folder / name)
+            found = read_record(folder / name, RUN_SCHEMA)
             return found if "status" in found else {**found, "status": _unfinished(folder)}
     raise RunError(what_it_is(folder))
 
@@ -155,7 +157,7 @@ def status(folder: Path) -> dict[str, Any]:
     if _locked(folder):
         known["status"] = "running"
     if (folder / PROGRESS).is_file():
-        known["progress"] = _read(folder / PROGRESS)
+        known["progress"] = read_record(folder / PROGRESS, PROGRESS_SCHEMA)
     return {"run": str(folder), **known}
 
 
@@ -189,15 +191,14 @@ def refuse_foreign(out: Path) -> None:
 def _refuse_other(out: Path, config: Mapping[str, Any], command: str) -> None:
     if not (out / CLAIM).is_file():
         return
-    held = _read(out / CLAIM)
-    if held.get("kind") != _MARK:
+    marked = read_json(out / CLAIM, RunError, "choose another --out")
+    if not isinstance(marked, Mapping) or marked.get("kind") != _MARK:
         raise RunError(f"{out}: its {CLAIM} is not ours; choose another --out")
-    if held.get("command") != command:
-        raise RunError(
-            f"{out}: belongs to `rlaif {held.get('command')}`, not {command}; choose another --out"
-        )
-    if held.get("config") != config:
-        keys = "; ".join(differing({"": held.get("config")}, {"": config}))
+    held = read_record(out / CLAIM, RUN_SCHEMA)
+    if held["command"] != command:
+        raise RunError(f"{out}: belongs to `rlaif {held['command']}`, not {command}; choose another --out")
+    if held["config"] != config:
+        keys = "; ".join(differing(held["config"], config))
         raise RunError(f"{out}: belongs to another configuration ({keys}); choose another --out")
 
 
@@ -234,16 +235,6 @@ def _locked(folder: Path) -> bool:
 
 def _unfinished(folder: Path) -> str:
     return "running" if _locked(folder) else "interrupted"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as wrong:
-        raise RunError(f"{path}: cannot be read ({told(wrong)}); choose another --out") from None
-    if not isinstance(found, dict):
-        raise RunError(f"{path}: is not ours; choose another --out")
-    return found
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ by the run's `artefacts.json`, which is the only file that is read here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlaif import landmarks
 from rlaif.errors import InputError
+from rlaif.runs.record_files import ARTEFACTS_SCHEMA, read_record_if_there
 
 CLAIM = "claim.json"
 """Written first: the command and the configuration that own the directory."""
@@ -166,10 +166,7 @@ def folders(run: Path) -> list[Path]:
 
 def made_files(run: Path) -> list[MadeFile]:
     """What the steps of a recipe's run make, in the order in which they run; nothing for other runs."""
-    try:
-        rows = json.loads((run / ARTEFACTS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
+    rows = read_record_if_there(run / ARTEFACTS, ARTEFACTS_SCHEMA) or []
     return [
         MadeFile(
             path=run / row["path"],

@@ -278,13 +278,13 @@ def test_constitutions_of_one_folder_share_a_lock(house: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ("{", "lock.json:1: not JSON"),
+        ("{", "lock.json:1: broken JSON"),
         ("[]", "is no lock file of ours"),
         ('{"format": 1, "constitutions": {"house": 3}}', "is no lock file of ours"),
         ('{"format": 9, "constitutions": {}}', "has format 9"),
         ('{"format": 1, "constitutions": {"house": {"1.0.0": {}}}}', "house 1.0.0 is damaged"),
         ('{"format": 1, "constitutions": {"house": {"new": {}}}}', "house new is damaged"),
-        ("\udcff", "is no lock file of ours"),
+        ("\udcff", "not UTF-8"),
     ],
 )
 def test_a_broken_lock_is_reported(
@@ -338,7 +338,7 @@ def test_what_is_released_outlives_its_file(house: Path, capsys: pytest.CaptureF
 def test_a_broken_lock_stops_no_run(house: Path) -> None:
     Path("constitutions", LOCK).write_text("<<<<<<< HEAD")
     [warning] = edited_release(load_constitution("house"))
-    assert "lock.json:1: not JSON" in warning
+    assert "lock.json:1: broken JSON" in warning
 
 
 def test_what_is_released_with_errors_is_released_and_told(

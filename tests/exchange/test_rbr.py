@@ -172,7 +172,7 @@ def test_a_broken_row_of_answers_is_reported(row: Any, message: str, files: tupl
         ({"features": {"a": 1.0}}, "no prompt_completion"),
         ({"prompt_completion": "x", "features": {"a": 1.0}}, "must be \\[prompt text, completion text\\]"),
         ({"prompt_completion": ["x", "y"], "features": {}}, "`features` must be an object of numbers"),
-        ({"prompt_completion": ["x", "y"], "features": {"a": "1"}}, "feature 'a' is '1'"),
+        ({"prompt_completion": ["x", "y"], "features": {"a": "one"}}, "feature 'a' is 'one'"),
         ({"prompt_completion": ["x", "y"], "features": {"a": float("nan")}}, "feature 'a' is nan"),
     ],
 )

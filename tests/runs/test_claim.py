@@ -188,7 +188,7 @@ def test_status_tells_progress_and_end(tmp_path: Path, monkeypatch: pytest.Monke
     ticks = count(1_000.0)
     monkeypatch.setattr("rlaif.runs.claim.time.time", lambda: next(ticks))
     with claim(tmp_path, CONFIG, command="run") as run:
-        run.progress(round=2, step="judge", done=10)
+        run.progress(round=2, of=3, step="judge", done=10)
         assert status(tmp_path)["progress"]["step"] == "judge"
         run.finish({"rounds": 3}, status="stopped")
     said = status(tmp_path)

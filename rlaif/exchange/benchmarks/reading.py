@@ -10,7 +10,7 @@ from pathlib import Path
 from rlaif.errors import PromptFileError
 from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.first_row import first_row
-from rlaif.exchange.format import GoldFormat, gold_formats
+from rlaif.exchange.format import GoldFormat, gold_formats, reading
 from rlaif.exchange.gold import GoldSet
 from rlaif.exchange.rows import Row, read_rows
 
@@ -97,7 +97,8 @@ def _file(path: Path, name: str | None) -> GoldSet:
     # the file's folder says more than its name: LLMBar calls every file dataset.json
     category = path.parent.name if path.stem in ("dataset", "result") else path.name.partition(".")[0]
     seen: list[Row] = []
-    read = formats[found].read(_watched(rows, seen), category)
+    with reading(found, lambda: seen[-1].where if seen else str(path)):
+        read = formats[found].read(_watched(rows, seen), category)
     # a row that is left out was not read to its end, so that a column counts as used where any row's was
     used = {name for row in seen for name in row.value.used}
     for row in seen:

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from rlaif.boundary import told
 from rlaif.constitution.load import parse_constitution
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.documents import read_document
-from rlaif.errors import ConstitutionError
+from rlaif.errors import ConstitutionError, InputError
 from rlaif.exchange.constitutions.parts import refuse
-from rlaif.exchange.format import FORMATS, constitution_formats, gold_formats, pair_formats
+from rlaif.exchange.format import FORMATS, constitution_formats, gold_formats, pair_formats, reading
+from rlaif.exchange.text_files import MAX_WHOLE
+from rlaif.plain_files import decoded, read_whole
 from rlaif.records import Constitution
 from rlaif.text_kinds import kind_of_text
 
@@ -50,7 +53,7 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedC
             refuse(str(path), "has no comparisons to bound; leave --comparisons out")
         values = how.take(values, most)
     try:
-        with FORMATS.guarded(form):
+        with FORMATS.guarded(form), reading(form, lambda: str(path)):
             found = how.read(values, name, str(path))
         text = constitution_yaml(found.constitution, head=f"# imported from {path.name!r} ({form})\n")
     except RecursionError:
@@ -86,15 +89,11 @@ def _values(path: Path) -> Any:
         return read_document(path, ConstitutionError).data
     try:
         return json.loads(
-            path.read_bytes().decode("utf-8-sig"),
+            decoded(read_whole(path, ConstitutionError, MAX_WHOLE), str(path), ConstitutionError),
             object_pairs_hook=_once,
             parse_constant=_no_number,
             parse_float=_finite,
         )
-    except OSError as wrong:
-        refuse(str(path), f"cannot be read ({wrong.strerror}); check the path and its permissions")
-    except UnicodeDecodeError as wrong:
-        refuse(str(path), f"not UTF-8 text ({wrong.reason} at byte {wrong.start}); save it as UTF-8")
     except json.JSONDecodeError as wrong:
         if (first := _first_line(wrong.doc)) is not None:
             refuse(str(path), _unknown([first]))
@@ -103,8 +102,10 @@ def _values(path: Path) -> Any:
         refuse(f"{path}:{wrong.lineno}", f"not JSON: {wrong.msg}; mend that line")
     except RecursionError:
         refuse(str(path), "is nested far too deep; is it the file you mean?")
+    except InputError:
+        raise
     except ValueError as wrong:
-        refuse(str(path), f"{wrong}")
+        refuse(str(path), told(wrong))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,16 @@ from rlaif.exchange.format import (
     single,
 )
 from rlaif.exchange.rows import Row
+from rlaif.exchange.text_files import MAX_WHOLE
 from rlaif.exchange.turns import prompt_turns
 from rlaif.hashing import digest
+from rlaif.plain_files import open_regular, read_json
 from rlaif.records import EVEN, Pair
 
 NAME = "annotated-pairs"
 VERSION = "2.0"
 JUDGE = "judge"
+_MEND = "mend that line"
 NO_VOTE = "its default annotator prefers neither"
 
 
@@ -37,12 +39,12 @@ def is_document(path: Path) -> bool:
     """Whether the file is one JSON object that names annotators, or could be one but for a broken line."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
-    with path.open("rb") as stream:
-        if stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
-            return False
     try:
-        whole = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        with open_regular(path, PromptFileError) as stream:
+            if stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
+                return False
+        whole = read_json(path, PromptFileError, _MEND, MAX_WHOLE)
+    except (PromptFileError, OSError):
         return False
     return isinstance(whole, dict) and bool({"annotators", "comparisons"} & whole.keys())
 
@@ -118,14 +120,7 @@ def _comparison(pair: Pair, judge: str, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        whole = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except json.JSONDecodeError as wrong:
-        raise PromptFileError(
-            f"{path}:{wrong.lineno}: broken JSON ({wrong.msg} at column {wrong.colno}); mend that line"
-        ) from None
-    except (UnicodeDecodeError, RecursionError) as wrong:
-        raise PromptFileError(f"{path}: no readable JSON ({type(wrong).__name__}); write it again") from None
+    whole = read_json(path, PromptFileError, _MEND, MAX_WHOLE)
     if not isinstance(whole, dict) or not isinstance(whole.get("annotators"), dict):
         raise PromptFileError(
             f"{path}: no `annotators`; one object is read as {NAME}, other formats are lists"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rlaif.exchange import fields
 from rlaif.exchange.format import Format, GoldFormat, has
 from rlaif.exchange.gold import LOST, GoldPair, GoldSet, Orders, RecordedVerdict
 from rlaif.exchange.rows import Row
+from rlaif.exchange.text_files import MAX_WHOLE
 from rlaif.hashing import digest
 from rlaif.records import State
 
@@ -36,13 +38,17 @@ def read_archive(path: Path, judge: str) -> GoldSet:
                 if not name.endswith("/result.json") or not rest:
                     continue
                 known.add(rest)
+                if rest == judge and archive.getmember(name).size > MAX_WHOLE:
+                    raise PromptFileError(f"{path}: {name} unpacks to more than {MAX_WHOLE:,} bytes")
                 stream = archive.extractfile(name) if rest == judge else None
                 if stream is not None:
                     rows = enumerate(json.load(stream), 1)
                     category = folder.rpartition("/")[2]
                     found = (Row(f"{path}, {name}, row {number}", row) for number, row in rows)
                     pairs += [_pair(row, category) for row in found]
-    except (OSError, tarfile.TarError, ValueError, EOFError) as wrong:
+    except PromptFileError:
+        raise
+    except (OSError, tarfile.TarError, ValueError, EOFError, RecursionError, TypeError, zlib.error) as wrong:
         raise PromptFileError(f"{path}: cannot be read as an archive of results: {wrong}") from None
     if not pairs:
         shown = ", ".join(sorted(known)) or "none"

@@ -240,19 +240,16 @@ def _figures(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _figure(value: Any, name: str, where: str) -> Any:
     """A cell of a column of numbers: text where the file has nothing else; no score where it is no number."""
-    if name == "critique" or value is None or isinstance(value, bool):
+    if name == "critique" or value is None:
         return value
-    absent = name not in ("label_prob", "weight")  # without a score a preference is whole
-    if isinstance(value, str):
-        if not value.strip() or (absent and value.strip().lower() in ("nan", "none", "null", "n/a")):
-            return None
-        try:
-            value = int(value) if name == "round" else float(value)
-        except ValueError:
-            raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be a number") from None
-    if not isinstance(value, int | float) or (value != value and not absent):
-        raise PromptFileError(f"{where}: `{name}` is {value!r}; it must be a number")
-    return None if value != value else value
+    # without a score a preference is whole
+    absent = ("", "nan", "none", "null", "n/a") if name not in ("label_prob", "weight") else ("",)
+    if isinstance(value, str | float) and str(value).strip().lower() in absent:
+        return None
+    found = fields.number(value)
+    if found is None or (name == "round" and found != int(found)):
+        raise PromptFileError(f"{where}: `{name}` is {fields.shown(value)}; it must be a number")
+    return int(found) if name == "round" else found
 
 
 def _whole_directory(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:

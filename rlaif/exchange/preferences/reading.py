@@ -17,7 +17,15 @@ from rlaif.boundary import told
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import say_left
 from rlaif.exchange.first_row import first_row
-from rlaif.exchange.format import FORMATS, Found, PairFormat, gold_formats, pair_formats, read_formats
+from rlaif.exchange.format import (
+    FORMATS,
+    Found,
+    PairFormat,
+    gold_formats,
+    pair_formats,
+    read_formats,
+    reading,
+)
 from rlaif.exchange.hub import files_of
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.rows import Row, read_rows
@@ -58,7 +66,7 @@ def read_preferences(
     left_out: Counter[str] = Counter()
     unkept: list[UnkeptError] = []
     columns: dict[str, None] = {}
-    with FORMATS.guarded(name):
+    with FORMATS.guarded(name), reading(name, lambda: counted.where or str(ref)):
         for where, what, left in found:
             columns |= dict.fromkeys(left)
             if isinstance(what, UnkeptError):
@@ -103,10 +111,13 @@ class _Counted:
     def __init__(self, items: Iterator[Any]) -> None:
         self.items = items
         self.count = 0
+        self.where = ""
+        """Of what was given last."""
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.items:
             self.count += 1
+            self.where = str(item.where)
             yield item
 
 
@@ -144,7 +155,7 @@ def _document(ref: str | Path) -> Path:
 def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
     if isinstance(row.value, Mapping):
         for name, how in formats.items():
-            with FORMATS.guarded(name):
+            with FORMATS.guarded(name), reading(name, lambda: row.where):
                 if how.read is not None and how.recognises is not None and how.recognises(row.value):
                     return name
         has = ", ".join(map(str, row.value)) or "none"

@@ -14,6 +14,7 @@ from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.judging.rbr.asking import KEY
 from rlaif.judging.rbr.fit import FitConfig, Fitted
+from rlaif.plain_files import read_json
 from rlaif.records import Constitution
 
 FORMAT = "rlaif-rbr-weights-1"
@@ -102,20 +103,13 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def read_weights(path: Path) -> Weights:
     """Read the file. Raises InputError where it is none, or was edited so that its parts do not belong together."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as wrong:
-        raise InputError(
-            f"{path}: cannot be read ({wrong.strerror}); `rlaif rbr fit` writes weights"
-        ) from None
-    except ValueError:
-        raise InputError(f"{path}: is no JSON; `rlaif rbr fit` writes weights") from None
+    data = read_json(path, InputError, "`rlaif rbr fit` writes weights")
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise InputError(f"{path}: is no file of weights ({FORMAT}); `rlaif rbr fit` writes one")
     try:
         weights = _read(path, data)
         consistent = weights.digest == data["digest"]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: lacks a part, or holds a wrong one; fit the weights again") from None
     if not consistent:
         raise InputError(f"{path}: was edited, its digest is another; fit the weights again")

@@ -261,7 +261,7 @@ def _disagreements(
 
 def _judge(source: AuditSource) -> str:
     config = source.facts.get("config", {})
-    judge = config.get("judge") or config.get("models", {}).get("judge") or "?"
+    judge = config.get("judge") or (config.get("models") or {}).get("judge") or "?"
     return str(judge.get("name", "?")) if isinstance(judge, Mapping) else str(judge)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from rlaif.records import Completion, Constitution, Pair, Prompt
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, pair_files, run_of_pairs, sources_of
+from rlaif.runs.record_files import FUNNEL_SCHEMA, judge_of, read_record
 from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
 from rlaif.workflows.models.gold import grade, has_gold, share_met
@@ -180,7 +180,7 @@ def _labels(pairs: Sequence[Pair], chosen: Ints, rejected: Ints, decided: Floats
 def _own(facts: Mapping[str, Any], pairs: Sequence[Pair], policy: str) -> bool:
     """Whether the judge has the weights of this policy, or comes from its family."""
     config = facts.get("config", {})
-    judge = config.get("judge") or {}
+    judge = judge_of(facts)
     judges = {str(judge.get("fingerprint"))} | {str(each.provenance.get("judge")) for each in pairs}
     if policy in judges:
         return True
@@ -204,7 +204,7 @@ def _family(name: str) -> str:
 
 def _funnel(file: Path, facts: Mapping[str, Any]) -> Mapping[str, int]:
     if file.is_file():
-        found: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, int] = read_record(file, FUNNEL_SCHEMA)
         return found
     summary = facts.get("summary") or {}
     return dict(summary.get("funnel") or {})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rlaif.auditing.evidence import Evidence, Rationale
 from rlaif.errors import StoreError
+from rlaif.exchange.judgments import row_judgment
 from rlaif.exchange.rows import read_rows
 from rlaif.judging.protocols import PROTOCOLS, Pairwise
-from rlaif.records import Generation
+from rlaif.records import Generation, Judgment
 from rlaif.store import Store, find_store
 
 Read = Callable[[str], tuple[str, bool] | None]
@@ -35,15 +36,15 @@ def read_written(comparisons: Path, run: Path, store: Path | None, evidence: Evi
     found = WrittenRationales([], [])
     if not rows or not path.is_file():
         return found
-    step = -(-sum(len(row["calls"]) for row in rows) // MAX_TEXTS)
+    step = -(-sum(len(row.calls) for row in rows) // MAX_TEXTS)
     with Store.open(path, writes=False) as held:
         for row in rows[::step]:
-            prompt = prompts.get(row["prompt_id"])
+            prompt = prompts.get(row.prompt_id)
             if prompt is None:
                 continue
-            read = _reads(row["protocol"])
-            said = [each for key in row["calls"] if read and (each := _said(held, key, read)) is not None]
-            about = texts.get(row["principle_id"] or "", "")
+            read = _reads(row.protocol)
+            said = [each for key in row.calls if read and (each := _said(held, key, read)) is not None]
+            about = texts.get(row.principle_id or "", "")
             found.rationales.extend(
                 Rationale(prompt=prompt, text=text, first=first, about=about) for text, first in said
             )
@@ -53,19 +54,20 @@ def read_written(comparisons: Path, run: Path, store: Path | None, evidence: Evi
     return found
 
 
-def _writing(path: Path) -> Iterator[Any]:
+def _writing(path: Path) -> Iterator[Judgment]:
     if path.is_file():
-        for _, row in read_rows(path):
-            writes = _reads(row.get("protocol")) is not None
-            if writes and row.get("calls"):
+        for where, value in read_rows(path):
+            row = row_judgment(value, where)
+            writes = _reads(row.protocol) is not None
+            if writes and row.calls:
                 yield row
             elif not writes:
                 return  # a run has one protocol of comparisons
 
 
-def _reads(protocol: object) -> Read | None:
+def _reads(protocol: str) -> Read | None:
     """How the reasoning in replies to a protocol is read; None where they hold none."""
-    if not isinstance(protocol, str) or protocol not in PROTOCOLS.names():
+    if protocol not in PROTOCOLS.names():
         return None
     found = PROTOCOLS.get(protocol)
     return found.rationale if isinstance(found, Pairwise) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -64,9 +64,12 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
 def referred(run: Path) -> Iterator[str]:
     """Store keys that the run's rows name: those of its pairs, and those of its judgments."""
     for path in sorted(run.rglob("*.jsonl")):
-        for _, row in read_rows(path):
-            yield from (row.get("provenance") or {}).get("calls", [])
-            yield from row.get("calls", [])
+        for where, row in read_rows(path):
+            for holder in (row, row.get("provenance")) if isinstance(row, Mapping) else ():
+                calls = holder.get("calls") if isinstance(holder, Mapping) else None
+                if not isinstance(calls or [], list) or not all(isinstance(key, str) for key in calls or ()):
+                    raise RunError(f"{where}: `calls` must be a list of texts; make the file again")
+                yield from calls or ()
 
 
 def _copy_calls(source: Path, target: Path, keys: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from rlaif.hashing import derived_seed
 from rlaif.records import Pair, Prompt, prompt_name
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, PAIRS, files_of, pair_files, run_of
+from rlaif.runs.record_files import FUNNEL_SCHEMA, read_record
 from rlaif.workflows.datasets.edited import as_edited
 
 TRAIN, TEST = "train", "test"
@@ -67,7 +67,7 @@ def read_source(source: Path, *, edited: bool = False) -> ExportSource:
         tags |= _tags(path)
     funnel: Counter[str] = Counter((facts.get("summary") or {}).get("funnel") or {})
     for path in files_of(source, "funnel"):
-        funnel.update(json.loads(path.read_text(encoding="utf-8")))
+        funnel.update(read_record(path, FUNNEL_SCHEMA))
     constitution = run / CONSTITUTION
     known = load_principles(str(constitution)).principles if constitution.is_file() else ()
     return ExportSource(

@@ -331,4 +331,4 @@ def completions_of(config: JudgeConfig) -> list[tuple[Prompt, Completion]]:
 
 
 def _policies(source: Path) -> list[Any]:
-    return list(read_run(source)["config"].get("policies", [])) if source.is_dir() else []
+    return list(read_run(source)["config"].get("policies") or []) if source.is_dir() else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from rlaif.runs.layout import (
     sources_of,
     step_note,
 )
+from rlaif.runs.record_files import NOTE_SCHEMA, read_record_if_there
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
@@ -218,10 +218,7 @@ def _newest_model(run: Path, number: int, steps: Sequence[str]) -> Path:
 
 
 def _note(path: Path) -> dict[str, Any] | None:
-    try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+    note: dict[str, Any] | None = read_record_if_there(path, NOTE_SCHEMA)
     return note
 
 

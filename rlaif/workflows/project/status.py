@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import RunError
 from rlaif.exchange.rows import read_rows
 from rlaif.runs import claim as runs
 from rlaif.runs.described import is_model
 from rlaif.runs.layout import ROUNDS, TRAIN_RECORD, is_run, pair_files
+from rlaif.runs.record_files import ROUNDS_SCHEMA, TRAIN_SCHEMA, read_record, read_record_if_there
 
 
 def status(run: Path) -> dict[str, Any]:
@@ -22,20 +21,14 @@ def status(run: Path) -> dict[str, Any]:
         return _trained(run)
     found = runs.status(run)
     found["pairs"] = sum(1 for path in pair_files(run) for _ in read_rows(path))
-    if (run / ROUNDS).is_file():
-        rows = json.loads((run / ROUNDS).read_text(encoding="utf-8"))
+    if (rows := read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA)) is not None:
         found["rounds"] = len(rows) - 1
         found["gold_mean"] = [row["gold_mean"] for row in rows]
     return found
 
 
 def _trained(folder: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((folder / TRAIN_RECORD).read_text(encoding="utf-8"))
-    except ValueError as wrong:
-        raise RunError(
-            f"{folder / TRAIN_RECORD}: cannot be read ({wrong}); train again into another --out"
-        ) from None
+    record = read_record(folder / TRAIN_RECORD, TRAIN_SCHEMA)
     names = ("method", "base", "steps", "learning_rate", "best_step", "seconds")
     shown = {name: record[name] for name in names if record.get(name)}
     card = {f"of {name}": value for name, value in (record.get("card") or {}).items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +88,3 @@ def content(path: Path) -> str | None:
             [str(each.relative_to(path)) for each in files], [digest_files([each]) for each in files]
         )
     return digest_files([path]) if path.is_file() else None
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where there is no file."""
-    try:
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return loaded

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 from rlaif.atomic import write_text
 from rlaif.hashing import digest
 from rlaif.runs.layout import step_note, step_notes
+from rlaif.runs.record_files import NOTE_SCHEMA, POINTER_SCHEMA, read_record_if_there
 from rlaif.templates import recorded_templates, unchanged
-from rlaif.workflows.recipe.artefacts import content, read_json
+from rlaif.workflows.recipe.artefacts import content
 
 VERSION = 1
 """Raised when a step's code changes what it makes of equal inputs."""
@@ -89,7 +90,7 @@ class StepCache:
 
     def templates(self) -> dict[str, str]:
         """Digests of the templates that the run's steps were asked with, by name."""
-        notes = [read_json(path) or {} for path in step_notes(self.run)]
+        notes = [read_record_if_there(path, NOTE_SCHEMA) or {} for path in step_notes(self.run)]
         return {name: held for note in notes for name, held in note.get("templates", {}).items()}
 
     def _found(
@@ -107,7 +108,7 @@ class StepCache:
         since: Since | None,
         earlier: bool,
     ) -> dict[str, Any] | None:
-        note = read_json(step_note(run, name))
+        note = read_record_if_there(step_note(run, name), NOTE_SCHEMA)
         if note is None or note["key"] != key or not unchanged(note.get("templates", {})):
             return None
         # a note says all its inputs as far as its version knew them; of others they must be found out
@@ -125,7 +126,7 @@ class StepCache:
     def _fetched(
         self, name: str, key: str, outputs: Sequence[str], since: Since | None, earlier: bool
     ) -> dict[str, Any] | None:
-        pointer = read_json(self._pointer(key))
+        pointer = read_record_if_there(self._pointer(key), POINTER_SCHEMA)
         if pointer is None:
             return None
         other, other_name = Path(pointer["run"]), pointer["name"]
@@ -139,7 +140,7 @@ class StepCache:
 
     def _claim(self, name: str, key: str, inputs: Mapping[str, Any]) -> None:
         """Let the note of a step say all inputs, where an older version wrote it."""
-        note = read_json(self._note(name)) or {}
+        note = read_record_if_there(self._note(name), NOTE_SCHEMA) or {}
         if int(note.get("whole", 0)) < COMPLETE:
             note |= {"key": key, "inputs": inputs, "whole": COMPLETE}
             write_text(self._note(name), json.dumps(note, indent=1, ensure_ascii=False))

@@ -12,6 +12,7 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Pair, Prompt, State
 from rlaif.runs.layout import PAIRS, TRAIN_RECORD, pairs_in, sources_of
+from rlaif.runs.record_files import TRAIN_SCHEMA, read_record
 from rlaif.training.gate import Gate, GateReport, pass_gate
 from rlaif.workflows.training.config import TrainConfig
 
@@ -59,7 +60,7 @@ def record_gate(out: Path, report: GateReport | None) -> None:
 
 def add_to_record(out: Path, name: str, value: Any) -> None:
     """Add a key to `train.json`; once there, it is left alone."""
-    record = json.loads((out / TRAIN_RECORD).read_text(encoding="utf-8"))
+    record = read_record(out / TRAIN_RECORD, TRAIN_SCHEMA)
     if name not in record:
         write_text(out / TRAIN_RECORD, json.dumps(record | {name: value}, indent=2) + "\n")
 

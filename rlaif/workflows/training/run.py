@@ -15,6 +15,7 @@ from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import model_folder, pair_files, pairs_file, run_of, several_pairs, sources_of
+from rlaif.runs.record_files import judge_of
 from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
 from rlaif.store import find_store
@@ -230,7 +231,7 @@ def _policy_of(source: Path, found: Mapping[str, Any]) -> str:
 
 
 def _judge_name(found: Mapping[str, Any]) -> str | None:
-    name: str | None = ((found.get("config") or {}).get("judge") or {}).get("name")
+    name: str | None = judge_of(found).get("name")
     return name
 
 

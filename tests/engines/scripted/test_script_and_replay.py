@@ -79,7 +79,7 @@ def test_roles_are_part_of_what_was_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "row", "words"),
     [
-        ("script", "{", ":1: not JSON"),
+        ("script", "{", ":1: broken JSON"),
         ("script", "[]", ":1: must be an object"),
         ("script", {"contain": ["x"], "texts": ["a"]}, "none but these: contains, texts, labels"),
         ("script", {"contains": ["x"]}, "answers nothing"),

@@ -229,7 +229,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, ending: str) -> None
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rlaif.exchange.rows.MAX_LINE", 1000)
+    monkeypatch.setattr("rlaif.exchange.text_files.MAX_LINE", 1000)
     path = tmp_path / "gold.jsonl"
     path.write_text(json.dumps(cases.LLMBAR[0]) + "\n" + "x" * 5000)
     with pytest.raises(PromptFileError, match=r"gold.jsonl:2: the line is longer than 1,000 bytes"):
@@ -239,7 +239,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(
 def test_a_list_that_is_too_large_is_refused_before_it_is_read(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rlaif.exchange.rows.MAX_WHOLE", 10)
+    monkeypatch.setattr("rlaif.exchange.text_files.MAX_WHOLE", 10)
     with pytest.raises(PromptFileError, match="save one object a line"):
         read_gold(write(cases.LLMBAR, "gold.json"))
 

@@ -240,7 +240,7 @@ def test_scores_are_numbers_however_they_are_written(tmp_path: Path, row: Any, w
     [
         ({"score_chosen": "high"}, "`score_chosen` is 'high'; it must be a number"),
         ({"chosen-rating": [1]}, r"`chosen-rating` is \[1\]"),
-        ({"label_prob": "nan"}, "`label_prob` is nan"),
+        ({"label_prob": "nan"}, "`label_prob` is 'nan'"),
         ({"label_prob": "1.5"}, "`label_prob` is 1.5"),
     ],
 )

@@ -80,7 +80,8 @@ def test_the_rounds_of_a_loop_are_exported_together(tmp_path: Path) -> None:
         (loop / f"round-{number}").mkdir(parents=True)
         write_pairs(loop / f"round-{number}" / "pairs.jsonl", [pair(f"Q{number}", round=number)])
         (loop / f"round-{number}" / "funnel.json").write_text(json.dumps({"prompts": 4, "kept": 1}))
-    (loop / "run.json").write_text(json.dumps({"kind": "rlaif run", "command": "run", "status": "done"}))
+    facts = {"kind": "rlaif run", "command": "run", "config": {}, "status": "done"}
+    (loop / "run.json").write_text(json.dumps(facts))
     made = export(ExportConfig(source=loop, out=tmp_path / "data", where="round >= 2"))
     assert [row["prompt"][0]["content"] for row in read(tmp_path / "data" / "train.jsonl")] == ["Q2", "Q10"]
     assert made.funnel == {"prompts": 12, "pairs": 3, "left out by --where": 1, "rows of train": 2}

@@ -47,9 +47,10 @@ def test_status_is_a_few_lines_for_people(configured: Configured, capsys: pytest
 def test_a_loop_that_was_stopped_says_how_far_it_got(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rows = [{"round": 0, "gold_mean": 0.5}, {"round": 1, "gold_mean": None}]
     with claim(tmp_path / "loop", {"rounds": 3}, command="run") as held:
         held.progress(round=2, of=3)
-        (tmp_path / "loop/rounds.json").write_text(json.dumps([{"gold_mean": 0.5}, {"gold_mean": None}]))
+        (tmp_path / "loop/rounds.json").write_text(json.dumps(rows))
         assert main(["status", str(tmp_path / "loop")]) == 0
         assert "status: running" in capsys.readouterr().out
     assert main(["status", str(tmp_path / "loop")]) == 0

@@ -16,6 +16,7 @@ from rlaif.feedback import PairPlan, score_completions
 from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pairwise, pointwise
 from rlaif.records import Completion, Judgment, Pair, Prompt
+from rlaif.runs.record_files import FUNNEL_SCHEMA, read_record
 from rlaif.settings import setting
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import gap, pair_precision
@@ -175,7 +176,7 @@ def _made(job: Job) -> Any:
 
 def _reasons(job: Job) -> str:
     """Why prompts gave no pair, with counts, the most frequent first: `tie 4, inconsistent 1`."""
-    funnel = json.loads((job.run / outputs(job)[1]).read_text(encoding="utf-8"))
+    funnel = read_record(job.run / outputs(job)[1], FUNNEL_SCHEMA)
     why = {key.removeprefix(NO_PAIR): count for key, count in funnel.items() if key.startswith(NO_PAIR)}
     return ", ".join(f"{reason} {count}" for reason, count in sorted(why.items(), key=lambda each: -each[1]))
 
