@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rlaif.documents import Document, Key, all_slips, dotted
+from rlaif.documents import Document, Key, all_mistakes, dotted
 from rlaif.errors import InputError
 
-Slip = tuple[int, str]
+Mistake = tuple[int, str]
 """Line and message of something that is wrong."""
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 _KINDS = {
@@ -37,17 +37,17 @@ def check(
     document: Document,
     name: str,
     error: type[InputError],
-    further: Callable[[Document], Sequence[Slip]] | None = None,
+    further: Callable[[Document], Sequence[Mistake]] | None = None,
 ) -> Any:
     """The document's data, checked against schema `name`; see `check_schema`.
 
-    `further` gives slips that no schema can say; it is called with data that may have other slips too.
+    `further` gives mistakes that no schema can say; it is called with data that may have other mistakes too.
     """
     return _check(document, _validator(name), error, further or _nothing_further)
 
 
 def check_schema(document: Document, rules: Mapping[str, Any], error: type[InputError]) -> Any:
-    """The document's data, checked against a schema. Raises `error` with every slip: file, line and key of each.
+    """The document's data, checked against a schema. Raises `error` with every mistake: file, line and key of each.
 
     Where the schema wants text and the file has `42` or `true`, the scalar stays the text that was written:
     the right answer to a sum may be a bare number.
@@ -59,7 +59,7 @@ def _check(
     document: Document,
     validator: Any,
     error: type[InputError],
-    further: Callable[[Document], Sequence[Slip]],
+    further: Callable[[Document], Sequence[Mistake]],
 ) -> Any:
     data = document.data
     for wrong in list(validator.iter_errors(data)):
@@ -70,12 +70,12 @@ def _check(
     problems = [_problem(document, wrong) for wrong in validator.iter_errors(data) if not _is_misspelt(wrong)]
     problems += further(document)
     if problems:
-        raise error(all_slips(document.path, problems, lines=bool(document.lines)))
+        raise error(all_mistakes(document.path, problems, lines=bool(document.lines)))
     return data
 
 
 def _is_misspelt(wrong: Any) -> bool:
-    """Whether what is missing is there under a misspelt key, which is a slip of its own."""
+    """Whether what is missing is there under a misspelt key, which is a mistake of its own."""
     if wrong.validator != "required" or not isinstance(wrong.instance, dict):
         return False
     extra = [name for name in wrong.instance if name not in wrong.schema.get("properties", {})]
@@ -83,7 +83,7 @@ def _is_misspelt(wrong: Any) -> bool:
     return bool(missing) and all(difflib.get_close_matches(name, extra, n=1) for name in missing)
 
 
-def _nothing_further(document: Document) -> Sequence[Slip]:
+def _nothing_further(document: Document) -> Sequence[Mistake]:
     return ()
 
 

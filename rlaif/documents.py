@@ -72,20 +72,20 @@ def parse_document(text: str, name: str, error: type[InputError]) -> Document:
         raise error(f"{name}:1: the file is empty; `rlaif init` writes one to start from")
     building = _Building(name=name, error=error)
     data = building.value(node, (), 0)
-    if building.slips:
-        raise error(all_slips(name, building.slips))
+    if building.mistakes:
+        raise error(all_mistakes(name, building.mistakes))
     return Document(path=name, data=data, lines=building.lines, plain=building.plain)
 
 
-def all_slips(name: str, slips: Iterable[tuple[int, str]], *, lines: bool = True) -> str:
+def all_mistakes(name: str, mistakes: Iterable[tuple[int, str]], *, lines: bool = True) -> str:
     """Everything that is wrong with a file, in the order of its lines: who mends one by one asks many times.
 
     Args:
         name: the file.
-        slips: line and message of each.
+        mistakes: line and message of each.
         lines: whether the file has lines; false for values that come from elsewhere.
     """
-    found = sorted(set(slips))
+    found = sorted(set(mistakes))
     told = [f"{name}:{line}: {text}" if lines else f"{name}: {text}" for line, text in found]
     more = len(told) - MAX_SLIPS
     return "\n".join([*told[:MAX_SLIPS], *([f"and {more} more"] if more > 0 else [])])
@@ -114,7 +114,7 @@ def _node(text: str, name: str, error: type[InputError]) -> Any:
             raise error(f"{name}{why}")
         return _composed(text)
     except MarkedYAMLError as wrong:
-        raise error(all_slips(name, _yaml_slips(text, wrong))) from None
+        raise error(all_mistakes(name, _yaml_slips(text, wrong))) from None
     except YAMLError as wrong:
         raise error(f"{name}: not YAML: {' '.join(str(wrong).split())}") from None
     except RecursionError:
@@ -126,13 +126,13 @@ def _yaml_slips(text: str, wrong: Any) -> list[tuple[int, str]]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     lines = text.splitlines()
-    slips: list[tuple[int, str]] = []
+    mistakes: list[tuple[int, str]] = []
     for _ in range(MAX_SLIPS):
         mark = wrong.problem_mark or wrong.context_mark
         line = 1 if mark is None else mark.line + 1
-        if slips and line <= slips[-1][0]:
+        if mistakes and line <= mistakes[-1][0]:
             break
-        slips.append((line, _yaml_problem("\n".join(lines), line, wrong)))
+        mistakes.append((line, _yaml_problem("\n".join(lines), line, wrong)))
         if line > len(lines) or not _BY_ITSELF.search(str(wrong.problem)):
             break
         # the key stays, so that what follows stands where it stood
@@ -145,7 +145,7 @@ def _yaml_slips(text: str, wrong: Any) -> list[tuple[int, str]]:
             break
         else:
             break
-    return slips
+    return mistakes
 
 
 _BY_ITSELF = re.compile(r"mapping values are not allowed|cannot start any token")
@@ -197,7 +197,7 @@ class _Building:
     lines: dict[Key, int] = field(default_factory=dict)
     plain: dict[Key, str] = field(default_factory=dict)
     count: int = 0
-    slips: list[tuple[int, str]] = field(default_factory=list)
+    mistakes: list[tuple[int, str]] = field(default_factory=list)
     """Line and message of what is refused and hides nothing else."""
 
     def value(self, node: Any, key: Key, depth: int) -> Any:
@@ -272,7 +272,7 @@ class _Building:
 
     def _slip(self, node: Any, why: str) -> None:
         """Note what is wrong and go on: the rest of the file may have more."""
-        self.slips.append((node.start_mark.line + 1, why))
+        self.mistakes.append((node.start_mark.line + 1, why))
 
     def _refuse(self, node: Any, why: str) -> Any:
         raise self.error(f"{self.name}:{node.start_mark.line + 1}: {why}")

@@ -89,7 +89,7 @@ def test_deep_nesting_is_refused_however_long_the_text(count: int) -> None:
             parse_document(text, "f.yaml", RecipeError)
 
 
-def test_slips_of_yaml_that_hide_nothing_are_told_together() -> None:
+def test_mistakes_of_yaml_that_hide_nothing_are_told_together() -> None:
     text = "a: !!set {x}\nb: 1\nb: 2\nc: .nan\n<<: {d: 1}\n"
     with pytest.raises(InputError) as refused:
         parse_document(text, "f", InputError)
@@ -113,7 +113,7 @@ def test_syntax_errors_that_are_wrong_by_themselves_are_told_together() -> None:
     ]
 
 
-def test_a_file_of_nothing_but_slips_tells_the_first_of_them() -> None:
+def test_a_file_of_nothing_but_mistakes_tells_the_first_of_them() -> None:
     text = "".join(f"k{number}: .nan\n" for number in range(60))
     with pytest.raises(InputError) as refused:
         parse_document(text, "f", InputError)

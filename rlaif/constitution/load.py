@@ -192,7 +192,7 @@ def _read(document: Document, path: Path, places: Sequence[Path], trail: _Trail)
 
 def _repeated_ids(document: Document) -> list[tuple[int, str]]:
     """Line and message for each id that is given twice, in data that may be wrong otherwise."""
-    data, slips = document.data, []
+    data, mistakes = document.data, []
     for kind in ("principles", "propositions"):
         entries = data.get(kind) if isinstance(data, dict) else None
         first: dict[str, int | None] = {}
@@ -202,7 +202,7 @@ def _repeated_ids(document: Document) -> list[tuple[int, str]]:
                 continue
             line = document.line((kind, place, "id"))
             if name in first:
-                slips.append(
+                mistakes.append(
                     (
                         line or 1,
                         f"{kind} have the id {name!r} twice (first at line {first[name]}); give each its own",
@@ -210,7 +210,7 @@ def _repeated_ids(document: Document) -> list[tuple[int, str]]:
                 )
             else:
                 first[name] = line
-    return slips
+    return mistakes
 
 
 def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitution]) -> Constitution:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rlaif.boundary import outside
 from rlaif.errors import PromptFileError
 from rlaif.exchange.cells import json_form
-from rlaif.exchange.text_files import MAX_RATIO, MAX_UNPACKED, Unpacked
+from rlaif.exchange.text_files import MAX_RATIO, MAX_UNPACKED, UnpackedSize
 from rlaif.plain_files import kind_of_bytes, open_regular
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _next(batches: Iterable[RecordBatch], told: str) -> Iterator[RecordBatch]:
 
 
 def _rows(batches: Iterable[RecordBatch], path: Path, size: int) -> Iterator[tuple[str, Any]]:
-    count, number = Unpacked(path, size), 0
+    count, number = UnpackedSize(path, size), 0
     for batch in batches:
         with outside(PromptFileError, f"{path}: cannot be read", _AGAIN):
             most = sum(map(_bound, batch.columns))

@@ -24,7 +24,7 @@ MAX_RATIO = 300
 _ENDS = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-class Unpacked:
+class UnpackedSize:
     """Counts what a file unpacks to. A bomb is one that unpacks to far more than data ever does."""
 
     def __init__(self, path: Path, size: int) -> None:
@@ -74,7 +74,7 @@ def raw_lines(path: Path) -> Iterator[tuple[int, str]]:
     # by bytes: text mode would also end lines at characters that JSON strings may hold
     with opened(path) as stream:
         packed = path.suffix.lower() == ".gz"
-        count = Unpacked(path, path.stat().st_size) if packed else None
+        count = UnpackedSize(path, path.stat().st_size) if packed else None
         number = 0
         while True:
             with _reading(path):

@@ -188,7 +188,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("line", "code", "words"), SLIPS.values(), ids=SLIPS)
-def test_a_slip_is_answered_with_what_to_do_and_costs_nothing(
+def test_a_mistake_is_answered_with_what_to_do_and_costs_nothing(
     line: str, code: int, words: tuple[str, ...], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(shlex.split(line)) == code

@@ -339,7 +339,7 @@ principles:
 """
 
 
-def test_all_slips_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "seven.yaml"
     path.write_text(SEVEN, encoding="utf-8")
     with pytest.raises(ConstitutionError) as refused:
