@@ -210,6 +210,8 @@ class Servers:
             self._answered = now
             self._faults.clear()
             return
+        if outcome.fault is AttemptFault.DOWN:  # a server that is not reached has its own limit
+            return
         self._faults.append(outcome.reason)
         lasted = now - self._answered
         if self._answered and len(self._faults) >= MANY_FAULTS and lasted >= self.settings.patience:
