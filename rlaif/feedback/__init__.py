@@ -5,7 +5,7 @@ from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import PairPlan
 from rlaif.feedback.pairs import Paired, make_pairs
 from rlaif.feedback.revise import Revisable, revise
-from rlaif.feedback.sample import FailedDraw, Sampled, sample
+from rlaif.feedback.sample import FailedDraw, SampledCompletions, sample
 from rlaif.feedback.score import ScoredCompletion, score_completions
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "PairPlan",
     "Paired",
     "Revisable",
-    "Sampled",
+    "SampledCompletions",
     "ScoredCompletion",
     "ViolatedPrinciples",
     "critiques",

@@ -30,7 +30,7 @@ class FailedDraw:
     reason: str
 
 
-class Sampled(NamedTuple):
+class SampledCompletions(NamedTuple):
     """What was drawn, in prompt order, and what could not be."""
 
     completions: list[Completion]
@@ -45,7 +45,7 @@ def sample(
     sampling: Sampling,
     seed: int,
     system: str | None = None,
-) -> Sampled:
+) -> SampledCompletions:
     """`n` completions per prompt, in prompt order. `system` is a turn in front of every prompt (rules to follow).
 
     Raises EngineError when more than `MOST_FAILED` of the draws failed: what was drawn is kept by a recording engine,
@@ -83,7 +83,7 @@ def sample(
             f"more than {MOST_FAILED:.0%}, so that nothing is made of the others: mend it, or leave such prompts out, "
             "and run again: the finished ones are kept"
         )
-    return Sampled(completions, failed)
+    return SampledCompletions(completions, failed)
 
 
 def first_of(failed: Sequence[FailedDraw], whole: int) -> str:
