@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlaif.errors import ModelError
 from rlaif.libraries.transformers.messages import quiet
 from rlaif.libraries.versions import importing
 
@@ -60,11 +61,19 @@ def parts_of(config: Any) -> list[Any]:
 
 
 def end_ids_of(model: Any) -> list[int]:
-    """The end tokens that a model's settings, or a configuration alone, name: for generation first, then the others."""
+    """The end tokens that a model's settings, or a configuration alone, name: for generation first, then the others.
+
+    Raises ModelError for what is no token id.
+    """
     config = getattr(model, "config", model)
     parts = (getattr(model, "generation_config", None), config, text_config(config))
     found = [getattr(part, "eos_token_id", None) for part in parts]
     ids = [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
+    if odd := [one for one in ids if not isinstance(one, int) or one < 0]:
+        raise ModelError(
+            f"{getattr(config, '_name_or_path', '')}: eos_token_id {odd[0]!r} is no token; mend it in "
+            "generation_config.json or config.json"
+        )
     return list(dict.fromkeys(ids))
 
 

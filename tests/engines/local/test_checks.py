@@ -293,3 +293,11 @@ def test_a_pickle_beside_the_weights_is_never_opened(copy: Path, tmp_path: Path)
         with pytest.raises(ModelError, match="pickled"):
             open_engine(f"hf:{place}", device="cpu")
     assert not flag.exists()
+
+
+@pytest.mark.parametrize("end", [[[2]], ["</s>"], -1, {"a": 1}, [2, -7]])
+def test_an_end_token_that_is_none_is_refused(copy: Path, end: Any) -> None:
+    path = copy / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": end}))
+    with pytest.raises(ModelError):
+        open_engine(f"hf:{copy}", device="cpu")
