@@ -24,7 +24,7 @@ with importing("jinja2"):
 
 MOST_SOURCE = 300_000
 """Characters of a template; real ones have some ten thousand."""
-MOST_TEXT = 1_000_000
+MOST_TEXT = 250_000
 """Characters of a text that a template may make, beside those it is given many times over."""
 TIMES_GIVEN = 20
 STEPS, STEPS_A_VALUE = 500_000, 1_000
