@@ -209,7 +209,7 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
         "examples",
     }
     """By fingerprint, by digest, by digest where a judge is trained, (twice) in the policy's, by their file's."""
-    no_input = {"out", "card", "doubts", "store", "reviewed"}
+    no_input = {"out", "card", "doubts", "store", "reviewed", "origins", "edited"}
     """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
 
