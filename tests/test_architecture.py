@@ -104,7 +104,7 @@ def _imports(path: Path) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("library", ADAPTED)
 def test_a_library_with_an_adapter_is_imported_there_only(library: str) -> None:
-    names = (f"{library}.py", library, f"{library}_tokenizers.py")  # tokenizers apart: they need no torch
+    names = (f"{library}.py", library, f"{library}_tokenizers.py", f"{library}_templates.py")
     adapters = tuple(PACKAGE / "libraries" / name for name in names)
     strays = [
         f"{path}:{line}"

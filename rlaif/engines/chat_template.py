@@ -227,7 +227,7 @@ class Chat:
     @cached_property
     def _rendering(self) -> Callable[..., str]:
         # loaded with the first rendering only: whoever writes no conversation needs no transformers
-        from rlaif.libraries.transformers import chat_template
+        from rlaif.libraries.transformers_templates import chat_template
 
         return chat_template(self.tokenizer, self._now)
 

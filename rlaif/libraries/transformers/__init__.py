@@ -38,8 +38,8 @@ from rlaif.libraries.transformers.loading import (
 from rlaif.libraries.transformers.messages import quiet, said_by
 from rlaif.libraries.transformers.randomness import checkpoint_gradients, drops_unseen, written_as_it_was
 from rlaif.libraries.transformers.rotary import forget_lengths, of_one_pass, read_rows, rope_switch
-from rlaif.libraries.transformers.templates import chat_template
 from rlaif.libraries.transformers.trial import library_changed, plain_model
+from rlaif.libraries.transformers_templates import chat_template
 from rlaif.libraries.versions import importing
 
 with importing("transformers"):
