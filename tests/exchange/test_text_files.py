@@ -48,7 +48,7 @@ def test_a_table_has_any_ends_of_lines(tmp_path: Path, end: str) -> None:
         ("x.csv", "prompt\né\n".encode("latin-1"), r"x\.csv:2: not UTF-8"),
         ("x.csv", b"PK\x03\x04....", "a zip archive"),
         ("x.csv", b'prompt\n"' + b"a" * 200, "broken CSV"),
-        ("x.jsonl", gzip.compress(b"{}"), r"packed with gzip; let its name end in \.gz"),
+        ("x.jsonl", gzip.compress(b"{}", mtime=0), r"packed with gzip; let its name end in \.gz"),
         (
             "x.jsonl",
             b"version https://git-lfs.github.com/spec/v1\n",
@@ -57,7 +57,7 @@ def test_a_table_has_any_ends_of_lines(tmp_path: Path, end: str) -> None:
         ("x.jsonl", b"PAR1....", r"let its name end in \.parquet"),
         ("x.json", '[{"prompt": "a"}]'.encode("utf-32"), "is UTF-32"),
         ("x.jsonl.gz", b'{"prompt": "a"}', "broken gzip"),
-        ("x.jsonl.gz", gzip.compress(LINES.encode())[:-9], "broken gzip"),
+        ("x.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:-9], "broken gzip"),
     ],
 )
 def test_what_is_no_text_in_utf8_is_called_what_it_is(
