@@ -12,9 +12,12 @@ SEED = int(os.environ.get("FUZZ_SEED", "0"))
 """The first case; FUZZ_SEED=N FUZZ_SECONDS=0 repeats case N alone."""
 
 
-def cases() -> Iterator[tuple[int, random.Random]]:
-    """Case numbers with a generator that the number seeds, until the time is over; one at least."""
-    end = time.monotonic() + SECONDS
+def cases(tests: int = 1) -> Iterator[tuple[int, random.Random]]:
+    """Case numbers with a generator that the number seeds, until the time is over; one at least.
+
+    `tests` of a boundary share its time.
+    """
+    end = time.monotonic() + SECONDS / tests
     number = SEED
     while True:
         yield number, random.Random(number)

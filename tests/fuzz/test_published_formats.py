@@ -90,7 +90,7 @@ def read_or_refused(read: Callable[[], T], path: Path, case: str) -> T | None:
 
 def test_a_changed_layout_is_read_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    for number, rng in cases():
+    for number, rng in cases(2):
         layout = LAYOUTS[rng.choice(sorted(LAYOUTS))]
         data = lines(changed(list(layout.rows), rng))
         path.write_bytes(mutated(data, rng, WORDS) if number % 4 == 0 else data)
@@ -107,7 +107,7 @@ def test_a_changed_layout_is_read_or_refused(tmp_path: Path) -> None:
 
 def test_a_changed_gold_set_is_read_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    for number, rng in cases():
+    for number, rng in cases(2):
         name = rng.choice(sorted(gold.FORMATS))
         rows = [*gold.FORMATS[name], *gold.LLMBAR_RECORDED] if number % 5 == 0 else list(gold.FORMATS[name])
         data = lines(changed(rows, rng))

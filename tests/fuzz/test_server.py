@@ -241,7 +241,7 @@ def test_any_reply_is_an_answer_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setattr(load_balancer, "MOST_RETRY_AFTER_S", 0.001)
     monkeypatch.setattr(retries, "HOLD_S", 0.001)
-    for case, rng in cases():
+    for case, rng in cases(3):
         forget()
         transport = Mutating(rng)
         model = engine(transport, rng)
@@ -263,7 +263,7 @@ def test_any_reply_is_an_answer_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_any_header_of_waiting_is_a_time_or_none() -> None:
-    for case, rng in cases():
+    for case, rng in cases(3):
         value = mutated(
             rng.choice(HEADER_VALUES).encode("latin-1"), rng, (b"GMT", b"+9999", b":", b"1e9", b"-")
         )
@@ -313,7 +313,7 @@ async def _wired() -> None:
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/"
-    for case, rng in cases():
+    for case, rng in cases(3):
         whole = json.dumps(good({}, rng)).encode()
         answers.append(mutated(rng.choice(WIRE) % (len(whole), whole), rng, WIRE_WORDS))
         connections = Connections(url, Settings(), KEY, None)

@@ -71,7 +71,7 @@ def composed(rng: random.Random, honest: str, other: str) -> tuple[str, bool]:
 
 def test_a_verdict_that_is_not_the_judges_own_is_never_read() -> None:
     read = told = 0
-    for number, rng in cases():
+    for number, rng in cases(2):
         honest, other = rng.choice((("A", "B"), ("B", "A")))
         text, ends = composed(rng, honest, other)
         label = parse_verdict(text).label
@@ -99,7 +99,7 @@ READERS: tuple[Callable[[str], Any], ...] = (
 
 
 def test_any_reply_is_read_quickly_and_without_an_error() -> None:
-    for number, rng in cases():
+    for number, rng in cases(2):
         text, _ = composed(rng, "A", "B")
         text = mutated(text.encode(), rng, ODD).decode(errors="replace")
         if rng.random() < 0.02:
