@@ -465,6 +465,8 @@ def _refused(path: Path, wrong: Exception, remedy: str) -> StoreError | DiskErro
     code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_CANTOPEN and _is_full(path.parent):
         return DiskError(str(path))
+    if code == sqlite3.SQLITE_CANTOPEN and path.parent.is_dir() and not os.access(path.parent, os.W_OK):
+        return StoreError(f"{path}: cannot be used (its folder can only be read); {remedy}")
     if code in _DAMAGED:
         remedy = _MEND
     return StoreError(f"{path}: cannot be used ({wrong}); {remedy}")

@@ -216,6 +216,20 @@ def test_a_place_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
             Store.open(path)
 
 
+def test_a_folder_that_can_only_be_read_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store.open(path := tmp_path / "store.sqlite").close()
+    refused = sqlite3.OperationalError("unable to open database file")
+    refused.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+    def connect(*_: object, **__: object) -> sqlite3.Connection:
+        raise refused
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != tmp_path)
+    with pytest.raises(StoreError, match=r"its folder can only be read.*--store"):
+        Store.open(path)
+
+
 def test_a_full_disk_loses_the_wave_and_nothing_else(store: Store) -> None:
     store.put_many("m", [("first", ask("a"), SCORED)])
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
