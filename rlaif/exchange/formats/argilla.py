@@ -113,7 +113,7 @@ def _pair(
 
 def _parts(record: _Record) -> tuple[tuple[Message, ...], dict[str, tuple[Message, ...]]]:
     """The prompt, and the answers by their fields."""
-    given = asked({name: record.fields[name] for name in record.fields if name in _ASKED}, record.where).turns
+    given = asked(_question(record.fields), record.where).turns
     answers = {
         name: turns(value, record.where, name, role="assistant")[-1:]
         for name, value in record.fields.items()
@@ -128,8 +128,15 @@ def _parts(record: _Record) -> tuple[tuple[Message, ...], dict[str, tuple[Messag
     return prompt_turns(turn_rows(given), record.where, "prompt"), answers
 
 
-def _is_answer(name: str, value: Any) -> bool:
-    is_turns = (
+def _question(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields that ask: those that are called so, else the one chat beside the answers, whatever its name."""
+    named = {name: value for name, value in fields.items() if name in _ASKED}
+    chats = [name for name, value in fields.items() if _is_chat(value) and not _is_answer(name, value)]
+    return named if named or len(chats) != 1 else {"messages": fields[chats[0]]}
+
+
+def _is_chat(value: Any) -> bool:
+    return (
         isinstance(value, list)
         and bool(value)
         and all(
@@ -137,7 +144,11 @@ def _is_answer(name: str, value: Any) -> bool:
             for each in value
         )
     )
-    return _ANSWER.search(name) is not None and (is_turns or (isinstance(value, str) and not is_empty(value)))
+
+
+def _is_answer(name: str, value: Any) -> bool:
+    said = _is_chat(value) or (isinstance(value, str) and not is_empty(value))
+    return _ANSWER.search(name) is not None and said
 
 
 def _ranks(record: _Record, answers: Mapping[str, Any]) -> _Scores | None:

@@ -566,6 +566,24 @@ LAYOUTS: Mapping[str, Layout] = {
         [("Sky?", "Blue.", "Green.", 1.0, 1.0)],
         columns_left=("id", "status"),
     ),
+    "argilla 2 chat field": Layout(
+        "argilla",
+        [
+            {
+                "id": "1",
+                "fields": {
+                    "talk": [{"role": "user", "content": "Sky?"}],
+                    "response_1": "Blue.",
+                    "response_2": [{"role": "assistant", "content": "Green."}],
+                },
+                "metadata": {},
+                "suggestions": {},
+                "responses": {"better": [{"value": "response_1", "user_id": "ann"}]},
+            }
+        ],
+        [("Sky?", "Blue.", "Green.", 1.0, 1.0)],
+        columns_left=("id",),
+    ),
     "argilla one answer": Layout(
         "argilla",
         [

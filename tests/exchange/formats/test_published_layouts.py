@@ -124,6 +124,11 @@ WRONG = [
     ("arena", {"winner": "model_c"}, "'winner' is 'model_c'; it must name one of"),
     ("argilla 1 records", {"responses": [{"values": 3}]}, "responses must be objects with `values`"),
     ("argilla 1 records", {"fields": {"title": "x"}}, "none of its fields is a prompt"),
+    (
+        "argilla 1 records",
+        {"fields": {"one": [{"content": "x"}], "two": [{"content": "y"}], "response": "z"}},
+        "none of its fields is a prompt",
+    ),
 ]
 
 
