@@ -92,7 +92,8 @@ def _file(path: Path, name: str | None) -> GoldSet:
     if found is None:
         raise PromptFileError(
             f"{first.where}: the columns {', '.join(map(str, first.value))} are of no gold set that is known: "
-            f"{', '.join(formats)}"
+            f"{', '.join(formats)}; preferences of another format become pairs by `rlaif import {path} --out RUN`, "
+            "and RUN/pairs.jsonl is gold"
         )
     # the file's folder says more than its name: LLMBar calls every file dataset.json
     category = path.parent.name if path.stem in ("dataset", "result") else path.name.partition(".")[0]

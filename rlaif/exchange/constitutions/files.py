@@ -150,6 +150,8 @@ def _held(values: Any) -> str:
     first = values[0] if isinstance(values, list) and values else None
     if isinstance(first, str):
         return f"is a list of {len(values)} texts, of which none ends in `Options:`; {_WRITE}"
+    alone = isinstance(values, Mapping)  # a file of one row
+    first = values if alone else first
     if not isinstance(first, Mapping):
         return "is in no format that is known here"
     columns = ", ".join(map(str, list(first)[:SHOWN])) or "none"
@@ -161,6 +163,8 @@ def _held(values: Any) -> str:
         return f"holds preferences ({pairs}), no principles; read them by `rlaif import`"
     if gold is not None:
         return f"holds gold of judges ({gold}), no principles; measure one by `rlaif judge check`"
+    if alone:
+        return "is in no format that is known here"
     if any(name in first for name in _TEXTS):
         return f"is a list of objects with the columns {columns}, which may be principles; {_WRITE}"
     return f"is a list of objects with the columns {columns}, examples or results, which hold no principles"

@@ -195,6 +195,10 @@ WRONG = {
     "broken line": ('{"input": "a"\n', "gold.jsonl:1: broken JSON"),
     "no object": ("[1]\n", "gold.jsonl:1: a row must be an object"),
     "strange columns": ('{"a": 1}\n', "the columns a are of no gold set"),
+    "preferences of another format": (
+        '{"prompt": "a", "response": "b", "helpfulness": 1}\n',
+        "gold.jsonl --out RUN`, and RUN/pairs.jsonl is gold",
+    ),
     "wrong label": (json.dumps({**cases.LLMBAR[0], "label": 3}) + "\n", "gold.jsonl:1: 'label' is 3"),
     "wrong type": (json.dumps({**cases.LLMBAR[0], "output_1": 5}) + "\n", "gold.jsonl:1: 'output_1' must be"),
     "second line": (json.dumps(cases.LLMBAR[0]) + "\n{}\n", "gold.jsonl:2: 'label' is None"),

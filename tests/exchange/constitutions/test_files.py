@@ -436,6 +436,8 @@ LOOKED_AT = [
     ('[{"question": "a", "solved": true}]', "columns question, solved, examples or results"),
     ('["Be kind.", "Be brief."]', "is a list of 2 texts, of which none ends in `Options:`"),
     ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n{}\n', "holds preferences (trl)"),
+    ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "holds preferences (trl)"),
+    ('{"text": "a"}\n', "is in no format that is known here"),
     ("[]", "in no format that is known here"),
     ("# Rules\n\nBe kind.\n", "is Markdown, not JSON; write its principles as YAML"),
     ("<!DOCTYPE html>\n<html>", "is an HTML page, not JSON"),
