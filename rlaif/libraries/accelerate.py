@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import select
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +24,9 @@ __all__ = ["Accelerator", "check_launch", "end_tracker", "join_launch", "said_by
 NAME = "accelerate"
 SECONDS_UNSAID, SECONDS_AGAIN = 3.0, 60.0
 """How long a process waits for the others of its launch before that is said, and said again."""
+SECONDS_TO_REACT = 1.0
+"""How long a signal is left to its handler, which cannot run while torch waits."""
+_ENDING = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 _OF_A_LAUNCH = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _OF_MPI = {
     "RANK": ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK"),
@@ -129,7 +134,7 @@ def join_launch(*, cpu: bool) -> Accelerator:
 
 @contextmanager
 def _waiting(held: Mapping[str, str]) -> Iterator[None]:
-    """Inside, somebody who waits for other processes is told so."""
+    """Inside, somebody who waits for other processes is told so, and a signal ends the wait."""
     if int(held.get("WORLD_SIZE", "1")) < 2:
         yield
         return
@@ -137,18 +142,49 @@ def _waiting(held: Mapping[str, str]) -> Iterator[None]:
 
     def tell() -> None:
         wait = SECONDS_UNSAID
-        while not done.wait(wait):
-            _log.warning(
-                "waiting for the other processes of %s at %s:%s; if there are none: %s",
-                held["WORLD_SIZE"], held["MASTER_ADDR"], held["MASTER_PORT"], _remedy(list(held)),
-            )  # fmt: skip
-            wait = SECONDS_AGAIN
+        while not done.is_set():
+            if select.select([come], [], [], wait)[0]:
+                if _ENDING.intersection(os.read(come, 64)):
+                    _end_unless(done)
+            elif not done.is_set():
+                _log.warning(
+                    "waiting for the other processes of %s at %s:%s; if there are none: %s",
+                    held["WORLD_SIZE"], held["MASTER_ADDR"], held["MASTER_PORT"], _remedy(list(held)),
+                )  # fmt: skip
+                wait = SECONDS_AGAIN
 
-    threading.Thread(target=tell, daemon=True).start()
+    with _signals_written() as (come, written):
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            os.write(written, b"\0")
+            teller.join()
+
+
+@contextmanager
+def _signals_written() -> Iterator[tuple[int, int]]:
+    """The two ends of a pipe: inside, a signal that a handler takes is readable at the first, whatever runs."""
+    come, written = os.pipe()
+    os.set_blocking(written, False)
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.set_wakeup_fd(written, warn_on_full_buffer=False) if main else -1
     try:
-        yield
+        yield come, written
     finally:
-        done.set()
+        if main:
+            signal.set_wakeup_fd(before)
+        os.close(come)
+        os.close(written)
+
+
+def _end_unless(done: threading.Event) -> None:
+    # the main thread waits inside torch, where no handler of Python's runs
+    if not done.wait(SECONDS_TO_REACT):
+        os.write(2, b"interrupted while it waited for the other processes; nothing was trained yet\n")
+        os._exit(128 + signal.SIGINT)
 
 
 def said_by_main(value: Any) -> Any:

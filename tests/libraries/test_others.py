@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,6 +187,28 @@ def test_who_waits_for_other_processes_is_told(
     ):
         accelerate.join_launch(cpu=True)
     assert "waiting for the other processes of 2 at 127.0.0.1:29500" in shown[0]
+
+
+def test_a_signal_ends_who_waits_for_other_processes() -> None:
+    code = "from rlaif.libraries import accelerate\naccelerate.SECONDS_UNSAID = 0.01\naccelerate.join_launch(cpu=True)"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **WHOLE, "MASTER_PORT": str(port)},
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert waiting.stderr is not None
+        for line in waiting.stderr:
+            if "waiting for the other processes" in line:
+                break
+        waiting.send_signal(signal.SIGINT)
+        said = waiting.communicate(timeout=60)[1]
+    finally:
+        waiting.kill()
+    assert waiting.returncode == 130
+    assert "interrupted while it waited for the other processes" in said
 
 
 def test_a_precision_of_the_launchers_is_not_used_and_said(
