@@ -24,7 +24,8 @@ _REFUSES = re.compile(
     r"unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|additional propert|unavailable|"
     r"(?:do(?:es)?(?: not|n't)|cannot|can't) (?:support|be used|be set|accept|take|have)|no longer|deprecated|"
     r"invalid (?:parameter|argument|field|request parameter)|disabled|is not a valid|not valid for|"
-    r"only the default|only (?:temperature|top_p)\s*=|不支持|無法使用|未対応|サポートされていません",
+    r"only the default|only (?:temperature|top_p)\s*=|"
+    r"only [\d.]+ (?:is|are) (?:allowed|supported|permitted|accepted)|不支持|無法使用|未対応|サポートされていません",
     re.IGNORECASE,
 )
 _LIMITS = re.compile(
@@ -37,6 +38,12 @@ _SEVERAL = re.compile(
 )
 _LOGPROBS = re.compile(r"log[ _-]?prob|top_n_tokens|n_probs")
 """As servers call what is asked for as `logprobs` and `top_logprobs`; the further names are TGI's and llama.cpp's."""
+_WITHOUT_LOGPROBS = re.compile(
+    r"\b(?:has|have|with) no\b|\bwithout\b|\brequires\b|\bincompatible\b|\bcompatible\b|\benable\b|"
+    r"\b(?:offer|provide|return|expose|compute)s?\b|\bdenied\b|\bauthori[sz]ed\b|\brestricted\b|\bforbidden\b",
+    re.IGNORECASE,
+)
+"""Further words of a refusal. They are too common for a field that a message names by chance."""
 _EXCLUSIVE = re.compile(
     r"\bboth\b|only (?:use |specify |set |send )?(?:one|either)|\b(?:give|use|set|specify) (?:only )?one\b|"
     r"\bone of\b|\beither\b|mutually exclusive|together|simultaneous|same time|conflict",
@@ -86,11 +93,12 @@ def refused(sent: Mapping[str, Any], message: str, *, plain: bool = True) -> Ref
         return RefusedField(EITHER)
     if plain and (guide := _guide(sent, lower)):
         return RefusedField(guide)
-    if not _REFUSES.search(message):
-        return None
+    refuses = _REFUSES.search(message) is not None
     for name in ("prompt_logprobs", "logprobs"):
-        if name in sent and about_logprobs:
+        if name in sent and about_logprobs and (refuses or _WITHOUT_LOGPROBS.search(message)):
             return RefusedField(name)
+    if not refuses:
+        return None
     names = (*PARAMETERS, *LENGTHS) if plain else SURE
     found = next((name for name in names if name in sent and named(lower, name)), None)
     return RefusedField(found) if found else None
@@ -100,7 +108,9 @@ def named(text: str, name: str) -> bool:
     """Whether a message names a field: as a word of its own, not as a part of a longer name."""
     if name in _COMMON:
         return _COMMON[name].search(text) is not None
-    return re.search(rf"(?<![a-z_\\]){re.escape(name)}(?![a-z_])", text) is not None
+    # a single letter is a part of many names of models
+    more = "/-" if len(name) == 1 else ""
+    return re.search(rf"(?<![a-z_\\{more}]){re.escape(name)}(?![a-z_{more}])", text) is not None
 
 
 def _most(text: str, asked: int) -> int | None:
