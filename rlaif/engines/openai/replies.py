@@ -176,7 +176,9 @@ def _text(choice: Mapping[str, Any]) -> Text:
     if ending is Ending.CUT:
         # also where all tokens went into thinking
         return Text(cleaned_text(found or ""), "length")
-    return Text("", "stop", *_instead(message)) if found is None else Text(cleaned_text(found), "stop")
+    if found is None or (not found.strip() and _thought(message)):
+        return Text("", "stop", *_instead(message))
+    return Text(cleaned_text(found), "stop")
 
 
 def _content(message: Mapping[str, Any]) -> str | Problem | None:
@@ -212,9 +214,14 @@ def _joined(parts: Sequence[Any]) -> str | Problem | None:
     return "".join(found) if found else None
 
 
+def _thought(message: Mapping[str, Any]) -> str:
+    """The field that holds thoughts; "" where none does."""
+    return next((name for name in _THOUGHTS if message.get(name)), "")
+
+
 def _instead(message: Mapping[str, Any]) -> tuple[str, bool]:
     """What came in place of a text that is said to be whole, and whether it would come again."""
-    thought = next((name for name in _THOUGHTS if message.get(name)), "")
+    thought = _thought(message)
     if thought or (isinstance(message.get("content"), list) and message["content"]):
         return f"the server sent thoughts alone ({thought or 'content'}), and no answer behind them", True
     if message.get("audio"):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.openai.error_text import SHOWN, error_text, said
 
+NO_UNICODE = "the answer's bytes are no UTF-8, in which JSON is written"
 HALF = "the answer holds half a character (a lone surrogate)"
 
 
@@ -32,6 +33,8 @@ def read_body(whole: bytes) -> Body:
         body = json.loads(whole)
         # as an escape, as the bytes of one, or in an encoding of two bytes or four
         half = any(sign in whole for sign in (b"\\u", b"\xed", b"\0")) and _half(body)
+    except UnicodeDecodeError:
+        return Body({}, NO_UNICODE)
     except (ValueError, RecursionError):
         body, half = None, False
     if not isinstance(body, dict):

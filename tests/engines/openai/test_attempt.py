@@ -122,6 +122,11 @@ def test_whole_characters_are_read_in_every_encoding_of_json(encoding: str) -> N
     assert outcome.body == {"id": "\U0001f600 \ud7ff"}
 
 
+@pytest.mark.parametrize("whole", ['{"id": "caf\u00e9"}'.encode("latin-1"), b'{"id": "\xff\xfe"}'])
+def test_bytes_of_another_encoding_are_called_so(whole: bytes) -> None:
+    assert "no UTF-8" in asked(sent(whole)).reason
+
+
 def test_an_error_that_is_packed_is_read_too() -> None:
     packed = gzip.compress(b'{"error": {"message": "too long"}}')
     assert asked(sent(packed, 400, content_encoding="gzip")).reason == "status 400: too long"
