@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from rlaif.errors import LibraryError
 from rlaif.libraries.versions import changed, importing
 
@@ -123,7 +125,10 @@ def join_launch(*, cpu: bool) -> Accelerator:
     held = {name: os.environ[name] for name in _OF_A_LAUNCH if os.environ.get(name)}
     try:
         with _waiting(held):
-            return Accelerator(cpu=cpu, mixed_precision="no")
+            joined = Accelerator(cpu=cpu, mixed_precision="no")
+        # a variable may have named a device that is not there
+        torch.empty(0, device=joined.device)
+        return joined
     except (Exception, SystemExit) as problem:
         told = " ".join(str(problem).split())[:300] or type(problem).__name__
         raise LibraryError(

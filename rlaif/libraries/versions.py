@@ -74,12 +74,20 @@ def importing(name: str) -> Iterator[None]:
     """Around the imports of an adapter: a name that is gone, or a library that cannot be loaded, is a LibraryError."""
     try:
         yield
-    except (ImportError, OSError, AttributeError) as problem:
+    except (
+        ImportError,
+        OSError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+    ) as problem:  # the last two: a variable
         if installed(name) is None:
             raise LibraryError(f"{name} is not installed in this environment; {remedy(name)}") from problem
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        # a value is what it was given: by the environment
+        first = "unset the variable that it does not take, or " if isinstance(problem, ValueError) else ""
         raise LibraryError(
-            f"{said(name)} cannot be used: {reason}; {remedy(name)} (with --force-reinstall where it is damaged)"
+            f"{said(name)} cannot be used: {reason}; {first}{remedy(name)} (with --force-reinstall where it is damaged)"
         ) from problem
 
 

@@ -211,6 +211,13 @@ def test_a_signal_ends_who_waits_for_other_processes() -> None:
     assert "interrupted while it waited for the other processes" in said
 
 
+def test_a_device_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = SimpleNamespace(device=torch.device("cuda", 97))
+    monkeypatch.setattr(accelerate, "Accelerator", lambda **_: elsewhere)
+    with pytest.raises(LibraryError, match=r"cannot be joined .*unset the ACCELERATE_ variables"):
+        accelerate.join_launch(cpu=False)
+
+
 def test_a_precision_of_the_launchers_is_not_used_and_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -103,6 +103,15 @@ def test_an_import_that_fails_is_the_librarys_fault(monkeypatch: pytest.MonkeyPa
         from json import no_such_name  # type: ignore[attr-defined]  # noqa: F401
 
 
+def test_a_variable_that_a_library_does_not_take_is_to_be_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, accelerate="1.99.0")
+    with (
+        pytest.raises(LibraryError, match=r"accelerate 1\.99\.0 .*Unknown level: 'FOO'; unset the variable"),
+        versions.importing("accelerate"),
+    ):
+        raise ValueError("Unknown level: 'FOO'")
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0])
 @pytest.mark.parametrize(
     ("name", "version", "said"),
