@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,12 @@ from rlaif.records import Completion, Pair, Prompt
 from rlaif.review.report import write_report
 from rlaif.runs.claim import claim, read_run
 from rlaif.runs.layout import COMPLETIONS, PAIRS
+from rlaif.runs.seal import edited
 from rlaif.store import Store, find_store
 from rlaif.version import __version__
 from rlaif.workflows.datasets.edited import against_scores
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,10 @@ class ImportResult:
 def import_preferences(config: ImportConfig) -> ImportResult:
     """Read all of it, then write. Raises InputError, and then nothing is written."""
     imported = read_preferences(config.source, format=config.format, limit=config.limit)
+    for changed in edited(Path(config.source), [Path(config.source)]):
+        _log.warning(
+            "%s: was changed after its run was finished; the pairs are taken as they are now", changed
+        )
     pairs = [replace(pair, provenance=_whole(pair.provenance)) for pair in imported.pairs]
     drawn = _sides(pairs, imported.format)
     described = {

@@ -142,3 +142,14 @@ def test_labels_against_their_own_scores_are_said_of_imports(tmp_path: Path) -> 
     assert any("lower score" in each for each in audit(AuditConfig(run=tmp_path / "run")).edited)
     doubts = settle(TrainConfig(source=tmp_path / "run", out=tmp_path / "m", policy="micro")).doubts
     assert any("lower score" in each for each in doubts)
+
+
+def test_an_import_of_changed_pairs_says_so(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pairs = run / "pairs.jsonl"
+    import_preferences(ImportConfig(source=str(pairs), out=tmp_path / "before"))
+    assert "was changed" not in caplog.text
+    pairs.write_text(pairs.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    import_preferences(ImportConfig(source=str(pairs), out=tmp_path / "after"))
+    assert "pairs.jsonl: was changed after its run was finished" in caplog.text
