@@ -52,12 +52,13 @@ def _open(ref: str | Path) -> Iterator[Row]:
         return _directory_rows(path, split)
     if not os.path.exists(path) and (shards := _matching(name)):
         return chain.from_iterable(map(_file_rows, shards))
-    return _file_rows(path, split)
+    return _file_rows(path, split, name)
 
 
-def _file_rows(path: Path, key: str = "") -> Iterator[Row]:
+def _file_rows(path: Path, key: str = "", name: str = "") -> Iterator[Row]:
     if not os.path.exists(path):
-        raise PromptFileError(f"{_shown(str(path))}: {_missing(path)}")
+        # as it was written: an address keeps its //
+        raise PromptFileError(f"{_shown(name or str(path))}: {_missing(path)}")
     ending = _ending(path)
     if ending not in _READERS:
         # what is no file has no ending to speak of

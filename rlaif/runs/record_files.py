@@ -133,7 +133,7 @@ NOTE_SCHEMA = _object(
     outputs=_by_name(_TEXT),
     templates=_by_name(_TEXT),
     seconds=_NUMBER,
-    whole=_COUNT,
+    whole={"type": ["integer", "boolean"]},  # earlier versions wrote `true`
 )
 """The note on a finished step of a recipe."""
 POINTER_SCHEMA = _object(("run", "name", "outputs"), run=_TEXT, name=_TEXT, outputs=_list(_TEXT))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.atomic import write_text
+from rlaif.errors import RunError
 from rlaif.hashing import digest
 from rlaif.runs.layout import step_note, step_notes
 from rlaif.runs.record_files import NOTE_SCHEMA, POINTER_SCHEMA, read_record_if_there
@@ -130,7 +131,10 @@ class StepCache:
         if pointer is None:
             return None
         other, other_name = Path(pointer["run"]), pointer["name"]
-        facts = self._held(other, other_name, key, pointer["outputs"], since, earlier)
+        try:
+            facts = self._held(other, other_name, key, pointer["outputs"], since, earlier)
+        except RunError:  # damaged there: this run does without
+            return None
         if facts is None or other == self.run:
             return None
         for there, here in zip(pointer["outputs"], outputs, strict=True):

@@ -130,7 +130,7 @@ def test_a_run_that_made_no_pair_is_refused(run: Path) -> None:
 
 def test_a_run_without_pairs_names_what_to_do(tmp_path: Path, run: Path) -> None:
     (run / "pairs.jsonl").unlink()
-    with pytest.raises(InputError, match=r"has no pairs\.jsonl; finish it first"):
+    with pytest.raises(InputError, match="has no pairs; name a run of `generate`"):
         job(run)
 
 
