@@ -17,6 +17,9 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 # a suite that was started in the background of a shell ignores it, and so would every process that a test interrupts
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# the same of one that outlives its terminal (`nohup`)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CALM = {
     "deadline": None,
