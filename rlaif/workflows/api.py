@@ -491,6 +491,7 @@ def audit(
     thresholds: Mapping[str, float] | None = None,
     allowed: Sequence[str] = (),
     strict: bool = False,
+    edited: bool = False,
     seed: int = 0,
     store: Path | str | None = None,
 ) -> Audited:
@@ -509,6 +510,7 @@ def audit(
             which it may not be.
         allowed: Do not fail on this fault; repeatable.
         strict: Exit 3 (in Python: `unmet`) when any fault is found.
+        edited: The pairs were changed by hand after their run was finished, on purpose: shown, and no fault.
         seed: Seed of all random numbers.
         store: Store file, which holds people's decisions [default: searched upward from the run].
 

@@ -47,6 +47,10 @@ class AuditConfig:
         (), help="Do not fail on this fault; repeatable.", metavar="FAULT", repeated=True
     )
     strict: bool = setting(False, help="Exit 3 (in Python: `unmet`) when any fault is found.")
+    edited: bool = setting(
+        False,
+        help="The pairs were changed by hand after their run was finished, on purpose: shown, and no fault.",
+    )
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
     store: Path | None = setting(
         None,

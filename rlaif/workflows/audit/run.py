@@ -169,7 +169,8 @@ def _edited(config: AuditConfig, source: AuditSource) -> list[str]:
 
 
 def _unmet(config: AuditConfig, found: Audit, changed: Sequence[str], silent: bool) -> str | None:
-    failed = [*changed, *(["every judgment failed"] if silent else [])] if config.strict else []
+    failed = list(changed) if config.strict and not config.edited else []
+    failed += ["every judgment failed"] if config.strict and silent else []
     for name, limit in config.thresholds.items():
         figure = name.removeprefix("-")
         if figure not in found.figures:

@@ -105,6 +105,8 @@ def test_an_audit_shows_changed_pairs_and_fails_when_strict(run: Path, change: A
     assert found.edited[0] in found.unmet
     assert found.as_dict()["edited"] == list(found.edited)
     assert audit(AuditConfig(run=run)).unmet is None
+    meant = audit(AuditConfig(run=run, strict=True, edited=True))
+    assert (meant.edited, meant.unmet) == (found.edited, None)
 
 
 def test_a_run_without_digests_trains_and_its_store_tells_turned_pairs(run: Path) -> None:
