@@ -55,8 +55,9 @@ class ReplayEngine:
 
     def _keep(self, where: str, row: dict[str, Any]) -> None:
         turns = row["messages"]
-        if not all(isinstance(each, dict) and {"role", "content"} == each.keys() for each in turns):
-            raise ModelError(f"{where}: `messages` are objects with `role` and `content`")
+        whole = (isinstance(each, dict) and {"role", "content"} == each.keys() for each in turns)
+        if not all(whole) or not all(isinstance(text, str) for each in turns for text in each.values()):
+            raise ModelError(f"{where}: `messages` are objects with `role` and `content`, which are texts")
         if ("text" in row) == ("logprobs" in row):
             raise ModelError(f"{where}: a recorded call has either `text` or `logprobs`")
         pairs = [(each["role"], each["content"]) for each in turns]

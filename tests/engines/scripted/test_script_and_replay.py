@@ -118,3 +118,9 @@ def test_a_whole_conversation_is_searched(tmp_path: Path) -> None:
     request = draw("bake")
     messages = (Message(role="system", content="be warm"), *request.messages)
     assert next(iter(engine.generate([replace(request, messages=messages)]))).text == "a"
+
+
+@pytest.mark.parametrize("content", [math.nan, 5, None, ["x"]])
+def test_a_recorded_turn_that_is_no_text_is_refused(tmp_path: Path, content: Any) -> None:
+    with pytest.raises(ModelError, match="which are texts"):
+        opened(tmp_path, "replay", {"messages": [{"role": "user", "content": content}], "text": "x"})
