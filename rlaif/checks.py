@@ -78,7 +78,9 @@ def _is_misspelt(wrong: Any) -> bool:
     """Whether what is missing is there under a misspelt key, which is a mistake of its own."""
     if wrong.validator != "required" or not isinstance(wrong.instance, dict):
         return False
-    if wrong.schema.get("additionalProperties") is not False:  # the misspelt key would pass, and nothing be said
+    if (
+        wrong.schema.get("additionalProperties") is not False
+    ):  # the misspelt key would pass, and nothing be said
         return False
     extra = [name for name in wrong.instance if name not in wrong.schema.get("properties", {})]
     missing = [name for name in wrong.validator_value if name not in wrong.instance]
