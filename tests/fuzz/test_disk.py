@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
             ["train", "runs/r", "--method", method, "--out", "m", "--steps", "4", "--loop", "checkpoint_every=2"],
             ("m/model.safetensors", "m/used_pairs.jsonl"),
         )
-        for method in ("dpo", "kto", "reward", "sft")
+        for method in ("dpo", "reward", "sft")
     },
 }  # fmt: skip
 
