@@ -27,7 +27,7 @@ title: Kürze
 principles:
   - {id: kurz, text: "The response is brief, even in Köln."}
 """
-OURS = (r"", r"(warning|error): .+")
+OURS = (r"", r"(warning|error): .+", r"(dpo|sft|reward): \d+ steps? .+", r"next: rlaif .+")
 """Lines on stderr."""
 FIGURES = (r"", r"[\w/ @-]+? {2,}-?[\d.]+", r"figure +value", r"-+ +-+", r"(dpo|sft|reward): m .+")
 """Lines of the table of a training."""

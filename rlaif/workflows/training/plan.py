@@ -64,9 +64,10 @@ class TrainingPlan:
         apart = f" ({self.held_out} held out)" if self.held_out else ""
         last = f", {self.last} in the last" if self.last != self.batch_size else ""
         passes = f"{self.passes:.3g} {'pass' if self.passes == 1 else 'passes'}"
+        warm = f"; the learning rate climbs for {self.warmup}" if self.warmup else ""
         return (
             f"{self.steps} step{'s' * (self.steps != 1)} of {self.batch_size}{last}: {passes} over {self.rows} "
-            f"rows{apart}; the learning rate climbs for {self.warmup}"
+            f"rows{apart}{warm}"
         )
 
     @property
