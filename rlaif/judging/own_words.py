@@ -202,9 +202,3 @@ def disowned(before: str) -> bool:
 def speaks_for_another(sentence: str) -> bool:
     """Whether a sentence begins to tell what a response says (`Response B writes: I am good.`)."""
     return _SPOKEN.search(sentence) is not None
-
-
-def _set_apart(element: re.Match[str]) -> str:
-    """A quote in place of an element that has lines of its own; what stands within a line stays."""
-    line = element.string[: element.start()].rpartition("\n")[2]
-    return _PLACE if "\n" in element[0] or not line.strip() else element[0]
