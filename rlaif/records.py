@@ -10,10 +10,22 @@ from typing import Any, Literal, Protocol
 
 from rlaif.hashing import digest
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "given"]
 KEPT_IDS = 4096
 """Ids that are remembered: a record is asked for its own again and again, by neighbours in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call of a function that an assistant's turn asks for."""
+
+    name: str
+    arguments: str
+    """JSON text, as it was written: a model's own may be broken, and is kept so."""
+    id: str | None = None
+    as_text: bool = field(default=False, compare=False)
+    """Whether the row that it came from holds the arguments as text, as OpenAI's logs do, and not as an object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +34,50 @@ class Message:
 
     role: Role
     content: str
+    thought: str = ""
+    """Reasoning that the assistant wrote before `content`, without the marks around it."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    name: str | None = None
+    """Of who speaks, or of the tool whose result this is."""
+    tool_call_id: str | None = None
+    """The call that a tool's turn answers."""
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Further keys of the row, kept for whoever wrote them; never shown to a model, and no part of any id."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """What a model sees of the turn, for digests: role and text, and the further fields only where they are set."""
+        calls = [[each.name, each.arguments, each.id] for each in self.tool_calls]
+        further = {
+            "thought": self.thought,
+            "tool_calls": calls,
+            "name": self.name,
+            "tool_call_id": self.tool_call_id,
+        }
+        set_ones = {name: value for name, value in further.items() if value}
+        return [self.role, self.content, set_ones] if set_ones else [self.role, self.content]
+
+
+Tools = tuple[Mapping[str, Any], ...]
+"""JSON Schemas of the functions that a model may call, as servers and chat templates take them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Turns with what a chat template reads beside them."""
+
+    messages: tuple[Message, ...]
+    tools: Tools = ()
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of this request, before those of its engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a policy is asked: turns that end with the user's."""
+    """What a policy is asked: turns that end with the user's, or with the result of a tool."""
 
     messages: tuple[Message, ...]
+    tools: Tools = ()
     tags: tuple[str, ...] = ()
     gold: str | None = None
     """Name of an entry point in group `rlaif.gold`, or None."""
@@ -37,7 +86,9 @@ class Prompt:
 
     @property
     def id(self) -> str:
-        """Content id of the prompt: a digest of its turns."""
+        """Content id of the prompt: a digest of its turns, and of its tools where it has some."""
+        if self.tools:
+            return digest("prompt", [each.identity for each in self.messages], list(self.tools))
         return _prompt_id(tuple(self.messages))
 
     @property
@@ -48,7 +99,7 @@ class Prompt:
 
 @lru_cache(maxsize=KEPT_IDS)
 def _prompt_id(messages: tuple[Message, ...]) -> str:
-    return digest("prompt", [[m.role, m.content] for m in messages])
+    return digest("prompt", [each.identity for each in messages])
 
 
 def prompt_name(messages: Sequence[Message]) -> str:
@@ -62,19 +113,40 @@ ASKED_OF = "asked_of"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What a policy answered to one prompt. Equal texts to one prompt have one id."""
+    """What a policy answered to one prompt: a thought, then the answer. Equal ones to one prompt have one id.
+
+    Of a conversation that went on before the last turn, as where tools were called, `lead` holds the earlier turns.
+    """
 
     prompt_id: str
     text: str
+    """The answer: the content of the last turn."""
     policy: str
     """Fingerprint of the model that wrote it."""
     draw: int = 0
     finish: Finish = "stop"
     token_ids: tuple[int, ...] | None = None
+    """All that was sampled, the marks of a thought included, without the end token."""
+    thought: str = ""
+    """Reasoning before the answer, without the marks around it."""
+    open_thought: bool = False
+    """Whether the thought never ended, though the model ended its turn or ran out of room: there is no answer."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of the last turn."""
+    lead: tuple[Message, ...] = ()
+    """The turns before the last one."""
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The turns that it adds to its prompt, the last one the assistant's."""
+        last = Message(role="assistant", content=self.text, thought=self.thought, tool_calls=self.tool_calls)
+        return (*self.lead, last)
 
     @property
     def id(self) -> str:
-        """Digest of prompt and text."""
+        """Digest of prompt and turns."""
+        if self.thought or self.tool_calls or self.lead:
+            return side_id(self.prompt_id, self.turns)
         return completion_id(self.prompt_id, self.text)
 
 
@@ -82,6 +154,18 @@ class Completion:
 def completion_id(prompt_id: str, text: str) -> str:
     """The id of a completion, by the id of its prompt and its text: whoever wrote it, in whatever draw."""
     return digest("completion", prompt_id, text)
+
+
+def is_plain(turns: Sequence[Message]) -> bool:
+    """Whether turns are one text of an assistant, and nothing beside it."""
+    return len(turns) == 1 and turns[0].role == "assistant" and len(turns[0].identity) == 2
+
+
+def side_id(prompt_id: str, turns: Sequence[Message]) -> str:
+    """The id of the completion that has these turns: of one plain text that of `completion_id`."""
+    if is_plain(turns):
+        return completion_id(prompt_id, turns[0].content)
+    return digest("completion", prompt_id, [each.identity for each in turns])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +315,7 @@ _DIGITS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A preference with all that made it. `chosen` and `rejected` hold the assistant's turn.
+    """A preference with all that made it. `chosen` and `rejected` hold one or more turns, the last the assistant's.
 
     The chosen side is the better one: `label_prob` is at least one half. What is made with less, as rows of other
     people may be, says the same the other way round, and is turned as it is made. So nobody who reads `chosen` needs
@@ -253,6 +337,8 @@ class Pair:
     revision_of: str | None = None
     round: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    tools: Tools = ()
+    """That both sides could call."""
 
     def __post_init__(self) -> None:
         """Set the better side first. Raises ValueError for what is no probability."""
@@ -295,18 +381,21 @@ class Pair:
 
     @property
     def id(self) -> str:
-        """Digest of the prompt and the two completions in sorted order: the label is not part of it."""
-        turns = [[m.role, m.content] for m in self.prompt]
-        texts = sorted([self.chosen[-1].content, self.rejected[-1].content])
-        return digest("pair", turns, texts)
+        """Digest of the prompt and all turns of the two completions in sorted order: the label is not part of it."""
+        turns = [each.identity for each in self.prompt]
+        if is_plain(self.chosen) and is_plain(self.rejected):
+            sides: list[Any] = sorted([self.chosen[0].content, self.rejected[0].content])
+        else:
+            sides = sorted(
+                ([each.identity for each in side] for side in (self.chosen, self.rejected)), key=digest
+            )
+        return digest("pair", turns, sides, list(self.tools)) if self.tools else digest("pair", turns, sides)
 
     @property
     def completion_ids(self) -> tuple[str, str]:
         """Ids of the chosen completion and of the rejected one, by which judgments and decisions name them."""
-        prompt = Prompt(messages=self.prompt).id
-        return completion_id(prompt, self.chosen[-1].content), completion_id(
-            prompt, self.rejected[-1].content
-        )
+        prompt = Prompt(messages=self.prompt, tools=self.tools).id
+        return side_id(prompt, self.chosen), side_id(prompt, self.rejected)
 
 
 def _complement(p: float) -> float:
@@ -329,11 +418,21 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 256
+    """Of the answer; of thought and answer together where `max_thought_tokens` is None."""
     stop: tuple[str, ...] = ()
     top_k: int = 0
     """Only so many of the likeliest tokens; 0: any."""
     min_p: float = 0.0
     """Only tokens at least this share as likely as the likeliest."""
+    max_thought_tokens: int | None = None
+    """Of the thought before the answer: it is ended when they are used up. None: thought and answer share one room."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All fields, those that came later only where they are set: digests of what was asked before stay."""
+        late = {} if self.max_thought_tokens is None else {"max_thought_tokens": self.max_thought_tokens}
+        names = ("temperature", "top_p", "max_tokens", "stop", "top_k", "min_p")
+        return {name: getattr(self, name) for name in names} | late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +449,11 @@ class GenerateRequest:
     """JSON Schema of the reply: an engine that guides decoding follows it, any other leaves it to the reader."""
     protocol: str = ""
     """Of a judge's request, the protocol that asks: a dry run takes its sample reply. No part of what is sent."""
+    tools: Tools = ()
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the chat template for the role that asks, before those of the engine."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the request to a server, of the role that asks; other engines refuse them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,12 +462,20 @@ class Generation:
 
     request_id: str
     text: str
+    """The answer, without its thought."""
     finish: Finish
+    """`length` also where the room ended inside of the thought: then `text` is empty."""
     token_ids: tuple[int, ...] | None = None
+    """All that was sampled, thought and marks included."""
     logprob: float | None = None
     """Sum of log-probabilities of the sampled tokens at temperature 1, end token included."""
     usage: Usage = field(default_factory=Usage)
     error: str | None = None
+    thought: str = ""
+    """What the model wrote between the marks of its thought, or a server gave as its reasoning."""
+    open_thought: bool = False
+    """Whether the thought never ended."""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,7 +486,16 @@ class ScoreRequest:
     messages: tuple[Message, ...]
     continuations: tuple[str, ...]
     assistant_prefix: str = ""
-    """Text the assistant's turn already has (chain of thought before the label)."""
+    """Text the assistant's turn already has; with `thinking` it stands between thought and continuation."""
+    thinking: Sampling | None = None
+    """How the thought is drawn that the model writes first (think, then label). It ends at the model's own mark, at a
+    string of `thinking.stop`, where the model ends its turn, or after `thinking.max_tokens`; it is then closed, and
+    the continuations are scored behind it and `assistant_prefix`."""
+    seed: int = 0
+    """Of the thought."""
+    tools: Tools = ()
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +511,8 @@ class Score:
     Equal log-probabilities say nothing of that: two spellings may be just as likely."""
     votes: int = 0
     """Sampled texts of which these are the shares; 0: they are the model's own."""
+    thought: str = ""
+    """What was written before the label, where that was asked for."""
 
 
 class Engine(Protocol):
@@ -438,6 +561,7 @@ class Example:
     """A conversation whose last turn, the assistant's, is to be learned (SFT, replay of judge examples)."""
 
     messages: tuple[Message, ...]
+    tools: Tools = ()
     kind: str = ""
     """Where it belongs, for counts: `judge`, `revision` ..."""
     weight: float = 1.0

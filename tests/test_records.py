@@ -126,7 +126,7 @@ def test_a_pair_names_its_completions_as_they_name_themselves() -> None:
 
 def test_a_swap_forgets_no_field_of_a_side() -> None:
     # a new field must be said to be of a side, or of the pair
-    kept = {"prompt", "label_prob", "weight", "order_consistent", "round"}
+    kept = {"prompt", "tools", "label_prob", "weight", "order_consistent", "round"}
     assert {each.name for each in fields(Pair)} - kept == set(PAIR._exchanged())
 
 

@@ -13,7 +13,7 @@ from rlaif.judging import Decision, Judge, PanelJudge
 from rlaif.judging.ask_protocol import templates_of
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
-from rlaif.records import Constitution, Engine, Judgment, Message, Pair
+from rlaif.records import Constitution, Engine, Judgment, Pair
 from rlaif.version import __version__
 
 
@@ -49,8 +49,9 @@ def assemble(
         policies = list(dict.fromkeys((chosen.completion.policy, rejected.completion.policy)))
         pair = Pair(
             prompt=prompt.messages,
-            chosen=(Message(role="assistant", content=chosen.completion.text),),
-            rejected=(Message(role="assistant", content=rejected.completion.text),),
+            tools=prompt.tools,
+            chosen=chosen.completion.turns,
+            rejected=rejected.completion.turns,
             label_prob=label,
             weight=1 / candidates[prompt.id],
             score_gap=_gap(chosen, rejected),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, ScoreRequest
 
@@ -13,9 +15,16 @@ def call_key(
 
     An engine that guides no decoding does not read a schema: what it draws is what it draws without.
     """
-    turns = [[each.role, each.content] for each in request.messages]
+    turns = [each.identity for each in request.messages]
+    # only what is set: what was asked before such fields were there keeps its key
+    sent = {"chat_template_kwargs": dict(request.chat_template_kwargs), "body": dict(request.body)}
+    late = {name: value for name, value in {**sent, "tools": list(request.tools)}.items() if value}
+    further: list[Any] = [late] if late else []
     if isinstance(request, ScoreRequest):
-        return digest("score", fingerprint, turns, request.assistant_prefix, request.continuations)
+        if request.thinking is not None:
+            seed = request.seed if request.thinking.temperature > 0 else 0
+            further.append([request.thinking.identity, seed])
+        return digest("score", fingerprint, turns, request.assistant_prefix, request.continuations, *further)
     how = request.sampling
     # at temperature 0 nothing is drawn, so the seed changes nothing
     seed = request.seed if how.temperature > 0 else 0
@@ -23,6 +32,8 @@ def call_key(
     if how.top_k or how.min_p:
         # only where they are set: what was asked before they were there keeps its key
         drawn += [how.top_k, how.min_p]
+    if how.max_thought_tokens is not None:
+        further.append(["max_thought_tokens", how.max_thought_tokens])
     if request.schema is not None and guides_decoding:
-        return digest("generate", fingerprint, turns, drawn, dict(request.schema))
-    return digest("generate", fingerprint, turns, drawn)
+        return digest("generate", fingerprint, turns, drawn, dict(request.schema), *further)
+    return digest("generate", fingerprint, turns, drawn, *further)

@@ -9,7 +9,17 @@ from typing import Any, get_args
 from zlib import crc32
 
 from rlaif.hashing import digest_bytes
-from rlaif.records import Finish, GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest, Usage
+from rlaif.records import (
+    Finish,
+    GenerateRequest,
+    Generation,
+    Message,
+    Sampling,
+    Score,
+    ScoreRequest,
+    ToolCall,
+    Usage,
+)
 from rlaif.secrets import cleaned
 
 _NUMBERS = (float, int)
@@ -41,7 +51,10 @@ def request_rows(requests: Sequence[Request]) -> tuple[list[str], dict[str, byte
         parts = [[each.content] for each in request.messages]
         if cut:
             parts[-1] = [last[place][:cut], last[place][cut:]]
-        turns = [[each.role, [*map(put, part)]] for each, part in zip(request.messages, parts, strict=True)]
+        turns = [
+            [each.role, [*map(put, part)], *_beside(each)]
+            for each, part in zip(request.messages, parts, strict=True)
+        ]
         rows.append(_ENCODER.encode({"turns": turns, **_settings(request)}))
     return rows, blobs
 
@@ -50,15 +63,19 @@ def row_request(kind: str, row: str, blob: Callable[[str], bytes]) -> Request:
     """The request of a row. Its own id was not kept: it is not what was sent."""
     fields = json.loads(row)
     messages = tuple(
-        Message(role=role, content=b"".join(map(blob, parts)).decode("utf-8", "surrogatepass"))
-        for role, parts in fields.pop("turns")
+        Message(
+            role=role,
+            content=b"".join(map(blob, parts)).decode("utf-8", "surrogatepass"),
+            **_set_beside(*beside),
+        )
+        for role, parts, *beside in fields.pop("turns")
     )
+    fields["tools"] = tuple(fields.pop("tools", ()))
     if kind == "score":
         fields["continuations"] = tuple(fields["continuations"])
-        return ScoreRequest(id="", messages=messages, **fields)
-    sampling = fields.pop("sampling")
-    sampling["stop"] = tuple(sampling["stop"])
-    return GenerateRequest(id="", messages=messages, sampling=Sampling(**sampling), **fields)
+        thinking = fields.pop("thinking", None)
+        return ScoreRequest(id="", messages=messages, thinking=thinking and _sampling(thinking), **fields)
+    return GenerateRequest(id="", messages=messages, sampling=_sampling(fields.pop("sampling")), **fields)
 
 
 def reply_row(reply: Reply) -> str | None:
@@ -68,10 +85,16 @@ def reply_row(reply: Reply) -> str | None:
     if isinstance(reply, Score):
         alike = {"alike": reply.alike} if reply.alike else {}
         votes = {"votes": reply.votes} if reply.votes else {}
-        return json.dumps({"logprobs": reply.logprobs, **alike, **votes})
+        thought = {"thought": reply.thought} if reply.thought else {}
+        return json.dumps({"logprobs": reply.logprobs, **alike, **votes, **thought})
     ids = None if reply.token_ids is None else list(reply.token_ids)
     fields = {"text": reply.text, "finish": reply.finish, "token_ids": ids, "logprob": reply.logprob}
-    return json.dumps(fields)
+    late = {
+        "thought": reply.thought,
+        "open_thought": reply.open_thought,
+        "tool_calls": _call_rows(reply.tool_calls),
+    }
+    return json.dumps(fields | {name: value for name, value in late.items() if value})
 
 
 def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
@@ -89,6 +112,7 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
             usage=usage,
             alike=tuple(fields.get("alike", ())),
             votes=fields.get("votes", 0),
+            thought=_text(fields.get("thought", "")),
         )
     ids = fields["token_ids"]
     if not isinstance(fields["text"], str) or type(fields["logprob"]) not in (*_NUMBERS, type(None)):
@@ -102,6 +126,9 @@ def row_reply(kind: str, row: str, request_id: str, usage: Usage) -> Reply:
         token_ids=None if ids is None else tuple(ids),
         logprob=fields["logprob"],
         usage=usage,
+        thought=_text(fields.get("thought", "")),
+        open_thought=fields.get("open_thought", False) is True,
+        tool_calls=_calls(fields.get("tool_calls", ())),
     )
 
 
@@ -127,12 +154,52 @@ def kind_of(request: Request) -> str:
 
 
 def _settings(request: Request) -> dict[str, Any]:
+    sent = {"chat_template_kwargs": dict(request.chat_template_kwargs), "body": dict(request.body)}
+    late: dict[str, Any] = {
+        name: value for name, value in {**sent, "tools": list(request.tools)}.items() if value
+    }
     if isinstance(request, ScoreRequest):
-        return {"continuations": request.continuations, "assistant_prefix": request.assistant_prefix}
-    how = request.sampling
-    sampling = {name: getattr(how, name) for name in Sampling.__slots__}
-    schema = {} if request.schema is None else {"schema": dict(request.schema)}
-    return {"sampling": sampling, "seed": request.seed, "draw": request.draw, **schema}
+        if request.thinking is not None:
+            late |= {"thinking": request.thinking.identity, "seed": request.seed}
+        return {"continuations": request.continuations, "assistant_prefix": request.assistant_prefix, **late}
+    if request.schema is not None:
+        late["schema"] = dict(request.schema)
+    return {"sampling": request.sampling.identity, "seed": request.seed, "draw": request.draw, **late}
+
+
+def _sampling(fields: dict[str, Any]) -> Sampling:
+    return Sampling(**{**fields, "stop": tuple(fields["stop"])})
+
+
+def _beside(turn: Message) -> list[dict[str, Any]]:
+    """What a turn holds beside its text, where it holds something."""
+    further = {
+        "thought": turn.thought,
+        "tool_calls": _call_rows(turn.tool_calls),
+        "name": turn.name,
+        "tool_call_id": turn.tool_call_id,
+    }
+    set_ones = {name: value for name, value in further.items() if value}
+    return [set_ones] if set_ones else []
+
+
+def _set_beside(*beside: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(*beside)
+    return fields | {"tool_calls": _calls(fields.get("tool_calls", ()))}
+
+
+def _call_rows(calls: Sequence[ToolCall]) -> list[list[Any]]:
+    return [[each.name, each.arguments, each.id] for each in calls]
+
+
+def _calls(rows: Sequence[Sequence[Any]]) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(name=_text(name), arguments=_text(text), id=own) for name, text, own in rows)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is none")
+    return value
 
 
 def _parting(one: str, other: str) -> int:

@@ -221,7 +221,7 @@ def _described(
         "models": {name: models.fingerprint(name) for name in names},
         "constitution": described_constitution(constitution),
         "prompts": described_prompts(prompts),
-        "sampling": asdict(sampling_of(config)),
+        "sampling": sampling_of(config).identity,
         "gold": config.gold,
         "resamples": config.resamples,
         "seed": config.seed,

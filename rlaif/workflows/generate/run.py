@@ -80,7 +80,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
             "prompts": described_prompts(prompts),
             "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
             "n": config.n,
-            "sampling": asdict(sampling_of(config)),
+            "sampling": sampling_of(config).identity,
         }
 
     refuse_early(config.out, models, names, describe, command="generate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rlaif.records import Completion, Prompt, Sampling
@@ -84,7 +84,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "policy": job.fingerprint("model"),
         "prompts": described_prompts(_prompts(job)),
         "n": job.settings.n,
-        "sampling": asdict(job.settings.sampling),
+        "sampling": job.settings.sampling.identity,
         "seed": job.seed,
     }
 
