@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import random
 import shutil
@@ -77,12 +78,30 @@ def change(path: Path, rng: random.Random) -> str:
                 ["calls", "calls", "calls", "blobs", "pairs", "decisions", "prompts", "completions"]
             )
             columns = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
-            some = "" if rng.random() < 0.3 else f" WHERE abs(random()) % 10 < {rng.randint(1, 9)}"
+            # by the digits that a row's first column ends with, so that a case is the same at every repetition
+            part = f" WHERE unicode(substr({columns[0]}, -1)) % 10 < {rng.randint(1, 9)}"
+            some = "" if rng.random() < 0.3 else part
             statement = f"UPDATE {table} SET {rng.choice(columns)} = {rng.choice(VALUES)}{some}"
         with contextlib.suppress(sqlite3.Error):
             store.execute(statement)
             store.commit()
         return statement
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether rows of pairs are the same but for the last digits of their numbers."""
+    rows = [[json.loads(row) for row in each.splitlines()] for each in (one, other)]
+    return same(*rows)
+
+
+def same(one: object, other: object) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) < 1e-4
+    return one == other
 
 
 def test_a_changed_store_is_said_or_refused_and_makes_no_other_pairs(project: Path, tmp_path: Path) -> None:
@@ -110,5 +129,7 @@ def test_a_changed_store_is_said_or_refused_and_makes_no_other_pairs(project: Pa
             code, _, told = ran(command)
         assert code in (0, 1, 2, 3), f"case {number}: {what}: {command}: {told[-2000:]}"
         again = copy / "runs" / "r2" / "pairs.jsonl"
-        if code == 0 and again.is_file():
-            assert again.read_bytes() == whole, f"case {number}: {what}: other pairs, unsaid"
+        if code == 0 and again.is_file() and again.read_bytes() != whole:
+            # replies that are asked again stand in other batches, which agree up to the last digits
+            assert "damaged" in told, f"case {number}: {what}: other pairs, unsaid"
+            assert alike(again.read_bytes(), whole), f"case {number}: {what}: other pairs"
