@@ -65,7 +65,7 @@ def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace,
     from rlaif.training.configs.dpo import DPOConfig
     from rlaif.training.dpo import DPO, pair_tree
     from rlaif.training.scorer import BranchScorer
-    from rlaif.training.spans import TokenPair
+    from rlaif.training.tokens import TokenPair
 
     config = DPOConfig(
         beta=BETA,

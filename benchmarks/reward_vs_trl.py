@@ -49,7 +49,7 @@ def ours(case: Case, batches: list[list[Triple]], arguments: argparse.Namespace,
     from rlaif.training.dpo import pair_tree
     from rlaif.training.reward import BradleyTerry
     from rlaif.training.scorer import RewardScorer
-    from rlaif.training.spans import TokenPair
+    from rlaif.training.tokens import TokenPair
 
     config = RewardConfig(
         loss="sigmoid",

@@ -27,7 +27,7 @@ from rlaif.training.packing import pack, split
 from rlaif.training.passes import CPU_TOKENS
 from rlaif.training.reference import reference_logps
 from rlaif.training.scorer import BranchScorer
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 
 BETA, PAIRS, VOCABULARY = 0.2, 48, 1408
 

@@ -26,7 +26,12 @@ def test_a_pair_of_single_plain_turns_keeps_its_id() -> None:
 
 def test_two_dialogues_that_end_alike_are_two() -> None:
     one = Pair(prompt=(ASK,), chosen=SIDE, rejected=OTHER, label_prob=0.9)
-    two = Pair(prompt=(ASK,), chosen=(SIDE[0], replace(SIDE[1], content="5"), SIDE[2]), rejected=OTHER, label_prob=0.9)
+    two = Pair(
+        prompt=(ASK,),
+        chosen=(SIDE[0], replace(SIDE[1], content="5"), SIDE[2]),
+        rejected=OTHER,
+        label_prob=0.9,
+    )
     assert one.id != two.id
     assert one.id == one.swapped().id
     assert one.completion_ids[0] != two.completion_ids[0]

@@ -39,9 +39,10 @@ from rlaif.training.reference import (
 from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import BranchScorer, choose_layout
-from rlaif.training.spans import TokenExample, TokenPair, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
+from rlaif.training.tokens import TokenExample, TokenPair, relative_weights
+from rlaif.training.trees import example_tree, pair_tree
 
 
 def train_dpo(  # noqa: PLR0913 - one call says all
@@ -174,10 +175,8 @@ class DPO:
 
     def trees(self, step: int) -> list[Tree]:
         """The pairs of `step`, then its examples."""
-        examples = [self.examples[place] for place in self.replay.rows(step)]
-        return [pair_tree(self.pairs[row]) for row in self.order.rows(step)] + [
-            Tree(each.prompt, (each.answer,)) for each in examples
-        ]
+        pairs = [pair_tree(self.pairs[row]) for row in self.order.rows(step)]
+        return pairs + [example_tree(self.examples[place]) for place in self.replay.rows(step)]
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: TokenLogprobs) -> StepPart:
         """The loss and the chosen answers' NLL over the pairs, NLL over the examples."""
@@ -274,9 +273,10 @@ class DPO:
 
     def _look(self) -> Mapping[str, float]:
         assert self.read is not None
-        now = self.read([pair_tree(each) for each in self.held_out])
+        trees = [pair_tree(each) for each in self.held_out]
+        now = self.read(trees)
         before = self.held_out_reference or [torch.zeros_like(each) for each in now]
-        sizes = [len(each) for pair in self.held_out for each in (pair.chosen, pair.rejected)]
+        sizes = [size for tree in trees for size in tree.scored]
         branch_N = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
         label_B = self._labels(self.held_out, now[0])
         terms = pair_terms(Scored(torch.cat(now), torch.cat(list(before)), branch_N), self.held_out, label_B)
@@ -286,11 +286,6 @@ class DPO:
         if not (self.reference and mine):
             return torch.zeros_like(logp_N)
         return torch.cat([self.reference[row] for row in mine]).to(logp_N)
-
-
-def pair_tree(pair: TokenPair) -> Tree:
-    """The prompt with its two answers, chosen first."""
-    return Tree(pair.prompt, (pair.chosen, pair.rejected))
 
 
 def _reader(made: DPO, opened: Opened, scorer: BranchScorer, held_to: Path, packed: bool) -> Reader:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rlaif.training.order import Order
 from rlaif.training.packing import Tree
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
+from rlaif.training.trees import mismatched_tree
 
 
 class KTOZeroPoint:
@@ -31,8 +32,8 @@ class KTOZeroPoint:
         others = [*rows[1:], rows[0]] if len(rows) > 1 else [(rows[0] + 1) % len(self.pairs)]
         trees = []
         for row, other in zip(rows, others, strict=True):
-            prompt, room = self.pairs[row].prompt, self.room - len(self.pairs[row].prompt)
-            trees.append(Tree(prompt, (self.pairs[other].chosen[:room], self.pairs[other].rejected[:room])))
+            prompt = self.pairs[row].prompt
+            trees.append(mismatched_tree(prompt, self.pairs[other], self.room - len(prompt)))
         return trees
 
     def visited(self) -> list[Tree]:

@@ -3,13 +3,17 @@
 Packed: a row holds whole trees, `[prefix | branch | branch]`, the prefix once; a branch sees its prefix and itself,
 its positions go on from the prefix. Plain: a row is one prefix with one branch, the layout every model knows.
 
-Suffixes: R rows, L row length, N scored tokens in branch order, S branches.
+Of a branch only what is learned is scored: what a user or a tool said in it is read, and no more. An answer is one
+branch, or several where its turns were written in contexts that do not go on from each other.
+
+Suffixes: R rows, L row length, N scored tokens in branch order, S answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rlaif.training.spans import Ids
+from rlaif.training.tokens import Ids, Mask
 
 PAD = -1
 
@@ -27,6 +31,10 @@ class Tree(NamedTuple):
 
     prefix: Ids
     branches: tuple[Ids, ...]
+    learned: tuple[Mask, ...] = ()
+    """For each branch, which of its tokens are learned; empty: all of all, as an empty mask is all of one."""
+    answers: tuple[int, ...] = ()
+    """For each branch the number of the answer that it is part of, ascending; empty: each is one of its own."""
 
     @property
     def size(self) -> int:
@@ -34,9 +42,22 @@ class Tree(NamedTuple):
         return len(self.prefix) + sum(map(len, self.branches))
 
     @property
+    def scored(self) -> list[int]:
+        """How many tokens of each answer are learned."""
+        masks = self.learned or ((),) * len(self.branches)
+        answers = self.answers or range(len(self.branches))
+        found = [0] * (answers[-1] + 1)
+        for answer, branch, mask in zip(answers, self.branches, masks, strict=True):
+            found[answer] += learned_tokens(branch, mask)
+        return found
+
+    @property
     def apart(self) -> tuple[Tree, ...]:
         """One tree a branch."""
-        return tuple(Tree(self.prefix, (branch,)) for branch in self.branches)
+        if not self.learned:
+            return tuple(Tree(self.prefix, (branch,)) for branch in self.branches)
+        both = zip(self.branches, self.learned, strict=True)
+        return tuple(Tree(self.prefix, (branch,), (mask,)) for branch, mask in both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +71,15 @@ class Batch:
     branch_RL: Tensor
     """0 in the prefix, else the number of the branch in its tree."""
     source_N: Tensor
-    """Place (row * L + column) of the hidden state that predicts each branch token."""
+    """Place (row * L + column) of the hidden state that predicts each learned token."""
     target_N: Tensor
-    """The branch tokens themselves."""
+    """The learned tokens themselves."""
     branch_N: Tensor
-    """Which branch (0 .. S-1, in order of trees and branches) a token belongs to."""
+    """Which answer (0 .. S-1, in order of trees and answers) a token belongs to."""
     last_S: Tensor
-    """Place of each branch's last token; only where the batch was packed with it."""
+    """Place of each answer's last token; only where the batch was packed with it."""
     branches: int
+    """S."""
     packed: bool
     tokens: int
     """Tokens that are there."""
@@ -103,16 +125,17 @@ def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -
             reads[index] = frame.place(stored[index], row, column, number, with_last)
             column += sizes[index]
     flat = [read for tree_reads in reads for read in tree_reads]
+    owners = _owners(trees)
     return Batch(
         ids_RL=torch.from_numpy(frame.ids),
         positions_RL=torch.from_numpy(frame.positions),
         tree_RL=torch.from_numpy(frame.tree),
         branch_RL=torch.from_numpy(frame.branch),
         source_N=torch.from_numpy(np.concatenate([read.sources for read in flat])),
-        target_N=torch.tensor([token for tree in stored for branch in tree.branches for token in branch]),
-        branch_N=torch.from_numpy(np.repeat(np.arange(len(flat)), [len(read.sources) for read in flat])),
-        last_S=torch.tensor([read.last for read in flat]),
-        branches=len(flat),
+        target_N=torch.tensor([token for tree in stored for token in _targets(tree)]),
+        branch_N=torch.from_numpy(np.repeat(owners, [len(read.sources) for read in flat])),
+        last_S=torch.tensor([*dict(zip(owners, (read.last for read in flat), strict=True)).values()]),
+        branches=owners[-1] + 1,
         packed=packed,
         tokens=sum(sizes),
         tokens_apart=sum(_size(single, with_last) for tree in trees for single in tree.apart),
@@ -146,6 +169,8 @@ class _Frame:
             sources = np.arange(column - 1, column - 1 + len(branch))
             # the first token of every branch is predicted by the last of the shared prefix
             sources[0] = start + prefix - 1
+            if tree.learned and tree.learned[which - 1]:
+                sources = sources[np.array(tree.learned[which - 1])]
             reads.append(_Read(base + sources, base + column + len(kept) - 1))
             column += len(kept)
         return reads
@@ -156,6 +181,26 @@ class _Frame:
         self.positions[row, column:end] = np.arange(position, position + len(ids))
         self.tree[row, column:end] = number
         self.branch[row, column:end] = branch
+
+
+def learned_tokens(ids: Ids, mask: Mask) -> int:
+    """How many of `ids` are learned."""
+    return sum(mask) if mask else len(ids)
+
+
+def _targets(tree: Tree) -> Iterator[int]:
+    masks = tree.learned or ((),) * len(tree.branches)
+    for branch, mask in zip(tree.branches, masks, strict=True):
+        yield from compress(branch, mask) if mask else branch
+
+
+def _owners(trees: Sequence[Tree]) -> list[int]:
+    """For each branch of each tree the number of its answer in the batch."""
+    owners: list[int] = []
+    for tree in trees:
+        first = owners[-1] + 1 if owners else 0
+        owners += [first + each for each in tree.answers or range(len(tree.branches))]
+    return owners
 
 
 def _size(tree: Tree, with_last: bool) -> int:

@@ -9,7 +9,7 @@ from rlaif.hashing import derived_seed
 from rlaif.records import EVEN, Example, Pair
 from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.loss_names import LOSSES
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 
 SIDES = "sigmoid"
 """The loss whose very name says that labels are taken as sides."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rlaif.training.losses import PairLogps, PairTerms, sum_by
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 
 
 class Scored(NamedTuple):

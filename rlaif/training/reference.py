@@ -75,10 +75,12 @@ class LogpCache(NamedTuple):
 
 
 def tokens_key(tree: Tree) -> bytes:
-    """Names the ids of a prompt and its answers."""
+    """Names the ids of a prompt and its answers, and what of them is scored, where that is not all."""
     numbers = [len(tree.prefix), *tree.prefix]
     for branch in tree.branches:
         numbers += [len(branch), *branch]
+    for mask in tree.learned:
+        numbers += [-1, *mask]  # no id and no length is below zero
     return hashlib.blake2b(np.array(numbers, "<i8").tobytes(), digest_size=20).digest()
 
 
@@ -103,7 +105,7 @@ def reference_logps(
         batch = pack(members, packed=packed, pad_id=scorer.pad_id, with_last=False)
         with torch.no_grad(), _nothing_random(scorer):
             logp_N = scorer(batch.to(device)).logp_N.cpu()
-        sizes = [sum(map(len, tree.branches)) for tree in members]
+        sizes = [sum(tree.scored) for tree in members]
         computed = [part.clone() for part in torch.split(logp_N, sizes)]
         if cache is not None:
             cache.keep(members, computed)

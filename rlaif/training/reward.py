@@ -25,9 +25,10 @@ from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import RewardScorer
-from rlaif.training.spans import TokenPair, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
+from rlaif.training.tokens import TokenPair, relative_weights
+from rlaif.training.trees import whole_tree
 
 
 def train_reward(
@@ -108,7 +109,7 @@ class BradleyTerry:
 
     def trees(self, step: int) -> list[Tree]:
         """The pairs of `step`."""
-        return [_tree(self.pairs[row]) for row in self.order.rows(step)]
+        return [whole_tree(self.pairs[row]) for row in self.order.rows(step)]
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: Tensor) -> StepPart:
         """Cross-entropy of the reward differences with the labels, plus centering."""
@@ -155,7 +156,7 @@ class BradleyTerry:
     def look(self) -> Mapping[str, float]:
         """Figures of the pairs set apart."""
         assert self.read is not None
-        rewards_SH = self.read([_tree(each) for each in self.held_out])
+        rewards_SH = self.read([whole_tree(each) for each in self.held_out])
         whole_B2 = rewards_SH[:, 0].view(-1, 2)
         label_B = self._targets([each.label_prob for each in self.held_out], whole_B2)
         return held_out_figures(whole_B2[:, 0] - whole_B2[:, 1], label_B)
@@ -173,10 +174,6 @@ def read_rewards(
             out = scorer(batch.to(device)).float().cpu()
         found |= dict(zip(group, out.view(len(group), 2, -1), strict=True))
     return torch.cat([found[place] for place in range(len(trees))])
-
-
-def _tree(pair: TokenPair) -> Tree:
-    return Tree(pair.prompt, (pair.chosen, pair.rejected))
 
 
 def _check(config: RewardConfig, pairs: Sequence[TokenPair]) -> None:

@@ -26,10 +26,12 @@ from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import BranchScorer, Layout, RewardScorer, choose_layout
-from rlaif.training.spans import REMEDIES, Refused, Spans, TokenExample, TokenPair
+from rlaif.training.spans import REMEDIES, Refused, Spans
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
+from rlaif.training.tokens import TokenExample, TokenPair
 from rlaif.training.trackers import Trackers, check_trackers
+from rlaif.training.trees import example_tree, pair_tree
 from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
@@ -271,8 +273,7 @@ def _named(refused: Counter[str]) -> dict[str, int]:
 
 
 def _probe_trees(data: Data) -> list[Tree]:
-    trees = [Tree(pair.prompt, (pair.chosen, pair.rejected)) for pair in data.pairs]
-    return trees + [Tree(each.prompt, (each.answer,)) for each in data.examples]
+    return [*map(pair_tree, data.pairs), *map(example_tree, data.examples)]
 
 
 def _claimed(folder: TrainingFolder, accelerator: Accelerator) -> AbstractContextManager[None]:

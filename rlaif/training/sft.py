@@ -19,9 +19,10 @@ from rlaif.training.progress import Progress
 from rlaif.training.runner import Data, MethodCall, conduct
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import BranchScorer
-from rlaif.training.spans import TokenExample, relative_weights
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
+from rlaif.training.tokens import TokenExample, relative_weights
+from rlaif.training.trees import example_tree
 
 
 def train_sft(
@@ -79,14 +80,12 @@ class Imitation:
 
     def trees(self, step: int) -> list[Tree]:
         """The examples of `step`."""
-        return [
-            Tree(self.examples[row].prompt, (self.examples[row].answer,)) for row in self.order.rows(step)
-        ]
+        return [example_tree(self.examples[row]) for row in self.order.rows(step)]
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: TokenLogprobs) -> StepPart:
         """The share of the step's mean: its tokens are counted over all passes and processes."""
         rows = self.order.rows(step)
-        total = sum(len(self.examples[row].answer) for row in rows)
+        total = sum(sum(example_tree(self.examples[row]).scored) for row in rows)
         weight_S = out.logp_N.new_tensor([self._weights[rows[place]] for place in members])
         loss = -(weight_S[batch.branch_N] * out.logp_N).sum() / total
         return StepPart(loss, {"mean_token_accuracy": out.top_N.sum() / total})

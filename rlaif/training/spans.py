@@ -14,12 +14,11 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from rlaif.engines.chat_template import Chat
-from rlaif.errors import ThresholdError
 from rlaif.exchange.rendered import ends_a_turn, holds_turns
 from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, completion_id, prompt_name
 from rlaif.training.sampled import Sampled
+from rlaif.training.tokens import Ids, TokenExample, TokenPair
 
-Ids = tuple[int, ...]
 Row = TypeVar("Row", Pair, Example)
 
 
@@ -57,36 +56,6 @@ REMEDIES = {
 """What each reason says to whoever brought the data."""
 
 
-class TokenPair(NamedTuple):
-    """A pair as token ids. Each answer ends with the end token."""
-
-    id: str
-    prompt: Ids
-    chosen: Ids
-    rejected: Ids
-    label_prob: float
-    weight: float
-    score_gap: float | None = None
-    principles: Mapping[str, float] = {}
-    """Principle -> P(chosen better by it)."""
-    cut: bool = False
-    """Whether an answer has no end token, being cut off."""
-    sampled: int = 0
-    """How many of the two answers are the very ids that were sampled."""
-    about: str = ""
-    """The prompt that all is about, by `prompt_name`, by which pairs are set apart. Unknown: `prompt` itself."""
-
-
-class TokenExample(NamedTuple):
-    """An example as token ids; only `answer` is learned. It ends with the end token."""
-
-    kind: str
-    prompt: Ids
-    answer: Ids
-    weight: float = 1.0
-    cut: bool = False
-
-
 class _Answer(NamedTuple):
     ids: Ids
     cut: bool
@@ -96,19 +65,6 @@ class _Answer(NamedTuple):
 def answer_id(prompt: Sequence[Message], text: str) -> str:
     """Names an answer to a prompt: the id that its completion has."""
     return completion_id(Prompt(messages=tuple(prompt)).id, text)
-
-
-def relative_weights(pairs: Sequence[TokenPair | TokenExample]) -> list[float]:
-    """The rows' weights in units of their mean: the unit they came in does not count.
-
-    Raises ThresholdError when all are zero.
-    """
-    mean = sum(pair.weight for pair in pairs) / len(pairs)
-    if not mean > 0:
-        raise ThresholdError(
-            f"all {len(pairs)} rows have weight 0: nothing can be learned; set `weight` above 0"
-        )
-    return [pair.weight / mean for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from rlaif.atomic import write_lines
 from rlaif.training.order import Order
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 
 
 @runtime_checkable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,28 @@ from rlaif.training.masks import dense_mask
 from rlaif.training.packing import Batch, Tree, pack, split
 
 ids = st.lists(st.integers(1, 99), min_size=1, max_size=6).map(tuple)
-trees = st.builds(Tree, ids, st.lists(ids, min_size=1, max_size=3).map(tuple))
-batches = st.lists(trees, min_size=1, max_size=6)
+plain_trees = st.tuples(ids, st.lists(ids, min_size=1, max_size=3).map(tuple)).map(lambda both: Tree(*both))
+
+
+@st.composite
+def masked_trees(draw: st.DrawFn) -> Tree:
+    """Of some branches only a part is learned, and some go on with the answer of the one before."""
+    tree = draw(plain_trees)
+    masks = []
+    for branch in tree.branches:
+        some = draw(st.lists(st.booleans(), min_size=len(branch), max_size=len(branch)).filter(any))
+        masks.append(() if all(some) else tuple(some))
+    further = draw(st.lists(st.integers(0, 1), min_size=len(masks) - 1, max_size=len(masks) - 1))
+    answers = (0, *accumulate(further))
+    return tree._replace(learned=tuple(masks) if any(masks) else (), answers=answers)
+
+
+batches = st.lists(plain_trees | masked_trees(), min_size=1, max_size=6)
+
+
+def learned(tree: Tree) -> list[list[bool]]:
+    masks = tree.learned or ((),) * len(tree.branches)
+    return [list(mask) or [True] * len(branch) for mask, branch in zip(masks, tree.branches, strict=True)]
 
 
 def seen(batch: Batch, window: int | None = None) -> torch.Tensor:
@@ -27,8 +49,8 @@ def test_every_token_sees_exactly_its_prefix_and_its_branch_so_far(
     flat_ids, width = batch.ids_RL.flatten(), batch.ids_RL.shape[1]
     place = 0
     for tree in given_trees:
-        for branch in tree.branches:
-            for number in range(len(branch)):
+        for branch, mask in zip(tree.branches, learned(tree), strict=True):
+            for number in [each for each in range(len(branch)) if mask[each]]:
                 source = int(batch.source_N[place])
                 row = source // width
                 context = [
@@ -42,17 +64,30 @@ def test_every_token_sees_exactly_its_prefix_and_its_branch_so_far(
 
 
 @given(batches, st.booleans())
-def test_branches_are_numbered_in_order(given_trees: list[Tree], packed: bool) -> None:
+def test_answers_are_numbered_in_order_and_have_what_is_learned_of_their_branches(
+    given_trees: list[Tree], packed: bool
+) -> None:
     batch = pack(given_trees, packed=packed, pad_id=0, with_last=False)
-    lengths = [len(branch) for tree in given_trees for branch in tree.branches]
+    lengths: list[int] = []
+    for tree in given_trees:
+        answers = tree.answers or range(len(tree.branches))
+        for answer in sorted(set(answers)):
+            mine = zip(answers, learned(tree), strict=True)
+            lengths.append(sum(sum(mask) for owner, mask in mine if owner == answer))
     assert torch.bincount(batch.branch_N, minlength=batch.branches).tolist() == lengths
+    assert [size for tree in given_trees for size in tree.scored] == lengths
+    assert batch.branch_N.tolist() == sorted(batch.branch_N.tolist())
 
 
 @given(batches, st.booleans())
 def test_the_last_token_of_each_branch_is_found(given_trees: list[Tree], packed: bool) -> None:
     batch = pack(given_trees, packed=packed, pad_id=0, with_last=True)
     last = batch.ids_RL.flatten()[batch.last_S].tolist()
-    assert last == [branch[-1] for tree in given_trees for branch in tree.branches]
+    assert last == [
+        dict(zip(tree.answers or range(len(tree.branches)), tree.branches, strict=True))[answer][-1]
+        for tree in given_trees
+        for answer in sorted(set(tree.answers or range(len(tree.branches))))
+    ]
 
 
 @given(batches, st.integers(1, 8))

@@ -18,7 +18,7 @@ from rlaif.training.loss_names import ALIASES, LOSSES, Weighted, parse_mix
 from rlaif.training.losses import PairLogps, PairTerms
 from rlaif.training.pair_losses import PAIR_LOSSES, mixed
 from rlaif.training.pair_terms import Scored, length_shift, pair_terms
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 
 LOG2 = math.log(2)
 

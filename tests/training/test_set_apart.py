@@ -10,7 +10,8 @@ from rlaif.errors import ThresholdError
 from rlaif.hashing import derived_seed
 from rlaif.records import ASKED_OF, Constitution, Message, Pair, Principle, prompt_name
 from rlaif.training.pair_checks import set_apart
-from rlaif.training.spans import Spans, TokenPair
+from rlaif.training.spans import Spans
+from rlaif.training.tokens import TokenPair
 from rlaif.workflows.training.datasets import judge_pairs
 
 from .builders import make_tokenizer, pair

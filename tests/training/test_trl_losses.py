@@ -20,7 +20,8 @@ from rlaif.training.models import Opened, open_causal
 from rlaif.training.packing import pack
 from rlaif.training.reference import reference_logps
 from rlaif.training.scorer import BranchScorer
-from rlaif.training.spans import Spans, TokenPair
+from rlaif.training.spans import Spans
+from rlaif.training.tokens import TokenPair
 
 from .conftest import MakeDirectory
 from .test_trl_parity import QUIET, assert_same_gradients, gradients, rows_of

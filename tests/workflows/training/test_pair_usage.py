@@ -8,7 +8,7 @@ from pathlib import Path
 from rlaif.runs.layout import METRICS, USED_PAIRS
 from rlaif.store import Store
 from rlaif.training.order import Order
-from rlaif.training.spans import TokenPair
+from rlaif.training.tokens import TokenPair
 from rlaif.training.used import write_used
 from rlaif.workflows.training.pair_usage import note_usage
 
