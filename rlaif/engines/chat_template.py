@@ -323,12 +323,22 @@ class Chat:
         return [] if marks is None else self._encode([marks.written_closing])[0]
 
     @cached_property
+    def behind_end_ids(self) -> Ids:
+        """What of `closing_ids` is still to come where the model wrote the end mark itself."""
+        marks = self.thought_marks
+        return [] if marks is None else self._encode([marks.written_closing.partition(marks.end)[2]])[0]
+
+    @cached_property
     def _thought_form(self) -> ThoughtForm:
         answer = Message(role="assistant", content="b", thought=_PROBE)
         turns = [Message(role="user", content="a"), answer]
         forms = (ThoughtForm.FIELDS, ThoughtForm.PARTS) if self._source else ()
-        shown = (each for each in forms if _PROBE in self._tried(turns, generate=False, thoughts=each))
-        return next(shown, ThoughtForm.NONE)
+        for form in forms:
+            text = self._tried(turns, generate=False, thoughts=form)
+            # a template that knows no parts writes the whole list, quotes included
+            if _PROBE in text and not re.search(f"['\"]{_PROBE}", text):
+                return form
+        return ThoughtForm.NONE
 
     @cached_property
     def _arguments_as_text(self) -> bool:

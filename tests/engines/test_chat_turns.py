@@ -157,6 +157,14 @@ def test_marks_of_no_table_are_those_that_the_template_puts_around_a_thought() -
     assert (found.start, found.end, found.closing) == ("(((", ")))", ")))\n")
 
 
+@pytest.mark.parametrize("template", ["system", "no-system", "none"])
+def test_a_template_that_knows_no_thoughts_has_no_marks_and_leaves_them_out(template: str) -> None:
+    chat = Chat(make_tokenizer(template))
+    assert chat.thought_marks is None
+    turns = [*user("how"), Message(role="assistant", content="bake", thought="zzz"), *user("more")]
+    assert "zzz" not in chat.prompt_text(turns)
+
+
 def test_marks_that_the_user_names_are_taken() -> None:
     found = Chat(make_tokenizer(), marks=("<muse>", "</muse>")).thought_marks
     assert found is not None

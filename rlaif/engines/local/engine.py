@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
+from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.score import PromptScorer
 from rlaif.engines.local.shared_prefix import ScoredPrompt
+from rlaif.engines.local.thinking import ThoughtPlan
+from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
-from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
+from rlaif.records import GenerateRequest, Generation, Sampling, Score, ScoreRequest, Usage
 
 WINDOW = 256
 """Requests that are planned together when an endless stream comes in; also the rows of a batch at most."""
@@ -29,9 +32,23 @@ _log = logging.getLogger(__name__)
 class Traced(NamedTuple):
     """A text that some engine drew: its token ids, and whether an end token came behind them."""
 
-    messages: Sequence[Message]
+    messages: Turns
     ids: Sequence[int]
     ended: bool
+
+
+class _Thought(NamedTuple):
+    """What was written before labels."""
+
+    drawn: Drawn
+    text: str
+    question: ScoredPrompt
+    """The labels behind it, to be read anew where the draw has not read them."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to read."""
+        return self.drawn.labels is not None or self.drawn.error is not None
 
 
 class HfEngine(BaseEngine):
@@ -71,7 +88,7 @@ class HfEngine(BaseEngine):
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
 
-    def takes(self, messages: Sequence[Message]) -> bool:
+    def takes(self, messages: Turns) -> bool:
         """Whether the chat template takes a conversation."""
         return isinstance(self.chat.each_prompt([messages])[0], list)
 
@@ -94,54 +111,116 @@ class HfEngine(BaseEngine):
         return [max(found) for found in self._scorer.score(questions)]
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
-        prompts = self.chat.each_prompt([each.messages for each in window])
+        prompts = self.chat.each_prompt([asked_of(each) for each in window])
         replies: dict[int, Generation] = {}
         draws: dict[int, Draw] = {}
         for place, (request, ids) in enumerate(zip(window, prompts, strict=True)):
-            if not isinstance(ids, list) or len(ids) >= self.context:
-                why = str(ids) if isinstance(ids, UnrenderedError) else self._too_long(len(ids))
+            if not isinstance(ids, list) or len(ids) >= self.context or request.body:
+                why = NO_BODY if request.body else self._why_no_prompt(ids)
                 replies[place] = Generation(request_id=request.id, text="", finish="length", error=why)
             else:
-                room = min(request.sampling.max_tokens, self.context - len(ids))
-                draws[place] = Draw(tuple(ids), request.sampling, request.seed, room)
+                draws[place] = self._draw(ids, request.sampling, request.seed)
         for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
-            replies[place] = self._generation(window[place], len(draws[place].prompt), drawn)
+            replies[place] = self._generation(window[place], draws[place].prompt, drawn)
         return [replies[place] for place in range(len(window))]
 
-    def _generation(self, request: GenerateRequest, prompt_tokens: int, drawn: Drawn) -> Generation:
+    def _draw(self, ids: Sequence[int], how: Sampling, seed: int) -> Draw:
+        left, marks = self.context - len(ids), self.chat.thought_marks
+        if how.max_thought_tokens is None or marks is None:
+            return Draw(tuple(ids), how, seed, min(how.max_tokens, left))
+        closing = tuple(self.chat.closing_ids)
+        plan = ThoughtPlan(marks, self.chat.thought_begun(ids), how.max_thought_tokens, closing)
+        room = how.max_thought_tokens + len(closing) + how.max_tokens
+        return Draw(tuple(ids), how, seed, min(room, left), plan)
+
+    def _generation(self, request: GenerateRequest, prompt: Sequence[int], drawn: Drawn) -> Generation:
         text = self.chat.decode(drawn.ids)
         cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
         return Generation(
             request_id=request.id,
-            text=text[: min(cuts)] if cuts else text,
+            **answer_of(self.chat, prompt, text[: min(cuts)] if cuts else text, request.tools),
             finish=drawn.finish,
             token_ids=tuple(drawn.ids),
             logprob=None if drawn.error else drawn.logprob,
-            usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(drawn.ids)),
+            usage=Usage(prompt_tokens=len(prompt), completion_tokens=len(drawn.ids)),
             error=drawn.error,
         )
 
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
         questions = self._questions(window)
+        thoughts = self._thoughts(window, questions)
         fitting = {
-            place: each
+            place: thoughts[place].question if place in thoughts else each
             for place, each in enumerate(questions)
-            if isinstance(each, ScoredPrompt) and _longest(each) <= self.context
+            if isinstance(each, ScoredPrompt)
+            and _longest(each) <= self.context
+            and not window[place].body
+            and not (place in thoughts and thoughts[place].settled)
         }
         found = dict(zip(fitting, self._scorer.score(list(fitting.values())), strict=True))
-        return [
-            Score(
-                request_id=request.id,
-                logprobs=tuple(found.get(place, ())),
-                alike=self.alike(request.continuations),
-                usage=Usage(prompt_tokens=len(asked.prompt) if isinstance(asked, ScoredPrompt) else 0),
-                error=None if place in found else self._why_not(asked),
+        replies = []
+        for place, (request, asked) in enumerate(zip(window, questions, strict=True)):
+            thought = thoughts.get(place)
+            read = thought.drawn.labels if thought is not None and thought.settled else found.get(place)
+            error = thought.drawn.error if thought is not None else None
+            replies.append(
+                Score(
+                    request_id=request.id,
+                    logprobs=() if error else tuple(read or ()),
+                    alike=self.alike(request.continuations),
+                    usage=Usage(
+                        prompt_tokens=len(asked.prompt) if isinstance(asked, ScoredPrompt) else 0,
+                        completion_tokens=thought.drawn.thought if thought is not None else 0,
+                    ),
+                    error=error or (self._why_not(request, asked) if read is None else None),
+                    thought=thought.text if thought is not None else "",
+                )
             )
-            for place, (request, asked) in enumerate(zip(window, questions, strict=True))
-        ]
+        return replies
+
+    def _thoughts(
+        self, window: Sequence[ScoreRequest], questions: Sequence[ScoredPrompt | UnrenderedError]
+    ) -> dict[int, _Thought]:
+        """The thoughts of the requests that want one, with the labels behind them where the draw has read them."""
+        draws: dict[int, Draw] = {}
+        for place, (request, asked) in enumerate(zip(window, questions, strict=True)):
+            if request.thinking is not None and isinstance(asked, ScoredPrompt) and not request.body:
+                draw = self._thinking(request, request.thinking, asked)
+                if draw is not None:
+                    draws[place] = draw
+        found = {}
+        for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
+            asked = questions[place]
+            assert isinstance(asked, ScoredPrompt)
+            prompt = draws[place].prompt
+            text = thought_of(self.chat, prompt, self.chat.decode(drawn.ids[: drawn.thought]))
+            found[place] = _Thought(drawn, text, ScoredPrompt([*prompt, *drawn.ids], asked.answers))
+        return found
+
+    def _thinking(self, request: ScoreRequest, how: Sampling, asked: ScoredPrompt) -> Draw | None:
+        """The draw of a thought; None where no room is left for one."""
+        prefix = tuple(self.chat.text_ids([request.assistant_prefix])[0]) if request.assistant_prefix else ()
+        prompt = tuple(asked.prompt[: len(asked.prompt) - len(prefix)])
+        closing = tuple(self.chat.closing_ids)
+        forced = len(closing) + len(prefix)
+        limit = how.max_tokens if how.max_thought_tokens is None else how.max_thought_tokens
+        limit = min(limit, self.context - len(prompt) - forced - max(map(len, asked.answers), default=0))
+        if limit < 1:
+            return None
+        labels = [each[0] for each in asked.answers if len(each) == 1]
+        plan = ThoughtPlan(
+            self.chat.thought_marks,
+            self.chat.thought_begun(prompt),
+            limit,
+            closing,
+            tuple(self.chat.behind_end_ids),
+            prefix,
+            tuple(labels) if len(labels) == len(asked.answers) else (),
+        )
+        return Draw(prompt, how, request.seed, limit + forced, plan)
 
     def _questions(self, window: Sequence[ScoreRequest]) -> list[ScoredPrompt | UnrenderedError]:
-        prompts = self.chat.each_prompt([each.messages for each in window])
+        prompts = self.chat.each_prompt([asked_of(each) for each in window])
         # the few texts that are scored (labels) come again and again
         texts = list(
             dict.fromkeys(t for each in window for t in (each.assistant_prefix, *each.continuations))
@@ -154,8 +233,13 @@ class HfEngine(BaseEngine):
             for prompt, each in zip(prompts, window, strict=True)
         ]
 
-    def _why_not(self, asked: ScoredPrompt | UnrenderedError) -> str:
+    def _why_not(self, request: ScoreRequest, asked: ScoredPrompt | UnrenderedError) -> str:
+        if request.body:
+            return NO_BODY
         return str(asked) if isinstance(asked, UnrenderedError) else self._too_long(_longest(asked))
+
+    def _why_no_prompt(self, ids: Sequence[int] | UnrenderedError) -> str:
+        return str(ids) if isinstance(ids, UnrenderedError) else self._too_long(len(ids))
 
     def _too_long(self, tokens: int) -> str:
         return f"{tokens} tokens do not fit into the model's context of {self.context}"

@@ -17,6 +17,7 @@ import torch
 from rlaif.engines.local.sampling import choose, knobs_of, uniforms
 from rlaif.engines.local.score import head_at, slack
 from rlaif.engines.local.shared_prefix import lengthwise
+from rlaif.engines.local.thinking import Follower, ThoughtPlan
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import (
     MISFITS,
@@ -49,17 +50,24 @@ class Draw(NamedTuple):
     sampling: Sampling
     seed: int
     room: int
-    """Tokens that fit: at most `sampling.max_tokens`, fewer where the model's context ends."""
+    """Tokens that fit: at most `sampling.max_tokens`, or what `thought` adds to them; fewer where the model's context
+    ends."""
+    thought: ThoughtPlan | None = None
+    """Where its thought is bounded, or labels are read behind it."""
 
 
 @dataclass(slots=True)
 class Drawn:
-    """What was drawn; `ids` has no end token, `logprob` counts it."""
+    """What was drawn; `ids` has no end token, `logprob` counts it, and counts no token that was forced."""
 
     ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     finish: Finish = "length"
     error: str | None = None
+    labels: tuple[float, ...] | None = None
+    """The log-probabilities of the labels behind the thought; None where they are not read here."""
+    thought: int = 0
+    """How many of `ids` are the thought that labels stand behind."""
 
 
 class Filled(NamedTuple):
@@ -122,7 +130,7 @@ class Decoder:
         return [found.get(place, Drawn()) for place in range(len(draws))]
 
     def _drawn(self, draws: Sequence[Draw], *, pieces: bool = True) -> list[Drawn]:
-        batch = _Batch(draws, self.model.device)
+        batch = _Batch(draws, self.model.device, self.decode)
         piece = PREFILL_COLUMNS if self.mixes and pieces else None
         # the longest first: what comes later fits into the columns that are there
         order = sorted(range(len(draws)), key=lambda each: (-len(draws[each].prompt), draws[each].prompt))
@@ -132,14 +140,16 @@ class Decoder:
                 self._fill(batch, queue, piece)
             packed = False
             while batch.rows and not (packed and queue):
+                batch.read_labels()
                 tokens, logprobs = choose(batch.logits, batch.knobs, batch.uniform())
-                batch.take(tokens, logprobs, self._ends)
+                tokens = batch.take(tokens, logprobs, self)
                 if packed := batch.is_thin:
                     tokens = tokens[batch.pack()]
                 if batch.rows:
                     self._step(batch, tokens)
-        for each in batch.drawn:
-            if each.ids and each.ids[-1] in self.end_ids:
+        for draw, each in zip(draws, batch.drawn, strict=True):
+            reads = draw.thought is not None and draw.thought.label_prefix is not None
+            if not reads and each.ids and each.ids[-1] in self.end_ids:
                 each.ids.pop()
         return batch.drawn
 
@@ -214,7 +224,7 @@ class Decoder:
         """How far what follows two texts is from what follows each alone: read in pieces, joined late, and moved."""
         top = int(text_config(self.model.config).vocab_size)
         texts = [[37 * n % top for n in range(1, 10)], [53 * n % top for n in range(2, 8 if mixed else 11)]]
-        batch = _Batch([Draw(tuple(each), Sampling(), 0, 9) for each in texts], self.model.device)
+        batch = _Batch([Draw(tuple(each), Sampling(), 0, 9) for each in texts], self.model.device, str)
         try:
             if mixed:
                 batch.add([0], self._prefill([batch.draws[0].prompt], 4))
@@ -245,7 +255,14 @@ class Decoder:
         # what is no number is found when a text is drawn; what is impossible both ways is the same
         return float(apart.nan_to_num(0.0).mean())
 
-    def _ends(self, draw: Draw, ids: Sequence[int]) -> bool:
+    @cached_property
+    def rewinds(self) -> bool:
+        """Whether tokens that a row has read can be hidden from it again: no layer counts columns instead."""
+        config = text_config(self.model.config)
+        return self.mixes and getattr(config, "sliding_window", None) is None
+
+    def ends(self, draw: Draw, ids: Sequence[int]) -> bool:
+        """Whether the last token ends the text."""
         if ids[-1] in self.end_ids:
             return True
         stops = draw.sampling.stop
@@ -263,7 +280,9 @@ class _Batch:
     mask: torch.Tensor
     logits: torch.Tensor
 
-    def __init__(self, draws: Sequence[Draw], device: torch.device) -> None:
+    def __init__(
+        self, draws: Sequence[Draw], device: torch.device, decode: Callable[[Sequence[int]], str]
+    ) -> None:
         self.draws = draws
         self.drawn = [Drawn() for _ in draws]
         self.device = device
@@ -271,6 +290,9 @@ class _Batch:
         """Row of the tensors to place in `draws`; finished rows stay until the next packing."""
         self.live: set[int] = set()
         self._uniform = {place: uniforms(each.seed, each.room) for place, each in enumerate(draws)}
+        self._followed = {
+            place: Follower(each.thought, decode) for place, each in enumerate(draws) if each.thought
+        }
 
     def add(self, places: Sequence[int], filled: Filled) -> None:
         """Put rows below those that are there."""
@@ -292,22 +314,89 @@ class _Batch:
         numbers = [own[step] for own, step in zip(drawn, steps, strict=True)]
         return torch.tensor(numbers, dtype=torch.float64, device=self.device)
 
-    def take(
-        self, tokens: torch.Tensor, logprobs: torch.Tensor, ends: Callable[[Draw, Sequence[int]], bool]
-    ) -> None:
-        """Hand each live row its token, and find out which are done."""
-        for place, token, logprob in zip(self.rows, tokens.tolist(), logprobs.tolist(), strict=True):
-            if place not in self.live:
-                continue
-            draw, drawn = self.draws[place], self.drawn[place]
+    def take(self, tokens: torch.Tensor, logprobs: torch.Tensor, decoder: Decoder) -> torch.Tensor:
+        """Hand each live row its token, and find out which are done; gives what every row goes on with."""
+        found = zip(self.rows, tokens.tolist(), logprobs.tolist(), strict=True)
+        others: dict[int, int] = {}
+        for row, (place, token, logprob) in enumerate(found):
+            if place in self.live and (goes_on := self._hand(row, place, token, logprob, decoder)) != token:
+                others[row] = goes_on
+        if others:
+            tokens[list(others)] = torch.tensor(list(others.values()), device=tokens.device)
+        return tokens
+
+    def _hand(self, row: int, place: int, token: int, logprob: float, decoder: Decoder) -> int:
+        draw, drawn, followed = self.draws[place], self.drawn[place], self._followed.get(place)
+        if followed is not None and followed.forced:
+            token = self._force(drawn, followed)
+        else:
             drawn.ids.append(token)
             drawn.logprob += logprob
             if logprob != logprob:
                 drawn.error = NOT_A_NUMBER
-            elif ends(draw, drawn.ids):
+            elif followed is not None and followed.plan.label_prefix is not None:
+                return self._thought(row, place, followed, decoder)
+            elif decoder.ends(draw, drawn.ids):
                 drawn.finish = "stop"
-            if drawn.error or drawn.finish == "stop" or len(drawn.ids) == draw.room:
-                self.live.discard(place)
+            elif followed is not None:
+                followed.saw(drawn.ids)
+        full = len(drawn.ids) >= draw.room and not (followed is not None and followed.reads)
+        answered = followed is not None and followed.answered(drawn.ids, draw.sampling.max_tokens)
+        if drawn.error or drawn.finish == "stop" or full or answered:
+            self.live.discard(place)
+        return token
+
+    @staticmethod
+    def _force(drawn: Drawn, followed: Follower) -> int:
+        token = followed.forced.popleft()
+        drawn.ids.append(token)
+        followed.wrote(drawn.ids)
+        return token
+
+    def _thought(self, row: int, place: int, followed: Follower, decoder: Decoder) -> int:
+        """Find out whether the thought that labels stand behind is over; gives what the row goes on with."""
+        draw, drawn = self.draws[place], self.drawn[place]
+        token = drawn.ids[-1]
+        kept = followed.kept(drawn.ids, decoder.end_ids, draw.sampling.stop)
+        if kept is None:
+            return token
+        # the row has read all but the last of what is cut off
+        read = len(drawn.ids) - kept - 1
+        del drawn.ids[kept:]
+        drawn.thought = kept
+        hidden = read <= 0 or (decoder.rewinds and bool(followed.forced))
+        if not (followed.plan.labels and hidden):
+            drawn.ids += followed.forced
+            self.live.discard(place)
+            return token
+        if read > 0:
+            self.mask[row, -read:] = 0
+        if read < 0:
+            return token
+        if followed.forced:
+            return self._force(drawn, followed)
+        self._read([row])
+        return token
+
+    def read_labels(self) -> None:
+        """Read the labels of rows that have come to them; these are done."""
+        if self._followed:
+            live = (
+                (row, self._followed.get(place)) for row, place in enumerate(self.rows) if place in self.live
+            )
+            rows = [row for row, each in live if each is not None and each.reads and not each.forced]
+            if rows:
+                self._read(rows)
+
+    def _read(self, rows: Sequence[int]) -> None:
+        logprobs = self.logits[list(rows)].float().log_softmax(-1)
+        for row, found in zip(rows, logprobs, strict=True):
+            place = self.rows[row]
+            labels = tuple(found[list(self._followed[place].plan.labels)].double().tolist())
+            if any(each != each for each in labels):
+                self.drawn[place].error = NOT_A_NUMBER
+            self.drawn[place].labels = labels
+            self.live.discard(place)
 
     @property
     def columns(self) -> int:
