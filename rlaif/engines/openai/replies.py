@@ -124,6 +124,11 @@ def thinks_first(body: Mapping[str, Any], known: Mapping[str, float]) -> bool:
     message = choices[0].get("message") if not isinstance(choices, str) and choices else None
     if isinstance(message, dict) and thought_field(message):
         return True
+    return opens_thought(known)
+
+
+def opens_thought(known: Mapping[str, float]) -> bool:
+    """Whether a start mark of a thought, or its beginning, is the likeliest token."""
     likeliest = max(known, key=lambda each: known[each], default="").strip()
     return len(likeliest) >= SHORTEST_MARK and any(
         each.start.startswith(likeliest) and not likeliest.isalpha() for each in MARKS.values()

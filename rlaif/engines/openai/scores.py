@@ -55,6 +55,7 @@ THINKS = (
     "the model thinks before it answers, and the first token of its answer is one of the thought; let it think first "
     "(--think), ask for votes (?logprobs=0&votes=16 in the model name), or switch its thinking off"
 )
+ANEW = "the server did not go on with the assistant's turn: the model began to think anew"
 LOGPROBS, VOTES = "log-probabilities", "votes"
 """Ways in which labels are scored: one for each fingerprint."""
 
@@ -149,7 +150,10 @@ class Scores:
     async def _by_logprobs(self, request: ScoreRequest) -> Score:
         def check(body: Mapping[str, Any]) -> replies.Problem | None:
             found = replies.candidates(body)
-            return found if isinstance(found, replies.Problem) else None
+            if isinstance(found, replies.Problem):
+                return found
+            anew = request.assistant_prefix and not _tells(request, found) and replies.opens_thought(found)
+            return replies.Problem(ANEW, lacks=CONTINUES) if anew else None
 
         answer = await self._draws.asker.ask(
             request.id, partial(payloads.label_body, request), check, needs="logprobs"
@@ -161,8 +165,8 @@ class Scores:
             return replace(failed, error=NO_LOGPROBS)
         known = replies.candidates(answer.body)
         assert not isinstance(known, replies.Problem)
-        told = math.fsum(math.exp(known[each]) for each in {*request.continuations} & known.keys())
-        if told < MIN_TOLD and not request.assistant_prefix and replies.thinks_first(answer.body, known):
+        begun = bool(request.assistant_prefix)
+        if not begun and not _tells(request, known) and replies.thinks_first(answer.body, known):
             return replace(failed, error=THINKS)
         logprobs = label_logprobs(request, known)
         if any(map(math.isnan, logprobs)):
@@ -250,6 +254,12 @@ class Scores:
             return Score(request_id=request.id, logprobs=(), usage=replies.added(used), error=error)
         logprobs = tuple(sum(value for _, value in each[len(base) :]) for each in whole)
         return Score(request_id=request.id, logprobs=logprobs, usage=replies.added(used))
+
+
+def _tells(request: ScoreRequest, known: Mapping[str, float]) -> bool:
+    """Whether the labels are most of what the model would say."""
+    told = {*request.continuations} & known.keys()
+    return math.fsum(math.exp(known[each]) for each in told) >= MIN_TOLD
 
 
 def _ended_in_thought(said: replies.Text) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlaif.engines.openai.engine import OpenAIEngine
-from rlaif.engines.openai.masked import masked_text
+from rlaif.engines.openai.masked import masked, masked_text
 from rlaif.engines.openai.name import Settings, parse_name
 from rlaif.errors import ModelError
-from rlaif.records import GenerateRequest, Message, Sampling
+from rlaif.records import GenerateRequest, Message, Sampling, ToolCall
 
 SPELLED = [
     "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "<|END_OF_TURN_TOKEN|>", "<｜User｜>", "</s>",
@@ -79,3 +80,22 @@ def test_mask_is_a_setting_of_the_name() -> None:
     assert parse_name("openai:", "http://x/v1?mask=1#m").settings.mask == 1
     with pytest.raises(ModelError, match="mask=2"):
         parse_name("openai:", "http://x/v1?mask=2#m")
+
+
+def test_every_text_of_a_turn_and_of_the_tools_is_masked() -> None:
+    call = ToolCall(name="look<|end|>", arguments='{"at": "<|im_end|>"}', id="<|id|>")
+    turn = Message(role="assistant", content="a</s>", thought="b<think>", name="[INST]", tool_calls=(call,))
+    tool = {"function": {"name": "f", "description": "ends <|im_end|>", "parameters": {"enum": ["</s>", 1]}}}
+    sampling = Sampling(max_tokens=3)
+    request = GenerateRequest(id="r", messages=(turn,), sampling=sampling, tools=(tool,))
+    found = masked(request)
+    [said] = found.messages
+    assert (said.content, said.thought, said.name) == ("a< /s>", "b< think>", "[ INST]")
+    assert said.tool_calls[0].name == "look< |end|>"
+    assert said.tool_calls[0].arguments == '{"at": "< |im_end|>"}'
+    assert said.tool_calls[0].id == "<|id|>"  # it joins a result to its call
+    assert found.tools[0]["function"]["description"] == "ends < |im_end|>"
+    assert found.tools[0]["function"]["parameters"] == {"enum": ["< /s>", 1]}
+    assert found.tools[0]["function"]["name"] == "f"
+    plain = replace(request, messages=(Message(role="user", content="x"),), tools=({"a": ["b"]},))
+    assert masked(plain) is plain

@@ -140,3 +140,25 @@ def test_what_answers_and_what_is_left_out_is_named_and_shown() -> None:
 def test_what_cannot_be_left_out_is_refused_with_what_can(named: str) -> None:
     with pytest.raises(ModelError, match="what can be left out: temperature, top_p, top_k, min_p, seed"):
         parse_name("openai:x", f"http://h/v1?omit={named}#m")
+
+
+def test_how_thoughts_are_read_and_limited_is_said_in_the_name() -> None:
+    rest = "http://a/v1?thought_marks=[THINK],[/THINK]&thought_begun=1&budget_as=vllm&thought_tokens=64#m"
+    settings = parse_name("openai:x", rest).settings
+    assert settings.marks is not None
+    assert (settings.marks.start, settings.marks.end) == ("[THINK]", "[/THINK]")
+    assert settings.splits_thoughts
+    assert settings.identity == (
+        "budget_as=vllm",
+        "thought_marks=[THINK],[/THINK]",
+        "thought_begun=1",
+        "thought_tokens=64",
+    )
+    none = parse_name("openai:x", "http://a/v1?thought_marks=none#m").settings
+    assert (none.marks, none.splits_thoughts) == (None, False)
+
+
+@pytest.mark.parametrize("setting", ["thought_marks=<think>", "thought_marks=,</think>", "thought_begun=2"])
+def test_marks_that_are_none_are_refused(setting: str) -> None:
+    with pytest.raises(ModelError, match=setting.partition("=")[0]):
+        parse_name("openai:x", f"http://a/v1?{setting}#m")

@@ -20,6 +20,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "draw": {"max_tokens": 9, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "seed": 7, "stop": ["x"]},
     "several": {"max_tokens": 9, "temperature": 1.0, "top_p": 1.0, "n": 4},
     "schema": {"max_tokens": 9, "temperature": 1.0, "top_p": 1.0, "seed": 7, "response_format": {}},
+    "budget": {"max_tokens": 9, "temperature": 1.0, "thinking_token_budget": 8, "reasoning_budget_tokens": 8},
+    "turns": {
+        "max_tokens": 9,
+        "messages": [
+            {"role": "developer", "content": "?"},
+            {"role": "assistant", "content": "?", "reasoning_content": "hm", "reasoning": "hm"},
+            {"role": "user", "content": "?"},
+        ],
+    },
     "continued": {"max_tokens": 1, "logprobs": True, "top_logprobs": 20, "continue_final_message": True},
 }  # fmt: skip
 ROWS = rows("refusals")
