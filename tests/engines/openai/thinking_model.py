@@ -101,8 +101,5 @@ class ThinkingModel:
 
     def _top(self, begun: str | None) -> list[dict[str, Any]]:
         """Behind a thought that is closed a label has .9; in front of it the start mark has nearly all."""
-        if begun is not None and END in begun:
-            chances = {"B": 0.9, "A": 0.1}
-        else:
-            chances = {START: 0.98, "A": 0.01}
+        chances = {"B": 0.9, "A": 0.1} if begun is not None and END in begun else {START: 0.98, "A": 0.01}
         return [{"token": token, "logprob": math.log(p)} for token, p in chances.items()]
