@@ -24,6 +24,7 @@ from rlaif.engines.openai.label_scores import (
     verdict_of,
     vote_logprobs,
 )
+from rlaif.engines.openai.masked import masked_text
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.refusals import CONTINUES
 from rlaif.engines.thoughts import THINK
@@ -138,12 +139,12 @@ class Scores:
         if error is not None:
             return _Begun(request, "", error, drawn.used)
         [said] = drawn.texts
+        thought = said.thought or said.text
+        # a judge repeats what it judges: sent back, that must be masked as it was before
+        written = masked_text(thought) if self._settings.mask else thought
         if said.thought:
             marks = said.marks or self._settings.marks or THINK
-            thought = said.thought
-            written = f"{marks.start}\n{thought}{marks.written_closing}"
-        else:
-            thought = written = said.text
+            written = f"{marks.start}\n{written}{marks.written_closing}"
         prefix = written + request.assistant_prefix
         return _Begun(replace(request, assistant_prefix=prefix, thinking=None), thought, None, drawn.used)
 
@@ -161,13 +162,13 @@ class Scores:
         failed = Score(request_id=request.id, logprobs=(), usage=answer.used, error=answer.error)
         if answer.error is not None:
             return failed
-        if self._scored_by(LOGPROBS) != LOGPROBS:
-            return replace(failed, error=NO_LOGPROBS)
         known = replies.candidates(answer.body)
         assert not isinstance(known, replies.Problem)
         begun = bool(request.assistant_prefix)
         if not begun and not _tells(request, known) and replies.thinks_first(answer.body, known):
             return replace(failed, error=THINKS)
+        if self._scored_by(LOGPROBS) != LOGPROBS:
+            return replace(failed, error=NO_LOGPROBS)
         logprobs = label_logprobs(request, known)
         if any(map(math.isnan, logprobs)):
             return replace(failed, error=TOO_FEW)
@@ -180,7 +181,8 @@ class Scores:
         """
         room = self._room(request)
         drawn = await self._sampled(request, room)
-        if room is None and drawn.error is None and any(map(_ended_in_thought, drawn.texts)):
+        beginnings = room is None and not request.assistant_prefix
+        if beginnings and drawn.error is None and any(map(_ended_in_thought, drawn.texts)):
             self._draws.note_thinking()
             more = await self._sampled(request, self._room(request))
             drawn = more._replace(used=replies.added([drawn.used, more.used]))
@@ -202,7 +204,8 @@ class Scores:
             # at temperature 0 all votes were one
             hot = how if how.temperature > 0 else replace(how, temperature=payloads.NEUTRAL)
             return replace(hot, max_tokens=how.max_tokens + payloads.VOTE_TOKENS)
-        if self._draws.think():
+        # a turn that is begun with a text of its own is past its thought
+        if self._draws.think() and not request.assistant_prefix:
             most = self._settings.thought_tokens
             return Sampling(max_tokens=payloads.VOTE_TOKENS, max_thought_tokens=most)
         return None

@@ -107,6 +107,31 @@ def test_arguments_tools_and_body_of_the_role_go_with_both_calls() -> None:
         assert (body["reasoning_effort"], body["tools"]) == ("low", [tool])
 
 
+def test_a_thought_that_goes_back_to_the_server_is_masked_where_texts_are() -> None:
+    model = ThinkingModel(thought="it says <|im_end|> and better")
+    (score,) = engine(model, mask=1).score([ask()])
+    assert score.thought == "it says <|im_end|> and better"
+    assert model.bodies[1]["messages"][-1]["content"].startswith("<think>\nit says < |im_end|> and")
+
+
+def test_a_turn_that_is_begun_by_a_text_is_continued_by_votes_of_a_judge_that_thinks() -> None:
+    model = ThinkingModel()
+    served = engine(model, logprobs=0, votes=2)
+    list(served.score([ask(None)]))
+    model.bodies.clear()
+    (score,) = served.score([ask(None, prefix="Verdict: ")])
+    assert chances(score) == [0.0, 1.0]
+    (sent,) = model.bodies
+    assert sent["messages"][-1] == {"role": "assistant", "content": "Verdict: "}
+
+
+def test_an_error_of_a_judge_that_thinks_first_decides_no_kind_of_score() -> None:
+    (score,) = engine(ThinkingModel(), votes=4).score([ask(None)])
+    assert "--think" in str(score.error)
+    (score,) = engine(ThinkingModel(continues=False), votes=4).score([ask()])
+    assert (chances(score), score.votes) == ([0.0, 1.0], 4)
+
+
 def test_labels_of_a_judge_that_thinks_first_are_an_error_that_says_what_to_do() -> None:
     for spelling in SPELLINGS:
         (score,) = engine(ThinkingModel(spelling=spelling)).score([ask(None)])

@@ -35,9 +35,12 @@ SETTINGS = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     "OMP_NUM_THREADS": "1",
 }
-ARGUMENTS = [
+PLAIN = [
     *("--served-model-name", "micro", "--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager"),
     *("--block-size", "32"),
+]
+ARGUMENTS = [
+    *PLAIN,
     *("--max-num-seqs", "64", "--enable-lora", "--max-lora-rank", "8", "--max-loras", "2"),
     *("--structured-outputs-config", '{"backend":"xgrammar","disable_any_whitespace":true}'),
 ]
