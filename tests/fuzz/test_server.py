@@ -220,8 +220,10 @@ def check(reply: Generation | Score, sent: list[bytes], case: int) -> None:
         assert len(reply.error) < 1500, told
     elif isinstance(reply, Generation):
         reply.text.encode("utf-8")
-        assert KEY not in reply.text, told
-        assert reply.finish == "length" or ended(sent, reply.text) or "[hidden]" in reply.text, told
+        reply.thought.encode("utf-8")
+        assert KEY not in reply.text + reply.thought, told
+        alone = reply.open_thought and not reply.text
+        assert alone or reply.finish == "length" or ended(sent, reply.text) or "[hidden]" in reply.text, told
     else:
         assert all(value <= 1e-3 for value in reply.logprobs), told
         assert math.fsum(map(math.exp, reply.logprobs)) <= 1.03, told
