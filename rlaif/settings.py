@@ -53,6 +53,12 @@ class Setting:
     Raises ValueError or InputError saying what is wrong."""
     group: str = ""
     """The heading under which `--help` and docs show it; empty: among the options of no group."""
+    prefix: str = ""
+    """Of a field that is a configuration itself: what stands before its options on the command line."""
+    without: tuple[str, ...] = ()
+    """Of such a field: options that are not offered there."""
+    late: bool = False
+    """Whether it came when there were digests of its configuration: it is in them only where it is set."""
 
 
 def setting(
@@ -73,7 +79,7 @@ class Option:
 
     name: str
     kind: type
-    """bool, int, float, str, Path, tuple (of texts) or dict."""
+    """bool, int, float, str, Path, tuple (of texts), dict, or a configuration whose options these are."""
     setting: Setting
     choices: tuple[str, ...] = ()
     optional: bool = False
@@ -90,6 +96,13 @@ class Option:
         """What a value must be, in words: `a number above 0`."""
         return self.setting.wanted or _wanted(self)
 
+    @property
+    def parts(self) -> tuple[Option, ...]:
+        """Of a field that is a configuration itself: its options; of any other nothing."""
+        if not dataclasses.is_dataclass(self.kind):
+            return ()
+        return tuple(each for each in options(self.kind) if each.name not in self.setting.without)
+
 
 def options(config: type) -> tuple[Option, ...]:
     """The options of a configuration class, in the order of its fields; fields without a `setting` are none."""
@@ -104,9 +117,19 @@ def _options(config: type) -> tuple[Option, ...]:
     )
 
 
+def plain(config: Any) -> dict[str, Any]:
+    """The fields of a configuration as plain values, for digests: options that came late only where they are set."""
+    values = dataclasses.asdict(config)
+    late = {each.name: each.default for each in options(type(config)) if each.setting.late}
+    return {name: value for name, value in values.items() if name not in late or value != late[name]}
+
+
 def json_schema(config: type) -> dict[str, Any]:
     """The JSON Schema of a mapping of a configuration's options; no key is required but what has no default."""
-    found = options(config)
+    return _schema_of(options(config))
+
+
+def _schema_of(found: Sequence[Option]) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
@@ -120,6 +143,8 @@ def json_schema(config: type) -> dict[str, Any]:
 def property_of(option: Option) -> dict[str, Any]:
     """The JSON Schema of one option's value."""
     about = option.setting
+    if option.parts:
+        return {**_schema_of(option.parts), "description": about.help}
     if option.choices:
         return {"type": "string", "enum": list(option.choices), "description": about.help}
     if option.kind is dict:
@@ -150,6 +175,8 @@ def _value(option: Option, value: Any) -> Any:
         return float(value)
     if isinstance(value, list):
         return tuple(value)
+    if isinstance(value, Mapping) and option.parts:
+        return option.kind(**values_of(option.kind, value))
     if isinstance(value, Mapping) and option.item is float:
         return {name: float(each) for name, each in value.items()}
     return value
@@ -234,7 +261,7 @@ def _wanted(option: Option) -> str:
         return f"one of {', '.join(sorted(option.setting.names()))}"
     if option.kind is tuple:
         return "a list of texts"
-    if option.kind is dict:
+    if option.kind is dict or option.parts:
         return "a mapping (`key: value` lines)"
     if option.also is not None:
         return f"{_WORDS[option.kind]}, or {_bounded(_WORDS[option.also], option.setting)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,13 @@ def settings(
     distinguished from a value that was given.
     """
     named = flags or {}
-    found = [each for each in options(config) if each.name not in leave]
-    return together(*(_option(each, named.get(each.name), group, negated) for each in found))
+    made: list[Callable[[Command], Command]] = []
+    for each in (each for each in options(config) if each.name not in leave):
+        if each.parts:
+            made += _options_of_part(each)
+        else:
+            made.append(_option(each, named.get(each.name), group, negated))
+    return together(*made)
 
 
 def settings_of_keys(config: type, name: str) -> Callable[[Command], Command]:
@@ -58,8 +64,15 @@ def settings_of_keys(config: type, name: str) -> Callable[[Command], Command]:
 
 def given(config: type, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `chosen` that are settings of `config` and were given."""
-    names = {each.name for each in options(config)}
-    return {name: value for name, value in chosen.items() if name in names and value is not None}
+    found = {}
+    for each in options(config):
+        if each.parts:
+            own = {part.name: chosen.get(_inside(each, part)) for part in each.parts}
+            if own := {name: value for name, value in own.items() if value is not None}:
+                found[each.name] = each.kind(**own)
+        elif chosen.get(each.name) is not None:
+            found[each.name] = chosen[each.name]
+    return found
 
 
 def name_values(_: click.Context, parameter: click.Parameter, items: Sequence[str]) -> dict[str, Any] | None:
@@ -72,6 +85,24 @@ def name_values(_: click.Context, parameter: click.Parameter, items: Sequence[st
             raise click.BadParameter(f"{part!r} is not NAME=VALUE", param=parameter)
     pairs = (part.partition("=") for part in parts)
     return {name.strip(): parse_value(value.strip()) for name, _, value in pairs} or None
+
+
+def _options_of_part(each: Option) -> list[Callable[[Command], Command]]:
+    """Options of a field that is a configuration itself, each with the field's word before it: `--judge-max-tokens`."""
+    return [
+        _option(
+            replace(part, name=_inside(each, part)),
+            f"--{each.setting.prefix}-{part.name.replace('_', '-')}",
+            each.setting.group,
+            negated=False,
+        )
+        for part in each.parts
+    ]
+
+
+def _inside(each: Option, part: Option) -> str:
+    """What the option of a part is called among the arguments of a command."""
+    return f"{each.name}__{part.name}"
 
 
 def _option(each: Option, flag: str | None, group: str | None, negated: bool) -> Callable[[Command], Command]:
@@ -89,14 +120,14 @@ def _option(each: Option, flag: str | None, group: str | None, negated: bool) ->
     if about.metavar is not None:
         told["metavar"] = about.metavar
     if each.kind is bool and each.also is None:
-        switched = negated or each.default
+        switched = negated or each.default or each.optional
         return option(
             f"{word}/--no-{word.removeprefix('--')}" if switched else word,
             each.name,
             is_flag=True,
             **told,
         )
-    if each.kind is tuple and not about.repeated:
+    if each.kind is tuple and not about.repeated and about.read is None:
         told["callback"] = _texts
         told.setdefault("metavar", "NAME,NAME")
     elif each.kind is dict and about.read is None:

@@ -43,10 +43,13 @@ class EngineOptions:
     """Whether Python code that lies beside the weights may run."""
     batch_tokens: int = 16384
     """Tokens of a batch at most, padding included."""
+    thought_marks: tuple[str, str] | None = None
+    """What stands around a thought that the model writes, where no table and no template says so."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The keyword arguments of `open_engine` (the mapping is not copied)."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        """The keyword arguments of `open_engine` (the mapping is not copied); marks only where there are some."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in own.items() if name != "thought_marks" or value is not None}
 
 
 def _never(name: str, rest: str, wanted: bool) -> bool:

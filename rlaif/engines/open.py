@@ -18,6 +18,7 @@ def open_engine(
     chat_template_kwargs: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
     batch_tokens: int = 16384,
+    thought_marks: tuple[str, str] | None = None,
 ) -> Engine:
     """The engine that `name` names: `hf:DIR`, `openai:URL#MODEL@REVISION`, or any other kind of `ENGINES`.
 
@@ -32,6 +33,7 @@ def open_engine(
         chat_template_kwargs=chat_template_kwargs,
         trust_remote_code=trust_remote_code,
         batch_tokens=batch_tokens,
+        thought_marks=thought_marks,
     )
     with ENGINES.guarded(kind.name):
         return kind.open(name, rest, options)

@@ -20,9 +20,9 @@ class Funnel:
     failed_draws: int = 0
     """Completions that could not be drawn."""
     duplicates: int
-    """Completions whose text its prompt already had."""
+    """Completions that look to the judge like one that its prompt already had."""
     truncated: int
-    """Completions that were cut off before their end, and so are no one's choice."""
+    """Completions that were cut off before their end, or never came to an answer, and so are no one's choice."""
     judged: int
     """Completions that have a score."""
     candidates: int

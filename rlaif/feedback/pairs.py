@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from rlaif.errors import InputError
 from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.funnel import Funnel
-from rlaif.feedback.pairing import BY_SCORE, NO_PAIRWISE, PAIRINGS, Candidate, PairPlan, candidate_pairs
+from rlaif.feedback.pairing import (
+    BY_SCORE,
+    NO_PAIRWISE,
+    PAIRINGS,
+    Candidate,
+    PairPlan,
+    as_seen,
+    candidate_pairs,
+)
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.ask_protocol import ask_pairwise
@@ -154,21 +162,27 @@ def _candidates(
         if not pairs:
             own = texts.get(prompt.id, [])
             undrawn = len(own) < 2 and tally.failed.get(prompt.id, 0) > 0
-            tally.reasons[NoPair.DRAW_FAILED if undrawn else _too_few(own, unique, scored)] += 1
+            tally.reasons[NoPair.DRAW_FAILED if undrawn else _too_few(own, unique, scored, plan)] += 1
         found += [Candidate(prompt, better, worse) for better, worse in pairs]
     return found
 
 
 def _unique(texts: Sequence[Completion], plan: PairPlan, tally: _Tally) -> list[Completion]:
-    whole = [each for each in texts if plan.keep_truncated or each.finish != "length"]
-    unique = list({each.id: each for each in reversed(whole)}.values())[::-1]
+    # behind a thought that never ended there is no answer
+    whole = [
+        each for each in texts if not each.open_thought and (plan.keep_truncated or each.finish != "length")
+    ]
+    unique = list({as_seen(each, plan.judge_sees): each for each in reversed(whole)}.values())[::-1]
     tally.truncated += len(texts) - len(whole)
     tally.duplicates += len(whole) - len(unique)
     return unique
 
 
 def _too_few(
-    texts: Sequence[Completion], unique: Sequence[Completion], scored: Sequence[ScoredCompletion]
+    texts: Sequence[Completion],
+    unique: Sequence[Completion],
+    scored: Sequence[ScoredCompletion],
+    plan: PairPlan,
 ) -> NoPair:
     if len(unique) >= 2:
         states: Counter[State] = Counter()
@@ -179,7 +193,7 @@ def _too_few(
         return next(
             (NoPair(state.value) for state in State if worst and states[state] == worst), NoPair.UNDECIDED
         )
-    distinct = len({each.id for each in texts})
+    distinct = len({as_seen(each, plan.judge_sees) for each in texts})
     if distinct > len(unique):
         return NoPair.TRUNCATED
     return NoPair.DUPLICATE if len(texts) > distinct else NoPair.UNDECIDED

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rlaif.errors import EngineError
+from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
-from rlaif.records import Completion, Engine, GenerateRequest, Message, Prompt, Sampling
+from rlaif.records import Completion, Engine, GenerateRequest, Prompt, Sampling
 
 MOST_FAILED = 0.5
 """Share of draws that may fail: with more, what is wrong is the model or its server, and not some prompts."""
@@ -44,19 +45,18 @@ def sample(
     n: int,
     sampling: Sampling,
     seed: int,
-    system: str | None = None,
+    system: SystemTurn | None = None,
 ) -> SampledCompletions:
-    """`n` completions per prompt, in prompt order. `system` is a turn in front of every prompt (rules to follow).
+    """`n` completions per prompt, in prompt order; `system` is a turn in front of every prompt, and no part of it.
 
     Raises EngineError when more than `MOST_FAILED` of the draws failed: what was drawn is kept by a recording engine,
     and running again goes on.
     """
-    front = () if system is None else (Message(role="system", content=system),)
 
     def requests() -> Iterator[GenerateRequest]:
         for prompt in prompts:
             for draw in range(n):
-                yield drawing(prompt, draw, sampling, seed, front)
+                yield drawing(prompt, draw, sampling, seed, system)
 
     found = {reply.request_id: reply for reply in engine.generate(requests())}
     completions, failed = [], []
@@ -75,6 +75,9 @@ def sample(
                     draw=draw,
                     finish=reply.finish,
                     token_ids=reply.token_ids,
+                    thought=reply.thought,
+                    open_thought=reply.open_thought,
+                    tool_calls=reply.tool_calls,
                 )
             )
     if len(failed) > MOST_FAILED * len(prompts) * n:
@@ -96,13 +99,14 @@ def first_of(failed: Sequence[FailedDraw], whole: int) -> str:
 
 
 def drawing(
-    prompt: Prompt, draw: int, sampling: Sampling, seed: int, front: tuple[Message, ...] = ()
+    prompt: Prompt, draw: int, sampling: Sampling, seed: int, system: SystemTurn | None = None
 ) -> GenerateRequest:
     """The request whose answer is draw number `draw` of a prompt."""
     return GenerateRequest(
         id=f"{prompt.id}|{draw}",
-        messages=(*front, *prompt.messages),
+        messages=prompt.messages if system is None else system.before(prompt),
         sampling=sampling,
         seed=derived_seed(seed, prompt.id, draw),
         draw=draw,
+        tools=prompt.tools,
     )

@@ -17,7 +17,7 @@ from typing import Any
 from rlaif.libraries.versions import importing
 
 with importing("jinja2"):
-    from jinja2 import Environment, nodes, pass_context
+    from jinja2 import Environment, meta, nodes, pass_context
     from jinja2.exceptions import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
     from jinja2.visitor import NodeTransformer
@@ -101,6 +101,16 @@ class _Meter:
 
 
 _METER: ContextVar[_Meter] = ContextVar("meter of the rendering")
+
+
+def undeclared(source: str, like: Environment) -> frozenset[str] | None:
+    """The variables that a template reads and does not set itself; None for one that does not compile."""
+    if len(source) > MOST_SOURCE:
+        return None
+    try:
+        return frozenset(meta.find_undeclared_variables(like.parse(source)))
+    except (TemplateError, RecursionError):
+        return None
 
 
 class Bounded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rlaif.libraries.jinja import Bounded
+from rlaif.libraries.jinja import Bounded, undeclared
 from rlaif.libraries.versions import changed, importing
 
 with importing("transformers"):
@@ -38,6 +38,21 @@ def chat_template(
         )
 
     return rendered
+
+
+def template_variables(tokenizer: Any) -> frozenset[str] | None:
+    """The variables that a tokenizer's chat template reads, none where it has no template; None where nobody can tell.
+
+    A template that does not compile tells nothing here: whoever renders it says what is wrong.
+    """
+    if type(tokenizer).apply_chat_template is not PreTrainedTokenizerBase.apply_chat_template:
+        return None
+    if not tokenizer.chat_template:
+        return frozenset()
+    try:
+        return undeclared(tokenizer.get_chat_template(), _environment())
+    except ValueError:  # of several templates none is the default
+        return None
 
 
 def _own_rendering(tokenizer: Any) -> Callable[[Sequence[Turn], bool, Mapping[str, Any]], str]:

@@ -19,6 +19,7 @@ from rlaif.judging.rewards import NamedReward
 from rlaif.libraries.quiet import quiet
 from rlaif.records import Engine
 from rlaif.register import engine_name_of, judge_name_of
+from rlaif.settings import Option, options
 from rlaif.store import Store, find_store
 from rlaif.workflows import configs
 from rlaif.workflows.audit import run as auditing
@@ -30,6 +31,7 @@ from rlaif.workflows.generate import run as generation
 from rlaif.workflows.generate.result import GenerateResult
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import RoleOptions, role_options
 from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
@@ -54,8 +56,12 @@ def generate(
     out: Path | str,
     constitution: Path | str | None = None,
     prompts: Path | str | None = None,
+    from_turn: str | None = None,
     policy: Model | Sequence[Model] = (),
+    policy_options: RoleOptions | Mapping[str, Any] | None = None,
     judge: Judging | None = None,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
+    critic_options: RoleOptions | Mapping[str, Any] | None = None,
     n: int = 6,
     protocol: str = "compare",
     samples: int | None = None,
@@ -73,6 +79,8 @@ def generate(
     top_k: int = 0,
     min_p: float = 0.0,
     max_tokens: int = 256,
+    max_thought_tokens: int | None = None,
+    system: str | None = None,
     drift: int = 16,
     trainer: Model | None = None,
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
@@ -97,8 +105,14 @@ def generate(
         constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
             micro-default].
         prompts: Prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.
+        from_turn: Draw the assistant's turn K of each conversation, `last`, or `each` of them [default: the turn
+            after the whole prompt].
         policy: Policy: a model's name (docs/models.md); several (repeatable) share each prompt's completions.
+        policy_options: Options of the policy: thinking, template, budgets, dtype (docs/models.md).
         judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
+        critic_options: Options of the critic: thinking, template, budgets, dtype (docs/models.md) [default: as
+            the judge, but for the length of its answers].
         n: Completions per prompt.
         protocol: How the judge is asked (docs/judges.md). A pointwise protocol also chooses which completions
             are paired.
@@ -117,7 +131,12 @@ def generate(
         top_p: Nucleus sampling of the policy; 1: off.
         top_k: Sample from the k most likely tokens only; 0: off.
         min_p: Drop tokens below this fraction of the most likely token's probability; 0: off.
-        max_tokens: Length limit of a completion, in tokens.
+        max_tokens: Length limit of an answer, in tokens; of thought and answer together without a limit of the
+            thought.
+        max_thought_tokens: Length limit of the thought before an answer, in tokens: then it is ended [default: no
+            limit of its own].
+        system: System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is
+            no part of the prompts that are kept [default: none].
         drift: Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.
         trainer: Local model that will be trained, for `drift` [default: the policy, where it is local].
         dtype: Data type of local models.
@@ -156,6 +175,8 @@ def judge(
     *,
     source: Path | str,
     judge: Judging | None = None,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
+    critic_options: RoleOptions | Mapping[str, Any] | None = None,
     out: Path | str,
     constitution: Path | str | None = None,
     protocol: str = "compare",
@@ -185,6 +206,9 @@ def judge(
     Args:
         source: Completions to judge: a run, or a file of completions.
         judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
+        critic_options: Options of the critic: thinking, template, budgets, dtype (docs/models.md) [default: as
+            the judge, but for the length of its answers].
         out: Directory to write.
         constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
             micro-default].
@@ -337,6 +361,9 @@ def evaluate(
     policy: Model | None = None,
     against: Model | Sequence[Model] = (),
     judge: Judging | None = None,
+    policy_options: RoleOptions | Mapping[str, Any] | None = None,
+    against_options: RoleOptions | Mapping[str, Any] | None = None,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
     prompts: Path | str | None = None,
     constitution: Path | str | None = None,
     gold: bool = False,
@@ -347,6 +374,8 @@ def evaluate(
     top_k: int = 0,
     min_p: float = 0.0,
     max_tokens: int = 256,
+    max_thought_tokens: int | None = None,
+    system: str | None = None,
     limit: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -370,6 +399,10 @@ def evaluate(
         policy: The model to evaluate (docs/models.md).
         against: A model to compare it with; repeatable.
         judge: Judge: the name of a model or of another judge (docs/models.md, docs/judges.md).
+        policy_options: Options of the policy: thinking, template, budgets, dtype (docs/models.md).
+        against_options: Options of the models to compare with: thinking, template, budgets, dtype
+            (docs/models.md).
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
         prompts: Held-out prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a
             bundled set.
         constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
@@ -381,7 +414,12 @@ def evaluate(
         top_p: Nucleus sampling; 1: off.
         top_k: Sample from the k most likely tokens only; 0: off.
         min_p: Drop tokens below this fraction of the most likely token's probability; 0: off.
-        max_tokens: Length limit of a completion, in tokens.
+        max_tokens: Length limit of an answer, in tokens; of thought and answer together without a limit of the
+            thought.
+        max_thought_tokens: Length limit of the thought before an answer, in tokens: then it is ended [default: no
+            limit of its own].
+        system: System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is
+            no part of the prompts that are kept [default: none].
         limit: Use only the first N prompts.
         resamples: Bootstrap resamples for the intervals.
         seed: Seed of all random numbers.
@@ -422,6 +460,8 @@ def run(
     overrides: Mapping[str, str] | None = None,
     policy: Model | None = None,
     judge: Judging | None = None,
+    policy_options: RoleOptions | Mapping[str, Any] | None = None,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
     frozen_judge: bool = False,
     constitution: Path | str | None = None,
     limit: int | None = None,
@@ -446,6 +486,8 @@ def run(
         overrides: Override keys of the recipe (docs/recipes.md), such as `rounds=1`; repeatable.
         policy: Starting policy [default: the recipe's].
         judge: Judge: a name, or `previous`, the newest policy [default: the recipe's].
+        policy_options: Options of the policy: thinking, template, budgets, dtype (docs/models.md), over the recipe's.
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md), over the recipe's.
         frozen_judge: Let the starting policy judge every round.
         constitution: Constitution: a file or a name [default: the recipe's].
         limit: Use only the first N prompts of each set.
@@ -532,6 +574,7 @@ def reward(
     *,
     judge: Judging,
     constitution: Path | str,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
     protocol: str | None = None,
     samples: int | None = None,
     ask_again: int | None = None,
@@ -556,6 +599,7 @@ def reward(
     Args:
         judge: Judge: a model name, rules:FILE, reward:DIR, or one that was registered.
         constitution: Constitution, a file or a name.
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
         protocol: Pointwise protocol; None: `checklist`, or `reward` for a judge that has rewards of its own.
         samples: Texts a question, for protocols that take a vote of several; None: one.
         ask_again: How often to repeat a question whose answer is unreadable; None: twice.
@@ -624,7 +668,7 @@ def open_judge(
         >>> said.state, 0 <= said.value <= 1
         (<State.SCORE: 'score'>, True)
     """
-    options = configs.ModelOptions(
+    opening = configs.ModelOptions(
         dtype=dtype,
         device=device,
         chat_template_kwargs=chat_template_kwargs or {},
@@ -632,7 +676,7 @@ def open_judge(
     )
     name = judge_name_of(judge)
     with quiet():
-        models = ModelPool(options, seed=seed)
+        models = ModelPool(opening, seed=seed)
         models.open(name)
         models.record(Store.open(find_store(Path.cwd() / "judge", store)), "")
         return models.judge(name)
@@ -646,8 +690,11 @@ def _called(
 ) -> Result:
     """Run a workflow on a configuration made of a function's arguments."""
     hints = get_type_hints(config)
+    parts = {each.name: each for each in options(config)} if isinstance(config, type) else {}
     named = {
-        name: _as_field(hints[name], _named(name, value))
+        name: _of_role(parts[name], value)
+        if name in parts and parts[name].parts
+        else _as_field(hints[name], _named(name, value))
         for name, value in given.items()
         # a mapping that was not given is the configuration's own default
         if value is not None or NoneType in get_args(hints[name])
@@ -695,6 +742,11 @@ def _as_field(hint: Any, value: Any) -> Any:
     if isinstance(value, str) and Path in kinds:
         return Path(value)
     return str(value) if isinstance(value, Path) and str in kinds else value
+
+
+def _of_role(option: Option, given: Any) -> RoleOptions | None:
+    """The options of a role, which may be given as a mapping."""
+    return None if given is None else role_options(given, option.name, without=option.setting.without)
 
 
 def _unchanged(config: Config) -> Config:

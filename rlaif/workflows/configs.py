@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlaif.settings import setting
+from rlaif.workflows.models.role_options import LENGTHS, RoleOptions, role_setting
 from rlaif.workflows.registered_names import judge_names, policy_names, protocol_names
 
 PROMPTS, SAMPLING, JUDGING, MODELS, RUN = "Prompts", "Sampling", "Judging", "Models", "Run"
@@ -84,6 +85,10 @@ class PairOptions(ModelOptions):
         help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
     )
     judge: str | None = setting(None, help=JUDGE, known=judge_names)
+    judge_options: RoleOptions | None = role_setting("judge")
+    critic_options: RoleOptions | None = role_setting(
+        "critic", default=" [default: as the judge, but for the length of its answers]"
+    )
     protocol: str = setting(
         "compare",
         help="How the judge is asked (docs/judges.md). A pointwise protocol also chooses which completions are "
@@ -136,12 +141,20 @@ class GenerateConfig(PairOptions):
     column: str | None = setting(
         None, help="Column that holds the prompt [default: `prompt` or `messages`].", group=PROMPTS
     )
+    from_turn: str | None = setting(
+        None,
+        help="Draw the assistant's turn K of each conversation, `last`, or `each` of them [default: the turn after the "
+        "whole prompt].",
+        metavar="K",
+        group=PROMPTS,
+    )
     policy: tuple[str, ...] = setting(
         (),
         help="Policy: a model's name (docs/models.md); several (repeatable) share each prompt's completions.",
         known=policy_names,
         repeated=True,
     )
+    policy_options: RoleOptions | None = role_setting("policy", without=LENGTHS)
     pairing: Literal["best-worst", "all", "random", "rank"] = setting(
         "best-worst", help="Which completions of a prompt are compared.", group=JUDGING
     )
@@ -160,7 +173,26 @@ class GenerateConfig(PairOptions):
         below=1,
         group=SAMPLING,
     )
-    max_tokens: int = setting(256, help="Length limit of a completion, in tokens.", least=1, group=SAMPLING)
+    max_tokens: int = setting(
+        256,
+        help="Length limit of an answer, in tokens; of thought and answer together without a limit of the thought.",
+        least=1,
+        group=SAMPLING,
+    )
+    max_thought_tokens: int | None = setting(
+        None,
+        help="Length limit of the thought before an answer, in tokens: then it is ended [default: no limit of its "
+        "own].",
+        least=0,
+        group=SAMPLING,
+    )
+    system: str | None = setting(
+        None,
+        help="System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is no "
+        "part of the prompts that are kept [default: none].",
+        metavar="WHICH",
+        group=SAMPLING,
+    )
     drift: int = setting(
         16,
         help="Compare the policy's log-probabilities with the trainer's on this many completions; 0: off.",
@@ -194,6 +226,11 @@ class EvaluateConfig(ModelOptions):
     policy: str | None = setting(None, help="The model to evaluate (docs/models.md).", known=policy_names)
     against: tuple[str, ...] = setting((), help="A model to compare it with; repeatable.", repeated=True)
     judge: str | None = setting(None, help=JUDGE, known=judge_names)
+    policy_options: RoleOptions | None = role_setting("policy", without=LENGTHS)
+    against_options: RoleOptions | None = role_setting(
+        "against", whose="models to compare with", without=LENGTHS
+    )
+    judge_options: RoleOptions | None = role_setting("judge")
     constitution: str | None = setting(
         None,
         help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
@@ -221,7 +258,26 @@ class EvaluateConfig(ModelOptions):
         below=1,
         group=SAMPLING,
     )
-    max_tokens: int = setting(256, help="Length limit of a completion, in tokens.", least=1, group=SAMPLING)
+    max_tokens: int = setting(
+        256,
+        help="Length limit of an answer, in tokens; of thought and answer together without a limit of the thought.",
+        least=1,
+        group=SAMPLING,
+    )
+    max_thought_tokens: int | None = setting(
+        None,
+        help="Length limit of the thought before an answer, in tokens: then it is ended [default: no limit of its "
+        "own].",
+        least=0,
+        group=SAMPLING,
+    )
+    system: str | None = setting(
+        None,
+        help="System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is no "
+        "part of the prompts that are kept [default: none].",
+        metavar="WHICH",
+        group=SAMPLING,
+    )
     limit: int | None = setting(None, help="Use only the first N prompts.", least=1, group=PROMPTS)
     resamples: int = setting(1000, help="Bootstrap resamples for the intervals.", least=100)
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
@@ -249,6 +305,8 @@ class RunConfig(ModelOptions):
         help="Judge: a name, or `previous`, the newest policy [default: the recipe's].",
         known=judge_names,
     )
+    policy_options: RoleOptions | None = role_setting("policy", default=", over the recipe's")
+    judge_options: RoleOptions | None = role_setting("judge", default=", over the recipe's")
     frozen_judge: bool = setting(False, help="Let the starting policy judge every round.")
     constitution: str | None = setting(None, help="Constitution: a file or a name [default: the recipe's].")
     limit: int | None = setting(
@@ -267,4 +325,5 @@ class TestConfig(ModelOptions):
     judge: str | None = setting(
         None, help="Judge: the name of a model or of another judge [default: micro].", known=judge_names
     )
+    judge_options: RoleOptions | None = role_setting("judge")
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)

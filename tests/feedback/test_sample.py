@@ -4,6 +4,7 @@ import pytest
 
 from rlaif.errors import EngineError
 from rlaif.feedback import sample
+from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
 from rlaif.records import GenerateRequest, Generation, Sampling
 from tests.judging.builders import RuleEngine, prompt
@@ -42,7 +43,14 @@ def test_rules_can_stand_before_the_prompt() -> None:
         seen.append([(each.role, each.content) for each in request.messages])
         return "x"
 
-    sample(RuleEngine(lambda *_: {}, write), PROMPTS[:1], n=1, sampling=WARM, seed=0, system="Be warm.")
+    sample(
+        RuleEngine(lambda *_: {}, write),
+        PROMPTS[:1],
+        n=1,
+        sampling=WARM,
+        seed=0,
+        system=SystemTurn(named="text", text="Be warm."),
+    )
     assert seen == [[("system", "Be warm."), ("user", "prompt 0")]]
 
 

@@ -23,6 +23,7 @@ from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
 from rlaif.workflows.models.judge_names import known_kind
+from rlaif.workflows.models.open_engines import Opening
 from rlaif.workflows.models.pool import ModelPool
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
@@ -34,6 +35,7 @@ class PlannedModels(ModelPool):
 
     held: Store | None = None
     planned: dict[str, PlannedEngine] = field(default_factory=dict)
+    """By name, and what a role has beside it."""
     to_come: ToCome = field(default_factory=ToCome)
     own_id: str = ""
     """Id of the run that would go on: calls of servers without a revision are kept under it."""
@@ -64,17 +66,18 @@ class PlannedModels(ModelPool):
 
     def length(self, name: str, text: str) -> int:
         """How long a text is to a model."""
-        return self.planned[name].tokens(text) if name in self.planned else len(text)
+        found = self.planned.get(str(self._opening(name)))
+        return found.tokens(text) if found is not None else len(text)
 
     @property
     def made_up(self) -> set[str]:
         """Keys of all calls that nobody has answered yet."""
         return {key for each in self.planned.values() for key in each.made_up}
 
-    def _opened(self, name: str) -> Engine:
-        fingerprint = self.fingerprint(name)
+    def _opened(self, opening: Opening) -> Engine:
+        name, fingerprint = opening.name, self.fingerprint(opening.name)
         kind, rest = self._kind(name)
-        self.planned[name] = PlannedEngine(
+        engine = PlannedEngine(
             name,
             fingerprint,
             self.held,
@@ -83,14 +86,13 @@ class PlannedModels(ModelPool):
             kept="" if kind.declares_revision(rest) else f"{fingerprint} {self.own_id}",
             guides_decoding=kind.guides_decoding,
         )
-        return self.planned[name]
+        self.planned[str(opening)] = engine
+        return engine
 
-    def _fingerprint_of(self, name: str) -> str:
-        return (
-            digest("yet to be trained", name)
-            if name in self.made_of
-            else ModelPool._fingerprint_of(self, name)
-        )
+    def _fingerprint_of(self, opening: Opening) -> str:
+        if opening.name in self.made_of:
+            return digest("yet to be trained", opening.name)
+        return ModelPool._fingerprint_of(self, opening)
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name; of a model that is yet to be trained, of what it is made of."""
@@ -151,6 +153,7 @@ def apart(models: PlannedModels) -> Iterator[PlannedModels]:
         own_id=models.own_id,
         made_of=models.made_of,
         in_writing=models.in_writing,
+        role=models.role,
     )
     other.record(models.shortest, models.own_id)
     yield other
@@ -170,8 +173,8 @@ def estimate(models: PlannedModels) -> dict[str, Any]:
     """Calls, tokens and cost by model and together; costs are None where a model has no price."""
     prices = read_prices(models.options.prices)
     rows = {
-        name: _row(models.made_of.get(name, name), each.planned, prices)
-        for name, each in models.planned.items()
+        shown: _row(models.made_of.get(each.name, each.name), each.planned, prices)
+        for shown, each in models.planned.items()
     }
     return {"models": rows, "currency": prices.currency, "total": _total(rows)}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlaif.feedback.system_turn import system_turn
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.generate import sampling_line
-from rlaif.workflows.evaluation.run import inputs_of, sampling_of, store_of, win_rates
-from rlaif.workflows.generate.rollouts import answers
+from rlaif.workflows.evaluation.run import drawn_by, inputs_of, sampling_of, store_of, win_rates
 from rlaif.workflows.models.made_by import label
 
 
@@ -35,10 +35,7 @@ def forecast(config: EvaluateConfig) -> dict[str, Any]:
     prompts, constitution = inputs_of(config)
     models = PlannedModels(config, seed=config.seed)
     with planning.planning(models, store_of(config), config.out):
-        names = [str(config.policy), *config.against]
-        texts = {
-            name: answers(models, name, prompts, sampling_of(config), config.seed).completions
-            for name in names
-        }
+        system = system_turn(config.system, constitution)
+        texts = {name: each.completions for name, each in drawn_by(config, models, prompts, system).items()}
         win_rates(config, models, constitution, prompts, texts)
         return planning.estimate(models)

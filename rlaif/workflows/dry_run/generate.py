@@ -7,6 +7,7 @@ from typing import Any
 from rlaif.constitution import load_principles
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.feedback.pairing import NO_PAIRWISE
+from rlaif.feedback.system_turn import system_turn
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Constitution, Sampling
 from rlaif.store import find_store
@@ -33,7 +34,10 @@ from rlaif.workflows.models.made_by import label
 
 def sampling_line(sampling: Sampling) -> str:
     """How is sampled, in words; what is switched off is left out."""
-    parts = [f"temperature {sampling.temperature}", f"at most {sampling.max_tokens} tokens"]
+    thought = sampling.max_thought_tokens
+    most = f"at most {sampling.max_tokens} tokens"
+    most += "" if thought is None else f" behind a thought of at most {thought}"
+    parts = [f"temperature {sampling.temperature}", most]
     parts += [f"top_p {sampling.top_p}"] if sampling.top_p < 1 else []
     parts += [f"{name} {value}" for name in ("top_k", "min_p") if (value := getattr(sampling, name))]
     return ", ".join(parts)
@@ -72,17 +76,24 @@ def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) 
     with planning.planning(models, store_of(config), config.out):
         if isinstance(config, GenerateConfig):
             prompts, sampling = prompts_of(config), sampling_of(config)
-            drawn: Drawn = draw(models, config.policy, prompts, config.n, sampling, config.seed).drawn
+            policies, system = models.acting(config.policy_options), system_turn(config.system, constitution)
+            drawn: Drawn = draw(
+                policies, config.policy, prompts, config.n, sampling, config.seed, system
+            ).drawn
         else:
             drawn = completions_of(config)
-        judge = models.judge(str(config.judge))
+        judges = models.acting(config.judge_options)
+        judge = judges.judge(str(config.judge))
         first, then = split(config.protocol)
         asking = asked_by(config)
         judgments = judge_pointwise(
             judge, constitution, drawn, first, asking if first == config.protocol else None
         )
         how = pairing_of(config, then)
-        PlannedPairs(models, str(config.judge), constitution, how, config.critique).play(drawn, judgments)
+        pairs = PlannedPairs(
+            judges, str(config.judge), constitution, how, config.critique, config.critic_options
+        )
+        pairs.play(drawn, judgments)
         if not is_control(str(config.judge)):
             own_tests(judge, constitution, (first, then), asking)
         return planning.estimate(models)

@@ -17,9 +17,10 @@ from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
 from rlaif.feedback.pairing import Candidate
 from rlaif.feedback.pairs import contested, find_candidates, readings_of, settle
 from rlaif.judging import Decision, Judge
-from rlaif.records import Constitution, Judgment
+from rlaif.records import Constitution, Engine, Judgment
 from rlaif.workflows.dry_run.cost import PlannedModels, apart
-from rlaif.workflows.generate.judge_step import Drawn, critic_of
+from rlaif.workflows.generate.judge_step import Drawn, critic_in
+from rlaif.workflows.models.role_options import RoleOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class PlannedPairs:
     constitution: Constitution
     plan: PairPlan
     critique: bool
+    critic: RoleOptions | None = None
+    """How critiques are asked for, where otherwise than judgments."""
 
     def play(self, drawn: Drawn, judgments: Sequence[Judgment]) -> None:
         """Ask what the pairs step would ask."""
@@ -73,7 +76,7 @@ class PlannedPairs:
                 decided.append((each, decision))
         comparisons = Counter(each.prompt.id for each in fixed)
         made = assemble(decided, compared, said, judge, self.constitution, self.plan, comparisons)
-        criticised(made, self.constitution, critic_of(judge) if self.critique else None)
+        criticised(made, self.constitution, self._critic(self.models, judge))
         return loose
 
     def _bound(
@@ -99,9 +102,12 @@ class PlannedPairs:
             comparisons += [Candidate(prompt, *pair) for pair in compared]
             pairs += [Candidate(prompt, *pair) for pair in told]
         readings_of(comparisons, judgments, judge, self.constitution, self.plan)
-        if not self.critique or (critic := critic_of(judge)) is None:
+        if (critic := self._critic(models, judge)) is None:
             return
         critiques(critic, [self._fault(each, judge, longest, models) for each in pairs])
+
+    def _critic(self, models: PlannedModels, judge: Judge) -> Engine | None:
+        return critic_in(models, judge, self.critic) if self.critique else None
 
     def _fault(
         self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels

@@ -16,6 +16,7 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
+from rlaif.feedback.system_turn import SystemTurn, system_turn
 from rlaif.judging.protocols import PER_PAIR
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.evaluation import evaluation_tables
@@ -26,7 +27,8 @@ from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
-from rlaif.workflows.generate.rollouts import answers, cut_words
+from rlaif.workflows.generate.cut_off import mostly_cut_off
+from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls
@@ -34,6 +36,7 @@ from rlaif.workflows.models.gold import Grades, gold_by_principle, grade, requir
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import RoleOptions
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.results import Result
 
@@ -106,13 +109,14 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
     prompts, constitution = inputs_of(config)
     if config.gold or config.judge == GOLD:
         require_gold(prompts, "--gold" if config.gold else GOLD)
-    names = [str(config.policy), *config.against]
+    system = system_turn(config.system, constitution)
     models = ModelPool(config, progress, config.seed)
-    needed = (*names, *([config.judge] if config.judge else []))
+    needed = (str(config.policy), *config.against, *([config.judge] if config.judge else []))
     if config.out is not None:
         describe = partial(_described, config, models, prompts, constitution)
         refuse_early(config.out, models, needed, describe, command="evaluate")
-    models.open(*needed)
+    for name, role in roles_of(config):
+        models.acting(role).open(name)
     described = _described(config, models, prompts, constitution)
     with ExitStack() as stack:
         run = None
@@ -121,11 +125,11 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         store = stack.enter_context(Store.open(store_of(config)))
         templates = stack.enter_context(recorded_templates())
         models.record(store, run.id if run else "")
-        answered = {name: answers(models, name, prompts, sampling_of(config), config.seed) for name in names}
+        answered = drawn_by(config, models, prompts, system)
         texts = {name: each.completions for name, each in answered.items()}
-        graded = {name: grades_of(constitution, prompts, texts[name]) for name in names if config.gold}
+        graded = {name: grades_of(constitution, prompts, texts[name]) for name in texts if config.gold}
         found = Evaluation(
-            policy=names[0],
+            policy=str(config.policy),
             judge=config.judge,
             constitution=label(constitution),
             prompts=len(prompts),
@@ -134,8 +138,10 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
             calls=models.calls,
             warnings=(
                 *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
-                *cut_words(
-                    models, names, [each for own in texts.values() for each in own], sampling_of(config)
+                *(
+                    each
+                    for name, own in texts.items()
+                    for each in mostly_cut_off(name, own, sampling_of(config))
                 ),
                 *failed_calls(models.recorded),
                 *ungraded([each for grades in graded.values() for each in grades]),
@@ -143,19 +149,46 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         )
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}
-            rows = [(by_id[each.prompt_id], each) for name in names for each in texts[name]]
+            rows = [(by_id[each.prompt_id], each) for own in texts.values() for each in own]
             write_completions(run.dir / COMPLETIONS, rows)
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
 
 
+def roles_of(config: EvaluateConfig) -> list[tuple[str, RoleOptions | None]]:
+    """The models of an evaluation, each with what is said of its role."""
+    judge = [(config.judge, config.judge_options)] if config.judge else []
+    others = [(name, config.against_options) for name in config.against]
+    return [(str(config.policy), config.policy_options), *others, *judge]
+
+
+def drawn_by(
+    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], system: SystemTurn | None
+) -> dict[str, Draws]:
+    """One answer a prompt of each model, by what a figure calls it: the policy first."""
+    sampling, seed = sampling_of(config), config.seed
+    found = {}
+    for called, (name, role) in zip(called_of(config), roles_of(config), strict=False):
+        found[called] = answers(models.acting(role), name, prompts, sampling, seed, system)
+    return found
+
+
+def called_of(config: EvaluateConfig) -> list[str]:
+    """What figures call the policy and those that it is compared with: by name; one model in two roles says which."""
+    policy, alike = str(config.policy), config.policy_options == config.against_options
+    return [
+        policy,
+        *(f"{each} (against)" if each == policy and not alike else each for each in config.against),
+    ]
+
+
 def grades_of(
     constitution: Constitution, prompts: Sequence[Prompt], texts: Sequence[Completion]
 ) -> list[Grades]:
-    """Gold of each text, in order."""
+    """Gold of each answer, in order; a thought that never ended is none."""
     by_id = {prompt.id: prompt for prompt in prompts}
-    return [grade(by_id[each.prompt_id], each, constitution) for each in texts]
+    return [grade(by_id[each.prompt_id], each, constitution) for each in texts if not each.open_thought]
 
 
 def tables(found: Evaluation) -> str:
@@ -173,11 +206,10 @@ def first_question(config: EvaluateConfig) -> str:
     models = ModelPool(config, seed=config.seed)
     with Store.open(store_of(config)) as store:
         models.record(store, "")
-        names = [str(config.policy), *config.against]
-        texts = [
-            answers(models, name, prompts, sampling_of(config), config.seed).completions[0] for name in names
-        ]
-        return questions(models.judge(judge), constitution, prompts[0], texts, [PER_PAIR])
+        system = system_turn(config.system, constitution)
+        texts = [each.completions[0] for each in drawn_by(config, models, prompts, system).values()]
+        asked = models.acting(config.judge_options).judge(judge)
+        return questions(asked, constitution, prompts[0], texts, [PER_PAIR])
 
 
 def win_rates(
@@ -189,12 +221,12 @@ def win_rates(
 ) -> tuple[WinRate, ...]:
     if config.judge is None:
         return ()
-    judge = models.judge(config.judge)
+    judge = models.acting(config.judge_options).judge(config.judge)
     resampling = _resampling(config)
-    ours = texts[str(config.policy)]
+    own, *others = called_of(config)
     return tuple(
-        win_rate(judge, constitution, prompts, ours, texts[name], against=name, resampling=resampling)
-        for name in config.against
+        win_rate(judge, constitution, prompts, texts[own], texts[name], against=name, resampling=resampling)
+        for name in others
     )
 
 
@@ -213,18 +245,26 @@ def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tup
 def _described(
     config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], constitution: Constitution
 ) -> dict[str, Any]:
-    names = dict.fromkeys([str(config.policy), *config.against, *([config.judge] if config.judge else [])])
+    roles = {
+        "policy": config.policy_options,
+        "against": config.against_options,
+        "judge": config.judge_options,
+    }
+    told = {role: each.set_ones for role, each in roles.items() if each is not None and each.set_ones}
+    system = system_turn(config.system, constitution)
     return {
         "policy": config.policy,
         "against": list(config.against),
         "judge": config.judge,
-        "models": {name: models.fingerprint(name) for name in names},
+        "models": {name: models.acting(role).fingerprint(name) for name, role in reversed(roles_of(config))},
         "constitution": described_constitution(constitution),
         "prompts": described_prompts(prompts),
         "sampling": sampling_of(config).identity,
         "gold": config.gold,
         "resamples": config.resamples,
         "seed": config.seed,
+        **({"options": told} if told else {}),
+        **({"system": system.identity} if system is not None else {}),
     }
 
 
@@ -244,6 +284,7 @@ def sampling_of(config: EvaluateConfig) -> Sampling:
         top_k=config.top_k,
         min_p=config.min_p,
         max_tokens=config.max_tokens,
+        max_thought_tokens=config.max_thought_tokens,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlaif.auditing.intervals import Resampling
+from rlaif.feedback.pairing import JudgeSees, as_seen
 from rlaif.judging import Judge, decide
 from rlaif.judging.pointwise import judge_hard_principles
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
@@ -37,17 +38,22 @@ def win_rate(
     *,
     against: str,
     resampling: Resampling,
+    sees: JudgeSees = "answer",
 ) -> WinRate:
     """Compare two models' answers to the same prompts with a judge, in both orders, by the rule that makes pairs.
 
-    A prompt that only one of them answered has no result and counts as failed. An answer that is the only one to
+    A prompt that only one of them answered has no result and counts as failed; a thought that never ended is no answer.
+    An answer that is the only one to
     violate a hard principle loses; where both do, neither wins. Returns the share of wins with ties as a half, and an
     interval over prompts.
     """
     by_id = {prompt.id: prompt for prompt in prompts}
-    other = {each.prompt_id: each for each in theirs}
-    both = [(by_id[each.prompt_id], each, other[each.prompt_id]) for each in ours if each.prompt_id in other]
-    asked = [(prompt, one, two) for prompt, one, two in both if one.text != two.text]
+    other = {each.prompt_id: each for each in theirs if not each.open_thought}
+    answered = [each for each in ours if not each.open_thought]
+    both = [
+        (by_id[each.prompt_id], each, other[each.prompt_id]) for each in answered if each.prompt_id in other
+    ]
+    asked = [(prompt, one, two) for prompt, one, two in both if as_seen(one, sees) != as_seen(two, sees)]
     judged: dict[str, list[Judgment]] = {}
     for judgment in judge.compare(asked, constitution.principles):
         judged.setdefault(judgment.prompt_id, []).append(judgment)

@@ -9,7 +9,15 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rlaif.records import Completion, Engine, GenerateRequest, Generation, Score, ScoreRequest
+from rlaif.records import (
+    Completion,
+    Engine,
+    GenerateRequest,
+    Generation,
+    Sampling,
+    Score,
+    ScoreRequest,
+)
 
 EARLY = 16
 """Draws after which a model that has ended none of them is told of."""
@@ -28,10 +36,43 @@ def cut_off(name: str, cut: int, drawn: int, max_tokens: int) -> str:
     )
 
 
-def mostly_cut_off(name: str, completions: Sequence[Completion], max_tokens: int) -> list[str]:
-    """A sentence where most draws of a model were cut off; else nothing."""
-    cut = sum(each.finish == CUT for each in completions)
-    return [cut_off(name, cut, len(completions), max_tokens)] if cut > MOSTLY * len(completions) else []
+def cut_in_thought(name: str, cut: int, drawn: int, limits: Sampling) -> str:
+    """That so many draws of a model ran out of room inside of their thought, and what to do."""
+    told = f"{name}: {cut} of {drawn} draws ran out of room inside of their thought (truncated): "
+    if limits.max_thought_tokens is None:
+        return (
+            f"{told}thought and answer share {limits.max_tokens} tokens. Give the thought a room of its own "
+            "(--max-thought-tokens), or raise max_tokens (--max-tokens)"
+        )
+    return f"{told}it may have {limits.max_thought_tokens} tokens. Raise max_thought_tokens (--max-thought-tokens)"
+
+
+def never_ended(name: str, completions: Sequence[Completion]) -> list[str]:
+    """The share of the thoughts of a model that have no end; nothing where all have one."""
+    thoughts = [each for each in completions if each.thought or each.open_thought]
+    count = sum(each.open_thought for each in thoughts)
+    if not count:
+        return []
+    return [
+        f"{name}: {count} of {len(thoughts)} thoughts ({count / len(thoughts):.0%}) have no end mark; behind them "
+        "there is no answer, and they count as truncated"
+    ]
+
+
+def mostly_cut_off(name: str, completions: Sequence[Completion], limits: Sampling) -> list[str]:
+    """A sentence where most draws of a model were cut off, another where thoughts have no end; else nothing."""
+    cut = [each for each in completions if each.finish == CUT]
+    said = []
+    if len(cut) > MOSTLY * len(completions):
+        inside = sum(each.open_thought for each in cut)
+        said.append(_told(name, len(cut), inside, len(completions), limits))
+    return [*said, *never_ended(name, completions)]
+
+
+def _told(name: str, cut: int, inside: int, drawn: int, limits: Sampling) -> str:
+    if inside > MOSTLY * cut:
+        return cut_in_thought(name, inside, drawn, limits)
+    return cut_off(name, cut, drawn, limits.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +93,20 @@ class Watched:
 
     def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
         """As the engine behind does."""
-        limits: list[int] = []
+        limits: list[Sampling] = []
 
         def seen() -> Iterator[GenerateRequest]:
             for each in requests:
-                limits.append(each.sampling.max_tokens)
+                limits.append(each.sampling)
                 yield each
 
-        cut = 0
+        cut = inside = 0
         for number, reply in enumerate(self.engine.generate(seen()), 1):
             cut += reply.finish == CUT and reply.error is None
+            inside += reply.finish == CUT and reply.error is None and reply.open_thought
             if number == cut == EARLY:
-                _log.warning("%s", cut_off(self.name, cut, number, max(limits)))
+                most = max(limits, key=lambda each: each.max_tokens)
+                _log.warning("%s", _told(self.name, cut, inside, number, most))
             yield reply
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:

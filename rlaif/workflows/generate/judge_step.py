@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from rlaif.judging.protocols import (
     refusal,
 )
 from rlaif.records import Completion, Constitution, Engine, Judgment, Prompt, State
+from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 
 Drawn = Sequence[tuple[Prompt, Completion]]
 MIN_CONSISTENCY = 0.7
@@ -39,10 +42,10 @@ def make_preference_pairs(
     drawn: Drawn,
     judgments: Sequence[Judgment],
     plan: PairPlan,
-    critique: bool,
+    critic: Engine | None,
     failed: Sequence[FailedDraw] = (),
 ) -> Paired:
-    """Pairs in prompt order, with a critique of each rejected side where the judge is a model and it is wanted.
+    """Pairs in prompt order, with a critique of each rejected side where there is a critic.
 
     Prompts of which nothing could be drawn are counted too: they are told by what `failed`.
     """
@@ -55,7 +58,7 @@ def make_preference_pairs(
         judge=judge,
         constitution=constitution,
         plan=plan,
-        critic=critic_of(judge) if critique else None,
+        critic=critic,
         failed=Counter(each.prompt.id for each in failed),
     )
 
@@ -65,6 +68,27 @@ def critic_of(judge: Judge) -> Engine | None:
     if isinstance(judge, PanelJudge):
         return next((found for each in judge.members if (found := critic_of(each.judge))), None)
     return judge.engine if isinstance(judge, ModelJudge) else None
+
+
+def critic_in(models: ModelPool, judge: Judge, own: RoleOptions | None) -> Engine | None:
+    """Who writes critiques, asked as a critic: as the judge, but for what is said of the critic and for its lengths.
+
+    `models` are those in the judge's role.
+    """
+    found = critic_of(judge)
+    if found is None:
+        return None
+    role = (own or NOTHING).over(replace(models.role, max_tokens=None))
+    return found if role == NOTHING else models.acting(role).writer(found.name)
+
+
+def refuse_critic(own: RoleOptions | None, judge: str, *, critique: bool) -> None:
+    """Raise InputError where options of a critic are given and nobody writes critiques."""
+    if own is None or own == NOTHING:
+        return
+    if not critique or not issubclass(judge_kind(judge).makes, ModelJudge | PanelJudge):
+        why = "critiques are switched off" if not critique else f"{judge} is no model"
+        raise InputError(f"--critic-...: nobody writes critiques ({why}); leave these options out")
 
 
 def asking_of(name: str, judge: str, *, seed: int, samples: int | None, again: int | None) -> Asking:

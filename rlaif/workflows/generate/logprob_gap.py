@@ -7,16 +7,25 @@ are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlaif.engines.kinds import EngineOptions, split_name
 from rlaif.engines.local.kind import open_causal
 from rlaif.errors import ModelError
 from rlaif.feedback.sample import drawing
+from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
-from rlaif.records import Completion, Generation, Prompt, Sampling, ScoreRequest
+from rlaif.records import (
+    Completion,
+    Conversation,
+    GenerateRequest,
+    Generation,
+    Prompt,
+    Sampling,
+    ScoreRequest,
+)
 from rlaif.workflows.configs import GenerateConfig
 from rlaif.workflows.models.pool import ModelPool
 
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from rlaif.engines.local.engine import HfEngine, Traced
 
 Drawn = Sequence[tuple[Prompt, Completion]]
+Asked = Callable[[Prompt, Completion], GenerateRequest]
+"""The request by which a completion was drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +82,27 @@ def trainer_of(policy: str, trainer: str | None) -> str | None:
 
 
 def logprob_gaps(
-    models: ModelPool, config: GenerateConfig, drawn: Drawn, sampling: Sampling
+    models: ModelPool,
+    config: GenerateConfig,
+    drawn: Drawn,
+    sampling: Sampling,
+    system: SystemTurn | None = None,
 ) -> list[LogprobGap]:
-    """The gap of each policy on `config.drift` of its completions, whose sampled log-probabilities the store holds."""
+    """The gap of each policy on `config.drift` of its completions, whose sampled log-probabilities the store holds.
+
+    `models` are those in the policy's role, `system` the turn under which was drawn.
+    """
     if config.drift == 0:
         return []
-    return [_of_policy(models, config, policy, drawn, sampling) for policy in config.policy]
+
+    def request(prompt: Prompt, each: Completion) -> GenerateRequest:
+        return drawing(prompt, each.draw, sampling, config.seed, system)
+
+    return [_of_policy(models, config, policy, drawn, request) for policy in config.policy]
 
 
 def _of_policy(
-    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
+    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, request: Asked
 ) -> LogprobGap:
     trainer = trainer_of(policy, config.trainer)
     if trainer is None:
@@ -88,13 +110,14 @@ def _of_policy(
         return LogprobGap(policy=policy, trainer=None, why=why)
     engine = _trainer(models, policy, trainer)
     told, traced = [], []
-    for prompt, each in _recorded(models, config, policy, drawn, sampling):
+    for asked, each in _recorded(models, config, policy, drawn, request):
         logprob, ended = each.logprob, each.finish == "stop"
         if logprob is None:
-            logprob, ended = _asked(models, policy, prompt, each), False
-        if logprob is not None and engine.takes(prompt.messages):
+            logprob, ended = _asked(models, policy, asked, each), False
+        turns = _turns(asked, models.requests(policy).chat_template_kwargs)
+        if logprob is not None and engine.takes(turns):
             told.append(logprob)
-            traced.append(_traced(engine, prompt, each, ended))
+            traced.append(_traced(engine, turns, each, ended))
     if not told:
         return LogprobGap(
             policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes"
@@ -113,29 +136,41 @@ def _of_policy(
 
 
 def _recorded(
-    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, sampling: Sampling
-) -> list[tuple[Prompt, Generation]]:
+    models: ModelPool, config: GenerateConfig, policy: str, drawn: Drawn, request: Asked
+) -> list[tuple[GenerateRequest, Generation]]:
     """The policy's recorded answers, for a sample of its completions that is drawn by their ids."""
-    engine = models.engine(policy)
+    engine = models.writer(policy)
     own = [(prompt, each) for prompt, each in drawn if each.policy == engine.fingerprint]
     own.sort(key=lambda each: derived_seed(config.seed, "drift", each[1].id, each[1].draw))
     some = own[: config.drift]
-    requests = [drawing(prompt, each.draw, sampling, config.seed) for prompt, each in some]
+    requests = [request(prompt, each) for prompt, each in some]
     keys = [engine.key(each) for each in requests]
     replies = engine.store.get_many(keys, [each.id for each in requests])
-    pairs = [(prompt, replies.get(key)) for (prompt, _), key in zip(some, keys, strict=True)]
-    return [(prompt, each) for prompt, each in pairs if isinstance(each, Generation)]
+    pairs = [(asked, replies.get(key)) for asked, key in zip(requests, keys, strict=True)]
+    return [(asked, each) for asked, each in pairs if isinstance(each, Generation)]
 
 
-def _asked(models: ModelPool, policy: str, prompt: Prompt, drawn: Generation) -> float | None:
+def _turns(asked: GenerateRequest, kwargs: Mapping[str, Any]) -> Any:
+    """What was asked, as a chat takes it: turns, with tools and the role's template arguments where there are some."""
+    if not asked.tools and not kwargs:
+        return asked.messages
+    return Conversation(messages=asked.messages, tools=asked.tools, chat_template_kwargs=kwargs)
+
+
+def _asked(models: ModelPool, policy: str, asked: GenerateRequest, drawn: Generation) -> float | None:
     """The log-probability by which a server scores a text that it drew without giving one; None where it gives none."""
     if not split_name(policy)[0].server or len(drawn.text.split()) < 2:
         return None  # one word is read as a label, among the likeliest of which it may not be
+    if drawn.thought:
+        return None  # how the server writes a thought around its text is not known
     request = ScoreRequest(
-        id=f"drift|{drawn.request_id}", messages=prompt.messages, continuations=(drawn.text,)
+        id=f"drift|{drawn.request_id}",
+        messages=asked.messages,
+        continuations=(drawn.text,),
+        tools=asked.tools,
     )
     # one at a time: it is the log-probabilities of a prompt that are asked for, which servers stand badly
-    (score,) = models.engine(policy).score([request])
+    (score,) = models.writer(policy).score([request])
     return score.logprobs[0] if score.error is None else None
 
 
@@ -144,7 +179,7 @@ def _trainer(models: ModelPool, policy: str, trainer: str) -> HfEngine:
     from rlaif.engines.local.engine import HfEngine
 
     opened = models.opened(policy)
-    same = trainer_of(policy, None) == trainer and models.options.dtype == "float32"
+    same = trainer_of(policy, None) == trainer and (models.role.dtype or models.options.dtype) == "float32"
     if same and isinstance(opened, HfEngine):
         return opened
     elsewhere = split_name(policy)[0].fills_accelerator
@@ -158,9 +193,9 @@ def _trainer(models: ModelPool, policy: str, trainer: str) -> HfEngine:
     return open_causal(trainer, trainer, options)
 
 
-def _traced(engine: HfEngine, prompt: Prompt, drawn: Generation, ended: bool) -> Traced:
+def _traced(engine: HfEngine, turns: Any, drawn: Generation, ended: bool) -> Traced:
     from rlaif.engines.local.engine import Traced
 
     # a server that gives no token ids: the text's own tokens stand for them
     ids = drawn.token_ids if drawn.token_ids is not None else engine.chat.text_ids([drawn.text])[0]
-    return Traced(prompt.messages, ids, ended)
+    return Traced(turns, ids, ended)

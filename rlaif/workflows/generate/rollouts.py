@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlaif.feedback.sample import FailedDraw, first_of, sample
+from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.workflows.generate.cut_off import Watched, mostly_cut_off
@@ -75,8 +76,9 @@ def draw(
     n: int,
     sampling: Sampling,
     seed: int,
+    system: SystemTurn | None = None,
 ) -> Draws:
-    """n completions per prompt, dealt to the policies in turn; in prompt order.
+    """n completions per prompt, dealt to the policies in turn; in prompt order. `models` are those in their role.
 
     Raises EngineError where most draws of a policy failed.
     """
@@ -84,7 +86,8 @@ def draw(
     failed: list[FailedDraw] = []
     for number, policy in enumerate(policies):
         if share := len(range(number, n, len(policies))):
-            found = sample(Watched(models.engine(policy)), prompts, n=share, sampling=sampling, seed=seed)
+            engine = Watched(models.writer(policy))
+            found = sample(engine, prompts, n=share, sampling=sampling, seed=seed, system=system)
             failed += found.failed
             for each in found.completions:
                 texts[each.prompt_id].append(each)
@@ -101,19 +104,24 @@ def given(drawn: Sequence[tuple[Prompt, Completion]]) -> Draws:
 def cut_words(
     models: ModelPool, policies: Sequence[str], drawn: Sequence[Completion], sampling: Sampling
 ) -> list[str]:
-    """A sentence for each policy most of whose draws were cut off."""
+    """A sentence for each policy most of whose draws were cut off, or whose thoughts have no end."""
     said: list[str] = []
     for policy in dict.fromkeys(policies):
         own = [each for each in drawn if each.policy == models.engine(policy).fingerprint]
-        said += mostly_cut_off(policy, own, sampling.max_tokens)
+        said += mostly_cut_off(policy, own, sampling)
     return said
 
 
 def answers(
-    models: ModelPool, policy: str, prompts: Sequence[Prompt], sampling: Sampling, seed: int
+    models: ModelPool,
+    policy: str,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    seed: int,
+    system: SystemTurn | None = None,
 ) -> Draws:
     """One completion a prompt."""
-    return draw(models, [policy], prompts, 1, sampling, seed)
+    return draw(models, [policy], prompts, 1, sampling, seed, system)
 
 
 def round_prompts(prompts: Sequence[Prompt], number: int, count: int | None, seed: int) -> list[Prompt]:

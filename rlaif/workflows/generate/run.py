@@ -15,9 +15,10 @@ from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
-from rlaif.exchange.prompts import prompt_row, read_prompts
+from rlaif.exchange.prompts import prompt_row
 from rlaif.feedback import PairPlan
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_plan
+from rlaif.feedback.system_turn import system_turn
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
 from rlaif.judging.kinds import stated_of
@@ -31,15 +32,18 @@ from rlaif.runs.layout import COMPARISONS, COMPLETIONS, CONSTITUTION, HELD_BACK,
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
+from rlaif.workflows.generate.asked_prompts import asked_prompts
 from rlaif.workflows.generate.judge_step import (
     Drawn,
     asking_of,
+    critic_in,
     idle,
     in_writing,
     make_preference_pairs,
     not_applied,
     principles_table,
     read_by_labels,
+    refuse_critic,
     split,
 )
 from rlaif.workflows.generate.known_words import unread
@@ -55,6 +59,7 @@ from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import told_options
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
@@ -69,7 +74,10 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
     prompts, constitution = prompts_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold(prompts, GOLD)
+    refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
+    system = system_turn(config.system, constitution)
     models = ModelPool(config, progress, config.seed, in_writing_of(config))
+    policies = models.acting(config.policy_options)
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
     names = (*config.policy, str(config.judge))
@@ -78,19 +86,29 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         return {
             **_described(config, models, constitution),
             "prompts": described_prompts(prompts),
-            "policies": [{"name": name, "fingerprint": models.fingerprint(name)} for name in config.policy],
+            "policies": [
+                {
+                    "name": name,
+                    "fingerprint": policies.fingerprint(name),
+                    **told_options(config.policy_options),
+                }
+                for name in config.policy
+            ],
             "n": config.n,
             "sampling": sampling_of(config).identity,
+            **({"system": system.identity} if system is not None else {}),
         }
 
     refuse_early(config.out, models, names, describe, command="generate")
-    models.open(*names)
+    policies.open(*config.policy)
+    _open_judge(models, config)
     described = describe()
     with _claimed(config, models, described, "generate") as (run, store):
-        draws = draw(models, config.policy, prompts, config.n, sampling_of(config), config.seed)
+        policies = models.acting(config.policy_options)
+        draws = draw(policies, config.policy, prompts, config.n, sampling_of(config), config.seed, system)
         write_completions(run.dir / COMPLETIONS, draws.drawn)
-        gaps = logprob_gaps(models, config, draws.drawn, sampling_of(config))
-        cut = cut_words(models, config.policy, draws.completions, sampling_of(config))
+        gaps = logprob_gaps(policies, config, draws.drawn, sampling_of(config), system)
+        cut = cut_words(policies, config.policy, draws.completions, sampling_of(config))
         return _pairs(config, models, constitution, draws, run, store, gaps, cut)
 
 
@@ -99,6 +117,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     drawn, constitution = completions_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
+    refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
     models = ModelPool(config, progress, config.seed, in_writing_of(config))
     names = (str(config.judge),)
 
@@ -110,7 +129,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
         }
 
     refuse_early(config.out, models, names, describe, command="judge")
-    models.open(*names)
+    _open_judge(models, config)
     described = describe()
     with _claimed(config, models, described, "judge") as (run, store):
         write_completions(run.dir / COMPLETIONS, drawn)
@@ -125,14 +144,25 @@ def first_question(config: PairConfig) -> str:
         models.record(store, "")
         if isinstance(config, GenerateConfig):
             prompts = prompts_of(replace(config, limit=1))
+            policies = models.acting(config.policy_options)
+            system = system_turn(config.system, constitution)
             drawn: Drawn = draw(
-                models, config.policy[:1], prompts, config.n, sampling_of(config), config.seed
+                policies, config.policy[:1], prompts, config.n, sampling_of(config), config.seed, system
             ).drawn
         else:
             drawn = completions_of(replace(config, limit=1))
         texts = list({each.id: each for _, each in drawn}.values())
         names = [name for name in split(config.protocol) if name != NO_PAIRWISE]
-        return questions(models.judge(str(config.judge)), constitution, drawn[0][0], texts, names)
+        judge = models.acting(config.judge_options).judge(str(config.judge))
+        return questions(judge, constitution, drawn[0][0], texts, names)
+
+
+def _open_judge(models: ModelPool, config: PairOptions) -> None:
+    """Open the judge, and let it say whether it can be asked as the critic is to be."""
+    judges = models.acting(config.judge_options)
+    judges.open(str(config.judge))
+    if config.critic_options is not None:
+        models.acting(config.critic_options.over(judges.role)).open(str(config.judge))
 
 
 @contextmanager
@@ -175,7 +205,9 @@ def _pairs(
 def _made(
     config: PairConfig, models: ModelPool, constitution: Constitution, draws: Draws, run: Run, store: Store
 ) -> GenerateResult:
-    judge, drawn = models.judge(str(config.judge)), draws.drawn
+    judges, drawn = models.acting(config.judge_options), draws.drawn
+    judge = judges.judge(str(config.judge))
+    critic = critic_in(judges, judge, config.critic_options) if config.critique else None
     write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
     first, then = split(config.protocol)
     asking = asked_by(config)
@@ -184,7 +216,7 @@ def _made(
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
-        judge, constitution, drawn, judgments, pairing_of(config, then), config.critique, draws.failed
+        judge, constitution, drawn, judgments, pairing_of(config, then), critic, draws.failed
     )
     write_judgments(run.dir / COMPARISONS, paired.comparisons)
     # a control is no judge of sentences: what it makes of them says nothing
@@ -233,10 +265,16 @@ def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> Non
 
 
 def _described(config: PairConfig, models: ModelPool, constitution: Constitution) -> dict[str, Any]:
-    name = str(config.judge)
+    name, judges = str(config.judge), models.acting(config.judge_options)
     return {
         "constitution": {**described_constitution(constitution), "source": str(config.constitution)},
-        "judge": {"name": name, "fingerprint": models.fingerprint(name), **stated_of(name)},
+        "judge": {
+            "name": name,
+            "fingerprint": judges.fingerprint(name),
+            **stated_of(name),
+            **told_options(config.judge_options),
+        },
+        **({"critic": told} if (told := told_options(config.critic_options)) else {}),
         "protocol": config.protocol,
         **({"protocols": own} if (own := stated([config.protocol])) else {}),
         "asking": asdict(asked_by(config)),
@@ -301,7 +339,9 @@ def in_writing_of(config: PairOptions) -> bool:
 
 
 def prompts_of(config: GenerateConfig) -> list[Prompt]:
-    return read_prompts(str(config.prompts), column=config.column, limit=config.limit)
+    return asked_prompts(
+        str(config.prompts), column=config.column, limit=config.limit, from_turn=config.from_turn
+    )
 
 
 def sampling_of(config: GenerateConfig) -> Sampling:
@@ -311,6 +351,7 @@ def sampling_of(config: GenerateConfig) -> Sampling:
         top_k=config.top_k,
         min_p=config.min_p,
         max_tokens=config.max_tokens,
+        max_thought_tokens=config.max_thought_tokens,
     )
 
 

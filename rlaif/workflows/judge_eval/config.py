@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlaif.settings import Setting, setting
 from rlaif.workflows.configs import PROMPTS, RUN, ModelOptions
+from rlaif.workflows.models.role_options import RoleOptions, role_setting
 from rlaif.workflows.registered_names import attack_names, judge_names, protocol_names
 
 
@@ -57,6 +58,7 @@ class CheckConfig(ModelOptions):
         help="Judge: the name of a model or of another judge, or replay:FILE for recorded verdicts [default: micro].",
         known=judge_names,
     )
+    judge_options: RoleOptions | None = role_setting("judge")
     constitution: str | None = setting(
         None, help="Constitution: a file or a name [default: the question of the gold set]."
     )

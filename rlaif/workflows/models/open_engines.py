@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from rlaif.engines.base import capabilities_of
 from rlaif.engines.kinds import EngineOptions, ModelKind, split_name
@@ -15,63 +16,79 @@ from rlaif.records import Engine
 from rlaif.workflows.configs import ModelOptions
 
 
+class Opening(NamedTuple):
+    """A model as one is opened: two roles that want it alike share it, and its memory."""
+
+    name: str
+    dtype: str | None = None
+    """Number format, where a role has one of its own."""
+    thought_marks: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        """The name, with what a role has beside it."""
+        own = [*([self.dtype] if self.dtype else []), *(self.thought_marks or ())]
+        return f"{self.name} ({' '.join(own)})" if own else self.name
+
+
 @dataclass(slots=True)
 class OpenEngines:
     """Open engines with the worker processes that hold the same models."""
 
     options: ModelOptions
-    by_name: dict[str, Engine] = field(default_factory=dict)
-    beside: dict[str, Beside] = field(default_factory=dict)
+    held: dict[Opening, Engine] = field(default_factory=dict)
+    beside: dict[Opening, Beside] = field(default_factory=dict)
     """The same models in the worker processes."""
     processes: Processes | None = None
     """The worker processes, where there are to be any."""
 
-    @property
-    def how(self) -> EngineOptions:
-        """How this command opens models."""
-        return EngineOptions(
+    def how(self, opening: Opening) -> EngineOptions:
+        """How a model is opened: as the command says, but for what its role says."""
+        own = EngineOptions(
             dtype=self.options.dtype,
             device=self.options.device,
             device_map=self.options.device_map,
             chat_template_kwargs=self.options.chat_template_kwargs or None,
             trust_remote_code=self.options.trust_remote_code,
             batch_tokens=self.options.batch_tokens,
+            thought_marks=opening.thought_marks,
         )
+        return own if opening.dtype is None else replace(own, dtype=opening.dtype)
 
-    def opened(self, name: str) -> Engine:
-        """A new engine of this name, which worker processes may share. Raises ModelError."""
+    def opened(self, opening: Opening) -> Engine:
+        """A new engine, which worker processes may share. Raises ModelError."""
+        name, how = opening.name, self.how(opening).as_dict()
         if self.options.on == "ray":
-            return open_ray(name, self.how.as_dict(), self.options.workers)
-        engine = open_engine(name, **self.how.as_dict())
+            return open_ray(name, how, self.options.workers)
+        engine = open_engine(name, **how)
         kind, rest = split_name(name)
         if kind.worker_processes:
-            self._share(name, engine, kind, rest)
+            self._share(opening, engine, kind, rest)
         return engine
 
-    def reopened(self, name: str, fingerprint: str) -> tuple[Engine, Beside | None]:
-        """The engine of a name that was released, and its worker processes.
+    def reopened(self, opening: Opening, fingerprint: str) -> tuple[Engine, Beside | None]:
+        """The engine of a model that was released, and its worker processes.
 
         Raises ModelError where its files are another model's by now.
         """
-        if name not in self.by_name:
-            engine = self.opened(name)
+        if opening not in self.held:
+            engine = self.opened(opening)
             if engine.fingerprint != fingerprint:
                 capabilities_of(engine).close()
-                raise processes.changed(name)
-            self.by_name[name] = engine
-        return self.by_name[name], self.beside.get(name)
+                raise processes.changed(opening.name)
+            self.held[opening] = engine
+        return self.held[opening], self.beside.get(opening)
 
-    def release(self, name: str) -> bool:
+    def release(self, opening: Opening) -> bool:
         """Free what a model takes, here and in the worker processes; whether its engine must be opened anew."""
-        if name not in self.by_name:
+        if opening not in self.held:
             return False
-        capable = capabilities_of(self.by_name[name])
+        capable = capabilities_of(self.held[opening])
         capable.close()
-        if (beside := self.beside.pop(name, None)) is not None:
+        if (beside := self.beside.pop(opening, None)) is not None:
             beside.processes.let_go(beside.opening.fingerprint)
         if capable.restarts:
             return False
-        del self.by_name[name]
+        del self.held[opening]
         return True
 
     def close(self) -> None:
@@ -82,13 +99,13 @@ class OpenEngines:
     def check_workers(self) -> None:
         """Raise InputError where several workers are wanted and no model here can have them."""
         wanted, local = self.options.workers or 1, self.options.on == "local"
-        if local and wanted > 1 and self.by_name and not self.beside:
+        if local and wanted > 1 and self.held and not self.beside:
             raise InputError(
                 f"--workers {wanted}: says how many processes hold a model that runs here (hf: or reward:), or with "
-                f"--on ray how many of the cluster do; {', '.join(self.by_name)} runs in none; leave it out"
+                f"--on ray how many of the cluster do; {', '.join(map(str, self.held))} runs in none; leave it out"
             )
 
-    def _share(self, name: str, engine: Engine, kind: ModelKind, rest: str) -> None:
+    def _share(self, opening: Opening, engine: Engine, kind: ModelKind, rest: str) -> None:
         """Let worker processes answer for a model too, where there are to be any."""
         assert kind.directory is not None
         count = self.options.workers or processes.workers_for(
@@ -100,4 +117,5 @@ class OpenEngines:
             after = processes.AFTER if self.options.workers is None else 0
             self.processes = Processes(count - 1, after=after)
         self.processes.hold(engine.fingerprint)
-        self.beside[name] = Beside(self.processes, name, engine.fingerprint, self.how.as_dict())
+        how = self.how(opening).as_dict()
+        self.beside[opening] = Beside(self.processes, opening.name, engine.fingerprint, how)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Self
 
 from rlaif.costs import Budget, read_prices
 from rlaif.engines.kinds import ModelKind, check_name, judges_in_writing, price_of
 from rlaif.engines.local.processes import Processes
 from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
+from rlaif.engines.template_variables import template_variables
 from rlaif.engines.waves import WAVE
 from rlaif.judging import Judge, judge_kind
 from rlaif.judging.kinds import JUDGES
@@ -19,7 +21,10 @@ from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.gold import RowGold
 from rlaif.workflows.models.judge_names import known_kind
-from rlaif.workflows.models.open_engines import OpenEngines
+from rlaif.workflows.models.open_engines import OpenEngines, Opening
+from rlaif.workflows.models.role_engine import RoleEngine
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
+from rlaif.workflows.models.role_requests import RoleRequests, requests_of
 from rlaif.workflows.progress import Report, silent
 
 
@@ -32,10 +37,14 @@ class ModelPool:
     seed: int = 0
     in_writing: bool = False
     """Whether judges behind servers write their verdicts, as a protocol of the command does."""
+    role: RoleOptions = NOTHING
+    """What is said of the role in which models are asked here."""
     _engines: OpenEngines | None = None
     """Those in memory: copies of a pool share them."""
-    _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
-    _fingerprints: dict[str, str] = field(default_factory=dict)
+    _recorded: dict[Opening, RecordedEngine] = field(default_factory=dict)
+    _fingerprints: dict[Opening, str] = field(default_factory=dict)
+    _variables: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    """What the chat template of each model reads."""
     _store: Store | None = None
     _run_id: str = ""
     _budget: Budget | None = None
@@ -57,20 +66,43 @@ class ModelPool:
             self._budget = Budget(limits=self.options.budget, price_of=partial(price_of, prices))
         return self._budget
 
+    def acting(self, role: RoleOptions | None) -> Self:
+        """The same models in a role: what they are asked is asked as the role has it."""
+        if (role or NOTHING) == self.role:
+            return self
+        _ = self.budget  # one for all roles
+        return replace(self, role=role or NOTHING)
+
     def open(self, *names: str) -> None:
-        """Open what these names name, so that a wrong one is found before anything is written."""
+        """Open what these names name, so that a wrong one is found before anything is written.
+
+        Raises InputError for an option of the role that one of them cannot honour.
+        """
         for name in names:
             kind = judge_kind(name)
             if kind.prepare is not None:
                 with JUDGES.guarded(kind.name):
                     kind.prepare(name, self)
-            elif kind.model and name not in self.engines.by_name:
-                check_name(name)
-                self._kind(name)
-                self.budget.require_price(name)
-                self.engines.by_name[name] = engine = self._opened(name)
-                self._fingerprints[name] = engine.fingerprint
+            elif kind.model:
+                self.requests(name)
+                if (opening := self._opening(name)) not in self.engines.held:
+                    check_name(name)
+                    self._kind(name)
+                    self.budget.require_price(name)
+                    self.engines.held[opening] = engine = self._opened(opening)
+                    self._fingerprints[opening] = engine.fingerprint
         self.engines.check_workers()
+
+    def requests(self, name: str) -> RoleRequests:
+        """What requests to a model carry in this role. Raises InputError for an option that it cannot honour."""
+        if self.role == NOTHING:
+            return RoleRequests()
+        kind, rest = self._kind(name)
+        if kind.causal and name not in self._variables and self.role.renders:
+            assert kind.directory is not None
+            trusted = self.options.trust_remote_code
+            self._variables[name] = template_variables(kind.directory(rest), trust_remote_code=trusted)
+        return requests_of(self.role, name, kind, self._variables.get(name))
 
     def record(self, store: Store, run_id: str) -> None:
         """Keep all calls from now on in `store`."""
@@ -80,25 +112,31 @@ class ModelPool:
         """The model of this name, behind the store."""
         if self._store is None:
             raise RuntimeError("a model is used before its store is open")
-        if name not in self._recorded:
+        opening = self._opening(name)
+        if opening not in self._recorded:
             self.open(name)
             kind, rest = self._kind(name)
-            opened = self.engines.by_name[name]
+            opened = self.engines.held[opening]
             engine = RecordedEngine(
                 opened,
                 self._store,
                 run_id=self._run_id,
-                wave=self._gathered(name),
+                wave=self._gathered(opening),
                 commit="call" if kind.server else "wave",
                 # without a declared revision nobody knows what a server runs tomorrow
                 within_run=not kind.declares_revision(rest),
                 budget=self.budget,
-                beside=self.engines.beside.get(name),
+                beside=self.engines.beside.get(opening),
                 progress=_counter(name, self.report),
-                reopen=partial(self.engines.reopened, name, opened.fingerprint),
+                reopen=partial(self.engines.reopened, opening, opened.fingerprint),
             )
-            self._recorded[name] = engine
-        return self._recorded[name]
+            self._recorded[opening] = engine
+        return self._recorded[opening]
+
+    def writer(self, name: str) -> RecordedEngine | RoleEngine:
+        """The model of this name, behind the store, asked as its role has it: whoever draws texts asks this one."""
+        said = self.requests(name)
+        return self.engine(name) if said == RoleRequests() else RoleEngine(self.engine(name), said)
 
     def judge(self, name: str, *, in_writing: bool = False) -> Judge:
         """The judge of this name: a model, or of one of the kinds of `rlaif.judging.kinds`.
@@ -118,9 +156,9 @@ class ModelPool:
                 return kind.fingerprint(name, self)
         if not kind.model:
             return self.judge(name).fingerprint
-        if name not in self._fingerprints:
-            self._fingerprints[name] = self._fingerprint_of(name)
-        return self._fingerprints[name]
+        if (opening := self._opening(name)) not in self._fingerprints:
+            self._fingerprints[opening] = self._fingerprint_of(opening)
+        return self._fingerprints[opening]
 
     def told_unopened(self, *names: str) -> bool:
         """Whether the fingerprints of these can be told without opening a model."""
@@ -148,9 +186,9 @@ class ModelPool:
         a name which is missing here costs time and changes nothing.
         """
         needed = {model for name in names for model in self._models_of(name)}
-        for name in [each for each in self.engines.by_name if each not in needed]:
-            if self.engines.release(name) and name in self._recorded:
-                self._recorded[name].release()
+        for opening in [each for each in self.engines.held if each.name not in needed]:
+            if self.engines.release(opening) and opening in self._recorded:
+                self._recorded[opening].release()
 
     def close(self) -> None:
         """Free the memory of all models and end all worker processes: everything that they have done is stored."""
@@ -159,7 +197,7 @@ class ModelPool:
 
     def opened(self, name: str) -> Engine | None:
         """The model of this name as it was opened, without the store; None where it is not in memory."""
-        return self.engines.by_name.get(name)
+        return self.engines.held.get(self._opening(name))
 
     @property
     def processes(self) -> Processes | None:
@@ -190,25 +228,29 @@ class ModelPool:
             "reused": sum(each.reused_tokens for each in used),
         }
 
-    def _gathered(self, name: str) -> int:
+    def _opening(self, name: str) -> Opening:
+        """The model of this name as this role wants it."""
+        return Opening(name, self.role.dtype, self.role.marks)
+
+    def _gathered(self, opening: Opening) -> int:
         """Requests to a wave. What a killed run left on a cluster is fetched first: it is not asked again."""
-        engine = self.engines.by_name[name]
+        engine = self.engines.held[opening]
         if not isinstance(engine, RayEngine) or self._store is None:
             return WAVE
         engine.collect(self._store)
         return engine.wave
 
-    def _opened(self, name: str) -> Engine:
-        return self.engines.opened(name)
+    def _opened(self, opening: Opening) -> Engine:
+        return self.engines.opened(opening)
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name, and what follows its colon."""
         return known_kind(name)
 
-    def _fingerprint_of(self, name: str) -> str:
+    def _fingerprint_of(self, opening: Opening) -> str:
         """What a model is, without loading its weights where that can be told."""
-        kind, rest = self._kind(name)
-        return kind.fingerprint_of(name, rest, self.engines.how)
+        kind, rest = self._kind(opening.name)
+        return kind.fingerprint_of(opening.name, rest, self.engines.how(opening))
 
     def _models_of(self, name: str) -> Iterator[str]:
         """The models that a judge of this name asks; a model itself."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from rlaif.errors import InputError
 from rlaif.settings import Setting, setting
 from rlaif.workflows.configs import RUN, ModelOptions
+from rlaif.workflows.models.role_options import RoleOptions, role_setting
 from rlaif.workflows.registered_names import judge_names
 
 Order = tuple[tuple[str, ...], ...]
@@ -32,6 +33,7 @@ class RuleOptions(ModelOptions):
     judge: str | None = setting(
         None, help="Judge of the propositions: the name of a model, or `gold:`.", known=judge_names
     )
+    judge_options: RoleOptions | None = role_setting("judge")
     kind: str | None = setting(
         None,
         help="Kind of answer that every prompt calls for [default: the prompt's tag that names one].",

@@ -22,6 +22,7 @@ from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.generate.judge_step import asking_of, in_writing
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import RoleOptions, role_setting
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class JudgeRewardConfig(ModelOptions):
     """How a judge gives rewards."""
 
     judge: str = setting(help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered.")
+    judge_options: RoleOptions | None = role_setting("judge")
     constitution: str = setting(help="Constitution, a file or a name.")
     protocol: str | None = setting(
         None,

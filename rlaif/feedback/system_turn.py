@@ -1,0 +1,90 @@
+"""The system turn under which a policy draws (`--system`): rules to follow, or what kind of answer is wanted.
+
+What is drawn under it is kept with the prompt as it was. A policy that is trained on that learns to answer so without
+being told (context distillation); drawn under `good` and under `bad`, it gives both sides of a pair (RLCD).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlaif.constitution import applies
+from rlaif.errors import InputError
+from rlaif.hashing import digest
+from rlaif.plain_files import decoded, read_whole
+from rlaif.records import Constitution, Message, Principle, Prompt
+from rlaif.templates import load_template, numbered
+
+NONE, CONSTITUTION, TEXT = "none", "constitution", "text"
+FIXED: Mapping[str, str] = {"good": "system-good", "bad": "system-bad"}
+"""Texts that are there, by name: their templates."""
+RULES = "system-constitution"
+MOST_BYTES = 1_000_000
+_ENDINGS = (".txt", ".md", ".jinja", ".yaml", ".json")
+_LEADING = ("system", "developer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemTurn:
+    """What stands in front of each prompt: one text, or the principles that apply to it."""
+
+    named: str
+    """What it was called: `constitution`, `good`, `bad`, or `text` for one of the user's."""
+    text: str = ""
+    """The text; of `constitution` nothing."""
+    principles: tuple[Principle, ...] = ()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What is said, for identities and keys of steps."""
+        if self.named != CONSTITUTION:
+            return {"named": self.named, "digest": digest("system", self.text)}
+        rules = [[each.text, sorted(each.applies_to)] for each in self.principles]
+        return {"named": self.named, "digest": digest("system", load_template(RULES).text, rules)}
+
+    def before(self, prompt: Prompt) -> tuple[Message, ...]:
+        """The turns of a prompt with this one in front. A system turn that it begins with goes on behind our text."""
+        text = self._text(prompt)
+        if not text:
+            return prompt.messages
+        first, *rest = prompt.messages
+        if first.role in _LEADING:
+            return (replace(first, content=f"{text}\n\n{first.content}"), *rest)
+        return (Message(role="system", content=text), *prompt.messages)
+
+    def _text(self, prompt: Prompt) -> str:
+        if self.named != CONSTITUTION:
+            return self.text
+        rules = [each.text for each in self.principles if applies(each, prompt)]
+        return load_template(RULES).render(principles=numbered(rules)) if rules else ""
+
+
+def system_turn(given: str | None, constitution: Constitution) -> SystemTurn | None:
+    """What `none | constitution | good | bad | FILE | TEXT` means; None: no system turn.
+
+    Raises InputError for a file that is not there or blank, and for a blank text.
+    """
+    if given is None or given == NONE:
+        return None
+    if given == CONSTITUTION:
+        return SystemTurn(named=CONSTITUTION, principles=constitution.principles)
+    if given in FIXED:
+        return SystemTurn(named=given, text=load_template(FIXED[given]).render())
+    return SystemTurn(named=TEXT, text=_own_text(given))
+
+
+def _own_text(given: str) -> str:
+    where = f"--system {given}"
+    one_line = len(given.splitlines()) == 1
+    if one_line and Path(given).is_file():
+        text = decoded(read_whole(Path(given), InputError, MOST_BYTES), where, InputError).strip()
+        if not text:
+            raise InputError(f"{where}: the file is blank; write the text of the system turn into it")
+        return text
+    if one_line and " " not in given and given.endswith(_ENDINGS):
+        raise InputError(f"{where}: no such file; a text of your own has more words than that")
+    if not given.strip():
+        raise InputError("--system: is blank; give a text or a file, or leave it out")
+    return given
