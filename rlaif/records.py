@@ -284,6 +284,8 @@ class Judgment:
     detail: str = ""
     votes: tuple[Mapping[str, Any], ...] = ()
     """Of a panel: what each judge said, `{judge, group, weight, state, p}`."""
+    steps: tuple[Mapping[str, Any], ...] = ()
+    """Of a process: how right each step is, `{step, turn, state, p}`, steps and turns of the completion from 1 on."""
 
     def __post_init__(self) -> None:
         """A number belongs to exactly the states that carry one."""

@@ -49,7 +49,7 @@ class Template:
             if self.name not in used:
                 used[self.name] = self.digest
         fenced = [values[m.group(2)] for m in _SLOT.finditer(self.text) if m.group(1)]
-        fence = _fence(fenced)
+        fence = fence_around(fenced)
 
         def fill(match: re.Match[str]) -> str:
             value = values[match.group(2)]
@@ -105,7 +105,7 @@ def numbered(texts: Sequence[str]) -> str:
     return "\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1))
 
 
-def _fence(texts: Sequence[str]) -> str:
-    # one backtick more than any run inside: no text can close its own fence
+def fence_around(texts: Sequence[str]) -> str:
+    """A line of backticks that none of the texts can close: one more than any run inside of them, at least three."""
     longest = max((len(run) for text in texts for run in _TICKS.findall(text)), default=0)
     return "`" * max(3, longest + 1)

@@ -20,6 +20,8 @@ class BaseEngine:
 
     guides_decoding: bool = True
     """Whether a text is held to the JSON schema of its request; the schema is then part of the call's key."""
+    writes_thoughts: bool = False
+    """Whether the model marks a thought before its answer: one that does not reasons only where it is asked to."""
     restarts: bool = False
     """Whether a closed engine starts again by itself at its next request."""
 

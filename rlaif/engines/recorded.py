@@ -71,6 +71,7 @@ class RecordedEngine(BaseEngine):
         self._reopen = reopen
         self._capable = capabilities_of(engine)
         self.guides_decoding = self._capable.guides_decoding
+        self.writes_thoughts = self._capable.writes_thoughts
         self.store = store
         self.wave = wave
         self.run_id = run_id

@@ -20,14 +20,22 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("protocol", "judge", "prompt_id", "state", "detail"), (str,)),
     "principle_id": (str, NoneType),
     **dict.fromkeys(("value", "label_mass"), (int, float, NoneType)),
-    **dict.fromkeys(("completion_ids", "calls", "votes"), (list,)),
+    **dict.fromkeys(("completion_ids", "calls", "votes", "steps"), (list,)),
 }
-_ITEMS: Mapping[str, type] = {"completion_ids": str, "calls": str, "votes": Mapping}
+_ITEMS: Mapping[str, type] = {"completion_ids": str, "calls": str, "votes": Mapping, "steps": Mapping}
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
     """Write all of them, whole or not at all; numbers in full, so that reading gives back what was written."""
-    return write_lines(path, (canonical_json(asdict(each)) for each in judgments))
+    return write_lines(path, (canonical_json(judgment_row(each)) for each in judgments))
+
+
+def judgment_row(judgment: Judgment) -> dict[str, Any]:
+    """A judgment as a row. Its steps are there only where it has some: rows without them stay what they were."""
+    row = asdict(judgment)
+    if not judgment.steps:
+        del row["steps"]
+    return row
 
 
 def judged_by(path: Path, protocol: str, states: Collection[State] = frozenset(State)) -> bool:
@@ -47,7 +55,7 @@ def row_judgment(row: Any, where: str) -> Judgment:
     try:
         _check(row)
         lists = {"completion_ids": tuple(row["completion_ids"]), "calls": tuple(row["calls"])}
-        lists["votes"] = tuple(row.get("votes", ()))
+        lists |= {name: tuple(row.get(name, ())) for name in ("votes", "steps")}
         return Judgment(**(row | lists | {"state": State(row["state"])}))
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         raise RunError(f"{where}: is no judgment of ours ({told(wrong)}); judge again") from None

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rlaif.hashing import derived_seed
-from rlaif.judging.ask import prompt_slot, turn
+from rlaif.judging.ask import turn
+from rlaif.judging.lengths import LENGTHS
+from rlaif.judging.parse import own_text
+from rlaif.judging.shown import Sees, shown, shown_prompt
 from rlaif.records import Completion, Engine, GenerateRequest, Principle, Prompt, Sampling
 from rlaif.templates import Template, load_template
 
-SAMPLING = Sampling(temperature=0.0, max_tokens=256)
+SAMPLING = Sampling(temperature=0.0, max_tokens=LENGTHS.revision)
 
 
 class Revisable(NamedTuple):
@@ -29,16 +32,22 @@ def revise(
     template: Template | None = None,
     sampling: Sampling = SAMPLING,
     seed: int = 0,
+    sees: Sees = "answer",
 ) -> Mapping[str, Completion]:
-    """The revision of each completion id. One that failed, broke off, is blank or changed nothing is not there."""
+    """The revision of each completion id. One that failed, broke off, is blank or changed nothing is not there.
+
+    A completion of several turns is shown whole, as `sees` says, and its last turn is written anew: the turns before it
+    stay. What the reviser thought is its own, and no thought of the revision. What ends in a call of a tool is not
+    revised: a text is no call.
+    """
     template = template or load_template("revise")
-    by_id = {each.completion.id: each for each in items}
+    by_id = {each.completion.id: each for each in items if not each.completion.tool_calls}
 
     def requests() -> Iterator[GenerateRequest]:
         for name, each in by_id.items():
             text = template.render(
-                prompt=prompt_slot(each.prompt),
-                response=each.completion.text,
+                prompt=shown_prompt(each.prompt, sees),
+                response=shown(each.completion, sees),
                 critique=each.critique,
                 principle=_rule(each.principle),
             )
@@ -47,10 +56,14 @@ def revise(
 
     revised = {}
     for reply in engine.generate(requests()):
-        before, text = by_id[reply.request_id].completion, reply.text.strip()
-        if reply.error is None and reply.finish == "stop" and text and text != before.text.strip():
+        before, text = by_id[reply.request_id].completion, own_text(reply)
+        if text and text != before.text.strip():
             revised[before.id] = Completion(
-                prompt_id=before.prompt_id, text=text, policy=engine.fingerprint, draw=before.draw
+                prompt_id=before.prompt_id,
+                text=text,
+                policy=engine.fingerprint,
+                draw=before.draw,
+                lead=before.lead,
             )
     return revised
 

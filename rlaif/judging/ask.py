@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rlaif.engines.base import capabilities_of
@@ -15,7 +15,6 @@ from rlaif.records import (
     GenerateRequest,
     Judgment,
     Message,
-    Prompt,
     Sampling,
     Score,
     ScoreRequest,
@@ -58,16 +57,40 @@ class Asked(NamedTuple):
         )
 
 
-def prompt_slot(prompt: Prompt) -> str:
-    """How a prompt is shown to a judge: its text, or its turns as `role: content` lines if there are several."""
-    if len(prompt.messages) == 1:
-        return prompt.text
-    return "\n".join(f"{each.role}: {each.content}" for each in prompt.messages)
-
-
 def turn(text: str) -> tuple[Message, ...]:
     """A conversation of one user turn."""
     return (Message(role="user", content=text),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelling:
+    """How labels are asked for."""
+
+    thinking: Sampling | None = None
+    """How the thought before the label is drawn; None: there is none."""
+    prefix: str = ""
+    """What stands between the thought and the label."""
+    seed: int = 0
+    """Of the thoughts."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self, each: Asked, protocol: str, continuations: tuple[str, ...]) -> ScoreRequest:
+        """What is asked of the engine, the thought's seed made of ids."""
+        return ScoreRequest(
+            id=each.id,
+            messages=turn(each.text),
+            continuations=continuations,
+            assistant_prefix=self.prefix,
+            thinking=self.thinking,
+            seed=0 if self.thinking is None else derived_seed(self.seed, protocol, each.id, "thought"),
+            chat_template_kwargs=self.chat_template_kwargs,
+            body=self.body,
+        )
+
+
+AT_ONCE = Labelling()
+"""The label is the first that the judge says."""
 
 
 def ask_labels(
@@ -76,14 +99,18 @@ def ask_labels(
     questions: Iterable[Asked],
     continuations: tuple[str, ...],
     read: Callable[[Score], CallReading],
+    how: Labelling = AT_ONCE,
 ) -> list[Judgment]:
-    """One judgment a question, in their order, read from log-probabilities of labels."""
+    """One judgment a question, in their order, read from log-probabilities of labels.
+
+    Where the judge thinks first, one thought is written for all labels of a question.
+    """
     asked: list[Asked] = []
     keys: dict[str, str] = {}
 
     def requests() -> Iterator[ScoreRequest]:
         for each in questions:
-            request = ScoreRequest(id=each.id, messages=turn(each.text), continuations=continuations)
+            request = how.request(each, protocol, continuations)
             asked.append(each._replace(text=""))
             keys[each.id] = call_key(engine.fingerprint, request)
             yield request
@@ -107,6 +134,8 @@ class Writing:
     """How often at most an unreadable text is asked for once more."""
     schema: Mapping[str, Any] | None = None
     """Of the reply, for engines that guide decoding."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Replies(NamedTuple):
@@ -166,4 +195,6 @@ def _request(each: Asked, protocol: str, how: Writing, draw: int, repeated: bool
         draw=draw,
         schema=how.schema,
         protocol=protocol,
+        chat_template_kwargs=how.chat_template_kwargs,
+        body=how.body,
     )

@@ -86,7 +86,8 @@ def templates_of(chosen: Pointwise | Pairwise, judge: Judge) -> Mapping[str, str
         return rendered
     folder = chosen.templates_from
     asked = judge if folder is None else judge.with_templates(folder)
-    used = [asked.template(name) for name in sorted(chosen.templates)]
+    names = [asked.before_label(name) if name in chosen.labels else name for name in chosen.templates]
+    used = [asked.template(name) for name in sorted(names)]
     return {each.name: each.digest for each in used} | rendered
 
 

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from rlaif.judging.labels import CallReading
-from rlaif.judging.parse import parse_verdict
-from rlaif.records import Generation, Sampling, State
+from rlaif.judging.parse import STILL_THINKING, behind_thought, parse_verdict
+from rlaif.records import Generation, State
 
 CLAMP = 0.02
 """A written verdict is all or nothing, and no reasoning is that sure: shares of votes are clipped to [0.02, 0.98]."""
 QUORUM = 0.5
 """Share of the texts to a question that must hold a verdict: a few that can be read are not what the judge says."""
-COT_SAMPLING = Sampling(temperature=0.0, max_tokens=512)
-_ANSWER = "answer:"
-SPREAD = Sampling(temperature=0.7, max_tokens=512)
+SPREAD_TEMPERATURE = 0.7
 """For several texts per question: at temperature 0 all of them would be one."""
+ANSWER = "Answer:"
+"""What stands before a verdict, behind the reasoning."""
 
 
 def read_votes(readings: Sequence[CallReading], clamp: float | None = None) -> CallReading:
@@ -61,7 +61,10 @@ def read_reply(reply: Generation | None, read: Callable[[str], CallReading]) -> 
     if reply.error is not None:
         return CallReading(State.TRANSPORT, detail=reply.error)
     if reply.finish == "length":
-        return CallReading(State.TRUNCATED, detail="the text ends before its verdict")
+        cut = "the thought takes all the room" if reply.open_thought else "the text ends before its verdict"
+        return CallReading(State.TRUNCATED, detail=cut)
+    if reply.open_thought:
+        return CallReading(State.UNREADABLE, detail=STILL_THINKING)
     return read(reply.text)
 
 
@@ -70,8 +73,8 @@ def rationale_of(text: str) -> tuple[str, bool] | None:
     label = parse_verdict(text).label
     if label is None:
         return None
-    above, line_feed, last = text.rstrip().rpartition("\n")
-    cut = last.lower().rfind(_ANSWER)
+    above, line_feed, last = (behind_thought(text) or "").rstrip().rpartition("\n")
+    cut = last.lower().rfind(ANSWER.lower())
     # other words for a verdict have the line for themselves
     return above if cut < 0 else above + line_feed + last[:cut], label == "A"
 

@@ -12,10 +12,12 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rlaif.engines.thoughts import split_unknown
 from rlaif.judging.own_words import disowned, own_lines
 from rlaif.judging.statements import Side, labelled, plain, statement
+from rlaif.records import Generation
 
-VERSION = 5
+VERSION = 6
 """Raised when equal replies are read differently; in the provenance of every pair."""
 
 _LABEL = re.compile(r"\banswer\b\W{0,6}?:\W*(?:response\s+)?(\w+)", re.IGNORECASE)
@@ -38,6 +40,9 @@ _RANKING = re.compile(
 _ITEM = re.compile(r"(\d+)\s*[.):]\s*(?:response\s+)?([A-Z])(?:\W.*)?", re.IGNORECASE)
 
 
+STILL_THINKING = "the answer ends while it is still thinking"
+
+
 class ParsedVerdict(NamedTuple):
     """A or B, or why there is none."""
 
@@ -55,14 +60,27 @@ class Ranking(NamedTuple):
 
 
 def said(text: str) -> str | None:
-    """What a judge says when it has thought, invisible characters left out; None where it never stops thinking.
+    """What a judge says when it has thought, invisible characters left out; None where it never stops thinking."""
+    return behind_thought(_INVISIBLE.sub("", text))
 
-    Some chat templates open the thinking themselves, so that a reply only closes it.
+
+def behind_thought(text: str) -> str | None:
+    """A reply without the thought before it, told by the marks of any model; None where it never stops thinking.
+
+    Some chat templates open the thinking themselves, so that a reply only closes it. Behind a thought no other one may
+    stand open: a reply that ends within tags of thinking has no end.
     """
-    text = _INVISIBLE.sub("", text)
-    closes = list(_CLOSES.finditer(text))
-    rest = text[closes[-1].end() :] if closes else text
-    return None if _OPENS.search(rest) else rest
+    split = split_unknown(text)
+    closes = list(_CLOSES.finditer(split.answer))
+    rest = split.answer[closes[-1].end() :] if closes else split.answer
+    return None if split.open or _OPENS.search(rest) else rest
+
+
+def own_text(reply: Generation) -> str:
+    """What a model wrote to somebody who wants a text, without its thought; empty where there is none, or not all."""
+    if reply.error is not None or reply.finish != "stop" or reply.open_thought:
+        return ""
+    return split_unknown(reply.text).answer.strip()
 
 
 def announced_otherwise(lines: Sequence[str | None]) -> bool:
@@ -80,7 +98,7 @@ def parse_verdict(text: str) -> ParsedVerdict:
     """The verdict of a text that ends in `Answer: A` or `Answer: B`, or says as clearly which one is better."""
     text_said = said(text)
     if text_said is None:
-        return ParsedVerdict(None, "the answer ends while it is still thinking")
+        return ParsedVerdict(None, STILL_THINKING)
     lines = own_lines(text_said)
     if not lines:
         return ParsedVerdict(None, "the answer is empty")
@@ -111,7 +129,7 @@ def parse_ranking(text: str, count: int) -> Ranking:
     """The order of `count` letters from A, each once: the last line (`B > A > D > C`, `BADC`) or a numbered list."""
     text_said = said(text)
     if text_said is None:
-        return Ranking(None, "the answer ends while it is still thinking")
+        return Ranking(None, STILL_THINKING)
     lines = own_lines(text_said)
     if not lines:
         return Ranking(None, "the answer is empty")

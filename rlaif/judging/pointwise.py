@@ -19,10 +19,12 @@ def judge_pointwise(
 ) -> list[Judgment]:
     """Judge each different completion by the pointwise protocol `name`; none that was cut off, for it is no choice.
 
+    Nor one whose thought never ended: there is no answer.
+
     A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
     the checklist says that.
     """
-    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length"]
+    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length" and not each.open_thought]
     unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
     chosen = pointwise(name)
     hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)

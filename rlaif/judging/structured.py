@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rlaif.judging.labels import CallReading
-from rlaif.judging.parse import refuses, said
+from rlaif.judging.parse import STILL_THINKING, refuses, said
 from rlaif.records import State
 
 COMPARED: Mapping[str, Any] = {
@@ -46,7 +46,7 @@ def parse_json(text: str, schema: Mapping[str, Any]) -> Parsed:
 
     text_said = said(text)
     if text_said is None:
-        return Parsed(None, "the answer ends while it is still thinking")
+        return Parsed(None, STILL_THINKING)
     bare = text_said.strip()
     fenced = _FENCED.fullmatch(bare)
     try:

@@ -6,7 +6,7 @@ import re
 
 from rlaif.judging.labels import CallReading
 from rlaif.judging.own_words import own_lines
-from rlaif.judging.parse import announced_otherwise, refuses, said
+from rlaif.judging.parse import STILL_THINKING, announced_otherwise, refuses, said
 from rlaif.records import State
 
 _MARKS = r"[\s*_#>`\"'()\[\]{}]*"
@@ -25,7 +25,7 @@ def read_yes_no(text: str) -> CallReading:
     """
     text_said = said(text)
     if text_said is None:
-        return CallReading(State.UNREADABLE, detail="the answer ends while it is still thinking")
+        return CallReading(State.UNREADABLE, detail=STILL_THINKING)
     lines = own_lines(text_said)
     if not lines:
         return CallReading(State.UNREADABLE, detail="the answer is empty")

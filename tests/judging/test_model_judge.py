@@ -10,10 +10,9 @@ from rlaif.engines.base import BaseEngine
 from rlaif.errors import TemplateError
 from rlaif.judging import ModelJudge
 from rlaif.judging.ask import Writing
-from rlaif.judging.cot import COT_SAMPLING
 from rlaif.judging.model_judge import TOLD
 from rlaif.judging.protocols import unguided
-from rlaif.records import GenerateRequest, Message, Prompt, State
+from rlaif.records import GenerateRequest, Message, Prompt, Sampling, State
 from rlaif.store import call_key
 from rlaif.templates import load_template
 from rlaif.workflows.generate.show_prompt import Listener
@@ -45,10 +44,10 @@ def test_the_text_of_a_question_is_the_template_filled() -> None:
     assert text.index("Response A:\n```\nHello") < text.index("Response B:\n```\nMix") < text.index("Rule:")
 
 
-def test_many_turns_are_shown_as_lines() -> None:
+def test_many_turns_are_shown_each_in_a_fence_within_a_longer_one() -> None:
     turns = (Message(role="system", content="Be warm"), *prompt("Bake.").messages)
     text = ModelJudge(RuleEngine(greets)).question("checklist", Prompt(messages=turns), ["Hello"], GREET)
-    assert "Prompt:\n```\nsystem: Be warm\nuser: Bake.\n```" in text
+    assert "Prompt:\n````\nsystem:\n```\nBe warm\n```\nuser:\n```\nBake.\n```\n````\n" in text
 
 
 def test_a_checklist_is_asked_item_by_item_and_rule_by_rule() -> None:
@@ -161,7 +160,9 @@ def test_a_written_verdict_is_kept_off_certainty() -> None:
 def test_votes_of_several_texts_are_a_share() -> None:
     texts = iter(["Answer: A", "Answer: A", "Answer: B", "what?"] * 2)
     judge = ModelJudge(RuleEngine(greets, lambda _: next(texts)))
-    found = judge.compare_cot([(prompt(), HELLO, PLAIN)], [GREET], Writing(sampling=COT_SAMPLING, samples=4))
+    found = judge.compare_cot(
+        [(prompt(), HELLO, PLAIN)], [GREET], Writing(sampling=Sampling(temperature=0.0), samples=4)
+    )
     assert found[0].value == pytest.approx(2 / 3)
     assert found[0].detail == "1 of 4 texts have no verdict"
     assert len(found[0].calls) == 4

@@ -19,5 +19,6 @@ PROTOCOL = Pointwise(
     says="P(yes) of each principle on one completion",
     ask=ask,
     templates=("checklist",),
+    labels=("checklist",),
     in_writing="checklist-cot",
 )

@@ -12,7 +12,8 @@ from rlaif.records import Judgment, Principle
 
 def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """One text a question is the likeliest; several are drawn, and their share is P(yes)."""
-    return model(judge, "checklist-cot").checklist_cot(items, principles, how.writing())
+    asked = model(judge, "checklist-cot")
+    return asked.checklist_cot(items, principles, how.writing(options=asked.options))
 
 
 PROTOCOL = Pointwise(

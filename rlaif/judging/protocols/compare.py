@@ -19,5 +19,6 @@ PROTOCOL = Pairwise(
     says="A or B by log-probability, each principle in both orders",
     ask=ask,
     templates=("compare",),
+    labels=("compare",),
     in_writing="compare-cot",
 )

@@ -13,7 +13,8 @@ from rlaif.records import Judgment, Principle
 
 def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how: Asking) -> list[Judgment]:
     """One text a question is the likeliest; several are drawn."""
-    return model(judge, "compare-cot").compare_cot(items, principles, how.writing())
+    asked = model(judge, "compare-cot")
+    return asked.compare_cot(items, principles, how.writing(options=asked.options))
 
 
 PROTOCOL = Pairwise(

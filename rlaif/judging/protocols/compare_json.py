@@ -15,7 +15,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     """The schema goes to engines that guide decoding; every reply is checked by it."""
     asked = model(judge, "compare-json")
     questions = asked.both_orders("compare-json", items, principles)
-    return asked.voted("compare-json", questions, read_better, how.writing(COMPARED))
+    return asked.voted("compare-json", questions, read_better, how.writing(COMPARED, options=asked.options))
 
 
 PROTOCOL = Pairwise(

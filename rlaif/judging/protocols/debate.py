@@ -8,15 +8,13 @@ from functools import partial
 from typing import NamedTuple
 
 from rlaif.constitution import applies
-from rlaif.judging.ask import Asked, Replies, Writing, ask_labels, ask_texts
+from rlaif.judging.ask import Asked, Replies, ask_texts
 from rlaif.judging.labels import AB, CallReading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.parse import refuses, said
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
-from rlaif.records import Completion, Judgment, Principle, Prompt, Sampling, State
-
-ARGUING = Sampling(temperature=0.0, max_tokens=256)
+from rlaif.records import Completion, Judgment, Principle, Prompt, State
 
 
 class _Case(NamedTuple):
@@ -35,7 +33,7 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     heard = [place for place, sides in enumerate(argued) if all(each.readings[0].value for each in sides)]
     questions = (_last_question(debater, cases[place], argued[place]) for place in heard)
     read = partial(read_share, AB, "A", State.PREFERENCE)
-    ruled = ask_labels(debater.engine, "debate", questions, AB.continuations, read)
+    ruled = debater.labelled("debate", questions, AB, read)
     decided = dict(zip(heard, ruled, strict=True))
     return [_ruling(debater, sides, decided.get(place)) for place, sides in enumerate(argued)]
 
@@ -49,7 +47,7 @@ def _cases(items: Sequence[Two], principles: Sequence[Principle]) -> Iterator[_C
 
 
 def _argued(judge: ModelJudge, cases: Sequence[_Case], side: str, how: Asking) -> list[Replies]:
-    writing = Writing(sampling=ARGUING, seed=how.seed, again=how.again)
+    writing = how.writing(options=judge.options, max_tokens=judge.options.lengths.argument)
     questions = (judge.asked("argue", *case, side=side) for case in cases)
     return ask_texts(judge.engine, f"argue {side}", questions, _argument, writing)
 
@@ -66,7 +64,7 @@ def _argument(text: str) -> CallReading:
 
 def _last_question(judge: ModelJudge, case: _Case, sides: Sequence[Replies]) -> Asked:
     for_a, for_b = (each.readings[0].detail for each in sides)
-    return judge.asked("debate", *case, argument_a=for_a, argument_b=for_b)
+    return judge.asked(judge.before_label("debate"), *case, argument_a=for_a, argument_b=for_b)
 
 
 def _ruling(judge: ModelJudge, sides: Sequence[Replies], ruling: Judgment | None) -> Judgment:
@@ -83,5 +81,6 @@ PROTOCOL = Pairwise(
     ask=ask,
     judges=(ModelJudge,),
     templates=("argue", "debate"),
+    labels=("debate",),
     writes=True,
 )

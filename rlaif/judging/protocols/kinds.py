@@ -11,8 +11,9 @@ from rlaif.engines.base import capabilities_of
 from rlaif.errors import InputError, TemplateError
 from rlaif.field_docs import documented
 from rlaif.judging.ask import Writing
-from rlaif.judging.cot import COT_SAMPLING, SPREAD
+from rlaif.judging.cot import SPREAD_TEMPERATURE
 from rlaif.judging.model_judge import AGAIN, ModelJudge
+from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.scales import SHARE, Scale
 from rlaif.records import Judgment, Principle
@@ -33,14 +34,28 @@ class Asking:
     again: int = AGAIN
     """How often at most an unreadable text is asked for once more."""
 
-    def writing(self, schema: Mapping[str, Any] | None = None) -> Writing:
-        """How reasoned verdicts are written: one text a question is the likeliest one, several are drawn."""
+    def writing(
+        self,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        options: JudgeOptions = USUAL,
+        max_tokens: int | None = None,
+    ) -> Writing:
+        """How a judge of these options writes: one text a question is the likeliest one, several are drawn.
+
+        `max_tokens` None is the length of a reasoned verdict.
+        """
         return Writing(
-            sampling=COT_SAMPLING if self.samples == 1 else SPREAD,
+            sampling=options.writing(
+                options.lengths.verdict if max_tokens is None else max_tokens,
+                0.0 if self.samples == 1 else SPREAD_TEMPERATURE,
+            ),
             seed=self.seed,
             samples=self.samples,
             again=self.again,
             schema=schema,
+            chat_template_kwargs=options.chat_template_kwargs,
+            body=options.body,
         )
 
 
@@ -59,6 +74,9 @@ class _Shape:
     """Classes of the judges that it can ask; empty: any judge."""
     templates: tuple[str, ...] = ()
     """Names of the templates that it asks with; their digests go into the provenance of pairs."""
+    labels: tuple[str, ...] = ()
+    """Those of `templates` whose answer is read from probabilities of labels. A judge that is to think before a label
+    and marks no thoughts of its own is asked by `NAME-cot` in their place, which asks for its reasoning first."""
     templates_from: Path | None = None
     """Folder of templates of its own, `NAME.txt` each: they go before the shipped ones of the same name."""
     writes: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from rlaif.judging.ask import ask_labels
 from rlaif.judging.labels import YES_NO, CallReading, read_share
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
@@ -21,8 +20,8 @@ def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], how
     read = partial(read_share, YES_NO, "yes", State.SCORE)
     right = {}
     for side in SIDES:
-        questions = asked.both_orders("meta", items, principles, judgment=side)
-        right[side] = ask_labels(asked.engine, "meta", questions, YES_NO.continuations, read)
+        questions = asked.both_orders(asked.before_label("meta"), items, principles, judgment=side)
+        right[side] = asked.labelled("meta", questions, YES_NO, read)
     return [_joined(for_a, for_b) for for_a, for_b in zip(right["A"], right["B"], strict=True)]
 
 
@@ -58,4 +57,5 @@ PROTOCOL = Pairwise(
     ask=ask,
     judges=(ModelJudge,),
     templates=("meta",),
+    labels=("meta",),
 )

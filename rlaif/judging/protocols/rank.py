@@ -163,6 +163,7 @@ PROTOCOL = Pointwise(
     says="a tournament of all completions of a prompt, N log N comparisons in both orders",
     ask=ask,
     templates=("compare",),
+    labels=("compare",),
     scale=ORDER,
     decides=False,
 )

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from rlaif.constitution import applies
-from rlaif.judging.ask import Replies, Writing, ask_texts
+from rlaif.judging.ask import Replies, ask_texts
 from rlaif.judging.bradley_terry import rounds_of
 from rlaif.judging.labels import CallReading
 from rlaif.judging.model_judge import ModelJudge
@@ -16,11 +16,10 @@ from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
 from rlaif.judging.protocols.rank import RankedGroup, grouped, judgments, record
 from rlaif.judging.scales import ORDER
-from rlaif.records import Judgment, Principle, Sampling, State
+from rlaif.records import Judgment, Principle, State
 
 SIZE = 4
 """Responses in one list, as many as the template has places for."""
-RANKING = Sampling(temperature=0.0, max_tokens=32)
 
 
 class _List(NamedTuple):
@@ -69,7 +68,7 @@ def _ranked(
         )
         for each in lists
     )
-    writing = Writing(sampling=RANKING, seed=how.seed, again=how.again)
+    writing = how.writing(options=judge.options, max_tokens=judge.options.lengths.ranking)
     yield from zip(lists, ask_texts(judge.engine, "rank-list", questions, _read, writing), strict=True)
 
 

@@ -22,5 +22,6 @@ PROTOCOL = Pointwise(
     ask=ask,
     judges=(ModelJudge,),
     templates=("score",),
+    labels=("score",),
     scale=RATING,
 )

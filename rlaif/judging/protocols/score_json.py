@@ -15,7 +15,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     """The mean of several ratings; each as a share of the scale from 1 to 5."""
     asked = model(judge, "score-json")
     questions = asked.one_by_one("score-json", items, principles)
-    return asked.voted("score-json", questions, read_rating, how.writing(RATED))
+    return asked.voted("score-json", questions, read_rating, how.writing(RATED, options=asked.options))
 
 
 PROTOCOL = Pointwise(

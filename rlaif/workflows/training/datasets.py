@@ -10,7 +10,8 @@ from rlaif.constitution import applies
 from rlaif.constitution.load import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
-from rlaif.judging.ask import prompt_slot, turn
+from rlaif.judging.ask import turn
+from rlaif.judging.shown import shown_prompt, shown_turns
 from rlaif.records import (
     ASKED_OF,
     Completion,
@@ -71,16 +72,17 @@ def judge_pairs(pairs: Sequence[Pair], constitution: Constitution) -> list[Pair]
     template = load_template("compare", None)
     found = []
     for pair in pairs:
-        prompt, said = Prompt(messages=pair.prompt), {each["id"]: each.get("p") for each in pair.principles}
+        prompt = Prompt(messages=pair.prompt, tools=pair.tools)
+        said = {each["id"]: each.get("p") for each in pair.principles}
         for principle in constitution.principles:
             p = said.get(principle.id)
             if p is None or p == 0.5 or not applies(principle, prompt):
                 continue
-            texts = [pair.chosen[-1].content, pair.rejected[-1].content]
+            texts = [shown_turns(pair.chosen), shown_turns(pair.rejected)]
             for first_chosen in (True, False):
                 one, other = texts if first_chosen else texts[::-1]
                 question = template.render(
-                    prompt=prompt_slot(prompt), principle=principle.text, response_a=one, response_b=other
+                    prompt=shown_prompt(prompt), principle=principle.text, response_a=one, response_b=other
                 )
                 better = "A" if (p > 0.5) == first_chosen else "B"
                 found.append(_labelled(pair, question, better, max(p, 1 - p)))
