@@ -6,6 +6,7 @@ are encoded, and what came out is compared with the tokenizer's added vocabulary
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +17,29 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from rlaif.boundary import told
+from rlaif.engines.chat_turns import (
+    ThoughtForm,
+    Turns,
+    as_turn,
+    conversation,
+    is_bare,
+    mapped,
+    mapped_tools,
+    named_tool,
+    tool_name,
+)
 from rlaif.engines.letters import Letters, Part
+from rlaif.engines.thoughts import ThoughtMarks, found_marks, tag_marks
 from rlaif.errors import ModelError, RlaifError, UnrenderedError
-from rlaif.records import Message
+from rlaif.records import Conversation, Message, Role, ToolCall
 
 Ids = list[int]
 _PROBE = "zqprobe"
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 """A token of one byte, which a tokenizer falls back to."""
-_PLAIN = {"system": "System: ", "user": "Human: ", "assistant": "Assistant: "}
+_PLAIN = {"system": "System: ", "developer": "System: ", "user": "Human: ", "assistant": "Assistant: "}
+_USUAL = re.compile(r"[\w.:/ -]*")
+"""Names and ids that are nothing but names and ids."""
 _PRIVATE = range(0xE000, 0xF8FF)
 _GIVEN = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
 """Variables of a template that are ours to set."""
@@ -45,32 +60,37 @@ class Chat:
     """A tokenizer with the options of its template.
 
     Without a template, turns are `Human: ...` and `Assistant: ...` paragraphs. A template that has no system turn
-    gets its text in front of the first user turn. A template that can think is told not to. The clock of a template
-    stands at the moment when the tokenizer was opened.
+    gets its text in front of the first user turn; a developer's turn that it does not know is a system turn. A
+    template that can think is told not to, unless options say otherwise. The clock of a template stands at the moment
+    when the tokenizer was opened.
 
-    A template is somebody else's program: what it raises is an UnrenderedError, and so is a user's turn that it leaves
-    out. One that cannot write even a single user's turn is a ModelError.
+    A template is somebody else's program: what it raises is an UnrenderedError, and so is a user's turn, a call, the
+    result of a tool or a tool that it leaves out. Earlier thoughts are left out by many, and rightly so. One that
+    cannot write even a single user's turn is a ModelError.
     """
 
     tokenizer: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the template, behind those of a conversation."""
+    marks: tuple[str, str] | None = None
+    """The start and the end of a thought, where the user names them."""
     opened: datetime = field(default_factory=datetime.now, repr=False, compare=False)
     _alike: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
     """Answers of `alike`: labels are few, and asked about again and again."""
 
-    def prompt_text(self, messages: Sequence[Message]) -> str:
+    def prompt_text(self, messages: Turns) -> str:
         """The conversation up to where the assistant's next turn begins."""
-        return self._render(messages, generate=True)
+        return self._render(conversation(messages), generate=True)
 
-    def prompt_ids(self, conversations: Sequence[Sequence[Message]]) -> list[Ids]:
+    def prompt_ids(self, conversations: Sequence[Turns]) -> list[Ids]:
         """Return the token ids of `prompt_text` per conversation; special tokens come from the template only."""
         return self._ids(conversations, generate=True)
 
-    def each_prompt(self, conversations: Sequence[Sequence[Message]]) -> list[Ids | UnrenderedError]:
+    def each_prompt(self, conversations: Sequence[Turns]) -> list[Ids | UnrenderedError]:
         """As `prompt_ids`, with the reason in the place of each conversation that the template does not take."""
         return self._each(conversations, generate=True)
 
-    def each_conversation(self, conversations: Sequence[Sequence[Message]]) -> list[Ids | UnrenderedError]:
+    def each_conversation(self, conversations: Sequence[Turns]) -> list[Ids | UnrenderedError]:
         """The ids of finished conversations, or the reason: the last assistant turn ends as the template ends it."""
         return self._each(conversations, generate=False)
 
@@ -151,7 +171,7 @@ class Chat:
         """What the template writes behind an answer; nothing where it takes one question alone."""
         turns = [Message(role="user", content="a"), Message(role="assistant", content=_PROBE)]
         try:
-            return self._render([*turns, *further], generate=generate).rpartition(_PROBE)[2]
+            return self._render(conversation([*turns, *further]), generate=generate).rpartition(_PROBE)[2]
         except UnrenderedError:
             return ""
 
@@ -162,31 +182,50 @@ class Chat:
         )
         return text
 
-    def _each(
-        self, conversations: Sequence[Sequence[Message]], *, generate: bool
-    ) -> list[Ids | UnrenderedError]:
+    def _each(self, conversations: Sequence[Turns], *, generate: bool) -> list[Ids | UnrenderedError]:
         try:
             return [*self._ids(conversations, generate=generate)]
         except UnrenderedError:
             return [self._ids_or_reason(each, generate=generate) for each in conversations]
 
-    def _ids_or_reason(self, messages: Sequence[Message], *, generate: bool) -> Ids | UnrenderedError:
+    def _ids_or_reason(self, turns: Turns, *, generate: bool) -> Ids | UnrenderedError:
         try:
-            return self._ids([messages], generate=generate)[0]
+            return self._ids([turns], generate=generate)[0]
         except UnrenderedError as problem:
             return problem
 
-    def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
+    def _render(self, asked: Conversation, *, generate: bool) -> str:
         if not self.tokenizer.chat_template:
-            return _plain(messages, self.tokenizer.bos_token or "", generate=generate)
+            return self._paragraphs(asked, generate=generate)
         self._check()
-        if messages[0].role == "system" and not self._has_system_turn:
-            messages = _folded(messages)
-        text = self._template(messages, generate)
-        for number, each in enumerate(messages, 1):
+        if taken := _GIVEN & asked.chat_template_kwargs.keys():
+            raise self._unrendered(
+                f"chat_template_kwargs cannot set {sorted(taken)[0]}, which each request sets"
+            )
+        asked = self._known_roles(asked)
+        text = self._template(asked, generate)
+        for number, each in enumerate(asked.messages, 1):
             if each.role == "user" and each.content.strip() not in text:
                 raise self._unrendered(f"turn {number}, the user's, does not stand in what it writes")
         return text
+
+    def _paragraphs(self, asked: Conversation, *, generate: bool) -> str:
+        """A conversation without a template: of a thought nothing is written, as in earlier turns of most templates."""
+        calls = any(each.role == "tool" or each.tool_calls for each in asked.messages)
+        if calls or asked.tools:
+            raise self._unrendered(
+                "without a chat template there is no way to write tools, their calls and results"
+            )
+        return _plain(asked.messages, self.tokenizer.bos_token or "", generate=generate)
+
+    def _known_roles(self, asked: Conversation) -> Conversation:
+        """The conversation without the roles that the template does not know."""
+        messages: Sequence[Message] = asked.messages
+        if any(each.role == "developer" for each in messages) and not self._has_turn("developer"):
+            messages = _as_system(messages)
+        if messages[0].role == "system" and not self._has_turn("system"):
+            messages = _folded(messages)
+        return asked if messages is asked.messages else replace(asked, messages=tuple(messages))
 
     def _check(self) -> None:
         """Raise ModelError for a template that cannot write a single user's turn, whatever stands in it."""
@@ -202,7 +241,7 @@ class Chat:
             "mend the template (chat_template.jinja, or chat_template in tokenizer_config.json), or remove it"
         )
         try:
-            text = self._template([Message(role="user", content=_PROBE)], generate=True)
+            text = self._template(conversation([Message(role="user", content=_PROBE)]), generate=True)
         except UnrenderedError as problem:
             return f"{place}: the chat template fails: {problem.reason}; {remedy}"
         return "" if _PROBE in text else f"{place}: the chat template leaves out what the user says; {remedy}"
@@ -210,19 +249,94 @@ class Chat:
     def _unrendered(self, reason: str) -> UnrenderedError:
         return UnrenderedError(str(self.tokenizer.name_or_path), reason)
 
+    def _has_turn(self, role: Role) -> bool:
+        # some templates raise on a turn that they do not know, others drop it without a word: found by trying
+        if role not in self._turns_known:
+            messages = [Message(role=role, content=_PROBE), Message(role="user", content="a")]
+            self._turns_known[role] = _PROBE in self._tried(messages, generate=True)
+        return self._turns_known[role]
+
     @cached_property
-    def _has_system_turn(self) -> bool:
-        # some templates raise on a system turn, others drop it without a word: both are found by trying
-        messages = [Message(role="system", content=_PROBE), Message(role="user", content="a")]
+    def _turns_known(self) -> dict[Role, bool]:
+        return {}
+
+    def _tried(self, messages: Sequence[Message], *, generate: bool, **form: Any) -> str:
+        """What the template makes of turns; nothing where it fails."""
         try:
-            return _PROBE in self._template(messages, generate=True)
+            return self._template(conversation(messages), generate, **form)
         except UnrenderedError:
-            return False
+            return ""
 
     @cached_property
     def _options(self) -> dict[str, Any]:
-        thinks = "enable_thinking" in str(self.tokenizer.chat_template)
+        thinks = "enable_thinking" in self._source
         return {**({"enable_thinking": False} if thinks else {}), **self.kwargs}
+
+    @cached_property
+    def _source(self) -> str:
+        return str(self.tokenizer.chat_template or "")
+
+    @cached_property
+    def thought_marks(self) -> ThoughtMarks | None:
+        """The marks between which this model writes its thoughts; None where nothing tells of any.
+
+        They are the user's; else those of the table that the template's prompt ends with, that it writes or takes
+        away, or that are tokens of their own; else whatever the template puts around a thought.
+        """
+        if self.marks:
+            return ThoughtMarks(*self.marks)
+        tail = self._tried([Message(role="user", content="a")], generate=True) if self._source else ""
+        found = found_marks(self._source, tail, set(self._letters.control.values()))
+        around = self._around_thought
+        if found is None:
+            return tag_marks(*around) if around else None
+        if around and found.end in around[1]:
+            return replace(found, closing=around[1])
+        return found
+
+    @cached_property
+    def _around_thought(self) -> tuple[str, str] | None:
+        """What the template writes before a thought, behind the prompt, and from the thought to the answer."""
+        if self._thought_form is ThoughtForm.NONE:
+            return None
+        question = Message(role="user", content="a")
+        answer = Message(role="assistant", content=f"{_PROBE}a", thought=f"{_PROBE}t")
+        head, _, behind = self._tried([question, answer], generate=False).partition(answer.thought)
+        prompt = self._tried([question], generate=True)
+        start = head.removeprefix(prompt) if head.startswith(prompt) else ""
+        closing, answered, _ = behind.partition(answer.content)
+        return (start, closing) if answered else None
+
+    def thought_begun(self, prompt: Sequence[int]) -> bool:
+        """Whether a prompt ends with the start mark, so that the model's text begins inside of its thought."""
+        marks = self.thought_marks
+        if marks is None:
+            return False
+        # a token is a byte at least; blanks may stand behind the mark
+        tail = self.decode(prompt[-len(marks.start.encode()) - 8 :])
+        return tail.rstrip().endswith(marks.start)
+
+    @cached_property
+    def closing_ids(self) -> Ids:
+        """The tokens from the end of a thought that is cut off to where the answer begins."""
+        marks = self.thought_marks
+        return [] if marks is None else self._encode([marks.written_closing])[0]
+
+    @cached_property
+    def _thought_form(self) -> ThoughtForm:
+        answer = Message(role="assistant", content="b", thought=_PROBE)
+        turns = [Message(role="user", content="a"), answer]
+        forms = (ThoughtForm.FIELDS, ThoughtForm.PARTS) if self._source else ()
+        shown = (each for each in forms if _PROBE in self._tried(turns, generate=False, thoughts=each))
+        return next(shown, ThoughtForm.NONE)
+
+    @cached_property
+    def _arguments_as_text(self) -> bool:
+        """Whether the template takes the arguments of a call as text alone: those that add them up fail on objects."""
+        call = ToolCall(name=f"{_PROBE}c", arguments=json.dumps({"a": f"{_PROBE}v"}), id="call00000")
+        turns = [Message(role="user", content="a"), Message(role="assistant", content="", tool_calls=(call,))]
+        texts = {each: self._tried(turns, generate=False, as_text=each) for each in (False, True)}
+        return next((each for each in texts if f"{_PROBE}v" in texts[each]), False)
 
     @cached_property
     def _rendering(self) -> Callable[..., str]:
@@ -243,10 +357,26 @@ class Chat:
             self.tokenizer.name_or_path,
         )
 
-    def _template(self, messages: Sequence[Message], generate: bool) -> str:
-        turns = [{"role": each.role, "content": each.content} for each in messages]
+    def _template(
+        self,
+        asked: Conversation,
+        generate: bool,
+        *,
+        thoughts: ThoughtForm | None = None,
+        as_text: bool | None = None,
+    ) -> str:
+        # each is found by trying, and only where there is something of the kind
+        if thoughts is None and any(each.thought for each in asked.messages):
+            thoughts = self._thought_form
+        if as_text is None and any(each.tool_calls for each in asked.messages):
+            as_text = self._arguments_as_text
+        turns = [
+            as_turn(each, thoughts or ThoughtForm.NONE, arguments_as_text=bool(as_text))
+            for each in asked.messages
+        ]
+        options = {**self._options, **asked.chat_template_kwargs}
         try:
-            return self._rendering(turns, generate, self._options)
+            return self._rendering(turns, generate, options, asked.tools)
         except RlaifError:
             raise
         except (Exception, RecursionError, MemoryError) as problem:
@@ -257,30 +387,88 @@ class Chat:
         return Letters(self.tokenizer)
 
     @cached_property
-    def _owned(self) -> dict[tuple[str, ...], Ids]:
+    def _owned(self) -> dict[tuple[Any, ...], Ids]:
         return {}
 
-    def _ids(self, conversations: Sequence[Sequence[Message]], *, generate: bool) -> list[Ids]:
-        found = self._encode([self._render(messages, generate=generate) for messages in conversations])
-        for place, messages in enumerate(conversations):
-            ids, said = found[place], [each.content for each in messages]
-            own = self._own(messages, generate)
-            if self._letters.own(ids) != own or not self._letters.plain(said, ids):
-                found[place] = self._letters.ids(self._parts(messages, generate))
+    def _ids(self, conversations: Sequence[Turns], *, generate: bool) -> list[Ids]:
+        asked = [conversation(each) for each in conversations]
+        found = self._encode([self._render(each, generate=generate) for each in asked])
+        for place, each in enumerate(asked):
+            ids, said = found[place], [one.content for one in each.messages]
+            own = self._own(each, generate)
+            plain = (
+                self._letters.plain(said, ids) if _is_plain(each) else self._letters.fallbacks.isdisjoint(ids)
+            )
+            if self._letters.own(ids) != own or not plain:
+                found[place] = self._letters.ids(self._parts(each, generate))
         return found
 
-    def _own(self, messages: Sequence[Message], generate: bool) -> Ids:
-        """The added tokens that the template writes around turns of these roles, in order."""
-        kind = (*(each.role for each in messages), "generate" if generate else "")
+    def _own(self, asked: Conversation, generate: bool) -> Ids:
+        """The added tokens that the template writes around turns of this shape, in order."""
+        end = "generate" if generate else ""
+        if _is_plain(asked):
+            kind: tuple[Any, ...] = (*(each.role for each in asked.messages), end)
+            probe, wanted = None, dict[str, str]()
+        else:
+            probe, wanted = self._probe(asked)
+            shown = [
+                [each.identity for each in probe.messages],
+                list(probe.tools),
+                dict(probe.chat_template_kwargs),
+            ]
+            kind = (json.dumps(shown, default=str), end)
         if kind not in self._owned:
-            said = [f"{_PROBE}{number}q" for number in range(len(messages))]
-            probe = [replace(each, content=one) for each, one in zip(messages, said, strict=True)]
+            if probe is None:
+                probe, wanted = self._probe(asked)
             text = self._render(probe, generate=generate)
-            for number, (each, one) in enumerate(zip(messages, said, strict=True), 1):
-                if one not in text:
-                    raise self._unrendered(f"it leaves out turn {number}, the {each.role}'s")
+            for sign, what in wanted.items():
+                if sign not in text:
+                    raise self._unrendered(f"it leaves out {what}")
             self._owned[kind] = self._letters.own(self._encode([text])[0])
         return self._owned[kind]
+
+    def _probe(self, asked: Conversation) -> tuple[Conversation, dict[str, str]]:
+        """A conversation of the same shape with signs for its texts, and those that the template must not leave out."""
+        wanted: dict[str, str] = {}
+        messages = []
+        for number, each in enumerate(asked.messages):
+            turn = f"turn {number + 1}, the {each.role}'s"
+            said = each.content
+            if is_bare(each) or said.strip():
+                said = f"{_PROBE}{number}q"
+                wanted[said] = turn
+            thought = f"{_PROBE}{number}t" if each.thought.strip() else ""
+            calls = tuple(
+                self._probe_call(call, f"{_PROBE}{number}c{place}", turn, wanted)
+                for place, call in enumerate(each.tool_calls)
+            )
+            named = mapped(each, str, self._without_tokens)
+            messages.append(replace(named, content=said, thought=thought, tool_calls=calls))
+        tools = []
+        for place, tool in enumerate(mapped_tools(asked.tools, self._without_tokens, self._without_tokens)):
+            tools.append(named_tool(tool, sign := f"{_PROBE}{place}f"))
+            wanted[sign] = f"tool {place + 1}, {tool_name(asked.tools[place])}"
+        return replace(asked, messages=tuple(messages), tools=tuple(tools)), wanted
+
+    def _probe_call(self, call: ToolCall, sign: str, turn: str, wanted: dict[str, str]) -> ToolCall:
+        wanted[f"{sign}n"] = f"a call of {turn}"
+        values = count()
+
+        def value(text: str) -> str:
+            if not text:
+                return text
+            wanted[found := f"{sign}v{next(values)}q"] = f"arguments of a call of {turn}"
+            return found
+
+        turned = mapped(
+            Message(role="assistant", content="", tool_calls=(call,)), value, self._without_tokens
+        )
+        return replace(turned.tool_calls[0], name=f"{sign}n")
+
+    def _without_tokens(self, text: str) -> str:
+        for span in reversed(self._letters.spans(text)):
+            text = text[: span.start] + text[span.end :]
+        return text
 
     def _written(self, text: str, seen: Ids) -> Written:
         if self._letters.control.keys().isdisjoint(seen) and self._letters.plain([text], seen):
@@ -289,21 +477,21 @@ class Chat:
         # unknown characters and bytes are the same either way
         return Written(ids, ids != seen)
 
-    def _parts(self, messages: Sequence[Message], generate: bool = True) -> list[Part]:
+    def _parts(self, turns: Turns, generate: bool = True) -> list[Part]:
         """The rendering as texts and the template's own tokens: what stands in a message is text throughout.
 
         Marks stand around every message, so that no token begins in one and ends in the template, and in place of
         every token that somebody spelled out.
         """
-        sign = next(_signs("".join(each.content for each in messages)))
+        asked = conversation(turns)
+        sign = next(_signs(_all_text(asked)))
         hidden: list[str] = []
 
         def mark(text: str = "") -> str:
             hidden.append(text)
             return f"{sign}{len(hidden) - 1}{sign}"
 
-        marked = [replace(each, content=self._marked(each.content, mark)) for each in messages]
-        text = self._render(marked, generate=generate)
+        text = self._render(self._all_marked(asked, mark), generate=generate)
         parts: list[Part] = []
         end = 0
         for span in self._letters.spans(text):
@@ -315,6 +503,21 @@ class Chat:
             shown.sub(lambda each: hidden[int(each[1])], part) if isinstance(part, str) else part
             for part in parts
         ]
+
+    def _all_marked(self, asked: Conversation, mark: Callable[..., str]) -> Conversation:
+        """The conversation with marks in all texts; in names and ids only where these are odd, alike for alike ones."""
+        words: dict[str, str] = {}
+
+        def text(each: str) -> str:
+            return self._marked(each, mark)
+
+        def word(each: str) -> str:
+            if each not in words:
+                words[each] = each if _USUAL.fullmatch(each) and not self._letters.spans(each) else text(each)
+            return words[each]
+
+        messages = tuple(mapped(each, text, word) for each in asked.messages)
+        return replace(asked, messages=messages, tools=mapped_tools(asked.tools, text, word))
 
     def _marked(self, text: str, mark: Callable[..., str]) -> str:
         core = text.strip()
@@ -347,6 +550,29 @@ def _signs(text: str) -> Iterator[str]:
         for code in _PRIVATE:
             if (sign := chr(code) * length) not in text:
                 yield sign
+
+
+def _is_plain(asked: Conversation) -> bool:
+    return not (asked.tools or asked.chat_template_kwargs) and all(map(is_bare, asked.messages))
+
+
+def _all_text(asked: Conversation) -> str:
+    if _is_plain(asked):
+        return "".join(each.content for each in asked.messages)
+    return json.dumps(
+        [[each.identity for each in asked.messages], list(asked.tools)], ensure_ascii=False, default=str
+    )
+
+
+def _as_system(messages: Sequence[Message]) -> list[Message]:
+    """Developer's turns as system turns; one that follows a system turn is its next paragraph."""
+    found: list[Message] = []
+    for each in messages:
+        if each.role == "developer" and found and found[-1].role == "system":
+            found[-1] = replace(found[-1], content=f"{found[-1].content}\n\n{each.content}")
+        else:
+            found.append(replace(each, role="system") if each.role == "developer" else each)
+    return found
 
 
 def _folded(messages: Sequence[Message]) -> list[Message]:

@@ -5,7 +5,8 @@ A thought stands in front of the answer. Marks behind the first word of an answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +28,10 @@ class ThoughtMarks:
     def written_closing(self) -> str:
         """What ends a thought that is cut off, up to where the answer begins."""
         return self.closing or f"\n{self.end}\n\n"
+
+
+_TAGS = ("</", "[/")
+_CLOSING_TAG = re.compile(r"([<\[])/(\S+)")
 
 
 class Split(NamedTuple):
@@ -139,6 +144,37 @@ def split_unknown(text: str) -> Split:
     """As `split`, for a text whose model is not known: the table says which marks it begins with."""
     marks = marks_of(text)
     return Split("", text) if marks is None else split(text, marks)
+
+
+def found_marks(template: str, tail: str, tokens: Set[str]) -> ThoughtMarks | None:
+    """The marks of the table that a model's files tell of; None where they tell of none.
+
+    `template` is the text of its chat template, `tail` what that writes up to the assistant's turn, `tokens` are the
+    tokens that its tokenizer knows by name.
+    """
+    rows = list(MARKS.values())
+    begun = [each for each in rows if tail.rstrip().endswith(each.start)]
+    written = [each for each in rows if each.start in template and each.end in template]
+    # to take a thought away from earlier turns, its end is all that a template has to know
+    closed = [each for each in rows if each.end.startswith(_TAGS) and each.end in template]
+    named = [each for each in rows if {each.start, each.end} <= tokens]
+    found = begun or written or closed or named
+    if not found:
+        return None
+    alike = [each for each in found if (each.start, each.end) == (found[0].start, found[0].end)]
+    return next(
+        (each for each in alike[::-1] if any(map(template.__contains__, each.answer_starts))), alike[0]
+    )
+
+
+def tag_marks(start: str, closing: str) -> ThoughtMarks | None:
+    """Marks of no table: what a template writes before a thought, and from there to the answer; None: no marks.
+
+    Where the template's prompt has written the start already, it is what its end closes.
+    """
+    end = closing.strip()
+    opened = start.strip() or (_CLOSING_TAG.sub(r"\1\2", end) if _CLOSING_TAG.fullmatch(end) else "")
+    return ThoughtMarks(opened, end, closing=closing) if opened and end else None
 
 
 def _only_closes(text: str, marks: ThoughtMarks) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rlaif.libraries.jinja import Bounded, undeclared
@@ -12,13 +12,13 @@ with importing("transformers"):
     from transformers import PreTrainedTokenizerBase
     from transformers.utils import chat_template_utils
 
-Turn = Mapping[str, str]
+_PLAIN = {"role", "content"}
+Turn = Mapping[str, Any]
+Rendering = Callable[[Sequence[Turn], bool, Mapping[str, Any], Sequence[Mapping[str, Any]]], str]
 
 
-def chat_template(
-    tokenizer: Any, now: Callable[[str], str]
-) -> Callable[[Sequence[Turn], bool, Mapping[str, Any]], str]:
-    """A function of turns, whether another begins, and further variables: what `apply_chat_template` gives.
+def chat_template(tokenizer: Any, now: Callable[[str], str]) -> Rendering:
+    """A function of turns, whether another begins, further variables and tools: what `apply_chat_template` gives.
 
     Of several templates it is the one called `default`. A tokenizer with a rendering of its own, which is no template
     (mistral-common's), keeps it. Raises what the template brings the compiler to, and ValueError where there is no
@@ -28,13 +28,22 @@ def chat_template(
         return _own_rendering(tokenizer)
     template = Bounded(tokenizer.get_chat_template(), _environment(), now)
     tokens = tokenizer.special_tokens_map
-    none = {"tools": None, "documents": None}
 
-    def rendered(turns: Sequence[Turn], generate: bool, options: Mapping[str, Any]) -> str:
+    def rendered(
+        turns: Sequence[Turn],
+        generate: bool,
+        options: Mapping[str, Any],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> str:
         given = {"messages": [dict(each) for each in turns], "add_generation_prompt": generate}
-        characters = sum(len(each["content"]) for each in turns)
+        beside = {"tools": [dict(each) for each in tools] or None, "documents": None}
+        # of plain turns the texts alone: what they may become was bounded so before there were others
+        said = [each["content"] if each.keys() == _PLAIN else each for each in turns]
+        sizes = [_size(each) for each in (*said, *tools)]
         return template.render(
-            {**tokens, **options, **none, **given}, characters=characters, values=len(turns)
+            {**tokens, **options, **beside, **given},
+            characters=sum(characters for characters, _ in sizes),
+            values=sum(values for _, values in sizes),
         )
 
     return rendered
@@ -55,10 +64,36 @@ def template_variables(tokenizer: Any) -> frozenset[str] | None:
         return None
 
 
-def _own_rendering(tokenizer: Any) -> Callable[[Sequence[Turn], bool, Mapping[str, Any]], str]:
-    def rendered(turns: Sequence[Turn], generate: bool, options: Mapping[str, Any]) -> str:
+def _size(value: Any) -> tuple[int, int]:
+    """Characters and values in a value."""
+    if isinstance(value, str):
+        return len(value), 1
+    sizes = [_size(each) for each in _inner(value)]
+    return sum(each for each, _ in sizes), sum(each for _, each in sizes) + 1
+
+
+def _inner(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, Sequence):
+        yield from value
+
+
+def _own_rendering(tokenizer: Any) -> Rendering:
+    def rendered(
+        turns: Sequence[Turn],
+        generate: bool,
+        options: Mapping[str, Any],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> str:
+        beside = {"tools": [dict(each) for each in tools]} if tools else {}
         text: str = tokenizer.apply_chat_template(
-            [dict(each) for each in turns], tokenize=False, add_generation_prompt=generate, **options
+            [dict(each) for each in turns],
+            tokenize=False,
+            add_generation_prompt=generate,
+            **beside,
+            **options,
         )
         return text
 
