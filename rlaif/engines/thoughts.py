@@ -1,0 +1,170 @@
+"""The marks between which models write their thoughts, and how a text is split by them. Pure: no model, no tokenizer.
+
+A thought stands in front of the answer. Marks behind the first word of an answer are text: an answer may speak of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class ThoughtMarks:
+    """What stands before and behind a thought. Blanks between marks and texts belong to neither."""
+
+    start: str
+    end: str
+    closing: str = ""
+    """All that a model writes from the end of its thought to its answer, blanks included; empty: `default_closing`."""
+    answer_starts: tuple[str, ...] = ()
+    """What may open the answer; it is no part of it."""
+    answer_end: str = ""
+    """What closes an answer that was opened so."""
+
+    @property
+    def written_closing(self) -> str:
+        """What ends a thought that is cut off, up to where the answer begins."""
+        return self.closing or f"\n{self.end}\n\n"
+
+
+class Split(NamedTuple):
+    """A text as thought and answer; `open` where the thought never ended, so that there is no answer."""
+
+    thought: str
+    answer: str
+    open: bool = False
+
+
+HARMONY = ThoughtMarks(
+    "<|channel|>analysis<|message|>",
+    "<|end|>",
+    closing="<|end|><|start|>assistant<|channel|>final<|message|>",
+    answer_starts=("<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"),
+)
+THINK = ThoughtMarks("<think>", "</think>")
+MARKS: Mapping[str, ThoughtMarks] = {
+    "Qwen3, QwQ, DeepSeek-R1 and V3.1, GLM-4.5, Nemotron, MiMo, MiniMax-M2, Phi-4-reasoning, Olmo 3": THINK,
+    "Hunyuan-A13B": ThoughtMarks(
+        "<think>",
+        "</think>",
+        closing="\n</think>\n<answer>\n",
+        answer_starts=("<answer>",),
+        answer_end="</answer>",
+    ),
+    "ERNIE 4.5 Thinking": ThoughtMarks(
+        "<think>",
+        "</think>",
+        closing="\n</think>\n\n<response>\n",
+        answer_starts=("<response>",),
+        answer_end="</response>",
+    ),
+    "Hunyuan 3": ThoughtMarks("<think:opensource>", "</think:opensource>"),
+    "MiniMax-M3": ThoughtMarks("<mm:think>", "</mm:think>"),
+    "Seed-OSS": ThoughtMarks("<seed:think>", "</seed:think>", closing="</seed:think>"),
+    "Magistral, Mistral Small 4": ThoughtMarks("[THINK]", "[/THINK]", closing="[/THINK]"),
+    "gpt-oss": HARMONY,
+    "Gemma 4": ThoughtMarks("<|channel>thought", "<channel|>", closing="\n<channel|>"),
+    "Command A Reasoning": ThoughtMarks(
+        "<|START_THINKING|>",
+        "<|END_THINKING|>",
+        closing="<|END_THINKING|><|START_RESPONSE|>",
+        answer_starts=("<|START_RESPONSE|>",),
+        answer_end="<|END_RESPONSE|>",
+    ),
+    "Kimi-VL-Thinking, Kimi-Dev": ThoughtMarks("◁think▷", "◁/think▷"),
+    "Kimi K3": ThoughtMarks(
+        "<|open|>think<|sep|>",
+        "<|close|>think<|sep|>",
+        closing="<|close|>think<|sep|><|open|>response<|sep|>",
+        answer_starts=("<|open|>response<|sep|>",),
+        answer_end="<|close|>response<|sep|>",
+    ),
+    "Apertus": ThoughtMarks("<|inner_prefix|>", "<|inner_suffix|>", closing="<|inner_suffix|>"),
+    "Sky-T1, OpenThinker": ThoughtMarks(
+        "<|begin_of_thought|>",
+        "<|end_of_thought|>",
+        closing="\n<|end_of_thought|>\n\n<|begin_of_solution|>\n",
+        answer_starts=("<|begin_of_solution|>",),
+        answer_end="<|end_of_solution|>",
+    ),
+    "Granite 3.2": ThoughtMarks("Here is my thought process:", "Here is my response:"),
+    "EXAONE Deep": ThoughtMarks("<thought>", "</thought>"),
+    "prompts that ask for <thinking>": ThoughtMarks("<thinking>", "</thinking>"),
+    "prompts that ask for <reasoning>": ThoughtMarks("<reasoning>", "</reasoning>"),
+}
+"""By the models that write them. Those that tell more stand behind the plain ones with the same marks."""
+
+
+def split(text: str, marks: ThoughtMarks, *, begun: bool | None = None) -> Split:
+    """A text as thought and answer, without marks and the blanks beside them.
+
+    `begun` says whether the prompt has already written the start mark, as some chat templates do, so that the text
+    only closes the thought; None: it is not known, and a text that closes what it did not open is taken to. Thoughts
+    that follow each other are one, with a blank line between. A text without a thought comes back as it is.
+    """
+    thoughts: list[str] = []
+    rest = text
+    if begun or (begun is None and _only_closes(text, marks)):
+        body = rest.lstrip().removeprefix(marks.start)
+        thought, found, rest = body.partition(marks.end)
+        if not found:
+            return Split(body.strip(), "", True)
+        thoughts.append(thought)
+    while (inner := rest.lstrip()).startswith(marks.start):
+        thought, found, rest = inner.removeprefix(marks.start).partition(marks.end)
+        thoughts.append(thought)
+        if not found:
+            return Split(_joined(thoughts), "", True)
+        rest = _next_block(rest, marks)
+    answer = _opened(rest, marks)
+    if answer is None:
+        answer = rest.lstrip() if thoughts else rest
+    return Split(_joined(thoughts), answer)
+
+
+def marks_of(text: str) -> ThoughtMarks | None:
+    """The marks with which a text of an unknown model begins, or the `</think>` that it only closes; None: none."""
+    begins = [each for each in MARKS.values() if text.lstrip().startswith(each.start)]
+    if begins:
+        told = [each for each in begins if each.answer_starts and split(text, each) != split(text, begins[0])]
+        return told[0] if told else begins[0]
+    if text.lstrip().startswith(HARMONY.answer_starts):
+        return HARMONY
+    return THINK if _only_closes(text, THINK) else None
+
+
+def split_unknown(text: str) -> Split:
+    """As `split`, for a text whose model is not known: the table says which marks it begins with."""
+    marks = marks_of(text)
+    return Split("", text) if marks is None else split(text, marks)
+
+
+def _only_closes(text: str, marks: ThoughtMarks) -> bool:
+    head, closed, _ = text.partition(marks.end)
+    return bool(closed) and marks.start not in head and not text.lstrip().startswith(marks.answer_starts)
+
+
+def _next_block(rest: str, marks: ThoughtMarks) -> str:
+    """What stands behind a thought, without the head of a further turn of thought as harmony's channels write it."""
+    head = marks.answer_starts[0] if marks.answer_starts else ""
+    lead = head.removesuffix(marks.answer_starts[-1]) if head else ""
+    further = rest.lstrip()
+    return further.removeprefix(lead) if lead and further.startswith(lead + marks.start) else rest
+
+
+def _opened(rest: str, marks: ThoughtMarks) -> str | None:
+    """The answer without what opens and closes it; None where nothing opens it."""
+    inner = rest.lstrip()
+    start = next((each for each in marks.answer_starts if inner.startswith(each)), None)
+    if start is None:
+        return None
+    answer = inner.removeprefix(start)
+    if marks.answer_end:
+        answer = answer.strip().removesuffix(marks.answer_end).rstrip()
+    return answer.lstrip()
+
+
+def _joined(thoughts: list[str]) -> str:
+    return "\n\n".join(filter(None, (each.strip() for each in thoughts)))
