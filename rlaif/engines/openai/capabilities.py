@@ -11,14 +11,24 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from rlaif.engines.openai.refusals import EITHER, FEW, GUIDES, LENGTHS, PARAMETERS, SURE, refused
+from rlaif.engines.openai.refusals import (
+    BUDGET,
+    EITHER,
+    FEW,
+    GUIDES,
+    LENGTHS,
+    PARAMETERS,
+    SURE,
+    asked_for,
+    refused,
+)
 
 TOP = (20, FEW)
 """Candidates for the first token: what servers give at most, the generous ones first."""
 REFUSALS = 3
 """Refusals of what has worked, with no answer in between, before it is taken for lost; also answers without
 log-probabilities before a server is known to take no notice."""
-NEEDED = (*SURE, "temperature", "top_p", "top_k", "min_p", "stop")
+NEEDED = (*SURE, "temperature", "top_p", "top_k", "min_p", "stop", BUDGET)
 """Without one of these an answer would be another answer: where a server refuses it, the call fails for it."""
 
 
@@ -37,6 +47,10 @@ class Lesson(Enum):
 class Capabilities:
     """Everything is taken to be there until the server says that it is not."""
 
+    url: str = ""
+    """Where the server is: of some hosts it is known how they are told the limit of a thought."""
+    thinks: bool = False
+    """Whether an answer of it came behind a thought."""
     missing: dict[str, str] = field(default_factory=dict)
     """What the server cannot do, and how it said so."""
     tops: list[int] = field(default_factory=lambda: list(TOP))
@@ -60,7 +74,7 @@ class Capabilities:
 
         Of the neutral value of a sampling parameter nothing follows for the others: some models take that one alone.
         """
-        found = {name for name, value in sent.items() if name not in ("temperature", "top_p") or value != 1}
+        found = {name for name in asked_for(sent) if name not in ("temperature", "top_p") or sent[name] != 1}
         if "temperature" in sent and "top_p" in sent:
             found.add(EITHER)
         self.proved |= found
@@ -129,7 +143,7 @@ class Capabilities:
         either = not self.can(EITHER) and "temperature" in sent and "top_p" in sent
         return (
             either
-            or any(name in sent for name in (*self.missing, *ways))
+            or not asked_for(sent).isdisjoint((*self.missing, *ways))
             or int(sent.get("top_logprobs") or 0) > self.tops[0]
         )
 
@@ -140,7 +154,7 @@ _SCORED: dict[str, str] = {}
 
 def capabilities_of(url: str, model: str) -> Capabilities:
     """What is known in this process of the server at `url`."""
-    return _KNOWN.setdefault((url, model), Capabilities())
+    return _KNOWN.setdefault((url, model), Capabilities(url=url))
 
 
 def scored_by(fingerprint: str, way: str = "") -> str:

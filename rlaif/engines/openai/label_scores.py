@@ -63,6 +63,19 @@ def vote_logprobs(request: ScoreRequest, said: Sequence[str]) -> tuple[float, ..
     return tuple(math.log(max(votes[each] / len(said), FLOOR)) for each in request.continuations)
 
 
+def verdict_of(request: ScoreRequest, text: str) -> str:
+    """The part of a written answer in which its label stands.
+
+    Where a thought is asked for, a model may write all of it into its answer: then the label stands behind the last
+    of what was to end the thought, or to come before the label.
+    """
+    if request.thinking is None:
+        return text
+    heads = [each for each in (request.assistant_prefix.strip(), *request.thinking.stop) if each.strip()]
+    found = [text.rfind(each) + len(each) for each in heads if each in text]
+    return text[max(found, default=0) :]
+
+
 def may_be_shares(logprobs: Sequence[float], votes: int) -> bool:
     """Whether log-probabilities of labels may be shares of so many votes."""
     shares = [math.exp(each) * votes for each in logprobs]

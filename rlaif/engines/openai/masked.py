@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from rlaif.records import GenerateRequest, ScoreRequest
+from rlaif.records import GenerateRequest, Message, ScoreRequest
 
 _WORDS = "s|bos|eos|eod|pad|unk|mask|sep|cls|sop|eop|think|thinking|thought|tool|tools|turn|image|audio|video"
 _BRACKETED = "inst|cls|sep|mask|pad|unk|gmask|smask|img|audio|think|[a-z]+_[a-z_]+|tool_calls"
@@ -23,9 +25,12 @@ _SHAPE = re.compile(
 
 
 def masked(request: GenerateRequest | ScoreRequest) -> GenerateRequest | ScoreRequest:
-    """The request with every message masked; its id and what is asked of the answer stay."""
-    turns = tuple(replace(each, content=masked_text(each.content)) for each in request.messages)
-    return request if turns == request.messages else replace(request, messages=turns)
+    """The request with all texts of its turns and tools masked; its id and what is asked of the answer stay."""
+    turns = tuple(map(_masked_turn, request.messages))
+    tools = tuple(_masked_values(each) for each in request.tools)
+    if turns == request.messages and tools == request.tools:
+        return request
+    return replace(request, messages=turns, tools=tools)
 
 
 def masked_text(text: str) -> str:
@@ -35,6 +40,30 @@ def masked_text(text: str) -> str:
         found += f"{text[end : spelled.start() + 1]} "
         end = spelled.start() + 1
     return found + text[end:]
+
+
+def _masked_turn(turn: Message) -> Message:
+    """All texts of a turn: what is said, thought and called, and by whom."""
+    calls = tuple(
+        replace(each, name=masked_text(each.name), arguments=masked_text(each.arguments))
+        for each in turn.tool_calls
+    )
+    return replace(
+        turn,
+        content=masked_text(turn.content),
+        thought=masked_text(turn.thought),
+        tool_calls=calls,
+        name=None if turn.name is None else masked_text(turn.name),
+    )
+
+
+def _masked_values(value: Any) -> Any:
+    """The schema of a tool with its texts masked; the names of its fields stay, as calls are read by them."""
+    if isinstance(value, str):
+        return masked_text(value)
+    if isinstance(value, Mapping):
+        return {name: _masked_values(each) for name, each in value.items()}
+    return [_masked_values(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _folded(text: str) -> str:

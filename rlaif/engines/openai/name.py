@@ -2,7 +2,8 @@
 
 `openai:<base url>[,<base url>...][?setting=value&...]#<model>[@<revision>]`; `model_and_revision` says which @ is
 which. Addresses and settings are metadata: neither is part of what a call is, except `votes`, which changes what a
-score means, `mask` and `omit`, which change what is sent, `answers_as`, which says who answers, and `revision`.
+score means, `mask`, `omit` and `budget_as`, which change what is sent, `thought_marks`, `thought_begun` and
+`thought_tokens`, by which thoughts are read, `answers_as`, which says who answers, and `revision`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from urllib.parse import parse_qsl
 import httpx
 
 from rlaif.engines.openai.meant import meant_address
+from rlaif.engines.openai.thought_budgets import WAYS
+from rlaif.engines.thoughts import ThoughtMarks
 from rlaif.errors import ModelError
 from rlaif.secrets import hide
 
 FORM = "openai:http://<host>:<port>/v1#<model>@<revision>"
 OMITTABLE = ("temperature", "top_p", "top_k", "min_p", "seed")
 """What a server may be asked without: its own value holds then."""
-PLAIN = ("answers_as", "omit", "revision")
+NO_MARKS = "none"
+"""In `?thought_marks=`: texts are not searched for thoughts."""
+PLAIN = ("answers_as", "omit", "revision", "budget_as", "thought_marks")
 """Settings whose words hold nothing secret."""
+THOUGHT_TOKENS = 2048
 REVISION = "revision"
 """Setting that says the revision apart, so that every @ behind the # belongs to the model's name."""
 ESCAPES = {"%40": "@", "%23": "#", "%25": "%"}
@@ -78,6 +84,27 @@ class Settings:
     omit: str = ""
     """Of `OMITTABLE`, with commas: what is never sent, so that the server's own value holds."""
 
+    budget_as: str = ""
+    """How the server is told the most tokens of a thought, by its name in `thought_budgets.WAYS`; empty: what is known
+    of its host, else what servers take no notice of or refuse."""
+    thought_marks: str = ""
+    """Start and end mark, with a comma, of thoughts in texts; empty: those that are known; `none`: no text is split."""
+    thought_begun: int = 0
+    """1: the chat template has written the start mark, so that a text begins inside of its thought."""
+    thought_tokens: int = THOUGHT_TOKENS
+    """Room for the thought of a vote, where the model thinks and the question does not say how much."""
+
+    @property
+    def marks(self) -> ThoughtMarks | None:
+        """The marks that the user names."""
+        start, _, end = self.thought_marks.partition(",")
+        return ThoughtMarks(start, end) if end else None
+
+    @property
+    def splits_thoughts(self) -> bool:
+        """Whether texts are searched for thoughts."""
+        return self.thought_marks != NO_MARKS
+
     @property
     def left_out(self) -> frozenset[str]:
         """Fields of a request that are never sent."""
@@ -85,10 +112,17 @@ class Settings:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What of `answers_as` and `omit` makes another model of the one that is named: a seed does not."""
+        """What of the settings makes another model of the one that is named: a seed that is left out does not."""
         sampled = sorted(self.left_out - {"seed"})
-        omitted = (f"omit={','.join(sampled)}",) if sampled else ()
-        return (*((f"answers_as={self.answers_as}",) if self.answers_as else ()), *omitted)
+        told = {
+            "answers_as": self.answers_as,
+            "omit": ",".join(sampled),
+            "budget_as": self.budget_as,
+            "thought_marks": self.thought_marks,
+            "thought_begun": self.thought_begun,
+            "thought_tokens": self.thought_tokens if self.thought_tokens != THOUGHT_TOKENS else 0,
+        }
+        return tuple(f"{name}={value}" for name, value in told.items() if value)
 
 
 class ServerName(NamedTuple):
@@ -208,6 +242,10 @@ def _settings(name: str, query: str) -> Settings:
 def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
     if key == "omit" and (strange := sorted({each.strip() for each in text.split(",")} - {*OMITTABLE, ""})):
         raise ModelError(f"{name}: omit={','.join(strange)}: what can be left out: {', '.join(OMITTABLE)}")
+    if key == "budget_as" and text not in ("", *WAYS):
+        raise ModelError(f"{name}: budget_as={text}: how a thought is limited: {', '.join(WAYS)}")
+    if key == "thought_marks" and text not in ("", NO_MARKS) and not all(text.partition(",")[::2]):
+        raise ModelError(f"{name}: thought_marks={text}: is START,END or {NO_MARKS}")
     if kind is str:
         return text
     try:
@@ -216,7 +254,15 @@ def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
         value = -1
     if key == "mask" and value not in (0, 1):
         raise ModelError(f"{name}: mask={text}: is 1 (break up spelled control tokens) or 0")
-    least = 0 if key in ("rpm", "tpm", "votes", "mask", "logprobs") else 1 if kind is int else 0.001
+    if key == "thought_begun" and value not in (0, 1):
+        raise ModelError(f"{name}: thought_begun={text}: is 1 (the chat template writes the start mark) or 0")
+    least = (
+        0
+        if key in ("rpm", "tpm", "votes", "mask", "logprobs", "thought_begun")
+        else 1
+        if kind is int
+        else 0.001
+    )
     if not least <= value < 1e9:
         said = text if _PLAIN.fullmatch(text) else "..."
         raise ModelError(f"{name}: {key}={said}: is a {kind.__name__} of at least {least}")

@@ -2,58 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rlaif.engines.openai.capabilities import Capabilities
-from rlaif.engines.openai.refusals import EITHER
-from rlaif.records import GenerateRequest, Message, ScoreRequest
+from rlaif.engines.openai.refusals import BUDGET, EITHER
+from rlaif.engines.openai.request_body import KWARGS, merged
+from rlaif.engines.openai.thought_budgets import budget_fields
+from rlaif.engines.openai.turns import turns
+from rlaif.records import GenerateRequest, Sampling, ScoreRequest
 
 VOTE_TOKENS = 4
 NEUTRAL = 1.0
 """Temperature and top_p at which a model's own distribution is kept."""
 
 
-def draw_body(request: GenerateRequest, count: int, able: Capabilities) -> dict[str, Any]:
-    """Return the JSON body of a chat request for `count` texts, with only the fields that this server takes."""
-    how = request.sampling
-    body: dict[str, Any] = {"messages": _turns(request.messages), able.lengths[0]: how.max_tokens}
-    body |= _sampled(able, {"temperature": how.temperature, "top_p": how.top_p})
-    # only where they are asked for: no part of OpenAI's own interface
-    body |= {name: value for name in ("top_k", "min_p") if (value := getattr(how, name))}
-    if count > 1:
-        body["n"] = count
-    elif able.can("seed"):
-        body["seed"] = request.seed & 0x7FFFFFFF
-    if how.stop:
-        body["stop"] = list(how.stop)
+def draw_body(
+    request: GenerateRequest, count: int, able: Capabilities, *, budget_as: str = ""
+) -> dict[str, Any]:
+    """Return the JSON body of a chat request for `count` texts, with only the fields that this server takes.
+
+    `budget_as` is the way in which the user says that the server is told the limit of a thought.
+    """
+    body: dict[str, Any] = {"messages": turns(request.messages, able.can)}
+    body |= _drawn(request.sampling, able, budget_as)
+    body |= _several(count, request.seed, able)
     if request.schema is not None and able.guides:
         body |= _guided(able.guides[0], dict(request.schema))
-    return body
+    return _with_rest(body, request)
 
 
 def label_body(request: ScoreRequest, able: Capabilities) -> dict[str, Any]:
     """Ask for the likeliest first tokens of the answer."""
     top = {"logprobs": True, "top_logprobs": able.tops[0]}
-    return {**_continued(request, ""), able.lengths[0]: 1, **_sampled(able, {"temperature": NEUTRAL}), **top}
+    body = {**_continued(request, "", able), able.lengths[0]: 1}
+    return _with_rest({**body, **_sampled(able, {"temperature": NEUTRAL}), **top}, request)
 
 
 def vote_body(request: ScoreRequest, seed: int, count: int, able: Capabilities) -> dict[str, Any]:
     """Ask for the beginnings of `count` answers."""
-    body = {**_continued(request, ""), able.lengths[0]: VOTE_TOKENS}
+    body = {**_continued(request, "", able), able.lengths[0]: VOTE_TOKENS}
     body |= _sampled(able, {"temperature": NEUTRAL})
-    if count > 1:
-        body["n"] = count
-    elif able.can("seed"):
-        body["seed"] = seed & 0x7FFFFFFF
-    return body
+    return _with_rest(body | _several(count, seed, able), request)
+
+
+def thought_request(request: ScoreRequest, how: Sampling, seed: int) -> GenerateRequest:
+    """The chat request that draws what a model writes to a question, thought and all."""
+    return GenerateRequest(
+        id=request.id,
+        messages=request.messages,
+        sampling=how,
+        seed=seed,
+        tools=request.tools,
+        chat_template_kwargs=request.chat_template_kwargs,
+        body=request.body,
+    )
 
 
 def prompt_logprobs_body(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
     """Ask for the log-probabilities of the prompt's own tokens, with `continuation` as a part of it."""
     # of the token that is written nothing is read: its temperature is free to be any
     free = {"temperature": 0.0} if able.can("temperature") else {}
-    return {**_continued(request, continuation), able.lengths[0]: 1, **free, "prompt_logprobs": 0}
+    body = {**_continued(request, continuation, able), able.lengths[0]: 1, **free, "prompt_logprobs": 0}
+    return _with_rest(body, request)
 
 
 def needs_prompt_logprobs(request: ScoreRequest) -> bool:
@@ -75,17 +86,41 @@ def _sampled(able: Capabilities, wanted: Mapping[str, float]) -> dict[str, float
     return sent
 
 
-def _continued(request: ScoreRequest, continuation: str) -> dict[str, Any]:
-    turns = _turns(request.messages)
+def _drawn(how: Sampling, able: Capabilities, budget_as: str) -> dict[str, Any]:
+    """How a text is drawn, and how long it may become."""
+    thought = how.max_thought_tokens
+    body: dict[str, Any] = {able.lengths[0]: how.max_tokens + (thought or 0)}
+    body |= _sampled(able, {"temperature": how.temperature, "top_p": how.top_p})
+    # only where they are asked for: no part of OpenAI's own interface
+    body |= {name: value for name in ("top_k", "min_p") if (value := getattr(how, name))}
+    if how.stop:
+        body["stop"] = list(how.stop)
+    if thought is not None and (budget_as or able.can(BUDGET)):
+        body |= budget_fields(thought, able.url, budget_as)
+    return body
+
+
+def _several(count: int, seed: int, able: Capabilities) -> dict[str, int]:
+    if count > 1:
+        return {"n": count}
+    return {"seed": seed & 0x7FFFFFFF} if able.can("seed") else {}
+
+
+def _with_rest(body: dict[str, Any], request: GenerateRequest | ScoreRequest) -> dict[str, Any]:
+    """The body with tools, and with what the role that asks adds: of one field in both the role's value counts."""
+    if request.tools:
+        body["tools"] = [dict(each) for each in request.tools]
+    kwargs = {KWARGS: request.chat_template_kwargs} if request.chat_template_kwargs else {}
+    return merged(merged(body, request.body), kwargs) if request.body or kwargs else body
+
+
+def _continued(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
+    said = turns(request.messages, able.can)
     begun = request.assistant_prefix + continuation
     if not begun:
-        return {"messages": turns}
-    turns.append({"role": "assistant", "content": begun})
-    return {"messages": turns, "continue_final_message": True, "add_generation_prompt": False}
-
-
-def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": each.role, "content": each.content} for each in messages]
+        return {"messages": said}
+    said.append({"role": "assistant", "content": begun})
+    return {"messages": said, "continue_final_message": True, "add_generation_prompt": False}
 
 
 def _guided(way: str, schema: dict[str, Any]) -> dict[str, Any]:

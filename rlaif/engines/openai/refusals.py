@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rlaif.engines.openai.thought_budgets import NAMES
+
 EITHER = "temperature and top_p"
 """Stands for the two of them in one request."""
 _TWO = frozenset(("temperature", "top_p"))
@@ -14,13 +16,32 @@ GUIDES = ("response_format", "structured_outputs", "guided_json")
 FEW = 5
 """Candidates that a server gives which gives no more."""
 LENGTHS = ("max_tokens", "max_completion_tokens")
-SURE = ("logprobs", "prompt_logprobs", "continue_final_message")
+CONTINUES = "continue_final_message"
+SURE = ("logprobs", "prompt_logprobs", CONTINUES)
 """What may be learned from an answer that is no plain refusal of a parameter: other words are too common there."""
-PARAMETERS = (*SURE, "seed", "n", "temperature", "top_p", "top_k", "min_p", "stop")
+DEVELOPER = "developer"
+"""Stands for the role of a turn."""
+THOUGHTS = "reasoning_content"
+"""Stands for the thoughts of earlier turns."""
+BUDGET = "thought budget"
+"""Stands for the fields that limit a thought, whatever they are called."""
+PARAMETERS = (
+    *SURE,
+    "seed",
+    "n",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "stop",
+    DEVELOPER,
+    THOUGHTS,
+    BUDGET,
+)
 """What a server can be without, beside guides and lengths. The order is that in which a message is searched."""
 _REFUSES = re.compile(
     r"unsupported|not (?:yet |currently |being )?(?:supported|permitted|allowed|available|implemented|enabled)|"
-    r"not recogni[sz]ed|"
+    r"not recogni[sz]ed|not configured|"
     r"unrecogni[sz]ed|unknown|unexpected|extra (?:inputs|fields)|additional propert|unavailable|"
     r"(?:do(?:es)?(?: not|n't)|cannot|can't) (?:support|be used|be set|accept|take|have)|no longer|deprecated|"
     r"invalid (?:parameter|argument|field|request parameter)|disabled|is not a valid|not valid for|"
@@ -52,7 +73,13 @@ _EXCLUSIVE = re.compile(
 _COMMON = {
     "stop": re.compile(
         r"['\"`]stop['\"`]|\bparameters?:? stop\b|\bstop (?:parameter|sequence)|\bbody\.stop\b"
-    )
+    ),
+    **{
+        name: re.compile(
+            rf"['\"`]{name}['\"`]|\b(?:parameters?|argument supplied|field):? {name}\b|\bbody[.:] ?{name}\b"
+        )
+        for name in ("reasoning", "thinking")
+    },
 }
 """Names that are common words too, as they are written where they are names."""
 _ANY_OF_THEM = re.compile(
@@ -62,7 +89,27 @@ _ANY_OF_THEM = re.compile(
 _BAD_SCHEMA = re.compile(
     r"invalid schema|schema (?:is )?(?:invalid|not valid)|must be one of|must be '", re.IGNORECASE
 )
+_ROLES = re.compile(
+    r"\bdeveloper\b|\broles?\b.{0,80}\bsystem\b|\b(?:unexpected|unknown|invalid|unsupported)\b.{0,20}\brole\b"
+)
+"""As servers and chat templates refuse a turn whose role they do not know."""
+_NO_ROLE = re.compile(
+    r"\bonly\b|not one of|\bmust be\b|\bexpected\b|\binvalid\b|\bunknown variant\b|\bmust alternate\b"
+)
+_CONTINUING = re.compile(
+    r"prefill|continue_final_message|final message|(?:last|final) turn|end with a user|assistant turn"
+)
+"""As servers and chat templates refuse to go on with an assistant's turn."""
 _NUMBER = re.compile(r"(?<![\w.\-/])\d{1,3}(?![\w%\-/]|\.\d)")
+
+
+def asked_for(sent: Mapping[str, Any]) -> set[str]:
+    """What a body asks of a server, by the names under which it may refuse it."""
+    messages = [each for each in sent.get("messages", ()) if isinstance(each, Mapping)]
+    found = set(sent)
+    found |= {DEVELOPER} if any(each.get("role") == "developer" for each in messages) else set()
+    found |= {THOUGHTS} if any(THOUGHTS in each for each in messages) else set()
+    return found | ({BUDGET} if NAMES & found else set())
 
 
 class RefusedField(NamedTuple):
@@ -97,9 +144,13 @@ def refused(sent: Mapping[str, Any], message: str, *, plain: bool = True) -> Ref
     for name in ("prompt_logprobs", "logprobs"):
         if name in sent and about_logprobs and (refuses or _WITHOUT_LOGPROBS.search(message)):
             return RefusedField(name)
+    if plain and (turns := _of_turns(sent, lower, refuses)):
+        return RefusedField(turns)
     if not refuses:
         return None
     names = (*PARAMETERS, *LENGTHS) if plain else SURE
+    if any(name in sent and named(lower, name) for name in NAMES):
+        return RefusedField(BUDGET)
     found = next((name for name in names if name in sent and named(lower, name)), None)
     return RefusedField(found) if found else None
 
@@ -111,6 +162,22 @@ def named(text: str, name: str) -> bool:
     # a single letter is a part of many names of models
     more = "/-" if len(name) == 1 else ""
     return re.search(rf"(?<![a-z_\\{more}]){re.escape(name)}(?![a-z_{more}])", text) is not None
+
+
+def _of_turns(sent: Mapping[str, Any], text: str, refuses: bool) -> str | None:
+    """What a message refuses of the turns of a body: that the last one is to be continued, a role, or thoughts."""
+    asked = asked_for(sent)
+    if CONTINUES in asked and _CONTINUING.search(text):
+        return CONTINUES
+    if DEVELOPER in asked and _ROLES.search(text) and (refuses or _NO_ROLE.search(text)):
+        return DEVELOPER
+    if (
+        THOUGHTS in asked
+        and re.search(r"\breasoning(?:_content)?\b", text)
+        and (refuses or _NO_ROLE.search(text))
+    ):
+        return THOUGHTS
+    return None
 
 
 def _most(text: str, asked: int) -> int | None:

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.openai.error_text import SHOWN, one_line, said
 from rlaif.engines.openai.finish_reasons import Ending, ending_of
-from rlaif.records import Finish, Usage
+from rlaif.engines.openai.reading import PLAIN, Reading
+from rlaif.engines.openai.thought_fields import PARTS, thought_field, thought_of
+from rlaif.engines.openai.tool_calls import called
+from rlaif.engines.thoughts import MARKS, ThoughtMarks, split
+from rlaif.records import Finish, ToolCall, Usage
 from rlaif.secrets import cleaned_text
 
 MAX_MASS = 1.02
@@ -19,10 +23,11 @@ SENT_ONE = "the server sent one answer"
 """Begins the reason where a server takes no notice of `n`."""
 WITHHELD = "the server's filter withheld the text"
 TOOL = "the model called a tool, and no text was sent"
+BROKEN_TOOL = "the model called a tool, and the server sent no call that can be read"
 NO_COMPLETION = "the server sent what is no completion"
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
-_THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_content", "redacted_thinking", "reasoning_text")
 _TEXT_PARTS = ("text", "output_text", "refusal")
+SHORTEST_MARK = 3
+"""Letters of a token that can only be the beginning of a mark."""
 _MOST_TOKENS = 1 << 40
 
 
@@ -33,6 +38,12 @@ class Text(NamedTuple):
     finish: Finish
     problem: str = ""
     fatal: bool = False
+    thought: str = ""
+    open_thought: bool = False
+    """Whether the thought never ended: there is no answer."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    marks: ThoughtMarks | None = None
+    """Those that stood around the thought, where it was not sent apart."""
 
 
 class Problem(NamedTuple):
@@ -43,7 +54,7 @@ class Problem(NamedTuple):
     lacks: str = ""
 
 
-def texts(body: Mapping[str, Any], count: int) -> list[Text] | str:
+def texts(body: Mapping[str, Any], count: int, how: Reading = PLAIN) -> list[Text] | str:
     """The `count` texts of an answer, or why it is none."""
     choices = _choices(body)
     if isinstance(choices, str):
@@ -51,12 +62,12 @@ def texts(body: Mapping[str, Any], count: int) -> list[Text] | str:
     if len(choices) != count:
         sent = SENT_ONE if len(choices) == 1 else f"the server sent {len(choices) or 'no'} answers"
         return f"{sent} where {count} were asked for"
-    return [_text(each) for each in choices]
+    return [_text(each, how) for each in choices]
 
 
-def texts_problem(body: Mapping[str, Any], count: int) -> Problem | None:
+def texts_problem(body: Mapping[str, Any], count: int, how: Reading = PLAIN) -> Problem | None:
     """Why an answer does not give `count` texts. What is the same at every try is no matter of the answer."""
-    found = texts(body, count)
+    found = texts(body, count, how)
     if isinstance(found, str):
         return Problem(found, lacks="n" if count > 1 and found.startswith(SENT_ONE) else "")
     return next((Problem(each.problem) for each in found if each.problem and not each.fatal), None)
@@ -72,7 +83,7 @@ def candidates(body: Mapping[str, Any]) -> dict[str, float] | Problem:
     [choice] = choices
     ending, _ = ending_of(choice)
     if ending in (Ending.WITHHELD, Ending.BROKEN):
-        return Problem(_text(choice).problem, fatal=ending is Ending.WITHHELD)
+        return Problem(_text(choice, PLAIN).problem, fatal=ending is Ending.WITHHELD)
     try:
         pairs = _listed(choice.get("logprobs"))
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError):
@@ -107,13 +118,30 @@ def prompt_problem(body: Mapping[str, Any]) -> Problem | None:
     return Problem("the answer has no log-probabilities of the prompt", lacks="prompt_logprobs")
 
 
+def thinks_first(body: Mapping[str, Any], known: Mapping[str, float]) -> bool:
+    """Whether the first token of an answer is one of a thought, by where the server put it or by what is likeliest."""
+    choices = _choices(body)
+    message = choices[0].get("message") if not isinstance(choices, str) and choices else None
+    if isinstance(message, dict) and thought_field(message):
+        return True
+    likeliest = max(known, key=lambda each: known[each], default="").strip()
+    return len(likeliest) >= SHORTEST_MARK and any(
+        each.start.startswith(likeliest) and not likeliest.isalpha() for each in MARKS.values()
+    )
+
+
 def usage(body: Mapping[str, Any]) -> Usage:
-    """Tokens that the server counts; none where it counts none."""
+    """Tokens that the server counts, those of thoughts among them; none where it counts none."""
     used = body.get("usage")
     used = used if isinstance(used, dict) else {}
-    return Usage(
-        prompt_tokens=_count(used, "prompt_tokens"), completion_tokens=_count(used, "completion_tokens")
-    )
+    sent, written = _count(used, "prompt_tokens"), _count(used, "completion_tokens")
+    details = used.get("completion_tokens_details")
+    thought = _count(details if isinstance(details, dict) else used, "reasoning_tokens")
+    # most servers count thoughts among what is written; of Gemini and xAI only the total tells of them
+    apart = max(0, _count(used, "total_tokens") - sent - written)
+    if thought > written:
+        apart = max(apart, thought)
+    return Usage(prompt_tokens=sent, completion_tokens=written + apart)
 
 
 def added(usages: Iterable[Usage]) -> Usage:
@@ -148,11 +176,11 @@ def _without_logprobs(choice: Mapping[str, Any]) -> Problem:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, str) or (isinstance(message, dict) and ending_of(choice)[0] is Ending.CUT):
         return Problem("the answer has no log-probabilities", lacks="logprobs")
-    text = _text(choice)
+    text = _text(choice, PLAIN)
     return Problem(text.problem or "the server sent no text", text.fatal)
 
 
-def _text(choice: Mapping[str, Any]) -> Text:
+def _text(choice: Mapping[str, Any], how: Reading) -> Text:
     ending, word = ending_of(choice)
     if ending is Ending.WITHHELD:
         told = WITHHELD if word == "content_filter" else f"{WITHHELD} (finish reason {word!r})"
@@ -164,8 +192,10 @@ def _text(choice: Mapping[str, Any]) -> Text:
         return Text("", "stop", f"the answer ended with finish reason {word!r}{more}")
     if not isinstance(message, dict):
         return Text("", "stop", "the server sent no text")
-    if ending is Ending.TOOL or message.get("tool_calls") or message.get("function_call"):
-        return Text("", "stop", TOOL, fatal=True)
+    calls = called(message)
+    calling = ending is Ending.TOOL or calls != ()
+    if calling and not (how.tools and (calls or ending is Ending.CUT)):
+        return Text("", "stop", BROKEN_TOOL if how.tools else TOOL, fatal=not how.tools)
     if ending is Ending.UNSAID:
         return Text("", "stop", "the server gave no finish reason, so nobody knows whether the text is whole")
     if ending is Ending.UNKNOWN:
@@ -173,12 +203,32 @@ def _text(choice: Mapping[str, Any]) -> Text:
     found = _content(message)
     if isinstance(found, Problem):
         return Text("", "stop", found.reason, fatal=found.fatal)
-    if ending is Ending.CUT:
-        # also where all tokens went into thinking
-        return Text(cleaned_text(found or ""), "length")
-    if found is None or (not found.strip() and _thought(message)):
+    if found is None and ending is Ending.WHOLE and not calls and not _thinks(message):
         return Text("", "stop", *_instead(message))
-    return Text(cleaned_text(found), "stop")
+    text = _parted(message, found or "", how)
+    finish: Finish = "length" if ending is Ending.CUT else "stop"
+    # a call behind a thought is an answer too
+    return text._replace(finish=finish, tool_calls=calls or (), open_thought=text.open_thought and not calls)
+
+
+def _parted(message: Mapping[str, Any], content: str, how: Reading) -> Text:
+    """What a message says as thought and answer, whether the server parted them or left the marks in the text.
+
+    Both ways give the same: blanks beside the marks belong to neither.
+    """
+    if _thinks(message):
+        thought, answer = cleaned_text(thought_of(message)), cleaned_text(content).lstrip()
+        return Text(answer, "stop", thought=thought, open_thought=not answer)
+    marks = how.marks_of(content)
+    if marks is None:
+        return Text(cleaned_text(content), "stop")
+    parts = split(cleaned_text(content), marks, begun=how.begun)
+    return Text(parts.answer, "stop", thought=parts.thought, open_thought=parts.open, marks=marks)
+
+
+def _thinks(message: Mapping[str, Any]) -> bool:
+    """Whether a thought came apart from the text, be it one whose words are withheld."""
+    return bool(thought_field(message)) or _has_parts(message, PARTS)
 
 
 def _content(message: Mapping[str, Any]) -> str | Problem | None:
@@ -200,7 +250,7 @@ def _joined(parts: Sequence[Any]) -> str | Problem | None:
     found = []
     for part in parts:
         kind = part.get("type", "text") if isinstance(part, dict) else "text"
-        if kind in _THOUGHT_PARTS:
+        if kind in PARTS:
             continue
         text = part.get("refusal" if kind == "refusal" else "text") if isinstance(part, dict) else part
         if kind not in _TEXT_PARTS:
@@ -214,16 +264,14 @@ def _joined(parts: Sequence[Any]) -> str | Problem | None:
     return "".join(found) if found else None
 
 
-def _thought(message: Mapping[str, Any]) -> str:
-    """The field that holds thoughts; "" where none does."""
-    return next((name for name in _THOUGHTS if message.get(name)), "")
+def _has_parts(message: Mapping[str, Any], kinds: Sequence[str]) -> bool:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    return any(isinstance(each, dict) and each.get("type") in kinds for each in parts)
 
 
 def _instead(message: Mapping[str, Any]) -> tuple[str, bool]:
     """What came in place of a text that is said to be whole, and whether it would come again."""
-    thought = _thought(message)
-    if thought or (isinstance(message.get("content"), list) and message["content"]):
-        return f"the server sent thoughts alone ({thought or 'content'}), and no answer behind them", True
     if message.get("audio"):
         return "the server sent audio, and no text", True
     return "the server sent no text", False

@@ -14,7 +14,8 @@ from rlaif.engines.openai.capabilities import NEEDED, Capabilities, Lesson
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.name import OMITTABLE
 from rlaif.engines.openai.rate_limits import backoff
-from rlaif.engines.openai.refusals import EITHER
+from rlaif.engines.openai.refusals import EITHER, asked_for
+from rlaif.engines.openai.request_body import KWARGS
 from rlaif.records import Usage
 
 HOLD_S = 0.1
@@ -95,7 +96,8 @@ class Asker:
         """A body as it is sent: with the model, without what the user wants left out."""
         left_out = self.servers.settings.left_out
         sent = {name: value for name, value in body.items() if name not in left_out}
-        return {**sent, "model": self.model, **({"chat_template_kwargs": self.kwargs} if self.kwargs else {})}
+        kwargs = {**self.kwargs, **sent.get(KWARGS, {})}
+        return {**sent, "model": self.model, **({KWARGS: kwargs} if kwargs else {})}
 
     async def _ours(self, server: Server, call: str, outcome: AttemptOutcome, tried: int) -> bool:
         """Whether no other call got the same answer. Of two that overtake each other the second comes soon."""
@@ -139,11 +141,12 @@ def _lesson(able: Capabilities, sent: Mapping[str, Any], outcome: AttemptOutcome
 
 def _unable(sent: Mapping[str, Any], able: Capabilities) -> str | None:
     """Why this server cannot be asked this at all."""
-    lacking = next((name for name in NEEDED if name in sent and not able.can(name)), None)
+    asked = asked_for(sent)
+    lacking = next((name for name in NEEDED if name in asked and not able.can(name)), None)
     if lacking is not None:
-        asked = f" but its own, and this call is at {sent[lacking]!r}" if lacking in _EITHER else ""
+        value = f" but its own, and this call is at {sent[lacking]!r}" if lacking in _EITHER else ""
         remedy = f"; leave it to the server with ?omit={lacking}" if lacking in OMITTABLE else ""
-        return f"the server has no {lacking}{asked}: {able.missing[lacking]}{remedy}"
+        return f"the server has no {lacking}{value}: {able.missing[lacking]}{remedy}"
     if not able.can(EITHER) and sent.keys() >= set(_EITHER):
         values = " and ".join(f"{name} {sent[name]!r}" for name in _EITHER)
         return (
@@ -155,6 +158,6 @@ def _unable(sent: Mapping[str, Any], able: Capabilities) -> str | None:
 
 def _cost(body: Mapping[str, Any]) -> float:
     """Tokens that a call may take: about a third of the letters sent, and all it may write."""
-    letters = sum(len(each["content"]) for each in body["messages"])
+    letters = sum(len(each["content"] or "") for each in body["messages"]) + len(str(body.get("tools", "")))
     most = body.get("max_tokens") or body.get("max_completion_tokens") or 1
     return letters / 3 + most * int(body.get("n") or 1)

@@ -42,6 +42,8 @@ class FaultyServer:
     """Calls that are answered at once; the others wait. 0: no limit."""
     refuse: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     """Why a body is refused with status 400, or None."""
+    serve: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
+    """Choices and usage in place of the usual ones, as a model that thinks has them."""
     holds: Callable[[], bool] = lambda: False
     """Right answers wait while this is so: an event of the test's, where a delay would be a guess."""
     hang_s: float = 3600.0
@@ -135,7 +137,7 @@ class FaultyServer:
         used = {"prompt_tokens": len(text), "completion_tokens": 2}
         choices = [{"index": place, **choice} for place in range(int(body.get("n") or 1))]
         whole = {"id": f"c-{self._random.getrandbits(64):x}", "model": self.model, "choices": choices}
-        return {**whole, "usage": used, **changed}
+        return {**whole, "usage": used, **self.serve(body), **changed}
 
     async def _fail(self, fault: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         whole = self._completion(body)

@@ -165,11 +165,16 @@ def test_the_server_that_tells_log_probabilities_is_asked_for_them() -> None:
 
 
 def test_a_vote_that_ends_in_thoughts_is_a_failed_call_with_its_remedy() -> None:
-    (score,) = engine(lambda body: text(None, "length", body.get("n", 1)), votes=4, logprobs=0).score(
-        labels(1)
-    )
+    asked: list[int] = []
+
+    def handle(body: dict[str, Any]) -> httpx.Response:
+        asked.append(body["max_tokens"])
+        return text(None, "length", body.get("n", 1))
+
+    (score,) = engine(handle, votes=4, logprobs=0, thought_tokens=100).score(labels(1))
     assert "thinks before it answers" in str(score.error)
-    assert score.usage.completion_tokens == 5
+    assert asked == [4, 104]  # no vote ends in its thoughts before it has had room for them
+    assert score.usage.completion_tokens == 10
 
 
 @pytest.mark.parametrize("row", rows("replies"), ids=named)

@@ -32,6 +32,7 @@ def test_a_choice_is_a_text_or_says_why_it_is_none(row: dict[str, Any]) -> None:
         assert (texts_problem(body, 1) is not None) == row["again"]
     else:
         assert (text.text, text.finish, text.problem) == (row["text"], row["finish"], "")
+        assert (text.thought, text.open_thought) == (row.get("thought", ""), row.get("open", False))
 
 
 @pytest.mark.parametrize("row", rows("candidates"), ids=named)
@@ -65,6 +66,13 @@ def test_words_beside_missing_choices_are_told() -> None:
     ("used", "wanted"),
     [
         ({"prompt_tokens": 3, "completion_tokens": 2}, (3, 2)),
+        # thoughts are tokens that were written, whether the server counts them there or beside
+        ({"prompt_tokens": 3, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}}, (3, 9)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 7}}, (3, 9)),
+        ({"prompt_tokens": 3, "completion_tokens": 8, "total_tokens": 18, "completion_tokens_details":
+          {"reasoning_tokens": 7}}, (3, 15)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 12}, (3, 9)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "reasoning_tokens": 1}, (3, 2)),
         ({"prompt_tokens": 3.0, "completion_tokens": 2.5}, (3, 0)),
         ({"prompt_tokens": "3", "completion_tokens": None}, (0, 0)),
         ({"prompt_tokens": -3, "completion_tokens": True}, (0, 0)),
@@ -74,7 +82,7 @@ def test_words_beside_missing_choices_are_told() -> None:
         ("3", (0, 0)),
         ([3], (0, 0)),
     ],
-)
+)  # fmt: skip
 def test_tokens_are_counted_where_a_count_is_sent(used: Any, wanted: tuple[int, int]) -> None:
     found = usage({"usage": used})
     assert (found.prompt_tokens, found.completion_tokens) == wanted
