@@ -64,7 +64,7 @@ def _check(
     data = document.data
     for wrong in list(validator.iter_errors(data)):
         key = tuple(wrong.absolute_path)
-        wants_text = wrong.validator == "type" and wrong.validator_value == "string"
+        wants_text = wrong.validator == "type" and "string" in (wrong.validator_value, *wrong.validator_value)
         if wants_text and wrong.instance is not None and key in document.plain:
             _put(data, key, document.plain[key])
     problems = [_problem(document, wrong) for wrong in validator.iter_errors(data) if not _is_misspelt(wrong)]

@@ -17,7 +17,7 @@ def plan(config: CheckConfig, *, every: bool = False) -> planning.DryRunPlan:
     name = judge_name(config)
     models = planning.PlannedModels(
         config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PAIR)
-    )
+    ).acting(config.judge_options)
     if (alone := record_alone(config)) is not None:
         raise InputError(alone.refusal)
     if recorded_gold(name) is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rlaif.auditing.intervals import Resampling, mean
 from rlaif.errors import EngineError
+from rlaif.feedback.system_turn import SystemTurn
 from rlaif.records import (
     Completion,
     Constitution,
@@ -21,9 +22,11 @@ from rlaif.records import (
 )
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.generate.cut_off import never_ended
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import RoleOptions
 
 Readings = Mapping[tuple[str, str], float]
 """P(yes) by (completion id, principle id); what could not be read is not there."""
@@ -44,17 +47,29 @@ class Measured:
     against: Mapping[str, str]
     """What a row calls it -> model name."""
     gold: bool
+    options: Mapping[str, RoleOptions] = field(default_factory=dict)
+    """How models are asked: by the fields above, and by what a row calls those of `against`."""
+    limits: Sampling = field(default_factory=Sampling)
+    """How long answers and their thoughts may be."""
+    system: SystemTurn | None = None
+    """The system turn under which answers are drawn."""
+
+    def models(self, models: ModelPool, key: str) -> ModelPool:
+        """The models as the one of this key is asked."""
+        return models.acting(self.options.get(key))
 
 
 def measure(
     models: ModelPool, constitution: Constitution, prompts: Sequence[Prompt], what: Measured, seed: int
 ) -> dict[str, Any]:
     """All figures of a row that come from held-out prompts."""
-    judge = models.judge(what.judge)
-    answered = [_answers(models, what.policy, prompts, t, seed) for t in (1.0, 0.0)]
-    drawn, greedy = (each.completions for each in answered)
+    judge, policies = what.models(models, "judge").judge(what.judge), what.models(models, "policy")
+    answered = [_answers(policies, what.policy, prompts, what, t, seed) for t in (1.0, 0.0)]
+    drawn, greedy = ([one for one in each.completions if not one.open_thought] for each in answered)
     failures = [f"{what.policy}: {told}" for each in answered for told in each.warnings]
-    distance, unscored = kl(models.engine(what.policy), models.engine(what.initial), _joined(prompts, drawn))
+    failures += never_ended(what.policy, [one for each in answered for one in each.completions])
+    initial = what.models(models, "initial").writer(what.initial)
+    distance, unscored = kl(policies.writer(what.policy), initial, _joined(prompts, drawn), what.system)
     failures += unscored
     said = judge.checklist(_joined(prompts, drawn), constitution.principles)
     readings, asked = read(said), asked_of(said)
@@ -73,18 +88,18 @@ def measure(
         "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
         "kl": distance,
         "length_mean": mean(float(len(each.text.split())) for each in drawn),
-        "policy": models.fingerprint(what.policy),
+        "policy": policies.fingerprint(what.policy),
         "judge": judge.fingerprint,
         "judge_drift": None,
         "against": {},
         "ungraded": ungraded(graded),
     }
     if what.first_judge != what.judge:
-        other_judge = models.judge(what.first_judge)
+        other_judge = what.models(models, "first_judge").judge(what.first_judge)
         first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
         row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
     for called, name in what.against.items():
-        answers_of_other = _answers(models, name, prompts, 1.0, seed)
+        answers_of_other = _answers(what.models(models, called), name, prompts, what, 1.0, seed)
         other = answers_of_other.completions
         failures += [f"{name}: {told}" for told in answers_of_other.warnings]
         resampling = Resampling(seed=seed)
@@ -140,22 +155,33 @@ def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[
 
 
 def kl(
-    policy: Engine, initial: Engine, joined: Sequence[tuple[Prompt, Completion]]
+    policy: Engine,
+    initial: Engine,
+    joined: Sequence[tuple[Prompt, Completion]],
+    system: SystemTurn | None = None,
 ) -> tuple[float | None, list[str]]:
     """Mean log-ratio to the initial policy over the policy's own texts: nats per completion, end token left out.
 
-    Only over texts that both could score; of others there is a sentence.
+    Only over texts that both could score, which answers behind a thought are not; of others there is a sentence.
     """
     if policy.fingerprint == initial.fingerprint:
         return 0.0, []
     asked = [
-        ScoreRequest(id=each.id, messages=prompt.messages, continuations=(each.text,))
+        ScoreRequest(
+            id=each.id,
+            messages=prompt.messages if system is None else system.before(prompt),
+            continuations=(each.text,),
+            tools=prompt.tools,
+        )
         for prompt, each in joined
-        if each.text
+        if each.text and not each.thought
     ]
+    thoughts = sum(bool(each.thought) for _, each in joined)
+    left = [f"{policy.name}: kl is not of the {thoughts} answers that have a thought before them"]
     one, other = _logprobs(policy, asked), _logprobs(initial, asked)
     both = [each for each in one.known if each in other.known]
-    return mean(one.known[each] - other.known[each] for each in both), [*one.told, *other.told]
+    distance = mean(one.known[each] - other.known[each] for each in both)
+    return distance, [*(left if thoughts else ()), *one.told, *other.told]
 
 
 def gap(
@@ -175,7 +201,7 @@ def pair_precision(
     """Share of the pairs whose gold differs that prefer the better side."""
     right: list[float] = []
     for pair in pairs:
-        prompt = prompts[Prompt(messages=pair.prompt).id]
+        prompt = prompts[Prompt(messages=pair.prompt, tools=pair.tools).id]
         chosen, rejected = (
             share_met(
                 grade(prompt, Completion(prompt_id=prompt.id, text=side[-1].content, policy=""), constitution)
@@ -187,8 +213,10 @@ def pair_precision(
     return mean(right)
 
 
-def _answers(models: ModelPool, name: str, prompts: Sequence[Prompt], temperature: float, seed: int) -> Draws:
-    return answers(models, name, prompts, Sampling(temperature=temperature), seed)
+def _answers(
+    models: ModelPool, name: str, prompts: Sequence[Prompt], what: Measured, temperature: float, seed: int
+) -> Draws:
+    return answers(models, name, prompts, replace(what.limits, temperature=temperature), seed, what.system)
 
 
 def _joined(prompts: Sequence[Prompt], texts: Sequence[Completion]) -> list[tuple[Prompt, Completion]]:

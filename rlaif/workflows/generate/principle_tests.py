@@ -171,7 +171,7 @@ def put_to_judge(config: TestConfig, progress: Report = silent) -> Tried:
     name = config.judge or JUDGE
     if is_control(name):
         raise InputError(f"{name}: is a control, which reads no principle; name a judge that is a model")
-    models = ModelPool(config, progress, config.seed)
+    models = ModelPool(config, progress, config.seed).acting(config.judge_options)
     models.open(name)
     with Store.open(find_store(Path.cwd() / "tests", config.store)) as store:
         models.record(store, "")

@@ -28,6 +28,7 @@ from rlaif.runs.layout import (
 )
 from rlaif.runs.record_files import NOTE_SCHEMA, read_record_if_there
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
+from rlaif.workflows.models.role_options import RoleOptions, role_options
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.same_pairs import compared_in
@@ -47,6 +48,8 @@ class JudgedRun:
     """Calls of a server that declares no revision are re-used under it alone."""
     judge: str
     fingerprint: str
+    options: RoleOptions
+    """How it was asked."""
     pointwise: str
     """The pointwise protocol."""
     asking: Asking | None
@@ -113,6 +116,7 @@ def _commanded(run: Path, held: Mapping[str, Any]) -> JudgedRun:
         run_id=run_id(held["command"], config),
         judge=str(config["judge"]["name"]),
         fingerprint=config["judge"]["fingerprint"],
+        options=role_options(config["judge"].get("options", {}), f"{run}: judge"),
         pointwise=alone,
         asking=how if alone == config["protocol"] else None,
         plan=pair_plan(
@@ -170,6 +174,7 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
         run_id=run_id(held["command"], config),
         judge=_judge_of(run, recipe, number, steps.get(made, "pairs")),
         fingerprint=alone["inputs"]["judge"],
+        options=role_options(alone["inputs"].get("options", {}).get("judge", {}), f"{run}: judge"),
         pointwise=alone["inputs"]["protocol"],
         asking=Asking(**alone["inputs"]["asking"]),
         plan=pair_plan(step, then=step["then"], asking=asked, seed=recipe["seed"], round=number),

@@ -50,7 +50,7 @@ def _judged_again(
 ) -> Impact:
     drawn = read_completions(run.files.completions)
     name = config.judge or run.judge
-    models = ModelPool(config, progress, run.plan.seed, run.in_writing)
+    models = ModelPool(config, progress, run.plan.seed, run.in_writing).acting(run.options)
     models.open(name)
     _require_same(models, name, run)
     with Store.open(find_store(run.folder, config.store)) as store:

@@ -112,7 +112,7 @@ def compare_protocols(
     chosen = list(prompts or read_prompts(HELD_OUT_PROMPTS))[:limit]
     require_gold(chosen, "comparing protocols")
     rules = constitution or load_principles(CONSTITUTION)
-    drawn = draw(models, [policy], chosen, N, Sampling(), seed).drawn
+    drawn = draw(models.acting(None), [policy], chosen, N, Sampling(), seed).drawn
     material = _material(rules, [each for each in drawn if each[1].finish != "length"])
     opened = models.judge(judge)
     return [_row(models, opened, each, material, seed) for each in protocols().values()]

@@ -150,6 +150,7 @@ def gold_of(config: CheckConfig) -> tuple[GoldSet, Constitution]:
 @contextmanager
 def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[ModelPool]:
     models = ModelPool(config, progress, config.seed, in_writing(config.protocol or PER_PAIR))
+    models = models.acting(config.judge_options)
     models.open(name)
     with Store.open(store_of(config)) as store:
         models.record(store, "")

@@ -14,6 +14,7 @@ from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.engines.template_variables import template_variables
 from rlaif.engines.waves import WAVE
+from rlaif.errors import InputError
 from rlaif.judging import Judge, judge_kind
 from rlaif.judging.kinds import JUDGES
 from rlaif.records import Engine, Gold
@@ -23,7 +24,7 @@ from rlaif.workflows.models.gold import RowGold
 from rlaif.workflows.models.judge_names import known_kind
 from rlaif.workflows.models.open_engines import OpenEngines, Opening
 from rlaif.workflows.models.role_engine import RoleEngine
-from rlaif.workflows.models.role_options import NOTHING, RoleOptions
+from rlaif.workflows.models.role_options import JUDGING, NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests, requests_of
 from rlaif.workflows.progress import Report, silent
 
@@ -135,6 +136,10 @@ class ModelPool:
 
     def writer(self, name: str) -> RecordedEngine | RoleEngine:
         """The model of this name, behind the store, asked as its role has it: whoever draws texts asks this one."""
+        if unused := [each for each in JUDGING if each in self.role.set_ones]:
+            raise InputError(
+                f"{name}: writes completions in this role, and judges none; leave {unused[0]} out"
+            )
         said = self.requests(name)
         return self.engine(name) if said == RoleRequests() else RoleEngine(self.engine(name), said)
 

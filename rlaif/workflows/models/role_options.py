@@ -57,6 +57,12 @@ class RoleOptions:
         read=_two_marks,
         wanted="a list of two texts, [START, END]",
     )
+    judge_sees: Literal["answer", "all"] | None = setting(
+        None, help="What a judge sees of a completion: its answer [default], or its thoughts too."
+    )
+    think: bool | None = setting(
+        None, help="Let a judge write a thought before each label, whose probabilities are read behind it."
+    )
     dtype: Literal["float32", "bfloat16", "float16"] | None = setting(
         None, help="Data type of the local model in this role [default: that of all local models]."
     )
@@ -93,6 +99,8 @@ class RoleOptions:
 
 
 NOTHING = RoleOptions()
+JUDGING = ("judge_sees", "think")
+"""Options of judges alone, for which a command has options of its own."""
 LENGTHS = ("max_tokens", "max_thought_tokens")
 """Budgets of a role that a command has options for: of whoever draws completions."""
 
@@ -103,7 +111,7 @@ def role_setting(prefix: str, *, whose: str = "", without: tuple[str, ...] = (),
         None,
         help=f"Options of the {whose or prefix}: thinking, template, budgets, dtype (docs/models.md){default}.",
         prefix=prefix,
-        without=without,
+        without=(*without, *JUDGING),
         group=prefix.capitalize(),
     )
 

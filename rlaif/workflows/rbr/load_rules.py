@@ -55,15 +55,18 @@ def check(ref: str) -> tuple[dict[str, Classes], list[str]]:
 
 @contextmanager
 def judging(options: RuleOptions, names: Sequence[str], near: Path, progress: Report) -> Iterator[ModelPool]:
-    """The models of these names, opened before anything is asked; calls go through the store near `near`.
+    """The models of these names, opened before anything is asked, in the judge's role; calls go through the store near
+    `near`.
 
     Calls that failed are told of at the end, with the commonest reason.
     """
     models = ModelPool(options, progress, options.seed)
-    models.open(*names)
+    judges = models.acting(options.judge_options)
+    for name in names:
+        (models if name.startswith(PREFIX) else judges).open(name)
     with Store.open(find_store(near.absolute(), options.store)) as store:
-        models.record(store, "")
-        yield models
+        judges.record(store, "")
+        yield judges
         for told in failed_calls(models.recorded):
             _log.warning(told)
 
@@ -82,7 +85,7 @@ def reward_model(models: ModelPool, name: str | None) -> ModelReward | None:
         return None
     if not name.startswith(PREFIX):
         raise InputError(f"--base {name}: is no reward model; name one as {PREFIX}DIR")
-    return ModelReward(models.engine(name))
+    return ModelReward(models.acting(None).engine(name))
 
 
 def tagged(items: Sequence[One], kind: str | None, kinds: Mapping[str, object]) -> list[One]:

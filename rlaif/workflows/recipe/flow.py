@@ -79,10 +79,17 @@ class _Flow:
             takes=takes,
             makes=made,
             models=models,
+            roles={key: self._role_of(name) for key, name in asked.items()},
             initial=initial,
             stands=stands,
             moves=moves,
         )
+
+    def _role_of(self, name: str) -> str:
+        """The role in which a model is asked: of one that a step made, the role that the step trains."""
+        makers = [each for each in self.recipe.round if each.named.get("as") == name]
+        moved = [STEPS.get(each.step).moves(each) for each in makers]
+        return next((each for each in moved if each is not None), name)
 
     def _stand(self, role: str) -> str:
         name = self.newest[role]

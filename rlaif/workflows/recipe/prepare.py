@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rlaif.constitution import load_principles
@@ -10,6 +11,7 @@ from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.runs.layout import files_of
 from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.generate.asked_prompts import read_conversations
 from rlaif.workflows.generate.judge_step import in_writing, read_by_labels
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD
@@ -25,7 +27,7 @@ DEFAULT_PROTOCOL = "compare"
 
 def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     """Read and check everything that can be read without a model. Raises InputError."""
-    recipe = load_recipe(config.recipe, _overrides(config))
+    recipe = _with_options(load_recipe(config.recipe, _overrides(config)), config)
     # before any of them is shown: what stands in a server's name may be a key
     for name in recipe.models.by_role().values():
         check_name(name)
@@ -39,7 +41,9 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
-    prompts = {name: tuple(read_prompts(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
+    branches = any(getattr(each.settings, "from_turn", None) for each in recipe.round)
+    read = read_conversations if branches else read_prompts
+    prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
     protocols = protocols_of(recipe)
@@ -52,6 +56,15 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         protocols=protocols,
         in_writing=_writes(protocols, config.out),
     )
+
+
+def _with_options(recipe: Recipe, config: RunConfig) -> Recipe:
+    """The recipe with what the command says of its roles."""
+    given = {"policy": config.policy_options, "judge": config.judge_options}
+    said = {role: each.over(recipe.models.asked(role)) for role, each in given.items() if each is not None}
+    if not said:
+        return recipe
+    return replace(recipe, models=replace(recipe.models, options={**recipe.models.options, **said}))
 
 
 def checked_steps(recipe: Recipe, run: Path) -> list[CheckedStep]:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from rlaif.hashing import digest
+from rlaif.settings import plain
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 
 PREVIOUS, INITIAL = "previous", "initial"
 """Which stand of the policy is meant: the newest one that there was before, and the one that the run began with."""
@@ -20,10 +22,20 @@ class ModelRoles:
     judge: str
     others: Mapping[str, str] = field(default_factory=dict)
     """Further roles, which steps name."""
+    options: Mapping[str, RoleOptions] = field(default_factory=dict)
+    """How the models of roles are asked, of those of which something is said."""
+
+    def asked(self, role: str) -> RoleOptions:
+        """How the model of a role is asked; stands of the policy are asked as the policy."""
+        return self.options.get("policy" if role in (PREVIOUS, INITIAL) else role, NOTHING)
 
     def by_role(self) -> dict[str, str]:
         """All of them."""
         return {"policy": self.policy, "judge": self.judge, **self.others}
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """The options that are set, by role."""
+        return {role: each.set_ones for role, each in sorted(self.options.items()) if each.set_ones}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +98,7 @@ class Recipe:
         return {
             "name": self.name,
             "models": self.models.by_role(),
+            **({"options": told} if (told := self.models.told()) else {}),
             "constitution": self.constitution,
             "prompts": dict(self.prompts),
             "rounds": self.rounds,
@@ -103,7 +116,7 @@ class Recipe:
 def settings_of(entry: RecipeStep) -> dict[str, Any]:
     """Name and settings of a step as plain values; a configuration with `as_dict` says itself what it is."""
     own = entry.settings
-    return {"step": entry.step, **(own.as_dict() if hasattr(own, "as_dict") else asdict(own))}
+    return {"step": entry.step, **(own.as_dict() if hasattr(own, "as_dict") else plain(own))}
 
 
 def all_rounds(recipe: Recipe, entry: RecipeStep) -> Sequence[int]:

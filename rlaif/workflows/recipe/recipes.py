@@ -12,8 +12,10 @@ from typing import Any
 
 from rlaif.checks import check_schema
 from rlaif.documents import Document, Key, parse_value, read_document
-from rlaif.errors import RecipeError
+from rlaif.errors import InputError, RecipeError
+from rlaif.settings import values_of
 from rlaif.shipped import shipped
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 from rlaif.workflows.recipe.artefacts import KINDS
 from rlaif.workflows.recipe.flow import near, tasks_of
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, ModelRoles, Recipe, RecipeStep, Stop
@@ -74,11 +76,24 @@ def _known() -> list[str]:
 def _overridden(document: Document, name: str, text: str) -> Document:
     """The document with one value replaced. Messages name the option: no line of the file is at fault."""
     data = copy.deepcopy(document.data)
-    key, inside = _override_key(data, name), data
+    key, inside = _override_key(data, _in_full(data, name)), data
     for part in key[:-1]:
         inside = inside[part]
     inside[key[-1]] = parse_value(text)
     return Document(path=f"--set {name}={text}", data=data, lines={}, plain={key: text})
+
+
+def _in_full(data: Any, name: str) -> str:
+    """The place that is meant where a role of `models` has options, or is to have some beside its name."""
+    head, role, *rest = [*name.split("."), "", ""][:3] if name.startswith("models.") else ("", "", "")
+    models = data.get(head) if isinstance(data, dict) else None
+    if not isinstance(models, dict) or role not in models:
+        return name
+    if rest == [""] and isinstance(models[role], dict):
+        return f"{name}.name"
+    if rest != [""] and isinstance(models[role], str):
+        models[role] = {"name": models[role]}
+    return name
 
 
 def _override_key(data: Any, name: str) -> Key:
@@ -136,8 +151,11 @@ def _check_names(document: Document) -> None:
 
 def _recipe(document: Document, source: str) -> Recipe:
     fields = dict(document.data)
-    roles = dict(fields["models"])
-    fields["models"] = ModelRoles(policy=roles.pop("policy"), judge=roles.pop("judge"), others=roles)
+    roles = {role: _role(each, document.where(("models", role))) for role, each in fields["models"].items()}
+    options = {role: each for role, (_, each) in roles.items() if each.set_ones}
+    names = {role: name for role, (name, _) in roles.items()}
+    own = {role: name for role, name in names.items() if role not in ("policy", "judge")}
+    fields["models"] = ModelRoles(policy=names["policy"], judge=names["judge"], others=own, options=options)
     stop = fields.get("stop", {})
     fields["stop"] = Stop(**{**stop, "unreadable_share": float(stop.get("unreadable_share", 1.0))})
     counts: dict[str, int] = {}
@@ -147,12 +165,23 @@ def _recipe(document: Document, source: str) -> Recipe:
         entries.append(_entry(entry, where, counts, fields["rounds"]))
         if entries[-1].key in {each.key for each in entries[:-1]}:
             raise RecipeError(f"{where}: {entries[-1].key!r} is the name of a step before it; choose another")
-        if "as" in entry and (entries[-1].key in roles or entries[-1].key in fields["prompts"]):
+        if "as" in entry and (entries[-1].key in own or entries[-1].key in fields["prompts"]):
             raise RecipeError(
                 f"{where}: {entries[-1].key!r} is a name of `models` or `prompts`; choose another"
             )
     fields["round"] = tuple(entries)
     return Recipe(**fields, source=source)
+
+
+def _role(given: str | Mapping[str, Any], where: str) -> tuple[str, RoleOptions]:
+    """The name of a role's model, and how it is asked."""
+    if isinstance(given, str):
+        return given, NOTHING
+    rest = {name: value for name, value in given.items() if name != "name"}
+    try:
+        return str(given["name"]), RoleOptions(**values_of(RoleOptions, rest))
+    except InputError as wrong:
+        raise RecipeError(f"{where}: {wrong}") from None
 
 
 def _entry(entry: Mapping[str, Any], where: str, counts: dict[str, int], rounds: int) -> RecipeStep:

@@ -53,11 +53,13 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
 
     def describe() -> dict[str, Any]:
-        prints = {part: models.fingerprint(name) for part, name in named.items()}
+        roles = recipe.models
+        prints = {part: models.acting(roles.asked(part)).fingerprint(name) for part, name in named.items()}
         return prepared.described(prints) | _functions(prepared, named)
 
     refuse_early(config.out, models, tuple(named.values()), describe, command="run")
-    models.open(*named.values())
+    for role, name in named.items():
+        models.acting(recipe.models.asked(role)).open(name)
     for checked in checked_steps(recipe, config.out):
         # what a training needs is asked for before hours of sampling, not after
         STEPS.get(checked.entry.step).require(checked)
@@ -280,5 +282,6 @@ def first_question(prepared: PreparedRecipe) -> str:
         state = RoundState(number=task.round)
         job = Job(prepared=prepared, task=task, models=models, run=prepared.config.out, state=state)
         prompt, texts = example(job)
-        judge = models.judge(newest_models(prepared, 0, ())["judge"])
+        judges = models.acting(recipe.models.asked("judge"))
+        judge = judges.judge(newest_models(prepared, 0, ())["judge"])
         return questions(judge, prepared.constitution, prompt, texts, list(prepared.protocols))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rlaif.settings import options
+from rlaif.settings import json_schema, options
+from rlaif.workflows.models.role_options import RoleOptions
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Step
 
@@ -81,6 +82,19 @@ def _a_name(description: str) -> dict[str, Any]:
     return {"type": "string", "pattern": NAME, "description": description}
 
 
+def _role(description: str) -> dict[str, Any]:
+    """A model's name, or a mapping of its name and how it is asked in this role."""
+    own = json_schema(RoleOptions)["properties"]
+    return {
+        "type": ["string", "object"],
+        "pattern": "\\S",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {"name": {**_TEXT, "description": "the name of the model"}, **own},
+        "description": description,
+    }
+
+
 def _properties() -> dict[str, Any]:
     return {
         "name": {
@@ -94,10 +108,10 @@ def _properties() -> dict[str, Any]:
             "required": ["policy", "judge"],
             "propertyNames": {"pattern": NAME},
             "properties": {
-                "policy": {**_TEXT, "description": "the model that round 1 starts from"},
-                "judge": {**_TEXT, "description": "a model name, or `previous`: the newest policy"},
+                "policy": _role("the model that round 1 starts from"),
+                "judge": _role("a model name, or `previous`: the newest policy"),
             },
-            "additionalProperties": {**_TEXT, "description": "a further model, by the role that steps name"},
+            "additionalProperties": _role("a further model, by the role that steps name"),
         },
         "constitution": {**_TEXT, "description": "a constitution's name or file"},
         "prompts": {

@@ -26,7 +26,9 @@ from rlaif.workflows.recipe.step_cache import Since, StepCache
 from rlaif.workflows.recipe.task import Task, file_of
 
 if TYPE_CHECKING:
+    from rlaif.judging import Judge
     from rlaif.workflows.models.pool import ModelPool
+    from rlaif.workflows.models.role_options import RoleOptions
     from rlaif.workflows.recipe.background import Background
 
 Facts = Mapping[str, Any]
@@ -79,9 +81,26 @@ class Job:
         """The name of the model that the step's key (`judge`) means at this point of the run."""
         return self.task.models[key]
 
+    def role(self, key: str) -> RoleOptions:
+        """How the model that the step's key means is asked."""
+        return self.prepared.recipe.models.asked(self.task.roles.get(key, key))
+
+    def pool(self, key: str) -> ModelPool:
+        """The models in the role that the step's key means: what they are asked is asked as the recipe says there."""
+        return self.models.acting(self.role(key))
+
+    def judge(self, key: str = "judge") -> Judge:
+        """The judge that the step's key means."""
+        return self.pool(key).judge(self.model(key))
+
+    def told(self, *keys: str) -> dict[str, Any]:
+        """For the key of a step: how the models of these keys are asked; nothing where nothing is said of them."""
+        said = {key: own for key in keys if (own := self.role(key).set_ones)}
+        return {"options": said} if said else {}
+
     def fingerprint(self, key: str) -> str:
         """The fingerprint of the model that the step's key means."""
-        return self.models.fingerprint(self.model(key))
+        return self.pool(key).fingerprint(self.model(key))
 
     def takes(self, kind: str) -> Artefact:
         """The artefact of this kind that the step takes, itself or what it was made of. Raises InputError if none."""
@@ -189,11 +208,12 @@ def everything(job: Job) -> dict[str, Any]:
     return {
         "step": job.task.entry.config(),
         "artefacts": {each.kind: job.digest(each.kind) for each in job.task.takes},
-        "models": {key: job.models.fingerprint(name) for key, name in job.task.models.items()},
+        "models": {key: job.fingerprint(key) for key in job.task.models},
         "constitution": job.constitution.digest,
         "seed": job.seed,
         "round": job.round,
         **({"in_writing": True} if writing else {}),
+        **job.told(*job.task.models),
     }
 
 

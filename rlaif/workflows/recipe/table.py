@@ -61,7 +61,11 @@ class RoundsTable:
 
     def _row(self, state: RoundState, newest: Mapping[str, str]) -> dict[str, Any]:
         row: dict[str, Any] = {"round": state.number, "warnings": []}
-        row |= {role: self.models.fingerprint(newest[role]) for role in ("policy", "judge")}
+        roles = self.prepared.recipe.models
+        row |= {
+            role: self.models.acting(roles.asked(role)).fingerprint(newest[role])
+            for role in ("policy", "judge")
+        }
         for step in steps_with_columns(self.prepared.recipe):
             row |= copy.deepcopy(dict(step.columns))
         several: dict[str, Any] = {}

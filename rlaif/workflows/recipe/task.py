@@ -22,6 +22,8 @@ class Task:
     makes: Artefact | None
     models: Mapping[str, str]
     """Model names by the step's own keys (`judge`), at this point of the run."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """By the same keys, what the recipe calls that model: a role, a stand of the policy, a model that a step made."""
     initial: Mapping[str, str] = field(default_factory=dict)
     """The same when the run began."""
     stands: Mapping[str, str] = field(default_factory=dict)

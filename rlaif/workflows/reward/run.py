@@ -56,6 +56,7 @@ class OpenReward:
     def __init__(self, config: JudgeRewardConfig) -> None:
         """Open judge and store. Raises InputError or ModelError for what cannot be judged so."""
         models = ModelPool(config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PRINCIPLE))
+        models = models.acting(config.judge_options)
         how = None
         if config.protocol is not None or config.samples is not None or config.ask_again is not None:
             how = asking_of(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.engines.kinds import judges_in_writing
+from rlaif.feedback.system_turn import system_turn
 from rlaif.hashing import digest
-from rlaif.records import Prompt
+from rlaif.records import Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
+from rlaif.workflows.models.role_options import RoleOptions
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import COMPLETE, Since
@@ -47,6 +49,17 @@ class EvaluateSettings:
         least=1,
         wanted="how many prompts: a whole number, 1 or above",
     )
+    max_tokens: int | None = setting(
+        None, help="Tokens of an answer at most; 256 where neither step nor role says it.", least=1, late=True
+    )
+    max_thought_tokens: int | None = setting(
+        None, help="Tokens of the thought before an answer at most: then it is ended.", least=0, late=True
+    )
+    system: str | None = setting(
+        None,
+        help="The system turn under which is drawn: none, constitution, good, bad, a file or a text.",
+        late=True,
+    )
 
 
 def _prompts(job: Job) -> list[Prompt]:
@@ -64,14 +77,48 @@ def _measured(job: Job) -> Measured:
             return name not in BEFORE_FEEDBACK and name not in made
         return name in stands or name not in made
 
+    against = {name: stands.get(name, name) for name in settings.against if known(name)}
     return Measured(
         policy=job.model("model"),
         judge=job.model("judge"),
         initial=stands[INITIAL],
         first_judge=job.task.initial["judge"],
-        against={name: stands.get(name, name) for name in settings.against if known(name)},
+        against=against,
         gold=settings.gold and has_gold(_prompts(job)),
+        options=_options(job, against),
+        limits=_limits(job),
+        system=system_turn(settings.system, job.constitution),
     )
+
+
+def _options(job: Job, against: Iterable[str]) -> dict[str, RoleOptions]:
+    """How each model is asked. The lengths of answers are the step's: all models have the same."""
+    roles = job.prepared.recipe.models
+    writers = {"policy": job.role("model"), "initial": roles.asked(INITIAL)}
+    writers |= {name: roles.asked(name) for name in against}
+    found = {key: replace(each, max_tokens=None, max_thought_tokens=None) for key, each in writers.items()}
+    return {**found, "judge": job.role("judge"), "first_judge": job.role("judge")}
+
+
+def _limits(job: Job) -> Sampling:
+    settings, role = job.settings, job.role("model")
+    usual, room = Sampling(), settings.max_thought_tokens
+    return replace(
+        usual,
+        max_tokens=settings.max_tokens or role.max_tokens or usual.max_tokens,
+        max_thought_tokens=role.max_thought_tokens if room is None else room,
+    )
+
+
+def _told(what: Measured) -> dict[str, Any]:
+    """What the key has beside of how models are asked, only where something is said."""
+    options = {key: each.set_ones for key, each in what.options.items() if each.set_ones}
+    late = {
+        "options": options,
+        "limits": what.limits.identity if what.limits != Sampling() else {},
+        "system": what.system.identity if what.system is not None else {},
+    }
+    return {name: value for name, value in late.items() if value}
 
 
 def make(job: RunJob) -> Facts:
@@ -96,15 +143,18 @@ def inputs(job: Job) -> Mapping[str, Any]:
     what, models = _measured(job), job.models
     return {
         "models": {
-            name: models.fingerprint(getattr(what, name))
+            name: what.models(models, name).fingerprint(getattr(what, name))
             for name in ("policy", "judge", "initial", "first_judge")
         },
-        "against": {name: models.fingerprint(model) for name, model in what.against.items()},
+        "against": {
+            name: what.models(models, name).fingerprint(model) for name, model in what.against.items()
+        },
         "gold": what.gold,
         "prompts": described_prompts(_prompts(job)),
         "constitution": job.constitution.digest,
         "seed": job.seed,
         **form_of(job, what.judge),
+        **_told(what),
     }
 
 

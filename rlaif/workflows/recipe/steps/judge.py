@@ -54,7 +54,7 @@ def make(job: RunJob) -> Facts:
 
 def forecast(job: Job) -> list[Judgment]:
     """Return the judgments of the completions."""
-    protocol, judge = job.settings.protocol, job.models.judge(job.model("judge"))
+    protocol, judge = job.settings.protocol, job.judge()
     return judge_pointwise(judge, job.constitution, job.value("completions"), protocol, asking(job, protocol))
 
 
@@ -67,6 +67,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "protocol": job.settings.protocol,
         "asking": asdict(asking(job, job.settings.protocol)),
         **form_of(job, job.model("judge")),
+        **job.told("judge"),
     }
 
 

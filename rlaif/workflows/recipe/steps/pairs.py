@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rlaif.atomic import write_text
@@ -17,7 +17,7 @@ from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pairwise, pointwise
 from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.runs.record_files import FUNNEL_SCHEMA, read_record
-from rlaif.settings import setting
+from rlaif.settings import plain, setting
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import gap, pair_precision
 from rlaif.workflows.generate.judge_step import (
@@ -25,6 +25,7 @@ from rlaif.workflows.generate.judge_step import (
     asking_of,
     consistencies,
     counts,
+    critic_in,
     make_preference_pairs,
     not_applied,
 )
@@ -72,15 +73,17 @@ class PairsSettings:
 def _plan(job: Job) -> PairPlan:
     then = job.settings.then
     asked = None if then == NO_PAIRWISE else asking(job, then)
-    return pair_plan(job.settings, then=then, asking=asked, seed=job.seed, round=job.round)
+    sees = job.role("judge").judge_sees or "answer"
+    return pair_plan(job.settings, then=then, asking=asked, seed=job.seed, round=job.round, judge_sees=sees)
 
 
 def make(job: RunJob) -> Facts:
     """Make the pairs, and count what became of the candidates."""
     constitution, name = job.constitution, job.model("judge")
     drawn, judgments = job.value("completions"), job.value("judgments")
-    judge = job.models.judge(name)
-    paired = make_preference_pairs(judge, constitution, drawn, judgments, _plan(job), job.settings.critique)
+    judge = job.judge()
+    critic = critic_in(job.pool("judge"), judge, None) if job.settings.critique else None
+    paired = make_preference_pairs(judge, constitution, drawn, judgments, _plan(job), critic)
     made, funnel = paired.pairs, paired.funnel
     _, funnel_file, comparisons = outputs(job)
     job.write(made)
@@ -106,10 +109,16 @@ def make(job: RunJob) -> Facts:
 def forecast(job: Job) -> list[Pair]:
     """Ask what the making of the pairs would ask; which pairs there would be is for the judge to say."""
     name, settings = job.model("judge"), job.settings
-    planned = PlannedPairs(job.models, name, job.constitution, _plan(job), settings.critique)  # type: ignore[arg-type]
+    planned = PlannedPairs(
+        job.pool("judge"),  # type: ignore[arg-type]
+        name,
+        job.constitution,
+        _plan(job),
+        settings.critique,
+    )
     planned.play(job.value("completions"), job.value("judgments"))
     if not is_control(name):
-        own_tests(job.models.judge(name), job.constitution, *_tested_by(job))
+        own_tests(job.judge(), job.constitution, *_tested_by(job))
     return []
 
 
@@ -143,10 +152,11 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "judgments": job.digest("judgments"),
         "completions": job.digest("completions"),
         "constitution": job.constitution.digest,
-        "step": {"step": STEP.name, **asdict(job.settings)},
+        "step": {"step": STEP.name, **plain(job.settings)},
         "seed": job.seed,
         "round": job.round,
         **form_of(job, job.model("judge")),
+        **job.told("judge"),
     }
     # several pairs of a prompt share its weight, which they did not always
     return found | ({"weights": "by prompt"} if job.settings.pairing in SHARED_WEIGHT else {})

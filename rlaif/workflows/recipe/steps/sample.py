@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from rlaif.feedback.system_turn import SystemTurn, system_turn
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
+from rlaif.workflows.generate.asked_prompts import beginnings
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prompts
 from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_columns
+
+if TYPE_CHECKING:
+    from rlaif.workflows.models.pool import ModelPool
 
 DRAW = 4.0
 """What a completion takes, in scores: a first guess, until the step has run."""
@@ -33,7 +38,24 @@ class SampleSettings:
     min_p: float = setting(
         0.0, help="Draw tokens of at least this share of the likeliest one's probability.", least=0, below=1
     )
-    max_tokens: int = setting(256, help="Tokens a completion at most.", least=1)
+    max_tokens: int = setting(
+        256,
+        help="Tokens of an answer at most; of thought and answer together without `max_thought_tokens`.",
+        least=1,
+    )
+    max_thought_tokens: int | None = setting(
+        None, help="Tokens of the thought before an answer at most: then it is ended.", least=0, late=True
+    )
+    system: str | None = setting(
+        None,
+        help="The system turn under which is drawn: none, constitution, good, bad, a file or a text.",
+        late=True,
+    )
+    from_turn: str | None = setting(
+        None,
+        help="Draw the assistant's turn of this number of each conversation, `last`, or `each` of them.",
+        late=True,
+    )
     prompts: int | None = setting(
         None,
         help="Prompts a round; all by default.",
@@ -41,25 +63,41 @@ class SampleSettings:
         wanted="how many prompts a round takes: a whole number, 1 or above",
     )
 
-    @property
-    def sampling(self) -> Sampling:
-        """As an engine takes it."""
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=self.top_k,
-            min_p=self.min_p,
-            max_tokens=self.max_tokens,
-        )
+
+def sampling_of(job: Job) -> Sampling:
+    """Return how is drawn. Lengths that the step does not spell out are those of the model's role."""
+    settings, role, given = job.settings, job.role("model"), job.task.entry.given
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        max_tokens=settings.max_tokens if "max_tokens" in given else role.max_tokens or settings.max_tokens,
+        max_thought_tokens=settings.max_thought_tokens
+        if "max_thought_tokens" in given
+        else role.max_thought_tokens,
+    )
+
+
+def _writers(job: Job) -> ModelPool:
+    """The models in the role that writes, its lengths left to the step."""
+    return job.models.acting(replace(job.role("model"), max_tokens=None, max_thought_tokens=None))
 
 
 def _prompts(job: Job) -> list[Prompt]:
+    held, turn = job.value("prompts"), job.settings.from_turn
+    asked = held if turn is None else beginnings(held, turn, job.takes("prompts").name)
     # round 0 takes those of round 1: only `--show-prompt` asks
-    return round_prompts(job.value("prompts"), max(1, job.round), job.settings.prompts, job.seed)
+    return round_prompts(asked, max(1, job.round), job.settings.prompts, job.seed)
+
+
+def _system(job: Job) -> SystemTurn | None:
+    return system_turn(job.settings.system, job.constitution)
 
 
 def _draw(job: Job, prompts: list[Prompt], n: int) -> Draws:
-    return draw(job.models, [job.model("model")], prompts, n, job.settings.sampling, job.seed)
+    model, how = job.model("model"), sampling_of(job)
+    return draw(_writers(job), [model], prompts, n, how, job.seed, _system(job))
 
 
 def make(job: RunJob) -> Facts:
@@ -68,7 +106,7 @@ def make(job: RunJob) -> Facts:
     drawn = found.drawn
     job.write(drawn)
     facts = {"prompts": len({prompt.id for prompt, _ in drawn}), "completions": len(drawn)}
-    cut = cut_words(job.models, [job.model("model")], found.completions, job.settings.sampling)
+    cut = cut_words(job.pool("model"), [job.model("model")], found.completions, sampling_of(job))
     warnings = [*cut, *(found.warnings if found.failed else ())]
     return facts | ({"warnings": warnings} if warnings else {})
 
@@ -80,12 +118,15 @@ def forecast(job: Job) -> list[tuple[Prompt, Completion]]:
 
 def inputs(job: Job) -> Mapping[str, Any]:
     """Return the model, the prompts and how is drawn from it."""
+    system = _system(job)
     return {
         "policy": job.fingerprint("model"),
         "prompts": described_prompts(_prompts(job)),
         "n": job.settings.n,
-        "sampling": job.settings.sampling.identity,
+        "sampling": sampling_of(job).identity,
         "seed": job.seed,
+        **({"system": system.identity} if system is not None else {}),
+        **job.told("model"),
     }
 
 

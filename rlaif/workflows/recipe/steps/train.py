@@ -52,13 +52,19 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
         reference_dir=reference_directory(options, recipe.models.policy),
         replay=replay_examples(options, recipe.models.policy),
         seed=job.seed,
-        sampled=sampled((said for _, said in texts), job.models.fingerprint(base)),
+        sampled=sampled((said for _, said in texts), job.fingerprint("trains")),
         constitution=job.constitution,
-        chat_template_kwargs=job.prepared.config.chat_template_kwargs,
+        chat_template_kwargs=_template_arguments(job),
         trust_remote_code=job.prepared.config.trust_remote_code,
         card=card(pairs, f"{recipe.name}, round {job.round}", job.task.stands["judge"]),
     )
     return training, gate
+
+
+def _template_arguments(job: Job) -> Mapping[str, Any]:
+    """Prompts are rendered as they were when their completions were drawn: as the role of what is trained says."""
+    own = job.pool("trains").requests(job.model("trains")).chat_template_kwargs
+    return {**job.prepared.config.chat_template_kwargs, **own}
 
 
 def _pairs(job: Job) -> list[Any]:
@@ -125,7 +131,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
     training, _ = _training(job)
     held_to, (learned, *_rest) = training.reference_dir, job.task.takes
     return {
-        "policy": job.models.fingerprint(job.model("trains")),
+        "policy": job.fingerprint("trains"),
         "reference": None
         if held_to is None
         else model_fingerprint(held_to, own_code=job.prepared.config.trust_remote_code),
@@ -136,6 +142,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
             [[each.kind, [[m.role, m.content] for m in each.messages]] for each in training.replay],
         ),
         "seed": job.seed,
+        **job.told("trains"),
     }
 
 
