@@ -20,7 +20,7 @@ from rlaif.feedback import PairPlan
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_plan
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
-from rlaif.judging.kinds import stated_of
+from rlaif.judging.kinds import refuse_options, stated_of
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking, stated
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
@@ -83,6 +83,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
             "sampling": sampling_of(config).identity,
         }
 
+    refuse_options(str(config.judge), models)
     refuse_early(config.out, models, names, describe, command="generate")
     models.open(*names)
     described = describe()
@@ -109,6 +110,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
             "policies": _policies(config.source),
         }
 
+    refuse_options(str(config.judge), models)
     refuse_early(config.out, models, names, describe, command="judge")
     models.open(*names)
     described = describe()

@@ -14,6 +14,7 @@ from rlaif.engines.recorded import RecordedEngine
 from rlaif.engines.waves import WAVE
 from rlaif.judging import Judge, judge_kind
 from rlaif.judging.kinds import JUDGES
+from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
@@ -32,6 +33,8 @@ class ModelPool:
     seed: int = 0
     in_writing: bool = False
     """Whether judges behind servers write their verdicts, as a protocol of the command does."""
+    judging: JudgeOptions = USUAL
+    """How models judge."""
     _engines: OpenEngines | None = None
     """Those in memory: copies of a pool share them."""
     _recorded: dict[str, RecordedEngine] = field(default_factory=dict)
@@ -130,6 +133,10 @@ class ModelPool:
     def writes_verdicts(self, name: str) -> bool:
         """Whether a judge of this name writes its verdicts instead of telling log-probabilities of labels."""
         return judges_in_writing(name, self.in_writing)
+
+    def judge_options(self, name: str) -> JudgeOptions:
+        """How the model of this name judges; what it draws derives from the seed of the command."""
+        return replace(self.judging, seed=self.seed)
 
     @property
     def gold(self) -> Gold:
