@@ -3,7 +3,9 @@
 from rlaif.judging.controls import GoldJudge, RandomJudge
 from rlaif.judging.decide import Decision, decide, from_checklist, hard_ruling, log_odds
 from rlaif.judging.kinds import JUDGES, JudgeContext, JudgeKind, judge_kind
+from rlaif.judging.lengths import Lengths
 from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.options import JudgeOptions
 from rlaif.judging.panel import PanelJudge
 from rlaif.judging.protocol import Judge
 from rlaif.judging.reward_judge import RewardJudge
@@ -18,6 +20,8 @@ __all__ = [
     "Judge",
     "JudgeContext",
     "JudgeKind",
+    "JudgeOptions",
+    "Lengths",
     "ModelJudge",
     "PanelJudge",
     "RandomJudge",

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any, Protocol
 
+from rlaif.errors import InputError
 from rlaif.field_docs import documented
 from rlaif.hashing import derived_seed
 from rlaif.judging.function_judge import FunctionReward
 from rlaif.judging.model_judge import ModelJudge
+from rlaif.judging.options import JudgeOptions
 from rlaif.judging.protocol import Judge
 from rlaif.judging.rewards import REWARDS, NamedReward, NamedRewardJudge
 from rlaif.records import Completion, Engine, Gold, Prompt
@@ -44,6 +46,9 @@ class JudgeContext(Protocol):
 
     def writes_verdicts(self, name: str) -> bool:
         """Whether the model of this name, as a judge, writes its verdicts instead of telling log-probabilities."""
+
+    def judge_options(self, name: str) -> JudgeOptions:
+        """How the model of this name judges: what it sees, whether it thinks first, how long it may write."""
 
     def judge(self, name: str, *, in_writing: bool = False) -> Judge:
         """The judge of this name; `in_writing` has it write its verdicts whatever the command says."""
@@ -84,6 +89,8 @@ class JudgeKind:
 
     models: Callable[[str], Sequence[str]] | None = None
     """Names of models that it asks beside those judges: a reward model below fitted rules."""
+    told: bool = False
+    """Whether its judges, or the models that they ask, are told `JudgeOptions`; of any other kind they are refused."""
 
     def has(self, name: str) -> bool:
         """Whether a judge's name is of this kind."""
@@ -96,7 +103,9 @@ def rest_of(name: str) -> str:
 
 
 def _open_model(name: str, context: JudgeContext) -> Judge:
-    return ModelJudge(context.engine(name), in_writing=context.writes_verdicts(name))
+    return ModelJudge(
+        context.engine(name), in_writing=context.writes_verdicts(name), options=context.judge_options(name)
+    )
 
 
 MODEL = JudgeKind(
@@ -105,6 +114,7 @@ MODEL = JudgeKind(
     open=_open_model,
     makes=ModelJudge,
     model=True,
+    told=True,
 )
 JUDGES: Registry[JudgeKind] = Registry(
     "judge", "rlaif.judges", (JudgeKind,), package="rlaif.judging", attribute="JUDGE_KIND"
@@ -121,6 +131,19 @@ def judge_kind(name: str) -> JudgeKind:
         if each in known and (found := JUDGES.get(each)).has(name):
             return found
     return reward_kind(REWARDS.get(name), name=name) if name in REWARDS.names() else MODEL
+
+
+def refuse_options(name: str, context: JudgeContext) -> None:
+    """Raise InputError where options are set of a judge that reads none of them, or reads no labels to think before."""
+    options = context.judge_options(name)
+    if options.set_ones and not judge_kind(name).told:
+        named = ", ".join(options.set_ones)
+        raise InputError(f"{name}: is no model that is asked in words, and reads no {named}; leave that out")
+    if options.think and context.writes_verdicts(name):
+        raise InputError(
+            f"{name}: writes its verdicts, behind its reasoning; to think before a label is for protocols that read "
+            "labels (compare, checklist, score): leave `think` out, or name another protocol"
+        )
 
 
 def stated_of(name: str) -> dict[str, str]:

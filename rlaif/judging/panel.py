@@ -278,4 +278,5 @@ JUDGE_KIND = JudgeKind(
     prepare=_prepare,
     fingerprint=_fingerprint,
     judges=_members,
+    told=True,
 )

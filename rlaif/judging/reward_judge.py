@@ -9,6 +9,7 @@ from rlaif.judging.ask import LOST
 from rlaif.judging.kinds import JudgeContext, JudgeKind
 from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One
+from rlaif.judging.reward_request import NO_TEXT, reward_request
 from rlaif.judging.scoring_judge import RewardReading, ScoringJudge
 from rlaif.records import Engine, Score, ScoreRequest, State
 from rlaif.store import call_key
@@ -34,13 +35,17 @@ class RewardJudge(ScoringJudge):
 
         def requests() -> Iterator[ScoreRequest]:
             for prompt, completion in items:
-                name = completion.id
-                request = ScoreRequest(id=name, messages=prompt.messages, continuations=(completion.text,))
-                keys[name] = call_key(self.engine.fingerprint, request)
-                yield request
+                request = reward_request(prompt, completion)
+                if request is not None:
+                    keys[request.id] = call_key(self.engine.fingerprint, request)
+                    yield request
 
         found = {score.request_id: _read(score) for score in self.engine.score(requests())}
-        return {name: RewardReading((key,), found.get(name, LOST)) for name, key in keys.items()}
+        unasked = RewardReading((), CallReading(State.ABSTAIN, detail=NO_TEXT))
+        return {
+            each.id: RewardReading((keys[each.id],), found.get(each.id, LOST)) if each.id in keys else unasked
+            for _, each in items
+        }
 
 
 def _read(score: Score) -> CallReading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,18 @@ GOOD = Judgment(
 
 
 def test_judgments_come_back_as_they_were_written(tmp_path: Path) -> None:
-    write_judgments(tmp_path / "j.jsonl", [GOOD, GOOD])
-    assert read_judgments(tmp_path / "j.jsonl") == [GOOD, GOOD]
+    steps = (
+        {"step": 1, "turn": 1, "state": "score", "p": 0.25},
+        {"step": 2, "turn": 3, "state": "unreadable"},
+    )
+    rows = [GOOD, replace(GOOD, steps=steps), GOOD]
+    write_judgments(tmp_path / "j.jsonl", rows)
+    assert read_judgments(tmp_path / "j.jsonl") == rows
+
+
+def test_a_judgment_without_steps_is_written_as_before_there_were_any(tmp_path: Path) -> None:
+    write_judgments(tmp_path / "j.jsonl", [GOOD])
+    assert "steps" not in json.loads((tmp_path / "j.jsonl").read_text())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +50,7 @@ def test_judgments_come_back_as_they_were_written(tmp_path: Path) -> None:
         ("calls", [1]),
         ("calls", None),
         ("votes", ["x"]),
+        ("steps", ["x"]),
         ("value", "0.5"),
         ("value", True),
         ("value", 10**400),

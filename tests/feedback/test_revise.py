@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rlaif.feedback import Revisable, ViolatedPrinciples, critiques, revise
-from rlaif.records import GenerateRequest, Generation
+from rlaif.records import GenerateRequest, Generation, Message, ToolCall
 from tests.judging.builders import RuleEngine, completion, principle, prompt
 
 GREET = principle(
@@ -33,9 +33,33 @@ def test_a_revision_is_a_completion_of_the_same_prompt() -> None:
     assert asked.endswith("Critique: It does not greet.\nRule: The response greets. Begin with hello.")
 
 
+def test_what_the_reviser_and_the_critic_thought_is_in_no_text() -> None:
+    for engine in (writer("hello", thought="It must greet."), writer("<think>It must greet.</think>hello")):
+        revised = revise(engine, [ITEM])[BEFORE.id]
+        assert (revised.text, revised.thought) == ("hello", "")
+        assert critiques(engine, [ViolatedPrinciples(prompt(), BEFORE, [GREET])]) == {BEFORE.id: "hello"}
+
+
+def test_the_last_turn_is_revised_and_those_before_it_stay() -> None:
+    lead = (Message(role="assistant", content="Wait."), Message(role="user", content="Well?"))
+    before = completion("mix", lead=lead, thought="Hm.")
+    engine = writer("hello, mix")
+    revised = revise(engine, [ITEM._replace(completion=before)])[before.id]
+    assert (revised.text, revised.lead, revised.thought) == ("hello, mix", lead, "")
+    assert "user:\n```\nWell?\n```\nassistant:\n```\nmix\n```" in engine.asked[0]
+    assert "Hm." not in engine.asked[0]
+
+
+def test_a_call_of_a_tool_is_not_rewritten_as_text() -> None:
+    call = completion("", tool_calls=(ToolCall(name="sum", arguments="{}"),))
+    assert revise(writer("hello"), [ITEM._replace(completion=call)]) == {}
+
+
 @pytest.mark.parametrize(
     "engine",
     [
+        writer("", thought="Hm", open_thought=True),
+        writer("<think>hello"),
         writer(""),
         writer(" \n"),
         writer("mix"),

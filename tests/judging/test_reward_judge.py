@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from rlaif.judging import ModelJudge, RewardJudge, judge_kind
-from rlaif.records import Score, ScoreRequest, State
+from rlaif.records import Message, Score, ScoreRequest, State, ToolCall
 
 from .builders import RuleEngine, completion, constitution, pairs_and_funnel, principle, prompt
 
@@ -97,3 +97,28 @@ def test_rewards_make_pairs_and_failures_make_none(then) -> None:
 def test_the_name_says_which_judge_a_model_makes() -> None:
     assert judge_kind("reward:models/r1").makes is RewardJudge
     assert judge_kind("models/r1").makes is ModelJudge
+
+
+def test_the_last_answer_is_rewarded_behind_the_turns_before_it() -> None:
+    asked: list[ScoreRequest] = []
+
+    class Heard(Lengths):
+        def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+            asked.extend(requests)
+            yield from super().score(asked)
+
+    call = Message(role="assistant", content="", tool_calls=(ToolCall(name="sum", arguments="{}"),))
+    lead = (call, Message(role="tool", content="5"))
+    whole = completion("abcdefg", lead=lead, thought="5 it is.")
+    to = prompt(tools=({"name": "sum"},))
+    [found] = RewardJudge(Heard()).checklist([(to, whole)], HOUSE.principles)  # type: ignore[arg-type]
+    [request] = asked
+    assert found.value == 2.0
+    assert (request.messages, request.tools) == ((*to.messages, *lead), to.tools)
+    assert request.continuations == ("abcdefg",)
+
+
+def test_what_ends_in_a_call_has_no_answer_to_reward() -> None:
+    calls = completion("", tool_calls=(ToolCall(name="sum", arguments="{}"),))
+    found = JUDGE.checklist([(prompt(), calls), (prompt(), LONG)], HOUSE.principles)
+    assert [(each.state, each.value) for each in found] == [(State.ABSTAIN, None), (State.SCORE, 2.0)]

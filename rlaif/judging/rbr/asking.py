@@ -37,7 +37,7 @@ def question(judge: Judge, prompt: Prompt, text: str, principle: Principle) -> s
     if isinstance(judge, QuestionJudge):
         return judge.question(prompt, text, principle)
     if isinstance(judge, ModelJudge):
-        return judge.question("checklist", prompt, [text], principle)
+        return judge.question(judge.before_label("checklist"), prompt, [text], principle)
     raise InputError(f"{judge.name}: is no model and is shown no text")
 
 

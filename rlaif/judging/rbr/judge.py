@@ -78,4 +78,5 @@ JUDGE_KIND = JudgeKind(
     fingerprint=lambda name, context: _weights(name, context)[0].digest,
     judges=_judges,
     models=_models,
+    told=True,
 )

@@ -13,7 +13,8 @@ from rlaif.judging.rbr.classes import Classes, classes_of, kind_of, questions_of
 from rlaif.judging.rbr.features import Heard, ask, features
 from rlaif.judging.rbr.fit import rule_reward
 from rlaif.judging.rbr.weights import Weights
-from rlaif.records import Completion, Engine, Prompt, Score, ScoreRequest, State
+from rlaif.judging.reward_request import reward_request
+from rlaif.records import Completion, Engine, Prompt, Score, State
 from rlaif.store import call_key
 
 
@@ -38,15 +39,13 @@ class ModelReward:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def heard(self, items: Sequence[One]) -> list[tuple[float | None, str]]:
-        """The number of each answer, None where the model gave none, and the key of the call."""
-        requests = {
-            each.id: ScoreRequest(id=each.id, messages=prompt.messages, continuations=(each.text,))
-            for prompt, each in items
-        }
-        keys = {name: call_key(self.engine.fingerprint, request) for name, request in requests.items()}
+    def heard(self, items: Sequence[One]) -> list[tuple[float | None, tuple[str, ...]]]:
+        """The number of each answer, None where the model gave none, and the key of the call if there was one."""
+        asked = [(each.id, reward_request(prompt, each)) for prompt, each in items]
+        requests = {name: request for name, request in asked if request is not None}
+        keys = {name: (call_key(self.engine.fingerprint, each),) for name, each in requests.items()}
         found = {score.request_id: _number(score) for score in self.engine.score(iter(requests.values()))}
-        return [(found.get(each.id), keys[each.id]) for _, each in items]
+        return [(found.get(name), keys.get(name, ())) for name, _ in asked]
 
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
         """One an answer: a `Reward`."""
@@ -95,7 +94,7 @@ class RuleReward:
     def _bases(self, items: Sequence[One]) -> list[tuple[float | None, tuple[str, ...]]]:
         if self.base is None:
             return [(0.0, ())] * len(items)
-        return [(number, (call,)) for number, call in self.base.heard(items)]
+        return self.base.heard(items)
 
 
 def _scored(

@@ -195,9 +195,10 @@ class PlannedEngine(BaseEngine):
 
     def _most_written(self, request: Request) -> int:
         if isinstance(request, GenerateRequest):
-            return request.sampling.max_tokens
+            return request.sampling.max_tokens + (request.sampling.max_thought_tokens or 0)
+        thought = 0 if request.thinking is None else request.thinking.max_tokens
         # a model that is here writes nothing to tell a probability
-        return 0 if self.counting is not None else 1
+        return thought + (0 if self.counting is not None else 1)
 
 
 def _readable(request: ScoreRequest) -> Score:

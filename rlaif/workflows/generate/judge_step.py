@@ -78,7 +78,7 @@ def critic_in(models: ModelPool, judge: Judge, own: RoleOptions | None) -> Engin
     found = critic_of(judge)
     if found is None:
         return None
-    inherited = replace(models.role, max_tokens=None, judge_sees=None, think=None)
+    inherited = replace(models.role, max_tokens=None, sees=None, think=None)
     role = (own or NOTHING).over(inherited)
     return found if role == NOTHING else models.acting(role).writer(found.name)
 

@@ -59,7 +59,7 @@ from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.role_options import told_options
+from rlaif.workflows.models.role_options import sees_of, told_options
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
@@ -294,7 +294,14 @@ def _described(config: PairConfig, models: ModelPool, constitution: Constitution
 def pairing_of(config: PairConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
     given = {"pairing": pairing_name(config), "inconsistent": config.inconsistent}
-    return pair_plan(given, then=then, asking=asking, seed=config.seed, among=among_of(config))
+    return pair_plan(
+        given,
+        then=then,
+        asking=asking,
+        seed=config.seed,
+        among=among_of(config),
+        judge_sees=sees_of(config.judge_options),
+    )
 
 
 def pairing_name(config: PairConfig) -> Pairing:

@@ -26,6 +26,7 @@ from rlaif.records import (
 
 Request = TypeVar("Request", GenerateRequest, ScoreRequest)
 WRITTEN = "(what the judge wrote in the turn before stands here)"
+THOUGHT = "(what the judge thinks first stands here)"
 BOTH = ("checklist", "compare")
 
 
@@ -58,8 +59,15 @@ class Listener(BaseEngine):
     def _heard(self, requests: Iterable[Request]) -> Iterator[Request]:
         for number, each in enumerate(requests):
             if number == 0:
-                self.turns.append(each.messages[-1].content)
+                self.turns.append(each.messages[-1].content + _before_label(each))
             yield each
+
+
+def _before_label(request: GenerateRequest | ScoreRequest) -> str:
+    """What a judge that thinks before its label has written when the label is read."""
+    if isinstance(request, GenerateRequest) or request.thinking is None:
+        return ""
+    return f"\n\n{THOUGHT}{request.assistant_prefix}"
 
 
 def questions(

@@ -16,7 +16,8 @@ from rlaif.engines.template_variables import template_variables
 from rlaif.engines.waves import WAVE
 from rlaif.errors import InputError
 from rlaif.judging import Judge, judge_kind
-from rlaif.judging.kinds import JUDGES
+from rlaif.judging.kinds import JUDGES, refuse_options
+from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.records import Engine, Gold
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
@@ -81,6 +82,7 @@ class ModelPool:
         """
         for name in names:
             kind = judge_kind(name)
+            self._refuse_role(name)
             if kind.prepare is not None:
                 with JUDGES.guarded(kind.name):
                     kind.prepare(name, self)
@@ -93,6 +95,16 @@ class ModelPool:
                     self.engines.held[opening] = engine = self._opened(opening)
                     self._fingerprints[opening] = engine.fingerprint
         self.engines.check_workers()
+
+    def _refuse_role(self, name: str) -> None:
+        """Raise InputError for an option of the role that a judge of this name has no use for."""
+        own = [each for each in self.role.set_ones if each != "dtype"]
+        if own and not judge_kind(name).told:
+            raise InputError(
+                f"{name}: is no model that is asked in words, and reads no {own[0]}; leave it out"
+            )
+        if own:
+            refuse_options(name, self)
 
     def requests(self, name: str) -> RoleRequests:
         """What requests to a model carry in this role. Raises InputError for an option that it cannot honour."""
@@ -173,6 +185,21 @@ class ModelPool:
     def writes_verdicts(self, name: str) -> bool:
         """Whether a judge of this name writes its verdicts instead of telling log-probabilities of labels."""
         return judges_in_writing(name, self.in_writing)
+
+    def judge_options(self, name: str) -> JudgeOptions:
+        """How the model of this name judges in this role; what it draws derives from the seed of the command."""
+        said = self.requests(name) if judge_kind(name).model else RoleRequests()
+        role = self.role
+        return JudgeOptions(
+            judge_sees=role.sees or USUAL.judge_sees,
+            think=bool(role.think),
+            lengths=USUAL.lengths.judge(
+                max_tokens=role.max_tokens, max_thought_tokens=role.max_thought_tokens
+            ),
+            chat_template_kwargs=said.chat_template_kwargs,
+            body=said.body,
+            seed=self.seed,
+        )
 
     @property
     def gold(self) -> Gold:

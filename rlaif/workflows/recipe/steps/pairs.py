@@ -33,6 +33,7 @@ from rlaif.workflows.generate.principle_tests import misunderstood, own_tests
 from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
+from rlaif.workflows.models.role_options import sees_of
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_tests
@@ -73,7 +74,7 @@ class PairsSettings:
 def _plan(job: Job) -> PairPlan:
     then = job.settings.then
     asked = None if then == NO_PAIRWISE else asking(job, then)
-    sees = job.role("judge").judge_sees or "answer"
+    sees = sees_of(job.role("judge"))
     return pair_plan(job.settings, then=then, asking=asked, seed=job.seed, round=job.round, judge_sees=sees)
 
 
