@@ -34,6 +34,8 @@ class PlannedPairs:
     critique: bool
     critic: RoleOptions | None = None
     """How critiques are asked for, where otherwise than judgments."""
+    critic_name: str | None = None
+    """Who writes them, where it is not the judge."""
 
     def play(self, drawn: Drawn, judgments: Sequence[Judgment]) -> None:
         """Ask what the pairs step would ask."""
@@ -108,7 +110,7 @@ class PlannedPairs:
         critiques(critic, faults, sees=self.plan.judge_sees)
 
     def _critic(self, models: PlannedModels, judge: Judge) -> Engine | None:
-        return critic_in(models, judge, self.critic) if self.critique else None
+        return critic_in(models, judge, self.critic, self.critic_name) if self.critique else None
 
     def _fault(
         self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels

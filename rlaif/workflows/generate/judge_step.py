@@ -70,11 +70,15 @@ def critic_of(judge: Judge) -> Engine | None:
     return judge.engine if isinstance(judge, ModelJudge) else None
 
 
-def critic_in(models: ModelPool, judge: Judge, own: RoleOptions | None) -> Engine | None:
+def critic_in(
+    models: ModelPool, judge: Judge, own: RoleOptions | None, name: str | None = None
+) -> Engine | None:
     """Who writes critiques, asked as a critic: as the judge, but for what is said of the critic and for its lengths.
 
-    `models` are those in the judge's role.
+    `models` are those in the judge's role; `name` is another model that writes them, which is asked as `own` says.
     """
+    if name is not None:
+        return models.acting(own).writer(name)
     found = critic_of(judge)
     if found is None:
         return None
