@@ -13,14 +13,10 @@ from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, ha
 from rlaif.exchange.formats.trl import SCORES
 from rlaif.exchange.formats.trl import pair_of as trl_pair
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import TOOL_ROLES, prompt_turns, turn_rows, turns
-from rlaif.records import Message, Pair, Role
+from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.records import Message, Pair
 
 TIE = "best and worst completion have the same rank"
-_ROLES: dict[str, Role] = {
-    **{"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"},
-    "developer": "system",
-}
 _NAMES = {"user": "human", "assistant": "gpt", "system": "system"}
 
 
@@ -33,25 +29,18 @@ def _from_shared(row: Row) -> Pair | str:
     prompt = values.get("conversations", values.get("messages"))
     if not isinstance(prompt, list):
         raise PromptFileError(f"{row.where}: 'conversations' must be a list of turns")
-    listed = [_renamed(turn, row.where, f"conversations[{place}]") for place, turn in enumerate(prompt)]
-    sides = {name: [_renamed(values.get(name), row.where, name)] for name in ("chosen", "rejected")}
-    return trl_pair(Row(row.where, {"prompt": listed, **_beside(values), **sides}))
+    sides = {name: _listed(values.get(name)) for name in ("chosen", "rejected")}
+    return trl_pair(Row(row.where, {"prompt": prompt, **_beside(values), **sides}))
+
+
+def _listed(side: Any) -> Any:
+    return [side] if isinstance(side, Mapping) else side
 
 
 def _beside(values: Mapping[str, Any]) -> dict[str, Any]:
     """What such rows may have beside the turns."""
-    names = ("system", "system_prompt", "history", "weight", *SCORES)
+    names = ("system", "system_prompt", "history", "tools", "functions", "weight", *SCORES)
     return {name: values[name] for name in names if name in values}
-
-
-def _renamed(turn: Any, where: str, place: str) -> dict[str, Any]:
-    if not isinstance(turn, Mapping):
-        raise PromptFileError(f"{where}: {place} must be an object with `from` and `value`")
-    role = turn.get("from", turn.get("role"))
-    if not isinstance(role, str) or (role not in _ROLES and role not in TOOL_ROLES):
-        raise PromptFileError(f"{where}: {place} is from {role!r}; known: {', '.join(_ROLES)}")
-    rest = {name: value for name, value in turn.items() if name not in ("from", "value")}
-    return {**rest, "role": _ROLES.get(role, role), "content": turn.get("value", turn.get("content"))}
 
 
 def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
@@ -109,10 +98,7 @@ def _whole(pair: Pair) -> Sequence[Mapping[str, Any]]:
 
 def _from_messages(row: Row) -> Pair | str:
     values = fields.mapping(row)
-    sides = {
-        name: [side] if isinstance(side := values.get(name), Mapping) else side
-        for name in ("chosen", "rejected")
-    }
+    sides = {name: _listed(values.get(name)) for name in ("chosen", "rejected")}
     return trl_pair(Row(row.where, {"prompt": values.get("messages"), **_beside(values), **sides}))
 
 

@@ -17,6 +17,7 @@ from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, sa
 from rlaif.exchange.pairs import DECIMALS, row_pair
 from rlaif.exchange.rated import policies
 from rlaif.exchange.rows import Row
+from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
 from rlaif.records import Message, Pair
 
@@ -78,8 +79,13 @@ def pair_of(row: Row) -> Pair | str:
     if isinstance(cut, str):
         return cut
     prompt, chosen, rejected = cut
-    plain = {"prompt": turn_rows(prompt), "chosen": turn_rows(chosen), "rejected": turn_rows(rejected)}
-    if prompt[-1].role != "user":
+    plain = {
+        "prompt": turn_rows(prompt),
+        "chosen": turn_rows(chosen),
+        "rejected": turn_rows(rejected),
+        "tools": list(tools_of(values, row.where)),
+    }
+    if prompt[-1].role not in ("user", "tool"):
         return PARTS_EARLY
     use_repeated(values, row.where, prompt, (*prompt, *chosen), (*prompt, *rejected), prompt[1:])
     wrote = next((names for names in _WROTE if all(name in values for name in names)), None)
