@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.errors import PromptFileError, UnkeptError
@@ -37,3 +37,17 @@ def answer_turns(row: Mapping[str, Any], where: str, column: str) -> tuple[Messa
     if said[-1].role != "assistant":
         raise PromptFileError(f"{where}: {column!r} must end with the assistant's turn")
     return said
+
+
+def answer_to(prompt: Sequence[Message], said: Sequence[Message], where: str) -> tuple[Message, ...]:
+    """The turns of an answer that may stand behind those of its prompt, or behind the last of them.
+
+    Raises UnkeptError where other turns stand before the assistant's: they would be lost.
+    """
+    for size in range(len(prompt), 0, -1):
+        if tuple(said[:size]) == tuple(prompt[-size:]):
+            said = said[size:]
+            break
+    if not said or said[0].role != "assistant":
+        raise UnkeptError(where, "an answer begins with turns that are not its prompt's", "leave them out")
+    return tuple(said)

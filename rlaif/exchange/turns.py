@@ -14,6 +14,7 @@ from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import THOUGHTS, is_empty
 from rlaif.exchange.content import Content, read_content, sound
 from rlaif.exchange.conversation import check_conversation
+from rlaif.exchange.sharegpt_turns import thought_before_call
 from rlaif.exchange.tool_calls import ReadCalls, call_rows, read_calls
 from rlaif.exchange.turn_cells import unpacked
 from rlaif.records import Message, Role
@@ -74,16 +75,19 @@ def turns(value: Any, where: str, column: str, *, role: Role) -> tuple[Message, 
     return found
 
 
-def turn_rows(messages: Sequence[Message], *, thought: str | None = None) -> list[dict[str, Any]]:
+TRAINERS = ("reasoning_content", "thinking")
+"""Keys under which chat templates, and so trainers, look for a thought."""
+
+
+def turn_rows(messages: Sequence[Message], thoughts: Sequence[str] = THOUGHTS) -> list[dict[str, Any]]:
     """The turns as mappings, as trainers and chat templates want them: `role`, `content`, and what else is set.
 
-    A thought has the key that it had in its row, and `thought` where it comes from none; argument `thought` names
-    the key for all of them.
+    A thought has the key that it had in its row where that is one of `thoughts`, else the first of them.
     """
-    return [_row(each, thought) for each in messages]
+    return [_row(each, thoughts) for each in messages]
 
 
-def _row(turn: Message, thought: str | None) -> dict[str, Any]:
+def _row(turn: Message, thoughts: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"role": turn.role, "content": turn.content}
     extra = dict(turn.extra)
     held = extra.pop("content", turn.content)
@@ -93,7 +97,7 @@ def _row(turn: Message, thought: str | None) -> dict[str, Any]:
         row["content"] = None
     if turn.thought:
         own = extra.pop("thought", None)
-        row[thought or (own if isinstance(own, str) else "thought")] = turn.thought
+        row[own if own in thoughts else thoughts[0]] = turn.thought
     if turn.tool_calls:
         row["tool_calls"] = call_rows(turn.tool_calls, extra.pop("tool_calls", ()))
     for name, value in (("name", turn.name), ("tool_call_id", turn.tool_call_id)):
@@ -184,7 +188,7 @@ def _called(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> Read
     if said.role in _CALLERS:
         if filled:
             raise UnkeptError(where, f"{place} is a call, and has `{filled[0]}` too", "keep one of the two")
-        return read_calls(said.content, where, place)
+        return read_calls(thought_before_call(said.content)[1], where, place)
     if len(filled) > 1:
         raise UnkeptError(where, f"{place} has both `tool_calls` and `function_call`", "keep one of the two")
     return read_calls(row[filled[0]], where, f"{place}.{filled[0]}") if filled else ReadCalls((), ())
@@ -192,7 +196,7 @@ def _called(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> Read
 
 def _content(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> Content:
     if said.role in _CALLERS:
-        return Content("")
+        return Content("", thought_before_call(said.content)[0])
     if said.role == "assistant" and (said.content is None or said.content == ""):
         refusal = row.get("refusal")
         if isinstance(refusal, str):

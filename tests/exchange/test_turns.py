@@ -11,7 +11,7 @@ import pytest
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import tool_calls as calls_module
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.turns import TRAINERS, prompt_turns, turn_rows, turns
 from rlaif.records import Message, ToolCall, is_plain
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2, "b": 2}'}}
@@ -82,9 +82,8 @@ def test_the_fields_of_a_turn_are_those_of_its_row() -> None:
 def test_a_thought_is_read_from_the_keys_of_all_makes(key: str) -> None:
     (turn,) = turns([{"role": "assistant", "content": "4", key: " Hm.\n"}], "f:1", "chosen", role="assistant")
     assert (turn.thought, turn.content) == (" Hm.\n", "4")
-    assert turn_rows([turn], thought="reasoning_content") == [
-        {"role": "assistant", "content": "4", "reasoning_content": " Hm.\n"}
-    ]
+    theirs = key if key in TRAINERS else "reasoning_content"
+    assert turn_rows([turn], TRAINERS) == [{"role": "assistant", "content": "4", theirs: " Hm.\n"}]
 
 
 def test_a_thought_that_is_empty_is_none() -> None:
