@@ -135,11 +135,19 @@ class Completion:
     """Of the last turn."""
     lead: tuple[Message, ...] = ()
     """The turns before the last one."""
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Further keys of the last turn, where it came from a row."""
 
     @property
     def turns(self) -> tuple[Message, ...]:
         """The turns that it adds to its prompt, the last one the assistant's."""
-        last = Message(role="assistant", content=self.text, thought=self.thought, tool_calls=self.tool_calls)
+        last = Message(
+            role="assistant",
+            content=self.text,
+            thought=self.thought,
+            tool_calls=self.tool_calls,
+            extra=self.extra,
+        )
         return (*self.lead, last)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.columns import Columns, is_empty, peek
+from rlaif.exchange.conversation import LEADS, check_conversation
 from rlaif.exchange.turns import turns
 from rlaif.records import Message, Role
 
@@ -39,8 +40,7 @@ def asked(row: Mapping[str, Any], where: str) -> QuestionTurns:
     if name in QUESTIONS:
         value = joined(row, name, where)
     found = dialogue(value) if name == "prompt" and isinstance(value, str) else None
-    said = found or turns(value, where, name, role="user")
-    said = (*history(row, where), *said)
+    said = with_history(row, found or turns(value, where, name, role="user"), where, name)
     return QuestionTurns(with_system(said, system, where), system)
 
 
@@ -57,14 +57,19 @@ def system_of(row: Mapping[str, Any], where: str) -> str | None:
 
 
 def with_system(said: Sequence[Message], system: str | None, where: str) -> tuple[Message, ...]:
-    """The turns with a system turn in front. Raises UnkeptError where there is another one."""
+    """The turns with a system turn in front. Raises UnkeptError where there is another one, a developer's too."""
     if system is None or not said:
         return tuple(said)
-    if said[0].role != "system":
+    first = next((each for each in said if each.role in LEADS), None)
+    if first is None:
         return (Message(role="system", content=system), *said)
-    if said[0].content.strip() != system.strip():
+    if first is not said[0] or first.content.strip() != system.strip():
         raise UnkeptError(
-            where, "a `system` column beside turns that begin with another system turn", "keep one of the two"
+            where,
+            f"a `system` column beside turns that begin with another {first.role} turn"
+            if first is said[0]
+            else f"a `system` column beside turns that have a {first.role} turn too",
+            "keep one of the two",
         )
     return tuple(said)
 
@@ -79,16 +84,20 @@ def joined(row: Mapping[str, Any], name: str, where: str) -> str:
     return "\n".join(parts)
 
 
-def history(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:
-    """Earlier turns: pairs of a question and its answer, or turns."""
+def with_history(
+    row: Mapping[str, Any], said: Sequence[Message], where: str, column: str
+) -> tuple[Message, ...]:
+    """The turns behind those of the column `history`: pairs of a question and its answer, or turns."""
     given = peek(row, "history")
     if given is None:
-        return ()
+        return tuple(said)
     given = row["history"]
     if isinstance(given, list) and all(isinstance(each, list) and len(each) == 2 for each in given):
         listed = [each for one, other in given for each in (("user", one), ("assistant", other))]
         given = [{"role": role, "content": text} for role, text in listed]
-    return turns(given, where, "history", role="user")
+    whole = (*turns(given, where, "history", role="user"), *said)
+    check_conversation(whole, where, column)
+    return whole
 
 
 def dialogue(text: str) -> tuple[Message, ...] | None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rlaif.boundary import outside
 from rlaif.errors import PromptFileError
 from rlaif.exchange.cells import json_form
+from rlaif.exchange.columns import TOOLS
 from rlaif.exchange.text_files import MAX_RATIO, MAX_UNPACKED, UnpackedSize
+from rlaif.exchange.turn_cells import has_turns, without_gaps
 from rlaif.plain_files import kind_of_bytes, open_regular
 
 if TYPE_CHECKING:
@@ -127,10 +129,15 @@ def _row(batch: RecordBatch, place: int, where: str) -> dict[str, Any]:
 def _kept(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     # columnar files have a cell for every column; an empty one is an absent key
     return {
-        key: item if isinstance(item, str | int | float) else json_form(item, where, key)
+        key: item if isinstance(item, str | int | float) else _cell(item, where, key)
         for key, item in row.items()
         if item is not None
     }
+
+
+def _cell(value: Any, where: str, column: str) -> Any:
+    found = json_form(value, where, column)
+    return without_gaps(found) if column in TOOLS or has_turns(found) else found
 
 
 def _bound(column: Array) -> int:

@@ -11,17 +11,21 @@ from rlaif.errors import UnkeptError
 
 _log = logging.getLogger(__name__)
 ASKED_TOO = (
-    "tools", "functions", "images", "image", "videos", "video", "audios", "audio", "document", "documents",
+    "images", "image", "videos", "video", "audios", "audio", "document", "documents",
     "chat_template_kwargs",
 )  # fmt: skip
-"""Columns of what is asked beside the text of a prompt: nothing here can keep it."""
+"""Columns of what is asked beside turns and tools: nothing here can keep it."""
 SAID_TOO = (
     "tool_calls", "function_call", "reasoning_content", "reasoning", "thinking", "thought", "thoughts",
 )  # fmt: skip
 """Columns of what is said beside the text of an answer."""
+THOUGHTS = ("thought", "reasoning_content", "reasoning", "thinking")
+"""Keys and columns that hold a thought, ours first."""
+TOOLS = ("tools", "functions")
+"""Columns of what may be called."""
 MEANT = (
     "prompt", "messages", "conversations", "instruction", "question", "query", "problem", "input", "inputs", "context",
-    "passage", "history", "system", "system_prompt", "user_prompt", *ASKED_TOO, *SAID_TOO,
+    "passage", "history", "system", "system_prompt", "user_prompt", *TOOLS, *ASKED_TOO, *SAID_TOO,
 )  # fmt: skip
 """Columns that are a part of what was asked or said, where they are filled."""
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError, UnkeptError
-from rlaif.exchange.columns import SAID_TOO, is_empty
+from rlaif.exchange.answers import BESIDE, answer_turns
+from rlaif.exchange.asked import CONVERSATIONS
+from rlaif.exchange.cells import json_form
+from rlaif.exchange.columns import is_empty
+from rlaif.exchange.conversation import check_conversation
 from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
 from rlaif.exchange.rows import Row, read_rows
-from rlaif.exchange.turns import turns
+from rlaif.exchange.tool_calls import call_rows
+from rlaif.exchange.turns import turn_rows, turns
 from rlaif.hashing import canonical_json
-from rlaif.records import Completion, Finish, Prompt
+from rlaif.records import Completion, Finish, Message, Prompt, is_plain
 
 _FINISHES = get_args(Finish)
 MAX_DRAW = 10**9
 """The highest number that a draw can have."""
 _OWN = ("completion", "completions", "policy", "draw", "finish", "token_ids")
+_BESIDE = ("open_thought", "lead", "extra")
+"""Of a completion, where they are set; beside those of `BESIDE`."""
 _WRITTEN = {"completion", "policy", "draw", "finish"}
 """A row with all of these is one that was written here: its prompt is what was asked, to the letter."""
 
@@ -52,43 +60,57 @@ def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
     where, value = row
     if not isinstance(value, dict):
         raise PromptFileError(f"{where}: a row must be an object, not {type(value).__name__}")
-    for name in SAID_TOO:
-        if not is_empty(value.get(name)) and not value.keys() >= _WRITTEN:
-            raise UnkeptError(
-                where,
-                f"column `{name}` is filled, and an answer is text alone",
-                "remove it, or leave such rows out",
-            )
+    written = value.keys() >= _WRITTEN
     own = {key: value[key] for key in _OWN if key in value}
-    rest = {key: item for key, item in value.items() if key not in _OWN}
+    names = (*_BESIDE, "thought", "tool_calls") if written else (*BESIDE, *_BESIDE, "thoughts")
+    own |= {key: value[key] for key in names if not is_empty(value.get(key))}
+    rest = {key: item for key, item in value.items() if key not in own}
     if "completion" in own and "completions" in own:
         raise PromptFileError(f"{where}: both `completion` and `completions`; keep one")
     if not {"completion", "completions"} & own.keys():
         rest, own["completion"] = _split(rest, where)
-    read = plain_prompt if own.keys() >= _WRITTEN else row_prompt
-    if "completions" not in own:
-        return read(rest, where), [own]
+    prompt = (plain_prompt if written else row_prompt)(rest, where)
+    return prompt, _several(own, where) if "completions" in own else [own]
+
+
+def _several(own: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    """An entry for each of `completions`, with its thought where `thoughts` has one for each."""
     texts = own.pop("completions")
     if not isinstance(texts, list) or not texts:
         raise PromptFileError(f"{where}: `completions` must be a list of texts, at least one")
-    return read(rest, where), [own | {"completion": text} for text in texts]
+    thoughts = own.pop("thoughts", None)
+    if thoughts is None:
+        thoughts = [None] * len(texts)
+    if not isinstance(thoughts, list) or len(thoughts) != len(texts):
+        raise PromptFileError(f"{where}: `thoughts` must be a list, with a thought for each of `completions`")
+    beside = [name for name in (*BESIDE, "lead", "extra") if name in own]
+    if beside and len(texts) > 1:
+        raise UnkeptError(
+            where, f"column `{beside[0]}` beside several completions", "write a row for each, or the turns"
+        )
+    return [
+        own | {"completion": text} | ({} if is_empty(thought) else {"thought": thought})
+        for text, thought in zip(texts, thoughts, strict=True)
+    ]
 
 
 def _split(rest: dict[str, Any], where: str) -> tuple[dict[str, Any], Any]:
-    whole = rest.get("messages")
-    turns_given = whole if isinstance(whole, list) and len(whole) > 1 else [None]
-    last = turns_given[-1]
-    if isinstance(last, dict) and last.get("role") == "assistant":
-        return rest | {"messages": turns_given[:-1]}, [last]
+    """The row without the assistant's last turn, and that turn."""
+    name = next((each for each in CONVERSATIONS if isinstance(rest.get(each), list)), CONVERSATIONS[0])
+    whole = rest.get(name)
+    given = whole if isinstance(whole, list) and len(whole) > 1 else [None]
+    last = given[-1]
+    if isinstance(last, dict) and (
+        "assistant" in (last.get("role"), last.get("from")) or last.get("from") == "gpt"
+    ):
+        return rest | {name: given[:-1]}, [last]
     known = ", ".join(rest) or "none"
     raise PromptFileError(f"{where}: no `completion` (columns: {known}); add the text that was answered")
 
 
 def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) -> Completion:
-    said = turns(entry["completion"], where, "completion", role="assistant")
+    *lead, last = _said(prompt, entry, where)
     finish, ids = entry.get("finish", "given"), entry.get("token_ids")
-    if len(said) != 1 or said[0].role != "assistant":
-        raise PromptFileError(f"{where}: `completion` must be a text or one assistant turn")
     if finish not in _FINISHES:
         raise PromptFileError(
             f"{where}: `finish` is {shown(finish)}; it must be one of {', '.join(_FINISHES)}"
@@ -102,12 +124,41 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
         raise PromptFileError(f"{where}: `token_ids` must be a list of whole numbers")
     return Completion(
         prompt_id=prompt.id,
-        text=said[0].content,
+        text=last.content,
         policy=policy,
         draw=int(place),
         finish=cast(Finish, finish),
         token_ids=None if ids is None else tuple(ids),
+        thought=last.thought,
+        open_thought=_flag(entry, where),
+        tool_calls=last.tool_calls,
+        lead=tuple(lead),
+        extra=last.extra,
     )
+
+
+def _said(prompt: Prompt, entry: dict[str, Any], where: str) -> tuple[Message, ...]:
+    """The turns of a completion, with those of `lead` before them."""
+    said = answer_turns(entry, where, "completion")
+    if "lead" in entry:
+        said = (*turns(entry["lead"], where, "lead", role="assistant"), *said)
+    further = entry.get("extra", {})
+    if not isinstance(further, Mapping):
+        raise PromptFileError(f"{where}: `extra` must be an object")
+    if further:
+        said = (*said[:-1], replace(said[-1], extra={**said[-1].extra, **json_form(further, where, "extra")}))
+    if said[0].role != "assistant":
+        raise PromptFileError(f"{where}: a completion must begin with a turn of the assistant")
+    if not is_plain(said):
+        check_conversation((*prompt.messages, *said), where, "completion")
+    return said
+
+
+def _flag(entry: Mapping[str, Any], where: str) -> bool:
+    value = entry.get("open_thought", False)
+    if not isinstance(value, bool):
+        raise PromptFileError(f"{where}: `open_thought` is {shown(value)}; it must be true or false")
+    return value
 
 
 def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
@@ -118,7 +169,16 @@ def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
         "draw": said.draw,
         "finish": said.finish,
     }
-    return row if said.token_ids is None else row | {"token_ids": list(said.token_ids)}
+    if said.token_ids is not None:
+        row["token_ids"] = list(said.token_ids)
+    late = {
+        "thought": said.thought,
+        "open_thought": said.open_thought,
+        "tool_calls": call_rows(said.tool_calls, said.extra.get("tool_calls", ())),
+        "lead": turn_rows(said.lead),
+        "extra": dict(said.extra),
+    }
+    return row | {name: value for name, value in late.items() if value}
 
 
 def by_prompt(completions: Iterable[tuple[Prompt, Completion]]) -> Iterator[tuple[Prompt, list[Completion]]]:

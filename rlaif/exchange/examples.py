@@ -8,10 +8,12 @@ from typing import Any
 
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError
-from rlaif.exchange.asked import CONVERSATIONS, asked, history, system_of, use_repeated, with_system
+from rlaif.exchange.answers import answer_turns
+from rlaif.exchange.asked import CONVERSATIONS, asked, system_of, use_repeated, with_history, with_system
 from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.prompts import located
 from rlaif.exchange.rows import read_rows
+from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import turn_rows, turns
 from rlaif.hashing import canonical_json
 from rlaif.records import Example
@@ -44,22 +46,27 @@ def row_example(row: Any, where: str) -> Example:
         raise PromptFileError(f"{where}: an example must be an object with `messages`")
     name = next((each for each in CONVERSATIONS if each in row), None)
     if name is not None:
-        given = turns(row[name], where, name, role="user")
-        messages = with_system((*history(row, where), *given), system_of(row, where), where)
+        given = with_history(row, turns(row[name], where, name, role="user"), where, name)
+        messages = with_system(given, system_of(row, where), where)
         use_repeated(row, where, messages, messages[:-1])
     else:
         answer = next(each for each in _ANSWERS if each in row)
-        said = turns(row[answer], where, answer, role="assistant")
-        messages = (*asked(row, where).turns, *said)
+        messages = (*asked(row, where).turns, *answer_turns(row, where, answer))
     kind = row.get("kind", "")
     if len(messages) < 2 or messages[-1].role != "assistant":
         raise PromptFileError(f"{where}: an example must end with the assistant's turn, the one to learn")
     if not isinstance(kind, str):
         raise PromptFileError(f"{where}: `kind` must be a word")
-    return Example(messages=messages, kind=kind)
+    return Example(messages=messages, tools=tools_of(row, where), kind=kind)
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write a JSONL file that `read_examples` reads back; says how many rows."""
-    rows = ({"kind": each.kind, "messages": turn_rows(each.messages)} for each in examples)
-    return write_lines(path, (canonical_json(row) for row in rows))
+    return write_lines(path, (canonical_json(_row(each)) for each in examples))
+
+
+def _row(example: Example) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": example.kind, "messages": turn_rows(example.messages)}
+    if example.tools:
+        row["tools"] = list(example.tools)
+    return row

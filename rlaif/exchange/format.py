@@ -93,6 +93,8 @@ class PairFormat:
     """Whether a tie (a label probability of one half) can be told from a preference."""
     reads_margin: bool = False
     """Whether its trainers read a column `margin`."""
+    holds: AbstractSet[str] = frozenset()
+    """What of `rlaif.exchange.held.PARTS` it has a place for: pairs with another part are left out and counted."""
 
     @property
     def reads(self) -> bool:

@@ -13,10 +13,13 @@ from rlaif.errors import PromptFileError
 from rlaif.exchange.asked import system_of, with_system
 from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import Columns, say_left
+from rlaif.exchange.conversation import check_conversation
 from rlaif.exchange.fields import number, shown
 from rlaif.exchange.rows import read_rows
+from rlaif.exchange.tools import tools_of
+from rlaif.exchange.turn_cells import as_cells, keys_of
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
-from rlaif.records import Message, Pair
+from rlaif.records import Message, Pair, is_plain
 
 DECIMALS = 6
 _NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
@@ -28,7 +31,7 @@ MAX_ROUND = 1_000_000
 
 def pair_row(pair: Pair) -> dict[str, Any]:
     """The row of `pairs.jsonl`; floats have six decimals, so that reruns agree to the byte."""
-    return {
+    row: dict[str, Any] = {
         "id": pair.id,
         "prompt": turn_rows(pair.prompt),
         "chosen": turn_rows(pair.chosen),
@@ -45,6 +48,7 @@ def pair_row(pair: Pair) -> dict[str, Any]:
         "round": pair.round,
         "provenance": _rounded(dict(pair.provenance)),
     }
+    return row | {"tools": list(pair.tools)} if pair.tools else row
 
 
 def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
@@ -56,10 +60,12 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
         raise PromptFileError(f"{where}: a pair must be an object, not {type(row).__name__}")
     if missing := [name for name in ("prompt", "chosen", "rejected") if name not in row]:
         raise PromptFileError(f"{where}: no {', '.join(missing)}; a pair has prompt, chosen, rejected")
+    prompt = with_system(prompt_turns(row["prompt"], where, "prompt"), system_of(row, where), where)
     pair = Pair(
-        prompt=with_system(prompt_turns(row["prompt"], where, "prompt"), system_of(row, where), where),
-        chosen=_said(row, "chosen", where),
-        rejected=_said(row, "rejected", where),
+        prompt=prompt,
+        tools=tools_of(row, where),
+        chosen=_said(row, "chosen", prompt, where),
+        rejected=_said(row, "rejected", prompt, where),
         label_prob=_number(row, "label_prob", 1.0, where, high=1.0),
         weight=_number(row, "weight", 1.0, where),
         principles=_principles(row, where),
@@ -106,20 +112,32 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     import pyarrow.parquet
 
     # nested columns go as JSON text: Parquet cannot hold a mapping without keys, and rows differ in theirs
-    flat = [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _NESTED}} for row in rows]
-    turn = pyarrow.list_(pyarrow.struct({"role": pyarrow.string(), "content": pyarrow.string()}))
+    flat = [
+        as_cells({**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _NESTED}})
+        for row in rows
+    ]
+    text = pyarrow.string()
+    call = {"id": text, "type": text, "function": pyarrow.struct({"name": text, "arguments": text})}
+    calls = pyarrow.list_(pyarrow.struct(call))
+    turn = pyarrow.list_(
+        pyarrow.struct({key: calls if key == "tool_calls" else text for key in keys_of(flat)})
+    )
     kinds = {"prompt": turn, "chosen": turn, "rejected": turn, "round": pyarrow.int64()}
     kinds |= dict.fromkeys(_NUMBERS, pyarrow.float64()) | {"order_consistent": pyarrow.bool_()}
     kinds |= dict.fromkeys(("id", "critique", "revision_of", *_NESTED), pyarrow.string())
+    if any("tools" in row for row in flat):
+        kinds["tools"] = text
     with whole_file(path) as draft:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat, pyarrow.schema(kinds.items())), draft)
     return len(rows)
 
 
-def _said(row: Mapping[str, Any], name: str, where: str) -> tuple[Message, ...]:
+def _said(row: Mapping[str, Any], name: str, prompt: Sequence[Message], where: str) -> tuple[Message, ...]:
     said = turns(row[name], where, name, role="assistant")
     if said[-1].role != "assistant":
         raise PromptFileError(f"{where}: {name!r} must end with the assistant's turn")
+    if not is_plain(said):
+        check_conversation((*prompt, *said), where, f"prompt and {name}")
     return said
 
 

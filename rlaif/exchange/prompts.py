@@ -12,12 +12,13 @@ from typing import Any
 
 from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError, UnkeptError
-from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, history, joined, system_of, with_system
+from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, joined, system_of, with_history, with_system
 from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import ASKED_TOO, Columns, is_empty
 from rlaif.exchange.rendered import holds_turns
 from rlaif.exchange.rows import read_rows
-from rlaif.exchange.turns import prompt_turns, turn_rows
+from rlaif.exchange.tools import read_tools, tools_of
+from rlaif.exchange.turns import checked_prompt, prompt_turns, turn_rows, turns
 from rlaif.hashing import canonical_json
 from rlaif.records import Message, Prompt
 from rlaif.shipped import shipped_set, shipped_sets
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _COLUMNS = ("prompt", "messages")
 _OWN = (
     *_COLUMNS,
+    "tools",
     "tags",
     "gold",
     "completion",
@@ -34,9 +36,16 @@ _OWN = (
     "draw",
     "finish",
     "token_ids",
+    "thought",
+    "open_thought",
+    "tool_calls",
+    "lead",
+    "extra",
     "columns",
 )
 """What rows that are written here hold: a file's own columns of these names have a place of their own."""
+_WHERE_FILLED = ("tools", "thought", "open_thought", "tool_calls", "lead", "extra")
+"""Those of them that are there only where they say something."""
 _LAYOUTS = (
     {"instruction", "input"},
     {"instruction", "output"},
@@ -115,15 +124,23 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
 
     Further columns keep their names; those that are called as ours are stand under `columns`.
     """
-    single = len(prompt.messages) == 1
-    row: dict[str, Any] = {"prompt": prompt.text} if single else {"messages": turn_rows(prompt.messages)}
+    said = turn_rows(prompt.messages)
+    single = said == [{"role": "user", "content": prompt.text}]
+    row: dict[str, Any] = {"prompt": prompt.text} if single else {"messages": said}
+    if prompt.tools:
+        row["tools"] = list(prompt.tools)
     if prompt.tags:
         row["tags"] = list(prompt.tags)
     if prompt.gold is not None:
         row["gold"] = prompt.gold
-    clash = {name: value for name, value in prompt.meta.items() if name in _OWN}
-    rest = {name: value for name, value in prompt.meta.items() if name not in _OWN}
+    clash = {name: value for name, value in prompt.meta.items() if is_own(name, value)}
+    rest = {name: value for name, value in prompt.meta.items() if name not in clash}
     return row | rest | ({"columns": clash} if clash else {})
+
+
+def is_own(name: str, value: Any) -> bool:
+    """Whether a column of this name and value says something of ours in a row that is written here."""
+    return name in _OWN and not (name in _WHERE_FILLED and is_empty(value))
 
 
 def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
@@ -134,11 +151,12 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
         raise PromptFileError(f"{where}: a row must be an object, not {type(row).__name__}")
     values = Columns(row)
     name = _column(values, where, column)
-    messages = _asked(values, name, where)
+    messages, tools = _asked(values, name, where), tools_of(values, where)
     tags, gold = _tags(values.get("tags"), where), _gold(values.get("gold"), where)
     _refuse_parts(values, where)
     return Prompt(
         messages=messages,
+        tools=tools,
         tags=tags,
         gold=gold,
         meta=_meta(row, values.used, where),
@@ -148,9 +166,11 @@ def row_prompt(row: Any, where: str, column: str | None = None) -> Prompt:
 def plain_prompt(row: Mapping[str, Any], where: str) -> Prompt:
     """A row that `prompt_row` wrote: whatever its further columns are called, they are no part of the prompt."""
     name = _column(row, where, None)
-    used = {name, "tags", "gold"}
+    tools = read_tools(row.get("tools"), where, "tools")
+    used = {name, "tags", "gold", *(["tools"] if tools else [])}
     return Prompt(
         messages=prompt_turns(_cell(row[name], name), where, name),
+        tools=tools,
         tags=_tags(row.get("tags"), where),
         gold=_gold(row.get("gold"), where),
         meta=_meta(row, used, where),
@@ -176,8 +196,8 @@ def _asked(values: Columns, name: str, where: str) -> tuple[Message, ...]:
     value = _cell(values[name], name)
     if name in QUESTIONS and isinstance(value, str):
         value = joined(values, name, where)
-    messages = (*history(values, where), *prompt_turns(value, where, name))
-    return with_system(messages, system_of(values, where), where)
+    said = with_history(values, turns(value, where, name, role="user"), where, name)
+    return checked_prompt(with_system(said, system_of(values, where), where), where, name)
 
 
 def _refuse_parts(values: Columns, where: str) -> None:
@@ -186,7 +206,7 @@ def _refuse_parts(values: Columns, where: str) -> None:
         if name.lower() in ASKED_TOO:
             raise UnkeptError(
                 where,
-                f"column `{name}` is filled, and a prompt is text alone",
+                f"column `{name}` is filled, and a prompt is turns and tools alone",
                 "remove the column where it has no meaning, or leave such rows out",
             )
 

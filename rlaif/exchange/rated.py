@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.columns import is_empty
-from rlaif.records import EVEN, Message, Pair
+from rlaif.records import EVEN, Message, Pair, Tools
 
 TOO_FEW = "fewer than two of its answers are rated"
 SAME_RATING = "its best and its worst answer are rated the same"
@@ -30,7 +30,10 @@ class RatedAnswer:
 
 
 def best_against_worst(
-    prompt: tuple[Message, ...], answers: Sequence[RatedAnswer], provenance: Mapping[str, Any] | None = None
+    prompt: tuple[Message, ...],
+    answers: Sequence[RatedAnswer],
+    provenance: Mapping[str, Any] | None = None,
+    tools: Tools = (),
 ) -> Pair | str:
     """The pair of the best and the worst rated answer; a text says why there is none.
 
@@ -57,6 +60,7 @@ def best_against_worst(
         principles=votes(best.aspects, worst.aspects),
         critique=worst.critique,
         provenance={**policies(best.model, worst.model), **(provenance or {})},
+        tools=tools,
     )
 
 

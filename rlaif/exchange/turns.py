@@ -1,102 +1,181 @@
-"""Turns of a conversation out of a row's value: a text, or a list of `{role, content}` (or `{from, value}`).
+"""Turns of a conversation out of a row's value, and back: a text, or a list of `{role, content}` (or `{from, value}`).
 
-What a turn holds beside its text is refused where it is a part of what was said (calls of tools, thoughts, pictures).
+Every key of a turn is kept: as a field of `Message`, or under its own name in `Message.extra`. What was said and is no
+text is refused by its name.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from rlaif.errors import PromptFileError, UnkeptError
+from rlaif.exchange.cells import json_form
+from rlaif.exchange.columns import THOUGHTS, is_empty
+from rlaif.exchange.content import Content, read_content, sound
+from rlaif.exchange.conversation import check_conversation
+from rlaif.exchange.sharegpt_turns import thought_before_call
+from rlaif.exchange.tool_calls import ReadCalls, call_rows, read_calls
+from rlaif.exchange.turn_cells import unpacked
 from rlaif.records import Message, Role
 
-_log = logging.getLogger(__name__)
 _ROLES = get_args(Role)
-_OTHER_NAMES: Mapping[str, Role] = {"developer": "system"}
-"""The same role under a newer name."""
+_RESULTS: Mapping[str, Role] = dict.fromkeys(
+    ("function", "observation", "tool_response", "function_response", "ipython"), "tool"
+)
+"""Other names of who gives the result of a tool."""
+_CALLERS = ("function_call", "tool_call")
+"""Who speaks where the text of a turn is the call of a tool, as JSON."""
 _SHARED: Mapping[str, Role] = {"human": "user", "gpt": "assistant"}
 """Who speaks in ShareGPT's turns, where they say `from`."""
-TOOL_ROLES = ("tool", "function", "function_call", "observation", "tool_response", "ipython")
-"""Who speaks where tools are used."""
-SAID_TOO = (
-    "tool_calls", "function_call", "tool_call_id", "tool_responses", "reasoning_content", "reasoning", "thinking",
-    "thought", "refusal", "audio", "images", "videos", "weight",
+NO_TEXT = (
+    "audio", "audios", "image", "images", "image_url", "video", "videos", "file", "files", "attachments",
+    "documents", "tool_responses",
 )  # fmt: skip
-"""Keys of a turn that are a part of what was said, or say whether it is to be learned."""
-_READ = frozenset({"role", "content", "from", "value"})
+"""Keys of a turn that are a part of what was said and no text."""
+ABSENT = False
+"""In `extra`, of a turn whose row has no `content`; None: it has null there."""
+_LEAVE_OUT = "take the key out where it has no meaning, or leave such rows out"
+_PLAIN = {"role", "content"}
 
 
 def prompt_turns(value: Any, where: str, column: str) -> tuple[Message, ...]:
-    """A prompt: one text, or turns that end with the user's. Raises PromptFileError naming `where`."""
-    messages = turns(value, where, column, role="user")
-    if messages[-1].role != "user":
+    """A prompt: one text, or turns that end with the user's or with a tool's result.
+
+    Raises PromptFileError naming `where`.
+    """
+    return checked_prompt(turns(value, where, column, role="user"), where, column)
+
+
+def checked_prompt(messages: Sequence[Message], where: str, column: str) -> tuple[Message, ...]:
+    """The turns, which end as a prompt does. Raises PromptFileError for others, and where the last text is blank."""
+    last = messages[-1]
+    if last.role not in ("user", "tool"):
         raise PromptFileError(
-            f"{where}: the last turn of {column!r} is of {messages[-1].role}; a prompt ends with the user's"
+            f"{where}: the last turn of {column!r} is of {last.role}; a prompt ends with the user's, or with the "
+            "result of a tool: leave out what comes after it"
         )
-    if not messages[-1].content.strip():
+    if last.role == "user" and not last.content.strip():
         raise PromptFileError(f"{where}: {column!r} is blank; remove the row or write the prompt")
-    return messages
+    return tuple(messages)
 
 
 def turns(value: Any, where: str, column: str, *, role: Role) -> tuple[Message, ...]:
-    """A text becomes one turn of `role`; a list is read turn by turn."""
+    """A text becomes one turn of `role`; a list is read turn by turn.
+
+    Raises PromptFileError for what is no conversation, UnkeptError for one that cannot be kept whole.
+    """
     if isinstance(value, str):
-        return (Message(role=role, content=_sound(value, where, column)),)
+        return (Message(role=role, content=sound(value, where, column)),)
     if not isinstance(value, list) or not value:
         kind = "empty" if value in (None, []) else f"a {type(value).__name__}"
         raise PromptFileError(f"{where}: {column!r} is {kind}; it must be text or a list of turns")
-    return tuple(_turn(turn, where, f"{column}[{place}]") for place, turn in enumerate(value))
+    found = tuple(_turn(turn, where, f"{column}[{place}]") for place, turn in enumerate(value))
+    check_conversation(found, where, column)
+    return found
 
 
-def turn_rows(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """The turns as `{role, content}` mappings, as trainers and chat templates want them."""
-    return [{"role": each.role, "content": each.content} for each in messages]
+TRAINERS = ("reasoning_content", "thinking")
+"""Keys under which chat templates, and so trainers, look for a thought."""
 
 
-def _turn(turn: Any, where: str, place: str) -> Message:
-    said = _named(turn)
+def turn_rows(messages: Sequence[Message], thoughts: Sequence[str] = THOUGHTS) -> list[dict[str, Any]]:
+    """The turns as mappings, as trainers and chat templates want them: `role`, `content`, and what else is set.
+
+    A thought has the key that it had in its row where that is one of `thoughts`, else the first of them.
+    """
+    return [_row(each, thoughts) for each in messages]
+
+
+def _row(turn: Message, thoughts: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    extra = dict(turn.extra)
+    held = extra.pop("content", turn.content)
+    if held is ABSENT and not turn.content:
+        del row["content"]
+    elif held is None and turn.content in ("", extra.get("refusal")):
+        row["content"] = None
+    if turn.thought:
+        own = extra.pop("thought", None)
+        row[own if own in thoughts else thoughts[0]] = turn.thought
+    if turn.tool_calls:
+        row["tool_calls"] = call_rows(turn.tool_calls, extra.pop("tool_calls", ()))
+    for name, value in (("name", turn.name), ("tool_call_id", turn.tool_call_id)):
+        if value is not None:
+            row[name] = value
+    return row | {name: value for name, value in extra.items() if name not in row}
+
+
+class _Turn(NamedTuple):
+    """A turn as its row says it."""
+
+    role: Any
+    content: Any
+    key: str
+    """Of the content."""
+
+
+def _turn(row: Any, where: str, place: str) -> Message:
+    if isinstance(row, Mapping) and row.keys() == _PLAIN and row["role"] in _ROLES:
+        content = row["content"]
+        if isinstance(content, str):
+            return Message(role=row["role"], content=sound(content, where, place))
+    row = unpacked(row) if isinstance(row, Mapping) else row
+    said = _named(row)
     if said is None:
         raise PromptFileError(f"{where}: {place} must be an object with `role` and `content`")
-    role, content = said
-    for name in SAID_TOO:
-        if turn.get(name) not in (None, "", [], {}):
+    for name in NO_TEXT:
+        if not is_empty(row.get(name)):
             raise UnkeptError(where, f"{place} has `{name}`, and only its text can be kept", _LEAVE_OUT)
-    for name in turn.keys() - _READ - set(SAID_TOO):
-        if turn[name] not in (None, "", [], {}):
-            _say_left(str(name))
-    if role in TOOL_ROLES:
-        raise UnkeptError(
-            where,
-            f"{place} has role {role!r}; known roles: {_KNOWN}",
-            "leave out rows in which tools are used",
-        )
+    role = "assistant" if said.role in _CALLERS else said.role
     if role not in _ROLES:
-        raise PromptFileError(f"{where}: {place} has role {role!r}; known roles: {_KNOWN}")
-    return Message(role=cast(Role, role), content=_sound(_text(content, where, place), where, place))
+        known = ", ".join((*_ROLES, *_RESULTS, *_CALLERS))
+        raise PromptFileError(f"{where}: {place} has role {role!r:.60}; known roles: {known}")
+    return _message(row, said, cast(Role, role), where, place)
 
 
-_KNOWN = ", ".join((*_ROLES, *_OTHER_NAMES))
-_LEAVE_OUT = "take the key out where it has no meaning, or leave such rows out"
+def _message(row: Mapping[str, Any], said: _Turn, role: Role, where: str, place: str) -> Message:
+    """The turn with all its keys: what has no field of its own goes to `extra`."""
+    called = _called(row, said, where, place)
+    key, thought = _thought(row, where, place)
+    content = _content(row, said, where, place)
+    if content.thought and thought:
+        raise UnkeptError(where, f"{place} has `{key}`, and a thought among its parts", "keep one of the two")
+    if role != "assistant" and (called.calls or thought or content.thought):
+        what = "calls tools" if called.calls else "thinks"
+        raise UnkeptError(where, f"{place} is of {role} and {what}; only the assistant does", _LEAVE_OUT)
+    fields = {name: _word(row, name, where, place) for name in ("name", "tool_call_id")}
+    read = {said.key, "from" if said.key == "value" else "role", *(name for name in fields if fields[name])}
+    read |= {"tool_calls", "function_call"} if called.calls else set()
+    extra = json_form({name: row[name] for name in row.keys() - read - {key}}, where, place)
+    if any(called.further):
+        extra["tool_calls"] = list(called.further)
+    if key not in ("", "thought"):
+        extra["thought"] = key
+    if not isinstance(said.content, str | list) and said.role not in _CALLERS:
+        extra["content"] = None if said.key in row else ABSENT
+    if content.parts:
+        extra["content_parts"] = content.parts
+    return Message(
+        role=role,
+        content=content.text,
+        thought=thought or content.thought,
+        tool_calls=called.calls,
+        name=fields["name"],
+        tool_call_id=fields["tool_call_id"],
+        extra={name: extra[name] for name in (*row, *extra) if name in extra},
+    )
 
 
-@cache
-def _say_left(name: str) -> None:
-    """Once: the turns of a file are many."""
-    _log.warning("turns: left out: %s (no meaning here)", name)
-
-
-def _named(turn: Any) -> tuple[Any, Any] | None:
-    if not isinstance(turn, Mapping):
+def _named(row: Any) -> _Turn | None:
+    """Who speaks and what is said; None where the row says neither."""
+    if not isinstance(row, Mapping):
         return None
-    if {"role", "content"} <= turn.keys():
-        return _other(turn["role"], _OTHER_NAMES), turn["content"]
-    if {"from", "value"} <= turn.keys():
-        return _other(turn["from"], {**_OTHER_NAMES, **_SHARED}), turn["value"]
-    if "role" in turn and any(turn.get(name) for name in SAID_TOO):
-        return turn["role"], ""  # nothing but a call: refused by its name
+    if {"from", "value"} <= row.keys() and not {"role", "content"} & row.keys():
+        return _Turn(_other(row["from"], {**_RESULTS, **_SHARED}), row["value"], "value")
+    beside = ("tool_calls", "function_call", "refusal", *NO_TEXT, *THOUGHTS)
+    if "role" in row and ("content" in row or any(not is_empty(row.get(name)) for name in beside)):
+        return _Turn(_other(row["role"], _RESULTS), row.get("content"), "content")
     return None
 
 
@@ -104,31 +183,51 @@ def _other(role: Any, names: Mapping[str, Role]) -> Any:
     return names.get(role, role) if isinstance(role, str) else role
 
 
-def _text(content: Any, where: str, place: str) -> str:
-    """The text of a turn; parts that are text alone are joined, as servers and templates do."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and content and all(isinstance(each, Mapping) for each in content):
-        odd = next(
-            (each for each in content if each.get("type") not in ("text", "input_text", "output_text")), None
-        )
-        if odd is None and all(isinstance(each.get("text"), str) for each in content):
-            return "".join(each["text"] for each in content)
-        if odd is not None and isinstance(odd.get("type"), str):
-            raise UnkeptError(
-                where,
-                f"{place} has a part of type {odd['type']!r}; only text can be read",
-                "leave out such rows",
-            )
-    kind = type(content).__name__
-    raise PromptFileError(f"{where}: {place} has content of type {kind}; only text can be read")
+def _called(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> ReadCalls:
+    filled = [name for name in ("tool_calls", "function_call") if not is_empty(row.get(name))]
+    if said.role in _CALLERS:
+        if filled:
+            raise UnkeptError(where, f"{place} is a call, and has `{filled[0]}` too", "keep one of the two")
+        return read_calls(thought_before_call(said.content)[1], where, place)
+    if len(filled) > 1:
+        raise UnkeptError(where, f"{place} has both `tool_calls` and `function_call`", "keep one of the two")
+    return read_calls(row[filled[0]], where, f"{place}.{filled[0]}") if filled else ReadCalls((), ())
 
 
-def _sound(text: str, where: str, place: str) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
+def _content(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> Content:
+    if said.role in _CALLERS:
+        return Content("", thought_before_call(said.content)[0])
+    if said.role == "assistant" and (said.content is None or said.content == ""):
+        refusal = row.get("refusal")
+        if isinstance(refusal, str):
+            return Content(sound(refusal, where, place))
+        if said.content is None and any(
+            not is_empty(row.get(name)) for name in ("tool_calls", "function_call", *THOUGHTS)
+        ):
+            return Content("")
+    return read_content(said.content, where, place)
+
+
+def _thought(row: Mapping[str, Any], where: str, place: str) -> tuple[str, str]:
+    """The key of a turn's thought, and the thought; both empty where there is none. The same twice is one."""
+    found: dict[str, str] = {}
+    for name in THOUGHTS:
+        value = row.get(name)
+        if isinstance(value, list | Mapping) and value:
+            raise UnkeptError(where, f"{place} has `{name}`, which is no text", _LEAVE_OUT)
+        if isinstance(value, str) and value.strip():
+            found[name] = sound(value, where, place)
+    if len({*found.values()}) > 1:
+        raise UnkeptError(where, f"{place} has {' and '.join(found)}, which differ", "keep one of them")
+    return next(iter(found.items()), ("", ""))
+
+
+def _word(row: Mapping[str, Any], name: str, where: str, place: str) -> str | None:
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
         raise PromptFileError(
-            f"{where}: {place} holds half a character (a lone surrogate); mend it"
-        ) from None
-    return text
+            f"{where}: {place} has {name!r} of type {type(value).__name__}; it must be text"
+        )
+    return sound(value, where, place)

@@ -1,6 +1,7 @@
 """Completions brought along: the shapes that are read, and what a broken row is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from rlaif.errors import PromptFileError
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.prompts import read_prompts, write_prompts
-from rlaif.records import Completion, Message, Prompt
+from rlaif.records import Completion, Message, Prompt, ToolCall
 
 
 def write(folder: Path, *rows: Any) -> Path:
@@ -73,7 +74,10 @@ def test_completions_are_grouped_by_prompt_in_order(tmp_path: Path) -> None:
         ({"prompt": "A", "completions": []}, "at least one"),
         ({"prompt": "A", "completions": "x"}, "a list of texts"),
         ({"prompt": "A", "completion": 3}, "must be text or a list of turns"),
-        ({"prompt": "A", "completion": [{"role": "user", "content": "x"}]}, "one assistant turn"),
+        (
+            {"prompt": "A", "completion": [{"role": "user", "content": "x"}]},
+            "must end with the assistant's turn",
+        ),
         ({"prompt": "A", "completion": "x", "finish": "later"}, "must be one of stop, length, given"),
         ({"prompt": "A", "completion": "x", "draw": -1}, "whole number"),
         ({"prompt": "A", "completion": "x", "draw": 1.5}, "whole number"),
@@ -116,15 +120,96 @@ def test_a_row_that_was_written_here_is_read_to_the_letter(tmp_path: Path) -> No
     assert [each.content for each in prompt.messages] == ["S", "A"]
 
 
-@pytest.mark.parametrize("column", ["reasoning_content", "tool_calls", "thinking"])
-def test_an_answer_that_is_more_than_its_text_is_refused(tmp_path: Path, column: str) -> None:
+CALLS = [{"id": "c", "type": "function", "function": {"name": "add", "arguments": {"a": 2}}}]
+
+
+@pytest.mark.parametrize("column", ["thought", "reasoning_content", "reasoning", "thinking"])
+def test_a_column_beside_a_text_is_its_thought(tmp_path: Path, column: str) -> None:
     path = write(
         tmp_path,
         {"prompt": "A", "completion": "x", column: ""},
-        {"prompt": "A", "completion": "x", column: "y"},
+        {"prompt": "A", "completion": "x", column: "Hm."},
+        {"prompt": "A", "completion": {"role": "assistant", "content": "x"}, column: "Hm."},
     )
-    with pytest.raises(PromptFileError, match=f":2: column `{column}` is filled"):
-        read_completions(path)
+    plain, *thinking = [said for _, said in read_completions(path)]
+    assert plain.thought == ""
+    assert {each.id for each in thinking} == {replace(plain, thought="Hm.").id}
+
+
+def test_several_completions_have_a_thought_each(tmp_path: Path) -> None:
+    row = {"prompt": "A", "completions": ["x", "y"], "thoughts": ["Hm.", None]}
+    assert [said.thought for _, said in read_completions(write(tmp_path, row))] == ["Hm.", ""]
+    for wrong, said in (
+        ({"thoughts": ["Hm."]}, "`thoughts` must be a list"),
+        ({"thought": "Hm."}, "column `thought` beside several"),
+    ):
+        with pytest.raises(PromptFileError, match=said):
+            read_completions(write(tmp_path, {"prompt": "A", "completions": ["x", "y"], **wrong}))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"completion": [{"role": "assistant", "content": "x", "thought": "a"}], "thought": "b"}, "keep one"),
+        (
+            {"completion": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]},
+            "must begin",
+        ),
+        (
+            {"completion": [{"role": "tool", "content": "x"}, {"role": "assistant", "content": "x"}]},
+            "nobody called",
+        ),
+        ({"completion": "x", "tool_calls": "add"}, "is text and no JSON"),
+        ({"completion": "x", "open_thought": 1}, "`open_thought` is 1"),
+    ],
+)
+def test_an_answer_that_is_no_side_is_refused(tmp_path: Path, row: Any, said: str) -> None:
+    with pytest.raises(PromptFileError, match=said):
+        read_completions(write(tmp_path, {"prompt": "A", **row}))
+
+
+def test_a_written_completion_comes_back_whole(tmp_path: Path) -> None:
+    call = ToolCall(name="add", arguments='{"a": 2}', id="c")
+    lead = (
+        Message(role="assistant", content="", thought="Add.", tool_calls=(call,)),
+        Message(role="tool", content="4", tool_call_id="c", extra={"took": 0.5}),
+    )
+    prompt = Prompt(
+        messages=(Message(role="user", content="2 + 2?"),),
+        tools=({"type": "function", "function": {"name": "add"}},),
+        meta={"thought": "of a column", "lead": 1, "tools": "none", "tool_calls": [], "extra": {}},
+    )
+    plain = Completion(prompt_id=prompt.id, text="x", policy="p")
+    said = [
+        plain,
+        replace(plain, thought="Hm.", open_thought=True, text="", finish="length"),
+        replace(plain, tool_calls=(call,), text="", extra={"content": None, "weight": 0}),
+        replace(plain, lead=lead, thought="Hm.", text="4"),
+    ]
+    write_completions(path := tmp_path / "c.jsonl", [(prompt, each) for each in said])
+    again = read_completions(path)
+    assert [each for _, each in again] == said
+    assert [each.turns for _, each in again] == [each.turns for each in said]
+    assert [dict(each.extra) for _, each in again] == [dict(each.extra) for each in said]
+    assert [dict(turn.extra) for turn in again[3][1].lead] == [{}, {"took": 0.5}]
+    assert {each.id for each, _ in again} == {prompt.id}
+    assert dict(again[0][0].meta) == dict(prompt.meta)
+
+
+@pytest.mark.parametrize("name", ["messages", "conversations"])
+def test_the_last_turn_of_a_log_is_its_completion(tmp_path: Path, name: str) -> None:
+    logged = [
+        {"role": "user", "content": "2 + 2?"},
+        {"role": "assistant", "content": None, "tool_calls": CALLS},
+        {"role": "tool", "tool_call_id": "c", "content": "4"},
+        {"role": "assistant", "content": "It is 4.", "reasoning_content": "4", "weight": 1},
+    ]
+    if name == "conversations":
+        logged[0] = {"from": "human", "value": "2 + 2?"}
+        logged[3] = {"from": "gpt", "value": "It is 4.", "reasoning_content": "4", "weight": 1}
+    ((prompt, said),) = read_completions(write(tmp_path, {name: logged}))
+    assert [each.role for each in prompt.messages] == ["user", "assistant", "tool"]
+    assert (said.text, said.thought, said.lead, said.extra["weight"]) == ("It is 4.", "4", (), 1)
 
 
 def test_columns_of_a_prompt_file_that_are_called_as_ours_collide_with_none(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rlaif import records
 from rlaif.errors import UnkeptError
-from rlaif.exchange.columns import ASKED_TOO, MEANT, SAID_TOO
+from rlaif.exchange.columns import ASKED_TOO, MEANT, SAID_TOO, TOOLS
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.prompts import read_prompts, row_prompt, write_prompts
 from rlaif.records import Completion, Prompt
@@ -74,7 +74,7 @@ def read(row: dict[str, Any], column: str | None = None) -> Prompt | None:
     try:
         return row_prompt(json.loads(json.dumps(row)), "x:1", column)
     except UnkeptError:
-        assert any(name.lower() in ASKED_TOO for name in row)
+        assert any(name.lower() in (*ASKED_TOO, *TOOLS) for name in row)
         return None
 
 

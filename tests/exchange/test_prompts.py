@@ -139,7 +139,7 @@ BROKEN = [
     (
         GOOD + jsonl({"messages": [{"role": "human", "content": "x"}]}),
         ":2",
-        "known roles: system, user, assistant",
+        "known roles: system, developer, user, assistant, tool",
     ),
     (GOOD + jsonl({"messages": [{"role": "user", "content": [{"text": "x"}]}]}), ":2", "only text"),
     (GOOD + jsonl({"messages": [{"role": "assistant", "content": "x"}]}), ":2", "ends with the user's"),
@@ -248,15 +248,14 @@ def test_a_set_with_splits_wants_one_named(tmp_path: Path) -> None:
             read_prompts(ref)
 
 
+SYSTEM = Message(role="system", content="")
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
 messages = st.one_of(
     texts.map(user),
     st.lists(
-        st.builds(
-            Message, role=st.sampled_from(["system", "user", "assistant"]), content=st.text(max_size=9)
-        ),
+        st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text(max_size=9)),
         max_size=3,
-    ).flatmap(lambda before: texts.map(lambda text: (*before, *user(text)))),
+    ).flatmap(lambda before: texts.map(lambda text: (SYSTEM, *before, *user(text)))),
 )
 tags = st.lists(texts, max_size=3).map(tuple)
 meta = st.dictionaries(
@@ -309,7 +308,7 @@ def test_a_repeated_prompt_has_the_tags_of_all_its_rows(
         (
             {"messages": [{"role": "developer", "content": "S"}, {"role": "user", "content": "A"}]},
             None,
-            ["s:S", "u:A"],
+            ["d:S", "u:A"],
         ),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "A"}]}]}, None, ["u:A"]),
     ],
@@ -325,7 +324,7 @@ def test_a_prompt_is_read_with_what_belongs_to_it(
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"prompt": "A", "tools": [{"type": "function"}]}, "column `tools` is filled"),
+        ({"prompt": "A", "tools": [{"type": "function"}]}, r"`tools`\[0\] is no schema of a function"),
         ({"prompt": "A", "images": ["x.png"]}, "column `images` is filled"),
         (
             {
@@ -336,11 +335,11 @@ def test_a_prompt_is_read_with_what_belongs_to_it(
         ),
         (
             {"messages": [{"role": "user", "content": "A", "tool_calls": [{}]}]},
-            r"messages\[0\] has `tool_calls`",
+            r"messages\[0\]\.tool_calls\[0\] names no function",
         ),
         (
             {"messages": [{"role": "user", "content": "A"}, {"role": "tool", "content": "x"}]},
-            r"messages\[1\] has role 'tool'",
+            r"messages\[1\] is the result of a tool that nobody called before it",
         ),
         ({"prompt": "A", "system": 3}, "'system' must be text"),
     ],
@@ -360,3 +359,46 @@ def test_columns_that_may_ask_and_rendered_prompts_are_said(
     read_prompts(write(path, jsonl({"prompt": "A", "question": "B"}, {"prompt": "<|im_start|>user\nHi"})))
     assert "question: kept, and not shown to a model" in caplog.text
     assert "1 prompts hold a chat template's marks" in caplog.text
+
+
+CALLED = [
+    {"role": "user", "content": "What is 2 + 2?", "name": "Ann"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "add", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "c", "content": "4"},
+]
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": CALLED, "tools": [TOOL], "tags": ["x"], "parallel_tool_calls": False},
+        {"messages": CALLED[:1]},
+        {"prompt": "A", "tools": [TOOL]},
+        {"prompt": "A", "tools": [], "thought": "", "extra": None},
+        {"prompt": "A"},
+    ],
+)
+def test_a_row_with_turns_and_tools_is_written_as_it_was_read(tmp_path: Path, row: dict[str, Any]) -> None:
+    (prompt,) = read_prompts(write(tmp_path / "set.jsonl", jsonl(row)))
+    assert prompt_row(prompt) == row
+    assert Draft202012Validator(schema("prompt")).is_valid(row)
+
+
+def test_tools_and_turns_are_read_from_tables_too(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    texts = {"messages": json.dumps(CALLED), "tools": json.dumps([TOOL])}
+    with (tmp_path / "set.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([texts.keys(), texts.values()])
+    rows = [{"messages": CALLED, "tools": texts["tools"]}, {"messages": [{"role": "user", "content": "A"}]}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "set.parquet")
+    for name in ("set.csv", "set.parquet"):
+        prompt = read_prompts(tmp_path / name)[0]
+        assert prompt_row(prompt) == {"messages": CALLED, "tools": [TOOL]}
+    assert prompt_row(read_prompts(tmp_path / "set.parquet")[1]) == {"prompt": "A"}

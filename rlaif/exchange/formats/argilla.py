@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import fields
+from rlaif.exchange.answers import answer_to
 from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, SYSTEM, asked
 from rlaif.exchange.columns import Columns, is_empty
 from rlaif.exchange.format import Format, Found, PairFormat
 from rlaif.exchange.rated import SAME_TEXT, TOO_FEW, RatedAnswer, best_against_worst, rating
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.turns import checked_prompt, turns
 from rlaif.records import EVEN, Message, Pair
 
 UNANSWERED = "nobody has answered, and nothing is suggested"
@@ -115,7 +116,7 @@ def _parts(record: _Record) -> tuple[tuple[Message, ...], dict[str, tuple[Messag
     """The prompt, and the answers by their fields."""
     given = asked(_question(record.fields), record.where).turns
     answers = {
-        name: turns(value, record.where, name, role="assistant")[-1:]
+        name: turns(value, record.where, name, role="assistant")
         for name, value in record.fields.items()
         if name not in _ASKED and _is_answer(name, value)
     }
@@ -125,7 +126,8 @@ def _parts(record: _Record) -> tuple[tuple[Message, ...], dict[str, tuple[Messag
             f"{record.where}: none of its fields is {what} ({', '.join(record.fields) or 'there are none'}); "
             "name the fields `prompt` and `response_1`, `response_2` ..."
         )
-    return prompt_turns(turn_rows(given), record.where, "prompt"), answers
+    prompt = checked_prompt(given, record.where, "prompt")
+    return prompt, {name: answer_to(prompt, said, record.where) for name, said in answers.items()}
 
 
 def _question(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""hh-rlhf: two whole dialogues as texts, which part at the last answer."""
+"""hh-rlhf: two whole dialogues as texts, which part at the last answer, or earlier."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
 from rlaif.exchange.asked import human_turns
 from rlaif.exchange.format import Format, GoldFormat, PairFormat, each_row, said
-from rlaif.exchange.formats.trl import SAME
+from rlaif.exchange.formats.trl import SAME, parted
 from rlaif.exchange.gold import GoldPair, GoldSet
 from rlaif.exchange.rows import Row
 from rlaif.hashing import digest
@@ -32,10 +32,13 @@ def recognises(row: Mapping[str, Any]) -> bool:
 
 
 def pair_of(row: Row) -> Pair | str:
-    """Split at the last `Assistant:`; the blank after a turn's mark belongs to the mark. Raises PromptFileError."""
+    """Split at the last `Assistant:`, or behind the last question that both share where they part before that.
+
+    The blank after a turn's mark belongs to the mark. Raises PromptFileError.
+    """
     (before, chosen), (before_too, rejected) = (_split(row, column) for column in ("chosen", "rejected"))
     if before != before_too:
-        return PROMPTS_DIFFER
+        return _earlier((before, chosen), (before_too, rejected))
     if chosen == rejected:
         return SAME
     prompt = human_turns(before)
@@ -44,13 +47,31 @@ def pair_of(row: Row) -> Pair | str:
     )  # fmt: skip
 
 
+def _earlier(*sides: tuple[str, str]) -> Pair | str:
+    """The pair of two dialogues that part before their last answers: sides of several turns."""
+    whole = [
+        None if (asked := human_turns(before)) is None else (*asked, *said(text)) for before, text in sides
+    ]
+    if whole[0] is None or whole[1] is None:
+        return NO_DIALOGUE
+    cut = parted(whole[0], whole[1])
+    if cut is None:
+        return PROMPTS_DIFFER
+    prompt, chosen, rejected = map(tuple, cut)
+    return Pair(prompt=prompt, chosen=chosen, rejected=rejected, label_prob=1.0)
+
+
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
     """Return a pair as two dialogues; no row where a system turn, or a text that looks like a turn, would be lost."""
     turns = [*pair.prompt, *pair.chosen, *pair.rejected]
-    if len(pair.chosen) != 1 or len(pair.rejected) != 1 or any(each.role not in _NAMES for each in turns):
+    if any(each.role not in _NAMES for each in turns) or any(_TURN.search(each.content) for each in turns):
         return []
-    if any(_TURN.search(each.content) for each in turns):
-        return []
+    if parted((*pair.prompt, *pair.chosen), (*pair.prompt, *pair.rejected)) != (
+        pair.prompt,
+        pair.chosen,
+        pair.rejected,
+    ):
+        return []  # it would come back with another prompt
     before = _dialogue(pair.prompt)
     return [{"chosen": before + _dialogue(pair.chosen), "rejected": before + _dialogue(pair.rejected)}]
 
@@ -114,8 +135,8 @@ def _prompt(dialogue: str) -> Prompt | None:
 
 FORMAT = Format(
     name="hh-rlhf",
-    help="hh-rlhf's two complete dialogues, which differ in the last answer",
-    loses="system turns; sides of several turns; texts that contain `Human:` or `Assistant:` marks",
+    help="hh-rlhf's two complete dialogues, which begin alike",
+    loses="system turns; texts that contain `Human:` or `Assistant:` marks",
     pairs=PairFormat(
         shape="`chosen`, `rejected`: whole dialogues with `Human:` and `Assistant:`",
         recognises=recognises,

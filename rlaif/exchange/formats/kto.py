@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import fields
+from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, asked, use_repeated
 from rlaif.exchange.columns import Columns
 from rlaif.exchange.format import Format, Found, PairFormat, Rows
+from rlaif.exchange.held import EVERYTHING
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.tools import tools_of
+from rlaif.exchange.turns import TRAINERS, checked_prompt, prompt_turns, turn_rows
 from rlaif.hashing import canonical_json
-from rlaif.records import Message, Pair
+from rlaif.records import Message, Pair, Tools
 
 ALONE = "no answer to this prompt has the other thumb"
 CONTRADICTED = "this answer has both thumbs"
@@ -34,6 +37,7 @@ class Thumb(NamedTuple):
     prompt: tuple[Message, ...]
     answer: tuple[Message, ...]
     up: bool
+    tools: Tools = ()
 
 
 def read(rows: Iterator[Row]) -> Iterator[Found]:
@@ -43,14 +47,14 @@ def read(rows: Iterator[Row]) -> Iterator[Found]:
     which every answer occurs. A pair stands where the later of its two rows stood.
     """
     left: dict[str, None] = {}
-    by_prompt: dict[tuple[Message, ...], list[Thumb]] = {}
+    by_prompt: dict[tuple[tuple[Message, ...], str], list[Thumb]] = {}
     for row in rows:
         try:
             thumb = _thumb(row, left)
         except UnkeptError as unkept:
             yield Found(row.where, unkept)
             continue
-        by_prompt.setdefault(thumb.prompt, []).append(thumb)
+        by_prompt.setdefault((thumb.prompt, canonical_json(thumb.tools)), []).append(thumb)
     for thumbs in by_prompt.values():
         both = {each.answer for each in thumbs if each.up} & {each.answer for each in thumbs if not each.up}
         clear = list({each.answer: each for each in thumbs if each.answer not in both}.values())
@@ -61,15 +65,21 @@ def read(rows: Iterator[Row]) -> Iterator[Found]:
             continue
         for place in range(max(len(liked), len(disliked))):
             one, other = liked[place % len(liked)], disliked[place % len(disliked)]
-            pair = Pair(prompt=one.prompt, chosen=one.answer, rejected=other.answer, label_prob=1.0)
+            pair = Pair(
+                prompt=one.prompt, chosen=one.answer, rejected=other.answer, label_prob=1.0, tools=one.tools
+            )
             yield Found(other.where, pair, tuple(left))
 
 
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
     """The chosen side liked, the rejected side not."""
-    prompt = turn_rows(pair.prompt)
+    prompt = turn_rows(pair.prompt, TRAINERS)
     sides = ((pair.chosen, True), (pair.rejected, False))
-    return [{"prompt": prompt, "completion": turn_rows(side), "label": up} for side, up in sides]
+    tools = {"tools": list(pair.tools)} if pair.tools else {}
+    return [
+        {"prompt": prompt, "completion": turn_rows(side, TRAINERS), "label": up, **tools}
+        for side, up in sides
+    ]
 
 
 def thumb_of(row: Row) -> Thumb:
@@ -84,13 +94,12 @@ def thumb_of(row: Row) -> Thumb:
     if said is None:
         prompt, answer = _parted(values, row.where)
     else:
-        answer = turns(values[said], row.where, said, role="assistant")
-        if answer[-1].role != "assistant":
-            raise PromptFileError(f"{row.where}: {said!r} must end with the assistant's turn")
-        prompt = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
-        prompt = prompt_turns(turn_rows(prompt), row.where, "prompt")
+        answer = answer_turns(values, row.where, said)
+        given = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
+        prompt = checked_prompt(given, row.where, "prompt")
     use_repeated(values, row.where, prompt, (*prompt, *answer))
-    return Thumb(row.where, prompt, answer, _up(values[label], f"{row.where}: {label!r}"))
+    up = _up(values[label], f"{row.where}: {label!r}")
+    return Thumb(row.where, prompt, answer, up, tools_of(values, row.where))
 
 
 def _thumb(row: Row, left: dict[str, None]) -> Thumb:
@@ -109,7 +118,7 @@ def _parted(values: Mapping[str, Any], where: str) -> tuple[tuple[Message, ...],
         raise PromptFileError(
             f"{where}: the conversation must end with the assistant's turn, which has the thumb"
         )
-    return prompt_turns(turn_rows(whole[:-1]), where, "prompt"), whole[-1:]
+    return checked_prompt(whole[:-1], where, "prompt"), whole[-1:]
 
 
 def _talk(values: Mapping[str, Any]) -> bool:
@@ -135,7 +144,9 @@ def clear_thumbs(rows: Rows) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Each answer once; none that is liked in one pair and not in another."""
     seen: dict[str, dict[bool, dict[str, Any]]] = {}
     for row in rows:
-        seen.setdefault(canonical_json([row["prompt"], row["completion"]]), {})[row["label"]] = dict(row)
+        seen.setdefault(canonical_json([row["prompt"], row["completion"], row.get("tools")]), {})[
+            row["label"]
+        ] = dict(row)
     clear = [row for labels in seen.values() if len(labels) == 1 for row in labels.values()]
     return clear, {BOTH_THUMBS: len(seen) - len(clear)}
 
@@ -154,5 +165,6 @@ FORMAT = Format(
         read=read,
         write=pair_rows,
         settle=clear_thumbs,
+        holds=EVERYTHING,
     ),
 )

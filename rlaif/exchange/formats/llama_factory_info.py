@@ -22,11 +22,21 @@ ALPACA: Mapping[str, str] = {
     "response": "output",
     "system": "system",
     "history": "history",
+    "tools": "tools",
 }
 """Names of columns in the registry, and what its readers call them where it says nothing."""
 SHAREGPT: Mapping[str, str] = {"messages": "conversations", "system": "system", "tools": "tools"}
 LABELS = ("chosen", "rejected", "kto_tag")
-ROLES: Mapping[str, str] = {"user_tag": "human", "assistant_tag": "gpt", "system_tag": "system"}
+NO_TEXT = ("images", "videos", "audios")
+ROLES: Mapping[str, str] = {
+    "user_tag": "human",
+    "assistant_tag": "gpt",
+    "system_tag": "system",
+    "observation_tag": "observation",
+    "function_tag": "function_call",
+}
+OPENAI: Mapping[str, str] = {"role_tag": "role", "content_tag": "content"}
+"""Tags of the formatting `openai` where the registry says nothing: its roles are known to our readers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +89,17 @@ def _entry(value: Any, file: Path, name: str) -> RegisteredSet:
     if not isinstance(value, Mapping) or not isinstance(value.get("file_name"), str):
         _refuse(where, "names no `file_name` beside it; fetch its data, and import those")
     form = value.get("formatting", "alpaca")
-    if form not in ("alpaca", "sharegpt"):
-        _refuse(where, f"has the formatting {form!r:.40}; known: alpaca, sharegpt")
+    if form not in ("alpaca", "sharegpt", "openai"):
+        _refuse(where, f"has the formatting {form!r:.40}; known: alpaca, sharegpt, openai")
     held = {key: value.get(key) or {} for key in ("columns", "tags")}
     if not all(
         isinstance(each, Mapping) and all(isinstance(text, str) for text in each.values())
         for each in held.values()
     ):
         _refuse(where, "`columns` and `tags` must be objects of names")
-    sharegpt = form == "sharegpt"
+    sharegpt = form != "alpaca"
     usual = SHAREGPT if sharegpt else ALPACA
-    if unknown := [key for key in held["columns"] if key not in (*usual, *LABELS)]:
+    if unknown := [key for key in held["columns"] if key not in (*usual, *LABELS, *NO_TEXT)]:
         _refuse(where, f"column {unknown[0]!r} is not known here; known: {', '.join((*usual, *LABELS))}")
     return RegisteredSet(
         where=where,
@@ -97,7 +107,7 @@ def _entry(value: Any, file: Path, name: str) -> RegisteredSet:
         sharegpt=sharegpt,
         ranking=bool(value.get("ranking")),
         columns=held["columns"],
-        tags=held["tags"],
+        tags={**OPENAI, **held["tags"]} if form == "openai" else held["tags"],
     )
 
 

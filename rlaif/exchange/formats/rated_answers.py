@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
+from rlaif.exchange.answers import answer_to
 from rlaif.exchange.asked import asked, use_repeated
 from rlaif.exchange.columns import is_empty
 from rlaif.exchange.format import Format, PairFormat, each_row
 from rlaif.exchange.rated import RatedAnswer, best_against_worst, rating
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.tools import tools_of
+from rlaif.exchange.turns import checked_prompt, prompt_turns, turns
 from rlaif.records import Message, Pair
 
 ANSWERS = ("generations", "responses", "answers", "completions", "candidates", "outputs")
@@ -59,9 +62,10 @@ def pair_of(row: Row) -> Pair | str:
     else:
         answers = _beside(row, values, name)
     given = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
-    prompt = prompt_turns(turn_rows(given), row.where, "prompt")
+    prompt = checked_prompt(given, row.where, "prompt")
+    answers = [replace(each, answer=answer_to(prompt, each.answer, row.where)) for each in answers]
     use_repeated(values, row.where, prompt, *[(*prompt, *each.answer) for each in answers])
-    return best_against_worst(prompt, answers)
+    return best_against_worst(prompt, answers, tools=tools_of(values, row.where))
 
 
 def _beside(row: Row, values: Mapping[str, Any], name: str) -> list[RatedAnswer]:
@@ -133,7 +137,7 @@ def _said(value: Any, where: str) -> tuple[Message, ...]:
     found = turns([value] if isinstance(value, Mapping) else value, where, "answer", role="assistant")
     if found[-1].role != "assistant":
         raise PromptFileError(f"{where} must end with the assistant's turn")
-    return found[-1:]
+    return found
 
 
 def _of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:

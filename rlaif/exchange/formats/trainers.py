@@ -12,16 +12,14 @@ from rlaif.exchange.containers import json_list
 from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, has
 from rlaif.exchange.formats.trl import SCORES
 from rlaif.exchange.formats.trl import pair_of as trl_pair
+from rlaif.exchange.held import EVERYTHING
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import TOOL_ROLES, prompt_turns, turn_rows, turns
-from rlaif.records import Message, Pair, Role
+from rlaif.exchange.sharegpt_turns import alternates, shared_turn
+from rlaif.exchange.tools import bare
+from rlaif.exchange.turns import TRAINERS, prompt_turns, turn_rows, turns
+from rlaif.records import Pair
 
 TIE = "best and worst completion have the same rank"
-_ROLES: dict[str, Role] = {
-    **{"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"},
-    "developer": "system",
-}
-_NAMES = {"user": "human", "assistant": "gpt", "system": "system"}
 
 
 def _one_answer(pair: Pair) -> bool:
@@ -33,39 +31,32 @@ def _from_shared(row: Row) -> Pair | str:
     prompt = values.get("conversations", values.get("messages"))
     if not isinstance(prompt, list):
         raise PromptFileError(f"{row.where}: 'conversations' must be a list of turns")
-    listed = [_renamed(turn, row.where, f"conversations[{place}]") for place, turn in enumerate(prompt)]
-    sides = {name: [_renamed(values.get(name), row.where, name)] for name in ("chosen", "rejected")}
-    return trl_pair(Row(row.where, {"prompt": listed, **_beside(values), **sides}))
+    sides = {name: _listed(values.get(name)) for name in ("chosen", "rejected")}
+    return trl_pair(Row(row.where, {"prompt": prompt, **_beside(values), **sides}))
+
+
+def _listed(side: Any) -> Any:
+    return [side] if isinstance(side, Mapping) else side
 
 
 def _beside(values: Mapping[str, Any]) -> dict[str, Any]:
     """What such rows may have beside the turns."""
-    names = ("system", "system_prompt", "history", "weight", *SCORES)
+    names = ("system", "system_prompt", "history", "tools", "functions", "weight", *SCORES)
     return {name: values[name] for name in names if name in values}
 
 
-def _renamed(turn: Any, where: str, place: str) -> dict[str, Any]:
-    if not isinstance(turn, Mapping):
-        raise PromptFileError(f"{where}: {place} must be an object with `from` and `value`")
-    role = turn.get("from", turn.get("role"))
-    if not isinstance(role, str) or (role not in _ROLES and role not in TOOL_ROLES):
-        raise PromptFileError(f"{where}: {place} is from {role!r}; known: {', '.join(_ROLES)}")
-    rest = {name: value for name, value in turn.items() if name not in ("from", "value")}
-    return {**rest, "role": _ROLES.get(role, role), "content": turn.get("value", turn.get("content"))}
-
-
 def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
-    def turn(message: Message) -> dict[str, str]:
-        return {"from": _NAMES[message.role], "value": message.content}
-
     # a system turn has a column of its own there, and turns must alternate
     lead = pair.prompt[0].content if pair.prompt[0].role == "system" else None
     asked = pair.prompt if lead is None else pair.prompt[1:]
-    wanted = ["user" if place % 2 == 0 else "assistant" for place in range(len(asked))]
-    if not _one_answer(pair) or [each.role for each in asked] != wanted or lead == "":
+    if not _one_answer(pair) or not alternates(asked) or lead == "":
         return []
-    row: dict[str, Any] = {"conversations": [turn(each) for each in asked]}
-    row |= {"chosen": turn(pair.chosen[0]), "rejected": turn(pair.rejected[0])}
+    said = [shared_turn(each) for each in (*asked, pair.chosen[0], pair.rejected[0])]
+    if None in said:
+        return []
+    row: dict[str, Any] = {"conversations": said[:-2], "chosen": said[-2], "rejected": said[-1]}
+    if pair.tools:
+        row["tools"] = json.dumps([bare(each) for each in pair.tools], ensure_ascii=False)
     return [row if lead is None else row | {"system": lead}]
 
 
@@ -86,13 +77,13 @@ def _from_nemo(row: Row) -> Pair | str:
     sides = {name: each.get("completion") for name, each in (("chosen", best), ("rejected", worst))}
     for name, side in sides.items():
         turns(side, row.where, name, role="assistant")
-    return trl_pair(Row(row.where, {"prompt": turn_rows(prompt), **sides}))
+    return trl_pair(Row(row.where, {"prompt": turn_rows(prompt), **_beside(values), **sides}))
 
 
 def _nemo(pair: Pair) -> Sequence[Mapping[str, Any]]:
     sides = (pair.chosen, pair.rejected)
-    ranked = [{"rank": rank, "completion": turn_rows(side)} for rank, side in enumerate(sides)]
-    return [{"context": turn_rows(pair.prompt), "completions": ranked}]
+    ranked = [{"rank": rank, "completion": turn_rows(side, TRAINERS)} for rank, side in enumerate(sides)]
+    return [{"context": turn_rows(pair.prompt, TRAINERS), "completions": ranked}]
 
 
 def _whole(pair: Pair) -> Sequence[Mapping[str, Any]]:
@@ -101,18 +92,15 @@ def _whole(pair: Pair) -> Sequence[Mapping[str, Any]]:
         return []
     return [
         {
-            "chosen": turn_rows((*pair.prompt, *pair.chosen)),
-            "rejected": turn_rows((*pair.prompt, *pair.rejected)),
+            "chosen": turn_rows((*pair.prompt, *pair.chosen), TRAINERS),
+            "rejected": turn_rows((*pair.prompt, *pair.rejected), TRAINERS),
         }
     ]
 
 
 def _from_messages(row: Row) -> Pair | str:
     values = fields.mapping(row)
-    sides = {
-        name: [side] if isinstance(side := values.get(name), Mapping) else side
-        for name in ("chosen", "rejected")
-    }
+    sides = {name: _listed(values.get(name)) for name in ("chosen", "rejected")}
     return trl_pair(Row(row.where, {"prompt": values.get("messages"), **_beside(values), **sides}))
 
 
@@ -125,7 +113,8 @@ def _messages(pair: Pair) -> Sequence[Mapping[str, Any]]:
 
 def _dataset_info(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
     """LLaMA-Factory's registry of data sets, with an entry a split."""
-    columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected", "system": "system"}
+    names = ("chosen", "rejected", "system", "tools")
+    columns = {"messages": "conversations", **{name: name for name in names}}
     entries = {
         f"rlaif_{split}": {
             "file_name": written.files[0].name,
@@ -142,15 +131,16 @@ def _dataset_info(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
 LLAMA_FACTORY = Format(
     name="llama-factory",
     help="LLaMA-Factory's ranking data (sharegpt), with its `dataset_info.json`",
-    loses="sides of several turns; prompts whose turns do not alternate",
+    loses="sides of several turns; prompts whose turns do not alternate; text beside a call",
     pairs=PairFormat(
-        shape="`conversations: [{from, value}]`, `chosen: {from, value}`, `rejected: {from, value}`, `system`",
+        shape="`conversations: [{from, value}]`, `chosen: {from, value}`, `rejected: {from, value}`, `system`, `tools`",
         recognises=has(("conversations", "chosen", "rejected")),
         rank=10,
         read=each_row(_from_shared),
         write=_shared,
         container=json_list,
         beside=_dataset_info,
+        holds=frozenset({"thoughts", "calls", "tools"}),
     ),
 )
 NEMO_RL = Format(
@@ -162,6 +152,7 @@ NEMO_RL = Format(
         rank=60,
         read=each_row(_from_nemo),
         write=_nemo,
+        holds=EVERYTHING - {"tools"},
     ),
 )
 OPENRLHF = Format(
@@ -174,6 +165,7 @@ OPENRLHF = Format(
         write=_whole,
         reads_margin=True,
         rank=45,
+        holds=EVERYTHING - {"tools"},
     ),
 )
 AXOLOTL = Format(

@@ -14,13 +14,15 @@ from rlaif.exchange.asked import QuestionTurns, asked, dialogue, use_repeated, w
 from rlaif.exchange.columns import peek
 from rlaif.exchange.containers import dataset_directory, parquet
 from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, said
+from rlaif.exchange.held import EVERYTHING
 from rlaif.exchange.pairs import DECIMALS, row_pair
 from rlaif.exchange.rated import policies
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.tools import tools_of
+from rlaif.exchange.turns import TRAINERS, checked_prompt, turn_rows, turns
 from rlaif.records import Message, Pair
 
-PARTS_EARLY = "the two dialogues part before the last answer"
+PARTS_EARLY = "the two dialogues share no question that both answer"
 SAME = "both sides are the same"
 CONTINUES = "one text goes on where the other ends: no border of the prompt can be told"
 UNRELATED = "the two texts share no beginning"
@@ -78,8 +80,13 @@ def pair_of(row: Row) -> Pair | str:
     if isinstance(cut, str):
         return cut
     prompt, chosen, rejected = cut
-    plain = {"prompt": turn_rows(prompt), "chosen": turn_rows(chosen), "rejected": turn_rows(rejected)}
-    if prompt[-1].role != "user":
+    plain = {
+        "prompt": turn_rows(prompt),
+        "chosen": turn_rows(chosen),
+        "rejected": turn_rows(rejected),
+        "tools": list(tools_of(values, row.where)),
+    }
+    if prompt[-1].role not in ("user", "tool"):
         return PARTS_EARLY
     use_repeated(values, row.where, prompt, (*prompt, *chosen), (*prompt, *rejected), prompt[1:])
     wrote = next((names for names in _WROTE if all(name in values for name in names)), None)
@@ -89,16 +96,15 @@ def pair_of(row: Row) -> Pair | str:
 
 def pair_rows(pair: Pair) -> list[dict[str, Any]]:
     """Prompt explicit, turns; beside them what a trainer of ours reads again and TRL's leaves alone."""
-    return [
-        {
-            "id": pair.id,
-            "prompt": turn_rows(pair.prompt),
-            "chosen": turn_rows(pair.chosen),
-            "rejected": turn_rows(pair.rejected),
-            "label_prob": round(pair.label_prob, DECIMALS),
-            "weight": round(pair.weight, DECIMALS),
-        }
-    ]
+    row = {
+        "id": pair.id,
+        "prompt": turn_rows(pair.prompt, TRAINERS),
+        "chosen": turn_rows(pair.chosen, TRAINERS),
+        "rejected": turn_rows(pair.rejected, TRAINERS),
+        "label_prob": round(pair.label_prob, DECIMALS),
+        "weight": round(pair.weight, DECIMALS),
+    }
+    return [row | {"tools": list(pair.tools)} if pair.tools else row]
 
 
 Cut = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
@@ -133,9 +139,8 @@ def _given(row: Row, values: Mapping[str, Any]) -> _Given:
 
 def _explicit(row: Row, values: Mapping[str, Any], question: QuestionTurns, given: _Given) -> Cut | str:
     # a blank prompt is told as such
-    prompt = question.turns or prompt_turns(values["prompt"], row.where, "prompt")
-    if prompt[-1].role != "user" or not prompt[-1].content.strip():
-        prompt_turns(turn_rows(prompt), row.where, "prompt")
+    given_turns = question.turns or turns(values["prompt"], row.where, "prompt", role="user")
+    prompt = checked_prompt(given_turns, row.where, "prompt")
     texts = _repeated(values, given)
     if texts is not None:
         return prompt, said(texts[0]), said(texts[1])
@@ -168,14 +173,24 @@ def _continued(
     """Prompt and answer of a side that may repeat the prompt, with a system turn or earlier turns before it."""
     start = next((len(side) - place for place, each in enumerate(side[::-1]) if each.role != "assistant"), 0)
     lead, answer = side[:start], side[start:]
-    repeated = side[: len(prompt)] == prompt
-    if repeated:
+    if side[: len(prompt)] == prompt:
         lead, answer = prompt, side[len(prompt) :]
-    elif lead and lead[-len(prompt) :] != prompt and lead != prompt[1:]:
-        lead, answer = (), side
+    elif len(prompt) > 1 and side[: len(prompt) - 1] == prompt[1:]:
+        lead, answer = prompt, side[len(prompt) - 1 :]
+    elif lead and lead[-len(prompt) :] != prompt:
+        lead, answer = _led(prompt, side)
     if not answer or answer[0].role != "assistant" or answer[-1].role != "assistant":
         return None
     return (lead if len(lead) > len(prompt) else prompt), answer
+
+
+def _led(
+    prompt: tuple[Message, ...], side: tuple[Message, ...]
+) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """A side that holds the prompt behind further turns, and goes on with several; else the whole of it answers."""
+    ends = range(len(prompt) + 1, len(side))
+    at = next((end for end in ends if side[end - len(prompt) : end] == prompt), 0)
+    return side[:at], side[at:]
 
 
 def _implicit(row: Row, values: Mapping[str, Any], given: _Given) -> Cut | str:
@@ -189,11 +204,21 @@ def _implicit(row: Row, values: Mapping[str, Any], given: _Given) -> Cut | str:
     ]
     if both[0] == both[1]:
         return SAME
-    shared = _shared(*both)
-    prompt, *sides = both[0][:shared], both[0][shared:], both[1][shared:]
-    if not prompt or not all(side and side[0].role == "assistant" == side[-1].role for side in sides):
-        return PARTS_EARLY
-    return prompt, sides[0], sides[1]
+    return parted(*both) or PARTS_EARLY
+
+
+def parted(chosen: tuple[Message, ...], rejected: tuple[Message, ...]) -> Cut | None:
+    """Two dialogues as a prompt and what each goes on with; None where they share no turn that asks.
+
+    They are cut behind the last turn of a user or a tool that both share and both answer. So a side has several turns
+    where the dialogues part earlier than at their last one.
+    """
+    for place in range(_shared(chosen, rejected), 0, -1):
+        sides = chosen[place:], rejected[place:]
+        asks = chosen[place - 1].role in ("user", "tool")
+        if asks and all(side and side[0].role == "assistant" == side[-1].role for side in sides):
+            return chosen[:place], *sides
+    return None
 
 
 def _no_question(row: Row, values: Mapping[str, Any], given: _Given) -> None:
@@ -218,7 +243,7 @@ def _texts(row: Row, chosen: str, rejected: str) -> Cut | str:
         shared -= 1
     if not chosen[:shared].strip():
         return UNRELATED
-    prompt = prompt_turns(chosen[:shared], row.where, "chosen")
+    prompt = checked_prompt(turns(chosen[:shared], row.where, "chosen", role="user"), row.where, "chosen")
     return prompt, said(chosen[shared:]), said(rejected[shared:])
 
 
@@ -263,6 +288,7 @@ _ROWS = PairFormat(
     write=pair_rows,
     holds_ties=True,
     reads_margin=True,
+    holds=EVERYTHING,
 )
 FORMAT = (
     Format(

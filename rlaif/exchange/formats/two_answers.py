@@ -16,7 +16,8 @@ from rlaif.exchange.formats.trl import PARTS_EARLY
 from rlaif.exchange.formats.trl import pair_of as trl_pair
 from rlaif.exchange.rated import SAME_TEXT, policies
 from rlaif.exchange.rows import Row
-from rlaif.exchange.turns import prompt_turns, turn_rows, turns
+from rlaif.exchange.tools import tools_of
+from rlaif.exchange.turns import checked_prompt, prompt_turns, turns
 from rlaif.records import Pair
 
 DRAW = "neither answer is preferred"
@@ -84,6 +85,7 @@ def pair_of(row: Row) -> Pair | str:
         rejected=rejected,
         label_prob=1.0,
         provenance=policies(models[won], models[1 - won]),
+        tools=tools_of(values, row.where),
     )
 
 
@@ -103,7 +105,7 @@ def _made(row: Row, values: Mapping[str, Any], sides: tuple[str, str], won: int)
         chosen, rejected = chosen[0], rejected[0]
     else:
         given = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
-        prompt = prompt_turns(turn_rows(given), row.where, "prompt")
+        prompt = checked_prompt(given, row.where, "prompt")
     said = [
         turns(each, row.where, name, role="assistant")
         for each, name in zip((chosen, rejected), sides, strict=True)

@@ -6,12 +6,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
 from rlaif.exchange.format import FORMATS, About, PairFormat, WrittenSplit, pair_format, pair_formats
+from rlaif.exchange.held import PARTS, parts_of
 from rlaif.exchange.pairs import DECIMALS
 from rlaif.records import EVEN, Pair
 
@@ -46,8 +48,8 @@ def preference_rows(
     if how.write is None:
         raise InputError(f"--format {format}: pairs are not written in rows of it; choose another format")
     rows: list[dict[str, Any]] = []
-    left_out: Counter[str] = Counter()
-    for pair in pairs:
+    held, left_out = _held(pairs, how)
+    for pair in held:
         tie = pair.label_prob == EVEN and not how.holds_ties
         with FORMATS.guarded(format):
             made = [] if tie else [dict(row) for row in how.write(pair)]
@@ -60,6 +62,25 @@ def preference_rows(
             rows, dropped = how.settle(rows)
         left_out.update(dropped)
     return rows, {reason: count for reason, count in left_out.items() if count}
+
+
+def _held(pairs: Sequence[Pair], how: PairFormat) -> tuple[list[Pair], Counter[str]]:
+    """The pairs of which the format has a place for every part, and why others are not among them."""
+    held: list[Pair] = []
+    left_out: Counter[str] = Counter()
+    for pair in pairs:
+        if missing := parts_of(pair) - how.holds:
+            left_out[_no_place(missing)] += 1
+        else:
+            held.append(pair)
+    return held, left_out
+
+
+def _no_place(missing: AbstractSet[str]) -> str:
+    """Why a pair with these parts is left out, and which formats would take it."""
+    takers = [name for name, each in pair_formats().items() if each.writes and each.holds >= missing]
+    said = " and ".join(words for name, words in PARTS.items() if name in missing)
+    return f"it has no place for {said} (export as {' or '.join(takers)})"
 
 
 def _margin(pair: Pair, kind: str) -> float:
@@ -76,6 +97,8 @@ def _margin(pair: Pair, kind: str) -> float:
 
 def _document(path: Path, pairs: Sequence[Pair], about: About, how: PairFormat) -> WrittenSplit:
     assert how.write_document is not None
-    whole, count = how.write_document(pairs, about)
+    held, left_out = _held(pairs, how)
+    whole, count = how.write_document(held, about)
     write_text(path, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
-    return WrittenSplit((path,), count, {NOT_HELD: len(pairs) - count} if count < len(pairs) else {})
+    left_out[NOT_HELD] += len(held) - count
+    return WrittenSplit((path,), count, {reason: number for reason, number in left_out.items() if number})
