@@ -13,6 +13,7 @@ from rlaif.judging import Decision, Judge, PanelJudge
 from rlaif.judging.ask_protocol import templates_of
 from rlaif.judging.parse import VERSION
 from rlaif.judging.protocols import protocols
+from rlaif.judging.shown import Sees
 from rlaif.records import Constitution, Engine, Judgment, Pair
 from rlaif.version import __version__
 
@@ -119,9 +120,12 @@ def _votes(readings: Sequence[Judgment]) -> dict[str, Any]:
 
 
 def criticised(
-    made: Sequence[tuple[Candidate, Pair]], constitution: Constitution, critic: Engine | None
+    made: Sequence[tuple[Candidate, Pair]],
+    constitution: Constitution,
+    critic: Engine | None,
+    sees: Sees = "answer",
 ) -> list[tuple[Candidate, Pair]]:
-    """The pairs with what their rejected side does wrong, in the words of `critic`."""
+    """The pairs with what their rejected side does wrong, in the words of `critic`, who sees what the judge does."""
     if critic is None:
         return list(made)
     by_id = {each.id: each for each in constitution.principles}
@@ -132,7 +136,7 @@ def criticised(
         return ViolatedPrinciples(candidate.prompt, candidate.worse.completion, named)
 
     faults = [fault(candidate, pair) for candidate, pair in made]
-    texts = critiques(critic, [each for each in faults if each.principles])
+    texts = critiques(critic, [each for each in faults if each.principles], sees=sees)
     return [
         (candidate, replace(pair, critique=texts.get(candidate.worse.completion.id)))
         for candidate, pair in made

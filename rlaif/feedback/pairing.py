@@ -11,6 +11,7 @@ from rlaif.feedback.score import ScoredCompletion
 from rlaif.hashing import derived_seed
 from rlaif.judging.decide import Inconsistent
 from rlaif.judging.protocols import PER_PAIR, Asking
+from rlaif.judging.shown import Sees
 from rlaif.records import Completion, Prompt, side_id
 
 Pairing = Literal["all", "best-worst", "random", "rank", "same"]
@@ -19,7 +20,6 @@ PAIRINGS: tuple[Pairing, ...] = ("all", "best-worst", "random", "rank")
 """How completions can be chosen. `same` says that they were chosen before, and `PairPlan.among` which."""
 BY_SCORE: tuple[Pairing, ...] = ("all", "best-worst", "rank")
 """Where the scores say which two are worth a comparison."""
-JudgeSees = Literal["answer", "all"]
 NO_PAIRWISE = "none"
 """In the place of a pairwise protocol: two completions are decided by what was said of each by itself."""
 
@@ -38,7 +38,7 @@ class PairPlan:
     inconsistent: Inconsistent = "drop"
     seed: int = 0
     round: int = 0
-    judge_sees: JudgeSees = "answer"
+    judge_sees: Sees = "answer"
     """What two completions must differ in to be two: their answers, or their thoughts too."""
     keep_truncated: bool = False
     """Also pair completions that were cut off before their end."""
@@ -66,7 +66,7 @@ def pair_plan(
     seed: int,
     round: int = 0,
     among: frozenset[frozenset[str]] = frozenset(),
-    judge_sees: JudgeSees = "answer",
+    judge_sees: Sees = "answer",
 ) -> PairPlan:
     """The plan of these options, which are fields of a configuration or a row that a run recorded.
 
@@ -89,7 +89,7 @@ def _chosen(options: PairingOptions) -> Mapping[str, Any]:
     return {"pairing": options.pairing, "inconsistent": options.inconsistent}
 
 
-def as_seen(completion: Completion, sees: JudgeSees) -> str:
+def as_seen(completion: Completion, sees: Sees) -> str:
     """What a judge sees of a completion, as an id: two that look the same to it are one."""
     if sees == "all" or not any(each.thought for each in completion.turns):
         return completion.id

@@ -92,7 +92,7 @@ def make_pairs(
             decided.append((each, decision))
     counts = Counter(each.prompt.id for each in chosen)
     made = assemble(decided, compared, checked, judge, constitution, plan, counts)
-    made = criticised(made, constitution, critic)
+    made = criticised(made, constitution, critic, plan.judge_sees)
     said = _all(compared)
     return Paired(
         pairs=[pair for _, pair in made],

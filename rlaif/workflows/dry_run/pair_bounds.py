@@ -34,6 +34,8 @@ class PlannedPairs:
     critique: bool
     critic: RoleOptions | None = None
     """How critiques are asked for, where otherwise than judgments."""
+    critic_name: str | None = None
+    """Who writes them, where it is not the judge."""
 
     def play(self, drawn: Drawn, judgments: Sequence[Judgment]) -> None:
         """Ask what the pairs step would ask."""
@@ -76,7 +78,7 @@ class PlannedPairs:
                 decided.append((each, decision))
         comparisons = Counter(each.prompt.id for each in fixed)
         made = assemble(decided, compared, said, judge, self.constitution, self.plan, comparisons)
-        criticised(made, self.constitution, self._critic(self.models, judge))
+        criticised(made, self.constitution, self._critic(self.models, judge), self.plan.judge_sees)
         return loose
 
     def _bound(
@@ -104,10 +106,11 @@ class PlannedPairs:
         readings_of(comparisons, judgments, judge, self.constitution, self.plan)
         if (critic := self._critic(models, judge)) is None:
             return
-        critiques(critic, [self._fault(each, judge, longest, models) for each in pairs])
+        faults = [self._fault(each, judge, longest, models) for each in pairs]
+        critiques(critic, faults, sees=self.plan.judge_sees)
 
     def _critic(self, models: PlannedModels, judge: Judge) -> Engine | None:
-        return critic_in(models, judge, self.critic) if self.critique else None
+        return critic_in(models, judge, self.critic, self.critic_name) if self.critique else None
 
     def _fault(
         self, pair: Candidate, judge: Judge, longest: bool, models: PlannedModels

@@ -26,7 +26,7 @@ from rlaif.workflows.generate.cut_off import never_ended
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.role_options import RoleOptions
+from rlaif.workflows.models.role_options import RoleOptions, sees_of
 
 Readings = Mapping[tuple[str, str], float]
 """P(yes) by (completion id, principle id); what could not be read is not there."""
@@ -103,7 +103,10 @@ def measure(
         other = answers_of_other.completions
         failures += [f"{name}: {told}" for told in answers_of_other.warnings]
         resampling = Resampling(seed=seed)
-        found = win_rate(judge, constitution, prompts, drawn, other, against=called, resampling=resampling)
+        sees = sees_of(what.options.get("judge"))
+        found = win_rate(
+            judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
+        )
         row["against"][called] = asdict(found)
     return row | ({"unanswered": failures} if failures else {})
 

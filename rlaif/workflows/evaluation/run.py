@@ -36,7 +36,7 @@ from rlaif.workflows.models.gold import Grades, gold_by_principle, grade, requir
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.role_options import RoleOptions
+from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.results import Result
 
@@ -225,7 +225,16 @@ def win_rates(
     resampling = _resampling(config)
     own, *others = called_of(config)
     return tuple(
-        win_rate(judge, constitution, prompts, texts[own], texts[name], against=name, resampling=resampling)
+        win_rate(
+            judge,
+            constitution,
+            prompts,
+            texts[own],
+            texts[name],
+            against=name,
+            resampling=resampling,
+            sees=sees_of(config.judge_options),
+        )
         for name in others
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlaif.auditing.intervals import Resampling
-from rlaif.feedback.pairing import JudgeSees, as_seen
+from rlaif.feedback.pairing import as_seen
 from rlaif.judging import Judge, decide
 from rlaif.judging.pointwise import judge_hard_principles
+from rlaif.judging.shown import Sees
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
@@ -38,7 +39,7 @@ def win_rate(
     *,
     against: str,
     resampling: Resampling,
-    sees: JudgeSees = "answer",
+    sees: Sees = "answer",
 ) -> WinRate:
     """Compare two models' answers to the same prompts with a judge, in both orders, by the rule that makes pairs.
 

@@ -70,15 +70,19 @@ def critic_of(judge: Judge) -> Engine | None:
     return judge.engine if isinstance(judge, ModelJudge) else None
 
 
-def critic_in(models: ModelPool, judge: Judge, own: RoleOptions | None) -> Engine | None:
+def critic_in(
+    models: ModelPool, judge: Judge, own: RoleOptions | None, name: str | None = None
+) -> Engine | None:
     """Who writes critiques, asked as a critic: as the judge, but for what is said of the critic and for its lengths.
 
-    `models` are those in the judge's role.
+    `models` are those in the judge's role; `name` is another model that writes them, which is asked as `own` says.
     """
+    if name is not None:
+        return models.acting(own).writer(name)
     found = critic_of(judge)
     if found is None:
         return None
-    inherited = replace(models.role, max_tokens=None, judge_sees=None, think=None)
+    inherited = replace(models.role, max_tokens=None, sees=None, think=None)
     role = (own or NOTHING).over(inherited)
     return found if role == NOTHING else models.acting(role).writer(found.name)
 

@@ -21,7 +21,7 @@ from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_pl
 from rlaif.feedback.system_turn import system_turn
 from rlaif.hashing import digest
 from rlaif.judging import PanelJudge
-from rlaif.judging.kinds import refuse_options, stated_of
+from rlaif.judging.kinds import stated_of
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking, stated
 from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
@@ -59,7 +59,7 @@ from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.models.role_options import told_options
+from rlaif.workflows.models.role_options import sees_of, told_options
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
@@ -99,7 +99,6 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
             **({"system": system.identity} if system is not None else {}),
         }
 
-    refuse_options(str(config.judge), models)
     refuse_early(config.out, models, names, describe, command="generate")
     policies.open(*config.policy)
     _open_judge(models, config)
@@ -129,7 +128,6 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
             "policies": _policies(config.source),
         }
 
-    refuse_options(str(config.judge), models)
     refuse_early(config.out, models, names, describe, command="judge")
     _open_judge(models, config)
     described = describe()
@@ -296,7 +294,14 @@ def _described(config: PairConfig, models: ModelPool, constitution: Constitution
 def pairing_of(config: PairConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
     given = {"pairing": pairing_name(config), "inconsistent": config.inconsistent}
-    return pair_plan(given, then=then, asking=asking, seed=config.seed, among=among_of(config))
+    return pair_plan(
+        given,
+        then=then,
+        asking=asking,
+        seed=config.seed,
+        among=among_of(config),
+        judge_sees=sees_of(config.judge_options),
+    )
 
 
 def pairing_name(config: PairConfig) -> Pairing:

@@ -57,7 +57,7 @@ class RoleOptions:
         read=_two_marks,
         wanted="a list of two texts, [START, END]",
     )
-    judge_sees: Literal["answer", "all"] | None = setting(
+    sees: Literal["answer", "all"] | None = setting(
         None, help="What a judge sees of a completion: its answer [default], or its thoughts too."
     )
     think: bool | None = setting(
@@ -99,7 +99,7 @@ class RoleOptions:
 
 
 NOTHING = RoleOptions()
-JUDGING = ("judge_sees", "think")
+JUDGING = ("sees", "think")
 """Options of judges alone, for which a command has options of its own."""
 LENGTHS = ("max_tokens", "max_thought_tokens")
 """Budgets of a role that a command has options for: of whoever draws completions."""
@@ -135,3 +135,8 @@ def role_options(
 def told_options(options: RoleOptions | None) -> dict[str, Any]:
     """What an identity says of a role: its options, and nothing where none is set."""
     return {"options": options.set_ones} if options is not None and options.set_ones else {}
+
+
+def sees_of(options: RoleOptions | None) -> Literal["answer", "all"]:
+    """What a judge in this role sees of a completion."""
+    return (options or NOTHING).sees or "answer"

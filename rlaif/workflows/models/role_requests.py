@@ -68,7 +68,7 @@ def refuse_unused(options: RoleOptions, name: str, kind: ModelKind) -> None:
         "max_tokens": not kind.local_weights or kind.causal,
         "max_thought_tokens": not kind.local_weights or kind.causal,
         "thought_marks": renders,
-        "judge_sees": not kind.local_weights or kind.causal,
+        "sees": not kind.local_weights or kind.causal,
         "think": not kind.local_weights or kind.causal,
         "dtype": kind.local_weights,
     }
@@ -85,7 +85,7 @@ WHY: Mapping[str, str] = {
     "max_tokens": "it writes no text",
     "max_thought_tokens": "it writes no text",
     "thought_marks": "it renders no chat template",
-    "judge_sees": "it is asked no question in words",
+    "sees": "it is asked no question in words",
     "think": "it writes no text",
     "dtype": "its weights are not here",
 }

@@ -59,6 +59,7 @@ class _Flow:
         stands = {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
         asked = {key: entry.named.get(key, role) for key, role in step.roles.items()}
+        asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
         first = self._first(stands)
@@ -213,10 +214,11 @@ def _check_roles(recipe: Recipe) -> None:
     for entry in recipe.round:
         step = STEPS.get(entry.step)
         used |= {str(entry.named.get(key, role)) for key, role in step.roles.items()}
+        used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
         used |= set(getattr(entry.settings, "against", ()))
     for role in recipe.models.others:
         if role not in used:
-            keys = sorted({key for each in STEPS.all().values() for key in each.roles})
+            keys = sorted({key for each in STEPS.all().values() for key in (*each.roles, *each.may_name)})
             raise RecipeError(
                 f"{recipe.source}: `models` has {role!r}{near(role, ('policy', 'judge'))}, which no step names; "
                 f"remove it, or name it at a step by {', '.join(keys)}"

@@ -71,6 +71,8 @@ def beside_settings(step: Step) -> dict[str, Any]:
         found[key] = _a_name(
             f"a role of `models`, previous, initial or a trained model's name; {role} by default"
         )
+    for key, what in step.may_name.items():
+        found[key] = _a_name(f"a role of `models`, previous, initial or a trained model's name: {what}")
     return {**found, "round": dict(_ROUND)}
 
 

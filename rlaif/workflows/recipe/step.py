@@ -262,6 +262,8 @@ class Step:
     """The kind of artefact that it makes."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
+    may_name: Mapping[str, str] = field(default_factory=dict)
+    """Further such keys, each with what its model is for: one that a recipe does not name asks no model."""
     of: str = "of"
     """The key of a recipe that says which artefact is taken."""
     also_of: str = ""

@@ -148,7 +148,7 @@ def test_an_override_makes_a_mapping_that_the_file_left_out(tmp_path: Path) -> N
         ("round.3.losss", "hard", "unknown key 'losss' (did you mean 'loss'?)"),
         ("round.9.loss", "hard", "'9' is none of 0 (sample), 1 (judge), 2 (pairs), 3 (train), 4 (evaluate)"),
         ("round.rain.loss", "hard", "'rain' is none of"),
-        ("models.judge.name", "x", "models.judge is one value"),
+        ("constitution.name", "x", "constitution is one value"),
         ("rond.3.loss", "hard", "unknown key 'rond' (did you mean 'round'?)"),
         ("rounds", "", 'must be a whole number, not ""'),
         ("rounds", "-1", "whole number from 1"),

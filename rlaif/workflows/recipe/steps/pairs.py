@@ -33,11 +33,13 @@ from rlaif.workflows.generate.principle_tests import misunderstood, own_tests
 from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
+from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_tests
 from rlaif.workflows.recipe.steps.judge import asking, form_of
 
+CRITIC = "critic"
 SHARED_WEIGHT = ("all", "rank")
 """Pairings that make several pairs of a prompt."""
 
@@ -73,7 +75,7 @@ class PairsSettings:
 def _plan(job: Job) -> PairPlan:
     then = job.settings.then
     asked = None if then == NO_PAIRWISE else asking(job, then)
-    sees = job.role("judge").judge_sees or "answer"
+    sees = sees_of(job.role("judge"))
     return pair_plan(job.settings, then=then, asking=asked, seed=job.seed, round=job.round, judge_sees=sees)
 
 
@@ -82,7 +84,7 @@ def make(job: RunJob) -> Facts:
     constitution, name = job.constitution, job.model("judge")
     drawn, judgments = job.value("completions"), job.value("judgments")
     judge = job.judge()
-    critic = critic_in(job.pool("judge"), judge, None) if job.settings.critique else None
+    critic = critic_in(job.pool("judge"), judge, *_critic(job)) if job.settings.critique else None
     paired = make_preference_pairs(judge, constitution, drawn, judgments, _plan(job), critic)
     made, funnel = paired.pairs, paired.funnel
     _, funnel_file, comparisons = outputs(job)
@@ -115,11 +117,18 @@ def forecast(job: Job) -> list[Pair]:
         job.constitution,
         _plan(job),
         settings.critique,
+        *_critic(job),
     )
     planned.play(job.value("completions"), job.value("judgments"))
     if not is_control(name):
         own_tests(job.judge(), job.constitution, *_tested_by(job))
     return []
+
+
+def _critic(job: Job) -> tuple[RoleOptions | None, str | None]:
+    """How the critic is asked that the recipe names, and its name."""
+    named = CRITIC in job.task.models
+    return (job.role(CRITIC), job.model(CRITIC)) if named else (None, None)
 
 
 def _tested_by(job: Job) -> tuple[tuple[str, str], Asking]:
@@ -156,7 +165,8 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "seed": job.seed,
         "round": job.round,
         **form_of(job, job.model("judge")),
-        **job.told("judge"),
+        **job.told(*job.task.models),
+        **({CRITIC: job.fingerprint(CRITIC)} if CRITIC in job.task.models else {}),
     }
     # several pairs of a prompt share its weight, which they did not always
     return found | ({"weights": "by prompt"} if job.settings.pairing in SHARED_WEIGHT else {})
@@ -207,6 +217,8 @@ def halts(job: RunJob, facts: Facts) -> str | None:
 def check(checked: CheckedStep) -> None:
     """Raise InputError where two completions could not be decided between."""
     settings, maker = checked.entry.settings, checked.maker("judgments")
+    if CRITIC in checked.entry.named and not settings.critique:
+        raise InputError("critique is false, so that the critic is asked nothing; remove `critic`")
     drawn = checked.maker("completions")
     if drawn is not None and getattr(drawn.settings, "n", 2) < 2:
         raise InputError(
@@ -257,6 +269,7 @@ STEP = Step(
     needs=(("judgments",), ("completions",)),
     makes="pairs",
     roles={"judge": "judge"},
+    may_name={CRITIC: "who writes the critiques; the judge by default"},
     stem="pairs",
     make=make,
     forecast=forecast,
