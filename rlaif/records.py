@@ -576,6 +576,8 @@ class Example:
     """Where it belongs, for counts: `judge`, `revision` ..."""
     weight: float = 1.0
     """How much it counts beside others."""
+    learned: int = 1
+    """How many of the last turns make up what is learned: the assistant's among them are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,10 +137,9 @@ def find_defects(
     seen: set[str] = set()
     found: list[str | None] = []
     for pair, key in zip(pairs, ids, strict=True):
-        texts = [side[-1].content for side in (pair.chosen, pair.rejected)]
         has = {
             "same": pair.chosen == pair.rejected,
-            "empty": not all(text.strip() for text in texts),
+            "empty": not (_says(pair.chosen) and _says(pair.rejected)),
             "truncated": key in cut,
             "leaked": pair.prompt in leaked,
             "contradiction": len(sides[key]) > 1,
@@ -178,7 +177,7 @@ def length_slope(pairs: Sequence[Pair]) -> float:
 
 def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
     """Shares of the pairs whose chosen side is the longer one, and the shorter one."""
-    signs = [_sign(len(pair.chosen[-1].content) - len(pair.rejected[-1].content)) for pair in pairs]
+    signs = [_sign(_length(pair.chosen) - _length(pair.rejected)) for pair in pairs]
     count = max(1, len(signs))
     return signs.count(1) / count, signs.count(-1) / count
 
@@ -204,6 +203,16 @@ def _grams(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
+
+
+def _says(side: Sequence[Message]) -> bool:
+    """Whether a side ends with an answer, or with a call of a tool."""
+    return bool(side[-1].content.strip() or side[-1].tool_calls)
+
+
+def _length(side: Sequence[Message]) -> int:
+    """Characters of the answers; thoughts do not count."""
+    return sum(len(each.content) for each in side if each.role == "assistant")
 
 
 def _sign(value: int) -> int:

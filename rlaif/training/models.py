@@ -55,6 +55,9 @@ class Opened:
     model: Any
     chat: Chat
     end_id: int
+    """What ends an answer."""
+    ends: frozenset[int]
+    """All that ends a turn."""
     pad_id: int
     room: int
     """Tokens a row may have."""
@@ -212,12 +215,14 @@ def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
     chat = Chat(tokenizer, config.chat_template_kwargs)
     _quiet_dropout(model, config.gradient_checkpointing)
     check_vocabulary(folder, chat, model)
-    end_id = chat.end_token(end_ids_of(model))
+    ends = end_ids_of(model)
+    end_id = chat.end_token(ends)
     room = context_of(model.config)
     return Opened(
         model=model,
         chat=chat,
         end_id=end_id,
+        ends=chat.end_ids(ends),
         pad_id=_pad_id(chat.tokenizer, end_id),
         room=min(room, config.max_length or room),
         source_dtype=_source_dtype(folder),

@@ -55,6 +55,7 @@ def train_reward(
         progress=progress,
         evaluator=evaluator,
         sampled=sampled or {},
+        answers=True,
     )
 
     def objective(

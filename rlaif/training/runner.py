@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from rlaif.engines.local.checks import check_directory
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
-from rlaif.records import Evaluator, Example, Message, Pair
+from rlaif.records import Evaluator, Example, Pair, is_plain
 from rlaif.runs.layout import USED_PAIRS
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.distributed import whole_weights
@@ -24,9 +24,10 @@ from rlaif.training.loop import LoopJob, LoopOutcome, Objective, run
 from rlaif.training.models import Opened, add_adapter, card, default_learning_rate, export, write_snapshot
 from rlaif.training.packing import Tree
 from rlaif.training.progress import LiveLine, Progress
+from rlaif.training.refused import REMEDIES, Refused
 from rlaif.training.sampled import Sampled
 from rlaif.training.scorer import BranchScorer, Layout, RewardScorer, choose_layout
-from rlaif.training.spans import REMEDIES, Refused, Spans
+from rlaif.training.spans import Spans
 from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.tokens import TokenExample, TokenPair
@@ -37,6 +38,8 @@ from rlaif.training.used import write_used
 SNAPSHOT = "snapshot"
 _NO_IDENTITY = ("trackers", "stop", "trust_remote_code")
 """Options that change nothing that is trained: a resumed run may have others. Code that runs is in the fingerprint."""
+_LATER = {"train_on": "all"}
+"""Options that came later, with what was done before there were: a training is the same one as long as that is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class MethodCall:
     """Asked every `evaluate_every` steps; the weights to look at are in `snapshot_directory(out)`."""
     sampled: Mapping[str, Sampled] = field(default_factory=dict)
     """How answers came about, where that is known; by `spans.answer_id`."""
+    answers: bool = False
+    """Whether a side is read as its last answer alone, at its end."""
 
 
 def snapshot_directory(out: Path) -> Path:
@@ -216,15 +221,17 @@ def _write(
 def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
     check_directory(setting.base)
     rows = [
-        [pair.id, pair.chosen[-1].content, pair.label_prob, pair.weight, pair.score_gap, pair.principles]
+        [pair.id, _better(pair), pair.label_prob, pair.weight, pair.score_gap, pair.principles]
         for pair in pairs
     ]
-    turns = [[each.kind, each.weight, *map(_turn, each.messages)] for each in examples]
+    turns = [_example(each) for each in examples]
     drawn = sorted([name, each.cut, *(each.ids or ())] for name, each in setting.sampled.items())
     return {
         "method": setting.config.method,
         "config": {
-            name: value for name, value in setting.config.as_dict().items() if name not in _NO_IDENTITY
+            name: value
+            for name, value in setting.config.as_dict().items()
+            if name not in _NO_IDENTITY and _LATER.get(name) != value
         },
         "base": model_fingerprint(setting.base, own_code=setting.config.trust_remote_code),
         "pairs": digest("training-pairs", rows),
@@ -234,13 +241,33 @@ def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Exa
     }
 
 
-def _turn(message: Message) -> list[str]:
-    return [message.role, message.content]
+def _better(pair: Pair) -> Any:
+    """Which side is the chosen one: by its text, which is all that a plain side is."""
+    if is_plain(pair.chosen) and is_plain(pair.rejected):
+        return pair.chosen[0].content
+    return [each.identity for each in pair.chosen]
+
+
+def _example(example: Example) -> list[Any]:
+    further: dict[str, Any] = {"tools": list(example.tools)} if example.tools else {}
+    if example.learned != 1:
+        further["learned"] = example.learned
+    turns = [each.identity for each in example.messages]
+    return [example.kind, example.weight, *turns, *([further] if further else [])]
 
 
 def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: Sequence[Example]) -> Data:
-    truncation = setting.config.truncation
-    spans = Spans(opened.chat, opened.end_id, opened.room, truncation, setting.sampled)
+    config = setting.config
+    spans = Spans(
+        opened.chat,
+        opened.end_id,
+        opened.room,
+        config.truncation,
+        setting.sampled,
+        train_on=config.train_on,
+        answers=setting.answers,
+        ends=opened.ends,
+    )
     token_pairs, refused_pairs = spans.pairs(pairs)
     token_examples, refused_examples = spans.examples(examples)
     counts: dict[str, Any] = {}
@@ -255,17 +282,31 @@ def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: 
             )
             first = f" The first is {told[0]}." if (told := list(spans.reasons.values())) else ""
             raise ThresholdError(f"none of {len(given)} {name} can be trained on. {why}.{first}")
-    noted = {
-        "cut": sum(pair.cut for pair in token_pairs),
-        "sampled_ids": sum(pair.sampled for pair in token_pairs),
-    }
-    counts["pairs"] |= {name: count for name, count in noted.items() if count}
+    counts["pairs"] |= _noted(
+        map(pair_tree, token_pairs),
+        [each for pair in token_pairs for each in pair.thoughts],
+        cut=sum(pair.cut for pair in token_pairs),
+        sampled_ids=sum(pair.sampled for pair in token_pairs),
+    )
+    counts["examples"] |= _noted(
+        map(example_tree, token_examples), [each.thoughts for each in token_examples]
+    )
     total = refused_pairs + refused_examples
     reasons = [
         f"{total[reason]} rows are left out ({reason}), the first of them {first}; {REMEDIES[reason]}"
         for reason, first in spans.reasons.items()
     ]
     return Data(token_pairs, token_examples, counts, reasons)
+
+
+def _noted(trees: Iterable[Tree], thoughts: Sequence[int], **counts: int) -> dict[str, int]:
+    """What is worth a figure of what is trained on: answers with thoughts, and tokens that are not learned."""
+    noted = counts | {
+        "thoughts": sum(each > 0 for each in thoughts),
+        "thought_tokens": sum(thoughts),
+        "masked_tokens": sum(sum(map(len, each.branches)) - sum(each.scored) for each in trees),
+    }
+    return {name: count for name, count in noted.items() if count}
 
 
 def _named(refused: Counter[str]) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """Pairs and examples to token ids with exact borders; what is not exact is refused and counted.
 
-A prompt's ids are those of its rendering up to the assistant's turn, once for both answers; an answer's ids are
-those that were sampled, where they are known, else those of its text alone, and one end token: just what the model
-meets and writes when it generates. What was cut off has no end token, for nobody ended it there.
+Every assistant's turn of a side is read where it was written (`turns`): behind the rendering of all before it up to
+the assistant's turn, which is just what the model meets when it generates. Turns that go on from each other, token by
+token, are one part of the side; what users and tools said in between is read and not learned. Where a template shows
+a later turn less of an earlier one than it wrote, as many do with thoughts, the two are parts with contexts of their
+own, so that each is learned as it was written. What was cut off has no end token, for nobody ended it there.
 """
 
 from __future__ import annotations
@@ -10,61 +12,58 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from itertools import takewhile
+from typing import NamedTuple
 
 from rlaif.engines.chat_template import Chat
-from rlaif.exchange.rendered import ends_a_turn, holds_turns
-from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, completion_id, prompt_name
+from rlaif.errors import UnrenderedError
+from rlaif.exchange.rendered import holds_turns
+from rlaif.records import (
+    ASKED_OF,
+    Conversation,
+    Example,
+    Message,
+    Pair,
+    Prompt,
+    Tools,
+    prompt_name,
+    side_id,
+)
+from rlaif.training.refused import Refused
 from rlaif.training.sampled import Sampled
-from rlaif.training.tokens import Ids, TokenExample, TokenPair
+from rlaif.training.tokens import Ids, Part, TokenExample, TokenPair
+from rlaif.training.turns import THINKING, Asked, TurnIds, TurnWriter
 
-Row = TypeVar("Row", Pair, Example)
-
-
-class Refused(StrEnum):
-    """Why a pair or an example is not trained on."""
-
-    TURNS = "turns"
-    """An answer is not one assistant turn."""
-    EMPTY = "empty"
-    SAME = "same"
-    ROUND_TRIP = "round_trip"
-    """The ids do not decode to the text."""
-    END_TOKEN = "end_token"
-    """The text itself spells a token of turns or ends: letter by letter it would be learned to be typed."""
-    TEMPLATE = "template"
-    """The model's chat template does not take the prompt, or its tokenizer cannot read it."""
-    RENDERED = "rendered"
-    """The prompt was already written by a chat template: the model would read one inside the other."""
-    TOO_LONG = "too_long"
-    TRUNCATED = "truncated"
-    """An answer was cut off when it was sampled."""
+Turns = tuple[Message, ...]
 
 
-REMEDIES = {
-    Refused.TURNS: "each side must be one assistant turn",
-    Refused.EMPTY: "a side has no text",
-    Refused.SAME: "both sides are the same text",
-    Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
-    Refused.END_TOKEN: "an answer spells a control token, such as the end of a turn; remove it",
-    Refused.TEMPLATE: "the model's chat template does not take the prompt; give its turns in the order that it knows",
-    Refused.RENDERED: "the prompt holds a chat template's marks; give the conversation as turns",
-    Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
-    Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
-}
-"""What each reason says to whoever brought the data."""
+class _Side(NamedTuple):
+    """What is to be learned of one side, and what becomes of it."""
+
+    name: str
+    """Of its row, for people."""
+    before: Turns
+    turns: Turns
+    tools: Tools
+    thinks: bool
+    """Whether the model was let think when it wrote this or the other side."""
 
 
-class _Answer(NamedTuple):
-    ids: Ids
+class _Whole(NamedTuple):
+    """A side in tokens: contexts of its parts, the last of which is the whole side as it ends."""
+
+    contexts: tuple[Ids, ...]
+    """What stands before each part."""
+    parts: tuple[Part, ...]
     cut: bool
     sampled: bool
+    thoughts: int
+    """Tokens of thoughts, marks included."""
 
 
-def answer_id(prompt: Sequence[Message], text: str) -> str:
+def answer_id(prompt: Sequence[Message], turns: Sequence[Message], tools: Tools = ()) -> str:
     """Names an answer to a prompt: the id that its completion has."""
-    return completion_id(Prompt(messages=tuple(prompt)).id, text)
+    return side_id(Prompt(messages=tuple(prompt), tools=tools).id, turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +79,31 @@ class Spans:
     """`answer_id` -> how that answer came about; others are taken as texts that somebody ended."""
     reasons: dict[Refused, str] = field(default_factory=dict)
     """The first row that was refused for a reason which only the row tells, with that."""
+    train_on: str = "all"
+    """all | answer, as `LoopConfig.train_on`."""
+    answers: bool = False
+    """Whether a side is its last answer alone behind what stands before, as reward models read it: without its
+    thought, and at its end."""
+    ends: frozenset[int] = frozenset()
+    """Tokens that end a turn, beside `end_id`."""
 
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
-        whole = [pair for pair in pairs if not _counted(_shape(pair) or self._asked(pair.prompt), refused)]
-        whole, prompts = self._taken(whole, [pair.prompt for pair in whole], refused)
-        asked = [pair.prompt for pair in whole]
-        chosen = self._answers([pair.chosen[0].content for pair in whole], asked, prompts)
-        rejected = self._answers([pair.rejected[0].content for pair in whole], asked, prompts)
+        whole = [pair for pair in pairs if not _counted(_shape(pair) or self._asked(pair), refused)]
+        sides = [side for pair in whole for side in _sides(pair)]
+        found = self._read(sides)
         kept = []
-        for pair, prompt, first, second in zip(whole, prompts, chosen, rejected, strict=True):
-            problem = next((each for each in (first, second) if isinstance(each, Refused)), None)
-            if isinstance(first, _Answer) and isinstance(second, _Answer) and first.ids == second.ids:
+        for place, pair in enumerate(whole):
+            both = found[2 * place : 2 * place + 2]
+            problem = next((each for each in both if isinstance(each, Refused)), None)
+            first, second = both
+            if isinstance(first, _Whole) and isinstance(second, _Whole) and first[:2] == second[:2]:
                 problem = Refused.SAME  # they differ only where they are cut
             if not _counted(problem, refused):
                 assert not isinstance(first, Refused)
                 assert not isinstance(second, Refused)
-                kept.append(_token_pair(pair, prompt, first, second))
+                kept.append(self._token_pair(pair, first, second))
         return kept, refused
 
     def examples(self, examples: Sequence[Example]) -> tuple[list[TokenExample], Counter[str]]:
@@ -106,114 +112,186 @@ class Spans:
         whole = [
             each
             for each in examples
-            if not _counted(_answer_shape(each.messages[-1:]) or self._asked(each.messages[:-1]), refused)
+            if not _counted(_side_shape(each.messages[-1:]) or self._asked(each), refused)
         ]
-        whole, prompts = self._taken(whole, [each.messages[:-1] for each in whole], refused)
-        asked = [each.messages[:-1] for each in whole]
-        answers = self._answers([each.messages[-1].content for each in whole], asked, prompts)
         kept = []
-        for example, prompt, answer in zip(whole, prompts, answers, strict=True):
-            if isinstance(answer, Refused):
-                refused[answer] += 1
+        for example, side in zip(whole, self._read([_example_side(each) for each in whole]), strict=True):
+            if isinstance(side, Refused):
+                refused[side] += 1
             else:
-                kept.append(TokenExample(example.kind, tuple(prompt), answer.ids, example.weight, answer.cut))
+                kept.append(self._token_example(example, side))
         return kept, refused
 
-    def _taken(
-        self, rows: Sequence[Row], asked: Sequence[Sequence[Message]], refused: Counter[str]
-    ) -> tuple[list[Row], list[list[int]]]:
-        """The rows whose prompts the chat template takes, and these as ids."""
-        kept, prompts = [], []
-        for row, ids in zip(rows, self.chat.each_prompt(asked), strict=True):
-            if isinstance(ids, list):
-                kept.append(row)
-                prompts.append(ids)
-            else:
-                refused[Refused.TEMPLATE] += 1
-                named = f"pair {row.id}" if isinstance(row, Pair) else row.messages[0].content[:60]
-                self.reasons.setdefault(Refused.TEMPLATE, f"{named}: {ids.reason}")
-        return kept, prompts
+    def _read(self, sides: Sequence[_Side]) -> list[_Whole | Refused]:
+        """Each side in tokens, or why it is refused."""
+        asked = [self._turns_of(side) for side in sides]
+        ends = self.ends or self.chat.end_ids([self.end_id])
+        writer = TurnWriter(self.chat, self.end_id, ends, self.truncation, self.train_on, self.answers)
+        written = iter(writer.write([turn for turns in asked for turn in turns]))
+        found: list[_Whole | Refused] = []
+        for side, turns in zip(sides, asked, strict=True):
+            own = [next(written) for _ in turns]
+            found.append(self._joined(side, own))
+        return found
 
-    def _answers(
-        self, texts: Sequence[str], asked: Sequence[Sequence[Message]], prompts: Sequence[Sequence[int]]
-    ) -> list[_Answer | Refused]:
-        answers: list[_Answer | Refused] = []
-        for text, turns, prompt, written in zip(texts, asked, prompts, self.chat.written(texts), strict=True):
-            known = self.sampled.get(answer_id(turns, text)) if self.sampled else None
-            drawn = self._drawn(text, known)
-            # what the model itself wrote may hold control tokens, but no second end
-            ids = drawn if drawn is not None else tuple(written.ids)
-            if self.end_id in ids or (drawn is None and (written.spells or ends_a_turn(text))):
-                answers.append(Refused.END_TOKEN)
-            else:
-                answers.append(self._answer(text, prompt, ids, known, drawn is not None))
-        return answers
+    def _turns_of(self, side: _Side) -> list[Asked]:
+        """The assistant's turns of a side, each with all that stands before it."""
+        said, last = (*side.before, *side.turns), len(side.before) + len(side.turns) - 1
+        kwargs = {name: value for name, value in THINKING.items() if name not in self.chat.kwargs}
+        known = self.sampled.get(answer_id(side.before, side.turns, side.tools)) if self.sampled else None
+        first = last if self.answers else len(side.before)
+        return [
+            Asked(
+                Conversation(
+                    messages=said[:place],
+                    tools=side.tools,
+                    chat_template_kwargs=kwargs if side.thinks and not self.answers else {},
+                ),
+                said[place],
+                known if place == last else None,
+            )
+            for place in range(first, last + 1)
+            if said[place].role == "assistant"
+        ]
 
-    def _answer(
-        self,
-        text: str,
-        prompt: Sequence[int],
-        ids: Ids,
-        known: Sampled | None,
-        drawn: bool,
-    ) -> _Answer | Refused:
-        cut, room = known is not None and known.cut, self.max_length - len(prompt)
-        if not ids or not self._exact(text, prompt, ids):
-            return Refused.ROUND_TRIP
-        if cut and self.truncation == "drop":
-            return Refused.TRUNCATED
-        if len(ids) + (not cut) <= room:
-            return _Answer(ids if cut else (*ids, self.end_id), cut, drawn)
-        if self.truncation == "drop" or room < 1:
-            return Refused.TOO_LONG
-        return _Answer(ids[:room], True, drawn)
+    def _joined(self, side: _Side, turns: Sequence[TurnIds | Refused | UnrenderedError]) -> _Whole | Refused:
+        for each in turns:
+            if isinstance(each, UnrenderedError):
+                self.reasons.setdefault(Refused.TEMPLATE, f"{side.name}: {each.reason}")
+                return Refused.TEMPLATE
+            if isinstance(each, Refused):
+                return each
+        own = [each for each in turns if isinstance(each, TurnIds)]
+        contexts, parts = _parts(own)
+        cut = own[-1].cut
+        long = [
+            len(context) + len(part.ids) > self.max_length
+            for context, part in zip(contexts, parts, strict=True)
+        ]
+        if any(long):
+            if self.truncation == "drop":
+                return Refused.TOO_LONG
+            cut = True
+            rooms = [self.max_length - len(context) for context in contexts]
+            pairs = zip(contexts, map(_shortened, parts, rooms), strict=True)
+            left = [(context, part) for context, part in pairs if part is not None]
+            if not left:
+                return Refused.TOO_LONG
+            contexts, parts = [context for context, _ in left], [part for _, part in left]
+        thoughts = sum(each.thought for each in own)
+        return _Whole(tuple(contexts), tuple(parts), cut, own[-1].sampled, thoughts)
 
-    def _asked(self, turns: Sequence[Message]) -> Refused | None:
+    def _asked(self, row: Pair | Example) -> Refused | None:
+        turns = row.messages if isinstance(row, Example) else (*row.prompt, *row.chosen, *row.rejected)
         own = self.chat.turn_tokens
         for text in (each.content for each in turns if each.role == "user"):
             if holds_turns(text) or text.lstrip().startswith(own):
                 return Refused.RENDERED
         return None
 
-    def _drawn(self, text: str, known: Sampled | None) -> Ids | None:
-        if known is None or not known.ids:
-            return None
-        # the ids of a text that a stop string cut go on behind its end: no token of it ends there for certain
-        whole = self.chat.decode(known.ids)
-        return None if whole != text and whole.startswith(text) else known.ids
+    def _token_pair(self, pair: Pair, chosen: _Whole, rejected: _Whole) -> TokenPair:
+        prompt = _shared([*chosen.contexts, *rejected.contexts])
+        first, second = (_behind(prompt, each) for each in (chosen, rejected))
+        return TokenPair(
+            pair.id,
+            prompt,
+            first[-1].ids,
+            second[-1].ids,
+            pair.label_prob,
+            pair.weight,
+            score_gap=pair.score_gap,
+            principles={each["id"]: each["p"] for each in pair.principles if each.get("p") is not None},
+            cut=chosen.cut or rejected.cut,
+            sampled=chosen.sampled + rejected.sampled,
+            about=str(pair.provenance.get(ASKED_OF) or prompt_name(pair.prompt)),
+            chosen_parts=_told(first),
+            rejected_parts=_told(second),
+            thoughts=(chosen.thoughts, rejected.thoughts),
+        )
 
-    def _exact(self, text: str, prompt: Sequence[int], ids: Ids) -> bool:
-        # alone: what a judge was shown; after the prompt: what the trained model will be read as
-        return self.chat.decode(ids) == text and self.chat.decode([*prompt, *ids]).endswith(text)
+    def _token_example(self, example: Example, side: _Whole) -> TokenExample:
+        prompt = _shared(side.contexts)
+        parts = _behind(prompt, side)
+        return TokenExample(
+            example.kind, prompt, parts[-1].ids, example.weight, side.cut, _told(parts), side.thoughts
+        )
 
 
-def _token_pair(pair: Pair, prompt: Sequence[int], chosen: _Answer, rejected: _Answer) -> TokenPair:
-    return TokenPair(
-        pair.id,
-        tuple(prompt),
-        chosen.ids,
-        rejected.ids,
-        pair.label_prob,
-        pair.weight,
-        score_gap=pair.score_gap,
-        principles={each["id"]: each["p"] for each in pair.principles if each.get("p") is not None},
-        cut=chosen.cut or rejected.cut,
-        sampled=chosen.sampled + rejected.sampled,
-        about=str(pair.provenance.get(ASKED_OF) or prompt_name(pair.prompt)),
+def _sides(pair: Pair) -> tuple[_Side, _Side]:
+    thinks = any(each.thought for each in (*pair.chosen, *pair.rejected))
+    name = f"pair {pair.id}"
+    chosen, rejected = (
+        _Side(name, pair.prompt, side, pair.tools, thinks) for side in (pair.chosen, pair.rejected)
     )
+    return chosen, rejected
+
+
+def _example_side(example: Example) -> _Side:
+    before, turns = example.messages[: -example.learned], example.messages[-example.learned :]
+    thinks = any(each.thought for each in turns)
+    return _Side(example.messages[0].content[:60], before, turns, example.tools, thinks)
+
+
+def _parts(turns: Sequence[TurnIds]) -> tuple[list[Ids], list[Part]]:
+    """Contexts and parts: a turn whose context goes on from the turn before it is of one part with that."""
+    contexts: list[Ids] = []
+    parts: list[Part] = []
+    for each in turns:
+        mask = each.learned or (True,) * len(each.answer)
+        written = (*contexts[-1], *parts[-1].ids) if parts else ()
+        if parts and each.prompt[: len(written)] == written:
+            between = each.prompt[len(written) :]
+            parts[-1] = Part(
+                (*parts[-1].ids, *between, *each.answer),
+                (*parts[-1].learned, *(False,) * len(between), *mask),
+            )
+        else:
+            contexts.append(each.prompt)
+            parts.append(Part(each.answer, mask))
+    return contexts, parts
+
+
+def _shortened(part: Part, room: int) -> Part | None:
+    """As much of a part as there is room for; None where nothing of that is learned."""
+    short = Part(part.ids[: max(0, room)], part.learned[: max(0, room)])
+    return short if any(short.learned) else None
+
+
+def _shared(contexts: Sequence[Ids]) -> Ids:
+    """What all contexts begin with."""
+    shortest = min(contexts, key=len)
+    same = takewhile(lambda ids: len(set(ids)) == 1, zip(*contexts, strict=False))
+    return shortest if all(each == shortest for each in contexts) else tuple(ids[0] for ids in same)
+
+
+def _behind(prompt: Ids, side: _Whole) -> list[Part]:
+    """The parts of a side as they go on from `prompt`."""
+    found = []
+    for context, part in zip(side.contexts, side.parts, strict=True):
+        between = context[len(prompt) :]
+        found.append(Part((*between, *part.ids), (*(False,) * len(between), *part.learned)))
+    return found
+
+
+def _told(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Nothing where one part is learned from its first token to its last, as most answers are."""
+    if len(parts) == 1 and all(parts[0].learned):
+        return ()
+    return tuple(Part(each.ids, () if all(each.learned) else each.learned) for each in parts)
 
 
 def _shape(pair: Pair) -> Refused | None:
-    problem = _answer_shape(pair.chosen) or _answer_shape(pair.rejected)
-    if problem is None and pair.chosen[0].content == pair.rejected[0].content:
+    problem = _side_shape(pair.chosen) or _side_shape(pair.rejected)
+    if problem is None and pair.chosen == pair.rejected:
         return Refused.SAME
     return problem
 
 
-def _answer_shape(turns: Sequence[Message]) -> Refused | None:
-    if len(turns) != 1 or turns[0].role != "assistant":
+def _side_shape(turns: Sequence[Message]) -> Refused | None:
+    if not turns or turns[-1].role != "assistant":
         return Refused.TURNS
-    return None if turns[0].content else Refused.EMPTY
+    empty = (each for each in turns if each.role == "assistant" and not (each.content or each.tool_calls))
+    return Refused.EMPTY if any(not each.thought for each in empty) else None
 
 
 def _counted(problem: Refused | None, refused: Counter[str]) -> bool:

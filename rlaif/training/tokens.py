@@ -43,6 +43,8 @@ class TokenPair(NamedTuple):
     """What is learned of the chosen side, where that is not all of `chosen`: a part for each context in which turns
     of it were written, for a template may show a later turn less of the earlier ones than they wrote."""
     rejected_parts: tuple[Part, ...] = ()
+    thoughts: tuple[int, int] = (0, 0)
+    """Tokens of the two sides' thoughts, marks included; of empty ones none."""
 
 
 class TokenExample(NamedTuple):
@@ -55,6 +57,8 @@ class TokenExample(NamedTuple):
     cut: bool = False
     parts: tuple[Part, ...] = ()
     """What is learned, where that is not all of `answer`; as `TokenPair.chosen_parts`."""
+    thoughts: int = 0
+    """Tokens of its thoughts."""
 
 
 def relative_weights(pairs: Sequence[TokenPair | TokenExample]) -> list[float]:

@@ -12,8 +12,9 @@ from rlaif.engines.chat_template import Chat
 from rlaif.records import Message, Pair
 from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.models import open_causal
+from rlaif.training.refused import REMEDIES, Refused
 from rlaif.training.sampled import Sampled
-from rlaif.training.spans import REMEDIES, Refused, Spans, answer_id
+from rlaif.training.spans import Spans, answer_id
 
 from .builders import TEMPLATES, example, make_tokenizer, pair
 from .conftest import MakeDirectory
@@ -162,7 +163,7 @@ def test_pairs_with_nothing_to_learn_are_refused(chosen: str, rejected: str, exp
     assert reason(spans_of("chatml"), pair("bake", chosen, rejected)) == expected
 
 
-def test_an_answer_must_be_one_assistant_turn() -> None:
+def test_a_side_must_end_with_the_assistants_turn() -> None:
     turns = (Message(role="assistant", content="a"), Message(role="user", content="b"))
     odd = Pair(
         prompt=(Message(role="user", content="x"),),
@@ -253,7 +254,7 @@ def test_a_model_without_any_end_token_is_refused(tmp_path: Path) -> None:
 
 
 def drawn(one: Pair, ids: tuple[int, ...] | None, *, cut: bool = False) -> dict[str, Sampled]:
-    return {answer_id(one.prompt, one.chosen[0].content): Sampled(ids, cut)}
+    return {answer_id(one.prompt, one.chosen): Sampled(ids, cut)}
 
 
 def test_an_answer_that_was_sampled_keeps_its_ids_where_its_text_alone_has_others() -> None:

@@ -10,6 +10,7 @@ from rlaif.errors import RecipeError
 from rlaif.settings import options, setting
 from rlaif.trl_names import renamed
 
+TRAIN_ON = ("all", "answer")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 
 
@@ -99,6 +100,9 @@ class LoopConfig:
     """For templates with options; one that can think is told not to unless this says otherwise."""
     trust_remote_code: bool = False
     """Whether Python code that lies beside the weights may run."""
+    train_on: Literal["all", "answer"] = "all"
+    """What is learned of a turn with a thought: both, or the answer, behind the thought which is read and not learned.
+    An empty thought is never learned."""
 
     def __new__(cls, **given: Any) -> Self:
         """Answer another trainer's names with ours. Raises RecipeError."""
@@ -112,6 +116,7 @@ class LoopConfig:
         self._check_settings()
         self._positive("batch_size", "epochs")
         self._at_least_zero("lora", "evaluate_every", "patience")
+        self._one_of("train_on", TRAIN_ON)
         for name in ("steps", "learning_rate"):
             if getattr(self, name) is not None:
                 self._positive(name)

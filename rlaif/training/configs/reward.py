@@ -30,6 +30,8 @@ class RewardConfig(PairConfig):
         PairConfig.__post_init__(self)
         self._at_least_zero("centering", "margin")
         self._one_of("loss", REWARD_LOSSES)
+        if self.train_on != "all":
+            self._refuse("train_on", "must not be given: a reward model reads answers without their thoughts")
         if len(set(self.heads)) < len(self.heads):
             self._refuse("heads", "must name each principle once")
         if unread := [name for name in self.stop if name in ("chosen_drop", "kl")]:

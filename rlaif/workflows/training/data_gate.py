@@ -76,5 +76,5 @@ def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
     file = sources_of(pairs_in(source) or source / PAIRS).completions
     if not file.is_file():
         return set()
-    cut = {each.id for _, each in read_completions(file) if each.finish == "length"}
+    cut = {each.id for _, each in read_completions(file) if each.finish == "length" or each.open_thought}
     return {pair.id for pair in pairs if cut and not cut.isdisjoint(pair.completion_ids)}

@@ -60,7 +60,9 @@ def _example(pair: Pair, answer: tuple[Message, ...], kind: str, system: str | N
         own = prompt[0].content if prompt[0].role == "system" else ""
         rest = prompt[1:] if own else prompt
         prompt = (Message(role="system", content=f"{system}\n\n{own}".strip()), *rest)
-    return Example(messages=(*prompt, *answer), kind=kind, weight=pair.weight)
+    return Example(
+        messages=(*prompt, *answer), tools=pair.tools, kind=kind, weight=pair.weight, learned=len(answer)
+    )
 
 
 def judge_pairs(pairs: Sequence[Pair], constitution: Constitution) -> list[Pair]:
@@ -144,7 +146,7 @@ def sampled(completions: Iterable[Completion], own: str | None) -> dict[str, Sam
     found: dict[str, Sampled] = {}
     for each in completions:
         ids = each.token_ids if each.policy == own else None
-        cut = each.finish == "length"
+        cut = each.finish == "length" or each.open_thought
         if ids is not None or cut:
             found[each.id] = Sampled(ids, cut)
     return found

@@ -64,6 +64,15 @@ class MethodOptions:
         return {"lora": self.rank, **loop_options(self.loop, f"{where}: loop")}
 
 
+def learned_of_turns() -> Any:
+    """The setting `train_on`, of methods that learn to write: `LoopConfig.train_on`."""
+    return setting(
+        "all",
+        help="What is learned of a turn with a thought: thought and answer, or the answer alone.",
+        group=DATA,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTrainingOptions(MethodOptions):
     """Options of methods that compare the two sides of a pair."""

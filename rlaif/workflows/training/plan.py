@@ -12,7 +12,7 @@ from typing import Any
 from rlaif.engines.fingerprint import adapter_base
 from rlaif.engines.local.load import load_counting_tokenizer
 from rlaif.errors import RlaifError
-from rlaif.records import Pair, prompt_name
+from rlaif.records import Conversation, Message, Pair, prompt_name
 from rlaif.settings import options as options_of
 from rlaif.training import LoopConfig
 from rlaif.training.configs.dpo import DPOConfig
@@ -31,7 +31,15 @@ STATE_BYTES = 16
 """Of each parameter that is trained: weight, gradient and two moments, in float32."""
 FROZEN_BYTES = 4
 _OWN_LINES = {"steps", "epochs", "batch_size", "learning_rate", "lora", "beta"}
-_NOT_SHOWN = {"chat_template_kwargs", "evaluate_every", "evaluate_figure", "patience", "held_out", "seed"}
+_NOT_SHOWN = {
+    "chat_template_kwargs",
+    "evaluate_every",
+    "evaluate_figure",
+    "patience",
+    "held_out",
+    "seed",
+    "train_on",
+}
 """Fields of a loop that say nothing here: they are other lines, or nobody can give them to `rlaif train`."""
 
 
@@ -235,9 +243,13 @@ def _lengths(job: TrainJob, pairs: Sequence[Pair]) -> list[int]:
     from rlaif.engines.chat_template import Chat
 
     chat = Chat(load_counting_tokenizer(job.base), job.chat_template_kwargs)
-    prompts = chat.prompt_ids([each.prompt for each in pairs])
-    sides = [chat.text_ids([side[-1].content for side in (each.chosen, each.rejected)]) for each in pairs]
+    prompts = chat.prompt_ids([Conversation(messages=each.prompt, tools=each.tools) for each in pairs])
+    sides = [chat.text_ids([*_texts(each.chosen), *_texts(each.rejected)]) for each in pairs]
     return [len(prompt) + sum(map(len, both)) for prompt, both in zip(prompts, sides, strict=True)]
+
+
+def _texts(side: Sequence[Message]) -> list[str]:
+    return [text for each in side for text in (each.thought, each.content) if text]
 
 
 def _memory_line(job: TrainJob) -> str | None:

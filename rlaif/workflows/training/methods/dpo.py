@@ -14,7 +14,14 @@ from rlaif.store import find_store
 from rlaif.training import DPOConfig, Progress, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
-from rlaif.workflows.training.options import DATA, LOSS, TRAINED, MethodOptions, PairTrainingOptions
+from rlaif.workflows.training.options import (
+    DATA,
+    LOSS,
+    TRAINED,
+    MethodOptions,
+    PairTrainingOptions,
+    learned_of_turns,
+)
 
 OWN_REFERENCE = ("previous", "none")
 """References that are no other model's weights: the policy as it is before the training, and none."""
@@ -64,6 +71,7 @@ class PreferenceOptions(PairTrainingOptions):
 class DPOOptions(PreferenceOptions):
     """Options of dpo."""
 
+    train_on: Literal["all", "answer"] = learned_of_turns()
     replay: Mapping[str, float] = setting(
         default_factory=dict,
         help="Share of a batch that repeats examples of a kind: judge=0.2.",
@@ -93,6 +101,7 @@ def preference_config(options: PreferenceOptions, shared: Mapping[str, Any]) -> 
         wpo=options.wpo,
         nll=options.nll,
         replay=dict(options.replay) if isinstance(options, DPOOptions) else {},
+        train_on=options.train_on if isinstance(options, DPOOptions) else "all",
         held_out=options.held_out_pairs,
         stop=options.stop,
         **shared,

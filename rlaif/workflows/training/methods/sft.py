@@ -11,7 +11,7 @@ from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
-from rlaif.workflows.training.options import DATA, MethodOptions
+from rlaif.workflows.training.options import DATA, MethodOptions, learned_of_turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,16 @@ class SFTOptions(MethodOptions):
         "system turn.",
         group=DATA,
     )
+    train_on: Literal["all", "answer"] = learned_of_turns()
 
 
 def _check(options: SFTOptions, where: str) -> None:
-    SFTConfig(**options.checked_loop(where))
+    SFTConfig(**options.checked_loop(where), train_on=options.train_on)
+
+
+def _config(job: TrainJob, rows: int) -> SFTConfig:
+    assert isinstance(job.options, SFTOptions)
+    return SFTConfig(**job.loop_fields(rows), train_on=job.options.train_on)
 
 
 def _learned(job: TrainJob) -> list[Example]:
@@ -44,7 +50,7 @@ def _learned(job: TrainJob) -> list[Example]:
 
 def _loop_of(job: TrainJob) -> tuple[SFTConfig, int]:
     rows = len(_learned(job))
-    return SFTConfig(**job.loop_fields(rows)), rows
+    return _config(job, rows), rows
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
@@ -52,7 +58,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
 
     learned = _learned(job)
     return train_sft(
-        SFTConfig(**job.loop_fields(len(learned))),
+        _config(job, len(learned)),
         learned,
         policy=job.base,
         sampled=job.sampled,

@@ -1,0 +1,43 @@
+"""Why a pair or an example is not trained on, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refused(StrEnum):
+    """Why a pair or an example is not trained on."""
+
+    TURNS = "turns"
+    """A side does not end with a turn of the assistant."""
+    EMPTY = "empty"
+    SAME = "same"
+    ROUND_TRIP = "round_trip"
+    """The ids do not decode to the text."""
+    END_TOKEN = "end_token"
+    """The text itself spells a token of turns or ends: letter by letter it would be learned to be typed."""
+    TEMPLATE = "template"
+    """The model's chat template does not take the prompt, or its tokenizer cannot read it."""
+    RENDERED = "rendered"
+    """The prompt was already written by a chat template: the model would read one inside the other."""
+    UNWRITTEN = "unwritten"
+    """Nothing tells which tokens the model writes for a thought or a call of a tool where it would write them."""
+    TOO_LONG = "too_long"
+    TRUNCATED = "truncated"
+    """An answer was cut off when it was sampled, or its thought never ended."""
+
+
+REMEDIES = {
+    Refused.TURNS: "each side must end with the assistant's turn",
+    Refused.EMPTY: "a side has no text",
+    Refused.SAME: "both sides are the same text",
+    Refused.ROUND_TRIP: "this model's tokenizer cannot write the text; train another model",
+    Refused.END_TOKEN: "an answer spells a control token, such as the end of a turn; remove it",
+    Refused.TEMPLATE: "the model's chat template does not take the prompt; give its turns in the order that it knows",
+    Refused.RENDERED: "the prompt holds a chat template's marks; give the conversation as turns",
+    Refused.UNWRITTEN: "the model's chat template does not write such a thought or call of a tool; train on what the "
+    "model itself sampled, set train_on: answer for a thought, or train another model",
+    Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
+    Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
+}
+"""What each reason says to whoever brought the data."""
