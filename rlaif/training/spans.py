@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import NamedTuple
 
 from rlaif.engines.chat_template import Chat
@@ -31,7 +30,7 @@ from rlaif.records import (
 )
 from rlaif.training.refused import Refused
 from rlaif.training.sampled import Sampled
-from rlaif.training.tokens import Ids, Part, TokenExample, TokenPair
+from rlaif.training.tokens import Ids, Part, TokenExample, TokenPair, shared
 from rlaif.training.turns import THINKING, Asked, TurnIds, TurnWriter
 
 Turns = tuple[Message, ...]
@@ -190,7 +189,7 @@ class Spans:
         return None
 
     def _token_pair(self, pair: Pair, chosen: _Whole, rejected: _Whole) -> TokenPair:
-        prompt = _shared([*chosen.contexts, *rejected.contexts])
+        prompt = shared([*chosen.contexts, *rejected.contexts])
         first, second = (_behind(prompt, each) for each in (chosen, rejected))
         return TokenPair(
             pair.id,
@@ -210,7 +209,7 @@ class Spans:
         )
 
     def _token_example(self, example: Example, side: _Whole) -> TokenExample:
-        prompt = _shared(side.contexts)
+        prompt = shared(side.contexts)
         parts = _behind(prompt, side)
         return TokenExample(
             example.kind, prompt, parts[-1].ids, example.weight, side.cut, _told(parts), side.thoughts
@@ -255,13 +254,6 @@ def _shortened(part: Part, room: int) -> Part | None:
     """As much of a part as there is room for; None where nothing of that is learned."""
     short = Part(part.ids[: max(0, room)], part.learned[: max(0, room)])
     return short if any(short.learned) else None
-
-
-def _shared(contexts: Sequence[Ids]) -> Ids:
-    """What all contexts begin with."""
-    shortest = min(contexts, key=len)
-    same = takewhile(lambda ids: len(set(ids)) == 1, zip(*contexts, strict=False))
-    return shortest if all(each == shortest for each in contexts) else tuple(ids[0] for ids in same)
 
 
 def _behind(prompt: Ids, side: _Whole) -> list[Part]:

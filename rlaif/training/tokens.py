@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from rlaif.errors import ThresholdError
@@ -59,6 +60,14 @@ class TokenExample(NamedTuple):
     """What is learned, where that is not all of `answer`; as `TokenPair.chosen_parts`."""
     thoughts: int = 0
     """Tokens of its thoughts."""
+
+
+def shared(rows: Sequence[Ids]) -> Ids:
+    """What all rows begin with."""
+    if all(each == rows[0] for each in rows):
+        return rows[0]
+    same = takewhile(lambda ids: len(set(ids)) == 1, zip(*rows, strict=False))
+    return tuple(ids[0] for ids in same)
 
 
 def relative_weights(pairs: Sequence[TokenPair | TokenExample]) -> list[float]:

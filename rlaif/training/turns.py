@@ -20,7 +20,7 @@ from rlaif.hashing import canonical_json
 from rlaif.records import Conversation, Message
 from rlaif.training.refused import Refused
 from rlaif.training.sampled import Sampled
-from rlaif.training.tokens import Ids, Mask
+from rlaif.training.tokens import Ids, Mask, shared
 
 _PROBE = "zqprobe"
 THINKING = {"enable_thinking": True, "thinking": True}
@@ -172,7 +172,7 @@ class TurnWriter:
         begun = not self.answers and self.chat.thought_begun(prompt)
         if whole is None:
             return (*(self.chat.closing_ids if begun else ()), *text), self.end_id
-        found = self._continued(prompt, tuple(whole))
+        found = self._continued(turn, prompt, tuple(whole))
         if found is not None and self._is_said(turn, prompt, found[0], exact=False):
             return found
         marks = self.chat.thought_marks
@@ -181,11 +181,27 @@ class TurnWriter:
             return Refused.UNWRITTEN
         return (*self._thought(turn, begun), *self.chat.closing_ids, *text), self.end_id
 
-    def _continued(self, prompt: Ids, whole: Ids) -> tuple[Ids, int] | None:
-        """What the template writes behind its own prompt, up to the token that ends the turn, and that token."""
-        if whole[: len(prompt)] != prompt:
-            return None
-        behind = whole[len(prompt) :]
+    def _continued(self, turn: Message, prompt: Ids, whole: Ids) -> tuple[Ids, int] | None:
+        """What the template writes behind its own prompt, up to the token that ends the turn, and that token.
+
+        Some write marks of a thought in prompts only, and not in finished turns.
+        """
+        same = len(shared([prompt, whole]))
+        lead, marks = self.chat.decode(prompt[same:]).strip(), self.chat.thought_marks
+        thought: Ids = ()
+        if same < len(prompt):
+            if marks is None or not lead.startswith(marks.start):
+                return None
+            inside = lead.removeprefix(marks.start)
+            if not inside and not self.answers:
+                thought = (*self._thought(turn, begun=True), *self.chat.closing_ids)
+            elif inside.strip() != marks.end or turn.thought:
+                return None
+        behind, end = self._ended(whole[same:])
+        return (*thought, *behind), end
+
+    def _ended(self, behind: Ids) -> tuple[Ids, int]:
+        """A turn up to the token that ends it, and that token."""
         for place in range(len(behind) - 1, -1, -1):
             if behind[place] in self.ends:
                 return behind[:place], behind[place]
