@@ -203,8 +203,8 @@ class Spans:
             cut=chosen.cut or rejected.cut,
             sampled=chosen.sampled + rejected.sampled,
             about=str(pair.provenance.get(ASKED_OF) or prompt_name(pair.prompt)),
-            chosen_parts=_told(first),
-            rejected_parts=_told(second),
+            chosen_parts=() if self.answers else _told(first),
+            rejected_parts=() if self.answers else _told(second),
             thoughts=(chosen.thoughts, rejected.thoughts),
         )
 
