@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,10 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     show_default=True,
     help="Number of calls to print in full.",
 )
+@options.option("--thoughts", is_flag=True, help="Print thoughts and schemas of tools in full.")
 @options.store
 @options.as_json
-def show(pair: str, run: Path | None, calls: int, store: Path | None, as_json: bool) -> None:
+def show(pair: str, run: Path | None, calls: int, thoughts: bool, store: Path | None, as_json: bool) -> None:
     """Show one pair with everything that made it: texts, judgments, calls, provenance.
 
     PAIR is its id or the beginning of it. Words that only one of the two answers has are in brackets.
@@ -42,7 +45,7 @@ def show(pair: str, run: Path | None, calls: int, store: Path | None, as_json: b
     from rlaif.workflows.audit.show_pair import show as workflow
 
     found = workflow(pair, run, store)
-    emit(found.as_dict(), _pair(found, calls), as_json=as_json)
+    emit(found.as_dict(), _pair(found, calls, thoughts), as_json=as_json)
 
 
 @click.command(
@@ -64,14 +67,16 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     emit(found.as_dict(), _compared(found), as_json=as_json)
 
 
-def _pair(found: Any, calls: int) -> str:
-    from rlaif.auditing.differences import marked
+def _pair(found: Any, calls: int, thoughts: bool) -> str:
+    from rlaif.auditing.turn_texts import turn_title
 
     pair = found.pair
     blocks = [f"{pair.id} in {found.run}, round {pair.round}: P(chosen is better) {pair.label_prob:.3f}"]
-    blocks += [_part(f"prompt, {each.role}", each.content) for each in pair.prompt]
-    blocks.append(_part("chosen", marked(found.chosen)))
-    blocks.append(_part("rejected", marked(found.rejected)))
+    for each in pair.prompt:
+        blocks += _turn(f"prompt, {turn_title(each)}", each, thoughts)
+    blocks += _tools(pair.tools, thoughts)
+    blocks += _side("chosen", found.chosen, thoughts)
+    blocks += _side("rejected", found.rejected, thoughts)
     if pair.critique:
         blocks.append(_part("critique of the rejected", pair.critique))
     head = [
@@ -90,7 +95,7 @@ def _pair(found: Any, calls: int) -> str:
     ]  # fmt: skip
     if rows:
         blocks.append(table(head, rows))
-    blocks += [_call(each) for each in found.calls[:calls]]
+    blocks += [_call(each, thoughts) for each in found.calls[:calls]]
     hidden = len(found.calls) - calls
     if hidden > 0:
         blocks.append(f"{hidden} further calls (--calls {len(found.calls)} shows them)")
@@ -106,14 +111,78 @@ def _part(title: str, text: str) -> str:
     return f"{title}\n" + "\n".join(f"    {line}" for line in text.split("\n"))
 
 
-def _call(call: Any) -> str:
-    sent = [f"<{each.role}>\n{each.content}" for each in call.messages]
+def _side(name: str, turns: Sequence[Any], thoughts: bool) -> list[str]:
+    """One side: of several turns each with who speaks."""
+    from rlaif.auditing.differences import marked
+    from rlaif.auditing.turn_texts import turn_title
+
+    blocks = []
+    for each in turns:
+        title = name if len(turns) == 1 else f"{name}, {turn_title(each.turn)}"
+        texts = (marked(each.content), [marked(call) for call in each.calls])
+        blocks += _turn(title, each.turn, thoughts, texts)
+    return blocks
+
+
+def _turn(
+    title: str, turn: Any, thoughts: bool, marked: tuple[str, Sequence[str]] | None = None
+) -> list[str]:
+    """A turn in blocks: its thought, its text, its calls. What is in them is indented: none looks like a heading."""
+    from rlaif.auditing.turn_texts import call_text
+
+    text, calls = marked or (turn.content, list(map(call_text, turn.tool_calls)))
+    blocks = [_thought(f"{title}, thought", turn.thought, thoughts)] if turn.thought else []
+    if turn.content or not calls:
+        blocks.append(_part(title, text))
+    return blocks + [_part(f"{title}, tool call", each) for each in calls]
+
+
+def _thought(title: str, thought: str, whole: bool) -> str:
+    from rlaif.auditing.surface import words
+
+    folded = f"{title} ({words(thought)} words)"
+    return _part(folded, thought) if whole else f"{folded}, --thoughts shows it"
+
+
+def _tools(tools: Sequence[Any], whole: bool) -> list[str]:
+    from rlaif.auditing.turn_texts import tool_names
+
+    if not tools:
+        return []
+    folded = f"tools: {', '.join(tool_names(tools))}"
+    schemas = json.dumps(list(tools), ensure_ascii=False, indent=2)
+    return [_part(folded, schemas) if whole else f"{folded} (--thoughts shows their schemas)"]
+
+
+def _call(call: Any, thoughts: bool) -> str:
+    from rlaif.auditing.turn_texts import call_text
+
+    sent = [_sent(each, thoughts) for each in call.messages]
     if call.assistant_prefix:
         sent.append(f"<assistant>\n{call.assistant_prefix}")
     answer = call.error if call.error else call.reply
-    return (
-        f"{_part(f'call {call.key}, {call.kind} by {call.fingerprint}', chr(10).join(sent))}\n  -> {answer}"
-    )
+    blocks = [_part(f"call {call.key}, {call.kind} by {call.fingerprint}", chr(10).join(sent))]
+    blocks += [_indented(each) for each in _tools(call.tools, thoughts)]
+    if call.thought:
+        blocks.append(_indented(_thought("-> thought", call.thought, thoughts)))
+    called = [f"  -> tool call {call_text(each)}" for each in call.tool_calls]
+    return "\n".join([*blocks, *([f"  -> {answer}"] if answer or not called else []), *called])
+
+
+def _sent(turn: Any, thoughts: bool) -> str:
+    """A turn that was sent, as it stands in the block of its call."""
+    from rlaif.auditing.turn_texts import call_text, turn_title
+
+    parts = [f"<{turn_title(turn)}>"]
+    if turn.thought:
+        parts.append(_thought("thought", turn.thought, thoughts))
+    if turn.content or not turn.tool_calls:
+        parts.append(turn.content)
+    return "\n".join([*parts, *(f"tool call {call_text(each)}" for each in turn.tool_calls)])
+
+
+def _indented(block: str) -> str:
+    return "\n".join(f"  {line}" for line in block.split("\n"))
 
 
 def _origin(found: Any) -> str:

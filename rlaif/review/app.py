@@ -9,10 +9,10 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.guard import Guard
 from rlaif.review.index import Filter, PairIndex, sides
 from rlaif.store import Store
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-PAGES = Path(__file__).with_name("pages")
 PAGE_SIZE = 50
 MAX_BODY = 64_000
 MAX_NOTE = 4_000
@@ -71,10 +70,8 @@ class _Pages:
     """The answers to each address."""
 
     def __init__(self, desk: Desk) -> None:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
         self.desk = desk
-        self.pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+        self.pages = page_environment()
 
     def listed(self, request: Request) -> Response:
         """Fifty pairs of those that pass the filter."""
@@ -166,8 +163,8 @@ def _say(desk: Desk, place: int, body: Mapping[str, str]) -> bool:
         return True
     held = desk.standing().get(entry.id) or ReviewDecision(pair=entry.id, reviewer=desk.reviewer)
     held = replace(held, note=body.get("note", held.note)[:MAX_NOTE])
-    (first, _), (second, _) = sides(desk.index.pair(place))
-    preferred = {"a": first, "b": second, "tie": TIE}
+    first, second = sides(desk.index.pair(place))
+    preferred = {"a": first.id, "b": second.id, "tie": TIE}
     if said in preferred:
         held = replace(held, prefers=preferred[said])
     elif said == "flag":
@@ -196,11 +193,11 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewD
     from rlaif.auditing.differences import differences
 
     pair = desk.index.pair(place)
-    (first, one), (second, other) = sides(pair)
-    left, right = differences(one, other)
+    first, second = sides(pair)
+    left, right = differences(first.turns, second.turns)
     said = standing.get(pair.id)
-    chosen_side = "A" if pair.chosen[-1].content == one else "B"
-    prefers = {first: "A", second: "B", TIE: "tie"}.get(said.prefers or "", "") if said else ""
+    chosen_side = "A" if pair.completion_ids[0] == first.id else "B"
+    prefers = {first.id: "A", second.id: "B", TIE: "tie"}.get(said.prefers or "", "") if said else ""
     places = _places(desk, chosen, standing)
     near = _near(places, place)
     return {

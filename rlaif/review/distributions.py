@@ -17,16 +17,19 @@ STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def distributions(pairs: Gathered) -> list[str]:
-    """Words of both sides, which side is longer, P(chosen is better), and score gaps where there are any."""
+    """Words of both sides, of their thoughts too where there are any, which side is longer, labels and score gaps."""
     if not pairs.count:
         return []
     lengths = [value for values in pairs.words.values() for value in values]
     longer = [one - other for one, other in zip(*pairs.words.values(), strict=True)]
+    thoughts = [value for values in pairs.thought_words.values() for value in values]
     drawn = [
         _drawn("words of an answer", dict(pairs.words), edges(lengths)),
         _drawn("words more in the chosen side", {"pairs": longer}, edges(longer)),
         _drawn("label_prob: P(chosen is better)", {"pairs": pairs.labels}, _shares(pairs.labels), digits=2),
     ]
+    if any(thoughts):
+        drawn.insert(1, _drawn("words of a thought", dict(pairs.thought_words), edges(thoughts)))
     if pairs.gaps:
         drawn.append(
             _drawn("margin: score_gap", {"pairs": pairs.gaps}, edges(pairs.gaps), digits=_digits(pairs.gaps))

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlaif.auditing.surface import words
+from rlaif.auditing.turn_texts import answer_text, thought_text
 from rlaif.hashing import derived_seed, digest_bytes
+from rlaif.records import Pair
 
 MOST_DOUBTFUL = 8
 SAMPLED = 6
@@ -22,7 +25,11 @@ class Gathered:
     words: Mapping[str, array[float]] = field(
         default_factory=lambda: {"chosen": array("d"), "rejected": array("d")}
     )
-    """Words of each side."""
+    """Words of each side's answer, over all turns of the assistant."""
+    thought_words: Mapping[str, array[float]] = field(
+        default_factory=lambda: {"chosen": array("d"), "rejected": array("d")}
+    )
+    """The same of its thoughts."""
     labels: array[float] = field(default_factory=lambda: array("d"))
     """`label_prob` of every pair."""
     gaps: array[float] = field(default_factory=lambda: array("d"))
@@ -30,19 +37,20 @@ class Gathered:
     principles: dict[str, list[float]] = field(default_factory=dict)
     """Sum of p and count, by principle."""
     ids: array[int] = field(default_factory=lambda: array("Q"))
-    _doubtful: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
-    _sampled: list[tuple[int, str, Mapping[str, Any]]] = field(default_factory=list)
+    _doubtful: list[tuple[float, str, Pair]] = field(default_factory=list)
+    _sampled: list[tuple[int, str, Pair]] = field(default_factory=list)
 
-    def put(self, row: Mapping[str, Any]) -> None:
-        """Take one row of a pairs file in."""
+    def put(self, pair: Pair) -> None:
+        """Take one pair in."""
         self.count += 1
-        for side, held in self.words.items():
-            held.append(float(len(last(row, side).split())))
-        label, name = float(row.get("label_prob", 1.0)), str(row.get("id", self.count))
+        for side, turns in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+            self.words[side].append(float(words(answer_text(turns))))
+            self.thought_words[side].append(float(words(thought_text(turns))))
+        label, name = pair.label_prob, pair.id
         self.labels.append(label)
-        if row.get("score_gap") is not None:
-            self.gaps.append(float(row["score_gap"]))
-        for each in row.get("principles") or ():
+        if pair.score_gap is not None:
+            self.gaps.append(pair.score_gap)
+        for each in pair.principles:
             if each.get("p") is not None:
                 held_sums = self.principles.setdefault(str(each["id"]), [0.0, 0.0])
                 held_sums[0] += float(each["p"])
@@ -50,19 +58,19 @@ class Gathered:
         place = derived_seed("shown pair", name)
         self.ids.append(place)
         # the heap keeps the smallest doubt at its top, which the next surer pair does not replace
-        _keep(self._doubtful, (-abs(label - 0.5), name, row), MOST_DOUBTFUL)
-        _keep(self._sampled, (-place, name, row), SAMPLED)
+        _keep(self._doubtful, (-abs(label - 0.5), name, pair), MOST_DOUBTFUL)
+        _keep(self._sampled, (-place, name, pair), SAMPLED)
 
     @property
-    def doubtful(self) -> list[Mapping[str, Any]]:
+    def doubtful(self) -> list[Pair]:
         """The pairs with label probabilities nearest to one half, most doubtful first."""
-        return [row for _, _, row in sorted(self._doubtful, key=lambda each: (-each[0], each[1]))]
+        return [pair for _, _, pair in sorted(self._doubtful, key=lambda each: (-each[0], each[1]))]
 
     @property
-    def sampled(self) -> list[Mapping[str, Any]]:
+    def sampled(self) -> list[Pair]:
         """Some others, taken by their ids, whatever the order of the file."""
         shown = {name for _, name, _ in self._doubtful}
-        return [row for _, name, row in sorted(self._sampled, reverse=True) if name not in shown]
+        return [pair for _, name, pair in sorted(self._sampled, key=_rank, reverse=True) if name not in shown]
 
     @property
     def digest(self) -> str:
@@ -75,18 +83,12 @@ class Gathered:
         return {name: total / count for name, (total, count) in sorted(self.principles.items())}
 
 
-def gather(rows: Iterable[Mapping[str, Any]]) -> Gathered:
-    """Read the rows of all pairs."""
+def gather(pairs: Iterable[Pair]) -> Gathered:
+    """Read all pairs."""
     found = Gathered()
-    for row in rows:
-        found.put(row)
+    for pair in pairs:
+        found.put(pair)
     return found
-
-
-def last(row: Mapping[str, Any], side: str) -> str:
-    """Return the text of the last turn of `side` (`chosen` or `rejected`) of a row of pairs.jsonl."""
-    turns = row[side]
-    return turns if isinstance(turns, str) else str(turns[-1]["content"])
 
 
 def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
@@ -99,8 +101,12 @@ def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
     return counts
 
 
+def _rank(entry: tuple[int, str, Pair]) -> tuple[int, str]:
+    return entry[:2]
+
+
 def _keep(heap: list[Any], entry: tuple[Any, ...], most: int) -> None:
-    # names tell equal entries apart before rows would be compared, which they cannot be
+    # names tell equal entries apart before pairs would be compared, which they cannot be
     if any(entry[:2] == held[:2] for held in heap):
         return
     if len(heap) < most:

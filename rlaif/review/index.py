@@ -6,11 +6,13 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from rlaif.auditing.turn_texts import last_asked
 from rlaif.errors import InputError
 from rlaif.exchange.pairs import row_pair
 from rlaif.plain_files import decoded, parse_json
-from rlaif.records import Pair
+from rlaif.records import Message, Pair
 from rlaif.runs.layout import PAIRS, pair_files
 
 DOUBTFUL = 0.75
@@ -125,15 +127,22 @@ class PairIndex:
                         yield place
 
 
-def sides(pair: Pair) -> tuple[tuple[str, str], tuple[str, str]]:
-    """(completion id, text) of side A and of side B: in the order of ids, so that nobody can tell which was chosen."""
-    texts = (pair.chosen[-1].content, pair.rejected[-1].content)
-    first, second = sorted(zip(pair.completion_ids, texts, strict=True))
+class ShownSide(NamedTuple):
+    """One of two completions, as it stands on the page."""
+
+    id: str
+    turns: tuple[Message, ...]
+
+
+def sides(pair: Pair) -> tuple[ShownSide, ShownSide]:
+    """Side A and side B: in the order of their ids, so that nobody can tell which was chosen."""
+    both = map(ShownSide, pair.completion_ids, (pair.chosen, pair.rejected))
+    first, second = sorted(both, key=lambda each: each.id)
     return first, second
 
 
 def _entry(pair: Pair, file: int, start: int, size: int) -> PairEntry:
-    flat = " ".join(pair.prompt[-1].content.split())
+    flat = " ".join(last_asked(pair.prompt).split())
     return PairEntry(
         id=pair.id,
         file=file,

@@ -12,16 +12,17 @@ from rlaif.atomic import write_text
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.calibration import Bin
 from rlaif.auditing.differences import differences
-from rlaif.exchange.pairs import pair_row, row_pair
+from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
+from rlaif.records import Pair
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
+from rlaif.review.environment import page_environment
 from rlaif.review.evaluation import evaluation_tables
-from rlaif.review.gathered import Gathered, gather, last
+from rlaif.review.gathered import Gathered, gather
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.rounds import FURTHER, tables
-from rlaif.review.tables import shown
 from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_of, pair_files
 from rlaif.runs.record_files import FUNNEL_SCHEMA, ROUNDS_SCHEMA, read_record, read_record_if_there
 
@@ -54,14 +55,11 @@ def render_report(
     suggestions: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     rows = read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
     pairs = gather(_pairs(run))
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["shown"] = shown
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    page = page_environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     # Markup only around what `charts` made: it escapes its own labels
     return page.render(
         title=f"rlaif {facts.get('command', 'run')}: {run.name}",
@@ -86,10 +84,10 @@ def render_report(
     )
 
 
-def _pairs(run: Path) -> Iterator[Any]:
+def _pairs(run: Path) -> Iterator[Pair]:
     for path in pair_files(run):
         for row in read_rows(path):
-            yield pair_row(row_pair(row.value, row.where))
+            yield row_pair(row.value, row.where)
 
 
 def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
@@ -100,19 +98,18 @@ def _subtitle(facts: Mapping[str, Any], pairs: Gathered) -> str:
     return ", ".join(parts)
 
 
-def _side_by_side(row: Mapping[str, Any]) -> dict[str, Any]:
+def _side_by_side(pair: Pair) -> dict[str, Any]:
     """A pair with the words marked that only one side has."""
-    left, right = differences(last(row, "chosen"), last(row, "rejected"))
-    prompt = row["prompt"]
-    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    left, right = differences(pair.chosen, pair.rejected)
     return {
-        "id": row.get("id", ""),
-        "prompt": turns,
-        "label": float(row.get("label_prob", 1.0)),
-        "consistent": row.get("order_consistent", True),
+        "id": pair.id,
+        "prompt": pair.prompt,
+        "tools": pair.tools,
+        "label": pair.label_prob,
+        "consistent": pair.order_consistent,
         "sides": (("chosen", left), ("rejected", right)),
-        "critique": row.get("critique"),
-        "principles": row.get("principles") or (),
+        "critique": pair.critique,
+        "principles": pair.principles,
     }
 
 

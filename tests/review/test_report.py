@@ -215,23 +215,18 @@ def test_shown_pairs_do_not_hang_on_the_order_of_the_file(tmp_path: Path) -> Non
     assert len(shown[0]) > MOST_DOUBTFUL
 
 
-def test_lengths_and_margins_are_counted_right(tmp_path: Path) -> None:
+def test_lengths_and_margins_are_counted_right() -> None:
     pairs = [
         pair("one two three", score_gap=0.5),
         pair("one", score_gap=1.5),
         pair("one two", score_gap=None),
     ]
-    found = gather(json.loads(line) for line in _lines(tmp_path, pairs))
+    found = gather(pairs)
     assert list(found.words["chosen"]) == [3.0, 1.0, 2.0]
     assert list(found.words["rejected"]) == [1.0, 1.0, 1.0]
     assert list(found.gaps) == [0.5, 1.5]
     assert found.means == {"greet": pytest.approx(0.8)}
     assert histogram([0.0, 0.5, 1.0, 1.0, 2.0, 9.0, -1.0], [0, 1, 2]) == [3, 4]
-
-
-def _lines(folder: Path, pairs: list[Pair]) -> list[str]:
-    write_pairs(folder / "some.jsonl", pairs)
-    return (folder / "some.jsonl").read_text().splitlines()
 
 
 def test_bounds_of_a_histogram_are_round_and_hold_the_values() -> None:

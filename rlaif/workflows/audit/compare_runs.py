@@ -124,7 +124,7 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
     for tag in sorted(tags):
         kept = np.asarray([tag in prompts[prompt_of[key[0]]].tags for key in keys])
         tallies[f"tag {tag}"] = share(where[kept], len(places), agree[kept])
-    for name in a.principles.keys() & b.principles.keys():
+    for name in (each for each in a.principles if each in b.principles):
         mine, theirs = a.principles[name], b.principles[name]
         held = sorted(mine.keys() & theirs.keys())
         at = np.asarray([places[prompt_of[key[0]]] for key in held], dtype=int)

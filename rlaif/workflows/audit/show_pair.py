@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rlaif.auditing.differences import TextPart, differences
+from rlaif.auditing.differences import TurnParts, differences
 from rlaif.errors import InputError, StoreError
 from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
+from rlaif.exchange.turns import turn_rows
 from rlaif.judging.rules import principle_of
-from rlaif.records import Constitution, Generation, Message, Pair
+from rlaif.records import Constitution, Generation, Message, Pair, ToolCall, Tools
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import PAIRS, pair_files, runs_below, sources_of
 from rlaif.store import Call, Store, find_store
@@ -52,6 +53,31 @@ class RecordedCall:
     reply: str
     """Raw text, or log-probabilities of the continuations."""
     error: str | None
+    thought: str = ""
+    """What the model wrote before its reply."""
+    tool_calls: Sequence[ToolCall] = ()
+    tools: Tools = ()
+    """That it was offered."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON: what is about thoughts and tools where there are some."""
+        names = (
+            "key",
+            "fingerprint",
+            "kind",
+            "messages",
+            "assistant_prefix",
+            "continuations",
+            "reply",
+            "error",
+        )
+        found = {name: getattr(self, name) for name in names}
+        late = {
+            "thought": self.thought,
+            "tool_calls": [asdict(each) for each in self.tool_calls],
+            "tools": list(self.tools),
+        }
+        return {**found, "messages": turn_rows(self.messages), **_set_ones(late)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +86,8 @@ class Shown:
 
     run: Path
     pair: Pair
-    chosen: Sequence[TextPart]
-    rejected: Sequence[TextPart]
+    chosen: Sequence[TurnParts]
+    rejected: Sequence[TurnParts]
     said: Sequence[PrincipleVerdicts]
     calls: Sequence[RecordedCall]
     missing: Sequence[str]
@@ -78,9 +104,9 @@ class Shown:
         held = self.constitution
         return {
             "run": str(self.run),
-            "pair": asdict(self.pair) | {"id": self.pair.id},
+            "pair": _pair_dict(self.pair),
             "said": [asdict(each) for each in self.said],
-            "calls": [asdict(each) for each in self.calls],
+            "calls": [each.as_dict() for each in self.calls],
             "missing": list(self.missing),
             "constitution": held
             and {
@@ -91,6 +117,17 @@ class Shown:
             },
             "used": [{"training": name, "step": step} for name, step in self.used],
         }
+
+
+def _pair_dict(pair: Pair) -> dict[str, Any]:
+    """A pair as JSON, its turns as rows of files have them; tools where there are some."""
+    turns = {name: turn_rows(getattr(pair, name)) for name in ("prompt", "chosen", "rejected")}
+    own = {each.name: getattr(pair, each.name) for each in fields(pair) if each.name != "tools"}
+    return {**own, **turns, **_set_ones({"tools": list(pair.tools)}), "id": pair.id}
+
+
+def _set_ones(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
 
 
 def show(name: str, run: Path | None = None, store: Path | None = None) -> Shown:
@@ -131,7 +168,7 @@ def _pairs(run: Path) -> Iterator[tuple[Path, Pair]]:
 
 
 def _shown(run: Path, file: Path, pair: Pair, named: Path | None) -> Shown:
-    left, right = differences(pair.chosen[-1].content, pair.rejected[-1].content)
+    left, right = differences(pair.chosen, pair.rejected)
     constitution = constitution_of(run)
     digest = (pair.provenance.get("constitution") or {}).get("digest")
     calls: list[RecordedCall] = []
@@ -192,6 +229,9 @@ def _asked(call: Call) -> RecordedCall:
         continuations=continuations,
         reply=reply,
         error=call.error,
+        thought="" if call.reply is None else call.reply.thought,
+        tool_calls=getattr(call.reply, "tool_calls", ()),
+        tools=request.tools,
     )
 
 

@@ -131,7 +131,7 @@ def test_what_reviewers_decided_is_honoured_on_request(
     words = ["export", str(run), "--reviewed", "turn", "--json", "--out"]
     assert main([*words, str(tmp_path / "early")]) == 2
     assert "nobody has decided a pair" in capsys.readouterr().err
-    other = next(name for name, text in sides(pairs[1]) if text == pairs[1].rejected[-1].content)
+    other = next(name for name, turns in sides(pairs[1]) if turns == pairs[1].rejected)
     with Store.open(find_store(run)) as store:
         put_decision(store, ReviewDecision(pair=pairs[0].id, reviewer="ann", flag=True))
         put_decision(store, ReviewDecision(pair=pairs[1].id, reviewer="ann", prefers=other))

@@ -30,11 +30,11 @@ def run(configured: Configured) -> Path:
 
 
 def chosen_of(pair: Pair) -> str:
-    return next(name for name, text in sides(pair) if text == pair.chosen[-1].content)
+    return next(name for name, turns in sides(pair) if turns == pair.chosen)
 
 
 def rejected_of(pair: Pair) -> str:
-    return next(name for name, text in sides(pair) if text == pair.rejected[-1].content)
+    return next(name for name, turns in sides(pair) if turns == pair.rejected)
 
 
 def test_flagged_pairs_ties_and_pairs_against_the_label_are_dropped(run: Path) -> None:
@@ -73,7 +73,7 @@ def test_whoever_agrees_with_a_label_below_one_half_is_not_reversed(run: Path) -
     row |= {"chosen": row["rejected"], "rejected": row["chosen"], "label_prob": 0.1}
     pair = row_pair(row)
     good = row["rejected"][0]["content"]
-    names = {text: name for name, text in sides(pair)}
+    names = {turns[-1].content: name for name, turns in sides(pair)}
     for how in ("drop", "turn"):
         agreed, counts = honoured(
             [pair], [ReviewDecision(pair=pair.id, reviewer="ann", prefers=names[good])], how

@@ -1,0 +1,38 @@
+"""How pages are made: templates that escape everything, and what they ask of turns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlaif.auditing.surface import words
+from rlaif.auditing.turn_texts import call_text, last_asked, tool_names, turn_title
+from rlaif.review.tables import shown
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PAGES = Path(__file__).with_name("pages")
+
+
+def page_environment() -> Environment:
+    """The environment of all pages: what a model, a file or a user wrote is text in them."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined)
+    found.filters |= {
+        "shown": shown,
+        "words": words,
+        "turn_title": turn_title,
+        "call_text": call_text,
+        "last_asked": last_asked,
+        "tool_names": tool_names,
+        "schema": _schema,
+    }
+    return found
+
+
+def _schema(tool: Mapping[str, Any]) -> str:
+    return json.dumps(tool, ensure_ascii=False, indent=2)
