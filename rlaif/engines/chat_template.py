@@ -317,6 +317,12 @@ class Chat:
         return tail.rstrip().endswith(marks.start)
 
     @cached_property
+    def start_ids(self) -> Ids:
+        """The tokens of the start mark."""
+        marks = self.thought_marks
+        return [] if marks is None else self._encode([marks.start])[0]
+
+    @cached_property
     def closing_ids(self) -> Ids:
         """The tokens from the end of a thought that is cut off to where the answer begins."""
         marks = self.thought_marks

@@ -47,6 +47,7 @@ def model_fingerprint(
     chat_template_kwargs: Mapping[str, Any] | None = None,
     *,
     own_code: bool = True,
+    thought_marks: tuple[str, str] | None = None,
 ) -> str:
     """Digest of weights, adapter and its base, tokenizer, template, number format, and the code that comes with it.
 
@@ -66,6 +67,9 @@ def model_fingerprint(
         parts.append(["index", _contents(directory, [directory / INDEX])])
     if own_code and (code := _code(directory)):
         parts.append(["code", _contents(directory, code)])
+    if thought_marks:
+        # by them texts are split
+        parts.append(["thought_marks", list(thought_marks)])
     if base := adapter_base(directory):
         parts.append(model_fingerprint(base, dtype, own_code=own_code))
     return digest("model", *parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.kinds import EngineOptions
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer
 from rlaif.engines.local.score import PromptScorer
 from rlaif.engines.local.shared_prefix import ScoredPrompt
-from rlaif.engines.local.thinking import ThoughtPlan
+from rlaif.engines.local.thinking import budget_plan, label_plan
 from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
@@ -63,6 +64,7 @@ class HfEngine(BaseEngine):
         self.name = name
         self.fingerprint = fingerprint
         self.chat = chat
+        self.writes_thoughts = chat.thought_marks is not None
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
         self._scorer = PromptScorer(model, batch_tokens)
@@ -125,13 +127,10 @@ class HfEngine(BaseEngine):
         return [replies[place] for place in range(len(window))]
 
     def _draw(self, ids: Sequence[int], how: Sampling, seed: int) -> Draw:
-        left, marks = self.context - len(ids), self.chat.thought_marks
-        if how.max_thought_tokens is None or marks is None:
+        left, plan = self.context - len(ids), budget_plan(self.chat, ids, how)
+        if plan is None:
             return Draw(tuple(ids), how, seed, min(how.max_tokens, left))
-        closing = tuple(self.chat.closing_ids)
-        plan = ThoughtPlan(marks, self.chat.thought_begun(ids), how.max_thought_tokens, closing)
-        room = how.max_thought_tokens + len(closing) + how.max_tokens
-        return Draw(tuple(ids), how, seed, min(room, left), plan)
+        return Draw(tuple(ids), how, seed, min(plan.room + len(plan.closing) + how.max_tokens, left), plan)
 
     def _generation(self, request: GenerateRequest, prompt: Sequence[int], drawn: Drawn) -> Generation:
         text = self.chat.decode(drawn.ids)
@@ -156,6 +155,7 @@ class HfEngine(BaseEngine):
             and _longest(each) <= self.context
             and not window[place].body
             and not (place in thoughts and thoughts[place].settled)
+            and not (window[place].thinking is not None and place not in thoughts)
         }
         found = dict(zip(fitting, self._scorer.score(list(fitting.values())), strict=True))
         replies = []
@@ -199,25 +199,12 @@ class HfEngine(BaseEngine):
 
     def _thinking(self, request: ScoreRequest, how: Sampling, asked: ScoredPrompt) -> Draw | None:
         """The draw of a thought; None where no room is left for one."""
-        prefix = tuple(self.chat.text_ids([request.assistant_prefix])[0]) if request.assistant_prefix else ()
+        prefix = self.chat.text_ids([request.assistant_prefix])[0]
         prompt = tuple(asked.prompt[: len(asked.prompt) - len(prefix)])
-        closing = tuple(self.chat.closing_ids)
-        forced = len(closing) + len(prefix)
-        limit = how.max_tokens if how.max_thought_tokens is None else how.max_thought_tokens
-        limit = min(limit, self.context - len(prompt) - forced - max(map(len, asked.answers), default=0))
-        if limit < 1:
+        plan = label_plan(self.chat, prompt, how, request.assistant_prefix, asked.answers, self.context)
+        if plan is None:
             return None
-        labels = [each[0] for each in asked.answers if len(each) == 1]
-        plan = ThoughtPlan(
-            self.chat.thought_marks,
-            self.chat.thought_begun(prompt),
-            limit,
-            closing,
-            tuple(self.chat.behind_end_ids),
-            prefix,
-            tuple(labels) if len(labels) == len(asked.answers) else (),
-        )
-        return Draw(prompt, how, request.seed, limit + forced, plan)
+        return Draw(prompt, how, request.seed, plan.room + len(plan.closing) + len(prefix), plan)
 
     def _questions(self, window: Sequence[ScoreRequest]) -> list[ScoredPrompt | UnrenderedError]:
         prompts = self.chat.each_prompt([asked_of(each) for each in window])
@@ -249,21 +236,15 @@ def _longest(question: ScoredPrompt) -> int:
     return len(question.prompt) + max(map(len, question.answers), default=0)
 
 
-def open_hf(
-    name: str,
-    directory: Path,
-    *,
-    dtype: str,
-    device: str,
-    device_map: str | None,
-    chat_template_kwargs: Mapping[str, Any] | None,
-    trust_remote_code: bool,
-    batch_tokens: int,
-) -> HfEngine:
+def open_hf(name: str, directory: Path, options: EngineOptions) -> HfEngine:
     """The model of a checked directory."""
-    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(directory, trust_remote_code=options.trust_remote_code)
     model = load_placed(
-        directory, device=device, device_map=device_map, dtype=dtype, trust_remote_code=trust_remote_code
+        directory,
+        device=options.device,
+        device_map=options.device_map,
+        dtype=options.dtype,
+        trust_remote_code=options.trust_remote_code,
     )
     if cache_argument(model) is None:
         # it would take the cache we hand it for nothing, and draw from the last token alone
@@ -273,7 +254,7 @@ def open_hf(
             f"{directory}: {type(model).__name__} keeps no key-value cache, so this engine cannot draw from it; "
             "serve it and name the server: openai:<base url>#<model>@<revision>"
         )
-    chat = Chat(tokenizer, dict(chat_template_kwargs or {}))
+    chat = Chat(tokenizer, dict(options.chat_template_kwargs or {}), options.thought_marks)
     check_vocabulary(directory, chat, model)
     if not tokenizer.chat_template:
         _log.warning(
@@ -282,5 +263,11 @@ def open_hf(
             "with its tokenizer",
             directory,
         )
-    fingerprint = model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code)
-    return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=batch_tokens)
+    fingerprint = model_fingerprint(
+        directory,
+        options.dtype,
+        options.chat_template_kwargs,
+        own_code=options.trust_remote_code,
+        thought_marks=options.thought_marks,
+    )
+    return HfEngine(name, model, chat, fingerprint=fingerprint, batch_tokens=options.batch_tokens)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.kinds import SOMEBODY, EngineOptions, ModelKind
 from rlaif.engines.model_directory import resolve_directory
+from rlaif.errors import ModelError
 from rlaif.libraries.versions import LOCAL, require
 from rlaif.records import Engine
 
@@ -21,7 +22,7 @@ def open_causal(name: str, rest: str, options: EngineOptions) -> HfEngine:
     directory = checked_directory(rest)
     from rlaif.engines.local.engine import open_hf
 
-    return open_hf(name, directory, **options.as_dict())
+    return open_hf(name, directory, options)
 
 
 def checked_directory(rest: str) -> Path:
@@ -37,10 +38,14 @@ def checked_directory(rest: str) -> Path:
 def causal_fingerprint(rest: str, options: EngineOptions) -> str:
     """The fingerprint of a causal language model's directory."""
     kwargs, own_code = options.chat_template_kwargs, options.trust_remote_code
-    return model_fingerprint(checked_directory(rest), options.dtype, kwargs, own_code=own_code)
+    return model_fingerprint(
+        checked_directory(rest), options.dtype, kwargs, own_code=own_code, thought_marks=options.thought_marks
+    )
 
 
 def _open_reward(name: str, rest: str, options: EngineOptions) -> Engine:
+    if options.thought_marks:
+        raise ModelError(f"{name}: a reward model writes no thoughts; leave the marks of thoughts out")
     directory = checked_directory(rest)
     from rlaif.engines.local.reward import open_reward
 

@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from rlaif.engines.chat_template import Chat
 from rlaif.engines.thoughts import ThoughtMarks
+from rlaif.records import Sampling
 
 
 class ThoughtPlan(NamedTuple):
@@ -32,6 +34,38 @@ class ThoughtPlan(NamedTuple):
     """The tokens whose log-probabilities are read there; none: the text alone is wanted."""
 
 
+def budget_plan(chat: Chat, prompt: Sequence[int], how: Sampling) -> ThoughtPlan | None:
+    """What bounds the thought behind a prompt; None where nothing does, or no marks of thoughts are known."""
+    marks = chat.thought_marks
+    if how.max_thought_tokens is None or marks is None:
+        return None
+    begun = chat.thought_begun(prompt)
+    # who has still to begin it needs its start mark, were it only to close it behind that
+    room = how.max_thought_tokens if begun else max(how.max_thought_tokens, len(chat.start_ids))
+    return ThoughtPlan(marks, begun, room, tuple(chat.closing_ids))
+
+
+def label_plan(
+    chat: Chat,
+    prompt: Sequence[int],
+    how: Sampling,
+    prefix: str,
+    answers: Sequence[Sequence[int]],
+    context: int,
+) -> ThoughtPlan | None:
+    """What makes labels be read behind a thought; None where `context` tokens leave no room for one."""
+    before = tuple(chat.text_ids([prefix])[0]) if prefix else ()
+    closing = tuple(chat.closing_ids)
+    limit = how.max_tokens if how.max_thought_tokens is None else how.max_thought_tokens
+    longest = max(map(len, answers), default=0)
+    room = min(limit, context - len(prompt) - len(closing) - len(before) - longest)
+    if room < 1:
+        return None
+    labels = tuple(each[0] for each in answers) if longest == 1 and all(answers) else ()
+    begun = chat.thought_begun(prompt)
+    return ThoughtPlan(chat.thought_marks, begun, room, closing, tuple(chat.behind_end_ids), before, labels)
+
+
 class Follower:
     """Follows one text."""
 
@@ -43,6 +77,8 @@ class Follower:
         """Whether labels are read as soon as nothing is forced any more."""
         self.sampled = 0
         """Tokens that the model wrote, those that were cut off again left out."""
+        self.ended = False
+        """Whether there was a thought, and it is over."""
         self._decode = decode
         self._inside = plan.begun and plan.marks is not None
         self._decided = self._inside or plan.marks is None
@@ -90,19 +126,23 @@ class Follower:
 
     def _close(self) -> None:
         self.forced = deque(self.plan.closing)
-        self._inside = False
+        self._inside, self.ended = False, True
 
     def _look(self, ids: Sequence[int]) -> None:
         marks = self.plan.marks
         if marks is None:
             return
         if not self._decided:
-            # the last character may not be whole
-            text = self._decode(ids).lstrip().rstrip("\ufffd")
+            text = self._decode(ids).lstrip()
+            if not marks.start.isascii():
+                # its last character may not be whole
+                text = text.rstrip("\ufffd")
             self._inside = text.startswith(marks.start)
-            self._decided = self._inside or not marks.start.startswith(text)
+            # a token is a byte at least: so many blanks begin no mark
+            endless = len(ids) > len(marks.start.encode()) + 8
+            self._decided = self._inside or endless or not marks.start.startswith(text)
         if self._inside and marks.end in self._tail(ids, marks.end):
-            self._inside = False
+            self._inside, self.ended = False, True
             self._answer_from = len(ids)
 
     def _tail(self, ids: Sequence[int], text: str) -> str:

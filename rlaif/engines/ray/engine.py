@@ -95,13 +95,20 @@ class RayEngine(BaseEngine):
         chat = self._tokens()
         return True if chat is None else chat.reads(text)
 
+    @property
+    def writes_thoughts(self) -> bool:  # type: ignore[override]
+        """Whether the model marks a thought before its answer; of one that is elsewhere it is not known."""
+        chat = self._tokens()
+        return chat is not None and chat.thought_marks is not None
+
     def _tokens(self) -> Chat | None:
         """The model's tokenizer, read here; None where it is elsewhere."""
         kind, rest = split_name(self.name)
         if self._chat is None and kind.causal and kind.directory is not None:
             trusted = bool(self._options.get("trust_remote_code", False))
             tokenizer = load_tokenizer(kind.directory(rest), trust_remote_code=trusted)
-            self._chat = Chat(tokenizer, dict(self._options.get("chat_template_kwargs") or {}))
+            kwargs = dict(self._options.get("chat_template_kwargs") or {})
+            self._chat = Chat(tokenizer, kwargs, self._options.get("thought_marks"))
         return self._chat
 
     def pids(self) -> list[int]:

@@ -6,15 +6,19 @@ Prompts are written and texts are read by the same `Chat` as for `hf`: token ids
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import free_accelerator
+from rlaif.engines.local.thinking import Follower, ThoughtPlan, budget_plan, label_plan
+from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import EngineError
+from rlaif.hashing import derived_seed
 from rlaif.libraries import vllm
-from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
+from rlaif.records import GenerateRequest, Generation, Sampling, Score, ScoreRequest, Usage
 
 WINDOW = 1024
 """Requests that are handed over together; within them vLLM schedules as it likes."""
@@ -26,6 +30,38 @@ class ScoredPlace(NamedTuple):
 
     ids: Ids
     wanted: Ids
+
+
+class _Text(NamedTuple):
+    """What one call drew."""
+
+    ids: Ids
+    """Without an end token."""
+    logprob: float
+    why: str
+    """It ended, in vLLM's word."""
+    ended: bool
+    """Whether by an end token."""
+
+
+class _Before(NamedTuple):
+    """A thought that was drawn for itself, and what closes it."""
+
+    ids: Ids
+    text: _Text
+    goes_on: bool
+    """Whether an answer is to be drawn behind it."""
+
+
+class _BeforeLabels(NamedTuple):
+    """A prompt with the thought behind it, up to where a label stands."""
+
+    start: Ids
+    text: str
+    sampled: int
+
+
+_NOTHING = _Before((), _Text((), 0.0, "length", False), True)
 
 
 class VllmEngine(BaseEngine):
@@ -46,6 +82,7 @@ class VllmEngine(BaseEngine):
         self.name = name
         self.fingerprint = fingerprint
         self.chat = chat
+        self.writes_thoughts = chat.thought_marks is not None
         self.context = vllm.context_of(model)
         self.model = model
         self._adapter = adapter
@@ -86,7 +123,7 @@ class VllmEngine(BaseEngine):
         return vllm.cache_counts(self.model)
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
-        prompts = self.chat.each_prompt([each.messages for each in window])
+        prompts = self._prompts(window)
         taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
         drawn = iter(self._draw([each for each, _ in taken], [ids for _, ids in taken]))
         return [
@@ -96,60 +133,128 @@ class VllmEngine(BaseEngine):
             for each, ids in zip(window, prompts, strict=True)
         ]
 
+    def _prompts(self, window: Sequence[GenerateRequest | ScoreRequest]) -> list[list[int] | str]:
+        """The ids of each prompt, or why there are none."""
+        found = self.chat.each_prompt([asked_of(each) for each in window])
+        return [
+            NO_BODY if each.body else ids if isinstance(ids, list) else str(ids)
+            for each, ids in zip(window, found, strict=True)
+        ]
+
     def _draw(self, window: Sequence[GenerateRequest], prompts: Sequence[list[int]]) -> list[Generation]:
         fits = [place for place, ids in enumerate(prompts) if len(ids) < self.context]
         # draws from one prompt are neighbours: the first fills the cache for the others
         order = sorted(fits, key=lambda place: prompts[place])
-        outputs = self._run(
-            [tuple(prompts[place]) for place in order], [self._drawing(window[place]) for place in order]
-        )
-        drawn = dict(zip(order, outputs, strict=True))
+        thoughts = self._first_thoughts(window, prompts, order)
+        fresh = [place for place in order if place not in thoughts or thoughts[place].goes_on]
+        asked: dict[int, tuple[Ids, Any]] = {}
+        for place in fresh:
+            before, request = thoughts.get(place, _NOTHING), window[place]
+            ids = (*prompts[place], *before.ids)
+            if (room := min(request.sampling.max_tokens, self.context - len(ids))) > 0:
+                seed = derived_seed(request.seed, "answer") if before.ids else request.seed
+                most = room if before.ids else request.sampling.max_tokens
+                asked[place] = (ids, self._drawing(request, most, seed))
+        outputs = self._run([ids for ids, _ in asked.values()], [how for _, how in asked.values()])
+        drawn = {place: self._read_text(output) for place, output in zip(asked, outputs, strict=True)}
         return [
-            self._generation(request, len(prompts[place]), drawn.get(place))
+            self._generation(request, prompts[place], thoughts.get(place, _NOTHING), drawn.get(place))
+            if place in fits
+            else Generation(
+                request_id=request.id, text="", finish="length", error=self._too_long(len(prompts[place]))
+            )
             for place, request in enumerate(window)
         ]
 
-    def _drawing(self, request: GenerateRequest) -> Any:
-        how = request.sampling
+    def _first_thoughts(
+        self, window: Sequence[GenerateRequest], prompts: Sequence[list[int]], order: Sequence[int]
+    ) -> dict[int, _Before]:
+        """The thoughts of requests that bound them, closed where they had to be. Who does not think is left out."""
+        plans = {place: budget_plan(self.chat, prompts[place], window[place].sampling) for place in order}
+        bounded = {place: plan for place, plan in plans.items() if plan is not None}
+        outputs = self._think(
+            [(tuple(prompts[place]), window[place].sampling, window[place].seed) for place in bounded],
+            list(bounded.values()),
+        )
+        found = {}
+        for (place, plan), output in zip(bounded.items(), outputs, strict=True):
+            text = self._read_text(output)
+            follower = Follower(plan, self.chat.decode)
+            for count in range(1, len(text.ids) + 1):
+                follower.saw(text.ids[:count])
+            said = self.chat.decode(text.ids)
+            # it ended of itself, by its end token or a string of the request
+            done = text.ended or any(each in said for each in window[place].sampling.stop)
+            if done or follower.ended:
+                found[place] = _Before((*text.ids, *follower.forced), text, goes_on=not done)
+        return found
+
+    def _think(self, asked: Sequence[tuple[Ids, Sampling, int]], plans: Sequence[ThoughtPlan]) -> list[Any]:
+        """Draw thoughts up to their end marks; those of no room are none, and have no output."""
+        wanted = [
+            (ids, self._drawn_by(None, how, seed, plan))
+            for (ids, how, seed), plan in zip(asked, plans, strict=True)
+            if plan.room > 0
+        ]
+        outputs = iter(self._run([ids for ids, _ in wanted], [how for _, how in wanted]))
+        return [next(outputs) if plan.room > 0 else None for plan in plans]
+
+    def _drawing(self, request: GenerateRequest, most: int, seed: int) -> Any:
+        return self._drawn_by(request.schema, replace(request.sampling, max_tokens=most), seed, None)
+
+    def _drawn_by(
+        self, schema: Mapping[str, Any] | None, how: Sampling, seed: int, plan: ThoughtPlan | None
+    ) -> Any:
+        marks = plan.marks if plan is not None else None
+        stop = [*how.stop, *([marks.end] if marks is not None else [])]
         return vllm.drawing(
-            request.schema,
+            schema,
             temperature=how.temperature,
             top_p=how.top_p,
             top_k=how.top_k,
             min_p=how.min_p,
-            max_tokens=how.max_tokens,
-            stop=list(how.stop),
+            max_tokens=how.max_tokens if plan is None else plan.room,
+            stop=stop,
             stop_token_ids=sorted(self._end_ids),
-            seed=request.seed & ((1 << 63) - 1),
-            detokenize=bool(how.stop),
+            seed=seed & ((1 << 63) - 1),
+            detokenize=bool(stop),
         )
 
-    def _generation(self, request: GenerateRequest, prompt_tokens: int, output: Any) -> Generation:
+    def _read_text(self, output: Any) -> _Text:
         if output is None:
-            return Generation(
-                request_id=request.id, text="", finish="length", error=self._too_long(prompt_tokens)
-            )
+            return _Text((), 0.0, "length", False)
         one = output.outputs[0]
         ids = tuple(one.token_ids)
-        kept = ids[:-1] if ids and ids[-1] in self._end_ids else ids
-        text = self.chat.decode(kept)
+        ended = bool(ids) and ids[-1] in self._end_ids
+        kept = ids[:-1] if ended else ids
+        return _Text(kept, float(one.cumulative_logprob), str(one.finish_reason), ended)
+
+    def _generation(
+        self, request: GenerateRequest, prompt: Sequence[int], before: _Before, last: _Text | None
+    ) -> Generation:
+        if last is None:
+            # nothing was drawn behind the thought: it ended the turn, or filled the context
+            last, ids = before.text, before.ids
+        else:
+            ids = (*before.ids, *last.ids)
+        text = self.chat.decode(ids)
         cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
         return Generation(
             request_id=request.id,
-            text=text[: min(cuts)] if cuts else text,
-            finish="length" if one.finish_reason == "length" else "stop",
-            token_ids=kept,
-            logprob=float(one.cumulative_logprob),
-            usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=len(ids)),
-            error=None if one.finish_reason in ("stop", "length") else f"vLLM ended with {one.finish_reason}",
+            **answer_of(self.chat, prompt, text[: min(cuts)] if cuts else text, request.tools),
+            finish="length" if last.why == "length" or (last is before.text and before.goes_on) else "stop",
+            token_ids=ids,
+            logprob=last.logprob if last is before.text else before.text.logprob + last.logprob,
+            usage=Usage(prompt_tokens=len(prompt), completion_tokens=len(ids) + last.ended),
+            error=None if last.why in ("stop", "length") else f"vLLM ended with {last.why}",
         )
 
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
-        prompts = self.chat.each_prompt([each.messages for each in window])
+        prompts = self._prompts(window)
         taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
         scored = iter(self._scored([each for each, _ in taken], [ids for _, ids in taken]))
         return [
-            next(scored) if isinstance(ids, list) else Score(request_id=each.id, logprobs=(), error=str(ids))
+            next(scored) if isinstance(ids, list) else Score(request_id=each.id, logprobs=(), error=ids)
             for each, ids in zip(window, prompts, strict=True)
         ]
 
@@ -162,22 +267,74 @@ class VllmEngine(BaseEngine):
             (*prompt, *ids[each.assistant_prefix]) for prompt, each in zip(prompts, window, strict=True)
         ]
         answers = [[ids[text] for text in each.continuations] for each in window]
+        thoughts = self._thoughts(window, prompts, answers)
+        asked = [len(start) for start in starts]
+        starts = [thoughts[place].start if place in thoughts else start for place, start in enumerate(starts)]
         longest = [
             len(start) + max(map(len, own), default=0) for start, own in zip(starts, answers, strict=True)
         ]
-        fits = [place for place, length in enumerate(longest) if length <= self.context]
+        thinks = [each.thinking is not None for each in window]
+        fits = [
+            place
+            for place, length in enumerate(longest)
+            if length <= self.context and (place in thoughts or not thinks[place])
+        ]
         table = self._read(steps((starts[place], answers[place]) for place in fits))
         return [
-            Score(request_id=each.id, logprobs=(), error=self._too_long(longest[place]))
-            if longest[place] > self.context
-            else Score(
+            Score(
                 request_id=each.id,
                 logprobs=tuple(summed(table, starts[place], answer) for answer in answers[place]),
-                usage=Usage(prompt_tokens=len(starts[place])),
+                usage=Usage(
+                    prompt_tokens=asked[place],
+                    completion_tokens=thoughts[place].sampled if place in thoughts else 0,
+                ),
                 alike=self.alike(each.continuations),
+                thought=thoughts[place].text if place in thoughts else "",
             )
+            if place in fits
+            else Score(request_id=each.id, logprobs=(), error=self._too_long(longest[place]))
             for place, each in enumerate(window)
         ]
+
+    def _thoughts(
+        self, window: Sequence[ScoreRequest], prompts: Sequence[list[int]], answers: Sequence[Sequence[Ids]]
+    ) -> dict[int, _BeforeLabels]:
+        """The thoughts of the requests that want one, closed, with what stands before the label."""
+        plans: dict[int, tuple[Sampling, ThoughtPlan]] = {}
+        for place, each in enumerate(window):
+            if each.thinking is not None:
+                plan = label_plan(
+                    self.chat,
+                    prompts[place],
+                    each.thinking,
+                    each.assistant_prefix,
+                    answers[place],
+                    self.context,
+                )
+                if plan is not None:
+                    plans[place] = (each.thinking, plan)
+        outputs = self._think(
+            [(tuple(prompts[place]), how, window[place].seed) for place, (how, _) in plans.items()],
+            [plan for _, plan in plans.values()],
+        )
+        found = {}
+        for (place, (how, plan)), output in zip(plans.items(), outputs, strict=True):
+            follower, ids = Follower(plan, self.chat.decode), tuple(output.outputs[0].token_ids)
+            kept = next(
+                (
+                    kept
+                    for count in range(1, len(ids) + 1)
+                    if (kept := follower.kept(ids[:count], self._end_ids, how.stop)) is not None
+                ),
+                None,
+            )
+            if kept is None:
+                why = output.outputs[0].finish_reason
+                raise EngineError(f"{self.name}: vLLM ended a thought with {why}; what is finished is kept")
+            text = thought_of(self.chat, prompts[place], self.chat.decode(ids[:kept]))
+            start = (*prompts[place], *ids[:kept], *follower.forced)
+            found[place] = _BeforeLabels(start, text, len(ids))
+        return found
 
     def _read(self, wanted: Sequence[ScoredPlace]) -> dict[tuple[Ids, int], float]:
         outputs = self._run([each.ids for each in wanted], [vllm.reading(each.wanted) for each in wanted])

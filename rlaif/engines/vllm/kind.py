@@ -16,15 +16,7 @@ def _open(name: str, rest: str, options: EngineOptions) -> Engine:
     directory = checked_directory(rest)
     if options.device_map:
         raise ModelError(f"{name}: vLLM takes no --device-map; leave it out")
-    return open_vllm(
-        name,
-        directory,
-        dtype=options.dtype,
-        device=options.device,
-        chat_template_kwargs=options.chat_template_kwargs,
-        trust_remote_code=options.trust_remote_code,
-        batch_tokens=options.batch_tokens,
-    )
+    return open_vllm(name, directory, options)
 
 
 KINDS = (

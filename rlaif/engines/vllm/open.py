@@ -12,6 +12,7 @@ from typing import Any
 
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
+from rlaif.engines.kinds import EngineOptions
 from rlaif.engines.local.load import load_tokenizer
 from rlaif.engines.vllm.engine import VllmEngine
 from rlaif.engines.vllm.pad_heads import fit_for_cpu
@@ -35,27 +36,18 @@ PLACEMENT = frozenset(
 )
 
 
-def open_vllm(
-    name: str,
-    directory: Path,
-    *,
-    dtype: str,
-    device: str,
-    chat_template_kwargs: Mapping[str, Any] | None,
-    trust_remote_code: bool,
-    batch_tokens: int,
-) -> VllmEngine:
+def open_vllm(name: str, directory: Path, options: EngineOptions) -> VllmEngine:
     """The model, or the adapter on its base, of a checked directory. Raises ModelError with the remedy."""
-    require_vllm(name, device)
+    require_vllm(name, options.device)
     vllm.settle()
     scratch = TemporaryDirectory(prefix="rlaif-")
     runs = fit_for_cpu(directory, Path(scratch.name)) if vllm.on_cpu() else directory
     base = adapter_base(runs)
     arguments = {
         "model": str(base or runs),
-        "dtype": dtype,
-        "trust_remote_code": trust_remote_code,
-        "max_num_batched_tokens": batch_tokens,
+        "dtype": options.dtype,
+        "trust_remote_code": options.trust_remote_code,
+        "max_num_batched_tokens": options.batch_tokens,
         "seed": 0,
         "disable_log_stats": False,
         # a weak model fills its room with blanks, which every schema allows
@@ -63,13 +55,19 @@ def open_vllm(
         **(_room(runs) if base else {}),
         **placement(),
     }
-    tokenizer = load_tokenizer(directory, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(directory, trust_remote_code=options.trust_remote_code)
     model = _start(name, arguments)
     return VllmEngine(
         name,
         model,
-        Chat(tokenizer, dict(chat_template_kwargs or {})),
-        fingerprint=model_fingerprint(directory, dtype, chat_template_kwargs, own_code=trust_remote_code),
+        Chat(tokenizer, dict(options.chat_template_kwargs or {}), options.thought_marks),
+        fingerprint=model_fingerprint(
+            directory,
+            options.dtype,
+            options.chat_template_kwargs,
+            own_code=options.trust_remote_code,
+            thought_marks=options.thought_marks,
+        ),
         eos_ids=_eos_ids(base or directory),
         adapter=vllm.adapter_request(runs) if base else None,
         scratch=scratch,
