@@ -14,7 +14,7 @@ Fields = Mapping[str, Any]
 
 
 class Way(NamedTuple):
-    """Fields of a request that limit a thought, and the hosts whose servers are known to read them."""
+    """Fields of a request that limit a thought (0: there is to be none), and the hosts that are known to read them."""
 
     fields: Callable[[int], Fields]
     hosts: tuple[str, ...] = ()
@@ -28,14 +28,21 @@ WAYS: Mapping[str, Way] = {
     # with --enable-strict-thinking
     "sglang": Way(lambda most: {"custom_params": {"thinking_budget": most}}),
     "qwen": Way(
-        lambda most: {"enable_thinking": True, "thinking_budget": most}, ("aliyuncs.com", "siliconflow.com")
+        lambda most: (
+            {"enable_thinking": True, "thinking_budget": most} if most else {"enable_thinking": False}
+        ),
+        ("aliyuncs.com", "siliconflow.com"),
     ),
     "openrouter": Way(
-        lambda most: {"reasoning": {"max_tokens": most}}, ("openrouter.ai", "ai-gateway.vercel.sh")
+        lambda most: {"reasoning": {"max_tokens": most} if most else {"enabled": False}},
+        ("openrouter.ai", "ai-gateway.vercel.sh"),
     ),
     # Anthropic's own compatible interface; LiteLLM and others in front of its models. At least 1,024.
     "anthropic": Way(
-        lambda most: {"thinking": {"type": "enabled", "budget_tokens": most}}, ("anthropic.com",)
+        lambda most: {
+            "thinking": {"type": "enabled", "budget_tokens": most} if most else {"type": "disabled"}
+        },
+        ("anthropic.com",),
     ),
     "gemini": Way(
         lambda most: {
