@@ -17,6 +17,7 @@ from rlaif.auditing.criteria import (
 from rlaif.auditing.evidence import STATES
 from rlaif.auditing.faults import DetectedFault, find
 from rlaif.auditing.gain import Gain, gain
+from rlaif.auditing.judge_thoughts import AgainstThought, against_thought, judge_thought_figures
 from rlaif.auditing.lacking import not_looked_at
 from rlaif.auditing.orders import order_figures
 from rlaif.auditing.people import people_figures, raters, reliability
@@ -32,6 +33,7 @@ from rlaif.auditing.raters import rater_figures
 from rlaif.auditing.resample import Estimate, Tally, counted, estimate, share
 from rlaif.auditing.sameness import common_closer, sameness_figures, uncovered
 from rlaif.auditing.surface import read_surface, refuses
+from rlaif.auditing.thoughts import thought_figures
 from rlaif.auditing.truth import truth_figures
 from rlaif.auditing.verdicts import Verdicts, verdicts
 from rlaif.records import State
@@ -67,6 +69,8 @@ class Audit:
     """Training prompts that no feedback prompt resembles."""
     not_looked_at: Mapping[str, str] = field(default_factory=dict)
     """Figures that this run cannot give, and what they need."""
+    against_thought: Sequence[AgainstThought] = ()
+    """Labels that the judge's own thought leans away from."""
 
 
 def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
@@ -102,6 +106,7 @@ def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
         closer=common_closer(evidence.texts.texts),
         uncovered=[training[place] for place in bare],
         not_looked_at=not_looked_at(evidence, figures),
+        against_thought=against_thought(evidence),
     )
 
 
@@ -110,10 +115,9 @@ def _compared(evidence: Evidence, whole: Verdicts) -> list[int]:
     import numpy as np
 
     labels = evidence.labels
-    places: list[int] = np.unique(
-        np.concatenate([whole.one, whole.other, labels.chosen, labels.rejected])
-    ).tolist()
-    return places
+    places = np.unique(np.concatenate([whole.one, whole.other, labels.chosen, labels.rejected]))
+    found: list[int] = places[evidence.texts.answered[places]].tolist()
+    return found
 
 
 def _tallies(
@@ -132,6 +136,8 @@ def _tallies(
         **rater_figures(evidence),
         **truth_figures(evidence, surface),
         **principle_figures(evidence),
+        **thought_figures(evidence),
+        **judge_thought_figures(evidence),
     }
     return found | ({} if shift is None else {"shifted": shift.tally}), shift
 
@@ -165,6 +171,7 @@ def _failures(evidence: Evidence) -> dict[str, Tally]:
     bad = [STATES.index(each) for each in UNREADABLE]
     refused = STATES.index(State.JUDGE_REFUSED)
     declined = np.asarray([float(refuses(text)) for text in texts.texts])
+    declined = np.where(texts.answered, declined, np.nan)
     found = {
         "truncated": share(texts.prompt, clusters, texts.truncated.astype(float)),
         "declined": share(texts.prompt, clusters, declined),

@@ -31,15 +31,33 @@ class Prompts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Texts:
-    """Completions, in the order of their file. Equal texts to one prompt are one completion."""
+    """Completions, in the order of their file. Equal ones to one prompt are one completion."""
 
     ids: Sequence[str]
     texts: Sequence[str]
+    """The answers: of several turns the contents of all that are the assistant's. Thoughts are apart."""
     prompt: Ints
     """(completions,) places in `Prompts`."""
     policy: Ints
     """(completions,) places in `Evidence.policies`."""
     truncated: Bools
+    thoughts: Sequence[str] = ()
+    """The thoughts before them; empty where no completion of the run has one."""
+    open_thoughts: Sequence[bool] = ()
+    """Whether a thought never ended, so that there is no answer; empty as `thoughts`."""
+    calls_alone: Sequence[bool] = ()
+    """Whether a completion calls tools and says nothing; empty where none calls a tool."""
+
+    @property
+    def answered(self) -> Bools:
+        """(completions,) whether there is an answer whose text says something: figures over texts leave others out."""
+        import numpy as np
+
+        found = np.ones(len(self.ids), dtype=bool)
+        for without in (self.open_thoughts, self.calls_alone):
+            if len(without):
+                found &= ~np.asarray(without, dtype=bool)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,6 +121,23 @@ class Rationale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JudgeThought:
+    """What a judge thought before a label of two completions, and which of them the label names."""
+
+    shown: tuple[int, int]
+    """Places in `Texts`, in the order in which the judge saw them."""
+    text: str
+    probability: float
+    """P(the first shown is better), as labelled behind this thought."""
+    principle: str = ""
+    """Its id, where the question was about one."""
+    about: str = ""
+    """Its text."""
+    call: str = ""
+    """Key of the call in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
     """All of a run that an audit reads. What a run does not have is empty, and its figures are absent."""
 
@@ -121,6 +156,7 @@ class Evidence:
     funnel: Mapping[str, int] = field(default_factory=dict)
     votes: Sequence[Vote] = ()
     rationales: Sequence[Rationale] = ()
+    judge_thoughts: Sequence[JudgeThought] = ()
     repeats: Sequence[tuple[int, float, float]] = ()
     """The same question put twice: its prompt, and P(first) both times."""
     training_prompts: Sequence[str] = ()

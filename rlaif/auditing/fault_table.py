@@ -299,6 +299,22 @@ FAULTS: Sequence[FaultKind] = (
         remedy="read raw answers (`rlaif audit show PAIR`): are verdicts misread, or does it decide first?",
     ),
     FaultKind(
+        name="thought-contradicts",
+        figure="thought_contradicts",
+        side="above",
+        limit=0.05,
+        says="{value:.0%} of the labels contradict the judge's own thought before them",
+        remedy="read them (`rlaif audit show PAIR --thoughts`): are labels misread, or decided whatever it thought?",
+    ),
+    FaultKind(
+        name="open-thoughts",
+        figure="open_thought",
+        side="above",
+        limit=0.05,
+        says="{value:.0%} of the thoughts never end, and no answer follows",
+        remedy="raise the policy's --max-thought-tokens, or --max-tokens where thought and answer share one room",
+    ),
+    FaultKind(
         name="not-repeatable",
         figure="retest_differs",
         side="above",

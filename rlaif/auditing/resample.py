@@ -42,8 +42,8 @@ class Tally(NamedTuple):
     """(..., k) summed to (...); NaN where there is no figure."""
     prompts: float
     """Prompts behind it."""
-    limits: Callable[[Floats], Limits] = lambda _: SHARE
-    """From the sums over all prompts, the least and the largest value that the figure could have had."""
+    limits: Callable[[Floats], Limits | None] = lambda _: SHARE
+    """From the sums over all prompts, the least and the largest value that the figure could have had; None: any."""
     effective: float | None = None
     """How many prompts of equal size these are worth, where their sizes differ."""
     single: bool = False
@@ -72,8 +72,11 @@ def ratio(sums: Floats) -> Floats:
         return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def share(cluster: Ints, clusters: int, value: Floats, limits: Limits = SHARE) -> Tally:
-    """The mean of `value` (n,), whose rows belong to prompts `cluster` (n,). Rows that are NaN do not count."""
+def share(cluster: Ints, clusters: int, value: Floats, limits: Limits | None = SHARE) -> Tally:
+    """The mean of `value` (n,), whose rows belong to prompts `cluster` (n,). Rows that are NaN do not count.
+
+    It is a share unless `limits` says otherwise; with None a mean of any numbers.
+    """
     import numpy as np
 
     known = ~np.isnan(value)

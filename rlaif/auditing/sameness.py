@@ -100,13 +100,14 @@ def _alike(evidence: Evidence) -> Tally:
     """Mean Jaccard similarity over at most ten pairs of different draws of each prompt."""
     import numpy as np
 
-    groups: dict[int, list[str]] = {}
-    for prompt, text in zip(evidence.texts.prompt.tolist(), evidence.texts.texts, strict=True):
-        groups.setdefault(prompt, []).append(text)
+    texts, groups = evidence.texts, dict[int, list[str]]()
+    for prompt, text, said in zip(texts.prompt.tolist(), texts.texts, texts.answered.tolist(), strict=True):
+        if said:
+            groups.setdefault(prompt, []).append(text)
     where, alike = [], []
     step = -(-len(groups) // MAX_ALIKE) or 1
-    for prompt, texts in list(groups.items())[::step]:
-        sets = [shingles(each) for each in texts[:5]]
+    for prompt, own in list(groups.items())[::step]:
+        sets = [shingles(each) for each in own[:5]]
         for one in range(len(sets)):
             for other in range(one + 1, len(sets)):
                 where.append(prompt)
@@ -138,7 +139,7 @@ def _same_closer(evidence: Evidence) -> Tally:
     closers = [closer(text) for text in texts.texts]
     most = _most(closers)
     ends: Floats = np.asarray([float(bool(most) and each == most) for each in closers])
-    return share(texts.prompt, len(evidence.prompts.ids), ends)
+    return share(texts.prompt, len(evidence.prompts.ids), np.where(texts.answered, ends, np.nan))
 
 
 def uncovered(training: Sequence[str], feedback: Sequence[str], *, enough: float = 0.3) -> list[int]:

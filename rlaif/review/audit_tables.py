@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SHOWN_WORDS = 5
 SHOWN_TOGETHER = 5
+SHOWN_AGAINST = 20
+FIGURE_HEAD = ("figure", "value", "95 % low", "high", "prompts", "what it counts")
 MEANINGS = {
     "first_slot": "position bias: share of verdicts for the answer shown first (0.5 is unbiased)",
     "order_disagreement": "order inconsistency: comparisons whose two orders prefer different answers",
@@ -31,6 +33,7 @@ MEANINGS = {
     "truncated": "completions that were cut off",
     "declined": "completions that decline",
     "rationale_contradicts": "verdicts that contradict their own rationale",
+    "thought_contradicts": "labels that contradict the judge's own thought before them",
     "retest_differs": "test-retest: questions answered differently the second time",
     "people_agree": "reviewers: votes for the chosen side (label accuracy)",
     "overconfident": "reviewers: mean label probability above label accuracy",
@@ -47,6 +50,15 @@ MEANINGS = {
     "alike": "diversity: similarity of answers to one prompt (0: all different)",
 }
 """Figures of a whole run, in the order in which they are shown."""
+THOUGHTS = {
+    "thought_words:chosen": "mean length of the chosen side's thought, in words",
+    "thought_words:rejected": "mean length of the rejected side's thought, in words",
+    "thought_words:apart": "how many words more the chosen side's thought has",
+    "chosen_more:thought": "of pairs whose thoughts differ in length, those whose chosen side has the longer one",
+    "open_thought": "completions whose thought never ends: they have no answer",
+    "empty_thought": "completions without a thought, of policies that think",
+}
+"""Figures of what policies thought, where they think."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +80,8 @@ def sections(audit: Audit) -> list[Section]:
             title="Funnel: from prompts to pairs", head=["step", "count"], rows=list(audit.funnel.items())
         ),
         _figures(audit.figures),
+        _thoughts(audit.figures),
+        _against_thought(audit),
         _criteria(audit),
         _inverse(audit),
         _principles(audit),
@@ -94,13 +108,57 @@ def _figures(figures: Mapping[str, Estimate]) -> Section:
         for name in figures
         if name.startswith("kappa:")
     }
-    rows = [
+    return Section(
+        title="Figures",
+        head=[*FIGURE_HEAD],
+        rows=_figure_rows(figures, {**MEANINGS, **kappas}),
+        words_last=True,
+    )
+
+
+def _figure_rows(figures: Mapping[str, Estimate], meanings: Mapping[str, str]) -> list[list[Any]]:
+    return [
         [name, *spread(figures[name]), int(figures[name].prompts), words]
-        for name, words in {**MEANINGS, **kappas}.items()
+        for name, words in meanings.items()
         if name in figures
     ]
-    head = ["figure", "value", "95 % low", "high", "prompts", "what it counts"]
-    return Section(title="Figures", head=head, rows=rows, words_last=True)
+
+
+def _thoughts(figures: Mapping[str, Estimate]) -> Section:
+    note = "Every other figure counts answers, without the thoughts before them."
+    return Section(
+        title="Thoughts",
+        head=[*FIGURE_HEAD],
+        rows=_figure_rows(figures, THOUGHTS),
+        note=note,
+        words_last=True,
+    )
+
+
+def _against_thought(audit: Audit) -> Section:
+    listed = audit.against_thought
+    rows = [
+        [
+            each.pair or "no pair was made",
+            each.principle or "-",
+            ("first", "second")[each.thought_prefers],
+            each.probability,
+            each.call,
+        ]
+        for each in listed[:SHOWN_AGAINST]
+    ]
+    more = (
+        f" The {SHOWN_AGAINST} surest of {len(listed)} are shown; --json has all."
+        if len(listed) > SHOWN_AGAINST
+        else ""
+    )
+    return Section(
+        title="Labels against the judge's own thought",
+        head=["pair", "principle", "thought prefers", "P(first is better)", "call"],
+        rows=rows,
+        note=f"Read them with `rlaif audit show PAIR --thoughts`.{more}",
+        words_last=True,
+    )
 
 
 def _criteria(audit: Audit) -> Section:
@@ -132,7 +190,7 @@ def _criteria(audit: Audit) -> Section:
         "for it."
     )
     head = ["criterion", "effect", "label agreement", "truth agreement", "pairs that differ", "asked for"]
-    told = criteria or any(name.startswith("chosen_more:") for name in figures)
+    told = criteria or any(f"chosen_more:{name}" in figures for name in CRITERIA)
     return Section(title="Simple criteria (bias check)", head=head, rows=rows if told else [], note=note)
 
 

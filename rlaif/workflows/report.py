@@ -66,7 +66,7 @@ def _by_gold(run: Path, pairs: list[Pair]) -> list[Forecast]:
     prompts = {prompt.id: prompt for path in files for prompt, _ in read_completions(path)}
     found = []
     for pair in pairs[:: -(-len(pairs) // MAX_GRADED) or 1]:
-        prompt = prompts.get(Prompt(messages=pair.prompt).id)
+        prompt = prompts.get(Prompt(messages=pair.prompt, tools=pair.tools).id)
         if prompt is None or prompt.gold is None:
             continue
         one, other = (

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from rlaif.records import Message, Pair
+from rlaif.auditing.turn_texts import last_asked, shown_text
+from rlaif.records import Pair
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -86,14 +87,15 @@ class PairResult(Result):
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         head = ("prompt", "chosen", "rejected", "P(chosen is better)")
         rows = [
-            (_last(each.prompt), _last(each.chosen), _last(each.rejected), f"{each.label_prob:.3f}")
+            (
+                last_asked(each.prompt),
+                shown_text(each.chosen),
+                shown_text(each.rejected),
+                f"{each.label_prob:.3f}",
+            )
             for each in self.pairs[:_SHOWN_PAIRS]
         ]
         return head, rows
-
-
-def _last(turns: Sequence[Message]) -> str:
-    return turns[-1].content
 
 
 def _cell(value: Any, tag: str = "td") -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rlaif.exchange.judgments import read_judgments
 from rlaif.exchange.pairs import read_pairs
-from rlaif.records import Pair, Prompt, completion_id
 from rlaif.runs.layout import CLAIM, COMPARISONS, PAIRS
 
 Twos = frozenset[frozenset[str]]
@@ -20,7 +19,7 @@ def compared_in(run: Path) -> Twos:
     asked = {frozenset(each.completion_ids) for each in read_judgments(path)} if path.is_file() else set()
     asked = {each for each in asked if len(each) == 2}
     if not asked and (run / PAIRS).is_file():
-        asked = {_sides(pair) for pair in read_pairs(run / PAIRS)}
+        asked = {frozenset(pair.completion_ids) for pair in read_pairs(run / PAIRS)}
     return frozenset(asked)
 
 
@@ -38,8 +37,3 @@ def claimed_pairing(out: Path) -> str | None:
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None  # `claim` says what is wrong with it
     return found if isinstance(found, str) else None
-
-
-def _sides(pair: Pair) -> frozenset[str]:
-    prompt = Prompt(messages=pair.prompt).id
-    return frozenset(completion_id(prompt, side[-1].content) for side in (pair.chosen, pair.rejected))

@@ -1,4 +1,4 @@
-"""`rlaif audit compare`: two judges or constitutions on the same completions, joined by their texts."""
+"""`rlaif audit compare`: two judges or constitutions on the same completions, joined by their ids."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from rlaif.auditing.evidence import Evidence
 from rlaif.auditing.intervals import effective
 from rlaif.auditing.raters import cohen_error, cohen_limits, cohen_of
 from rlaif.auditing.resample import Estimate, Tally, estimate, share
+from rlaif.auditing.turn_texts import last_asked, shown_text
 from rlaif.auditing.verdicts import verdicts
 from rlaif.errors import InputError
+from rlaif.records import Completion
 from rlaif.workflows.audit.load_run import AuditSource, read_source
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def compare(one: Path, other: Path, rounds: tuple[int | None, int | None] = (Non
             "`rlaif judge RUN --judge JUDGE --pairing same --out OTHER`"
         )
     prompts = {each.id: each for each in a.source.prompts}
-    prompt_of = {each.id: each.prompt_id for each in a.source.completions}
+    prompt_of = {name: each.prompt_id for name, each in _named(a.source).items()}
     places = {name: place for place, name in enumerate(prompts)}
     where = np.asarray([places[prompt_of[key[0]]] for key in keys])
     agree = np.asarray([float((a.said[key] > 0) == (b.said[key] > 0)) for key in keys])
@@ -202,6 +204,11 @@ def _odds(evidence: Evidence, principle: int | None) -> dict[tuple[str, str], fl
     return found
 
 
+def _named(source: AuditSource) -> dict[str, Completion]:
+    """The completions by the ids that judgments and pairs name."""
+    return dict(zip(source.evidence.texts.ids, source.completions, strict=True))
+
+
 def _sides(source: AuditSource) -> list[tuple[str, str]]:
     ids, labels = source.evidence.texts.ids, source.evidence.labels
     return [
@@ -237,8 +244,8 @@ def _disagreements(
     a: _Side, b: _Side, keys: Sequence[tuple[str, str]], prompt_of: Mapping[str, str]
 ) -> list[LabelDisagreement]:
     """The clearest disagreements: both runs are sure, of opposite sides."""
-    texts = {each.id: each.text for each in a.source.completions}
-    prompts = {each.id: each.text for each in a.source.prompts}
+    texts = {name: shown_text(each.turns) for name, each in _named(a.source).items()}
+    prompts = {each.id: last_asked(each.messages) for each in a.source.prompts}
     differ = [key for key in keys if (a.said[key] > 0) != (b.said[key] > 0)]
     differ.sort(key=lambda key: (-min(abs(a.said[key]), abs(b.said[key])), key))
     named = [

@@ -11,7 +11,7 @@ from rlaif.exchange.judgment_columns import read_columns
 from rlaif.judging.protocols import scale_of
 from rlaif.judging.rules import AS_A_WHOLE
 from rlaif.judging.scales import SHARE
-from rlaif.records import Completion, State
+from rlaif.records import State
 
 if TYPE_CHECKING:
     from rlaif.auditing.evidence import Floats, Ints
@@ -22,8 +22,8 @@ _TIE = STATES.index(State.TIE)
 class IdPlaces:
     """Ids to places in a column; new names of principles are taken up."""
 
-    def __init__(self, completions: Sequence[Completion], principles: Sequence[str]) -> None:
-        self.completion = {each.id: place for place, each in enumerate(completions)}
+    def __init__(self, completions: Sequence[str], principles: Sequence[str]) -> None:
+        self.completion = {name: place for place, name in enumerate(completions)}
         self.principle = {name: place for place, name in enumerate(principles)}
         self.protocol: dict[str, int] = {}
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.evidence import Evidence, PairLabels, Prompts, Texts
+from rlaif.auditing.turn_texts import answer_of, asked_text, thought_text
 from rlaif.constitution import load_constitution
 from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
-from rlaif.records import Completion, Constitution, Pair, Prompt
+from rlaif.records import Completion, Constitution, Message, Pair, Prompt
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, pair_files, run_of_pairs, sources_of
@@ -41,6 +42,7 @@ class AuditSource:
     constitution: Constitution | None
     prompts: Sequence[Prompt]
     completions: Sequence[Completion]
+    """In the order of `evidence.texts`, which has their ids."""
     pairs: Sequence[Pair]
     evidence: Evidence
 
@@ -63,8 +65,8 @@ def read_pair_sources(run: Path, files: PairSources) -> AuditSource:
     drawn = _drawn(files.completions, pairs)
     if not drawn:
         raise InputError(f"{files.folder}: holds no completions and no pairs; there is nothing to audit")
-    prompts = list({prompt.id: prompt for prompt, _ in drawn}.values())
-    completions = list({each.id: each for _, each in drawn}.values())
+    prompts = list({prompt.id: prompt for prompt, _ in drawn.values()}.values())
+    completions = {name: each for name, (_, each) in drawn.items()}
     evidence = _evidence(files, facts, constitution, prompts, completions, pairs)
     return AuditSource(
         run=run,
@@ -72,7 +74,7 @@ def read_pair_sources(run: Path, files: PairSources) -> AuditSource:
         facts=facts,
         constitution=constitution,
         prompts=prompts,
-        completions=completions,
+        completions=list(completions.values()),
         pairs=pairs,
         evidence=evidence,
     )
@@ -84,18 +86,31 @@ def constitution_of(run: Path) -> Constitution | None:
     return load_constitution(path) if path.is_file() else None
 
 
-def _drawn(file: Path, pairs: Sequence[Pair]) -> list[tuple[Prompt, Completion]]:
-    """The completions of a run; of one that has pairs only, those of its pairs."""
+def _drawn(file: Path, pairs: Sequence[Pair]) -> dict[str, tuple[Prompt, Completion]]:
+    """The completions of a run by their ids; of one that has pairs only, those of its pairs."""
     found: dict[str, tuple[Prompt, Completion]] = {}
     if file.is_file():
         for prompt, each in read_completions(file):
             found.setdefault(each.id, (prompt, each))
     for pair in pairs:
-        prompt = Prompt(messages=pair.prompt)
-        for said in (pair.chosen, pair.rejected):
-            each = Completion(prompt_id=prompt.id, text=said[-1].content, policy="given")
-            found.setdefault(each.id, (prompt, each))
-    return list(found.values())
+        prompt = Prompt(messages=pair.prompt, tools=pair.tools)
+        # by the ids that the pair has: a turn may hold more than a completion of its own does
+        for name, said in zip(pair.completion_ids, (pair.chosen, pair.rejected), strict=True):
+            if name not in found:
+                found[name] = (prompt, _given(prompt, said))
+    return found
+
+
+def _given(prompt: Prompt, said: Sequence[Message]) -> Completion:
+    *lead, last = said
+    return Completion(
+        prompt_id=prompt.id,
+        text=last.content,
+        policy="given",
+        thought=last.thought,
+        tool_calls=last.tool_calls,
+        lead=tuple(lead),
+    )
 
 
 def _evidence(
@@ -103,40 +118,34 @@ def _evidence(
     facts: Mapping[str, Any],
     constitution: Constitution | None,
     prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
+    drawn: Mapping[str, Completion],
     pairs: Sequence[Pair],
 ) -> Evidence:
     import numpy as np
 
     principles = constitution.principles if constitution is not None else ()
-    places = IdPlaces(completions, [each.id for each in principles])
+    ids, completions = list(drawn), list(drawn.values())
+    places = IdPlaces(ids, [each.id for each in principles])
     pointwise = read_pointwise(files.judgments, places)
     said = read_pairwise(files.comparisons, places)
     known = {each.id: each for each in principles}
     names = list(places.principle)
     chosen, rejected = _sides(pairs, places)
     policies = list(dict.fromkeys(each.policy for each in completions))
-    prompt_of = {each.id: place for place, each in enumerate(prompts)}
     return Evidence(
         prompts=Prompts(
             ids=[each.id for each in prompts],
-            texts=[each.text for each in prompts],
+            texts=[asked_text(each.messages) for each in prompts],
             tags=[each.tags for each in prompts],
         ),
-        texts=Texts(
-            ids=[each.id for each in completions],
-            texts=[each.text for each in completions],
-            prompt=np.asarray([prompt_of[each.prompt_id] for each in completions], dtype=np.int64),
-            policy=np.asarray([policies.index(each.policy) for each in completions], dtype=np.int64),
-            truncated=np.asarray([each.finish == "length" for each in completions]),
-        ),
+        texts=_texts(ids, completions, prompts, policies),
         pointwise=pointwise,
         pairwise=said,
         labels=_labels(
             pairs,
             chosen,
             rejected,
-            decided(constitution, prompts, completions, names, (chosen, rejected), pointwise, said),
+            decided(constitution, prompts, drawn, names, (chosen, rejected), pointwise, said),
         ),
         principles=names,
         principle_texts=[each.text for each in principles],
@@ -146,6 +155,33 @@ def _evidence(
         funnel=_funnel(files.funnel, facts),
         gold=_gold(constitution, prompts, completions),
     )
+
+
+def _texts(
+    ids: Sequence[str], completions: Sequence[Completion], prompts: Sequence[Prompt], policies: Sequence[str]
+) -> Texts:
+    import numpy as np
+
+    prompt_of = {each.id: place for place, each in enumerate(prompts)}
+    thoughts = [thought_text(each.turns) if each.lead else each.thought for each in completions]
+    never = [each.open_thought for each in completions]
+    texts = [answer_of(each) for each in completions]
+    calls = [not text and _calls(each) for text, each in zip(texts, completions, strict=True)]
+    think = any(thoughts) or any(never)
+    return Texts(
+        ids=ids,
+        texts=texts,
+        prompt=np.asarray([prompt_of[each.prompt_id] for each in completions], dtype=np.int64),
+        policy=np.asarray([policies.index(each.policy) for each in completions], dtype=np.int64),
+        truncated=np.asarray([each.finish == "length" for each in completions]),
+        thoughts=thoughts if think else (),
+        open_thoughts=never if think else (),
+        calls_alone=calls if any(calls) else (),
+    )
+
+
+def _calls(completion: Completion) -> bool:
+    return any(each.tool_calls for each in completion.turns)
 
 
 def _sides(pairs: Sequence[Pair], places: IdPlaces) -> tuple[Ints, Ints]:

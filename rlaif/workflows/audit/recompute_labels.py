@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rlaif.auditing.evidence import STATES, PairwiseJudgments, PointwiseJudgments
@@ -20,7 +20,7 @@ MAX_DECIDED = 5000
 def decided(
     constitution: Constitution | None,
     prompts: Sequence[Prompt],
-    completions: Sequence[Completion],
+    drawn: Mapping[str, Completion],
     principles: Sequence[str],
     sides: tuple[Ints, Ints],
     pointwise: PointwiseJudgments,
@@ -33,7 +33,8 @@ def decided(
     found = np.full(count, np.nan)
     if constitution is None or not len(said.value) or not count:
         return found
-    rows = _Rows(completions, principles, pointwise, said)
+    ids, completions = list(drawn), list(drawn.values())
+    rows = _Rows(ids, principles, pointwise, said)
     by_id = {each.id: each for each in prompts}
     for pair in range(0, count, -(-count // MAX_DECIDED)):
         one, other = int(sides[0][pair]), int(sides[1][pair])
@@ -42,7 +43,7 @@ def decided(
             constitution,
             prompt,
             rows.between(one, other),
-            first=completions[one].id,
+            first=ids[one],
             checklist=rows.alone(one, other),
             inconsistent="average",
         )
@@ -56,7 +57,7 @@ class _Rows:
 
     def __init__(
         self,
-        completions: Sequence[Completion],
+        ids: Sequence[str],
         principles: Sequence[str],
         pointwise: PointwiseJudgments,
         said: PairwiseJudgments,
@@ -64,7 +65,7 @@ class _Rows:
         import numpy as np
 
         self.ids, self.principles, self.pointwise, self.said = (
-            [each.id for each in completions],
+            ids,
             principles,
             pointwise,
             said,

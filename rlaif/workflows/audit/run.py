@@ -12,6 +12,8 @@ from rlaif.auditing.audit import Audit
 from rlaif.auditing.audit import audit as look_at
 from rlaif.auditing.evidence import Evidence, Vote
 from rlaif.auditing.fault_table import FAULTS
+from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
+from rlaif.auditing.turn_texts import asked_text
 from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
@@ -56,6 +58,8 @@ class Audited:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         found: dict[str, Any] = plain(self.audit)
+        if not (self.audit.against_thought or THOUGHT_FIGURE in self.audit.figures):
+            del found["against_thought"]
         told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
         told |= {"edited": list(self.edited)}
         return {"run": str(self.run), "pairs_file": str(self.pairs), **found, **told}
@@ -107,12 +111,13 @@ def _further(config: AuditConfig, source: AuditSource) -> Evidence:
     more: dict[str, Any] = {
         "votes": votes_of(source, config.run, config.store),
         "rationales": written.rationales,
+        "judge_thoughts": written.thoughts,
         "repeats": written.repeats,
     }
     if config.training is not None:
-        more["training_prompts"] = [each.text for each in read_prompts(config.training)]
+        more["training_prompts"] = [asked_text(each.messages) for each in read_prompts(config.training)]
     if config.evaluation is not None:
-        more["evaluation_prompts"] = [each.text for each in read_prompts(config.evaluation)]
+        more["evaluation_prompts"] = [asked_text(each.messages) for each in read_prompts(config.evaluation)]
     if config.again is not None:
         more["repeats"] = _repeats(evidence, read_source(config.again).evidence)
     return replace(evidence, **more)

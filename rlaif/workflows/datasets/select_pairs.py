@@ -84,7 +84,7 @@ def read_source(source: Path, *, edited: bool = False) -> ExportSource:
 def _tags(path: Path) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for where, row in read_rows(path):
-        own = {key: row[key] for key in ("prompt", "messages", "tags") if key in row}
+        own = {key: row[key] for key in ("prompt", "messages", "tools", "tags") if key in row}
         prompt = row_prompt(own, where)
         found[prompt.id] = prompt.tags
     return found
@@ -105,10 +105,14 @@ def kept_pairs(pairs: Sequence[Pair], source: ExportSource, where: Where | None)
     if "tag" in where.fields and source.tags is None:
         raise InputError(f"--where: {source.place} holds no prompts beside its pairs, so no tags are known")
     known = source.tags or {}
-    kept = [pair for pair in pairs if where(pair, known.get(Prompt(messages=pair.prompt).id, ()))]
+    kept = [pair for pair in pairs if where(pair, known.get(_asked(pair).id, ()))]
     if not kept:
         raise InputError(f"--where {where.text!r}: none of {len(pairs)} pairs is left")
     return kept
+
+
+def _asked(pair: Pair) -> Prompt:
+    return Prompt(messages=pair.prompt, tools=pair.tools)
 
 
 def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, list[Pair]]:
