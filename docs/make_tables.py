@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from rlaif.engines.kinds import ENGINES
 from rlaif.exchange.format import FORMATS, Format, PairFormat, pair_formats
+from rlaif.exchange.held import PARTS
 from rlaif.judging.kinds import JUDGES
 from rlaif.judging.protocols import PROTOCOLS, Pairwise, Protocol
 from rlaif.registry import Registry
@@ -49,6 +50,7 @@ def _formats() -> str:
 
 def _format(form: Format, pairs: PairFormat) -> list[str]:
     held = ([] if pairs.holds_ties or not pairs.writes else ["ties"]) + ([form.loses] if form.loses else [])
+    held += [words for name, words in PARTS.items() if pairs.writes and name not in pairs.holds]
     does = ["yes" if each else "no" for each in (pairs.reads, pairs.writes)]
     return [f"`{form.name}`", form.help, pairs.shape, *does, "; ".join(held)]
 

@@ -110,14 +110,19 @@ def dialogue(text: str) -> tuple[Message, ...] | None:
 
 def human_turns(text: str) -> tuple[Message, ...] | None:
     """The turns of such paragraphs that end with the human's; None where the text is something else."""
+    found = paragraphs(text)
+    return found if found and found[-1].role == "user" and found[-1].content.strip() else None
+
+
+def paragraphs(text: str) -> tuple[Message, ...]:
+    """The turns of a text with such paragraphs, whoever has the last; none where it begins with something else."""
     parts = _TURN.split(text)
-    found = tuple(
+    if parts[0].strip():
+        return ()
+    return tuple(
         Message(role=_ROLES[who], content=said.removeprefix(" "))
         for who, said in zip(parts[1::2], parts[2::2], strict=True)
     )
-    if parts[0].strip() or not found or found[-1].role != "user" or not found[-1].content.strip():
-        return None
-    return found
 
 
 def use_repeated(row: Mapping[str, Any], where: str, *said: Sequence[Message]) -> None:

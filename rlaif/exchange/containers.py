@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_lines, write_text
+from rlaif.exchange.turn_cells import as_cells
 
 Container = Callable[[Path, str, Sequence[Mapping[str, Any]]], tuple[Path, ...]]
 """From a folder, the split's name and its rows to the files that were written."""
@@ -32,7 +33,8 @@ def parquet(folder: Path, split: str, rows: Sequence[Mapping[str, Any]]) -> tupl
     from rlaif.libraries.datasets import save_parquet
 
     path = folder / f"{split}.parquet"
-    save_parquet(rows, _kinds(rows), path)
+    cells = [as_cells(row) for row in rows]
+    save_parquet(cells, _kinds(cells), path)
     return (path,)
 
 
@@ -40,7 +42,8 @@ def dataset_directory(folder: Path, split: str, rows: Sequence[Mapping[str, Any]
     """Write the directory `SPLIT`, which `datasets.load_from_disk` opens."""
     from rlaif.libraries.datasets import save_directory
 
-    save_directory(rows, _kinds(rows), folder / split)
+    cells = [as_cells(row) for row in rows]
+    save_directory(cells, _kinds(cells), folder / split)
     return tuple(sorted(path for path in (folder / split).rglob("*") if path.is_file()))
 
 
@@ -49,7 +52,9 @@ def _json(row: Mapping[str, Any]) -> str:
 
 
 def _kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    kinds = dict.fromkeys(("prompt", "chosen", "rejected"), "turns") | {"id": "text"}
+    kinds = dict.fromkeys(("prompt", "chosen", "rejected"), "turns") | {"id": "text", "tools": "text"}
     kinds |= dict.fromkeys(("label_prob", "weight", "margin"), "number")
-    names = list(rows[0]) if rows else [name for name in kinds if name != "margin"]
-    return {name: kinds[name] for name in names}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {
+        name: kinds[name] for name in names or (each for each in kinds if each not in ("margin", "tools"))
+    }

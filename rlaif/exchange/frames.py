@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlaif.exchange.pairs import pair_row
+from rlaif.exchange.turn_cells import as_cells
 from rlaif.libraries.datasets import Dataset, Kind, table
 from rlaif.libraries.versions import importing
 from rlaif.records import Pair
@@ -38,12 +39,13 @@ _KINDS: Mapping[str, Kind] = {
 def pairs_dataset(pairs: Iterable[Pair]) -> Dataset:
     """Pairs with the columns of `pairs.jsonl`: TRL's trainers read `prompt`, `chosen` and `rejected`.
 
-    `principles` and `provenance` are JSON text, as in `pairs.parquet`.
+    `principles`, `provenance` and `tools` are JSON text, as in `pairs.parquet`, and so are the arguments of calls.
     """
-    rows = map(pair_row, pairs)
+    rows = [as_cells(pair_row(pair)) for pair in pairs]
+    tools: dict[str, Kind] = {"tools": "text"} if any("tools" in row for row in rows) else {}
     return table(
         [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _JSON}} for row in rows],
-        _KINDS,
+        {**_KINDS, **tools},
     )
 
 

@@ -13,6 +13,7 @@ PARTS: Mapping[str, str] = {
     "tools": "schemas of tools",
     "names": "names of who speaks",
     "developer": "developer turns",
+    "turns": "sides of several turns",
 }
 """By name, in words."""
 EVERYTHING = frozenset(PARTS)
@@ -27,5 +28,6 @@ def parts_of(pair: Pair) -> AbstractSet[str]:
         "tools": bool(pair.tools),
         "names": any(each.name for each in turns if each.role != "tool"),
         "developer": any(each.role == "developer" for each in turns),
+        "turns": len(pair.chosen) > 1 or len(pair.rejected) > 1,
     }
     return {name for name, there in found.items() if there}

@@ -28,8 +28,12 @@ __all__ = [
 
 NAME = "datasets"
 Kind = Literal["turns", "text", "number", "count", "flag"]
+_CALL = {
+    "id": Value("string"),
+    "type": Value("string"),
+    "function": {"name": Value("string"), "arguments": Value("string")},
+}
 _FEATURES = {
-    "turns": List({"role": Value("string"), "content": Value("string")}),
     "text": Value("string"),
     "number": Value("float64"),
     "count": Value("int64"),
@@ -56,8 +60,18 @@ def save_parquet(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], p
 
 
 def table(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Dataset:
-    """Rows as a dataset; every column has the kind that is said of it, also where it holds nothing."""
-    features = Features({name: _FEATURES[kind] for name, kind in kinds.items()})
+    """Rows as a dataset; every column has the kind that is said of it, also where it holds nothing.
+
+    Turns have `role` and `content`, and the further keys that any turn of any row has: `tool_calls` are calls whose
+    arguments are text, every other key is text.
+    """
+    turned = [name for name, kind in kinds.items() if kind == "turns"]
+    keys = dict.fromkeys(["role", "content"])
+    keys |= dict.fromkeys(
+        key for row in rows for name in turned for turn in row.get(name) or () for key in turn
+    )
+    turns = List({key: List(_CALL) if key == "tool_calls" else Value("string") for key in keys})
+    features = Features({name: turns if name in turned else _FEATURES[kind] for name, kind in kinds.items()})
     # column by column: `from_list` knows no column where there is no row
     return Dataset.from_dict({name: [row.get(name) for row in rows] for name in kinds}, features=features)
 

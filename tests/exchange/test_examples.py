@@ -89,5 +89,33 @@ def test_layouts_of_other_projects_are_read_whole(
     read_examples(path)
     assert "left out: source (no meaning here)" in caplog.text
     path.write_text(json.dumps({**row, "tools": [{}]}) + "\n")
-    with pytest.raises(PromptFileError, match=":1: column `tools` is filled"):
+    with pytest.raises(PromptFileError, match=r":1: `tools`\[0\] is no schema of a function"):
         read_examples(path)
+
+
+def test_a_conversation_with_thoughts_and_tools_is_written_as_it_was_read(tmp_path: Path) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    rows = [
+        {
+            "kind": "",
+            "messages": [
+                {"role": "developer", "content": "Be brief."},
+                {"role": "user", "content": "2 + 2?"},
+                {"role": "assistant", "content": None, "tool_calls": [call], "weight": 0},
+                {"role": "tool", "tool_call_id": "c", "content": "4"},
+                {"role": "assistant", "content": "4", "reasoning_content": "Hm."},
+            ],
+            "tools": [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}],
+        },
+        {"kind": "x", "messages": [USER, SAID]},
+    ]
+    path = tmp_path / "examples.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_examples(path, read_examples(path))
+    assert [json.loads(line) for line in path.read_text().splitlines()] == rows
+
+
+def test_a_column_beside_an_answer_is_its_thought(tmp_path: Path) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_text(json.dumps({"prompt": "a", "completion": "b", "reasoning": "Hm."}) + "\n")
+    assert read_examples(path)[0].messages[-1].thought == "Hm."

@@ -86,9 +86,11 @@ json_values = st.recursive(
 )
 pairs = st.builds(
     Pair,
-    prompt=st.lists(
-        st.builds(turn, st.sampled_from(["system", "user", "assistant"]), text), max_size=2
-    ).flatmap(lambda before: text.filter(str.strip).map(lambda last: (*before, turn("user", last)))),
+    prompt=st.tuples(
+        st.lists(st.builds(turn, st.sampled_from(["system", "developer"]), text), max_size=1),
+        st.lists(st.builds(turn, st.sampled_from(["user", "assistant"]), text), max_size=2),
+        text.filter(str.strip),
+    ).map(lambda parts: (*parts[0], *parts[1], turn("user", parts[2]))),
     chosen=text.map(lambda each: (turn("assistant", each),)),
     rejected=text.map(lambda each: (turn("assistant", each),)),
     label_prob=share,
@@ -197,7 +199,7 @@ def test_a_system_column_is_a_part_of_the_prompt_and_what_has_no_place_is_refuse
     path.write_text(json.dumps({**row, "system": "S", "source": "x"}) + "\n")
     assert [each.content for each in read_pairs(path)[0].prompt] == ["S", "Sky?"]
     assert caplog.messages == [f"{path}: left out: source (no meaning here)"]
-    for column in ("tools", "input", "question", "images"):
+    for column in ("input", "question", "images"):
         path.write_text(json.dumps(row) + "\n" + json.dumps({**row, column: "x y"}) + "\n")
         with pytest.raises(PromptFileError, match=f":2: column `{column}` is filled"):
             read_pairs(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange import fields
-from rlaif.exchange.asked import human_turns
+from rlaif.exchange.asked import human_turns, paragraphs
 from rlaif.exchange.format import Format, GoldFormat, PairFormat, each_row, said
 from rlaif.exchange.formats.trl import SAME, parted
 from rlaif.exchange.gold import GoldPair, GoldSet
@@ -38,27 +38,16 @@ def pair_of(row: Row) -> Pair | str:
     """
     (before, chosen), (before_too, rejected) = (_split(row, column) for column in ("chosen", "rejected"))
     if before != before_too:
-        return _earlier((before, chosen), (before_too, rejected))
+        cut = parted(*(paragraphs(fields.text(row, column)) for column in ("chosen", "rejected")))
+        return PROMPTS_DIFFER if cut is None else Pair(
+            prompt=cut[0], chosen=cut[1], rejected=cut[2], label_prob=1.0
+        )  # fmt: skip
     if chosen == rejected:
         return SAME
     prompt = human_turns(before)
     return NO_DIALOGUE if prompt is None else Pair(
         prompt=prompt, chosen=said(chosen), rejected=said(rejected), label_prob=1.0
     )  # fmt: skip
-
-
-def _earlier(*sides: tuple[str, str]) -> Pair | str:
-    """The pair of two dialogues that part before their last answers: sides of several turns."""
-    whole = [
-        None if (asked := human_turns(before)) is None else (*asked, *said(text)) for before, text in sides
-    ]
-    if whole[0] is None or whole[1] is None:
-        return NO_DIALOGUE
-    cut = parted(whole[0], whole[1])
-    if cut is None:
-        return PROMPTS_DIFFER
-    prompt, chosen, rejected = map(tuple, cut)
-    return Pair(prompt=prompt, chosen=chosen, rejected=rejected, label_prob=1.0)
 
 
 def pair_rows(pair: Pair) -> Sequence[Mapping[str, Any]]:
@@ -143,6 +132,7 @@ FORMAT = Format(
         rank=30,
         read=each_row(pair_of),
         write=pair_rows,
+        holds=frozenset({"turns"}),
     ),
     gold=GoldFormat(
         recognises=lambda row: {"chosen", "rejected"} <= row.keys() and isinstance(row["chosen"], str),

@@ -131,7 +131,7 @@ def _dataset_info(splits: Mapping[str, WrittenSplit]) -> dict[str, str]:
 LLAMA_FACTORY = Format(
     name="llama-factory",
     help="LLaMA-Factory's ranking data (sharegpt), with its `dataset_info.json`",
-    loses="sides of several turns; prompts whose turns do not alternate; text beside a call",
+    loses="prompts whose turns do not alternate; text beside a call",
     pairs=PairFormat(
         shape="`conversations: [{from, value}]`, `chosen: {from, value}`, `rejected: {from, value}`, `system`, `tools`",
         recognises=has(("conversations", "chosen", "rejected")),
@@ -158,20 +158,18 @@ NEMO_RL = Format(
 OPENRLHF = Format(
     name="openrlhf",
     help="OpenRLHF's whole conversations (`--apply_chat_template`, no prompt key)",
-    loses="sides of several turns",
     pairs=PairFormat(
         shape="`chosen`, `rejected`: whole conversations",
         read=each_row(trl_pair),
         write=_whole,
         reads_margin=True,
         rank=45,
-        holds=EVERYTHING - {"tools"},
+        holds=EVERYTHING - {"tools", "turns"},
     ),
 )
 AXOLOTL = Format(
     name="axolotl",
     help="axolotl's chat preferences (`type: chat_template.default`)",
-    loses="sides of several turns",
     pairs=PairFormat(
         shape="`messages`: turns, `chosen`: turn, `rejected`: turn",
         recognises=lambda row: {"messages", "chosen", "rejected"} <= row.keys() and "prompt" not in row

@@ -107,6 +107,7 @@ def pair_rows(pair: Pair) -> list[dict[str, Any]]:
     return [row | {"tools": list(pair.tools)} if pair.tools else row]
 
 
+Turns = tuple[Message, ...]
 Cut = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 
@@ -207,7 +208,7 @@ def _implicit(row: Row, values: Mapping[str, Any], given: _Given) -> Cut | str:
     return parted(*both) or PARTS_EARLY
 
 
-def parted(chosen: tuple[Message, ...], rejected: tuple[Message, ...]) -> Cut | None:
+def parted(chosen: Turns, rejected: Turns) -> tuple[Turns, Turns, Turns] | None:
     """Two dialogues as a prompt and what each goes on with; None where they share no turn that asks.
 
     They are cut behind the last turn of a user or a tool that both share and both answer. So a side has several turns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.errors import PromptFileError
@@ -12,7 +12,6 @@ from rlaif.exchange import fields
 from rlaif.exchange.asked import asked, use_repeated
 from rlaif.exchange.columns import is_empty, peek
 from rlaif.exchange.format import Format, PairFormat, each_row
-from rlaif.exchange.formats.trl import PARTS_EARLY
 from rlaif.exchange.formats.trl import pair_of as trl_pair
 from rlaif.exchange.rated import SAME_TEXT, policies
 from rlaif.exchange.rows import Row
@@ -99,10 +98,8 @@ def _made(row: Row, values: Mapping[str, Any], sides: tuple[str, str], won: int)
         values["prompt"]
         if not all(isinstance(each, list) and len(each) == len(question) for each in texts):
             raise PromptFileError(f"{row.where}: 'prompt' and its answers must be lists of one length")
-        if len(question) != 1:
-            return PARTS_EARLY
-        prompt = prompt_turns(question[0], row.where, "prompt")
-        chosen, rejected = chosen[0], rejected[0]
+        dialogues = [_dialogue(question, each) for each in (chosen, rejected)]
+        return trl_pair(Row(row.where, dict(zip(("chosen", "rejected"), dialogues, strict=True))))
     else:
         given = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
         prompt = checked_prompt(given, row.where, "prompt")
@@ -113,6 +110,13 @@ def _made(row: Row, values: Mapping[str, Any], sides: tuple[str, str], won: int)
     return SAME_TEXT if said[0] == said[1] else Pair(
         prompt=prompt, chosen=said[0], rejected=said[1], label_prob=1.0
     )  # fmt: skip
+
+
+def _dialogue(asked: Sequence[str], answers: Sequence[Any]) -> list[dict[str, Any]]:
+    """Questions and their answers in turn."""
+    both = (("user", asked), ("assistant", answers))
+    listed = [[{"role": role, "content": text} for text in texts] for role, texts in both]
+    return [turn for one in zip(*listed, strict=True) for turn in one]
 
 
 def _unpacked(value: Any) -> Any:

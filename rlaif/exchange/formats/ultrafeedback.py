@@ -152,7 +152,7 @@ def _votes(best: RatedCompletion, worst: RatedCompletion) -> list[dict[str, Any]
 FORMAT = Format(
     name="ultrafeedback",
     help="UltraFeedback's rated completions; import takes the best mean rating as chosen, the worst as rejected",
-    loses="prompts of more than a system turn and one question; sides of several turns",
+    loses="prompts of more than a system turn and one question",
     pairs=PairFormat(
         shape="`instruction`, `completions: [{model, response, annotations: {aspect: {Rating}}}]`",
         recognises=has(("instruction", "completions")),

@@ -107,7 +107,7 @@ def _sides(pairs: Sequence[Pair], format: str) -> list[tuple[Prompt, Completion]
     found: dict[str, tuple[Prompt, Completion]] = {}
     draws: dict[str, int] = {}
     for pair in pairs:
-        prompt = Prompt(messages=pair.prompt)
+        prompt = Prompt(messages=pair.prompt, tools=pair.tools)
         models = [*(pair.provenance.get("policy") or ()), *2 * [f"imported:{format}"]]
         for side, model in zip((pair.chosen, pair.rejected), models, strict=False):
             said = Completion(
@@ -116,8 +116,12 @@ def _sides(pairs: Sequence[Pair], format: str) -> list[tuple[Prompt, Completion]
                 policy=model,
                 draw=draws.get(prompt.id, 0),
                 finish="given",
+                thought=side[-1].thought,
+                tool_calls=side[-1].tool_calls,
+                lead=side[:-1],
+                extra=side[-1].extra,
             )
-            if len(side) == 1 and said.id not in found:
+            if said.id not in found:
                 found[said.id] = (prompt, said)
                 draws[prompt.id] = said.draw + 1
     return list(found.values())

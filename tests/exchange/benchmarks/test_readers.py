@@ -274,5 +274,5 @@ def test_a_gold_set_of_pairs_is_read_whole_and_says_what_it_left(
     assert [each.content for each in pair.prompt.messages] == ["S", "Sky?"]
     assert "left out: source (no meaning here)" in caplog.text
     path.write_text(json.dumps({**row, "tools": [{"type": "function"}]}) + "\n")
-    with pytest.raises(PromptFileError, match=r"gold\.jsonl:1: column `tools` is filled"):
+    with pytest.raises(PromptFileError, match=r"gold\.jsonl:1: `tools`\[0\] is no schema"):
         read_gold(path)

@@ -426,8 +426,8 @@ LAYOUTS: Mapping[str, Layout] = {
             }
             for asked, won in ((["Sky?"], (0, 1, 0)), (["Sky?"], (0, 0, 1)), (["Sky?", "Sea?"], (1, 0, 0)))
         ],
-        [("Sky?", "Green.", "Blue.", 1.0, None)],
-        {"neither answer is preferred": 1, "the two dialogues part before the last answer": 1},
+        [("Sky?", "Green.", "Blue.", 1.0, None), ("Sky?", "Blue.", "Green.", 1.0, None)],
+        {"neither answer is preferred": 1},
         ("id",),
     ),
     "llmbar": Layout(

@@ -108,7 +108,7 @@ QUESTION = [
         },
         ["s:S", "u:Sky?"],
     ),
-    # text parts, and the system turn's newer name
+    # text parts, and a developer's turn
     (
         {
             "prompt": [
@@ -118,7 +118,7 @@ QUESTION = [
             "chosen": [{"role": "assistant", "content": [{"type": "text", "text": "The sky is blue."}]}],
             "rejected": turns("a:The sky is green."),
         },
-        ["s:S", "u:Sky?"],
+        ["d:S", "u:Sky?"],
     ),
     # a dialogue as text, repeated by both sides or not
     (
@@ -175,22 +175,34 @@ def test_two_texts_alone_are_still_cut_where_they_part(tmp_path: Path) -> None:
     assert set(found.columns_left) == {"id", "source_model", "n"}
 
 
-CALL = [{"type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+CALL = [{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 UNKEPT = [
     (
-        {"chosen": [{"role": "assistant", "content": "a", "tool_calls": CALL}]},
-        r"chosen\[0\] has `tool_calls`",
+        {"chosen": [{"role": "assistant", "content": "a", "tool_calls": [{"type": "custom", "name": "f"}]}]},
+        r"chosen\[0\].tool_calls\[0\] is a call of type 'custom'",
     ),
-    ({"chosen": [{"role": "assistant", "tool_calls": CALL}]}, r"chosen\[0\] has `tool_calls`"),
-    ({"chosen": [{"role": "assistant", "content": None, "tool_calls": CALL}]}, "`tool_calls`"),
-    ({"rejected": [{"role": "assistant", "content": "a", "reasoning_content": "hm"}]}, "`reasoning_content`"),
-    ({"rejected": [{"role": "assistant", "content": "a", "thinking": "hm"}]}, "`thinking`"),
-    ({"tools": [{"type": "function"}]}, "column `tools` is filled"),
+    (
+        {"rejected": [{"role": "assistant", "content": "a", "reasoning": ["hm"]}]},
+        "`reasoning`, which is no text",
+    ),
+    (
+        {"rejected": [{"role": "assistant", "content": "a", "thinking": "hm", "thought": "ha"}]},
+        "which differ",
+    ),
+    ({"tools": [{"type": "function"}]}, r"`tools`\[0\] is no schema of a function"),
+    ({"tools": [TOOL], "functions": [TOOL]}, "both `tools` and `functions`"),
+    (
+        {"chosen": [{"role": "assistant", "tool_calls": CALL + CALL}, {"role": "assistant", "content": "a"}]},
+        "a second call with the id 'c'",
+    ),
+    ({"prompt": turns("s:A", "s:B", "u:Sky?")}, r"prompt\[1\] is a second system turn"),
+    ({"reasoning": "Whose?"}, "column `reasoning` is filled"),
     ({"images": ["a.png"]}, "column `images` is filled"),
     ({"history": "x", "prompt": "Sky?", "question": "Another?"}, "column `question` is filled"),
     (
         {"prompt": [{"role": "user", "content": "w"}, {"role": "tool", "content": "22C"}]},
-        r"prompt\[1\] has role 'tool'; known roles",
+        r"prompt\[1\] is the result of a tool that nobody called before it",
     ),
     (
         {"prompt": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},

@@ -71,7 +71,7 @@ def test_turns_that_do_not_alternate_are_not_for_llama_factory() -> None:
     ("chosen", "row", "said"),
     [
         (LLAMA_FACTORY, {"conversations": "x"}, "must be a list of turns"),
-        (LLAMA_FACTORY, {"conversations": [{"from": "bot", "value": "x"}]}, "is from 'bot'"),
+        (LLAMA_FACTORY, {"conversations": [{"from": "bot", "value": "x"}]}, "has role 'bot'"),
         (
             LLAMA_FACTORY,
             {"conversations": [{"from": "human", "value": 3}]},

@@ -137,7 +137,10 @@ def test_what_is_written_is_read_back() -> None:
         ({"prompt": "a", "chosen": 3, "rejected": "b"}, "'chosen' is a int"),
         ({"prompt": "a", "chosen": "\ud800", "rejected": "b"}, "half a character"),
         ({"prompt": "a", "chosen": "c", "rejected": "b", "label_prob": float("nan")}, "must be a number"),
-        ({"chosen": [{"role": "tool", "content": "x"}], "rejected": [BLUE]}, "has role 'tool'"),
+        (
+            {"chosen": [{"role": "tool", "content": "x"}], "rejected": [BLUE]},
+            r"chosen\[0\] is the result of a tool",
+        ),
     ],
 )
 def test_a_broken_row_is_one_message_with_its_place(row: Any, said: str) -> None:
