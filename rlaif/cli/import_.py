@@ -36,6 +36,11 @@ def _formats() -> list[str]:
 )
 @options.out()
 @options.option("--limit", type=click.IntRange(min=1), help="Use only the first N rows.")
+@options.option(
+    "--split-thoughts",
+    is_flag=True,
+    help="A thought between marks (<think>...</think> and its like) that an answer begins with becomes its thought.",
+)
 @options.store
 @options.as_json
 def import_(as_json: bool, **chosen: Any) -> None:

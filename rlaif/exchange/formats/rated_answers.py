@@ -63,7 +63,10 @@ def pair_of(row: Row) -> Pair | str:
         answers = _beside(row, values, name)
     given = asked(values, row.where).turns or prompt_turns(values.get("prompt"), row.where, "prompt")
     prompt = checked_prompt(given, row.where, "prompt")
-    answers = [replace(each, answer=answer_to(prompt, each.answer, row.where)) for each in answers]
+    answers = [
+        replace(each, answer=answer_to(prompt, each.answer, row.where)) if each.answer else each
+        for each in answers
+    ]
     use_repeated(values, row.where, prompt, *[(*prompt, *each.answer) for each in answers])
     return best_against_worst(prompt, answers, tools=tools_of(values, row.where))
 

@@ -174,7 +174,9 @@ def _continued(
     """Prompt and answer of a side that may repeat the prompt, with a system turn or earlier turns before it."""
     start = next((len(side) - place for place, each in enumerate(side[::-1]) if each.role != "assistant"), 0)
     lead, answer = side[:start], side[start:]
-    if side[: len(prompt)] == prompt:
+    if side[0].role == "assistant":
+        lead, answer = prompt, side
+    elif side[: len(prompt)] == prompt:
         lead, answer = prompt, side[len(prompt) :]
     elif len(prompt) > 1 and side[: len(prompt) - 1] == prompt[1:]:
         lead, answer = prompt, side[len(prompt) - 1 :]

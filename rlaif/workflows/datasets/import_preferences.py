@@ -21,6 +21,7 @@ from rlaif.runs.seal import edited
 from rlaif.store import Store, find_store
 from rlaif.version import __version__
 from rlaif.workflows.datasets.edited import against_scores
+from rlaif.workflows.datasets.split_thoughts import marked, with_thoughts
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class ImportConfig:
     format: str | None = None
     """None: told by the first row."""
     limit: int | None = None
+    split_thoughts: bool = False
+    """Whether a thought between marks at the beginning of an answer's text becomes its `thought`."""
     store: Path | None = None
 
 
@@ -74,12 +77,14 @@ def import_preferences(config: ImportConfig) -> ImportResult:
         _log.warning(
             "%s: was changed after its run was finished; the pairs are taken as they are now", changed
         )
+    imported = replace(imported, pairs=_thoughts(imported.pairs, config))
     pairs = [replace(pair, provenance=_whole(pair.provenance)) for pair in imported.pairs]
     drawn = _sides(pairs, imported.format)
     described = {
         "source": Path(config.source).name,
         "format": imported.format,
         "limit": config.limit,
+        **({"split_thoughts": True} if config.split_thoughts else {}),
         "pairs": digest("imported", [pair_row(pair) for pair in pairs]),
     }
     store_file = find_store(config.out, config.store)
@@ -96,6 +101,22 @@ def import_preferences(config: ImportConfig) -> ImportResult:
         run.finish(summary)
         write_report(run.dir, read_run(run.dir))
     return done
+
+
+def _thoughts(pairs: Sequence[Pair], config: ImportConfig) -> tuple[Pair, ...]:
+    """The pairs, with their thoughts apart where that was asked for; elsewhere marked ones are told of."""
+    if config.split_thoughts:
+        found, turns = with_thoughts(pairs)
+        _log.info("%s: %d turns have their thought apart", config.source, turns)
+        return tuple(found)
+    if count := marked(pairs):
+        _log.warning(
+            "%s: %d answers begin with a thought between marks, which stays text; "
+            "--split-thoughts has it as their thought",
+            config.source,
+            count,
+        )
+    return tuple(pairs)
 
 
 def _whole(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rlaif.errors import PromptFileError
 from rlaif.exchange.formats.hh_rlhf import NO_DIALOGUE, PROMPTS_DIFFER, pair_of, pair_rows, recognises
 from rlaif.exchange.formats.trl import SAME
 from rlaif.exchange.preferences.reading import read_preferences
-from rlaif.exchange.rows import Row
+from rlaif.exchange.rows import Row, read_rows
 from rlaif.records import Pair
 from tests.exchange.preferences.builders import pair, shared, turn
 
@@ -73,10 +73,24 @@ def test_it_is_recognised_by_its_turns(row: Any, is_it: bool) -> None:
     assert recognises(row) is is_it
 
 
-def test_the_published_file_gives_all_pairs_that_share_a_prompt() -> None:
-    found = read_preferences(shared("hh_rlhf/harmless-base/test.jsonl.gz"))
-    assert (found.format, found.rows, len(found.pairs)) == ("hh-rlhf", 2312, 2307)
-    assert found.left_out == {PROMPTS_DIFFER: 5}
+def test_dialogues_that_part_earlier_have_sides_of_several_turns() -> None:
+    found = read(
+        BEFORE + " So.\n\nHuman: And?\n\nAssistant: a", BEFORE + " No.\n\nHuman: Why?\n\nAssistant: b"
+    )
+    assert isinstance(found, Pair)
+    assert found.prompt[-1] == turn("user", " How? ")
+    assert [each.content for each in found.chosen] == ["So.", "And?", "a"]
+    assert [each.content for each in found.rejected] == ["No.", "Why?", "b"]
+
+
+def test_every_row_of_the_published_file_is_a_pair_and_comes_out_again() -> None:
+    path = shared("hh_rlhf/harmless-base/test.jsonl.gz")
+    found = read_preferences(path)
+    assert (found.format, found.rows, len(found.pairs)) == ("hh-rlhf", 2312, 2312)
+    assert sum(len(each.chosen) + len(each.rejected) > 2 for each in found.pairs) == 5
+    assert [dict(row) for each in found.pairs for row in pair_rows(each)] == [
+        row.value for row in read_rows(path)
+    ]
     longer = sum(len(each.chosen[0].content) > len(each.rejected[0].content) for each in found.pairs)
-    assert longer == 1021  # 44 %
+    assert longer == 1023  # 44 %
     assert found.pairs[0].chosen[0].content.startswith("No, sorry!  All of these involve a pen")

@@ -37,7 +37,7 @@ REGISTRY: dict[str, Any] = {
     },
     "lessons": {"file_name": "plain.json"},
     "far": {"hf_hub_url": "somebody/something", "ranking": True},
-    "odd": {"file_name": "plain.json", "formatting": "openai"},
+    "odd": {"file_name": "plain.json", "formatting": "csv"},
 }
 TURNS = [{"who": "person", "said": "Sky?"}]
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -94,7 +94,7 @@ def test_a_set_is_read_by_the_names_of_its_registry(registry: Path, name: str, w
         ("#other", "has the sets talks, "),
         ("#lessons", "lessons: holds no preferences"),
         ("#far", "far: names no `file_name` beside it"),
-        ("#odd", "odd: has the formatting 'openai'; known: alpaca, sharegpt"),
+        ("#odd", "odd: has the formatting 'csv'; known: alpaca, sharegpt, openai"),
     ],
 )
 def test_a_set_that_cannot_be_read_says_why(registry: Path, name: str, message: str) -> None:
