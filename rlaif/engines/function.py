@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.kinds import EngineOptions, ModelKind
+from rlaif.engines.thoughts import split_unknown
 from rlaif.errors import RlaifError
 from rlaif.hashing import source_fingerprint
 from rlaif.records import Engine, GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest
@@ -20,6 +21,8 @@ NO_LOGPROBS = (
 
 class FunctionEngine(BaseEngine):
     """A function behind the two verbs. It writes texts; a score is refused, call by call.
+
+    A text that begins with the marks of a thought is split, as that of a server without a reasoning parser is.
 
     What the function raises is the failure of that call: it is counted, shown, and asked again on resume.
     """
@@ -36,7 +39,15 @@ class FunctionEngine(BaseEngine):
         """One text a request, in order. Draws differ only as far as the function itself draws at random."""
         for request in requests:
             text, error = self._called(request)
-            yield Generation(request_id=request.id, text=text, finish="stop", error=error)
+            found = split_unknown(text)
+            yield Generation(
+                request_id=request.id,
+                text=found.answer,
+                finish="stop",
+                error=error,
+                thought=found.thought,
+                open_thought=found.open,
+            )
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """A failed score a request: a text says nothing of how probable it was."""

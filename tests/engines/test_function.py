@@ -37,6 +37,12 @@ def test_its_text_is_the_answer(added: str) -> None:
     assert (reply.request_id, reply.text, reply.finish, reply.error) == ("a", "two o", "stop", None)
 
 
+def test_a_thought_that_its_text_begins_with_is_split_off() -> None:
+    engine = FunctionEngine("x", lambda *_: "<think>wait</think>yes", fingerprint="x")
+    (reply,) = engine.generate([request()])
+    assert (reply.thought, reply.text, reply.open_thought) == ("wait", "yes", False)
+
+
 def test_its_fingerprint_is_what_is_declared(added: str) -> None:
     assert open_engine(added).fingerprint == f"function:{__name__}.backwards@version:1"
 

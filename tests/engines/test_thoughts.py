@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +117,12 @@ def test_a_text_without_a_thought_comes_back_as_it_is(text: str) -> None:
     assert split(text, THINK) == Split("", text)
     assert split_unknown(text) == Split("", text)
     assert marks_of(text) is None
+
+
+def test_the_table_in_the_docs_names_every_mark() -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text().replace("\\|", "|")
+    missing = [each.start for each in MARKS.values() if each.start not in docs and each is not HARMONY]
+    assert not missing
 
 
 def test_marks_may_be_anyones() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.scripted.rows import read_rows
+from rlaif.engines.thoughts import Split, split_unknown
 from rlaif.errors import ModelError
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
@@ -20,7 +21,8 @@ class ScriptEngine:
     """Rows `{"contains": [...], "texts": [...], "labels": {...}}`, one JSON object a line; the first that fits answers.
 
     A row fits when every text of `contains` occurs in the conversation. Draw n gets text n, counted round;
-    `labels` are probabilities of continuations, spelled exactly.
+    `labels` are probabilities of continuations, spelled exactly. A text is a string, or an object of `thought` and
+    `text`; a string that begins with the marks of a thought is split, as that of a server without a reasoning parser.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -43,18 +45,32 @@ class ScriptEngine:
                     error=f"{self.name}: no row has a text for this",
                 )
             else:
-                yield Generation(request_id=request.id, text=texts[request.draw % len(texts)], finish="stop")
+                found = _split(texts[request.draw % len(texts)])
+                yield Generation(
+                    request_id=request.id,
+                    text=found.answer,
+                    finish="stop",
+                    thought=found.thought,
+                    open_thought=found.open,
+                )
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
         """The labels of the first row that fits and has labels."""
         for request in requests:
             labels = self._first("labels", request.messages)
+            texts = self._first("texts", request.messages) if request.thinking is not None else None
             if labels is None:
                 error = f"{self.name}: no row has labels for this"
                 yield Score(request_id=request.id, logprobs=(), error=error)
             else:
                 probabilities = (max(labels.get(text, 0.0), FLOOR) for text in request.continuations)
-                yield Score(request_id=request.id, logprobs=tuple(map(math.log, probabilities)))
+                # a thought before a label is what the row writes as its thought, or all of its text
+                wrote = _split(texts[0]) if texts else Split("", "")
+                yield Score(
+                    request_id=request.id,
+                    logprobs=tuple(map(math.log, probabilities)),
+                    thought=wrote.thought or wrote.answer,
+                )
 
     def _first(self, key: str, messages: tuple[Message, ...]) -> Any:
         whole = "\n".join(each.content for each in messages)
@@ -64,12 +80,26 @@ class ScriptEngine:
         return next((row[key] for row in fitting), None)
 
 
+def _split(text: str | dict[str, str]) -> Split:
+    return split_unknown(text) if isinstance(text, str) else Split(text.get("thought", ""), text["text"])
+
+
+def _is_text(text: Any) -> bool:
+    if isinstance(text, str):
+        return True
+    known = isinstance(text, dict) and "text" in text and text.keys() <= {"text", "thought"}
+    return known and all(isinstance(each, str) for each in text.values())
+
+
 def _check(path: Path, number: int, row: dict[str, Any]) -> None:
-    texts = [*row.get("contains", []), *row.get("texts", [])]
     if not ("texts" in row or "labels" in row) or row.get("texts") == []:
         raise ModelError(f"{path}: row {number} has neither `texts` nor `labels`: it answers nothing")
-    if not all(isinstance(text, str) for text in texts):
-        raise ModelError(f"{path}: row {number}: `contains` and `texts` are lists of texts")
+    contained = all(isinstance(text, str) for text in row.get("contains", []))
+    if not (contained and all(map(_is_text, row.get("texts", [])))):
+        raise ModelError(
+            f"{path}: row {number}: `contains` and `texts` are lists of texts; one of `texts` may be an object with "
+            "`text` and `thought`"
+        )
     numbers = row.get("labels", {}).values()
     if (
         not all(isinstance(each, int | float) and 0 <= each <= 1 for each in numbers)

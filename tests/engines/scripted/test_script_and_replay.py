@@ -12,7 +12,7 @@ import pytest
 
 from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
-from rlaif.records import Engine, Message
+from rlaif.records import Engine, Message, Sampling
 from tests.engines.tiny import draw, question
 
 
@@ -37,6 +37,29 @@ def test_the_first_row_that_fits_answers(tmp_path: Path) -> None:
 def test_draws_take_their_own_text(tmp_path: Path) -> None:
     engine = opened(tmp_path, "script", {"texts": ["a", "b"]})
     assert [reply.text for reply in engine.generate([draw("x", n) for n in range(3)])] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer", "still_open"),
+    [
+        ("<think>\nwait\n</think>\n\nmix", "wait", "mix", False),
+        ("wait</think>mix", "wait", "mix", False),
+        ("[THINK]wait[/THINK]mix", "wait", "mix", False),
+        ("<think>wait", "wait", "", True),
+        ({"thought": "wait", "text": "mix <think> so"}, "wait", "mix <think> so", False),
+        ({"text": "<think>wait</think>mix"}, "", "<think>wait</think>mix", False),
+        ("mix, and write <think>", "", "mix, and write <think>", False),
+    ],
+)
+def test_a_text_may_hold_a_thought(
+    tmp_path: Path, text: Any, thought: str, answer: str, still_open: bool
+) -> None:
+    engine = opened(tmp_path, "script", {"texts": [text], "labels": {"yes": 1.0}})
+    (reply,) = engine.generate([draw("x")])
+    assert (reply.thought, reply.text, reply.open_thought) == (thought, answer, still_open)
+    (plain,) = engine.score([question("x")])
+    (told,) = engine.score([replace(question("x"), thinking=Sampling())])
+    assert (plain.thought, told.thought) == ("", thought or answer)
 
 
 def test_labels_are_probabilities(tmp_path: Path) -> None:
@@ -86,6 +109,9 @@ def test_roles_are_part_of_what_was_recorded(tmp_path: Path) -> None:
         ("script", {"texts": []}, "answers nothing"),
         ("script", {"texts": "a"}, "'texts' must be of type list"),
         ("script", {"texts": [1]}, "lists of texts"),
+        ("script", {"texts": [{"thought": "a"}]}, "an object with `text` and `thought`"),
+        ("script", {"texts": [{"text": "a", "thoughts": "b"}]}, "an object with `text` and `thought`"),
+        ("script", {"texts": [{"text": 1}]}, "an object with `text` and `thought`"),
         ("script", {"labels": {"yes": 1.5}}, "probabilities"),
         ("script", {"labels": {"yes": 0.7, "no": 0.7}}, "probabilities"),
         ("replay", {"text": "a"}, "keys messages"),
