@@ -14,6 +14,7 @@ import math
 import random
 import zlib
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -170,7 +171,8 @@ class Mutating(httpx.AsyncBaseTransport):
 def engine(transport: Mutating, rng: random.Random) -> OpenAIEngine:
     how = Settings(
         wait=0.0001, tries=TRIES, patience=30.0, n=rng.choice([1, 3]), votes=rng.choice([0, 3]), answers_as="*",
-        logprobs=rng.choice([1, 1, 0]), rpm=0, omit=rng.choice(["", "top_p"]),
+        logprobs=rng.choice([1, 1, 0]), rpm=0, omit=rng.choice(["", "top_p"]), mask=rng.choice([0, 1]),
+        thought_marks=rng.choice(["", "", "none", "A,B"]), thought_begun=rng.choice([0, 0, 1]),
     )  # fmt: skip
     return OpenAIEngine("openai:x", ["http://h/v1/"], "m", "1", settings=how, transport=transport)
 
@@ -179,12 +181,18 @@ def requests(rng: random.Random) -> tuple[list[GenerateRequest], list[ScoreReque
     turns = (Message(role="user", content="?"),)
     how = Sampling(temperature=rng.choice([0.0, 0.7, 1.0]), top_p=rng.choice([1.0, 0.9]), max_tokens=8)
     schema = rng.choice([None, None, {"type": "object"}])
+    how = replace(how, max_thought_tokens=rng.choice([None, None, 0, 8]))
+    tools = rng.choice([(), (), ({"type": "function", "function": {"name": "f"}},)])
     draws = [
-        GenerateRequest(id=f"d{n}", messages=turns, sampling=how, seed=n, draw=n, schema=schema)
+        GenerateRequest(id=f"d{n}", messages=turns, sampling=how, seed=n, draw=n, schema=schema, tools=tools)
         for n in range(3)
     ]
     asked = rng.choice([("A", "B"), ("two words",)])
-    return draws, [ScoreRequest(id=f"s{n}", messages=turns, continuations=asked) for n in range(2)]
+    thinking = rng.choice([None, how])
+    scores = [
+        ScoreRequest(id=f"s{n}", messages=turns, continuations=asked, thinking=thinking) for n in range(2)
+    ]
+    return draws, scores
 
 
 def ended(sent: list[bytes], text: str) -> bool:
@@ -196,7 +204,9 @@ def ended(sent: list[bytes], text: str) -> bool:
         except (ValueError, RecursionError, KeyError, TypeError):
             continue
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and ending_of(choice)[0] is Ending.WHOLE and text in _said(choice):
+            whole = isinstance(choice, dict) and ending_of(choice)[0] in (Ending.WHOLE, Ending.TOOL)
+            # of a text with a thought the answer is a part
+            if whole and any(text in each for each in _said(choice)):
                 return True
     return False
 
@@ -221,9 +231,9 @@ def check(reply: Generation | Score, sent: list[bytes], case: int) -> None:
     elif isinstance(reply, Generation):
         reply.text.encode("utf-8")
         reply.thought.encode("utf-8")
-        assert KEY not in reply.text + reply.thought, told
-        alone = reply.open_thought and not reply.text
-        assert alone or reply.finish == "length" or ended(sent, reply.text) or "[hidden]" in reply.text, told
+        assert KEY not in reply.text + reply.thought + repr(reply.tool_calls), told
+        assert not (reply.open_thought and (reply.text or reply.tool_calls)), told
+        assert reply.finish == "length" or ended(sent, reply.text) or "[hidden]" in reply.text, told
     else:
         assert all(value <= 1e-3 for value in reply.logprobs), told
         assert math.fsum(map(math.exp, reply.logprobs)) <= 1.03, told

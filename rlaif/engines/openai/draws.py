@@ -35,9 +35,11 @@ class Draws:
         """Whether no server is known to lack something."""
         return all(each.capabilities.can(name) for each in self._servers.servers)
 
-    def some_can(self, name: str) -> bool:
-        """Whether there is a server left that is not known to lack it."""
-        return any(not each.refused and each.capabilities.can(name) for each in self._servers.servers)
+    def some_can(self, *names: str) -> bool:
+        """Whether there is a server left that is not known to lack any of these."""
+        return any(
+            not each.refused and all(map(each.capabilities.can, names)) for each in self._servers.servers
+        )
 
     def learn_n(self, error: str) -> None:
         """Learn from a call that sent one text at every try: or another attempt would have given more."""

@@ -93,15 +93,17 @@ class Servers:
         """What has come since then instead of answers."""
         self._watch: asyncio.TimerHandle | None = None
 
-    async def acquire(self, cost: float, needs: str = "") -> Server:
+    async def acquire(self, cost: float, needs: Sequence[str] = ()) -> Server:
         """The server to ask next, with a place on it taken; waits until there is one.
 
-        One without the capability `needs` is taken only where all lack it.
+        One without the capabilities `needs` is taken only where all lack some.
         """
         while True:
             now = time.monotonic()
             able = [
-                each for each in self.servers if needs and not each.refused and each.capabilities.can(needs)
+                each
+                for each in self.servers
+                if needs and not each.refused and all(map(each.capabilities.can, needs))
             ]
             delays = [(each.delay(now, self.settings.at_once), each) for each in able or self.servers]
             open_ = [each for delay, each in delays if delay == 0.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -44,10 +44,10 @@ class Asker:
     kwargs: Mapping[str, Any]
     """Of the chat template, for servers that take them."""
 
-    async def ask(self, call: str, build: Build, check: Check, *, needs: str = "") -> Answer:
+    async def ask(self, call: str, build: Build, check: Check, *, needs: Sequence[str] = ()) -> Answer:
         """Attempts until one gives an answer that `check` has nothing against, or none is left.
 
-        `needs` is a capability: servers without it are asked only where all lack it.
+        `needs` are capabilities: servers without them are asked only where all lack some.
         """
         tried = 0
         used: list[Usage] = []

@@ -114,8 +114,7 @@ class Scores:
 
     def _can_tell(self, request: ScoreRequest) -> bool:
         """Whether some server may tell the log-probabilities that a request asks for."""
-        continues = request.thinking is None or self._draws.some_can(CONTINUES)
-        return continues and self._draws.some_can("logprobs")
+        return self._draws.some_can("logprobs", *((CONTINUES,) if request.thinking is not None else ()))
 
     def _scored_by(self, way: str = "") -> str:
         return scored_by(self._fingerprint, way)
@@ -157,7 +156,7 @@ class Scores:
             return replies.Problem(ANEW, lacks=CONTINUES) if anew else None
 
         answer = await self._draws.asker.ask(
-            request.id, partial(payloads.label_body, request), check, needs="logprobs"
+            request.id, partial(payloads.label_body, request), check, needs=_needs(request, "logprobs")
         )
         failed = Score(request_id=request.id, logprobs=(), usage=answer.used, error=answer.error)
         if answer.error is not None:
@@ -243,7 +242,7 @@ class Scores:
                 f"{request.id}|{len(rows)}",
                 partial(payloads.prompt_logprobs_body, request, text),
                 replies.prompt_problem,
-                needs="prompt_logprobs",
+                needs=_needs(request, "prompt_logprobs"),
             )
             used.append(answer.used)
             found = replies.prompt_logprobs(answer.body)
@@ -257,6 +256,11 @@ class Scores:
             return Score(request_id=request.id, logprobs=(), usage=replies.added(used), error=error)
         logprobs = tuple(sum(value for _, value in each[len(base) :]) for each in whole)
         return Score(request_id=request.id, logprobs=logprobs, usage=replies.added(used))
+
+
+def _needs(request: ScoreRequest, name: str) -> tuple[str, ...]:
+    """The capabilities without which a server cannot be asked this."""
+    return (name, CONTINUES) if request.assistant_prefix else (name,)
 
 
 def _tells(request: ScoreRequest, known: Mapping[str, float]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -155,6 +156,19 @@ def test_where_a_turn_is_not_continued_whole_texts_vote_with_what_stands_behind_
     (again,) = served.score([ask()])
     assert chances(again) == [0.0, 1.0]
     assert len(model.bodies) == 4  # what the server cannot do is known by then: no thought is drawn in vain
+
+
+def test_of_two_servers_the_one_that_continues_turns_is_asked_for_labels() -> None:
+    models = {"h0": ThinkingModel(continues=False), "h1": ThinkingModel(spelling="reasoning")}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return models[request.url.host](request)
+
+    urls = ["http://h0/v1/", "http://h1/v1/"]
+    how = Settings(wait=0.001, tries=3, votes=4)
+    served = OpenAIEngine("openai:x", urls, "m", "1", settings=how, transport=httpx.MockTransport(answer))
+    scores = list(served.score(replace(ask(), id=f"s{n}") for n in range(12)))
+    assert {(tuple(chances(each)), each.votes, each.thought) for each in scores} == {((0.1, 0.9), 0, THOUGHT)}
 
 
 def test_a_server_that_takes_no_notice_of_a_begun_turn_is_known_by_its_thinking_again() -> None:
