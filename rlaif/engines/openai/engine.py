@@ -21,7 +21,7 @@ from rlaif.engines.openai.event_loop import Flow, LoopThread
 from rlaif.engines.openai.key import key_of
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.masked import masked
-from rlaif.engines.openai.name import Settings, doubt, parse_name, shown
+from rlaif.engines.openai.name import Settings, doubt, parse_name, shown, with_marks
 from rlaif.engines.openai.rate_limits import Bucket
 from rlaif.engines.openai.request_body import own_field
 from rlaif.engines.openai.retries import Asker
@@ -157,9 +157,19 @@ class OpenAIEngine(SubmittingEngine):
         return _generation(request, found.texts[0], found.used)
 
 
-def open_openai(name: str, rest: str, *, chat_template_kwargs: Mapping[str, Any] | None) -> OpenAIEngine:
-    """The engine of a name (see `rlaif.engines.openai.name`). Without a revision no other run re-uses its calls."""
+def open_openai(
+    name: str,
+    rest: str,
+    *,
+    chat_template_kwargs: Mapping[str, Any] | None,
+    thought_marks: tuple[str, str] | None = None,
+) -> OpenAIEngine:
+    """The engine of a name (see `rlaif.engines.openai.name`). Without a revision no other run re-uses its calls.
+
+    Raises ModelError for a name that is none, and for marks of thoughts that contradict those of the name.
+    """
     urls, model, revision, settings = parse_name(name, rest)
+    settings = with_marks(shown(name), settings, thought_marks)
     if question := doubt(rest):
         _log.warning("%s: %s", shown(name), question)
     return OpenAIEngine(

@@ -10,7 +10,9 @@ from rlaif.records import Engine
 def _open(name: str, rest: str, options: EngineOptions) -> Engine:
     from rlaif.engines.openai.engine import open_openai
 
-    return open_openai(name, rest, chat_template_kwargs=options.chat_template_kwargs)
+    return open_openai(
+        name, rest, chat_template_kwargs=options.chat_template_kwargs, thought_marks=options.thought_marks
+    )
 
 
 def _declares_revision(rest: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -168,6 +168,22 @@ def model_and_revision(rest: str) -> tuple[str, str]:
     else:
         model, _, revision = told.rpartition("@") if "@" in told[1:] else (told, "", "")
     return _ESCAPED.sub(lambda found: ESCAPES[found[0]], model), revision
+
+
+def with_marks(name: str, settings: Settings, marks: tuple[str, str] | None) -> Settings:
+    """The settings with marks of thoughts that are said beside the name; ModelError where the name says others."""
+    if marks is None:
+        return settings
+    said = ",".join(marks)
+    if "," in marks[0] or not all(marks):
+        raise ModelError(
+            f"{name}: the marks of thoughts {list(marks)} are none: START holds no comma, both say something"
+        )
+    if settings.thought_marks not in ("", said):
+        raise ModelError(
+            f"{name}: thought_marks={settings.thought_marks}, and {said} is said elsewhere; say it once"
+        )
+    return replace(settings, thought_marks=said)
 
 
 def doubt(rest: str) -> str | None:

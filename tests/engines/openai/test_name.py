@@ -6,6 +6,7 @@ import pytest
 
 from rlaif.costs.prices import Price, Prices
 from rlaif.engines.kinds import price_of, split_name
+from rlaif.engines.open import open_engine
 from rlaif.engines.openai.engine import open_openai
 from rlaif.engines.openai.name import Settings, parse_name, shown
 from rlaif.errors import ModelError
@@ -162,3 +163,17 @@ def test_how_thoughts_are_read_and_limited_is_said_in_the_name() -> None:
 def test_marks_that_are_none_are_refused(setting: str) -> None:
     with pytest.raises(ModelError, match=setting.partition("=")[0]):
         parse_name("openai:x", f"http://a/v1?{setting}#m")
+
+
+def test_marks_that_are_said_beside_the_name_are_those_of_the_name() -> None:
+    def opened(name: str, marks: tuple[str, str] | None = None) -> str:
+        return open_engine(name, thought_marks=marks).fingerprint
+
+    assert opened("openai:http://a/v1#m@1", ("(hm)", "(so)")) == opened(
+        "openai:http://a/v1?thought_marks=(hm),(so)#m@1"
+    )
+    assert opened("openai:http://a/v1#m@1", ("(hm)", "(so)")) != opened("openai:http://a/v1#m@1")
+    with pytest.raises(ModelError, match="say it once"):
+        opened("openai:http://a/v1?thought_marks=none#m@1", ("(hm)", "(so)"))
+    with pytest.raises(ModelError, match="no comma"):
+        opened("openai:http://a/v1#m@1", ("(a,b)", "(so)"))
