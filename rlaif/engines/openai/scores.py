@@ -132,7 +132,7 @@ class Scores:
     async def _begun(self, request: ScoreRequest, how: Sampling) -> _Begun:
         """The request with its thought written and closed: what is behind the thought is not read."""
         drawn = await self._draws.of(
-            payloads.thought_request(request, how, request.seed), 1, f"{request.id}|thought"
+            payloads.thought_request(request, _thought_alone(how), request.seed), 1, f"{request.id}|thought"
         )
         error = drawn.error or problem_of(drawn.texts)
         if error is not None:
@@ -199,10 +199,10 @@ class Scores:
     def _room(self, request: ScoreRequest) -> Sampling | None:
         """How whole texts are drawn for votes; None: the model is not known to think, and beginnings are enough."""
         if request.thinking is not None:
-            how = replace(request.thinking, stop=())
+            how = _thought_alone(request.thinking)
             # at temperature 0 all votes were one
             hot = how if how.temperature > 0 else replace(how, temperature=payloads.NEUTRAL)
-            return replace(hot, max_tokens=how.max_tokens + payloads.VOTE_TOKENS)
+            return replace(hot, max_tokens=payloads.VOTE_TOKENS, max_thought_tokens=how.max_tokens, stop=())
         # a turn that is begun with a text of its own is past its thought
         if self._draws.think() and not request.assistant_prefix:
             most = self._settings.thought_tokens
@@ -256,6 +256,13 @@ class Scores:
             return Score(request_id=request.id, logprobs=(), usage=replies.added(used), error=error)
         logprobs = tuple(sum(value for _, value in each[len(base) :]) for each in whole)
         return Score(request_id=request.id, logprobs=logprobs, usage=replies.added(used))
+
+
+def _thought_alone(how: Sampling) -> Sampling:
+    """How a thought is drawn behind which nothing is to be written: all room is its own."""
+    if how.max_thought_tokens is None:
+        return how
+    return replace(how, max_tokens=how.max_thought_tokens, max_thought_tokens=None)
 
 
 def _needs(request: ScoreRequest, name: str) -> tuple[str, ...]:

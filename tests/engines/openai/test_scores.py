@@ -72,6 +72,14 @@ def test_a_thought_that_is_cut_off_is_closed_and_labels_are_read_behind_it() -> 
     assert model.bodies[1]["messages"][-1]["content"].endswith("first I look\n</think>\n\n")
 
 
+def test_a_budget_of_the_thought_is_all_its_room() -> None:
+    model = ThinkingModel()
+    (score,) = engine(model).score([ask(Sampling(max_tokens=64, max_thought_tokens=3))])
+    assert score.thought == "first I look"
+    assert model.bodies[0]["max_tokens"] == 3
+    assert "thinking_token_budget" not in model.bodies[0]
+
+
 def test_the_thought_of_a_model_without_marks_is_its_text_up_to_a_stop_string() -> None:
     bodies: list[dict[str, Any]] = []
 
@@ -152,6 +160,7 @@ def test_where_a_turn_is_not_continued_whole_texts_vote_with_what_stands_behind_
     assert (score.votes, score.thought) == (4, THOUGHT)
     _thought, _refused, votes = model.bodies
     assert (votes["n"], votes["max_tokens"], votes["temperature"]) == (4, 68, 1.0)
+    assert votes["thinking_token_budget"] == 64  # so that a server with budgets leaves room for the label
     assert score.usage.completion_tokens == 5 * (WORDS + 2)
     (again,) = served.score([ask()])
     assert chances(again) == [0.0, 1.0]
