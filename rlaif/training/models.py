@@ -212,7 +212,7 @@ def card(method: str, base: str, entries: Mapping[str, str], figures: Mapping[st
 
 def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
     tokenizer = load_tokenizer(folder, trust_remote_code=config.trust_remote_code)
-    chat = Chat(tokenizer, config.chat_template_kwargs)
+    chat = Chat(tokenizer, config.chat_template_kwargs, config.thought_marks)
     _quiet_dropout(model, config.gradient_checkpointing)
     check_vocabulary(folder, chat, model)
     ends = end_ids_of(model)

@@ -38,7 +38,7 @@ from rlaif.training.used import write_used
 SNAPSHOT = "snapshot"
 _NO_IDENTITY = ("trackers", "stop", "trust_remote_code")
 """Options that change nothing that is trained: a resumed run may have others. Code that runs is in the fingerprint."""
-_LATER = {"train_on": "all"}
+_LATER = {"train_on": "all", "thought_marks": None}
 """Options that came later, with what was done before there were: a training is the same one as long as that is so."""
 
 
@@ -231,7 +231,7 @@ def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Exa
         "config": {
             name: value
             for name, value in setting.config.as_dict().items()
-            if name not in _NO_IDENTITY and _LATER.get(name) != value
+            if name not in _NO_IDENTITY and not (name in _LATER and _LATER[name] == value)
         },
         "base": model_fingerprint(setting.base, own_code=setting.config.trust_remote_code),
         "pairs": digest("training-pairs", rows),

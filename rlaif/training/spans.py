@@ -31,7 +31,7 @@ from rlaif.records import (
 from rlaif.training.refused import Refused
 from rlaif.training.sampled import Sampled
 from rlaif.training.tokens import Ids, Part, TokenExample, TokenPair, shared
-from rlaif.training.turns import THINKING, Asked, TurnIds, TurnWriter
+from rlaif.training.turns import THINKING, LearnedTurn, TurnIds, TurnWriter
 
 Turns = tuple[Message, ...]
 
@@ -133,14 +133,14 @@ class Spans:
             found.append(self._joined(side, own))
         return found
 
-    def _turns_of(self, side: _Side) -> list[Asked]:
+    def _turns_of(self, side: _Side) -> list[LearnedTurn]:
         """The assistant's turns of a side, each with all that stands before it."""
         said, last = (*side.before, *side.turns), len(side.before) + len(side.turns) - 1
         kwargs = {name: value for name, value in THINKING.items() if name not in self.chat.kwargs}
         known = self.sampled.get(answer_id(side.before, side.turns, side.tools)) if self.sampled else None
         first = last if self.answers else len(side.before)
         return [
-            Asked(
+            LearnedTurn(
                 Conversation(
                     messages=said[:place],
                     tools=side.tools,

@@ -27,7 +27,7 @@ THINKING = {"enable_thinking": True, "thinking": True}
 """Variables by which templates are told to let the model think; unknown ones mean nothing to a template."""
 
 
-class Asked(NamedTuple):
+class LearnedTurn(NamedTuple):
     """An assistant's turn that is to be learned, and all that stands before it."""
 
     context: Conversation
@@ -66,7 +66,7 @@ class TurnWriter:
     """Whether a turn is its text behind the template's prompt and nothing else, as reward models read it."""
     _leads: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
-    def write(self, asked: Sequence[Asked]) -> list[TurnIds | Refused | UnrenderedError]:
+    def write(self, asked: Sequence[LearnedTurn]) -> list[TurnIds | Refused | UnrenderedError]:
         """Each turn, or why it cannot be learned; an UnrenderedError where the template does not take what precedes."""
         asked = [self._kept(each) for each in asked]
         prompts = self._prompts([each.context for each in asked])
@@ -81,7 +81,7 @@ class TurnWriter:
             for place, (each, prompt, text) in enumerate(zip(asked, prompts, texts, strict=True))
         ]
 
-    def _kept(self, asked: Asked) -> Asked:
+    def _kept(self, asked: LearnedTurn) -> LearnedTurn:
         """Without the thought of a turn where nobody could tell its tokens, and they are not learned anyway."""
         lost = self.answers or (self.train_on == "answer" and not self._can_think(asked.context))
         return asked._replace(turn=replace(asked.turn, thought="")) if lost and asked.turn.thought else asked
@@ -103,7 +103,7 @@ class TurnWriter:
         }
         return [ids[key] for key in keys]
 
-    def _is_rendered(self, asked: Asked) -> bool:
+    def _is_rendered(self, asked: LearnedTurn) -> bool:
         if asked.turn.tool_calls or asked.turn.thought:
             return True
         return not self.answers and bool(self._lead(asked.context.chat_template_kwargs))
@@ -122,7 +122,7 @@ class TurnWriter:
         return self._leads[name]
 
     def _turn(
-        self, asked: Asked, prompt: Ids, text: Written, whole: Sequence[int] | UnrenderedError | None
+        self, asked: LearnedTurn, prompt: Ids, text: Written, whole: Sequence[int] | UnrenderedError | None
     ) -> TurnIds | Refused | UnrenderedError:
         turn, known = asked.turn, asked.known
         cut = known is not None and known.cut
@@ -217,7 +217,7 @@ class TurnWriter:
         start = () if begun else _mark_ids(self.chat, marks.start + blank)
         return (*start, *self.chat.text_ids([turn.thought])[0])
 
-    def _open(self, asked: Asked, prompt: Ids) -> TurnIds | Refused:
+    def _open(self, asked: LearnedTurn, prompt: Ids) -> TurnIds | Refused:
         """A turn without an answer: a thought that never ended, of which nobody knows that it would have."""
         known = asked.known
         if known is None or not known.cut or self.train_on == "answer" or not asked.turn.thought:
@@ -298,7 +298,7 @@ def _asking(turns: tuple[Message, ...], kwargs: Mapping[str, object]) -> Convers
     return Conversation(messages=turns, chat_template_kwargs=kwargs)
 
 
-def _whole(asked: Asked) -> Conversation:
+def _whole(asked: LearnedTurn) -> Conversation:
     return replace(asked.context, messages=(*asked.context.messages, asked.turn))
 
 

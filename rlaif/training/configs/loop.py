@@ -103,6 +103,8 @@ class LoopConfig:
     train_on: Literal["all", "answer"] = "all"
     """What is learned of a turn with a thought: both, or the answer, behind the thought which is read and not learned.
     An empty thought is never learned."""
+    thought_marks: tuple[str, str] | None = None
+    """What the model writes before and behind its thoughts, where neither its template nor its tokens tell."""
 
     def __new__(cls, **given: Any) -> Self:
         """Answer another trainer's names with ours. Raises RecipeError."""

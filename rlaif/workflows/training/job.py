@@ -34,6 +34,8 @@ class TrainJob:
     seed: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""
+    thought_marks: tuple[str, str] | None = None
+    """What the policy writes around its thoughts, where somebody said so."""
     trust_remote_code: bool = False
     """Whether code found in a model directory may run."""
     card: Mapping[str, str]
@@ -68,6 +70,7 @@ class TrainJob:
             "learning_rate": options.learning_rate,
             "seed": self.seed,
             "chat_template_kwargs": dict(self.chat_template_kwargs),
+            "thought_marks": self.thought_marks,
             "trust_remote_code": self.trust_remote_code,
             **options.checked_loop("train"),
         }

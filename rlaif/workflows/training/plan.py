@@ -39,6 +39,7 @@ _NOT_SHOWN = {
     "held_out",
     "seed",
     "train_on",
+    "thought_marks",
 }
 """Fields of a loop that say nothing here: they are other lines, or nobody can give them to `rlaif train`."""
 
@@ -242,7 +243,7 @@ def _token_line(job: TrainJob) -> str | None:
 def _lengths(job: TrainJob, pairs: Sequence[Pair]) -> list[int]:
     from rlaif.engines.chat_template import Chat
 
-    chat = Chat(load_counting_tokenizer(job.base), job.chat_template_kwargs)
+    chat = Chat(load_counting_tokenizer(job.base), job.chat_template_kwargs, job.thought_marks)
     prompts = chat.prompt_ids([Conversation(messages=each.prompt, tools=each.tools) for each in pairs])
     sides = [chat.text_ids([*_texts(each.chosen), *_texts(each.rejected)]) for each in pairs]
     return [len(prompt) + sum(map(len, both)) for prompt, both in zip(prompts, sides, strict=True)]

@@ -129,6 +129,7 @@ def settle(config: TrainConfig) -> TrainJob:
     if out is None:
         what = "a pairs file" if run is None else "a round of a run"
         raise InputError(f"--out is missing: {what} says no place for a model")
+    told = _told(found, policy)
     return TrainJob(
         method=method.name,
         options=options,
@@ -140,7 +141,10 @@ def settle(config: TrainConfig) -> TrainJob:
         seed=config.seed,
         sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
-        chat_template_kwargs=config.chat_template_kwargs,
+        chat_template_kwargs={**_template_arguments(told), **config.chat_template_kwargs},
+        thought_marks=(told["thought_marks"][0], told["thought_marks"][1])
+        if "thought_marks" in told
+        else None,
         trust_remote_code=config.trust_remote_code,
         card=card(pairs, str(config.source), _judge_name(found)) | ({"edited": EDITED} if changed else {}),
         gate=gated,
@@ -246,6 +250,22 @@ def _fingerprint(found: Mapping[str, Any], policy: str) -> str | None:
     """By which the run's completions name the model that trains, if it wrote some of them."""
     policies = (found.get("config") or {}).get("policies") or []
     return next((str(each["fingerprint"]) for each in policies if each["name"] == policy), None)
+
+
+def _told(found: Mapping[str, Any], policy: str) -> Mapping[str, Any]:
+    """What the run says of how its policy of this name was asked."""
+    policies = (found.get("config") or {}).get("policies") or []
+    return next((each.get("options") or {} for each in policies if each["name"] == policy), {})
+
+
+def _template_arguments(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Prompts are rendered as they were when their completions were drawn."""
+    said = dict(told.get("chat_template_kwargs") or {})
+    if told.get("enable_thinking") is not None:
+        from rlaif.training.turns import THINKING
+
+        said = dict.fromkeys(THINKING, told["enable_thinking"]) | said
+    return ({"reasoning_effort": told["reasoning_effort"]} if told.get("reasoning_effort") else {}) | said
 
 
 def _refuse_unreadable(found: Mapping[str, Any], limit: float) -> None:

@@ -13,6 +13,7 @@ from rlaif.errors import InputError, ThresholdError
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.recipe.train_step import train_step
 from rlaif.workflows.training.config import train_config
+from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.run import replay_examples, settle, train
 from tests.workflows.conftest import Configured, Write
@@ -211,3 +212,40 @@ def test_names_of_trl_are_answered_on_the_command_line(run: Path, capsys: pytest
     assert "'rpo-alpha' is a name of TRL's: write nll" in capsys.readouterr().err
     assert main(["train", str(run), "--loop", "max_grad_norm=1"]) == 2
     assert "write loop: {clip_norm: 1.0}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["dpo", "sft"])
+def test_what_is_learned_of_a_thought_is_an_option_of_methods_that_write(run: Path, method: str) -> None:
+    settled = job(run, method=method, train_on="answer")
+    assert settled.options.train_on == "answer"
+    config, _ = METHODS.get(method).loop_of(settled)  # type: ignore[misc]
+    assert config.train_on == "answer"
+    with pytest.raises(InputError, match="train_on"):
+        job(run, method=method, train_on="thought")
+
+
+@pytest.mark.parametrize("method", ["reward", "judge"])
+def test_what_is_learned_of_a_thought_is_no_option_of_methods_that_write_none(run: Path, method: str) -> None:
+    with pytest.raises(InputError, match=f"train_on is not used by method {method}, but by dpo, sft"):
+        job(run, method=method, train_on="answer")
+
+
+def test_prompts_are_rendered_as_the_run_asked_its_policy(run: Path) -> None:
+    assert job(run).chat_template_kwargs == {}
+    file = run / "run.json"
+    facts = json.loads(file.read_text())
+    facts["config"]["policies"][0]["options"] = {
+        "enable_thinking": True,
+        "reasoning_effort": "low",
+        "chat_template_kwargs": {"date_string": "today"},
+        "thought_marks": ["<t>", "</t>"],
+    }
+    file.write_text(json.dumps(facts))
+    settled = job(run, chat_template_kwargs={"reasoning_effort": "high"})
+    assert settled.chat_template_kwargs == {
+        "enable_thinking": True,
+        "thinking": True,
+        "date_string": "today",
+        "reasoning_effort": "high",
+    }
+    assert settled.loop_fields(4)["thought_marks"] == ("<t>", "</t>")
