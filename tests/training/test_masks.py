@@ -14,7 +14,7 @@ from rlaif.training.masks import attention_masks, dense_mask, flex_mask
 from rlaif.training.packing import Batch, Tree, pack
 
 ids = st.lists(st.integers(1, 99), min_size=1, max_size=6).map(tuple)
-trees = st.builds(Tree, ids, st.lists(ids, min_size=1, max_size=3).map(tuple))
+trees = st.tuples(ids, st.lists(ids, min_size=1, max_size=3).map(tuple)).map(lambda both: Tree(*both))
 
 
 def batch_of(*given_trees: Tree) -> Batch:
