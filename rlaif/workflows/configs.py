@@ -85,7 +85,7 @@ class PairOptions(ModelOptions):
         help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
     )
     judge: str | None = setting(None, help=JUDGE, known=judge_names)
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     critic_options: RoleOptions | None = role_setting(
         "critic", default=" [default: as the judge, but for the length of its answers]"
     )
@@ -230,7 +230,7 @@ class EvaluateConfig(ModelOptions):
     against_options: RoleOptions | None = role_setting(
         "against", whose="models to compare with", without=LENGTHS
     )
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     constitution: str | None = setting(
         None,
         help="Constitution: a file or a name [default: the one of the run or the trained model, else micro-default].",
@@ -306,7 +306,7 @@ class RunConfig(ModelOptions):
         known=judge_names,
     )
     policy_options: RoleOptions | None = role_setting("policy", default=", over the recipe's")
-    judge_options: RoleOptions | None = role_setting("judge", default=", over the recipe's")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True, default=", over the recipe's")
     frozen_judge: bool = setting(False, help="Let the starting policy judge every round.")
     constitution: str | None = setting(None, help="Constitution: a file or a name [default: the recipe's].")
     limit: int | None = setting(
@@ -325,5 +325,5 @@ class TestConfig(ModelOptions):
     judge: str | None = setting(
         None, help="Judge: the name of a model or of another judge [default: micro].", known=judge_names
     )
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)

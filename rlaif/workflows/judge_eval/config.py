@@ -58,7 +58,7 @@ class CheckConfig(ModelOptions):
         help="Judge: the name of a model or of another judge, or replay:FILE for recorded verdicts [default: micro].",
         known=judge_names,
     )
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     constitution: str | None = setting(
         None, help="Constitution: a file or a name [default: the question of the gold set]."
     )

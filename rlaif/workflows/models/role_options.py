@@ -100,18 +100,36 @@ class RoleOptions:
 
 NOTHING = RoleOptions()
 JUDGING = ("sees", "think")
-"""Options of judges alone, for which a command has options of its own."""
+"""Options of judges alone."""
 LENGTHS = ("max_tokens", "max_thought_tokens")
 """Budgets of a role that a command has options for: of whoever draws completions."""
 
 
-def role_setting(prefix: str, *, whose: str = "", without: tuple[str, ...] = (), default: str = "") -> Any:
-    """A field that holds the options of one role, which the command line spells `--PREFIX-...`."""
+def role_setting(
+    prefix: str,
+    *,
+    whose: str = "",
+    judges: bool = False,
+    without: tuple[str, ...] = (),
+    default: str = "",
+) -> Any:
+    """A field that holds the options of one role, which the command line spells `--PREFIX-...`.
+
+    Args:
+        prefix: The word before its options.
+        whose: The role in words; empty: the prefix.
+        judges: Whether it judges, so that it has the options of judges too.
+        without: Options that the command has under other names.
+        default: What the help says behind it.
+
+    Returns:
+        The field.
+    """
     return setting(
         None,
         help=f"Options of the {whose or prefix}: thinking, template, budgets, dtype (docs/models.md){default}.",
         prefix=prefix,
-        without=(*without, *JUDGING),
+        without=without if judges else (*without, *JUDGING),
         group=prefix.capitalize(),
     )
 

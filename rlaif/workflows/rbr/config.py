@@ -33,7 +33,7 @@ class RuleOptions(ModelOptions):
     judge: str | None = setting(
         None, help="Judge of the propositions: the name of a model, or `gold:`.", known=judge_names
     )
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     kind: str | None = setting(
         None,
         help="Kind of answer that every prompt calls for [default: the prompt's tag that names one].",

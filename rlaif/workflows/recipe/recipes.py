@@ -79,7 +79,9 @@ def _overridden(document: Document, name: str, text: str) -> Document:
     key, inside = _override_key(data, _in_full(data, name)), data
     for part in key[:-1]:
         inside = inside[part]
-    inside[key[-1]] = parse_value(text)
+    value = parse_value(text)
+    # `gold:` is a judge's name, though YAML reads a mapping in it
+    inside[key[-1]] = text if key[0] == "models" and isinstance(value, dict) and "{" not in text else value
     return Document(path=f"--set {name}={text}", data=data, lines={}, plain={key: text})
 
 

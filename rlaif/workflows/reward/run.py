@@ -32,7 +32,7 @@ class JudgeRewardConfig(ModelOptions):
     """How a judge gives rewards."""
 
     judge: str = setting(help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered.")
-    judge_options: RoleOptions | None = role_setting("judge")
+    judge_options: RoleOptions | None = role_setting("judge", judges=True)
     constitution: str = setting(help="Constitution, a file or a name.")
     protocol: str | None = setting(
         None,

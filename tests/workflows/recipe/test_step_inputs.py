@@ -16,8 +16,10 @@ from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
 from rlaif.templates import template_digests
+from rlaif.workflows.models.role_options import RoleOptions
+from rlaif.workflows.models.role_requests import RoleRequests
 from rlaif.workflows.recipe.artefacts import Artefact
-from rlaif.workflows.recipe.recipe import RecipeStep
+from rlaif.workflows.recipe.recipe import ModelRoles, RecipeStep
 from rlaif.workflows.recipe.run import execute
 from rlaif.workflows.recipe.step import RoundState, RunJob
 from rlaif.workflows.recipe.step_cache import StepCache
@@ -68,6 +70,25 @@ def drawn(ids: int = 7, finish: str = "stop") -> list[tuple[Prompt, Completion]]
     ]
 
 
+def roles(policy: str) -> ModelRoles:
+    return ModelRoles(policy=policy, judge=policy)
+
+
+class Named:
+    """Models that are known by their fingerprints, and asked alike in all roles."""
+
+    in_writing = False
+
+    def __init__(self, fingerprint: Callable[[str], str]) -> None:
+        self.fingerprint = fingerprint
+
+    def acting(self, role: RoleOptions | None) -> Named:
+        return self
+
+    def requests(self, name: str) -> RoleRequests:
+        return RoleRequests()
+
+
 class Play:
     """Plays train steps of several runs of one project, and counts what is really trained."""
 
@@ -111,7 +132,7 @@ class Play:
             "train": tuple(prompt(each) for each in range(4)),
             "held_out": (*(prompt(each) for each in held_out), prompt(99)),
         }
-        recipe = SimpleNamespace(name="r", seed=seed, models=SimpleNamespace(policy=str(self.policy)))
+        recipe = SimpleNamespace(name="r", seed=seed, models=roles(str(self.policy)))
         drew = Artefact(name="", kind="completions", round=1, path="round-1/completions.jsonl")
         paired = Artefact(name="", kind="pairs", round=1, path="round-1/pairs.jsonl", parents=(drew,))
         task = Task(
@@ -132,7 +153,7 @@ class Play:
         job = RunJob(
             prepared=prepared,
             task=task,
-            models=SimpleNamespace(fingerprint=lambda _: fingerprint),  # type: ignore[arg-type]
+            models=Named(lambda _: fingerprint),  # type: ignore[arg-type]
             run=folder,
             state=RoundState(number=1),
             cache=StepCache(folder, self.top / "shelf"),
@@ -327,9 +348,12 @@ def measuring(top: Path, run: str, *, gold: bool = True, judge: str = "j", **col
         stands={"initial": "p", "previous": "p"},
     )
     prepared: Any = SimpleNamespace(
-        recipe=SimpleNamespace(seed=0), prompts={"held_out": (asked,)}, constitution=RULES, tasks=(task,)
+        recipe=SimpleNamespace(seed=0, models=roles("m")),
+        prompts={"held_out": (asked,)},
+        constitution=RULES,
+        tasks=(task,),
     )
-    models: Any = SimpleNamespace(fingerprint=lambda name: name, in_writing=False)
+    models: Any = Named(lambda name: name)
     return RunJob(
         prepared=prepared,
         task=task,
