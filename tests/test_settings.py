@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from rlaif.cli.generated import given, settings
-from rlaif.settings import Setting, json_schema, options, setting, values_of
+from rlaif.settings import Setting, json_schema, options, plain, setting, values_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,3 +127,59 @@ def test_help_says_the_default_once() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
     assert re.search(r"How many\.\s+\[default: 4[;\]]", shown)
     assert "Pull." in shown
+
+
+def _two(text: str) -> tuple[str, ...]:
+    if len(found := text.split()) != 2:
+        raise ValueError(f"{text!r} is not two words")
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    switch: bool | None = setting(None, help="Switch.")
+    room: int | None = setting(None, help="Room.", least=1)
+    marks: tuple[str, ...] | None = setting(None, help="Marks.", read=_two, metavar="'A B'")
+    apart: str | None = setting(None, help="Not here.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    n: int = setting(4, help="How many.")
+    late: int | None = setting(None, help="Later.", late=True)
+    judge: Part | None = setting(None, help="Of the judge.", prefix="judge", without=("apart",))
+
+
+def parsed(*arguments: str) -> Whole | str:
+    seen: list[Whole] = []
+
+    @click.command()
+    @settings(Whole)
+    def command(**chosen: Any) -> None:
+        seen.append(Whole(**given(Whole, chosen)))
+
+    done = CliRunner().invoke(command, arguments)
+    return seen[0] if seen else done.output
+
+
+def test_a_field_that_is_a_configuration_has_options_with_its_word_before_them() -> None:
+    assert parsed() == Whole()
+    found = parsed("--judge-switch", "--judge-room", "3", "--judge-marks", "<a> </a>", "--n", "2")
+    assert found == Whole(n=2, judge=Part(switch=True, room=3, marks=("<a>", "</a>")))
+    assert parsed("--no-judge-switch") == Whole(judge=Part(switch=False))
+    assert "'x' is not two words" in str(parsed("--judge-marks", "x"))
+    assert "No such option" in str(parsed("--judge-apart", "x"))
+    assert "0 is not in the range" in str(parsed("--judge-room", "0"))
+
+
+def test_in_a_schema_it_is_a_mapping_of_those_options_and_no_others() -> None:
+    rules = Draft202012Validator(json_schema(Whole))
+    assert rules.is_valid({"judge": {"room": 3, "switch": False}})
+    assert not rules.is_valid({"judge": {"apart": "x"}})
+    assert not rules.is_valid({"judge": {"room": 0}})
+    assert values_of(Whole, {"judge": {"marks": ["a", "b"]}}) == {"judge": Part(marks=("a", "b"))}
+
+
+def test_an_option_that_came_late_is_in_a_digest_only_where_it_is_set() -> None:
+    assert plain(Whole()) == {"n": 4, "judge": None}
+    assert plain(Whole(late=3)) == {"n": 4, "judge": None, "late": 3}

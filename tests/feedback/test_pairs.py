@@ -227,3 +227,27 @@ def test_the_pairs_of_a_prompt_share_one_weight(pairing: str, count: int, weight
     texts = [completion("hello oven because"), completion("hello"), completion("mix")]
     pairs, _ = made(texts, pairing=pairing)
     assert [each.weight for each in pairs] == pytest.approx([weight] * count)
+
+
+def test_equal_answers_behind_different_thoughts_are_one_where_the_judge_sees_answers_alone() -> None:
+    texts = [replace(completion("hello oven"), thought=thought) for thought in ("a", "b")]
+    texts.append(completion("mix"))
+    pairs, funnel = made(texts)
+    assert (funnel.duplicates, len(pairs)) == (1, 1)
+    assert pairs[0].chosen[0].thought == "a"
+    _, funnel = made(texts, judge_sees="all")
+    assert funnel.duplicates == 0
+    # of one text alone there is no pair, and the reason is that it came twice
+    _, funnel = made(texts[:2])
+    assert funnel.no_pair == {NoPair.DUPLICATE: 1}
+
+
+@pytest.mark.parametrize("keep_truncated", [False, True])
+def test_a_thought_that_never_ended_is_truncated_and_never_a_side(keep_truncated: bool) -> None:
+    ended = [completion("hello oven"), completion("mix")]
+    for finish in ("length", "stop"):
+        open_one = replace(completion(""), thought="hm", open_thought=True, finish=finish)
+        _, funnel = made([*ended, open_one], keep_truncated=keep_truncated)
+        assert (funnel.truncated, funnel.duplicates, funnel.kept) == (1, 0, 1)
+        _, funnel = made([ended[0], open_one], keep_truncated=keep_truncated)
+        assert funnel.no_pair == {NoPair.TRUNCATED: 1}

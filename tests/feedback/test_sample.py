@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 import pytest
 
 from rlaif.errors import EngineError
 from rlaif.feedback import sample
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
-from rlaif.records import GenerateRequest, Generation, Sampling
+from rlaif.records import GenerateRequest, Generation, Sampling, ToolCall
 from tests.judging.builders import RuleEngine, prompt
 
 PROMPTS = [prompt(f"prompt {number}") for number in range(5)]
@@ -102,3 +105,35 @@ def test_lost_draws_are_failures() -> None:
 
     found = sample(Forgetful(lambda *_: {}, echo), PROMPTS, n=1, sampling=WARM, seed=0)
     assert [each.reason for each in found.failed] == ["no answer came back"]
+
+
+def test_thought_calls_and_tools_go_from_the_prompt_to_the_request_and_from_the_reply_to_the_completion() -> (
+    None
+):
+    tools = ({"type": "function", "function": {"name": "add"}},)
+    call = ToolCall(name="add", arguments="{}")
+    seen = []
+
+    class Calls(RuleEngine):
+        def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+            for each in requests:
+                seen.append(each.tools)
+                yield Generation(
+                    request_id=each.id,
+                    text="",
+                    finish="stop",
+                    thought="hm",
+                    tool_calls=(call,),
+                    token_ids=(1, 2),
+                )
+
+    [found] = sample(
+        Calls(lambda *_: {}, echo), [replace(PROMPTS[0], tools=tools)], n=1, sampling=WARM, seed=0
+    ).completions
+    assert seen == [tools]
+    assert (found.thought, found.tool_calls, found.open_thought, found.token_ids) == (
+        "hm",
+        (call,),
+        False,
+        (1, 2),
+    )

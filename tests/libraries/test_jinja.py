@@ -9,7 +9,7 @@ from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rlaif.libraries import jinja
-from rlaif.libraries.jinja import Bounded, TemplateLimit
+from rlaif.libraries.jinja import MOST_SOURCE, Bounded, TemplateLimit, undeclared
 
 LIKE = ImmutableSandboxedEnvironment(
     trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
@@ -109,3 +109,16 @@ def test_what_real_templates_do_comes_out_as_ever(source: str, text: str) -> Non
     plain = like.from_string(source).render(**variables)
     assert rendered(source, **variables) == plain
     assert plain.strip().endswith(text)
+
+
+def test_the_variables_of_a_template_are_those_that_it_reads_and_does_not_set() -> None:
+    loop = "{% for m in messages %}{{ m.content ~ x }}{% endfor %}"
+    source = "{% set x = think %}" + loop + "{% if effort is defined %}e{% endif %}"
+    assert undeclared(source, LIKE) == {"think", "messages", "effort"}
+
+
+@pytest.mark.parametrize(
+    "source", ["{% if %}", "x" * (MOST_SOURCE + 1), "{{" + "(" * 5000 + ")" * 5000 + "}}"]
+)
+def test_a_template_that_does_not_compile_tells_no_variables(source: str) -> None:
+    assert undeclared(source, LIKE) is None

@@ -12,12 +12,14 @@ import torch
 
 from rlaif.engines.local.engine import HfEngine
 from rlaif.engines.open import open_engine
-from rlaif.errors import ModelError
+from rlaif.errors import InputError, ModelError
+from rlaif.judging import ModelJudge
 from rlaif.records import Message, ScoreRequest
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.pool import ModelPool
-from tests.workflows.tiny import make_tiny
+from rlaif.workflows.models.role_options import RoleOptions
+from tests.workflows.tiny import THINKING, make_tiny
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,3 +126,47 @@ def test_what_a_model_is_can_be_told_without_loading_it(pool: ModelPool, model: 
     told = pool.fingerprint(str(model))
     assert pool.opened(str(model)) is None
     assert pool.engine(str(model)).fingerprint == told
+
+
+def test_a_role_with_another_number_format_has_a_model_of_its_own_and_any_other_shares_it(
+    pool: ModelPool, model: Path
+) -> None:
+    name = str(model)
+    half, judge = pool.acting(RoleOptions(dtype="bfloat16")), pool.acting(RoleOptions(max_tokens=5))
+    assert half.engine(name) is not pool.engine(name)
+    assert judge.engine(name) is pool.engine(name)
+    assert half.fingerprint(name) != pool.fingerprint(name) == judge.fingerprint(name)
+    assert len(pool.engines.held) == 2
+    pool.release_all_but(())
+    assert not pool.engines.held
+
+
+def test_a_budget_is_one_for_all_roles(pool: ModelPool) -> None:
+    assert pool.acting(RoleOptions(max_tokens=5)).budget is pool.budget
+
+
+def test_an_option_that_a_model_cannot_honour_is_refused_when_it_is_opened(
+    pool: ModelPool, model: Path
+) -> None:
+    for refused in (RoleOptions(enable_thinking=True), RoleOptions(request_body={"a": 1})):
+        with pytest.raises(InputError, match=str(model)):
+            pool.acting(refused).open(str(model))
+    for judge in ("gold:", "random:1"):
+        with pytest.raises(InputError, match="is no model that is asked in words, and reads no max_tokens"):
+            pool.acting(RoleOptions(max_tokens=5)).open(judge)
+    assert not pool.engines.held
+
+
+def test_a_judge_has_the_options_of_its_role(pool: ModelPool, tmp_path: Path) -> None:
+    name = str(make_tiny(tmp_path / "thinks", template=THINKING))
+    role = RoleOptions(enable_thinking=True, sees="all", max_tokens=9, max_thought_tokens=3)
+    judge = pool.acting(role).judge(name)
+    assert isinstance(judge, ModelJudge)
+    assert judge.options.set_ones == {
+        **{"judge_sees": "all", "chat_template_kwargs": {"enable_thinking": True}},
+        **dict.fromkeys(("verdict", "ranking", "argument"), 9),
+        "thought": 3,
+    }
+    plain = pool.judge(name)
+    assert isinstance(plain, ModelJudge)
+    assert plain.options.set_ones == {}
