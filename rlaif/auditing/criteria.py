@@ -53,11 +53,11 @@ class Preferences:
 
 
 def preferences(evidence: Evidence, whole: Verdicts) -> Preferences:
-    """Comparisons in both orders, or where there are none the labels of the pairs."""
+    """Comparisons in both orders, or where there are none the labels of the pairs; of answers that there are."""
     import numpy as np
 
-    both = whole.both
-    known = ~np.isnan(both)
+    both, answered = whole.both, evidence.texts.answered
+    known = ~np.isnan(both) & answered[whole.one] & answered[whole.other]
     if known.any():
         kept = _evenly(np.flatnonzero(known))
         return Preferences(
@@ -70,7 +70,7 @@ def preferences(evidence: Evidence, whole: Verdicts) -> Preferences:
     one = np.where(turned, labels.rejected, labels.chosen)
     other = np.where(turned, labels.chosen, labels.rejected)
     prompt = evidence.texts.prompt[one] if len(one) else one
-    kept = _evenly(np.arange(len(one)))
+    kept = _evenly(np.flatnonzero(answered[one] & answered[other]))
     return Preferences(one=one[kept], other=other[kept], prompt=prompt[kept], odds=odds[kept])
 
 
@@ -98,7 +98,7 @@ def label_shares(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str,
     found = {}
     for name, values in surface.items():
         apart = values[labels.chosen] - values[labels.rejected]
-        more = np.where(apart == 0, np.nan, (apart > 0).astype(float))
+        more = np.where(np.isnan(apart) | (apart == 0), np.nan, (apart > 0).astype(float))
         found[f"chosen_more:{name}"] = share(prompt, len(evidence.prompts.ids), more)
     return found
 

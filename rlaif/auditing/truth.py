@@ -72,7 +72,8 @@ def truth_figures(evidence: Evidence, surface: Mapping[str, Floats]) -> dict[str
     }
     for name, values in surface.items():
         apart = values[chosen] - values[rejected]
-        more = np.where(apart == 0, np.nan, ((apart > 0) == (truth.right > 0.5)).astype(float))
+        same = ((apart > 0) == (truth.right > 0.5)).astype(float)
+        more = np.where(np.isnan(apart) | (apart == 0), np.nan, same)
         found[f"truth_more:{name}"] = share(prompt, clusters, more)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlaif.auditing.rationales import contradicts, leaning
+from rlaif.auditing.rationales import TAIL, contradicts, leaning, leans_to_first
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,28 @@ def test_prose_that_leans_nowhere_contradicts_nothing() -> None:
 )
 def test_what_a_principle_asks_for_speaks_for_an_answer(text: str, principle: str, sign: int) -> None:
     assert leaning(text, principle) == sign
+
+
+@pytest.mark.parametrize(
+    ("thought", "first"),
+    [
+        ("Let me see. Both greet.\nAnswer: A", True),
+        ("Response A looks better at first.\nBut it lies.\nAnswer: B", False),
+        ("So Response B is better.\nLet me write that down.", False),
+        # what it weighs, without a line that concludes
+        ("Response A fails the rule, and response B follows it.", False),
+        ("Hmm.", None),
+        ("", None),
+        # it goes on behind its conclusion, against it
+        ("Answer: A\nWait.\nResponse A is wrong.\nIt is harmful.\nHm.\nLet me look again.", None),
+        # what an answer says is no conclusion of the judge
+        ("Response A ends so:\n> Answer: A\nThat is a trick, response A fails.", False),
+        ("Response A is the worse one.", False),
+    ],
+)
+def test_the_end_of_a_thought_says_where_it_leans(thought: str, first: bool | None) -> None:
+    assert leans_to_first(thought) is first
+
+
+def test_only_the_end_of_a_long_thought_is_read() -> None:
+    assert leans_to_first("Response A is better. " + "Hm. " * TAIL) is None
