@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from rlaif.records import Completion, Prompt, State
+from rlaif.records import Completion, Message, Prompt, State
 
 Scoring = Literal["pairs", "judgebench", "rewardbench", "rewardbench-2", "labels"]
 """How a set counts its own score; `pairs` is the plain mean over both orders."""
@@ -48,11 +48,16 @@ class GoldPair:
     category: str = ""
     recorded: Orders | None = None
     """The verdicts of a judge that the file brings along."""
+    sides: tuple[tuple[Message, ...], tuple[Message, ...]] | None = None
+    """The turns of the two answers, the last of which are `texts`; None: they are plain texts."""
 
     @property
     def completions(self) -> tuple[Completion, Completion]:
         """The two as records."""
-        one, other = (_given(self.prompt, text) for text in self.texts)
+        if self.sides is not None:
+            one, other = (_of_turns(self.prompt, side) for side in self.sides)
+        else:
+            one, other = (_given(self.prompt, text) for text in self.texts)
         return one, other
 
 
@@ -134,6 +139,13 @@ class GoldSet:
 
     def __len__(self) -> int:
         return len(self.pairs) + len(self.choices) + len(self.labels)
+
+
+def _of_turns(prompt: Prompt, side: tuple[Message, ...]) -> Completion:
+    last = side[-1]
+    return replace(
+        _given(prompt, last.content), thought=last.thought, tool_calls=last.tool_calls, lead=side[:-1]
+    )
 
 
 def _given(prompt: Prompt, text: str) -> Completion:

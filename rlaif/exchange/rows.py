@@ -175,16 +175,17 @@ def _turns(cell: str, where: str, name: str) -> Any:
             continue
         whole = isinstance(found, list) and all(isinstance(each, dict) for each in found)
         # a text about turns is a text
-        return (
-            found
-            if whole and all({"role", "content"} <= {*each} or {"from", "value"} <= {*each} for each in found)
-            else cell
-        )
+        return found if whole and all(_is_turn(each) for each in found) else cell
     if cell.startswith("[{'"):
         raise PromptFileError(
             f"{where}: {name!r} holds turns as some library shows them, and nothing reads that back; save JSON Lines"
         )
     return cell
+
+
+def _is_turn(value: Mapping[str, Any]) -> bool:
+    said = {"content", "tool_calls", "function_call"} & value.keys()
+    return ("role" in value and bool(said)) or {"from", "value"} <= value.keys()
 
 
 def _header(cells: list[str], where: str) -> list[str]:

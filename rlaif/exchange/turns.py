@@ -34,7 +34,7 @@ NO_TEXT = (
 )  # fmt: skip
 """Keys of a turn that are a part of what was said and no text."""
 ABSENT = False
-"""In `extra`, of a turn whose row has no `content`; None: it has null there."""
+"""As `content` in `extra`: the turn's row has no such key. None or an empty text: it has that there."""
 _LEAVE_OUT = "take the key out where it has no meaning, or leave such rows out"
 _PLAIN = {"role", "content"}
 
@@ -91,10 +91,10 @@ def _row(turn: Message, thoughts: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"role": turn.role, "content": turn.content}
     extra = dict(turn.extra)
     held = extra.pop("content", turn.content)
-    if held is ABSENT and not turn.content:
+    if held in (ABSENT, None, "") and turn.content in ("", extra.get("refusal")):
+        row["content"] = held
+    if row["content"] is ABSENT:
         del row["content"]
-    elif held is None and turn.content in ("", extra.get("refusal")):
-        row["content"] = None
     if turn.thought:
         own = extra.pop("thought", None)
         row[own if own in thoughts else thoughts[0]] = turn.thought
@@ -152,8 +152,11 @@ def _message(row: Mapping[str, Any], said: _Turn, role: Role, where: str, place:
         extra["tool_calls"] = list(called.further)
     if key not in ("", "thought"):
         extra["thought"] = key
-    if not isinstance(said.content, str | list) and said.role not in _CALLERS:
-        extra["content"] = None if said.key in row else ABSENT
+    if said.role not in _CALLERS:
+        if said.content is None:
+            extra["content"] = None if said.key in row else ABSENT
+        elif said.content == "" and content.text:
+            extra["content"] = ""
     if content.parts:
         extra["content_parts"] = content.parts
     return Message(

@@ -38,6 +38,8 @@ WHOLE: list[list[dict[str, Any]]] = [
     ],
     [ASK, {"role": "assistant", "content": "", "thinking": "Hm.", "tool_calls": [{**CALL, "index": 0}]}],
     [ASK, {"role": "assistant", "content": None, "refusal": "I can't help with that."}],
+    [ASK, {"role": "assistant", "content": "", "refusal": "I can't help with that."}],
+    [ASK, {"role": "assistant", "refusal": "I can't help with that."}],
     [
         ASK,
         {

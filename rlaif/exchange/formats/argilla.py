@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rlaif.errors import PromptFileError, UnkeptError
@@ -19,8 +20,10 @@ from rlaif.exchange.columns import Columns, is_empty
 from rlaif.exchange.format import Format, Found, PairFormat
 from rlaif.exchange.rated import SAME_TEXT, TOO_FEW, RatedAnswer, best_against_worst, rating
 from rlaif.exchange.rows import Row
+from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import checked_prompt, turns
-from rlaif.records import EVEN, Message, Pair
+from rlaif.hashing import canonical_json
+from rlaif.records import EVEN, Message, Pair, Tools
 
 UNANSWERED = "nobody has answered, and nothing is suggested"
 NO_QUESTION = "no question rates, ranks or chooses between its answers"
@@ -59,11 +62,13 @@ def recognises(row: Mapping[str, Any]) -> bool:
 def read(rows: Iterator[Row]) -> Iterator[Found]:
     """Pairs of records with several answers; records of one rated answer are grouped by prompt."""
     left: dict[str, None] = {}
-    alone: dict[tuple[Message, ...], list[tuple[str, RatedAnswer]]] = defaultdict(list)
+    alone: dict[tuple[tuple[Message, ...], str], list[tuple[str, RatedAnswer]]] = defaultdict(list)
+    offered: dict[str, Tools] = {}
     for row in rows:
         try:
             record = _record(row, left)
             prompt, answers = _parts(record)
+            tools = tools_of(record.fields, record.where)
         except UnkeptError as unkept:
             yield Found(row.where, unkept)
             continue
@@ -74,11 +79,15 @@ def read(rows: Iterator[Row]) -> Iterator[Found]:
             scores = _ratings(record, [name])
             given = list(scores.by_field.get(name, ())) if scores else []
             score = sum(given) / len(given) if given else None
-            alone[prompt].append((row.where, RatedAnswer(answer=answer, score=score)))
+            offered[key := canonical_json(tools)] = tools
+            alone[prompt, key].append((row.where, RatedAnswer(answer=answer, score=score)))
         else:
-            yield Found(row.where, _pair(record, prompt, answers), tuple(left))
-    for prompt, rated in alone.items():
-        found = best_against_worst(prompt, [each for _, each in rated])
+            made = _pair(record, prompt, answers)
+            yield Found(
+                row.where, replace(made, tools=tools) if isinstance(made, Pair) else made, tuple(left)
+            )
+    for (prompt, key), rated in alone.items():
+        found = best_against_worst(prompt, [each for _, each in rated], tools=offered[key])
         yield Found(rated[-1][0], found, tuple(left))
 
 

@@ -8,7 +8,7 @@ from rlaif.exchange.format import Format, GoldFormat, has
 from rlaif.exchange.gold import GoldPair, GoldSet
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import Row
-from rlaif.records import Pair, Prompt
+from rlaif.records import Pair, Prompt, is_plain
 
 COLUMNS = frozenset({"prompt", "chosen", "rejected"})
 
@@ -28,8 +28,9 @@ def read(rows: Iterator[Row], category: str) -> GoldSet:
 def _gold(pair: Pair, category: str) -> GoldPair:
     return GoldPair(
         id=pair.id,
-        prompt=Prompt(messages=pair.prompt),
+        prompt=Prompt(messages=pair.prompt, tools=pair.tools),
         texts=(pair.chosen[-1].content, pair.rejected[-1].content),
+        sides=None if is_plain(pair.chosen) and is_plain(pair.rejected) else (pair.chosen, pair.rejected),
         first_better=pair.label_prob,
         category=category,
     )

@@ -12,7 +12,8 @@ from typing import Any
 
 from rlaif.constitution import load_principles
 from rlaif.errors import InputError
-from rlaif.exchange.turns import prompt_turns, turns
+from rlaif.exchange.answers import answer_turns
+from rlaif.exchange.turns import prompt_turns
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.judging.protocols import PER_PRINCIPLE
 from rlaif.records import Completion, Prompt
@@ -107,10 +108,9 @@ class OpenReward:
             Prompt(messages=prompt_turns(each, f"prompts[{place}]", "prompt"))
             for place, each in enumerate(prompts)
         ]
-        texts = [_text(each, f"completions[{place}]") for place, each in enumerate(completions)]
         drawn = [
-            Completion(prompt_id=prompt.id, text=text, policy="given", finish="given")
-            for prompt, text in zip(asked, texts, strict=True)
+            _completion(prompt, each, f"completions[{place}]")
+            for place, (prompt, each) in enumerate(zip(asked, completions, strict=True))
         ]
         return self.rewards(asked, drawn)
 
@@ -132,8 +132,15 @@ def reward(config: JudgeRewardConfig) -> OpenReward:
     return OpenReward(config)
 
 
-def _text(value: Any, where: str) -> str:
-    found = turns(value, where, "completion", role="assistant")
-    if len(found) != 1:
-        raise InputError(f"{where}: holds {len(found)} turns; a reward is of one answer")
-    return found[0].content
+def _completion(prompt: Prompt, value: Any, where: str) -> Completion:
+    """A text or turns as the completion of a prompt. Raises PromptFileError where they do not end with an answer."""
+    *lead, last = answer_turns({"completion": value}, where, "completion")
+    return Completion(
+        prompt_id=prompt.id,
+        text=last.content,
+        policy="given",
+        finish="given",
+        thought=last.thought,
+        tool_calls=last.tool_calls,
+        lead=tuple(lead),
+    )
