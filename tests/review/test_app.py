@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from markupsafe import escape
 from starlette.testclient import TestClient
 
 from rlaif.exchange.pairs import write_pairs
-from rlaif.records import Message, Pair
+from rlaif.records import Message, Pair, ToolCall
 from rlaif.review.app import MAX_BODY, Desk, make_app
 from rlaif.review.guard import HEADERS
 from rlaif.review.index import PairIndex, sides
@@ -210,3 +211,64 @@ def test_a_broken_pairs_file_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text(json.dumps({"prompt": "x"}) + "\n{broken\n")
     with pytest.raises(InputError, match=r"pairs\.jsonl:1"):
         PairIndex(tmp_path)
+
+
+def _open(folder: Path, pairs: list[Pair]) -> Iterator[tuple[Desk, TestClient]]:
+    write_pairs(folder / "pairs.jsonl", pairs)
+    with Store.open(folder / "store.sqlite") as store:
+        found = Desk(index=PairIndex(folder), store=store, reviewer="ann", token="t")
+        client = TestClient(make_app(found), base_url="http://127.0.0.1")
+        client.get("/?token=t")
+        yield found, client
+
+
+def thinking(number: int, thought: str = "so it is") -> Pair:
+    """Both sides end alike: only what came before tells them apart."""
+    last = Message(role="assistant", content="It is 5.")
+    call = ToolCall(name="add", arguments=f'{{"a": {HOSTILE!r}}}', id="c1")
+    asks = Message(role="assistant", content="", thought=thought, tool_calls=(call,))
+    result = Message(role="tool", content="5", name="add", tool_call_id="c1")
+    schema = {"type": "function", "function": {"name": "add", "description": HOSTILE}}
+    return replace(pair(number), chosen=(asks, result, last), rejected=(last,), tools=(schema,))
+
+
+def test_thoughts_calls_and_tools_are_folded_named_and_escaped(tmp_path: Path) -> None:
+    for _, client in _open(tmp_path, [thinking(0, f"long {HOSTILE} thought")]):
+        text = client.get("/pair/0").text
+        assert '<details class="thought"><summary>thought (' in text
+        assert '<details class="tools"><summary>tools: add</summary>' in text
+        assert "<h3>tool result (add)</h3>" in text
+        assert "<b>tool call</b>: " in text
+        assert "<script>document" not in text
+        assert "<img src=x" not in text
+        assert COMPUTED not in text
+        assert "<details open" not in text
+
+
+def test_sides_that_end_alike_are_told_apart_by_all_their_turns(tmp_path: Path) -> None:
+    pairs = [thinking(number, f"thought {number}") for number in range(12)]
+    for desk, client in _open(tmp_path, pairs):
+        for place, each in enumerate(pairs):
+            first = sides(each)[0]
+            wanted = "A" if first.turns == each.chosen else "B"
+            assert f"Label: <b>{wanted}</b> is better" in client.get(f"/pair/{place}").text
+            say(client, desk, place, "a")
+        said = {each.pair: each.prefers for each in decisions(desk.store)}
+        assert said == {each.id: sides(each)[0].id for each in pairs}
+        assert len(set(said.values())) == len(pairs)
+
+
+def test_the_label_is_not_told_by_a_side_of_several_turns(tmp_path: Path) -> None:
+    pairs = [thinking(number, f"thought {number}") for number in range(12)]
+    assert 1 < sum(sides(each)[0].turns == each.chosen for each in pairs) < 11
+    for _, client in _open(tmp_path, pairs):
+        before = client.get("/pair/0").text.split('<details id="evidence">')[0]
+        assert "chosen" not in before
+
+
+def test_a_prompt_that_ends_with_a_tools_result_is_listed_by_it(tmp_path: Path) -> None:
+    call = Message(role="assistant", content="", tool_calls=(ToolCall(name="add", arguments="{}", id="c1"),))
+    result = Message(role="tool", content="five", name="add", tool_call_id="c1")
+    asked = replace(pair(0), prompt=(*pair(0).prompt, call, result))
+    for _, client in _open(tmp_path, [asked]):
+        assert "tool result (add): five</a>" in client.get("/").text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,7 @@ from rlaif.auditing.audit import audit
 from rlaif.auditing.calibration import Bin
 from rlaif.auditing.planted import Planted, planted_run
 from rlaif.exchange.pairs import write_pairs
-from rlaif.records import Message, Pair
+from rlaif.records import Message, Pair, ToolCall
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import edges
@@ -268,3 +269,77 @@ def test_every_scrolling_table_can_be_reached_by_keyboard_and_has_a_name(tmp_pat
     assert all(values.get("tabindex") == "0" and values.get("aria-label") for values in wide)
     anchors = {values["href"] for tag, values in seen if tag == "a"}
     assert anchors <= {f"#{values['id']}" for _, values in seen if "id" in values}
+
+
+SHORT_ATTACK = "{{ 7331 * 7177 }}<script>alert(1)</script><img src=x>"
+"""Names are cut where they are long."""
+SCHEMA = {"type": "function", "function": {"name": "add", "parameters": {"title": "<b>sum</b>"}}}
+
+
+def thinking(thought: str = "two and three", called: str = '{"a": 2}') -> Pair:
+    """A pair of a thought, a call, its result and an answer against a plain answer."""
+    chosen = (
+        Message(
+            role="assistant",
+            content="",
+            thought=thought,
+            tool_calls=(ToolCall(name="add", arguments=called, id="c1"),),
+        ),
+        Message(role="tool", content="5 <i>exactly</i>", name="add", tool_call_id="c1"),
+        Message(role="assistant", content="It is 5."),
+    )
+    return replace(pair(), chosen=chosen, tools=(SCHEMA,))
+
+
+def test_thoughts_and_schemas_are_folded_and_several_turns_are_named(tmp_path: Path) -> None:
+    page = render_report(run_with(tmp_path, [thinking()]), FACTS)
+    seen = [values for tag, values in tags(page) if tag == "details"]
+    folded = [values for values in seen if values.get("class") in ("thought", "tools")]
+    assert len(folded) == 2
+    assert not any("open" in values for values in folded)
+    assert "<summary>thought (3 words)</summary><pre>two and three</pre>" in page
+    assert "<summary>tools: add</summary>" in page
+    assert "<b>chosen, tool result (add)</b>" in page
+    assert "<b>chosen, assistant</b>: <mark>It is 5.</mark>" in page
+    assert "<b>tool call</b>: <mark>add({&#34;a&#34;: 2})</mark>" in page
+    assert '<pre class="rejected"><b>rejected</b>: <mark>bad</mark></pre>' in page
+    assert "5 &lt;i&gt;exactly&lt;/i&gt;" in page
+    assert "<b>sum</b>" not in page
+
+
+@pytest.mark.parametrize("place", ["thought", "arguments", "name", "schema", "prompt"])
+def test_what_stands_in_the_new_fields_is_text(tmp_path: Path, place: str) -> None:
+    found = thinking(
+        thought=ATTACK if place == "thought" else "hm", called=ATTACK if place == "arguments" else "{}"
+    )
+    if place == "name":
+        found = replace(
+            found, chosen=(*found.chosen[:1], replace(found.chosen[1], name=SHORT_ATTACK), found.chosen[2])
+        )
+    if place == "schema":
+        found = replace(
+            found, tools=({"type": "function", "function": {"name": ATTACK, "description": ATTACK}},)
+        )
+    if place == "prompt":
+        earlier = (Message(role="user", content="x"), Message(role="assistant", content="y", thought=ATTACK))
+        found = replace(found, prompt=(*earlier, *found.prompt))
+    page = render_report(run_with(tmp_path, [found]), FACTS)
+    assert not [tag for tag, _ in tags(page) if tag in ("script", "img")]
+    assert "&lt;script&gt;" in page
+    assert "7331 * 7177" in page
+    assert COMPUTED not in page
+
+
+def test_words_of_an_answer_are_those_of_all_its_turns_and_of_no_thought() -> None:
+    first = Message(role="assistant", content="I add them.", thought="a b c d")
+    asked = Message(role="user", content="Please do so now.")
+    last = Message(role="assistant", content="It is 5.", thought="e")
+    found = gather([replace(pair(), chosen=(first, asked, last)), pair("one two")])
+    assert list(found.words["chosen"]) == [6.0, 2.0]
+    assert list(found.thought_words["chosen"]) == [5.0, 0.0]
+    assert list(found.thought_words["rejected"]) == [0.0, 0.0]
+
+
+def test_the_length_of_thoughts_is_drawn_where_there_are_some(tmp_path: Path) -> None:
+    assert "words of a thought" not in render_report(run_with(tmp_path, [pair()]), FACTS)
+    assert "words of a thought" in render_report(run_with(tmp_path, [thinking()]), FACTS)
