@@ -188,7 +188,10 @@ class HfEngine(BaseEngine):
                 draw = self._thinking(request, request.thinking, asked)
                 if draw is not None:
                     draws[place] = draw
-        found = {}
+        found: dict[int, _Thought] = {}
+        if not draws:
+            # a model that is only asked for scores need not be able to draw
+            return found
         for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
             asked = questions[place]
             assert isinstance(asked, ScoredPrompt)
