@@ -35,8 +35,12 @@ ROLES: Mapping[str, str] = {
     "observation_tag": "observation",
     "function_tag": "function_call",
 }
-OPENAI: Mapping[str, str] = {"role_tag": "role", "content_tag": "content"}
-"""Tags of the formatting `openai` where the registry says nothing: its roles are known to our readers."""
+TAGS: Mapping[str, Mapping[str, str]] = {
+    "alpaca": {},
+    "sharegpt": {},
+    "openai": {"role_tag": "role", "content_tag": "content"},
+}
+"""By formatting, the tags where the registry says nothing; the roles of the last are known to our readers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,8 @@ def _entry(value: Any, file: Path, name: str) -> RegisteredSet:
     if not isinstance(value, Mapping) or not isinstance(value.get("file_name"), str):
         _refuse(where, "names no `file_name` beside it; fetch its data, and import those")
     form = value.get("formatting", "alpaca")
-    if form not in ("alpaca", "sharegpt", "openai"):
-        _refuse(where, f"has the formatting {form!r:.40}; known: alpaca, sharegpt, openai")
+    if not isinstance(form, str) or form not in TAGS:
+        _refuse(where, f"has the formatting {form!r:.40}; known: {', '.join(TAGS)}")
     held = {key: value.get(key) or {} for key in ("columns", "tags")}
     if not all(
         isinstance(each, Mapping) and all(isinstance(text, str) for text in each.values())
@@ -107,7 +111,7 @@ def _entry(value: Any, file: Path, name: str) -> RegisteredSet:
         sharegpt=sharegpt,
         ranking=bool(value.get("ranking")),
         columns=held["columns"],
-        tags={**OPENAI, **held["tags"]} if form == "openai" else held["tags"],
+        tags={**TAGS[form], **held["tags"]},
     )
 
 
