@@ -47,7 +47,7 @@ class Draws:
     def _alike(self) -> list[str]:
         texts: dict[str, list[str]] = {}
         for prompt, each in self.drawn:
-            texts.setdefault(prompt.id, []).append(each.text)
+            texts.setdefault(prompt.id, []).append(each.id)
         several = [own for own in texts.values() if len(own) > 1]
         if not self.temperature or len(several) < LEAST_ALIKE or any(len(set(own)) > 1 for own in several):
             return []

@@ -16,6 +16,7 @@ from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.prompts import prompt_row
+from rlaif.exchange.turns import turn_rows
 from rlaif.feedback import PairPlan
 from rlaif.feedback.pairing import NO_PAIRWISE, PAIRINGS, SAME, Pairing, pair_plan
 from rlaif.feedback.system_turn import system_turn
@@ -24,7 +25,7 @@ from rlaif.judging import PanelJudge
 from rlaif.judging.kinds import stated_of
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocols import Asking, stated
-from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling
+from rlaif.records import Completion, Constitution, Pair, Prompt, Sampling, is_plain
 from rlaif.review.report import write_report
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.runs.identity import described_completions, described_constitution, described_prompts
@@ -259,9 +260,16 @@ def _made(
 
 def _keep(store: Store, run_id: str, drawn: Drawn, pairs: Sequence[Pair]) -> None:
     store.put_prompts({prompt.id: prompt_row(prompt) for prompt, _ in drawn})
-    rows = [(each.id, each.prompt_id, each.policy, each.draw, {"text": each.text}) for _, each in drawn]
+    rows = [(each.id, each.prompt_id, each.policy, each.draw, _kept(each)) for _, each in drawn]
     store.put_completions(rows)
     store.put_pairs(run_id, [pair_row(pair) for pair in pairs])
+
+
+def _kept(completion: Completion) -> dict[str, Any]:
+    """Its text, and its turns where they are more than that."""
+    if is_plain(completion.turns):
+        return {"text": completion.text}
+    return {"text": completion.text, "turns": turn_rows(completion.turns)}
 
 
 def _described(config: PairConfig, models: ModelPool, constitution: Constitution) -> dict[str, Any]:
