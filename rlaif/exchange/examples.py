@@ -24,6 +24,7 @@ _ANSWERS = ("output", "completion", "response", "answer")
 def read_examples(ref: str | Path, limit: int | None = None) -> list[Example]:
     """Rows `{"messages": [...], "kind": "judge"}` of a file or a shipped set (`micro:judge`).
 
+    `learned` says how many of the last turns are to be learned, of which the assistant's are: 1 unless it is said.
     Also what other projects learn from: `conversations`, or a prompt (`instruction` with `input`) and its answer
     (`output`, `completion`, `response`), with `system` and `history`. Columns that mean nothing here are said once.
     """
@@ -49,15 +50,22 @@ def row_example(row: Any, where: str) -> Example:
         given = with_history(row, turns(row[name], where, name, role="user"), where, name)
         messages = with_system(given, system_of(row, where), where)
         use_repeated(row, where, messages, messages[:-1])
+        usual = 1
     else:
-        answer = next(each for each in _ANSWERS if each in row)
-        messages = (*asked(row, where).turns, *answer_turns(row, where, answer))
+        said = answer_turns(row, where, next(each for each in _ANSWERS if each in row))
+        messages, usual = (*asked(row, where).turns, *said), len(said)
     kind = row.get("kind", "")
     if len(messages) < 2 or messages[-1].role != "assistant":
         raise PromptFileError(f"{where}: an example must end with the assistant's turn, the one to learn")
     if not isinstance(kind, str):
         raise PromptFileError(f"{where}: `kind` must be a word")
-    return Example(messages=messages, tools=tools_of(row, where), kind=kind)
+    learned = row.get("learned", usual)
+    if not isinstance(learned, int) or isinstance(learned, bool) or not 0 < learned < len(messages):
+        raise PromptFileError(
+            f"{where}: `learned` is {learned!r}; it is how many of the last turns are to be learned, 1 or more, "
+            "and one turn at least stands before them"
+        )
+    return Example(messages=messages, tools=tools_of(row, where), kind=kind, learned=learned)
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
@@ -69,4 +77,6 @@ def _row(example: Example) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": example.kind, "messages": turn_rows(example.messages)}
     if example.tools:
         row["tools"] = list(example.tools)
+    if example.learned != 1:
+        row["learned"] = example.learned
     return row

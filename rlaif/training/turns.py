@@ -118,7 +118,8 @@ class TurnWriter:
             whole = self.chat.each_conversation([_asking(turns, kwargs)])[0]
             goes_on = isinstance(prompt, list) and isinstance(whole, list) and whole[: len(prompt)] == prompt
             behind = self.chat.decode(whole[len(prompt) :]) if goes_on else ""  # type: ignore[arg-type, index]
-            self._leads[name] = behind.partition(_PROBE)[0].strip()
+            # a tokenizer that cannot read the probe tells nothing
+            self._leads[name] = behind.partition(_PROBE)[0].strip() if _PROBE in behind else ""
         return self._leads[name]
 
     def _turn(

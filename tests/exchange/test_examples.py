@@ -17,9 +17,10 @@ def test_written_examples_are_read_back(tmp_path: Path) -> None:
     wanted = [
         Example(messages=TURNS, kind="judge"),
         Example(messages=(Message(role="system", content=""), *TURNS)),
+        Example(messages=(*TURNS, *TURNS), learned=3),
     ]
     path = tmp_path / "examples.jsonl"
-    assert write_examples(path, wanted) == 2
+    assert write_examples(path, wanted) == 3
     assert read_examples(path) == wanted
     assert read_examples(path, limit=1) == wanted[:1]
 
@@ -37,6 +38,9 @@ USER, SAID = {"role": "user", "content": "a"}, {"role": "assistant", "content": 
         ({"messages": [USER, SAID, USER]}, "must end with the assistant's turn"),
         ({"messages": [USER, {"role": "assistant", "content": None}]}, "only text"),
         ({"messages": [USER, SAID], "kind": 1}, "`kind` must be a word"),
+        ({"messages": [USER, SAID], "learned": 0}, "1 or more"),
+        ({"messages": [USER, SAID], "learned": 2}, "one turn at least stands before them"),
+        ({"messages": [USER, SAID], "learned": True}, "`learned` is True"),
     ],
 )
 def test_a_broken_row_is_one_message_with_its_line(tmp_path: Path, row: Any, said: str) -> None:

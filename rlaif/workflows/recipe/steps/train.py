@@ -55,6 +55,7 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
         sampled=sampled((said for _, said in texts), job.fingerprint("trains")),
         constitution=job.constitution,
         chat_template_kwargs=_template_arguments(job),
+        thought_marks=job.pool("trains").role.marks,
         trust_remote_code=job.prepared.config.trust_remote_code,
         card=card(pairs, f"{recipe.name}, round {job.round}", job.task.stands["judge"]),
     )
