@@ -37,6 +37,7 @@ ABSENT = False
 """As `content` in `extra`: the turn's row has no such key. None or an empty text: it has that there."""
 _LEAVE_OUT = "take the key out where it has no meaning, or leave such rows out"
 _PLAIN = {"role", "content"}
+_CALLS = ("tool_calls", "function_call")
 
 
 def prompt_turns(value: Any, where: str, column: str) -> tuple[Message, ...]:
@@ -95,11 +96,13 @@ def _row(turn: Message, thoughts: Sequence[str]) -> dict[str, Any]:
         row["content"] = held
     if row["content"] is ABSENT:
         del row["content"]
+    # what is said there of a thought or calls that were taken away since is no key of a row
+    own = extra.pop("thought") if not is_empty(extra.get("thought")) else None
+    further = extra.pop("tool_calls") if not is_empty(extra.get("tool_calls")) else ()
     if turn.thought:
-        own = extra.pop("thought", None)
-        row[own if own in thoughts else thoughts[0]] = turn.thought
+        row[str(own) if own in thoughts else thoughts[0]] = turn.thought
     if turn.tool_calls:
-        row["tool_calls"] = call_rows(turn.tool_calls, extra.pop("tool_calls", ()))
+        row["tool_calls"] = call_rows(turn.tool_calls, further)
     for name, value in (("name", turn.name), ("tool_call_id", turn.tool_call_id)):
         if value is not None:
             row[name] = value
@@ -129,7 +132,7 @@ def _turn(row: Any, where: str, place: str) -> Message:
             raise UnkeptError(where, f"{place} has `{name}`, and only its text can be kept", _LEAVE_OUT)
     role = "assistant" if said.role in _CALLERS else said.role
     if role not in _ROLES:
-        known = ", ".join((*_ROLES, *_RESULTS, *_CALLERS))
+        known = ", ".join((*_ROLES, *(_SHARED if said.key == "value" else ()), *_RESULTS, *_CALLERS))
         raise PromptFileError(f"{where}: {place} has role {role!r:.60}; known roles: {known}")
     return _message(row, said, cast(Role, role), where, place)
 
@@ -146,7 +149,7 @@ def _message(row: Mapping[str, Any], said: _Turn, role: Role, where: str, place:
         raise UnkeptError(where, f"{place} is of {role} and {what}; only the assistant does", _LEAVE_OUT)
     fields = {name: _word(row, name, where, place) for name in ("name", "tool_call_id")}
     read = {said.key, "from" if said.key == "value" else "role", *(name for name in fields if fields[name])}
-    read |= {"tool_calls", "function_call"} if called.calls else set()
+    read |= {name for name in _CALLS if not is_empty(row.get(name))}
     extra = json_form({name: row[name] for name in row.keys() - read - {key}}, where, place)
     if any(called.further):
         extra["tool_calls"] = list(called.further)
@@ -176,7 +179,7 @@ def _named(row: Any) -> _Turn | None:
         return None
     if {"from", "value"} <= row.keys() and not {"role", "content"} & row.keys():
         return _Turn(_other(row["from"], {**_RESULTS, **_SHARED}), row["value"], "value")
-    beside = ("tool_calls", "function_call", "refusal", *NO_TEXT, *THOUGHTS)
+    beside = (*_CALLS, "refusal", *NO_TEXT, *THOUGHTS)
     if "role" in row and ("content" in row or any(not is_empty(row.get(name)) for name in beside)):
         return _Turn(_other(row["role"], _RESULTS), row.get("content"), "content")
     return None
@@ -187,7 +190,7 @@ def _other(role: Any, names: Mapping[str, Role]) -> Any:
 
 
 def _called(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> ReadCalls:
-    filled = [name for name in ("tool_calls", "function_call") if not is_empty(row.get(name))]
+    filled = [name for name in _CALLS if not is_empty(row.get(name))]
     if said.role in _CALLERS:
         if filled:
             raise UnkeptError(where, f"{place} is a call, and has `{filled[0]}` too", "keep one of the two")
@@ -202,11 +205,9 @@ def _content(row: Mapping[str, Any], said: _Turn, where: str, place: str) -> Con
         return Content("", thought_before_call(said.content)[0])
     if said.role == "assistant" and (said.content is None or said.content == ""):
         refusal = row.get("refusal")
-        if isinstance(refusal, str):
+        if isinstance(refusal, str) and refusal.strip():
             return Content(sound(refusal, where, place))
-        if said.content is None and any(
-            not is_empty(row.get(name)) for name in ("tool_calls", "function_call", *THOUGHTS)
-        ):
+        if said.content is None and any(not is_empty(row.get(name)) for name in (*_CALLS, *THOUGHTS)):
             return Content("")
     return read_content(said.content, where, place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,3 +204,27 @@ def test_a_prompt_ends_with_the_users_turn_or_a_tools_result() -> None:
         prompt_turns(WHOLE[2], "f:1", "messages")
     with pytest.raises(UnkeptError, match="nobody called"):
         prompt_turns([ASK, WHOLE[3][2]], "f:1", "messages")
+
+
+def test_a_thought_or_calls_that_are_taken_away_leave_no_key() -> None:
+    call = {**CALL, "index": 0}
+    row = {
+        "role": "assistant",
+        "content": "4",
+        "reasoning_content": "Hm.",
+        "tool_calls": [call],
+        "function_call": None,
+    }
+    (turn,) = turns([row], "f:1", "chosen", role="assistant")
+    assert turn_rows([turn]) == [row]
+    bare = replace(turn, thought="", tool_calls=())
+    assert turn_rows([bare]) == [{"role": "assistant", "content": "4", "function_call": None}]
+
+
+def test_a_turn_that_says_nothing_at_all_is_refused() -> None:
+    for row in (
+        {"role": "assistant", "content": None},
+        {"role": "assistant", "content": None, "refusal": ""},
+    ):
+        with pytest.raises(PromptFileError, match="content of type NoneType"):
+            turns([row], "f:1", "chosen", role="assistant")
