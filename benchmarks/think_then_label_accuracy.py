@@ -100,7 +100,7 @@ class Counted(BaseEngine):
 
 
 def material(bench: Bench, prompts: int, count: int) -> dict[str, list[BenchComparison]]:
-    """The three sets of questions, `count` an attribute at most."""
+    """The three sets of questions, `count` in each at most, drawn from those about all attributes."""
     scenes, answers = own_samples(bench, prompts)
     rng = bench.rng("think")
     sets: dict[str, list[BenchComparison]] = {"plain": [], "sums": [], "composed": []}
@@ -113,9 +113,8 @@ def material(bench: Bench, prompts: int, count: int) -> dict[str, list[BenchComp
         few = found[: max(2, count // 8)]
         sets["plain"] += questions_of(few, each.id, rng, rule_maker(each.id, "positive", False, rng))
         for form in COMPOSED:
-            part = few[: max(1, count // 20)]
-            sets["composed"] += questions_of(part, each.id, rng, rule_maker(each.id, form, False, rng))
-    return sets
+            sets["composed"] += questions_of(few[:2], each.id, rng, rule_maker(each.id, form, False, rng))
+    return {name: rng.sample(found, min(count, len(found))) for name, found in sets.items()}
 
 
 def asked(judge: ModelJudge, template: str, questions: Sequence[BenchComparison]) -> Iterator[Asked]:
@@ -181,9 +180,7 @@ def measured(
 
 def rows(engine: Engine, prompts: int, count: int, options: JudgeOptions) -> Iterator[Row]:
     """All ways on all sets."""
-    thinker, plain = (
-        ModelJudge(engine, options=replace(options, think=think)) for think in (True, False)
-    )
+    thinker, plain = (ModelJudge(engine, options=replace(options, think=think)) for think in (True, False))
     for name, questions in material(Bench(engine, SEED), prompts, count).items():
         yield measured(name, "compare", at_once, plain, questions)
         yield (think := measured(name, "think", at_once, thinker, questions))
@@ -192,7 +189,9 @@ def rows(engine: Engine, prompts: int, count: int, options: JudgeOptions) -> Ite
         if equal > 1:
             one = measured(name, f"compare-cot x{equal}", partial(voted, equal), plain, questions)
         yield one
-        yield measured(name, f"compare-cot x{FURTHER * equal}", partial(voted, FURTHER * equal), plain, questions)
+        yield measured(
+            name, f"compare-cot x{FURTHER * equal}", partial(voted, FURTHER * equal), plain, questions
+        )
 
 
 HEAD = (
@@ -214,10 +213,12 @@ def line(row: Row) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--judge", default="micro", help="a local model (default: micro)")
     parser.add_argument("--prompts", type=int, default=60, help="scenes that texts are drawn to")
-    parser.add_argument("--count", type=int, default=80, help="pairs about the sum, at most")
+    parser.add_argument("--count", type=int, default=80, help="questions a set, at most")
     parser.add_argument("--max-tokens", type=int, default=96, help="of a thought, and of a written verdict")
     parser.add_argument("--temperature", type=float, default=0.0, help="of the thought")
     parser.add_argument("--json", action="store_true")

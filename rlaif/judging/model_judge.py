@@ -27,7 +27,8 @@ AGAIN = 2
 REASONED = "-cot"
 """Ends the name of the template that asks for reasoning before the same label."""
 BEFORE_LABEL = f"\n{ANSWER}"
-"""Ends a reasoning, and stands before its label."""
+"""Stands between a reasoning and its label. The reasoning ends wherever it says `Answer:`: behind a verdict that is
+written already the label's probabilities would say nothing."""
 
 
 class ModelJudge:
@@ -168,7 +169,7 @@ class ModelJudge:
         """How it is asked for labels."""
         first = self.reasons_first
         return Labelling(
-            thinking=self.options.thinking((BEFORE_LABEL,) if first else ()) if self.options.think else None,
+            thinking=self.options.thinking((ANSWER,) if first else ()) if self.options.think else None,
             prefix=BEFORE_LABEL if first else "",
             seed=self.options.seed,
             chat_template_kwargs=self.options.chat_template_kwargs,

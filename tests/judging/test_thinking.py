@@ -76,7 +76,7 @@ def test_every_label_protocol_reads_its_label_behind_one_thought_a_question(name
     assert len({(each.id, each.messages) for each in engine.scored}) == len(engine.scored)
     prefixes = {each.assistant_prefix for each in engine.scored}
     stops = {each.stop for each in thinking if each is not None}
-    assert (prefixes, stops) == (({""}, {()}) if marks else ({BEFORE_LABEL}, {(BEFORE_LABEL,)}))
+    assert (prefixes, stops) == (({""}, {()}) if marks else ({BEFORE_LABEL}, {("Answer:",)}))
     reasoned = [name for name in protocols()[name].labels]
     used = templates_of(protocols()[name], judge)
     assert all((f"{each}-cot" in used or f"{each}-cot-told" in used) != marks for each in reasoned)
