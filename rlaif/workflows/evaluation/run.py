@@ -265,7 +265,7 @@ def _described(
         "policy": config.policy,
         "against": list(config.against),
         "judge": config.judge,
-        "models": {name: models.acting(role).fingerprint(name) for name, role in reversed(roles_of(config))},
+        "models": _fingerprints(config, models),
         "constitution": described_constitution(constitution),
         "prompts": described_prompts(prompts),
         "sampling": sampling_of(config).identity,
@@ -275,6 +275,16 @@ def _described(
         **({"options": told} if told else {}),
         **({"system": system.identity} if system is not None else {}),
     }
+
+
+def _fingerprints(config: EvaluateConfig, models: ModelPool) -> dict[str, str]:
+    """What each model is; a judge that is another one than the policy of its name, as of another dtype, says so."""
+    called = [*called_of(config), *([config.judge] if config.judge else [])]
+    found: dict[str, str] = {}
+    for shown, (name, role) in zip(called, roles_of(config), strict=True):
+        own = models.acting(role).fingerprint(name)
+        found[shown if found.get(shown, own) == own else f"{shown} (judge)"] = own
+    return found
 
 
 def store_of(config: EvaluateConfig) -> Path:

@@ -141,6 +141,8 @@ def role_options(
 
     Raises InputError for what is no option of it.
     """
+    if not isinstance(given, RoleOptions | Mapping):
+        raise InputError(f"{where} is {given!r}; give a mapping, such as {{'enable_thinking': True}}")
     values = given.set_ones if isinstance(given, RoleOptions) else given
     found = {name: list(each) if isinstance(each, tuple) else each for name, each in values.items()}
     found = {name: each for name, each in found.items() if each is not None}

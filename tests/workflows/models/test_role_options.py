@@ -49,3 +49,8 @@ def test_budgets_that_a_command_has_options_for_are_refused_in_either_form() -> 
 def test_options_go_before_those_that_they_are_laid_over() -> None:
     over = RoleOptions(max_tokens=9).over(RoleOptions(max_tokens=5, enable_thinking=True))
     assert over == RoleOptions(max_tokens=9, enable_thinking=True)
+
+
+def test_what_is_no_mapping_is_refused_with_an_example() -> None:
+    with pytest.raises(InputError, match="judge_options is True; give a mapping, such as"):
+        role_options(True, "judge_options")  # type: ignore[arg-type]
