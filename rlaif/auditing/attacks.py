@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from rlaif.auditing.comparisons import Judged, winner
@@ -94,16 +95,15 @@ class Attacked(NamedTuple):
 
 
 def attacked(pairs: Sequence[GoldPair], families: Sequence[str] = tuple(FAMILIES)) -> list[Attacked]:
-    """Every member of every family on every pair; one that leaves two equal texts is no pair."""
+    """Every member of every family on every pair; one that leaves two equal answers is no pair."""
     found = []
     for pair in pairs:
         better = 0 if pair.first_better > 0.5 else 1
         for family in families:
             for member, attack in FAMILIES[family].items():
                 written = attack(pair.prompt.text, pair.texts[1 - better])
-                texts = (pair.texts[0], written) if better == 0 else (written, pair.texts[1])
-                if texts[0] != texts[1]:
-                    made = _with(pair, f"{pair.id}|{family}|{member}", texts)
+                made = _with(pair, f"{pair.id}|{family}|{member}", 1 - better, written)
+                if made.completions[0].id != made.completions[1].id:
                     found.append(Attacked(family, member, pair.id, made))
     return found
 
@@ -145,11 +145,11 @@ def flips(
     }
 
 
-def _with(pair: GoldPair, name: str, texts: tuple[str, str]) -> GoldPair:
-    return GoldPair(
-        id=name,
-        prompt=pair.prompt,
-        texts=texts,
-        first_better=pair.first_better,
-        category=pair.category,
-    )
+def _with(pair: GoldPair, name: str, place: int, text: str) -> GoldPair:
+    """The pair with this text as the one answer: as the content of its last turn, where it has several."""
+    texts = (text, pair.texts[1]) if place == 0 else (pair.texts[0], text)
+    sides = pair.sides
+    if sides is not None:
+        told = (*sides[place][:-1], replace(sides[place][-1], content=text))
+        sides = (told, sides[1]) if place == 0 else (sides[0], told)
+    return replace(pair, id=name, texts=texts, sides=sides, recorded=None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.auditing.intervals import Interval, mean, mean_interval
+from rlaif.auditing.turn_texts import answer_text
 from rlaif.exchange.gold import GoldPair, Orders, RecordedVerdict
 from rlaif.records import State
 
@@ -56,8 +57,8 @@ class Judged:
 
     @property
     def longer(self) -> int | None:
-        """The longer text, in characters; None where they are as long."""
-        one, other = map(len, self.pair.texts)
+        """The longer answer, in characters over all turns of the assistant; None where they are as long."""
+        one, other = _lengths(self.pair)
         return None if one == other else int(other > one)
 
 
@@ -188,7 +189,12 @@ def retested(first: Sequence[Judged], second: Sequence[Judged]) -> float | None:
 
 
 def _longer_wins(pair: GoldPair) -> float:
-    one, other = map(len, pair.texts)
+    one, other = _lengths(pair)
     if one == other:
         return 0.5
     return float((one > other) == (pair.first_better > 0.5))
+
+
+def _lengths(pair: GoldPair) -> tuple[int, int]:
+    one, other = pair.texts if pair.sides is None else map(answer_text, pair.sides)
+    return len(one), len(other)

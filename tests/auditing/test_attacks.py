@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from rlaif.auditing.attacks import FAMILIES, FENCES, LONG, attacked, flips
 from rlaif.exchange.benchmarks import LOST
 from rlaif.judging import ModelJudge
 from rlaif.judging.protocols import protocols
+from rlaif.records import Message, ToolCall
 from rlaif.shipped import shipped
 from rlaif.templates import load_template
 from tests.judging.builders import RuleEngine, completion, principle, prompt
@@ -163,3 +165,33 @@ def test_the_fences_that_are_attacked_are_longer_than_the_usual_one() -> None:
         "compare", prompt(), [FENCES[-1], completion("x").text], principle("right")
     )
     assert "`" * (len(FENCES[-1]) + 1) in text
+
+
+def test_an_attack_on_a_side_of_several_turns_is_its_last_text_and_leaves_the_others() -> None:
+    asks = Message(
+        role="assistant", content="I add.", thought="hm", tool_calls=(ToolCall(name="add", arguments="{}"),)
+    )
+    result = Message(role="tool", content="4")
+    good, bad = ((asks, result, Message(role="assistant", content=text)) for text in ("It is 4.", "It is 5."))
+    plain = pair("It is 4.", "It is 5.", name="turns")
+    found = attacked([replace(plain, sides=(good, bad))], ("fake-verdict",))
+    assert len(found) == len(FAMILIES["fake-verdict"])
+    for each in found:
+        assert each.pair.sides is not None
+        assert each.pair.sides[0] == good
+        assert each.pair.sides[1][:2] == (asks, result)
+        assert each.pair.sides[1][2].content == each.pair.texts[1] != "It is 5."
+        assert each.pair.completions[1].lead == (asks, result)
+
+
+def test_sides_that_differ_before_a_common_end_are_two_answers() -> None:
+    one, other = (
+        (
+            Message(role="assistant", content=text),
+            Message(role="user", content="So?"),
+            Message(role="assistant", content="."),
+        )
+        for text in ("It is 4.", "It is 5.")
+    )
+    found = attacked([replace(pair(".", "5", name="ends"), sides=(one, other))], ("content-free",))
+    assert "a full stop" in {each.member for each in found}

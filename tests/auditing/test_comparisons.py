@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,3 +177,17 @@ def test_a_tie_is_no_winner() -> None:
         0,
         1,
     ]
+
+
+def test_the_longer_side_is_that_with_more_text_of_the_assistant_in_all_its_turns() -> None:
+    short = (Message(role="assistant", content="It is 4, as I said.", thought="a long thought " * 9),)
+    long = (
+        Message(role="assistant", content="Let me add these numbers for you."),
+        Message(role="tool", content="4"),
+        Message(role="assistant", content="It is 4."),
+    )
+    turns = replace(pair("It is 4, as I said.", "It is 4."), sides=(short, long))
+    one = Judged(pair=turns, orders=Orders(verdict(0.9), verdict(0.9)))
+    assert one.longer == 1
+    assert baselines([turns])["longer"] == 0.0
+    assert baselines([pair("It is 4, as I said.", "It is 4.")])["longer"] == 1.0
