@@ -19,6 +19,7 @@ from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.tool_calls import call_rows
+from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
 from rlaif.hashing import canonical_json
 from rlaif.records import Completion, Finish, Message, Prompt, is_plain
@@ -27,8 +28,8 @@ _FINISHES = get_args(Finish)
 MAX_DRAW = 10**9
 """The highest number that a draw can have."""
 _OWN = ("completion", "completions", "policy", "draw", "finish", "token_ids")
-_BESIDE = ("open_thought", "lead", "extra")
-"""Of a completion, where they are set; beside those of `BESIDE`."""
+_BESIDE = ("open_thought", "lead", "turn_keys")
+"""Of a completion, where they are set; beside those of `BESIDE`. `turn_keys` are further keys of its last turn."""
 _WRITTEN = {"completion", "policy", "draw", "finish"}
 """A row with all of these is one that was written here: its prompt is what was asked, to the letter."""
 
@@ -64,6 +65,10 @@ def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
     own = {key: value[key] for key in _OWN if key in value}
     names = (*_BESIDE, "thought", "tool_calls") if written else (*BESIDE, *_BESIDE, "thoughts")
     own |= {key: value[key] for key in names if not is_empty(value.get(key))}
+    if not has_turns(own.get("lead", [{"role": ""}])):
+        del own["lead"]  # a column of that name
+    if "thoughts" in own and "completions" not in own:
+        raise UnkeptError(where, "column `thoughts` beside one completion", "call it `thought`")
     rest = {key: item for key, item in value.items() if key not in own}
     if "completion" in own and "completions" in own:
         raise PromptFileError(f"{where}: both `completion` and `completions`; keep one")
@@ -83,7 +88,7 @@ def _several(own: dict[str, Any], where: str) -> list[dict[str, Any]]:
         thoughts = [None] * len(texts)
     if not isinstance(thoughts, list) or len(thoughts) != len(texts):
         raise PromptFileError(f"{where}: `thoughts` must be a list, with a thought for each of `completions`")
-    beside = [name for name in (*BESIDE, "lead", "extra") if name in own]
+    beside = [name for name in (*BESIDE, *_BESIDE) if name in own]
     if beside and len(texts) > 1:
         raise UnkeptError(
             where, f"column `{beside[0]}` beside several completions", "write a row for each, or the turns"
@@ -142,11 +147,11 @@ def _said(prompt: Prompt, entry: dict[str, Any], where: str) -> tuple[Message, .
     said = answer_turns(entry, where, "completion")
     if "lead" in entry:
         said = (*turns(entry["lead"], where, "lead", role="assistant"), *said)
-    further = entry.get("extra", {})
+    further = json_form(entry.get("turn_keys", {}), where, "turn_keys")
     if not isinstance(further, Mapping):
-        raise PromptFileError(f"{where}: `extra` must be an object")
+        raise PromptFileError(f"{where}: `turn_keys` must be an object")
     if further:
-        said = (*said[:-1], replace(said[-1], extra={**said[-1].extra, **json_form(further, where, "extra")}))
+        said = (*said[:-1], replace(said[-1], extra={**said[-1].extra, **further}))
     if said[0].role != "assistant":
         raise PromptFileError(f"{where}: a completion must begin with a turn of the assistant")
     if not is_plain(said):
@@ -176,7 +181,7 @@ def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
         "open_thought": said.open_thought,
         "tool_calls": call_rows(said.tool_calls, said.extra.get("tool_calls", ())),
         "lead": turn_rows(said.lead),
-        "extra": dict(said.extra),
+        "turn_keys": dict(said.extra),
     }
     return row | {name: value for name, value in late.items() if value}
 

@@ -40,11 +40,11 @@ _OWN = (
     "open_thought",
     "tool_calls",
     "lead",
-    "extra",
+    "turn_keys",
     "columns",
 )
 """What rows that are written here hold: a file's own columns of these names have a place of their own."""
-_WHERE_FILLED = ("tools", "thought", "open_thought", "tool_calls", "lead", "extra")
+_WHERE_FILLED = ("tools", "thought", "open_thought", "tool_calls", "lead", "turn_keys")
 """Those of them that are there only where they say something."""
 _LAYOUTS = (
     {"instruction", "input"},

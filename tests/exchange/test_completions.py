@@ -160,6 +160,8 @@ def test_several_completions_have_a_thought_each(tmp_path: Path) -> None:
             "nobody called",
         ),
         ({"completion": "x", "tool_calls": "add"}, "is text and no JSON"),
+        ({"completion": "x", "thoughts": ["Hm."]}, "column `thoughts` beside one completion"),
+        ({"completion": "x", "turn_keys": 1}, "`turn_keys` must be an object"),
         ({"completion": "x", "open_thought": 1}, "`open_thought` is 1"),
     ],
 )
@@ -177,7 +179,14 @@ def test_a_written_completion_comes_back_whole(tmp_path: Path) -> None:
     prompt = Prompt(
         messages=(Message(role="user", content="2 + 2?"),),
         tools=({"type": "function", "function": {"name": "add"}},),
-        meta={"thought": "of a column", "lead": 1, "tools": "none", "tool_calls": [], "extra": {}},
+        meta={
+            "thought": "of a column",
+            "lead": 1,
+            "tools": "none",
+            "tool_calls": [],
+            "turn_keys": {},
+            "extra": 3,
+        },
     )
     plain = Completion(prompt_id=prompt.id, text="x", policy="p")
     said = [
@@ -228,3 +237,10 @@ def test_columns_of_a_prompt_file_that_are_called_as_ours_collide_with_none(tmp_
         assert read_completions(path) == [(prompt, said)]
         write_prompts(path, [prompt])
         assert read_prompts(path) == [prompt]
+
+
+def test_a_column_that_is_called_lead_and_holds_no_turns_is_a_column(tmp_path: Path) -> None:
+    ((found, said),) = read_completions(
+        write(tmp_path, {"prompt": "A", "completion": "x", "lead": "Ann", "extra": 3})
+    )
+    assert (dict(found.meta), said.lead, dict(said.extra)) == ({"lead": "Ann", "extra": 3}, (), {})

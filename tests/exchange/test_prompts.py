@@ -379,7 +379,7 @@ TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "
         {"messages": CALLED, "tools": [TOOL], "tags": ["x"], "parallel_tool_calls": False},
         {"messages": CALLED[:1]},
         {"prompt": "A", "tools": [TOOL]},
-        {"prompt": "A", "tools": [], "thought": "", "extra": None},
+        {"prompt": "A", "tools": [], "thought": "", "turn_keys": None},
         {"prompt": "A"},
     ],
 )
