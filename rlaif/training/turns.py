@@ -83,19 +83,21 @@ class TurnWriter:
 
     def _kept(self, asked: LearnedTurn) -> LearnedTurn:
         """Without the thought of a turn where nobody could tell its tokens, and they are not learned anyway."""
-        lost = self.answers or (self.train_on == "answer" and not self._can_think(asked.context))
+        drawn = asked.known is not None and bool(asked.known.ids)
+        unknown = self.train_on == "answer" and not drawn and not self._can_think(asked.context)
+        lost = self.answers or unknown
         return asked._replace(turn=replace(asked.turn, thought="")) if lost and asked.turn.thought else asked
 
     def _can_think(self, context: Conversation) -> bool:
         said = {**context.chat_template_kwargs, **self.chat.kwargs}
-        return self.chat.thought_marks is not None and said.get("enable_thinking") is not False
+        told_not_to = any(said.get(name) is False for name in THINKING)
+        return self.chat.thought_marks is not None and not told_not_to
 
     def _prompts(self, contexts: Sequence[Conversation]) -> list[Ids | UnrenderedError]:
         distinct: dict[tuple[object, ...], Conversation] = {}
         keys = [_key(each) for each in contexts]
         for key, each in zip(keys, contexts, strict=True):
             distinct.setdefault(key, each)
-        # plain ones as bare turns, of which the tokenizer's own speed is kept
         found = self.chat.each_prompt([*distinct.values()])
         ids = {
             key: tuple(each) if isinstance(each, list) else each

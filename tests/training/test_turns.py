@@ -434,3 +434,12 @@ def test_sides_of_equal_last_turns_and_unlike_earlier_ones_are_two_sides() -> No
         "so</s>[INST]and[/INST]bye</s>",
         "no</s>[INST]and[/INST]bye</s>",
     ]
+
+
+def test_sampled_thoughts_are_read_where_only_the_answer_is_learned_whatever_the_template_was_told() -> None:
+    chat = chat_of("qwen3", enable_thinking=False)
+    one = pair((said("so it is", "let me see"),), (said("no"),))
+    drawn = ids_of(chat, "<think>\nlet me see\n</think>\n\nso it is")
+    made = one_of(chat, one, sampled=known(one, drawn), train_on="answer")
+    assert made.sampled == 1
+    assert shown(chat, made, 0)[0][-1] == ("so it is<|im_end|>", True)
