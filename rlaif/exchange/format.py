@@ -58,8 +58,8 @@ class WrittenSplit(NamedTuple):
 
 Rows = Sequence[Mapping[str, Any]]
 Read = Callable[[Iterator[Row]], Iterator[Found]]
-Write = Callable[[Pair], Rows]
-"""Rows of a pair; none where the format cannot hold it."""
+Write = Callable[[Pair], Rows | str]
+"""Rows of a pair; none, or a text that says why, where the format cannot hold it."""
 
 
 @documented
@@ -80,7 +80,7 @@ class PairFormat:
     recognises_file: Callable[[Path], bool] | None = None
     """Whether a file is such a document; None: it must be named."""
     write: Write | None = None
-    """The rows of a pair; none where the format cannot hold it."""
+    """The rows of a pair; none, or a text that says why, where the format cannot hold it."""
     container: Container = json_lines
     """How rows become files."""
     settle: Callable[[Rows], tuple[list[dict[str, Any]], Mapping[str, int]]] | None = None

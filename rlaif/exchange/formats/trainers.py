@@ -19,6 +19,7 @@ from rlaif.exchange.tools import bare
 from rlaif.exchange.turns import TRAINERS, prompt_turns, turn_rows, turns
 from rlaif.records import Pair
 
+BESIDE_CALL = "a turn has text beside its calls, or arguments that are no object (export as trl)"
 TIE = "best and worst completion have the same rank"
 
 
@@ -45,7 +46,7 @@ def _beside(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
+def _shared(pair: Pair) -> Sequence[Mapping[str, Any]] | str:
     # a system turn has a column of its own there, and turns must alternate
     lead = pair.prompt[0].content if pair.prompt[0].role == "system" else None
     asked = pair.prompt if lead is None else pair.prompt[1:]
@@ -53,7 +54,7 @@ def _shared(pair: Pair) -> Sequence[Mapping[str, Any]]:
         return []
     said = [shared_turn(each) for each in (*asked, pair.chosen[0], pair.rejected[0])]
     if None in said:
-        return []
+        return BESIDE_CALL
     row: dict[str, Any] = {"conversations": said[:-2], "chosen": said[-2], "rejected": said[-1]}
     if pair.tools:
         row["tools"] = json.dumps([bare(each) for each in pair.tools], ensure_ascii=False)

@@ -52,8 +52,9 @@ def preference_rows(
     for pair in held:
         tie = pair.label_prob == EVEN and not how.holds_ties
         with FORMATS.guarded(format):
-            made = [] if tie else [dict(row) for row in how.write(pair)]
-        left_out[TIE if tie else NOT_HELD] += not made
+            found = [] if tie else how.write(pair)
+            made = [] if isinstance(found, str) else [dict(row) for row in found]
+        left_out[TIE if tie else found if isinstance(found, str) else NOT_HELD] += not made
         if margin is not None:
             made = [row | {"margin": round(_margin(pair, margin), DECIMALS)} for row in made]
         rows += made
