@@ -1,4 +1,4 @@
-"""What thinking before a label is worth: one judge, three ways of asking it, on questions with something to think about.
+"""What thinking before a label is worth: one judge, three ways of asking, on questions with something to think about.
 
     python benchmarks/think_then_label_accuracy.py                  # the bundled judge, tables on stdout
     python benchmarks/think_then_label_accuracy.py --judge hf:DIR --count 40 --json

@@ -16,7 +16,7 @@ NO_BODY = (
 )
 
 
-class Answer(TypedDict):
+class WrittenAnswer(TypedDict):
     """The fields of a `Generation` that its text tells."""
 
     text: str
@@ -34,11 +34,11 @@ def asked_of(request: GenerateRequest | ScoreRequest) -> Turns:
     )
 
 
-def answer_of(chat: Chat, prompt: Sequence[int], text: str, tools: Tools) -> Answer:
+def answer_of(chat: Chat, prompt: Sequence[int], text: str, tools: Tools) -> WrittenAnswer:
     """A model's text behind `prompt` as thought, answer and calls; calls are looked for where there were tools."""
     found = _split(chat, prompt, text)
     said, calls = read_calls(found.answer, tools) if tools else (found.answer, ())
-    return Answer(text=said, thought=found.thought, open_thought=found.open, tool_calls=calls)
+    return WrittenAnswer(text=said, thought=found.thought, open_thought=found.open, tool_calls=calls)
 
 
 def thought_of(chat: Chat, prompt: Sequence[int], text: str) -> str:

@@ -17,7 +17,7 @@ import torch
 from rlaif.engines.local.sampling import choose, knobs_of, uniforms
 from rlaif.engines.local.score import head_at, slack
 from rlaif.engines.local.shared_prefix import lengthwise
-from rlaif.engines.local.thinking import Follower, ThoughtPlan
+from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan
 from rlaif.errors import ModelError
 from rlaif.libraries.transformers import (
     MISFITS,
@@ -291,7 +291,7 @@ class _Batch:
         self.live: set[int] = set()
         self._uniform = {place: uniforms(each.seed, each.room) for place, each in enumerate(draws)}
         self._followed = {
-            place: Follower(each.thought, decode) for place, each in enumerate(draws) if each.thought
+            place: ThoughtFollower(each.thought, decode) for place, each in enumerate(draws) if each.thought
         }
 
     def add(self, places: Sequence[int], filled: Filled) -> None:
@@ -347,13 +347,13 @@ class _Batch:
         return token
 
     @staticmethod
-    def _force(drawn: Drawn, followed: Follower) -> int:
+    def _force(drawn: Drawn, followed: ThoughtFollower) -> int:
         token = followed.forced.popleft()
         drawn.ids.append(token)
         followed.wrote(drawn.ids)
         return token
 
-    def _thought(self, row: int, place: int, followed: Follower, decoder: Decoder) -> int:
+    def _thought(self, row: int, place: int, followed: ThoughtFollower, decoder: Decoder) -> int:
         """Find out whether the thought that labels stand behind is over; gives what the row goes on with."""
         draw, drawn = self.draws[place], self.drawn[place]
         token = drawn.ids[-1]

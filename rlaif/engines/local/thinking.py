@@ -66,7 +66,7 @@ def label_plan(
     return ThoughtPlan(chat.thought_marks, begun, room, closing, tuple(chat.behind_end_ids), before, labels)
 
 
-class Follower:
+class ThoughtFollower:
     """Follows one text."""
 
     def __init__(self, plan: ThoughtPlan, decode: Callable[[Sequence[int]], str]) -> None:

@@ -14,7 +14,7 @@ from rlaif.engines.openai.retries import Asker, Build
 from rlaif.records import GenerateRequest, Usage
 
 
-class Drawn(NamedTuple):
+class ServerDraw(NamedTuple):
     """The texts of a call or why there are none, and what all attempts have used."""
 
     texts: list[replies.Text]
@@ -22,7 +22,7 @@ class Drawn(NamedTuple):
     used: Usage
 
 
-class Draws:
+class ServerDraws:
     """Calls for texts, and what is learned of the servers by them."""
 
     def __init__(self, asker: Asker, servers: Servers, settings: Settings) -> None:
@@ -56,19 +56,19 @@ class Draws:
         for each in self._servers.servers:
             each.capabilities.thinks = True
 
-    async def of(self, request: GenerateRequest, count: int, call: str = "") -> Drawn:
+    async def of(self, request: GenerateRequest, count: int, call: str = "") -> ServerDraw:
         """The texts of a chat request; `call` names it where its id does not."""
         build = partial(payloads.draw_body, request, count, budget_as=self._settings.budget_as)
         return await self.texts(call or request.id, count, build, tools=bool(request.tools))
 
-    async def texts(self, call: str, count: int, build: Build, *, tools: bool = False) -> Drawn:
+    async def texts(self, call: str, count: int, build: Build, *, tools: bool = False) -> ServerDraw:
         """The `count` texts of a call whose body is `build`; `tools`: they were offered."""
         how = self._reading.offering(tools)
         answer = await self.asker.ask(call, build, partial(replies.texts_problem, count=count, how=how))
         found = replies.texts(answer.body, count, how) if answer.error is None else answer.error
         if isinstance(found, str):
-            return Drawn([], found, answer.used)
-        return Drawn(found, None, answer.used)
+            return ServerDraw([], found, answer.used)
+        return ServerDraw(found, None, answer.used)
 
 
 def problem_of(texts: Sequence[replies.Text]) -> str | None:

@@ -16,7 +16,7 @@ from rlaif.engines.base import Job, SubmittingEngine
 from rlaif.engines.openai import replies
 from rlaif.engines.openai.capabilities import capabilities_of
 from rlaif.engines.openai.connections import Connections
-from rlaif.engines.openai.draws import Draws
+from rlaif.engines.openai.draws import ServerDraws
 from rlaif.engines.openai.event_loop import Flow, LoopThread
 from rlaif.engines.openai.key import key_of
 from rlaif.engines.openai.load_balancer import Server, Servers
@@ -61,7 +61,7 @@ class OpenAIEngine(SubmittingEngine):
             "server", model, revision, self.kwargs, *votes, *masks, *self.settings.identity
         )
         self._servers = Servers(name, [self._server(url, transport) for url in base_urls], self.settings)
-        self._draws = Draws(Asker(self._servers, model, self.kwargs), self._servers, self.settings)
+        self._draws = ServerDraws(Asker(self._servers, model, self.kwargs), self._servers, self.settings)
         self._scores = Scores(self._draws, self.settings, self.fingerprint)
 
     @property

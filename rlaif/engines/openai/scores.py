@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.openai import payloads, replies
 from rlaif.engines.openai.capabilities import scored_by
-from rlaif.engines.openai.draws import Drawn, Draws, problem_of
+from rlaif.engines.openai.draws import ServerDraw, ServerDraws, problem_of
 from rlaif.engines.openai.label_scores import (
     MIN_TOLD,
     TOO_FEW,
@@ -76,7 +76,7 @@ class _Begun(NamedTuple):
 class Scores:
     """The scoring of one engine. Under its fingerprint all scores are of one kind."""
 
-    def __init__(self, draws: Draws, settings: Settings, fingerprint: str) -> None:
+    def __init__(self, draws: ServerDraws, settings: Settings, fingerprint: str) -> None:
         self._draws = draws
         self._settings = settings
         self._fingerprint = fingerprint
@@ -209,7 +209,7 @@ class Scores:
             return Sampling(max_tokens=payloads.VOTE_TOKENS, max_thought_tokens=most)
         return None
 
-    async def _sampled(self, request: ScoreRequest, room: Sampling | None) -> Drawn:
+    async def _sampled(self, request: ScoreRequest, room: Sampling | None) -> ServerDraw:
         """As many texts as there are votes, in one call where that is to be had."""
         said: list[replies.Text] = []
         used: list[Usage] = []
@@ -229,9 +229,9 @@ class Scores:
                     self._draws.learn_n(found.error)
                 if one_call and not self._draws.all_can("n"):
                     continue  # the server has just said that it cannot: several calls
-                return Drawn([], found.error, replies.added(used))
+                return ServerDraw([], found.error, replies.added(used))
             said += found.texts
-        return Drawn(said, None, replies.added(used))
+        return ServerDraw(said, None, replies.added(used))
 
     async def _of_texts(self, request: ScoreRequest) -> Score:
         """Whole texts: the prompt's own log-probabilities with the continuation, behind those without it."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import free_accelerator
-from rlaif.engines.local.thinking import Follower, ThoughtPlan, budget_plan, label_plan
+from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, budget_plan, label_plan
 from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
@@ -179,7 +179,7 @@ class VllmEngine(BaseEngine):
         found = {}
         for (place, plan), output in zip(bounded.items(), outputs, strict=True):
             text = self._read_text(output)
-            follower = Follower(plan, self.chat.decode)
+            follower = ThoughtFollower(plan, self.chat.decode)
             for count in range(1, len(text.ids) + 1):
                 follower.saw(text.ids[:count])
             said = self.chat.decode(text.ids)
@@ -319,7 +319,7 @@ class VllmEngine(BaseEngine):
         )
         found = {}
         for (place, (how, plan)), output in zip(plans.items(), outputs, strict=True):
-            follower, ids = Follower(plan, self.chat.decode), tuple(output.outputs[0].token_ids)
+            follower, ids = ThoughtFollower(plan, self.chat.decode), tuple(output.outputs[0].token_ids)
             kept = next(
                 (
                     kept

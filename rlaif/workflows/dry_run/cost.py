@@ -23,7 +23,7 @@ from rlaif.runs.claim import read_run
 from rlaif.store import Store
 from rlaif.workflows.dry_run.engine import Counting, Planned, PlannedEngine, Side, ToCome
 from rlaif.workflows.models.judge_names import known_kind
-from rlaif.workflows.models.open_engines import Opening
+from rlaif.workflows.models.open_engines import OpenedAs
 from rlaif.workflows.models.pool import ModelPool
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
@@ -74,7 +74,7 @@ class PlannedModels(ModelPool):
         """Keys of all calls that nobody has answered yet."""
         return {key for each in self.planned.values() for key in each.made_up}
 
-    def _opened(self, opening: Opening) -> Engine:
+    def _opened(self, opening: OpenedAs) -> Engine:
         name, fingerprint = opening.name, self.fingerprint(opening.name)
         kind, rest = self._kind(name)
         engine = PlannedEngine(
@@ -89,7 +89,7 @@ class PlannedModels(ModelPool):
         self.planned[str(opening)] = engine
         return engine
 
-    def _fingerprint_of(self, opening: Opening) -> str:
+    def _fingerprint_of(self, opening: OpenedAs) -> str:
         if opening.name in self.made_of:
             return digest("yet to be trained", opening.name)
         return ModelPool._fingerprint_of(self, opening)

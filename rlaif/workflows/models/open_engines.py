@@ -16,7 +16,7 @@ from rlaif.records import Engine
 from rlaif.workflows.configs import ModelOptions
 
 
-class Opening(NamedTuple):
+class OpenedAs(NamedTuple):
     """A model as one is opened: two roles that want it alike share it, and its memory."""
 
     name: str
@@ -35,13 +35,13 @@ class OpenEngines:
     """Open engines with the worker processes that hold the same models."""
 
     options: ModelOptions
-    held: dict[Opening, Engine] = field(default_factory=dict)
-    beside: dict[Opening, Beside] = field(default_factory=dict)
+    held: dict[OpenedAs, Engine] = field(default_factory=dict)
+    beside: dict[OpenedAs, Beside] = field(default_factory=dict)
     """The same models in the worker processes."""
     processes: Processes | None = None
     """The worker processes, where there are to be any."""
 
-    def how(self, opening: Opening) -> EngineOptions:
+    def how(self, opening: OpenedAs) -> EngineOptions:
         """How a model is opened: as the command says, but for what its role says."""
         own = EngineOptions(
             dtype=self.options.dtype,
@@ -54,7 +54,7 @@ class OpenEngines:
         )
         return own if opening.dtype is None else replace(own, dtype=opening.dtype)
 
-    def opened(self, opening: Opening) -> Engine:
+    def opened(self, opening: OpenedAs) -> Engine:
         """A new engine, which worker processes may share. Raises ModelError."""
         name, how = opening.name, self.how(opening).as_dict()
         if self.options.on == "ray":
@@ -65,7 +65,7 @@ class OpenEngines:
             self._share(opening, engine, kind, rest)
         return engine
 
-    def reopened(self, opening: Opening, fingerprint: str) -> tuple[Engine, Beside | None]:
+    def reopened(self, opening: OpenedAs, fingerprint: str) -> tuple[Engine, Beside | None]:
         """The engine of a model that was released, and its worker processes.
 
         Raises ModelError where its files are another model's by now.
@@ -78,7 +78,7 @@ class OpenEngines:
             self.held[opening] = engine
         return self.held[opening], self.beside.get(opening)
 
-    def release(self, opening: Opening) -> bool:
+    def release(self, opening: OpenedAs) -> bool:
         """Free what a model takes, here and in the worker processes; whether its engine must be opened anew."""
         if opening not in self.held:
             return False
@@ -105,7 +105,7 @@ class OpenEngines:
                 f"--on ray how many of the cluster do; {', '.join(map(str, self.held))} runs in none; leave it out"
             )
 
-    def _share(self, opening: Opening, engine: Engine, kind: ModelKind, rest: str) -> None:
+    def _share(self, opening: OpenedAs, engine: Engine, kind: ModelKind, rest: str) -> None:
         """Let worker processes answer for a model too, where there are to be any."""
         assert kind.directory is not None
         count = self.options.workers or processes.workers_for(

@@ -23,7 +23,7 @@ from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.gold import RowGold
 from rlaif.workflows.models.judge_names import known_kind
-from rlaif.workflows.models.open_engines import OpenEngines, Opening
+from rlaif.workflows.models.open_engines import OpenedAs, OpenEngines
 from rlaif.workflows.models.role_engine import RoleEngine
 from rlaif.workflows.models.role_options import JUDGING, NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests, requests_of
@@ -43,8 +43,8 @@ class ModelPool:
     """What is said of the role in which models are asked here."""
     _engines: OpenEngines | None = None
     """Those in memory: copies of a pool share them."""
-    _recorded: dict[Opening, RecordedEngine] = field(default_factory=dict)
-    _fingerprints: dict[Opening, str] = field(default_factory=dict)
+    _recorded: dict[OpenedAs, RecordedEngine] = field(default_factory=dict)
+    _fingerprints: dict[OpenedAs, str] = field(default_factory=dict)
     _variables: dict[str, frozenset[str] | None] = field(default_factory=dict)
     """What the chat template of each model reads."""
     _store: Store | None = None
@@ -260,11 +260,11 @@ class ModelPool:
             "reused": sum(each.reused_tokens for each in used),
         }
 
-    def _opening(self, name: str) -> Opening:
+    def _opening(self, name: str) -> OpenedAs:
         """The model of this name as this role wants it."""
-        return Opening(name, self.role.dtype, self.role.marks)
+        return OpenedAs(name, self.role.dtype, self.role.marks)
 
-    def _gathered(self, opening: Opening) -> int:
+    def _gathered(self, opening: OpenedAs) -> int:
         """Requests to a wave. What a killed run left on a cluster is fetched first: it is not asked again."""
         engine = self.engines.held[opening]
         if not isinstance(engine, RayEngine) or self._store is None:
@@ -272,14 +272,14 @@ class ModelPool:
         engine.collect(self._store)
         return engine.wave
 
-    def _opened(self, opening: Opening) -> Engine:
+    def _opened(self, opening: OpenedAs) -> Engine:
         return self.engines.opened(opening)
 
     def _kind(self, name: str) -> tuple[ModelKind, str]:
         """The kind of a name, and what follows its colon."""
         return known_kind(name)
 
-    def _fingerprint_of(self, opening: Opening) -> str:
+    def _fingerprint_of(self, opening: OpenedAs) -> str:
         """What a model is, without loading its weights where that can be told."""
         kind, rest = self._kind(opening.name)
         return kind.fingerprint_of(opening.name, rest, self.engines.how(opening))

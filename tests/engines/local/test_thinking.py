@@ -10,7 +10,7 @@ import torch
 
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.engine import HfEngine
-from rlaif.engines.local.thinking import Follower, ThoughtPlan
+from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan
 from rlaif.engines.thoughts import THINK
 from rlaif.records import GenerateRequest, Sampling, ScoreRequest, ToolCall
 from tests.engines.makes import make_of
@@ -248,7 +248,7 @@ def test_tools_and_template_options_of_a_request_are_written() -> None:
 
 def test_a_follower_finds_a_mark_that_is_many_tokens() -> None:
     letters = list("<think>wait</think>yes")
-    follower = Follower(ThoughtPlan(THINK, False, 99), lambda ids: "".join(map(chr, ids)))
+    follower = ThoughtFollower(ThoughtPlan(THINK, False, 99), lambda ids: "".join(map(chr, ids)))
     ids: list[int] = []
     for each in letters[:-3]:
         ids.append(ord(each))
