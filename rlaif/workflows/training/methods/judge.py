@@ -21,7 +21,7 @@ from rlaif.workflows.training.options import LOSS, MethodOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeOptions(PreferenceOptions):
+class JudgeTrainingOptions(PreferenceOptions):
     """Options of judge; those of the loss are for `via: dpo`."""
 
     via: Literal["sft", "dpo"] = setting(
@@ -34,12 +34,12 @@ class JudgeOptions(PreferenceOptions):
         return self.via == "dpo"
 
 
-def _check(options: JudgeOptions, where: str) -> None:
+def _check(options: JudgeTrainingOptions, where: str) -> None:
     if options.prefers:
         check_preference(options, where)
         return
-    shared, usual = {each.name for each in fields(MethodOptions)} | {"via"}, JudgeOptions()
-    for each in fields(JudgeOptions):
+    shared, usual = {each.name for each in fields(MethodOptions)} | {"via"}, JudgeTrainingOptions()
+    for each in fields(JudgeTrainingOptions):
         if each.name not in shared and getattr(options, each.name) != getattr(usual, each.name):
             raise RecipeError(
                 f"{where}: {each.name} is not used by method judge with via: sft; remove it, or set via: dpo"
@@ -56,7 +56,7 @@ def _questions(job: TrainJob) -> list[Pair]:
 
 
 def _loop_of(job: TrainJob) -> tuple[LoopConfig, int]:
-    assert isinstance(job.options, JudgeOptions)
+    assert isinstance(job.options, JudgeTrainingOptions)
     rows = len(_questions(job))
     shared = job.loop_fields(rows)
     return preference_config(job.options, shared) if job.options.prefers else SFTConfig(**shared), rows
@@ -66,7 +66,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
     from rlaif.training import train_sft
     from rlaif.workflows.training.datasets import judge_examples
 
-    assert isinstance(job.options, JudgeOptions)
+    assert isinstance(job.options, JudgeTrainingOptions)
     questions = _questions(job)
     if job.options.prefers:
         return train_preference(job, questions, progress)
@@ -85,7 +85,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
 METHOD = Method(
     name="judge",
     help="Train a judge on its own questions about the pairs, in both orders, towards the right label.",
-    options=JudgeOptions,
+    options=JudgeTrainingOptions,
     trains=Role.JUDGE,
     run=_run,
     check=_check,
