@@ -22,6 +22,7 @@ from typing import Any
 
 from rlaif.auditing.calibration import Forecast, brier, calibration_error
 from rlaif.engines.base import BaseEngine, capabilities_of
+from rlaif.engines.open import open_engine
 from rlaif.judging import JudgeOptions, Lengths, ModelJudge
 from rlaif.judging.ask import Asked
 from rlaif.judging.cot import read_verdict
@@ -43,8 +44,6 @@ from rlaif.records import (
     ScoreRequest,
     State,
 )
-from rlaif.workflows.configs import ModelOptions
-from rlaif.workflows.models.open_engines import OpenEngines
 
 COMPOSED: tuple[Form, ...] = ("negative", "both", "but-not", "if", "if-not")
 FURTHER = 4
@@ -223,7 +222,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.0, help="of the thought")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    engine = OpenEngines(ModelOptions(workers=1)).opened(args.judge)
+    engine = open_engine(args.judge)
     lengths = Lengths().judge(max_tokens=args.max_tokens)
     options = JudgeOptions(temperature=args.temperature, lengths=lengths, seed=SEED)
     found = rows(engine, args.prompts, args.count, options)

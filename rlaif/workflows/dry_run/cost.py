@@ -77,14 +77,16 @@ class PlannedModels(ModelPool):
     def _opened(self, opening: OpenedAs) -> Engine:
         name, fingerprint = opening.name, self.fingerprint(opening.name)
         kind, rest = self._kind(name)
+        counting = self._counting(name)
         engine = PlannedEngine(
             name,
             fingerprint,
             self.held,
             self.to_come,
-            self._counting(name),
+            counting,
             kept="" if kind.declares_revision(rest) else f"{fingerprint} {self.own_id}",
             guides_decoding=kind.guides_decoding,
+            writes_thoughts=counting is not None and counting.writes_thoughts,
         )
         self.planned[str(opening)] = engine
         return engine
@@ -117,6 +119,7 @@ class PlannedModels(ModelPool):
                 len(ids) if isinstance(ids, list) else 0 for ids in chat.each_prompt(conversations)
             ],
             chat.reads,
+            chat.thought_marks is not None,
         )
 
 

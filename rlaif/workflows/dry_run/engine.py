@@ -41,9 +41,14 @@ class Counting:
     """Exact tokens of prompts by a tokenizer that is here; `tokenizer` tells which one."""
 
     def __init__(
-        self, tokenizer: str, count: TokenCount, reads: Callable[[str], bool] = lambda _: True
+        self,
+        tokenizer: str,
+        count: TokenCount,
+        reads: Callable[[str], bool] = lambda _: True,
+        writes_thoughts: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
+        self.writes_thoughts = writes_thoughts
         self.reads = reads
         self.length = lru_cache(maxsize=KEPT_LENGTHS)(self._length)
         """Tokens of one text, as a user's turn."""
@@ -103,6 +108,7 @@ class PlannedEngine(BaseEngine):
     """The fingerprint under which its calls are kept, where it is another one."""
     guides_decoding: bool = True
     """As the model's own."""
+    writes_thoughts: bool = False
     side: Side = "both"
     """Which bound the calls count for: a plan that knows how many there are, and not of which, plays them twice."""
     planned: Planned = field(default_factory=Planned)
