@@ -245,7 +245,7 @@ def test_thoughts_calls_and_tools_are_folded_named_and_escaped(tmp_path: Path) -
         assert "<details open" not in text
 
 
-def test_sides_that_end_alike_are_told_apart_by_all_their_turns(tmp_path: Path) -> None:
+def test_a_pair_whose_sides_end_alike_shows_all_their_turns(tmp_path: Path) -> None:
     pairs = [thinking(number, f"thought {number}") for number in range(12)]
     for desk, client in _open(tmp_path, pairs):
         for place, each in enumerate(pairs):

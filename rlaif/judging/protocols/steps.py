@@ -24,7 +24,7 @@ from rlaif.records import Completion, Judgment, Principle, State
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-class Step(NamedTuple):
+class ShownStep(NamedTuple):
     """One step of a completion."""
 
     turn: int
@@ -41,7 +41,7 @@ def steps_of(text: str) -> list[str]:
     return [each for each in _SENTENCE.split(lines[0]) if each]
 
 
-def steps(completion: Completion, sees: Sees = "answer") -> list[Step]:
+def steps(completion: Completion, sees: Sees = "answer") -> list[ShownStep]:
     """The steps of a completion: turns of the assistant where there are several turns or a call, else lines.
 
     Where a judge sees the thought of a completion of one turn, its lines are steps too.
@@ -50,9 +50,9 @@ def steps(completion: Completion, sees: Sees = "answer") -> list[Step]:
     if len(turns) == 1 and not completion.tool_calls:
         thought = steps_of(completion.thought) if sees == "all" else []
         lines = [*thought, *steps_of(completion.text)]
-        return [Step(1, "\n".join(lines[:number])) for number in range(1, len(lines) + 1)]
+        return [ShownStep(1, "\n".join(lines[:number])) for number in range(1, len(lines) + 1)]
     return [
-        Step(number, shown_turns(turns[:number], sees))
+        ShownStep(number, shown_turns(turns[:number], sees))
         for number, each in enumerate(turns, 1)
         if each.role == "assistant"
     ]
@@ -90,7 +90,7 @@ def ask(judge: Judge, items: Sequence[One], principles: Sequence[Principle], how
     ]
 
 
-def _questions(judge: ModelJudge, item: One, found: dict[str, list[Step]]) -> Iterator[Asked]:
+def _questions(judge: ModelJudge, item: One, found: dict[str, list[ShownStep]]) -> Iterator[Asked]:
     prompt, completion = item
     template = judge.template(judge.before_label("step"))
     seen = shown_prompt(prompt, judge.options.judge_sees)
@@ -100,7 +100,7 @@ def _questions(judge: ModelJudge, item: One, found: dict[str, list[Step]]) -> It
         yield Asked(text, prompt.id, (completion.id,), str(number))
 
 
-def _least(said: Sequence[Judgment], found: Sequence[Step]) -> Judgment:
+def _least(said: Sequence[Judgment], found: Sequence[ShownStep]) -> Judgment:
     calls = tuple(call for each in said for call in each.calls)
     failed = next((each for each in said if each.value is None), None)
     least = failed or min(said, key=lambda each: each.value or 0.0)
