@@ -279,6 +279,7 @@ def train(
     epochs: float | None = None,
     batch_size: int | None = None,
     nll: float | None = None,
+    train_on: Literal["all", "answer"] | None = None,
     replay: Mapping[str, float] | None = None,
     replay_from: Path | str | None = None,
     lora: bool | int | None = None,
@@ -323,6 +324,7 @@ def train(
         epochs: Passes over the pairs, in place of `steps`.
         batch_size: Pairs a step.
         nll: Weight of the chosen side's negative log-likelihood.
+        train_on: Learn thoughts and answers (`all`), or answers alone (`answer`).
         replay: Examples to mix in, a share of the batch for each kind.
         replay_from: File of those examples; None: the bundled models' own.
         lora: Rank of a LoRA adapter; None: train all weights.
