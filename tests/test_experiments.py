@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,8 @@ def test_the_page_is_as_the_results_are(load: Any) -> None:
     tables = load("tables")
     assert tables.filled(page) == page
     assert all(f"<!-- table: {name} -->" in page for name in tables.TABLES)
+
+
+def test_real_preferences_are_compared_where_each_side_is_one_answer(load: Any) -> None:
+    two = replace(pair(), chosen=(*pair().chosen, *pair().prompt, *pair().chosen))
+    assert load("hh_harmless").one_answer([pair(), two, two.swapped()]) == [pair()]

@@ -2,7 +2,7 @@
 
     python benchmarks/experiments/hh_harmless.py hh_rlhf/harmless-base/test.jsonl.gz
 
-Five folds over the pairs whose dialogues share their prompt, no prompt in two folds. The reward model is a small
+Five folds over the pairs whose dialogues part in their last answer, no prompt in two folds. The reward model is a small
 Llama of random weights with a tokenizer of its own, both made of the training folds alone; it reads the last question
 and the answer, and `rlaif.training` trains it. The bag of words is logistic regression on differences of log counts.
 The intervals are 95 % bootstraps over prompts.
@@ -27,7 +27,7 @@ from rlaif.auditing.intervals import SHARE, Limits, mean_interval
 from rlaif.engines.open import open_engine
 from rlaif.exchange.preferences.reading import read_preferences
 from rlaif.hashing import derived_seed, digest
-from rlaif.records import Message, Pair, ScoreRequest
+from rlaif.records import Message, Pair, ScoreRequest, is_plain
 
 FOLDS = 5
 TEMPLATE = (
@@ -51,8 +51,9 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=FOLDS, help="fewer only to try it out")
     chosen = parser.parse_args()
     imported = read_preferences(chosen.data, format="hh-rlhf")
-    pairs = [_short(pair) for pair in imported.pairs]
-    fold_of = [derived_seed("fold", _prompt_id(pair)) % FOLDS for pair in imported.pairs]
+    answered = one_answer(imported.pairs)
+    pairs = [_short(pair) for pair in answered]
+    fold_of = [derived_seed("fold", _prompt_id(pair)) % FOLDS for pair in answered]
     setting = {
         name: getattr(chosen, name)
         for name in ("vocabulary", "hidden", "layers", "epochs", "learning_rate", "weight_decay")
@@ -64,11 +65,16 @@ def main() -> None:
         train = [pair for pair, own in zip(pairs, fold_of, strict=True) if own != fold]
         held = [place for place, own in enumerate(fold_of) if own == fold]
         test = [pairs[place] for place in held]
-        clusters = [_prompt_id(imported.pairs[place])[-8:] for place in held]
+        clusters = [_prompt_id(answered[place])[-8:] for place in held]
         results.row({"fold": fold}, lambda: _compared(train, test, clusters, chosen, fold))  # noqa: B023
     results.save(**_figures(list(results.rows.values())))
     for name, value in _figures(list(results.rows.values())).items():
         print(name, value)
+
+
+def one_answer(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs whose sides are one answer each: the models here read one question and one answer."""
+    return [pair for pair in pairs if is_plain(pair.chosen) and is_plain(pair.rejected)]
 
 
 def _compared(
