@@ -71,7 +71,6 @@ class RecordedEngine(BaseEngine):
         self._reopen = reopen
         self._capable = capabilities_of(engine)
         self.guides_decoding = self._capable.guides_decoding
-        self.writes_thoughts = self._capable.writes_thoughts
         self.store = store
         self.wave = wave
         self.run_id = run_id
@@ -98,6 +97,11 @@ class RecordedEngine(BaseEngine):
         """The fingerprint of the engine behind; with the run's id where no other run may use its calls."""
         own = self._engine.fingerprint
         return f"{own} {self.run_id}" if self.within_run else own
+
+    @property
+    def writes_thoughts(self) -> bool:  # type: ignore[override]
+        """As the engine behind says, which may have to read its tokenizer for it: only when somebody asks."""
+        return self._capable.writes_thoughts
 
     @property
     def engine(self) -> Engine:

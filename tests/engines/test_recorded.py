@@ -209,3 +209,23 @@ def test_engines_of_one_model_share_no_guided_text_where_one_reads_no_schema(sto
     keys = [RecordedEngine(kind(), store).key(asked) for kind in (Echo, Unguided)]
     assert keys[0] != keys[1]
     assert keys[1] == RecordedEngine(Unguided(), store).key(replace(asked, schema=None))
+
+
+def test_whether_a_model_writes_thoughts_is_asked_of_it_only_when_somebody_asks(store: Store) -> None:
+    class Asked(BaseEngine):
+        name, fingerprint = "asked", "b2:asked"
+        times = 0
+
+        @property
+        def writes_thoughts(self) -> bool:  # type: ignore[override]
+            self.times += 1
+            return True
+
+        generate, score = Echo().generate, Echo().score
+
+    behind = Asked()
+    engine = RecordedEngine(behind, store)
+    list(engine.generate(draws(2)))
+    assert behind.times == 0
+    assert engine.writes_thoughts
+    assert behind.times == 1

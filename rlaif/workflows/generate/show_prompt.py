@@ -39,7 +39,11 @@ class Listener(BaseEngine):
         self.turns: list[str] = []
         self._capable = capabilities_of(engine)
         self.guides_decoding = self._capable.guides_decoding
-        self.writes_thoughts = self._capable.writes_thoughts
+
+    @property
+    def writes_thoughts(self) -> bool:  # type: ignore[override]
+        """As the engine that it stands in for, which is asked when somebody asks."""
+        return self._capable.writes_thoughts
 
     def reads(self, text: str) -> bool:
         """As the engine that it stands in for."""

@@ -33,6 +33,11 @@ class RoleEngine(BaseEngine):
         return self.recorded.name
 
     @property
+    def writes_thoughts(self) -> bool:  # type: ignore[override]
+        """As the model."""
+        return self.recorded.writes_thoughts
+
+    @property
     def fingerprint(self) -> str:
         """Of the model: what it is told is no part of what it is."""
         return self.recorded.fingerprint
