@@ -135,6 +135,8 @@ class Completion:
     """Of the last turn."""
     lead: tuple[Message, ...] = ()
     """The turns before the last one."""
+    name: str | None = None
+    """Of who speaks in the last turn, where it came from a row that says it."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Further keys of the last turn, where it came from a row."""
 
@@ -146,6 +148,7 @@ class Completion:
             content=self.text,
             thought=self.thought,
             tool_calls=self.tool_calls,
+            name=self.name,
             extra=self.extra,
         )
         return (*self.lead, last)
@@ -153,9 +156,28 @@ class Completion:
     @property
     def id(self) -> str:
         """Digest of prompt and turns."""
-        if self.thought or self.tool_calls or self.lead:
+        if self.thought or self.tool_calls or self.lead or self.name:
             return side_id(self.prompt_id, self.turns)
         return completion_id(self.prompt_id, self.text)
+
+
+def completion_of(
+    prompt_id: str, turns: Sequence[Message], *, policy: str, draw: int = 0, finish: Finish = "given"
+) -> Completion:
+    """The completion that adds these turns to its prompt, the last one the assistant's: its id is their `side_id`."""
+    *lead, last = turns
+    return Completion(
+        prompt_id=prompt_id,
+        text=last.content,
+        policy=policy,
+        draw=draw,
+        finish=finish,
+        thought=last.thought,
+        tool_calls=last.tool_calls,
+        lead=tuple(lead),
+        name=last.name,
+        extra=last.extra,
+    )
 
 
 @lru_cache(maxsize=KEPT_IDS)

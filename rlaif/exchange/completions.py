@@ -22,7 +22,7 @@ from rlaif.exchange.tool_calls import call_rows
 from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
 from rlaif.hashing import canonical_json
-from rlaif.records import Completion, Finish, Message, Prompt, is_plain
+from rlaif.records import Completion, Finish, Message, Prompt, completion_of, is_plain
 
 _FINISHES = get_args(Finish)
 MAX_DRAW = 10**9
@@ -114,7 +114,7 @@ def _split(rest: dict[str, Any], where: str) -> tuple[dict[str, Any], Any]:
 
 
 def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) -> Completion:
-    *lead, last = _said(prompt, entry, where)
+    said = _said(prompt, entry, where)
     finish, ids = entry.get("finish", "given"), entry.get("token_ids")
     if finish not in _FINISHES:
         raise PromptFileError(
@@ -127,18 +127,10 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
         raise PromptFileError(f"{where}: `policy` must be text, the name of who wrote it")
     if ids is not None and not (isinstance(ids, list) and all(type(each) is int for each in ids)):
         raise PromptFileError(f"{where}: `token_ids` must be a list of whole numbers")
-    return Completion(
-        prompt_id=prompt.id,
-        text=last.content,
-        policy=policy,
-        draw=int(place),
-        finish=cast(Finish, finish),
+    return replace(
+        completion_of(prompt.id, said, policy=policy, draw=int(place), finish=cast(Finish, finish)),
         token_ids=None if ids is None else tuple(ids),
-        thought=last.thought,
         open_thought=_flag(entry, where),
-        tool_calls=last.tool_calls,
-        lead=tuple(lead),
-        extra=last.extra,
     )
 
 
@@ -151,12 +143,21 @@ def _said(prompt: Prompt, entry: dict[str, Any], where: str) -> tuple[Message, .
     if not isinstance(further, Mapping):
         raise PromptFileError(f"{where}: `turn_keys` must be an object")
     if further:
-        said = (*said[:-1], replace(said[-1], extra={**said[-1].extra, **further}))
+        said = (*said[:-1], _with_keys(said[-1], further, where))
     if said[0].role != "assistant":
         raise PromptFileError(f"{where}: a completion must begin with a turn of the assistant")
     if not is_plain(said):
         check_conversation((*prompt.messages, *said), where, "completion")
     return said
+
+
+def _with_keys(turn: Message, keys: Mapping[str, Any], where: str) -> Message:
+    """The turn with the further keys that stand beside it in a row of ours: its speaker's name is one of them."""
+    name = keys.get("name")
+    if name is not None and not isinstance(name, str):
+        raise PromptFileError(f"{where}: `turn_keys.name` is {shown(name)}; it must be text")
+    rest = {key: value for key, value in keys.items() if key != "name" or not value}
+    return replace(turn, name=name or turn.name, extra={**turn.extra, **rest})
 
 
 def _flag(entry: Mapping[str, Any], where: str) -> bool:
@@ -181,7 +182,7 @@ def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
         "open_thought": said.open_thought,
         "tool_calls": call_rows(said.tool_calls, said.extra.get("tool_calls", ())),
         "lead": turn_rows(said.lead),
-        "turn_keys": dict(said.extra),
+        "turn_keys": {**({"name": said.name} if said.name else {}), **said.extra},
     }
     return row | {name: value for name, value in late.items() if value}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from rlaif.records import Completion, Message, Prompt, State
+from rlaif.records import Completion, Message, Prompt, State, completion_of
 
 Scoring = Literal["pairs", "judgebench", "rewardbench", "rewardbench-2", "labels"]
 """How a set counts its own score; `pairs` is the plain mean over both orders."""
@@ -55,7 +55,7 @@ class GoldPair:
     def completions(self) -> tuple[Completion, Completion]:
         """The two as records."""
         if self.sides is not None:
-            one, other = (_of_turns(self.prompt, side) for side in self.sides)
+            one, other = (completion_of(self.prompt.id, side, policy="given") for side in self.sides)
         else:
             one, other = (_given(self.prompt, text) for text in self.texts)
         return one, other
@@ -139,13 +139,6 @@ class GoldSet:
 
     def __len__(self) -> int:
         return len(self.pairs) + len(self.choices) + len(self.labels)
-
-
-def _of_turns(prompt: Prompt, side: tuple[Message, ...]) -> Completion:
-    last = side[-1]
-    return replace(
-        _given(prompt, last.content), thought=last.thought, tool_calls=last.tool_calls, lead=side[:-1]
-    )
 
 
 def _given(prompt: Prompt, text: str) -> Completion:

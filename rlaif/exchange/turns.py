@@ -147,7 +147,9 @@ def _message(row: Mapping[str, Any], said: _Turn, role: Role, where: str, place:
     if role != "assistant" and (called.calls or thought or content.thought):
         what = "calls tools" if called.calls else "thinks"
         raise UnkeptError(where, f"{place} is of {role} and {what}; only the assistant does", _LEAVE_OUT)
-    fields = {name: _word(row, name, where, place) for name in ("name", "tool_call_id")}
+    # the call that a turn answers says nothing of a turn that is no answer to one: it is a further key there
+    named = ("name", "tool_call_id") if role == "tool" else ("name",)
+    fields = {name: _word(row, name, where, place) for name in named}
     read = {said.key, "from" if said.key == "value" else "role", *(name for name in fields if fields[name])}
     read |= {name for name in _CALLS if not is_empty(row.get(name))}
     extra = json_form({name: row[name] for name in row.keys() - read - {key}}, where, place)
@@ -168,7 +170,7 @@ def _message(row: Mapping[str, Any], said: _Turn, role: Role, where: str, place:
         thought=thought or content.thought,
         tool_calls=called.calls,
         name=fields["name"],
-        tool_call_id=fields["tool_call_id"],
+        tool_call_id=fields.get("tool_call_id"),
         extra={name: extra[name] for name in (*row, *extra) if name in extra},
     )
 

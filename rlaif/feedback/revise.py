@@ -64,6 +64,7 @@ def revise(
                 policy=engine.fingerprint,
                 draw=before.draw,
                 lead=before.lead,
+                name=before.name,
             )
     return revised
 

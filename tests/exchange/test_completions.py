@@ -9,14 +9,20 @@ import pytest
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
+from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.prompts import read_prompts, write_prompts
-from rlaif.records import Completion, Message, Prompt, ToolCall
+from rlaif.exchange.turns import turn_rows
+from rlaif.records import Completion, Message, Prompt, ToolCall, completion_of
 
 
 def write(folder: Path, *rows: Any) -> Path:
     path = folder / "completions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
 
 
 def prompt(text: str, **more: Any) -> Prompt:
@@ -244,3 +250,44 @@ def test_a_column_that_is_called_lead_and_holds_no_turns_is_a_column(tmp_path: P
         write(tmp_path, {"prompt": "A", "completion": "x", "lead": "Ann", "extra": 3})
     )
     assert (dict(found.meta), said.lead, dict(said.extra)) == ({"lead": "Ann", "extra": 3}, (), {})
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"name": "Ada"},
+        {"name": "Ada", "thought": "2"},
+        {"name": "", "weight": 1},
+        {"name": None},
+        {"tool_call_id": "a"},
+        {"refusal": "No.", "content": None},
+        {"tool_calls": [{"function": {"name": "f", "arguments": {}}, "index": 0}]},
+    ],
+)
+@pytest.mark.parametrize("lead", [[], [{"role": "assistant", "content": "0", "name": "Bo"}, user("more")]])
+def test_a_completion_has_the_id_of_its_side_and_comes_back_with_all_its_turns(
+    tmp_path: Path, further: dict[str, Any], lead: list[dict[str, Any]]
+) -> None:
+    last = {"role": "assistant", "content": "4", **further}
+    pair = row_pair({"prompt": "2 + 2?", "chosen": [*lead, last], "rejected": "5"})
+    asked = Prompt(messages=pair.prompt)
+    said = completion_of(asked.id, pair.chosen, policy="p")
+    assert said.id == pair.completion_ids[0]
+    path = tmp_path / "completions.jsonl"
+    write_completions(path, [(asked, said)])
+    [(_, again)] = read_completions(path)
+    assert (again, again.turns, again.id) == (said, pair.chosen, said.id)
+    assert turn_rows(again.turns) == turn_rows(pair.chosen)
+
+
+def test_a_name_in_turn_keys_is_text(tmp_path: Path) -> None:
+    row = {
+        "prompt": "A",
+        "completion": "x",
+        "policy": "p",
+        "draw": 0,
+        "finish": "stop",
+        "turn_keys": {"name": 1},
+    }
+    with pytest.raises(PromptFileError, match=r"`turn_keys.name` is 1; it must be text"):
+        read_completions(write(tmp_path, row))

@@ -14,7 +14,7 @@ from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
-from rlaif.records import Completion, Constitution, Message, Pair, Prompt
+from rlaif.records import Completion, Constitution, Pair, Prompt, completion_of
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import CONSTITUTION, PairSources, newest_pairs, pair_files, run_of_pairs, sources_of
@@ -97,20 +97,8 @@ def _drawn(file: Path, pairs: Sequence[Pair]) -> dict[str, tuple[Prompt, Complet
         # by the ids that the pair has: a turn may hold more than a completion of its own does
         for name, said in zip(pair.completion_ids, (pair.chosen, pair.rejected), strict=True):
             if name not in found:
-                found[name] = (prompt, _given(prompt, said))
+                found[name] = (prompt, completion_of(prompt.id, said, policy="given", finish="stop"))
     return found
-
-
-def _given(prompt: Prompt, said: Sequence[Message]) -> Completion:
-    *lead, last = said
-    return Completion(
-        prompt_id=prompt.id,
-        text=last.content,
-        policy="given",
-        thought=last.thought,
-        tool_calls=last.tool_calls,
-        lead=tuple(lead),
-    )
 
 
 def _evidence(

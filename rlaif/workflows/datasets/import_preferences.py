@@ -13,7 +13,7 @@ from rlaif.exchange.pairs import pair_row, write_pairs
 from rlaif.exchange.preferences.reading import ReadPreferences, read_preferences
 from rlaif.exchange.prompts import prompt_row
 from rlaif.hashing import digest
-from rlaif.records import Completion, Pair, Prompt
+from rlaif.records import Completion, Pair, Prompt, completion_of
 from rlaif.review.report import write_report
 from rlaif.runs.claim import claim, read_run
 from rlaif.runs.layout import COMPLETIONS, PAIRS
@@ -131,17 +131,7 @@ def _sides(pairs: Sequence[Pair], format: str) -> list[tuple[Prompt, Completion]
         prompt = Prompt(messages=pair.prompt, tools=pair.tools)
         models = [*(pair.provenance.get("policy") or ()), *2 * [f"imported:{format}"]]
         for side, model in zip((pair.chosen, pair.rejected), models, strict=False):
-            said = Completion(
-                prompt_id=prompt.id,
-                text=side[-1].content,
-                policy=model,
-                draw=draws.get(prompt.id, 0),
-                finish="given",
-                thought=side[-1].thought,
-                tool_calls=side[-1].tool_calls,
-                lead=side[:-1],
-                extra=side[-1].extra,
-            )
+            said = completion_of(prompt.id, side, policy=model, draw=draws.get(prompt.id, 0))
             if said.id not in found:
                 found[said.id] = (prompt, said)
                 draws[prompt.id] = said.draw + 1

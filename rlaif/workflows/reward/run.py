@@ -16,7 +16,7 @@ from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.turns import prompt_turns
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.judging.protocols import PER_PRINCIPLE
-from rlaif.records import Completion, Prompt
+from rlaif.records import Completion, Prompt, completion_of
 from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.workflows.configs import ModelOptions
@@ -134,13 +134,5 @@ def reward(config: JudgeRewardConfig) -> OpenReward:
 
 def _completion(prompt: Prompt, value: Any, where: str) -> Completion:
     """A text or turns as the completion of a prompt. Raises PromptFileError where they do not end with an answer."""
-    *lead, last = answer_turns({"completion": value}, where, "completion")
-    return Completion(
-        prompt_id=prompt.id,
-        text=last.content,
-        policy="given",
-        finish="given",
-        thought=last.thought,
-        tool_calls=last.tool_calls,
-        lead=tuple(lead),
-    )
+    said = answer_turns({"completion": value}, where, "completion")
+    return completion_of(prompt.id, said, policy="given")
