@@ -131,13 +131,16 @@ def split(text: str, marks: ThoughtMarks, *, begun: bool | None = None) -> Split
 
 def marks_of(text: str) -> ThoughtMarks | None:
     """The marks with which a text of an unknown model begins, or the `</think>` that it only closes; None: none."""
-    begins = [each for each in MARKS.values() if text.lstrip().startswith(each.start)]
-    if begins:
-        told = [each for each in begins if each.answer_starts and split(text, each) != split(text, begins[0])]
-        return told[0] if told else begins[0]
-    if text.lstrip().startswith(HARMONY.answer_starts):
+    rows = list(MARKS.values())
+    begins = [each for each in rows if text.lstrip().startswith(each.start)]
+    if not begins and text.lstrip().startswith(HARMONY.answer_starts):
         return HARMONY
-    return THINK if _only_closes(text, THINK) else None
+    if not begins and _only_closes(text, THINK):
+        begins = [each for each in rows if (each.start, each.end) == (THINK.start, THINK.end)]
+    if not begins:
+        return None
+    told = [each for each in begins if each.answer_starts and split(text, each) != split(text, begins[0])]
+    return told[0] if told else begins[0]
 
 
 def split_unknown(text: str) -> Split:

@@ -80,7 +80,8 @@ def own_text(reply: Generation) -> str:
     """What a model wrote to somebody who wants a text, without its thought; empty where there is none, or not all."""
     if reply.error is not None or reply.finish != "stop" or reply.open_thought:
         return ""
-    return split_unknown(reply.text).answer.strip()
+    # of a text whose thought is apart already, whatever looks like the end of another is what it says
+    return (reply.text if reply.thought else split_unknown(reply.text).answer).strip()
 
 
 def announced_otherwise(lines: Sequence[str | None]) -> bool:

@@ -288,7 +288,9 @@ def _thought_end(text: str, said: Split, marks: ThoughtMarks) -> int:
     if said.open:
         return len(text)
     if said.answer:
-        return text.rindex(said.answer)
+        # it is the last that stands there, but for what closes it: that may hold the same letters
+        inner = text.rstrip().removesuffix(marks.answer_end).rstrip() if marks.answer_end else text
+        return (inner if inner.endswith(said.answer) else text).rindex(said.answer)
     return text.rindex(marks.end) + len(marks.end)
 
 

@@ -84,6 +84,11 @@ def test_the_marks_of_an_unknown_model_are_those_its_text_begins_with(name: str)
     assert split_unknown(WRITTEN[name]) == Split("first, wait", "bake")
 
 
+@pytest.mark.parametrize("name", [each for each in NAMES if MARKS[each].end == THINK.end])
+def test_a_text_that_only_closes_its_thought_has_the_answer_of_its_own_make(name: str) -> None:
+    assert split_unknown(WRITTEN[name].partition(THINK.start)[2]) == Split("first, wait", "bake")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_marks_inside_an_answer_are_text(name: str) -> None:
     marks = MARKS[name]

@@ -91,3 +91,7 @@ def test_what_a_writer_thought_is_no_part_of_what_it_wrote() -> None:
     assert own_text(reply("It is rude.", open_thought=True)) == ""
     # a text may speak of marks
     assert own_text(reply("Write <think> first.")) == "Write <think> first."
+    # the engine has split it already: a mark in what is left is a word of the answer
+    assert own_text(reply("End it with </think>, then go on.", thought="Hm")) == (
+        "End it with </think>, then go on."
+    )

@@ -310,6 +310,18 @@ def test_sampled_ids_are_learned_as_they_were_sampled(name: str) -> None:
     assert learned == (*letters(chat, "so it is"), chat.tokenizer.eos_token_id)
 
 
+@pytest.mark.parametrize("answer", ["e", "answer", ">", "so it is"])
+def test_an_answer_is_learned_whole_where_what_closes_it_holds_its_letters(answer: str) -> None:
+    tokenizer = make_of("qwen3")
+    tokenizer.chat_template = tokenizer.chat_template + "{# <answer> </answer> #}"
+    chat = Chat(tokenizer, {"enable_thinking": True})
+    one = pair((said(answer, "let me see"),), (said("no", "hm"),))
+    drawn = letters(chat, f"<think>\nlet me see\n</think>\n<answer>\n{answer}\n</answer>")
+    made = one_of(chat, one, sampled=known(one, drawn), train_on="answer")
+    assert made.sampled == 1
+    assert shown(chat, made, 0)[0][-1] == (f"{answer}\n</answer><|im_end|>", True)
+
+
 def test_sampled_ids_that_say_another_thought_are_refused() -> None:
     chat = chat_of("qwen3")
     one = pair((said("so it is", "let me see"),), (said("no", "hm"),))
