@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlaif.auditing.intervals import Interval, mean, mean_interval
-from rlaif.auditing.turn_texts import answer_text
+from rlaif.exchange.counted_texts import answer_text
 from rlaif.exchange.gold import GoldPair, Orders, RecordedVerdict
 from rlaif.records import State
 

@@ -1,41 +1,20 @@
-"""Turns as texts: what figures count of them (question, answer, thought), and what people read. Pure."""
+"""Turns as people read them, in plain text. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rlaif.exchange.counted_texts import answer_text
 from rlaif.records import Completion, Message, ToolCall
 
-_GAP = "\n\n"
 _LONGEST_NAME = 60
 _TITLES = {"tool": "tool result"}
-
-
-def asked_text(turns: Sequence[Message]) -> str:
-    """What a prompt asks: the contents of all its turns but the system's and developer's, which many prompts share.
-
-    Two dialogues that end alike are two questions.
-    """
-    return _joined(each.content for each in turns if each.role not in ("system", "developer"))
-
-
-def answer_text(turns: Sequence[Message]) -> str:
-    """What is answered: the contents of all turns of the assistant.
-
-    Neither thoughts nor calls nor results of tools, nor what a user says in between.
-    """
-    return _joined(each.content for each in turns if each.role == "assistant")
 
 
 def answer_of(completion: Completion) -> str:
     """The `answer_text` of a completion."""
     return answer_text(completion.turns) if completion.lead else completion.text
-
-
-def thought_text(turns: Sequence[Message]) -> str:
-    """What is thought: of all turns."""
-    return _joined(each.thought for each in turns)
 
 
 def last_asked(turns: Sequence[Message]) -> str:
@@ -86,7 +65,3 @@ def one_line(name: str) -> str:
 def _named(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     inner = tool.get("function")
     return inner if isinstance(inner, Mapping) else tool
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return _GAP.join(each for each in texts if each)

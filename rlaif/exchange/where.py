@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rlaif.errors import InputError
+from rlaif.exchange.counted_texts import answer_text, asked_text, thought_text
 from rlaif.records import Pair
 
 Value = float | str | bool | None | tuple[str, ...]
@@ -65,12 +66,14 @@ FIELDS: dict[str, Field] = {
     "judge": Field("text", lambda pair, _: _said(pair, "judge")),
     "constitution": Field("text", lambda pair, _: _said(pair, "constitution")),
     "policy": Field("words", lambda pair, _: tuple(map(str, pair.provenance.get("policy") or ()))),
-    "prompt": Field("text", lambda pair, _: pair.prompt[-1].content),
-    "chosen": Field("text", lambda pair, _: pair.chosen[-1].content),
-    "rejected": Field("text", lambda pair, _: pair.rejected[-1].content),
+    "prompt": Field("text", lambda pair, _: asked_text(pair.prompt)),
+    "chosen": Field("text", lambda pair, _: answer_text(pair.chosen)),
+    "rejected": Field("text", lambda pair, _: answer_text(pair.rejected)),
+    "chosen_thought": Field("text", lambda pair, _: thought_text(pair.chosen)),
+    "rejected_thought": Field("text", lambda pair, _: thought_text(pair.rejected)),
     "turns": Field("number", lambda pair, _: len(pair.prompt)),
-    "chosen_chars": Field("number", lambda pair, _: len(pair.chosen[-1].content)),
-    "rejected_chars": Field("number", lambda pair, _: len(pair.rejected[-1].content)),
+    "chosen_chars": Field("number", lambda pair, _: len(answer_text(pair.chosen))),
+    "rejected_chars": Field("number", lambda pair, _: len(answer_text(pair.rejected))),
 }
 _FITTING: dict[str, tuple[type, ...]] = {
     "number": (float, type(None)),

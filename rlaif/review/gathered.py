@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlaif.auditing.surface import words
-from rlaif.auditing.turn_texts import answer_text, thought_text
+from rlaif.exchange.counted_texts import answer_text, thought_text
 from rlaif.hashing import derived_seed, digest_bytes
 from rlaif.records import Pair
 

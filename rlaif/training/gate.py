@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rlaif.errors import InputError, ThresholdError
+from rlaif.exchange.counted_texts import answer_text, asked_text
 from rlaif.records import Message, Pair, Prompt
 
 MODES = ("filter", "refuse", "off")
@@ -155,9 +156,9 @@ def boilerplate(pairs: Sequence[Pair]) -> float:
 
     An answer of one sentence has no closer; and a sentence that ends one answer only is no boilerplate.
     """
-    texts = {pair.chosen[-1].content for pair in pairs}
-    most = Counter(each for each in map(closer, texts) if each).most_common(1)
-    return most[0][1] / len(texts) if most and most[0][1] > 1 else 0.0
+    sides = {pair.chosen for pair in pairs}
+    most = Counter(each for each in map(closer, map(answer_text, sides)) if each).most_common(1)
+    return most[0][1] / len(sides) if most and most[0][1] > 1 else 0.0
 
 
 def closer(text: str) -> str:
@@ -183,16 +184,19 @@ def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
 
 
 def _leaked(pairs: Sequence[Pair], held_out: Sequence[Prompt]) -> set[tuple[Message, ...]]:
-    """Prompts whose question is one of the held-out ones: the same words, or so many of them in a row."""
+    """Prompts that ask one of the held-out ones: all turns are the same words, or so many in a row are.
+
+    The last question of a dialogue is one too, where it is asked alone there.
+    """
     if not held_out:
         return set()
-    asked = [_words(each.text) for each in held_out]
+    asked = [_words(asked_text(each.messages)) for each in held_out]
     whole = {tuple(words) for words in asked}
     grams = {gram for words in asked for gram in _grams(words)}
     found = set()
     for prompt in {pair.prompt for pair in pairs}:
-        words = _words(prompt[-1].content)
-        if tuple(words) in whole or any(gram in grams for gram in _grams(words)):
+        words, last = _words(asked_text(prompt)), _words(prompt[-1].content)
+        if not whole.isdisjoint((tuple(words), tuple(last))) or any(gram in grams for gram in _grams(words)):
             found.add(prompt)
     return found
 

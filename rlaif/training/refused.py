@@ -22,6 +22,10 @@ class Refused(StrEnum):
     """The prompt was already written by a chat template: the model would read one inside the other."""
     UNWRITTEN = "unwritten"
     """Nothing tells which tokens the model writes for a thought or a call of a tool where it would write them."""
+    WEIGHT = "weight"
+    """A turn has a weight other than 0, which is not to be learned, and 1."""
+    UNLEARNED = "unlearned"
+    """Each turn of a side has the weight 0: nothing of it is to be learned."""
     TOO_LONG = "too_long"
     TRUNCATED = "truncated"
     """An answer was cut off when it was sampled, or its thought never ended."""
@@ -37,6 +41,8 @@ REMEDIES = {
     Refused.RENDERED: "the prompt holds a chat template's marks; give the conversation as turns",
     Refused.UNWRITTEN: "the model's chat template does not write such a thought or call of a tool; train on what the "
     "model itself sampled, set train_on: answer for a thought, or train another model",
+    Refused.WEIGHT: "a turn is learned or not, by a weight of 1 or 0; set one of these, or `weight` of the whole row",
+    Refused.UNLEARNED: "all turns that were to be learned have the weight 0; leave such rows out",
     Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
 }

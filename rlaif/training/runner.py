@@ -33,6 +33,7 @@ from rlaif.training.summary import TrainSummary, last_figures
 from rlaif.training.tokens import TokenExample, TokenPair
 from rlaif.training.trackers import Trackers, check_trackers
 from rlaif.training.trees import example_tree, pair_tree
+from rlaif.training.turn_weights import unlearned
 from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
@@ -221,7 +222,15 @@ def _write(
 def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:
     check_directory(setting.base)
     rows = [
-        [pair.id, _better(pair), pair.label_prob, pair.weight, pair.score_gap, pair.principles]
+        [
+            pair.id,
+            _better(pair),
+            pair.label_prob,
+            pair.weight,
+            pair.score_gap,
+            pair.principles,
+            *_masked(pair),
+        ]
         for pair in pairs
     ]
     turns = [_example(each) for each in examples]
@@ -241,6 +250,12 @@ def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Exa
     }
 
 
+def _masked(pair: Pair) -> list[Any]:
+    """Which turns of a pair's sides are not learned; nothing where all are."""
+    places = [unlearned(pair.chosen), unlearned(pair.rejected)]
+    return [places] if any(places) else []
+
+
 def _better(pair: Pair) -> Any:
     """Which side is the chosen one: by its text, which is all that a plain side is."""
     if is_plain(pair.chosen) and is_plain(pair.rejected):
@@ -252,6 +267,8 @@ def _example(example: Example) -> list[Any]:
     further: dict[str, Any] = {"tools": list(example.tools)} if example.tools else {}
     if example.learned != 1:
         further["learned"] = example.learned
+    if places := unlearned(example.messages):
+        further["unlearned"] = places
     turns = [each.identity for each in example.messages]
     return [example.kind, example.weight, *turns, *([further] if further else [])]
 
@@ -276,6 +293,8 @@ def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: 
         ("examples", examples, token_examples, refused_examples),
     ):
         counts[name] = {"given": len(given), "trained": len(kept), "refused": _named(refused)}
+        if not setting.answers and (count := sum(map(_unlearned, given))):
+            counts[name]["unlearned_turns"] = count
         if given and not kept:
             why = "; ".join(
                 f"{count} {reason}: {REMEDIES[Refused(reason)]}" for reason, count in refused.items()
@@ -297,6 +316,12 @@ def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: 
         for reason, first in spans.reasons.items()
     ]
     return Data(token_pairs, token_examples, counts, reasons)
+
+
+def _unlearned(row: Pair | Example) -> int:
+    """How many turns of a row were to be learned but for their weight."""
+    sides = (row.messages[-row.learned :],) if isinstance(row, Example) else (row.chosen, row.rejected)
+    return sum(len(unlearned(side)) for side in sides)
 
 
 def _noted(trees: Iterable[Tree], thoughts: Sequence[int], **counts: int) -> dict[str, int]:

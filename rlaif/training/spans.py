@@ -31,6 +31,7 @@ from rlaif.records import (
 from rlaif.training.refused import Refused
 from rlaif.training.sampled import Sampled
 from rlaif.training.tokens import Ids, Part, TokenExample, TokenPair, shared
+from rlaif.training.turn_weights import is_learned, odd_weight
 from rlaif.training.turns import THINKING, LearnedTurn, TurnIds, TurnWriter
 
 Turns = tuple[Message, ...]
@@ -89,7 +90,7 @@ class Spans:
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
         refused: Counter[str] = Counter()
-        whole = [pair for pair in pairs if not _counted(_shape(pair) or self._asked(pair), refused)]
+        whole = [pair for pair in pairs if not _counted(_shape(pair) or self._refused(pair), refused)]
         sides = [side for pair in whole for side in _sides(pair)]
         found = self._read(sides)
         kept = []
@@ -111,7 +112,7 @@ class Spans:
         whole = [
             each
             for each in examples
-            if not _counted(_side_shape(each.messages[-1:]) or self._asked(each), refused)
+            if not _counted(_side_shape(each.messages[-1:]) or self._refused(each), refused)
         ]
         kept = []
         for example, side in zip(whole, self._read([_example_side(each) for each in whole]), strict=True):
@@ -150,7 +151,7 @@ class Spans:
                 known if place == last else None,
             )
             for place in range(first, last + 1)
-            if said[place].role == "assistant"
+            if (said[place].role == "assistant" if self.answers else is_learned(said[place]))
         ]
 
     def _joined(self, side: _Side, turns: Sequence[TurnIds | Refused | UnrenderedError]) -> _Whole | Refused:
@@ -161,6 +162,8 @@ class Spans:
             if isinstance(each, Refused):
                 return each
         own = [each for each in turns if isinstance(each, TurnIds)]
+        if not own:
+            return Refused.UNLEARNED
         contexts, parts = _parts(own)
         cut = own[-1].cut
         long = [
@@ -180,7 +183,13 @@ class Spans:
         thoughts = sum(each.thought for each in own)
         return _Whole(tuple(contexts), tuple(parts), cut, own[-1].sampled, thoughts)
 
-    def _asked(self, row: Pair | Example) -> Refused | None:
+    def _refused(self, row: Pair | Example) -> Refused | None:
+        """Why a row is refused for what stands in it: a weight that turns cannot have, a prompt that is rendered."""
+        sides = [_example_side(row)] if isinstance(row, Example) else _sides(row)
+        for side in () if self.answers else sides:
+            if (weight := odd_weight(side.turns)) is not None:
+                self.reasons.setdefault(Refused.WEIGHT, f"{side.name}: weight {weight!r:.40}")
+                return Refused.WEIGHT
         turns = row.messages if isinstance(row, Example) else (*row.prompt, *row.chosen, *row.rejected)
         own = self.chat.turn_tokens
         for text in (each.content for each in turns if each.role == "user"):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from rlaif.auditing.turn_texts import (
     answer_of,
-    answer_text,
-    asked_text,
     call_text,
     last_asked,
     shown_text,
-    thought_text,
     tool_names,
     turn_title,
 )
@@ -23,24 +20,10 @@ SIDE = (
 )
 
 
-def test_the_answer_is_all_that_the_assistant_says_and_nothing_that_it_thinks_or_tools_return() -> None:
-    assert answer_text(SIDE) == "I add.\n\nIt is 5."
-    assert thought_text(SIDE) == "two and three\n\nfive"
+def test_the_answer_of_a_completion_is_that_of_its_turns() -> None:
     whole = Completion(prompt_id="p", text="It is 5.", policy="m", thought="five", lead=SIDE[:2])
     assert answer_of(whole) == "I add.\n\nIt is 5."
     assert answer_of(Completion(prompt_id="p", text="  5 ", policy="m", thought="five")) == "  5 "
-
-
-def test_dialogues_that_end_alike_ask_differently_and_a_shared_system_turn_asks_nothing() -> None:
-    last = Message(role="user", content="Go on.")
-    tea, milk = (
-        (Message(role="user", content=text), Message(role="assistant", content="Well."), last)
-        for text in ("About tea.", "About milk.")
-    )
-    assert asked_text(tea) == "About tea.\n\nWell.\n\nGo on."
-    assert asked_text(tea) != asked_text(milk)
-    system, developer = (Message(role=role, content="Be good.") for role in ("system", "developer"))
-    assert asked_text((system, developer, last)) == "Go on."
 
 
 def test_a_side_in_plain_text_says_who_speaks_where_there_are_several() -> None:

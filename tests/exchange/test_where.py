@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,14 +14,15 @@ from rlaif.exchange.where import FIELDS, parse_where
 from rlaif.records import Message, Pair
 
 
-def pair(**more: Any) -> Pair:
-    def said(role: Any, text: str) -> tuple[Message, ...]:
-        return (Message(role=role, content=text),)
+def said(role: Any, text: str) -> Message:
+    return Message(role=role, content=text)
 
+
+def pair(**more: Any) -> Pair:
     own: dict[str, Any] = {
-        "prompt": said("user", "How?"),
-        "chosen": said("assistant", "Sorry, so."),
-        "rejected": said("assistant", "No."),
+        "prompt": (said("user", "How?"),),
+        "chosen": (said("assistant", "Sorry, so."),),
+        "rejected": (said("assistant", "No."),),
         "label_prob": 0.9,
         "round": 2,
         "principles": ({"id": "brief", "p": 0.7}, {"id": "kind-words", "p": None}),
@@ -116,6 +118,38 @@ def test_any_text_is_a_condition_or_a_message(text: str) -> None:
         return
     assert where(pair()) in (True, False)
     assert set(where.fields) <= {*FIELDS, *(name for name in where.fields if name.startswith("p."))}
+
+
+TURNS = pair(
+    prompt=(
+        said("system", "Be good."),
+        said("user", "Tea?"),
+        said("assistant", "Yes."),
+        said("user", "Why?"),
+    ),
+    chosen=(
+        replace(said("assistant", "I look."), thought="hm"),
+        said("user", "And?"),
+        replace(said("assistant", "So."), thought="done"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("chosen contains look", True),
+        ("chosen contains And", False),  # the user's
+        ("chosen contains done", False),
+        ("chosen_thought contains hm and chosen_thought contains done", True),
+        ('rejected_thought == ""', True),
+        ("chosen_chars == 12", True),  # with a blank line between the turns
+        ("prompt contains Tea and prompt contains Why", True),
+        ("prompt contains good", False),
+    ],
+)
+def test_texts_are_those_of_all_turns(text: str, wanted: bool) -> None:
+    assert parse_where(text)(TURNS) is wanted
 
 
 def test_the_fields_that_it_reads_are_known() -> None:

@@ -216,3 +216,25 @@ def test_what_a_filter_lets_through_has_no_defect(pairs: list[Pair]) -> None:
     assert find_defects(kept) == [None] * len(kept)
     assert len(kept) + sum(report.left_out.values()) == len(pairs)
     assert pass_gate(kept, Gate())[0] == kept
+
+
+def said(*texts: str) -> tuple[Message, ...]:
+    roles: tuple[Any, ...] = ("assistant", "user")
+    return tuple(Message(role=roles[place % 2], content=each) for place, each in enumerate(texts))
+
+
+def test_sides_of_several_turns_are_told_apart_by_all_of_them() -> None:
+    ends = ("And?", "Yes. I hope this helps.")
+    alike = [replace(pair(f"Q{n}?"), chosen=said(f"First {n}.", *ends)) for n in range(3)]
+    others = [pair(f"O{n}?", chosen=f"Other. Number {n}.") for n in range(3)]
+    assert boilerplate([*alike, *others]) == 0.5
+    called = replace(alike[0], chosen=(*alike[0].chosen[:1], *said(""), *said("Done. I hope this helps.")))
+    assert boilerplate([alike[0], called]) == 1.0
+
+
+def test_dialogues_that_end_alike_do_not_leak_each_other() -> None:
+    last = Message(role="user", content="Go on.")
+    tea, milk = ((*prompt(text).messages, *said("Well."), last) for text in ("About tea.", "About milk."))
+    pairs = [replace(pair(), prompt=each) for each in (tea, milk)]
+    assert find_defects(pairs, held_out=[Prompt(messages=milk)]) == [None, "leaked"]
+    assert find_defects(pairs, held_out=[prompt("Go on!")]) == ["leaked", "leaked"]

@@ -154,3 +154,15 @@ def test_a_reward_model_takes_sides_of_turns_and_no_train_on(thinker: Path, tmp_
         RewardConfig(train_on="answer")
     with pytest.raises(RecipeError, match="one of all, answer"):
         DPOConfig(train_on="thought")  # type: ignore[arg-type]
+
+
+def test_turns_of_weight_0_are_counted_and_make_another_training(thinker: Path, tmp_path: Path) -> None:
+    messages, config = (user("why so"), said("so"), user("and"), said("no")), SFTConfig(steps=1, **SHORT)
+    whole = Example(messages=messages, learned=3)
+    last = replace(whole, messages=(messages[0], replace(messages[1], extra={"weight": 0}), *messages[2:]))
+    counts = train_sft(config, [whole], policy=thinker, out=tmp_path / "out").counts["examples"]
+    assert "unlearned_turns" not in counts
+    with pytest.raises(RunError, match="examples"):
+        train_sft(config, [last], policy=thinker, out=tmp_path / "out")
+    summary = train_sft(config, [last], policy=thinker, out=tmp_path / "last")
+    assert summary.counts["examples"]["unlearned_turns"] == 1

@@ -455,3 +455,47 @@ def test_sampled_thoughts_are_read_where_only_the_answer_is_learned_whatever_the
     made = one_of(chat, one, sampled=known(one, drawn), train_on="answer")
     assert made.sampled == 1
     assert shown(chat, made, 0)[0][-1] == ("so it is<|im_end|>", True)
+
+
+def weighing(turn: Message, weight: Any) -> Message:
+    return replace(turn, extra={"weight": weight})
+
+
+def test_a_turn_of_weight_0_is_read_and_not_learned() -> None:
+    chat = chat_of("mistral")
+    first, last = said("so", "hm"), said("bye")
+    for weight, texts in ((0, ["bye</s>"]), (1, ["[THINK]hm[/THINK]so</s>", "bye</s>"])):
+        one = pair((weighing(first, weight), user("and"), last), (said("no"),))
+        [part] = shown(chat, one_of(chat, one), 0)
+        assert [text for text, learned in part if learned] == texts
+        assert "".join(text for text, _ in part).endswith("[THINK]hm[/THINK]so</s>[INST]and[/INST]bye</s>")
+
+
+def test_what_follows_the_last_learned_turn_is_not_read() -> None:
+    chat = chat_of("mistral")
+    one = pair((said("so"), user("and"), weighing(said("bye"), 0)), (said("no"),))
+    [part] = shown(chat, one_of(chat, one), 0)
+    assert part[-1] == ("so</s>", True)
+
+
+def test_a_reward_model_reads_a_last_answer_whatever_it_weighs() -> None:
+    chat = chat_of("mistral")
+    weighed = pair((weighing(said("so"), 0),), (weighing(said("no"), 0.5),))
+    assert one_of(chat, weighed, answers=True) == one_of(
+        chat, pair((said("so"),), (said("no"),)), answers=True
+    )
+
+
+def test_a_side_whose_turns_all_have_weight_0_is_refused() -> None:
+    one = pair((weighing(said("so"), 0), user("and"), weighing(said("bye"), 0)), (said("no"),))
+    assert reason(chat_of("mistral"), one) == Refused.UNLEARNED
+
+
+@pytest.mark.parametrize("weight", [0.5, 2, -1, "1", True])
+def test_another_weight_than_0_and_1_is_refused_by_name(weight: Any) -> None:
+    spans = spans_of(chat_of("mistral"))
+    messages = (user("why so"), weighing(said("so"), weight))
+    later = Example(messages=(*messages, user("and"), said("bye")))
+    kept, refused = spans.examples([Example(messages=messages), later])
+    assert (len(kept), refused) == (1, {Refused.WEIGHT: 1})  # of the second it is no turn to be learned
+    assert spans.reasons == {Refused.WEIGHT: f"why so: weight {weight!r}"}

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.evidence import Evidence, PairLabels, Prompts, Texts
-from rlaif.auditing.turn_texts import answer_of, asked_text, thought_text
+from rlaif.auditing.turn_texts import answer_of
 from rlaif.constitution import load_constitution
 from rlaif.engines.kinds import ENGINES
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
+from rlaif.exchange.counted_texts import asked_text, thought_text
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Constitution, Pair, Prompt, completion_of
 from rlaif.runs.claim import read_run

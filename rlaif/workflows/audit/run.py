@@ -13,8 +13,8 @@ from rlaif.auditing.audit import audit as look_at
 from rlaif.auditing.evidence import Evidence, Vote
 from rlaif.auditing.fault_table import FAULTS
 from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
-from rlaif.auditing.turn_texts import asked_text
 from rlaif.errors import InputError
+from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
