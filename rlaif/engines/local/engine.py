@@ -36,6 +36,14 @@ class Traced(NamedTuple):
     messages: Turns
     ids: Sequence[int]
     ended: bool
+    forced: tuple[int, int] = (0, 0)
+    """From and to where `ids` were not sampled: a bounded thought was closed by them."""
+
+    @property
+    def sampled(self) -> int:
+        """Tokens that the engine drew, the end token included."""
+        start, stop = self.forced
+        return len(self.ids) - (stop - start) + self.ended
 
 
 class _Thought(NamedTuple):
@@ -100,17 +108,28 @@ class HfEngine(BaseEngine):
         free_accelerator()
 
     def retrace(self, drawn: Sequence[Traced]) -> list[float]:
-        """log P of what was drawn, each by one pass over the whole text, as a trainer computes it.
+        """log P of what was sampled, each by a pass over the whole text, as a trainer computes it.
 
-        Where several tokens may end a turn, that which this model thinks likeliest is taken for the one that did.
+        Tokens that were forced are read and not counted. Where several tokens may end a turn, that which this model
+        thinks likeliest is taken for the one that did.
         """
         prompts = self.chat.prompt_ids([each.messages for each in drawn])
         ends = sorted(self._decoder.end_ids)
-        questions = []
-        for prompt, each in zip(prompts, drawn, strict=True):
-            ids = list(each.ids)
-            questions.append(ScoredPrompt(prompt, [[*ids, end] for end in ends] if each.ended else [ids]))
-        return [max(found) for found in self._scorer.score(questions)]
+        questions: list[ScoredPrompt] = []
+        whose: list[int] = []
+        for place, (prompt, each) in enumerate(zip(prompts, drawn, strict=True)):
+            ids, (start, stop) = list(each.ids), each.forced
+            if start:
+                questions.append(ScoredPrompt(prompt, [ids[:start]]))
+            rest = ids[stop:]
+            questions.append(
+                ScoredPrompt([*prompt, *ids[:stop]], [[*rest, end] for end in ends] if each.ended else [rest])
+            )
+            whose += [place] * (len(questions) - len(whose))
+        sums = [0.0] * len(drawn)
+        for place, found in zip(whose, self._scorer.score(questions), strict=True):
+            sums[place] += max(found)
+        return sums
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
         prompts = self.chat.each_prompt([asked_of(each) for each in window])

@@ -66,6 +66,26 @@ def label_plan(
     return ThoughtPlan(chat.thought_marks, begun, room, closing, tuple(chat.behind_end_ids), before, labels)
 
 
+def forced_stretch(
+    plan: ThoughtPlan, ids: Sequence[int], decode: Callable[[Sequence[int]], str]
+) -> tuple[int, int] | None:
+    """From and to where a text that was drawn by `plan` has tokens that nobody sampled; equal where it has none.
+
+    None where other tokens stand where the plan would have forced its own: the text was drawn in another way.
+    """
+    followed = ThoughtFollower(plan, decode)
+    start = stop = 0
+    for count, token in enumerate(ids, 1):
+        if not followed.forced:
+            followed.saw(ids[:count])
+            continue
+        if followed.forced.popleft() != token:
+            return None
+        followed.wrote(ids[:count])
+        start, stop = start if stop else count - 1, count
+    return start, stop
+
+
 class ThoughtFollower:
     """Follows one text."""
 

@@ -32,6 +32,11 @@ from rlaif.workflows.models.pool import ModelPool
 if TYPE_CHECKING:
     from rlaif.engines.local.engine import HfEngine, Traced
 
+UNLIKE = (
+    "its bounded thoughts were closed by other tokens than its chat template writes, so that what it sampled cannot be "
+    "told apart; draw without --max-thought-tokens"
+)
+NO_TOKENS = (0, 0)
 Drawn = Sequence[tuple[Prompt, Completion]]
 Asked = Callable[[Prompt, Completion], GenerateRequest]
 """The request by which a completion was drawn."""
@@ -109,21 +114,24 @@ def _of_policy(
         why = "its weights are not here; name the model that will be trained with --trainer"
         return LogprobGap(policy=policy, trainer=None, why=why)
     engine = _trainer(models, policy, trainer)
-    told, traced = [], []
+    told, traced, unlike = [], [], 0
     for asked, each in _recorded(models, config, policy, drawn, request):
         logprob, ended = each.logprob, each.finish == "stop"
         if logprob is None:
             logprob, ended = _asked(models, policy, asked, each), False
         turns = _turns(asked, models.requests(policy).chat_template_kwargs)
-        if logprob is not None and engine.takes(turns):
-            told.append(logprob)
-            traced.append(_traced(engine, turns, each, ended))
+        if logprob is None or not engine.takes(turns):
+            continue
+        if (forced := _forced(models, policy, turns, asked, each)) is None:
+            unlike += 1
+            continue
+        told.append(logprob)
+        traced.append(_traced(engine, turns, each, ended, forced))
     if not told:
-        return LogprobGap(
-            policy=policy, trainer=trainer, why="it tells no log-probabilities of what it writes"
-        )
+        why = UNLIKE if unlike else "it tells no log-probabilities of what it writes"
+        return LogprobGap(policy=policy, trainer=trainer, why=why)
     gaps = [abs(theirs - own) for theirs, own in zip(told, engine.retrace(traced), strict=True)]
-    tokens = sum(len(each.ids) + each.ended for each in traced)
+    tokens = sum(each.sampled for each in traced)
     return LogprobGap(
         policy=policy,
         trainer=trainer,
@@ -193,9 +201,30 @@ def _trainer(models: ModelPool, policy: str, trainer: str) -> HfEngine:
     return open_causal(trainer, trainer, options)
 
 
-def _traced(engine: HfEngine, turns: Any, drawn: Generation, ended: bool) -> Traced:
+def _traced(engine: HfEngine, turns: Any, drawn: Generation, ended: bool, forced: tuple[int, int]) -> Traced:
     from rlaif.engines.local.engine import Traced
 
     # a server that gives no token ids: the text's own tokens stand for them
     ids = drawn.token_ids if drawn.token_ids is not None else engine.chat.text_ids([drawn.text])[0]
-    return Traced(turns, ids, ended)
+    return Traced(turns, ids, ended, forced)
+
+
+def _forced(
+    models: ModelPool, policy: str, turns: Any, asked: GenerateRequest, drawn: Generation
+) -> tuple[int, int] | None:
+    """Which tokens of a completion closed its bounded thought, from and to; None where nobody can tell."""
+    from rlaif.engines.chat_template import Chat
+    from rlaif.engines.local.load import load_counting_tokenizer
+    from rlaif.engines.local.thinking import budget_plan, forced_stretch
+
+    how = models.requests(policy).sampling(asked.sampling)
+    kind, rest = split_name(policy)
+    if how.max_thought_tokens is None or drawn.token_ids is None or kind.directory is None:
+        return NO_TOKENS
+    # the policy's own, as the trainer's may close thoughts otherwise
+    tokenizer = load_counting_tokenizer(
+        kind.directory(rest), trust_remote_code=models.options.trust_remote_code
+    )
+    chat = Chat(tokenizer, models.options.chat_template_kwargs, models.role.marks)
+    plan = budget_plan(chat, chat.prompt_ids([turns])[0], how)
+    return NO_TOKENS if plan is None else forced_stretch(plan, drawn.token_ids, chat.decode)

@@ -10,8 +10,8 @@ import torch
 
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.engine import HfEngine
-from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan
-from rlaif.engines.thoughts import THINK
+from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, forced_stretch
+from rlaif.engines.thoughts import THINK, ThoughtMarks
 from rlaif.records import GenerateRequest, Sampling, ScoreRequest, ToolCall
 from tests.engines.makes import make_of
 from tests.engines.test_chat_turns import TOOLS
@@ -270,3 +270,18 @@ def test_calls_that_a_model_wrote_are_read_where_it_was_given_tools() -> None:
     assert found["tool_calls"] == (ToolCall(name="oven", arguments='{"where": "left"}'),)
     assert (found["thought"], found["text"]) == ("hm", "")
     assert answer_of(chat, prompt, text, ())["tool_calls"] == ()
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ("abcXYde", (3, 6)),
+        ("abcX", (3, 4)),
+        ("aYde", (0, 0)),
+        ("abcdef", None),
+    ],
+)
+def test_tokens_that_nobody_sampled_are_found_again(ids: str, found: tuple[int, int] | None) -> None:
+    """`Y` ends a thought; one of three letters is closed by `X`, `Y` and `d`."""
+    plan = ThoughtPlan(ThoughtMarks("S", "Y"), True, 3, tuple(map(ord, "XYd")))
+    assert forced_stretch(plan, [*map(ord, ids)], lambda each: "".join(map(chr, each))) == found

@@ -17,6 +17,7 @@ from rlaif.runs.claim import read_run
 from rlaif.workflows.generate.logprob_gap import trainer_of
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import Configured
+from tests.workflows.tiny import CHATML, make_tiny
 
 SOME = {"max_tokens": 20, "critique": False, "min_pair_share": 0.0}
 
@@ -36,11 +37,39 @@ def test_a_coarser_number_format_drifts(configured: Configured, mini: Path) -> N
 
 
 def test_another_trainer_is_far_away(configured: Configured, mini: Path, tmp_path: Path) -> None:
-    from tests.workflows.tiny import make_tiny
-
     other = make_tiny(tmp_path / "other", seed=5)
     made = generate(configured(policy=(str(mini),), trainer=str(other), **SOME))
     assert made.drift[0].mean_abs > 1.0  # type: ignore[operator]
+
+
+def thinker(folder: Path, closing: str = "\\n</think>\\n\\n") -> Path:
+    """A random model whose template begins a thought for it, and writes `closing` behind those that it is shown."""
+    shown = "{% if m['reasoning_content'] %}<think>\\n{{ m['reasoning_content'] }}" + closing + "{% endif %}"
+    template = CHATML.replace("{{ m['content'] }}", shown + "{{ m['content'] }}")
+    return make_tiny(
+        folder, template=template.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}")
+    )
+
+
+BOUNDED = SOME | {"max_thought_tokens": 6}
+
+
+def test_tokens_that_closed_a_bounded_thought_are_no_drift(configured: Configured, tmp_path: Path) -> None:
+    model = str(thinker(tmp_path / "thinker"))
+    made = generate(configured(policy=(model,), **BOUNDED))
+    drift = made.drift[0]
+    assert drift.completions == 16
+    assert drift.max_abs < 1e-4  # type: ignore[operator]
+    # six of the thought, at most twenty of the answer and an end token: what was forced does not count
+    assert 16 * 6 < drift.tokens <= 16 * 27
+
+
+def test_a_trainer_whose_template_closes_thoughts_otherwise_leaves_the_same_tokens_out(
+    configured: Configured, tmp_path: Path
+) -> None:
+    policy, trainer = thinker(tmp_path / "one"), thinker(tmp_path / "two", closing="\\n</think>\\n")
+    (drift,) = generate(configured(policy=(str(policy),), trainer=str(trainer), **BOUNDED)).drift
+    assert drift.max_abs < 1e-4  # type: ignore[operator]
 
 
 def test_what_cannot_be_measured_says_why(configured: Configured, mini: Path) -> None:
