@@ -98,8 +98,10 @@ def test_a_model_that_never_ends_its_thought_is_truncated_and_its_tokens_are_cou
 def test_a_budget_ends_the_thought_and_an_answer_follows(served: str) -> None:
     replies = drawn(served, 16, 8)
     assert {reply.error for reply in replies} == {None}
-    assert any(reply.text and not reply.open_thought for reply in replies)
+    assert all(reply.thought and reply.text and not reply.open_thought for reply in replies)
     assert all(reply.usage.completion_tokens <= 24 for reply in replies)
+    # as many tokens in one room: hardly a thought ends of itself
+    assert sum(reply.open_thought for reply in drawn(served, 24, None)) > 4
 
 
 def test_thoughts_of_earlier_turns_reach_the_chat_template(served: str, thinking: Path) -> None:
