@@ -13,7 +13,7 @@ from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.fields import number, shown
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.turns import prompt_turns, turns
-from rlaif.records import Completion, Featured, Message, Prompt
+from rlaif.records import Completion, Featured, Message, Prompt, completion_of
 
 RELEASED_ORDERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "hard_refuse": (("perfect hard refusal",), ("bad hard refusal",), ("disallowed content",)),
@@ -108,8 +108,7 @@ def _two(value: Mapping[str, Any], where: str) -> tuple[Prompt, Completion]:
     said = turns(value["completion"], where, "completion", role="assistant")
     if len(said) != 1 or said[0].role != "assistant":
         raise PromptFileError(f"{where}: `completion` must be a text or one assistant turn")
-    completion = Completion(prompt_id=prompt.id, text=said[0].content, policy="given", finish="given")
-    return prompt, completion
+    return prompt, completion_of(prompt.id, said, policy="given")
 
 
 def _truths(value: Any, where: str) -> dict[str, bool | None]:

@@ -72,10 +72,10 @@ def prompt_flag(
 
 
 def _foreign(pair: GoldPair, other: GoldPair) -> list[Completion]:
-    text = other.texts[0 if other.first_better > 0.5 else 1]
-    if other.prompt.id == pair.prompt.id or text in pair.texts:
-        return []
-    return [Completion(prompt_id=pair.prompt.id, text=text, policy="given", finish="given")]
+    """The better answer of another pair, whole, as if it had been given to the prompt of `pair`."""
+    moved = replace(other.completions[0 if other.first_better > 0.5 else 1], prompt_id=pair.prompt.id)
+    known = [each.id for each in pair.completions]
+    return [] if other.prompt.id == pair.prompt.id or moved.id in known else [moved]
 
 
 def _shares(

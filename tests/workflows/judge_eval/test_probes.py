@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.exchange.benchmarks import GoldPair, GoldSet
 from rlaif.judging import Judge, ModelJudge, PanelJudge, RandomJudge, RewardJudge
-from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest
+from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
 from rlaif.store import Store
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_pairs, rules_for
 from rlaif.workflows.judge_eval.probes import fresh, prompt_flag, rules_by_pair
@@ -35,6 +37,20 @@ class Rewards:
         for each in requests:
             text = each.messages[-1].content if self.of_prompt else each.continuations[0]
             yield Score(request_id=each.id, logprobs=(30.0 + len(text) / 10,))
+
+
+class Heard(Rewards):
+    """Remembers what it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[tuple[tuple[str, str], ...]] = []
+
+    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
+        for each in requests:
+            turns = tuple((turn.role, turn.content) for turn in each.messages)
+            self.turns.append((*turns, ("assistant", each.continuations[0])))
+            yield from super().score([each])
 
 
 def gold() -> GoldSet:
@@ -105,3 +121,22 @@ def test_what_keeps_no_calls_is_asked_as_it_is() -> None:
     again = fresh(JudgeUnderTest(judge=judge))
     assert again is not None
     assert again.judge is judge
+
+
+def test_an_answer_of_another_prompt_is_asked_about_with_all_its_turns() -> None:
+    def said(role: Any, text: str) -> Message:
+        return Message(role=role, content=text)
+
+    def turned(given: GoldPair, first: str) -> GoldPair:
+        sides = [
+            (said("assistant", first), said("user", "And?"), said("assistant", text)) for text in given.texts
+        ]
+        return replace(given, sides=(sides[0], sides[1]))
+
+    one, other = (turned(pair("same end", f"bad {n}", name=f"q{n}"), f"begins {n}") for n in range(2))
+    both = replace(gold(), pairs=(one, other))
+    engine = Heard()
+    judge = JudgeUnderTest(judge=RewardJudge(engine))
+    prompt_flag(judge, both, rules_by_pair(both, rules_for(both, None)), 0)
+    asked = {turns[-3:] for turns in engine.turns if turns[0][1] == one.prompt.text}
+    assert {turns[0][1] for turns in asked} == {"begins 0", "begins 1"}
