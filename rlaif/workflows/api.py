@@ -292,6 +292,7 @@ def train(
     held_out: Path | str | None = None,
     seed: int = 0,
     chat_template_kwargs: Mapping[str, Any] | None = None,
+    thought_marks: Sequence[str] | None = None,
     trust_remote_code: bool = False,
     store: Path | str | None = None,
     **further: Any,
@@ -337,6 +338,8 @@ def train(
         held_out: Prompts of a later evaluation: none of them is trained on.
         seed: All random numbers derive from it.
         chat_template_kwargs: Arguments passed on to chat templates, as when the completions were drawn.
+        thought_marks: What the model writes before and behind its thought, where its template does not tell; None: as
+            its run was told.
         trust_remote_code: Run code found in a model directory.
         store: Store that holds people's decisions; None: found upward from the run.
         further: Options of a method of another package.

@@ -16,7 +16,8 @@ from rlaif.errors import InputError
 from rlaif.settings import json_schema, setting, values_of
 
 
-def _two_marks(text: str) -> tuple[str, ...]:
+def two_marks(text: str) -> tuple[str, ...]:
+    """`START END` as two marks. Raises ValueError."""
     marks = tuple(text.split())
     if len(marks) != 2:
         raise ValueError(f"{text!r} is not START END, two marks with a blank between them")
@@ -54,7 +55,7 @@ class RoleOptions:
         None,
         help="What the model writes around its thought, where its template does not tell.",
         metavar="'START END'",
-        read=_two_marks,
+        read=two_marks,
         wanted="a list of two texts, [START, END]",
     )
     sees: Literal["answer", "all"] | None = setting(

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from rlaif.errors import InputError
 from rlaif.settings import Setting, setting
 from rlaif.training.gate import LIMITS
+from rlaif.workflows.models.role_options import two_marks
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import DATA, RUN, TRAINED
 from rlaif.workflows.training.read_options import check_given
@@ -32,6 +34,15 @@ class TrainConfig:
     )
     chat_template_kwargs: Mapping[str, Any] = setting(
         default_factory=dict, help="Passed to chat templates.", metavar="KEY=VALUE", group=DATA
+    )
+    thought_marks: tuple[str, ...] | None = setting(
+        None,
+        help="What the model writes around its thought, where its template does not tell "
+        "[default: as its run was told].",
+        metavar="'START END'",
+        read=two_marks,
+        wanted="a list of two texts, [START, END]",
+        group=DATA,
     )
     trust_remote_code: bool = setting(
         False,
@@ -71,6 +82,11 @@ class TrainConfig:
     )
     store: Path | None = setting(None, help="The store file [default: found upward from --out].", group=RUN)
     seed: int = setting(0, help="All random numbers derive from it.", group=RUN)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for marks that are not two."""
+        if self.thought_marks is not None and len(self.thought_marks) != 2:
+            raise InputError(f"thought_marks is {list(self.thought_marks)}; give two marks: START END")
 
 
 def train_config(source: Path | str, *, method: str = DEFAULT, **given: Any) -> TrainConfig:

@@ -130,6 +130,7 @@ def settle(config: TrainConfig) -> TrainJob:
         what = "a pairs file" if run is None else "a round of a run"
         raise InputError(f"--out is missing: {what} says no place for a model")
     told = _told(found, policy)
+    marks = config.thought_marks or told.get("thought_marks")
     return TrainJob(
         method=method.name,
         options=options,
@@ -142,9 +143,7 @@ def settle(config: TrainConfig) -> TrainJob:
         sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
         chat_template_kwargs={**_template_arguments(told), **config.chat_template_kwargs},
-        thought_marks=(told["thought_marks"][0], told["thought_marks"][1])
-        if "thought_marks" in told
-        else None,
+        thought_marks=(marks[0], marks[1]) if marks else None,
         trust_remote_code=config.trust_remote_code,
         card=card(pairs, str(config.source), _judge_name(found)) | ({"edited": EDITED} if changed else {}),
         gate=gated,

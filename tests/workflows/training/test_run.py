@@ -249,3 +249,9 @@ def test_prompts_are_rendered_as_the_run_asked_its_policy(run: Path) -> None:
         "reasoning_effort": "high",
     }
     assert settled.loop_fields(4)["thought_marks"] == ("<t>", "</t>")
+    assert job(run, thought_marks=["[", "]"]).loop_fields(4)["thought_marks"] == ("[", "]")
+    pairs = run / "pairs.jsonl"
+    alone = job(pairs, out=run / "model", policy="micro", thought_marks=("[", "]"))
+    assert alone.loop_fields(4)["thought_marks"] == ("[", "]")
+    with pytest.raises(InputError, match="give two marks: START END"):
+        job(run, thought_marks=["["])
