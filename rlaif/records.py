@@ -62,6 +62,31 @@ Tools = tuple[Mapping[str, Any], ...]
 """JSON Schemas of the functions that a model may call, as servers and chat templates take them."""
 
 
+_FUNCTION = {"name", "description", "parameters", "strict", "type"}
+
+
+def wrapped_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema as servers and chat templates take it: a function that stands alone is wrapped, others stay."""
+    inner = tool.get("function")
+    if isinstance(inner, Mapping):
+        return tool if "type" in tool else {"type": "function", **tool}
+    name, alone = tool.get("name"), inner is None and tool.get("type") in (None, "function")
+    if (
+        isinstance(name, str)
+        and name.strip()
+        and alone
+        and ("parameters" in tool or tool.keys() <= _FUNCTION)
+    ):
+        return {"type": "function", "function": {key: value for key, value in tool.items() if key != "type"}}
+    return tool
+
+
+def _wrap_tools(record: Prompt | Pair | Example) -> None:
+    """One set of tools has one form, and so one id, whether its row or its maker wrapped it or not."""
+    if record.tools:
+        object.__setattr__(record, "tools", tuple(map(wrapped_tool, record.tools)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """Turns with what a chat template reads beside them."""
@@ -83,6 +108,10 @@ class Prompt:
     """Name of an entry point in group `rlaif.gold`, or None."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the row, kept for the reader; never shown to a model."""
+
+    def __post_init__(self) -> None:
+        """Wrap the functions among the tools."""
+        _wrap_tools(self)
 
     @property
     def id(self) -> str:
@@ -373,7 +402,8 @@ class Pair:
     """That both sides could call."""
 
     def __post_init__(self) -> None:
-        """Set the better side first. Raises ValueError for what is no probability."""
+        """Set the better side first, and wrap the functions among the tools. Raises ValueError for no probability."""
+        _wrap_tools(self)
         if not 0 <= self.label_prob <= 1:
             raise ValueError(f"a pair with label_prob {self.label_prob}; it is a probability, from 0 to 1")
         if self.label_prob < EVEN:
@@ -600,6 +630,10 @@ class Example:
     """How much it counts beside others."""
     learned: int = 1
     """How many of the last turns make up what is learned: the assistant's among them are."""
+
+    def __post_init__(self) -> None:
+        """Wrap the functions among the tools."""
+        _wrap_tools(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

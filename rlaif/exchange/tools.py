@@ -9,10 +9,9 @@ from typing import Any
 from rlaif.errors import UnkeptError
 from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import TOOLS, is_empty, peek
-from rlaif.records import Tools
+from rlaif.records import Tools, wrapped_tool
 
 _SCHEMA = '`{"type": "function", "function": {"name": ..., "parameters": {...}}}`'
-_FUNCTION = ("name", "description", "parameters", "strict")
 
 
 def tools_of(row: Mapping[str, Any], where: str) -> Tools:
@@ -54,13 +53,10 @@ def _tool(value: Any, where: str, place: str) -> Mapping[str, Any]:
     kept = json_form(value, where, place)
     if not isinstance(kept, dict):
         raise UnkeptError(where, f"{place} is a {type(value).__name__}", f"write it as {_SCHEMA}")
-    inner = kept.get("function")
+    found = wrapped_tool(kept)
+    inner = found.get("function")
     if isinstance(inner, dict) and _is_name(inner.get("name")):
-        return {"type": "function", **kept}
-    if _is_name(kept.get("name")) and kept.get("type") in (None, "function") and inner is None:
-        function = {name: item for name, item in kept.items() if name != "type"}
-        if "parameters" in kept or kept.keys() <= {*_FUNCTION, "type"}:
-            return {"type": "function", "function": function}
+        return found
     if isinstance(kept.get("type"), str) and kept["type"] != "function":
         return kept  # of a server's own kinds
     raise UnkeptError(where, f"{place} is no schema of a function", f"write it as {_SCHEMA}")

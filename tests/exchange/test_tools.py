@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rlaif.errors import UnkeptError
+from rlaif.exchange.completions import read_completions, write_completions
+from rlaif.exchange.examples import read_examples, write_examples
+from rlaif.exchange.pairs import read_pairs, write_pairs
+from rlaif.exchange.prompts import read_prompts, write_prompts
 from rlaif.exchange.tools import bare, tools_of
+from rlaif.records import Completion, Example, Message, Pair, Prompt
 
 FUNCTION = {"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {}}}
 TOOL = {"type": "function", "function": FUNCTION}
@@ -57,3 +63,38 @@ def test_a_servers_own_kind_of_tool_and_further_keys_are_kept() -> None:
     strict = {**TOOL, "cache": True}
     assert tools_of({"tools": [own, strict]}, "f:1") == (own, strict)
     assert (bare(TOOL), bare(own), bare(strict)) == (FUNCTION, own, strict)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"name": "add"},
+        FUNCTION,
+        {"type": "function", **FUNCTION},
+        {"function": FUNCTION},
+        {"function": {"name": "add"}, "cache": True},
+        {"type": "web_search", "name": "add"},
+        {**FUNCTION, "examples": (1, 2)},
+        TOOL,
+    ],
+)
+def test_ids_of_what_was_made_with_a_tool_in_any_form_survive_its_file(
+    tool: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = Prompt(messages=(Message(role="user", content="2 + 2?"),), tools=(tool,))
+    one, other = (Completion(prompt_id=asked.id, text=text, policy="p") for text in ("4", "5"))
+    made = Pair(prompt=asked.messages, chosen=one.turns, rejected=other.turns, label_prob=0.9, tools=(tool,))
+    assert made.completion_ids == (one.id, other.id)
+    write_pairs(tmp_path / "pairs.jsonl", [made])
+    write_prompts(tmp_path / "prompts.jsonl", [asked])
+    write_completions(tmp_path / "completions.jsonl", [(asked, one)])
+    [pair], [prompt] = read_pairs(tmp_path / "pairs.jsonl"), read_prompts(tmp_path / "prompts.jsonl")
+    [(again, said)] = read_completions(tmp_path / "completions.jsonl")
+    assert (pair.id, prompt.id, again.id, said.id) == (made.id, asked.id, asked.id, one.id)
+
+
+def test_an_example_has_its_tools_in_the_form_of_its_file(tmp_path: Path) -> None:
+    turns = (Message(role="user", content="2 + 2?"), Message(role="assistant", content="4"))
+    made = Example(messages=turns, tools=(FUNCTION,))
+    write_examples(tmp_path / "examples.jsonl", [made])
+    assert read_examples(tmp_path / "examples.jsonl") == [made]
