@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rlaif.cli.main import main
+from rlaif.exchange.completions import read_completions
 from rlaif.exchange.format import written_formats
 from rlaif.exchange.pairs import read_pairs
 from rlaif.runs.claim import read_run
@@ -144,3 +145,20 @@ def test_a_directory_of_several_splits_names_them(
     assert main(export) == 0
     assert main(["import", str(data), "--out", str(tmp_path / "back")]) == 2
     assert f"has the splits train, test; name one as {data}#train" in capsys.readouterr().err
+
+
+def test_sides_are_completions_with_all_their_turns(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "add", "arguments": {"a": 2, "b": 2}}}
+    side = [
+        {"role": "assistant", "content": "I add.", "thought": "2, 2", "tool_calls": [call]},
+        {"role": "tool", "content": "4", "name": "add"},
+        {"role": "assistant", "content": "4", "thought": "so", "name": "Ada"},
+    ]
+    row = {"prompt": "2 + 2?", "chosen": side, "rejected": "5", "tools": [{"name": "add", "parameters": {}}]}
+    (tmp_path / "theirs.jsonl").write_text(json.dumps(row))
+    assert main(["import", str(tmp_path / "theirs.jsonl"), "--out", str(tmp_path / "people")]) == 0
+    [pair] = read_pairs(tmp_path / "people" / "pairs.jsonl")
+    drawn = read_completions(tmp_path / "people" / "completions.jsonl")
+    assert [said.turns for _, said in drawn] == [pair.chosen, pair.rejected]
+    assert tuple(said.id for _, said in drawn) == pair.completion_ids
+    assert [len(said.turns) for _, said in drawn] == [3, 1]
