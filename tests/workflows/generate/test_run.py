@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from rlaif.templates import load_template
 from rlaif.workflows.configs import JudgeConfig
 from rlaif.workflows.generate.run import first_question, generate, judge
 from rlaif.workflows.models.defaults import choose_judge
+from rlaif.workflows.models.role_options import RoleOptions
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Configured, Write, judge_rows
 
 
@@ -139,6 +141,25 @@ def test_a_threshold_of_ones_own_is_kept(configured: Configured, script: Write) 
     assert made.pair_share == 1 / 8
     assert made.unmet is not None
     assert "duplicate 7" in made.unmet
+
+
+@pytest.mark.parametrize(
+    ("sees", "counts"),
+    [
+        ("answer", {"duplicates": 8, "judged": 16, "candidates": 8}),
+        ("all", {"duplicates": 0, "judged": 24, "candidates": 24}),
+    ],
+)
+def test_one_answer_behind_two_thoughts_is_two_only_to_a_judge_that_sees_them(
+    configured: Configured, script: Write, sees: Literal["answer", "all"], counts: dict[str, int]
+) -> None:
+    texts = [{"thought": "I greet.", "text": GREETS}, {"thought": "Be kind.", "text": GREETS}, SILENT]
+    policy = script("thinker", [{"texts": texts}])
+    made = generate(configured(policy=(policy,), n=3, judge_options=RoleOptions(sees=sees), pairing="all"))
+    assert made.funnel["completions"] == 24
+    assert {name: made.funnel[name] for name in counts} == counts
+    for pair in made.pairs:
+        assert (pair.chosen[0].thought, pair.chosen[0].content) == ("I greet.", GREETS)
 
 
 def test_several_policies_share_the_draws_in_turn(configured: Configured, script: Write) -> None:
