@@ -12,6 +12,7 @@ from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.engine import HfEngine
 from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, forced_stretch
 from rlaif.engines.thoughts import THINK, ThoughtMarks
+from rlaif.engines.written import answer_of
 from rlaif.records import GenerateRequest, Sampling, ScoreRequest, ToolCall
 from tests.engines.makes import make_of
 from tests.engines.test_chat_turns import TOOLS
@@ -259,8 +260,6 @@ def test_a_follower_finds_a_mark_that_is_many_tokens() -> None:
 
 
 def test_calls_that_a_model_wrote_are_read_where_it_was_given_tools() -> None:
-    from rlaif.engines.written import answer_of
-
     chat = Chat(make_of("qwen3"))
     (prompt,) = chat.prompt_ids([user("how")])
     text = (
@@ -285,3 +284,13 @@ def test_tokens_that_nobody_sampled_are_found_again(ids: str, found: tuple[int, 
     """`Y` ends a thought; one of three letters is closed by `X`, `Y` and `d`."""
     plan = ThoughtPlan(ThoughtMarks("S", "Y"), True, 3, tuple(map(ord, "XYd")))
     assert forced_stretch(plan, [*map(ord, ids)], lambda each: "".join(map(chr, each))) == found
+
+
+def test_a_call_in_the_commentary_channel_stands_behind_its_thought() -> None:
+    text = (
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary to=functions.oven "
+        '<|constrain|>json<|message|>{"where": "left"}'
+    )
+    found = answer_of(Chat(make_of("gpt-oss"), {}), [], text, TOOLS)
+    assert found["tool_calls"] == (ToolCall(name="oven", arguments='{"where": "left"}'),)
+    assert (found["thought"], found["text"], found["open_thought"]) == ("hm", "", False)
