@@ -17,11 +17,11 @@ from rlaif.exchange.columns import is_empty
 from rlaif.exchange.conversation import check_conversation
 from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
+from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.tool_calls import call_rows
 from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
-from rlaif.hashing import canonical_json
 from rlaif.records import Completion, Finish, Message, Prompt, completion_of, is_plain
 
 _FINISHES = get_args(Finish)
@@ -54,7 +54,7 @@ def read_completions(path: str | Path) -> list[tuple[Prompt, Completion]]:
 
 def write_completions(path: Path, completions: Iterable[tuple[Prompt, Completion]]) -> int:
     """Write a JSONL file that `read_completions` reads back; says how many rows."""
-    return write_lines(path, (canonical_json(row) for row in map(_completion_row, completions)))
+    return write_lines(path, (row_json(row) for row in map(_completion_row, completions)))
 
 
 def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:

@@ -12,10 +12,10 @@ from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.asked import CONVERSATIONS, asked, system_of, use_repeated, with_history, with_system
 from rlaif.exchange.columns import Columns, say_left
 from rlaif.exchange.prompts import located
+from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import turn_rows, turns
-from rlaif.hashing import canonical_json
 from rlaif.records import Example
 
 _ANSWERS = ("output", "completion", "response", "answer")
@@ -70,7 +70,7 @@ def row_example(row: Any, where: str) -> Example:
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write a JSONL file that `read_examples` reads back; says how many rows."""
-    return write_lines(path, (canonical_json(_row(each)) for each in examples))
+    return write_lines(path, (row_json(_row(each)) for each in examples))
 
 
 def _row(example: Example) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from rlaif.exchange.asked import CONVERSATIONS, QUESTIONS, joined, system_of, wi
 from rlaif.exchange.cells import json_form
 from rlaif.exchange.columns import ASKED_TOO, Columns, is_empty
 from rlaif.exchange.rendered import holds_turns
+from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.tools import read_tools, tools_of
 from rlaif.exchange.turns import checked_prompt, prompt_turns, turn_rows, turns
-from rlaif.hashing import canonical_json
 from rlaif.records import Message, Prompt
 from rlaif.shipped import shipped_set, shipped_sets
 
@@ -116,7 +116,7 @@ def _say(ref: str | Path, prompts: Sequence[Prompt], repeats: int, tagged: int) 
 
 def write_prompts(path: Path, prompts: Iterable[Prompt]) -> int:
     """Write a JSONL file that `read_prompts` reads back; says how many rows."""
-    return write_lines(path, (canonical_json(prompt_row(prompt)) for prompt in prompts))
+    return write_lines(path, (row_json(prompt_row(prompt)) for prompt in prompts))
 
 
 def prompt_row(prompt: Prompt) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def read_calls(value: Any, where: str, place: str) -> ReadCalls:
 
 
 def call_rows(calls: Sequence[ToolCall], further: Any = ()) -> list[dict[str, Any]]:
-    """The calls as servers and chat templates want them: arguments as they came, text or an object.
+    """The calls as servers and chat templates want them: arguments as `arguments_of` has them.
 
     `further` is what else the rows held, call by call; it is left where there are not as many.
     """
@@ -50,14 +50,18 @@ def call_rows(calls: Sequence[ToolCall], further: Any = ()) -> list[dict[str, An
 
 
 def arguments_of(call: ToolCall) -> Any:
-    """The arguments as the row held them: text, or an object where they were one."""
+    """The arguments as the row held them: text, or an object where they were one.
+
+    What a model wrote in other letters than an object is written in stays text: read back, it is what it was.
+    """
     if call.as_text:
         return call.arguments
     try:
         found = json.loads(call.arguments)
+        same = isinstance(found, dict) and _written(found) == call.arguments
     except (ValueError, RecursionError):
         return call.arguments
-    return found if isinstance(found, dict) else call.arguments
+    return found if same else call.arguments
 
 
 def _parsed(text: str, where: str, place: str) -> Any:
@@ -114,7 +118,12 @@ def _arguments(value: Any, where: str, place: str) -> tuple[str, bool]:
         raise PromptFileError(
             f"{where}: {place} is a {type(value).__name__}; it must be an object or JSON text"
         )
-    return json.dumps(json_form(value, where, place), ensure_ascii=False), False
+    return _written(json_form(value, where, place)), False
+
+
+def _written(arguments: Any) -> str:
+    """An object as text; what JSON has no number for is a ValueError."""
+    return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
 
 
 def _is_json(text: str) -> bool:
