@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import rlaif
 from rlaif.cli import options
 from rlaif.cli.generated import settings
 from rlaif.cli.main import cli
@@ -91,3 +94,14 @@ def test_every_option_of_every_command_reads_its_variable(
         monkeypatch.setenv(variable, "seen")
         assert each.resolve_envvar_value(context) == "seen"
         monkeypatch.delenv(variable)
+
+
+def test_messages_name_options_that_there_are() -> None:
+    known = {said for _, option in every_option() for said in (*option.opts, *option.secondary_opts)}
+    named = {
+        (said, path.name)
+        for path in Path(rlaif.__file__).parent.rglob("*.py")
+        for said in re.findall(r"(?<!var)\((--[a-z][a-z-]+)[ )]", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) >= 10
+    assert {each for each in named if each[0] not in known} == set()

@@ -54,7 +54,7 @@ NO_VOTE = (
 )
 THINKS = (
     "the model thinks before it answers, and the first token of its answer is one of the thought; let it think first "
-    "(--think), ask for votes (?logprobs=0&votes=16 in the model name), or switch its thinking off"
+    "(--judge-think), ask for votes (?logprobs=0&votes=16 in the model name), or switch its thinking off"
 )
 ANEW = "the server did not go on with the assistant's turn: the model began to think anew"
 LOGPROBS, VOTES = "log-probabilities", "votes"
