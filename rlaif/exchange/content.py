@@ -34,6 +34,11 @@ def read_content(content: Any, where: str, place: str) -> Content:
     """
     if isinstance(content, str):
         return Content(sound(content, where, place))
+    if content is None:
+        raise PromptFileError(
+            f"{where}: {place} has no content (null), and no call, thought or refusal in its place; write its text, or "
+            "leave the turn out"
+        )
     if not (isinstance(content, list) and content and all(isinstance(each, Mapping) for each in content)):
         raise PromptFileError(
             f"{where}: {place} has content of type {type(content).__name__}; only text can be read, write it as text"
