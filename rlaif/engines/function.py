@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.kinds import EngineOptions, ModelKind
 from rlaif.engines.thoughts import split_unknown
+from rlaif.engines.unheeded import unheeded
 from rlaif.errors import RlaifError
 from rlaif.hashing import source_fingerprint
 from rlaif.records import Engine, GenerateRequest, Generation, Message, Sampling, Score, ScoreRequest
 
 TextFunction = Callable[[Sequence[Message], Sampling], str]
 """The conversation up to the assistant's next turn and how to draw it, to the text of that turn."""
+REMEDIES = {
+    each: "a function is told the conversation and how to draw: leave it out, or write an engine"
+    for each in ("tools", "chat_template_kwargs", "body")
+}
 NO_LOGPROBS = (
     "a function gives no log-probabilities; use a protocol that reads text (--protocol compare-cot), or write an "
     "engine with `score`"
@@ -55,6 +60,8 @@ class FunctionEngine(BaseEngine):
             yield Score(request_id=request.id, logprobs=(), error=NO_LOGPROBS)
 
     def _called(self, request: GenerateRequest) -> tuple[str, str | None]:
+        if (why := unheeded(request, self.name, REMEDIES)) is not None:
+            return "", why
         try:
             text = self._function(request.messages, request.sampling)
         except RlaifError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -81,3 +83,11 @@ def test_a_name_that_is_taken_is_refused(added: str) -> None:
     with pytest.raises(InputError, match="is a model kind already"):
         ENGINES.add(function_kind("hf", backwards, version="1"))
     assert kinds.ENGINES.from_outside() == ["backwards"]
+
+
+@pytest.mark.parametrize(
+    "said", [{"tools": ({"name": "oven"},)}, {"chat_template_kwargs": {"a": 1}}, {"body": {"a": 1}}]
+)
+def test_what_a_function_is_not_told_fails_the_call_by_name(added: str, said: dict[str, Any]) -> None:
+    (reply,) = open_engine(added).generate([replace(request(), **said)])
+    assert f"has no use for {next(iter(said))}" in str(reply.error)

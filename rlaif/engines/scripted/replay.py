@@ -7,15 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.scripted.rows import read_rows
+from rlaif.engines.thoughts import split_unknown
+from rlaif.engines.unheeded import unheeded
 from rlaif.errors import ModelError
 from rlaif.hashing import digest, digest_files
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
 
+REMEDIES = {
+    each: "the calls were recorded without: leave it out, or ask the model itself"
+    for each in ("tools", "chat_template_kwargs", "body", "max_thought_tokens", "thinking")
+}
 _OPTIONAL = {"text": str, "finish": str, "draw": int, "assistant_prefix": str, "logprobs": dict}
 
 
 class ReplayEngine:
-    """Rows `{"messages": [...], "text": ..., "draw": 0}` or `{"messages": [...], "logprobs": {"yes": -0.1}}`."""
+    """Rows `{"messages": [...], "text": ..., "draw": 0}` or `{"messages": [...], "logprobs": {"yes": -0.1}}`.
+
+    A text that begins with the marks of a thought is split, as that of a server without a reasoning parser.
+    """
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
@@ -29,13 +38,21 @@ class ReplayEngine:
         """The text recorded for these turns and this draw."""
         for request in requests:
             found = self._texts.get(_key(_turns(request.messages), request.draw))
-            if found is None:
-                error = f"{self.name}: no text is recorded for this conversation and draw {request.draw}"
+            error = unheeded(request, self.name, REMEDIES)
+            if found is None or error:
+                error = error or (
+                    f"{self.name}: no text is recorded for this conversation and draw {request.draw}"
+                )
                 yield Generation(request_id=request.id, text="", finish="stop", error=error)
             else:
                 text, finish = found
+                read = split_unknown(text)
                 yield Generation(
-                    request_id=request.id, text=text, finish="length" if finish == "length" else "stop"
+                    request_id=request.id,
+                    text=read.answer,
+                    finish="length" if finish == "length" else "stop",
+                    thought=read.thought,
+                    open_thought=read.open,
                 )
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
@@ -43,8 +60,9 @@ class ReplayEngine:
         for request in requests:
             known = self._logprobs.get(_key(_turns(request.messages), request.assistant_prefix), {})
             missing = [text for text in request.continuations if text not in known]
-            if missing:
-                error = (
+            error = unheeded(request, self.name, REMEDIES)
+            if missing or error:
+                error = error or (
                     f"{self.name}: no log-probability is recorded for {missing[0]!r} after this conversation"
                 )
                 yield Score(request_id=request.id, logprobs=(), error=error)

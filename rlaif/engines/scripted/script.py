@@ -9,10 +9,16 @@ from typing import Any
 
 from rlaif.engines.scripted.rows import read_rows
 from rlaif.engines.thoughts import Split, split_unknown
+from rlaif.engines.unheeded import unheeded
+from rlaif.engines.written_calls import read_calls
 from rlaif.errors import ModelError
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest
 
+REMEDIES = {
+    each: "a file answers as it is written: leave it out"
+    for each in ("chat_template_kwargs", "body", "max_thought_tokens")
+}
 FLOOR = 1e-30
 """Probability of what a row's labels do not name: JSON has no minus infinity."""
 
@@ -23,6 +29,7 @@ class ScriptEngine:
     A row fits when every text of `contains` occurs in the conversation. Draw n gets text n, counted round;
     `labels` are probabilities of continuations, spelled exactly. A text is a string, or an object of `thought` and
     `text`; a string that begins with the marks of a thought is split, as that of a server without a reasoning parser.
+    Calls of tools are read from a text as from a local model's.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -37,21 +44,20 @@ class ScriptEngine:
         """The text of the first row that fits and has texts."""
         for request in requests:
             texts = self._first("texts", request.messages)
-            if texts is None:
-                yield Generation(
-                    request_id=request.id,
-                    text="",
-                    finish="stop",
-                    error=f"{self.name}: no row has a text for this",
-                )
+            why = unheeded(request, self.name, REMEDIES)
+            if texts is None or why:
+                why = why or f"{self.name}: no row has a text for this"
+                yield Generation(request_id=request.id, text="", finish="stop", error=why)
             else:
                 found = _split(texts[request.draw % len(texts)])
+                said, calls = read_calls(found.answer, request.tools) if request.tools else (found.answer, ())
                 yield Generation(
                     request_id=request.id,
-                    text=found.answer,
+                    text=said,
                     finish="stop",
                     thought=found.thought,
                     open_thought=found.open,
+                    tool_calls=calls,
                 )
 
     def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
@@ -59,8 +65,9 @@ class ScriptEngine:
         for request in requests:
             labels = self._first("labels", request.messages)
             texts = self._first("texts", request.messages) if request.thinking is not None else None
-            if labels is None:
-                error = f"{self.name}: no row has labels for this"
+            error = unheeded(request, self.name, REMEDIES)
+            if labels is None or error:
+                error = error or f"{self.name}: no row has labels for this"
                 yield Score(request_id=request.id, logprobs=(), error=error)
             else:
                 probabilities = (max(labels.get(text, 0.0), FLOOR) for text in request.continuations)

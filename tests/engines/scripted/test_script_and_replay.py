@@ -13,6 +13,7 @@ import pytest
 from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.records import Engine, Message, Sampling
+from tests.engines.test_chat_turns import TOOLS
 from tests.engines.tiny import draw, question
 
 
@@ -150,3 +151,46 @@ def test_a_whole_conversation_is_searched(tmp_path: Path) -> None:
 def test_a_recorded_turn_that_is_no_text_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(ModelError, match="which are texts"):
         opened(tmp_path, "replay", {"messages": [{"role": "user", "content": content}], "text": "x"})
+
+
+UNHEARD = {
+    "tools": {"tools": TOOLS},
+    "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": True}},
+    "body": {"body": {"top_k": 3}},
+    "max_thought_tokens": {"sampling": Sampling(max_thought_tokens=5)},
+}
+
+
+@pytest.mark.parametrize("said", UNHEARD)
+def test_what_a_file_cannot_heed_fails_the_call_by_name(tmp_path: Path, said: str) -> None:
+    script = opened(tmp_path, "script", {"texts": ["a"], "labels": {"yes": 1.0}})
+    turn = {"role": "user", "content": "x"}
+    replay = opened(
+        tmp_path, "replay", {"messages": [turn], "text": "a"}, {"messages": [turn], "logprobs": {"yes": -0.1}}
+    )
+    for engine in (replay,) if said == "tools" else (script, replay):
+        (reply,) = engine.generate([replace(draw("x"), **UNHEARD[said])])
+        assert f"has no use for {said}" in str(reply.error)
+        if said != "max_thought_tokens":
+            (score,) = engine.score([replace(question("x", "yes"), **UNHEARD[said])])
+            assert f"has no use for {said}" in str(score.error)
+
+
+def test_a_recorded_call_has_no_thought_before_its_label(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "x"}], "logprobs": {"yes": -0.1}}
+    (score,) = opened(tmp_path, "replay", row).score([replace(question("x", "yes"), thinking=Sampling())])
+    assert "has no use for thinking" in str(score.error)
+
+
+def test_a_scripted_text_calls_tools_that_were_given(tmp_path: Path) -> None:
+    text = '<tool_call>{"name": "oven", "arguments": {"where": "left"}}</tool_call>'
+    engine = opened(tmp_path, "script", {"texts": [text]})
+    given, plain = engine.generate([replace(draw("x"), tools=TOOLS), draw("x")])
+    assert (given.text, [each.name for each in given.tool_calls]) == ("", ["oven"])
+    assert (plain.text, plain.tool_calls) == (text, ())
+
+
+def test_a_recorded_text_is_split_by_its_marks(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "x"}], "text": "<think>wait</think>mix"}
+    (reply,) = opened(tmp_path, "replay", row).generate([draw("x")])
+    assert (reply.thought, reply.text) == ("wait", "mix")
