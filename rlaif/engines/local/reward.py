@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ import torch
 
 from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
+from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.local.engine import WINDOW
 from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer, loading
 from rlaif.engines.local.shared_prefix import lengthwise
+from rlaif.engines.written import NO_BODY, asked_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import digest
 from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, text_config
-from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
+from rlaif.records import Conversation, GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
 
 OWN_LABEL = "reward"
 """The first label of a reward model that was trained here (`training.models.REWARD_LABEL`)."""
@@ -65,7 +68,7 @@ class RewardEngine(BaseEngine):
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
         texts = [each.assistant_prefix + text for each in window for text in each.continuations]
         owners = [place for place, each in enumerate(window) for _ in each.continuations]
-        asked = [window[owner].messages for owner in owners]
+        asked = [asked_of(window[owner]) for owner in owners]
         read = each_whole(self.chat, asked, texts) if self.whole else self._ended(asked, texts)
         rows = {place: row for place, row in enumerate(read) if isinstance(row, list)}
         fitting = [place for place, row in rows.items() if len(row) <= self.context]
@@ -73,21 +76,22 @@ class RewardEngine(BaseEngine):
         for batch in lengthwise([len(rows[place]) for place in fitting], self.batch_tokens):
             places = [fitting[each] for each in batch]
             rewards |= dict(zip(places, self._forward([rows[place] for place in places]), strict=True))
-        refused = {owners[place]: str(row) for place, row in enumerate(read) if not isinstance(row, list)}
+        refused = {place: NO_BODY for place, each in enumerate(window) if each.body}
+        refused |= {owners[place]: str(row) for place, row in enumerate(read) if not isinstance(row, list)}
         return [
             self._reply(place, request, owners, rewards, refused.get(place))
             for place, request in enumerate(window)
         ]
 
-    def _ended(
-        self, asked: Sequence[Sequence[Message]], texts: Sequence[str]
-    ) -> list[list[int] | UnrenderedError]:
-        distinct = list(dict.fromkeys(map(tuple, asked)))
-        prompts = dict(zip(distinct, self.chat.each_prompt(distinct), strict=True))
+    def _ended(self, asked: Sequence[Turns], texts: Sequence[str]) -> list[list[int] | UnrenderedError]:
+        # a conversation with tools is no key: it stands for itself
+        keys = [tuple(each) if not isinstance(each, Conversation) else id(each) for each in asked]
+        distinct = dict(zip(keys, asked, strict=True))
+        prompts = dict(zip(distinct, self.chat.each_prompt(list(distinct.values())), strict=True))
         answers = self.chat.text_ids(texts)
         return [
-            [*prompt, *ids, self.end_id] if isinstance(prompt := prompts[tuple(turns)], list) else prompt
-            for turns, ids in zip(asked, answers, strict=True)
+            [*prompt, *ids, self.end_id] if isinstance(prompt := prompts[key], list) else prompt
+            for key, ids in zip(keys, answers, strict=True)
         ]
 
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
@@ -110,7 +114,7 @@ class RewardEngine(BaseEngine):
         refused: str | None,
     ) -> Score:
         mine = [number for number, owner in enumerate(owners) if owner == place]
-        fits = all(number in rewards for number in mine)
+        fits = refused is None and all(number in rewards for number in mine)
         return Score(
             request_id=request.id,
             logprobs=tuple(rewards[number] for number in mine) if fits else (),
@@ -130,17 +134,19 @@ def reads_whole(config: Any, chat: Chat) -> bool:
     return bool(chat.tokenizer.chat_template) and (config.id2label or {}).get(0) != OWN_LABEL
 
 
-def each_whole(
-    chat: Chat, asked: Sequence[Sequence[Message]], texts: Sequence[str]
-) -> list[list[int] | UnrenderedError]:
+def each_whole(chat: Chat, asked: Sequence[Turns], texts: Sequence[str]) -> list[list[int] | UnrenderedError]:
     """Return the token ids of each conversation with its answer, as the chat template writes a finished one.
 
     Where it takes one not, the reason stands in its place.
     """
-    said = [
-        (*turns, Message(role="assistant", content=text)) for turns, text in zip(asked, texts, strict=True)
-    ]
-    return chat.each_conversation(said)
+    return chat.each_conversation([_answered(turns, text) for turns, text in zip(asked, texts, strict=True)])
+
+
+def _answered(asked: Turns, text: str) -> Turns:
+    answer = Message(role="assistant", content=text)
+    if isinstance(asked, Conversation):
+        return replace(asked, messages=(*asked.messages, answer))
+    return (*asked, answer)
 
 
 def reward_fingerprint(

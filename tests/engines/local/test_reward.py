@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rlaif.engines.open import open_engine
 from rlaif.errors import ModelError
 from rlaif.records import Message
 from tests.engines.conftest import ModelDir
+from tests.engines.test_chat_turns import TOOLS
 from tests.engines.tiny import CHATML, draw, make_tokenizer, question
 
 
@@ -115,3 +117,33 @@ def test_an_answer_whose_conversation_the_template_refuses_fails_alone(tmp_path:
     )
     assert len(first.logprobs) == 1
     assert (second.logprobs, "no such question" in str(second.error)) == ((), True)
+
+
+TOOLED = CHATML.replace(
+    "{% for m in", "{% for tool in tools or [] %}{{ tool | tojson }}{% endfor %}{% for m in", 1
+)
+
+
+@pytest.mark.parametrize("labels", [{}, {"id2label": {0: "reward"}}])
+def test_a_reward_model_reads_the_tools_of_a_conversation(tmp_path: Path, labels: dict[str, Any]) -> None:
+    """Read as whole conversations, and up to an end token."""
+    engine: Any = open_engine(f"reward:{write(tmp_path / 'tooled', template=TOOLED, **labels)}", device="cpu")
+    assert engine.whole is not bool(labels)
+    asked = question("how do I bake bread", "mix flour and water", "wait")
+    plain_one, tooled = engine.score([asked, replace(asked, id="t", tools=TOOLS)])
+    kwargs = {"tools": list(TOOLS), "tokenize": False, "add_generation_prompt": bool(labels)}
+    for answer, reward in zip(asked.continuations, tooled.logprobs, strict=True):
+        turns = [{"role": "user", "content": asked.id}, {"role": "assistant", "content": answer}]
+        text = engine.chat.tokenizer.apply_chat_template(turns[:1] if labels else turns, **kwargs)
+        ids = engine.chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if labels:
+            ids += [*engine.chat.text_ids([answer])[0], engine.end_id]
+        assert reward == pytest.approx(
+            float(engine.model(input_ids=torch.tensor([ids])).logits[0, 0]), abs=1e-5
+        )
+    assert tooled.logprobs != plain_one.logprobs
+
+
+def test_fields_for_a_server_are_refused(engine: RewardEngine) -> None:
+    (reply,) = engine.score([replace(question("wait", "a"), body={"top_k": 3})])
+    assert "fields of a request to a server" in str(reply.error)
