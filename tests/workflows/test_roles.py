@@ -213,6 +213,15 @@ def test_what_a_model_cannot_honour_is_refused_before_anything_is_drawn(
     assert ASKED == []
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_judge_that_is_asked_nothing_in_words_refuses_options_in_a_dry_run_too(
+    command: list[str], dry: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--judge", "random:1", "--judge-think", "--out", str(tmp_path / "run"), *dry]
+    assert main([*command, *options]) == 2
+    assert "random:1: is no model that is asked in words, and reads no think" in capsys.readouterr().err
+
+
 def test_options_of_a_critic_are_refused_where_nobody_criticises(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,7 @@ def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) 
         else:
             drawn = completions_of(config)
         judges = models.acting(config.judge_options)
+        judges.refuse_role(str(config.judge))
         judge = judges.judge(str(config.judge))
         first, then = split(config.protocol)
         asking = asked_by(config)

@@ -24,6 +24,7 @@ def plan(config: CheckConfig, *, every: bool = False) -> planning.DryRunPlan:
         return planning.DryRunPlan(
             [f"judge {name}: a record, of which nothing is asked"], planning.estimate(models)
         )
+    models.refuse_role(name)
     with planning.planning(models, store_of(config)):
         if every:
             all_protocols(config, models, name)

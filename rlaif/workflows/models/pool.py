@@ -82,7 +82,7 @@ class ModelPool:
         """
         for name in names:
             kind = judge_kind(name)
-            self._refuse_role(name)
+            self.refuse_role(name)
             if kind.prepare is not None:
                 with JUDGES.guarded(kind.name):
                     kind.prepare(name, self)
@@ -96,7 +96,7 @@ class ModelPool:
                     self._fingerprints[opening] = engine.fingerprint
         self.engines.check_workers()
 
-    def _refuse_role(self, name: str) -> None:
+    def refuse_role(self, name: str) -> None:
         """Raise InputError for an option of the role that a judge of this name has no use for."""
         own = [each for each in self.role.set_ones if each != "dtype"]
         if own and not judge_kind(name).told:
