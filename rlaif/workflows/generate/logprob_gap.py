@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from rlaif.engines.local.engine import HfEngine, Traced
 
 UNLIKE = (
-    "its bounded thoughts were closed by other tokens than its chat template writes, so that what it sampled cannot be "
-    "told apart; draw without --max-thought-tokens"
+    "its bounded thoughts were closed by other tokens than its chat template writes, so that nobody knows "
+    "which tokens it sampled; draw without --max-thought-tokens"
 )
 NO_TOKENS = (0, 0)
 Drawn = Sequence[tuple[Prompt, Completion]]
