@@ -33,7 +33,7 @@ def chat_template(tokenizer: Any, now: Callable[[str], str]) -> Rendering:
         turns: Sequence[Turn],
         generate: bool,
         options: Mapping[str, Any],
-        tools: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         given = {"messages": [dict(each) for each in turns], "add_generation_prompt": generate}
         beside = {"tools": [dict(each) for each in tools] or None, "documents": None}
@@ -85,7 +85,7 @@ def _own_rendering(tokenizer: Any) -> Rendering:
         turns: Sequence[Turn],
         generate: bool,
         options: Mapping[str, Any],
-        tools: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         beside = {"tools": [dict(each) for each in tools]} if tools else {}
         text: str = tokenizer.apply_chat_template(
