@@ -13,7 +13,7 @@ from rlaif.exchange.format import Format, Found, PairFormat, has, said
 from rlaif.exchange.rows import Row
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
 from rlaif.hashing import digest
-from rlaif.records import Message, Pair, Prompt, completion_id
+from rlaif.records import Message, Pair, Prompt, completion_id, is_plain
 
 UNCHANGED = "the revision is what it was before"
 NO_REVISION = "it has no revision"
@@ -142,10 +142,16 @@ def _prompt(row: Row, values: Columns) -> tuple[Message, ...]:
 
 
 def _answer(row: Row, values: Columns, column: str) -> str:
-    """An answer as text, or as turns of which the last is the answer."""
+    """An answer as text, or as turns of which the last is the answer. Raises UnkeptError where it is more than that."""
     found = turns(values[column], row.where, column, role="assistant")
     if found[-1].role != "assistant":
         raise PromptFileError(f"{row.where}: {column!r} must end with the assistant's turn")
+    if not is_plain(found[-1:]) or any(each.role in ("assistant", "tool") for each in found[:-1]):
+        raise UnkeptError(
+            row.where,
+            f"{column!r} has thoughts, calls of tools or several answers, and a chain keeps one text",
+            "give such sides as `prompt`, `chosen` and `rejected`, or leave such rows out",
+        )
     return found[-1].content
 
 
