@@ -81,7 +81,8 @@ def _no_place(missing: AbstractSet[str]) -> str:
     """Why a pair with these parts is left out, and which formats would take it."""
     takers = [name for name, each in pair_formats().items() if each.writes and each.holds >= missing]
     said = " and ".join(words for name, words in PARTS.items() if name in missing)
-    return f"it has no place for {said} (export as {' or '.join(takers)})"
+    *first, last = takers
+    return f"the format has no place for {said} (export as {', '.join(first)} or {last})"
 
 
 def _margin(pair: Pair, kind: str) -> float:

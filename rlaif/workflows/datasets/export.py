@@ -155,8 +155,10 @@ def _write(
         for name, pairs in splits.items()
     }
     if empty := [name for name, each in written.items() if not each.rows]:
-        why = "; ".join(f"{count} {reason}" for reason, count in written[empty[0]].left_out.items())
-        raise InputError(f"--format {config.format}: no row of {empty[0]!r} is left ({why})")
+        why = "; ".join(f"{count} left out: {reason}" for reason, count in written[empty[0]].left_out.items())
+        raise InputError(
+            f"--format {config.format}: no row of {empty[0]!r} is left" + (f"; {why}" if why else "")
+        )
     if (beside := pair_format(config.format).beside) is not None:
         for name, text in beside(written).items():
             write_text(draft / name, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,9 @@ def test_a_format_carries_a_part_or_leaves_the_pair_out_by_name(tmp_path: Path, 
             assert again.id == pair.id
     else:
         (reason,) = made.left_out
-        assert reason.startswith(f"it has no place for {PARTS[part]} (export as ")
+        assert reason.startswith(f"the format has no place for {PARTS[part]} (export as ")
+        assert re.search(r" or [\w-]+\)$", reason)
+        assert reason.count(" or ") == 1
         assert "trl" in reason
 
 

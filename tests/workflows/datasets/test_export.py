@@ -188,3 +188,14 @@ def test_a_prompt_is_never_on_both_sides(
     assert not names[0] & names[1]
     assert len(names[0]) == int(share * different + 0.5)
     assert sum(map(len, sides)) == len(prompts)
+
+
+def test_an_export_without_a_row_says_why_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
+    write_pairs(tmp_path / "p.jsonl", [pair(asked, tools=(tool,)) for asked in ("a", "b")])
+    words = ["export", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "data"), "--format", "axolotl"]
+    assert main(words) == 2
+    said = "no row of 'train' is left; 2 left out: the format has no place for schemas of tools (export as "
+    assert said in " ".join(capsys.readouterr().err.split())
