@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.boundary import told
-from rlaif.errors import PromptFileError, UnkeptError
-from rlaif.exchange.columns import say_left
+from rlaif.errors import PromptFileError, RlaifError, UnkeptError
+from rlaif.exchange.asked import ADDED, CONVERSATIONS, QUESTIONS, SYSTEM
+from rlaif.exchange.columns import TOOLS, say_left
 from rlaif.exchange.first_row import first_row
 from rlaif.exchange.format import (
     FORMATS,
@@ -28,13 +29,20 @@ from rlaif.exchange.format import (
 )
 from rlaif.exchange.hub import files_of
 from rlaif.exchange.pairs import pair_row
+from rlaif.exchange.prompts import row_prompt
 from rlaif.exchange.rows import Row, read_rows
+from rlaif.exchange.turns import turns
 from rlaif.records import Pair
 
 CLOSEST = 3
 """Formats that are named where none fits."""
 _COLUMN = re.compile(r"`([\w.-]+)")
 """A column in the shape of a format."""
+_ASKS_OR_ANSWERS = {
+    "prompt", *CONVERSATIONS, *QUESTIONS, *ADDED, *SYSTEM, *TOOLS, "history", "response", "completion", "output",
+    "answer", "id", "subset", "source",
+}  # fmt: skip
+"""Columns that a row may have which holds a question, or a question and one answer."""
 _PLACE = re.compile(r"\[\d+\]")
 _log = logging.getLogger(__name__)
 
@@ -137,7 +145,7 @@ def _found(ref: str | Path, name: str | None, limit: int | None) -> tuple[str, I
     if name is None:
         if first is None:
             raise PromptFileError(f"{ref}: holds no row")
-        name = _told_by(first, formats)
+        name = _told_by(ref, first, formats)
     read = formats[name].read
     assert read is not None, "what has no document has rows"
     return name, read(rows), counted
@@ -152,7 +160,7 @@ def _document(ref: str | Path) -> Path:
     return files[0] if len(files) == 1 else Path(ref)
 
 
-def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
+def _told_by(ref: str | Path, row: Row, formats: Mapping[str, PairFormat]) -> str:
     if isinstance(row.value, Mapping):
         for name, how in formats.items():
             with FORMATS.guarded(name), reading(name, lambda: row.where):
@@ -164,10 +172,32 @@ def _told_by(row: Row, formats: Mapping[str, PairFormat]) -> str:
             gold := next((key for key, each in gold_formats().items() if each.recognises(row.value)), None)
         ) is not None:
             close = f"; it is gold of judges ({gold}): measure one by `rlaif judge check`{close}"
+        else:
+            close = f"{_asks_alone(ref, row, formats)}{close}"
     else:
         has, close = f"none, it is a {type(row.value).__name__}", ""
     raise PromptFileError(
         f"{row.where}: in no known format (columns: {has}){close}; known: {', '.join(read_formats())}"
+    )
+
+
+def _asks_alone(ref: str | Path, row: Row, formats: Mapping[str, PairFormat]) -> str:
+    """What to do with rows that ask and have no two sides; empty where a column belongs to a side."""
+    shapes = {column for how in formats.values() for column in _COLUMN.findall(how.shape)}
+    if row.value.keys() & (shapes - _ASKS_OR_ANSWERS):
+        return ""
+    name = next((each for each in ("messages", "conversations") if each in row.value), "prompt")
+    try:
+        said = turns(row.value[name], row.where, name, role="user") if name in row.value else ()
+        answered = bool(said) and said[-1].role == "assistant"
+        if not answered:
+            row_prompt(row.value, row.where)
+    except RlaifError:
+        return ""
+    cut = " when the assistant's turn at the end of each is taken away" if answered else ""
+    return (
+        "; these are prompts, without two sides to choose from: "
+        f"`rlaif generate --prompts {ref}` draws and judges answers{cut}"
     )
 
 

@@ -164,3 +164,31 @@ def test_every_format_that_is_written_can_be_named_for_reading() -> None:
 def test_the_closest_formats_are_named_with_what_is_missing(tmp_path: Path, row: Any, said: str) -> None:
     with pytest.raises(PromptFileError, match=said):
         read_preferences(lines(tmp_path / "p.jsonl", row))
+
+
+HI, YO = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}
+
+
+@pytest.mark.parametrize(
+    ("row", "cut"),
+    [
+        ({"messages": [HI]}, False),
+        ({"prompt": "hi", "id": 3}, False),
+        ({"prompt": "hi", "completion": "yo"}, False),
+        ({"instruction": "hi", "input": "", "output": "yo"}, False),
+        ({"conversations": [{"from": "human", "value": "hi"}]}, False),
+        ({"messages": [HI, YO]}, True),
+    ],
+)
+def test_rows_without_two_sides_are_told_to_be_prompts(tmp_path: Path, row: Any, cut: bool) -> None:
+    with pytest.raises(PromptFileError, match="these are prompts") as told:
+        read_preferences(path := lines(tmp_path / "p.jsonl", row))
+    assert f"`rlaif generate --prompts {path}`" in str(told.value)
+    assert ("is taken away" in str(told.value)) is cut
+
+
+@pytest.mark.parametrize("row", [{"prompt": "a", "chosen": "b"}, {"messages": 3}, {"text": "x"}])
+def test_rows_that_lack_one_side_or_do_not_ask_are_no_prompts(tmp_path: Path, row: Any) -> None:
+    with pytest.raises(PromptFileError) as told:
+        read_preferences(lines(tmp_path / "p.jsonl", row))
+    assert "these are prompts" not in str(told.value)
