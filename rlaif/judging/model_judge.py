@@ -15,7 +15,7 @@ from rlaif.judging.cot import ANSWER, CLAMP, read_verdict, read_votes
 from rlaif.judging.labels import AB, RATINGS, YES_NO, CallReading, Labels, read_expected, read_share
 from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.judging.protocol import One, Two
-from rlaif.judging.shown import shown, shown_prompt
+from rlaif.judging.shown import shown_prompt, shown_sides
 from rlaif.judging.yes_no import read_yes_no
 from rlaif.records import Completion, Engine, Judgment, Principle, Prompt, Score, State
 from rlaif.templates import Template, load_template
@@ -250,7 +250,11 @@ class ModelJudge:
         **further: str,
     ) -> Asked:
         """One question and what it is about."""
-        seen = [shown(each, self.options.judge_sees) for each in completions]
+        seen = shown_sides(
+            [each.turns for each in completions],
+            self.options.judge_sees,
+            open_thoughts=[each.open_thought for each in completions],
+        )
         text = self.question(template, prompt, seen, principle, **further)
         about = None if principle is None else principle.id
         return Asked(text, prompt.id, tuple(each.id for each in completions), about)

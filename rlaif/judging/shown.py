@@ -44,13 +44,35 @@ def shown(completion: Completion, sees: Sees = "answer") -> str:
     return shown_turns(completion.turns, sees, open_thought=completion.open_thought)
 
 
+def shown_sides(
+    sides: Sequence[Sequence[Message]], sees: Sees = "answer", *, open_thoughts: Sequence[bool] = ()
+) -> list[str]:
+    """How the turns of each side of one question are shown: plain texts where all are, else all fenced and named.
+
+    A form that only one side has would be a cue. `open_thoughts` says of each side whether its last thought never
+    ended; empty: all did.
+    """
+    if all(_is_text(turns, sees) for turns in sides):
+        return [turns[-1].content for turns in sides]
+    ended = [False] * len(sides)
+    return [
+        _fenced([*_parts(turns, sees, open_thought=never)])
+        for turns, never in zip(sides, open_thoughts or ended, strict=True)
+    ]
+
+
 def shown_turns(turns: Sequence[Message], sees: Sees = "answer", *, open_thought: bool = False) -> str:
     """As `shown`, of the turns of one side; `open_thought` says that the thought of the last one never ended."""
+    if _is_text(turns, sees):
+        return turns[-1].content
+    return _fenced([*_parts(turns, sees, open_thought=open_thought)])
+
+
+def _is_text(turns: Sequence[Message], sees: Sees) -> bool:
+    """Whether one text says all that is seen of the turns, and cannot be taken for several."""
     last = turns[-1]
     plain = len(turns) == 1 and not last.tool_calls and not _LIKE_TURNS.match(last.content)
-    if plain and (sees == "answer" or not last.thought):
-        return last.content
-    return _fenced([*_parts(turns, sees, open_thought=open_thought)])
+    return plain and (sees == "answer" or not last.thought)
 
 
 def _parts(turns: Sequence[Message], sees: Sees, *, open_thought: bool = False) -> Iterator[_Part]:

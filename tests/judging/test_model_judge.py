@@ -12,7 +12,7 @@ from rlaif.judging import ModelJudge
 from rlaif.judging.ask import Writing
 from rlaif.judging.model_judge import TOLD
 from rlaif.judging.protocols import unguided
-from rlaif.records import GenerateRequest, Message, Prompt, Sampling, State
+from rlaif.records import GenerateRequest, Message, Prompt, Sampling, State, ToolCall
 from rlaif.store import call_key
 from rlaif.templates import load_template
 from rlaif.workflows.generate.show_prompt import Listener
@@ -229,3 +229,31 @@ def test_what_an_engine_from_outside_says_of_itself_is_asked() -> None:
     assert unguided(ModelJudge(Silent()), "compare-json") == ""
     assert "cannot guide its decoding" in unguided(ModelJudge(Plain()), "compare-json")
     assert (Listener(Plain()).reads("any"), Listener(Plain()).guides_decoding) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("template", "further"),
+    [
+        ("compare", {}),
+        ("compare-cot", {}),
+        ("compare-json", {}),
+        ("rank", {}),
+        ("argue", {"side": "A"}),
+        ("debate", {"argument_a": "Warm.", "argument_b": "Cold."}),
+        ("meta", {"judgment": "A"}),
+    ],
+)
+def test_every_question_about_several_sides_shows_them_all_in_one_form(
+    template: str, further: dict[str, str]
+) -> None:
+    """One side calls a tool: a plain text beside it would tell the judge which."""
+    call = ToolCall(name="oven", arguments="{}")
+    calls = completion("", tool_calls=(call,))
+    judge = ModelJudge(RuleEngine(greets))
+    count = 4 if template == "rank" else 2
+    plain = [completion(f"Mix {number}") for number in range(count)]
+    turns = "assistant:\n```\nMix 0\n```"
+    assert turns in judge.asked(template, prompt(), [plain[0], calls, *plain[2:]], GREET, **further).text
+    assert "assistant" not in judge.asked(template, prompt(), plain, GREET, **further).text
+    alone = judge.asked("checklist", prompt(), [plain[0]], GREET).text
+    assert "Response:\n```\nMix 0\n```" in alone

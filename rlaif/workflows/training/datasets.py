@@ -11,7 +11,7 @@ from rlaif.constitution.load import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
 from rlaif.judging.ask import turn
-from rlaif.judging.shown import shown_prompt, shown_turns
+from rlaif.judging.shown import shown_prompt, shown_sides
 from rlaif.records import (
     ASKED_OF,
     Completion,
@@ -80,7 +80,7 @@ def judge_pairs(pairs: Sequence[Pair], constitution: Constitution) -> list[Pair]
             p = said.get(principle.id)
             if p is None or p == 0.5 or not applies(principle, prompt):
                 continue
-            texts = [shown_turns(pair.chosen), shown_turns(pair.rejected)]
+            texts = shown_sides([pair.chosen, pair.rejected])
             for first_chosen in (True, False):
                 one, other = texts if first_chosen else texts[::-1]
                 question = template.render(
