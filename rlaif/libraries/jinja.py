@@ -20,7 +20,7 @@ with importing("jinja2"):
     from jinja2 import Environment, meta, nodes, pass_context
     from jinja2.exceptions import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
-    from jinja2.visitor import NodeTransformer
+    from jinja2.visitor import NodeTransformer, NodeVisitor
 
 MOST_SOURCE = 300_000
 """Characters of a template; real ones have some ten thousand."""
@@ -104,13 +104,81 @@ _METER: ContextVar[_Meter] = ContextVar("meter of the rendering")
 
 
 def undeclared(source: str, like: Environment) -> frozenset[str] | None:
-    """The variables that a template reads and does not set itself; None for one that does not compile."""
+    """The variables that a template reads before it sets them itself; None for one that does not compile.
+
+    A name that it gives a default where it is not defined counts: whoever renders the template may set it.
+    """
     if len(source) > MOST_SOURCE:
         return None
     try:
-        return frozenset(meta.find_undeclared_variables(like.parse(source)))
+        tree = like.parse(source)
+        # jinja's own answer also names what is set in one branch and read behind it
+        return frozenset(meta.find_undeclared_variables(tree)) & _Reads().of(tree)
     except (TemplateError, RecursionError):
         return None
+
+
+class _Reads(NodeVisitor):
+    """Finds names that are read before they are set, in the order in which a rendering comes by."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.own: set[str] = set()
+        self.later: list[nodes.Macro | nodes.CallBlock] = []
+
+    def of(self, tree: nodes.Template) -> set[str]:
+        """The names. What a macro reads may be set behind it, before it is called: macros come last."""
+        self.visit(tree)
+        top = self.own
+        for macro in self.later:
+            self.own = {*top, *(each.name for each in macro.args)}
+            for each in macro.body:
+                self.visit(each)
+        return self.read
+
+    def visit_Name(self, node: nodes.Name) -> None:
+        if node.ctx != "load":
+            self.own.add(node.name)
+        elif node.name not in self.own:
+            self.read.add(node.name)
+
+    def visit_If(self, node: nodes.If) -> None:
+        # a default for what is not defined is a switch, also where another branch sets it before
+        asked = [
+            each for each in (node.test, *node.test.find_all(nodes.Test)) if isinstance(each, nodes.Test)
+        ]
+        tested = {
+            each.node.name for each in asked if isinstance(each.node, nodes.Name) and "defined" in each.name
+        }
+        targets = [each.target for each in node.find_all(nodes.Assign)]
+        self.read |= tested & {each.name for each in targets if isinstance(each, nodes.Name)}
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: nodes.Assign) -> None:
+        self._in_turn(node.node, node.target)
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> None:
+        self._in_turn(*node.body, node.filter, node.target)
+
+    def visit_For(self, node: nodes.For) -> None:
+        self._in_turn(node.iter, node.target, node.test, *node.body, *node.else_)
+
+    def visit_With(self, node: nodes.With) -> None:
+        self._in_turn(*node.values, *node.targets, *node.body)
+
+    def visit_Macro(self, node: nodes.Macro) -> None:
+        self._in_turn(*node.defaults)
+        self.own.add(node.name)
+        self.later.append(node)
+
+    def visit_CallBlock(self, node: nodes.CallBlock) -> None:
+        self._in_turn(node.call, *node.defaults)
+        self.later.append(node)
+
+    def _in_turn(self, *parts: nodes.Node | None) -> None:
+        for each in parts:
+            if each is not None:
+                self.visit(each)
 
 
 class Bounded:

@@ -117,6 +117,59 @@ def test_the_variables_of_a_template_are_those_that_it_reads_and_does_not_set() 
     assert undeclared(source, LIKE) == {"think", "messages", "effort"}
 
 
+QWEN = """{%- for m in messages %}
+  {%- if m.content is string %}{%- set content = m.content %}{%- else %}{%- set content = '' %}{%- endif %}
+  {%- if m.reasoning_content is string %}{%- set told = m.reasoning_content %}
+  {%- elif '</think>' in content %}{%- set told = content.split('</think>')[0] %}
+    {%- set rest = content.split('</think>')[-1] %}{%- endif %}
+  {{- told ~ rest }}
+  {%- for call in m.tool_calls %}{%- if call.function %}{%- set call = call.function %}{%- endif %}{{- call.name }}
+  {%- endfor %}
+{%- endfor %}
+{%- if add_generation_prompt and enable_thinking is defined and enable_thinking is false %}<think>{%- endif %}"""
+R1 = """{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}
+{% if not thinking is defined %}{% set thinking = false %}{% endif %}{% set ns = namespace(system='') %}
+{%- for message in messages %}{%- if message['role'] == 'system' %}{%- set ns.system = message['content'] %}{% endif %}
+{%- if thinking %}<think>{% endif %}{%- endfor %}{{ bos_token ~ ns.system }}"""
+GPT_OSS = """{%- macro kind(spec, required_params, is_nullable=false) -%}
+  {%- if spec.type == 'array' %}{%- set inner = spec['items'] %}{%- endif %}{{- inner ~ is_nullable }}
+{%- endmacro -%}
+{%- macro system_message() -%}
+  {%- if model_identity is not defined %}{%- set model_identity = 'You are.' %}{%- endif %}{{- model_identity }}
+  {%- if reasoning_effort is not defined %}{%- set reasoning_effort = 'medium' %}{%- endif %}{{- reasoning_effort }}
+  {%- if builtin_tools %}{{- builtin_tools[0] ~ kind(builtin_tools[0], []) }}{%- endif %}
+{%- endmacro -%}
+{{ system_message() }}{% for message in messages %}{{ message.content }}{% endfor %}"""
+GRANITE = """{%- if messages[0].role == 'system' %}{%- set system_message = messages[0].content %}
+{%- set loop_messages = messages[1:] %}{%- else %}{%- set loop_messages = messages %}{%- endif %}
+{%- if system_message is defined %}{{- system_message }}{%- elif thinking %}Think.{%- endif %}
+{%- if available_tools is not defined %}{%- set available_tools = tools %}{%- endif %}
+{%- macro turn(message, thinking) %}{{ message.role ~ thinking ~ separator }}{% endmacro %}
+{%- if controls and 'length' in controls %}{%- set separator = controls['length'] %}{%- endif %}
+{%- for message in loop_messages %}{{ turn(message, thinking) }}{%- endfor %}"""
+FORCED = """{%- if '/no_think' in messages[0].content %}{%- set enable_thinking = false %}{%- endif %}
+{%- if enable_thinking is not defined %}{%- set enable_thinking = true %}{%- endif %}{{ enable_thinking }}"""
+DEFAULT = "{% set think = think | default(false) %}{{ think }}{% with x = y %}{{ x }}{% endwith %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "settable"),
+    [
+        (QWEN, {"messages", "add_generation_prompt", "enable_thinking"}),
+        (R1, {"messages", "add_generation_prompt", "thinking", "bos_token"}),
+        (GPT_OSS, {"messages", "model_identity", "reasoning_effort", "builtin_tools"}),
+        (GRANITE, {"messages", "tools", "available_tools", "thinking", "controls"}),
+        (FORCED, {"messages", "enable_thinking"}),
+        (DEFAULT, {"think", "y"}),
+    ],
+    ids=["Qwen", "R1", "gpt-oss", "Granite", "forced", "default"],
+)
+def test_variables_that_a_template_sets_before_it_reads_them_are_its_own(
+    source: str, settable: set[str]
+) -> None:
+    assert undeclared(source, LIKE) == settable
+
+
 @pytest.mark.parametrize(
     "source", ["{% if %}", "x" * (MOST_SOURCE + 1), "{{" + "(" * 5000 + ")" * 5000 + "}}"]
 )
