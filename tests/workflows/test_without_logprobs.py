@@ -204,6 +204,10 @@ def test_why_every_call_failed_is_on_the_screen_in_status_in_the_audit_and_in_th
         if line is not None:
             assert main(line) == 0
         shown = capsys.readouterr()
+        if not (line or file):
+            last = shown.err.strip().splitlines()[-1]
+            assert "judgments failed" in last
+            assert last.count("most often with") == 1
         told = (world / "run" / file).read_text() if file else shown.out + shown.err
         told = " ".join(told.split())
         assert "log-prob" in told

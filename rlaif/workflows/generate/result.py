@@ -14,7 +14,7 @@ from rlaif.runs.layout import PAIRS, REPORT
 from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import LogprobGap
 from rlaif.workflows.generate.principle_tests import PrincipleOutcome, test_counts
-from rlaif.workflows.models.failures import FAILED
+from rlaif.workflows.models.failures import FAILED, told_once
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.results import PairResult
 
@@ -133,7 +133,7 @@ def too_few(made: GenerateResult, least: float, failed: Sequence[str] = ()) -> s
         return None
     reasons = sorted(made.counts.no_pair.items(), key=lambda each: -each[1])
     why = ", ".join(f"{reason} {count}" for reason, count in reasons) or "no prompt had two completions"
-    told = "".join(f". {each}" for each in (*made.failures, *failed))
+    told = "".join(f". {each}" for each in told_once(made.failures, failed))
     return (
         f"{made.pair_share:.1%} of {made.counts.prompts} prompts gave a pair, fewer than {least:.1%} "
         f"(min_pair_share): {why}{told}. What there is lies in {made.run / PAIRS}"

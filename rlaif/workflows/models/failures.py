@@ -20,13 +20,14 @@ REMEDY = {
     State.TRUNCATED: "the judge writes more than it may; try a protocol that reads labels, or a briefer judge",
     State.JUDGE_REFUSED: "use a judge that will judge these answers",
 }
+OFTEN = ", most often with: "
 MENDED = "mend the judge's function and run again"
 
 
 def failed_calls(engines: Iterable[RecordedEngine]) -> list[str]:
     """A sentence for each model some of whose calls failed in this command, with the commonest reason."""
     return [
-        f"{each.name}: {each.failed_calls} of {each.new_calls} calls failed, most often with: {commonest(each)}"
+        f"{each.name}: {each.failed_calls} of {each.new_calls} calls failed{OFTEN}{commonest(each)}"
         for each in engines
         if each.failed_calls
     ]
@@ -49,8 +50,19 @@ def failed_judgments(judgments: Sequence[Judgment]) -> list[str]:
             reason = reasons.most_common(1)[0][0] if reasons else "no reason was kept"
             remedy = MENDED if reason.startswith(RAISED) else REMEDY[state]
             whose = f"all {count}" if count == len(judgments) else f"{count} of {len(judgments)}"
-            said.append(f"{whose} judgments failed ({state}), most often with: {reason}; {remedy}")
+            said.append(f"{whose} judgments failed ({state}){OFTEN}{reason}; {remedy}")
     return said
+
+
+def told_once(calls: Sequence[str], judgments: Sequence[str]) -> list[str]:
+    """The sentences on calls and on judgments as one account: a reason that judgments give is told by them alone."""
+    reasons = [each.partition(OFTEN)[2] for each in calls]
+    left = [
+        each
+        for each, reason in zip(calls, reasons, strict=True)
+        if not any(OFTEN + reason in said for said in judgments)
+    ]
+    return [*left, *judgments]
 
 
 def failed_in(files: Iterable[Path]) -> list[str]:
