@@ -17,7 +17,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.system_turn import SystemTurn, system_turn
-from rlaif.judging.protocols import PER_PAIR
+from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.evaluation import evaluation_tables
 from rlaif.runs.claim import claim
@@ -37,6 +37,7 @@ from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
+from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.results import Result
 
@@ -117,6 +118,10 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         refuse_early(config.out, models, needed, describe, command="evaluate")
     for name, role in roles_of(config):
         models.acting(role).open(name)
+    if config.judge is not None and config.against:
+        hard = any(each.hard for each in constitution.principles)
+        asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
+        refuse_unthinking(models.acting(config.judge_options), config.judge, asked)
     described = _described(config, models, prompts, constitution)
     with ExitStack() as stack:
         run = None

@@ -61,6 +61,7 @@ from rlaif.workflows.models.judge_names import GOLD, is_control
 from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import sees_of, told_options
+from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.report import reliability
@@ -159,9 +160,12 @@ def first_question(config: PairConfig) -> str:
 
 
 def _open_judge(models: ModelPool, config: PairOptions) -> None:
-    """Open the judge, and let it say whether it can be asked as the critic is to be."""
+    """Open the judge, and let it say whether it can be asked as it is to be, and as the critic is."""
     judges = models.acting(config.judge_options)
     judges.open(str(config.judge))
+    refuse_unthinking(
+        judges, str(config.judge), (each for each in split(config.protocol) if each != NO_PAIRWISE)
+    )
     if config.critic_options is not None:
         models.acting(config.critic_options.over(judges.role)).open(str(config.judge))
 

@@ -12,7 +12,7 @@ from rlaif.atomic import write_text
 from rlaif.constitution import edited_release
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.engines.local.processes import accelerated
-from rlaif.errors import InputError
+from rlaif.errors import InputError, RecipeError
 from rlaif.judging.kinds import stated_of
 from rlaif.judging.protocols import stated
 from rlaif.review.report import write_report
@@ -23,6 +23,7 @@ from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.models.usage import judged_in, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
@@ -58,6 +59,7 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         return prepared.described(prints) | _functions(prepared, named)
 
     refuse_early(config.out, models, tuple(named.values()), describe, command="run")
+    _refuse_unthinking(prepared, models)
     for role, name in named.items():
         models.acting(recipe.models.asked(role)).open(name)
     for checked in checked_steps(recipe, config.out):
@@ -82,6 +84,21 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         finally:
             models.close()
         return _finished(runner, named, unmet)
+
+
+def _refuse_unthinking(prepared: PreparedRecipe, models: ModelPool) -> None:
+    """Raise RecipeError where the judge of a step is to think before labels and cannot: before anything is drawn."""
+    for checked in checked_steps(prepared.recipe, prepared.config.out):
+        step, entry = STEPS.get(checked.entry.step), checked.entry
+        asked = (*step.always_asks, *step.protocols(entry.settings))
+        for key, name in checked.task.initial.items() if asked else ():
+            if name in checked.names:  # it is yet to be made
+                continue
+            role = prepared.recipe.models.asked(checked.task.roles.get(key, key))
+            try:
+                refuse_unthinking(models.acting(role), name, asked)
+            except InputError as wrong:
+                raise RecipeError(f"{entry.where}: {wrong}") from None
 
 
 def _functions(prepared: PreparedRecipe, named: Mapping[str, str]) -> dict[str, Any]:

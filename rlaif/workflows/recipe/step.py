@@ -300,6 +300,8 @@ class Step:
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
     """The judging protocols that its settings name."""
+    always_asks: tuple[str, ...] = ()
+    """Judging protocols by which it asks whatever its settings say."""
     example: Callable[[Job], Any] | None = None
     """One prompt with its completions as the step makes them, for `--show-prompt`."""
     work: Callable[[Expected], int] = _no_work

@@ -24,6 +24,7 @@ from rlaif.workflows.generate.judge_step import asking_of, in_writing
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, role_setting
+from rlaif.workflows.models.thinking_judge import refuse_unthinking
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class OpenReward:
             )
         constitution = load_principles(config.constitution)
         models.open(config.judge)
+        refuse_unthinking(models, config.judge, [config.protocol or PER_PRINCIPLE])
         self._models = models
         self._told: set[str] = set()
         """Models of which a failed call was told."""

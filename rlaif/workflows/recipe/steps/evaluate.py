@@ -12,6 +12,7 @@ from rlaif.atomic import write_text
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.feedback.system_turn import system_turn
 from rlaif.hashing import digest
+from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
@@ -224,6 +225,7 @@ STEP = Step(
     since=since,
     outputs=outputs,
     measures=True,
+    always_asks=(PER_PRINCIPLE, PER_PAIR),
     work=work,
     columns=COLUMNS,
     row=row,
