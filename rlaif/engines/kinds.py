@@ -52,6 +52,10 @@ class EngineOptions:
         return {name: value for name, value in own.items() if name != "thought_marks" or value is not None}
 
 
+def _tells_none(_name: str, _rest: str, _options: EngineOptions) -> bool:
+    return False
+
+
 def _never(name: str, rest: str, wanted: bool) -> bool:
     return False
 
@@ -93,6 +97,8 @@ class ModelKind:
     writes_verdicts: Callable[[str, str, bool], bool] = _never
     """Of name, `rest` and whether that is wanted: whether a judge of this kind writes verdicts as text instead of
     telling log-probabilities of labels."""
+    writes_thoughts: Callable[[str, str, EngineOptions], bool] = _tells_none
+    """Of name, `rest` and options: whether they say that a model that is elsewhere marks its thoughts."""
     check: Callable[[str, str], None] = _nothing_to_check
     """Raises ModelError for a name that cannot be, of name and `rest`, before anything is opened or shown."""
     meant: Callable[[str], str | None] = _nothing_meant

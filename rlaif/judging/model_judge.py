@@ -85,7 +85,10 @@ class ModelJudge:
     @property
     def reasons_first(self) -> bool:
         """Whether it is to think before a label, and only does so when a template asks for it."""
-        return self.options.think and not capabilities_of(self.engine).writes_thoughts
+        if not self.options.think:
+            return False
+        told = self.options.marks_thoughts
+        return not (capabilities_of(self.engine).writes_thoughts if told is None else told)
 
     def before_label(self, name: str) -> str:
         """The template that asks for a label by the template `name`: one that asks for reasoning first, where it must.

@@ -28,6 +28,9 @@ class JudgeOptions:
     """Arguments of its chat template, before those of the engine."""
     body: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of its requests to a server."""
+    marks_thoughts: bool | None = None
+    """Whether it marks a thought before its answer, where that follows from what it is told; None: as its engine says.
+    """
     seed: int = 0
     """Of its thoughts; the run's."""
 

@@ -26,6 +26,7 @@ from rlaif.engines.openai.rate_limits import Bucket
 from rlaif.engines.openai.request_body import own_field
 from rlaif.engines.openai.retries import Asker
 from rlaif.engines.openai.scores import Scores
+from rlaif.engines.thinking_switches import told_to_think
 from rlaif.errors import ModelError
 from rlaif.hashing import digest
 from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
@@ -53,6 +54,7 @@ class OpenAIEngine(SubmittingEngine):
         self.model = model
         self.settings = settings or Settings()
         self.kwargs = dict(chat_template_kwargs or {})
+        self.writes_thoughts = writes_thoughts(self.settings, self.kwargs)
         votes: list[Any] = [self.settings.votes] if self.settings.votes else []
         # a server that could say log-probabilities is another judge where it is told to vote
         votes += ["sampled"] if votes and not self.settings.logprobs else []
@@ -175,6 +177,12 @@ def open_openai(
     return OpenAIEngine(
         name, urls, model, revision, settings=settings, chat_template_kwargs=chat_template_kwargs
     )
+
+
+def writes_thoughts(settings: Settings, chat_template_kwargs: Mapping[str, Any]) -> bool:
+    """Whether the user says that the model thinks: no server tells before it is asked."""
+    told = told_to_think(chat_template_kwargs, {})
+    return settings.says_thoughts if told is None else told
 
 
 def _generation(request: GenerateRequest, said: replies.Text, used: Usage) -> Generation:

@@ -15,6 +15,14 @@ def _open(name: str, rest: str, options: EngineOptions) -> Engine:
     )
 
 
+def _writes_thoughts(name: str, rest: str, options: EngineOptions) -> bool:
+    from rlaif.engines.openai.engine import writes_thoughts
+    from rlaif.engines.openai.name import parse_name, shown, with_marks
+
+    settings = with_marks(shown(name), parse_name(name, rest).settings, options.thought_marks)
+    return writes_thoughts(settings, options.chat_template_kwargs or {})
+
+
 def _declares_revision(rest: str) -> bool:
     from rlaif.engines.openai.name import model_and_revision
 
@@ -51,6 +59,7 @@ KINDS = (
         declares_revision=_declares_revision,
         served_model=_served_model,
         writes_verdicts=_writes_verdicts,
+        writes_thoughts=_writes_thoughts,
         check=_check,
         meant=meant_server,
     ),

@@ -101,6 +101,11 @@ class Settings:
         return ThoughtMarks(start, end) if end else None
 
     @property
+    def says_thoughts(self) -> bool:
+        """Whether the user says that the model marks its thoughts."""
+        return self.marks is not None or bool(self.thought_begun)
+
+    @property
     def splits_thoughts(self) -> bool:
         """Whether texts are searched for thoughts."""
         return self.thought_marks != NO_MARKS

@@ -97,9 +97,11 @@ class RayEngine(BaseEngine):
 
     @property
     def writes_thoughts(self) -> bool:  # type: ignore[override]
-        """Whether the model marks a thought before its answer; of one that is elsewhere it is not known."""
-        chat = self._tokens()
-        return chat is not None and chat.thought_marks is not None
+        """Whether the model marks a thought before its answer; of one that is elsewhere the user tells."""
+        if (chat := self._tokens()) is not None:
+            return chat.thought_marks is not None
+        kind, rest = split_name(self.name)
+        return kind.writes_thoughts(self.name, rest, EngineOptions(**self._options))
 
     def _tokens(self) -> Chat | None:
         """The model's tokenizer, read here; None where it is elsewhere."""

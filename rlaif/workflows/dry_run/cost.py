@@ -86,7 +86,11 @@ class PlannedModels(ModelPool):
             counting,
             kept="" if kind.declares_revision(rest) else f"{fingerprint} {self.own_id}",
             guides_decoding=kind.guides_decoding,
-            writes_thoughts=counting is not None and counting.writes_thoughts,
+            writes_thoughts=(
+                counting.writes_thoughts
+                if counting is not None
+                else kind.writes_thoughts(name, rest, self.engines.how(opening))
+            ),
         )
         self.planned[str(opening)] = engine
         return engine

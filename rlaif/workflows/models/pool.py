@@ -13,6 +13,7 @@ from rlaif.engines.local.processes import Processes
 from rlaif.engines.ray.engine import RayEngine
 from rlaif.engines.recorded import RecordedEngine
 from rlaif.engines.template_variables import template_variables
+from rlaif.engines.thinking_switches import told_to_think
 from rlaif.engines.waves import WAVE
 from rlaif.errors import InputError
 from rlaif.judging import Judge, judge_kind
@@ -188,7 +189,9 @@ class ModelPool:
 
     def judge_options(self, name: str) -> JudgeOptions:
         """How the model of this name judges in this role; what it draws derives from the seed of the command."""
-        said = self.requests(name) if judge_kind(name).model else RoleRequests()
+        model = judge_kind(name).model
+        said = self.requests(name) if model else RoleRequests()
+        served = model and self._kind(name)[0].server
         role = self.role
         return JudgeOptions(
             judge_sees=role.sees or USUAL.judge_sees,
@@ -198,6 +201,8 @@ class ModelPool:
             ),
             chat_template_kwargs=said.chat_template_kwargs,
             body=said.body,
+            # a model here is known by its template; of one that is served only the user can tell
+            marks_thoughts=told_to_think(said.chat_template_kwargs, said.body) if served else None,
             seed=self.seed,
         )
 

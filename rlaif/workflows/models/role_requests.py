@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlaif.engines.kinds import ModelKind
+from rlaif.engines.thinking_switches import EFFORT, SWITCHES
 from rlaif.errors import InputError
 from rlaif.records import Sampling
 from rlaif.workflows.models.role_options import RoleOptions
 
-SWITCHES = ("enable_thinking", "thinking")
-"""Variables by which chat templates are told to let their model think, the commoner first."""
-EFFORT = "reasoning_effort"
 OURS = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
 """Variables of a template that each request sets."""
 

@@ -6,6 +6,7 @@ import shutil
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from rlaif.judging import ModelJudge
 from rlaif.records import Message, ScoreRequest
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions
+from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions
 from tests.workflows.tiny import THINKING, make_tiny
@@ -170,3 +172,44 @@ def test_a_judge_has_the_options_of_its_role(pool: ModelPool, tmp_path: Path) ->
     plain = pool.judge(name)
     assert isinstance(plain, ModelJudge)
     assert plain.options.set_ones == {}
+
+
+SERVED = "openai:http://127.0.0.1:9/v1{}#m@1"
+
+
+@pytest.mark.parametrize(
+    ("setting", "told", "asked_as_before"),
+    [
+        ("", {}, False),
+        ("", {"enable_thinking": True}, True),
+        ("", {"chat_template_kwargs": {"thinking": True}}, True),
+        ("", {"request_body": {"thinking": {"type": "enabled"}}}, True),
+        ("", {"reasoning_effort": "low"}, True),
+        ("", {"reasoning_effort": "none"}, False),
+        ("", {"thought_marks": ("(hm)", "(so)")}, True),
+        ("?thought_marks=(hm),(so)", {}, True),
+        ("?thought_begun=1", {}, True),
+        ("?thought_marks=none", {}, False),
+        ("?thought_begun=1", {"enable_thinking": False}, False),
+    ],
+)
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_served_judge_marks_its_thoughts_where_the_user_says_so(
+    store: Store, setting: str, told: dict[str, Any], asked_as_before: bool, dry: bool
+) -> None:
+    pool = PlannedModels(ModelOptions()) if dry else ModelPool(ModelOptions())
+    pool.record(store, "run")
+    judge = pool.acting(RoleOptions(think=True, **told)).judge(SERVED.format(setting))
+    assert isinstance(judge, ModelJudge)
+    assert judge.before_label("compare") == ("compare" if asked_as_before else "compare-cot")
+
+
+def test_arguments_of_all_roles_tell_that_a_served_judge_thinks_and_its_own_go_before_them(
+    store: Store,
+) -> None:
+    pool = ModelPool(ModelOptions(chat_template_kwargs={"enable_thinking": True}))
+    pool.record(store, "run")
+    for own, question in ((None, "compare"), (False, "compare-cot")):
+        judge = pool.acting(RoleOptions(think=True, enable_thinking=own)).judge(SERVED.format(""))
+        assert isinstance(judge, ModelJudge)
+        assert judge.before_label("compare") == question
