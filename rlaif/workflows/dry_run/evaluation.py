@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlaif.feedback.system_turn import system_turn
+from rlaif.feedback.system_turn import NONE, system_turn
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
-from rlaif.workflows.dry_run.generate import sampling_line
+from rlaif.workflows.dry_run.generate import role_lines, sampling_line
 from rlaif.workflows.evaluation.run import drawn_by, inputs_of, sampling_of, store_of, win_rates
 from rlaif.workflows.models.made_by import label
 
@@ -22,6 +22,9 @@ def plan(config: EvaluateConfig) -> planning.DryRunPlan:
     lines.append(label(constitution))
     lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
     lines.append(f"sampled at {sampling_line(sampling_of(config))}, seed {config.seed}")
+    lines += [f"under the system turn {config.system}"] if config.system not in (None, NONE) else []
+    for role in ("policy", "against", "judge"):
+        lines += role_lines(role, getattr(config, f"{role}_options"))
     lines.append(
         f"comparisons: {len(prompts) * len(config.against)} pairs, both orders, each principle that applies"
     )

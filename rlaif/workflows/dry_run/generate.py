@@ -7,7 +7,7 @@ from typing import Any
 from rlaif.constitution import load_principles
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.feedback.pairing import NO_PAIRWISE
-from rlaif.feedback.system_turn import system_turn
+from rlaif.feedback.system_turn import NONE, system_turn
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Constitution, Sampling
 from rlaif.store import find_store
@@ -15,6 +15,7 @@ from rlaif.workflows.configs import GenerateConfig, JudgeConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
+from rlaif.workflows.dry_run.role_words import role_words
 from rlaif.workflows.generate.judge_step import Drawn, split, written_form
 from rlaif.workflows.generate.principle_tests import own_tests
 from rlaif.workflows.generate.rollouts import draw
@@ -30,6 +31,7 @@ from rlaif.workflows.generate.run import (
 )
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.made_by import label
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 
 
 def sampling_line(sampling: Sampling) -> str:
@@ -53,6 +55,11 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
         lines.append(
             f"policy {', '.join(config.policy)} at {sampling_line(sampling_of(config))}, seed {config.seed}"
         )
+        if config.from_turn is not None:
+            lines.append(f"drawn from turn {config.from_turn} of each conversation")
+        if config.system not in (None, NONE):
+            lines.append(f"under the system turn {config.system}")
+        lines += role_lines("policy", config.policy_options)
     else:
         drawn = completions_of(config)
         lines.append(f"{len(drawn)} completions of {config.source}")
@@ -62,8 +69,15 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
         first, then = written_form(first), written_form(then)
     decides = "by that" if then == NO_PAIRWISE else f"{then} in both orders"
     lines.append(f"judge {config.judge}: {first} on each completion, {pairing_name(config)}, then {decides}")
+    lines += [*role_lines("judge", config.judge_options), *role_lines("critic", config.critic_options)]
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
     return planning.DryRunPlan(lines, _forecast(config, constitution))
+
+
+def role_lines(role: str, options: RoleOptions | None) -> list[str]:
+    """What is said of a role: one line, or none."""
+    said = (options or NOTHING).set_ones
+    return [f"{role}: {role_words(said)}"] if said else []
 
 
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rlaif.workflows.dry_run.role_words import role_words
 from rlaif.workflows.recipe.artefacts import Artefact
 from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.task import Task
 
 
@@ -30,15 +32,19 @@ class Node:
     """The role whose newest model it makes."""
     calls: int
     """Calls of models that it would make."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """By the same keys, what the recipe calls the model, where that is not the usual role."""
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By the same keys, how the model is asked, where something is said of that."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON; roles and options only where there are any."""
+        return {name: each for name, each in asdict(self).items() if each or name not in ("roles", "options")}
 
 
 def graph(prepared: PreparedRecipe, calls: Mapping[str, int]) -> list[Node]:
     """Return every step of every round; `calls` are those that each would make, by its name."""
-    return [_node(task, calls.get(task.name, 0)) for task in prepared.tasks]
+    return [_node(prepared, task, calls.get(task.name, 0)) for task in prepared.tasks]
 
 
 def graph_lines(prepared: PreparedRecipe, nodes: Sequence[Node]) -> list[str]:
@@ -65,7 +71,7 @@ def _lines(node: Node, calls: int, wide: int) -> list[str]:
     takes = ", ".join(_shown(each) for each in node.takes)
     makes = _shown(node.makes) if node.makes is not None else "figures"
     asked = f"; {calls:,} calls" if calls else ""
-    models = ", ".join(f"{key} {name}" for key, name in node.models.items())
+    models = ", ".join(f"{key} {name}{_asked(node, key)}" for key, name in node.models.items())
     moves = f"; the newest {node.moves} from here on" if node.moves else ""
     settings = ", ".join(f"{key} {value}" for key, value in node.settings.items())
     pad = " " * (wide + 4)
@@ -75,6 +81,13 @@ def _lines(node: Node, calls: int, wide: int) -> list[str]:
     if settings:
         lines.append(f"{pad}{settings}")
     return lines
+
+
+def _asked(node: Node, key: str) -> str:
+    """What is unusual of a step's model, in brackets: its role, how it is asked."""
+    role = f"role {node.roles[key]}" if key in node.roles else ""
+    parts = [each for each in (role, role_words(node.options.get(key, {}))) if each]
+    return f" ({': '.join(parts)})" if parts else ""
 
 
 def _key(node: Node) -> str:
@@ -104,7 +117,9 @@ def _alike(nodes: Sequence[Node]) -> list[list[int]]:
     return [numbers for _, numbers in groups]
 
 
-def _node(task: Task, calls: int) -> Node:
+def _node(prepared: PreparedRecipe, task: Task, calls: int) -> Node:
+    usual = STEPS.get(task.entry.step).roles
+    asked = {key: prepared.recipe.models.asked(task.roles.get(key, key)).set_ones for key in task.models}
     return Node(
         name=task.name,
         round=task.round,
@@ -115,6 +130,8 @@ def _node(task: Task, calls: int) -> Node:
         models=dict(task.models),
         moves=task.moves,
         calls=calls,
+        roles={key: role for key, role in task.roles.items() if role != usual.get(key)},
+        options={key: said for key, said in asked.items() if said},
     )
 
 
