@@ -52,7 +52,8 @@ def test_a_recipe_names_the_step_whose_judge_cannot_think(
 
 @pytest.mark.parametrize("judge", ["micro", "panel:panel.yaml"])
 def test_generate_refuses_before_it_draws(judge: str, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(["generate", "--judge", judge, "--policy", "micro", "--limit", "2", "--judge-think"], capsys)
+    words = ["generate", "--judge", judge, "--policy", "micro", "--limit", "2", "--judge-think"]
+    refused([*words, "--prompts", "micro:train"], capsys)
 
 
 def test_evaluate_refuses_where_a_hard_principle_is_asked_by_the_checklist(
