@@ -154,7 +154,7 @@ PAIRS = (
     "export g/pairs.jsonl --out o/e --where 'label_prob>.5'", "judge check g/pairs.jsonl --judge script:sc.jsonl",
     *(f"export g --out o/e --format {name}" for name in (
         "trl", "trl-parquet", "datasets", "openrlhf", "nemo-rl", "llama-factory", "axolotl", "ultrafeedback",
-        "annotated-pairs", "kto", "hh-rlhf")),
+        "annotated-pairs", "kto", "hh-rlhf", "openai-preference")),
 )  # fmt: skip
 IMPORTS: Mapping[str, tuple[bytes, Change]] = {
     "hh.jsonl": (

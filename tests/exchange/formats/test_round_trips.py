@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rlaif.exchange.format import About, written_formats
+from rlaif.exchange.formats.openai_preference import USER_IN_SIDE
 from rlaif.exchange.formats.trainers import BESIDE_CALL
 from rlaif.exchange.held import PARTS, parts_of
 from rlaif.exchange.preferences.reading import read_preferences
@@ -132,6 +133,26 @@ OPENRLHF = [
         "rejected": [*TRL_PROMPT, {"role": "assistant", "content": "4", "reasoning_content": "Hm."}],
     }
 ]
+OPENAI = [
+    {
+        "input": {"messages": OPENAI_PROMPT, "tools": [TOOL], "parallel_tool_calls": False},
+        "preferred_output": [
+            {"role": "assistant", "content": None, "tool_calls": [called("{}", id="d")]},
+            {"role": "tool", "tool_call_id": "d", "content": "4"},
+            {"role": "assistant", "content": "It is 4."},
+        ],
+        "non_preferred_output": SIDES["rejected"],
+    },
+    {
+        "input": {
+            "messages": [{"role": "user", "content": "2 + 2?"}],
+            "tools": [],
+            "parallel_tool_calls": True,
+        },
+        "preferred_output": [{"role": "assistant", "content": "4"}],
+        "non_preferred_output": [{"role": "assistant", "content": "5"}],
+    },
+]
 SETS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "trl": TRL,
     "llama-factory": SHARED,
@@ -139,6 +160,7 @@ SETS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "nemo-rl": NEMO,
     "kto": KTO,
     "openrlhf": OPENRLHF,
+    "openai-preference": OPENAI,
 }
 
 
@@ -205,6 +227,8 @@ def test_a_format_carries_a_part_or_leaves_the_pair_out_by_name(tmp_path: Path, 
             assert again.chosen[0].content == "<think>\nHm.\n</think>\n\n4"
         else:
             assert again.id == pair.id
+    elif (name, part) == ("openai-preference", "turns"):  # it holds those that no user is among
+        assert made.left_out == {USER_IN_SIDE: 1}
     else:
         (reason,) = made.left_out
         assert reason.startswith(f"the format has no place for {PARTS[part]} (export as ")

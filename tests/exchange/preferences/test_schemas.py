@@ -56,6 +56,10 @@ SCHEMAS = {
     "nemo-rl": closed(
         context=listed(TURN), completions=listed(closed(rank={"type": "integer"}, completion=listed(ANSWER)), 2)
     ),
+    # OpenAI: FineTunePreferenceRequestInput of its API's description
+    "openai-preference": closed(
+        input=closed(messages=listed(TURN)), preferred_output=listed(ANSWER), non_preferred_output=listed(ANSWER)
+    ),
     # LLaMA-Factory: data/README.md, sharegpt preference rows; system prompts in a column
     "llama-factory": closed(
         ("system",), conversations=listed(SHARED), chosen=SHARED, rejected=SHARED, system=TEXT
