@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,8 @@ def _turn(
 def _thought(title: str, thought: str, whole: bool) -> str:
     from rlaif.auditing.surface import words
 
-    folded = f"{title} ({words(thought)} words)"
+    count = words(thought)
+    folded = f"{title} ({count} word{'' if count == 1 else 's'})"
     return _part(folded, thought) if whole else f"{folded}, --thoughts shows it"
 
 
@@ -190,7 +191,7 @@ def _origin(found: Any) -> str:
     lines = ["where it comes from"]
     for name, value in pair.provenance.items():
         if name not in ("calls", "votes"):
-            lines.append(f"  {name}: {value}")
+            lines.append(f"  {name}: {_plain(value)}")
     if held is not None:
         note = ", NOT the one of the pair" if found.constitution_differs else ""
         lines.append(f"  constitution text ({held.digest}{note}):")
@@ -202,6 +203,17 @@ def _origin(found: Any) -> str:
     if not steps:
         lines.append("  no training of this store has used it")
     return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    """A value of the provenance in words: what is nested stands in brackets."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_nested(each)}" for name, each in value.items())
+    return ", ".join(map(_nested, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _nested(value: Any) -> str:
+    return f"({_plain(value)})" if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 def _compared(found: Any) -> str:
