@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,23 @@ def test_who_counts_calls_hears_of_them_too(prepared: PreparedRecipe) -> None:
     with pace.running(prepared.round(1)[0]):
         pace.report("dpo", 1, 40)
     assert heard == [("calls of micro", 3, None), ("dpo", 1, 40)]
+
+
+def test_the_first_guess_of_pairs_counts_the_tests_of_the_principles(prepared: PreparedRecipe) -> None:
+    rules = prepared.constitution.principles
+    bare = replace(
+        prepared,
+        constitution=replace(
+            prepared.constitution, principles=tuple(replace(each, tests=()) for each in rules)
+        ),
+    )
+
+    def guess(one: PreparedRecipe) -> int:
+        told: list[RunStanding] = []
+        pace = Pace(one, told.append, clock=Clock())
+        with pace.running(next(each for each in one.tasks if each.entry.step == "pairs")):
+            return told[0].total
+
+    assert sum(len(each.tests) for each in rules) > 0
+    # every test is compared in both orders
+    assert guess(prepared) - guess(bare) == 2 * sum(len(each.tests) for each in rules)

@@ -189,7 +189,7 @@ def work(expected: Expected) -> int:
     own = 2 + rules
     if expected.round:
         drift = rules if expected.prepared.recipe.models.judge == PREVIOUS else 0
-        own += 2 + drift + 2 * rules * len(settings.against)
+        own += 2 + drift + (1 + 2 * rules) * len(settings.against)
     return round(min(settings.prompts or prompts, prompts) * own)
 
 

@@ -245,8 +245,12 @@ def check(checked: CheckedStep) -> None:
 
 
 def work(expected: Expected) -> int:
-    """Count the comparisons in both orders, and a critique of each pair."""
-    return round(expected.sizes.get("asked", 0) * (2 * expected.principles + 1))
+    """Count the comparisons in both orders, a critique of each pair, and the principles' own tests in both orders."""
+    roles = expected.prepared.recipe.models.by_role()
+    judge = roles.get(expected.entry.named.get("judge", "judge"), "")
+    rules = () if is_control(judge) else expected.prepared.constitution.principles
+    tests = sum(len(each.tests) for each in rules)
+    return round(expected.sizes.get("asked", 0) * (2 * expected.principles + 1)) + 2 * tests
 
 
 def row(facts: Facts, _: int) -> dict[str, Any]:
