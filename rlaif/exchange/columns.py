@@ -10,9 +10,11 @@ from typing import Any
 from rlaif.errors import UnkeptError
 
 _log = logging.getLogger(__name__)
+TEMPLATE = "chat_template_kwargs"
+"""Column of what a row's chat template is given; in the provenance of its pair too."""
 ASKED_TOO = (
     "images", "image", "videos", "video", "audios", "audio", "document", "documents",
-    "chat_template_kwargs",
+    TEMPLATE,
 )  # fmt: skip
 """Columns of what is asked beside turns and tools: nothing here can keep it."""
 SAID_TOO = (

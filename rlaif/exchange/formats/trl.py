@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange import fields
 from rlaif.exchange.asked import QuestionTurns, asked, dialogue, use_repeated, with_system
-from rlaif.exchange.columns import peek
+from rlaif.exchange.cells import json_form
+from rlaif.exchange.columns import TEMPLATE, is_empty, peek
 from rlaif.exchange.containers import dataset_directory, parquet
 from rlaif.exchange.format import Format, PairFormat, WrittenSplit, each_row, said
 from rlaif.exchange.held import EVERYTHING
@@ -90,13 +91,15 @@ def pair_of(row: Row) -> Pair | str:
         return PARTS_EARLY
     use_repeated(values, row.where, prompt, (*prompt, *chosen), (*prompt, *rejected), prompt[1:])
     wrote = next((names for names in _WROTE if all(name in values for name in names)), None)
-    about = policies(*(values[name] for name in wrote)) if wrote else {}
+    about = dict(policies(*(values[name] for name in wrote)) if wrote else {})
+    if peek(values, TEMPLATE) is not None:
+        about[TEMPLATE] = json_form(values[TEMPLATE], row.where, TEMPLATE)
     return row_pair(plain | _figures(values, row.where) | {"provenance": about}, row.where)
 
 
 def pair_rows(pair: Pair) -> list[dict[str, Any]]:
     """Prompt explicit, turns; beside them what a trainer of ours reads again and TRL's leaves alone."""
-    row = {
+    row: dict[str, Any] = {
         "id": pair.id,
         "prompt": turn_rows(pair.prompt, TRAINERS),
         "chosen": turn_rows(pair.chosen, TRAINERS),
@@ -104,7 +107,11 @@ def pair_rows(pair: Pair) -> list[dict[str, Any]]:
         "label_prob": round(pair.label_prob, DECIMALS),
         "weight": round(pair.weight, DECIMALS),
     }
-    return [row | {"tools": list(pair.tools)} if pair.tools else row]
+    if pair.tools:
+        row["tools"] = list(pair.tools)
+    if not is_empty(given := pair.provenance.get(TEMPLATE)):
+        row[TEMPLATE] = given
+    return [row]
 
 
 Turns = tuple[Message, ...]

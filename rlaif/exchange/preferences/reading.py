@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from rlaif.boundary import told
 from rlaif.errors import PromptFileError, RlaifError, UnkeptError
 from rlaif.exchange.asked import ADDED, CONVERSATIONS, QUESTIONS, SYSTEM
-from rlaif.exchange.columns import TOOLS, say_left
+from rlaif.exchange.columns import TEMPLATE, TOOLS, say_left
 from rlaif.exchange.first_row import first_row
 from rlaif.exchange.format import (
     FORMATS,
@@ -92,6 +92,7 @@ def read_preferences(
     if not pairs:
         why = "; ".join(f"{count} {reason}" for reason, count in left_out.items()) or "it has no rows"
         raise PromptFileError(f"{ref}: holds no pair, read as {name} ({why}); name its --format")
+    _say_template(ref, pairs)
     if unkept:
         _log.warning("%s (rows left out for such reasons: %d)", unkept[0], len(unkept))
     say_left(ref, columns)
@@ -102,6 +103,23 @@ def read_preferences(
         left_out=dict(left_out),
         columns_left=tuple(columns),
     )
+
+
+def _say_template(ref: str | Path, pairs: Sequence[Pair]) -> None:
+    """Say with which option a model is asked as these rows were. Raises PromptFileError where they differ in it."""
+    said = [each.provenance.get(TEMPLATE) for each in pairs]
+    if any(each != said[0] for each in said):
+        raise PromptFileError(
+            f"{ref}: rows differ in `{TEMPLATE}`, and a run has one template; split the file by that column"
+        )
+    if said[0] is not None:
+        _log.warning(
+            "%s: `%s` is kept and given to no model: ask with --policy-chat-template-kwargs, "
+            "train with --chat-template-kwargs: %s",
+            ref,
+            TEMPLATE,
+            json.dumps(said[0], ensure_ascii=False),
+        )
 
 
 def _refuse_unwritable(pair: Pair, where: str) -> None:

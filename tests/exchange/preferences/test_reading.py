@@ -192,3 +192,24 @@ def test_rows_that_lack_one_side_or_do_not_ask_are_no_prompts(tmp_path: Path, ro
     with pytest.raises(PromptFileError) as told:
         read_preferences(lines(tmp_path / "p.jsonl", row))
     assert "these are prompts" not in str(told.value)
+
+
+def test_what_a_template_is_given_is_kept_written_again_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"enable_thinking": False}
+    rows = [{**GOOD, "prompt": asked, "chat_template_kwargs": given} for asked in ("a", "b")]
+    found = read_preferences(lines(tmp_path / "p.jsonl", *rows))
+    assert [each["chat_template_kwargs"] for each in preference_rows(found.pairs, format="trl")[0]] == [
+        given
+    ] * 2
+    assert (
+        '--policy-chat-template-kwargs, train with --chat-template-kwargs: {"enable_thinking": false}'
+        in caplog.text
+    )
+
+
+def test_rows_that_differ_in_what_their_template_is_given_are_refused(tmp_path: Path) -> None:
+    rows = [GOOD, {**GOOD, "prompt": "b", "chat_template_kwargs": {"enable_thinking": False}}]
+    with pytest.raises(PromptFileError, match="rows differ in `chat_template_kwargs`"):
+        read_preferences(lines(tmp_path / "p.jsonl", *rows))
