@@ -223,7 +223,7 @@ def said(*texts: str) -> tuple[Message, ...]:
     return tuple(Message(role=roles[place % 2], content=each) for place, each in enumerate(texts))
 
 
-def test_sides_of_several_turns_are_told_apart_by_all_of_them() -> None:
+def test_a_pair_of_several_turns_is_joined_by_all_of_them() -> None:
     ends = ("And?", "Yes. I hope this helps.")
     alike = [replace(pair(f"Q{n}?"), chosen=said(f"First {n}.", *ends)) for n in range(3)]
     others = [pair(f"O{n}?", chosen=f"Other. Number {n}.") for n in range(3)]
