@@ -207,6 +207,9 @@ def test_a_signal_ends_who_waits_for_other_processes() -> None:
         said = waiting.communicate(timeout=60)[1]
     finally:
         waiting.kill()
+    if waiting.returncode == -signal.SIGINT:  # torch did not wait yet: Python's own handler was first
+        assert "KeyboardInterrupt" in said
+        return
     assert waiting.returncode == 130
     assert "interrupted while it waited for the other processes" in said
 
