@@ -147,8 +147,11 @@ def _waiting(held: Mapping[str, str]) -> Iterator[None]:
 
     def tell() -> None:
         wait = SECONDS_UNSAID
+        # no `select.select`: it takes no descriptor above 1,023, and a program may have opened many
+        signals = select.poll()
+        signals.register(come, select.POLLIN)
         while not done.is_set():
-            if select.select([come], [], [], wait)[0]:
+            if signals.poll(wait * 1000):
                 if _ENDING.intersection(os.read(come, 64)):
                     _end_unless(done)
             elif not done.is_set():

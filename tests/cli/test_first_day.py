@@ -71,7 +71,7 @@ SLIPS: dict[str, tuple[str, int, tuple[str, ...]]] = {
         for name, said in MODEL_NAMES.items()
     },
     "a misspelt command": ("genrate --out r", 2, ("Did you mean 'generate'",)),
-    "a misspelt option": ("generate --polcy micro --out r", 2, ("Did you mean '--policy'",)),
+    "a misspelt option": ("generate --polcy micro --out r", 2, ("Did you mean", "'--policy'")),
     "no out": ("generate", 2, ("--out",)),
     "a limit of nothing": ("generate --limit 0 --out r", 2, ("--limit", "x>=1")),
     "a negative limit": ("generate --limit -3 --out r", 2, ("--limit", "x>=1")),

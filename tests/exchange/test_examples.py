@@ -36,7 +36,7 @@ USER, SAID = {"role": "user", "content": "a"}, {"role": "assistant", "content": 
         ({"messages": "a"}, "must end with the assistant's turn"),
         ({"messages": [SAID]}, "must end with the assistant's turn"),
         ({"messages": [USER, SAID, USER]}, "must end with the assistant's turn"),
-        ({"messages": [USER, {"role": "assistant", "content": None}]}, "only text"),
+        ({"messages": [USER, {"role": "assistant", "content": None}]}, "no content"),
         ({"messages": [USER, SAID], "kind": 1}, "`kind` must be a word"),
         ({"messages": [USER, SAID], "learned": 0}, "1 or more"),
         ({"messages": [USER, SAID], "learned": 2}, "one turn at least stands before them"),

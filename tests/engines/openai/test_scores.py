@@ -136,7 +136,7 @@ def test_a_turn_that_is_begun_by_a_text_is_continued_by_votes_of_a_judge_that_th
 
 def test_an_error_of_a_judge_that_thinks_first_decides_no_kind_of_score() -> None:
     (score,) = engine(ThinkingModel(), votes=4).score([ask(None)])
-    assert "--think" in str(score.error)
+    assert "--judge-think" in str(score.error)
     (score,) = engine(ThinkingModel(continues=False), votes=4).score([ask()])
     assert (chances(score), score.votes) == ([0.0, 1.0], 4)
 
@@ -144,7 +144,7 @@ def test_an_error_of_a_judge_that_thinks_first_decides_no_kind_of_score() -> Non
 def test_labels_of_a_judge_that_thinks_first_are_an_error_that_says_what_to_do() -> None:
     for spelling in SPELLINGS:
         (score,) = engine(ThinkingModel(spelling=spelling)).score([ask(None)])
-        assert "--think" in str(score.error)
+        assert "--judge-think" in str(score.error)
         assert "?logprobs=0&votes=16" in str(score.error)
         forget()
 

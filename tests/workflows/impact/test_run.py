@@ -19,6 +19,7 @@ from rlaif.errors import InputError
 from rlaif.judging import kinds
 from rlaif.judging.ask import Asked, ask_labels
 from rlaif.judging.labels import AB, YES_NO, read_share
+from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.records import (
     Engine,
     GenerateRequest,
@@ -291,7 +292,7 @@ def test_changes_that_only_together_turn_a_pair_are_named_together(
 class Whole:
     """A judge that is asked one question about all principles together."""
 
-    def __init__(self, engine: Engine, *, in_writing: bool = False) -> None:
+    def __init__(self, engine: Engine, *, in_writing: bool = False, options: JudgeOptions = USUAL) -> None:
         self.engine = engine
         self.name, self.fingerprint = engine.name, engine.fingerprint
 

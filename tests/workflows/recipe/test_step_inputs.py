@@ -16,7 +16,7 @@ from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
 from rlaif.templates import template_digests
-from rlaif.workflows.models.role_options import RoleOptions
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests
 from rlaif.workflows.recipe.artefacts import Artefact
 from rlaif.workflows.recipe.recipe import ModelRoles, RecipeStep
@@ -78,6 +78,7 @@ class Named:
     """Models that are known by their fingerprints, and asked alike in all roles."""
 
     in_writing = False
+    role = NOTHING
 
     def __init__(self, fingerprint: Callable[[str], str]) -> None:
         self.fingerprint = fingerprint
