@@ -227,10 +227,11 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
         "replay",
         "constitution",
         "chat_template_kwargs",
+        "thought_marks",
         "trust_remote_code",
         "examples",
     }
-    """By fingerprint, by digest, by digest where a judge is trained, (twice) in the policy's, by their file's."""
+    """By fingerprint, by digest, by digest where a judge is trained, (thrice) in the policy's, by their file's."""
     no_input = {"out", "card", "doubts", "store", "reviewed", "origins", "edited"}
     """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input

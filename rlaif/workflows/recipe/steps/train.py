@@ -140,7 +140,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "step": job.settings.as_dict(),
         "replay": digest(
             "examples",
-            [[each.kind, [[m.role, m.content] for m in each.messages]] for each in training.replay],
+            [[each.kind, [m.identity for m in each.messages]] for each in training.replay],
         ),
         "seed": job.seed,
         **job.told("trains"),
