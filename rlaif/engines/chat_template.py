@@ -41,7 +41,7 @@ _PLAIN = {"system": "System: ", "developer": "System: ", "user": "Human: ", "ass
 _USUAL = re.compile(r"[\w.:/ -]*")
 """Names and ids that are nothing but names and ids."""
 _PRIVATE = range(0xE000, 0xF8FF)
-_GIVEN = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
+GIVEN = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
 """Variables of a template that are ours to set."""
 
 _log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ class Chat:
         if not self.tokenizer.chat_template:
             return self._paragraphs(asked, generate=generate)
         self._check()
-        if taken := _GIVEN & asked.chat_template_kwargs.keys():
+        if taken := GIVEN & asked.chat_template_kwargs.keys():
             raise self._unrendered(
                 f"chat_template_kwargs cannot set {sorted(taken)[0]}, which each request sets"
             )
@@ -235,7 +235,7 @@ class Chat:
     @cached_property
     def _fault(self) -> str:
         place = self.tokenizer.name_or_path
-        if taken := _GIVEN & self.kwargs.keys():
+        if taken := GIVEN & self.kwargs.keys():
             return f"{place}: chat_template_kwargs cannot set {sorted(taken)[0]}, which each request sets; leave it out"
         remedy = (
             "mend the template (chat_template.jinja, or chat_template in tokenizer_config.json), or remove it"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from rlaif.engines.chat_template import Chat, Written
+from rlaif.engines.thinking_switches import SWITCHES
 from rlaif.engines.thoughts import Split, ThoughtMarks, split
 from rlaif.errors import UnrenderedError
 from rlaif.exchange.rendered import ends_a_turn
@@ -23,7 +24,7 @@ from rlaif.training.sampled import Sampled
 from rlaif.training.tokens import Ids, Mask, shared
 
 _PROBE = "zqprobe"
-THINKING = {"enable_thinking": True, "thinking": True}
+THINKING = dict.fromkeys(SWITCHES, True)
 """Variables by which templates are told to let the model think; unknown ones mean nothing to a template."""
 
 

@@ -77,7 +77,7 @@ class PlannedModels(ModelPool):
     def _opened(self, opening: OpenedAs) -> Engine:
         name, fingerprint = opening.name, self.fingerprint(opening.name)
         kind, rest = self._kind(name)
-        counting = self._counting(name)
+        counting = self._counting(name, opening.thought_marks)
         engine = PlannedEngine(
             name,
             fingerprint,
@@ -104,7 +104,7 @@ class PlannedModels(ModelPool):
         """The kind of a name; of a model that is yet to be trained, of what it is made of."""
         return known_kind(self.made_of.get(name, name))
 
-    def _counting(self, name: str) -> Counting | None:
+    def _counting(self, name: str, marks: tuple[str, str] | None) -> Counting | None:
         """Counts prompts with a local model's own tokenizer and template; None for a model that is elsewhere."""
         kind, rest = self._kind(name)
         if kind.directory is None:
@@ -114,7 +114,7 @@ class PlannedModels(ModelPool):
 
         directory = kind.directory(rest)
         tokenizer = load_counting_tokenizer(directory, trust_remote_code=self.options.trust_remote_code)
-        chat = Chat(tokenizer, self.options.chat_template_kwargs)
+        chat = Chat(tokenizer, self.options.chat_template_kwargs, marks)
         files = [directory / each for each in TOKENIZER_FILES if (directory / each).is_file()]
         return Counting(
             digest_files(files) if files else name,

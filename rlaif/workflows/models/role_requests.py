@@ -6,14 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rlaif.engines.chat_template import GIVEN
 from rlaif.engines.kinds import ModelKind
 from rlaif.engines.thinking_switches import EFFORT, SWITCHES
 from rlaif.errors import InputError
 from rlaif.records import Sampling
 from rlaif.workflows.models.role_options import RoleOptions
-
-OURS = frozenset({"messages", "tools", "documents", "add_generation_prompt"})
-"""Variables of a template that each request sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ def _refuse_unread(
     kwargs: Mapping[str, Any], options: RoleOptions, name: str, variables: Collection[str] | None
 ) -> None:
     for each in kwargs:
-        if each in OURS:
+        if each in GIVEN:
             raise InputError(
                 f"{name}: chat_template_kwargs cannot set {each}, which each request sets; leave it out"
             )
@@ -113,7 +111,7 @@ def _refuse_unread(
 
 
 def _read_by(variables: Collection[str]) -> str:
-    own = sorted({*variables} - OURS - {"bos_token", "eos_token"})
+    own = sorted({*variables} - GIVEN - {"bos_token", "eos_token"})
     return f"it reads {', '.join(own)}" if own else "it reads no such variable at all: leave the option out"
 
 
