@@ -157,7 +157,7 @@ def test_an_audit_reads_ratings_as_whoever_decided(tmp_path: Path) -> None:
     made = make_pairs(prompts, drawn, looks, judge=Compares(), constitution=rules, plan=PairPlan())  # type: ignore[arg-type]
     write_judgments(tmp_path / "looks.jsonl", looks)
     write_judgments(tmp_path / "said.jsonl", made.comparisons)
-    places = IdPlaces(drawn, ["safe", "kind"])
+    places = IdPlaces([each.id for each in drawn], ["safe", "kind"])
     seen, said = (
         read_pointwise(tmp_path / "looks.jsonl", places),
         read_pairwise(tmp_path / "said.jsonl", places),
@@ -171,7 +171,7 @@ def test_an_audit_reads_ratings_as_whoever_decided(tmp_path: Path) -> None:
     sides = tuple(
         np.array([at(each, getattr(each, side)) for each in made.pairs]) for side in ("chosen", "rejected")
     )
-    again = decided(rules, prompts, drawn, ["safe", "kind"], sides, seen, said)  # type: ignore[arg-type]
+    again = decided(rules, prompts, {each.id: each for each in drawn}, ["safe", "kind"], sides, seen, said)  # type: ignore[arg-type]
     assert again == pytest.approx([each.label_prob for each in made.pairs])
 
 
@@ -180,7 +180,7 @@ def test_rewards_are_columns_that_no_level_saturates(tmp_path: Path) -> None:
     rows = [judged((each.id,), None, 40.0 + n, protocol="reward") for n, each in enumerate(drawn)]
     failed = judged((drawn[0].id,), "law", None, state=State.UNREADABLE)
     write_judgments(tmp_path / "looks.jsonl", [*rows, failed])
-    found = read_pointwise(tmp_path / "looks.jsonl", IdPlaces(drawn, ["law"]))
+    found = read_pointwise(tmp_path / "looks.jsonl", IdPlaces([each.id for each in drawn], ["law"]))
     assert (np.diff(found.value[:5]) > 0.05).all()
     assert np.isnan(found.value[5])
 
