@@ -141,6 +141,26 @@ ASKED_OF = "asked_of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a completion comes from that is no plain draw from its prompt: what it was made of, and how."""
+
+    kind: str
+    """How: `revision`, `contrast`, `system`, `modified`, `canned` ..."""
+    parent: str = ""
+    """Id of the completion that it was made of; empty where there is none."""
+    stage: int = 0
+    """How many steps after the first draw: the first revision is stage 1."""
+    critique: str = ""
+    """What was said against the parent before it was written anew."""
+    principle: str = ""
+    """Id of the principle that it was made by."""
+    side: str = ""
+    """Where it was made to be good or bad: `good` or `bad`."""
+    note: str = ""
+    """Whatever else a reader must know: the affix, the other instruction, the template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What a policy answered to one prompt: a thought, then the answer. Equal ones to one prompt have one id.
 
@@ -168,6 +188,8 @@ class Completion:
     """Of who speaks in the last turn, where it came from a row that says it."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Further keys of the last turn, where it came from a row."""
+    origin: Origin | None = field(default=None, compare=False)
+    """What it was made of, where it is no plain draw: provenance, and no part of what it is."""
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -630,6 +652,8 @@ class Example:
     """How much it counts beside others."""
     learned: int = 1
     """How many of the last turns make up what is learned: the assistant's among them are."""
+    teacher: tuple[Message, ...] = ()
+    """What a teacher is shown in the place of the turns before the learned ones (distillation); empty: the same."""
 
     def __post_init__(self) -> None:
         """Wrap the functions among the tools."""

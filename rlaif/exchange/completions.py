@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -22,7 +22,7 @@ from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.tool_calls import call_rows
 from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
-from rlaif.records import Completion, Finish, Message, Prompt, completion_of, is_plain
+from rlaif.records import Completion, Finish, Message, Origin, Prompt, completion_of, is_plain
 
 _FINISHES = get_args(Finish)
 MAX_DRAW = 10**9
@@ -63,7 +63,7 @@ def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
         raise PromptFileError(f"{where}: a row must be an object, not {type(value).__name__}")
     written = value.keys() >= _WRITTEN
     own = {key: value[key] for key in _OWN if key in value}
-    names = (*_BESIDE, "thought", "tool_calls") if written else (*BESIDE, *_BESIDE, "thoughts")
+    names = (*_BESIDE, "thought", "tool_calls", "origin") if written else (*BESIDE, *_BESIDE, "thoughts")
     own |= {key: value[key] for key in names if not is_empty(value.get(key))}
     if not has_turns(own.get("lead", [{"role": ""}])):
         del own["lead"]  # a column of that name
@@ -131,7 +131,23 @@ def _completion(prompt: Prompt, entry: dict[str, Any], where: str, draw: int) ->
         completion_of(prompt.id, said, policy=policy, draw=int(place), finish=cast(Finish, finish)),
         token_ids=None if ids is None else tuple(ids),
         open_thought=_flag(entry, where),
+        origin=_origin(entry, where),
     )
+
+
+def _origin(entry: Mapping[str, Any], where: str) -> Origin | None:
+    """What a row says of where its completion comes from. Raises PromptFileError for what is no such object."""
+    given = entry.get("origin")
+    if not given:
+        return None
+    known = {each.name: each for each in fields(Origin)}
+    if not isinstance(given, Mapping) or "kind" not in given or not given.keys() <= known.keys():
+        raise PromptFileError(f"{where}: `origin` must be an object with `kind`, and of: {', '.join(known)}")
+    for name, value in given.items():
+        if not isinstance(value, int if name == "stage" else str) or isinstance(value, bool):
+            wanted = "a whole number" if name == "stage" else "text"
+            raise PromptFileError(f"{where}: `origin.{name}` is {shown(value)}; it must be {wanted}")
+    return Origin(**given)
 
 
 def _said(prompt: Prompt, entry: dict[str, Any], where: str) -> tuple[Message, ...]:
@@ -183,6 +199,9 @@ def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
         "tool_calls": call_rows(said.tool_calls, said.extra.get("tool_calls", ())),
         "lead": turn_rows(said.lead),
         "turn_keys": {**({"name": said.name} if said.name else {}), **said.extra},
+        "origin": {}
+        if said.origin is None
+        else {key: item for key, item in asdict(said.origin).items() if item},
     }
     return row | {name: value for name, value in late.items() if value}
 

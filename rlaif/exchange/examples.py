@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from rlaif.atomic import write_lines
 from rlaif.errors import PromptFileError
 from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.asked import CONVERSATIONS, asked, system_of, use_repeated, with_history, with_system
-from rlaif.exchange.columns import Columns, say_left
+from rlaif.exchange.columns import Columns, is_empty, say_left
+from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import located
 from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import read_rows
@@ -24,6 +26,7 @@ _ANSWERS = ("output", "completion", "response", "answer")
 def read_examples(ref: str | Path, limit: int | None = None) -> list[Example]:
     """Rows `{"messages": [...], "kind": "judge"}` of a file or a shipped set (`micro:judge`).
 
+    `weight` says how much a row counts, 1 unless it is said; `teacher` holds the turns that a teacher is shown instead.
     `learned` says how many of the last turns are to be learned, of which the assistant's are: 1 unless it is said.
     Also what other projects learn from: `conversations`, or a prompt (`instruction` with `input`) and its answer
     (`output`, `completion`, `response`), with `system` and `history`. Columns that mean nothing here are said once.
@@ -65,7 +68,18 @@ def row_example(row: Any, where: str) -> Example:
             f"{where}: `learned` is {learned!r}; it is how many of the last turns are to be learned, 1 or more, "
             "and one turn at least stands before them"
         )
-    return Example(messages=messages, tools=tools_of(row, where), kind=kind, learned=learned)
+    weight = number(row.get("weight", 1.0))
+    if weight is None or not 0 <= weight < math.inf:
+        raise PromptFileError(f"{where}: `weight` is {shown(row['weight'])}; it must be a number, 0 or above")
+    teacher = turns(row["teacher"], where, "teacher", role="user") if not is_empty(row.get("teacher")) else ()
+    return Example(
+        messages=messages,
+        tools=tools_of(row, where),
+        kind=kind,
+        weight=weight,
+        learned=learned,
+        teacher=tuple(teacher),
+    )
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
@@ -79,4 +93,8 @@ def _row(example: Example) -> dict[str, Any]:
         row["tools"] = list(example.tools)
     if example.learned != 1:
         row["learned"] = example.learned
+    if example.weight != 1.0:
+        row["weight"] = example.weight
+    if example.teacher:
+        row["teacher"] = turn_rows(example.teacher)
     return row

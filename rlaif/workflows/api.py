@@ -468,6 +468,7 @@ def run(
     policy_options: RoleOptions | Mapping[str, Any] | None = None,
     judge_options: RoleOptions | Mapping[str, Any] | None = None,
     frozen_judge: bool = False,
+    quick: bool = False,
     constitution: Path | str | None = None,
     limit: int | None = None,
     seed: int | None = None,
@@ -494,6 +495,7 @@ def run(
         policy_options: Options of the policy: thinking, template, budgets, dtype (docs/models.md), over the recipe's.
         judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md), over the recipe's.
         frozen_judge: Let the starting policy judge every round.
+        quick: The recipe's quick form: as small as its key `quick` says, before --set.
         constitution: Constitution: a file or a name [default: the recipe's].
         limit: Use only the first N prompts of each set.
         seed: Seed of all random numbers [default: the recipe's].

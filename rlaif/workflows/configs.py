@@ -308,6 +308,9 @@ class RunConfig(ModelOptions):
     policy_options: RoleOptions | None = role_setting("policy", default=", over the recipe's")
     judge_options: RoleOptions | None = role_setting("judge", judges=True, default=", over the recipe's")
     frozen_judge: bool = setting(False, help="Let the starting policy judge every round.")
+    quick: bool = setting(
+        False, help="The recipe's quick form: as small as its key `quick` says, before --set."
+    )
     constitution: str | None = setting(None, help="Constitution: a file or a name [default: the recipe's].")
     limit: int | None = setting(
         None, help="Use only the first N prompts of each set.", least=1, group=PROMPTS

@@ -12,7 +12,7 @@ from rlaif.exchange.completions import by_prompt, read_completions, write_comple
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.prompts import read_prompts, write_prompts
 from rlaif.exchange.turns import turn_rows
-from rlaif.records import Completion, Message, Prompt, ToolCall, completion_of
+from rlaif.records import Completion, Message, Origin, Prompt, ToolCall, completion_of
 
 
 def write(folder: Path, *rows: Any) -> Path:
@@ -291,3 +291,29 @@ def test_a_name_in_turn_keys_is_text(tmp_path: Path) -> None:
     }
     with pytest.raises(PromptFileError, match=r"`turn_keys.name` is 1; it must be text"):
         read_completions(write(tmp_path, row))
+
+
+def test_where_a_completion_comes_from_is_read_back_and_no_part_of_its_id(tmp_path: Path) -> None:
+    asked = prompt("Why?")
+    first = Completion(prompt_id=asked.id, text="Because.", policy="p")
+    origin = Origin(kind="revision", parent=first.id, stage=2, critique="It is rude.", principle="kind")
+    revised = replace(first, origin=origin)
+    path = tmp_path / "made.jsonl"
+    write_completions(path, [(asked, revised), (asked, first)])
+    assert [said.origin for _, said in read_completions(path)] == [origin, None]
+    assert revised.id == first.id
+    row = json.loads(path.read_text().splitlines()[0])
+    for wrong, said in (
+        (["revision"], "must be an object"),
+        ({"kind": 3}, "must be text"),
+        ({"kin": ""}, "kind"),
+    ):
+        broken = write(tmp_path, row | {"origin": wrong})
+        with pytest.raises(PromptFileError, match=said):
+            read_completions(broken)
+
+
+def test_a_column_of_another_that_is_called_origin_stays_a_column(tmp_path: Path) -> None:
+    path = write(tmp_path, {"prompt": "Why?", "completion": "So.", "origin": "a forum"})
+    [(asked, said)] = read_completions(path)
+    assert (said.origin, asked.meta["origin"]) == (None, "a forum")

@@ -123,3 +123,17 @@ def test_a_column_beside_an_answer_is_its_thought(tmp_path: Path) -> None:
     path = tmp_path / "examples.jsonl"
     path.write_text(json.dumps({"prompt": "a", "completion": "b", "reasoning": "Hm."}) + "\n")
     assert read_examples(path)[0].messages[-1].thought == "Hm."
+
+
+def test_weights_and_what_a_teacher_is_shown_are_read_back(tmp_path: Path) -> None:
+    asked, said = Message(role="user", content="Why?"), Message(role="assistant", content="So.")
+    rule = Message(role="system", content="Be kind.")
+    held = Example(messages=(asked, said), weight=0.5, teacher=(rule, asked))
+    path = tmp_path / "examples.jsonl"
+    write_examples(path, [held])
+    assert read_examples(path) == [held]
+    path.write_text(
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "weight": -1}\n'
+    )
+    with pytest.raises(PromptFileError, match="`weight` is -1"):
+        read_examples(path)

@@ -65,8 +65,8 @@ class _Flow:
         first = self._first(stands)
         initial = {key: first.get(name, models[key]) for key, name in asked.items()}
         made = None
-        if step.makes is not None:
-            made = made_by(entry, number, step.makes, step.stem, takes)
+        if (kind := step.kind_made(entry, takes)) is not None:
+            made = made_by(entry, number, kind, step.stem, takes)
             self.made.append(made)
         if made is not None and made.kind == "model":
             model = step.stands(entry, str(self.run / made.path))
@@ -131,12 +131,17 @@ class _Flow:
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
+        if step.gathers:
+            further = [each for each in left if each.kind == found[0].kind]
+            found, left = [*found, *further], [each for each in left if each not in further]
+            if not left:
+                return tuple(found)
         if left and any(left[0].kind in need for need in needs):
-            further = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
+            others = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
             taken = next(each for each in found if each.kind == left[0].kind)
             raise RecipeError(
                 f"{entry.where}: step {entry.key!r} takes one artefact of kind {left[0].kind}: {taken.name!r} is that "
-                f"one, and {further} more; name one of them, and add a step {entry.step!r} for each other"
+                f"one, and {others} more; name one of them, and add a step {entry.step!r} for each other"
             )
         if left:
             kinds = ", ".join(" or ".join(need) for need in needs)

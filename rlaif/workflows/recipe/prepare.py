@@ -27,7 +27,7 @@ DEFAULT_PROTOCOL = "compare"
 
 def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     """Read and check everything that can be read without a model. Raises InputError."""
-    recipe = _with_options(load_recipe(config.recipe, _overrides(config)), config)
+    recipe = _with_options(load_recipe(config.recipe, _overrides(config), quick=config.quick), config)
     # before any of them is shown: what stands in a server's name may be a key
     for name in recipe.models.by_role().values():
         check_name(name)
@@ -107,5 +107,7 @@ def _overrides(config: RunConfig) -> dict[str, str]:
         overrides["seed"] = str(config.seed)
     if config.frozen_judge:
         policy = overrides.get("models.policy")
-        overrides["models.judge"] = policy or load_recipe(config.recipe, overrides).models.policy
+        overrides["models.judge"] = (
+            policy or load_recipe(config.recipe, overrides, quick=config.quick).models.policy
+        )
     return overrides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -26,20 +27,32 @@ from rlaif.workflows.recipe.train_step import TrainStep as TrainStep
 _RESERVED = (PREVIOUS, INITIAL, "policy", "judge", *KINDS)
 
 
-def load_recipe(ref: str | Path, overrides: Mapping[str, str] | None = None) -> Recipe:
+def load_recipe(
+    ref: str | Path, overrides: Mapping[str, str] | None = None, *, quick: bool = False
+) -> Recipe:
     """Load a path to a YAML file, or the name of a recipe in ./pipelines or among the shipped ones.
 
     `overrides` are `--set` values: `models.judge=micro:weak`, `round.3.loss=hard` (steps count from 0),
-    `round.train.loss=hard`, or `round.NAME.loss=hard` for a step with `as: NAME`. Raises RecipeError with file, line
-    and key.
+    `round.train.loss=hard`, or `round.NAME.loss=hard` for a step with `as: NAME`. `quick` sets what the recipe says
+    under its key of that name, before the others. Raises RecipeError with file, line and key.
     """
     source = str(_locate(ref))
     document = read_document(Path(source), RecipeError)
     recipe = _checked(document, source)
-    for name, text in (overrides or {}).items():
+    for name, text in {**(_quick(document) if quick else {}), **(overrides or {})}.items():
         document = _overridden(document, name, text)
         recipe = _checked(document, source)
     return recipe
+
+
+def _quick(document: Document) -> dict[str, str]:
+    """The overrides of a recipe's quick form. Raises RecipeError for a recipe that has none."""
+    if not document.data.get("quick"):
+        raise RecipeError(
+            f"{document.path}: has no quick form; add `quick: {{rounds: 1}}` with the keys that make it small"
+        )
+    own = document.data["quick"].items()
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in own}
 
 
 def _checked(document: Document, source: str) -> Recipe:
@@ -152,7 +165,7 @@ def _check_names(document: Document) -> None:
 
 
 def _recipe(document: Document, source: str) -> Recipe:
-    fields = dict(document.data)
+    fields = {name: value for name, value in document.data.items() if name != "quick"}
     roles = {role: _role(each, document.where(("models", role))) for role, each in fields["models"].items()}
     options = {role: each for role, (_, each) in roles.items() if each.set_ones}
     names = {role: name for role, (name, _) in roles.items()}

@@ -56,8 +56,9 @@ def recipe_schema(*, from_outside: bool = True) -> dict[str, Any]:
 def beside_settings(step: Step) -> dict[str, Any]:
     """Schemas of the keys of a step that are no settings: its name, artefacts, models and rounds."""
     found: dict[str, Any] = {"step": {"const": step.name, "description": step.help}}
-    if step.makes is not None:
-        found["as"] = _a_name(f"a name for the {step.makes} that the step makes")
+    if step.makes is not None or step.makes_as is not None:
+        made = "what" if step.makes is None else f"the {step.makes} that"
+        found["as"] = _a_name(f"a name for {made} the step makes")
     if step.needs and step.of not in {each.name for each in options(step.settings)}:
         kinds = ", ".join(" or ".join(need) for need in step.needs)
         found[step.of] = {
@@ -136,6 +137,13 @@ def _properties() -> dict[str, Any]:
             "description": "a list of steps, at least one",
         },
         "stop": _stop(),
+        "quick": {
+            "type": "object",
+            "description": "what `--quick` sets, each key as `--set` names it: round.sample.prompts: 20",
+            "additionalProperties": {
+                "type": ["string", "number", "integer", "boolean", "array", "object", "null"]
+            },
+        },
     }
 
 

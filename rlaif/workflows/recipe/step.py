@@ -119,6 +119,11 @@ class Job:
         """The artefact of this kind, read."""
         return self.read(self.takes(kind))
 
+    def gathered(self) -> list[Artefact]:
+        """Of a step that gathers: all artefacts of the kind of the first one that it takes, in the recipe's order."""
+        taken = self.task.takes
+        return [each for each in taken if each.kind == taken[0].kind]
+
     def read(self, artefact: Artefact) -> Any:
         """The records of an artefact, or the path of a model; kept in memory until the round ends."""
         if not artefact.path:
@@ -129,7 +134,10 @@ class Job:
 
     def digest(self, kind: str) -> str:
         """The digest of the artefact's file. Of prompts: of what their rows hold."""
-        artefact = self.takes(kind)
+        return self.digest_of(self.takes(kind))
+
+    def digest_of(self, artefact: Artefact) -> str:
+        """As `digest`, of an artefact that the step takes."""
         if not artefact.path:
             prompts = self.prepared.prompts[artefact.name]
             return digest(described_prompts(prompts), [dict(each.meta) for each in prompts])
@@ -207,7 +215,9 @@ def everything(job: Job) -> dict[str, Any]:
     writing = any(judges_in_writing(each, job.models.in_writing) for each in job.task.models.values())
     return {
         "step": job.task.entry.config(),
-        "artefacts": {each.kind: job.digest(each.kind) for each in job.task.takes},
+        "artefacts": {
+            kind: _digests(job, kind) for kind in dict.fromkeys(each.kind for each in job.task.takes)
+        },
         "models": {key: job.fingerprint(key) for key in job.task.models},
         "constitution": job.constitution.digest,
         "seed": job.seed,
@@ -215,6 +225,12 @@ def everything(job: Job) -> dict[str, Any]:
         **({"in_writing": True} if writing else {}),
         **job.told(*job.task.models),
     }
+
+
+def _digests(job: Job, kind: str) -> str | list[str]:
+    """The digest of what a step takes of a kind; of several, all of them."""
+    own = [job.digest_of(each) for each in job.task.takes if each.kind == kind]
+    return own[0] if len(own) == 1 else own
 
 
 def _nothing(*_: Any) -> None:
@@ -260,6 +276,10 @@ class Step:
     """Kinds of artefact that it takes; of several in one place any will do."""
     makes: str | None = None
     """The kind of artefact that it makes."""
+    makes_as: Callable[[RecipeStep, tuple[Artefact, ...]], str] | None = None
+    """The kind that it makes of what it takes, where that is not always `makes`: `filter` makes what it takes."""
+    gathers: bool = False
+    """Whether it takes any number of artefacts of the kind of its first need: all that `of` names."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)
@@ -325,6 +345,10 @@ class Step:
     def needs_of(self, entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
         """Kinds of artefact that it takes with its settings in a recipe."""
         return self.needs if self.wants is None else self.wants(entry)
+
+    def kind_made(self, entry: RecipeStep, takes: tuple[Artefact, ...]) -> str | None:
+        """The kind of artefact that it makes of these; None for a step that makes nothing."""
+        return self.makes if self.makes_as is None else self.makes_as(entry, takes)
 
     def entry_schema(self, beside: Mapping[str, Any], *, from_outside: bool) -> dict[str, Any]:
         """The JSON Schema of it in a recipe; `beside` are schemas of keys that are no settings."""

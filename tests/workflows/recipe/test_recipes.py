@@ -8,6 +8,7 @@ import pytest
 
 from rlaif.checks import SCHEMAS
 from rlaif.errors import RecipeError
+from rlaif.shipped import shipped
 from rlaif.workflows.recipe.recipe import Recipe
 from rlaif.workflows.recipe.recipes import TrainStep, load_recipe
 from rlaif.workflows.recipe.registry import STEPS
@@ -65,7 +66,7 @@ WRONG = [
     (
         TEXT + "colour: red\n",
         14,
-        "unknown key 'colour'; known keys: constitution, models, name, prompts, round",
+        "unknown key 'colour'; known keys: constitution, models, name, prompts, quick, round",
     ),
     (
         TEXT.replace("beta: 0.2", "betta: 0.2"),
@@ -311,3 +312,18 @@ def test_a_name_that_fits_nothing_is_refused_where_it_stands(
         load_recipe(path := write(tmp_path, text))
     assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}: ")
     assert said in str(caught.value)
+
+
+def test_a_quick_form_is_set_before_what_is_said_beside_it(tmp_path: Path) -> None:
+    plain, quick = load_recipe("self-rewarding"), load_recipe("self-rewarding", quick=True)
+    assert (plain.rounds, quick.rounds) == (3, 1)
+    assert load_recipe("self-rewarding", {"rounds": "2"}, quick=True).rounds == 2
+
+
+def test_a_quick_form_is_no_part_of_what_a_recipe_is(tmp_path: Path) -> None:
+    held = (shipped("pipelines") / "self-rewarding.yaml").read_text()
+    path = tmp_path / "own.yaml"
+    path.write_text("".join(each for each in held.splitlines(True) if not each.startswith("quick:")))
+    assert load_recipe(path).digest == load_recipe("self-rewarding").digest
+    with pytest.raises(RecipeError, match="has no quick form"):
+        load_recipe(path, quick=True)
