@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Results:
         held = json.loads(self.path.read_text()) if self.path.is_file() else {}
         same = held.get("setting") == json.loads(json.dumps(self.setting))
         self.rows: dict[str, dict[str, Any]] = held["rows"] if same else {}
+        self.criteria: list[dict[str, Any]] = []
 
     def row(self, of: Mapping[str, Any], compute: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """The row of `of`: as it was saved, or computed and saved now."""
@@ -33,10 +35,77 @@ class Results:
             print(json.dumps(shown(self.rows[key])), flush=True)
         return self.rows[key]
 
+    def criterion(
+        self,
+        *,
+        method: str,
+        criterion: str,
+        values: Sequence[float],
+        model: str,
+        above: float | None = None,
+        below: float | None = None,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        interval: tuple[float, float] | None = None,
+        command: str = "",
+        note: str = "",
+    ) -> dict[str, Any]:
+        """One condition on a method, met or not met; written by the next `save`.
+
+        `values` has one figure a seed, of a comparison the difference in that seed. `above` and `below` ask that the
+        whole 95 % interval lies beyond the value, `at_least` and `at_most` that the mean reaches it: give one of the
+        four. Without `interval` it is Student's over the seeds. `model` is what it was shown with. Of a condition that
+        is not met, `note` says which settings were tried, and why it fails.
+        """
+        rules = {"above": above, "below": below, "at least": at_least, "at most": at_most}
+        given = [(name, value) for name, value in rules.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"{method}: give one of above, below, at_least, at_most")
+        [(name, value)] = given
+        figure = math.fsum(values) / len(values)
+        low, high = interval or over_seeds(values)
+        met = {
+            "above": low > value,
+            "below": high < value,
+            "at least": figure >= value,
+            "at most": figure <= value,
+        }[name]
+        self.criteria.append(
+            {
+                "method": method,
+                "criterion": criterion,
+                "rule": f"{name} {value:g}",
+                "figure": figure,
+                "interval": [low, high],
+                "met": met,
+                "seeds": len(values),
+                "values": list(values),
+                "command": command or f"python benchmarks/experiments/{self.path.stem}.py",
+                "model": model,
+                "note": note,
+            }
+        )
+        return self.criteria[-1]
+
     def save(self, **figures: Any) -> None:
         """Write the file whole; `figures` are what the rows come to."""
-        whole = {"setting": self.setting, **({"figures": figures} if figures else {}), "rows": self.rows}
+        found = {"figures": figures, "criteria": self.criteria}
+        said = {name: each for name, each in found.items() if each}
+        whole = {"setting": self.setting, **said, "rows": self.rows}
         write_text(self.path, json.dumps(whole, indent=1) + "\n")
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a mean over seeds, by Student's t. Raises ValueError for fewer than two."""
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n < 2:
+        raise ValueError("an interval over seeds needs two of them at least")
+    mean = math.fsum(values) / n
+    spread = math.sqrt(math.fsum((each - mean) ** 2 for each in values) / (n - 1))
+    half = float(stdtrit(n - 1, 0.975)) * spread / math.sqrt(n)
+    return mean - half, mean + half
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
