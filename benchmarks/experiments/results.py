@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.auditing.intervals import around
 from rlaif.hashing import digest
 
 HERE = Path(__file__).resolve().parent / "results"
@@ -97,15 +98,13 @@ class Results:
 
 def over_seeds(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval of a mean over seeds, by Student's t. Raises ValueError for fewer than two."""
-    from scipy.special import stdtrit
-
     n = len(values)
     if n < 2:
         raise ValueError("an interval over seeds needs two of them at least")
     mean = math.fsum(values) / n
     spread = math.sqrt(math.fsum((each - mean) ** 2 for each in values) / (n - 1))
-    half = float(stdtrit(n - 1, 0.975)) * spread / math.sqrt(n)
-    return mean - half, mean + half
+    found = around(mean, spread / math.sqrt(n), n, None)
+    return found.low, found.high
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
