@@ -43,42 +43,33 @@ class Results:
         criterion: str,
         values: Sequence[float],
         model: str,
-        above: float | None = None,
-        below: float | None = None,
-        at_least: float | None = None,
-        at_most: float | None = None,
+        rule: str,
         interval: tuple[float, float] | None = None,
         command: str = "",
         note: str = "",
     ) -> dict[str, Any]:
         """One condition on a method, met or not met; written by the next `save`.
 
-        `values` has one figure a seed, of a comparison the difference in that seed. `above` and `below` ask that the
-        whole 95 % interval lies beyond the value, `at_least` and `at_most` that the mean reaches it: give one of the
-        four. Without `interval` it is Student's over the seeds. `model` is what it was shown with. Of a condition that
-        is not met, `note` says which settings were tried, and why it fails.
+        `values` has one figure a seed, of a comparison the difference in that seed. The `rule` "above 0" or "below 0"
+        asks that the whole 95 % interval lies beyond the number, "at least 0.9" or "at most 0.9" that the mean reaches
+        it. Without `interval` it is Student's over the seeds. `model` is what it was shown with. Of a condition that
+        is not met, `note` says which settings were tried, and why it fails. Raises ValueError for another rule.
         """
-        rules = {"above": above, "below": below, "at least": at_least, "at most": at_most}
-        given = [(name, value) for name, value in rules.items() if value is not None]
-        if len(given) != 1:
-            raise ValueError(f"{method}: give one of above, below, at_least, at_most")
-        [(name, value)] = given
         figure = math.fsum(values) / len(values)
         low, high = interval or over_seeds(values)
-        met = {
-            "above": low > value,
-            "below": high < value,
-            "at least": figure >= value,
-            "at most": figure <= value,
-        }[name]
+        wanted, _, number = rule.rpartition(" ")
+        compared = {"above": low > float(number), "below": high < float(number)}
+        compared |= {"at least": figure >= float(number), "at most": figure <= float(number)}
+        if wanted not in compared:
+            raise ValueError(f"{rule!r}: say above, below, at least or at most, and a number")
         self.criteria.append(
             {
                 "method": method,
                 "criterion": criterion,
-                "rule": f"{name} {value:g}",
+                "rule": rule,
                 "figure": figure,
                 "interval": [low, high],
-                "met": met,
+                "met": compared[wanted],
                 "seeds": len(values),
                 "values": list(values),
                 "command": command or f"python benchmarks/experiments/{self.path.stem}.py",
