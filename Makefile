@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures recipes clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -54,6 +54,10 @@ bench: .venv/.dev
 experiments: .venv/.dev
 	for each in reward_model pair_count preference_losses soft_labels; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
 	$(BIN)/python benchmarks/experiments/tables.py
+
+# the quick form of every recipe, about a minute of one core each; NAMES="smoke best-of-n" runs some
+recipes: .venv/.dev
+	$(BIN)/python tools/run_recipes.py $(NAMES)
 
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py

@@ -50,8 +50,13 @@ class Screen:
         self._needed = needed
         self._broken = False
 
-    def write(self, text: str) -> int:
-        """Write a text. Raises DiskError where the stream takes no more, BrokenPipeError where nobody reads it."""
+    def write(self, text: str | bytes) -> int:
+        """Write a text. Raises DiskError where the stream takes no more, BrokenPipeError where nobody reads it.
+
+        Bytes are read as UTF-8: so click writes what a shell completes.
+        """
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "backslashreplace")
         if text != "":  # a device may refuse even nothing, with which click asks whether this takes text
             self._told(self.raw.write, text if self._exact else printable(text))
         return len(text)
