@@ -1,4 +1,4 @@
-"""`make recipes`: the quick form of every shipped recipe, one after the other, each in a directory and a store of its own.
+"""`make recipes`: the quick form of every shipped recipe, one after the other, each in a directory of its own.
 
     python tools/run_recipes.py [--out DIRECTORY] [NAME ...]
 

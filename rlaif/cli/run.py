@@ -77,6 +77,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     refuse_place(chosen["out"])
     prepared = prepare_recipe(RunConfig(**given(RunConfig, chosen)))
     models = prepared.recipe.models
+    warn(prepared.warnings, WIDTH)
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
     if dry_run:
         from rlaif.workflows.dry_run.recipe import plan
@@ -99,7 +100,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         except KeyboardInterrupt:
             say(kept(prepared.config.out, follower.standing))
             raise
-    warn(done.warnings, WIDTH)
+    warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
     text, then = "\n\n".join([*parts, done.summary]), command_line("audit", prepared.config.out)
     emit(done.as_dict(), text, as_json=as_json, unmet=done.unmet, then=then)

@@ -28,6 +28,33 @@ def tasks_of(recipe: Recipe, run: Path) -> tuple[Task, ...]:
     return tuple(task for number in range(recipe.rounds + 1) for task in flow.round(number))
 
 
+def unread(tasks: Iterable[Task]) -> list[str]:
+    """Return a warning for each step of a recipe whose results no step reads, with file and line.
+
+    Models are what a recipe is for, and figures are for people. A recipe that trains nothing is for its last result.
+    """
+    every = list(tasks)
+    made: dict[str, list[Artefact]] = {}
+    for task in every:
+        if task.makes is not None and not STEPS.get(task.entry.step).measures:
+            made.setdefault(task.entry.key, []).append(task.makes)
+    read: set[str] = set()
+    left = [each for task in every for each in task.takes]
+    while left:
+        taken = left.pop()
+        if taken.path and taken.path not in read:
+            read.add(taken.path)
+            left += taken.parents
+    last = [] if any(own[0].kind == "model" for own in made.values()) else list(made)[-1:]
+    entries = {task.entry.key: task.entry for task in every}
+    return [
+        f"{entries[key].where}: nothing reads the {own[0].kind} that step {key!r} makes; remove it, or name it by `of` "
+        "at the step that is to take it"
+        for key, own in made.items()
+        if own[0].kind != "model" and key not in last and not any(each.path in read for each in own)
+    ]
+
+
 @dataclass(slots=True)
 class _Flow:
     recipe: Recipe
@@ -129,7 +156,7 @@ class _Flow:
             else:
                 own = nearest(found, need) or self._newest(need)
             if own is None:
-                raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
+                raise RecipeError(f"{entry.where}: {self._lacking(entry, need)}")
             found.append(own)
         if step.gathers:
             further = [each for each in left if each.kind == found[0].kind]
@@ -173,6 +200,28 @@ class _Flow:
             f"known here: {', '.join(known) or 'nothing'}"
         )
 
+    def _lacking(self, entry: RecipeStep, need: Sequence[str]) -> str:
+        """What feeds a step that nothing feeds."""
+        steps, before = STEPS.all(), self.recipe.round[: self.recipe.round.index(entry)]
+        late = next(
+            (each for each in before if each.rounds is not None and steps[each.step].makes in need), None
+        )
+        if late is not None:
+            rounds = ", ".join(map(str, late.rounds or ()))
+            return (
+                f"step {entry.key!r} needs {' or '.join(need)}, which {late.key!r} makes in round {rounds} only; let "
+                f"that run earlier, or say `round: [{rounds}]` here"
+            )
+        makers = [
+            each.name
+            for each in steps.values()
+            if each.makes in need and not any(each.makes in other for other in each.needs)
+        ]
+        own = [name for name in makers if name not in STEPS.from_outside()] or makers
+        if not own:
+            return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
+        return f"step {entry.key!r} needs a step {own[0]!r} before it; add one"
+
     def _newest(self, need: Sequence[str]) -> Artefact | None:
         return next((each for each in reversed(self.made) if each.kind in need), None)
 
@@ -198,19 +247,6 @@ def near(name: str, known: Iterable[str]) -> str:
 def _names(entry: RecipeStep, step: Step) -> list[str]:
     named = entry.named.get(step.of, getattr(entry.settings, step.of, step.takes))
     return [] if named is None else [named] if isinstance(named, str) else list(named)
-
-
-def _lacking(entry: RecipeStep, need: Sequence[str]) -> str:
-    steps = STEPS.all()
-    makers = [
-        each.name
-        for each in steps.values()
-        if each.makes in need and not any(each.makes in other for other in each.needs)
-    ]
-    own = [name for name in makers if name not in STEPS.from_outside()] or makers
-    if not own:
-        return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
-    return f"step {entry.key!r} needs a step {own[0]!r} before it; add one"
 
 
 def _check_roles(recipe: Recipe) -> None:

@@ -15,7 +15,7 @@ from rlaif.workflows.generate.asked_prompts import read_conversations
 from rlaif.workflows.generate.judge_step import in_writing, read_by_labels
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD
-from rlaif.workflows.recipe.flow import tasks_of
+from rlaif.workflows.recipe.flow import tasks_of, unread
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import Recipe
 from rlaif.workflows.recipe.recipes import load_recipe
@@ -55,6 +55,7 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         tasks=tasks,
         protocols=protocols,
         in_writing=_writes(protocols, config.out),
+        warnings=tuple(unread(tasks)),
     )
 
 

@@ -68,7 +68,9 @@ def _locate(ref: str | Path) -> Path:
     text = str(ref)
     if isinstance(ref, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
         if not os.path.isfile(ref):
-            raise RecipeError(f"{ref}: no such file; name a .yaml file or one of: {', '.join(recipe_names())}")
+            raise RecipeError(
+                f"{ref}: no such file; name a .yaml file or one of: {', '.join(recipe_names())}"
+            )
         return Path(ref)
     for folder in _folders():
         if os.path.isfile(folder / f"{text}.yaml"):
