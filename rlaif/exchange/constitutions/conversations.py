@@ -14,8 +14,9 @@ from enum import StrEnum
 from rlaif.records import Message, PrincipleTest, Role
 
 GRADES = ("GOOD", "BAD", "OK")
+# a line `[...]` between turns stands for turns that are not shown
 _NEXT = re.compile(
-    r"\s*(?:(<comparison>)|(</comparison>)"
+    r"\s*(?:\[(?:\.\.\.|…)\]\s*)?(?:(<comparison>)|(</comparison>)"
     r"|<(system|developer|user|assistant|tool)((?:\s[^<>]*)?)>(?:[ \t]*<!--(.*?)-->)?(.*?)</\3>)",
     re.DOTALL,
 )

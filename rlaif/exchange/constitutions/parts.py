@@ -27,9 +27,17 @@ class Framed(NamedTuple):
         return [self.head, self.tail]
 
 
+def json_lines(rows: Iterable[Any]) -> str:
+    """Rows as JSON Lines."""
+    return "".join(_sound(json.dumps(row, ensure_ascii=False, allow_nan=False)) + "\n" for row in rows)
+
+
 def json_text(values: Any) -> str:
     """Values as an indented JSON document."""
-    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return _sound(json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+
+
+def _sound(text: str) -> str:
     # half characters of broken files have no UTF-8
     return _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
