@@ -184,11 +184,13 @@ def _first_line(text: str) -> Any:
 
 def _unknown(values: Any) -> str:
     """What a file holds that is in no known format of constitutions, and what to do with it."""
-    known = "; ".join(FORMATS.get(name).help for name in constitution_formats())
-    return f"{_held(values)}; what can be imported: {known}"
+    known = ", ".join(constitution_formats())
+    return f"{_held(values)}; what can be imported, by docs/constitutions.md: {known}"
 
 
 def _held(values: Any) -> str:
+    if isinstance(values, str):
+        return "is a text without headings: give each principle a section (`## Title`), or write YAML"
     first = values[0] if isinstance(values, list) and values else None
     if isinstance(first, str):
         return f"is a list of {len(values)} texts, of which none ends in `Options:`; {_WRITE}"

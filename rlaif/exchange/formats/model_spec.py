@@ -95,7 +95,9 @@ def write(constitution: Constitution) -> WrittenConstitution:
             )
     for principle in now.values():
         if principle.group in AUTHORITIES:
-            parts.append(("\n" if parts else "") + _section(principle, None))
+            parts.append(
+                ("\n" * (1 + (not parts[-1].endswith("\n"))) if parts else "") + _section(principle, None)
+            )
         else:
             left.append(principle.id)
     if not any(parts):

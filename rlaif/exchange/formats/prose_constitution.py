@@ -81,6 +81,8 @@ def write(constitution: Constitution) -> WrittenConstitution:
         elif (principle := now.pop(ids[place], None)) is not None:
             same = _principle(each, principle.id, None).text == principle.text
             parts.append(each.raw if same else _section(principle, each.level))
+    if now and parts and not parts[-1].endswith("\n"):
+        parts.append("\n\n")
     parts += [_section(each, 2) for each in now.values()]
     held = {"principles"} | ({"groups", "decide"} if own else set())
     return WrittenConstitution("".join(parts), tuple(not_held(constitution, held)))
