@@ -258,6 +258,13 @@ class PrincipleTest:
     worse: str
     near_miss: bool = False
     """Whether `worse` looks at a glance as if it followed the principle."""
+    before: tuple[Message, ...] = ()
+    """Of a conversation: the turns before `prompt`, which is the user's last one."""
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """All turns of the prompt."""
+        return (*self.before, Message(role="user", content=self.prompt))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +278,8 @@ class Principle:
     weight: float = 1.0
     hard: bool = False
     applies_to: tuple[str, ...] = ()
+    group: str | None = None
+    """Of a lexicographic decision: principles of one group are heard together. None: heard alone."""
     tests: tuple[PrincipleTest, ...] = ()
     line: int | None = None
     """Line in the file it was read from; not part of any digest."""
@@ -286,7 +295,9 @@ class Principle:
     @property
     def rule_digest(self) -> str:
         """Digest of what only the decision uses: changing it needs no judging."""
-        return digest("principle-rule", [self.weight, self.hard, sorted(self.applies_to)])
+        ruled = [self.weight, self.hard, sorted(self.applies_to)]
+        # a principle without a group keeps the digest that it had before there were groups
+        return digest("principle-rule", ruled if self.group is None else [*ruled, self.group])
 
 
 DecisionRule = Literal["log-odds", "majority", "min", "lexicographic"]

@@ -122,11 +122,11 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
-def console() -> Console:
-    """What bars are drawn with on stderr, past the screen: everything that they show must be `printable`."""
+def console(stream: Any = None) -> Console:
+    """What draws bars and colours on stderr or `stream`, past the screen: everything shown must be `printable`."""
     from rich.console import Console
 
-    stream = sys.stderr
+    stream = stream or sys.stderr
     while isinstance(stream, Screen):
         stream = stream.raw
     return Console(file=stream)

@@ -70,6 +70,11 @@ def system_turn(given: str | None, constitution: Constitution) -> SystemTurn | N
         return None
     if given == CONSTITUTION:
         return SystemTurn(named=CONSTITUTION, principles=constitution.principles)
+    return text_turn(given)
+
+
+def text_turn(given: str) -> SystemTurn:
+    """What `good | bad | FILE | TEXT` means. Raises InputError for a file that is not there or blank, a blank text."""
     if given in FIXED:
         return SystemTurn(named=given, text=load_template(FIXED[given]).render())
     return SystemTurn(named=TEXT, text=_own_text(given))

@@ -22,6 +22,7 @@ from rlaif.judging.rules import (
     principle_of,
     share_of,
     side,
+    vote_of,
 )
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
@@ -99,13 +100,13 @@ def decide(
 
 def log_odds(constitution: Constitution, decision: Decision) -> float | None:
     """Before any temperature: the log-odds of what each principle said; None where none could be read."""
-    weights = {each.id: each.weight for each in (*constitution.principles, AS_A_WHOLE)}
-    votes = [(weights[row["id"]], row["p"]) for row in decision.principles]
+    known = {each.id: each for each in (*constitution.principles, AS_A_WHOLE)}
+    votes = [vote_of(known[row["id"]], row["p"]) for row in decision.principles]
     return RULES[constitution.decide.rule](votes) if votes else None
 
 
 def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[float]) -> float:
-    votes = [(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]
+    votes = [vote_of(voice.principle, p) for voice, p in zip(voices, ps, strict=True)]
     return at_temperature(RULES[constitution.decide.rule](votes), constitution.decide.temperature)
 
 
