@@ -138,6 +138,11 @@ class _Flow:
             found, left = [*found, *further], [each for each in left if each not in further]
             if not left:
                 return tuple(found)
+            if any(left[0].kind in need for need in needs[:1]):
+                raise RecipeError(
+                    f"{entry.where}: step {entry.key!r} takes artefacts of one kind: {found[0].name!r} is of kind "
+                    f"{found[0].kind}, and {left[0].name!r} of kind {left[0].kind}; name those of one kind"
+                )
         if left and any(left[0].kind in need for need in needs):
             others = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
             taken = next(each for each in found if each.kind == left[0].kind)

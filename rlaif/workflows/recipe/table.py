@@ -74,12 +74,23 @@ class RoundsTable:
             facts = state.facts.get(entry.key, {})
             own = dict(STEPS.get(entry.step).row(facts, state.number))
             row["warnings"] += own.pop("warnings", [])
+            many = sum(each.step == entry.step for each in entries) > 1
+            if many:
+                several[entry.key] = own
+                # figures that only some tables have are told apart there, where there are several
+                own = {
+                    name: {entry.key: value} if name not in ORDER else value for name, value in own.items()
+                }
+                own |= {name: {**_held(row, name), **own[name]} for name in own if name not in ORDER}
             if facts or entry.is_default:
                 row |= own
-            if sum(each.step == entry.step for each in entries) > 1:
-                several[entry.key] = own
         found = {name: row[name] for name in ORDER if name in row} | row
         return found | ({"steps": several} if several else {})
+
+
+def _held(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What other steps of the same name have put into a column before."""
+    return dict(row[name]) if isinstance(row.get(name), Mapping) else {}
 
 
 def steps_with_columns(recipe: Recipe) -> list[Step]:
