@@ -2,8 +2,8 @@
 
     python benchmarks/experiments/conditional_training.py [--seeds 3]
 
-A policy imitates its own good and bad answers, each under its tag (2302.08582). Held-out prompts are then asked under the
-good tag and under the bad one: METHODS 19 wants gold(good tag) far above gold(bad tag). Gold measures and chooses nothing.
+A policy imitates its own good and bad answers, each under its tag (2302.08582). Held-out prompts are then asked under
+the good tag and under the bad one: gold should be far higher under the first. Gold measures and chooses nothing.
 """
 
 from __future__ import annotations
@@ -75,13 +75,6 @@ def main() -> None:
             criterion="gold of answers under the good tag is above that under the bad tag (difference)",
             values=[row["good tag"] - row["bad tag"] for row in rows],
             rule="above 0",
-            model="micro",
-        )
-        results.criterion(
-            method="Conditional training",
-            criterion="before the training the two tags mean nothing (difference, for comparison)",
-            values=[row["before, good tag"] - row["before, bad tag"] for row in rows],
-            rule="at most 0.05",
             model="micro",
         )
     names = ("before, good tag", "before, bad tag", "good tag", "bad tag")

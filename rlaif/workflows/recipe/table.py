@@ -78,10 +78,9 @@ class RoundsTable:
             if many:
                 several[entry.key] = own
                 # figures that only some tables have are told apart there, where there are several
-                own = {
-                    name: {entry.key: value} if name not in ORDER else value for name, value in own.items()
-                }
-                own |= {name: {**_held(row, name), **own[name]} for name in own if name not in ORDER}
+                columns = STEPS.get(entry.step).columns
+                apart = [name for name in own if name in columns and name not in ORDER]
+                own |= {name: {**_held(row, name), entry.key: own[name]} for name in apart}
             if facts or entry.is_default:
                 row |= own
         found = {name: row[name] for name in ORDER if name in row} | row
