@@ -102,7 +102,11 @@ def make(job: RunJob) -> Facts:
         provenance={
             "judge": judge.fingerprint,
             "meta": meta.fingerprint,
-            "constitution": job.constitution.digest,
+            "constitution": {
+                "name": job.constitution.name,
+                "version": job.constitution.version,
+                "digest": job.constitution.digest,
+            },
             "protocol": job.settings.protocol,
             "form": job.settings.form,
         },
