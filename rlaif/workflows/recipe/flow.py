@@ -58,7 +58,7 @@ class _Flow:
         takes = self._bound(entry, step)
         stands = {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
-        asked = {key: entry.named.get(key, role) for key, role in step.roles.items()}
+        asked = {key: entry.named.get(key, role) for key, role in step.roles_of(entry).items()}
         asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
@@ -131,7 +131,7 @@ class _Flow:
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
-        if step.gathers:
+        if step.gathers_of(entry):
             further = [each for each in left if each.kind == found[0].kind]
             found, left = [*found, *further], [each for each in left if each not in further]
             if not left:
@@ -218,7 +218,7 @@ def _check_roles(recipe: Recipe) -> None:
     used: set[str] = set()
     for entry in recipe.round:
         step = STEPS.get(entry.step)
-        used |= {str(entry.named.get(key, role)) for key, role in step.roles.items()}
+        used |= {str(entry.named.get(key, role)) for key, role in step.roles_of(entry).items()}
         used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
         used |= set(getattr(entry.settings, "against", ()))
     for role in recipe.models.others:
