@@ -12,6 +12,11 @@ from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prom
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe.step import Job
 
+DRAW = 4.0
+"""What a completion takes, in scores: a first guess, until a step has run."""
+BOTH = frozenset({"good", "bad"})
+"""The sides that completions are made to be by a step that makes pairs of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rlaif.settings import json_schema, options, plain, values_of
@@ -15,8 +15,8 @@ from rlaif.workflows.recipe.pair_sources import DEFAULT, SOURCES
 class PairsStep:
     """A source makes the pairs of the round."""
 
-    source: str
-    options: Any
+    source: str = DEFAULT
+    options: Any = field(default_factory=lambda: SOURCES.get(DEFAULT).options())
 
     def as_dict(self) -> dict[str, Any]:
         """All that decides what the step does, as plain values: for keys of steps and digests of recipes."""

@@ -336,6 +336,8 @@ class Step:
     """What it takes, where that depends on its settings; else `needs`."""
     asks: Callable[[RecipeStep], Mapping[str, str]] | None = None
     """Those of `roles` whose models it asks, where that depends on its settings; else all."""
+    sides: Callable[[Any], frozenset[str]] | None = None
+    """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
     look: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
     """Raise InputError for prompts that cannot work, by the recipe's names of their sets; called before any model is
     opened."""

@@ -19,6 +19,8 @@ from rlaif.records import Completion, GenerateRequest, Origin, Prompt, prompt_na
 from rlaif.settings import setting
 from rlaif.templates import load_template
 from rlaif.workflows.recipe.drawing import (
+    BOTH,
+    DRAW,
     DrawSettings,
     Shown,
     asked_prompts,
@@ -183,6 +185,7 @@ STEP = Step(
     forecast=forecast,
     halts=halts,
     work=work,
-    unit=lambda _: 20.0,
+    unit=lambda _: DRAW,
     row=row,
+    sides=lambda _: BOTH,
 )
