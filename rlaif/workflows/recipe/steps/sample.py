@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rlaif.errors import InputError
-from rlaif.feedback.system_turn import SystemTurn, system_turn, tag_line
+from rlaif.feedback.system_turn import FIXED, SystemTurn, system_turn, tag_line
 from rlaif.records import Completion, Origin, Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import Setting, setting
@@ -239,6 +239,12 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
     return {"warnings": facts.get("warnings", [])}
 
 
+def sides(settings: Any) -> frozenset[str]:
+    """Return the side that its system turn, or a tag, asks for."""
+    asked = {getattr(settings, key, None) for key in ("system", "tag")}
+    return frozenset(each for each in asked if each is not None and each in FIXED)
+
+
 STEP = Step(
     name="sample",
     help="A model answers prompts.",
@@ -258,4 +264,5 @@ STEP = Step(
     work=work,
     unit=lambda _: DRAW,
     row=row,
+    sides=sides,
 )
