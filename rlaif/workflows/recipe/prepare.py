@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.recipe.flow import tasks_of
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import Recipe
+from rlaif.workflows.recipe.recipe import Recipe, RecipeStep
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import CheckedStep
@@ -33,11 +35,8 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         check_name(name)
     tasks = tasks_of(recipe, config.out)
     for checked in checked_steps(recipe, config.out):
-        try:
-            with STEPS.guarded(checked.entry.step):
-                STEPS.get(checked.entry.step).check(checked)
-        except InputError as wrong:
-            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
+        with _at(checked.entry), STEPS.guarded(checked.entry.step):
+            STEPS.get(checked.entry.step).check(checked)
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
@@ -47,7 +46,7 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
     protocols = protocols_of(recipe)
-    return PreparedRecipe(
+    prepared = PreparedRecipe(
         config=config,
         recipe=recipe,
         constitution=constitution,
@@ -56,6 +55,19 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         protocols=protocols,
         in_writing=_writes(protocols, config.out),
     )
+    for entry in recipe.round:
+        with _at(entry), STEPS.guarded(entry.step):
+            STEPS.get(entry.step).fits(prepared, entry)
+    return prepared
+
+
+@contextmanager
+def _at(entry: RecipeStep) -> Iterator[None]:
+    """Say of a wrong input in the block at which step of the recipe it is. Raises RecipeError."""
+    try:
+        yield
+    except InputError as wrong:
+        raise RecipeError(f"{entry.where}: {wrong}") from None
 
 
 def _with_options(recipe: Recipe, config: RunConfig) -> Recipe:

@@ -316,6 +316,8 @@ class Step:
     """Whether its work is a training, which may run in another process."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
+    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
