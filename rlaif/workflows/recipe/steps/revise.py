@@ -198,10 +198,12 @@ def _judged(job: Job, chains: Sequence[Chain]) -> dict[str, Any]:
 def make(job: RunJob) -> Facts:
     """Criticise and revise, write what is kept and every stage, and measure."""
     chains = _chains(job)
-    job.write(_kept(chains, job.settings.keep))
+    kept = _kept(chains, job.settings.keep)
+    job.write(kept)
     write_lines(job.run / _stages_file(job), (canonical_json(row) for row in _rows(chains)))
     changed = sum(each.last.id != each.first.id for each in chains)
-    figures: dict[str, Any] = {"completions": len(chains), "changed": changed, "stages": outcomes(chains)}
+    figures: dict[str, Any] = {"completions": len(chains), "changed": changed, "kept": len(kept)}
+    figures["stages"] = outcomes(chains)
     if has_gold([each.prompt for each in chains]):
         figures |= by_gold(job.constitution, chains, direct=job.settings.direct)
     if JUDGE in job.task.models:
@@ -264,7 +266,7 @@ def halts(job: RunJob, facts: Facts) -> str | None:
                 f"({gain['low']:+.3f} to {gain['high']:+.3f}), less than least_gain {least:g}"
                 + _gold_beside(figures)
             )
-    if not job.read(_made(job)):
+    if not figures["kept"]:
         counts: Counter[str] = Counter()
         for each in figures["stages"]:
             counts.update(each["outcomes"])
@@ -275,10 +277,6 @@ def halts(job: RunJob, facts: Facts) -> str | None:
 def _gold_beside(figures: Mapping[str, Any]) -> str:
     gain = figures.get("gold_gain")
     return "" if gain is None else f"; gold, which does not decide: {gain['value']:+.3f}"
-
-
-def _made(job: Job) -> Any:
-    return job.task.makes
 
 
 def check(checked: CheckedStep) -> None:
