@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rlaif.errors import RecipeError
 from rlaif.workflows.recipe.artefacts import Artefact, nearest
-from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
+from rlaif.workflows.recipe.recipe import EARLIER, INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Step
 from rlaif.workflows.recipe.task import Task, made_by
@@ -38,6 +38,8 @@ class _Flow:
     """The newest model of each role; `previous` still stands for the newest policy."""
     models: dict[str, str] = field(default_factory=dict)
     """Models that steps made, by the name of the artefact."""
+    stood: list[str] = field(default_factory=list)
+    """The policies that were trained further, from the first one on, each once."""
 
     def __post_init__(self) -> None:
         self.newest = self.recipe.models.by_role()
@@ -45,6 +47,9 @@ class _Flow:
     def round(self, number: int) -> Iterable[Task]:
         """The tasks of a round; then the newest of everything is what the round has made."""
         before = self.newest[POLICY]
+        if before not in self.stood:
+            self.stood.append(before)
+        earlier = self.stood[-2:][0]
         for entry in self.recipe.round:
             step = STEPS.get(entry.step)
             # round 0 is the model before any feedback: it is only measured
@@ -52,13 +57,14 @@ class _Flow:
                 continue
             if number and number not in all_rounds(self.recipe, entry):
                 continue
-            yield self._task(entry, step, number, before)
+            yield self._task(entry, step, number, before, earlier)
 
-    def _task(self, entry: RecipeStep, step: Step, number: int, before: str) -> Task:
+    def _task(self, entry: RecipeStep, step: Step, number: int, before: str, earlier: str) -> Task:
         takes = self._bound(entry, step)
-        stands = {name: self._stand(name) for name in self.newest} | self.models
+        # a role that a recipe calls so is that role
+        stands = {EARLIER: earlier} | {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
-        asked = {key: entry.named.get(key, role) for key, role in step.roles.items()}
+        asked = {key: entry.named.get(key, role) for key, role in step.roles_of(entry).items()}
         asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
@@ -131,7 +137,7 @@ class _Flow:
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
-        if step.gathers:
+        if step.gathers_of(entry):
             further = [each for each in left if each.kind == found[0].kind]
             found, left = [*found, *further], [each for each in left if each not in further]
             if not left:
@@ -207,6 +213,8 @@ def _lacking(entry: RecipeStep, need: Sequence[str]) -> str:
         for each in steps.values()
         if each.makes in need and not any(each.makes in other for other in each.needs)
     ]
+    # first the one whose file is called as what it makes: the usual maker
+    makers.sort(key=lambda name: steps[name].stem not in need)
     own = [name for name in makers if name not in STEPS.from_outside()] or makers
     if not own:
         return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
@@ -218,7 +226,7 @@ def _check_roles(recipe: Recipe) -> None:
     used: set[str] = set()
     for entry in recipe.round:
         step = STEPS.get(entry.step)
-        used |= {str(entry.named.get(key, role)) for key, role in step.roles.items()}
+        used |= {str(entry.named.get(key, role)) for key, role in step.roles_of(entry).items()}
         used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
         used |= set(getattr(entry.settings, "against", ()))
     for role in recipe.models.others:

@@ -43,6 +43,12 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     branches = any(getattr(each.settings, "from_turn", None) for each in recipe.round)
     read = read_conversations if branches else read_prompts
     prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
+    for checked in checked_steps(recipe, config.out):
+        try:
+            with STEPS.guarded(checked.entry.step):
+                STEPS.get(checked.entry.step).look(checked, prompts)
+        except InputError as wrong:
+            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
     protocols = protocols_of(recipe)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rlaif.errors import InputError
 from rlaif.field_docs import documented
 from rlaif.hashing import digest
-from rlaif.records import Constitution
+from rlaif.records import Constitution, Prompt
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import json_schema, values_of
 from rlaif.store import Store
@@ -278,7 +278,7 @@ class Step:
     """The kind of artefact that it makes."""
     makes_as: Callable[[RecipeStep, tuple[Artefact, ...]], str] | None = None
     """The kind that it makes of what it takes, where that is not always `makes`: `filter` makes what it takes."""
-    gathers: bool = False
+    gathers: bool | Callable[[RecipeStep], bool] = False
     """Whether it takes any number of artefacts of the kind of its first need: all that `of` names."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
@@ -336,6 +336,13 @@ class Step:
     """What its facts, empty where it did not run, put into the row of a round; `warnings` are added to the others'."""
     wants: Callable[[RecipeStep], tuple[tuple[str, ...], ...]] | None = None
     """What it takes, where that depends on its settings; else `needs`."""
+    asks: Callable[[RecipeStep], Mapping[str, str]] | None = None
+    """Those of `roles` whose models it asks, where that depends on its settings; else all."""
+    sides: Callable[[Any], frozenset[str]] | None = None
+    """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
+    look: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
+    """Raise InputError for prompts that cannot work, by the recipe's names of their sets; called before any model is
+    opened."""
     hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
     """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
     schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None
@@ -347,6 +354,14 @@ class Step:
     def needs_of(self, entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
         """Kinds of artefact that it takes with its settings in a recipe."""
         return self.needs if self.wants is None else self.wants(entry)
+
+    def gathers_of(self, entry: RecipeStep) -> bool:
+        """Whether it gathers with its settings in a recipe."""
+        return self.gathers(entry) if callable(self.gathers) else self.gathers
+
+    def roles_of(self, entry: RecipeStep) -> Mapping[str, str]:
+        """Keys of a recipe that say which model is asked, with the role that is meant by default."""
+        return self.roles if self.asks is None else self.asks(entry)
 
     def kind_made(self, entry: RecipeStep, takes: tuple[Artefact, ...]) -> str | None:
         """The kind of artefact that it makes of these; None for a step that makes nothing."""

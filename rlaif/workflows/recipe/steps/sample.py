@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rlaif.feedback.system_turn import SystemTurn, system_turn
+from rlaif.feedback.system_turn import FIXED, SystemTurn, system_turn
 from rlaif.records import Completion, Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
@@ -154,6 +154,12 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
     return {"warnings": facts.get("warnings", [])}
 
 
+def sides(settings: Any) -> frozenset[str]:
+    """Return the side that its system turn, or a tag, asks for."""
+    asked = {getattr(settings, key, None) for key in ("system", "tag")}
+    return frozenset(each for each in asked if each in FIXED)
+
+
 STEP = Step(
     name="sample",
     help="A model answers prompts.",
@@ -171,4 +177,5 @@ STEP = Step(
     work=work,
     unit=lambda _: DRAW,
     row=row,
+    sides=sides,
 )
