@@ -66,6 +66,13 @@ class Artefact:
     """The key of the step that made it."""
     parents: tuple[Artefact, ...] = ()
     """What it was made of: pairs know the judgments and completions that they come from."""
+    selected: Artefact | None = None
+    """What it is a part of, with rows as they were: what was said of the whole is true of its part."""
+
+    @property
+    def whole(self) -> tuple[Artefact, ...]:
+        """All that it is a part of, the nearest first."""
+        return () if self.selected is None else (self.selected, *self.selected.whole)
 
     def ancestor(self, kind: str) -> Artefact | None:
         """The nearest artefact of a kind that this one was made of, or this one itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlaif.errors import RecipeError
@@ -65,6 +65,7 @@ class _Flow:
         stands = {EARLIER: earlier} | {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
         asked = {key: entry.named.get(key, role) for key, role in step.roles_of(entry).items()}
+        asked |= {name: name for name in step.also_asks(entry.settings)}
         asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
@@ -73,6 +74,7 @@ class _Flow:
         made = None
         if (kind := step.kind_made(entry, takes)) is not None:
             made = made_by(entry, number, kind, step.stem, takes)
+            made = replace(made, selected=takes[0]) if step.selects else made
             self.made.append(made)
         if made is not None and made.kind == "model":
             model = step.stands(entry, str(self.run / made.path))
@@ -133,7 +135,7 @@ class _Flow:
             if own is not None:
                 left.remove(own)
             else:
-                own = nearest(found, need) or self._newest(need)
+                own = self._part(nearest(found, need)) or self._newest(need)
             if own is None:
                 raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
             found.append(own)
@@ -142,6 +144,11 @@ class _Flow:
             found, left = [*found, *further], [each for each in left if each not in further]
             if not left:
                 return tuple(found)
+            if any(left[0].kind in need for need in needs[:1]):
+                raise RecipeError(
+                    f"{entry.where}: step {entry.key!r} takes artefacts of one kind: {found[0].name!r} is of kind "
+                    f"{found[0].kind}, and {left[0].name!r} of kind {left[0].kind}; name those of one kind"
+                )
         if left and any(left[0].kind in need for need in needs):
             others = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
             taken = next(each for each in found if each.kind == left[0].kind)
@@ -155,7 +162,8 @@ class _Flow:
                 f"{entry.where}: step {entry.key!r} takes {kinds or 'nothing'}, "
                 f"and {left[0].name!r} is of kind {left[0].kind}"
             )
-        _check_together(entry, named, found)
+        if step.joins(entry):
+            _check_together(entry, named, found)
         return tuple(found)
 
     def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:
@@ -179,6 +187,11 @@ class _Flow:
             f"known here: {', '.join(known) or 'nothing'}"
         )
 
+    def _part(self, whole: Artefact | None) -> Artefact | None:
+        """What a step without a name has left of an artefact stands for it from there on."""
+        parts = (each for each in reversed(self.made) if whole in each.whole and not each.name)
+        return next(parts, whole)
+
     def _newest(self, need: Sequence[str]) -> Artefact | None:
         return next((each for each in reversed(self.made) if each.kind in need), None)
 
@@ -188,7 +201,7 @@ def _check_together(entry: RecipeStep, named: Sequence[Artefact], taken: Sequenc
     for own in named:
         for other in taken:
             made_of = other.ancestor(own.kind) if other.kind != own.kind else None
-            if made_of not in (None, own):
+            if made_of is not None and made_of not in (own, *own.whole):
                 raise RecipeError(
                     f"{entry.where}: step {entry.key!r} takes the {own.kind} {own.name!r}, and its {other.kind} "
                     f"{other.name or other.step!r} are of {made_of.name or made_of.step!r}; name one of the two"
@@ -228,7 +241,7 @@ def _check_roles(recipe: Recipe) -> None:
         step = STEPS.get(entry.step)
         used |= {str(entry.named.get(key, role)) for key, role in step.roles_of(entry).items()}
         used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
-        used |= set(getattr(entry.settings, "against", ()))
+        used |= {*getattr(entry.settings, "against", ()), *step.also_asks(entry.settings)}
     for role in recipe.models.others:
         if role not in used:
             keys = sorted({key for each in STEPS.all().values() for key in (*each.roles, *each.may_name)})

@@ -241,6 +241,10 @@ def _no_row(_: Facts, __: int) -> dict[str, Any]:
     return {}
 
 
+def _no_names(_: Any) -> Sequence[str]:
+    return ()
+
+
 def _no_protocols(_: Any) -> Sequence[str]:
     return ()
 
@@ -280,6 +284,12 @@ class Step:
     """The kind that it makes of what it takes, where that is not always `makes`: `filter` makes what it takes."""
     gathers: bool | Callable[[RecipeStep], bool] = False
     """Whether it takes any number of artefacts of the kind of its first need: all that `of` names."""
+    selects: bool = False
+    """Whether it makes a part of what it takes first, its rows as they were: judgments of the whole are good for it."""
+    joins: Callable[[RecipeStep], bool] = lambda _: True
+    """Whether all that it takes must be made of each other; not where two judges' judgments are compared."""
+    also_asks: Callable[[Any], Sequence[str]] = _no_names
+    """Further models that its settings name."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)
@@ -318,6 +328,8 @@ class Step:
     """Raise InputError for settings that cannot work; called before any model is opened."""
     fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
     """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
+    check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
+    """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols

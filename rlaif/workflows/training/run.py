@@ -34,7 +34,7 @@ from rlaif.workflows.training.datasets import run_constitution, run_sampled
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods import METHODS
-from rlaif.workflows.training.methods.dpo import OWN_REFERENCE, DPOOptions, PreferenceOptions
+from rlaif.workflows.training.methods.dpo import OWN_REFERENCE, DPOOptions
 from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
@@ -199,9 +199,10 @@ def replay_examples(options: MethodOptions, policy: str) -> list[Example]:
 
 def reference_directory(options: MethodOptions, initial: str | None) -> Path | None:
     """Where the weights of the reference lie: of the first policy, or of a model that the options name."""
-    if not isinstance(options, PreferenceOptions) or options.reference in OWN_REFERENCE:
+    reference: str | None = getattr(options, "reference", None)
+    if reference is None or reference in OWN_REFERENCE:
         return None
-    named = initial if options.reference == "init" else options.reference
+    named = initial if reference == "init" else reference
     return None if named is None else model_directory(named)
 
 

@@ -78,7 +78,7 @@ WRONG = [
         9,
         "'protocoll' (did you mean 'protocol'?); known keys: as, ask_again, judge, of, protocol, round, samples, step",
     ),
-    (TEXT.replace("step: judge", "step: judged"), 9, "round[1].step must be one of audit, "),
+    (TEXT.replace("step: judge", "step: judged"), 9, "one of audit, evaluate, "),
     (TEXT.replace("{step: judge, ", "{"), 9, "lacks 'step'"),
     (TEXT.replace("rounds: 3", "rounds: 0"), 6, "whole number from 1"),
     (TEXT.replace("rounds: 3", "rounds: many"), 6, 'a whole number, not "many"'),
