@@ -326,6 +326,8 @@ class Step:
     """Whether its work is a training, which may run in another process."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
+    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
     check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
     """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
