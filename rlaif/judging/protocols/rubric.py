@@ -71,8 +71,8 @@ PROTOCOL = Pointwise(
     name=NAME,
     says="P(true) of each criterion of a prompt's rubric, one a call, as one weighted number",
     ask=ask,
-    templates=(STATEMENT,),
-    labels=(STATEMENT,),
+    templates=(STATEMENT, RULE),
+    labels=(STATEMENT, RULE),
     scale=NUMBERS,
     by_rubrics=True,
 )
