@@ -290,7 +290,7 @@ class Principle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Criterion:
+class RubricCriterion:
     """One statement of a rubric that is true or false of a completion."""
 
     id: str
@@ -308,7 +308,7 @@ class Rubric:
     """The criteria of one prompt. What changes a word, a weight or the order is another rubric, with its own digest."""
 
     prompt: tuple[Message, ...]
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[RubricCriterion, ...]
     tools: Tools = ()
     parent: str = ""
     """Digest of the rubric that it was made of: refined, merged, pruned."""

@@ -13,7 +13,7 @@ from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import read_rows
 from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import prompt_turns, turn_rows
-from rlaif.records import Criterion, Rubric
+from rlaif.records import Rubric, RubricCriterion
 
 _KEYS = ("prompt", "criteria", "tools", "parent", "made", "digest")
 _OF_CRITERION = ("id", "text", "weight", "hard", "source")
@@ -67,7 +67,7 @@ def row_rubric(row: Any, where: str) -> Rubric:
     return rubric
 
 
-def fault_of(criteria: Iterable[Criterion]) -> str:
+def fault_of(criteria: Iterable[RubricCriterion]) -> str:
     """What is wrong with criteria as a whole, and what to do; empty where nothing is."""
     criteria = list(criteria)
     names = [each.id for each in criteria]
@@ -89,13 +89,13 @@ def rubric_row(rubric: Rubric) -> dict[str, Any]:
     return row | {name: value for name, value in further.items() if value}
 
 
-def _row(criterion: Criterion) -> dict[str, Any]:
+def _row(criterion: RubricCriterion) -> dict[str, Any]:
     row: dict[str, Any] = {"id": criterion.id, "text": criterion.text, "weight": criterion.weight}
     further = {"hard": criterion.hard, "source": criterion.source}
     return row | {name: value for name, value in further.items() if value}
 
 
-def _criterion(value: Any, place: int, where: str) -> Criterion:
+def _criterion(value: Any, place: int, where: str) -> RubricCriterion:
     here = f"{where}, criterion {place}"
     if not isinstance(value, Mapping):
         raise PromptFileError(f"{here}: must be an object with `text` and `weight`, not {shown(value)}")
@@ -114,7 +114,9 @@ def _criterion(value: Any, place: int, where: str) -> Criterion:
     hard = value.get("hard", False)
     if not isinstance(hard, bool):
         raise PromptFileError(f"{here}: `hard` is {shown(hard)}; it must be true or false")
-    return Criterion(id=name, text=text.strip(), weight=read, hard=hard, source=_text(value, "source", here))
+    return RubricCriterion(
+        id=name, text=text.strip(), weight=read, hard=hard, source=_text(value, "source", here)
+    )
 
 
 def _text(row: Mapping[str, Any], name: str, where: str) -> str:

@@ -161,7 +161,7 @@ def consistent(
         elif keys[0] > keys[1]:
             kept.append(each)
         else:
-            why["another label" if keys[0] < keys[1] else "tells nothing apart"] += 1
+            why["another label" if keys[0] < keys[1] else "does not distinguish"] += 1
     return kept, why
 
 

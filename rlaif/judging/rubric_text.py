@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from rlaif.judging.parse import refuses
-from rlaif.records import Criterion
+from rlaif.records import RubricCriterion
 
 MOST = 40
 """Lines of which a rubric may be, at most: more is a model that does not stop."""
@@ -26,7 +26,7 @@ _FENCE = re.compile(r"```[a-z]*\n(.*?)\n?```", re.DOTALL)
 class RubricReading(NamedTuple):
     """The criteria of a text, or why it holds none; and how many of them said what one before had said."""
 
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[RubricCriterion, ...]
     problem: str = ""
     refused: bool = False
     merged: int = 0
@@ -44,7 +44,7 @@ def read_rubric(text: str, source: str) -> RubricReading:
         return RubricReading((), "it is empty")
     if len(lines) > MOST:
         return RubricReading((), f"it has {len(lines)} lines, and {MOST} are the most")
-    found: list[Criterion] = []
+    found: list[RubricCriterion] = []
     for line in lines:
         match = _LINE.fullmatch(line)
         if match is None:
@@ -55,7 +55,9 @@ def read_rubric(text: str, source: str) -> RubricReading:
         if not 0 < abs(weight) <= LARGEST:
             return RubricReading((), f"a weight is {weight:g}; they are from 1 to {LARGEST:g}")
         found.append(
-            Criterion(id="", text=match[3].strip(), weight=weight, hard=match[2] is not None, source=source)
+            RubricCriterion(
+                id="", text=match[3].strip(), weight=weight, hard=match[2] is not None, source=source
+            )
         )
     signs = {(_said(each.text), each.weight > 0) for each in found}
     if len({text for text, _ in signs}) < len(signs):
@@ -64,12 +66,12 @@ def read_rubric(text: str, source: str) -> RubricReading:
     return RubricReading(kept, merged=len(found) - len(kept))
 
 
-def merged(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
+def merged(criteria: Iterable[RubricCriterion]) -> tuple[RubricCriterion, ...]:
     """The criteria without those that say what one before them says, letter case and stops apart, with ids by place.
 
     An id that is there stays. Of two that say the same the one of the greater weight stays, and is hard where one is.
     """
-    found: dict[str, Criterion] = {}
+    found: dict[str, RubricCriterion] = {}
     for each in criteria:
         key = _said(each.text)
         same = found.get(key, each)
@@ -80,7 +82,7 @@ def merged(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:
     return tuple(each if each.id else replace(each, id=next(free)) for each in found.values())
 
 
-def rubric_lines(criteria: Iterable[Criterion]) -> str:
+def rubric_lines(criteria: Iterable[RubricCriterion]) -> str:
     """Criteria as a model writes them: what `read_rubric` reads."""
     return "\n".join(
         f"{each.weight:g}{' hard' if each.hard else ''}: {' '.join(each.text.split())}" for each in criteria

@@ -1,4 +1,4 @@
-"""Rubrics made of rubrics: without criteria that tell nothing apart, and with a random part of their criteria. Pure."""
+"""Rubrics made of rubrics: without criteria that do not differ, or with a random part of them. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rlaif.hashing import derived_seed
-from rlaif.records import Criterion, Judgment, Rubric
+from rlaif.records import Judgment, Rubric, RubricCriterion
 
 
 def spreads(judgments: Sequence[Judgment]) -> dict[str, dict[str, float]]:
@@ -53,7 +53,7 @@ def round_half_up(value: float) -> int:
     return int(value + 0.5)
 
 
-def _version(rubric: Rubric, kept: Sequence[Criterion], made: Mapping[str, object]) -> Rubric | None:
+def _version(rubric: Rubric, kept: Sequence[RubricCriterion], made: Mapping[str, object]) -> Rubric | None:
     if not any(each.weight for each in kept):
         return None
     if len(kept) == len(rubric.criteria):

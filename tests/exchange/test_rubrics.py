@@ -1,4 +1,4 @@
-"""Rubrics are read as they were written, with the digest as their version; what cannot be weighed is refused by line."""
+"""Rubrics are read as written, with the digest as version; what cannot be weighed is refused with its line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from rlaif.errors import PromptFileError
 from rlaif.exchange.rubrics import read_rubrics, rubric_row, write_rubrics
-from rlaif.records import Criterion, Message, Rubric
+from rlaif.records import Message, Rubric, RubricCriterion
 
 WHOLE = Rubric(
     prompt=(Message(role="user", content="how do I bake bread"),),
     criteria=(
-        Criterion(id="oven", text="The response names the oven.", weight=3.0, source="prompt"),
-        Criterion(id="rude", text="The response is rude.", weight=-1.5, hard=True),
+        RubricCriterion(id="oven", text="The response names the oven.", weight=3.0, source="prompt"),
+        RubricCriterion(id="rude", text="The response is rude.", weight=-1.5, hard=True),
     ),
     parent="b2:before",
     made={"writer": "b2:writer"},
@@ -30,7 +30,7 @@ def file_of(path: Path, *rows: Any) -> Path:
 
 
 def test_rubrics_come_back_as_they_were_written(tmp_path: Path) -> None:
-    plain = Rubric(prompt=WHOLE.prompt, criteria=(Criterion(id="c1", text="x"),))
+    plain = Rubric(prompt=WHOLE.prompt, criteria=(RubricCriterion(id="c1", text="x"),))
     write_rubrics(tmp_path / "r.jsonl", [WHOLE, plain])
     read = read_rubrics(tmp_path / "r.jsonl")
     assert read == [WHOLE, plain]
@@ -118,7 +118,7 @@ def test_a_row_that_is_no_rubric_is_refused(tmp_path: Path, row: Any, problem: s
 
 
 def test_weights_of_both_signs_need_not_sum_to_anything() -> None:
-    merit_and_fault = (Criterion(id="a", text="a"), Criterion(id="b", text="b", weight=-1.0))
+    merit_and_fault = (RubricCriterion(id="a", text="a"), RubricCriterion(id="b", text="b", weight=-1.0))
     row = rubric_row(replace(WHOLE, criteria=merit_and_fault))
     assert [each["weight"] for each in row["criteria"]] == [1.0, -1.0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rlaif.judging.rubric_text import MOST, merged, read_rubric, rubric_lines
-from rlaif.records import Criterion
+from rlaif.records import RubricCriterion
 
 WHOLE = "5 hard: It is in French.\n3: It names the capital.\n-2.5: It is rude."
 
@@ -71,6 +71,10 @@ def test_criteria_that_say_the_same_are_one_of_the_greater_weight_and_hard_where
 
 def test_ids_that_are_there_stay() -> None:
     kept = merged(
-        [Criterion(id="c2", text="one"), Criterion(id="", text="two"), Criterion(id="", text="three")]
+        [
+            RubricCriterion(id="c2", text="one"),
+            RubricCriterion(id="", text="two"),
+            RubricCriterion(id="", text="three"),
+        ]
     )
     assert [each.id for each in kept] == ["c2", "c1", "c3"]

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from rlaif.judging.rubric_versions import pruned, spreads, with_dropout
-from rlaif.records import Criterion, Judgment, Rubric, State
+from rlaif.records import Judgment, Rubric, RubricCriterion, State
 from tests.judging.builders import prompt
 
 RUBRIC = Rubric(
     prompt=prompt().messages,
     criteria=(
-        Criterion(id="must", text="a", hard=True),
-        *(Criterion(id=f"c{place}", text=f"t{place}") for place in range(1, 9)),
+        RubricCriterion(id="must", text="a", hard=True),
+        *(RubricCriterion(id=f"c{place}", text=f"t{place}") for place in range(1, 9)),
     ),
 )
 

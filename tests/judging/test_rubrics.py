@@ -16,7 +16,7 @@ from rlaif.judging.rubrics import (
     under,
     unread_hard,
 )
-from rlaif.records import Criterion, Judgment, Principle, Rubric, State
+from rlaif.records import Judgment, Principle, Rubric, RubricCriterion, State
 from tests.judging.builders import completion, judged, principle, prompt
 
 MERIT, FAULT = principle("merit", weight=3.0), principle("fault", weight=-1.0)
@@ -105,7 +105,7 @@ def test_a_hard_merit_fails_where_it_is_missing_and_a_hard_fault_where_it_is_the
 def test_criteria_apply_to_the_prompts_of_their_rubric_alone() -> None:
     one, other = prompt("one"), prompt("other", tags=("named",))
     rubrics = {
-        each.id: Rubric(prompt=each.messages, criteria=(Criterion(id="c1", text=f"about {each.text}"),))
+        each.id: Rubric(prompt=each.messages, criteria=(RubricCriterion(id="c1", text=f"about {each.text}"),))
         for each in (one, other)
     }
     asked = as_principles(rubrics.values())
@@ -136,8 +136,8 @@ def test_the_judgment_carries_the_rubrics_own_digest() -> None:
     rubric = Rubric(
         prompt=prompt().messages,
         criteria=(
-            Criterion(id="merit", text=MERIT.text, weight=3.0),
-            Criterion(id="f", text="f", weight=-1.0),
+            RubricCriterion(id="merit", text=MERIT.text, weight=3.0),
+            RubricCriterion(id="f", text="f", weight=-1.0),
         ),
     )
     text = completion("hello")

@@ -14,6 +14,7 @@ from rlaif.exchange.pairs import read_pairs, write_pairs
 from rlaif.exchange.prompts import read_prompts, write_prompts
 from rlaif.exchange.rubrics import read_rubrics, write_rubrics
 from rlaif.hashing import digest, digest_files
+from rlaif.judging.rbr import read_weights, write_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ _ALL = (
     ArtefactKind(name="pairs", suffix=".jsonl", read=read_pairs, write=write_pairs),
     ArtefactKind(name="examples", suffix=".jsonl", read=read_examples, write=write_examples),
     ArtefactKind(name="rubrics", suffix=".jsonl", read=read_rubrics, write=write_rubrics),
+    ArtefactKind(name="weights", suffix=".json", read=read_weights, write=write_weights),
     ArtefactKind(name="model", suffix="", read=lambda path: path, write=_no_write),
 )
 KINDS: Mapping[str, ArtefactKind] = {each.name: each for each in _ALL}

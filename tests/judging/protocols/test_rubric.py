@@ -10,16 +10,16 @@ from rlaif.feedback import PairPlan, make_pairs
 from rlaif.judging import ModelJudge
 from rlaif.judging.pointwise import judge_by_rubrics
 from rlaif.judging.protocols import Asking, pointwise
-from rlaif.records import Criterion, NoPair, Rubric, State
+from rlaif.records import NoPair, Rubric, RubricCriterion, State
 from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
 from tests.judging.protocols.oracles import Judging
 
 RUBRIC = Rubric(
     prompt=prompt().messages,
     criteria=(
-        Criterion(id="hello", text="says hello", weight=2.0),
-        Criterion(id="rude", text="says fool", weight=-1.0),
-        Criterion(id="safe", text="says careful", hard=True),
+        RubricCriterion(id="hello", text="says hello", weight=2.0),
+        RubricCriterion(id="rude", text="says fool", weight=-1.0),
+        RubricCriterion(id="safe", text="says careful", hard=True),
     ),
 )
 TEXTS = ("hello careful", "hello fool careful", "hello", "careful")

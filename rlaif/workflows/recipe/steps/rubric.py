@@ -29,7 +29,7 @@ from rlaif.judging.kinds import judge_kind
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.pointwise import judge_by_rubrics
 from rlaif.judging.rubric_text import MOST
-from rlaif.records import Completion, Criterion, Engine, Judgment, Prompt, Rubric, Sampling
+from rlaif.records import Completion, Engine, Judgment, Prompt, Rubric, RubricCriterion, Sampling
 from rlaif.settings import setting
 from rlaif.templates import load_template
 from rlaif.workflows.generate.judge_step import asking_of
@@ -178,7 +178,7 @@ def _applied(job: Job, prompt: Prompt) -> Rubric | None:
     constitution = job.constitution
     said = f"{constitution.name} {constitution.version}"
     criteria = tuple(
-        Criterion(id=each.id, text=each.text, weight=each.weight, hard=each.hard, source=said)
+        RubricCriterion(id=each.id, text=each.text, weight=each.weight, hard=each.hard, source=said)
         for each in constitution.principles
         if applies(each, prompt)
     )
@@ -249,7 +249,7 @@ def forecast(job: Job) -> list[Rubric]:
             prompt=each.prompt.messages,
             tools=each.prompt.tools,
             criteria=tuple(
-                Criterion(id=f"c{place}", text="The response does what the prompt asks for.")
+                RubricCriterion(id=f"c{place}", text="The response does what the prompt asks for.")
                 for place in range(1, job.settings.criteria + 1)
             ),
         )

@@ -1,4 +1,4 @@
-"""The step `thin-rubrics`: rubrics without criteria that tell nothing apart, or with a random part of them."""
+"""The step `thin-rubrics`: rubrics without criteria that do not differ, or with a random part of them."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def row(facts: Facts, _: int) -> dict[str, list[str]]:
     """Return how many prompts have no criterion left, as a warning."""
     lost = facts.get("rubrics", 0) - facts.get("kept", 0)
     return {
-        "warnings": [f"{lost} prompts have no criterion left that tells completions apart"] if lost else []
+        "warnings": [f"{lost} prompts have no criterion left that distinguishes completions"] if lost else []
     }
 
 
 STEP = Step(
     name="thin-rubrics",
-    help="Rubrics without criteria that tell nothing apart, or with a random part of their criteria.",
+    help="Rubrics without criteria that do not differ, or with a random part of their criteria.",
     settings=ThinSettings,
     needs=(("rubrics",),),
     wants=wants,
