@@ -300,6 +300,48 @@ class Principle:
         return digest("principle-rule", ruled if self.group is None else [*ruled, self.group])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RubricCriterion:
+    """One statement of a rubric that is true or false of a completion."""
+
+    id: str
+    text: str
+    weight: float = 1.0
+    """What it is worth where it is true; below 0 it names a fault."""
+    hard: bool = False
+    """Whether failing it outweighs every score: a fault that is there, or a merit that is missing."""
+    source: str = field(default="", compare=False)
+    """Where it comes from: who wrote it, of what. No part of any digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rubric:
+    """The criteria of one prompt. What changes a word, a weight or the order is another rubric, with its own digest."""
+
+    prompt: tuple[Message, ...]
+    criteria: tuple[RubricCriterion, ...]
+    tools: Tools = ()
+    parent: str = ""
+    """Digest of the rubric that it was made of: refined, merged, pruned."""
+    made: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """How it came about: the writer, the templates, what it was derived from."""
+
+    @property
+    def prompt_id(self) -> str:
+        """Id of the prompt that it is for."""
+        return Prompt(messages=self.prompt, tools=self.tools).id
+
+    @property
+    def digest(self) -> str:
+        """Digest of its criteria, in their order; of equal criteria for two prompts it is the same."""
+        return rubric_digest((each.id, each.text, each.weight, each.hard) for each in self.criteria)
+
+
+def rubric_digest(criteria: Iterable[tuple[str, str, float, bool]]) -> str:
+    """Digest of criteria by id, text, weight and whether they are hard: the version of a rubric."""
+    return digest("rubric", [[name, text, float(weight), hard] for name, text, weight, hard in criteria])
+
+
 DecisionRule = Literal["log-odds", "majority", "min", "lexicographic"]
 
 
@@ -378,6 +420,10 @@ class Judgment:
     """Of a panel: what each judge said, `{judge, group, weight, state, p}`."""
     steps: tuple[Mapping[str, Any], ...] = ()
     """Of a process: how right each step is, `{step, turn, state, p}`, steps and turns of the completion from 1 on."""
+    criteria: tuple[Mapping[str, Any], ...] = ()
+    """Of a rubric: how each criterion was read, `{id, weight, state, p}`, and `hard` of those that are."""
+    rubric: str = ""
+    """Digest of that rubric."""
 
     def __post_init__(self) -> None:
         """A number belongs to exactly the states that carry one."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from rlaif.judging.rubrics import broken as broken_criteria
+from rlaif.judging.rubrics import unread_hard
 from rlaif.judging.rules import (
     AS_A_WHOLE,
     CLIP,
@@ -169,9 +171,12 @@ def hard_ruling(
     """
     said = {(each.completion_ids[0], each.principle_id): each for each in checklist}
     hard = [each for each in principles if each.hard]
-    if not hard or not said:
+    wholes = {each: said.get((each, None)) for each in (first, second)}
+    if not said or (not hard and not any(each.criteria for each in wholes.values() if each is not None)):
         return None
-    broken = {first: 0, second: 0}
+    for row in (row for whole in wholes.values() for row in unread_hard(whole)):
+        return Decision(label_prob=None, reason=_reason(State(row["state"])), unread=(str(row["id"]),))
+    broken = {completion: len(broken_criteria(whole)) for completion, whole in wholes.items()}
     for principle in hard:
         for completion in broken:
             one = said.get((completion, principle.id))
@@ -188,7 +193,8 @@ def hard_ruling(
     if all(broken.values()):
         return Decision(label_prob=None, reason=NoPair.BOTH_VIOLATE)
     label = CLIP if broken[first] else 1 - CLIP
-    shown = tuple({"id": each.id, "p": _alone(said, each.id, first, second)} for each in hard)
+    rows = [{"id": each.id, "p": _alone(said, each.id, first, second)} for each in hard]
+    shown = tuple(rows or [{"id": AS_A_WHOLE.id, "p": label}])
     return Decision(label_prob=label, reason=None, principles=shown)
 
 

@@ -110,6 +110,8 @@ class Pointwise(_Shape):
     completion and principle that applies, one that failed in a state without a number."""
     scale: Scale = SHARE
     """What a number means: its lowest and highest, and from where on the principle is violated."""
+    by_rubrics: bool = False
+    """Whether a recipe's judge step takes the rubrics of prompts for it: their criteria are its principles."""
     decides: bool = True
     """Whether two numbers say which is better; of a tournament they do not where the two never met."""
 
