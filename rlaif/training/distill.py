@@ -1,4 +1,4 @@
-"""Distillation: the student comes to answer without a context as its teacher does who is shown it (2112.00861, SDPO)."""
+"""Distillation: a student comes to answer without a context as its teacher does with it (2112.00861, 2601.20802)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rlaif.training import distill_losses as distances
 from rlaif.training.configs.distill import FULL, OWN_TEACHERS, SAMPLED, TOP_K, DistillConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
-from rlaif.training.loop import StepPart
+from rlaif.training.loop import Carried, StepPart
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree, pack
@@ -91,11 +91,8 @@ def train_distill(  # noqa: PLR0913 - one call says all
         held = OwnTeacher(scorer, config.rate) if teacher is None else open_teacher(teacher, scorer, config)
         made = Distillation(config, data.examples, held, packed=packed, pad_id=opened.pad_id)
         if config.form == SAMPLED:
-            kept = LogpCache(
-                cache or folder.inner / LOGPS,
-                _fingerprint(policy, config),
-                arithmetic(scorer, config, policy),
-            )
+            weights, kind = _fingerprint(policy, config), arithmetic(scorer, config, policy)
+            kept = LogpCache(cache or folder.inner / LOGPS, weights, kind)
             made.read_old(scorer, kept)
         return made
 
@@ -142,7 +139,8 @@ class Distillation:
         pad_id: int,
     ) -> None:
         self.config, self.examples = config, examples
-        self.carried = teacher
+        self.teacher = teacher
+        self.carried: Carried | None = teacher
         self.order = Order.plan(
             len(examples),
             batch_size=config.batch_size,
@@ -195,7 +193,7 @@ class Distillation:
     def _taught(self, mine: Sequence[int], batch: Batch) -> TokenLogprobs:
         trees = [example_tree(_taught(self.examples[row])) for row in mine]
         shown = pack(trees, packed=self._packed, pad_id=self._pad_id, with_last=False)
-        return self.carried.read(shown.to(batch.ids_RL.device))
+        return self.teacher.read(shown.to(batch.ids_RL.device))
 
     def _distance(self, mine: Sequence[int], out: TokenLogprobs, taught: TokenLogprobs) -> Tensor:
         config = self.config

@@ -31,7 +31,7 @@ def tokens_a_pass(config: LoopConfig, scorer: Any) -> int:
         usual = WIDE_CPU_TOKENS if getattr(shape, "hidden_size", 0) >= WIDE else CPU_TOKENS
     if not getattr(scorer, "distributions", False):
         return usual
-    return max(1, min(usual, (CPU_LOGITS if on_cpu else DEVICE_LOGITS) // shape.vocab_size))
+    return max(1, min(usual, (CPU_LOGITS if on_cpu else DEVICE_LOGITS) // int(shape.vocab_size)))
 
 
 class Pass(NamedTuple):

@@ -49,8 +49,8 @@ REMEDIES = {
     Refused.UNLEARNED: "all turns that were to be learned have the weight 0; leave such rows out",
     Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
-    Refused.TEACHER_TOO_LONG: "what the teacher is shown and the answer exceed the model's room, or max_length: show it "
-    "less",
+    Refused.TEACHER_TOO_LONG: "what the teacher is shown and the answer exceed the model's room, or max_length: "
+    "show it less",
     Refused.UNALIGNED: "behind the teacher's turns the chat template writes the answer in other tokens than behind the "
     "student's; end both with the same turn",
 }

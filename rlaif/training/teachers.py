@@ -118,9 +118,10 @@ def check_same_tokens(teacher: Path, student: Path) -> None:
         return
     differ = len(one.items() ^ other.items())
     raise ModelError(
-        f"the teacher {teacher} has another tokenizer than the student {student} ({differ:,} entries of {len(one):,} and "
-        f"{len(other):,} differ): what it says of a token is said of another text. That holds for form sampled too, which "
-        "asks the teacher how probable each of the student's tokens is. Name a teacher of the same family, or let it "
+        f"the teacher {teacher} has another tokenizer than the student {student} ({differ:,} entries of {len(one):,} "
+        f"and {len(other):,} differ): what it says of a token is said of another text. That holds for form "
+        "sampled too, which asks the teacher how probable each of the student's tokens is. Name a teacher of the same "
+        "family, or let it "
         "write answers under its context and imitate those (`sample` with `model` and `system`, then `train` with "
         "method sft)"
     )

@@ -241,7 +241,7 @@ def replay_examples(options: MethodOptions, policy: str) -> list[Example]:
 
 
 def reference_directory(options: MethodOptions, initial: str | None) -> Path | None:
-    """Where the weights of the other model lie that the options name: a reference (`init`: the first policy's), a teacher."""
+    """Where the weights of the other model lie that options name: a reference (`init`: the first policy), a teacher."""
     named = options.named_model
     if named is None:
         return None

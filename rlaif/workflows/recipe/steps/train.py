@@ -82,7 +82,7 @@ def _resolved(job: Job) -> MethodOptions:
     named = _reference(job.settings)
     if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
         return options
-    return replace(options, **{options.names_model: made})
+    return replace(options, **{options.names_model: made})  # type: ignore[arg-type] # a field that it names itself
 
 
 def _reference(settings: TrainStep) -> str | None:
