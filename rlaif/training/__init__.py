@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rlaif.training.configs.distill import DistillConfig
 from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.configs.reward import RewardConfig
@@ -16,6 +17,7 @@ from rlaif.training.progress import Progress
 from rlaif.training.summary import TrainSummary
 
 if TYPE_CHECKING:
+    from rlaif.training.distill import train_distill
     from rlaif.training.dpo import train_dpo
     from rlaif.training.reward import train_reward
     from rlaif.training.sft import train_sft
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DPOConfig",
+    "DistillConfig",
     "LoopConfig",
     "Progress",
     "RewardConfig",
     "SFTConfig",
     "ThumbsConfig",
     "TrainSummary",
+    "train_distill",
     "train_dpo",
     "train_reward",
     "train_sft",
@@ -37,7 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("train_dpo", "train_reward", "train_sft", "train_thumbs"):
+    if name not in ("train_distill", "train_dpo", "train_reward", "train_sft", "train_thumbs"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

@@ -18,7 +18,7 @@ from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch, held_out_figures
 from rlaif.training.kto_zero_point import KTOZeroPoint
-from rlaif.training.loop import StepPart
+from rlaif.training.loop import Carried, StepPart
 from rlaif.training.loss_names import LOSSES
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order, Replay
@@ -125,6 +125,7 @@ class DPO:
     """The DPO objective: rows are pairs, then replayed examples."""
 
     with_last = False
+    carried: Carried | None = None
 
     def __init__(
         self,

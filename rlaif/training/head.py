@@ -28,6 +28,8 @@ class TokenLogprobs(NamedTuple):
     top_N: Tensor
     collision_N: Tensor | None = None
     """log sum_v p(v)^2 where each token stands, that two draws agree; only where it was asked for."""
+    logits_NV: Tensor | None = None
+    """All logits where each token stands, in float32; only where they were asked for."""
 
 
 class Head(NamedTuple):
@@ -62,6 +64,16 @@ def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> TokenLogprobs:
         hidden_ND, head.weight_VD, head.bias_V, target_N, (head.scale, head.cap), (dtype, head.in_place)
     )
     return TokenLogprobs(logp_N, top_N)
+
+
+def logits(head: Head, hidden_ND: Tensor) -> Tensor:
+    """All logits of each hidden state, in float32: for who compares whole distributions."""
+    weight_VD = head.weight_VD
+    found = hidden_ND.to(weight_VD.dtype) @ weight_VD.T
+    if head.bias_V is not None:
+        found = found + head.bias_V
+    found = found.float() * head.scale
+    return found if head.cap is None else head.cap * torch.tanh(found / head.cap)
 
 
 @torch.no_grad()

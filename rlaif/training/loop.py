@@ -39,6 +39,19 @@ class StepPart(NamedTuple):
     figures: Mapping[str, Tensor]
 
 
+class Carried(Protocol):
+    """What goes along with the weights from step to step, and is no function of the seed and the step alone."""
+
+    def after(self) -> None:
+        """Go along after a step."""
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What a checkpoint must hold of it."""
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Be as it was when these were kept."""
+
+
 class Objective(Protocol):
     """What is minimised: a method's rows and its loss of what the model read in them."""
 
@@ -47,6 +60,8 @@ class Objective(Protocol):
     """Whether the last token of each branch is needed as input."""
     watch: Watch | None
     """Looks at the figures of each step, and may end the training."""
+    carried: Carried | None
+    """What else a step changes; None where a step is a function of the weights and moments alone."""
 
     def counts(self) -> dict[str, Any]:
         """What a step is made of, for the record."""
@@ -73,6 +88,7 @@ class LoopJob:
     evaluate: Callable[[int], Mapping[str, float]] | None = None
     """How good the scorer's weights are after a step; called on the main process, the weights whole."""
     trackers: Trackers | None = None
+    carried: Carried | None = None
 
 
 class LoopOutcome(NamedTuple):
@@ -101,6 +117,8 @@ def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
     while done < steps and not log.standing.stops(job.config.patience):
         began = time.perf_counter()
         figures = _step(done, job, scorer, optimizer, together)
+        if job.carried is not None:
+            job.carried.after()
         figures["seconds"] = time.perf_counter() - began
         done += 1
         every = job.config.evaluate_every
@@ -254,7 +272,8 @@ def _checkpoint(
         for name, each in trainable.items()
         for key, value in optimizer.state[each].items()
     }
-    _save(CHECKPOINT, job, together, trainable, done, moments)
+    carried = {} if job.carried is None else job.carried.tensors()
+    _save(CHECKPOINT, job, together, trainable, done, moments | dict(carried))
 
 
 def _save(
@@ -277,6 +296,8 @@ def _resume(job: LoopJob, trainable: Mapping[str, nn.Parameter], optimizer: torc
         return 0
     tensors, facts = held
     _fill(trainable, tensors)
+    if job.carried is not None:
+        job.carried.take(tensors)
     for name, each in trainable.items():
         keys = [key for key in MOMENTS if f"{key}/{name}" in tensors]
         optimizer.state[each] = {key: parted_like(tensors[f"{key}/{name}"], each) for key in keys}

@@ -17,14 +17,21 @@ WIDE = 512
 """From this width on, what a pass keeps for its backward pass is the larger part of a step's memory on a CPU."""
 
 
+CPU_LOGITS, DEVICE_LOGITS = 1 << 26, 1 << 28
+"""Logits of a pass at most where all are kept: about six arrays of so many numbers are alive at once."""
+
+
 def tokens_a_pass(config: LoopConfig, scorer: Any) -> int:
-    """The configured number, or one that suits the scorer's device and width."""
+    """The configured number, or one that suits the scorer's device, width, and what it keeps of a token."""
     if config.batch_tokens:
         return config.batch_tokens
-    if next(scorer.parameters()).device.type != "cpu":
-        return DEVICE_TOKENS
-    width = getattr(text_config(scorer.model.config), "hidden_size", 0)
-    return WIDE_CPU_TOKENS if width >= WIDE else CPU_TOKENS
+    shape, on_cpu = text_config(scorer.model.config), next(scorer.parameters()).device.type == "cpu"
+    usual = DEVICE_TOKENS
+    if on_cpu:
+        usual = WIDE_CPU_TOKENS if getattr(shape, "hidden_size", 0) >= WIDE else CPU_TOKENS
+    if not getattr(scorer, "distributions", False):
+        return usual
+    return max(1, min(usual, (CPU_LOGITS if on_cpu else DEVICE_LOGITS) // int(shape.vocab_size)))
 
 
 class Pass(NamedTuple):

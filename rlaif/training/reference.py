@@ -103,7 +103,7 @@ def reference_logps(
         places = [missing[index] for index in group]
         members = [trees[place] for place in places]
         batch = pack(members, packed=packed, pad_id=scorer.pad_id, with_last=False)
-        with torch.no_grad(), _nothing_random(scorer):
+        with torch.no_grad(), nothing_random(scorer):
             logp_N = scorer(batch.to(device)).logp_N.cpu()
         sizes = [sum(tree.scored) for tree in members]
         computed = [part.clone() for part in torch.split(logp_N, sizes)]
@@ -115,8 +115,8 @@ def reference_logps(
 
 
 @contextmanager
-def _nothing_random(scorer: BranchScorer) -> Iterator[None]:
-    # an adapter's dropout is for learning only
+def nothing_random(scorer: BranchScorer) -> Iterator[None]:
+    """Without what is left out at random while learning: an adapter's dropout."""
     dropping = [each for each in scorer.modules() if isinstance(each, torch.nn.Dropout) and each.training]
     for each in dropping:
         each.eval()

@@ -29,6 +29,10 @@ class Refused(StrEnum):
     TOO_LONG = "too_long"
     TRUNCATED = "truncated"
     """An answer was cut off when it was sampled, or its thought never ended."""
+    TEACHER_TOO_LONG = "teacher_too_long"
+    """What a teacher is shown, with the answer, has no room in the model."""
+    UNALIGNED = "unaligned"
+    """Behind what the teacher is shown the answer is written in other tokens."""
 
 
 REMEDIES = {
@@ -45,5 +49,9 @@ REMEDIES = {
     Refused.UNLEARNED: "all turns that were to be learned have the weight 0; leave such rows out",
     Refused.TOO_LONG: "prompt and answer exceed the model's room, or max_length; shorten them or train another model",
     Refused.TRUNCATED: "an answer was cut off; sample with more tokens, or set truncation: mask",
+    Refused.TEACHER_TOO_LONG: "what the teacher is shown and the answer exceed the model's room, or max_length: "
+    "show it less",
+    Refused.UNALIGNED: "behind the teacher's turns the chat template writes the answer in other tokens than behind the "
+    "student's; end both with the same turn",
 }
 """What each reason says to whoever brought the data."""

@@ -15,7 +15,7 @@ from rlaif.runs.layout import METRICS
 from rlaif.training import losses
 from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.health import Watch, held_out_figures
-from rlaif.training.loop import StepPart
+from rlaif.training.loop import Carried, StepPart
 from rlaif.training.models import Opened, open_classifier
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree, pack, split
@@ -81,6 +81,7 @@ class BradleyTerry:
     """
 
     with_last = True
+    carried: Carried | None = None
 
     def __init__(
         self, config: RewardConfig, pairs: Sequence[TokenPair], held_out: Sequence[TokenPair] = ()

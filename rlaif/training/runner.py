@@ -61,6 +61,8 @@ class MethodCall:
     """How answers came about, where that is known; by `spans.answer_id`."""
     answers: bool = False
     """Whether a side is read as its last answer alone, at its end."""
+    taught: bool = False
+    """Whether examples are also read as a teacher is shown them."""
 
 
 def snapshot_directory(out: Path) -> Path:
@@ -133,6 +135,7 @@ def _train(
         progress=setting.progress or live,
         evaluate=_evaluate(setting, opened, model),
         trackers=trackers,
+        carried=objective.carried,
     )
     try:
         if accelerator.is_main_process:
@@ -265,6 +268,8 @@ def _better(pair: Pair) -> Any:
 
 def _example(example: Example) -> list[Any]:
     further: dict[str, Any] = {"tools": list(example.tools)} if example.tools else {}
+    if example.teacher:
+        further["teacher"] = [each.identity for each in example.teacher]
     if example.learned != 1:
         further["learned"] = example.learned
     if places := unlearned(example.messages):
@@ -284,6 +289,7 @@ def _data(setting: MethodCall, opened: Opened, pairs: Sequence[Pair], examples: 
         train_on=config.train_on,
         answers=setting.answers,
         ends=opened.ends,
+        taught=setting.taught,
     )
     token_pairs, refused_pairs = spans.pairs(pairs)
     token_examples, refused_examples = spans.examples(examples)
@@ -339,7 +345,8 @@ def _named(refused: Counter[str]) -> dict[str, int]:
 
 
 def _probe_trees(data: Data) -> list[Tree]:
-    return [*map(pair_tree, data.pairs), *map(example_tree, data.examples)]
+    taught = (each.taught for each in data.examples if each.taught is not None)
+    return [*map(pair_tree, data.pairs), *map(example_tree, data.examples), *map(example_tree, taught)]
 
 
 def _claimed(folder: TrainingFolder, accelerator: Accelerator) -> AbstractContextManager[None]:

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from rlaif.libraries.peft import without_adapter
 from rlaif.libraries.transformers import attention_of, read_rows, rope_switch, set_attention
-from rlaif.training.head import TokenLogprobs, collisions, linear_head, read
+from rlaif.training.head import TokenLogprobs, collisions, linear_head, logits, read
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
 
@@ -33,6 +33,8 @@ class _OverModel(nn.Module):
         """Whether nobody else looks at the gradients as they come, so that they may be added up in place."""
         self.collisions = False
         """Whether to say how sure the model is where each token stands (`TokenLogprobs.collision_N`)."""
+        self.distributions = False
+        """Whether to say all logits where each token stands (`TokenLogprobs.logits_NV`)."""
 
     def forward(self, batch: Batch) -> Any:
         """Read a batch; gradients flow through what was read."""
@@ -51,13 +53,19 @@ class BranchScorer(_OverModel):
         """Of every branch token."""
         if not batch.packed:
             logits_RLV = read_rows(model, batch.ids_RL, _there(batch))
-            return _read(logits_RLV.flatten(0, 1)[batch.source_N], batch.target_N, collide=self.collisions)
+            return self._all(logits_RLV.flatten(0, 1)[batch.source_N], batch)
         hidden_ND = _hidden(model, batch).flatten(0, 1)[batch.source_N]
         head = linear_head(model, in_place=self.alone)
         if head is None:
             raise NotImplementedError("its output head is no plain linear layer")
+        if self.distributions:
+            return self._all(logits(head, hidden_ND), batch)
         reading = read(head, hidden_ND, batch.target_N)
         return reading._replace(collision_N=collisions(head, hidden_ND)) if self.collisions else reading
+
+    def _all(self, logits_NV: Tensor, batch: Batch) -> TokenLogprobs:
+        reading = _read(logits_NV, batch.target_N, collide=self.collisions)
+        return reading._replace(logits_NV=logits_NV.float()) if self.distributions else reading
 
 
 class RewardScorer(_OverModel):

@@ -11,7 +11,7 @@ from rlaif.records import Evaluator, Example
 from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
-from rlaif.training.loop import StepPart
+from rlaif.training.loop import Carried, StepPart
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
@@ -59,6 +59,7 @@ class Imitation:
     """The SFT objective: mean negative log-likelihood over all answer tokens of a step, examples by their weights."""
 
     with_last = False
+    carried: Carried | None = None
     watch: Watch | None = None
 
     def __init__(self, config: SFTConfig, examples: Sequence[TokenExample]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, repeat
 from typing import NamedTuple
 
 from rlaif.engines.chat_template import Chat
@@ -47,6 +48,8 @@ class _Side(NamedTuple):
     tools: Tools
     thinks: bool
     """Whether the model was let think when it wrote this or the other side."""
+    answered: Turns = ()
+    """What the answer was sampled behind, where it is read behind something else."""
 
 
 class _Whole(NamedTuple):
@@ -86,6 +89,8 @@ class Spans:
     thought, and at its end."""
     ends: frozenset[int] = frozenset()
     """Tokens that end a turn, beside `end_id`."""
+    taught: bool = False
+    """Whether an example is also read as its teacher is shown it."""
 
     def pairs(self, pairs: Sequence[Pair]) -> tuple[list[TokenPair], Counter[str]]:
         """Pairs in the given order, without the refused ones, and why those were refused."""
@@ -114,13 +119,34 @@ class Spans:
             for each in examples
             if not _counted(_side_shape(each.messages[-1:]) or self._refused(each), refused)
         ]
+        sides = self._read([_example_side(each) for each in whole])
+        shown = self._read([_teacher_side(each) for each in whole]) if self.taught else [None] * len(whole)
         kept = []
-        for example, side in zip(whole, self._read([_example_side(each) for each in whole]), strict=True):
-            if isinstance(side, Refused):
-                refused[side] += 1
+        for example, side, taught in zip(whole, sides, shown, strict=True):
+            found = side if isinstance(side, Refused) else self._taught_example(example, side, taught)
+            if isinstance(found, Refused):
+                refused[found] += 1
             else:
-                kept.append(self._token_example(example, side))
+                kept.append(found)
         return kept, refused
+
+    def _taught_example(
+        self, example: Example, side: _Whole, taught: _Whole | Refused | None
+    ) -> TokenExample | Refused:
+        """An example, with what its teacher reads where there is one; the same tokens must be learned of both."""
+        if isinstance(taught, Refused):
+            return Refused.TEACHER_TOO_LONG if taught is Refused.TOO_LONG else taught
+        own = self._token_example(example, side)
+        if taught is None:
+            return own
+        if any(
+            len(context) + len(part.ids) > self.max_length
+            for context, part in zip(taught.contexts, taught.parts, strict=True)
+        ):
+            return Refused.TEACHER_TOO_LONG
+        if _learned_ids(side) != _learned_ids(taught):
+            return Refused.TEACHER_TOO_LONG if taught.cut and not side.cut else Refused.UNALIGNED
+        return own._replace(taught=self._token_example(example, taught))
 
     def _read(self, sides: Sequence[_Side]) -> list[_Whole | Refused]:
         """Each side in tokens, or why it is refused."""
@@ -138,7 +164,8 @@ class Spans:
         """The assistant's turns of a side, each with all that stands before it."""
         said, last = (*side.before, *side.turns), len(side.before) + len(side.turns) - 1
         kwargs = {name: value for name, value in THINKING.items() if name not in self.chat.kwargs}
-        known = self.sampled.get(answer_id(side.before, side.turns, side.tools)) if self.sampled else None
+        behind = side.answered or side.before
+        known = self.sampled.get(answer_id(behind, side.turns, side.tools)) if self.sampled else None
         first = last if self.answers else len(side.before)
         return [
             LearnedTurn(
@@ -238,6 +265,16 @@ def _example_side(example: Example) -> _Side:
     before, turns = example.messages[: -example.learned], example.messages[-example.learned :]
     thinks = any(each.thought for each in turns)
     return _Side(example.messages[0].content[:60], before, turns, example.tools, thinks)
+
+
+def _teacher_side(example: Example) -> _Side:
+    own = _example_side(example)
+    return own._replace(before=example.teacher, answered=own.before) if example.teacher else own
+
+
+def _learned_ids(side: _Whole) -> list[int]:
+    """The tokens that are learned, in order, whatever stands between them."""
+    return [token for part in side.parts for token in compress(part.ids, part.learned or repeat(True))]
 
 
 def _parts(turns: Sequence[TurnIds]) -> tuple[list[Ids], list[Part]]:

@@ -60,6 +60,8 @@ class TokenExample(NamedTuple):
     """What is learned, where that is not all of `answer`; as `TokenPair.chosen_parts`."""
     thoughts: int = 0
     """Tokens of its thoughts."""
+    taught: TokenExample | None = None
+    """The same answer as a teacher reads it, behind the turns that it is shown; None where nobody asks a teacher."""
 
 
 def shared(rows: Sequence[Ids]) -> Ids:

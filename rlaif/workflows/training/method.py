@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from rlaif.field_docs import documented
@@ -28,6 +29,10 @@ LAYOUT = ("learning_rate", "num_tokens", "shared_ratio", "padding_ratio")
 
 def accept(options: Any, where: str) -> None:
     """Accept options whose values need no check beside their own bounds."""
+
+
+def any_models(options: Any, base: Path, other: Path | None) -> None:
+    """Accept models that need not go together."""
 
 
 def from_defaults(
@@ -54,6 +59,9 @@ class Method:
     """Train, or go on with a training, or only read one that is finished."""
     check: Callable[[Any, str], None] = accept
     """Called with options and their place. Raises RecipeError for values that do not go together; opens no model."""
+    fits: Callable[[Any, Path, Path | None], None] = any_models
+    """Called with options, the directory of the model that trains and that of the other model that the options name,
+    if they do, before anything is asked. Raises ModelError where the two do not go together."""
     takes: tuple[str, ...] = ("pairs",)
     """Kinds of artefact that it learns from, any one of them: `pairs`, `examples`."""
     asks_constitution: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rlaif.settings import Setting, options, setting
 from rlaif.training.configs.loop import LoopConfig
@@ -29,6 +29,11 @@ GROUPS = ("", TRAINED, LOSS, DATA, LOOP, RUN)
 class MethodOptions:
     """Options of every method. None leaves a value to the method's own default."""
 
+    names_model: ClassVar[str] = ""
+    """The option that may name another model beside the one that trains; empty: there is none."""
+    own_models: ClassVar[tuple[str, ...]] = ()
+    """Values of that option that name no other model's weights."""
+
     steps: int | None = setting(None, help="Optimizer steps.", least=1, group=LOOP)
     epochs: float | None = setting(
         None, help="Passes over the data, in the place of --steps [default: 1].", above=0, group=LOOP
@@ -50,6 +55,12 @@ class MethodOptions:
         help=f"Options of the training loop (docs/training-loop.md): {', '.join(o.name for o in options(LoopConfig))}.",
         group=LOOP,
     )
+
+    @property
+    def named_model(self) -> str | None:
+        """The other model that is named; None where none is."""
+        named = getattr(self, self.names_model, None) if self.names_model else None
+        return None if named in self.own_models else named
 
     @property
     def rank(self) -> int:

@@ -154,7 +154,7 @@ def plan_as_dict(job: TrainJob) -> dict[str, Any]:
 
 def _lines(job: TrainJob) -> Iterator[tuple[str, str]]:
     yield "method", job.method
-    yield "pairs", str(len(job.pairs))
+    yield ("examples", str(len(job.examples))) if job.examples else ("pairs", str(len(job.pairs)))
     if job.gate is not None and job.gate.left_out:
         told = ", ".join(f"{count} {name}" for name, count in job.gate.left_out.items())
         yield "left out", f"{told} of {job.gate.given} (the data gate)"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
@@ -31,10 +32,11 @@ from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
 from rlaif.workflows.training.datasets import run_constitution, run_sampled
+from rlaif.workflows.training.example_source import example_source
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods import METHODS
-from rlaif.workflows.training.methods.dpo import OWN_REFERENCE, DPOOptions
+from rlaif.workflows.training.methods.dpo import DPOOptions
 from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
@@ -65,15 +67,18 @@ class Trained(PairResult):
     @property
     def facts(self) -> Mapping[str, object]:
         """What is worth a line: the method, where the model lies, how much it learned from."""
-        told = {"method": self.job.method, "out": str(self.out), "pairs": len(self.pairs)}
+        rows = {"examples": len(self.job.examples)} if self.job.examples else {"pairs": len(self.pairs)}
+        told = {"method": self.job.method, "out": str(self.out), **rows}
         return told | {"steps": self.outcome.steps}
 
     @property
     def figures(self) -> dict[str, Any]:
         """Figures for the screen: counts of pairs and steps, then the method's metrics."""
         counts, plan = self.outcome.counts, plan_steps(self.job)
-        refused = sum(counts["pairs"]["refused"].values()) if "pairs" in counts else 0
-        shown = {"pairs": len(self.job.pairs), "refused": refused, "steps": self.outcome.steps}
+        learned_from = "examples" if self.job.examples else "pairs"
+        refused = sum(counts[learned_from]["refused"].values()) if learned_from in counts else 0
+        rows = len(self.job.examples or self.job.pairs)
+        shown = {learned_from: rows, "refused": refused, "steps": self.outcome.steps}
         shares = {f"replay {kind}": share for kind, share in counts.get("replay_share", {}).items()}
         hidden = METHODS.get(self.job.method).hidden
         learned = {name: value for name, value in self.outcome.figures.items() if name not in hidden}
@@ -108,6 +113,8 @@ def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     require(*TRAINING)
     method = METHODS.get(config.method)
+    if "pairs" not in method.takes:
+        return settle_examples(config, method)
     run = (run_of(config.source) or config.source) if config.source.is_dir() else None
     found = read_run(run) if run is not None else {}
     if run is not None and not pair_files(run):
@@ -155,6 +162,42 @@ def settle(config: TrainConfig) -> TrainJob:
     )
 
 
+def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
+    """As `settle`, for a method that learns from examples: of a file, or those that a recipe's run made last."""
+    unread = {"gate": "filter", "gate_limit": {}, "reviewed": "ignore", "edited": False, "held_out": None}
+    for name, usual in unread.items():
+        if getattr(config, name) != usual:
+            raise InputError(f"{method.name} learns from examples, and {name} is about pairs; remove it")
+    source = example_source(config.source)
+    if config.policy is None:
+        raise InputError(f"--policy is missing: {source.file} does not say which model is to be trained")
+    options = _options(method, config.options, config.policy)
+    base, other = model_directory(config.policy), reference_directory(options, None)
+    method.fits(options, base, other)
+    out = config.out or (model_folder(source.run, config.method) if source.run == config.source else None)
+    if out is None:
+        raise InputError("--out is missing: a file of examples says no place for a model")
+    print_ = model_fingerprint(base, own_code=config.trust_remote_code)
+    job = TrainJob(
+        method=method.name,
+        options=options,
+        pairs=(),
+        examples=read_examples(source.file),
+        base=base,
+        out=out,
+        reference_dir=other,
+        seed=config.seed,
+        sampled={} if source.completions is None else run_sampled(source.completions, print_),
+        chat_template_kwargs=config.chat_template_kwargs,
+        thought_marks=(config.thought_marks[0], config.thought_marks[1]) if config.thought_marks else None,
+        trust_remote_code=config.trust_remote_code,
+        card=card((), str(config.source)),
+        origins=_origins(config.options, _bundled(method, config.policy)),
+        store=find_store(config.source, config.store),
+    )
+    return job
+
+
 def _from_elsewhere(facts: Mapping[str, Any], pairs: Sequence[Pair]) -> list[str]:
     """What to say of pairs that no judge of ours labelled."""
     said = against_scores(pairs) if facts.get("command") in (None, "import") else None
@@ -198,11 +241,11 @@ def replay_examples(options: MethodOptions, policy: str) -> list[Example]:
 
 
 def reference_directory(options: MethodOptions, initial: str | None) -> Path | None:
-    """Where the weights of the reference lie: of the first policy, or of a model that the options name."""
-    reference: str | None = getattr(options, "reference", None)
-    if reference is None or reference in OWN_REFERENCE:
+    """Where the weights of the other model lie that options name: a reference (`init`: the first policy), a teacher."""
+    named = options.named_model
+    if named is None:
         return None
-    named = initial if reference == "init" else reference
+    named = initial if named == "init" else named
     return None if named is None else model_directory(named)
 
 

@@ -87,17 +87,17 @@ def _examples(job: Job) -> list[Example]:
 
 
 def _resolved(job: Job) -> MethodOptions:
-    """Return the options with a reference that names a model of the run as its directory."""
+    """Return the options with a reference or teacher that names a model of the run as its directory."""
     options: MethodOptions = job.settings.options
     named = _reference(job.settings)
     if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
         return options
-    return replace(options, reference=made)  # type: ignore[call-arg]
+    return replace(options, **{options.names_model: made})  # type: ignore[arg-type] # a field that it names itself
 
 
 def _reference(settings: TrainStep) -> str | None:
-    named: str | None = getattr(settings.options, "reference", None)
-    return named
+    options: MethodOptions = settings.options
+    return getattr(options, options.names_model, None) if options.names_model else None
 
 
 def make(job: RunJob) -> Facts:
@@ -176,9 +176,11 @@ def require_training(checked: CheckedStep) -> None:
     require(*TRAINING)
     for key in checked.task.initial:
         model_directory(checked.task.initial[key])
+    base = model_directory(checked.task.initial["trains"])
     settings = checked.entry.settings
     if _reference(settings) not in checked.names:
-        reference_directory(settings.options, checked.recipe.models.policy)
+        other = reference_directory(settings.options, checked.recipe.models.policy)
+        METHODS.get(settings.method).fits(settings.options, base, other)
 
 
 def moves(entry: RecipeStep) -> str | None:

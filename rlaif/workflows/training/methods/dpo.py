@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from rlaif.records import Pair
 from rlaif.runs.layout import LOGPS
@@ -30,6 +30,9 @@ OWN_REFERENCE = ("previous", "none")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferenceOptions(PairTrainingOptions):
     """Options of methods that hold the policy to a reference and compare log-probabilities of the sides."""
+
+    names_model: ClassVar[str] = "reference"
+    own_models: ClassVar[tuple[str, ...]] = OWN_REFERENCE
 
     reference: str = setting(
         "previous",
