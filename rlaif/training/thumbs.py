@@ -17,7 +17,7 @@ from rlaif.training import losses
 from rlaif.training.configs.thumbs import ThumbsConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
-from rlaif.training.loop import StepPart
+from rlaif.training.loop import Carried, StepPart
 from rlaif.training.models import Opened, open_causal
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
@@ -125,6 +125,7 @@ class Thumbs:
     """The objective: rows are single answers; z is measured on each step's prompts with the next one's answers."""
 
     with_last = False
+    carried: Carried | None = None
     watch: Watch | None = None
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from rlaif.errors import RecipeError
 from rlaif.records import Example, Message, Pair
@@ -12,13 +12,16 @@ from rlaif.settings import setting
 from rlaif.training import Progress, ThumbsConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
-from rlaif.workflows.training.methods.dpo import logp_cache
+from rlaif.workflows.training.methods.dpo import OWN_REFERENCE, logp_cache
 from rlaif.workflows.training.options import LOSS, TRAINED, MethodOptions, learned_of_turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThumbsOptions(MethodOptions):
     """Options of thumbs."""
+
+    names_model: ClassVar[str] = "reference"
+    own_models: ClassVar[tuple[str, ...]] = OWN_REFERENCE
 
     reference: str = setting(
         "previous",
