@@ -62,6 +62,7 @@ recipes: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_tables.py
+	$(BIN)/python docs/make_recipes.py
 	$(BIN)/python docs/make_architecture.py
 
 schemas: .venv/.dev

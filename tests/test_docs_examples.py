@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in ("cli.md", "plugins.md")),
+    *sorted((ROOT / "docs" / "recipes").glob("*.md")),
 ]
 
 SHELLS = ("", "bash", "sh", "console")

@@ -91,7 +91,8 @@ def headline(rounds: Sequence[dict[str, Any]]) -> str:
         told = [row[name] for row in rounds if row.get(name) is not None]
         if told:
             shown = [f"{each:.3f}" if isinstance(each, float) else str(each) for each in (told[0], told[-1])]
-            return f"{name} {' -> '.join(shown[len(told) == 1 :])}"
+            # a count before any feedback is none
+            return f"{name} {shown[1] if len(told) == 1 or isinstance(told[-1], int) else ' -> '.join(shown)}"
     return "no figure"
 
 

@@ -43,7 +43,8 @@ def test_the_recipes_that_are_drawn_are_known_by_name_and_other_versions_draw_ot
     [
         ([{"gold_mean": 0.5}, {"gold_mean": 0.625}], "gold_mean 0.500 -> 0.625"),
         ([{"gold_mean": None, "judge_mean": 0.5}, {"judge_mean": 0.25}], "judge_mean 0.500 -> 0.250"),
-        ([{"pairs": 7}], "pairs 7"),
+        ([{"pairs": 0}, {"pairs": 7}], "pairs 7"),
+        ([{"gold_mean": 0.5}], "gold_mean 0.500"),
         ([], "no figure"),
     ],
 )
