@@ -30,6 +30,8 @@ NOT_RUN = {
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
     r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif review": "serves until interrupted",
+    r"^rlaif chat": "talks until it is ended",
+    r"model_spec\.md|constitutions/spec\.yaml|show spec\b": "needs the published Model Spec",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
     r"^rlaif micro (build|report)": "trains or measures the whole family",

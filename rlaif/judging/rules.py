@@ -20,7 +20,7 @@ AS_A_WHOLE = Principle(id="whole", text="The response is better as a whole.")
 """Stands for what a judge says without naming a principle: a reward model's single number."""
 
 
-class Vote(NamedTuple):
+class PrincipleVote(NamedTuple):
     """What one principle says: its weight, its p, and the group in which a lexicographic decision hears it."""
 
     weight: float
@@ -28,13 +28,13 @@ class Vote(NamedTuple):
     group: str | None = None
 
 
-Votes = Sequence[Vote]
+Votes = Sequence[PrincipleVote]
 """One of each principle, in the constitution's order."""
 
 
-def vote_of(principle: Principle, p: float) -> Vote:
+def vote_of(principle: Principle, p: float) -> PrincipleVote:
     """What a principle says, as the rules hear it."""
-    return Vote(principle.weight, p, principle.group)
+    return PrincipleVote(principle.weight, p, principle.group)
 
 
 def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:

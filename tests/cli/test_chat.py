@@ -19,6 +19,7 @@ import pytest
 
 from rlaif.cli.main import main
 from rlaif.exchange.completions import read_completions
+from tests.engines.tiny import write_model
 
 Said = Callable[..., tuple[int, list[dict[str, Any]], str]]
 ROWS = [
@@ -81,7 +82,7 @@ def test_without_json_answers_are_plain_lines(
     assert capsys.readouterr().out == "Hello.\n"
 
 
-def test_commands(said: Said, tmp_path: Path) -> None:
+def test_each_command_does_what_help_says(said: Said, tmp_path: Path) -> None:
     save = "/save talk.jsonl"
     lines = ["loop", "/again", save, save, "/reset", "/system Be kind.", "//quit", save, "/quit", "Hi"]
     code, told, _ = said("\n".join(lines))
@@ -237,3 +238,16 @@ def test_ctrl_c_ends_an_answer_and_not_the_talk(server: str, tmp_path: Path) -> 
     assert process.returncode == 0, err
     assert "stopped; the turn is left out" in err
     assert [json.loads(line)["user"] for line in out.splitlines()] == ["Hi", "Bye"]
+
+
+@pytest.mark.parametrize(("kind", "template"), [("llama", "system"), ("gemma2", "no-system")])
+def test_any_local_model_talks_with_its_rules_or_without_a_system_role(
+    said: Said, tmp_path: Path, kind: str, template: str
+) -> None:
+    name = f"hf:{write_model(tmp_path / kind, kind, template)}"
+    words = ("--constitution", "kind.yaml", "--max-tokens", "6", "--seed", "1")
+    code, turns, err = said("hello\nthank you\n", *words, model=name)
+    assert code == 0, err
+    assert [len(each["answers"]) for each in turns] == [1, 1]
+    assert all(each["answers"][0]["finish"] in ("stop", "length") for each in turns)
+    assert said("hello\nthank you\n", *words, model=name)[1] == turns

@@ -15,7 +15,7 @@ _WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class MarkdownSection:
     """A heading and what stands below it, up to the next heading of any level."""
 
     level: int
@@ -37,7 +37,7 @@ class Section:
         return next((each[1:] for each in self.marks if each.startswith("#")), "")
 
 
-def sections(text: str) -> list[Section]:
+def sections(text: str) -> list[MarkdownSection]:
     """The sections of a document, of which `raw` put together is the text again; headings inside fences are none.
 
     The first one has level 0 and no title where something stands before the first heading.
@@ -50,12 +50,12 @@ def sections(text: str) -> list[Section]:
     return [_section(number, lines) for number, lines in parts if lines]
 
 
-def _section(number: int, lines: Sequence[str]) -> Section:
+def _section(number: int, lines: Sequence[str]) -> MarkdownSection:
     raw, found = "".join(lines), _HEADING.fullmatch(lines[0])
     if found is None:
-        return Section(level=0, title="", body=raw, line=number, raw=raw)
+        return MarkdownSection(level=0, title="", body=raw, line=number, raw=raw)
     marks = tuple((found[3] or "").split())
-    return Section(
+    return MarkdownSection(
         level=len(found[1]),
         title=found[2].strip(),
         body="".join(lines[1:]),
@@ -81,7 +81,7 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class FencedBlock:
     """A fenced block: its word (`xml`), what it holds, its line in the text, and the paragraph line before it."""
 
     word: str
@@ -90,10 +90,10 @@ class Block:
     before: str = ""
 
 
-def without_blocks(text: str, word: str) -> tuple[str, list[Block]]:
+def without_blocks(text: str, word: str) -> tuple[str, list[FencedBlock]]:
     """Take the fenced blocks of this word out of a text, each with the line of text that leads to it."""
     kept: list[str] = []
-    blocks: list[Block] = []
+    blocks: list[FencedBlock] = []
     inside: list[str] = []
     start, led = 0, ""
     taking = False
@@ -102,7 +102,7 @@ def without_blocks(text: str, word: str) -> tuple[str, list[Block]]:
         if taking:
             if found and not found[2].strip() and found[1][0] == led[0]:
                 leader = _leader(kept)
-                blocks.append(Block(word=word, text="".join(inside), line=start, before=leader))
+                blocks.append(FencedBlock(word=word, text="".join(inside), line=start, before=leader))
                 taking, inside = False, []
             else:
                 inside.append(line)

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rlaif.errors import ConstitutionError
-from rlaif.exchange.constitutions.conversations import Conversation, NoTest, read_conversation, written
 from rlaif.exchange.constitutions.markdown import (
-    Section,
+    MarkdownSection,
     plain,
     sections,
     without_admonitions,
     without_blocks,
 )
 from rlaif.exchange.constitutions.parts import came_from, not_held, refuse
+from rlaif.exchange.constitutions.worked_examples import NoTest, WorkedExample, read_example, written
 from rlaif.exchange.format import (
     ConstitutionFormat,
     Format,
@@ -47,7 +47,7 @@ class _Read(NamedTuple):
     """A section as a principle, with what it holds beside its words."""
 
     principle: Principle
-    conversations: list[Conversation]
+    conversations: list[WorkedExample]
     commentary: int
 
 
@@ -125,7 +125,7 @@ def prompts(text: str, path: Path) -> PromptsBeside:
         about = _OF.search(whole)
         tag = names.get(about[1].strip()) if about else None
         for block in without_blocks(whole, "xml")[1]:
-            each = read_conversation(block.text)
+            each = read_example(block.text)
             reason = _no_prompt(each)
             if reason is not None:
                 left[reason.value] += 1
@@ -135,7 +135,7 @@ def prompts(text: str, path: Path) -> PromptsBeside:
     return PromptsBeside(tuple(found.values()), tuple(_counted(left, "prompts", "are left out")))
 
 
-def _no_prompt(each: Conversation) -> NoTest | None:
+def _no_prompt(each: WorkedExample) -> NoTest | None:
     if not each.readable:
         return NoTest.UNREADABLE
     if each.calls:
@@ -143,7 +143,7 @@ def _no_prompt(each: Conversation) -> NoTest | None:
     return None if each.turns and each.turns[-1].role == "user" and each.turns[-1].content else NoTest.ENDS
 
 
-def _check(found: Sequence[Section], place: str) -> None:
+def _check(found: Sequence[MarkdownSection], place: str) -> None:
     """Raise ConstitutionError for a name that stands twice, or a mark of a heading that is not known."""
     first: dict[str, int] = {}
     for each in found:
@@ -172,11 +172,11 @@ def _check(found: Sequence[Section], place: str) -> None:
             refuse(at, f"{each.name}: unknown mark {other[0]!r}; known: {', '.join(_KNOWN)}")
 
 
-def _principle(section: Section, titles: Mapping[str, str]) -> _Read:
+def _principle(section: MarkdownSection, titles: Mapping[str, str]) -> _Read:
     body, blocks = without_blocks(section.body, "xml")
     body, commentary = without_admonitions(body)
     prose = plain(body, titles)
-    conversations = [read_conversation(each.text) for each in blocks]
+    conversations = [read_example(each.text) for each in blocks]
     tags = tuple(tag for tag in section.attributes.get("tags", "").split(",") if tag)
     tests = dict.fromkeys(
         test for each in conversations for test in each.tests if test.better.strip() != test.worse.strip()
@@ -197,7 +197,7 @@ def _same(read: Principle, now: Principle) -> bool:
     return said[0] == said[1]
 
 
-def _section(principle: Principle, was: Section | None) -> str:
+def _section(principle: Principle, was: MarkdownSection | None) -> str:
     title, _, prose = principle.text.partition("\n\n")
     if "\n" in title:
         title, prose = principle.id, principle.text
@@ -207,7 +207,9 @@ def _section(principle: Principle, was: Section | None) -> str:
     return "\n".join([head, *([prose + "\n"] if prose else []), *written(principle.tests)]) + "\n"
 
 
-def _notes(found: Sequence[Section], made: Sequence[_Read], principles: Sequence[Principle]) -> Iterator[str]:
+def _notes(
+    found: Sequence[MarkdownSection], made: Sequence[_Read], principles: Sequence[Principle]
+) -> Iterator[str]:
     levels = Counter(str(each.group) for each in principles)
     told = ", ".join(f"{level} {levels[level]}" for level in AUTHORITIES if levels[level])
     yield f"{len(principles)} principles by authority: {told}; `decide` hears the groups in this order"

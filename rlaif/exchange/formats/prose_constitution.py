@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from rlaif.exchange.constitutions.markdown import Section, plain, sections, slug
+from rlaif.exchange.constitutions.markdown import MarkdownSection, plain, sections, slug
 from rlaif.exchange.constitutions.parts import came_from, not_held, own_id, refuse
 from rlaif.exchange.format import ConstitutionFormat, Format, ReadConstitution, WrittenConstitution
 from rlaif.records import Constitution, Decide, Principle
@@ -88,7 +88,7 @@ def write(constitution: Constitution) -> WrittenConstitution:
     return WrittenConstitution("".join(parts), tuple(not_held(constitution, held)))
 
 
-def _ids(found: Sequence[Section]) -> dict[int, str]:
+def _ids(found: Sequence[MarkdownSection]) -> dict[int, str]:
     """Ids of the sections that have words of their own, by their places."""
     ids: dict[int, str] = {}
     for place, each in enumerate(found):
@@ -97,7 +97,7 @@ def _ids(found: Sequence[Section]) -> dict[int, str]:
     return ids
 
 
-def _principle(section: Section, name: str, group: str | None) -> Principle:
+def _principle(section: MarkdownSection, name: str, group: str | None) -> Principle:
     return Principle(id=name, text=f"{section.title}\n\n{plain(section.body, {})}".strip(), group=group)
 
 
@@ -112,7 +112,7 @@ def _section(principle: Principle, level: int) -> str:
     return f"{'#' * level} {title}\n\n{prose}\n\n"
 
 
-def _order(found: Sequence[Section]) -> _Order | None:
+def _order(found: Sequence[MarkdownSection]) -> _Order | None:
     """The first numbered list that says of itself that it is in order, and whose items each name a section."""
     for section in found:
         if not _ORDERS.search(section.body):
@@ -143,7 +143,7 @@ def _lists(body: str) -> Iterator[tuple[int, list[str]]]:
         yield start, items
 
 
-def _named(items: Sequence[str], found: Sequence[Section]) -> list[int] | None:
+def _named(items: Sequence[str], found: Sequence[MarkdownSection]) -> list[int] | None:
     """The section that each item names, by the words that they share; None where one names none, or two the same."""
     places = []
     for item in items:
@@ -163,7 +163,7 @@ def _words(text: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(text)} - _SAY_NOTHING
 
 
-def _below(found: Sequence[Section], named: Sequence[int], ids: Sequence[str]) -> dict[int, str]:
+def _below(found: Sequence[MarkdownSection], named: Sequence[int], ids: Sequence[str]) -> dict[int, str]:
     """The group of each named section, and of those that stand below it."""
     groups: dict[int, str] = {}
     for place, group in zip(named, ids, strict=True):
@@ -175,7 +175,7 @@ def _below(found: Sequence[Section], named: Sequence[int], ids: Sequence[str]) -
 
 
 def _notes(
-    found: Sequence[Section],
+    found: Sequence[MarkdownSection],
     principles: Sequence[Principle],
     ids: Mapping[int, str],
     order: _Order | None,

@@ -34,7 +34,7 @@ class NoTest(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class GradedAnswer:
     """An answer of a comparison, with its grade; empty where it has none that is known."""
 
     grade: str
@@ -44,11 +44,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class GradedComparison:
     """Answers to one conversation."""
 
     before: tuple[Message, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[GradedAnswer, ...]
     calls: bool = False
     """Whether tools are called on the way, or an earlier answer is missing."""
 
@@ -84,16 +84,16 @@ class Compared:
         )
 
     @property
-    def _said(self) -> list[Answer]:
+    def _said(self) -> list[GradedAnswer]:
         return [each for each in self.answers if each.text and not each.calls]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class WorkedExample:
     """An example: its turns, and the comparisons that stand in it."""
 
     turns: tuple[Message, ...] = ()
-    compared: tuple[Compared, ...] = ()
+    compared: tuple[GradedComparison, ...] = ()
     calls: bool = False
     """Whether a turn calls a tool or is a tool's."""
     readable: bool = True
@@ -123,7 +123,7 @@ class Conversation:
 class _Reading:
     turns: list[Message]
     calls: bool = False
-    answers: list[Answer] | None = None
+    answers: list[GradedAnswer] | None = None
     """Of the comparison that is open."""
 
     def said(self, role: Role, attributes: str, text: str) -> None:
@@ -131,10 +131,10 @@ class _Reading:
         self.calls = self.calls or role == "tool" or bool(_CALL.search(attributes))
         self.turns.append(Message(role=role, content=text))
 
-    def closed(self) -> Compared:
+    def closed(self) -> GradedComparison:
         """The comparison that ends here; the conversation goes on with its first GOOD answer."""
         answers = tuple(self.answers or ())
-        found = Compared(before=tuple(self.turns), answers=answers, calls=self.calls)
+        found = GradedComparison(before=tuple(self.turns), answers=answers, calls=self.calls)
         good = next((each for each in answers if each.grade == "GOOD" and not each.calls), None)
         self.calls = self.calls or good is None
         if good is not None:
@@ -143,30 +143,32 @@ class _Reading:
         return found
 
 
-def read_conversation(text: str) -> Conversation:
+def read_example(text: str) -> WorkedExample:
     """What stands between the fences; `readable` is false where something is no turn and no comparison."""
     reading, compared, place = _Reading([]), [], 0
     while text[place:].strip():
         found = _NEXT.match(text, place)
         if found is None or (found[1] and reading.answers is not None):
-            return Conversation(readable=False)
+            return WorkedExample(readable=False)
         place = found.end()
         if found[1]:
             reading.answers = []
         elif found[2]:
             if reading.answers is None:
-                return Conversation(readable=False)
+                return WorkedExample(readable=False)
             compared.append(reading.closed())
         elif reading.answers is None:
             reading.said(found[3], found[4], _content(found[6]))  # type: ignore[arg-type]
         elif found[3] != "assistant":
-            return Conversation(readable=False)
+            return WorkedExample(readable=False)
         else:
             called = bool(_CALL.search(found[4]))
-            reading.answers.append(Answer(grade=_grade(found[5]), text=_content(found[6]), calls=called))
+            reading.answers.append(
+                GradedAnswer(grade=_grade(found[5]), text=_content(found[6]), calls=called)
+            )
     if reading.answers is not None:
-        return Conversation(readable=False)
-    return Conversation(turns=tuple(reading.turns), compared=tuple(compared), calls=reading.calls)
+        return WorkedExample(readable=False)
+    return WorkedExample(turns=tuple(reading.turns), compared=tuple(compared), calls=reading.calls)
 
 
 def _grade(comment: str | None) -> str:
