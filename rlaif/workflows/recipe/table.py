@@ -80,7 +80,7 @@ class RoundsTable:
                 # figures that only some tables have are told apart there, where there are several
                 columns = STEPS.get(entry.step).columns
                 apart = [name for name in own if name in columns and name not in ORDER]
-                own |= {name: {**_held(row, name), entry.key: own[name]} for name in apart}
+                own = own | {name: {**_held(row, name), entry.key: own[name]} for name in apart}
             if facts or entry.is_default:
                 row |= own
         found = {name: row[name] for name in ORDER if name in row} | row
