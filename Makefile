@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# each of the many processes that tests start would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures recipes clean vllm bench-env browser lock test-matrix canary
 
