@@ -28,6 +28,12 @@ class ToolCall:
     """Whether the row that it came from holds the arguments as text, as OpenAI's logs do, and not as an object."""
 
 
+def repeated_call(calls: Sequence[ToolCall]) -> str | None:
+    """The id that two calls of one turn share, so that no result can say which one it answers; None: none do."""
+    ids = [each.id for each in calls if each.id is not None]
+    return next((each for place, each in enumerate(ids) if each in ids[:place]), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a conversation."""
