@@ -44,9 +44,7 @@ EXAMPLES = [
 def test_the_loss_of_one_answer_is_that_of_the_paper(
     rho: float, z: float, up: bool, beta: float, loss: float
 ) -> None:
-    found = kto_losses(
-        torch.tensor([rho], dtype=torch.float64), torch.tensor(z), torch.tensor([up]), beta
-    )
+    found = kto_losses(torch.tensor([rho], dtype=torch.float64), torch.tensor(z), torch.tensor([up]), beta)
     assert float(found) == pytest.approx(loss, rel=1e-6)
 
 

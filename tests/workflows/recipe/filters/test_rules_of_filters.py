@@ -31,7 +31,9 @@ def said(prompt: Prompt, text: str, **more: Any) -> Item:
     return completion_item(prompt, Completion(prompt_id=prompt.id, text=text, policy="p", **more))
 
 
-def pair(chosen: str = "So.", rejected: str = "No.", *, label: float = 0.8, question: str = "How?", **more: Any) -> Item:
+def pair(
+    chosen: str = "So.", rejected: str = "No.", *, label: float = 0.8, question: str = "How?", **more: Any
+) -> Item:
     def turn(role: Any, text: str) -> tuple[Message, ...]:
         return (Message(role=role, content=text),)
 
@@ -66,7 +68,9 @@ def test_every_rule_leaves_nothing_out_by_default_and_knows_its_kinds() -> None:
 def test_boilerplate_counts_prompts_and_not_draws() -> None:
     closing = " I hope this helps!"
     prompts = [asked(f"Q{number}") for number in range(6)]
-    items = [said(each, f"Answer {place}.{closing if place < 3 else ''}") for place, each in enumerate(prompts)]
+    items = [
+        said(each, f"Answer {place}.{closing if place < 3 else ''}") for place, each in enumerate(prompts)
+    ]
     assert set(drops("boilerplate", 0.5, "completions", items)) == {0, 1, 2}
     assert drops("boilerplate", 0.51, "completions", items) == {}
     one = asked()
@@ -84,7 +88,12 @@ LONG = "the old man walks slowly up the long hill with his small brown dog and a
 
 def test_near_duplicates_are_of_one_prompt_and_the_first_stays() -> None:
     one, other = asked("A"), asked("B")
-    items = [said(one, LONG), said(one, LONG + "."), said(other, LONG), said(one, "Something else is said here.")]
+    items = [
+        said(one, LONG),
+        said(one, LONG + "."),
+        said(other, LONG),
+        said(one, "Something else is said here."),
+    ]
     assert set(drops("near_duplicates", "drop", "completions", items)) == {1}
     assert set(drops("near_duplicates", "drop", "pairs", [pair(LONG, LONG + "!"), pair()])) == {0}
     prompts = [prompt_item(asked(text)) for text in (LONG, "What is this about?", LONG + "!")]
