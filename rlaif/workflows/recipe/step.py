@@ -201,6 +201,17 @@ class CheckedStep:
         made = next((each for each in found if each is not None), None)
         return next((each for each in self.recipe.round if made is not None and each.key == made.step), None)
 
+    def check_judged(self) -> None:
+        """Raise InputError where the completions that are taken are not those that the judgments are of."""
+        taken, *rest = self.task.takes
+        for judgments in (each for each in rest if each.kind == "judgments" and taken.kind == "completions"):
+            judged = judgments.ancestor(taken.kind)
+            if judged is not None and judged not in (taken, *taken.whole):
+                raise InputError(
+                    f"the judgments {judgments.name or judgments.step!r} are of {judged.name or judged.step!r}, and "
+                    f"taken is {taken.name or taken.step!r}; name what belongs together: `of: [COMPLETIONS, JUDGMENTS]`"
+                )
+
     def judge(self, key: str) -> str:
         """The name of the model that the step's key means before anything is trained."""
         return self.task.initial[key]

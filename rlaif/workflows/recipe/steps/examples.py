@@ -230,6 +230,7 @@ def wants(entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
 def check(checked: CheckedStep) -> None:
     """Raise InputError for settings that say nothing, or that nothing can follow."""
     settings, taken = checked.entry.settings, checked.task.takes[0]
+    checked.check_judged()
     if settings.bad is not None and settings.good is None:
         raise InputError("`bad` goes with `good`; give both, or none")
     if settings.bad is not None and settings.bad >= settings.good:

@@ -215,12 +215,7 @@ def check(checked: CheckedStep) -> None:
                 f"{rule.name} is a rule of {' and '.join(rule.of)}, and {taken.name or taken.step!r} is "
                 f"of kind {taken.kind}; remove it, or name others by `of`"
             )
-    judged = rest[0].ancestor(COMPLETIONS) if rest and taken.kind == COMPLETIONS else None
-    if judged is not None and judged not in (taken, *taken.whole):
-        raise InputError(
-            f"the judgments {rest[0].name or rest[0].step!r} are of {judged.name or judged.step!r}, and filtered is "
-            f"{taken.name or taken.step!r}; name what belongs together: `of: [COMPLETIONS, JUDGMENTS]`"
-        )
+    checked.check_judged()
     if any(each.second for each in rules) and rest[0] == taken.ancestor(JUDGMENTS):
         raise InputError(
             "agreement needs judgments of another judge, and those here are the ones that the pairs were made of; add "
