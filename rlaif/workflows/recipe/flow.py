@@ -155,7 +155,8 @@ class _Flow:
                 f"{entry.where}: step {entry.key!r} takes {kinds or 'nothing'}, "
                 f"and {left[0].name!r} is of kind {left[0].kind}"
             )
-        _check_together(entry, named, found)
+        if step.joins(entry):
+            _check_together(entry, named, found)
         return tuple(found)
 
     def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:

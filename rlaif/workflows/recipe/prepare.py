@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import Recipe
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.registry import STEPS
-from rlaif.workflows.recipe.step import CheckedStep
+from rlaif.workflows.recipe.step import CheckedStep, Step
 
 DEFAULT_PROTOCOL = "compare"
 
@@ -32,26 +33,16 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     for name in recipe.models.by_role().values():
         check_name(name)
     tasks = tasks_of(recipe, config.out)
-    for checked in checked_steps(recipe, config.out):
-        try:
-            with STEPS.guarded(checked.entry.step):
-                STEPS.get(checked.entry.step).check(checked)
-        except InputError as wrong:
-            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
+    _check_steps(recipe, config, lambda step, checked: step.check(checked))
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
     branches = any(getattr(each.settings, "from_turn", None) for each in recipe.round)
     read = read_conversations if branches else read_prompts
     prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
-    for checked in checked_steps(recipe, config.out):
-        try:
-            with STEPS.guarded(checked.entry.step):
-                STEPS.get(checked.entry.step).look(checked, prompts)
-        except InputError as wrong:
-            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
+    _check_steps(recipe, config, lambda step, checked: step.check_prompts(checked, prompts))
     protocols = protocols_of(recipe)
     return PreparedRecipe(
         config=config,
@@ -62,6 +53,16 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         protocols=protocols,
         in_writing=_writes(protocols, config.out),
     )
+
+
+def _check_steps(recipe: Recipe, config: RunConfig, look: Callable[[Step, CheckedStep], None]) -> None:
+    """Raise RecipeError, with file and line, for the first step with which something is wrong."""
+    for checked in checked_steps(recipe, config.out):
+        try:
+            with STEPS.guarded(checked.entry.step):
+                look(STEPS.get(checked.entry.step), checked)
+        except InputError as wrong:
+            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
 
 
 def _with_options(recipe: Recipe, config: RunConfig) -> Recipe:

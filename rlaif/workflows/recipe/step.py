@@ -280,6 +280,8 @@ class Step:
     """The kind that it makes of what it takes, where that is not always `makes`: `filter` makes what it takes."""
     gathers: bool | Callable[[RecipeStep], bool] = False
     """Whether it takes any number of artefacts of the kind of its first need: all that `of` names."""
+    joins: Callable[[RecipeStep], bool] = lambda _: True
+    """Whether all that it takes must be made of each other; not where two judges' judgments are compared."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)
@@ -316,6 +318,8 @@ class Step:
     """Whether its work is a training, which may run in another process."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
+    check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
+    """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
@@ -338,9 +342,6 @@ class Step:
     """Those of `roles` whose models it asks, where that depends on its settings; else all."""
     sides: Callable[[Any], frozenset[str]] | None = None
     """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
-    look: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
-    """Raise InputError for prompts that cannot work, by the recipe's names of their sets; called before any model is
-    opened."""
     hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
     """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
     schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None

@@ -156,7 +156,7 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
 
 def sides(settings: Any) -> frozenset[str]:
     """Return the side that its system turn, or a tag, asks for."""
-    asked = {getattr(settings, key, None) for key in ("system", "tag")}
+    asked = [str(getattr(settings, key, None)) for key in ("system", "tag")]
     return frozenset(each for each in asked if each in FIXED)
 
 
