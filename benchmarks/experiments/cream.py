@@ -62,9 +62,7 @@ def main() -> None:
             model="micro",
         )
     names = ("gap kept", "drop", "last")
-    means = {
-        v: {n: round(sum(row[n] for row in own) / len(own), 4) for n in names} for v, own in by.items()
-    }
+    means = {v: {n: round(sum(row[n] for row in own) / len(own), 4) for n in names} for v, own in by.items()}
     results.save(**means)
     print(means)
 

@@ -59,9 +59,7 @@ def main() -> None:
         rule="above 0",
         model="policy micro, judge micro:weak",
     )
-    means = {
-        name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0] if name != "seed"
-    }
+    means = {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0] if name != "seed"}
     results.save(**means)
     print(means)
 

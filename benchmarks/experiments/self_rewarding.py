@@ -74,9 +74,7 @@ def main() -> None:
     results.criterion(
         method="Self-Rewarding",
         criterion="a policy that was never taught to judge leaves few pairs (difference of pairs a prompt)",
-        values=[
-            one - other for one, other in zip(usable["micro"], usable["micro:base"], strict=True)
-        ],
+        values=[one - other for one, other in zip(usable["micro"], usable["micro:base"], strict=True)],
         rule="above 0.5",
         model="micro and micro:base",
     )
