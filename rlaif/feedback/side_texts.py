@@ -84,7 +84,7 @@ class Refusals:
 
 
 def load_affixes(ref: str, where: str) -> tuple[Affix, ...]:
-    """The pairs of a shipped list, or of a YAML file. Raises InputError with file and line; `where` names the setting."""
+    """The pairs of a shipped list, or of a YAML file; `where` names the setting. Raises InputError with its line."""
     document = read_document(_file(ref, CONTRAST, where), InputError)
     check_schema(document, _PAIRS, InputError)
     found = tuple(Affix(**each) for each in document.data["pairs"])

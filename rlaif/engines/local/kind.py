@@ -131,6 +131,7 @@ KINDS = (
         open=_open_reward,
         directory=resolve_directory,
         fingerprint=_reward_fingerprint,
+        scores_texts=lambda name, rest: False,
         worker_processes=True,
     ),
     ModelKind(

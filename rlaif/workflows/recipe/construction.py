@@ -162,7 +162,7 @@ def _pair(job: Job, sides: Sides, weight: float) -> Pair:
 
 
 def provenance(job: Job, sides: Sides) -> dict[str, Any]:
-    """What a pair that no judge has labelled says of itself: whose principles were meant, and how each side was made."""
+    """What a pair that no judge has labelled says of itself: whose principles were meant, how each side was made."""
     rules = job.constitution
     made = {name: _made(each) for name, each in (("chosen", sides.better), ("rejected", sides.worse))}
     return {

@@ -41,7 +41,6 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     branches = any(getattr(each.settings, "from_turn", None) for each in recipe.round)
     read = read_conversations if branches else read_prompts
     prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
-    _check_steps(recipe, config, lambda step, checked: step.look(checked, prompts))
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
     _check_steps(recipe, config, lambda step, checked: step.check_prompts(checked, prompts))

@@ -363,9 +363,6 @@ class Step:
     """Those of `roles` whose models it asks, where that depends on its settings; else all."""
     sides: Callable[[Any], frozenset[str]] | None = None
     """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
-    look: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
-    """Raise InputError for prompts that cannot work, by the recipe's names of their sets; called before any model is
-    opened."""
     hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
     """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
     schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None

@@ -28,14 +28,12 @@ def make(job: RunJob) -> Facts:
     """Make the pairs, and write them with what became of the rest."""
     source = source_of(job.settings)
     found = source.pair(job)
-    made_file, funnel_file, *comparisons = outputs(job)
+    _, funnel_file, *comparisons = outputs(job)
     job.write(found.pairs)
     write_text(job.run / funnel_file, json.dumps(dict(found.counts), indent=1) + "\n")
     for each in comparisons:
         write_judgments(job.run / each, found.comparisons)
-    by_id = {prompt.id: prompt for prompt, _ in job.value("completions")}
-    asked = {each.id for each in (Prompt(messages=one.prompt, tools=one.tools) for one in found.pairs)}
-    precision = pair_precision(job.constitution, by_id, found.pairs) if asked <= by_id.keys() else None
+    precision = pair_precision(job.constitution, _prompts(job), found.pairs)
     return {"pairs": len(found.pairs), "pair_precision": precision, **found.facts}
 
 
@@ -67,6 +65,12 @@ def finish(job: RunJob, _: Facts) -> None:
     """Keep the pairs in the project's store."""
     own = f"{job.run_id}/{job.round}" + ("" if job.task.entry.is_default else f"/{job.task.entry.key}")
     job.store.put_pairs(own, [pair_row(each) for each in job.read(_made(job))])
+
+
+def _prompts(job: Job) -> dict[str, Prompt]:
+    """The prompts of all completions that the pairs are made of, by id."""
+    made_of = (each.ancestor("completions") for each in job.task.takes)
+    return {prompt.id: prompt for each in made_of if each is not None for prompt, _ in job.read(each)}
 
 
 def _made(job: Job) -> Any:
@@ -105,7 +109,11 @@ def work(expected: Expected) -> int:
 def row(facts: Facts, _: int) -> dict[str, Any]:
     """Return the columns that say what a round was trained on."""
     shown = {name: facts[name] for name in COLUMNS if name in facts}
-    return {**shown, "warnings": [*facts.get("not_applied", []), *facts.get("warnings", [])]}
+    return {
+        **shown,
+        **facts.get("figures", {}),
+        "warnings": [*facts.get("not_applied", []), *facts.get("warnings", [])],
+    }
 
 
 COLUMNS: Mapping[str, Any] = {
@@ -135,6 +143,8 @@ STEP = Step(
     finish=finish,
     halts=halts,
     check=check,
+    check_prompts=lambda checked, prompts: source_of(checked.entry.settings).check_prompts(checked, prompts),
+    joins=lambda entry: source_of(entry.settings).joins,
     protocols=lambda settings: source_of(settings).protocols(settings.options),
     work=work,
     columns=COLUMNS,

@@ -1,7 +1,7 @@
 """The step `refuse`: canned refusals against a model's own answers, on harmful prompts and on their mirror.
 
-On a harmful prompt the refusal is the good side and an answer that complies the bad one. On a harmless prompt that looks
-like one it is the other way round: without this mirror a model learns to refuse everything.
+On a harmful prompt the refusal is the good side and an answer that complies the bad one. On a harmless prompt that
+looks like one it is the other way round: without this mirror a model learns to refuse everything.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def check(checked: CheckedStep) -> None:
         raise InputError(f"the tag {both[0]!r} is in `harmful` and in `benign`; a prompt cannot be both")
 
 
-def look(checked: CheckedStep, prompts: Mapping[str, Sequence[Prompt]]) -> None:
+def check_prompts(checked: CheckedStep, prompts: Mapping[str, Sequence[Prompt]]) -> None:
     """Raise InputError where no prompt is to be refused or its mirror."""
     settings = checked.entry.settings
     taken = next(each for each in checked.task.takes if each.kind == "prompts")
@@ -196,7 +196,7 @@ STEP = Step(
     forecast=forecast,
     inputs=inputs,
     check=check,
-    look=look,
+    check_prompts=check_prompts,
     halts=halts,
     work=work,
     unit=lambda _: DRAW,
