@@ -88,9 +88,9 @@ def figures(judge: ModelJudge, found: list[Question], seed: int) -> dict[str, fl
 
 
 def main() -> None:
-    """Five seeds."""
+    """Three seeds."""
     parser = options(__doc__)
-    for name, value in (("prompts", 60), ("seeds", 5)):
+    for name, value in (("prompts", 40), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work = Path(chosen.work).resolve()
