@@ -151,11 +151,11 @@ def main() -> None:
     """Five seeds of the weights, three of the round."""
     parser = options(__doc__)
     for name, value in (
-        ("prompts", 50),
-        ("n", 6),
+        ("prompts", 40),
+        ("n", 5),
         ("steps", 12),
         ("unlearn", 16),
-        ("test", 80),
+        ("test", 60),
         ("seeds", 3),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
