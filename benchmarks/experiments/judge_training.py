@@ -116,7 +116,7 @@ def measured(chosen: Any, store: Store, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Three seeds."""
     parser = options(__doc__)
-    for name, value in (("steps", 30), ("patch", 6), ("test", 150), ("seeds", 3)):
+    for name, value in (("steps", 24), ("patch", 6), ("test", 120), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work = Path(chosen.work).resolve()

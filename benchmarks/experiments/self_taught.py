@@ -135,12 +135,12 @@ def main() -> None:
     """Three seeds of both kinds of negatives."""
     parser = options(__doc__)
     for name, value in (
-        ("prompts", 30),
-        ("labels", 40),
+        ("prompts", 20),
+        ("labels", 24),
         ("n", 4),
         ("iterations", 3),
-        ("steps", 16),
-        ("test", 60),
+        ("steps", 8),
+        ("test", 40),
         ("seeds", 3),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)

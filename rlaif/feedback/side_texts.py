@@ -91,7 +91,9 @@ def load_affixes(ref: str, where: str) -> tuple[Affix, ...]:
     for place, each in enumerate(found):
         if " ".join(each.good.split()).casefold() == " ".join(each.bad.split()).casefold():
             line = document.where(("pairs", place))
-            raise InputError(f"{line}: `good` and `bad` are one text, which tells no side from the other; change one")
+            raise InputError(
+                f"{line}: `good` and `bad` are one text, which tells no side from the other; change one"
+            )
     return found
 
 
@@ -111,14 +113,18 @@ def load_refusals(ref: str, where: str) -> Refusals:
 def _file(ref: str, kind: str, where: str) -> Path:
     if ref.endswith((".yaml", ".yml")) or "/" in ref:
         if not Path(ref).is_file():
-            raise InputError(f"{where}: {ref}: no such file; name a YAML file, or one of: {', '.join(_known(kind))}")
+            raise InputError(
+                f"{where}: {ref}: no such file; name a YAML file, or one of: {', '.join(_known(kind))}"
+            )
         return Path(ref)
     path = shipped(kind) / f"{ref}.yaml"
     if path.is_file():
         return path
     close = difflib.get_close_matches(ref, _known(kind), n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise InputError(f"{where}: no list {ref!r}{hint}; there are {', '.join(_known(kind))}, or name a YAML file")
+    raise InputError(
+        f"{where}: no list {ref!r}{hint}; there are {', '.join(_known(kind))}, or name a YAML file"
+    )
 
 
 def _known(kind: str) -> list[str]:

@@ -201,9 +201,7 @@ def candidate(sides: Sides) -> Candidate:
     return Candidate(sides.prompt, better, worse)
 
 
-def _rescored(
-    job: Job, found: Sequence[Sides], why: Counter[str]
-) -> tuple[list[Paired], list[Judgment]]:
+def _rescored(job: Job, found: Sequence[Sides], why: Counter[str]) -> tuple[list[Paired], list[Judgment]]:
     plan, judge = plan_of(job), job.judge()
     asked = [(each, candidate(each)) for each in found]
     compared = readings_of([each for _, each in asked], [], judge, job.constitution, plan)
@@ -251,7 +249,11 @@ def require_sides(checked: CheckedStep) -> None:
     )
     if None not in known and (lacking := BOTH - made):
         keys = ", ".join(repr(each.key) for each in makers) or "the recipe"
-        makes = sorted(name for name, each in STEPS.all().items() if each.sides is not None and each.sides(each.settings()) == BOTH)
+        makes = sorted(
+            name
+            for name, each in STEPS.all().items()
+            if each.sides is not None and each.sides(each.settings()) == BOTH
+        )
         raise InputError(
             f"{keys} makes no completion that is to be {' or '.join(sorted(lacking))}, and this source sets good ones "
             f"over bad ones; add a step that makes both sides ({', '.join(makes)}) and name it by `of`"
@@ -286,5 +288,3 @@ def work(expected: Expected) -> int:
 def compares(options: Any) -> bool:
     """Whether a judge compares the sides."""
     return bool(options.rescore != NO_PAIRWISE)
-
-

@@ -73,7 +73,9 @@ def beside_settings(step: Step) -> dict[str, Any]:
             f"a role of `models`, previous, earlier, initial or a trained model's name; {role} by default"
         )
     for key, what in step.may_name.items():
-        found[key] = _a_name(f"a role of `models`, previous, earlier, initial or a trained model's name: {what}")
+        found[key] = _a_name(
+            f"a role of `models`, previous, earlier, initial or a trained model's name: {what}"
+        )
     return {**found, "round": dict(_ROUND)}
 
 

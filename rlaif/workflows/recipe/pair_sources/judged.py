@@ -96,9 +96,7 @@ def pair(job: RunJob) -> SourcedPairs:
             *misunderstood(tests),
         ],
     }
-    return SourcedPairs(
-        pairs=paired.pairs, counts=counts(funnel), comparisons=paired.comparisons, facts=said
-    )
+    return SourcedPairs(pairs=paired.pairs, counts=counts(funnel), comparisons=paired.comparisons, facts=said)
 
 
 def forecast(job: Job) -> list[Pair]:

@@ -166,7 +166,9 @@ def halts(_: RunJob, facts: Facts) -> str | None:
     if facts["completions"]:
         return None
     left = ", ".join(f"{count} to {kind} prompts" for kind, count in facts["left_out"].items())
-    return f"no answer of the model can stand against a refusal: all that it gave refuse ({left or 'none came'})"
+    return (
+        f"no answer of the model can stand against a refusal: all that it gave refuse ({left or 'none came'})"
+    )
 
 
 def work(expected: Expected) -> int:
