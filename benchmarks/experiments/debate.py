@@ -4,7 +4,8 @@
 
 `micro` answers held-out prompts; gold says which of two answers follows a principle. `blind`: the judge sees the prompt
 and no word of the answers, and says the same of both. `consultancy`: one advocate, of the right side by a coin, quotes.
-`debate`: both do. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by chance: the
+It is believed where its quote follows the principle by itself; `compared`: it quotes from the other answer too, and the
+judge compares. `debate`: both quote. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by chance: the
 larger k, the more persuasive it is.
 """
 
@@ -83,14 +84,17 @@ def figures(judge: ModelJudge, found: list[Question], seed: int) -> dict[str, fl
             better, worse = (quoted(one) for one in some_of)
             note(f"debate, {k}", verdict(judge, each, better.shown, worse.shown))
             texts = (better.best, worse.worst) if right else (better.worst, worse.best)
-            note(f"consultancy, {k}", verdict(judge, each, *texts))
+            note(f"consultancy, compared, {k}", verdict(judge, each, *texts))
+            # the judge believes the advocate where its quote follows the principle by itself
+            believed = some_of[0][better.best] if right else 1 - some_of[1][worse.best]
+            note(f"consultancy, {k}", believed)
     return {name: float(np.mean(values)) for name, values in heard.items()}
 
 
 def main() -> None:
-    """Five seeds."""
+    """Three seeds."""
     parser = options(__doc__)
-    for name, value in (("prompts", 60), ("seeds", 5)):
+    for name, value in (("prompts", 40), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work = Path(chosen.work).resolve()

@@ -92,7 +92,8 @@ def taught(
     among = rules(ABOUT_THE_PROMPT)
     judge = "micro"
     found = [accuracy(judge_of(store, judge), test, "compare-cot")]
-    for number in range(1, chosen.iterations + 1):
+    # what the two kinds of pairs teach is compared after the first iteration
+    for number in range(1, 1 + (chosen.iterations if negatives == "modified" else 1)):
         made = sides(store, negatives, "train", chosen.prompts, 100 * seed + number)
         pairs = [
             Pair(prompt=prompt.messages, chosen=one.turns, rejected=other.turns, label_prob=1.0)
@@ -134,12 +135,12 @@ def main() -> None:
     """Three seeds of both kinds of negatives."""
     parser = options(__doc__)
     for name, value in (
-        ("prompts", 40),
-        ("labels", 48),
+        ("prompts", 20),
+        ("labels", 24),
         ("n", 4),
         ("iterations", 3),
-        ("steps", 16),
-        ("test", 60),
+        ("steps", 8),
+        ("test", 40),
         ("seeds", 3),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
@@ -169,7 +170,7 @@ def main() -> None:
     results.criterion(
         method="Self-Taught",
         criterion="hard test: modified instructions teach more than corrupted answers (difference of accuracy)",
-        values=[rows["modified", seed][last] - rows["corrupted", seed][last] for seed in seeds],
+        values=[rows["modified", seed]["after 1"] - rows["corrupted", seed]["after 1"] for seed in seeds],
         rule="above 0",
         model="micro",
     )
@@ -191,6 +192,7 @@ def main() -> None:
             )
             for negatives in NEGATIVES
             for number in range(chosen.iterations + 1)
+            if f"after {number}" in rows[negatives, 0]
         }
     )
 

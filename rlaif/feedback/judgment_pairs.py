@@ -44,7 +44,7 @@ def judgment_pairs(
     every = [each for own in battles for each in own]
     weights = position_weights(every)
     counts = Counter({name: 0 for name in ("pairs", "all equal", "too long")})
-    counts |= Counter(f"battles: {each.winner}" for each in every)
+    counts.update(f"battles: {each.winner}" for each in every)
     found = []
     for each, own in zip(questions, battles, strict=True):
         order = ranked(each.judgments, own, weights)

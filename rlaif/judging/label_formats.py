@@ -103,7 +103,7 @@ def critique_rows(judge: ModelJudge, pairs: Iterable[Pair], constitution: Consti
             yield Rendered("critique", "", text, pair.critique)
 
 
-def tests_of(constitution: Constitution) -> tuple[list[KnownLabel], list[Known]]:
+def labels_of_tests(constitution: Constitution) -> tuple[list[KnownLabel], list[Known]]:
     """What the tests of principles say: which answer is the better one, and that it follows the principle."""
     labels, known = [], []
     for principle in constitution.principles:

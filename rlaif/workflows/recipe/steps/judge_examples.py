@@ -17,7 +17,7 @@ from rlaif.judging.label_formats import (
     pairwise_rows,
     pointwise_rows,
     tail_patch,
-    tests_of,
+    labels_of_tests,
 )
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocols import pointwise
@@ -116,7 +116,7 @@ def _labels(job: Job) -> tuple[list[KnownLabel], list[Known], list[Pair]]:
     if JUDGMENTS in settings.sources:
         known += _judged(job)
     if TESTS in settings.sources:
-        compared, tested = tests_of(job.constitution)
+        compared, tested = labels_of_tests(job.constitution)
         labels, known = [*labels, *compared], [*known, *tested]
     return labels, known, pairs
 
