@@ -8,6 +8,8 @@ from typing import Any
 
 from rlaif.field_docs import documented
 from rlaif.records import Judgment, Pair
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob, everything
 from rlaif.workflows.recipe.step_cache import Since
 
@@ -78,6 +80,8 @@ class PairSource:
     """Whether comparisons are written beside the pairs."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for options that cannot work; called before any model is opened."""
+    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
     """The judging protocols that its options name."""
     work: Callable[[Expected], int] = _no_work

@@ -135,6 +135,7 @@ STEP = Step(
     finish=finish,
     halts=halts,
     check=check,
+    fits=lambda prepared, entry: source_of(entry.settings).fits(prepared, entry),
     protocols=lambda settings: source_of(settings).protocols(settings.options),
     work=work,
     columns=COLUMNS,
