@@ -262,8 +262,8 @@ def readings_of(
     else:
         how = plan.asking or Asking(seed=plan.seed)
         by_principles: dict[tuple[Principle, ...], list[Two]] = {}
-        for each, item in zip(asked, items, strict=True):
-            for group in _groups(compared_by(constitution, each, plan), plan):
+        for candidate, item in zip(asked, items, strict=True):
+            for group in _groups(compared_by(constitution, candidate, plan), plan):
                 by_principles.setdefault(group, []).append(item)
         found = [
             judgment

@@ -12,6 +12,8 @@ import pytest
 from rlaif.errors import RecipeError
 from rlaif.exchange.completions import read_completions
 from rlaif.records import Completion
+from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.audit.run import audit
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.finished import Finished
@@ -274,3 +276,12 @@ def test_a_template_that_lacks_a_slot_is_refused(written: Any, tmp_path: Path) -
     (tmp_path / "revise.txt").write_text("Again: {{response}}\n")
     with pytest.raises(RecipeError, match=r"template .*/revise: has the slots response; it needs critique"):
         play(written(f"templates: {tmp_path}"))
+
+
+def test_the_audit_and_the_report_show_what_revising_did(written: Any) -> None:
+    done = play(written(after="  - {step: judge, of: first}\n  - {step: pairs, critique: false}"))
+    found = audit(AuditConfig(run=done.run / "round-1"))
+    assert found.as_dict()["revisions"] == [figures(done)]
+    page = (done.run / "report.html").read_text()
+    assert "what revising did, by gold and judge" in page
+    assert "the critique names no violation" in page
