@@ -2,10 +2,10 @@
 
     python benchmarks/experiments/constitutional_labels.py
 
-Two answers of `micro` to each prompt are compared by `micro` in both orders. By which principle is what differs: one and
-the same for all labels (another for each seed), one drawn anew for each two (CAI's), or all that apply. On the labels a
-reward model is trained (accuracy, calibration error and surprise on held-out pairs that gold tells apart; how extreme
-its probabilities are; how much it differs between seeds) and a policy by DPO (gold of what it then answers).
+Two answers of `micro` to each prompt are compared by `micro` in both orders. By which principle is what differs: one
+and the same for all labels (another for each seed), one drawn anew for each two (CAI's), or all that apply. On the
+labels a reward model is trained (accuracy, calibration error and surprise on held-out pairs that gold tells apart; how
+extreme its probabilities are; how much it differs between seeds) and a policy by DPO (gold of what it then answers).
 """
 
 from __future__ import annotations
@@ -118,15 +118,14 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
         values=less("policy", "gold", "drawn, soft", "drawn, hard"), rule="at least 0", **say,
     )  # fmt: skip
     results.criterion(
-        criterion="clamping from .4 to .6 shrinks extremity: mean |P - 1/2| of the reward model, difference to unclamped",
+        criterion="clamping from .4 to .6 shrinks extremity: mean |P - 1/2| of the reward model, difference",
         values=less("reward", "extremity", "drawn, clamped", "drawn, soft"), rule="below 0", **say,
     )  # fmt: skip
     spreads = {way: spread(of("reward", way)) for way in ("one, soft", "drawn, soft", "all, soft")}
     apart = np.array(spreads["drawn, soft"]) - np.array(spreads["one, soft"])
     error = float(apart.std(ddof=1) / len(apart) ** 0.5)
     results.criterion(
-        criterion="drawn principles against one: spread over seeds of the reward model's P on held-out pairs, difference "
-        "(interval over pairs)",
+        criterion="drawn principles against one: spread over seeds of the reward model's P, difference (over pairs)",
         values=[float(apart.mean())] * seeds,
         interval=(float(apart.mean()) - 1.96 * error, float(apart.mean()) + 1.96 * error),
         rule="below 0", **say,
@@ -145,7 +144,7 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
 def main() -> None:
     """Label, train and grade."""
     parser = options(__doc__)
-    for name, value in (("prompts", 96), ("steps", 8), ("held-out", 24), ("graded", 60), ("seeds", 3)):
+    for name, value in (("prompts", 64), ("steps", 8), ("held-out", 24), ("graded", 40), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
