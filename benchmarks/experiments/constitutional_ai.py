@@ -5,7 +5,7 @@
 Red-team prompts are the harmful ones of `micro:train`, another choice for each seed. The principles that speak of harm
 (`HARM`) revise; all others are helpfulness here. Gold says of the answers after each stage how many principles of
 either kind they follow; then policies are trained on revisions of all stages up to k together with helpful samples, as
-in the paper, and answer held-out prompts. Beside it: revision without a critique, and one principle in the place of four.
+in the paper, and answer held-out prompts. Beside it: revision without a critique, and one principle instead of four.
 """
 
 from __future__ import annotations
