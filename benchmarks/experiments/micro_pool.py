@@ -175,7 +175,7 @@ def answers(
         scratch.unlink(missing_ok=True)
     with Store.open(scratch) as store:
         models.record(store, "")
-        drawn = draw(models, [policy], asked, n, SAMPLING, seed)
+        drawn = draw(models, [policy], asked, n, SAMPLING, seed).drawn
     found = []
     for prompt, said in drawn:
         gold = share_met(grade(prompt, said, constitution))

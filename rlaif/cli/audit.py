@@ -16,6 +16,7 @@ from rlaif.cli.next_step import after_audit
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
 from rlaif.review.audit_tables import sections
+from rlaif.review.rounds import revision_tables
 from rlaif.review.tables import table
 from rlaif.workflows.audit.config import AuditConfig
 
@@ -70,6 +71,8 @@ def _text(found: Any, suggest_prompts: bool) -> str:
     for each in sections(audited):
         note = f"\n{fill(each.note, WIDTH)}" if each.note else ""
         blocks.append(f"{each.title}\n{table(each.head, each.rows, words_last=each.words_last)}{note}")
+    for title, head, rows in revision_tables(found.revisions):
+        blocks.append(f"{title}\n{table(head, rows)}")
     if audited.uncovered:
         shown = "\n".join(f"  {text}" for text in audited.uncovered[:SHOWN_UNCOVERED])
         rest = len(audited.uncovered) - SHOWN_UNCOVERED

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple, Protocol
 
+from rlaif.feedback.chosen_principles import ALL, Choice, applying, drawn
 from rlaif.feedback.score import ScoredCompletion
 from rlaif.hashing import derived_seed
 from rlaif.judging.decide import Inconsistent
 from rlaif.judging.protocols import PER_PAIR, Asking
 from rlaif.judging.shown import Sees
-from rlaif.records import Completion, Prompt, side_id
+from rlaif.records import Completion, Constitution, Prompt, side_id
 
 Pairing = Literal["all", "best-worst", "random", "rank", "same"]
 SAME: Pairing = "same"
@@ -40,6 +41,12 @@ class PairPlan:
     round: int = 0
     judge_sees: Sees = "answer"
     """What two completions must differ in to be two: their answers, or their thoughts too."""
+    choice: Choice = ALL
+    """By which principles two are compared: all that apply, some `drawn` anew for each two, or of these ids."""
+    draws: int = 1
+    """How many are drawn, where some are: their votes are one label (an ensemble over principles)."""
+    clamp: float | None = None
+    """The highest label probability: .6 keeps labels from .4 to .6 (2212.08073, behind a chain of thought)."""
     keep_truncated: bool = False
     """Also pair completions that were cut off before their end."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +114,16 @@ class Candidate(NamedTuple):
     def ids(self) -> frozenset[str]:
         """The ids of the two completions, without their order."""
         return frozenset((self.better.completion.id, self.worse.completion.id))
+
+
+def compared_by(constitution: Constitution, candidate: Candidate, plan: PairPlan) -> Constitution:
+    """The constitution with those principles alone that these two completions are compared by."""
+    if plan.choice == ALL:
+        return constitution
+    choice = ALL if isinstance(plan.choice, str) else plan.choice
+    meant = applying(constitution, candidate.prompt, choice)
+    parts = (plan.seed, plan.round, "pair", candidate.prompt.id, *sorted(candidate.ids))
+    return replace(constitution, principles=drawn(meant, *parts, count=plan.draws))
 
 
 def candidate_pairs(

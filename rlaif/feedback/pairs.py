@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from rlaif.constitution import applies
 from rlaif.errors import InputError
 from rlaif.feedback.assemble import assemble, criticised, pointwise_by_prompt
+from rlaif.feedback.chosen_principles import ALL
 from rlaif.feedback.funnel import Funnel
 from rlaif.feedback.pairing import (
     BY_SCORE,
@@ -21,12 +23,25 @@ from rlaif.feedback.pairing import (
     PairPlan,
     as_seen,
     candidate_pairs,
+    compared_by,
 )
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
 from rlaif.judging.ask_protocol import ask_pairwise
+from rlaif.judging.decide import hard_ruling
+from rlaif.judging.protocol import Two
 from rlaif.judging.protocols import Asking, pairwise
-from rlaif.records import Completion, Constitution, Engine, Judgment, NoPair, Pair, Prompt, State
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Engine,
+    Judgment,
+    NoPair,
+    Pair,
+    Principle,
+    Prompt,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,16 +142,41 @@ def settle(
     plan: PairPlan,
 ) -> tuple[Decision, NoPair | None]:
     """Return the decision on one candidate by its readings, and the reason why it is no pair (None: it is one)."""
+    decision = _decided(candidate, readings, pointwise_said, constitution, plan)
+    told = candidate.better.rank_key != candidate.worse.rank_key
+    return decision, _reason(decision, plan, told=told)
+
+
+def _decided(
+    candidate: Candidate,
+    readings: Sequence[Judgment],
+    pointwise_said: Sequence[Judgment],
+    constitution: Constitution,
+    plan: PairPlan,
+) -> Decision:
+    first, second = candidate.better.completion.id, candidate.worse.completion.id
+    meant = compared_by(constitution, candidate, plan)
+    if meant is not constitution:
+        # whichever principles were drawn, what violates a hard one loses
+        hard = [each for each in constitution.principles if each.hard and applies(each, candidate.prompt)]
+        if (ruled := hard_ruling(hard, pointwise_said, first, second)) is not None:
+            return _clamped(ruled, plan)
     decision = decide(
-        constitution,
+        meant,
         candidate.prompt,
         readings,
-        first=candidate.better.completion.id,
+        first=first,
         checklist=pointwise_said,
         inconsistent=plan.inconsistent,
     )
-    told = candidate.better.rank_key != candidate.worse.rank_key
-    return decision, _reason(decision, plan, told=told)
+    return _clamped(decision, plan)
+
+
+def _clamped(decision: Decision, plan: PairPlan) -> Decision:
+    label, most = decision.label_prob, plan.clamp
+    if label is None or most is None:
+        return decision
+    return replace(decision, label_prob=min(max(label, 1 - most), most))
 
 
 def _candidates(
@@ -221,11 +261,26 @@ def readings_of(
         ]
     else:
         how = plan.asking or Asking(seed=plan.seed)
-        found = ask_pairwise(pairwise(plan.then), judge, items, constitution.principles, how)
+        by_principles: dict[tuple[Principle, ...], list[Two]] = {}
+        for candidate, item in zip(asked, items, strict=True):
+            for group in _groups(compared_by(constitution, candidate, plan), plan):
+                by_principles.setdefault(group, []).append(item)
+        found = [
+            judgment
+            for principles, own in by_principles.items()
+            for judgment in ask_pairwise(pairwise(plan.then), judge, own, principles, how)
+        ]
     grouped: dict[frozenset[str], list[Judgment]] = {}
     for each in found:
         grouped.setdefault(frozenset(each.completion_ids), []).append(each)
     return grouped
+
+
+def _groups(meant: Constitution, plan: PairPlan) -> list[tuple[Principle, ...]]:
+    """Principles that are asked about together: all, or where each two completions have their own, one by one."""
+    if plan.choice == ALL:
+        return [meant.principles]
+    return [(each,) for each in meant.principles]
 
 
 def _reason(decision: Decision, plan: PairPlan, *, told: bool) -> NoPair | None:

@@ -31,6 +31,20 @@ MADE_OF = {
 """What a round was trained on; round 0 on nothing."""
 
 
+REVISED = {
+    "completions": "texts",
+    "changed": "revised",
+    "whole.confirmed": "confirmed",
+    "whole.missed": "missed",
+    "whole.fixed": "fixed",
+    "whole.broke": "broke",
+    "gold_first": "gold 0",
+    "gold_last": "gold n",
+    "judge_gain.value": "judge +",
+}
+"""What critique and revision did: how many texts they changed, and of critiques and revisions what gold confirms."""
+
+
 FURTHER = "further_columns"
 """In the summary of a run: the columns of its rounds that steps of other packages fill."""
 
@@ -49,11 +63,36 @@ def tables(
     ]
     if further:
         shown_tables.append(("further figures", {"round": "round", **{each: each for each in further}}, made))
-    return [
+    found = [
         (title, list(columns.values()), [[cell(row, column) for column in columns] for row in shown_rows])
         for title, columns, shown_rows in shown_tables
         if shown_rows
     ]
+    return [*found, *revision_tables(made)]
+
+
+def revision_tables(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """What critique and revision did in each round, and what came of each stage; nothing where nothing was revised."""
+    told = [(str(row["round"]), name, figures) for row in rows for name, figures in _revisions(row)]
+    if not told:
+        return []
+    whole = [[number, *(cell(figures, column) for column in REVISED)] for number, _, figures in told]
+    stages = [
+        [number, name, str(each["stage"]), reason, str(count)]
+        for number, name, figures in told
+        for each in figures["stages"]
+        for reason, count in each["outcomes"].items()
+    ]
+    return [
+        ("what revising did, by gold and judge", ["round", *REVISED.values()], whole),
+        ("what came of each critique and revision", ["round", "step", "stage", "outcome", "texts"], stages),
+    ]
+
+
+def _revisions(row: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The figures of each step of a round that revised, by the step's name, where a round has several."""
+    held = row.get("revision") or {}
+    return [("", held)] if "stages" in held else list(held.items())
 
 
 def cell(row: Mapping[str, Any], column: str) -> str:

@@ -18,7 +18,8 @@ from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
 from rlaif.review.report import write_report
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import several_pairs
+from rlaif.runs.layout import ROUNDS, round_number, several_pairs
+from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
 from rlaif.runs.seal import edited
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit.config import AuditConfig
@@ -46,6 +47,8 @@ class Audited:
     """Files that are not what the run wrote, and pairs that are not what it put in its store."""
     failures: Sequence[str]
     """Why judgments failed, in words."""
+    revisions: Sequence[Mapping[str, Any]]
+    """What critique and revision did in the round, as its row says; nothing where nothing was revised."""
     silent: bool
     """Whether all of them did: then nothing that the figures say is about this run."""
     unmet: str | None
@@ -62,6 +65,7 @@ class Audited:
             del found["against_thought"]
         told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
         told |= {"edited": list(self.edited)}
+        told |= {"revisions": [dict(each["revision"]) for each in self.revisions]} if self.revisions else {}
         return {"run": str(self.run), "pairs_file": str(self.pairs), **found, **told}
 
 
@@ -93,6 +97,7 @@ def audit(config: AuditConfig) -> Audited:
         suggestions=suggest(source, found),
         edited=(changed := _edited(config, source)),
         failures=failed_in(source.files.judged),
+        revisions=_revised(source),
         silent=(silent := all_failed(source.files.judged)),
         unmet=_unmet(config, found, changed, silent),
     )
@@ -171,6 +176,13 @@ def _edited(config: AuditConfig, source: AuditSource) -> list[str]:
     if source.facts.get("command") == "import" and (lower := against_scores(source.pairs)) is not None:
         said.append(lower)
     return said
+
+
+def _revised(source: AuditSource) -> list[Mapping[str, Any]]:
+    """The rows of the audited round, where something was revised in it."""
+    rows = read_record_if_there(source.run / ROUNDS, ROUNDS_SCHEMA) or []
+    number = round_number(source.files.folder)
+    return [each for each in rows if each["round"] == number and each.get("revision")]
 
 
 def _unmet(config: AuditConfig, found: Audit, changed: Sequence[str], silent: bool) -> str | None:

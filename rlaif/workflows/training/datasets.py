@@ -10,6 +10,7 @@ from rlaif.constitution import applies
 from rlaif.constitution.load import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.completions import read_completions
+from rlaif.feedback.revise import REVISION
 from rlaif.judging.ask import turn
 from rlaif.judging.shown import shown_prompt, shown_sides
 from rlaif.records import (
@@ -22,7 +23,7 @@ from rlaif.records import (
     Prompt,
     prompt_name,
 )
-from rlaif.runs.layout import CONSTITUTION
+from rlaif.runs.layout import CONSTITUTION, files_in, rounds
 from rlaif.templates import load_template
 from rlaif.training.pair_checks import check_sides
 from rlaif.training.sampled import Sampled
@@ -42,7 +43,8 @@ def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
         found = [_example(pair, pair.chosen, "revision") for pair in pairs if pair.revision_of is not None]
         if not found:
             raise InputError(
-                "no pair's chosen answer is a revision; sample with revisions, or set learn to chosen"
+                "no pair's chosen answer is a revision, and no completion of the run is one; a recipe's step `revise` "
+                "makes some, or set learn to chosen"
             )
         return found
     if learn == "good-bad":
@@ -121,6 +123,33 @@ def judge_examples(pairs: Iterable[Pair]) -> list[Example]:
         )
         for pair in pairs
     ]
+
+
+def run_revisions(source: Path, held_out: Sequence[Prompt] = ()) -> list[Example]:
+    """The revisions among the completions of a run, or of a round of it, to imitate: each different one once.
+
+    Of a run those of its newest round that has some; of several files the last one, which may be a filtered one.
+    Answers to `held_out` prompts are left out.
+    """
+    apart = {prompt_name(each.messages) for each in held_out}
+    for folder in [source, *reversed([each for _, each in rounds(source)])]:
+        for file in reversed(files_in(folder, "completions")):
+            drawn = {each.id: (prompt, each) for prompt, each in read_completions(file)}
+            found = [
+                Example(
+                    messages=(*prompt.messages, *said.turns),
+                    tools=prompt.tools,
+                    kind=REVISION,
+                    learned=len(said.turns),
+                )
+                for prompt, said in drawn.values()
+                if said.origin is not None
+                and said.origin.kind == REVISION
+                and prompt_name(prompt.messages) not in apart
+            ]
+            if found:
+                return found
+    return []
 
 
 def run_constitution(source: Path) -> Constitution:

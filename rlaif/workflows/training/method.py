@@ -66,6 +66,8 @@ class Method:
     """Kinds of artefact that it learns from, any one of them: `pairs`, `examples`."""
     asks_constitution: bool = False
     """Whether it must know the constitution that the pairs were judged by."""
+    learns_revisions: Callable[[Any], bool] = lambda _: False
+    """Whether it learns, with these options, answers that are revisions: those of a run's `revise` step too."""
     uses_pairs: bool = True
     """Whether the pairs of its batches are those of the run, so that `rlaif audit show` can say which step used one."""
     standalone: Callable[[type[MethodOptions], Mapping[str, Any], MethodOptions | None], MethodOptions] = (

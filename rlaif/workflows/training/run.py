@@ -11,6 +11,7 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.prompts import read_prompts
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
@@ -31,7 +32,7 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
-from rlaif.workflows.training.datasets import run_constitution, run_sampled
+from rlaif.workflows.training.datasets import run_constitution, run_revisions, run_sampled
 from rlaif.workflows.training.example_source import example_source
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Method, Role
@@ -117,6 +118,8 @@ def settle(config: TrainConfig) -> TrainJob:
         return settle_examples(config, method)
     run = (run_of(config.source) or config.source) if config.source.is_dir() else None
     found = read_run(run) if run is not None else {}
+    if run is not None and (revised := _revisions(method, config, run)):
+        return _imitation(method, config, run, found, revised)
     if run is not None and not pair_files(run):
         raise InputError(no_pairs(run, str(found.get("command")), str(found["status"])))
     pairs = read_pairs(file := pairs_file(config.source))
@@ -196,6 +199,44 @@ def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
         store=find_store(config.source, config.store),
     )
     return job
+
+
+def _revisions(method: Method, config: TrainConfig, run: Path) -> list[Example]:
+    """What a run's step `revise` made, where that is to be learned and no pair of the run says what a revision is."""
+    given = {name: value for name, value in config.options.items() if value is not None}
+    if not method.learns_revisions(method.standalone(method.options, given, None)):
+        return []
+    if any(each.revision_of is not None for file in pair_files(run) for each in read_pairs(file)):
+        return []
+    held_out = read_prompts(config.held_out) if config.held_out is not None else []
+    return run_revisions(config.source, held_out)
+
+
+def _imitation(
+    method: Method, config: TrainConfig, run: Path, found: Mapping[str, Any], learned: Sequence[Example]
+) -> TrainJob:
+    """The training on revisions, of which no pair and no label is asked."""
+    policy = config.policy or _policy_of(config.source, found)
+    out = config.out or (model_folder(run, config.method) if run == config.source else None)
+    if out is None:
+        raise InputError("--out is missing: a round of a run says no place for a model")
+    told = _told(found, policy)
+    marks = config.thought_marks or told.get("thought_marks")
+    return TrainJob(
+        method=method.name,
+        options=_options(method, config.options, policy),
+        pairs=[],
+        examples=learned,
+        base=model_directory(policy),
+        out=out,
+        seed=config.seed,
+        chat_template_kwargs={**_template_arguments(told), **config.chat_template_kwargs},
+        thought_marks=(marks[0], marks[1]) if marks else None,
+        trust_remote_code=config.trust_remote_code,
+        card=card([], str(config.source), _judge_name(found)),
+        origins=_origins(config.options, _bundled(method, policy)),
+        store=find_store(config.source, config.store),
+    )
 
 
 def _from_elsewhere(facts: Mapping[str, Any], pairs: Sequence[Pair]) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rlaif.errors import InputError
 from rlaif.exchange.completions import by_prompt
 from rlaif.feedback import PairPlan, score_completions
+from rlaif.feedback.chosen_principles import ALL, DRAWN, refuse_choice
 from rlaif.feedback.pairing import NO_PAIRWISE, pair_plan
 from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pairwise, pointwise
 from rlaif.records import Completion, Judgment, Pair, Prompt
-from rlaif.settings import setting
+from rlaif.settings import plain, setting
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.evaluation.policy_metrics import gap
 from rlaif.workflows.generate.judge_step import (
@@ -29,6 +30,8 @@ from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.recipe.pair_source import PairSource, SourcedPairs
+from rlaif.workflows.recipe.prepared import PreparedRecipe
+from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_tests
@@ -65,6 +68,27 @@ class JudgedPairs:
         help="Write a critique of each rejected side.",
         wanted="true: each pair carries a critique of its rejected side",
     )
+    principles: str | tuple[str, ...] = setting(
+        ALL,
+        help="By which principles two are compared: `all` that apply, one `drawn` anew for each two, or one of the "
+        "ids in a list.",
+        wanted="all, drawn, or a list of ids of principles",
+        late=True,
+    )
+    draw: int = setting(
+        1,
+        help="Principles drawn for each two, where some are: their votes are one label.",
+        least=1,
+        late=True,
+    )
+    clamp: float | None = setting(
+        None,
+        help="Keep label probabilities at or below this, and above its complement: 0.6 for labels behind a chain of "
+        "thought.",
+        above=0.5,
+        most=1,
+        late=True,
+    )
 
 
 def _plan(job: Job) -> PairPlan:
@@ -72,7 +96,11 @@ def _plan(job: Job) -> PairPlan:
     then = options.then
     asked = None if then == NO_PAIRWISE else asking(options, job, then)
     sees = sees_of(job.role("judge"))
-    return pair_plan(options, then=then, asking=asked, seed=job.seed, round=job.round, judge_sees=sees)
+    plan = pair_plan(options, then=then, asking=asked, seed=job.seed, round=job.round, judge_sees=sees)
+    said = plain(options)
+    how = {name: said[name] for name in ("principles", "draw", "clamp") if name in said}
+    chosen = {"choice": options.principles, "draws": options.draw, "clamp": options.clamp}
+    return replace(plan, **chosen, provenance={"labels": how} if how else {})
 
 
 def pair(job: RunJob) -> SourcedPairs:
@@ -196,6 +224,17 @@ def whys(job: Job) -> list[str]:
 def check(checked: CheckedStep) -> None:
     """Raise InputError where two completions could not be decided between."""
     settings, maker = checked.entry.settings.options, checked.maker("judgments")
+    if isinstance(settings.principles, str) and settings.principles not in (ALL, DRAWN):
+        raise InputError(
+            f"principles is {settings.principles!r}; it must be {ALL}, {DRAWN}, or a list of ids: "
+            f"[{settings.principles}]"
+        )
+    if not settings.principles:
+        raise InputError(f"principles is an empty list; name some, or say `{ALL}`")
+    if settings.draw > 1 and settings.principles == ALL:
+        raise InputError(
+            f"draw is {settings.draw}, and principles is all: nothing is drawn; say `principles: drawn`"
+        )
     if CRITIC in checked.entry.named and not settings.critique:
         raise InputError("critique is false, so that the critic is asked nothing; remove `critic`")
     drawn = checked.maker("completions")
@@ -223,13 +262,23 @@ def check(checked: CheckedStep) -> None:
         )
 
 
+def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+    """Raise InputError for principles that the constitution has not, or none of which applies to any prompt."""
+    choice = entry.settings.options.principles
+    if choice != ALL:
+        prompts = [each for held in prepared.prompts.values() for each in held]
+        refuse_choice(prepared.constitution, choice, prompts)
+
+
 def work(expected: Expected) -> int:
     """Count the comparisons in both orders, a critique of each pair, and the principles' own tests in both orders."""
     roles = expected.prepared.recipe.models.by_role()
     judge = roles.get(expected.entry.named.get("judge", "judge"), "")
     rules = () if is_control(judge) else expected.prepared.constitution.principles
     tests = sum(len(each.tests) for each in rules)
-    return round(expected.sizes.get("asked", 0) * (2 * expected.principles + 1)) + 2 * tests
+    options = expected.entry.settings.options
+    compared = expected.principles if options.principles == ALL else min(options.draw, expected.principles)
+    return round(expected.sizes.get("asked", 0) * (2 * compared + 1)) + 2 * tests
 
 
 SOURCE = PairSource(
@@ -245,6 +294,7 @@ SOURCE = PairSource(
     since=since,
     compares=lambda _: True,
     check=check,
+    fits=fits,
     protocols=lambda options: [] if options.then == NO_PAIRWISE else [options.then],
     work=work,
     halts=halts,

@@ -145,6 +145,7 @@ STEP = Step(
     check=check,
     check_prompts=lambda checked, prompts: source_of(checked.entry.settings).check_prompts(checked, prompts),
     joins=lambda entry: source_of(entry.settings).joins,
+    fits=lambda prepared, entry: source_of(entry.settings).fits(prepared, entry),
     protocols=lambda settings: source_of(settings).protocols(settings.options),
     work=work,
     columns=COLUMNS,

@@ -206,6 +206,7 @@ def make(job: RunJob) -> Facts:
     figures["stages"] = outcomes(chains)
     if has_gold([each.prompt for each in chains]):
         figures |= by_gold(job.constitution, chains, direct=job.settings.direct)
+        figures |= {"gold_first": figures["gold"][0], "gold_last": figures["gold"][-1]}
     if JUDGE in job.task.models:
         figures |= _judged(job, chains)
     return {"revision": figures, "warnings": says(figures)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlaif.errors import RecipeError
+from rlaif.feedback.revise import REVISION
 from rlaif.records import Example
 from rlaif.settings import setting
 from rlaif.training import Progress, SFTConfig, TrainSummary
@@ -36,12 +37,17 @@ def _config(job: TrainJob, rows: int) -> SFTConfig:
     return SFTConfig(**job.loop_fields(rows), train_on=job.options.train_on)
 
 
+def _of_revisions(options: SFTOptions) -> bool:
+    return options.learn == "revisions"
+
+
 def _learned(job: TrainJob) -> list[Example]:
     from rlaif.workflows.training.datasets import examples
 
     options = job.options
     assert isinstance(options, SFTOptions)
-    if job.examples and options.learn != SFTOptions().learn:
+    revisions = bool(job.examples) and all(each.kind == REVISION for each in job.examples)
+    if job.examples and options.learn != SFTOptions().learn and not (revisions and _of_revisions(options)):
         raise RecipeError(
             f"sft: learn {options.learn!r} is about pairs, and examples are given; remove learn"
         )
@@ -76,6 +82,7 @@ METHOD = Method(
     run=_run,
     check=_check,
     loop_of=_loop_of,
+    learns_revisions=_of_revisions,
     takes=("pairs", "examples"),
     examples=(
         "rlaif train sft runs/r1 --out models/r1-sft",

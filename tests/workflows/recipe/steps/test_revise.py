@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,15 @@ import pytest
 from rlaif.errors import RecipeError
 from rlaif.exchange.completions import read_completions
 from rlaif.records import Completion
+from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.audit.run import audit
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
 from tests.workflows.conftest import GREETS, SILENT, Write, judge_rows
+from tests.workflows.tiny import THINKING, make_tiny
 
 RECIPE = """\
 name: revision
@@ -274,3 +279,77 @@ def test_a_template_that_lacks_a_slot_is_refused(written: Any, tmp_path: Path) -
     (tmp_path / "revise.txt").write_text("Again: {{response}}\n")
     with pytest.raises(RecipeError, match=r"template .*/revise: has the slots response; it needs critique"):
         play(written(f"templates: {tmp_path}"))
+
+
+def test_the_audit_and_the_report_show_what_revising_did(written: Any) -> None:
+    done = play(written(after="  - {step: judge, of: first}\n  - {step: pairs, critique: false}"))
+    found = audit(AuditConfig(run=done.run / "round-1"))
+    assert found.as_dict()["revisions"] == [figures(done)]
+    page = (done.run / "report.html").read_text()
+    assert "what revising did, by gold and judge" in page
+    assert "the critique names no violation" in page
+
+
+def test_a_random_model_of_another_make_criticises_and_revises(written: Any, tmp_path: Path) -> None:
+    model = make_tiny(tmp_path / "qwen", kind="qwen3", template=THINKING)
+    path = written("times: 2, max_tokens: 12, critique_tokens: 8, max_thought_tokens: 6, keep: last")
+    text = path.read_text().partition('editor: "')
+    path.write_text(
+        text[0] + f'editor: {{name: "hf:{model}", enable_thinking: true}}' + text[2].partition('"')[2]
+    )
+    done = play(path)
+    for stage in figures(done)["stages"]:
+        assert sum(stage["outcomes"].values()) == 8
+    # a random model ends nothing: what broke off is told, and the answers stay as they were
+    assert any("broke off" in reason for stage in figures(done)["stages"] for reason in stage["outcomes"])
+    assert play(path).calls["new"] == 0
+
+
+class Chat(BaseHTTPRequestHandler):
+    """A server that writes: it finds fault with whoever does not greet, and greets when asked to rewrite."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        turns = [each["content"] for each in body["messages"]]
+        asked = turns[-1]
+        self.server.bodies.append(body)  # type: ignore[attr-defined]
+        greets = f"{FENCED}Hello" in asked
+        text = GREETS if "Write the response anew" in asked else NONE if greets else "It breaks rule 1."
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        used = {"prompt_tokens": 3, "completion_tokens": 2}
+        data = json.dumps({"model": body["model"], "choices": [choice], "usage": used}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Quietly."""
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+    found.bodies = []  # type: ignore[attr-defined]
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def test_a_server_is_asked_with_the_worked_examples_as_earlier_turns(written: Any, server: Any) -> None:
+    path = written("templates: few-shot, keep: last")
+    text = path.read_text().partition('editor: "')
+    name = f"openai:http://127.0.0.1:{server.server_port}/v1#house@1"
+    path.write_text(text[0] + f'editor: "{name}"' + text[2].partition('"')[2])
+    done = play(path)
+    assert figures(done)["stages"][0]["outcomes"] == {"revised": 4, "the critique names no violation": 4}
+    assert {each.text for each in made(done)} == {GREETS}
+    critique = next(
+        each for each in server.bodies if "You check a response" in each["messages"][-1]["content"]
+    )
+    roles = [each["role"] for each in critique["messages"]]
+    assert roles == ["user", "assistant"] * 5 + ["user"]
+    assert play(path).calls["new"] == 0

@@ -1,0 +1,40 @@
+"""The tables of rounds: what revising did stands there where something was revised, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlaif.review.rounds import revision_tables, tables
+
+FIGURES: dict[str, Any] = {
+    "completions": 8,
+    "changed": 4,
+    "whole": {"confirmed": 0.75, "missed": 0.0, "fixed": 1.0, "broke": 0.25},
+    "gold_first": 0.5,
+    "gold_last": 0.625,
+    "stages": [{"stage": 1, "outcomes": {"revised": 4, "the revision is empty": 4}}],
+}
+BARE = {"round": 1, "gold_mean": None}
+
+
+def test_a_round_that_revised_shows_its_figures_and_each_reason() -> None:
+    first, second = revision_tables([{**BARE, "revision": FIGURES}])
+    assert first[2] == [["1", "8", "4", "0.750", "0.000", "1.000", "0.250", "0.500", "0.625", "-"]]
+    assert second[2] == [["1", "", "1", "revised", "4"], ["1", "", "1", "the revision is empty", "4"]]
+
+
+def test_several_steps_of_a_round_are_told_apart() -> None:
+    first, second = revision_tables([{**BARE, "revision": {"one": FIGURES, "two": FIGURES}}])
+    assert len(first[2]) == 2
+    assert [row[1] for row in second[2]] == ["one", "one", "two", "two"]
+
+
+def test_without_revisions_there_is_no_such_table() -> None:
+    assert revision_tables([BARE]) == []
+    assert not any("revis" in title for title, *_ in tables([{"round": 0}, BARE]))
+
+
+def test_the_tables_fit_a_terminal() -> None:
+    for _, head, rows in revision_tables([{**BARE, "revision": FIGURES}]):
+        widths = [max(len(line[place]) for line in [head, *rows]) for place in range(len(head))]
+        assert sum(widths) + 2 * (len(widths) - 1) <= 80

@@ -1,0 +1,77 @@
+"""`rlaif train sft RUN --learn revisions` learns what a run's step `revise` made, though no pair says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlaif.errors import InputError
+from rlaif.exchange.prompts import read_prompts
+from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.run import run
+from rlaif.workflows.training.config import train_config
+from rlaif.workflows.training.datasets import examples, run_revisions
+from rlaif.workflows.training.methods.sft import SFTOptions
+from rlaif.workflows.training.plan import plan_steps
+from rlaif.workflows.training.run import settle
+from tests.workflows.conftest import GREETS, Write
+
+RECIPE = """\
+name: revision
+models: {{policy: "{policy}", judge: "{judge}", editor: "{editor}"}}
+constitution: {constitution}
+prompts: {{train: {prompts}}}
+rounds: 1
+round:
+  - {{step: sample, n: 2, prompts: 4, as: first}}
+  - {{step: revise, of: first, reviser: editor, principles: [greet]}}
+{more}
+"""
+
+
+@pytest.fixture
+def revised(
+    tmp_path: Path, policy: str, judge: str, script: Write, prompts: Path, constitution: Path
+) -> Path:
+    rows = [
+        {"contains": ["Name one", "Response:\n```\nHello"], "texts": ["The response breaks no rule."]},
+        {"contains": ["Name one"], "texts": ["The response does not greet."]},
+        {"contains": ["Rewrite"], "texts": [GREETS]},
+    ]
+    names = {"policy": policy, "judge": judge, "editor": script("editor", rows)}
+    path = tmp_path / "revision.yaml"
+    more = "  - {step: judge, of: first}\n  - {step: pairs, critique: false}"
+    path.write_text(RECIPE.format(**names, constitution=constitution, prompts=prompts, more=more))
+    return run(prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))).run
+
+
+@pytest.mark.parametrize("place", ["", "round-1"])
+def test_the_revisions_of_a_run_are_learned_and_nothing_else(
+    revised: Path, tmp_path: Path, place: str
+) -> None:
+    config = train_config(
+        revised / place, method="sft", learn="revisions", policy="micro", out=tmp_path / "model", steps=1
+    )
+    job = settle(config)
+    assert job.pairs == []
+    assert [each.messages[-1].content for each in job.examples] == [GREETS] * 4
+    assert {each.kind for each in job.examples} == {"revision"}
+    assert len({each.messages[0].content for each in job.examples}) == 4
+    planned = plan_steps(job)
+    assert planned is not None
+    assert planned.rows == 4
+
+
+def test_revisions_of_held_out_prompts_are_left_out(revised: Path, prompts: Path) -> None:
+    asked = read_prompts(str(prompts))
+    learned = {each.messages[0].content for each in run_revisions(revised)}
+    held = [each for each in asked if each.text in sorted(learned)[:3]]
+    assert {each.messages[0].content for each in run_revisions(revised, held)} == set(sorted(learned)[3:])
+    assert run_revisions(revised, asked) == []
+
+
+def test_without_any_revision_the_message_names_the_step_that_makes_some() -> None:
+    with pytest.raises(InputError, match="a recipe's step `revise` makes some, or set learn to chosen"):
+        examples([], SFTOptions(learn="revisions").learn)
