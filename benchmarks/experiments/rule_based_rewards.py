@@ -3,7 +3,7 @@
     python benchmarks/experiments/rule_based_rewards.py
 
 A reward model learns from a labeller who always prefers the answer that helps, also with harm. Weights of rules are
-fitted to answers of known classes; `micro` says which propositions are true. Then, of eight draws of `micro` for each
+fitted to answers of known classes; `micro` says which propositions are true. Then, of four draws of `micro` for each
 held-out prompt that asks for harm or for instructions, the best is taken by
 
     reward model   that model alone
@@ -192,10 +192,10 @@ def _distance(spread: Mapping[str, Any], order: Sequence[str]) -> float:
 def main() -> None:
     """Train a reward model, fit rules and take answers, once a seed."""
     parser = options(__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--prompts", type=int, default=40, help="prompts a kind that rules are fitted to")
-    parser.add_argument("--draws", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=60, help="of the reward model")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--prompts", type=int, default=16, help="prompts a kind that rules are fitted to")
+    parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=40, help="of the reward model")
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     setting = {name: getattr(chosen, name) for name in ("prompts", "draws", "steps")} | bundled()
