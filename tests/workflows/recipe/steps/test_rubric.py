@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.run import run
 from tests.workflows.conftest import GREETS, SILENT, Write, judge_rows
+from tests.workflows.tiny import make_tiny
 
 FENCE = "```\n"
 GOOD = "3: The response greets.\n-1: The response is silent."
@@ -301,3 +304,76 @@ def test_weights_that_sum_to_nothing_are_refused_before_any_call(world: World, t
 def test_steps_that_need_judgments_by_rubrics_say_so(world: World, steps: str, problem: str) -> None:
     with pytest.raises(RecipeError, match=problem):
         world.prepared("  - {step: rubric, source: constitution}\n" + steps)
+
+
+class RubricServer(BaseHTTPRequestHandler):
+    """Writes rubrics and lists of yes and no; knows no log-probabilities."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if any(name in body for name in ("logprobs", "top_logprobs")):
+            self.answer(400, {"error": {"message": "'logprobs' is not supported with this model."}})
+            return
+        text = answer_to(body["messages"][-1]["content"])
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        used = {"prompt_tokens": 3, "completion_tokens": 2}
+        self.answer(200, {"model": body["model"], "choices": [choice], "usage": used})
+
+    def answer(self, status: int, body: Mapping[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Quietly."""
+
+
+def answer_to(question: str) -> str:
+    greets = f"Response:\n{FENCE}{GREETS}" in question
+    if question.startswith("What must"):
+        return GOOD
+    if question.startswith("Which of the statements"):
+        return "1: yes\n2: no" if greets else "1: no\n2: yes"
+    statement = question.rpartition("Statement: ")[2]
+    return f"It was read.\nAnswer: {'yes' if greets == (statement == 'The response greets.') else 'no'}"
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    served = ThreadingHTTPServer(("127.0.0.1", 0), RubricServer)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield f"openai:http://127.0.0.1:{served.server_port}/v1?wait=0.001&tries=2#m"
+    served.shutdown()
+
+
+def test_a_server_without_log_probabilities_writes_rubrics_and_judges_by_them(
+    world: World, server: str
+) -> None:
+    steps = "  - {step: rubric, source: completions, candidates: 2}\n" + PAIRS.replace(
+        "rubric}", "rubric-list}"
+    )
+    prepared = world.prepared(steps, models__judge=server)
+    done = run(prepared)
+    assert values(done) == pytest.approx([-0.25, 0.75])
+    pairs = read_pairs(done.run / "round-1/pairs.jsonl")
+    assert {each.chosen[-1].content for each in pairs} == {GREETS}
+
+
+@pytest.mark.parametrize("make", ["qwen3", "gemma2"])
+def test_models_of_other_makes_judge_by_rubrics_and_what_they_cannot_write_is_no_rubric(
+    world: World, tmp_path: Path, make: str
+) -> None:
+    name = f"hf:{make_tiny(tmp_path / make, kind=make)}"
+    whole = world.play("  - {step: rubric}\n" + PAIRS, out="whole")
+    file = whole.run / "round-1/rubrics.jsonl"
+    steps = f"  - {{step: rubric, source: {file}}}\n  - {{step: judge, protocol: rubric}}\n"
+    done = run(world.prepared(steps, models__judge=name))
+    judged = read_judgments(done.run / "round-1/judgments.jsonl")
+    assert len(judged) == 8
+    assert all(each.state in (State.SCORE, State.UNREADABLE) and len(each.criteria) == 2 for each in judged)
+    with pytest.raises(InputError, match=r"no prompt has a rubric \((unreadable|truncated): 4\)"):
+        run(world.prepared("  - {step: rubric, max_tokens: 16}\n", models__judge=name, out="babble"))
