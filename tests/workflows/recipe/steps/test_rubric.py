@@ -377,3 +377,11 @@ def test_models_of_other_makes_judge_by_rubrics_and_what_they_cannot_write_is_no
     assert all(each.state in (State.SCORE, State.UNREADABLE) and len(each.criteria) == 2 for each in judged)
     with pytest.raises(InputError, match=r"no prompt has a rubric \((unreadable|truncated): 4\)"):
         run(world.prepared("  - {step: rubric, max_tokens: 16}\n", models__judge=name, out="babble"))
+
+
+def test_the_bundled_model_cannot_write_rubrics_and_says_so_before_it_is_asked(world: World) -> None:
+    for steps in ("  - {step: rubric}\n", "  - {step: rubric, source: completions}\n"):
+        with pytest.raises(
+            InputError, match=r"recipe\.yaml:8: .*micro does not know the words .*constitution` or a file"
+        ):
+            run(world.prepared(steps, models__judge="micro", out=str(len(steps))))
