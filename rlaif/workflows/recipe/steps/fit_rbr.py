@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.judging.protocol import One
 from rlaif.judging.rbr import FitConfig, ModelReward, Weights, ask, asker, classes_of, kind_of, questions_of
 from rlaif.judging.reward_judge import PREFIX
-from rlaif.records import Constitution
 from rlaif.settings import setting
 from rlaif.workflows.rbr.fit import below, fitted_weights, gather_answers
 from rlaif.workflows.rbr.load_rules import load_rules, no_kind, reward_model
@@ -88,15 +86,9 @@ def forecast(job: Job) -> Weights:
     return Weights(kinds={kind: {} for kind in kinds}, rules=rules)
 
 
-@lru_cache(maxsize=8)
-def _rules_digest(ref: str) -> str:
-    rules: Constitution = load_rules(ref)
-    return rules.digest
-
-
 def inputs(job: Job) -> Mapping[str, Any]:
     """Return everything, with the digest of the rules."""
-    return everything(job) | {"rules": _rules_digest(job.settings.rules)}
+    return everything(job) | {"rules": load_rules(job.settings.rules).digest}
 
 
 def check(checked: CheckedStep) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rlaif.constitution import applies
@@ -249,7 +250,7 @@ def forecast(job: Job) -> list[Rubric]:
             prompt=each.prompt.messages,
             tools=each.prompt.tools,
             criteria=tuple(
-                RubricCriterion(id=f"c{place}", text="The response does what the prompt asks for.")
+                RubricCriterion(id=f"c{place}", text=f"The response does what is asked for ({place}).")
                 for place in range(1, job.settings.criteria + 1)
             ),
         )
@@ -263,7 +264,7 @@ def inputs(job: Job) -> dict[str, Any]:
     found = everything(job)
     if source in WRITTEN:
         return found | {"templates": [load_template(each).digest for each in TEMPLATES]}
-    return found if source == CONSTITUTION else found | {"file": digest_files([source])}
+    return found if source == CONSTITUTION else found | {"file": digest_files([Path(source)])}
 
 
 def check(checked: CheckedStep) -> None:
