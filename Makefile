@@ -4,8 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# each of the many processes that tests start would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures recipes clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -55,9 +57,14 @@ experiments: .venv/.dev
 	for each in reward_model pair_count preference_losses soft_labels; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
 	$(BIN)/python benchmarks/experiments/tables.py
 
+# the quick form of every recipe, about a minute of one core each; NAMES="smoke best-of-n" runs some
+recipes: .venv/.dev
+	$(BIN)/python tools/run_recipes.py $(NAMES)
+
 docs: .venv/.dev
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_tables.py
+	$(BIN)/python docs/make_recipes.py
 	$(BIN)/python docs/make_architecture.py
 
 schemas: .venv/.dev

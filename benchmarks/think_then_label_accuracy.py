@@ -77,8 +77,10 @@ class Counted(BaseEngine):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.name, self.fingerprint = engine.name, engine.fingerprint
-        self.writes_thoughts = capabilities_of(engine).writes_thoughts
         self.calls = self.sent = self.written = 0
+
+    def marks_thoughts(self) -> bool:
+        return capabilities_of(self.engine).marks_thoughts()
 
     def reads(self, text: str) -> bool:
         return capabilities_of(self.engine).reads(text)

@@ -28,6 +28,12 @@ class ToolCall:
     """Whether the row that it came from holds the arguments as text, as OpenAI's logs do, and not as an object."""
 
 
+def repeated_call(calls: Sequence[ToolCall]) -> str | None:
+    """The id that two calls of one turn share, so that no result can say which one it answers; None: none do."""
+    ids = [each.id for each in calls if each.id is not None]
+    return next((each for place, each in enumerate(ids) if each in ids[:place]), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a conversation."""
@@ -258,6 +264,13 @@ class PrincipleTest:
     worse: str
     near_miss: bool = False
     """Whether `worse` looks at a glance as if it followed the principle."""
+    before: tuple[Message, ...] = ()
+    """Of a conversation: the turns before `prompt`, which is the user's last one."""
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """All turns of the prompt."""
+        return (*self.before, Message(role="user", content=self.prompt))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +284,8 @@ class Principle:
     weight: float = 1.0
     hard: bool = False
     applies_to: tuple[str, ...] = ()
+    group: str | None = None
+    """Of a lexicographic decision: principles of one group are heard together. None: heard alone."""
     tests: tuple[PrincipleTest, ...] = ()
     line: int | None = None
     """Line in the file it was read from; not part of any digest."""
@@ -286,7 +301,51 @@ class Principle:
     @property
     def rule_digest(self) -> str:
         """Digest of what only the decision uses: changing it needs no judging."""
-        return digest("principle-rule", [self.weight, self.hard, sorted(self.applies_to)])
+        ruled = [self.weight, self.hard, sorted(self.applies_to)]
+        # a principle without a group keeps the digest that it had before there were groups
+        return digest("principle-rule", ruled if self.group is None else [*ruled, self.group])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RubricCriterion:
+    """One statement of a rubric that is true or false of a completion."""
+
+    id: str
+    text: str
+    weight: float = 1.0
+    """What it is worth where it is true; below 0 it names a fault."""
+    hard: bool = False
+    """Whether failing it outweighs every score: a fault that is there, or a merit that is missing."""
+    source: str = field(default="", compare=False)
+    """Where it comes from: who wrote it, of what. No part of any digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rubric:
+    """The criteria of one prompt. What changes a word, a weight or the order is another rubric, with its own digest."""
+
+    prompt: tuple[Message, ...]
+    criteria: tuple[RubricCriterion, ...]
+    tools: Tools = ()
+    parent: str = ""
+    """Digest of the rubric that it was made of: refined, merged, pruned."""
+    made: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """How it came about: the writer, the templates, what it was derived from."""
+
+    @property
+    def prompt_id(self) -> str:
+        """Id of the prompt that it is for."""
+        return Prompt(messages=self.prompt, tools=self.tools).id
+
+    @property
+    def digest(self) -> str:
+        """Digest of its criteria, in their order; of equal criteria for two prompts it is the same."""
+        return rubric_digest((each.id, each.text, each.weight, each.hard) for each in self.criteria)
+
+
+def rubric_digest(criteria: Iterable[tuple[str, str, float, bool]]) -> str:
+    """Digest of criteria by id, text, weight and whether they are hard: the version of a rubric."""
+    return digest("rubric", [[name, text, float(weight), hard] for name, text, weight, hard in criteria])
 
 
 DecisionRule = Literal["log-odds", "majority", "min", "lexicographic"]
@@ -367,6 +426,10 @@ class Judgment:
     """Of a panel: what each judge said, `{judge, group, weight, state, p}`."""
     steps: tuple[Mapping[str, Any], ...] = ()
     """Of a process: how right each step is, `{step, turn, state, p}`, steps and turns of the completion from 1 on."""
+    criteria: tuple[Mapping[str, Any], ...] = ()
+    """Of a rubric: how each criterion was read, `{id, weight, state, p}`, and `hard` of those that are."""
+    rubric: str = ""
+    """Digest of that rubric."""
 
     def __post_init__(self) -> None:
         """A number belongs to exactly the states that carry one."""

@@ -87,7 +87,7 @@ class Option:
     required: bool = False
     default: Any = None
     also: type | None = None
-    """A second kind that is allowed, as in `bool | int`."""
+    """A second kind that is allowed, as in `bool | int`; tuple: a list of texts, as in `str | tuple[str, ...]`."""
     item: type | None = None
     """Of a mapping: the kind of a value; of a list: that of an entry; None: any."""
 
@@ -152,13 +152,14 @@ def property_of(option: Option) -> dict[str, Any]:
     if option.kind is tuple:
         return {
             "type": "array",
-            "items": {"type": "string", "pattern": "\\S", "description": "text that is not blank"},
+            "items": _TEXT,
             "description": option.wanted,
         }
     named = _TYPES[option.kind]
     kind: Any = [named, _TYPES[option.also]] if option.also else named
     bounds = {"pattern": "\\S"} if option.kind in (str, Path) else _bounds(about)
-    return {"type": kind, **bounds, "description": option.wanted}
+    entries = {"items": _TEXT} if option.also is tuple else {}
+    return {"type": kind, **bounds, **entries, "description": option.wanted}
 
 
 def values_of(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,13 +183,15 @@ def _value(option: Option, value: Any) -> Any:
     return value
 
 
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string", tuple: "array"}
+_TEXT = {"type": "string", "pattern": "\\S", "description": "text that is not blank"}
 _WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "text that is not blank",
     Path: "the name of a file or directory",
+    tuple: "a list of texts",
 }
 
 
@@ -216,9 +219,14 @@ def _option(held: dataclasses.Field[Any], hint: Any) -> Option:
         else None
         if missing
         else held.default,
-        also=kinds[1] if len(kinds) > 1 else None,
+        also=_second(kinds[1]) if len(kinds) > 1 else None,
         item=item,
     )
+
+
+def _second(hint: Any) -> type:
+    """The second kind that a value may have; of lists, tuple."""
+    return tuple if get_origin(hint) in (tuple, Sequence) else hint
 
 
 def _is_mapping(origin: Any) -> bool:

@@ -7,13 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from rlaif.documents import parse_document
 from rlaif.errors import TemplateError
 from rlaif.hashing import digest
+from rlaif.records import Message
 from rlaif.shipped import shipped
 
 _SLOT = re.compile(r"\{\{(fenced:)?([a-z][a-z0-9_]*)\}\}")
 _TICKS = re.compile(r"`+")
+_EXAMPLES = re.compile(r"^=== examples ===\n", re.MULTILINE)
+"""The line behind which a template has worked examples, as a YAML list."""
+REPLY = "reply"
+"""What an example has beside the values of the slots: the answer to it."""
 # all of the process, as engines may render in threads of their own
 _RECORDERS: list[dict[str, str]] = []
 
@@ -24,11 +31,14 @@ class Template:
 
     name: str
     text: str
+    examples: tuple[Mapping[str, str], ...] = ()
+    """Worked ones, shown as earlier turns: the value of each slot, and the `reply`."""
 
     @property
     def digest(self) -> str:
-        """Digest of the text, which is its version; goes into provenance."""
-        return digest("template", self.text)
+        """Digest of the text and its examples, which is its version; goes into provenance."""
+        held = [self.text, [dict(each) for each in self.examples]] if self.examples else [self.text]
+        return digest("template", *held)
 
     @property
     def slots(self) -> frozenset[str]:
@@ -57,14 +67,58 @@ class Template:
 
         return _SLOT.sub(fill, self.text)
 
+    def turns(self, **values: str) -> tuple[Message, ...]:
+        """The question as a conversation: each example as a question and its reply, then the slots' own question.
+
+        Raises TemplateError naming a missing or an extra slot.
+        """
+        shown = []
+        for each in self.examples:
+            own = {name: value for name, value in each.items() if name != REPLY}
+            shown += [
+                Message(role="user", content=self.render(**own)),
+                Message(role="assistant", content=each[REPLY]),
+            ]
+        return (*shown, Message(role="user", content=self.render(**values)))
+
 
 def load_template(name: str, folder: Path | None = None) -> Template:
     """The template `name` of `folder`, else of the shipped ones. The file's last line feed is not part of it."""
     for place in [folder, shipped("prompts/templates")]:
         if place is not None and (path := place / f"{name}.txt").is_file():
-            return Template(name=name, text=path.read_text(encoding="utf-8").removesuffix("\n"))
+            return _read(name, path)
     known = sorted(path.stem for path in shipped("prompts/templates").glob("*.txt"))
     raise TemplateError(f"no template {name!r}; the shipped ones are {', '.join(known)}")
+
+
+def _read(name: str, path: Path) -> Template:
+    """The template of a file: its text, and the examples behind it. Raises TemplateError."""
+    body, *rest = _EXAMPLES.split(path.read_text(encoding="utf-8"), maxsplit=1)
+    if not rest:
+        return Template(name=name, text=body.removesuffix("\n"))
+    template = Template(name=name, text=body.rstrip("\n"))
+    # as many lines before it as in the file, so that messages name the file's lines
+    above = "\n" * (body.count("\n") + 1)
+    found = parse_document(above + rest[0], str(path), TemplateError).data
+    if not isinstance(found, list) or not found:
+        raise TemplateError(f"{path}: behind `=== examples ===` must stand a list of examples, at least one")
+    wanted = {*template.slots, REPLY}
+    examples = tuple(_example(each, wanted, f"{path}: example {n}") for n, each in enumerate(found, 1))
+    return Template(name=name, text=template.text, examples=examples)
+
+
+def _example(found: Any, wanted: set[str], where: str) -> Mapping[str, str]:
+    """One example with a text for each slot and the reply. Raises TemplateError."""
+    if not isinstance(found, dict) or set(found) != wanted:
+        keys = set(found) if isinstance(found, dict) else set()
+        raise TemplateError(
+            f"{where}: missing {sorted(wanted - keys)}, unknown {sorted(map(str, keys - wanted))}; "
+            f"give {', '.join(sorted(wanted))}"
+        )
+    for name, value in found.items():
+        if not isinstance(value, str) or not value.strip():
+            raise TemplateError(f"{where}: {name!r} must be text that is not blank")
+    return {name: value.strip("\n") for name, value in found.items()}
 
 
 @contextmanager

@@ -50,8 +50,13 @@ class Screen:
         self._needed = needed
         self._broken = False
 
-    def write(self, text: str) -> int:
-        """Write a text. Raises DiskError where the stream takes no more, BrokenPipeError where nobody reads it."""
+    def write(self, text: str | bytes) -> int:
+        """Write a text. Raises DiskError where the stream takes no more, BrokenPipeError where nobody reads it.
+
+        Bytes are read as UTF-8: so click writes what a shell completes.
+        """
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "backslashreplace")
         if text != "":  # a device may refuse even nothing, with which click asks whether this takes text
             self._told(self.raw.write, text if self._exact else printable(text))
         return len(text)
@@ -117,11 +122,11 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
-def console() -> Console:
-    """What bars are drawn with on stderr, past the screen: everything that they show must be `printable`."""
+def console(stream: Any = None) -> Console:
+    """What draws bars and colours on stderr or `stream`, past the screen: everything shown must be `printable`."""
     from rich.console import Console
 
-    stream = sys.stderr
+    stream = stream or sys.stderr
     while isinstance(stream, Screen):
         stream = stream.raw
     return Console(file=stream)

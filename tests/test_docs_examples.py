@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in ("cli.md", "plugins.md")),
+    *sorted((ROOT / "docs" / "recipes").glob("*.md")),
 ]
 
 SHELLS = ("", "bash", "sh", "console")
@@ -29,6 +30,8 @@ NOT_RUN = {
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
     r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif review": "serves until interrupted",
+    r"^rlaif chat": "talks until it is ended",
+    r"model_spec\.md|constitutions/spec\.yaml|show spec\b": "needs the published Model Spec",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
     r"^rlaif micro (build|report)": "trains or measures the whole family",

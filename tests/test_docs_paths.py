@@ -18,6 +18,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != QUOTES_OLD_NAMES),
+    *sorted((ROOT / "docs" / "recipes").glob("*.md")),
 ]
 FOLDERS = ("benchmarks", "docs", "pipelines", "prompts/templates", "requirements", "rlaif", "tests", "tools")
 """A path that begins with one of these is a path of this repository, not of a reader's project."""

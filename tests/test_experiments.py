@@ -125,3 +125,26 @@ def test_the_page_is_as_the_results_are(load: Any) -> None:
 def test_real_preferences_are_compared_where_each_side_is_one_answer(load: Any) -> None:
     two = replace(pair(), chosen=(*pair().chosen, *pair().prompt, *pair().chosen))
     assert load("hh_harmless").one_answer([pair(), two, two.swapped()]) == [pair()]
+
+
+def test_a_condition_is_met_where_its_interval_or_its_mean_says_so(load: Any, tmp_path: Path) -> None:
+    results = load("results").Results("rlcd", {"steps": 2}, tmp_path)
+    said = {"method": "RLCD", "criterion": "precision", "model": "micro"}
+    above = results.criterion(values=[0.1, 0.2, 0.3], rule="above 0", **said)
+    # Student's t of two degrees of freedom: 0.2 -+ 4.3027 * 0.1 / sqrt(3)
+    assert above["figure"] == pytest.approx(0.2)
+    assert above["interval"] == pytest.approx([-0.0484, 0.4484], abs=1e-4)
+    assert not above["met"]
+    assert results.criterion(values=[0.1, 0.2, 0.3], rule="at least 0.19", **said)["met"]
+    assert results.criterion(values=[0.1, 0.11, 0.12], rule="above 0", **said)["met"]
+    assert results.criterion(values=[0.1, 0.2, 0.3], rule="below 1", **said)["met"]
+    assert not results.criterion(values=[0.1, 0.2, 0.3], rule="at most 0.1", **said)["met"]
+    assert results.criterion(values=[0.1, 0.2, 0.3], rule="above 0", interval=(0.05, 0.3), **said)["met"]
+    results.save(precision=0.2)
+    held = json.loads((tmp_path / "rlcd.json").read_text())
+    assert len(held["criteria"]) == 6
+    assert held["criteria"][0]["command"] == "python benchmarks/experiments/rlcd.py"
+    with pytest.raises(ValueError, match="say above, below, at least"):
+        results.criterion(values=[1.0, 2.0], rule="beyond 0", **said)
+    with pytest.raises(ValueError, match="two of them"):
+        results.criterion(values=[1.0], rule="above 0", **said)

@@ -124,3 +124,72 @@ def test_a_template_is_unchanged_as_long_as_its_text_is() -> None:
 
 def test_rules_are_numbered_from_one() -> None:
     assert numbered(["Be warm.", "Warn."]) == "1. Be warm.\n2. Warn."
+
+
+WITH_EXAMPLES = """\
+Any fault?
+{{fenced:response}}
+Rule: {{rule}}
+
+=== examples ===
+- response: Go away.
+  rule: Be kind.
+  reply: It is unkind.
+- {response: "```{{rule}}", rule: Be brief., reply: None.}
+"""
+
+
+def test_examples_of_a_template_are_earlier_turns(tmp_path: Path) -> None:
+    (tmp_path / "critique.txt").write_text(WITH_EXAMPLES)
+    found = load_template("critique", tmp_path)
+    turns = found.turns(response="Hm.", rule="Be clear.")
+    assert [each.role for each in turns] == ["user", "assistant", "user", "assistant", "user"]
+    assert turns[0].content == "Any fault?\n```\nGo away.\n```\nRule: Be kind."
+    assert [turns[1].content, turns[3].content] == ["It is unkind.", "None."]
+    # an example's text is no slot, and closes no fence
+    assert turns[2].content == "Any fault?\n````\n```{{rule}}\n````\nRule: Be brief."
+    assert turns[-1].content == "Any fault?\n```\nHm.\n```\nRule: Be clear."
+
+
+def test_examples_are_part_of_the_digest_and_a_template_without_keeps_its_own(tmp_path: Path) -> None:
+    body = WITH_EXAMPLES.partition("\n=== examples")[0]
+    (tmp_path / "critique.txt").write_text(body)
+    plain = load_template("critique", tmp_path)
+    assert plain.digest == template(body.removesuffix("\n")).digest
+    assert len(plain.turns(response="a", rule="b")) == 1
+    (tmp_path / "critique.txt").write_text(WITH_EXAMPLES)
+    one = load_template("critique", tmp_path)
+    (tmp_path / "critique.txt").write_text(WITH_EXAMPLES.replace("unkind", "rude"))
+    other = load_template("critique", tmp_path)
+    assert len({plain.digest, one.digest, other.digest}) == 3
+    assert one.text == other.text == plain.text.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("- {response: a, rule: b}", r"critique.txt: example 1: missing \['reply'\]"),
+        (
+            "- {response: a, rule: b, reply: c}\n- {response: a, rules: b, reply: c}",
+            r"example 2: missing \['rule'\], unknown \['rules'\]; give reply, response, rule",
+        ),
+        ("- {response: a, rule: ' ', reply: c}", "example 1: 'rule' must be text that is not blank"),
+        ("[]", "must stand a list of examples"),
+        ("- {response: a", r"critique.txt:\d+"),
+    ],
+)
+def test_an_example_that_does_not_fit_its_template_is_refused(
+    tmp_path: Path, section: str, said: str
+) -> None:
+    body = WITH_EXAMPLES.partition("=== examples ===\n")[0]
+    (tmp_path / "critique.txt").write_text(f"{body}=== examples ===\n{section}\n")
+    with pytest.raises(TemplateError, match=said):
+        load_template("critique", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["critique", "revise", "revise-direct"])
+def test_the_shipped_few_shot_templates_fill_the_slots_of_the_plain_ones(name: str) -> None:
+    shots = load_template(name, shipped("prompts/templates") / "few-shot")
+    assert shots.slots == load_template(name).slots
+    assert len(shots.examples) >= 3
+    assert load_template(name).examples == ()

@@ -112,11 +112,8 @@ def test_a_stream_nobody_needs_may_be_full() -> None:
     screen.flush()
 
 
-def test_a_screen_takes_text_alone_and_has_no_way_around_it() -> None:
-    screen = Screen(io.StringIO(), exact=False, needed=True)
-    with pytest.raises((TypeError, AttributeError)):
-        screen.write(b"")  # type: ignore[arg-type]
-    assert not hasattr(screen, "buffer")
+def test_a_screen_has_no_way_around_it() -> None:
+    assert not hasattr(Screen(io.StringIO(), exact=False, needed=True), "buffer")
 
 
 @pytest.mark.parametrize(
@@ -140,3 +137,23 @@ def test_streams_that_are_closed_full_or_narrow_end_in_no_traceback(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_the_shell_gets_what_it_completes(tmp_path: Path) -> None:
+    words = {"_RLAIF_COMPLETE": "bash_complete", "COMP_WORDS": "rlaif run smo", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [sys.executable, "-m", "rlaif"],
+        cwd=tmp_path,
+        env={**os.environ, **words},
+        capture_output=True,
+        text=True,
+    )
+    assert "plain,smoke\n" in done.stdout
+    assert done.stderr == ""
+
+
+def test_bytes_are_read_as_utf8_and_screened_like_texts() -> None:
+    held = io.StringIO()
+    screen = Screen(held, exact=False, needed=True)
+    screen.write("ü\x1b[31m".encode() + b"\xff")
+    assert held.getvalue() == "ü\\u001b[31m\\xff"

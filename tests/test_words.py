@@ -39,6 +39,7 @@ OTHERS = {"cli.md", "decisions.md", "python.md", "plugins.md"}
 PAGES = [
     ROOT / "README.md",
     *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in OTHERS),
+    *sorted((ROOT / "docs" / "recipes").glob("*.md")),
 ]
 SOURCES = sorted(
     path

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from rlaif.workflows.models.defaults import choose_generate, choose_judge
 from rlaif.workflows.models.gold import grade, share_met
 from rlaif.workflows.models.pool import ModelPool
 
+Row = TypeVar("Row")
 CONSTITUTION = "micro-default"
 SAMPLING = Sampling(temperature=1.0, max_tokens=160)
 BETA, RATE, BATCH = 0.2, 5e-4, 32
@@ -118,7 +119,12 @@ def label_accuracy(pairs: Sequence[Known]) -> float:
 
 def some(pairs: Sequence[Known], count: int, seed: int) -> list[Known]:
     """`count` of them, another choice for each seed."""
-    return random.Random(derived_seed("some", seed)).sample(list(pairs), count)
+    return some_of(pairs, count, seed)
+
+
+def some_of(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
+    """`count` rows of any kind, another choice for each seed."""
+    return random.Random(derived_seed("some", seed)).sample(list(rows), count)
 
 
 def policy_gold(

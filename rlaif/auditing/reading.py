@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rlaif.exchange.gold import GoldPair, Orders, RecordedVerdict
 from rlaif.judging.decide import Decision, hard_ruling
-from rlaif.judging.rules import RULES, asked, principle_of
+from rlaif.judging.rules import RULES, asked, principle_of, vote_of
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Constitution, Judgment, NoPair, State
 
@@ -59,18 +59,18 @@ def _ruled(decision: Decision) -> RecordedVerdict:
 def _verdict(
     constitution: Constitution, pair: GoldPair, judgments: Sequence[Judgment], *, turned: bool
 ) -> RecordedVerdict:
-    weights = {each.id: each.weight for each in asked(constitution, pair.prompt, judgments)}
-    votes = [
-        (weights[principle_of(each)], _p(each, turned)) for each in judgments if principle_of(each) in weights
+    known = {each.id: each for each in asked(constitution, pair.prompt, judgments)}
+    said = [
+        (known[principle_of(each)], _p(each, turned)) for each in judgments if principle_of(each) in known
     ]
-    heard = [(weight, p) for weight, p in votes if p is not None]
+    heard = [vote_of(principle, p) for principle, p in said if p is not None]
     if not heard:
         return _failure(judgments)
     if all(each.state is State.TIE for each in judgments):
         return RecordedVerdict(State.TIE)
     if len(heard) == 1:
         # one principle's own number: what clips and cools many would only blunt it
-        return RecordedVerdict(State.PREFERENCE, heard[0][1])
+        return RecordedVerdict(State.PREFERENCE, heard[0].p)
     p = at_temperature(RULES[constitution.decide.rule](heard), constitution.decide.temperature)
     return RecordedVerdict(State.PREFERENCE, p)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rlaif.cli.audit import audit
+from rlaif.cli.chat import chat
 from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution import constitution
 from rlaif.cli.environment import stray_variables
@@ -49,7 +50,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, review, train, evaluate, run, import_, export, status, pack, report, constitution,
-    rbr, prices, micro, completion,
+    init, generate, judge, audit, review, train, evaluate, chat, run, import_, export, status, pack, report,
+    constitution, rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)

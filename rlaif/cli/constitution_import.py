@@ -37,33 +37,52 @@ in_format = options.option(
     examples=(
         "rlaif constitution import CritiqueRevisionInstructions.json --out constitutions/anthropic.yaml",
         "rlaif constitution import example_ap.json --comparisons 50 --out constitutions/icai.yaml",
+        "rlaif constitution import model_spec.md --out constitutions/spec.yaml --prompts prompts/spec.jsonl",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @options.option("--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
 @options.option("--name", help="Name of the constitution [default: from the file name].")
 @options.option(
-    "--comparisons", type=click.IntRange(min=1), help="Use only the first N comparisons of annotated pairs."
+    "--comparisons",
+    type=click.IntRange(min=1),
+    help="Use only the first N comparisons of annotated pairs, or the first N checklists.",
+)
+@options.option(
+    "--prompts",
+    type=click.Path(path_type=Path),
+    help="Also write the prompts that come with FILE to this .jsonl file: examples of a Model Spec, a persona's "
+    "questions, the prompts of checklists.",
 )
 @options.as_json
 def import_file(
-    file: Path, out: Path | None, name: str | None, comparisons: int | None, as_json: bool
+    file: Path,
+    out: Path | None,
+    name: str | None,
+    comparisons: int | None,
+    prompts: Path | None,
+    as_json: bool,
 ) -> None:
     """Convert somebody else's FILE into a constitution.
 
     Reads CritiqueRevisionInstructions.json and RLMadisonInstructions.json of Constitutional AI,
-    proposition_prompts.yaml of OpenAI's rule-based rewards, and annotated pairs 2.x (ICAI).
+    proposition_prompts.yaml of OpenAI's rule-based rewards, annotated pairs 2.x (ICAI), OpenAI's Model Spec
+    (model_spec.md), a constitution in prose (Markdown), personas of open character training, and RLCF checklists.
     `rlaif constitution show NEW --format ...` writes every text back byte for byte.
     """
-    from rlaif.workflows.datasets.formats import read_constitution
+    from rlaif.workflows.datasets.formats import read_constitution, write_prompts_of
 
     if name is not None and not _NAME.fullmatch(name):
         raise ConstitutionError(
             f"--name {name!r}: has small letters, digits, dots, dashes and underscores only"
         )
-    read = read_constitution(file, name or _name(out or file), comparisons)
+    if prompts is not None:
+        _refuse_prompts(prompts)
+    read = read_constitution(file, name or _name(out or file), comparisons, prompts=prompts is not None)
     if out is not None:
         _write_new(out, read.text)
+    if prompts is not None:
+        say(f"{prompts}: {write_prompts_of(read, prompts)} prompts")
     for note in read.notes:
         say(f"note: {note}")
     made = read.constitution
@@ -74,6 +93,7 @@ def import_file(
         "principles": len(made.principles),
         "propositions": len(made.propositions),
         "tests": sum(len(each.tests) for each in made.principles),
+        "prompts": len(read.prompts),
         "notes": list(read.notes),
         "out": None if out is None else str(out),
     }
@@ -119,6 +139,13 @@ def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None
 
 def _name(path: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._") or "imported"
+
+
+def _refuse_prompts(path: Path) -> None:
+    if path.suffix != ".jsonl":
+        raise ConstitutionError(f"{path}: a prompt set's file ends in .jsonl; choose such a name")
+    if path.exists():
+        raise ConstitutionError(f"{path}: is there already; choose another name")
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -39,6 +39,7 @@ def _principle(each: Principle) -> dict[str, Any]:
         "weight": each.weight,
         "hard": each.hard,
         "applies_to": list(each.applies_to),
+        "group": each.group,
         "tests": len(each.tests),
         "text_digest": each.text_digest,
         "rule_digest": each.rule_digest,
@@ -48,16 +49,19 @@ def _principle(each: Principle) -> dict[str, Any]:
 def _lines(loaded: Constitution, details: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"{loaded.name} {loaded.version}  {loaded.digest}\n{loaded.title}"
     if details:
+        grouped = any(each["group"] for each in details)
         rows = [
             [
                 each["id"],
                 each["weight"],
                 "hard" if each["hard"] else "",
                 ",".join(each["applies_to"]) or "all",
+                *([each["group"] or ""] if grouped else []),
             ]
             for each in details
         ]
-        yield "\n" + table(["principle", "weight", "", "applies to"], rows) + "\n"
+        head = ["principle", "weight", "", "applies to", *(["group"] if grouped else [])]
+        yield "\n" + table(head, rows) + "\n"
         yield from (f"{each['id']}: {each['text']}" for each in details)
     if loaded.propositions:
         yield "\npropositions"

@@ -12,6 +12,7 @@ from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
 from rlaif.cli.next_step import command_line
 from rlaif.cli.output import WIDTH, Follower, echo, emit, say, warn
+from rlaif.cli.registered import Known
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
 from rlaif.workflows.configs import RunConfig
@@ -21,15 +22,43 @@ if TYPE_CHECKING:
     from rlaif.workflows.recipe.prepared import PreparedRecipe
 
 
+class RecipeCommand(Command):
+    """`rlaif run`: called with nothing it lists the recipes, as `ls` would."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """List the recipes where nothing but `--json` is said; name them where none of them is."""
+        from rlaif.workflows.recipe.recipes import recipe_lines, recipe_titles
+
+        as_json = args == ["--json"]
+        if (as_json or not args) and not ctx.resilient_parsing:
+            said = ["recipes, each run by `rlaif run NAME --out DIRECTORY`:", *recipe_lines()]
+            emit({"recipes": recipe_titles()}, "\n".join(said), as_json=as_json)
+            ctx.exit()
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as wrong:
+            if wrong.param is None or wrong.param.name != "recipe":
+                raise
+            there = "\n".join(recipe_lines())
+            raise click.UsageError(f"name a recipe: a file, or one of\n{there}", ctx) from None
+
+
+def _names() -> list[str]:
+    from rlaif.workflows.recipe.recipes import recipe_names
+
+    return recipe_names()
+
+
 @click.command(
-    cls=Command,
+    cls=RecipeCommand,
     examples=(
+        "rlaif run",
         "rlaif run pipelines/self-rewarding.yaml --out runs/loop",
         "rlaif run self-rewarding --judge gold: --out runs/upper-bound",
         "rlaif run self-rewarding --set rounds=1 --out runs/one --dry-run",
     ),
 )
-@click.argument("recipe")
+@click.argument("recipe", type=Known(_names))
 @settings(RunConfig, leave=("recipe",), flags={"overrides": "--set"})
 @options.as_json
 @options.dry_run
@@ -37,6 +66,7 @@ if TYPE_CHECKING:
 def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     """Run RECIPE (a file, or the name of a shipped one) round by round, and print the table of rounds.
 
+    Without RECIPE the names of the shipped ones are listed.
     The same command resumes an interrupted run. A step whose inputs did not change is not repeated.
     """
     from rlaif.workflows.generate.before import refuse_place
@@ -47,6 +77,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     refuse_place(chosen["out"])
     prepared = prepare_recipe(RunConfig(**given(RunConfig, chosen)))
     models = prepared.recipe.models
+    warn(prepared.warnings, WIDTH)
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
     if dry_run:
         from rlaif.workflows.dry_run.recipe import plan
@@ -69,7 +100,7 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
         except KeyboardInterrupt:
             say(kept(prepared.config.out, follower.standing))
             raise
-    warn(done.warnings, WIDTH)
+    warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
     text, then = "\n\n".join([*parts, done.summary]), command_line("audit", prepared.config.out)
     emit(done.as_dict(), text, as_json=as_json, unmet=done.unmet, then=then)

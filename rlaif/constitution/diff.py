@@ -17,7 +17,7 @@ BUMPS: tuple[Bump, ...] = ("patch", "minor", "major")
 DECIDE = "decide"
 """Stands for the decision (`decide`, order) in a list of principle ids."""
 _SEEN = ("text", "critique", "revise")
-_RULED = ("weight", "hard", "applies_to")
+_RULED = ("weight", "hard", "applies_to", "group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ def half_characters(principle: Principle) -> list[str]:
     """Names of the fields with a lone surrogate: `text`, `test 2` ..."""
     texts = {"text": principle.text, "critique": principle.critique or "", "revise": principle.revise or ""}
     texts |= {
-        f"test {number}": each.prompt + each.better + each.worse
+        f"test {number}": "".join([*(turn.content for turn in each.turns), each.better, each.worse])
         for number, each in enumerate(principle.tests, 1)
     }
     return [name for name, text in texts.items() if _HALF.search(text)]

@@ -110,5 +110,12 @@ def _whole(constitution: Constitution) -> Iterator[Finding]:
             f"`{name}` alone passes {score:.0%} of the tests, more than {LIMIT:.0%}: a judge that reads no rule "
             "would look good; add tests in which the other side is the better one",
         )
+    grouped = sum(each.group is not None for each in constitution.principles)
+    if grouped and constitution.decide.rule != "lexicographic":
+        yield say(
+            "warning",
+            f"{grouped} principles have a `group`, which only `decide: {{rule: lexicographic}}` hears: set it, or "
+            "leave the groups out",
+        )
     if constitution.propositions and not constitution.behaviors:
         yield say("warning", "propositions without `behaviors`: no class of answers depends on them")

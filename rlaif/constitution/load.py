@@ -16,7 +16,7 @@ from rlaif.constitution.tables import check_behaviors, check_propositions
 from rlaif.constitution.versions import parse_version, satisfies
 from rlaif.documents import Document, parse_document, read_document
 from rlaif.errors import ConstitutionError
-from rlaif.records import Constitution, Decide, Principle, PrincipleTest
+from rlaif.records import Constitution, Decide, Message, Principle, PrincipleTest
 from rlaif.shipped import shipped
 
 _SUFFIXES = (".yaml", ".yml")
@@ -216,6 +216,7 @@ def _repeated_ids(document: Document) -> list[tuple[int, str]]:
 def _merge(document: Document, data: Mapping[str, Any], bases: Sequence[Constitution]) -> Constitution:
     principles = {each.id: each for base in bases for each in base.principles}
     for place, entry in enumerate(data.get("principles", [])):
+        _check_turns(document, place, entry)
         principles[entry["id"]] = _principle(entry, document.line(("principles", place)), document.path)
     propositions = {each["id"]: dict(each) for base in bases for each in base.propositions}
     propositions |= {each["id"]: _trimmed(each) for each in data.get("propositions", [])}
@@ -249,8 +250,28 @@ def _principle(entry: Mapping[str, Any], line: int | None, source: str) -> Princ
     fields = _trimmed(entry)
     fields["weight"] = float(fields.get("weight", 1.0))
     fields["applies_to"] = tuple(fields.get("applies_to", ()))
-    fields["tests"] = tuple(PrincipleTest(**_trimmed(test)) for test in fields.get("tests", ()))
+    fields["tests"] = tuple(map(_test, fields.get("tests", ())))
     return Principle(**fields, line=line, source=source)
+
+
+def _test(entry: Mapping[str, Any]) -> PrincipleTest:
+    fields = _trimmed(entry)
+    if isinstance(asked := fields["prompt"], str):
+        return PrincipleTest(**fields)
+    *before, last = (_trimmed(turn) for turn in asked)
+    return PrincipleTest(
+        **{**fields, "prompt": last["content"], "before": tuple(Message(**turn) for turn in before)}
+    )
+
+
+def _check_turns(document: Document, place: int, entry: Mapping[str, Any]) -> None:
+    """Raises ConstitutionError for a test whose conversation does not end with what the user asks."""
+    for number, test in enumerate(entry.get("tests", ())):
+        if not isinstance(asked := test["prompt"], str) and (role := asked[-1]["role"]) != "user":
+            raise ConstitutionError(
+                f"{document.where(('principles', place, 'tests', number, 'prompt'))}: {entry['id']}: the prompt of "
+                f"test {number + 1} ends with a turn of {role}; end it with the user's"
+            )
 
 
 def _trimmed(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rlaif.records import Constitution, Decide, Principle
+from rlaif.records import Constitution, Decide, Principle, PrincipleTest
 
 _WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z][\w .,;()/'’!?%+*=-]*", re.ASCII)
@@ -51,13 +51,21 @@ def _principle(principle: Principle) -> dict[str, Any]:
         entry["hard"] = True
     if principle.applies_to:
         entry["applies_to"] = list(principle.applies_to)
+    if principle.group is not None:
+        entry["group"] = principle.group
     if principle.tests:
         entry["tests"] = [
-            {"prompt": each.prompt, "better": each.better, "worse": each.worse}
+            {"prompt": _asked(each), "better": each.better, "worse": each.worse}
             | ({"near_miss": True} if each.near_miss else {})
             for each in principle.tests
         ]
     return entry
+
+
+def _asked(test: PrincipleTest) -> str | list[dict[str, str]]:
+    if not test.before:
+        return test.prompt
+    return [{"role": turn.role, "content": turn.content} for turn in test.turns]
 
 
 def _mapping(values: Mapping[str, Any], indent: str) -> Iterator[str]:

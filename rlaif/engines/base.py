@@ -20,10 +20,12 @@ class BaseEngine:
 
     guides_decoding: bool = True
     """Whether a text is held to the JSON schema of its request; the schema is then part of the call's key."""
-    writes_thoughts: bool = False
-    """Whether the model marks a thought before its answer: one that does not reasons only where it is asked to."""
     restarts: bool = False
     """Whether a closed engine starts again by itself at its next request."""
+
+    def marks_thoughts(self) -> bool:
+        """Whether the model marks a thought before its answer: one that does not reasons only where it is asked to."""
+        return False
 
     def reads(self, text: str) -> bool:
         """Whether the model knows every word of a text; of one that cannot tell, it is taken for granted."""

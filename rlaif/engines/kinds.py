@@ -60,6 +60,10 @@ def _never(name: str, rest: str, wanted: bool) -> bool:
     return False
 
 
+def _always(name: str, rest: str) -> bool:
+    return True
+
+
 def _nothing_meant(name: str) -> str | None:
     return None
 
@@ -97,6 +101,8 @@ class ModelKind:
     writes_verdicts: Callable[[str, str, bool], bool] = _never
     """Of name, `rest` and whether that is wanted: whether a judge of this kind writes verdicts as text instead of
     telling log-probabilities of labels."""
+    scores_texts: Callable[[str, str], bool] = _always
+    """Of name and `rest`: whether log-probabilities of whole given texts can be asked for, as far as the name says."""
     writes_thoughts: Callable[[str, str, EngineOptions], bool] = _tells_none
     """Of name, `rest` and options: whether they say that a model that is elsewhere marks its thoughts."""
     check: Callable[[str, str], None] = _nothing_to_check

@@ -98,10 +98,9 @@ class RecordedEngine(BaseEngine):
         own = self._engine.fingerprint
         return f"{own} {self.run_id}" if self.within_run else own
 
-    @property
-    def writes_thoughts(self) -> bool:  # type: ignore[override]
+    def marks_thoughts(self) -> bool:
         """As the engine behind says, which may have to read its tokenizer for it: only when somebody asks."""
-        return self._capable.writes_thoughts
+        return self._capable.marks_thoughts()
 
     @property
     def engine(self) -> Engine:

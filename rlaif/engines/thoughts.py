@@ -114,12 +114,12 @@ def split(text: str, marks: ThoughtMarks, *, begun: bool | None = None) -> Split
     if begun or (begun is None and _only_closes(text, marks)):
         body = rest.lstrip().removeprefix(marks.start)
         thought, found, rest = body.partition(marks.end)
+        thoughts.append(_without_half(thought, marks))
         if not found:
-            return Split(body.strip(), "", True)
-        thoughts.append(thought)
+            return Split(_joined(thoughts), "", True)
     while (inner := rest.lstrip()).startswith(marks.start):
         thought, found, rest = inner.removeprefix(marks.start).partition(marks.end)
-        thoughts.append(thought)
+        thoughts.append(_without_half(thought, marks))
         if not found:
             return Split(_joined(thoughts), "", True)
         rest = _next_block(rest, marks)
@@ -203,6 +203,15 @@ def _opened(rest: str, marks: ThoughtMarks) -> str | None:
     if marks.answer_end:
         answer = answer.strip().removesuffix(marks.answer_end).rstrip()
     return answer.lstrip()
+
+
+def _without_half(thought: str, marks: ThoughtMarks) -> str:
+    """A thought without the first half of its end mark, in which its room ended: what closed it is written behind."""
+    text = thought.rstrip()
+    if marks.end[:1].isalnum():  # a mark in words: its beginning may be what was meant
+        return text
+    halves = (marks.end[:length] for length in range(len(marks.end) - 1, 1, -1))
+    return text.removesuffix(next((each for each in halves if text.endswith(each)), ""))
 
 
 def _joined(thoughts: list[str]) -> str:

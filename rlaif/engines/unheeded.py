@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 
 from rlaif.records import GenerateRequest, ScoreRequest
+
+_log = logging.getLogger(__name__)
 
 Request = GenerateRequest | ScoreRequest
 
@@ -18,6 +21,16 @@ def unheeded(request: Request, name: str, remedies: Mapping[str, str]) -> str | 
         if _says(request, field):
             return f"{name}: has no use for {field}, which this request sets; {remedy}"
     return None
+
+
+def say_unbounded(name: str, window: Sequence[GenerateRequest]) -> None:
+    """Warn where a local model whose marks are not known is given room for its thoughts: nothing can be bounded."""
+    if any(each.sampling.max_thought_tokens is not None for each in window):
+        _log.warning(
+            "%s: no marks of its thoughts are known, so that max_thought_tokens bounds nothing; name the marks "
+            "(--policy-thought-marks 'START END'), or leave it out",
+            name,
+        )
 
 
 def _says(request: Request, field: str) -> bool:

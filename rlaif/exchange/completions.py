@@ -22,7 +22,7 @@ from rlaif.exchange.rows import Row, read_rows
 from rlaif.exchange.tool_calls import call_rows
 from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
-from rlaif.records import Completion, Finish, Message, Origin, Prompt, completion_of, is_plain
+from rlaif.records import Completion, Finish, Message, Origin, Prompt, completion_of, is_plain, repeated_call
 
 _FINISHES = get_args(Finish)
 MAX_DRAW = 10**9
@@ -185,6 +185,12 @@ def _flag(entry: Mapping[str, Any], where: str) -> bool:
 
 def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
     prompt, said = entry
+    if twice := next(filter(None, (repeated_call(turn.tool_calls) for turn in said.turns)), None):
+        raise UnkeptError(
+            f"completion {said.id}",
+            f"has a second call with the id {twice!r:.60}, and could not be read back",
+            "give each call an id of its own",
+        )
     row = prompt_row(prompt) | {
         "completion": said.text,
         "policy": said.policy,

@@ -21,7 +21,7 @@ from rlaif.exchange.containers import Container, json_lines
 from rlaif.exchange.gold import GoldSet
 from rlaif.exchange.rows import Row
 from rlaif.field_docs import documented
-from rlaif.records import Constitution, Message, Pair
+from rlaif.records import Constitution, Message, Pair, Prompt
 from rlaif.registry import Registry
 
 LAST = 1000
@@ -143,6 +143,13 @@ class WrittenConstitution(NamedTuple):
     left_out: tuple[str, ...]
 
 
+class PromptsBeside(NamedTuple):
+    """Prompts that come with a constitution, and what is to be known of them."""
+
+    prompts: tuple[Prompt, ...]
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstitutionFormat:
     """How a format holds principles. A file that is read comes back, when it is written, to the byte."""
@@ -156,6 +163,8 @@ class ConstitutionFormat:
     rank: int = LAST
     take: Callable[[Any, int], Any] | None = None
     """Of a format with comparisons: the values with the first so many of them."""
+    prompts: Callable[[Any, Path], PromptsBeside] | None = None
+    """Of a format whose files come with prompts: those of the file's values, and of what lies beside its path."""
 
 
 @documented

@@ -17,12 +17,17 @@ from rlaif.hashing import canonical_json
 from rlaif.records import Judgment, State
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("protocol", "judge", "prompt_id", "state", "detail"), (str,)),
+    **dict.fromkeys(("protocol", "judge", "prompt_id", "state", "detail", "rubric"), (str,)),
     "principle_id": (str, NoneType),
     **dict.fromkeys(("value", "label_mass"), (int, float, NoneType)),
-    **dict.fromkeys(("completion_ids", "calls", "votes", "steps"), (list,)),
+    **dict.fromkeys(("completion_ids", "calls", "votes", "steps", "criteria"), (list,)),
 }
-_ITEMS: Mapping[str, type] = {"completion_ids": str, "calls": str, "votes": Mapping, "steps": Mapping}
+_ITEMS: Mapping[str, type] = {
+    "completion_ids": str,
+    "calls": str,
+    **dict.fromkeys(("votes", "steps", "criteria"), Mapping),
+}
+_WHERE_SET = ("steps", "criteria", "rubric")
 
 
 def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
@@ -31,11 +36,9 @@ def write_judgments(path: Path, judgments: Iterable[Judgment]) -> int:
 
 
 def judgment_row(judgment: Judgment) -> dict[str, Any]:
-    """A judgment as a row. Its steps are there only where it has some: rows without them stay what they were."""
+    """A judgment as a row. Steps and criteria are there only where it has some: other rows stay what they were."""
     row = asdict(judgment)
-    if not judgment.steps:
-        del row["steps"]
-    return row
+    return {name: value for name, value in row.items() if value or name not in _WHERE_SET}
 
 
 def judged_by(path: Path, protocol: str, states: Collection[State] = frozenset(State)) -> bool:
@@ -55,7 +58,7 @@ def row_judgment(row: Any, where: str) -> Judgment:
     try:
         _check(row)
         lists = {"completion_ids": tuple(row["completion_ids"]), "calls": tuple(row["calls"])}
-        lists |= {name: tuple(row.get(name, ())) for name in ("votes", "steps")}
+        lists |= {name: tuple(row.get(name, ())) for name in ("votes", "steps", "criteria")}
         return Judgment(**(row | lists | {"state": State(row["state"])}))
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         raise RunError(f"{where}: is no judgment of ours ({told(wrong)}); judge again") from None

@@ -67,6 +67,7 @@ def assemble(
                 "policy": policies,
                 "calls": calls,
                 **_votes(readings),
+                **_rubrics(readings),
                 **plan.provenance,
             },
         )
@@ -117,6 +118,12 @@ def _votes(readings: Sequence[Judgment]) -> dict[str, Any]:
         if each.votes
     ]
     return {"votes": rows} if rows else {}
+
+
+def _rubrics(readings: Sequence[Judgment]) -> dict[str, Any]:
+    """The digests of the rubrics that were judged by; nothing where there were none."""
+    found = sorted({each.rubric for each in readings if each.rubric})
+    return {"rubrics": found} if found else {}
 
 
 def criticised(

@@ -13,13 +13,14 @@ from typing import NamedTuple
 from rlaif.errors import EngineError
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
-from rlaif.records import Completion, Engine, GenerateRequest, Prompt, Sampling
+from rlaif.records import Completion, Engine, GenerateRequest, Prompt, Sampling, repeated_call
 
 MOST_FAILED = 0.5
 """Share of draws that may fail: with more, what is wrong is the model or its server, and not some prompts."""
 SHOWN = 60
 """Characters of a prompt by which a message names it."""
 LOST = "no answer came back"
+TWICE = "it calls tools twice under the id {!r:.60}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,9 @@ def sample(
     for prompt in prompts:
         for draw in range(n):
             reply = found.get(f"{prompt.id}|{draw}")
-            if reply is None or reply.error is not None:
-                reason = LOST if reply is None else str(reply.error)
+            twice = repeated_call(reply.tool_calls) if reply is not None else None
+            if reply is None or reply.error is not None or twice is not None:
+                reason = LOST if reply is None else reply.error or TWICE.format(twice)
                 failed.append(FailedDraw(prompt=prompt, draw=draw, reason=reason))
                 continue
             completions.append(

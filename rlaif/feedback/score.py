@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlaif.comparable import levels
+from rlaif.judging.rubrics import broken
 from rlaif.judging.rules import AS_A_WHOLE, asked, breaks, number_of, principle_of
 from rlaif.records import Completion, Constitution, Judgment, Principle, Prompt, State
 
@@ -25,7 +26,7 @@ class ScoredCompletion:
     completion and of its rivals (see `comparable.levels`), so that two scores of a prompt are over the same. None if
     too few were read, or nothing was read that was read of the others too."""
     violated: tuple[str, ...] = ()
-    """Ids of hard principles that it violates."""
+    """Ids of hard principles, and of hard criteria of its prompt's rubric, that it violates."""
     states: Mapping[State, int] = field(default_factory=dict)
     """How its judgments were read."""
 
@@ -79,4 +80,5 @@ def _scored(
     judgments = {each.id: said.get((completion.id, each.id)) for each in principles}
     states = Counter(State.TRANSPORT if each is None else each.state for each in judgments.values())
     violated = [each.id for each in principles if each.hard and breaks(judgments[each.id])]
+    violated += broken(said.get((completion.id, AS_A_WHOLE.id)))
     return ScoredCompletion(completion=completion, score=score, violated=tuple(violated), states=dict(states))

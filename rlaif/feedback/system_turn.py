@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from rlaif.constitution import applies
 from rlaif.errors import InputError
@@ -20,6 +21,9 @@ from rlaif.templates import load_template, numbered
 NONE, CONSTITUTION, TEXT = "none", "constitution", "text"
 FIXED: Mapping[str, str] = {"good": "system-good", "bad": "system-bad"}
 """Texts that are there, by name: their templates."""
+Side = Literal["good", "bad"]
+TAGS: Mapping[str, str] = {"good": "<|good|>", "bad": "<|bad|>"}
+"""Lines by which conditional training says what kind of answer follows (2302.08582)."""
 RULES = "system-constitution"
 MOST_BYTES = 1_000_000
 _ENDINGS = (".txt", ".md", ".jinja", ".yaml", ".json")
@@ -35,10 +39,16 @@ class SystemTurn:
     text: str = ""
     """The text; of `constitution` nothing."""
     principles: tuple[Principle, ...] = ()
+    side: str = ""
+    """What kind of answer it asks for: `good` or `bad`; empty: of neither."""
+    is_line: bool = False
+    """Whether the text is a line in front of the last turn's, and no turn of its own: a tag."""
 
     @property
     def identity(self) -> dict[str, str]:
         """What is said, for identities and keys of steps."""
+        if self.is_line:
+            return {"named": self.named, "line": self.text}
         if self.named != CONSTITUTION:
             return {"named": self.named, "digest": digest("system", self.text)}
         rules = [[each.text, sorted(each.applies_to)] for each in self.principles]
@@ -46,19 +56,28 @@ class SystemTurn:
 
     def before(self, prompt: Prompt) -> tuple[Message, ...]:
         """The turns of a prompt with this one in front. A system turn that it begins with goes on behind our text."""
-        text = self._text(prompt)
+        text = self.text_before(prompt)
         if not text:
             return prompt.messages
+        if self.is_line:
+            *before, last = prompt.messages
+            return (*before, replace(last, content=f"{text}\n{last.content}"))
         first, *rest = prompt.messages
         if first.role in _LEADING:
             return (replace(first, content=f"{text}\n\n{first.content}"), *rest)
         return (Message(role="system", content=text), *prompt.messages)
 
-    def _text(self, prompt: Prompt) -> str:
+    def text_before(self, prompt: Prompt) -> str:
+        """The text that stands in front of this prompt; empty where none of the principles applies to it."""
         if self.named != CONSTITUTION:
             return self.text
         rules = [each.text for each in self.principles if applies(each, prompt)]
         return load_template(RULES).render(principles=numbered(rules)) if rules else ""
+
+
+def tag_line(side: Side) -> SystemTurn:
+    """The tag in front of a prompt that asks for a good or a bad answer."""
+    return SystemTurn(named=f"tag-{side}", text=TAGS[side], side=side, is_line=True)
 
 
 def system_turn(given: str | None, constitution: Constitution) -> SystemTurn | None:
@@ -70,8 +89,13 @@ def system_turn(given: str | None, constitution: Constitution) -> SystemTurn | N
         return None
     if given == CONSTITUTION:
         return SystemTurn(named=CONSTITUTION, principles=constitution.principles)
+    return text_turn(given)
+
+
+def text_turn(given: str) -> SystemTurn:
+    """What `good | bad | FILE | TEXT` means. Raises InputError for a file that is not there or blank, a blank text."""
     if given in FIXED:
-        return SystemTurn(named=given, text=load_template(FIXED[given]).render())
+        return SystemTurn(named=given, text=load_template(FIXED[given]).render(), side=given)
     return SystemTurn(named=TEXT, text=_own_text(given))
 
 

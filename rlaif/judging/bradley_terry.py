@@ -27,32 +27,41 @@ Games = Sequence[tuple[int, int, float]]
 
 def strengths(count: int, games: Games) -> list[float]:
     """Log-strengths of `count` players, the ghost's being 0: where the likelihood of the games is greatest."""
+    won = [[0.0] * count for _ in range(count)]
+    for first, second, share in games:
+        won[first][second] += share
+        won[second][first] += 1 - share
+    return strengths_by_wins(won)
+
+
+def strengths_by_wins(won: Sequence[Sequence[float]], ghost: float = GHOST) -> list[float]:
+    """As `strengths`, of a matrix: `won[i][j]` is how often, or with what weight, i won against j.
+
+    The maximum of sum_ij won_ij log sigmoid(s_i - s_j), with `ghost` games won and lost against the ghost.
+    """
+    count = len(won)
     if count == 0:
         return []
     import numpy as np
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    won, met = np.full(count, GHOST), np.zeros((count, count))
-    for first, second, share in games:
-        won[first] += share
-        won[second] += 1 - share
-        met[first, second] += 1
-        met[second, first] += 1
+    matrix = np.asarray(won, dtype=np.float64)
+    wins, met = matrix.sum(axis=1) + ghost, matrix + matrix.T
 
     def surprise(power: Floats) -> float:
         both = (met * np.logaddexp(power[:, None], power[None, :])).sum() / 2
-        return float(both + 2 * GHOST * np.logaddexp(0, power).sum() - won @ power)
+        return float(both + 2 * ghost * np.logaddexp(0, power).sum() - wins @ power)
 
     def slope(power: Floats) -> Floats:
         expected = (met * expit(power[:, None] - power[None, :])).sum(axis=1)
-        return np.asarray(expected + 2 * GHOST * expit(power) - won)
+        return np.asarray(expected + 2 * ghost * expit(power) - wins)
 
     def curve(power: Floats) -> Floats:
         chance = expit(power[:, None] - power[None, :])
         pull = met * chance * (1 - chance)
         own = expit(power)
-        return np.asarray(np.diag(pull.sum(axis=1) + 2 * GHOST * own * (1 - own)) - pull)
+        return np.asarray(np.diag(pull.sum(axis=1) + 2 * ghost * own * (1 - own)) - pull)
 
     start = np.zeros(count)
     found = minimize(surprise, start, method="trust-exact", jac=slope, hess=curve, options={"gtol": FLAT})

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from rlaif.judging.rubrics import broken as broken_criteria
+from rlaif.judging.rubrics import unread_hard
 from rlaif.judging.rules import (
     AS_A_WHOLE,
     CLIP,
@@ -22,6 +24,7 @@ from rlaif.judging.rules import (
     principle_of,
     share_of,
     side,
+    vote_of,
 )
 from rlaif.judging.scales import at_temperature
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Principle, Prompt, State
@@ -99,13 +102,13 @@ def decide(
 
 def log_odds(constitution: Constitution, decision: Decision) -> float | None:
     """Before any temperature: the log-odds of what each principle said; None where none could be read."""
-    weights = {each.id: each.weight for each in (*constitution.principles, AS_A_WHOLE)}
-    votes = [(weights[row["id"]], row["p"]) for row in decision.principles]
+    known = {each.id: each for each in (*constitution.principles, AS_A_WHOLE)}
+    votes = [vote_of(known[row["id"]], row["p"]) for row in decision.principles]
     return RULES[constitution.decide.rule](votes) if votes else None
 
 
 def _label(constitution: Constitution, voices: Sequence[_Voice], ps: Sequence[float]) -> float:
-    votes = [(voice.principle.weight, p) for voice, p in zip(voices, ps, strict=True)]
+    votes = [vote_of(voice.principle, p) for voice, p in zip(voices, ps, strict=True)]
     return at_temperature(RULES[constitution.decide.rule](votes), constitution.decide.temperature)
 
 
@@ -168,9 +171,12 @@ def hard_ruling(
     """
     said = {(each.completion_ids[0], each.principle_id): each for each in checklist}
     hard = [each for each in principles if each.hard]
-    if not hard or not said:
+    wholes = {each: said.get((each, None)) for each in (first, second)}
+    if not said or (not hard and not any(each.criteria for each in wholes.values() if each is not None)):
         return None
-    broken = {first: 0, second: 0}
+    for row in (row for whole in wholes.values() for row in unread_hard(whole)):
+        return Decision(label_prob=None, reason=_reason(State(row["state"])), unread=(str(row["id"]),))
+    broken = {completion: len(broken_criteria(whole)) for completion, whole in wholes.items()}
     for principle in hard:
         for completion in broken:
             one = said.get((completion, principle.id))
@@ -187,7 +193,8 @@ def hard_ruling(
     if all(broken.values()):
         return Decision(label_prob=None, reason=NoPair.BOTH_VIOLATE)
     label = CLIP if broken[first] else 1 - CLIP
-    shown = tuple({"id": each.id, "p": _alone(said, each.id, first, second)} for each in hard)
+    rows = [{"id": each.id, "p": _alone(said, each.id, first, second)} for each in hard]
+    shown = tuple(rows or [{"id": AS_A_WHOLE.id, "p": label}])
     return Decision(label_prob=label, reason=None, principles=shown)
 
 

@@ -88,7 +88,7 @@ class ModelJudge:
         if not self.options.think:
             return False
         told = self.options.marks_thoughts
-        return not (capabilities_of(self.engine).writes_thoughts if told is None else told)
+        return not (capabilities_of(self.engine).marks_thoughts() if told is None else told)
 
     def before_label(self, name: str) -> str:
         """The template that asks for a label by the template `name`: one that asks for reasoning first, where it must.

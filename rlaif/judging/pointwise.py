@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rlaif.judging.ask_protocol import ask_pointwise
 from rlaif.judging.protocol import Judge, One, reads_principles
 from rlaif.judging.protocols import PER_PRINCIPLE, Asking, pointwise
-from rlaif.records import Constitution, Judgment
+from rlaif.judging.rubrics import as_principles, under
+from rlaif.records import Constitution, Judgment, Rubric
 
 
 def judge_pointwise(
@@ -24,12 +25,37 @@ def judge_pointwise(
     A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
     the checklist says that.
     """
-    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length" and not each.open_thought]
-    unique = list({each.id: (prompt, each) for prompt, each in whole}.values())
+    unique = _unique(drawn)
     chosen = pointwise(name)
     hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
     asked = [each for each in constitution.principles if not (hard and each.hard)]
     return [*ask_pointwise(chosen, judge, unique, asked, how or Asking()), *hard]
+
+
+def judge_by_rubrics(
+    judge: Judge,
+    constitution: Constitution,
+    drawn: Sequence[One],
+    rubrics: Sequence[Rubric],
+    name: str,
+    how: Asking | None = None,
+) -> list[Judgment]:
+    """Judge each different completion by the rubric of its prompt, by a protocol that asks criteria.
+
+    Beside it the hard principles of the constitution are asked, which stay above every rubric. A completion whose
+    prompt has no rubric is judged by nothing; of several rubrics of one prompt the last counts.
+    """
+    own = {each.prompt_id: each for each in rubrics}
+    unique = [(prompt, each) for prompt, each in _unique(drawn) if prompt.id in own]
+    items = [(under(prompt, own[prompt.id]), each) for prompt, each in unique]
+    criteria = as_principles(own[prompt.id] for prompt, _ in unique)
+    found = ask_pointwise(pointwise(name), judge, items, criteria, how or Asking())
+    return [*found, *judge_hard_principles(judge, constitution, unique)]
+
+
+def _unique(drawn: Sequence[One]) -> list[One]:
+    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length" and not each.open_thought]
+    return list({each.id: (prompt, each) for prompt, each in whole}.values())
 
 
 def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Sequence[One]) -> list[Judgment]:

@@ -92,7 +92,7 @@ class _RuleChild:
             )
             self.line = Connection(ours.detach())
         self._close = weakref.finalize(self, _ended, self.process, self.line)
-        self.line.send(rules)
+        self.line.send((rules, PLUGIN_SECONDS))
         if self.line.recv() != _READY:
             raise EOFError
 
@@ -135,35 +135,32 @@ def main() -> None:
     with suppress(ValueError, OSError):  # not every system limits it
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with suppress(EOFError, OSError):
-        rules: Sequence[tuple[str, Any]] = line.recv()
+        rules: Sequence[tuple[str, Any]]
+        rules, patience = line.recv()
         line.send(_READY)
         checks: dict[int, Check] = {}
         while True:
             place, prompt, text = line.recv()
-            line.send(_answer(rules, checks, place, prompt, text))
+            kind, value = rules[place]
+            line.send(_answer(kind, value, checks, place, (prompt, text), patience))
 
 
 def _answer(
-    rules: Sequence[tuple[str, Any]], checks: dict[int, Check], place: int, prompt: Prompt, text: str
+    kind: str, value: Any, checks: dict[int, Check], place: int, asked: tuple[Prompt, str], patience: float
 ) -> tuple[bool | None, str]:
-    kind, value = rules[place]
     plugin = kind == "python"
     try:
         if place not in checks:
             checks[place] = KINDS[kind](value)
         # by the clock for what may wait, by its own computing for what may not: a busy machine fails no text
-        signal.setitimer(signal.ITIMER_REAL if plugin else signal.ITIMER_PROF, _limit(plugin))
+        signal.setitimer(*((signal.ITIMER_REAL, patience) if plugin else (signal.ITIMER_PROF, SECONDS)))
         try:
-            return checks[place](prompt, text), ""
+            return checks[place](*asked), ""
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_PROF, 0)
     except BaseException as problem:  # noqa: BLE001 - whatever it raises, exits included, is the failure of this text
         return None, _failure(kind, value if plugin else None, problem)
-
-
-def _limit(plugin: bool) -> float:
-    return PLUGIN_SECONDS if plugin else SECONDS
 
 
 def _failure(kind: str, plugin: str | None, problem: BaseException) -> str:

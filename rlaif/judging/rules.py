@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rlaif.constitution import applies
 from rlaif.judging.protocols import scale_of
@@ -17,8 +18,23 @@ DECIDED = 0.1
 """How far from one half a principle must be to end a lexicographic search."""
 AS_A_WHOLE = Principle(id="whole", text="The response is better as a whole.")
 """Stands for what a judge says without naming a principle: a reward model's single number."""
-Votes = Sequence[tuple[float, float]]
-"""Weight and p of each principle, in the constitution's order."""
+
+
+class PrincipleVote(NamedTuple):
+    """What one principle says: its weight, its p, and the group in which a lexicographic decision hears it."""
+
+    weight: float
+    p: float
+    group: str | None = None
+
+
+Votes = Sequence[PrincipleVote]
+"""One of each principle, in the constitution's order."""
+
+
+def vote_of(principle: Principle, p: float) -> PrincipleVote:
+    """What a principle says, as the rules hear it."""
+    return PrincipleVote(principle.weight, p, principle.group)
 
 
 def asked(constitution: Constitution, prompt: Prompt, judgments: Sequence[Judgment]) -> list[Principle]:
@@ -99,26 +115,43 @@ def _clip(p: float) -> float:
 
 
 def _log_odds(votes: Votes) -> float:
-    return math.fsum(weight * _logit(_clip(p)) for weight, p in votes)
+    return math.fsum(each.weight * _logit(_clip(each.p)) for each in votes)
 
 
 def _majority(votes: Votes) -> float:
-    total = math.fsum(weight for weight, _ in votes)
-    won = math.fsum(weight * (side(p) + 1) / 2 for weight, p in votes)
+    total = math.fsum(each.weight for each in votes)
+    won = math.fsum(each.weight * (side(each.p) + 1) / 2 for each in votes)
     return _logit(_clip(won / total)) if total > 0 else 0.0
 
 
 def _min(votes: Votes) -> float:
     """Each side is as good as the principle it serves worst."""
-    served = [_clip(p) for weight, p in votes if weight > 0]
+    served = [_clip(each.p) for each in votes if each.weight > 0]
     if not served:
         return 0.0
     return math.log(min(served) / min(1 - p for p in served))
 
 
 def _lexicographic(votes: Votes) -> float:
-    """The first principle, in the order of the file, that is clear about it."""
-    return next((_logit(_clip(p)) for weight, p in votes if weight > 0 and abs(p - 0.5) >= DECIDED), 0.0)
+    """The first principle or group of them, in the order of the file, that is clear about it."""
+    for part in _parts(votes):
+        alone = part[0].group is None
+        odds = _logit(_clip(part[0].p)) if alone else _log_odds(part)
+        if abs((part[0].p if alone else at_temperature(odds, 1.0)) - 0.5) >= DECIDED:
+            return odds
+    return 0.0
+
+
+def _parts(votes: Votes) -> Iterator[Votes]:
+    """A principle without a group, or all of one group where its first one stands; those of weight 0 say nothing."""
+    told: set[str] = set()
+    heard = [each for each in votes if each.weight > 0]
+    for each in heard:
+        if each.group is None:
+            yield [each]
+        elif each.group not in told:
+            told.add(each.group)
+            yield [one for one in heard if one.group == each.group]
 
 
 RULES: Mapping[str, Callable[[Votes], float]] = {

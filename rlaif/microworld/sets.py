@@ -1,4 +1,4 @@
-"""The bundled prompt sets: prompts to train on, prompts kept for evaluation, and gold-labelled judge examples."""
+"""The bundled prompt sets: prompts to train on, some with answers, prompts kept for evaluation, and judge examples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
+from rlaif.microworld.language import write_good
 from rlaif.microworld.rows import ASSISTANT, END, PackedRow
 from rlaif.microworld.scenes import KINDS, Scene, Split, make_scene
 
-TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES = 1200, 300, 2400
+TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES, ANSWERED_PROMPTS = 1200, 300, 2400, 400
 _JUDGE_SKILLS = ("checklist", "compare")
 
 
@@ -40,8 +41,20 @@ def judge_examples(count: int, seed: int) -> Iterator[dict[str, object]]:
         yield {"kind": "judge", "messages": turns}
 
 
+def answered(count: int, seed: int) -> Iterator[dict[str, object]]:
+    """The first prompts to train on, each with an answer as a good one is written in the microworld."""
+    for scene in scenes("train", count, seed):
+        rng = random.Random(derived_seed("answers", scene.text, seed))
+        yield {
+            "prompt": scene.text,
+            "tags": list(scene.tags),
+            "gold": "micro",
+            "answer": write_good(scene, rng, True),
+        }
+
+
 def write_sets(folder: Path, seed: int = 0) -> None:
-    """Write micro-train.jsonl, micro-held-out.jsonl and micro-judge.jsonl."""
+    """Write micro-train.jsonl, micro-held-out.jsonl, micro-judge.jsonl and micro-answers.jsonl."""
     wanted: tuple[tuple[Split, int], ...] = (("train", TRAIN_PROMPTS), ("held-out", HELD_OUT_PROMPTS))
     for split, count in wanted:
         rows: list[dict[str, object]] = [
@@ -50,6 +63,7 @@ def write_sets(folder: Path, seed: int = 0) -> None:
         ]
         _write(folder / f"micro-{split}.jsonl", rows)
     _write(folder / "micro-judge.jsonl", list(judge_examples(JUDGE_EXAMPLES, seed)))
+    _write(folder / "micro-answers.jsonl", list(answered(ANSWERED_PROMPTS, seed)))
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:

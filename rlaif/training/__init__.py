@@ -12,6 +12,7 @@ from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.configs.sft import SFTConfig
+from rlaif.training.configs.thumbs import ThumbsConfig
 from rlaif.training.progress import Progress
 from rlaif.training.summary import TrainSummary
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rlaif.training.dpo import train_dpo
     from rlaif.training.reward import train_reward
     from rlaif.training.sft import train_sft
+    from rlaif.training.thumbs import train_thumbs
 
 __all__ = [
     "DPOConfig",
@@ -28,16 +30,18 @@ __all__ = [
     "Progress",
     "RewardConfig",
     "SFTConfig",
+    "ThumbsConfig",
     "TrainSummary",
     "train_distill",
     "train_dpo",
     "train_reward",
     "train_sft",
+    "train_thumbs",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("train_distill", "train_dpo", "train_reward", "train_sft"):
+    if name not in ("train_distill", "train_dpo", "train_reward", "train_sft", "train_thumbs"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

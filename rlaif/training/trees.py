@@ -25,7 +25,15 @@ def example_tree(example: TokenExample) -> Tree:
 
 def mismatched_tree(prompt: Ids, pair: TokenPair, room: int) -> Tree:
     """The answers of `pair` to another prompt, behind which they have `room`; they are cut to it."""
-    tree = pair_tree(pair)
+    return _behind(prompt, pair_tree(pair), room)
+
+
+def mismatched_example(prompt: Ids, example: TokenExample, room: int) -> Tree:
+    """The answer of `example` to another prompt, cut to `room`."""
+    return _behind(prompt, example_tree(example), room)
+
+
+def _behind(prompt: Ids, tree: Tree, room: int) -> Tree:
     return Tree(
         prompt,
         tuple(each[:room] for each in tree.branches),

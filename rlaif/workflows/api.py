@@ -523,7 +523,7 @@ def run(
         BudgetError: `budget` is spent; call again with a larger one to resume.
 
     Example:
-        >>> done = rlaif.run(recipe="self-rewarding", out="runs/loop", overrides={"rounds": "1"}, limit=24)
+        >>> done = rlaif.run(recipe="self-rewarding", out="runs/loop", quick=True, limit=24)
         >>> [row["round"] for row in done.rounds]
         [0, 1]
     """

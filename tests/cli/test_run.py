@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from rlaif.cli.main import cli, main
 from rlaif.cli.output import WIDTH, Follower, followed
+from rlaif.shipped import shipped
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.recipe.pace import RunStanding
+from rlaif.workflows.recipe.recipes import recipe_titles
 from rlaif.workflows.recipe.table import learned
 
 
@@ -148,3 +151,46 @@ def test_without_gold_what_was_learned_is_the_judges_word() -> None:
 
 def test_what_was_not_measured_is_not_said_to_be_learned() -> None:
     assert "add an `evaluate` step" in learned([row(0, None, None), row(1, None, None)], 0)
+
+
+def test_without_a_recipe_the_names_are_listed_each_with_its_line(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run"]) == 0
+    said = capsys.readouterr().out
+    titles = recipe_titles()
+    assert [line.split()[0] for line in said.splitlines()[1:]] == sorted(titles)
+    assert all(title in said for title in titles.values())
+    assert main(["run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"recipes": titles}
+
+
+def test_a_command_that_names_no_recipe_is_a_usage_error_that_names_them(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--out", "runs/demo"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "name a recipe: a file, or one of\n" in said.err
+    assert "  self-rewarding  " in said.err
+
+
+def test_the_shell_completes_names_of_recipes() -> None:
+    found = ShellComplete(cli, {}, "rlaif", "_RLAIF_COMPLETE").get_completions(["run"], "self-")
+    assert "self-rewarding" in [each.value for each in found]
+
+
+def test_what_nothing_reads_is_said_once_and_before_the_run(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (shipped("pipelines") / "smoke.yaml").read_text()
+    Path("odd.yaml").write_text(
+        text.replace("  - {step: judge,", "  - {step: judge, as: spare}\n  - {step: judge,", 1)
+    )
+    assert main(["run", "odd.yaml", "--out", "runs/odd", "--limit", "2", "--dry-run", "--json"]) == 0
+    said = capsys.readouterr()
+    [warning] = json.loads(said.out)["warnings"]
+    assert warning.startswith("odd.yaml:10: nothing reads the judgments that step 'spare' makes")
+    assert "nothing reads" in said.err
+    main(["run", "odd.yaml", "--out", "runs/odd"])
+    assert capsys.readouterr().err.count("nothing reads") == 1

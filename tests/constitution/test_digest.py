@@ -125,3 +125,17 @@ def test_one_changed_word_counts(tmp_path: Path, entries: list[dict[str, Any]], 
         sum(a.text_digest != b.text_digest for a, b in zip(after.principles, before.principles, strict=True))
         == 1
     )
+
+
+def test_a_group_is_part_of_the_rule_and_absent_it_changes_nothing(tmp_path: Path) -> None:
+    plain, grouped = (
+        load(tmp_path, HOUSE),
+        load(tmp_path, HOUSE.replace("weight: 2.0", "weight: 2.0\n    group: root")),
+    )
+    assert [each.rule_digest for each in grouped.principles][1:] == [
+        each.rule_digest for each in plain.principles
+    ][1:]
+    assert grouped.principles[0].rule_digest != plain.principles[0].rule_digest
+    assert [each.text_digest for each in grouped.principles] == [
+        each.text_digest for each in plain.principles
+    ]

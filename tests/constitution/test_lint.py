@@ -48,6 +48,7 @@ def test_a_sound_constitution_gets_no_advice() -> None:
             "error",
             "same text as better and as worse",
         ),
+        (constitution(principle(group="first")), "warning", "1 principles have a `group`"),
         (
             replace(constitution(principle()), propositions=({"id": "a", "text": "b"},)),
             "warning",

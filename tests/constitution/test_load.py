@@ -359,3 +359,56 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path: Pat
         lines, ["name is", "version", "'titel'", "'wieght'", "twice", "empty", "hard", "'id'"], strict=True
     ):
         assert said in line
+
+
+TALKED = """\
+name: talked
+version: 1.0.0
+principles:
+  - id: kind
+    text: Be kind.
+    group: first
+    tests:
+      - prompt:
+          - {role: system, content: You are a clerk.}
+          - {role: user, content: Hello.}
+          - {role: assistant, content: "Good day. "}
+          - {role: user, content: Help me.}
+        better: Gladly.
+        worse: "No."
+"""
+
+
+def test_a_test_may_be_a_conversation_and_a_principle_may_have_a_group(tmp_path: Path) -> None:
+    [kind] = load_constitution(write(tmp_path, TALKED)).principles
+    [test] = kind.tests
+    assert (kind.group, test.prompt) == ("first", "Help me.")
+    assert [(turn.role, turn.content) for turn in test.turns] == [
+        ("system", "You are a clerk."),
+        ("user", "Hello."),
+        ("assistant", "Good day."),
+        ("user", "Help me."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cut", "put", "line", "said"),
+    [
+        (
+            "role: user, content: Help me.",
+            "role: assistant, content: Yes.",
+            8,
+            "ends with a turn of assistant",
+        ),
+        ("role: system", "role: narrator", 9, "must be one of system, developer, user, assistant"),
+        ("content: Hello.", 'content: " "', 10, "must be text that is not blank"),
+        ("group: first", "group: The First", 6, "must be an id of small letters"),
+    ],
+)
+def test_a_conversation_or_a_group_that_is_none_is_refused_with_its_line(
+    tmp_path: Path, cut: str, put: str, line: int, said: str
+) -> None:
+    path = write(tmp_path, TALKED.replace(cut, put))
+    with pytest.raises(ConstitutionError, match=said) as refused:
+        load_constitution(path)
+    assert f"{path}:{line}" in str(refused.value)

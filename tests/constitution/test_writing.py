@@ -13,6 +13,7 @@ from rlaif.constitution import load_constitution
 from rlaif.constitution.writing import constitution_yaml, values_yaml
 from rlaif.documents import parse_document
 from rlaif.errors import ConstitutionError
+from rlaif.records import Constitution, Message, Principle, PrincipleTest
 from rlaif.shipped import shipped
 
 pieces = st.lists(
@@ -110,3 +111,17 @@ def test_a_constitution_that_is_written_loads_as_it_was(name: str, tmp_path: Pat
     after = load_constitution(path)
     assert after.digest == before.digest
     assert [each.tests for each in after.principles] == [each.tests for each in before.principles]
+
+
+def test_conversations_and_groups_are_written_as_they_are_read(tmp_path: Path) -> None:
+    before = (
+        Message(role="developer", content="Speak of lamps.\n\nOnly of lamps."),
+        Message(role="assistant", content="Yes."),
+    )
+    test = PrincipleTest(prompt="Go on.", better="Lamps glow.", worse="No.", before=before)
+    kind = Principle(id="kind", text="Be kind.", group="first", tests=(test,))
+    house = Constitution(name="house", version="1.0.0", title="house", principles=(kind,))
+    path = tmp_path / "house.yaml"
+    path.write_text(constitution_yaml(house), encoding="utf-8")
+    [found] = load_constitution(path).principles
+    assert (found.group, found.tests) == ("first", (test,))

@@ -216,8 +216,7 @@ def test_whether_a_model_writes_thoughts_is_asked_of_it_only_when_somebody_asks(
         name, fingerprint = "asked", "b2:asked"
         times = 0
 
-        @property
-        def writes_thoughts(self) -> bool:  # type: ignore[override]
+        def marks_thoughts(self) -> bool:
             self.times += 1
             return True
 
@@ -227,5 +226,5 @@ def test_whether_a_model_writes_thoughts_is_asked_of_it_only_when_somebody_asks(
     engine = RecordedEngine(behind, store)
     list(engine.generate(draws(2)))
     assert behind.times == 0
-    assert engine.writes_thoughts
+    assert engine.marks_thoughts()
     assert behind.times == 1

@@ -51,6 +51,21 @@ def test_a_text_is_split_by_the_marks_of_its_model(name: str) -> None:
     assert split(WRITTEN[name], MARKS[name]) == Split("first, wait", "bake")
 
 
+@pytest.mark.parametrize("name", [each for each in NAMES if not MARKS[each].end[0].isalnum()])
+def test_the_half_of_an_end_mark_in_which_a_budget_ended_is_no_part_of_the_thought(name: str) -> None:
+    marks = MARKS[name]
+    for length in range(2, len(marks.end)):
+        half = marks.end[:length]
+        forced = f"{marks.start}first{half}{marks.written_closing}bake"
+        assert split(forced, marks) == Split("first", "bake"), half
+        assert split(f"{marks.start}first {half}", marks) == Split("first", "", True), half
+
+
+def test_words_that_begin_like_an_end_mark_in_words_are_kept() -> None:
+    marks = MARKS["Granite 3.2"]
+    assert split(f"{marks.start} I look. Here {marks.end} bake", marks) == Split("I look. Here", "bake")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_forced_behind_a_thought_splits_again(name: str) -> None:
     marks = MARKS[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rlaif.errors import PromptFileError
+from rlaif.errors import PromptFileError, UnkeptError
 from rlaif.exchange.completions import by_prompt, read_completions, write_completions
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.prompts import read_prompts, write_prompts
@@ -317,3 +317,14 @@ def test_a_column_of_another_that_is_called_origin_stays_a_column(tmp_path: Path
     path = write(tmp_path, {"prompt": "Why?", "completion": "So.", "origin": "a forum"})
     [(asked, said)] = read_completions(path)
     assert (said.origin, asked.meta["origin"]) == (None, "a forum")
+
+
+def test_a_turn_with_two_calls_of_one_id_is_not_written(tmp_path: Path) -> None:
+    # a reader refuses it: a result could not say which call it answers
+    call = ToolCall(name="add", arguments="{}", id="c1")
+    asked = prompt("Add.")
+    last = Message(role="assistant", content="", tool_calls=(call, call))
+    twice = completion_of(asked.id, [last], policy="p")
+    with pytest.raises(UnkeptError, match="second call with the id 'c1'"):
+        write_completions(tmp_path / "c.jsonl", [(asked, twice)])
+    assert not (tmp_path / "c.jsonl").exists()

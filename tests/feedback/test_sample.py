@@ -137,3 +137,17 @@ def test_thought_calls_and_tools_go_from_the_prompt_to_the_request_and_from_the_
         False,
         (1, 2),
     )
+
+
+def test_a_draw_that_calls_tools_twice_under_one_id_is_a_failed_one() -> None:
+    call = ToolCall(name="add", arguments="{}", id="c1")
+
+    class Twice(RuleEngine):
+        def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+            for each in requests:
+                calls = (call, call) if each.id.endswith("|0") else (call,)
+                yield Generation(request_id=each.id, text="", finish="stop", tool_calls=calls)
+
+    found = sample(Twice(lambda *_: {}, echo), PROMPTS[:1], n=2, sampling=WARM, seed=0)
+    assert [each.reason for each in found.failed] == ["it calls tools twice under the id 'c1'"]
+    assert [each.tool_calls for each in found.completions] == [(call,)]

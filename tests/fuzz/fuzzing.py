@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "25"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "8"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 """The first case; FUZZ_SEED=N FUZZ_SECONDS=0 repeats case N alone."""
 

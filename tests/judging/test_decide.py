@@ -158,6 +158,38 @@ def test_lexicographic_takes_the_first_that_is_clear() -> None:
     assert decide(house, prompt(), judgments, first="x").label_prob == pytest.approx(0.2)
 
 
+def test_a_group_is_heard_together_and_the_first_clear_group_decides() -> None:
+    # in the first group two that lean to y together outweigh one that is clearly for x; the second never speaks
+    first = [principle(name, group="first") for name in ("a", "b", "c")]
+    house = constitution(*first, principle("d", group="second"), rule="lexicographic")
+    judgments = [
+        *both("x", "y", "a", 0.7),
+        *both("x", "y", "b", 0.25),
+        *both("x", "y", "c", 0.25),
+        *both("x", "y", "d", 0.98),
+    ]
+    odds = math.log(0.7 / 0.3) + 2 * math.log(0.25 / 0.75)
+    label = decide(house, prompt(), judgments, first="x").label_prob
+    assert label == pytest.approx(1 / (1 + math.exp(-odds)))
+
+
+def test_a_group_that_is_not_clear_leaves_the_decision_to_the_next() -> None:
+    groups = {"a": "first", "b": "second", "c": "first"}
+    house = constitution(*(principle(name, group=groups[name]) for name in "abc"), rule="lexicographic")
+    # `c` stands behind `b` in the file, and speaks with its group before it
+    torn = [*both("x", "y", "a", 0.8), *both("x", "y", "c", 0.2), *both("x", "y", "b", 0.1)]
+    assert decide(house, prompt(), torn, first="x").label_prob == pytest.approx(0.1)
+    clear = [*both("x", "y", "a", 0.8), *both("x", "y", "c", 0.5), *both("x", "y", "b", 0.1)]
+    assert decide(house, prompt(), clear, first="x").label_prob == pytest.approx(0.8)
+
+
+def test_a_principle_of_weight_0_decides_nothing_in_its_group() -> None:
+    deaf = principle("a", group="first", weight=0.0)
+    house = constitution(deaf, principle("b", group="first"), rule="lexicographic")
+    judgments = [*both("x", "y", "a", 0.98), *both("x", "y", "b", 0.3)]
+    assert decide(house, prompt(), judgments, first="x").label_prob == pytest.approx(0.3)
+
+
 HARD = constitution(principle("no-harm", hard=True), principle("greet"))
 
 

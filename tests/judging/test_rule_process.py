@@ -38,7 +38,7 @@ import os, sys, time
 def shouts(prompt, text): return text.isupper()
 def raises(prompt, text): raise KeyError("no such word")
 def exits(prompt, text): sys.exit(3)
-def waits(prompt, text): time.sleep(60)
+def waits(prompt, text): time.sleep(600)
 def prints(prompt, text): print("hello"); return input() == "x"
 def dies(prompt, text): os.kill(os.getpid(), 9)
 def says_maybe(prompt, text): return "maybe"

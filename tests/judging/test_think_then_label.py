@@ -31,9 +31,12 @@ class Thinker(BaseEngine):
     name, fingerprint = "thinker", "b2:thinker"
 
     def __init__(self, *, marks: bool, knows: tuple[str, ...] | None = None) -> None:
-        self.writes_thoughts = marks
+        self.marks = marks
         self.knows = knows
         self.scored: list[ScoreRequest] = []
+
+    def marks_thoughts(self) -> bool:
+        return self.marks
 
     def reads(self, text: str) -> bool:
         return self.knows is None or text in self.knows

@@ -14,7 +14,7 @@ from rlaif.microworld.scenes import KINDS
 from rlaif.microworld.sets import HELD_OUT_PROMPTS, JUDGE_EXAMPLES, TRAIN_PROMPTS, scenes, write_sets
 from rlaif.shipped import shipped
 
-NAMES = ("micro-train.jsonl", "micro-held-out.jsonl", "micro-judge.jsonl")
+NAMES = ("micro-train.jsonl", "micro-held-out.jsonl", "micro-judge.jsonl", "micro-answers.jsonl")
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,8 @@ def test_they_are_said_by_the_check_and_by_every_command_before_it_asks(
     assert "jargon" in json.loads(capsys.readouterr().out)["unknown_to_micro"]["cheer"]
     (tmp_path / "tested.yaml").write_text(OWN + "    tests: [{prompt: Hi, better: Hallo., worse: Weg.}]\n")
     for words in (
-        ["generate", "--constitution", own, "--policy", "micro", "--judge", "micro", "--out", "o", "--dry-run"],
+        ["generate", "--constitution", own, "--policy", "micro", "--judge", "micro", "--out", "o", "--limit", "2",
+         "--dry-run"],
         ["run", "self-rewarding", "--constitution", own, "--out", "o", "--dry-run", "--limit", "2"],
         ["evaluate", "--policy", "micro", "--against", "micro", "--judge", "micro", "--constitution", own,
          "--limit", "2", "--dry-run"],

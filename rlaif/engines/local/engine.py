@@ -18,6 +18,7 @@ from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_pl
 from rlaif.engines.local.score import PromptScorer
 from rlaif.engines.local.shared_prefix import ScoredPrompt
 from rlaif.engines.local.thinking import budget_plan, label_plan
+from rlaif.engines.unheeded import say_unbounded
 from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.libraries.transformers import cache_argument, context_of, end_ids_of, library_changed
@@ -72,7 +73,6 @@ class HfEngine(BaseEngine):
         self.name = name
         self.fingerprint = fingerprint
         self.chat = chat
-        self.writes_thoughts = chat.thought_marks is not None
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
         self._scorer = PromptScorer(model, batch_tokens)
@@ -93,6 +93,10 @@ class HfEngine(BaseEngine):
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
         """For each continuation the place of the first that is the same tokens; empty where all differ."""
         return self.chat.alike(continuations)
+
+    def marks_thoughts(self) -> bool:
+        """Whether the template or the tokenizer tells of marks."""
+        return self.chat.thought_marks is not None
 
     def reads(self, text: str) -> bool:
         """Whether the tokenizer knows every word of a text."""
@@ -132,6 +136,8 @@ class HfEngine(BaseEngine):
         return sums
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
+        if self.chat.thought_marks is None:
+            say_unbounded(self.name, window)
         prompts = self.chat.each_prompt([asked_of(each) for each in window])
         replies: dict[int, Generation] = {}
         draws: dict[int, Draw] = {}

@@ -1,4 +1,4 @@
-"""The model kinds that run in this process with transformers: `hf:` writes and scores, `reward:` scores."""
+"""The model kinds that run in this process with transformers: `hf:` writes and scores, `reward:` and `nli:` score."""
 
 from __future__ import annotations
 
@@ -59,6 +59,32 @@ def _reward_fingerprint(rest: str, options: EngineOptions) -> str:
     return reward_fingerprint(checked_directory(rest), options.dtype, kwargs, trust_remote_code=own_code)
 
 
+def _open_entailment(name: str, rest: str, options: EngineOptions) -> Engine:
+    if options.thought_marks or options.chat_template_kwargs:
+        raise ModelError(
+            f"{name}: a classifier of two texts has no chat template and no thoughts; leave both out"
+        )
+    directory = checked_directory(rest)
+    from rlaif.engines.local.entailment import open_entailment
+
+    return open_entailment(
+        name,
+        directory,
+        dtype=options.dtype,
+        device=options.device,
+        device_map=options.device_map,
+        trust_remote_code=options.trust_remote_code,
+        batch_tokens=options.batch_tokens,
+    )
+
+
+def _entailment_fingerprint(rest: str, options: EngineOptions) -> str:
+    from rlaif.engines.local.entailment import entailment_fingerprint
+
+    own_code = options.trust_remote_code
+    return entailment_fingerprint(checked_directory(rest), options.dtype, trust_remote_code=own_code)
+
+
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _HUB_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/.*)?")
 _SHORT_ID = re.compile(r"[A-Za-z][\w.-]*\d[\w.-]*")
@@ -105,6 +131,15 @@ KINDS = (
         open=_open_reward,
         directory=resolve_directory,
         fingerprint=_reward_fingerprint,
+        scores_texts=lambda name, rest: False,
+        worker_processes=True,
+    ),
+    ModelKind(
+        name="nli",
+        help="a classifier of textual entailment in this process: nli:<directory or hub id>",
+        open=_open_entailment,
+        directory=resolve_directory,
+        fingerprint=_entailment_fingerprint,
         worker_processes=True,
     ),
 )

@@ -54,7 +54,6 @@ class OpenAIEngine(SubmittingEngine):
         self.model = model
         self.settings = settings or Settings()
         self.kwargs = dict(chat_template_kwargs or {})
-        self.writes_thoughts = writes_thoughts(self.settings, self.kwargs)
         votes: list[Any] = [self.settings.votes] if self.settings.votes else []
         # a server that could say log-probabilities is another judge where it is told to vote
         votes += ["sampled"] if votes and not self.settings.logprobs else []
@@ -92,6 +91,10 @@ class OpenAIEngine(SubmittingEngine):
             rest = list(alike)
             for start in range(0, len(rest), self.settings.n):
                 yield tuple(rest[start : start + self.settings.n])
+
+    def marks_thoughts(self) -> bool:
+        """Whether the user says that the model thinks."""
+        return writes_thoughts(self.settings, self.kwargs)
 
     def recall(self, reply: Reply) -> None:
         """Go on scoring as the recorded scores of this fingerprint were made, whatever a server can do by now."""

@@ -43,6 +43,13 @@ def _writes_verdicts(name: str, rest: str, wanted: bool) -> bool:
     return not settings.votes and (wanted or not settings.logprobs)
 
 
+def _scores_texts(name: str, rest: str) -> bool:
+    """Where the name does not say that the server tells no log-probabilities."""
+    from rlaif.engines.openai.name import parse_name
+
+    return bool(parse_name(name, rest).settings.logprobs)
+
+
 def _check(name: str, rest: str) -> None:
     from rlaif.engines.openai.key import key_of
     from rlaif.engines.openai.name import parse_name
@@ -59,6 +66,7 @@ KINDS = (
         declares_revision=_declares_revision,
         served_model=_served_model,
         writes_verdicts=_writes_verdicts,
+        scores_texts=_scores_texts,
         writes_thoughts=_writes_thoughts,
         check=_check,
         meant=meant_server,

@@ -95,8 +95,7 @@ class RayEngine(BaseEngine):
         chat = self._tokens()
         return True if chat is None else chat.reads(text)
 
-    @property
-    def writes_thoughts(self) -> bool:  # type: ignore[override]
+    def marks_thoughts(self) -> bool:
         """Whether the model marks a thought before its answer; of one that is elsewhere the user tells."""
         if (chat := self._tokens()) is not None:
             return chat.thought_marks is not None

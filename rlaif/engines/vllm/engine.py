@@ -14,6 +14,7 @@ from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import free_accelerator
 from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, budget_plan, label_plan
+from rlaif.engines.unheeded import say_unbounded
 from rlaif.engines.written import NO_BODY, answer_of, asked_of, thought_of
 from rlaif.errors import EngineError
 from rlaif.hashing import derived_seed
@@ -82,7 +83,6 @@ class VllmEngine(BaseEngine):
         self.name = name
         self.fingerprint = fingerprint
         self.chat = chat
-        self.writes_thoughts = chat.thought_marks is not None
         self.context = vllm.context_of(model)
         self.model = model
         self._adapter = adapter
@@ -105,6 +105,10 @@ class VllmEngine(BaseEngine):
         """For each continuation the place of the first that is the same tokens; empty where all differ."""
         return self.chat.alike(continuations)
 
+    def marks_thoughts(self) -> bool:
+        """Whether the template or the tokenizer tells of marks."""
+        return self.chat.thought_marks is not None
+
     def reads(self, text: str) -> bool:
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
@@ -123,6 +127,8 @@ class VllmEngine(BaseEngine):
         return vllm.cache_counts(self.model)
 
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
+        if self.chat.thought_marks is None:
+            say_unbounded(self.name, window)
         prompts = self._prompts(window)
         taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
         drawn = iter(self._draw([each for each, _ in taken], [ids for _, ids in taken]))

@@ -139,7 +139,8 @@ def _said(comparison: Mapping[str, Any], key: str) -> Sides | None:
 
 
 def _votes(principle: Principle) -> Votes:
-    return {(each.prompt, each.better, each.worse): None for each in principle.tests}
+    # a comparison has a text for a prompt, no turns
+    return {(each.prompt, each.better, each.worse): None for each in principle.tests if not each.before}
 
 
 def _voted(

@@ -14,13 +14,23 @@ from rlaif.constitution.writing import constitution_yaml
 from rlaif.documents import read_document
 from rlaif.errors import ConstitutionError, InputError
 from rlaif.exchange.constitutions.parts import refuse
-from rlaif.exchange.format import FORMATS, constitution_formats, gold_formats, pair_formats, reading
+from rlaif.exchange.format import (
+    FORMATS,
+    PromptsBeside,
+    constitution_formats,
+    gold_formats,
+    pair_formats,
+    reading,
+)
 from rlaif.exchange.text_files import MAX_WHOLE
 from rlaif.plain_files import decoded, read_whole
-from rlaif.records import Constitution
+from rlaif.records import Constitution, Prompt
 from rlaif.text_kinds import kind_of_text
 
 YAML = "yaml"
+_PROSE = (".md", ".markdown", ".txt")
+"""Endings of documents, as far as no JSON is in them."""
+_LINES = (".jsonl", ".ndjson")
 SHOWN = 8
 """Columns of a row that a message names."""
 
@@ -34,13 +44,18 @@ class ImportedConstitution(NamedTuple):
     constitution: Constitution
     """What that text is read as."""
     notes: tuple[str, ...]
+    prompts: tuple[Prompt, ...] = ()
+    """Those that come with the file, where they were asked for."""
 
 
-def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedConstitution:
+def read_foreign(
+    path: Path, name: str, *, most: int | None = None, prompts: bool = False
+) -> ImportedConstitution:
     """Read `path`, in whichever format it is, as a constitution called `name`.
 
-    `most` bounds the comparisons that are taken from annotated pairs. Raises ConstitutionError for a file that
-    cannot be read, is in no known format, or would not come back from ours with every byte of its texts.
+    `most` bounds the comparisons that are taken from annotated pairs; with `prompts`, those that come with the file
+    are read too. Raises ConstitutionError for a file that cannot be read, is in no known format, or would not come
+    back from ours with every byte of its texts; and where prompts are asked for that there are none of.
     """
     values = _values(path)
     form, how = next(
@@ -52,9 +67,12 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedC
         if how.take is None:
             refuse(str(path), "has no comparisons to bound; leave --comparisons out")
         values = how.take(values, most)
+    if prompts and how.prompts is None:
+        refuse(str(path), f"comes with no prompts ({form}); leave --prompts out")
     try:
         with FORMATS.guarded(form), reading(form, lambda: str(path)):
             found = how.read(values, name, str(path))
+            beside = how.prompts(values, path) if prompts and how.prompts is not None else PromptsBeside(())
         text = constitution_yaml(found.constitution, head=f"# imported from {path.name!r} ({form})\n")
     except RecursionError:
         refuse(str(path), "is nested far too deep")
@@ -67,7 +85,7 @@ def read_foreign(path: Path, name: str, *, most: int | None = None) -> ImportedC
         refuse(
             str(path), f"would not come back as it is from a constitution of ours ({form}); please report it"
         )
-    return ImportedConstitution(form, text, constitution, found.notes)
+    return ImportedConstitution(form, text, constitution, (*found.notes, *beside.notes), beside.prompts)
 
 
 def export(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:
@@ -87,9 +105,14 @@ def export(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]
 def _values(path: Path) -> Any:
     if path.suffix.lower() in (".yaml", ".yml"):
         return read_document(path, ConstitutionError).data
+    text = decoded(read_whole(path, ConstitutionError, MAX_WHOLE), str(path), ConstitutionError)
+    if path.suffix.lower() in _PROSE and not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return text
+    if path.suffix.lower() in _LINES:
+        return _rows(text, path)
     try:
         return json.loads(
-            decoded(read_whole(path, ConstitutionError, MAX_WHOLE), str(path), ConstitutionError),
+            text,
             object_pairs_hook=_once,
             parse_constant=_no_number,
             parse_float=_finite,
@@ -106,6 +129,25 @@ def _values(path: Path) -> Any:
         raise
     except ValueError as wrong:
         refuse(str(path), told(wrong))
+
+
+def _rows(text: str, path: Path) -> list[Any]:
+    """The values of JSON Lines."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(
+                json.loads(line, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+            )
+        except json.JSONDecodeError as wrong:
+            refuse(f"{path}:{number}", f"not JSON: {wrong.msg}; mend that line")
+        except RecursionError:
+            refuse(f"{path}:{number}", "is nested far too deep; is it the file you mean?")
+        except ValueError as wrong:
+            refuse(f"{path}:{number}", told(wrong))
+    return rows
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -142,11 +184,13 @@ def _first_line(text: str) -> Any:
 
 def _unknown(values: Any) -> str:
     """What a file holds that is in no known format of constitutions, and what to do with it."""
-    known = "; ".join(FORMATS.get(name).help for name in constitution_formats())
-    return f"{_held(values)}; what can be imported: {known}"
+    known = ", ".join(constitution_formats())
+    return f"{_held(values)}; what can be imported, by docs/constitutions.md: {known}"
 
 
 def _held(values: Any) -> str:
+    if isinstance(values, str):
+        return "is a text without headings: give each principle a section (`## Title`), or write YAML"
     first = values[0] if isinstance(values, list) and values else None
     if isinstance(first, str):
         return f"is a list of {len(values)} texts, of which none ends in `Options:`; {_WRITE}"

@@ -27,9 +27,17 @@ class Framed(NamedTuple):
         return [self.head, self.tail]
 
 
+def json_lines(rows: Iterable[Any]) -> str:
+    """Rows as JSON Lines."""
+    return "".join(_sound(json.dumps(row, ensure_ascii=False, allow_nan=False)) + "\n" for row in rows)
+
+
 def json_text(values: Any) -> str:
     """Values as an indented JSON document."""
-    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return _sound(json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+
+
+def _sound(text: str) -> str:
     # half characters of broken files have no UTF-8
     return _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -87,7 +95,9 @@ def not_held(constitution: Constitution, held: Iterable[str]) -> list[str]:
         "applies_to": sum(bool(each.applies_to) for each in principles),
         "critiques": sum(each.critique is not None for each in principles),
         "revisions": sum(each.revise is not None for each in principles),
+        "groups": sum(each.group is not None for each in principles),
         "tests": sum(len(each.tests) for each in principles),
+        "conversations": sum(bool(test.before) for each in principles for test in each.tests),
         "near_miss": sum(test.near_miss for each in principles for test in each.tests),
         "decide": int(constitution.decide != Decide()),
         "propositions": len(constitution.propositions),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.protocols.kinds import Asking, Pointwise, model
+from rlaif.judging.yes_no import read_yes_no
 from rlaif.records import Judgment, Principle
 
 
@@ -25,5 +26,6 @@ PROTOCOL = Pointwise(
     writes=True,
     reads_text=True,
     votes=True,
+    reads=read_yes_no,
     sample_reply="\nAnswer: yes",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlaif.judging.cot import rationale_of
+from rlaif.judging.cot import rationale_of, read_verdict
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocol import Judge, Two
 from rlaif.judging.protocols.kinds import Asking, Pairwise, model
@@ -27,4 +27,5 @@ PROTOCOL = Pairwise(
     reads_text=True,
     votes=True,
     rationale=rationale_of,
+    reads=read_verdict,
 )

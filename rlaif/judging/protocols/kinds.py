@@ -12,6 +12,7 @@ from rlaif.errors import InputError, TemplateError
 from rlaif.field_docs import documented
 from rlaif.judging.ask import Writing
 from rlaif.judging.cot import SPREAD_TEMPERATURE
+from rlaif.judging.labels import CallReading
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.options import USUAL, JudgeOptions
 from rlaif.judging.protocol import Judge, One, Two
@@ -87,6 +88,8 @@ class _Shape:
     """Whether a JSON Schema of the reply goes with each question."""
     reads_text: bool = False
     """Whether only written texts are read, so that a judge without log-probabilities can be asked."""
+    reads: Callable[[str], CallReading] | None = None
+    """Reads one written reply by itself, so that a judge can learn from its own; None: no reply says all of it."""
     sample_reply: str = ANSWER_A
     """What a dry run takes for the end of a written reply: readable, so that no question is asked again."""
     in_writing: str = ""
@@ -107,6 +110,8 @@ class Pointwise(_Shape):
     completion and principle that applies, one that failed in a state without a number."""
     scale: Scale = SHARE
     """What a number means: its lowest and highest, and from where on the principle is violated."""
+    by_rubrics: bool = False
+    """Whether a recipe's judge step takes the rubrics of prompts for it: their criteria are its principles."""
     decides: bool = True
     """Whether two numbers say which is better; of a tournament they do not where the two never met."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rlaif.exchange.constitutions import YAML, ImportedConstitution, export, read_foreign
 from rlaif.exchange.format import constitution_formats, read_formats, written_formats
+from rlaif.exchange.prompts import write_prompts
 from rlaif.records import Constitution
 
 
@@ -24,12 +25,20 @@ def formats_of_constitutions() -> list[str]:
     return [YAML, *constitution_formats()]
 
 
-def read_constitution(path: Path, name: str, comparisons: int | None = None) -> ImportedConstitution:
-    """Somebody else's file as a constitution called `name`, with at most so many `comparisons` as its tests.
+def read_constitution(
+    path: Path, name: str, comparisons: int | None = None, *, prompts: bool = False
+) -> ImportedConstitution:
+    """Somebody else's file as a constitution called `name`, with at most so many `comparisons` or checklists.
 
-    Raises ConstitutionError for a file that cannot be read, or is in no known format.
+    With `prompts`, those that come with it too. Raises ConstitutionError for a file that cannot be read, or is in no
+    known format.
     """
-    return read_foreign(path, name, most=comparisons)
+    return read_foreign(path, name, most=comparisons, prompts=prompts)
+
+
+def write_prompts_of(imported: ImportedConstitution, path: Path) -> int:
+    """Write the prompts that came with a constitution as a prompt set; says how many."""
+    return write_prompts(path, imported.prompts)
 
 
 def constitution_text(constitution: Constitution, form: str) -> tuple[str, tuple[str, ...]]:

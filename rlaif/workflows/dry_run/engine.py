@@ -125,6 +125,10 @@ class PlannedEngine(BaseEngine):
         """Recorded scores, or readable ones."""
         return self._each(list(requests), _readable)
 
+    def marks_thoughts(self) -> bool:
+        """As the model's own."""
+        return self.writes_thoughts
+
     def reads(self, text: str) -> bool:
         """Whether the model knows the words of a text; one that is elsewhere is taken to."""
         return self.counting is None or self.counting.reads(text)

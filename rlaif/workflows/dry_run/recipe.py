@@ -21,17 +21,20 @@ class RecipePlan(planning.DryRunPlan):
     """What a recipe would do, and what it would cost."""
 
     graph: Sequence[Node] = ()
+    warnings: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**planning.DryRunPlan.as_dict(self), "graph": [each.as_dict() for each in self.graph]}
+        """As JSON; warnings only where there are any."""
+        odd = {"warnings": list(self.warnings)} if self.warnings else {}
+        whole = planning.DryRunPlan.as_dict(self)
+        return {**whole, "graph": [each.as_dict() for each in self.graph], **odd}
 
 
 def plan(prepared: PreparedRecipe) -> RecipePlan:
     """What would be done, for `--dry-run`."""
     models, calls = _planned(prepared)
     nodes = graph(prepared, calls)
-    return RecipePlan(graph_lines(prepared, nodes), models, nodes)
+    return RecipePlan(graph_lines(prepared, nodes), models, nodes, prepared.warnings)
 
 
 def forecast(prepared: PreparedRecipe) -> dict[str, Any]:

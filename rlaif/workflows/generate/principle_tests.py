@@ -18,7 +18,6 @@ from rlaif.records import (
     Completion,
     Constitution,
     Judgment,
-    Message,
     NoPair,
     Principle,
     PrincipleTest,
@@ -250,7 +249,7 @@ def _compared(
 
 
 def _item(test: PrincipleTest) -> tuple[Prompt, Completion, Completion]:
-    prompt = Prompt(messages=(Message(role="user", content=test.prompt),))
+    prompt = Prompt(messages=test.turns)
     better, worse = (
         Completion(prompt_id=prompt.id, text=text, policy="test", finish="given")
         for text in (test.better, test.worse)
@@ -261,4 +260,6 @@ def _item(test: PrincipleTest) -> tuple[Prompt, Completion, Completion]:
 def _row(result: PrincipleTestResult) -> dict[str, Any]:
     test = {name: getattr(result.test, name) for name in ("prompt", "better", "worse", "near_miss")}
     reason = None if result.reason is None else result.reason.value
+    if result.test.before:
+        test["before"] = [{"role": turn.role, "content": turn.content} for turn in result.test.before]
     return {"verdict": result.verdict, "label_prob": result.label_prob, "reason": reason, **test}

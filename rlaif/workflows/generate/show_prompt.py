@@ -40,10 +40,9 @@ class Listener(BaseEngine):
         self._capable = capabilities_of(engine)
         self.guides_decoding = self._capable.guides_decoding
 
-    @property
-    def writes_thoughts(self) -> bool:  # type: ignore[override]
+    def marks_thoughts(self) -> bool:
         """As the engine that it stands in for, which is asked when somebody asks."""
-        return self._capable.writes_thoughts
+        return self._capable.marks_thoughts()
 
     def reads(self, text: str) -> bool:
         """As the engine that it stands in for."""

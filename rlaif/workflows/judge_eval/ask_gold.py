@@ -28,7 +28,7 @@ from rlaif.judging.protocols import (
     protocol,
 )
 from rlaif.judging.rules import asked
-from rlaif.records import Completion, Constitution, Judgment, Message, Principle, Prompt, State
+from rlaif.records import Completion, Constitution, Judgment, Principle, Prompt, State
 
 OWN_TESTS = "own tests"
 
@@ -111,7 +111,7 @@ def tests_as_gold(constitution: Constitution) -> GoldSet:
     pairs = [
         GoldPair(
             id=f"{each.id}:{number}",
-            prompt=Prompt(messages=(Message(role="user", content=test.prompt),)),
+            prompt=Prompt(messages=test.turns),
             # the better one is not always the first: which one is shown first must not be what it is
             texts=(test.better, test.worse) if number % 2 == 0 else (test.worse, test.better),
             first_better=float(number % 2 == 0),

@@ -32,10 +32,9 @@ class RoleEngine(BaseEngine):
         """Of the model."""
         return self.recorded.name
 
-    @property
-    def writes_thoughts(self) -> bool:  # type: ignore[override]
+    def marks_thoughts(self) -> bool:
         """As the model."""
-        return self.recorded.writes_thoughts
+        return self.recorded.marks_thoughts()
 
     @property
     def fingerprint(self) -> str:

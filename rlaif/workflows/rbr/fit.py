@@ -74,7 +74,7 @@ class RbrFit:
 
 
 @dataclass(slots=True)
-class _Gathered:
+class GatheredAnswers:
     """Examples with what is known of where they came from."""
 
     examples: list[Featured]
@@ -97,28 +97,36 @@ def fit_weights(config: RbrFitConfig, progress: Report = silent) -> RbrFit:
         held_out=config.held_out,
         seed=config.seed,
     )
-    fitted, warnings = _fit_kinds(gathered, config.order, fitting, progress)
-    weights = Weights(
-        kinds={kind: each.weights for kind, each in fitted.items()},
-        rules=gathered.rules,
-        judge=gathered.judge,
-        base=gathered.base,
-        source=str(config.out),
-        report=report_of(fitted),
-        made=made_of(fitting, _data_digest(gathered.examples), __version__),
-    )
+    fitted, weights, warnings = fitted_weights(gathered, config.order, fitting, str(config.out), progress)
     write_weights(config.out, weights)
     return RbrFit(
         fitted=fitted,
         weights=weights,
         out=config.out,
         left_out=dict(gathered.left_out),
-        warnings=[*warnings, *_dominated(fitted)],
-        unmet=_unmet(fitted, config.min_in_order),
+        warnings=warnings,
+        unmet=below(fitted, config.min_in_order),
     )
 
 
-def _margins(margins: Mapping[str, float], gathered: _Gathered) -> Mapping[str, float]:
+def fitted_weights(
+    gathered: GatheredAnswers, orders: Mapping[str, Order], fitting: FitConfig, source: str, progress: Report
+) -> tuple[dict[str, Fitted], Weights, list[str]]:
+    """Fit each kind of answer on its own; also what there is to be warned of. Raises InputError for nothing to fit."""
+    fitted, warnings = _fit_kinds(gathered, orders, fitting, progress)
+    weights = Weights(
+        kinds={kind: each.weights for kind, each in fitted.items()},
+        rules=gathered.rules,
+        judge=gathered.judge,
+        base=gathered.base,
+        source=source,
+        report=report_of(fitted),
+        made=made_of(fitting, _data_digest(gathered.examples), __version__),
+    )
+    return fitted, weights, [*warnings, *_dominated(fitted)]
+
+
+def _margins(margins: Mapping[str, float], gathered: GatheredAnswers) -> Mapping[str, float]:
     known = sorted({each.label for each in gathered.examples})
     if strange := sorted(margins.keys() - set(known)):
         raise InputError(
@@ -127,7 +135,7 @@ def _margins(margins: Mapping[str, float], gathered: _Gathered) -> Mapping[str, 
     return margins
 
 
-def _released(config: RbrFitConfig) -> _Gathered:
+def _released(config: RbrFitConfig) -> GatheredAnswers:
     unused = {"--rules": config.rules, "--judge": config.judge, "--base": config.base, "--kind": config.kind}
     if given := [name for name, value in unused.items() if value is not None]:
         raise InputError(
@@ -136,10 +144,10 @@ def _released(config: RbrFitConfig) -> _Gathered:
     examples = [
         each for file in config.files for each in read_comparisons(file, config.features, config.rewards)
     ]
-    return _Gathered(examples, RELEASED_ORDERS)
+    return GatheredAnswers(examples, RELEASED_ORDERS)
 
 
-def _from_answers(config: RbrFitConfig, progress: Report) -> _Gathered:
+def _from_answers(config: RbrFitConfig, progress: Report) -> GatheredAnswers:
     if config.rewards:
         raise InputError("--rewards belongs to --features; name a reward model with --base")
     if config.rules is None or config.judge is None:
@@ -154,18 +162,30 @@ def _from_answers(config: RbrFitConfig, progress: Report) -> _Gathered:
     known_kind(config.kind, kinds)
     answers = [each for file in config.files for each in read_completions(file)]
     items = tagged(answers, config.kind, kinds)
-    gathered = _Gathered(
-        [], {kind: tuple((name,) for name in each.order) for kind, each in kinds.items()}, rules
-    )
     names = [config.judge, *([config.base] if config.base else [])]
     with judging(config, names, config.out, progress) as models:
+        judge, base = models.judge(config.judge), reward_model(models, config.base)
+        gathered = gather_answers(rules, items, judge, base)
         gathered.judge = _who(models, config.judge)
         gathered.base = _who(models, config.base) if config.base else None
-        judge = asker(models.judge(config.judge), rules)
-        base = reward_model(models, config.base)
-        for kind, classes in kinds.items():
-            own = [item for item in items if kind_of(item[0], kinds) == kind]
-            _gather(gathered, own, classes, judge, base)
+    return gathered
+
+
+def gather_answers(
+    rules: Constitution, items: Sequence[One], judge: Judge, base: ModelReward | None
+) -> GatheredAnswers:
+    """The answers as examples of the fit: each with what the judge says of it, its class and the reward model's number.
+
+    An answer that has no kind, no class or no number, or of which a proposition could not be read, is left out and
+    counted.
+    """
+    kinds = classes_of(rules)
+    gathered = GatheredAnswers(
+        [], {kind: tuple((name,) for name in each.order) for kind, each in kinds.items()}, rules
+    )
+    for kind, classes in kinds.items():
+        own = [item for item in items if kind_of(item[0], kinds) == kind]
+        _gather(gathered, own, classes, asker(judge, rules), base)
     gathered.left_out["no kind"] += sum(kind_of(prompt, kinds) is None for prompt, _ in items)
     return gathered
 
@@ -175,7 +195,7 @@ def _who(models: ModelPool, name: str) -> dict[str, str]:
 
 
 def _gather(
-    gathered: _Gathered, items: Sequence[One], classes: Classes, judge: Judge, base: ModelReward | None
+    gathered: GatheredAnswers, items: Sequence[One], classes: Classes, judge: Judge, base: ModelReward | None
 ) -> None:
     """Add the examples of one kind: an answer's class is what its row says, else where the judge sees it."""
     assert gathered.rules is not None
@@ -206,7 +226,7 @@ def _gather(
 
 
 def _fit_kinds(
-    gathered: _Gathered, orders: Mapping[str, Order], config: FitConfig, progress: Report
+    gathered: GatheredAnswers, orders: Mapping[str, Order], config: FitConfig, progress: Report
 ) -> tuple[dict[str, Fitted], list[str]]:
     by_kind: dict[str, list[Featured]] = {}
     for each in gathered.examples:
@@ -247,7 +267,8 @@ def _dominated(fitted: Mapping[str, Fitted]) -> list[str]:
     ]
 
 
-def _unmet(fitted: Mapping[str, Fitted], least: float | None) -> str | None:
+def below(fitted: Mapping[str, Fitted], least: float | None) -> str | None:
+    """Which kinds have fewer held-out pairs in order than are wanted; None where none has."""
     if least is None:
         return None
     low = [kind for kind, each in fitted.items() if (each.held_out.both or 0.0) < least]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlaif.atomic import write_lines
 from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.examples import read_examples, write_examples
 from rlaif.exchange.judgments import read_judgments, write_judgments
 from rlaif.exchange.pairs import read_pairs, write_pairs
 from rlaif.exchange.prompts import read_prompts, write_prompts
-from rlaif.exchange.rows import read_rows
-from rlaif.hashing import canonical_json, digest, digest_files
+from rlaif.exchange.rubrics import read_rubrics, write_rubrics
+from rlaif.hashing import digest, digest_files
+from rlaif.judging.rbr import read_weights, write_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +32,14 @@ def _no_write(path: Path, _: Any) -> None:
     raise TypeError(f"{path}: a model is written by the training that makes it")
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    return [dict(row) for _, row in read_rows(path)]
-
-
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    return write_lines(path, (canonical_json(dict(each)) for each in rows))
-
-
 _ALL = (
     ArtefactKind(name="prompts", suffix=".jsonl", read=read_prompts, write=write_prompts),
     ArtefactKind(name="completions", suffix=".jsonl", read=read_completions, write=write_completions),
     ArtefactKind(name="judgments", suffix=".jsonl", read=read_judgments, write=write_judgments),
     ArtefactKind(name="pairs", suffix=".jsonl", read=read_pairs, write=write_pairs),
     ArtefactKind(name="examples", suffix=".jsonl", read=read_examples, write=write_examples),
-    ArtefactKind(name="rubrics", suffix=".jsonl", read=_read_rows, write=_write_rows),
+    ArtefactKind(name="rubrics", suffix=".jsonl", read=read_rubrics, write=write_rubrics),
+    ArtefactKind(name="weights", suffix=".json", read=read_weights, write=write_weights),
     ArtefactKind(name="model", suffix="", read=lambda path: path, write=_no_write),
 )
 KINDS: Mapping[str, ArtefactKind] = {each.name: each for each in _ALL}
@@ -66,6 +59,13 @@ class Artefact:
     """The key of the step that made it."""
     parents: tuple[Artefact, ...] = ()
     """What it was made of: pairs know the judgments and completions that they come from."""
+    selected: Artefact | None = None
+    """What it is a part of, with rows as they were: what was said of the whole is true of its part."""
+
+    @property
+    def whole(self) -> tuple[Artefact, ...]:
+        """All that it is a part of, the nearest first."""
+        return () if self.selected is None else (self.selected, *self.selected.whole)
 
     def ancestor(self, kind: str) -> Artefact | None:
         """The nearest artefact of a kind that this one was made of, or this one itself."""

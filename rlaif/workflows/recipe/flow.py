@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlaif.errors import RecipeError
 from rlaif.workflows.recipe.artefacts import Artefact, nearest
-from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
+from rlaif.workflows.recipe.recipe import EARLIER, INITIAL, PREVIOUS, Recipe, RecipeStep, all_rounds
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Step
 from rlaif.workflows.recipe.task import Task, made_by
@@ -28,6 +28,33 @@ def tasks_of(recipe: Recipe, run: Path) -> tuple[Task, ...]:
     return tuple(task for number in range(recipe.rounds + 1) for task in flow.round(number))
 
 
+def unread(tasks: Iterable[Task]) -> list[str]:
+    """Return a warning for each step of a recipe whose results no step reads, with file and line.
+
+    Models are what a recipe is for, and figures are for people. A recipe that trains nothing is for its last result.
+    """
+    every = list(tasks)
+    made: dict[str, list[Artefact]] = {}
+    for task in every:
+        if task.makes is not None and not STEPS.get(task.entry.step).measures:
+            made.setdefault(task.entry.key, []).append(task.makes)
+    read: set[str] = set()
+    left = [each for task in every for each in task.takes]
+    while left:
+        taken = left.pop()
+        if taken.path and taken.path not in read:
+            read.add(taken.path)
+            left += taken.parents
+    last = [] if any(own[0].kind == "model" for own in made.values()) else list(made)[-1:]
+    entries = {task.entry.key: task.entry for task in every}
+    return [
+        f"{entries[key].where}: nothing reads the {own[0].kind} that step {key!r} makes; remove it, or name it by `of` "
+        "at the step that is to take it"
+        for key, own in made.items()
+        if own[0].kind != "model" and key not in last and not any(each.path in read for each in own)
+    ]
+
+
 @dataclass(slots=True)
 class _Flow:
     recipe: Recipe
@@ -38,6 +65,8 @@ class _Flow:
     """The newest model of each role; `previous` still stands for the newest policy."""
     models: dict[str, str] = field(default_factory=dict)
     """Models that steps made, by the name of the artefact."""
+    stood: list[str] = field(default_factory=list)
+    """The policies that were trained further, from the first one on, each once."""
 
     def __post_init__(self) -> None:
         self.newest = self.recipe.models.by_role()
@@ -45,6 +74,9 @@ class _Flow:
     def round(self, number: int) -> Iterable[Task]:
         """The tasks of a round; then the newest of everything is what the round has made."""
         before = self.newest[POLICY]
+        if before not in self.stood:
+            self.stood.append(before)
+        earlier = self.stood[-2:][0]
         for entry in self.recipe.round:
             step = STEPS.get(entry.step)
             # round 0 is the model before any feedback: it is only measured
@@ -52,13 +84,15 @@ class _Flow:
                 continue
             if number and number not in all_rounds(self.recipe, entry):
                 continue
-            yield self._task(entry, step, number, before)
+            yield self._task(entry, step, number, before, earlier)
 
-    def _task(self, entry: RecipeStep, step: Step, number: int, before: str) -> Task:
+    def _task(self, entry: RecipeStep, step: Step, number: int, before: str, earlier: str) -> Task:
         takes = self._bound(entry, step)
-        stands = {name: self._stand(name) for name in self.newest} | self.models
+        # a role that a recipe calls so is that role
+        stands = {EARLIER: earlier} | {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
-        asked = {key: entry.named.get(key, role) for key, role in step.roles.items()}
+        asked = {key: entry.named.get(key, role) for key, role in step.roles_of(entry).items()}
+        asked |= {name: name for name in step.also_asks(entry.settings)}
         asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
@@ -67,6 +101,7 @@ class _Flow:
         made = None
         if (kind := step.kind_made(entry, takes)) is not None:
             made = made_by(entry, number, kind, step.stem, takes)
+            made = replace(made, selected=takes[0]) if step.selects else made
             self.made.append(made)
         if made is not None and made.kind == "model":
             model = step.stands(entry, str(self.run / made.path))
@@ -127,15 +162,20 @@ class _Flow:
             if own is not None:
                 left.remove(own)
             else:
-                own = nearest(found, need) or self._newest(need)
+                own = self._part(nearest(found, need)) or self._newest(need)
             if own is None:
-                raise RecipeError(f"{entry.where}: {_lacking(entry, need)}")
+                raise RecipeError(f"{entry.where}: {self._lacking(entry, need)}")
             found.append(own)
-        if step.gathers:
+        if step.gathers_of(entry):
             further = [each for each in left if each.kind == found[0].kind]
             found, left = [*found, *further], [each for each in left if each not in further]
             if not left:
                 return tuple(found)
+            if any(left[0].kind in need for need in needs[:1]):
+                raise RecipeError(
+                    f"{entry.where}: step {entry.key!r} takes artefacts of one kind: {found[0].name!r} is of kind "
+                    f"{found[0].kind}, and {left[0].name!r} of kind {left[0].kind}; name those of one kind"
+                )
         if left and any(left[0].kind in need for need in needs):
             others = ", ".join(repr(each.name) for each in left if each.kind == left[0].kind)
             taken = next(each for each in found if each.kind == left[0].kind)
@@ -149,7 +189,8 @@ class _Flow:
                 f"{entry.where}: step {entry.key!r} takes {kinds or 'nothing'}, "
                 f"and {left[0].name!r} is of kind {left[0].kind}"
             )
-        _check_together(entry, named, found)
+        if step.joins(entry):
+            _check_together(entry, named, found)
         return tuple(found)
 
     def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:
@@ -173,6 +214,35 @@ class _Flow:
             f"known here: {', '.join(known) or 'nothing'}"
         )
 
+    def _lacking(self, entry: RecipeStep, need: Sequence[str]) -> str:
+        """What feeds a step that nothing feeds."""
+        steps, before = STEPS.all(), self.recipe.round[: self.recipe.round.index(entry)]
+        late = next(
+            (each for each in before if each.rounds is not None and steps[each.step].makes in need), None
+        )
+        if late is not None:
+            rounds = ", ".join(map(str, late.rounds or ()))
+            return (
+                f"step {entry.key!r} needs {' or '.join(need)}, which {late.key!r} makes in round {rounds} only; let "
+                f"that run earlier, or say `round: [{rounds}]` here"
+            )
+        makers = [
+            each.name
+            for each in steps.values()
+            if each.makes in need and not any(each.makes in other for other in each.needs)
+        ]
+        # first the one whose file is called as what it makes: the usual maker
+        makers.sort(key=lambda name: steps[name].stem not in need)
+        own = [name for name in makers if name not in STEPS.from_outside()] or makers
+        if not own:
+            return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
+        return f"step {entry.key!r} needs a step {own[0]!r} before it; add one"
+
+    def _part(self, whole: Artefact | None) -> Artefact | None:
+        """What a step without a name has left of an artefact stands for it from there on."""
+        parts = (each for each in reversed(self.made) if whole in each.whole and not each.name)
+        return next(parts, whole)
+
     def _newest(self, need: Sequence[str]) -> Artefact | None:
         return next((each for each in reversed(self.made) if each.kind in need), None)
 
@@ -182,7 +252,7 @@ def _check_together(entry: RecipeStep, named: Sequence[Artefact], taken: Sequenc
     for own in named:
         for other in taken:
             made_of = other.ancestor(own.kind) if other.kind != own.kind else None
-            if made_of not in (None, own):
+            if made_of is not None and made_of not in (own, *own.whole):
                 raise RecipeError(
                     f"{entry.where}: step {entry.key!r} takes the {own.kind} {own.name!r}, and its {other.kind} "
                     f"{other.name or other.step!r} are of {made_of.name or made_of.step!r}; name one of the two"
@@ -200,27 +270,14 @@ def _names(entry: RecipeStep, step: Step) -> list[str]:
     return [] if named is None else [named] if isinstance(named, str) else list(named)
 
 
-def _lacking(entry: RecipeStep, need: Sequence[str]) -> str:
-    steps = STEPS.all()
-    makers = [
-        each.name
-        for each in steps.values()
-        if each.makes in need and not any(each.makes in other for other in each.needs)
-    ]
-    own = [name for name in makers if name not in STEPS.from_outside()] or makers
-    if not own:
-        return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"
-    return f"step {entry.key!r} needs a step {own[0]!r} before it; add one"
-
-
 def _check_roles(recipe: Recipe) -> None:
     """Raise RecipeError for a role of `models` that no step names."""
     used: set[str] = set()
     for entry in recipe.round:
         step = STEPS.get(entry.step)
-        used |= {str(entry.named.get(key, role)) for key, role in step.roles.items()}
+        used |= {str(entry.named.get(key, role)) for key, role in step.roles_of(entry).items()}
         used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
-        used |= set(getattr(entry.settings, "against", ()))
+        used |= {*getattr(entry.settings, "against", ()), *step.also_asks(entry.settings)}
     for role in recipe.models.others:
         if role not in used:
             keys = sorted({key for each in STEPS.all().values() for key in (*each.roles, *each.may_name)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +17,12 @@ from rlaif.workflows.generate.asked_prompts import read_conversations
 from rlaif.workflows.generate.judge_step import in_writing, read_by_labels
 from rlaif.workflows.models.gold import require_gold
 from rlaif.workflows.models.judge_names import GOLD
-from rlaif.workflows.recipe.flow import tasks_of
+from rlaif.workflows.recipe.flow import tasks_of, unread
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import Recipe
+from rlaif.workflows.recipe.recipe import Recipe, RecipeStep
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.registry import STEPS
-from rlaif.workflows.recipe.step import CheckedStep
+from rlaif.workflows.recipe.step import CheckedStep, Step
 
 DEFAULT_PROTOCOL = "compare"
 
@@ -32,12 +34,7 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     for name in recipe.models.by_role().values():
         check_name(name)
     tasks = tasks_of(recipe, config.out)
-    for checked in checked_steps(recipe, config.out):
-        try:
-            with STEPS.guarded(checked.entry.step):
-                STEPS.get(checked.entry.step).check(checked)
-        except InputError as wrong:
-            raise RecipeError(f"{checked.entry.where}: {wrong}") from None
+    _check_steps(recipe, config, lambda step, checked: step.check(checked))
     # beside its recipe a project keeps its constitutions
     folders = [Path(recipe.source).resolve().parent.parent / "constitutions"]
     constitution = load_principles(recipe.constitution, folders=folders)
@@ -46,8 +43,9 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
+    _check_steps(recipe, config, lambda step, checked: step.check_prompts(checked, prompts))
     protocols = protocols_of(recipe)
-    return PreparedRecipe(
+    prepared = PreparedRecipe(
         config=config,
         recipe=recipe,
         constitution=constitution,
@@ -55,7 +53,28 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         tasks=tasks,
         protocols=protocols,
         in_writing=_writes(protocols, config.out),
+        warnings=tuple(unread(tasks)),
     )
+    for entry in recipe.round:
+        with _at(entry), STEPS.guarded(entry.step):
+            STEPS.get(entry.step).fits(prepared, entry)
+    return prepared
+
+
+@contextmanager
+def _at(entry: RecipeStep) -> Iterator[None]:
+    """Say of a wrong input in the block at which step of the recipe it is. Raises RecipeError."""
+    try:
+        yield
+    except InputError as wrong:
+        raise RecipeError(f"{entry.where}: {wrong}") from None
+
+
+def _check_steps(recipe: Recipe, config: RunConfig, look: Callable[[Step, CheckedStep], None]) -> None:
+    """Raise RecipeError, with file and line, for the first step with which something is wrong."""
+    for checked in checked_steps(recipe, config.out):
+        with _at(checked.entry), STEPS.guarded(checked.entry.step):
+            look(STEPS.get(checked.entry.step), checked)
 
 
 def _with_options(recipe: Recipe, config: RunConfig) -> Recipe:

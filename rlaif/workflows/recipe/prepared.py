@@ -27,6 +27,8 @@ class PreparedRecipe:
     """The protocols by which a round asks, in the order in which it does."""
     in_writing: bool
     """Whether judges behind servers write their verdicts in all steps, as one of the protocols does."""
+    warnings: tuple[str, ...] = ()
+    """What is odd of the recipe, and no reason to refuse it."""
 
     def round(self, number: int) -> tuple[Task, ...]:
         """The tasks of one round."""

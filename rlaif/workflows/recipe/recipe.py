@@ -12,6 +12,8 @@ from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 
 PREVIOUS, INITIAL = "previous", "initial"
 """Which stand of the policy is meant: the newest one that there was before, and the one that the run began with."""
+EARLIER = "earlier"
+"""The stand of the policy that the newest one before the round was trained from; before any training, the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,8 @@ class ModelRoles:
 
     def asked(self, role: str) -> RoleOptions:
         """How the model of a role is asked; stands of the policy are asked as the policy."""
-        return self.options.get("policy" if role in (PREVIOUS, INITIAL) else role, NOTHING)
+        stand = role in (PREVIOUS, INITIAL) or (role == EARLIER and role not in self.others)
+        return self.options.get("policy" if stand else role, NOTHING)
 
     def by_role(self) -> dict[str, str]:
         """All of them."""

@@ -68,22 +68,47 @@ def _locate(ref: str | Path) -> Path:
     text = str(ref)
     if isinstance(ref, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
         if not os.path.isfile(ref):
-            raise RecipeError(f"{ref}: no such file; name a .yaml file or one of: {', '.join(_known())}")
+            raise RecipeError(
+                f"{ref}: no such file; name a .yaml file or one of: {', '.join(recipe_names())}"
+            )
         return Path(ref)
     for folder in _folders():
         if os.path.isfile(folder / f"{text}.yaml"):
             return folder / f"{text}.yaml"
-    near = difflib.get_close_matches(text, _known(), n=1)
+    near = difflib.get_close_matches(text, recipe_names(), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    raise RecipeError(f"no recipe named {text!r}{hint}; there are: {', '.join(_known()) or 'none'}")
+    there = "\n".join(recipe_lines()) or "  none"
+    raise RecipeError(f"no recipe named {text!r}{hint}; there are:\n{there}")
+
+
+def recipe_names() -> list[str]:
+    """The recipes that a name alone stands for: those in ./pipelines, and the shipped ones."""
+    return sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")})
+
+
+def recipe_titles() -> dict[str, str]:
+    """Each of `recipe_names` with the line that it says of itself; empty where it says none, or cannot be read."""
+    return {name: _title(_locate(name)) for name in recipe_names()}
+
+
+def recipe_lines() -> list[str]:
+    """`recipe_titles` for a terminal."""
+    titles = recipe_titles()
+    wide = max(map(len, titles), default=0)
+    return [f"  {name.ljust(wide)}  {title}".rstrip() for name, title in titles.items()]
+
+
+def _title(path: Path) -> str:
+    try:
+        data = read_document(path, RecipeError).data
+    except RecipeError:
+        return ""  # whoever runs it is told
+    title = data.get("title") if isinstance(data, dict) else None
+    return title if isinstance(title, str) else ""
 
 
 def _folders() -> tuple[Path, Path]:
     return Path("pipelines"), shipped("pipelines")
-
-
-def _known() -> list[str]:
-    return sorted({path.stem for folder in _folders() for path in folder.glob("*.yaml")})
 
 
 def _overridden(document: Document, name: str, text: str) -> Document:

@@ -110,7 +110,7 @@ def _functions(prepared: PreparedRecipe, named: Mapping[str, str]) -> dict[str, 
 
 def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finished:
     prepared, models, held, rows = runner.prepared, runner.models, runner.held, runner.table.rows
-    warnings = [*edited_release(prepared.constitution), *collected_warnings(rows)]
+    warnings = [*prepared.warnings, *edited_release(prepared.constitution), *collected_warnings(rows)]
     made = [each.makes for each in prepared.tasks if each.makes is not None and each.makes.kind == "model"]
     trained = [str(held.dir / each.path) for each in made if (held.dir / each.path).is_dir()]
     costs = usage(models, runner.store, judged_in(held.dir), [*named.values(), *trained])

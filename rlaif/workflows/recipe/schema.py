@@ -70,10 +70,12 @@ def beside_settings(step: Step) -> dict[str, Any]:
             found[step.of] = {**found[step.of], "description": f"another word for `{step.also_of}`"}
     for key, role in step.roles.items():
         found[key] = _a_name(
-            f"a role of `models`, previous, initial or a trained model's name; {role} by default"
+            f"a role of `models`, previous, earlier, initial or a trained model's name; {role} by default"
         )
     for key, what in step.may_name.items():
-        found[key] = _a_name(f"a role of `models`, previous, initial or a trained model's name: {what}")
+        found[key] = _a_name(
+            f"a role of `models`, previous, earlier, initial or a trained model's name: {what}"
+        )
     return {**found, "round": dict(_ROUND)}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rlaif.errors import InputError
 from rlaif.field_docs import documented
 from rlaif.hashing import digest
-from rlaif.records import Constitution
+from rlaif.records import Constitution, Prompt
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import json_schema, values_of
 from rlaif.store import Store
@@ -201,6 +201,17 @@ class CheckedStep:
         made = next((each for each in found if each is not None), None)
         return next((each for each in self.recipe.round if made is not None and each.key == made.step), None)
 
+    def check_judged(self) -> None:
+        """Raise InputError where the completions that are taken are not those that the judgments are of."""
+        taken, *rest = self.task.takes
+        for judgments in (each for each in rest if each.kind == "judgments" and taken.kind == "completions"):
+            judged = judgments.ancestor(taken.kind)
+            if judged is not None and judged not in (taken, *taken.whole):
+                raise InputError(
+                    f"the judgments {judgments.name or judgments.step!r} are of {judged.name or judged.step!r}, and "
+                    f"taken is {taken.name or taken.step!r}; name what belongs together: `of: [COMPLETIONS, JUDGMENTS]`"
+                )
+
     def judge(self, key: str) -> str:
         """The name of the model that the step's key means before anything is trained."""
         return self.task.initial[key]
@@ -241,6 +252,10 @@ def _no_row(_: Facts, __: int) -> dict[str, Any]:
     return {}
 
 
+def _no_names(_: Any) -> Sequence[str]:
+    return ()
+
+
 def _no_protocols(_: Any) -> Sequence[str]:
     return ()
 
@@ -278,8 +293,14 @@ class Step:
     """The kind of artefact that it makes."""
     makes_as: Callable[[RecipeStep, tuple[Artefact, ...]], str] | None = None
     """The kind that it makes of what it takes, where that is not always `makes`: `filter` makes what it takes."""
-    gathers: bool = False
+    gathers: bool | Callable[[RecipeStep], bool] = False
     """Whether it takes any number of artefacts of the kind of its first need: all that `of` names."""
+    selects: bool = False
+    """Whether it makes a part of what it takes first, its rows as they were: judgments of the whole are good for it."""
+    joins: Callable[[RecipeStep], bool] = lambda _: True
+    """Whether all that it takes must be made of each other; not where two judges' judgments are compared."""
+    also_asks: Callable[[Any], Sequence[str]] = _no_names
+    """Further models that its settings name."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)
@@ -316,6 +337,10 @@ class Step:
     """Whether its work is a training, which may run in another process."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
+    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
+    check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
+    """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
@@ -334,6 +359,10 @@ class Step:
     """What its facts, empty where it did not run, put into the row of a round; `warnings` are added to the others'."""
     wants: Callable[[RecipeStep], tuple[tuple[str, ...], ...]] | None = None
     """What it takes, where that depends on its settings; else `needs`."""
+    asks: Callable[[RecipeStep], Mapping[str, str]] | None = None
+    """Those of `roles` whose models it asks, where that depends on its settings; else all."""
+    sides: Callable[[Any], frozenset[str]] | None = None
+    """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
     hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
     """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
     schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None
@@ -345,6 +374,14 @@ class Step:
     def needs_of(self, entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
         """Kinds of artefact that it takes with its settings in a recipe."""
         return self.needs if self.wants is None else self.wants(entry)
+
+    def gathers_of(self, entry: RecipeStep) -> bool:
+        """Whether it gathers with its settings in a recipe."""
+        return self.gathers(entry) if callable(self.gathers) else self.gathers
+
+    def roles_of(self, entry: RecipeStep) -> Mapping[str, str]:
+        """Keys of a recipe that say which model is asked, with the role that is meant by default."""
+        return self.roles if self.asks is None else self.asks(entry)
 
     def kind_made(self, entry: RecipeStep, takes: tuple[Artefact, ...]) -> str | None:
         """The kind of artefact that it makes of these; None for a step that makes nothing."""

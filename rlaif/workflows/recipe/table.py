@@ -74,25 +74,38 @@ class RoundsTable:
             facts = state.facts.get(entry.key, {})
             own = dict(STEPS.get(entry.step).row(facts, state.number))
             row["warnings"] += own.pop("warnings", [])
+            many = sum(each.step == entry.step for each in entries) > 1
+            if many:
+                several[entry.key] = own
+                # figures that only some tables have are told apart there, where there are several
+                columns = STEPS.get(entry.step).columns
+                apart = [name for name in own if name in columns and name not in ORDER]
+                own = own | {name: {**_held(row, name), entry.key: own[name]} for name in apart}
             if facts or entry.is_default:
                 row |= own
-            if sum(each.step == entry.step for each in entries) > 1:
-                several[entry.key] = own
         found = {name: row[name] for name in ORDER if name in row} | row
         return found | ({"steps": several} if several else {})
 
 
+def _held(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What other steps of the same name have put into a column before."""
+    return dict(row[name]) if isinstance(row.get(name), Mapping) else {}
+
+
 def steps_with_columns(recipe: Recipe) -> list[Step]:
-    """Return the steps whose columns every row has: all of ours, and others that the recipe uses."""
-    used = {each.step for each in recipe.round}
-    outside = set(STEPS.from_outside())
-    return [each for name, each in STEPS.all().items() if name in used or name not in outside]
+    """Return the steps whose columns a row has: those with columns of every table, and all that are used."""
+    used, outside = {each.step for each in recipe.round}, STEPS.from_outside()
+
+    def always(name: str, step: Step) -> bool:
+        return name not in outside and set(step.columns) <= set(ORDER)
+
+    return [each for name, each in STEPS.all().items() if name in used or always(name, each)]
 
 
 def further_columns(recipe: Recipe) -> list[str]:
-    """Return the columns that steps of other packages fill, where the recipe uses some."""
-    outside = STEPS.from_outside()
-    return [name for each in steps_with_columns(recipe) if each.name in outside for name in each.columns]
+    """Return the columns that only tables of recipes with such a step have, of other packages' steps and of ours."""
+    found = (name for each in steps_with_columns(recipe) for name in each.columns if name not in ORDER)
+    return list(dict.fromkeys(found))
 
 
 def drifted(recipe: Recipe, row: dict[str, Any]) -> str | None:

@@ -294,3 +294,11 @@ def test_a_call_in_the_commentary_channel_stands_behind_its_thought() -> None:
     found = answer_of(Chat(make_of("gpt-oss"), {}), [], text, TOOLS)
     assert found["tool_calls"] == (ToolCall(name="oven", arguments='{"where": "left"}'),)
     assert (found["thought"], found["text"], found["open_thought"]) == ("hm", "", False)
+
+
+@pytest.mark.parametrize("budget", [5, None])
+def test_a_budget_that_bounds_nothing_is_told(budget: int | None, caplog: pytest.LogCaptureFixture) -> None:
+    engine = engine_of(tokenizer=make_tokenizer())
+    assert not engine.marks_thoughts()
+    list(engine.generate([budgeted("how", max_thought_tokens=budget)]))
+    assert ("max_thought_tokens bounds nothing" in caplog.text) == (budget is not None)

@@ -97,7 +97,7 @@ PAIRS = {
 
 def put(folder: Path, values: Any, name: str = "file.json") -> Path:
     path = folder / name
-    path.write_text(values if isinstance(values, str) else json.dumps(values), encoding="utf-8")
+    path.write_bytes((values if isinstance(values, str) else json.dumps(values)).encode())
     return path
 
 
@@ -111,10 +111,45 @@ def imported(folder: Path, source: Path, **how: Any) -> Any:
 def read_back(form: str, text: str) -> Any:
     if form == "openai-rbr":
         return parse_document(text, "text", ConstitutionError).data
+    if form in ("model-spec", "prose"):
+        return text
+    if form in ("personas", "checklists"):
+        return [json.loads(line) for line in text.splitlines()]
     return json.loads(text)
 
 
+SPEC = """\
+# Rules {#rules}
+
+## Light {#light authority=root}
+
+Glow.  See [?](#rules).
+
+~~~xml
+<user>
+A lamp?
+</user>
+<comparison>
+<assistant> <!-- GOOD -->
+Here.
+</assistant>
+<assistant> <!-- BAD -->
+No.
+</assistant>
+</comparison>
+~~~
+"""
+PROSE = "Before.\r\n\n#  Light \n\nGlow  brighly, [now](http://x.y).\n\n## Dark ##\n\n\n- Dim.\n"
+PERSONAS = [
+    {"trait": " I glow. ", "questions": ["Why?"], "more": {"kept": [1]}},
+    {"trait": "I dim.", "questions": []},
+]
+CHECKLISTS = [{"instruction": "Glow. ", "requirements": [[" Is it lit ? ", 80], "It is."], "more": None}]
 SAMPLES = {
+    "model-spec": ("file.md", SPEC),
+    "prose": ("file.md", PROSE),
+    "personas": ("file.json", PERSONAS),
+    "checklists": ("file.json", CHECKLISTS),
     "anthropic-critiques": ("file.json", CRITIQUES),
     "anthropic-comparisons": ("file.json", COMPARISONS),
     "openai-rbr": ("file.yaml", RULES),
@@ -432,7 +467,7 @@ LOOKED_AT = [
         "holds preferences (trl), no principles; read them by",
     ),
     ('[{"id": "1", "type": "t", "final_label": "x"}]', "holds gold of judges (xstest)"),
-    ('[{"trait": "kind", "questions": []}]', "columns trait, questions, which may be principles"),
+    ('[{"statement": "kind", "questions": []}]', "columns statement, questions, which may be principles"),
     ('[{"question": "a", "solved": true}]', "columns question, solved, examples or results"),
     ('["Be kind.", "Be brief."]', "is a list of 2 texts, of which none ends in `Options:`"),
     ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n{}\n', "holds preferences (trl)"),

@@ -30,7 +30,7 @@ def shown(text: str) -> list[str]:
 
 
 def rule_of(text: str) -> str:
-    found = re.findall(r"^Rule: (.*)$", text, re.MULTILINE)
+    found = re.findall(r"^(?:Rule|Statement): (.*)$", text, re.MULTILINE)
     return str(found[-1]) if found else ""
 
 
@@ -67,6 +67,8 @@ class Judging:
         if text.startswith("Rank"):
             order = sorted(range(4), key=lambda place: self.truth(blocks[1 + place], rule) == self.lie)
             return " ".join("ABCD"[place] for place in order)
+        if text.startswith("Which of the statements"):
+            return self._list(blocks[1], text.rpartition("Statements:\n")[2])
         if "rating" in text.splitlines()[0]:
             return json.dumps({"reason": "", "rating": 5 if self.truth(blocks[1], rule) != self.lie else 1})
         if "Answer: yes" in text.splitlines()[0]:
@@ -75,6 +77,11 @@ class Judging:
         if "JSON" in text.splitlines()[0]:
             return json.dumps({"reason": "", "better": better or "tie"})
         return "They are alike." if better is None else f"One does.\nAnswer: {better}"
+
+    def _list(self, response: str, statements: str) -> str:
+        rules = [each.partition(". ")[2] for each in statements.splitlines()]
+        said = ["yes" if self.truth(response, each) != self.lie else "no" for each in rules]
+        return "\n".join(f"{place}: {each}" for place, each in enumerate(said, 1))
 
     def _yes(self, met: bool) -> Mapping[str, float]:
         return {"yes": 0.9, "no": 0.1} if met != self.lie else {"yes": 0.1, "no": 0.9}
@@ -97,6 +104,8 @@ def follows_place(label: str, truth: Truth) -> tuple[Callable[..., Mapping[str, 
         text = request.messages[-1].content
         if text.startswith("Rank"):
             return "A B C D" if label == "A" else "D C B A"
+        if text.startswith("Which of the statements"):
+            return "\n".join(f"{place}: yes" for place in range(1, text.count("\n") + 1))
         if "rating" in text.splitlines()[0]:
             return '{"reason": "", "rating": 3}'
         if "JSON" in text.splitlines()[0]:

@@ -23,9 +23,9 @@ def revised(job: Job) -> list[tuple[Prompt, Completion]]:
     drawn, rules = job.value("completions"), job.constitution.principles
     for time in range(job.settings.times):
         rule = rules[time % len(rules)]
-        items = [Revisable(prompt, said, "It could follow the rule.", rule) for prompt, said in drawn]
-        found = revise(job.models.engine(job.model("editor")), items, seed=job.seed)
-        drawn = [(prompt, found.get(said.id, said)) for prompt, said in drawn]
+        items = [Revisable(prompt, said, "It could follow the rule.", [rule]) for prompt, said in drawn]
+        found = revise(job.models.engine(job.model("editor")), items)
+        drawn = [(prompt, made.completion or said) for (prompt, said), made in zip(drawn, found, strict=True)]
     return [(prompt, replace(said, draw=place)) for place, (prompt, said) in enumerate(drawn)]
 
 
@@ -42,7 +42,7 @@ def make(job: RunJob) -> dict[str, Any]:
 
 
 STEP = Step(
-    name="revise",
+    name="rewrite",
     help="A model rewrites answers, which become examples to imitate.",
     settings=ReviseSettings,
     needs=(("completions",),),

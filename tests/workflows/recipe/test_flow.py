@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import RecipeError
-from rlaif.workflows.recipe.flow import tasks_of
+from rlaif.workflows.recipe.flow import tasks_of, unread
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.task import Task
 
@@ -151,3 +151,53 @@ def test_a_further_role_writes_what_the_policy_does_not(tmp_path: Path) -> None:
     assert found["round-1/sample"].models == {"model": "third"}
     with pytest.raises(RecipeError, match="`models` has 'teacher', which no step names"):
         flow(tmp_path, SAMPLE, roles=", teacher: third")
+
+
+def test_a_result_that_nothing_reads_is_told_with_its_place(tmp_path: Path) -> None:
+    found = flow(tmp_path, SAMPLE, JUDGE, "{step: sample, n: 2, as: later}", PAIRS, TRAIN, EVALUATE)
+    [said] = unread(found.values())
+    assert said == (
+        f"{tmp_path / 'flow.yaml'}:9: nothing reads the completions that step 'later' makes; remove it, or name it by "
+        "`of` at the step that is to take it"
+    )
+    assert unread(flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, EVALUATE).values()) == []
+
+
+def test_of_a_recipe_that_trains_nothing_the_last_result_is_what_it_is_for(tmp_path: Path) -> None:
+    assert unread(flow(tmp_path, SAMPLE, JUDGE, PAIRS).values()) == []
+    [said] = unread(flow(tmp_path, SAMPLE, JUDGE, PAIRS, "{step: pairs, pairing: all, as: more}").values())
+    assert "'pairs'" in said
+
+
+def test_what_only_another_round_reads_is_read(tmp_path: Path) -> None:
+    first = "{step: sample, n: 2, as: early, round: first}"
+    steps = (SAMPLE, JUDGE, PAIRS, TRAIN)
+    assert len(unread(flow(tmp_path, first, *steps).values())) == 1
+    later = "{step: judge, of: early, as: marks, round: last}"
+    read = flow(
+        tmp_path, first, later, "{step: pairs, of: marks, round: last}", TRAIN.replace("}", ", round: last}")
+    )
+    assert unread(read.values()) == []
+
+
+def test_a_step_that_is_fed_in_later_rounds_only_is_told_which(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match=r"flow.yaml:8: step 'judge' needs completions, which 'sample' makes in "
+    ):
+        flow(tmp_path, SAMPLE.replace("}", ", round: last}"), JUDGE, PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("steps", "line", "said"),
+    [
+        ((JUDGE, PAIRS), 7, "step 'judge' needs a step 'sample' before it; add one"),
+        ((SAMPLE, PAIRS), 8, "step 'pairs' needs a step 'judge' before it; add one"),
+        ((SAMPLE, JUDGE, TRAIN), 9, "step 'train' needs a step 'pairs' before it; add one"),
+    ],
+)
+def test_a_step_that_nothing_feeds_is_refused_with_place_and_remedy(
+    tmp_path: Path, steps: tuple[str, ...], line: int, said: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        flow(tmp_path, *steps)
+    assert str(caught.value) == f"{tmp_path / 'flow.yaml'}:{line}: {said}"

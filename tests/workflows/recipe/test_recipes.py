@@ -10,7 +10,7 @@ from rlaif.checks import SCHEMAS
 from rlaif.errors import RecipeError
 from rlaif.shipped import shipped
 from rlaif.workflows.recipe.recipe import Recipe
-from rlaif.workflows.recipe.recipes import TrainStep, load_recipe
+from rlaif.workflows.recipe.recipes import TrainStep, load_recipe, recipe_lines, recipe_titles
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.schema import recipe_schema
 from rlaif.workflows.recipe.steps.evaluate import EvaluateSettings
@@ -78,7 +78,7 @@ WRONG = [
         9,
         "'protocoll' (did you mean 'protocol'?); known keys: as, ask_again, judge, of, protocol, round, samples, step",
     ),
-    (TEXT.replace("step: judge", "step: judged"), 9, "one of audit, evaluate, judge, pairs, sample, train"),
+    (TEXT.replace("step: judge", "step: judged"), 9, "round[1].step must be one of audit, "),
     (TEXT.replace("{step: judge, ", "{"), 9, "lacks 'step'"),
     (TEXT.replace("rounds: 3", "rounds: 0"), 6, "whole number from 1"),
     (TEXT.replace("rounds: 3", "rounds: many"), 6, 'a whole number, not "many"'),
@@ -229,13 +229,33 @@ def test_a_missing_recipe_says_what_there_is(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "pipelines").mkdir()
     write(tmp_path / "pipelines").rename(tmp_path / "pipelines" / "mine.yaml")
     assert load_recipe("mine").name == "self-rewarding"
-    with pytest.raises(RecipeError, match=r"'mien' \(did you mean mine\?\)"):
+    with pytest.raises(RecipeError, match=r"'mien' \(did you mean mine\?\)") as caught:
         load_recipe("mien")
+    assert "\n  smoke " in str(caught.value)
+    assert recipe_titles()["smoke"] in str(caught.value)
     with pytest.raises(RecipeError, match="no such file"):
         load_recipe("pipelines/absent.yaml")
     for name in ("x" * 5000, "x" * 5000 + ".yaml", "a\0b"):
         with pytest.raises(RecipeError, match=r"no such file|no recipe named"):
             load_recipe(name)
+
+
+def test_a_recipe_that_cannot_be_read_stands_in_the_list_without_a_title(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipelines").mkdir()
+    for name, text in {
+        "broken": "name: [",
+        "listed": "- a\n",
+        "numbered": "title: 3\n",
+        "mine": "title: a b\n",
+    }.items():
+        (tmp_path / "pipelines" / f"{name}.yaml").write_text(text)
+    titles = recipe_titles()
+    assert [titles[name] for name in ("broken", "listed", "numbered", "mine")] == ["", "", "", "a b"]
+    assert "  broken" in recipe_lines()
+    assert any(line.startswith("  mine ") and line.endswith(" a b") for line in recipe_lines())
 
 
 def test_the_stored_schema_is_the_one_that_steps_make() -> None:
@@ -294,7 +314,11 @@ SLIPS = [
     (TEXT.replace("{step: judge,", "{step: judge, round: [4],"), 9, "round 4 is not one of 1 to 3"),
     (TEXT.replace("{step: judge,", "{step: judge, round: [0],"), 9, "round 0 is not one of 1 to 3"),
     (TEXT.replace("{step: judge,", "{step: judge, round: second,"), 9, "first, last, or a list of rounds"),
-    (TEXT.replace("{step: sample,", "{step: sample, round: last,"), 9, "needs a step 'sample' before it"),
+    (
+        TEXT.replace("{step: sample,", "{step: sample, round: last,"),
+        9,
+        "which 'sample' makes in round 3 only",
+    ),
     (TEXT.replace("{step: sample,", "{step: sample, of: tran,"), 8, "no prompt set 'tran' for step 'sample'"),
     (
         TEXT.replace("judge: previous}", "judge: previous, critic: micro}"),

@@ -181,7 +181,7 @@ prompts: {{train: {prompts}}}
 rounds: 1
 round:
   - {{step: sample, n: 1, prompts: 4, max_tokens: 24, as: first}}
-  - {{step: revise, of: first, times: 2, editor: editor, as: revised}}
+  - {{step: rewrite, of: first, times: 2, editor: editor, as: revised}}
   - {{step: train, method: sft, on: revised, steps: 2, batch_size: 4}}
   - {{step: sample, n: 2, prompts: 4, max_tokens: 24}}
 """

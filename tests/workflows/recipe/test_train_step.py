@@ -15,7 +15,7 @@ from rlaif.workflows.training.methods import METHODS
 
 RECIPES = {
     "ai-feedback": "b2:144c89551b53938bccdef299ac42e1a0",
-    "best-of-n": "b2:8f34628d1b9c99637207123d6bd64d9d",
+    "best-of-n": "b2:9aa821222e3776a7c3cffd863dab481e",
     "reward-model": "b2:2f83d46c6416e485920a8b6cbd3e6660",
     "self-rewarding": "b2:4c81ceb136168d8459021618cd0b5635",
     "smoke": "b2:4322a53adb557eb5e360661af4bdf3e2",

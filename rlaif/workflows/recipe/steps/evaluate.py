@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rlaif.atomic import write_text
 from rlaif.engines.kinds import judges_in_writing
-from rlaif.feedback.system_turn import system_turn
+from rlaif.errors import InputError
+from rlaif.feedback.system_turn import SystemTurn, system_turn, tag_line
 from rlaif.hashing import digest
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Prompt, Sampling
@@ -21,7 +22,7 @@ from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.role_options import RoleOptions
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
-from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
+from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import COMPLETE, Since
 from rlaif.workflows.recipe.step_inputs import columns_of
 from rlaif.workflows.recipe.steps.judge import form_of
@@ -61,6 +62,9 @@ class EvaluateSettings:
         help="The system turn under which is drawn: none, constitution, good, bad, a file or a text.",
         late=True,
     )
+    tag: Literal["good", "bad"] | None = setting(
+        None, help="The tag in front of each prompt that asks for a good or a bad answer.", late=True
+    )
 
 
 def _prompts(job: Job) -> list[Prompt]:
@@ -88,8 +92,13 @@ def _measured(job: Job) -> Measured:
         gold=settings.gold and has_gold(_prompts(job)),
         options=_options(job, against),
         limits=_limits(job),
-        system=system_turn(settings.system, job.constitution),
+        system=_system(job),
     )
+
+
+def _system(job: Job) -> SystemTurn | None:
+    tag = job.settings.tag
+    return tag_line(tag) if tag is not None else system_turn(job.settings.system, job.constitution)
 
 
 def _options(job: Job, against: Iterable[str]) -> dict[str, RoleOptions]:
@@ -182,6 +191,12 @@ def outputs(job: Job) -> list[str]:
     return [job.file("evaluation", ".json")]
 
 
+def check(checked: CheckedStep) -> None:
+    """Raise InputError where two things are to stand in front of the prompts."""
+    if checked.entry.settings.tag is not None and checked.entry.settings.system is not None:
+        raise InputError("`tag` and `system` both say what stands in front of the prompts; give one")
+
+
 def work(expected: Expected) -> int:
     """Count the calls: draws, questions, log-probabilities, and comparisons in both orders."""
     settings, rules = expected.entry.settings, expected.principles
@@ -225,6 +240,7 @@ STEP = Step(
     since=since,
     outputs=outputs,
     measures=True,
+    check=check,
     always_asks=(PER_PRINCIPLE, PER_PAIR),
     work=work,
     columns=COLUMNS,

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rlaif.engines.kinds import judges_in_writing
-from rlaif.judging.pointwise import judge_pointwise
-from rlaif.judging.protocols import Asking, pointwise
+from rlaif.judging.pointwise import judge_by_rubrics, judge_pointwise
+from rlaif.judging.protocols import PROTOCOLS, Asking, pointwise
 from rlaif.records import Judgment
 from rlaif.settings import setting
 from rlaif.workflows.generate.judge_step import asking_of
+from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 
 
@@ -49,12 +50,43 @@ def make(job: RunJob) -> Facts:
     """Judge the completions."""
     found = forecast(job)
     job.write(found)
-    return {"judgments": len(found)}
+    return {"judgments": len(found), **_without_rubric(job)}
+
+
+def by_rubrics(protocol: str) -> bool:
+    """Whether a protocol asks the criteria of each prompt's rubric."""
+    return protocol in PROTOCOLS and bool(getattr(PROTOCOLS.get(protocol), "by_rubrics", False))
+
+
+def wants(entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
+    """Return what is taken: completions, and rubrics where the protocol asks them."""
+    return (*STEP.needs, *((("rubrics",),) if by_rubrics(entry.settings.protocol) else ()))
+
+
+def _without_rubric(job: Job) -> dict[str, Any]:
+    """How many prompts have no rubric, and were judged by nothing; nothing where all have one."""
+    if not by_rubrics(job.settings.protocol):
+        return {}
+    held = {each.prompt_id for each in job.value("rubrics")}
+    asked = {prompt.id for prompt, _ in job.value("completions")}
+    return {"without_rubric": len(asked - held), "asked": len(asked)} if asked - held else {}
+
+
+def row(facts: Facts, _: int) -> dict[str, Any]:
+    """Return how many prompts were judged by nothing, as a warning."""
+    if not (lost := facts.get("without_rubric")):
+        return {}
+    return {
+        "warnings": [f"{lost} of {facts['asked']} prompts have no rubric: their completions were not judged"]
+    }
 
 
 def forecast(job: Job) -> list[Judgment]:
     """Return the judgments of the completions."""
     protocol, judge = job.settings.protocol, job.judge()
+    if by_rubrics(protocol):
+        drawn, rubrics, how = job.value("completions"), job.value("rubrics"), asking(job, protocol)
+        return judge_by_rubrics(judge, job.constitution, drawn, rubrics, protocol, how)
     return judge_pointwise(judge, job.constitution, job.value("completions"), protocol, asking(job, protocol))
 
 
@@ -66,6 +98,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "constitution": job.constitution.digest,
         "protocol": job.settings.protocol,
         "asking": asdict(asking(job, job.settings.protocol)),
+        **({"rubrics": job.digest("rubrics")} if by_rubrics(job.settings.protocol) else {}),
         **form_of(job, job.model("judge")),
         **job.told("judge"),
     }
@@ -95,6 +128,8 @@ STEP = Step(
     forecast=forecast,
     inputs=inputs,
     check=check,
+    wants=wants,
+    row=row,
     protocols=lambda settings: [settings.protocol],
     work=work,
 )

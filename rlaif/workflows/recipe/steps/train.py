@@ -33,10 +33,20 @@ ROW = 10.0
 TRAIN_STEPS = 100
 """A first guess for a training that goes by passes over its pairs."""
 EXAMPLES = "examples"
+FROM = "from"
+"""The key of a recipe that names another model to start from than the newest one of what is trained."""
+
+
+def _base(job: Job) -> str:
+    """The model that the training starts from: by `from: initial` the one with which the trained role began."""
+    named = job.task.entry.named.get(FROM)
+    if named is None:
+        return job.model("trains")
+    return job.task.initial["trains"] if named == INITIAL else job.model(FROM)
 
 
 def _training(job: Job) -> tuple[TrainJob, GateReport]:
-    recipe, base, settings = job.prepared.recipe, job.model("trains"), job.settings
+    recipe, base, settings = job.prepared.recipe, _base(job), job.settings
     options = _resolved(job)
     pairs, gate = gate_round(_pairs(job), job.prepared.prompts)
     drawn = job.took("completions")
@@ -52,7 +62,7 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
         reference_dir=reference_directory(options, recipe.models.policy),
         replay=replay_examples(options, recipe.models.policy),
         seed=job.seed,
-        sampled=sampled((said for _, said in texts), job.fingerprint("trains")),
+        sampled=sampled((said for _, said in texts), job.pool("trains").fingerprint(base)),
         constitution=job.constitution,
         chat_template_kwargs=_template_arguments(job),
         thought_marks=job.pool("trains").role.marks,
@@ -64,7 +74,7 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
 
 def _template_arguments(job: Job) -> Mapping[str, Any]:
     """Prompts are rendered as they were when their completions were drawn: as the role of what is trained says."""
-    own = job.pool("trains").requests(job.model("trains")).chat_template_kwargs
+    own = job.pool("trains").requests(_base(job)).chat_template_kwargs
     return {**job.prepared.config.chat_template_kwargs, **own}
 
 
@@ -132,7 +142,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
     training, _ = _training(job)
     held_to, (learned, *_rest) = training.reference_dir, job.task.takes
     return {
-        "policy": job.fingerprint("trains"),
+        "policy": job.pool("trains").fingerprint(_base(job)),
         "reference": None
         if held_to is None
         else model_fingerprint(held_to, own_code=job.prepared.config.trust_remote_code),
@@ -164,6 +174,8 @@ def check(checked: CheckedStep) -> None:
 def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
+    for key in checked.task.initial:
+        model_directory(checked.task.initial[key])
     base = model_directory(checked.task.initial["trains"])
     settings = checked.entry.settings
     if _reference(settings) not in checked.names:
@@ -216,6 +228,9 @@ STEP = Step(
     wants=lambda entry: (METHODS.get(entry.settings.method).takes,),
     makes="model",
     roles={"trains": "policy"},
+    may_name={
+        FROM: "what each round's training starts from anew; initial: the first model of what is trained"
+    },
     of="on",
     also_of="of",
     make=make,

@@ -1,0 +1,71 @@
+"""Self-rewarding loops beside two that are to last longer: an anchored rejected side, and consistency weights.
+
+    python benchmarks/experiments/cream.py
+
+`vanilla` is the loop as it is, `anchored` takes the rejected side from the first policy (Temporal Self-Rewarding), `cream`
+smooths the labels by how far two stands of the judge rank alike. Each row is one loop: gold of held-out answers and the
+mean gap of the judge's scores between the sides of the pairs, by round.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loops import rows_of
+from micro_pool import bundled
+from results import Results, options
+from self_loop import recipe, setting, sized
+
+COMPARED = ("vanilla", "anchored", "cream")
+
+
+def loop(work: Any, variant: str, chosen: Any, seed: int) -> dict[str, Any]:
+    """One loop."""
+    rows = rows_of(work, variant, recipe(variant, chosen), seed, fixed=variant == "vanilla")
+    gold = [row["gold_mean"] for row in rows]
+    gaps = [row["score_gap"] for row in rows[1:] if row["score_gap"] is not None]
+    return {
+        "gold by round": gold,
+        "gap by round": gaps,
+        "gap kept": gaps[-1] / gaps[0],
+        "drop": max(gold) - gold[-1],
+        "last": gold[-1],
+    }
+
+
+def main() -> None:
+    """Run the loops, and print."""
+    chosen = sized(options(__doc__))
+    results = Results("cream", {**setting(chosen), "models": bundled()}, chosen.results)
+    for seed in range(chosen.seeds):
+        for variant in COMPARED:
+
+            def one(variant: str = variant, seed: int = seed) -> dict[str, Any]:
+                return loop(chosen.work, variant, chosen, seed)
+
+            results.row({"loop": variant, "seed": seed}, one)
+    by = {variant: [row for row in results.rows.values() if row["loop"] == variant] for variant in COMPARED}
+    for variant, method in (("anchored", "Temporal"), ("cream", "CREAM")):
+        twos = list(zip(by[variant], by["vanilla"], strict=True))
+        results.criterion(
+            method="Temporal/CREAM",
+            criterion=f"{method}: of the first round's score gap more is left in the last one than in the plain loop",
+            values=[one["gap kept"] - other["gap kept"] for one, other in twos],
+            rule="above 0",
+            model="micro",
+        )
+        results.criterion(
+            method="Temporal/CREAM",
+            criterion=f"{method}: gold drops from its peak to the last round no more than in the plain loop",
+            values=[one["drop"] - other["drop"] for one, other in twos],
+            rule="at most 0",
+            model="micro",
+        )
+    names = ("gap kept", "drop", "last")
+    means = {v: {n: round(sum(row[n] for row in own) / len(own), 4) for n in names} for v, own in by.items()}
+    results.save(**means)
+    print(means)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Self-rewarding: preferences against positives alone, the judge over the rounds, and a policy that cannot judge.
+
+    python benchmarks/experiments/self_rewarding.py
+
+`vanilla` learns from pairs (DPO), `positives` from the best answers alone (SFT), on pairs chosen alike; both judge
+themselves. `cannot judge` is `micro:base`, which was never taught to (no evaluation fine-tuning): how many pairs does its
+own judging leave, beside `micro`?
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loops import rows_of
+from micro_pool import bundled
+from results import Results, options
+from self_loop import HEAD, JUDGED, PAIRS, recipe, setting, sized
+
+
+def main() -> None:
+    """Run the loops, and print."""
+    chosen = sized(options(__doc__))
+    results = Results("self_rewarding", {**setting(chosen), "models": bundled()}, chosen.results)
+    for seed in range(chosen.seeds):
+        for variant in ("vanilla", "positives"):
+
+            def one(variant: str = variant, seed: int = seed) -> dict[str, Any]:
+                rows = rows_of(
+                    chosen.work, variant, recipe(variant, chosen), seed, fixed=variant == "vanilla"
+                )
+                right = [row["judge_accuracy_fixed"] for row in rows if "judge_accuracy_fixed" in row]
+                own = [row["judge_accuracy_on_policy"] for row in rows]
+                gold = [row["gold_mean"] for row in rows]
+                return {
+                    "gold by round": gold,
+                    "gain": gold[-1] - gold[0],
+                    "accuracy on own": own,
+                    **({"accuracy on fixed": right, "kept": right[-1] - right[0]} if right else {}),
+                }
+
+            results.row({"loop": variant, "seed": seed}, one)
+        for name in ("micro", "micro:base"):
+
+            def pairs(name: str = name, seed: int = seed) -> dict[str, Any]:
+                text = (HEAD + "{judged}{pairs}").format(
+                    name="usable", rounds=1, prompts=chosen.prompts, judged=JUDGED, pairs=PAIRS
+                )
+                [*_, row] = rows_of(
+                    chosen.work, "usable", text, seed, **{"models.policy": name, "models.judge": name}
+                )
+                return {"pairs a prompt": row["pairs"] / chosen.prompts}
+
+            results.row({"judge": name, "seed": seed}, pairs)
+    rows = list(results.rows.values())
+    by = {name: [row for row in rows if row.get("loop") == name] for name in ("vanilla", "positives")}
+    usable = {
+        name: [row["pairs a prompt"] for row in rows if row.get("judge") == name]
+        for name in ("micro", "micro:base")
+    }
+    results.criterion(
+        method="Self-Rewarding",
+        criterion="pairs teach more than the best answers alone (difference of the gain in gold)",
+        values=[one["gain"] - two["gain"] for one, two in zip(by["vanilla"], by["positives"], strict=True)],
+        rule="above 0",
+        model="micro",
+    )
+    results.criterion(
+        method="Self-Rewarding",
+        criterion="the policy judges a fixed set no worse after the last round (change of accuracy)",
+        values=[row["kept"] for row in by["vanilla"]],
+        rule="at least -0.01",
+        model="micro",
+    )
+    results.criterion(
+        method="Self-Rewarding",
+        criterion="a policy that was never taught to judge leaves few pairs (difference of pairs a prompt)",
+        values=[one - other for one, other in zip(usable["micro"], usable["micro:base"], strict=True)],
+        rule="above 0.5",
+        model="micro and micro:base",
+    )
+    means = {name: round(sum(row["gain"] for row in own) / len(own), 4) for name, own in by.items()}
+    means |= {f"pairs of {name}": round(sum(own) / len(own), 4) for name, own in usable.items()}
+    results.save(**means)
+    print(means)
+
+
+if __name__ == "__main__":
+    main()

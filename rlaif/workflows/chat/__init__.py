@@ -1,0 +1,1 @@
+"""Talking to a model, with or without its rules, and side by side with another."""
