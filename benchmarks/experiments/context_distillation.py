@@ -4,14 +4,15 @@
 
 `micro` answers train prompts; as it was, shown the constitution in a system turn, it teaches itself on these answers
 (`distill`, in four forms), or writes the answers that are imitated without the rules (`sft`). Gold of one answer at
-temperature 1 to each held-out prompt: of `micro`, of `micro` shown the rules (the teacher), of each student, with and
-without the rules. The share is (student - micro) / (teacher - micro), by seed. Gold only measures.
+temperature 1 to each held-out prompt: of `micro`, of `micro` shown the rules (the teacher), of each student.
+The share is (student - micro) / (teacher - micro), by seed. Gold only measures.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def student(
 def main() -> None:
     """Train a student for each way and seed, and grade it."""
     parser = options(__doc__)
-    for name, value in (("prompts", 200), ("steps", 40), ("graded", 300), ("seeds", 3)):
+    for name, value in (("prompts", 128), ("steps", 20), ("graded", 150), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     setting = {
@@ -115,7 +116,8 @@ def main() -> None:
     rules = system_turn("constitution", load_principles(CONSTITUTION))
     assert rules is not None
     prompts = read_prompts("micro:train")[: chosen.prompts]
-    for seed in range(chosen.seeds):
+    seeds = range(chosen.seeds)
+    for seed in seeds:
         for way, system in (("micro", None), ("teacher", rules)):
             results.row(
                 {"way": way, "seed": seed},
@@ -123,17 +125,18 @@ def main() -> None:
                     "gold": gold(chosen.work, "micro", chosen.graded, seed, system)
                 },
             )
-        for way in WAYS:
+    for way, seed in product(WAYS, seeds):
 
-            def measured(way: str = way, seed: int = seed) -> dict[str, float]:
-                folder = student(chosen.work, way, prompts, rules, chosen.steps, seed)
-                plain = gold(chosen.work, str(folder), chosen.graded, seed)
-                shown = gold(chosen.work, str(folder), chosen.graded, seed, rules)
-                shutil.rmtree(folder)
-                return {"gold": plain, "gold with the rules": shown}
+        def measured(way: str = way, seed: int = seed) -> dict[str, float]:
+            folder = student(chosen.work, way, prompts, rules, chosen.steps, seed)
+            found = {"gold": gold(chosen.work, str(folder), chosen.graded, seed)}
+            if way == SHOWN:
+                found["gold with the rules"] = gold(chosen.work, str(folder), chosen.graded, seed, rules)
+            shutil.rmtree(folder)
+            return found
 
-            results.row({"way": way, "seed": seed}, measured)
-            results.save(**figures(results))
+        results.row({"way": way, "seed": seed}, measured)
+    results.save(**figures(results))
 
 
 def figures(results: Results) -> dict[str, Any]:
