@@ -36,7 +36,8 @@ def init(directory: Path) -> None:
     say(
         f"\ncd {directory}\n"
         "rlaif generate --constitution constitutions/house.yaml --prompts prompts/sets/mine.jsonl \\\n"
-        "      --policy micro --judge micro --out runs/r1"
+        "      --policy micro --judge micro --out runs/r1\n"
+        "rlaif run        # the recipes that there are, yours in pipelines/ among them"
     )
 
 
