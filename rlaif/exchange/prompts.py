@@ -41,10 +41,11 @@ _OWN = (
     "tool_calls",
     "lead",
     "turn_keys",
+    "origin",
     "columns",
 )
 """What rows that are written here hold: a file's own columns of these names have a place of their own."""
-_WHERE_FILLED = ("tools", "thought", "open_thought", "tool_calls", "lead", "turn_keys")
+_WHERE_FILLED = ("tools", "thought", "open_thought", "tool_calls", "lead", "turn_keys", "origin")
 """Those of them that are there only where they say something."""
 _LAYOUTS = (
     {"instruction", "input"},

@@ -11,6 +11,7 @@ from rlaif.cli.main import main
 from rlaif.constitution import lint, load_constitution
 from rlaif.constitution.baselines import baseline_scores
 from rlaif.templates import template_digests
+from tests.engines.tiny import write_model
 
 TYPO = "Name the harmfull precedings"
 CRITIQUES = {
@@ -187,3 +188,75 @@ def test_the_propositions_and_classes_of_rules_are_shown(capsys: pytest.CaptureF
     assert said["behaviors"]["order"] == ["good", "bad"]
     assert run("show", "rules.yaml", "sorry") == 2
     assert "no principle 'sorry'; it has none" in capsys.readouterr().err
+
+
+SPEC = """\
+## Light the way {#light_the_way authority=root}
+
+The response speaks of lamps.
+
+**Example**: a lamp
+
+~~~xml
+<system>
+You sell lamps.
+</system>
+<user>
+A lamp?
+</user>
+<comparison>
+<assistant> <!-- GOOD -->
+Here is a lamp.
+</assistant>
+<assistant> <!-- BAD -->
+No.
+</assistant>
+</comparison>
+~~~
+
+## Be brief {#be_brief authority=user}
+
+The response is brief.
+"""
+
+
+def test_an_imported_model_spec_works_at_once_on_any_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model_spec.md").write_text(SPEC)
+    (tmp_path / "mine.txt").write_text("hello\nhow do I bake bread\n")
+    model = f"hf:{write_model(tmp_path / 'tiny', 'qwen3')}"
+    assert main(["constitution", "import", "model_spec.md", "--out", "spec.yaml", "--json"]) == 0
+    assert main(["constitution", "check", "spec.yaml"]) == 0
+    capsys.readouterr()
+    main(["constitution", "test", "spec.yaml", "--judge", model, "--json"])
+    tried = json.loads(capsys.readouterr().out)
+    assert tried["calls"] == {"new": 2, "reused": 0, "failed": 0}
+    [result] = tried["principles"]["light_the_way"]["results"]
+    assert result["before"] == [{"role": "system", "content": "You sell lamps."}]
+    words = [
+        "--policy",
+        model,
+        "--judge",
+        model,
+        "--n",
+        "2",
+        "--max-tokens",
+        "8",
+        "--drift",
+        "0",
+        "--no-critique",
+    ]
+    making = [
+        "generate",
+        "--constitution",
+        "spec.yaml",
+        "--prompts",
+        "mine.txt",
+        *words,
+        "--min-pair-share",
+        "0",
+    ]
+    assert main([*making, "--accept-unfit", "--out", "r", "--json"]) == 0
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["config"]["constitution"]["name"] == "spec"
