@@ -2,10 +2,10 @@
 
     python benchmarks/experiments/conditional_training.py [--seeds 3]
 
-A policy imitates its own good and bad answers, each under a system turn or a tag that says which (2302.08582). Held-out
-prompts are then asked under the good one and under the bad one: gold should be far higher under the first. Gold measures
-and chooses nothing. The bundled model knows such system turns from its curriculum, and no tag: the difference before the
-training is there for that.
+A policy imitates its own good and bad answers, each under a system turn or a tag that says which (2302.08582). Then
+held-out prompts are asked under the good one and under the bad one: gold should be far higher under the first. Gold
+measures and chooses nothing. The bundled model knows such system turns from its curriculum, and no tag: the difference
+before the training is there for that.
 """
 
 from __future__ import annotations
