@@ -267,6 +267,8 @@ def train(
     loss_options: Mapping[str, float] | None = None,
     labels: Literal["soft", "hard"] | None = None,
     wpo: bool | None = None,
+    desirable_weight: float | None = None,
+    undesirable_weight: float | None = None,
     margin: float | None = None,
     centering: float | None = None,
     heads: str | Sequence[str] | None = None,
@@ -313,6 +315,8 @@ def train(
         loss_options: Further numbers of the loss, by name.
         labels: Learn from label probabilities (`soft`) or from the better side alone (`hard`).
         wpo: Weight each pair by how likely the policy is to write it (WPO).
+        desirable_weight: How much liked answers count (thumbs); None: together as much as all disliked ones.
+        undesirable_weight: How much disliked answers count (thumbs).
         margin: Margin of the reward model's loss for each unit of the score gap.
         centering: Weight of the term that keeps the reward model's mean at zero.
         heads: Heads of the reward model, one a principle; None: one of the whole answer.

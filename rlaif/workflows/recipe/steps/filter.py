@@ -72,7 +72,7 @@ def make(job: RunJob) -> Facts:
     """Leave out what the rules say, and keep what was left out in a file, each row with why."""
     rows = list(job.read(job.task.takes[0]))
     items = [_ITEMS[_kept_kind(job)](row) for row in rows]
-    why = dropped(job, items)
+    why, warnings = dropped(job, items)
     job.write([row for place, row in enumerate(rows) if place not in why])
     _, file = outputs(job)
     KINDS[_kept_kind(job)].write(job.run / file, [rows[place] for place in sorted(why)])
@@ -84,15 +84,17 @@ def make(job: RunJob) -> Facts:
     ]
     write_lines(job.run / file, (json.dumps(each, ensure_ascii=False) for each in lines))
     counts = Counter(rule for rule, _ in why.values())
-    return {"given": len(rows), "kept": len(rows) - len(why), "dropped": dict(counts), "file": file}
+    facts = {"given": len(rows), "kept": len(rows) - len(why), "dropped": dict(counts), "file": file}
+    return facts | ({"warnings": warnings} if warnings else {})
 
 
-def dropped(job: Job, items: Sequence[Item]) -> dict[int, tuple[str, str]]:
-    """Place of each row that is left out -> the rule and its reason. Later rules see what earlier ones left.
+def dropped(job: Job, items: Sequence[Item]) -> tuple[dict[int, tuple[str, str]], list[str]]:
+    """Place of each row that is left out -> the rule and its reason; and what a rule could not be told.
 
-    So a row counts for one reason, and shares are of what a rule really sees.
+    Later rules see what earlier ones left: so a row counts for one reason, and shares are of what a rule really sees.
     """
     found: dict[int, tuple[str, str]] = {}
+    warnings: list[str] = []
     kind, settings = _kept_kind(job), job.settings
     scored = _scored(job, items)
     second = scored if any(each.second for each in _rules(settings)) else {}
@@ -100,16 +102,21 @@ def dropped(job: Job, items: Sequence[Item]) -> dict[int, tuple[str, str]]:
         rule = FILTERS.get(name)
         left = [place for place in range(len(items)) if place not in found]
         own = [items[place] for place in left]
+        logprobs, problem = _logprobs(job, own) if rule.logprobs else ({}, "")
+        if unknown := sum(any(each not in logprobs for each in item.ids) for item in own if rule.logprobs):
+            warnings.append(
+                f"{job.task.entry.key}: {name} does not know {unknown} of {len(own)} rows, which stay: {problem}"
+            )
         given = Given(
             kind=kind,
             items=own,
             scored=scored,
             second=second,
-            logprobs=_logprobs(job, own) if rule.logprobs else {},
+            logprobs=logprobs,
             seed=job.seed,
         )
         found |= {left[place]: (name, why) for place, why in rule.drops(given, value).items()}
-    return found
+    return found, warnings
 
 
 def _scored(job: Job, items: Sequence[Item]) -> dict[str, ScoredCompletion]:
@@ -141,10 +148,11 @@ def _stand_in(item: Item, side: int) -> Completion:
     return completion_of(item.prompt, turns, policy="")
 
 
-def _logprobs(job: Job, items: Sequence[Item]) -> dict[str, float]:
+def _logprobs(job: Job, items: Sequence[Item]) -> tuple[dict[str, float], str]:
     """Log-probabilities of the answers to their prompts under the model that the step names, by completion id.
 
-    What a model could not score is not there. An answer behind a thought or a call is scored by its last turn's text.
+    What a model could not score is not there, and the first reason why is beside it. An answer behind a thought or a
+    call is scored by its last turn's text.
     """
     asked: dict[str, ScoreRequest] = {}
     for each in items:
@@ -157,10 +165,12 @@ def _request(name: str, messages: Sequence[Message], text: str) -> ScoreRequest:
     return ScoreRequest(id=name, messages=tuple(messages), continuations=(text,))
 
 
-def _told(job: Job, asked: Mapping[str, ScoreRequest]) -> dict[str, float]:
+def _told(job: Job, asked: Mapping[str, ScoreRequest]) -> tuple[dict[str, float], str]:
     engine = job.pool(JUDGE).engine(job.model(JUDGE))
-    answers = engine.score(list(asked.values()))
-    return {each.request_id: each.logprobs[0] for each in answers if each.error is None}
+    answers = list(engine.score(list(asked.values())))
+    problems = [each.error for each in answers if each.error is not None]
+    found = {each.request_id: each.logprobs[0] for each in answers if each.error is None}
+    return found, problems[0] if problems else ""
 
 
 def forecast(job: Job) -> list[Any]:
@@ -234,7 +244,10 @@ def work(expected: Expected) -> int:
 
 def row(facts: Facts, _: int) -> dict[str, Any]:
     """Return how many rows stay, and for which reason how many do not."""
-    return {} if not facts else {"kept": facts["kept"], "dropped": facts["dropped"]}
+    if not facts:
+        return {}
+    told = {"warnings": facts.get("warnings", [])}
+    return {"kept": facts["kept"], "dropped": facts["dropped"], **told}
 
 
 STEP = Step(

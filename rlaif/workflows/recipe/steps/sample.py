@@ -216,7 +216,7 @@ def check(checked: CheckedStep) -> None:
         raise InputError("the shares of `models` sum to 0; give one of them a share above 0")
     if idle := [name for name, count in shares(settings).items() if not count]:
         raise InputError(
-            f"of {settings.n} completions a prompt {idle[0]!r} draws none; raise n or its share, or leave it out"
+            f"of {settings.n} completions per prompt {idle[0]!r} draws none; raise n or its share, or leave it out"
         )
 
 

@@ -91,6 +91,16 @@ def test_likelihood_is_asked_for_in_the_dry_run_too(prepare: Prepare, script: Wr
     assert plain["round-1/filter"].models == {}
 
 
+def test_a_model_that_gives_no_log_probabilities_leaves_all_pairs_and_says_so(
+    prepare: Prepare, script: Write
+) -> None:
+    mute = script("mute", [{"contains": [], "texts": ["x"]}])
+    steps = (*DRAWN, "step: pairs, critique: false", "step: filter, self_preference: drop, judge: mute")
+    done = run(prepare(*steps, roles=f'mute: "{mute}"'))
+    assert done.rounds[1]["kept"] == 4
+    assert any("self_preference does not know 4 of 4 rows, which stay" in each for each in done.warnings)
+
+
 WRONG = [
     (("step: filter",), 8, "a filter has no rule; give it one of: agreement, boilerplate"),
     (("step: filter, length: 0.3",), 8, "needs a step 'judge' before it; add one"),
