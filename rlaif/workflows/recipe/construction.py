@@ -231,7 +231,11 @@ def forecast(job: Job, found: Sequence[Sides]) -> list[Pair]:
 
 def check(checked: CheckedStep) -> None:
     """Raise InputError for a protocol that cannot label two sides, or options that nothing reads."""
-    options = checked.entry.settings.options
+    options, given = checked.entry.settings.options, checked.entry.given
+    if options.rescore != NO_PAIRWISE and "label" in given:
+        raise InputError("label is read by nothing, as the judge labels (`rescore`); remove one of the two")
+    if options.rescore == NO_PAIRWISE and "inconsistent" in given:
+        raise InputError("inconsistent is read by nothing, as nobody compares; remove it, or say `rescore: compare`")
     if options.rescore != NO_PAIRWISE:
         name = pairwise(options.rescore).name
         asking_of(name, checked.judge("judge"), seed=checked.recipe.seed, samples=None, again=None)

@@ -105,6 +105,13 @@ def test_previous_as_a_judge_is_the_newest_policy_and_a_name_stays(tmp_path: Pat
     assert frozen["round-2/judge"].models == {"judge": "named"}
 
 
+def test_earlier_is_the_policy_that_the_newest_one_was_trained_from(tmp_path: Path) -> None:
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, EVALUATE)
+    stands = [found[f"round-{number}/sample"].stands["earlier"] for number in (1, 2, 3)]
+    first = found["round-1/sample"].stands["initial"]
+    assert stands == [first, first, "run/models/round-1"]
+
+
 def test_a_second_training_of_a_round_starts_from_the_first(tmp_path: Path) -> None:
     found = flow(
         tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, "{step: sample, n: 2}", "{step: train, method: dpo, as: tuned}"
