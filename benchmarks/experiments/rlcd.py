@@ -3,8 +3,8 @@
     python benchmarks/experiments/rlcd.py
 
 The policy is `micro`, the judge `micro:weak`. RLCD labels by construction (two instructions, one answer to each);
-RLCD-rescore lets the weak judge label the same two; RLAIF is the usual way: the judge's best and worst of four, confirmed
-in both orders. Precision is over pairs whose sides gold tells apart.
+RLCD-rescore lets the weak judge label the same two; RLAIF is the usual way: the judge's best and worst of four,
+confirmed in both orders. Precision is over pairs whose sides gold tells apart.
 """
 
 from __future__ import annotations

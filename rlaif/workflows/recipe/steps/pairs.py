@@ -103,9 +103,7 @@ def check(checked: CheckedStep) -> None:
     asked = STEP.roles_of(checked.entry)
     for key in STEP.roles:
         if key in checked.entry.named and key not in asked:
-            raise InputError(
-                f"source {settings.source} asks no {key} with these options; remove `{key}`"
-            )
+            raise InputError(f"source {settings.source} asks no {key} with these options; remove `{key}`")
     source_of(settings).check(checked)
 
 
