@@ -1,6 +1,6 @@
 """The step `contrast`: both sides of a pair without a judge, by two instructions that differ in one point.
 
-RLCD (2307.12950): the same model answers each prompt twice, once told to do well and once told to do badly. The label is
+RLCD (2307.12950): the same model answers each prompt twice, once told to do well and once told to do badly. The label
 known from that. Completions are kept with the prompt as it was, so that what is learned needs no instruction.
 """
 
