@@ -1,7 +1,7 @@
 """The step `contrast`: both sides of a pair without a judge, by two instructions that differ in one point.
 
-RLCD (2307.12950): the same model answers each prompt twice, once told to do well and once told to do badly. The label
-known from that. Completions are kept with the prompt as it was, so that what is learned needs no instruction.
+RLCD (2307.12950): the same model answers each prompt twice, once told to do well and once told to do badly. The
+label is known from that. Completions are kept with the prompt as it was, so that what is learned needs no instruction.
 """
 
 from __future__ import annotations
