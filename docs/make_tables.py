@@ -19,6 +19,7 @@ from rlaif.judging.protocols import PROTOCOLS, Pairwise, Protocol
 from rlaif.registry import Registry
 from rlaif.settings import Option, options
 from rlaif.training.configs.loop import LoopConfig
+from rlaif.workflows.recipe.pair_sources import SOURCES
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.schema import beside_settings
 from rlaif.workflows.recipe.step import Step
@@ -166,6 +167,23 @@ def _rows_of_steps() -> Rows:
             yield [f"`{name}`", f"`{option.name}`", *_about(option)]
 
 
+def _pair_sources() -> str:
+    rows = (
+        [f"`{name}`", each.help, ", ".join(map(" or ".join, each.needs(each.options())))]
+        for name, each in _ours(SOURCES).items()
+    )
+    return _table(["`source`", "which side is chosen, and who says so", "takes"], rows)
+
+
+def _pair_source_options() -> str:
+    rows = (
+        [f"`{name}`", f"`{option.name}`", *_about(option)]
+        for name, each in _ours(SOURCES).items()
+        for option in options(each.options)
+    )
+    return _table(["source", "key", "meaning", "value", "default"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "formats": _formats,
     "protocols": _protocols,
@@ -176,6 +194,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "loop": _loop,
     "steps": _steps,
     "step-options": _step_options,
+    "pair-sources": _pair_sources,
+    "pair-source-options": _pair_source_options,
 }
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/experiments/cream.py
 
-`vanilla` is the loop as it is, `anchored` takes the rejected side from the first policy (Temporal Self-Rewarding), `cream`
-smooths the labels by how far two stands of the judge rank alike. Each row is one loop: gold of held-out answers and the
-mean gap of the judge's scores between the sides of the pairs, by round.
+`vanilla` is the loop as it is, `anchored` takes the rejected side from the first policy (Temporal Self-Rewarding), and
+`cream` smooths the labels by how far two stands of the judge rank alike. Each row is one loop: gold of held-out
+answers and the mean gap of the judge's scores between the sides of the pairs, by round.
 """
 
 from __future__ import annotations

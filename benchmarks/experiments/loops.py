@@ -23,6 +23,18 @@ from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
 
 
+def folder_of(
+    work: Path, name: str, recipe: str, seed: int, *, fixed: bool = False, **overrides: Any
+) -> Path:
+    """Where the loop of these arguments lies."""
+    named = _named(seed, overrides)
+    return work / f"{name}-{digest('loop', recipe, sorted(named.items()), fixed)[3:11]}-{seed}"
+
+
+def _named(seed: int, overrides: dict[str, Any]) -> dict[str, str]:
+    return {"seed": str(seed), **{key: str(value) for key, value in overrides.items()}}
+
+
 def rows_of(
     work: Path, name: str, recipe: str, seed: int, *, fixed: bool = False, **overrides: Any
 ) -> list[dict[str, Any]]:
@@ -31,8 +43,8 @@ def rows_of(
     Each row also says the mean gap of the judge's scores in its pairs (`score_gap`) and, with `fixed`, how often the
     round's policy is right as a judge of the first round's completions (`judge_accuracy_fixed`).
     """
-    named = {"seed": str(seed), **{key: str(value) for key, value in overrides.items()}}
-    folder = work / f"{name}-{digest('loop', recipe, sorted(named.items()), fixed)[3:11]}-{seed}"
+    named = _named(seed, overrides)
+    folder = folder_of(work, name, recipe, seed, fixed=fixed, **overrides)
     folder.mkdir(parents=True, exist_ok=True)
     file, kept = folder / "recipe.yaml", folder / "rows.json"
     if not kept.is_file():

@@ -3,17 +3,27 @@
     python benchmarks/experiments/rlcd.py
 
 The policy is `micro`, the judge `micro:weak`. RLCD labels by construction (two instructions, one answer to each);
-RLCD-rescore lets the weak judge label the same two; RLAIF is the usual way: the judge's best and worst of four, confirmed
-in both orders. Precision is over pairs whose sides gold tells apart.
+RLCD-rescore lets the weak judge label the same two; RLAIF is the usual way: the judge's best and worst of four,
+confirmed in both orders. Precision is over pairs whose sides gold tells apart.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from loops import rows_of
+from loops import folder_of, rows_of
 from micro_pool import bundled
 from results import Results, options
+
+from rlaif.auditing.intervals import wilson
+from rlaif.constitution import load_principles
+from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.prompts import read_prompts
+from rlaif.records import Completion, Prompt
+from rlaif.workflows.models.gold import grade, share_met
 
 RECIPE = """\
 name: rlcd-precision
@@ -32,6 +42,31 @@ round:
 WAYS = ("built", "rescored", "rlaif")
 
 
+def right(run: Path, way: str) -> list[int]:
+    """Of each pair whose sides differ by gold: is the better one chosen?"""
+    rules = load_principles("micro-default")
+    prompts = {each.id: each for each in read_prompts("micro:train")}
+    found = []
+    for pair in read_pairs(run / "round-1" / f"{way}.jsonl"):
+        prompt = prompts[Prompt(messages=pair.prompt).id]
+        sides = [
+            share_met(grade(prompt, Completion(prompt_id=prompt.id, text=side[-1].content, policy=""), rules))
+            for side in (pair.chosen, pair.rejected)
+        ]
+        if None not in sides and sides[0] != sides[1]:
+            found.append(int(sides[0] > sides[1]))  # type: ignore[operator]
+    return found
+
+
+def newcombe(one: Sequence[int], other: Sequence[int]) -> tuple[float, float]:
+    """The interval of a difference of two shares (Newcombe's method 10), of pairs of all seeds together."""
+    first, second = wilson(sum(one), len(one)), wilson(sum(other), len(other))
+    assert first is not None
+    assert second is not None
+    (p, low, high), (q, least, most) = first[:3], second[:3]
+    return p - q - math.hypot(p - low, most - q), p - q + math.hypot(high - p, q - least)
+
+
 def main() -> None:
     """Make the pairs in three ways, and print."""
     parser = options(__doc__)
@@ -44,10 +79,15 @@ def main() -> None:
         def precision(seed: int = seed) -> dict[str, Any]:
             sizes = {f"round.{step}.prompts": chosen.prompts for step in ("sides", "plain")}
             own = rows_of(chosen.work, "rlcd", RECIPE, seed, **sizes)[-1]["steps"]
+            run = folder_of(chosen.work, "rlcd", RECIPE, seed, **sizes) / "run"
             return {
-                f"{way}: {figure}": own[way][name]
+                f"{way}: {figure}": value
                 for way in WAYS
-                for figure, name in (("precision", "pair_precision"), ("pairs", "pairs"))
+                for figure, value in (
+                    ("precision", own[way]["pair_precision"]),
+                    ("pairs", own[way]["pairs"]),
+                    ("right", right(run, way)),
+                )
             }
 
         results.row({"seed": seed}, precision)
@@ -57,9 +97,16 @@ def main() -> None:
         criterion="labels by construction are more often right than a weak judge's (difference of precision)",
         values=[row["built: precision"] - row["rlaif: precision"] for row in rows],
         rule="above 0",
+        interval=newcombe(
+            *([hit for row in rows for hit in row[f"{way}: right"]] for way in ("built", "rlaif"))
+        ),
         model="policy micro, judge micro:weak",
     )
-    means = {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0] if name != "seed"}
+    means = {
+        name: round(sum(row[name] for row in rows) / len(rows), 4)
+        for name in rows[0]
+        if name.endswith(("precision", "pairs"))
+    }
     results.save(**means)
     print(means)
 

@@ -3,8 +3,8 @@
     python benchmarks/experiments/self_rewarding.py
 
 `vanilla` learns from pairs (DPO), `positives` from the best answers alone (SFT), on pairs chosen alike; both judge
-themselves. `cannot judge` is `micro:base`, which was never taught to (no evaluation fine-tuning): how many pairs does its
-own judging leave, beside `micro`?
+themselves. `cannot judge` is `micro:base`, which was never taught to (no evaluation fine-tuning): how many pairs does
+its own judging leave, beside `micro`?
 """
 
 from __future__ import annotations

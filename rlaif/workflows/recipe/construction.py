@@ -63,7 +63,7 @@ class Sides(NamedTuple):
     """The completion that the better one is a revision of."""
 
 
-class Paired(NamedTuple):
+class LabelledSides(NamedTuple):
     """Two sides and the pair that they make."""
 
     sides: Sides
@@ -139,11 +139,11 @@ def counts(
     }
 
 
-def _by_construction(job: Job, found: Sequence[Sides]) -> list[Paired]:
+def _by_construction(job: Job, found: Sequence[Sides]) -> list[LabelledSides]:
     shares: Counter[str] = Counter()
     for each in found:
         shares[each.prompt.id] += each.share  # type: ignore[assignment]
-    return [Paired(each, _pair(job, each, each.share / shares[each.prompt.id])) for each in found]
+    return [LabelledSides(each, _pair(job, each, each.share / shares[each.prompt.id])) for each in found]
 
 
 def _pair(job: Job, sides: Sides, weight: float) -> Pair:
@@ -201,7 +201,9 @@ def candidate(sides: Sides) -> Candidate:
     return Candidate(sides.prompt, better, worse)
 
 
-def _rescored(job: Job, found: Sequence[Sides], why: Counter[str]) -> tuple[list[Paired], list[Judgment]]:
+def _rescored(
+    job: Job, found: Sequence[Sides], why: Counter[str]
+) -> tuple[list[LabelledSides], list[Judgment]]:
     plan, judge = plan_of(job), job.judge()
     asked = [(each, candidate(each)) for each in found]
     compared = readings_of([each for _, each in asked], [], judge, job.constitution, plan)
@@ -217,7 +219,7 @@ def _rescored(job: Job, found: Sequence[Sides], why: Counter[str]) -> tuple[list
     shares = Counter(each.prompt.id for each, _ in decided)
     made = assemble(decided, compared, {}, judge, job.constitution, plan, shares)
     said = [each for own in compared.values() for each in own]
-    return [Paired(by_ids[each.ids], pair) for each, pair in made], said
+    return [LabelledSides(by_ids[each.ids], pair) for each, pair in made], said
 
 
 def forecast(job: Job, found: Sequence[Sides]) -> list[Pair]:
@@ -231,7 +233,13 @@ def forecast(job: Job, found: Sequence[Sides]) -> list[Pair]:
 
 def check(checked: CheckedStep) -> None:
     """Raise InputError for a protocol that cannot label two sides, or options that nothing reads."""
-    options = checked.entry.settings.options
+    options, given = checked.entry.settings.options, checked.entry.given
+    if options.rescore != NO_PAIRWISE and "label" in given:
+        raise InputError("label is read by nothing, as the judge labels (`rescore`); remove one of the two")
+    if options.rescore == NO_PAIRWISE and "inconsistent" in given:
+        raise InputError(
+            "inconsistent is read by nothing, as nobody compares; remove it, or say `rescore: compare`"
+        )
     if options.rescore != NO_PAIRWISE:
         name = pairwise(options.rescore).name
         asking_of(name, checked.judge("judge"), seed=checked.recipe.seed, samples=None, again=None)

@@ -22,7 +22,7 @@ BOTH = frozenset({"good", "bad"})
 class DrawSettings:
     """How a step draws that makes both sides of a pair."""
 
-    n: int = setting(1, help="Completions of each side a prompt.", least=1)
+    n: int = setting(1, help="Completions of each side per prompt.", least=1)
     temperature: float = setting(1.0, help="Sampling temperature; 0 is greedy.", least=0)
     top_p: float = setting(
         1.0, help="Draw from the smallest set of tokens of this probability.", above=0, most=1
@@ -44,7 +44,7 @@ class DrawSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownPrompt:
     """A completion to draw: the prompt that it is kept with, the one that the model sees, and what to say of it."""
 
     prompt: Prompt
@@ -86,7 +86,7 @@ def asked_prompts(job: Job) -> list[Prompt]:
     return list({each.id: each for each in taken}.values())
 
 
-def draw_shown(job: Job, asked: Iterable[Shown], key: str = "model") -> DrawnSides:
+def draw_shown(job: Job, asked: Iterable[ShownPrompt], key: str = "model") -> DrawnSides:
     """Draw one completion for each of `asked`, as the step's settings and the model's role say.
 
     What is asked twice is drawn twice, and no draw's randomness depends on what else is asked. Completions of a prompt

@@ -29,7 +29,7 @@ Drawn = Sequence[tuple[Prompt, Completion]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ComparedPairs:
     """What decides between two completions that were chosen by their scores."""
 
     then: str = setting(

@@ -105,6 +105,16 @@ def test_previous_as_a_judge_is_the_newest_policy_and_a_name_stays(tmp_path: Pat
     assert frozen["round-2/judge"].models == {"judge": "named"}
 
 
+def test_earlier_is_the_policy_that_the_newest_one_was_trained_from(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    flow(tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, EVALUATE)
+    tasks = tasks_of(load_recipe(path, {"rounds": "3"}), Path("run"))
+    found = {each.name: each for each in tasks}
+    stands = [found[f"round-{number}/sample"].stands["earlier"] for number in (1, 2, 3)]
+    first = found["round-1/sample"].stands["initial"]
+    assert stands == [first, first, "run/models/round-1"]
+
+
 def test_a_second_training_of_a_round_starts_from_the_first(tmp_path: Path) -> None:
     found = flow(
         tmp_path, SAMPLE, JUDGE, PAIRS, TRAIN, "{step: sample, n: 2}", "{step: train, method: dpo, as: tuned}"

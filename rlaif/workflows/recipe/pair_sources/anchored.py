@@ -14,14 +14,14 @@ from rlaif.records import Completion, Judgment, Pair, Prompt
 from rlaif.workflows.recipe import scored_pairs
 from rlaif.workflows.recipe.construction import artefact_inputs, counts
 from rlaif.workflows.recipe.pair_source import PairSource, SourcedPairs
-from rlaif.workflows.recipe.scored_pairs import Compared
+from rlaif.workflows.recipe.scored_pairs import ComparedPairs
 from rlaif.workflows.recipe.step import CheckedStep, Job, RunJob
 
 ONE_SIDED, NO_GAP = "one side", "not better"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnchoredPairs(Compared):
+class AnchoredPairs(ComparedPairs):
     """What decides between the two."""
 
 

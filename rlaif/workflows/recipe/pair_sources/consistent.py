@@ -21,7 +21,7 @@ from rlaif.settings import setting
 from rlaif.workflows.recipe import scored_pairs
 from rlaif.workflows.recipe.construction import Sides, artefact_inputs, counts, is_whole, provenance
 from rlaif.workflows.recipe.pair_source import Needs, PairSource, SourcedPairs
-from rlaif.workflows.recipe.scored_pairs import Compared
+from rlaif.workflows.recipe.scored_pairs import ComparedPairs
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob
 from rlaif.workflows.recipe.text_logprobs import is_scored, require_logprobs, text_logprobs
 
@@ -35,7 +35,7 @@ Rewards = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsistentPairs(Compared):
+class ConsistentPairs(ComparedPairs):
     """What ranks, and what decides where a judge ranks."""
 
     by: Literal["likelihood", "judge"] = setting(
@@ -45,7 +45,7 @@ class ConsistentPairs(Compared):
 
 
 def kendall_tau(one: Sequence[float], other: Sequence[float]) -> float:
-    """(concordant - discordant) / all twos; a two that is even in either ranking is neither. Of one value: 1."""
+    """(concordant - discordant) / all comparisons; one that is even in either ranking is neither. Of one value: 1."""
     twos = list(combinations(range(len(one)), 2))
     if not twos:
         return 1.0

@@ -23,7 +23,7 @@ ONE_SIDED = "one side"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidesPairs(Constructed):
-    """How many pairs a prompt gives, and how they are labelled."""
+    """How many pairs there are of a prompt, and how they are labelled."""
 
     every: bool = setting(
         False,

@@ -17,7 +17,7 @@ from rlaif.settings import setting
 from rlaif.workflows.recipe import scored_pairs
 from rlaif.workflows.recipe.construction import artefact_inputs, counts
 from rlaif.workflows.recipe.pair_source import PairSource, SourcedPairs
-from rlaif.workflows.recipe.scored_pairs import Compared
+from rlaif.workflows.recipe.scored_pairs import ComparedPairs
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob
 from rlaif.workflows.recipe.text_logprobs import require_logprobs, text_logprobs
 
@@ -26,7 +26,7 @@ UNSCORED, TOO_FEW, UNSURE, UNLIKELY = "no likelihood", "fewer than two", "below 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WestOfNPairs(Compared):
+class WestOfNPairs(ComparedPairs):
     """What decides, and the two filters."""
 
     sure: float = setting(

@@ -1,7 +1,7 @@
 """The step `contrast`: both sides of a pair without a judge, by two instructions that differ in one point.
 
-RLCD (2307.12950): the same model answers a prompt twice, once told to do well and once told to do badly. The label is
-known from that. Completions are kept with the prompt as it was, so that what is learned needs no instruction.
+RLCD (2307.12950): the same model answers each prompt twice, once told to do well and once told to do badly. The
+label is known from that. Completions are kept with the prompt as it was, so that what is learned needs no instruction.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rlaif.workflows.recipe.drawing import (
     DRAW,
     DrawnSides,
     DrawSettings,
-    Shown,
+    ShownPrompt,
     asked_prompts,
     draw_shown,
 )
@@ -49,7 +49,7 @@ def _affixes(settings: Any) -> tuple[Affix, ...]:
     return load_affixes(settings.affixes, "affixes")
 
 
-def _asked(job: Job) -> Iterator[Shown]:
+def _asked(job: Job) -> Iterator[ShownPrompt]:
     settings, affixes = job.settings, _affixes(job.settings)
     for prompt in asked_prompts(job):
         for number in range(settings.n):
@@ -57,7 +57,7 @@ def _asked(job: Job) -> Iterator[Shown]:
             for side in ("good", "bad"):
                 affix = affixes[place]
                 shown = contrasted(prompt, affix, side, place=settings.place, crossed=settings.crossed)
-                yield Shown(
+                yield ShownPrompt(
                     prompt=prompt, shown=shown, origin=Origin(kind=KIND, side=side, note=affix.of(side))
                 )
 
@@ -85,7 +85,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
 
 
 def check(checked: CheckedStep) -> None:
-    """Raise InputError for a list of instructions that there is not, or that tells no sides apart."""
+    """Raise InputError for a list of instructions that there is not, or that does not tell one side from the other."""
     _affixes(checked.entry.settings)
 
 

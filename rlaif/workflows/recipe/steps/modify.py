@@ -22,7 +22,7 @@ from rlaif.workflows.recipe.drawing import (
     BOTH,
     DRAW,
     DrawSettings,
-    Shown,
+    ShownPrompt,
     asked_prompts,
     draw_shown,
     sampling_of,
@@ -67,7 +67,7 @@ class Other(NamedTuple):
     dropped: str = ""
 
 
-class Made(NamedTuple):
+class ModifiedSides(NamedTuple):
     """What was drawn, and what became of the instructions."""
 
     drawn: list[tuple[Prompt, Completion]]
@@ -120,19 +120,19 @@ def shown(prompt: Prompt, text: str) -> Prompt:
     return Prompt(messages=(*prompt.messages[:-1], last), tools=prompt.tools)
 
 
-def _made(job: Job) -> Made:
+def _made(job: Job) -> ModifiedSides:
     found = others(job, asked_prompts(job))
     asked = []
     for each in found:
         if each.text is None:
             continue
         origin = Origin(kind=KIND, side="good")
-        asked.append(Shown(prompt=each.prompt, shown=each.prompt, origin=origin))
+        asked.append(ShownPrompt(prompt=each.prompt, shown=each.prompt, origin=origin))
         bad = replace(origin, side="bad", note=each.text)
-        asked.append(Shown(prompt=each.prompt, shown=shown(each.prompt, each.text), origin=bad))
+        asked.append(ShownPrompt(prompt=each.prompt, shown=shown(each.prompt, each.text), origin=bad))
     dropped = Counter(each.dropped for each in found if each.text is None)
     sides = draw_shown(job, asked)
-    return Made(sides.drawn, dict(dropped), len(found), sides.warnings)
+    return ModifiedSides(sides.drawn, dict(dropped), len(found), sides.warnings)
 
 
 def make(job: RunJob) -> Facts:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlaif.atomic import write_text
+from rlaif.errors import InputError
 from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import pair_row
 from rlaif.records import Pair, Prompt
@@ -98,7 +99,12 @@ def halts(job: RunJob, facts: Facts) -> str | None:
 
 def check(checked: CheckedStep) -> None:
     """Raise InputError where two completions could not be decided between."""
-    source_of(checked.entry.settings).check(checked)
+    settings = checked.entry.settings
+    asked = STEP.roles_of(checked.entry)
+    for key in STEP.roles:
+        if key in checked.entry.named and key not in asked:
+            raise InputError(f"source {settings.source} asks no {key} with these options; remove `{key}`")
+    source_of(settings).check(checked)
 
 
 def work(expected: Expected) -> int:

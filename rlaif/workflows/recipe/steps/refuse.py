@@ -16,7 +16,7 @@ from rlaif.feedback.side_texts import Refusals, load_refusals, of_draw
 from rlaif.records import Completion, Origin, Prompt
 from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import round_prompts
-from rlaif.workflows.recipe.drawing import BOTH, DRAW, DrawSettings, Shown, draw_shown
+from rlaif.workflows.recipe.drawing import BOTH, DRAW, DrawSettings, ShownPrompt, draw_shown
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
 
 KIND, CANNED = "refusal", "canned"
@@ -37,7 +37,7 @@ class RefuseSettings(DrawSettings):
     )
 
 
-class Made(NamedTuple):
+class RefusedSides(NamedTuple):
     """What was made, and what of the model's answers was left out."""
 
     drawn: list[tuple[Prompt, Completion]]
@@ -73,11 +73,11 @@ def _prompts(job: Job) -> list[Prompt]:
     ]
 
 
-def _made(job: Job) -> Made:
+def _made(job: Job) -> RefusedSides:
     settings, refusals = job.settings, load_refusals(job.settings.refusals, "refusals")
     prompts = _prompts(job)
     asked = [
-        Shown(prompt=each, shown=each, origin=_origin(each, settings, canned=False))
+        ShownPrompt(prompt=each, shown=each, origin=_origin(each, settings, canned=False))
         for each in prompts
         for _ in range(settings.n)
     ]
@@ -95,7 +95,7 @@ def _made(job: Job) -> Made:
         for number, each in enumerate(own.get(prompt.id, [])):
             drawn += [(prompt, each), (prompt, _canned(job, refusals, prompt, number))]
     counts = Counter(side_of(each, settings) for each in prompts)
-    return Made(drawn, dict(counts), dict(left), sides.warnings)
+    return RefusedSides(drawn, dict(counts), dict(left), sides.warnings)
 
 
 def _origin(prompt: Prompt, settings: Any, *, canned: bool) -> Origin:

@@ -33,7 +33,7 @@ from tests.workflows.tiny import THINKING, make_tiny
         ([1], [5], 1.0),
     ],
 )
-def test_tau_counts_the_twos_that_two_rankings_order_alike(
+def test_tau_counts_the_comparisons_that_two_rankings_order_alike(
     one: list[float], other: list[float], tau: float
 ) -> None:
     assert kendall_tau(one, other) == pytest.approx(tau)

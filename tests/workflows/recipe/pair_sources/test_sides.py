@@ -76,6 +76,11 @@ def test_completions_of_no_side_are_refused_before_the_first_call(
     ("options", "message"),
     [
         ("label: 0.5", "label"),
+        ("judge: policy", "asks no judge"),
+        ("inconsistent: average", "nobody compares"),
+        ("rescore: compare, label: 0.8", "the judge labels"),
+        ("model: policy", "model"),
+        ("rescore: checklist", "checklist"),
         ("pairing: all", "pairing is not used by source sides, but by judged"),
         ("critic: judge", "critic"),
         ("source: side", "sides"),
