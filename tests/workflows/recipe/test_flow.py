@@ -9,6 +9,8 @@ import pytest
 from rlaif.errors import RecipeError
 from rlaif.workflows.recipe.flow import tasks_of
 from rlaif.workflows.recipe.recipes import load_recipe
+from rlaif.workflows.recipe.step import Job, RoundState
+from rlaif.workflows.recipe.steps.train import _base
 from rlaif.workflows.recipe.task import Task
 
 HEAD = """\
@@ -151,3 +153,20 @@ def test_a_further_role_writes_what_the_policy_does_not(tmp_path: Path) -> None:
     assert found["round-1/sample"].models == {"model": "third"}
     with pytest.raises(RecipeError, match="`models` has 'teacher', which no step names"):
         flow(tmp_path, SAMPLE, roles=", teacher: third")
+
+
+def test_a_training_begins_anew_with_the_first_model_of_its_role_or_with_one_that_is_named(
+    tmp_path: Path,
+) -> None:
+    train = "{{step: train, method: sft, trains: judge, from: {}}}"
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, train.format("initial"), judge="own")
+    assert [base(found[f"round-{number}/train"]) for number in (1, 2)] == ["own", "own"]
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, train.format("seed"), judge="own, seed: other", roles="")
+    assert base(found["round-2/train"]) == "other"
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, "{step: train, method: sft, trains: judge}", judge="own")
+    assert base(found["round-2/train"]) == "run/models/round-1"
+
+
+def base(task: Task) -> str:
+    job = Job(prepared=None, task=task, models=None, run=Path("run"), state=RoundState(number=2))  # type: ignore[arg-type]
+    return _base(job)
