@@ -10,11 +10,11 @@ from rlaif.judging.label_formats import (
     Rendered,
     classification_rows,
     critique_rows,
+    labels_of_tests,
     mixture,
     pairwise_rows,
     pointwise_rows,
     tail_patch,
-    labels_of_tests,
 )
 from rlaif.judging.traces import KnownLabel
 from rlaif.records import Message, Pair, PrincipleTest
