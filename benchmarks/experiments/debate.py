@@ -2,12 +2,12 @@
 
     python benchmarks/experiments/debate.py
 
-`micro` answers held-out prompts; gold says which of two answers follows a principle. `blind`: the judge sees the prompt
-and no word of the answers, and says the same of both. `consultancy`: one advocate, of the right side by a coin, quotes
-from its side, and is believed where the quote follows the principle by itself; `compared`: it quotes from the other
-answer too, and the judge compares. `debate`: both quote, and the judge compares; `scored`: it adds up how far each quote
-follows the principle. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by chance: the
-larger k, the more persuasive it is.
+`micro` answers held-out prompts; gold says which of two answers follows a principle. `blind`: the judge sees the
+prompt and no word of the answers, and says the same of both. `consultancy`: one advocate, of the right side by a coin,
+quotes from its side, and is believed where the quote follows the principle by itself; `compared`: it quotes from the
+other answer too, and the judge compares. `debate`: both quote, and the judge compares; `scored`: it adds up how far
+each quote follows the principle. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by
+chance: the larger k, the more persuasive it is.
 """
 
 from __future__ import annotations
