@@ -2,11 +2,12 @@
 
     python benchmarks/experiments/debate.py
 
-`micro` answers held-out prompts; gold says which of two answers follows a principle. `blind`: the judge sees the prompt
-and no word of the answers, and says the same of both. `consultancy`: one advocate, of the right side by a coin, quotes.
-It is believed where its quote follows the principle by itself; `compared`: it quotes from the other answer too, and the
-judge compares. `debate`: both quote. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by chance: the
-larger k, the more persuasive it is.
+`micro` answers held-out prompts; gold says which of two answers follows a principle. `blind`: the judge sees the
+prompt and no word of the answers, and says the same of both. `consultancy`: one advocate, of the right side by a coin,
+quotes from its side, and is believed where the quote follows the principle by itself; `compared`: it quotes from the
+other answer too, and the judge compares. `debate`: both quote, and the judge compares; `scored`: it adds up how far
+each quote follows the principle. `whole`: the judge reads the answers. An advocate chooses among `k` passages, drawn by
+chance: the larger k, the more persuasive it is.
 """
 
 from __future__ import annotations
@@ -83,6 +84,10 @@ def figures(judge: ModelJudge, found: list[Question], seed: int) -> dict[str, fl
             some_of = [dict(rng.sample(list(one.items()), min(k, len(one)))) for one in own]
             better, worse = (quoted(one) for one in some_of)
             note(f"debate, {k}", verdict(judge, each, better.shown, worse.shown))
+            standing = [
+                one[said.best] + one[said.worst] for one, said in zip(some_of, (better, worse), strict=True)
+            ]
+            note(f"debate, scored, {k}", 0.5 + (standing[0] - standing[1]) / 4)
             texts = (better.best, worse.worst) if right else (better.worst, worse.best)
             note(f"consultancy, compared, {k}", verdict(judge, each, *texts))
             # the judge believes the advocate where its quote follows the principle by itself
@@ -110,7 +115,11 @@ def main() -> None:
             results.row({"seed": seed}, row)
     rows = [row for row in results.rows.values() if row["seed"] < chosen.seeds]
     most = SAID[-1]
-    for better, worse in (("debate", "consultancy"), ("consultancy", "blind")):
+    note = (
+        "three settings: quotes compared against a consultant whose quotes are compared "
+        "(`debate`, `consultancy, compared`), against one who is believed by his quote, and quotes scored one by one"
+    )
+    for better, worse in (("debate, scored", "consultancy"), ("consultancy", "blind")):
         against = worse if worse == "blind" else f"{worse}, {most}"
         results.criterion(
             method="Debate",
@@ -118,13 +127,18 @@ def main() -> None:
             values=[row[f"{better}, {most}"] - row[against] for row in rows],
             rule="above 0",
             model="micro",
+            note=note,
         )
     results.criterion(
         method="Debate",
         criterion="the more passages advocates choose among, the more often the judge is right (slope a doubling)",
-        values=[float(np.polyfit(np.log2(SAID), [row[f"debate, {k}"] for k in SAID], 1)[0]) for row in rows],
+        values=[
+            float(np.polyfit(np.log2(SAID), [row[f"debate, scored, {k}"] for k in SAID], 1)[0])
+            for row in rows
+        ],
         rule="above 0",
         model="micro",
+        note=note,
     )
     names = [name for name in rows[0] if name not in ("seed", "questions")]
     results.save(accuracy={name: float(np.mean([row[name] for row in rows])) for name in names})

@@ -3,9 +3,9 @@
     python benchmarks/experiments/judge_training.py
 
 `micro:weak` learns from gold-labelled questions of the microworld: pairs (A or B), yes and no, ratings. `transfer`: it
-learns pairs and yes/no, and is asked for ratings. `uniform`: equally many examples of each format. `tail patch`: each format
-alone is learned briefly; what the accuracy on pairs gained decides its weight; half as many examples are learned. The
-questions of the tests are about tasks that no example is about.
+learns pairs and yes/no, and is asked for ratings. `uniform`: equally many examples of each format. `tail patch`: each
+format alone is learned briefly; what the accuracy on pairs gained decides its weight; half as many are learned.
+The questions of the tests are about tasks that no example is about.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Judgments of one question set against each other: position weights, battle matrix, Elo, the pair. Pure arithmetic.
 
-Meta-Rewarding (2407.19594): a meta-judge sees two judgments m and n in both orders and names the better one. One that
-prefers a place is corrected by counts over all questions: a win of the first shown counts w1 = wins of the second shown
+Meta-Rewarding (2407.19594): a meta-judge sees two judgments m and n in both orders and names the better one. Its
+position bias is corrected by counts over all questions: a win of the first shown counts w1 = wins of the second shown
 / all wins, one of the second shown w2 = wins of the first shown / all wins. So either place wins equally much in all.
 B_mn = w1 [m wins, shown first] + w2 [m wins, shown second]; Elo is where sum B_mn log sigmoid(e_m - e_n) is greatest.
 """

@@ -1,8 +1,8 @@
 """Traces of a judge by rejection sampling: what it wrote on pairs whose better side is known, where it got that right.
 
-Self-taught evaluators (2408.02666): the judge writes N texts a question, in both orders of a pair; those whose verdict
-is the known label are learned from, as many that name A as that name B. A text without a verdict is neither right nor
-wrong.
+Self-taught evaluators (2408.02666): the judge writes N texts per question, in both orders of a pair; those whose
+verdict is the known label are learned from, as many that name A as that name B. A text without a verdict is neither
+right nor wrong.
 """
 
 from __future__ import annotations

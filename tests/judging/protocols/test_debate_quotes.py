@@ -53,9 +53,7 @@ def test_the_judge_that_decides_sees_the_quotes_alone_in_both_orders() -> None:
     decided = [each for each in engine.asked if "Response A:" in each]
     assert len(decided) == 2
     assert all("Hello." in each and "You fool." in each for each in decided)
-    assert not any(
-        "It is 5. Hello." in each or ("Well." in each and "It is 5. Well" in each) for each in decided
-    )
+    assert not any("Bye." in each or "Well." in each for each in decided)
     assert [(each.completion_ids, each.value) for each in found] == [
         ((POLITE.id, RUDE.id), pytest.approx(0.9)),
         ((RUDE.id, POLITE.id), pytest.approx(0.1)),

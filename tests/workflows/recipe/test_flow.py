@@ -9,6 +9,8 @@ import pytest
 from rlaif.errors import RecipeError
 from rlaif.workflows.recipe.flow import tasks_of, unread
 from rlaif.workflows.recipe.recipes import load_recipe
+from rlaif.workflows.recipe.step import Job, RoundState
+from rlaif.workflows.recipe.steps.train import _base
 from rlaif.workflows.recipe.task import Task
 
 HEAD = """\
@@ -211,3 +213,20 @@ def test_a_step_that_nothing_feeds_is_refused_with_place_and_remedy(
     with pytest.raises(RecipeError) as caught:
         flow(tmp_path, *steps)
     assert str(caught.value) == f"{tmp_path / 'flow.yaml'}:{line}: {said}"
+
+
+def test_a_training_begins_anew_with_the_first_model_of_its_role_or_with_one_that_is_named(
+    tmp_path: Path,
+) -> None:
+    train = "{{step: train, method: sft, trains: judge, from: {}}}"
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, train.format("initial"), judge="own")
+    assert [base(found[f"round-{number}/train"]) for number in (1, 2)] == ["own", "own"]
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, train.format("seed"), judge="own, seed: other", roles="")
+    assert base(found["round-2/train"]) == "other"
+    found = flow(tmp_path, SAMPLE, JUDGE, PAIRS, "{step: train, method: sft, trains: judge}", judge="own")
+    assert base(found["round-2/train"]) == "run/models/round-1"
+
+
+def base(task: Task) -> str:
+    job = Job(prepared=None, task=task, models=None, run=Path("run"), state=RoundState(number=2))  # type: ignore[arg-type]
+    return _base(job)

@@ -41,7 +41,7 @@ class JudgeTracesSettings:
         help="Ids of the principles that are asked; of pairs that nobody judged by principle, those by which the "
         "chosen side is the better one. All that apply by default.",
     )
-    n: int = setting(8, help="Texts a question; each pair and principle has two questions.", least=1)
+    n: int = setting(8, help="Texts per question; each pair and principle has two questions.", least=1)
     temperature: float = setting(0.7, help="Sampling temperature of the texts.", least=0)
     top_p: float = setting(
         0.9, help="Draw from the smallest set of tokens of this probability.", above=0, most=1

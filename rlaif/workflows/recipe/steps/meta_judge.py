@@ -161,7 +161,7 @@ def halts(_: RunJob, facts: Facts) -> str | None:
     if facts["pairs"]:
         return None
     return (
-        f"no two judgments of a question could be told apart ({facts['judgments']} judgments of {facts['prompts']} "
+        f"no two judgments of a question differ in rank ({facts['judgments']} judgments of {facts['prompts']} "
         f"prompts, {facts['unreadable']} unreadable, {facts['without two judgments']} prompts without two different "
         f"judgments, {facts['all equal']} all equal); raise temperature, n or questions"
     )
