@@ -8,6 +8,7 @@ import pytest
 
 from rlaif.errors import RecipeError
 from rlaif.exchange.pairs import read_pairs
+from rlaif.workflows.audit.load_run import read_source
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.prepare import prepare_recipe
@@ -63,3 +64,10 @@ def test_options_of_labels_that_cannot_work_are_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=said):
         prepare_recipe(config(recipe, **options))
+
+
+def test_an_audit_makes_clamped_labels_again_as_they_are(recipe: Path) -> None:
+    done = run(prepare_recipe(config(recipe, clamp="0.6")))
+    labels = read_source(done.run / "round-1").evidence.labels
+    assert labels.decided == pytest.approx([0.6] * 8)
+    assert labels.probability == pytest.approx([0.6] * 8)
