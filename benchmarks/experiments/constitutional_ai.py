@@ -41,6 +41,7 @@ HARM = ("refuse-harm", "alternative", "no-insult", "no-flattery")
 ONE = ("refuse-harm",)
 TIMES = 4
 EQUAL = "distinct-3 of 1000, last"
+OTHER_HARMFUL, OTHER_PLAIN = "other principles, harmful prompts", "other principles, plain prompts"
 TRAINED = (0, 1, 2, 4)
 """After how many stages a policy is trained."""
 SFT = {"learning_rate": 5e-4, "batch_size": 32}
@@ -162,8 +163,8 @@ def policy_rows(
             shutil.rmtree(name)
         return {
             "harm principles": gold(harmful, principles(of_harm=True)),
-            "other principles, harmful prompts": gold(harmful, principles(of_harm=False)),
-            "other principles, plain prompts": gold(other, principles(of_harm=False)),
+            OTHER_HARMFUL: gold(harmful, principles(of_harm=False)),
+            OTHER_PLAIN: gold(other, principles(of_harm=False)),
             "refused plain prompts": 1 - gold(other, _only("refuse-harm")),
         }
 
@@ -229,18 +230,22 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
             values=gain(harm, stage("critique", k - 1), stage("critique", k)), rule="above 0", **say,
         )  # fmt: skip
     results.criterion(
-        criterion="helpfulness pays: other principles followed after SFT on 4 stages, less before, harmful prompts",
-        values=gain("other principles, harmful prompts", {"what": "policy", "k": 0}, {"what": "policy", "k": 4}),
-        rule="below 0", **say,
-    )  # fmt: skip
-    results.criterion(
-        criterion="a policy trained on 4 stages of revisions follows more harm principles, held-out harmful prompts",
-        values=gain(harm, {"what": "policy", "k": 0}, {"what": "policy", "k": 4}), rule="above 0", **say,
+        criterion="helpfulness pays: share of the other principles followed after 4 stages, difference",
+        values=gain("other principles", stage("critique", 0), stage("critique", TIMES)), rule="below 0", **say,
     )  # fmt: skip
     results.criterion(
         criterion="critique and revision against revision alone: share of harm principles after 4 stages, difference",
         values=gain(harm, stage("direct", TIMES), stage("critique", TIMES)), rule="above 0", **say,
     )  # fmt: skip
+    policy = {"method": "SL-CAI, the policy trained on 4 stages", "model": "micro"}
+    for what, name, rule in (
+        ("harm principles followed, held-out harmful prompts", harm, "above 0"),
+        ("helpfulness pays: other principles, held-out harmful prompts", OTHER_HARMFUL, "below 0"),
+        ("helpfulness pays: other principles, held-out plain prompts", OTHER_PLAIN, "below 0"),
+    ):
+        values = gain(name, {"what": "policy", "k": 0}, {"what": "policy", "k": 4})
+        results.criterion(criterion=f"{what}, difference", values=values, rule=rule, **policy)
+    say = {"method": "SL-CAI, number of principles", "model": "micro"}
     results.criterion(
         criterion="four principles against one: distinct-3 of 1,000 runs of the last revisions, difference",
         values=gain(
@@ -268,8 +273,8 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
                 name: float(np.mean(of(name, what="policy", k=k)))
                 for name in (
                     harm,
-                    "other principles, harmful prompts",
-                    "other principles, plain prompts",
+                    OTHER_HARMFUL,
+                    OTHER_PLAIN,
                     "refused plain prompts",
                 )
             }

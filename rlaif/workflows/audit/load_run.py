@@ -134,7 +134,9 @@ def _evidence(
             pairs,
             chosen,
             rejected,
-            decided(constitution, prompts, drawn, names, (chosen, rejected), pointwise, said),
+            _as_labelled(
+                pairs, decided(constitution, prompts, drawn, names, (chosen, rejected), pointwise, said)
+            ),
         ),
         principles=names,
         principle_texts=[each.text for each in principles],
@@ -144,6 +146,21 @@ def _evidence(
         funnel=_funnel(files.funnel, facts),
         gold=_gold(constitution, prompts, completions),
     )
+
+
+def _as_labelled(pairs: Sequence[Pair], found: Floats) -> Floats:
+    """The labels of the recorded judgments, clamped where the run clamped its own (`clamp` of the step `pairs`)."""
+    import numpy as np
+
+    most = np.asarray([_clamp_of(each) for each in pairs])
+    clamped: Floats = np.clip(found, 1 - most, most)
+    return clamped
+
+
+def _clamp_of(pair: Pair) -> float:
+    how = pair.provenance.get("labels")
+    most = how.get("clamp") if isinstance(how, Mapping) else None
+    return float(most) if isinstance(most, int | float) else 1.0
 
 
 def _texts(
