@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from rlaif.auditing.calibration import Forecast, calibration_error, fit_temperature
 from rlaif.auditing.intervals import mean
 from rlaif.constitution import load_principles
+from rlaif.errors import InputError
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import (
@@ -148,8 +149,11 @@ def _row(
         )
     part = _about(chosen, material)
     before = _spent(models)
-    note = _speechless(judge, chosen, part, seed)
-    judgments = [] if note else _judged(judge, chosen, part, Asking(seed=seed))
+    try:
+        note = _speechless(judge, chosen, part, seed)
+        judgments = [] if note else _judged(judge, chosen, part, Asking(seed=seed))
+    except InputError as wrong:  # a question whose words the model does not know
+        return ProtocolRow(protocol=chosen.name, says=chosen.says, note=f"not asked: {wrong}")
     # by the checklist whatever the protocol, and no part of its cost
     after = _spent(models)
     row = _measured(

@@ -382,6 +382,6 @@ def test_models_of_other_makes_judge_by_rubrics_and_what_they_cannot_write_is_no
 def test_the_bundled_model_cannot_write_rubrics_and_says_so_before_it_is_asked(world: World) -> None:
     for steps in ("  - {step: rubric}\n", "  - {step: rubric, source: completions}\n"):
         with pytest.raises(
-            InputError, match=r"recipe\.yaml:8: .*micro does not know the words .*constitution` or a file"
+            InputError, match=r"step .rubric.: micro does not know the words .*constitution` or a file"
         ):
             run(world.prepared(steps, models__judge="micro", out=str(len(steps))))
