@@ -13,11 +13,11 @@ from rlaif.judging.label_formats import (
     Rendered,
     classification_rows,
     critique_rows,
+    labels_of_tests,
     mixture,
     pairwise_rows,
     pointwise_rows,
     tail_patch,
-    labels_of_tests,
 )
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.protocols import pointwise
