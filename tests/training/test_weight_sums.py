@@ -62,7 +62,7 @@ def test_other_tokenizers_and_other_shapes_are_refused(model_dir: MakeDirectory,
     [
         ({"a": 1.0}, "names 1 model"),
         ({"a": 1.0, "b": 0.25}, r"sum to 1.25 \(1 \+ 0.25\)"),
-        ({"a": 1.0, "b": float("nan")}, "sum to nan"),
+        ({"a": 1.0, "b": math.nan}, "sum to nan"),
     ],
 )
 def test_shares_that_are_of_no_model_are_refused(shares: dict[str, float], says: str) -> None:
