@@ -1,8 +1,8 @@
 """The step `portray`: a character shown and not shown, both sides of pairs (open character training, 2511.01689).
 
 A teacher answers with the constitution, traits in the first person, in its system turn: the good side. The student
-answers without: the bad side. What the teacher thought first is dropped, so that the student learns the character and not the
-reminder; a thought that never ended makes its answer invalid.
+answers without: the bad side. What the teacher thought first is dropped, so that the student learns the character and
+not the reminder; a thought that never ended makes its answer invalid.
 """
 
 from __future__ import annotations
