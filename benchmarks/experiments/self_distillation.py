@@ -47,7 +47,7 @@ GROUP, RATE, ANSWERS = 8, 3e-4, 24
 """Answers a prompt, the learning rate of both, and answers that a step reads."""
 FORM = "jensen-shannon"
 NOTE = (
-    "the teacher repairs one rule an answer and copies the rest, so that a step moves less than a pair of whole answers; "
+    "the teacher repairs one rule an answer and copies the rest: a step moves less than a pair of whole answers; "
     "one setting was measured over the seeds, forward KL was worse in one run"
 )
 BEST_WORST = {"pairing": "best-worst", "inconsistent": "drop"}
