@@ -105,6 +105,7 @@ def main() -> None:
     parser = options(__doc__)
     for name, value in (("prompts", 128), ("steps", 20), ("graded", 150), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     chosen = parser.parse_args()
     setting = {
         **{name: getattr(chosen, name) for name in ("prompts", "steps", "graded")},
@@ -125,7 +126,7 @@ def main() -> None:
                     "gold": gold(chosen.work, "micro", chosen.graded, seed, system)
                 },
             )
-    for way, seed in product(WAYS, seeds):
+    for way, seed in product(chosen.ways, seeds):
 
         def measured(way: str = way, seed: int = seed) -> dict[str, float]:
             folder = student(chosen.work, way, prompts, rules, chosen.steps, seed)

@@ -225,7 +225,7 @@ def _opened(model: Any, folder: Path, config: LoopConfig) -> Opened:
         ends=chat.end_ids(ends),
         pad_id=_pad_id(chat.tokenizer, end_id),
         room=min(room, config.max_length or room),
-        source_dtype=_source_dtype(folder),
+        source_dtype=stored_dtype(folder),
     )
 
 
@@ -251,7 +251,8 @@ def _pad_id(tokenizer: Any, end_id: int) -> int:
     raise AssertionError("0 and 1 cannot both be the end token")
 
 
-def _source_dtype(folder: Path) -> torch.dtype:
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The data type of a directory's weights on disk."""
     base = adapter_base(folder)
     for path in sorted((base or folder).glob("*.safetensors")):
         with safe_open(path, framework="pt") as tensors:

@@ -185,7 +185,7 @@ def halts(job: RunJob, facts: Facts) -> str | None:
     if facts["examples"]:
         return None
     told = ", ".join(f"{count} {name}" for name, count in facts["contexts"].items())
-    return f"no completion has anything to show its teacher ({told}); lower the threshold, or add a form to teacher_sees"
+    return f"no completion has anything to show its teacher ({told}); lower threshold, or add a form to teacher_sees"
 
 
 def check(checked: CheckedStep) -> None:

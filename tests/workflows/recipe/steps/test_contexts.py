@@ -118,3 +118,15 @@ def test_the_graph_of_the_shipped_recipes(name: str) -> None:
     assert train.takes[0].ancestor("completions") is not None
     measured = [each for name, each in tasks.items() if name.startswith("round-1/evaluate")]
     assert all(each.models["model"] == "run/models/round-1" for each in measured)
+
+
+def test_the_graph_of_the_character() -> None:
+    tasks = {
+        each.name: each for each in tasks_of(load_recipe(shipped("pipelines/character.yaml")), Path("run"))
+    }
+    assert tasks["round-1/own"].models["model"] == "run/models/round-1-dpo"
+    assert tasks["round-1/sft"].models["trains"] == "run/models/round-1-dpo"
+    merge = tasks["round-1/merge"]
+    assert merge.moves == "policy"
+    assert merge.makes is not None
+    assert tasks["round-1/evaluate"].models["model"] == f"run/{merge.makes.path}"

@@ -1,0 +1,103 @@
+"""The step `portray`: a character shown and not shown, both sides of pairs (open character training, 2511.01689).
+
+A teacher answers with the constitution, traits in the first person, in its system turn: the good side. The student
+answers without: the bad side. What the teacher thought first is dropped, so that the student learns the character and
+not the reminder; a thought that never ended makes its answer invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rlaif.feedback.system_turn import CONSTITUTION, SystemTurn
+from rlaif.records import Completion, Origin, Prompt
+from rlaif.workflows.recipe.drawing import (
+    BOTH,
+    DRAW,
+    DrawnSides,
+    DrawSettings,
+    Shown,
+    asked_prompts,
+    draw_shown,
+)
+from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
+
+KIND, TEACHER = "character", "teacher"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortraySettings(DrawSettings):
+    """How both sides are drawn."""
+
+
+def _shown(job: Job) -> Iterator[Shown]:
+    rules = SystemTurn(named=CONSTITUTION, principles=job.constitution.principles)
+    origin = Origin(kind=KIND, side="good", note=job.constitution.name)
+    for prompt in asked_prompts(job):
+        shown = replace(prompt, messages=rules.before(prompt))
+        yield from [Shown(prompt=prompt, shown=shown, origin=origin)] * job.settings.n
+
+
+def _plain(job: Job) -> Iterator[Shown]:
+    for prompt in asked_prompts(job):
+        bad = Shown(prompt=prompt, shown=prompt, origin=Origin(kind=KIND, side="bad"))
+        yield from [bad] * job.settings.n
+
+
+def _drawn(job: Job) -> tuple[DrawnSides, int]:
+    """Both sides, and how many of the teacher's answers are invalid."""
+    shown, plain = draw_shown(job, _shown(job), TEACHER), draw_shown(job, _plain(job))
+    valid = [(prompt, _without_thought(said)) for prompt, said in shown.drawn if not said.open_thought]
+    # sides are numbered one behind the other: a draw of a prompt has one number
+    own = [(prompt, replace(said, draw=said.draw + job.settings.n)) for prompt, said in plain.drawn]
+    both = DrawnSides(drawn=[*valid, *own], warnings=[*shown.warnings, *plain.warnings])
+    return both, len(shown.drawn) - len(valid)
+
+
+def _without_thought(said: Completion) -> Completion:
+    return replace(said, thought="", token_ids=None) if said.thought else said
+
+
+def make(job: RunJob) -> Facts:
+    """Draw both sides of the round's prompts."""
+    found, invalid = _drawn(job)
+    job.write(found.drawn)
+    return {"completions": len(found.drawn), "invalid": invalid, "warnings": found.warnings}
+
+
+def forecast(job: Job) -> list[tuple[Prompt, Completion]]:
+    """Return the completions that would be drawn."""
+    return _drawn(job)[0].drawn
+
+
+def work(expected: Expected) -> int:
+    """Count the completions of a round."""
+    settings, held = expected.entry.settings, expected.sizes["prompts"]
+    count = min(settings.prompts or held, held)
+    expected.sizes.update(asked=count, completions=2 * count * settings.n)
+    return int(2 * count * settings.n)
+
+
+def row(facts: Facts, _: int) -> dict[str, list[str]]:
+    """Return what could not be drawn, and thoughts that never ended, as warnings."""
+    lost = facts.get("invalid", 0)
+    said = [f"{lost} of the teacher's answers are left out: their thought never ended"] if lost else []
+    return {"warnings": [*facts.get("warnings", []), *said]}
+
+
+STEP = Step(
+    name="portray",
+    help="A teacher answers with the constitution in its system turn, the policy without: good and bad sides of pairs.",
+    settings=PortraySettings,
+    needs=(("prompts",),),
+    makes="completions",
+    roles={"model": "policy", TEACHER: "policy"},
+    takes="train",
+    make=make,
+    forecast=forecast,
+    work=work,
+    unit=lambda _: DRAW,
+    row=row,
+    sides=lambda _: BOTH,
+)
