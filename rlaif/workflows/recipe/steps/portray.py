@@ -17,7 +17,7 @@ from rlaif.workflows.recipe.drawing import (
     DRAW,
     DrawnSides,
     DrawSettings,
-    Shown,
+    ShownPrompt,
     asked_prompts,
     draw_shown,
 )
@@ -31,17 +31,17 @@ class PortraySettings(DrawSettings):
     """How both sides are drawn."""
 
 
-def _shown(job: Job) -> Iterator[Shown]:
+def _shown(job: Job) -> Iterator[ShownPrompt]:
     rules = SystemTurn(named=CONSTITUTION, principles=job.constitution.principles)
     origin = Origin(kind=KIND, side="good", note=job.constitution.name)
     for prompt in asked_prompts(job):
         shown = replace(prompt, messages=rules.before(prompt))
-        yield from [Shown(prompt=prompt, shown=shown, origin=origin)] * job.settings.n
+        yield from [ShownPrompt(prompt=prompt, shown=shown, origin=origin)] * job.settings.n
 
 
-def _plain(job: Job) -> Iterator[Shown]:
+def _plain(job: Job) -> Iterator[ShownPrompt]:
     for prompt in asked_prompts(job):
-        bad = Shown(prompt=prompt, shown=prompt, origin=Origin(kind=KIND, side="bad"))
+        bad = ShownPrompt(prompt=prompt, shown=prompt, origin=Origin(kind=KIND, side="bad"))
         yield from [bad] * job.settings.n
 
 
