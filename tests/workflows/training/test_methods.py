@@ -31,10 +31,12 @@ from tests.workflows.conftest import Configured
 def test_the_methods_of_the_package_are_these_and_each_moves_its_role() -> None:
     moved = {name: METHODS.get(name).trains for name in METHODS.names()}
     assert moved == {
+        "distill": Role.POLICY,
         "dpo": Role.POLICY,
         "judge": Role.JUDGE,
         "reward": Role.REWARD_MODEL,
         "sft": Role.POLICY,
+        "thumbs": Role.POLICY,
     }
     assert DEFAULT in moved
 
