@@ -108,7 +108,7 @@ def labels_of_tests(constitution: Constitution) -> tuple[list[KnownLabel], list[
     labels, known = [], []
     for principle in constitution.principles:
         for test in principle.tests:
-            prompt = Prompt(messages=turn(test.prompt))
+            prompt = Prompt(messages=test.turns)
             sides = [(Message(role="assistant", content=text),) for text in (test.better, test.worse)]
             pair = Pair(prompt=prompt.messages, chosen=sides[0], rejected=sides[1], label_prob=1.0)
             labels.append(KnownLabel(pair=pair, principle=principle))

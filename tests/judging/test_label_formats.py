@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from rlaif.judging import ModelJudge
 from rlaif.judging.label_formats import (
@@ -56,6 +57,15 @@ def test_tests_of_principles_are_labels_of_pairs_and_of_single_answers() -> None
     labels, known = labels_of_tests(constitution(GREET))
     assert [each.sides[0][0].content for each in labels] == ["Hello"]
     assert [(each.completion.text, each.follows) for each in known] == [("Hello", 1.0), ("Flour", 0.0)]
+
+
+def test_a_test_that_is_a_conversation_is_asked_with_all_its_turns() -> None:
+    before = (Message(role="user", content="Hi"), Message(role="assistant", content="Hello"))
+    talk = replace(GREET, tests=tuple(replace(each, before=before) for each in GREET.tests))
+    labels, known = labels_of_tests(constitution(talk))
+    asked = (*before, Message(role="user", content=GREET.tests[0].prompt))
+    assert [each.pair.prompt for each in labels] == [asked]
+    assert {each.prompt.messages for each in known} == {asked}
 
 
 def test_a_task_has_at_most_its_cap_of_examples_and_no_answer_more_than_half_of_it() -> None:

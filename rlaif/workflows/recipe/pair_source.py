@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlaif.field_docs import documented
-from rlaif.records import Judgment, Pair, Prompt
+from rlaif.records import Judgment, Pair
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob, everything
 from rlaif.workflows.recipe.step_cache import Since
 
@@ -80,11 +79,9 @@ class PairSource:
     """Whether comparisons are written beside the pairs."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for options that cannot work; called before any model is opened."""
-    check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
-    """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     joins: bool = True
     """Whether all that it takes must be made of each other; not where two judges' judgments are compared."""
-    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    fits: Callable[[CheckedStep, PreparedRecipe], None] = _nothing
     """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols
     """The judging protocols that its options name."""

@@ -43,7 +43,6 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
     prompts = {name: tuple(read(ref, limit=config.limit)) for name, ref in recipe.prompts.items()}
     if recipe.models.judge == GOLD:
         require_gold(prompts["train"], GOLD)
-    _check_steps(recipe, config, lambda step, checked: step.check_prompts(checked, prompts))
     protocols = protocols_of(recipe)
     prepared = PreparedRecipe(
         config=config,
@@ -55,9 +54,7 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         in_writing=_writes(protocols, config.out),
         warnings=tuple(unread(tasks)),
     )
-    for entry in recipe.round:
-        with _at(entry), STEPS.guarded(entry.step):
-            STEPS.get(entry.step).fits(prepared, entry)
+    _check_steps(recipe, config, lambda step, checked: step.fits(checked, prepared))
     return prepared
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rlaif.errors import InputError
 from rlaif.field_docs import documented
 from rlaif.hashing import digest
-from rlaif.records import Constitution, Prompt
+from rlaif.records import Constitution
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import json_schema, values_of
 from rlaif.store import Store
@@ -337,10 +337,8 @@ class Step:
     """Whether its work is a training, which may run in another process."""
     check: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for settings that cannot work; called before any model is opened."""
-    fits: Callable[[PreparedRecipe, RecipeStep], None] = _nothing
+    fits: Callable[[CheckedStep, PreparedRecipe], None] = _nothing
     """Raise InputError where constitution or prompts cannot serve it; called before any model is opened."""
-    check_prompts: Callable[[CheckedStep, Mapping[str, Sequence[Prompt]]], None] = _nothing
-    """Raise InputError where the recipe's prompts, by set, do not serve; called before any model is opened."""
     require: Callable[[CheckedStep], None] = _nothing
     """Raise InputError for what is missing on this machine; called before the first round."""
     protocols: Callable[[Any], Sequence[str]] = _no_protocols

@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.errors import RlaifError
 from rlaif.exchange.completions import read_completions
 from rlaif.hashing import digest, digest_files
-from rlaif.records import Constitution, Pair, Prompt
+from rlaif.records import Constitution, Pair, PrincipleTest, Prompt
 from rlaif.runs.layout import COMPLETIONS
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.recipe.step_cache import Since
@@ -85,7 +85,13 @@ def columns_of(prompts: Sequence[Prompt]) -> dict[str, dict[str, Any]]:
 
 
 def _tests(constitution: Constitution) -> dict[str, list[Any]]:
-    return {each.id: list(map(asdict, each.tests)) for each in constitution.principles if each.tests}
+    return {each.id: list(map(_test, each.tests)) for each in constitution.principles if each.tests}
+
+
+def _test(test: PrincipleTest) -> dict[str, Any]:
+    held = asdict(test)
+    # tests were no conversations once: one that is none has the digest that it had then
+    return held if test.before else {name: value for name, value in held.items() if name != "before"}
 
 
 def _constitution_of(run: Path) -> Constitution | None:

@@ -14,6 +14,7 @@ import pytest
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.pairs import write_pairs
+from rlaif.hashing import digest
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
 from rlaif.templates import template_digests
 from rlaif.workflows.models.role_options import NOTHING, RoleOptions
@@ -326,6 +327,12 @@ def test_tests_of_a_principle_are_part_of_a_pairs_step_and_of_no_digest(tmp_path
         made.append(do(steps, "out", since_tests(rules, "micro"))())
     assert made == [1, 0, 1]
     assert since_tests(tried, "gold:").inputs == {}
+    # turns before the prompt are read too, and a test without them has the digest of earlier versions
+    before = (Message(role="user", content="Hi"), Message(role="assistant", content="Hello"))
+    talk = replace(tried.principles[0], tests=tuple(replace(each, before=before) for each in TRIED))
+    held = {"kind": [{"prompt": "p", "better": "b", "worse": "w", "near_miss": False}]}
+    assert since_tests(replace(tried, principles=(talk,)), "micro").inputs != since_tests(tried, "micro").inputs
+    assert since_tests(tried, "micro").inputs == {"tests": digest("tests", held)}
 
 
 def test_templates_that_another_process_rendered_stand_in_the_note_of_the_step(play: Play) -> None:

@@ -2,6 +2,7 @@
 
 `tests/fixtures/step_keys.json` was written by commit 8776198: of each shipped recipe its digest, and the keys of all
 steps where models are named by fingerprints that follow from their names and every step makes what `make` here does.
+Of best-of-n the row is newer: since then it imitates the best by a step `examples`, where it made pairs.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 import pytest
 
 from rlaif.exchange.completions import write_completions
+from rlaif.exchange.examples import write_examples
 from rlaif.exchange.judgments import write_judgments
 from rlaif.exchange.pairs import write_pairs
 from rlaif.hashing import digest
-from rlaif.records import Completion, Judgment, Message, Pair, State
+from rlaif.records import Completion, Example, Judgment, Message, Pair, State
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.generate.rollouts import round_prompts
 from rlaif.workflows.models.pool import ModelPool
@@ -35,6 +37,7 @@ FACTS: Mapping[str, Mapping[str, Any]] = {
     "sample": {"prompts": LIMIT, "completions": 2 * LIMIT},
     "judge": {"judgments": LIMIT},
     "pairs": {"pairs": LIMIT, "unreadable_share": 0.0},
+    "examples": {"examples": LIMIT, "kinds": {}, "left_out": {}},
     "train": {"figures": {}, "steps": 1, "replay": {}, "left_out": {}, "gate": []},
     "evaluate": {"gold_mean": 0.5, "ungraded": []},
 }
@@ -62,6 +65,8 @@ def make(prepared: PreparedRecipe, folder: Path, number: int) -> None:
     sides = [(Message(role="assistant", content=text),) for text in texts]
     pairs = [Pair(prompt=p.messages, chosen=sides[0], rejected=sides[1], label_prob=0.9) for p in prompts]
     write_pairs(folder / "pairs.jsonl", pairs)
+    shown = [Example(messages=(*each.prompt, *each.chosen), kind="best", learned=1) for each in pairs]
+    write_examples(folder / "examples.jsonl", shown)
     (folder / "evaluation.json").write_text("{}")
 
 

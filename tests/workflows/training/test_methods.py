@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,8 +138,8 @@ def test_a_step_of_a_method_from_outside_spells_out_its_options_and_its_version(
 
 def test_a_recipe_trains_by_a_method_from_outside(mine: Method, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    text = (shipped("pipelines") / "best-of-n.yaml").read_text()
-    file.write_text(text.replace("method: sft, epochs: 2", "method: mine, echo: from a recipe"))
+    text = (shipped("pipelines") / "ai-feedback.yaml").read_text()
+    file.write_text(re.sub(r"method: dpo.*}}", "method: mine, echo: from a recipe}", text))
     [step] = [each for each in load_recipe(file).round if each.step == "train"]
     assert step.settings == train_step("mine", echo="from a recipe")
     with pytest.raises(InputError, match="learn is not used by method mine, but by sft"):

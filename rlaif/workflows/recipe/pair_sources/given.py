@@ -7,7 +7,7 @@ when it writes as the data do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlaif.errors import InputError
@@ -22,6 +22,7 @@ from rlaif.workflows.recipe.construction import (
     paired,
 )
 from rlaif.workflows.recipe.pair_source import PairSource, SourcedPairs
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.step import CheckedStep, Job, RunJob
 
 KIND = "given"
@@ -69,11 +70,16 @@ def forecast(job: Job) -> list[Pair]:
     return construction.forecast(job, over_own(gathered_completions(job), job.settings.options.answer)[0])
 
 
-def check_prompts(checked: CheckedStep, prompts: Mapping[str, Sequence[Prompt]]) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError where no row of the prompts that are answered has the column."""
     column = checked.entry.settings.options.answer
     taken = [each.ancestor("prompts") for each in checked.task.takes]
-    held = [one for each in taken if each is not None and not each.path for one in prompts.get(each.name, ())]
+    held = [
+        one
+        for each in taken
+        if each is not None and not each.path
+        for one in prepared.prompts.get(each.name, ())
+    ]
     if held and not any(given_answer(each, column) for each in held):
         known = sorted({name for each in held for name, value in each.meta.items() if isinstance(value, str)})
         raise InputError(
@@ -94,7 +100,7 @@ SOURCE = PairSource(
     inputs=artefact_inputs,
     compares=construction.compares,
     check=construction.check,
-    check_prompts=check_prompts,
+    fits=fits,
     protocols=construction.protocols_of,
     work=construction.work,
 )

@@ -31,7 +31,6 @@ from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.recipe.pair_source import PairSource, SourcedPairs
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Job, RunJob
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_tests
@@ -262,9 +261,9 @@ def check(checked: CheckedStep) -> None:
         )
 
 
-def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError for principles that the constitution has not, or none of which applies to any prompt."""
-    choice = entry.settings.options.principles
+    choice = checked.entry.settings.options.principles
     if choice != ALL:
         prompts = [each for held in prepared.prompts.values() for each in held]
         refuse_choice(prepared.constitution, choice, prompts)

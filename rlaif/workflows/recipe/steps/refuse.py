@@ -7,7 +7,7 @@ looks like one it is the other way round: without this mirror a model learns to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from rlaif.records import Completion, Origin, Prompt
 from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import round_prompts
 from rlaif.workflows.recipe.drawing import BOTH, DRAW, DrawSettings, ShownPrompt, draw_shown
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
 
 KIND, CANNED = "refusal", "canned"
@@ -147,11 +148,11 @@ def check(checked: CheckedStep) -> None:
         raise InputError(f"the tag {both[0]!r} is in `harmful` and in `benign`; a prompt cannot be both")
 
 
-def check_prompts(checked: CheckedStep, prompts: Mapping[str, Sequence[Prompt]]) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError where no prompt is to be refused or its mirror."""
     settings = checked.entry.settings
     taken = next(each for each in checked.task.takes if each.kind == "prompts")
-    held = prompts.get(taken.name, ()) if not taken.path else ()
+    held = prepared.prompts.get(taken.name, ()) if not taken.path else ()
     if held and not any(side_of(each, settings) for each in held):
         known = sorted({tag for each in held for tag in each.tags})
         raise InputError(
@@ -196,7 +197,7 @@ STEP = Step(
     forecast=forecast,
     inputs=inputs,
     check=check,
-    check_prompts=check_prompts,
+    fits=fits,
     halts=halts,
     work=work,
     unit=lambda _: DRAW,

@@ -28,7 +28,6 @@ from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import GOLD
 from rlaif.workflows.models.role_options import sees_of
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
 
 REVISER, CRITIC, JUDGE = "reviser", "critic", "judge"
@@ -100,7 +99,8 @@ def _lengths(job: Job, key: str, own: str) -> tuple[int, int | None]:
     settings, given, role = job.settings, job.task.entry.given, job.role(key)
     # a reviser that also criticises has the length of its revisions
     said = role.max_tokens if key == CRITIC or own == "max_tokens" else None
-    most = getattr(settings, own) if own in given else said or getattr(settings, own)
+    spelled = settings.max_tokens if own == "max_tokens" else settings.critique_tokens
+    most = spelled if own in given else said or spelled
     thought = settings.max_thought_tokens if "max_thought_tokens" in given else role.max_thought_tokens
     return most, thought
 
@@ -322,10 +322,10 @@ def _refuse_slots(template: Template) -> None:
         )
 
 
-def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError for principles that the constitution has not, or none of which applies to any prompt."""
     prompts = [each for held in prepared.prompts.values() for each in held]
-    refuse_choice(prepared.constitution, _choice(entry.settings), prompts)
+    refuse_choice(prepared.constitution, _choice(checked.entry.settings), prompts)
 
 
 def work(expected: Expected) -> int:

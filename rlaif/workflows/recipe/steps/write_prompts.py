@@ -15,6 +15,7 @@ from rlaif.records import Message, Prompt, Sampling, prompt_name
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import round_prompts
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
 
 DRAW = 4.0
@@ -176,10 +177,10 @@ def check(checked: CheckedStep) -> None:
         )
 
 
-def check_prompts(checked: CheckedStep, prompts: Mapping[str, Sequence[Prompt]]) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError for fewer prompts than a request shows, of a set that the recipe names."""
     taken = checked.task.takes[0]
-    if not taken.path and (few := _too_few(checked.entry.settings, len(prompts[taken.name]))):
+    if not taken.path and (few := _too_few(checked.entry.settings, len(prepared.prompts[taken.name]))):
         raise InputError(few)
 
 
@@ -217,7 +218,7 @@ STEP = Step(
     inputs=inputs,
     halts=halts,
     check=check,
-    check_prompts=check_prompts,
+    fits=fits,
     work=work,
     unit=lambda _: DRAW,
     columns=COLUMNS,
