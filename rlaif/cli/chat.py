@@ -162,7 +162,9 @@ def _step(talk: Talk, screen: _Screen, line: str, failed: list[str]) -> bool:
     """Do what a line says; false ends the talk."""
     word, _, rest = line.partition(" ")
     if word in _ALONE and rest.strip():
-        raise InputError(f"{word} takes nothing behind it, and {rest.strip()!r} stands there; write {word} alone")
+        raise InputError(
+            f"{word} takes nothing behind it, and {rest.strip()!r} stands there; write {word} alone"
+        )
     if not line.startswith("/") or line.startswith("//"):
         _show(screen, talk.say(line.removeprefix("/") if line.startswith("//") else line), failed)
         return True

@@ -48,7 +48,9 @@ def load_recipe(
     return replace(recipe, round=tuple(_placed(recipe.round, written, said)))
 
 
-def _placed(entries: Sequence[RecipeStep], written: Document, said: Mapping[Key, str]) -> Iterator[RecipeStep]:
+def _placed(
+    entries: Sequence[RecipeStep], written: Document, said: Mapping[Key, str]
+) -> Iterator[RecipeStep]:
     """The steps, each with its line in the file, and with those overrides that are of it."""
     if ("round",) in said:  # no step of it is in the file
         yield from entries
