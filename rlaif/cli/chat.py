@@ -161,6 +161,10 @@ def _talked(talk: Talk, screen: _Screen) -> list[str]:
 def _step(talk: Talk, screen: _Screen, line: str, failed: list[str]) -> bool:
     """Do what a line says; false ends the talk."""
     word, _, rest = line.partition(" ")
+    if word in _ALONE and rest.strip():
+        raise InputError(
+            f"{word} takes nothing behind it, and {rest.strip()!r} stands there; write {word} alone"
+        )
     if not line.startswith("/") or line.startswith("//"):
         _show(screen, talk.say(line.removeprefix("/") if line.startswith("//") else line), failed)
         return True
@@ -210,6 +214,7 @@ def _help(talk: Talk, screen: _Screen, rest: str) -> None:
         say(f"{name:14}{text}")
 
 
+_ALONE = {each for each in COMMANDS if " " not in each}
 _DONE: Mapping[str, Callable[[Talk, _Screen, str], None]] = {
     "/reset": _reset,
     "/system": _system,

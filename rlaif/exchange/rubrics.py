@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,17 @@ def read_rubrics(path: str | Path) -> list[Rubric]:
     `weight` is 1 unless it is said, and below 0 for a fault; an id that is left out is its place (`c1`). A row's
     `digest`, where it has one, must be that of its criteria. Raises PromptFileError with the line.
     """
-    rubrics = [row_rubric(row, where) for where, row in read_rows(path)]
+    rubrics: dict[str, Rubric] = {}
+    for where, row in read_rows(path):
+        each = row_rubric(row, where)
+        if each.prompt_id in rubrics:
+            raise PromptFileError(
+                f"{where}: its prompt has a rubric in a row before it; put their criteria into one"
+            )
+        rubrics[each.prompt_id] = each
     if not rubrics:
         raise PromptFileError(f"{path}: holds no rubric; a row is {FORM}")
-    return rubrics
+    return list(rubrics.values())
 
 
 def write_rubrics(path: Path, rubrics: Iterable[Rubric]) -> int:
@@ -75,6 +83,8 @@ def fault_of(criteria: Iterable[RubricCriterion]) -> str:
         return f"the criterion {twice!r} is there twice; give each an id of its own"
     if not any(each.weight for each in criteria):
         return "the weights of its criteria sum to 0, so that no completion is better; give one a weight"
+    if not isfinite(sum(abs(each.weight) for each in criteria)):
+        return "the weights of its criteria are too large to be added up; 1 to 10 are usual"
     return ""
 
 

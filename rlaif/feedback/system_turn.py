@@ -6,6 +6,7 @@ being told (context distillation); drawn under `good` and under `bad`, it gives 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ TAGS: Mapping[str, str] = {"good": "<|good|>", "bad": "<|bad|>"}
 RULES = "system-constitution"
 MOST_BYTES = 1_000_000
 _ENDINGS = (".txt", ".md", ".jinja", ".yaml", ".json")
+_HALF = re.compile("[\ud800-\udfff]")
 _LEADING = ("system", "developer")
 
 
@@ -111,4 +113,11 @@ def _own_text(given: str) -> str:
         raise InputError(f"{where}: no such file; a text of your own has more words than that")
     if not given.strip():
         raise InputError("--system: is blank; give a text or a file, or leave it out")
+    refuse_half_characters(given, "--system")
     return given
+
+
+def refuse_half_characters(text: str, where: str) -> None:
+    """Raise InputError for a text that was typed or piped and is no UTF-8: no model can read it."""
+    if _HALF.search(text):
+        raise InputError(f"{where}: is no UTF-8 text, and no model can read it; write it in UTF-8")

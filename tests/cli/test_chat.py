@@ -131,6 +131,11 @@ def test_the_same_talk_is_not_asked_again(said: Said, tmp_path: Path) -> None:
         ("/save a.jsonl\n", (), "nothing was answered yet"),
         ("Hi\n/save\n", (), "name a file"),
         ("Hi\n/save a.txt\n", (), "ends in .jsonl"),
+        ("Hi\n/again 2\n", (), "/again takes nothing behind it, and '2' stands there"),
+        ("Hi\n/reset all\n", (), "/reset takes nothing behind it"),
+        ("Hi\n/quit now\n", (), "/quit takes nothing behind it"),
+        ("Hi \udcff\n", (), "no UTF-8 text"),
+        ("/system kind \udcff\n", (), "no UTF-8 text"),
     ],
 )
 def test_bad_input_is_refused(said: Said, lines: str, words: tuple[str, ...], message: str) -> None:

@@ -30,7 +30,7 @@ def file_of(path: Path, *rows: Any) -> Path:
 
 
 def test_rubrics_come_back_as_they_were_written(tmp_path: Path) -> None:
-    plain = Rubric(prompt=WHOLE.prompt, criteria=(RubricCriterion(id="c1", text="x"),))
+    plain = Rubric(prompt=(*WHOLE.prompt, *WHOLE.prompt), criteria=(RubricCriterion(id="c1", text="x"),))
     write_rubrics(tmp_path / "r.jsonl", [WHOLE, plain])
     read = read_rubrics(tmp_path / "r.jsonl")
     assert read == [WHOLE, plain]
@@ -72,6 +72,12 @@ def test_a_changed_row_must_let_go_of_its_digest(tmp_path: Path) -> None:
     assert read_rubrics(file_of(tmp_path / "r.jsonl", row))[0].criteria[0].weight == 2
 
 
+def test_a_prompt_has_one_rubric(tmp_path: Path) -> None:
+    row = {"prompt": "hi", "criteria": [{"text": "It greets."}]}
+    with pytest.raises(PromptFileError, match=r"r\.jsonl:2: its prompt has a rubric in a row before it"):
+        read_rubrics(file_of(tmp_path / "r.jsonl", row, row))
+
+
 GOOD = {"id": "a", "text": "It greets."}
 
 
@@ -81,6 +87,7 @@ GOOD = {"id": "a", "text": "It greets."}
         ([GOOD, GOOD], "criterion 'a' is there twice"),
         ([{"text": " "}], "criterion 1: its `text` is blank"),
         ([{"id": "a"}], "its `text` is blank"),
+        ([GOOD | {"weight": 1e308}, {"text": "x", "weight": -1e308}], "too large to be added up"),
         ([GOOD | {"weight": 0}, {"text": "x", "weight": 0}], "weights of its criteria sum to 0"),
         ([GOOD | {"weight": "3"}], "must be a finite number"),
         ([GOOD | {"weight": None}], "must be a finite number"),

@@ -32,7 +32,8 @@ def recognises(values: object) -> bool:
         isinstance(values, list)
         and bool(values)
         and all(isinstance(each, Mapping) for each in values)
-        and any("trait" in each for each in values)
+        # rows that have all but their traits are told what they lack
+        and (any("trait" in each for each in values) or all(set(each) <= set(_KNOWN) for each in values))
         and all("trait" in each or "questions" in each for each in values)
     )
 

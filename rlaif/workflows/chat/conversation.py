@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rlaif.errors import InputError
 from rlaif.feedback.sample import LOST, drawing
-from rlaif.feedback.system_turn import SystemTurn
+from rlaif.feedback.system_turn import SystemTurn, refuse_half_characters
 from rlaif.records import Completion, Engine, Message, Origin, Prompt, Sampling
 
 SILENT = "the model wrote no answer; the turn is left out of its conversation"
@@ -94,6 +94,7 @@ class Talk:
         """The answers to a turn of the user. Raises InputError for a blank one."""
         if not text.strip():
             raise InputError("a turn is blank; write something")
+        refuse_half_characters(text, "a turn")
         asked = [self._asked(each, each.turns, text, 0) for each in self.speakers]
         self._number, self._draw, self._said = self._number + 1, 0, text
         for each in self.speakers:

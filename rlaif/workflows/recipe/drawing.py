@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from rlaif.errors import InputError
 from rlaif.records import Completion, Origin, Prompt, Sampling
 from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prompts
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.recipe.step import Job
+from rlaif.workflows.recipe.step import CheckedStep, Job
 
 DRAW = 4.0
 """What a completion takes, in scores: a first guess, until a step has run."""
@@ -41,6 +42,15 @@ class DrawSettings:
         least=1,
         wanted="how many prompts a round takes: a whole number, 1 or above",
     )
+
+
+def check_draws(checked: CheckedStep) -> None:
+    """Raise InputError where a step of `DrawSettings` would draw one greedy text several times."""
+    settings = checked.entry.settings
+    if settings.n > 1 and settings.temperature == 0:
+        raise InputError(
+            f"at temperature 0 all {settings.n} completions of a side are one text; raise temperature, or set n to 1"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

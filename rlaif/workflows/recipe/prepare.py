@@ -54,12 +54,18 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         in_writing=_writes(protocols, config.out),
         warnings=tuple(unread(tasks)),
     )
+<<<<<<< HEAD
     _check_steps(recipe, config, lambda step, checked: step.fits(checked, prepared))
+=======
+    for entry in recipe.round:
+        with at(entry), STEPS.guarded(entry.step):
+            STEPS.get(entry.step).fits(prepared, entry)
+>>>>>>> breaker
     return prepared
 
 
 @contextmanager
-def _at(entry: RecipeStep) -> Iterator[None]:
+def at(entry: RecipeStep) -> Iterator[None]:
     """Say of a wrong input in the block at which step of the recipe it is. Raises RecipeError."""
     try:
         yield
@@ -70,7 +76,7 @@ def _at(entry: RecipeStep) -> Iterator[None]:
 def _check_steps(recipe: Recipe, config: RunConfig, look: Callable[[Step, CheckedStep], None]) -> None:
     """Raise RecipeError, with file and line, for the first step with which something is wrong."""
     for checked in checked_steps(recipe, config.out):
-        with _at(checked.entry), STEPS.guarded(checked.entry.step):
+        with at(checked.entry), STEPS.guarded(checked.entry.step):
             look(STEPS.get(checked.entry.step), checked)
 
 

@@ -7,7 +7,8 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,25 @@ def load_recipe(
     source = str(_locate(ref))
     document = read_document(Path(source), RecipeError)
     recipe = _checked(document, source)
+    written, said = document, dict[Key, str]()
     for name, text in {**(_quick(document) if quick else {}), **(overrides or {})}.items():
         document = _overridden(document, name, text)
         recipe = _checked(document, source)
-    return recipe
+        said |= dict.fromkeys(document.plain, document.path)
+    return replace(recipe, round=tuple(_placed(recipe.round, written, said)))
+
+
+def _placed(
+    entries: Sequence[RecipeStep], written: Document, said: Mapping[Key, str]
+) -> Iterator[RecipeStep]:
+    """The steps, each with its line in the file, and with those overrides that are of it."""
+    if ("round",) in said:  # no step of it is in the file
+        yield from entries
+        return
+    for place, entry in enumerate(entries):
+        key: Key = ("round", place)
+        own = ", ".join(text for of, text in said.items() if of[:2] == key)
+        yield replace(entry, where=written.where(key) + (f" with {own}" if own else ""))
 
 
 def _quick(document: Document) -> dict[str, str]:

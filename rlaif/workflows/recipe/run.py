@@ -29,7 +29,7 @@ from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.recipe.pace import Listener, Pace, ignore
-from rlaif.workflows.recipe.prepare import checked_steps
+from rlaif.workflows.recipe.prepare import at, checked_steps
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
@@ -64,7 +64,8 @@ def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener 
         models.acting(recipe.models.asked(role)).open(name)
     for checked in checked_steps(recipe, config.out):
         # what a training needs is asked for before hours of sampling, not after
-        STEPS.get(checked.entry.step).require(checked)
+        with at(checked.entry):
+            STEPS.get(checked.entry.step).require(checked)
     with claim(config.out, describe(), command="run") as held, Store.open(_store(prepared)) as store:
         models.record(store, held.id)
         write_text(held.dir / layout.CONSTITUTION, constitution_yaml(prepared.constitution))

@@ -201,6 +201,24 @@ class CheckedStep:
         made = next((each for each in found if each is not None), None)
         return next((each for each in self.recipe.round if made is not None and each.key == made.step), None)
 
+    def require_several(self, noun: str) -> None:
+        """Raise InputError where there is one completion of a prompt, or all of a prompt are one greedy text.
+
+        `noun` is what takes them: it stands first in the sentence.
+        """
+        drawn = self.maker("completions")
+        if drawn is None or (count := getattr(drawn.settings, "n", None)) is None:
+            return
+        if count < 2:
+            raise InputError(
+                f"{noun} two completions of a prompt, and {drawn.key!r} draws {count}; raise its n"
+            )
+        if getattr(drawn.settings, "temperature", 1) == 0 and not getattr(drawn.settings, "models", None):
+            raise InputError(
+                f"{noun} two completions of a prompt, and at temperature 0 all {count} that {drawn.key!r} draws are one "
+                "text; raise its temperature"
+            )
+
     def check_judged(self) -> None:
         """Raise InputError where the completions that are taken are not those that the judgments are of."""
         taken, *rest = self.task.takes

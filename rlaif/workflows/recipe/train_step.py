@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from rlaif.errors import InputError, RecipeError
 from rlaif.settings import json_schema
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
@@ -77,7 +78,13 @@ class TrainStep:
 
 def train_step(method: str = DEFAULT, *, where: str = "train", **given: Any) -> TrainStep:
     """A train step by `method`, with those options that are given. Raises RecipeError, InputError."""
-    return TrainStep(method=method, options=read_options(METHODS.get(method), given, where))
+    try:
+        return TrainStep(method=method, options=read_options(METHODS.get(method), given, where))
+    except InputError as wrong:
+        # what options say of themselves names no place: they do not know where they stand
+        if str(wrong).startswith(where):
+            raise
+        raise RecipeError(f"{where}: {wrong}") from None
 
 
 def train_step_schema(

@@ -97,6 +97,11 @@ def test_a_persona_that_lacks_a_part_is_refused_with_its_row(tmp_path: Path, row
         read_foreign(put(tmp_path, [ROWS[0], row]), "lamp")
 
 
+def test_a_file_whose_personas_have_no_trait_at_all_is_told_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(ConstitutionError, match="persona row 1: has no `trait`; write what the model says"):
+        read_foreign(put(tmp_path, [{"questions": ["Is it dark?"]}]), "lamp")
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the published personas are not here")
 @pytest.mark.parametrize(("name", "traits"), [("goodness", 15), ("loving", 10)])
 def test_the_published_ones_have_the_counts_that_they_have(tmp_path: Path, name: str, traits: int) -> None:

@@ -167,6 +167,18 @@ def test_a_wrong_override_is_named_as_the_user_wrote_it(
     assert said in str(caught.value)
 
 
+def test_a_step_keeps_its_line_under_overrides_and_names_those_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    plain = [each.where for each in load_recipe(path).round]
+    assert plain[0].startswith(f"{path}:")
+    recipe = load_recipe(path, {"round.train.loss": "hard", "rounds": "2"})
+    assert [each.where for each in recipe.round] == [
+        f"{each} with --set round.train.loss=hard" if place == 3 else each for place, each in enumerate(plain)
+    ]
+    whole = "round=[{step: sample, prompts: 2}]"
+    assert [each.where for each in load_recipe(path, dict([whole.split("=")])).round] == [f"--set {whole}"]
+
+
 def test_a_step_named_twice_must_be_named_by_number(tmp_path: Path) -> None:
     text = TEXT.replace("  - {step: judge, protocol: checklist}\n", "  - {step: judge}\n  - {step: judge}\n")
     with pytest.raises(RecipeError, match=r"'judge' is none of 0 \(sample\), 1 \(judge\), 2 \(judge\)"):

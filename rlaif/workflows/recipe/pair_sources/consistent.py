@@ -200,6 +200,7 @@ def models(options: Any) -> Mapping[str, str]:
 def check(checked: CheckedStep) -> None:
     """Raise InputError where nothing can be ranked, or nobody compares."""
     options = checked.entry.settings.options
+    checked.require_several("pairs need")
     if options.by == LIKELIHOOD:
         if "then" in checked.entry.given or "inconsistent" in checked.entry.given:
             raise InputError(

@@ -236,11 +236,7 @@ def check(checked: CheckedStep) -> None:
         )
     if CRITIC in checked.entry.named and not settings.critique:
         raise InputError("critique is false, so that the critic is asked nothing; remove `critic`")
-    drawn = checked.maker("completions")
-    if drawn is not None and getattr(drawn.settings, "n", 2) < 2:
-        raise InputError(
-            f"pairs need two completions of a prompt, and {drawn.key!r} draws {drawn.settings.n}; raise its n"
-        )
+    checked.require_several("pairs need")
     if settings.then != NO_PAIRWISE:
         name = pairwise(settings.then).name
         asking_of(

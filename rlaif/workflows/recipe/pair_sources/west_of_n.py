@@ -138,6 +138,7 @@ def check(checked: CheckedStep) -> None:
     """Raise InputError where the policy's likelihoods cannot be had."""
     if checked.entry.settings.options.likely:
         require_logprobs(checked, MODEL)
+    checked.require_several("pairs need")
     scored_pairs.check(checked)
 
 

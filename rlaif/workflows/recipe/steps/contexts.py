@@ -202,11 +202,8 @@ def check(checked: CheckedStep) -> None:
         raise InputError("teacher_sees: what stands behind `constitution` is never shown; put that last")
     if "sibling" not in sees and "threshold" in entry.given:
         raise InputError("threshold is of `sibling`, which teacher_sees does not name; remove it")
-    drawn = checked.maker("completions")
-    if "sibling" in sees and drawn is not None and getattr(drawn.settings, "n", 2) < 2:
-        raise InputError(
-            f"a completion has siblings where several are drawn of a prompt; raise n of {drawn.key!r}"
-        )
+    if "sibling" in sees:
+        checked.require_several("a completion has a sibling where there are")
     if CRITIC in entry.named and "critique" not in sees:
         raise InputError(
             "teacher_sees has no `critique`, so that the critic is asked nothing; remove `critic`"

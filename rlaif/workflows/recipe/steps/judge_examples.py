@@ -160,6 +160,8 @@ def check(checked: CheckedStep) -> None:
                 raise InputError(
                     f"there is no {noun} {each!r} of judge examples; there are: {', '.join(known)}"
                 )
+        if len(set(named)) < len(named):
+            raise InputError(f"{noun}s names one twice: {', '.join(named)}; remove it")
         if not named:
             raise InputError(f"{noun}s is an empty list; name one of: {', '.join(known)}")
     if settings.weights and settings.gains:

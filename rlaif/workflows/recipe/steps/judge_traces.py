@@ -15,6 +15,7 @@ from rlaif.records import Pair, Prompt, Sampling
 from rlaif.settings import setting
 from rlaif.workflows.generate.judge_step import asking_of
 from rlaif.workflows.recipe.artefacts import Artefact
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 
@@ -152,6 +153,11 @@ def check(checked: CheckedStep) -> None:
         )
 
 
+def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+    """Raise InputError for principles that the constitution has not."""
+    known_labels((), prepared.constitution, entry.settings.principles)
+
+
 def kind_made(entry: RecipeStep, _: tuple[Artefact, ...]) -> str:
     """Return what `learn` names."""
     kind: str = entry.settings.learn
@@ -185,6 +191,7 @@ STEP = Step(
     forecast=forecast,
     halts=halts,
     check=check,
+    fits=fits,
     protocols=lambda settings: [settings.protocol],
     work=work,
     unit=lambda _: WRITTEN,

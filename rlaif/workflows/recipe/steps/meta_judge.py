@@ -175,16 +175,12 @@ def check(checked: CheckedStep) -> None:
     chosen = judged_in_words(settings.protocol)
     for key in ("judge", "meta"):
         asking_of(chosen.name, checked.judge(key), seed=0, samples=None, again=None)
-    drawn = checked.maker("completions")
     if settings.form == "each" and not isinstance(chosen, Pairwise):
         raise InputError(
             f"`form: each` asks about verdicts on two answers, and {chosen.name!r} judges one; set `form: both`"
         )
-    if isinstance(chosen, Pairwise) and drawn is not None and getattr(drawn.settings, "n", 2) < 2:
-        raise InputError(
-            f"{chosen.name!r} compares two completions of a prompt, and {drawn.key!r} draws {drawn.settings.n}; raise "
-            "its n, or name a protocol that judges one: checklist-cot"
-        )
+    if isinstance(chosen, Pairwise):  # checklist-cot judges one
+        checked.require_several(f"{chosen.name!r} compares")
 
 
 def work(expected: Expected) -> int:

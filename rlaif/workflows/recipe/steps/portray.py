@@ -19,6 +19,7 @@ from rlaif.workflows.recipe.drawing import (
     DrawSettings,
     ShownPrompt,
     asked_prompts,
+    check_draws,
     draw_shown,
 )
 from rlaif.workflows.recipe.step import Expected, Facts, Job, RunJob, Step
@@ -96,6 +97,7 @@ STEP = Step(
     takes="train",
     make=make,
     forecast=forecast,
+    check=check_draws,
     work=work,
     unit=lambda _: DRAW,
     row=row,

@@ -30,11 +30,22 @@ from rlaif.judging.kinds import judge_kind
 from rlaif.judging.model_judge import AGAIN, ModelJudge
 from rlaif.judging.pointwise import judge_by_rubrics
 from rlaif.judging.rubric_text import MOST
-from rlaif.records import Completion, Engine, Judgment, Prompt, Rubric, RubricCriterion, Sampling
+from rlaif.records import (
+    Completion,
+    Constitution,
+    Engine,
+    Judgment,
+    Prompt,
+    Rubric,
+    RubricCriterion,
+    Sampling,
+)
 from rlaif.settings import setting
 from rlaif.templates import load_template
 from rlaif.workflows.generate.judge_step import asking_of
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import RecipeStep
+from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
 from rlaif.workflows.recipe.steps.judge import by_rubrics
 
@@ -94,9 +105,14 @@ def make(job: RunJob) -> Facts:
     rubrics, facts = _made(job)
     if not rubrics:
         why = ", ".join(f"{reason}: {count}" for reason, count in facts["lost"].items())
+        what = (
+            "name a writer that keeps to the form (rlaif run --show-prompt), or a file of rubrics as its source"
+            if job.settings.source in WRITTEN
+            else f"`source: {job.settings.source}` must have some for these prompts"
+        )
         raise InputError(
             f"{job.task.entry.where}: step {job.task.entry.key!r}: no prompt has a rubric ({why or 'none applies'}); "
-            "name a writer that keeps to the form (rlaif run --show-prompt), or a file of rubrics as its source"
+            f"{what}"
         )
     job.write(rubrics)
     return facts
@@ -106,7 +122,7 @@ def _made(job: Job) -> tuple[list[Rubric], dict[str, Any]]:
     settings, prompts = job.settings, _prompts(job)
     if settings.source == CONSTITUTION:
         found = WrittenRubrics(
-            rubrics=[each for prompt in prompts if (each := _applied(job, prompt)) is not None]
+            rubrics=[each for prompt in prompts if (each := _applied(job.constitution, prompt)) is not None]
         )
     elif settings.source not in WRITTEN:
         own = {each.prompt_id: each for each in read_rubrics(settings.source)}
@@ -127,6 +143,7 @@ def _made(job: Job) -> tuple[list[Rubric], dict[str, Any]]:
         "rubrics": len(rubrics),
         "criteria": count / len(rubrics) if rubrics else None,
         "without_rubric": without,
+        "without_merit": sum(all(own.weight <= 0 for own in each.criteria) for each in rubrics),
         "lost": dict(lost),
         "merged": found.merged,
         **further,
@@ -174,9 +191,8 @@ def _by_prompt(job: Job) -> dict[str, list[tuple[Prompt, Completion]]]:
     return {name: list(own.values()) for name, own in found.items()}
 
 
-def _applied(job: Job, prompt: Prompt) -> Rubric | None:
+def _applied(constitution: Constitution, prompt: Prompt) -> Rubric | None:
     """The principles that apply to a prompt as its rubric; None where none does."""
-    constitution = job.constitution
     said = f"{constitution.name} {constitution.version}"
     criteria = tuple(
         RubricCriterion(id=each.id, text=each.text, weight=each.weight, hard=each.hard, source=said)
@@ -295,6 +311,27 @@ def check(checked: CheckedStep) -> None:
         )
 
 
+def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+    """Raise InputError for a file of rubrics of none of the prompts, and principles of which none is a criterion."""
+    source = entry.settings.source
+    made = any(STEPS.get(each.step).makes == "prompts" for each in prepared.recipe.round)
+    if source in WRITTEN or made:  # prompts that are yet to be written nobody knows
+        return
+    prompts = {each.id: each for held in prepared.prompts.values() for each in held}
+    if source == CONSTITUTION:
+        if not any(_applied(prepared.constitution, each) for each in prompts.values()):
+            raise InputError(
+                f"source: no principle of {prepared.constitution.name} with a weight applies to any of {len(prompts)} "
+                "prompts; look at `applies_to` and `weight` of the principles, and at the tags of the prompts"
+            )
+        return
+    if not any(each.prompt_id in prompts for each in read_rubrics(source)):
+        raise InputError(
+            f"source: {source} has a rubric of none of {len(prompts)} prompts; the `prompt` of a rubric must be that "
+            "of the prompt file, turn by turn"
+        )
+
+
 def work(expected: Expected) -> int:
     """Count the rubrics that are written."""
     return expected.sizes.get("asked", 0) if expected.entry.settings.source in WRITTEN else 0
@@ -307,6 +344,11 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
     why = ", ".join(f"{reason}: {count}" for reason, count in sorted(facts["lost"].items()))
     lost = facts["without_rubric"]
     warnings = [f"{lost} prompts have no rubric{f' ({why})' if why else ''}"] if lost else []
+    if bare := facts.get("without_merit", 0):
+        warnings.append(
+            f"{bare} of {facts['rubrics']} rubrics have no criterion of a weight above 0: by them a completion can only "
+            "lose, and one that says nothing is among the best"
+        )
     return {"rubrics": facts["rubrics"], "warnings": warnings}
 
 
@@ -324,6 +366,7 @@ STEP = Step(
     forecast=forecast,
     inputs=inputs,
     check=check,
+    fits=fits,
     protocols=lambda settings: [settings.protocol] if settings.check and settings.source == PAIRS else [],
     work=work,
     columns={"rubrics": None},

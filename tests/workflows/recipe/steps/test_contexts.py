@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.errors import InputError, ModelError
+from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.examples import read_examples
 from rlaif.shipped import shipped
 from rlaif.workflows.configs import RunConfig
@@ -102,7 +102,9 @@ def test_a_teacher_of_another_tokenizer_is_refused_before_the_first_call(  # typ
     written, tmp_path: Path
 ) -> None:
     path = written("teacher_sees: [constitution]", ", teacher: micro")
-    with pytest.raises(ModelError, match="another tokenizer than the student"):
+    with pytest.raises(
+        RecipeError, match=r"\.yaml:\d+: the teacher .* has another tokenizer than the student"
+    ):
         play(path)
     assert not (tmp_path / "out/round-1").exists()
 

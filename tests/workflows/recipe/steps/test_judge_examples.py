@@ -74,6 +74,7 @@ def test_a_format_that_harmed_in_its_tail_patch_is_left_out(recipe: Any) -> None
             "there is no source 'gold' of judge examples; there are: pairs, judgments, tests",
         ),
         (", formats: []", "is an empty list"),
+        (", formats: [pairwise, pairwise]", "formats names one twice"),
         (", weights: {pairwise: 0.5}, gains: {pairwise: 0.5}", "give one of `weights` and `gains`"),
         (", formats: [pairwise], weights: {pairwise: 0}", "no example is left"),
         (", formats: [critique], sources: [tests]", "add pairs to `sources`"),

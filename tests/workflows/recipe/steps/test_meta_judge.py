@@ -96,6 +96,17 @@ def test_what_gives_no_two_judgments_is_refused_with_the_line_before_anything_is
     assert not (path.parent / "out").exists()
 
 
+def test_greedy_completions_of_a_prompt_are_one_text_and_refused_before_anything_is_asked(
+    recipe: Any,
+) -> None:
+    path = recipe("n: 3, form: both")
+    path.write_text(path.read_text().replace("n: 2, prompts", "n: 2, temperature: 0, prompts"))
+    with pytest.raises(
+        RecipeError, match=r"meta\.yaml:8: .* at temperature 0 all 2 that 'sample' draws are one"
+    ):
+        play(path)
+
+
 def test_a_dry_run_counts_judgments_and_battles(recipe: Any) -> None:
     from rlaif.workflows.dry_run.recipe import plan
 

@@ -284,6 +284,18 @@ def test_weights_that_sum_to_nothing_are_refused_before_any_call(world: World, t
         world.prepared(f"  - {{step: rubric, source: {tmp_path / 'zero.jsonl'}}}\n" + PAIRS)
 
 
+def test_a_file_of_rubrics_of_other_prompts_is_refused_before_any_call(world: World, tmp_path: Path) -> None:
+    row = {"prompt": "nobody asks that", "criteria": [{"text": "a"}]}
+    (tmp_path / "other.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(RecipeError, match=r"recipe\.yaml:8: source: \S+ has a rubric of none of \d+ prompts"):
+        world.prepared(f"  - {{step: rubric, source: {tmp_path / 'other.jsonl'}}}\n" + PAIRS)
+
+
+def test_rubrics_by_which_a_completion_can_only_lose_are_told(world: World) -> None:
+    done = world.play("  - {step: rubric}\n" + PAIRS, "-1: The response is silent.")
+    assert any("no criterion of a weight above 0" in each for each in done.rounds[1]["warnings"])
+
+
 @pytest.mark.parametrize(
     ("steps", "problem"),
     [
