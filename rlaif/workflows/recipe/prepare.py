@@ -54,13 +54,7 @@ def prepare_recipe(config: RunConfig) -> PreparedRecipe:
         in_writing=_writes(protocols, config.out),
         warnings=tuple(unread(tasks)),
     )
-<<<<<<< HEAD
     _check_steps(recipe, config, lambda step, checked: step.fits(checked, prepared))
-=======
-    for entry in recipe.round:
-        with at(entry), STEPS.guarded(entry.step):
-            STEPS.get(entry.step).fits(prepared, entry)
->>>>>>> breaker
     return prepared
 
 
