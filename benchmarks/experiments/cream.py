@@ -48,14 +48,14 @@ def main() -> None:
     for variant, method in (("anchored", "Temporal"), ("cream", "CREAM")):
         twos = list(zip(by[variant], by["vanilla"], strict=True))
         results.criterion(
-            method="Temporal/CREAM",
+            method="Temporal and CREAM",
             criterion=f"{method}: of the first round's score gap more is left in the last one than in the plain loop",
             values=[one["gap kept"] - other["gap kept"] for one, other in twos],
             rule="above 0",
             model="micro",
         )
         results.criterion(
-            method="Temporal/CREAM",
+            method="Temporal and CREAM",
             criterion=f"{method}: gold drops from its peak to the last round no more than in the plain loop",
             values=[one["drop"] - other["drop"] for one, other in twos],
             rule="at most 0",
