@@ -128,14 +128,14 @@ def main() -> None:
             results.row({"seed": seed}, lambda seed=seed: measured(chosen, store, seed))
     rows_of = [row for row in results.rows.values() if row["seed"] < chosen.seeds]
     results.criterion(
-        method="FLAMe",
+        method="Judge training",
         criterion="a format that is held out is learned from the others (gain of the accuracy of ratings)",
         values=[row["transfer"]["pointwise"] - row["before"]["pointwise"] for row in rows_of],
         rule="above 0",
         model="micro:weak",
     )
     results.criterion(
-        method="FLAMe",
+        method="Judge training",
         criterion="half the examples, weighed by a tail patch, reach the accuracy on pairs (difference)",
         values=[row["tail patch"]["pairwise"] - row["uniform"]["pairwise"] for row in rows_of],
         rule="at least 0",

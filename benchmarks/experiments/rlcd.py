@@ -9,8 +9,6 @@ confirmed in both orders. Precision is over pairs whose sides gold tells apart.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from loops import folder_of, rows_of
 from micro_pool import bundled
 from results import Results, options
 
-from rlaif.auditing.intervals import wilson
 from rlaif.constitution import load_principles
 from rlaif.exchange.pairs import read_pairs
 from rlaif.exchange.prompts import read_prompts
@@ -58,19 +55,10 @@ def right(run: Path, way: str) -> list[int]:
     return found
 
 
-def newcombe(one: Sequence[int], other: Sequence[int]) -> tuple[float, float]:
-    """The interval of a difference of two shares (Newcombe's method 10), of pairs of all seeds together."""
-    first, second = wilson(sum(one), len(one)), wilson(sum(other), len(other))
-    assert first is not None
-    assert second is not None
-    (p, low, high), (q, least, most) = first[:3], second[:3]
-    return p - q - math.hypot(p - low, most - q), p - q + math.hypot(high - p, q - least)
-
-
 def main() -> None:
     """Make the pairs in three ways, and print."""
     parser = options(__doc__)
-    for name, value in (("prompts", 50), ("seeds", 3)):
+    for name, value in (("prompts", 50), ("seeds", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     results = Results("rlcd", {"prompts": chosen.prompts, "models": bundled()}, chosen.results)
@@ -97,9 +85,6 @@ def main() -> None:
         criterion="labels by construction are more often right than a weak judge's (difference of precision)",
         values=[row["built: precision"] - row["rlaif: precision"] for row in rows],
         rule="above 0",
-        interval=newcombe(
-            *([hit for row in rows for hit in row[f"{way}: right"]] for way in ("built", "rlaif"))
-        ),
         model="policy micro, judge micro:weak",
     )
     means = {

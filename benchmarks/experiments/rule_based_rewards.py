@@ -192,7 +192,7 @@ def _distance(spread: Mapping[str, Any], order: Sequence[str]) -> float:
 def main() -> None:
     """Train a reward model, fit rules and take answers, once a seed."""
     parser = options(__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--prompts", type=int, default=16, help="prompts a kind that rules are fitted to")
     parser.add_argument("--draws", type=int, default=4)
     parser.add_argument("--steps", type=int, default=40, help="of the reward model")

@@ -73,6 +73,13 @@ def main() -> None:
     )
     results.criterion(
         method="Self-Rewarding",
+        criterion="the policy judges its own newest answers worse after the last round (change of accuracy)",
+        values=[row["accuracy on own"][-1] - row["accuracy on own"][0] for row in by["vanilla"]],
+        rule="below 0",
+        model="micro",
+    )
+    results.criterion(
+        method="Self-Rewarding",
         criterion="a policy that was never taught to judge leaves few pairs (difference of pairs a prompt)",
         values=[one - other for one, other in zip(usable["micro"], usable["micro:base"], strict=True)],
         rule="above 0.5",

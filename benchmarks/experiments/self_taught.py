@@ -131,6 +131,42 @@ def told(label: Any, known: dict[str, Prompt]) -> bool:
     )
 
 
+def noise(store: Store, count: int, seed: int) -> dict[str, float]:
+    """Share of the labels by construction that gold does not confirm, where the other prompt is near, and where far.
+
+    Near is what has more words in common than the middle one of all.
+    """
+    made = sides(store, "modified", "train", count, 300 + seed)
+    asked = prompts("train", count, 300 + seed)
+    shared = {
+        one.id: _overlap(one, other)
+        for one, other in zip(asked, related(store, asked, 300 + seed), strict=True)
+    }
+    known = {prompt.id: prompt for prompt, *_ in made}
+    pairs = [
+        Pair(prompt=prompt.messages, chosen=one.turns, rejected=other.turns, label_prob=1.0)
+        for prompt, one, other in made
+    ]
+    labels, _ = known_labels(pairs, rules(ABOUT_THE_PROMPT), prompts=known)
+    of = [Prompt(messages=each.pair.prompt).id for each in labels]
+    middle = float(np.median([shared[each] for each in of]))
+    wrong: dict[bool, list[bool]] = {True: [], False: []}
+    for name, label in zip(of, labels, strict=True):
+        wrong[shared[name] > middle].append(not told(label, known))
+    return {
+        "noise, near": float(np.mean(wrong[True])),
+        "noise, far": float(np.mean(wrong[False])),
+        "labels, near": len(wrong[True]),
+        "labels, far": len(wrong[False]),
+    }
+
+
+def _overlap(one: Prompt, other: Prompt) -> float:
+    """Words of both, as a share of the words of either."""
+    first, second = set(one.text.lower().split()), set(other.text.lower().split())
+    return len(first & second) / len(first | second)
+
+
 def main() -> None:
     """Three seeds of both kinds of negatives."""
     parser = options(__doc__)
@@ -164,7 +200,10 @@ def main() -> None:
                     return {**own, "questions": len(test), "last": steps[-1]}
 
                 results.row({"negatives": negatives, "seed": seed}, row)
-    rows = {(each["negatives"], each["seed"]): each for each in results.rows.values()}
+            results.row(
+                {"what": "noise", "seed": seed}, lambda seed=seed: noise(store, 3 * chosen.prompts, seed)
+            )
+    rows = {(each.get("negatives", "noise"), each["seed"]): each for each in results.rows.values()}
     last = f"after {chosen.iterations}"
     seeds = range(chosen.seeds)
     results.criterion(
@@ -182,6 +221,13 @@ def main() -> None:
             - (rows["modified", seed][last] - rows["modified", seed][f"after {chosen.iterations - 1}"])
             for seed in seeds
         ],
+        rule="above 0",
+        model="micro",
+    )
+    results.criterion(
+        method="Self-Taught",
+        criterion="labels by construction are more often wrong where the other prompt is near (difference of shares)",
+        values=[rows["noise", seed]["noise, near"] - rows["noise", seed]["noise, far"] for seed in seeds],
         rule="above 0",
         model="micro",
     )
