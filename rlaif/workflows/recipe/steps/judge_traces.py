@@ -153,9 +153,9 @@ def check(checked: CheckedStep) -> None:
         )
 
 
-def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError for principles that the constitution has not."""
-    known_labels((), prepared.constitution, entry.settings.principles)
+    known_labels((), prepared.constitution, checked.entry.settings.principles)
 
 
 def kind_made(entry: RecipeStep, _: tuple[Artefact, ...]) -> str:

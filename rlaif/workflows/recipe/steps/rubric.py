@@ -311,9 +311,9 @@ def check(checked: CheckedStep) -> None:
         )
 
 
-def fits(prepared: PreparedRecipe, entry: RecipeStep) -> None:
+def fits(checked: CheckedStep, prepared: PreparedRecipe) -> None:
     """Raise InputError for a file of rubrics of none of the prompts, and principles of which none is a criterion."""
-    source = entry.settings.source
+    source = checked.entry.settings.source
     made = any(STEPS.get(each.step).makes == "prompts" for each in prepared.recipe.round)
     if source in WRITTEN or made:  # prompts that are yet to be written nobody knows
         return
