@@ -69,7 +69,7 @@ def by_rubric(seen: TeacherMaterial) -> Turns | None:
     """What a good completion does."""
     if not seen.rubric:
         return None
-    return _asked(seen.prompt, load_template("teacher-rubric"), rubric=numbered(list(seen.rubric)))
+    return _asked(seen.prompt, load_template("teacher-rubric"), criteria=numbered(list(seen.rubric)))
 
 
 CONTEXTS: Mapping[str, Callable[[TeacherMaterial], Turns | None]] = {
@@ -124,4 +124,4 @@ def _revising(seen: TeacherMaterial, critique: str, principle: Principle) -> Tur
 def _asked(prompt: Prompt, template: Template, **slots: str) -> Turns:
     """The prompt's own turns, the last one with more in it."""
     last = prompt.messages[-1]
-    return (*prompt.messages[:-1], replace(last, content=template.render(prompt=last.content, **slots)))
+    return (*prompt.messages[:-1], replace(last, content=template.render(turn=last.content, **slots)))
