@@ -3,8 +3,8 @@
 The advocate of a completion quotes the passage of it that follows the principle most, and the passage of the other that
 follows it least: best of N by what the judge says of each passage, each a piece of the text, so that none is invented.
 Whoever decides has not read the completions: of each it sees what its own advocate and the other one have quoted, one
-quote at a time, and adds up how far they follow the principle. Set beside each other in one question, the same quotes
-are told apart less surely by small judges (benchmarks/experiments/debate.py).
+quote at a time, and adds up how far they follow the principle. Small judges compare the same quotes worse when they
+stand side by side in one question (benchmarks/experiments/debate.py).
 """
 
 from __future__ import annotations
