@@ -24,7 +24,7 @@ from results import Results, options
 
 from rlaif.hashing import derived_seed
 from rlaif.judging.model_judge import ModelJudge
-from rlaif.judging.protocols.debate_quotes import passages, quoted
+from rlaif.judging.protocols.debate_quotes import Quoted, passages, quoted, standing
 from rlaif.records import Completion
 from rlaif.store import Store
 
@@ -67,6 +67,11 @@ def scores(judge: ModelJudge, each: Question, side: Completion) -> dict[str, flo
     return {piece.text: one.value for piece, one in zip(pieces, said, strict=True) if one.value is not None}
 
 
+def together(said: Quoted) -> str:
+    """Both quotes as one text; a passage that both advocates quote stands once."""
+    return " ".join(dict.fromkeys(said))
+
+
 def figures(judge: ModelJudge, found: list[Question], seed: int) -> dict[str, float]:
     """Accuracy by form; a verdict of one half is half right."""
     heard: dict[str, list[float]] = {}
@@ -83,11 +88,8 @@ def figures(judge: ModelJudge, found: list[Question], seed: int) -> dict[str, fl
         for k in SAID:
             some_of = [dict(rng.sample(list(one.items()), min(k, len(one)))) for one in own]
             better, worse = (quoted(one) for one in some_of)
-            note(f"debate, {k}", verdict(judge, each, better.shown, worse.shown))
-            standing = [
-                one[said.best] + one[said.worst] for one, said in zip(some_of, (better, worse), strict=True)
-            ]
-            note(f"debate, scored, {k}", 0.5 + (standing[0] - standing[1]) / 4)
+            note(f"debate, {k}", verdict(judge, each, together(better), together(worse)))
+            note(f"debate, scored, {k}", 0.5 + (standing(some_of[0]) - standing(some_of[1])) / 4)
             texts = (better.best, worse.worst) if right else (better.worst, worse.best)
             note(f"consultancy, compared, {k}", verdict(judge, each, *texts))
             # the judge believes the advocate where its quote follows the principle by itself

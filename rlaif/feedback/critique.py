@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rlaif.feedback.written import Question, Written, write_texts
+from rlaif.feedback.written import Problem, Question, Written, write_texts
 from rlaif.judging.lengths import LENGTHS
+from rlaif.judging.parse import refuses
 from rlaif.judging.shown import Sees, shown, shown_prompt
 from rlaif.records import Completion, Engine, Principle, Prompt, Sampling
 from rlaif.templates import Template, load_template, numbered
@@ -17,6 +18,8 @@ RULES = 4
 of them."""
 SAMPLING = Sampling(temperature=0.0, max_tokens=LENGTHS.critique)
 TEMPLATE = "critique"
+REFUSAL = 240
+"""Characters of a refusal to criticise at most: a longer text that begins as one goes on to something else."""
 _RULE = (
     r"(?:(?:of )?(?:any|all|the|these|those|either|its|this|that|given|listed|above) )*(?:rules?|principles?)"
 )
@@ -51,7 +54,7 @@ def critiques(
     sampling: Sampling = SAMPLING,
     sees: Sees = "answer",
 ) -> Mapping[str, str]:
-    """A critique for each completion id. One that failed, broke off or is blank is not there.
+    """A critique for each completion id. One that failed, broke off, is blank or refuses is not there.
 
     `sees` says what the critic is shown, as of a judge. What it thought first is no part of the critique.
     """
@@ -83,7 +86,11 @@ def criticise(
         )
         for each, seed in zip(faults, seeds or [0] * len(faults), strict=True)
     ]
-    return write_texts(engine, questions, sampling)
+    # "I can't help with that." is what a critic of a harmful answer says: nobody could revise by it
+    return [
+        Written("", Problem.REFUSED) if len(each.text) <= REFUSAL and refuses(each.text) else each
+        for each in write_texts(engine, questions, sampling)
+    ]
 
 
 def names_no_violation(critique: str) -> bool:

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     CRITIQUE_FAILED = "the critique failed"
     CRITIQUE_BROKE_OFF = "the critique broke off"
     CRITIQUE_EMPTY = "the critique is empty"
+    CRITIQUE_REFUSED = "the critic refused"
     FAILED = "the revision failed"
     BROKE_OFF = "the revision broke off"
     EMPTY = "the revision is empty"

@@ -167,4 +167,5 @@ _NO_CRITIQUE = {
     Problem.FAILED: Outcome.CRITIQUE_FAILED,
     Problem.BROKE_OFF: Outcome.CRITIQUE_BROKE_OFF,
     Problem.EMPTY: Outcome.CRITIQUE_EMPTY,
+    Problem.REFUSED: Outcome.CRITIQUE_REFUSED,
 }

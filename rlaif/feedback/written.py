@@ -19,6 +19,8 @@ class Problem(StrEnum):
     BROKE_OFF = "broke off"
     """It ran into its length limit, or its thought never ended."""
     EMPTY = "empty"
+    REFUSED = "refused"
+    """It says that it will not write what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,8 @@ def _whole(
     own = [(each, said.get((completion, each.id))) for each in criteria]
     lost = [each for _, each in own if each is None or share_of(each) is None]
     state, detail = State.SCORE, f"{len(lost)} of {len(own)} criteria could not be read" if lost else ""
+    why = Counter(each.detail for each in lost if each is not None and each.detail).most_common(1)
+    detail += "".join(f": {text}" for text, _ in why)
     if number is None:
         states = Counter(State.TRANSPORT if each is None else each.state for each in lost)
         state = max(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from rlaif.feedback.revise import Outcome
 from rlaif.feedback.revision_chains import Chain, ChainPlan, revise_chains
 from rlaif.records import GenerateRequest, Sampling, ToolCall
@@ -78,10 +80,17 @@ def test_a_stage_keeps_its_number_after_one_in_which_nothing_was_revised() -> No
     assert (made.last.origin.stage, made.last.origin.parent) == (2, made.first.id)
 
 
-def test_a_critic_that_fails_or_breaks_off_revises_nothing() -> None:
+@pytest.mark.parametrize(
+    ("says", "outcome"),
+    [
+        (" ", Outcome.CRITIQUE_EMPTY),
+        ("I'm sorry, but I can't help with that.", Outcome.CRITIQUE_REFUSED),
+    ],
+)
+def test_a_critic_that_says_nothing_or_refuses_revises_nothing(says: str, outcome: Outcome) -> None:
     reviser = appends()
-    made = chains(engine(lambda _: " "), reviser)
-    assert [each.outcome for each in made.stages] == [Outcome.CRITIQUE_EMPTY]
+    made = chains(engine(lambda _: says), reviser)
+    assert [each.outcome for each in made.stages] == [outcome]
     assert made.last is made.first
     assert reviser.asked == []
 

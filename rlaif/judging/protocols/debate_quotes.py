@@ -2,7 +2,9 @@
 
 The advocate of a completion quotes the passage of it that follows the principle most, and the passage of the other that
 follows it least: best of N by what the judge says of each passage, each a piece of the text, so that none is invented.
-Whoever decides has not read the completions: of each it sees what its own advocate and the other one have quoted.
+Whoever decides has not read the completions: of each it sees what its own advocate and the other one have quoted, one
+quote at a time, and adds up how far they follow the principle. Small judges compare the same quotes worse when they
+stand side by side in one question (benchmarks/experiments/debate.py).
 """
 
 from __future__ import annotations
@@ -30,11 +32,6 @@ class Quoted(NamedTuple):
     best: str
     worst: str
 
-    @property
-    def shown(self) -> str:
-        """The quotes as the judge sees them; a passage that both quote stands once."""
-        return self.best if self.best == self.worst else f"{self.best} {self.worst}"
-
 
 def passages(text: str, most: int = PASSAGES) -> list[str]:
     """The sentences of a text, at most `most` pieces; one that has no end of a sentence is one piece."""
@@ -49,31 +46,24 @@ def quoted(scores: Mapping[str, float]) -> Quoted:
 
 
 def ask(judge: Judge, items: Sequence[Two], principles: Sequence[Principle], _: Asking) -> list[Judgment]:
-    """The judge says of each passage how well it follows each principle, then decides by the quotes, in both orders."""
+    """The judge says of each passage how well it follows each principle; what is quoted of the two is set off."""
     scores, failed = _passage_scores(judge, items, principles)
-    found: dict[tuple[int, int], tuple[Judgment, Judgment]] = {}
-    for number, principle in enumerate(principles):
-        places = [place for place, (prompt, *_two) in enumerate(items) if applies(principle, prompt)]
-        heard = [
-            place for place in places if all((each.id, principle.id) in scores for each in items[place][1:])
+    found: list[Judgment] = []
+    for item in items:
+        prompt, *two = item
+        asked = [each for each in principles if applies(each, prompt)]
+        decided = [
+            _decided(judge, item, each, scores)
+            if all((one.id, each.id) in scores for one in two)
+            else _unheard(judge, item, each, failed)
+            for each in asked
         ]
-        asked = [_excerpts(items[place], principle, scores) for place in heard]
-        said = iter(judge.compare(asked, [principle]) if asked else ())
-        for place in heard:
-            found[place, number] = _of(items[place], next(said)), _of(items[place], next(said), swapped=True)
-        for place in set(places) - set(heard):
-            found[place, number] = _unheard(judge, items[place], principle, failed)
-    return [
-        found[place, number][order]
-        for place in range(len(items))
-        for order in (0, 1)
-        for number in range(len(principles))
-        if (place, number) in found
-    ]
+        found += [both[order] for order in (0, 1) for both in decided]
+    return found
 
 
-Scores = dict[tuple[str, str], dict[str, float]]
-"""By completion and principle: P(follows it) of each passage."""
+Scores = dict[tuple[str, str], dict[str, Judgment]]
+"""By completion and principle: what was said of each passage, where it could be read."""
 
 
 def _passage_scores(
@@ -98,24 +88,39 @@ def _passage_scores(
             if each.value is None:
                 failed[key] = each
             else:
-                scores.setdefault(key, {})[text] = each.value
+                scores.setdefault(key, {})[text] = each
     return scores, failed
 
 
-def _excerpts(item: Two, principle: Principle, scores: Scores) -> Two:
+def standing(scores: Mapping[str, float]) -> float:
+    """How far what is quoted of a completion follows the principle, of 2: its best passage and its worst."""
+    own = quoted(scores)
+    return scores[own.best] + scores[own.worst]
+
+
+def _decided(judge: Judge, item: Two, principle: Principle, scores: Scores) -> tuple[Judgment, Judgment]:
+    """P(the first follows it more) by the quotes, in both orders: each quote was read alone, so that none is first."""
     prompt, *two = item
-    one, other = (
-        Completion(prompt_id=prompt.id, text=quoted(scores[each.id, principle.id]).shown, policy=each.policy)
-        for each in two
+    said = [scores[each.id, principle.id] for each in two]
+    read = [{text: one.value or 0.0 for text, one in own.items()} for own in said]
+    p = 0.5 + (standing(read[0]) - standing(read[1])) / 4
+    calls = [
+        call
+        for own, values in zip(said, read, strict=True)
+        for text in dict.fromkeys(quoted(values))
+        for call in own[text].calls
+    ]
+    first = Judgment(
+        protocol=NAME,
+        judge=judge.fingerprint,
+        prompt_id=prompt.id,
+        completion_ids=(two[0].id, two[1].id),
+        principle_id=principle.id,
+        state=State.PREFERENCE,
+        value=p,
+        calls=tuple(dict.fromkeys(calls)),
     )
-    return prompt, one, other
-
-
-def _of(item: Two, said: Judgment, *, swapped: bool = False) -> Judgment:
-    """What was said of quotes, as said of the completions that they are from."""
-    _, one, other = item
-    ids = (other.id, one.id) if swapped else (one.id, other.id)
-    return replace(said, protocol=NAME, completion_ids=ids)
+    return first, replace(first, completion_ids=first.completion_ids[::-1], value=1 - p)
 
 
 def _unheard(
@@ -140,8 +145,8 @@ def _unheard(
 
 PROTOCOL = Pairwise(
     name=NAME,
-    says="advocates quote from the completions, and a judge that sees the quotes alone says A or B, in both orders",
+    says="advocates quote the best and the worst passage of each completion; what a judge says of each quote decides",
     ask=ask,
-    templates=("checklist", "compare"),
-    labels=("checklist", "compare"),
+    templates=("checklist",),
+    labels=("checklist",),
 )

@@ -11,6 +11,7 @@ from rlaif.feedback.revise import Outcome
 from rlaif.feedback.revision_chains import Chain, Stage
 from rlaif.feedback.score import score_completions
 from rlaif.records import Completion, Constitution, Judgment, Prompt
+from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met
 
 CRITICISED = (Outcome.REVISED, Outcome.FAILED, Outcome.BROKE_OFF, Outcome.EMPTY, Outcome.UNCHANGED)
@@ -142,7 +143,9 @@ def by_judge(
     """
     ends = [(each.prompt, said) for each in chains for said in (each.first, each.last)]
     said: dict[str, list[Judgment]] = {}
-    for each in ask(ends):
+    judgments = ask(ends)
+    failed = failed_judgments(judgments)
+    for each in judgments:
         said.setdefault(each.prompt_id, []).append(each)
     rows = []
     for chain in chains:
@@ -158,6 +161,7 @@ def by_judge(
         "judge_gain": interval(
             mean_interval([(prompt, last - first) for prompt, first, last in rows], limits=None)
         ),
+        **({"judge_failed": failed} if failed else {}),
     }
 
 
@@ -184,7 +188,7 @@ def interval(found: Interval | None) -> dict[str, float] | None:
 
 def says(figures: Mapping[str, Any]) -> list[str]:
     """Sentences on what a reader must know before training: revising does not help, or mostly fails."""
-    told = []
+    told = [f"revise, {figures['measured']} measured: {each}" for each in figures.get("judge_failed", ())]
     for name, who in (("gold_gain", "gold"), ("judge_gain", "its judge")):
         gain = figures.get(name)
         if gain is not None and gain["high"] < SURE_BELOW:

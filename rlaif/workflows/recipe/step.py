@@ -215,8 +215,8 @@ class CheckedStep:
             )
         if getattr(drawn.settings, "temperature", 1) == 0 and not getattr(drawn.settings, "models", None):
             raise InputError(
-                f"{noun} two completions of a prompt, and at temperature 0 all {count} that {drawn.key!r} draws are one "
-                "text; raise its temperature"
+                f"{noun} two completions of a prompt, and at temperature 0 all {count} that {drawn.key!r} draws are "
+                "one text; raise its temperature"
             )
 
     def check_judged(self) -> None:

@@ -17,16 +17,11 @@ POLITE, RUDE = completion("It is 5. Hello. Bye."), completion("You fool. It is 5
 
 
 def oracle(text: str, _: tuple[str, ...]) -> Mapping[str, float]:
-    """Greeting is good, an insult is bad; of two, the one with more good and less bad."""
+    """Greeting is good, an insult is bad."""
 
     def worth(part: str) -> float:
         return 0.5 + 0.4 * ("Hello" in part) - 0.4 * ("fool" in part)
 
-    if "Response A:" in text:
-        first, second = text.split("Response A:")[1].split("Response B:")
-        gap = worth(first) - worth(second)
-        p = 0.5 if gap == 0 else 0.9 if gap > 0 else 0.1
-        return {"A": p, "B": 1 - p}
     p = worth(text.split("Response:")[1])
     return {"yes": p, "no": 1 - p}
 
@@ -37,7 +32,6 @@ def debated(engine: RuleEngine) -> list[Judgment]:
 
 def test_an_advocate_quotes_the_best_of_its_own_answer_and_the_worst_of_the_other() -> None:
     assert quoted({"It is 5.": 0.5, "Hello.": 0.9, "Bye.": 0.4}) == Quoted("Hello.", "Bye.")
-    assert Quoted("Hello.", "Hello.").shown == "Hello."
 
 
 def test_quotes_are_pieces_of_the_text() -> None:
@@ -47,18 +41,24 @@ def test_quotes_are_pieces_of_the_text() -> None:
     assert passages("") == [""]
 
 
-def test_the_judge_that_decides_sees_the_quotes_alone_in_both_orders() -> None:
+def test_what_is_said_of_the_quotes_alone_decides_in_both_orders() -> None:
     engine = RuleEngine(oracle)
     found = debated(engine)
-    decided = [each for each in engine.asked if "Response A:" in each]
-    assert len(decided) == 2
-    assert all("Hello." in each and "You fool." in each for each in decided)
-    assert not any("Bye." in each or "Well." in each for each in decided)
+    assert not any("Response A:" in each for each in engine.asked)
+    # .9 (Hello.) and .5 of the one, .5 and .1 (You fool.) of the other: the rest of the texts has no say
+    p = 0.5 + ((0.9 + 0.5) - (0.5 + 0.1)) / 4
     assert [(each.completion_ids, each.value) for each in found] == [
-        ((POLITE.id, RUDE.id), pytest.approx(0.9)),
-        ((RUDE.id, POLITE.id), pytest.approx(0.1)),
+        ((POLITE.id, RUDE.id), pytest.approx(p)),
+        ((RUDE.id, POLITE.id), pytest.approx(1 - p)),
     ]
-    assert {each.protocol for each in found} == {"debate-quotes"}
+    assert {(each.protocol, each.state) for each in found} == {("debate-quotes", State.PREFERENCE)}
+
+
+def test_equal_quotes_are_a_tie() -> None:
+    found = pairwise("debate-quotes").ask(
+        ModelJudge(RuleEngine(oracle)), [(prompt(), POLITE, completion("Hello. Well."))], [GREET], Asking()
+    )
+    assert [each.value for each in found] == [0.5, 0.5]
 
 
 def test_where_no_passage_can_be_judged_nothing_is_decided() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rlaif.feedback.revise import Outcome
@@ -81,6 +83,20 @@ def test_a_judges_gain_is_of_chains_that_it_could_read_at_both_ends() -> None:
     assert found["measured"] == 2
     assert (found["judge_first"], found["judge_last"]) == (pytest.approx(0.55), pytest.approx(0.65))
     assert found["judge_gain"]["value"] == pytest.approx(0.1)
+
+
+def test_a_judge_that_reads_nothing_is_told_with_its_reason() -> None:
+    found = by_judge(
+        HOUSE,
+        CHAINS[:1],
+        lambda items: [
+            replace(judged((each.id,), "greet", None, state=State.TRANSPORT), detail="nobody answers")
+            for _, each in items
+        ],
+    )
+    assert (found["measured"], found["judge_gain"]) == (0, None)
+    (told,) = says({**found, "stages": []})
+    assert "0 measured: all 2 judgments failed (transport), most often with: nobody answers" in told
 
 
 def test_shares_by_principle_leave_out_what_was_not_read() -> None:

@@ -17,6 +17,7 @@ from rlaif.feedback.teacher_contexts import CONTEXTS, TeacherMaterial, best_sibl
 from rlaif.judging.rules import breaks, share_of
 from rlaif.records import Completion, Example, Judgment, Principle, Prompt
 from rlaif.settings import setting
+from rlaif.workflows.models.failures import failed_judgments
 from rlaif.workflows.recipe.recipe import RecipeStep
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 
@@ -160,7 +161,9 @@ def make(job: RunJob) -> Facts:
     """Write the examples, and count what their teachers are shown."""
     examples, counts = _made(job)
     job.write(examples)
-    return {"examples": len(examples), "contexts": dict(counts)}
+    judged = job.value("judgments") if job.took("judgments") is not None else ()
+    failed = failed_judgments(judged)
+    return {"examples": len(examples), "contexts": dict(counts), **({"failed": failed} if failed else {})}
 
 
 def forecast(job: Job) -> list[Example]:
@@ -185,6 +188,8 @@ def halts(job: RunJob, facts: Facts) -> str | None:
     if facts["examples"]:
         return None
     told = ", ".join(f"{count} {name}" for name, count in facts["contexts"].items())
+    if failed := facts.get("failed"):
+        return f"no completion has anything to show its teacher ({told}). {'; '.join(failed)}"
     return f"no completion has anything to show its teacher ({told}); lower threshold, or add a form to teacher_sees"
 
 
@@ -224,7 +229,8 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
         "unanswered": "have no answer and are left out",
     }
     total = sum(counts.values())
-    return {"warnings": [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]}
+    said = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
+    return {"warnings": [*facts.get("failed", ()), *said]}
 
 
 STEP = Step(

@@ -260,7 +260,8 @@ def halts(job: RunJob, facts: Facts) -> str | None:
     if least is not None:
         gain = figures["judge_gain"]
         if gain is None:
-            return "revising could not be measured: the judge could read no completion before and after"
+            why = "; ".join(figures.get("judge_failed", ())) or "no principle applies to them"
+            return f"revising could not be measured: no completion was read before and after. {why}"
         if gain["value"] < least:
             return (
                 f"revising raises the judge's mean score by {gain['value']:+.3f} "

@@ -346,8 +346,8 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
     warnings = [f"{lost} prompts have no rubric{f' ({why})' if why else ''}"] if lost else []
     if bare := facts.get("without_merit", 0):
         warnings.append(
-            f"{bare} of {facts['rubrics']} rubrics have no criterion of a weight above 0: by them a completion can only "
-            "lose, and one that says nothing is among the best"
+            f"{bare} of {facts['rubrics']} rubrics have no criterion of a weight above 0: a completion can only "
+            "lose by them, and one that says nothing is among the best"
         )
     return {"rubrics": facts["rubrics"], "warnings": warnings}
 
