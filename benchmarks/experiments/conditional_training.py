@@ -1,6 +1,6 @@
 """Conditional training (2302.08582): steps of the recipe good-bad-sft; gold of answers asked for by each tag.
 
-    python benchmarks/experiments/conditional_training.py [--place turn] [--pool plain]
+    python benchmarks/experiments/conditional_training.py [--steps 140] [--place turn] [--pool plain]
 
 A policy imitates good and bad answers, each under a tag that says which; the judge's scores say what is good. Then
 held-out prompts are asked under either tag: gold should be far higher under the good one. Gold measures and chooses
@@ -44,9 +44,10 @@ GOOD, BAD = 0.65, 0.45
 SIDES: tuple[Side, ...] = ("good", "bad")
 TRAINING = {"batch_size": 16, "learning_rate": 1.5e-3}
 TRIED = (
-    "Tried before on seed 0, which is not among these (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 "
-    "examples, tag in the user's turn, +.018 (memorised); plain pool of 200 prompts, 4 passes over 631, +.012; "
-    "wide pool of 100 prompts, 4 passes over 399, +.042; the last with the tag in the system turn"
+    "Tried on seed 0 (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 examples, tag in the user's turn, "
+    "+.018; plain pool of 200 prompts, 4 passes over 631, +.012; wide pool of 100 prompts, 50 steps of 32, +.042; the "
+    "last with the tag in the system turn, +.060; then seeds 1 to 3 with 140 steps of 16: +.203, +.716, +.054. "
+    "The model has never seen the tag's tokens, and learns to heed them late and suddenly: one seed of three got there"
 )
 
 
@@ -154,6 +155,8 @@ def main() -> None:
             rule="above 0",
             model="micro",
             note=TRIED,
+            command=f"python benchmarks/experiments/{results.path.stem}.py"
+            f" --first {chosen.first} --steps {chosen.steps}",
         )
     by_time = {"before": before, "after": after}
     results.save(
