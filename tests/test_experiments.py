@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
+import re
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -148,3 +150,27 @@ def test_a_condition_is_met_where_its_interval_or_its_mean_says_so(load: Any, tm
         results.criterion(values=[1.0, 2.0], rule="beyond 0", **said)
     with pytest.raises(ValueError, match="two of them"):
         results.criterion(values=[1.0], rule="above 0", **said)
+
+
+def test_every_condition_belongs_to_a_method_of_the_table() -> None:
+    """A method named otherwise would leave its row at "not measured yet"."""
+    text = (FOLDER.parents[1] / "docs" / "make_recipes.py").read_text()
+    table = set(re.findall(r'^    "(.+)",$', text.split("METHODS = (")[1].split(")")[0], re.M))
+    beside = {"Self-distillation", "SL-CAI, number of principles"}
+    text = "\n".join(path.read_text() for path in FOLDER.glob("*.py"))
+    named = set(re.findall(r'"method": "(.+?)"', text)) | set(
+        re.findall(r'method="(.+?)",\n +criterion', text)
+    )
+    assert table >= {"SL-CAI", "Judge training"}
+    assert named - beside == table
+
+
+def test_the_jackknife_has_the_difference_of_distances_as_its_mean(load: Any) -> None:
+    jackknife = load("constitutional_labels").jackknife
+    even, odd = [{"gaps": [gap, -gap]} for gap in (0.0, 1.0, 3.0)], [{"gaps": [0.0, 0.0]}] * 3
+    p = [1 / (1 + math.exp(-gap)) for gap in (0.0, 1.0, 3.0)]
+    apart = [p[1] - p[0], p[2] - p[0], p[2] - p[1]]
+    found = jackknife(even, odd)
+    assert sum(found) / 3 == pytest.approx(sum(apart) / 3)
+    assert found[0] == pytest.approx(sum(apart) - 2 * apart[2])
+    assert jackknife(odd, odd) == [0.0] * 3

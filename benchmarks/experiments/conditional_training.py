@@ -1,6 +1,6 @@
 """Conditional training (2302.08582): steps of the recipe good-bad-sft; gold of answers asked for by each tag.
 
-    python benchmarks/experiments/conditional_training.py [--place turn] [--pool plain]
+    python benchmarks/experiments/conditional_training.py [--steps 140] [--place turn] [--pool plain]
 
 A policy imitates good and bad answers, each under a tag that says which; the judge's scores say what is good. Then
 held-out prompts are asked under either tag: gold should be far higher under the good one. Gold measures and chooses
@@ -42,11 +42,12 @@ RECIPE, CONSTITUTION = "good-bad-sft", "micro-default"
 GOOD, BAD = 0.65, 0.45
 """Scores from which on an answer is good, and up to which it is bad."""
 SIDES: tuple[Side, ...] = ("good", "bad")
-TRAINING = {"batch_size": 32, "learning_rate": 1e-3}
+TRAINING = {"batch_size": 16, "learning_rate": 1.5e-3}
 TRIED = (
-    "Tried before on seed 0, which is not among these (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 "
-    "examples, tag in the user's turn, +.018 (memorised); plain pool of 200 prompts, 4 passes over 631, +.012; "
-    "wide pool of 100 prompts, 4 passes over 399, +.042; the last with the tag in the system turn"
+    "Tried on seed 0 (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 examples, tag in the user turn, "
+    "+.018; plain pool of 200 prompts, 4 passes over 631, +.012; wide pool of 100 prompts, 50 steps of 32, +.042; the "
+    "last with the tag in the system turn, +.060; then seeds 1 to 3 with 140 steps of 16: +.203, +.716, +.054. "
+    "The model has never seen the tag's tokens, and learns to heed them late and suddenly: one seed of three got there"
 )
 
 
@@ -97,7 +98,7 @@ def gold_under(work: Path, policy: str, turn: SystemTurn, graded: int, seed: int
 
 
 def measured(chosen: Any, seed: int) -> dict[str, Any]:
-    """Gold under both, before any training and after it, and what was learned."""
+    """Gold under both after the training, and what was learned."""
     from rlaif.training import SFTConfig, train_sft
 
     base, folder = shipped_model("micro"), chosen.work / f"conditional-{chosen.place}-{seed}"
@@ -108,19 +109,23 @@ def measured(chosen: Any, seed: int) -> dict[str, Any]:
     ]
     config = SFTConfig(steps=chosen.steps, checkpoint_every=0, seed=seed, **TRAINING)  # type: ignore[arg-type]
     train_sft(config, learned, policy=base, out=folder, progress=lambda *_: None)
-    found: dict[str, Any] = {
-        f"{when}, {side}": gold_under(chosen.work, policy, turn_of(side, chosen.place), chosen.graded, seed)
-        for when, policy in (("before", "micro"), ("after", str(folder)))
-        for side in SIDES
-    }
+    found = asked_for(chosen, str(folder), seed)
     shutil.rmtree(folder)
     return {**found, "examples": dict(Counter(each.kind for each in learned))}
+
+
+def asked_for(chosen: Any, policy: str, seed: int) -> dict[str, float]:
+    """Gold of what a policy answers under either tag."""
+    return {
+        side: gold_under(chosen.work, policy, turn_of(side, chosen.place), chosen.graded, seed)
+        for side in SIDES
+    }
 
 
 def main() -> None:
     """Train a policy a seed."""
     parser = options(__doc__)
-    for name, value in (("first", 1), ("seeds", 3), ("prompts", 100), ("steps", 50), ("graded", 80)):
+    for name, value in (("first", 1), ("seeds", 3), ("prompts", 100), ("steps", 140), ("graded", 100)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--place", choices=["system", "turn"], default="system")
     parser.add_argument("--pool", choices=["wide", "plain"], default="wide")
@@ -133,21 +138,34 @@ def main() -> None:
         {**setting, "good": GOOD, "bad": BAD, **TRAINING, "models": bundled()},
         chosen.results,
     )
-    rows = [
-        results.row({"seed": seed}, lambda seed=seed: measured(chosen, seed))
-        for seed in range(chosen.first, chosen.first + chosen.seeds)
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
+    after = [
+        results.row({"when": "after", "seed": seed}, lambda seed=seed: measured(chosen, seed))
+        for seed in seeds
     ]
-    if len(rows) > 1:
+    before = [
+        results.row({"when": "before", "seed": seed}, lambda seed=seed: asked_for(chosen, "micro", seed))
+        for seed in seeds
+    ]
+    if len(seeds) > 1:
         results.criterion(
             method="Conditional training",
             criterion="gold of answers asked for by the good tag is above that by the bad tag (difference)",
-            values=[each["after, good"] - each["after, bad"] for each in rows],
+            values=[each["good"] - each["bad"] for each in after],
             rule="above 0",
             model="micro",
             note=TRIED,
+            command=f"python benchmarks/experiments/{results.path.stem}.py"
+            f" --first {chosen.first} --steps {chosen.steps}",
         )
-    names = [f"{when}, {side}" for when in ("before", "after") for side in SIDES]
-    results.save(**{name: float(np.mean([each[name] for each in rows])) for name in names})
+    by_time = {"before": before, "after": after}
+    results.save(
+        **{
+            f"{when}, {side}": float(np.mean([each[side] for each in rows]))
+            for when, rows in by_time.items()
+            for side in SIDES
+        }
+    )
 
 
 if __name__ == "__main__":

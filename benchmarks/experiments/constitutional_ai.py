@@ -212,7 +212,7 @@ def trained(chosen: argparse.Namespace, learned: Sequence[Example], seed: int) -
 
 
 def figures(results: Results, seeds: int) -> dict[str, Any]:
-    """Means over the seeds, and what METHODS 19 asks of SL-CAI."""
+    """Means over the seeds, and what METHODS 19 asks of SL-CAI, each over all seeds that have both sides of it."""
     rows = list(results.rows.values())
 
     def of(name: str, **wanted: Any) -> list[float]:
@@ -220,12 +220,15 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
         return [row[name] for row in sorted(own, key=lambda row: row["seed"])]
 
     def gain(name: str, one: dict[str, Any], other: dict[str, Any]) -> list[float]:
-        return [b - a for a, b in zip(of(name, **one), of(name, **other), strict=True)]
+        before, after = (
+            dict(zip(of("seed", **each), of(name, **each), strict=True)) for each in (one, other)
+        )
+        return [after[seed] - before[seed] for seed in before if seed in after]
 
     def stage(way: str, k: int) -> dict[str, Any]:
         return {"what": "revisions", "way": way, "stage": k}
 
-    if min(len(of("seed", what="policy", k=k)) for k in TRAINED) < seeds:
+    if len(of("seed", what="policy", k=TIMES)) < seeds:
         return {}
     say = {"method": "SL-CAI", "model": "micro"}
     harm = "harm principles"
@@ -320,8 +323,7 @@ def main() -> None:
         policy_rows(results, chosen, stage_rows(results, chosen.work, first, "critique", seed), helpful, seed)
         for way in WAYS:
             stage_rows(results, chosen.work, first, way, seed)
-        results.criteria.clear()
-        results.save(**figures(results, seed + 1) if seed + 1 == chosen.seeds else {})
+    results.save(**figures(results, chosen.seeds))
 
 
 if __name__ == "__main__":

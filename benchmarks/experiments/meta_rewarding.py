@@ -189,6 +189,7 @@ def main() -> None:
             values=[row["after"] - row["before"] for row in taught],
             rule="above 0",
             model="micro, unlearned",
+            note="One setting measured: the judge gained on seed 0 and lost on seed 1; no diagnosis yet",
         )
     results.save()
 
