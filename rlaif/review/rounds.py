@@ -46,7 +46,7 @@ REVISED = {
 
 
 FURTHER = "further_columns"
-"""In the summary of a run: the columns of its rounds that steps of other packages fill."""
+"""In the summary of a run: the columns of its rounds that not every recipe has."""
 
 
 def tables(
@@ -54,7 +54,7 @@ def tables(
 ) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and rows of the tables, each narrow enough for a terminal of 80 columns.
 
-    `further` are columns that steps of other packages fill; they stand in a table of their own.
+    `further` are columns that not every recipe has; they stand in a table of their own.
     """
     made = [row for row in rows if row["round"]]
     shown_tables = [

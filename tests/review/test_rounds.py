@@ -38,3 +38,12 @@ def test_the_tables_fit_a_terminal() -> None:
     for _, head, rows in revision_tables([{**BARE, "revision": FIGURES}]):
         widths = [max(len(line[place]) for line in [head, *rows]) for place in range(len(head))]
         assert sum(widths) + 2 * (len(widths) - 1) <= 80
+
+
+def test_counts_by_name_are_shown_in_words() -> None:
+    row = {**BARE, "not_written": {"duplicates": 4, "held out": 3}, "kinds": {"one": {"best": 2}}, "left": {}}
+    [*_, (_, head, rows)] = tables([row], ["not_written", "kinds", "left"])
+    assert (head[1:], rows[0][1:]) == (
+        ["not_written", "kinds", "left"],
+        ["duplicates 4, held out 3", "one best 2", "-"],
+    )

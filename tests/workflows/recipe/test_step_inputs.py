@@ -331,7 +331,9 @@ def test_tests_of_a_principle_are_part_of_a_pairs_step_and_of_no_digest(tmp_path
     before = (Message(role="user", content="Hi"), Message(role="assistant", content="Hello"))
     talk = replace(tried.principles[0], tests=tuple(replace(each, before=before) for each in TRIED))
     held = {"kind": [{"prompt": "p", "better": "b", "worse": "w", "near_miss": False}]}
-    assert since_tests(replace(tried, principles=(talk,)), "micro").inputs != since_tests(tried, "micro").inputs
+    assert (
+        since_tests(replace(tried, principles=(talk,)), "micro").inputs != since_tests(tried, "micro").inputs
+    )
     assert since_tests(tried, "micro").inputs == {"tests": digest("tests", held)}
 
 

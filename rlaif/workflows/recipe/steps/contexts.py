@@ -227,9 +227,11 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
         "unanswered": "have no answer and are left out",
     }
     total = sum(counts.values())
-    return {"warnings": [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]}
+    told = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
+    return {"contexts": dict(counts), "warnings": told} if facts else {}
 
 
+COLUMNS: Mapping[str, Any] = {"contexts": {}}
 STEP = Step(
     name="contexts",
     help="Completions become examples for `distill`, each with what its teacher is shown and the student is not.",
@@ -246,5 +248,6 @@ STEP = Step(
     halts=halts,
     check=check,
     work=work,
+    columns=COLUMNS,
     row=row,
 )
