@@ -239,6 +239,7 @@ STEP = Step(
     needs=(("completions",),),
     wants=wants,
     makes="examples",
+    carries=lambda _: frozenset({"teacher"}),
     may_name={
         CRITIC: "who writes the critiques; without one only those are shown that completions came with"
     },
