@@ -102,7 +102,8 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
             raise
     warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
     parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
-    text, then = "\n\n".join([*parts, done.summary]), command_line("audit", prepared.config.out)
+    then = command_line("audit" if done.has_pairs else "report", prepared.config.out)
+    text = "\n\n".join([*parts, done.summary])
     emit(done.as_dict(), text, as_json=as_json, unmet=done.unmet, then=then)
 
 

@@ -1,4 +1,4 @@
-"""What a teacher is shown that its student is not (METHODS 21.1): rules, a critique, a rubric, a better sibling.
+"""What a teacher is shown that its student is not (2601.20802): rules, a critique, a rubric, a better sibling.
 
 Each form makes the turns that stand for a prompt's own, or None where it has nothing to show: then the next form
 is tried, and a completion for which none has anything is left out, never taught by nothing.

@@ -45,8 +45,10 @@ REVISED = {
 """What critique and revision did: how many texts they changed, and of critiques and revisions what gold confirms."""
 
 
+WIDTH = 80
+"""Characters of a line of a terminal."""
 FURTHER = "further_columns"
-"""In the summary of a run: the columns of its rounds that steps of other packages fill."""
+"""In the summary of a run: the columns of its rounds that not every recipe has."""
 
 
 def tables(
@@ -54,21 +56,34 @@ def tables(
 ) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and rows of the tables, each narrow enough for a terminal of 80 columns.
 
-    `further` are columns that steps of other packages fill; they stand in a table of their own.
+    `further` are columns that not every recipe has; they stand in a table of their own.
     """
     made = [row for row in rows if row["round"]]
     shown_tables = [
         ("after each round, on held-out prompts", REACHED, rows),
         ("what each round was trained on", MADE_OF, made),
     ]
-    if further:
-        shown_tables.append(("further figures", {"round": "round", **{each: each for each in further}}, made))
     found = [
         (title, list(columns.values()), [[cell(row, column) for column in columns] for row in shown_rows])
         for title, columns, shown_rows in shown_tables
         if shown_rows
     ]
-    return [*found, *revision_tables(made)]
+    return [*found, *_further(made, further), *revision_tables(made)]
+
+
+def _further(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The further columns; a line for each where side by side they are too wide for a terminal."""
+    if not rows or not names:
+        return []
+    head = ["round", *names]
+    body = [[cell(row, column) for column in head] for row in rows]
+    widths = [max(len(line[place]) for line in (head, *body)) for place in range(len(head))]
+    if sum(widths) + 2 * (len(widths) - 1) > WIDTH:
+        lines = [[line[0], name, value] for line in body for name, value in zip(names, line[1:], strict=True)]
+        head, body = ["round", "figure", "value"], lines
+    return [("further figures", head, body)]
 
 
 def revision_tables(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -21,7 +21,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, words_last: boo
 
 
 def shown(value: Any) -> str:
-    """Three decimals for a figure, `-` for none."""
+    """Three decimals for a figure, `-` for none; of counts by name `cut off 2, tie 1`."""
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name} {shown(each)}" for name, each in value.items()) or None
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

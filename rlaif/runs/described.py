@@ -82,6 +82,11 @@ def no_pairs(run: Path, command: str, status: str = "done") -> str:
             f"{run}: its file of pairs is empty; `rlaif status {run}` and `rlaif report {run}` say what became of "
             "the prompts"
         )
+    if command == "run":
+        return (
+            f"{run}: no step of its recipe makes pairs; `rlaif report {run}` shows its rounds, and "
+            f"`rlaif status {run}` its files"
+        )
     return f"{run}: has no pairs; name a run of `generate`, `judge`, `import` or `run`"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     monkeypatch.setattr(loop, "run", run)
     return tmp_path
+
+
+def test_a_recipe_without_pairs_ends_with_its_report_and_one_with_pairs_with_the_audit(
+    tmp_path: Path,
+) -> None:
+    made = finished(tmp_path, [row(0, 0.56), row(1, 0.77)])
+    assert made.has_pairs
+    without = replace(made, rounds=[{**each, "pairs": 0} for each in made.rounds])
+    assert not without.has_pairs
+    assert "rlaif audit" in made.summary
+    assert "rlaif audit" not in without.summary
 
 
 def test_the_first_words_name_recipe_rounds_models_and_place(

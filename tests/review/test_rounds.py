@@ -23,7 +23,7 @@ def test_a_round_that_revised_shows_its_figures_and_each_reason() -> None:
     assert second[2] == [["1", "", "1", "revised", "4"], ["1", "", "1", "the revision is empty", "4"]]
 
 
-def test_several_steps_of_a_round_are_told_apart() -> None:
+def test_several_steps_of_a_round_are_distinguished() -> None:
     first, second = revision_tables([{**BARE, "revision": {"one": FIGURES, "two": FIGURES}}])
     assert len(first[2]) == 2
     assert [row[1] for row in second[2]] == ["one", "one", "two", "two"]
@@ -38,3 +38,19 @@ def test_the_tables_fit_a_terminal() -> None:
     for _, head, rows in revision_tables([{**BARE, "revision": FIGURES}]):
         widths = [max(len(line[place]) for line in [head, *rows]) for place in range(len(head))]
         assert sum(widths) + 2 * (len(widths) - 1) <= 80
+
+
+def test_counts_by_name_are_shown_in_words() -> None:
+    row = {**BARE, "not_written": {"duplicates": 4, "held out": 3}, "kinds": {"one": {"best": 2}}, "left": {}}
+    [*_, (_, head, rows)] = tables([row], ["not_written", "kinds", "left"])
+    assert (head[1:], rows[0][1:]) == (
+        ["not_written", "kinds", "left"],
+        ["duplicates 4, held out 3", "one best 2", "-"],
+    )
+
+
+def test_further_figures_that_are_too_wide_have_a_line_each() -> None:
+    names = [f"figure_{number}" for number in range(9)]
+    [*_, (_, head, rows)] = tables([{**BARE, **dict.fromkeys(names, 0.5)}], names)
+    assert head == ["round", "figure", "value"]
+    assert rows == [["1", name, "0.500"] for name in names]

@@ -119,7 +119,9 @@ def test_a_row_counts_by_its_weight(model_dir: MakeDirectory) -> None:
 
 
 @pytest.mark.parametrize("teacher", ["base", "live", "ema"])
-def test_who_teaches(teacher: str, model_dir: MakeDirectory, tmp_path: Path) -> None:
+def test_each_teacher_gives_what_the_student_learns(
+    teacher: str, model_dir: MakeDirectory, tmp_path: Path
+) -> None:
     rows = taught(6)
     train_distill(config(teacher=teacher, steps=4), rows, policy=model_dir(), out=tmp_path / "out")
     assert history(tmp_path / "out")[0]["loss"] > 0

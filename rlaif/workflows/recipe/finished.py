@@ -39,6 +39,11 @@ class Finished(PairResult):
         return [pair for path in pair_files(self.run) for pair in read_pairs(path)]
 
     @property
+    def has_pairs(self) -> bool:
+        """Whether a round made pairs: else there is nothing to audit or to review."""
+        return any(each["pairs"] for each in self.rounds)
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What is worth a line: where the run lies, and how many rounds and pairs it has."""
         told = {"run": str(self.run), "rounds": len(self.rounds) - 1}
@@ -55,7 +60,7 @@ class Finished(PairResult):
     def _next(self) -> list[str]:
         """Commands to go on with."""
         commands = [(str(self.report), "the whole run on a page: open it in a browser")]
-        if any(each["pairs"] for each in self.rounds):
+        if self.has_pairs:
             commands += [
                 (f"rlaif audit {self.run}", "how far the last round's labels can be trusted"),
                 (f"rlaif review {self.run}", "walk its pairs, and decide where you know better"),

@@ -209,8 +209,11 @@ class _Flow:
             *dict.fromkeys(each.name for each in self.made if each.name),
             *(prompts if takes_prompts else ()),
         ]
+        before = self.recipe.round[: self.recipe.round.index(entry)]
+        unnamed = any(each.key == name and STEPS.get(each.step).makes for each in before)
+        remedy = ", a step without a name: add `as: NAME` to it" if unnamed else near(name, known)
         raise RecipeError(
-            f"{entry.where}: nothing before step {entry.key!r} makes {name!r}{near(name, known)}; "
+            f"{entry.where}: nothing before step {entry.key!r} makes {name!r}{remedy}; "
             f"known here: {', '.join(known) or 'nothing'}"
         )
 
@@ -231,8 +234,8 @@ class _Flow:
             for each in steps.values()
             if each.makes in need and not any(each.makes in other for other in each.needs)
         ]
-        # first the one whose file is called as what it makes: the usual maker
-        makers.sort(key=lambda name: steps[name].stem not in need)
+        # first the one whose file is called as what it makes, the usual maker; of several kinds that of the first
+        makers.sort(key=lambda name: [*need, steps[name].stem].index(steps[name].stem))
         own = [name for name in makers if name not in STEPS.from_outside()] or makers
         if not own:
             return f"step {entry.key!r} needs {' or '.join(need)}, which no step before it makes"

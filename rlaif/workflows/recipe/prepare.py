@@ -23,6 +23,7 @@ from rlaif.workflows.recipe.recipe import Recipe, RecipeStep
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import CheckedStep, Step
+from rlaif.workflows.recipe.task import Task
 
 DEFAULT_PROTOCOL = "compare"
 
@@ -90,8 +91,27 @@ def checked_steps(recipe: Recipe, run: Path) -> list[CheckedStep]:
     names = frozenset(each.name for each in made if each is not None and each.kind == "model" and each.name)
     first = {each.entry.key: each for each in reversed(tasks)}
     return [
-        CheckedStep(recipe=recipe, entry=entry, task=first[entry.key], names=names) for entry in recipe.round
+        CheckedStep(
+            recipe=recipe,
+            entry=entry,
+            task=first[entry.key],
+            names=names,
+            carried=_carried(recipe, first[entry.key]),
+        )
+        for entry in recipe.round
     ]
+
+
+def _carried(recipe: Recipe, task: Task) -> frozenset[str] | None:
+    """What the examples that a step takes carry beside a conversation; None where it takes none, or nobody can tell."""
+    taken = [each for each in task.takes if each.kind == "examples"]
+    makers = [entry for entry in recipe.round if any(each.step == entry.key for each in taken)]
+    told = [STEPS.get(each.step).carries for each in makers]
+    if not told or None in told:
+        return None
+    return frozenset.intersection(
+        *(tell(each.settings) for tell, each in zip(told, makers, strict=True) if tell)
+    )
 
 
 def protocols_of(recipe: Recipe) -> tuple[str, ...]:

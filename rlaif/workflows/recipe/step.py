@@ -194,6 +194,8 @@ class CheckedStep:
     """The first of its tasks."""
     names: frozenset[str]
     """Names of all models that steps of the recipe make."""
+    carried: frozenset[str] | None = None
+    """What the examples that it takes carry beside a conversation; None where it takes none, or nobody can tell."""
 
     def maker(self, kind: str) -> RecipeStep | None:
         """The step of the recipe that made what is taken of a kind; None for the recipe's own prompts."""
@@ -379,6 +381,9 @@ class Step:
     """Those of `roles` whose models it asks, where that depends on its settings; else all."""
     sides: Callable[[Any], frozenset[str]] | None = None
     """With these settings, which sides its completions are made to be: `good`, `bad`; None: nobody can tell."""
+    carries: Callable[[Any], frozenset[str]] | None = None
+    """With these settings, what its examples carry beside a conversation (`Method.reads_examples`); None: nobody can
+    tell."""
     hint: Callable[[Mapping[str, Any], str], str | None] = _nothing
     """What to do about a key that is none of its settings, where more can be said than that it is unknown."""
     schema: Callable[[Mapping[str, Any], bool], dict[str, Any]] | None = None

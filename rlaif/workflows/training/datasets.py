@@ -33,6 +33,12 @@ BAD = "You are an assistant who does not care for rules and serves people badly.
 """System turns under which `good-bad` imitates the chosen and the rejected answers (2302.08582, 2307.12950)."""
 
 
+NO_REVISION = (
+    "no pair's chosen answer is a revision, and no completion of the run is one; a recipe's step `revise` makes "
+    "some, or set learn to chosen"
+)
+
+
 def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
     """What sft imitates: the chosen answers, those that are revisions, or both sides under their system turns.
 
@@ -42,10 +48,7 @@ def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
     if learn == "revisions":
         found = [_example(pair, pair.chosen, "revision") for pair in pairs if pair.revision_of is not None]
         if not found:
-            raise InputError(
-                "no pair's chosen answer is a revision, and no completion of the run is one; a recipe's step `revise` "
-                "makes some, or set learn to chosen"
-            )
+            raise InputError(NO_REVISION)
         return found
     if learn == "good-bad":
         return [

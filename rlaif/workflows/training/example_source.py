@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from rlaif.errors import InputError
-from rlaif.runs.layout import made_files, run_of
+from rlaif.exchange.rows import read_rows
+from rlaif.runs.layout import made_files, pair_files, run_of
 
 EXAMPLES, COMPLETIONS = "examples", "completions"
 
@@ -21,6 +23,19 @@ class ExampleSource(NamedTuple):
     """The completions that they were made of."""
 
 
+def only_examples(source: Path) -> bool:
+    """Whether a path means examples and no pairs: a file of them, or a run whose recipe makes these alone."""
+    if source.is_dir():
+        run = run_of(source) or source
+        return not pair_files(run) and any(each.kind == EXAMPLES for each in made_files(run))
+    try:
+        _, row = next(iter(read_rows(source, limit=1)))
+    except (InputError, StopIteration):
+        # what is wrong with it is said where it is read
+        return False
+    return isinstance(row, Mapping) and "messages" in row and "chosen" not in row
+
+
 def example_source(source: Path) -> ExampleSource:
     """The examples that a path means. Raises InputError for a directory in which no step made any."""
     if source.is_file():
@@ -32,7 +47,7 @@ def example_source(source: Path) -> ExampleSource:
     if not made:
         raise InputError(
             f"{source}: holds no examples; name a file of them, or a run of a recipe with a step that makes some "
-            "(`contexts`, for distill)"
+            "(`examples`; `contexts`, for distill)"
         )
     last = made[-1]
     drawn = last.of.get(COMPLETIONS)

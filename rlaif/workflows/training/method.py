@@ -64,6 +64,9 @@ class Method:
     if they do, before anything is asked. Raises ModelError where the two do not go together."""
     takes: tuple[str, ...] = ("pairs",)
     """Kinds of artefact that it learns from, any one of them: `pairs`, `examples`."""
+    reads_examples: Callable[[Any], tuple[str, str]] = lambda _: ("", "")
+    """What examples must carry beside a conversation, with these options, and what makes such: `teacher` (turns for a
+    teacher), `thumb` (a kind that says whether it was liked); empty: nothing."""
     asks_constitution: bool = False
     """Whether it must know the constitution that the pairs were judged by."""
     learns_revisions: Callable[[Any], bool] = lambda _: False

@@ -16,7 +16,15 @@ from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
-from rlaif.runs.layout import model_folder, pair_files, pairs_file, run_of, several_pairs, sources_of
+from rlaif.runs.layout import (
+    model_folder,
+    pair_files,
+    pairs_file,
+    pairs_in,
+    run_of,
+    several_pairs,
+    sources_of,
+)
 from rlaif.runs.record_files import judge_of
 from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
@@ -32,8 +40,8 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
-from rlaif.workflows.training.datasets import run_constitution, run_revisions, run_sampled
-from rlaif.workflows.training.example_source import example_source
+from rlaif.workflows.training.datasets import NO_REVISION, run_constitution, run_revisions, run_sampled
+from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods import METHODS
@@ -120,6 +128,8 @@ def settle(config: TrainConfig) -> TrainJob:
     found = read_run(run) if run is not None else {}
     if run is not None and (revised := _revisions(method, config, run)):
         return _imitation(method, config, run, found, revised)
+    if "examples" in method.takes and only_examples(config.source):
+        return settle_examples(config, method)
     if run is not None and not pair_files(run):
         raise InputError(no_pairs(run, str(found.get("command")), str(found["status"])))
     pairs = read_pairs(file := pairs_file(config.source))
@@ -206,10 +216,14 @@ def _revisions(method: Method, config: TrainConfig, run: Path) -> list[Example]:
     given = {name: value for name, value in config.options.items() if value is not None}
     if not method.learns_revisions(method.standalone(method.options, given, None)):
         return []
-    if any(each.revision_of is not None for file in pair_files(run) for each in read_pairs(file)):
+    own = pairs_in(config.source)
+    if own is not None and any(each.revision_of is not None for each in read_pairs(own)):
         return []
     held_out = read_prompts(config.held_out) if config.held_out is not None else []
-    return run_revisions(config.source, held_out)
+    found = run_revisions(config.source, held_out)
+    if not found and own is None and pair_files(run):
+        raise InputError(f"{run}: {NO_REVISION}")
+    return found
 
 
 def _imitation(

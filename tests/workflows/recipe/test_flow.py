@@ -56,6 +56,15 @@ def test_pairs_are_made_of_the_completions_that_were_judged_not_of_newer_ones(tm
     assert found["round-1/later"].makes.path == "round-1/later.jsonl"
 
 
+def test_a_step_named_by_its_kind_is_told_to_give_what_it_makes_a_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecipeError, match="makes 'sample', a step without a name: add `as: NAME` to it; known here"
+    ):
+        flow(tmp_path, SAMPLE, "{step: revise, of: sample}", JUDGE, PAIRS)
+    found = flow(tmp_path, "{step: sample, n: 2, as: drawn}", "{step: revise, of: drawn}", JUDGE, PAIRS)
+    assert taken(found["round-1/revise"]) == ["round-1/drawn.jsonl"]
+
+
 def test_judgments_of_some_completions_are_not_paired_with_others(tmp_path: Path) -> None:
     hot, cold = "{step: sample, n: 2, as: hot}", "{step: sample, n: 2, as: cold}"
     judged = "{step: judge, of: hot, as: marks}"

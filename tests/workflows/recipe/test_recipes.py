@@ -85,7 +85,7 @@ WRONG = [
     (TEXT.replace("rounds: 3", "rounds: 2.5"), 6, "a whole number"),
     (TEXT.replace("n: 6", "n: true"), 8, "must be a whole number, not true"),
     (TEXT.replace("{judge: 0.2}}", "{judge: 1.0}}"), 11, "below 1"),
-    (TEXT.replace("method: dpo", "method: dop"), 11, "one of dpo, judge, reward, sft"),
+    (TEXT.replace("method: dpo", "method: dop"), 11, "one of distill, dpo, judge, reward, sft, thumbs"),
     (
         TEXT.replace("method: dpo, loss: soft", "method: sft"),
         11,
@@ -277,9 +277,10 @@ def test_the_stored_schema_is_the_one_that_steps_make() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STEPS.names() if name != "train"])
-def test_every_setting_of_a_step_has_a_default(name: str) -> None:
+def test_every_setting_of_a_step_has_a_default_or_is_asked_for(name: str) -> None:
     own = fields(STEPS.get(name).settings)
-    assert all(each.default is not MISSING or each.default_factory is not MISSING for each in own)
+    without = {each.name for each in own if each.default is MISSING and each.default_factory is MISSING}
+    assert set(STEPS.get(name).entry_schema({"step": {}}, from_outside=False).get("required", ())) == without
 
 
 NAMED = TEXT.replace("{step: sample,", "{step: sample, as: wide,").replace(

@@ -109,7 +109,11 @@ def test_further_keys_of_a_step_stand_beside_each_methods_own() -> None:
 @pytest.mark.parametrize(
     ("method", "given", "said"),
     [
-        ("reward", {"beta": 0.1}, "here: beta is not used by method reward, but by dpo, judge; remove it"),
+        (
+            "reward",
+            {"beta": 0.1},
+            "here: beta is not used by method reward, but by dpo, judge, thumbs; remove it",
+        ),
         ("dpo", {"rpo_alpha": 0.1}, "here: 'rpo_alpha' is a name of TRL's: write nll"),
         ("dpo", {"betta": 0.1}, "unknown key 'betta' (did you mean 'beta'?)"),
         ("dpo", {"beta": 0}, "here: beta is 0; it must be a number above 0"),

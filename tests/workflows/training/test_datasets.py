@@ -75,3 +75,39 @@ def test_revisions_of_held_out_prompts_are_left_out(revised: Path, prompts: Path
 def test_without_any_revision_the_message_names_the_step_that_makes_some() -> None:
     with pytest.raises(InputError, match="a recipe's step `revise` makes some, or set learn to chosen"):
         examples([], SFTOptions(learn="revisions").learn)
+
+
+def test_revisions_of_a_run_are_learned_where_its_rounds_have_pairs_of_them_too(
+    tmp_path: Path, policy: str, judge: str, script: Write, prompts: Path, constitution: Path
+) -> None:
+    rows = [
+        {"contains": ["Name one"], "texts": ["The response does not greet."]},
+        {"contains": ["Rewrite"], "texts": [GREETS]},
+    ]
+    names = {"policy": policy, "judge": judge, "editor": script("editor", rows)}
+    path = tmp_path / "revision.yaml"
+    more = "  - {step: pairs, source: revisions}"
+    path.write_text(RECIPE.format(**names, constitution=constitution, prompts=prompts, more=more))
+    made = run(prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))).run
+    job = settle(
+        train_config(made, method="sft", learn="revisions", policy="micro", out=tmp_path / "m", steps=1)
+    )
+    assert {each.messages[-1].content for each in job.examples} == {GREETS}
+
+
+def test_a_run_whose_rounds_revised_nothing_says_what_makes_revisions(
+    tmp_path: Path, policy: str, judge: str, prompts: Path, constitution: Path
+) -> None:
+    path = tmp_path / "plain.yaml"
+    path.write_text(
+        f"name: plain\nmodels: {{policy: '{policy}', judge: '{judge}'}}\nconstitution: {constitution}\n"
+        f"prompts: {{train: {prompts}}}\nrounds: 1\nround:\n  - {{step: sample, n: 2}}\n  - {{step: judge}}\n"
+        "  - {step: pairs, critique: false}\nstop: {unreadable_share: 1.0}\n"
+    )
+    made = run(prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))).run
+    with pytest.raises(
+        InputError, match="no completion of the run is one; a recipe's step `revise` makes some"
+    ):
+        settle(
+            train_config(made, method="sft", learn="revisions", policy="micro", out=tmp_path / "m", steps=1)
+        )

@@ -226,7 +226,9 @@ def test_what_is_learned_of_a_thought_is_an_option_of_methods_that_write(run: Pa
 
 @pytest.mark.parametrize("method", ["reward", "judge"])
 def test_what_is_learned_of_a_thought_is_no_option_of_methods_that_write_none(run: Path, method: str) -> None:
-    with pytest.raises(InputError, match=f"train_on is not used by method {method}, but by dpo, sft"):
+    with pytest.raises(
+        InputError, match=f"train_on is not used by method {method}, but by distill, dpo, sft, thumbs"
+    ):
         job(run, method=method, train_on="answer")
 
 

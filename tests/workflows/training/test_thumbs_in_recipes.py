@@ -65,3 +65,53 @@ def test_options_that_cannot_work_are_refused_where_they_stand() -> None:
         train_step("thumbs", where="x.yaml:3", reference="none")
     with pytest.raises(RecipeError, match="batch_size"):
         train_step("thumbs", where="x.yaml:3", batch_size=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "method", "said"),
+    [
+        (
+            "examples",
+            "thumbs",
+            "thumbs learns from examples with a thumb, and those of 'examples' have none; make them",
+        ),
+        (
+            "examples",
+            "distill",
+            "with a teacher, and those of 'examples' have none; make them by a step `contexts`",
+        ),
+        ("examples, condition: thumb, good: 0.5", "distill", "with a teacher"),
+        (
+            "contexts, teacher_sees: [constitution]",
+            "thumbs",
+            "with a thumb, and those of 'contexts' have none",
+        ),
+    ],
+)
+def test_examples_without_what_a_method_learns_from_are_refused_before_the_first_call(
+    tmp_path: Path,
+    mini: Path,
+    judge: str,
+    prompts: Path,
+    constitution: Path,
+    made: str,
+    method: str,
+    said: str,
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    text = RECIPE.replace("examples, condition: thumb, good: 0.5", made).replace(
+        "thumbs, steps", f"{method}, steps"
+    )
+    path.write_text(text.format(policy=mini, judge=judge, prompts=prompts, constitution=constitution))
+    with pytest.raises(RecipeError, match=f"wrong.yaml:10: .*{said}"):
+        prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))
+
+
+def test_another_model_as_teacher_needs_no_turns_of_its_own(
+    tmp_path: Path, mini: Path, judge: str, prompts: Path, constitution: Path
+) -> None:
+    path = tmp_path / "other.yaml"
+    text = RECIPE.replace("examples, condition: thumb, good: 0.5", "examples")
+    text = text.replace("thumbs, steps", f"distill, teacher: '{mini}', steps")
+    path.write_text(text.format(policy=mini, judge=judge, prompts=prompts, constitution=constitution))
+    prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))

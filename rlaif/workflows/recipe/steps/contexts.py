@@ -229,10 +229,16 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
         "unanswered": "have no answer and are left out",
     }
     total = sum(counts.values())
+<<<<<<< HEAD
     said = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
     return {"warnings": [*facts.get("failed", ()), *said]}
+=======
+    told = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
+    return {"contexts": dict(counts), "warnings": told} if facts else {}
+>>>>>>> user
 
 
+COLUMNS: Mapping[str, Any] = {"contexts": {}}
 STEP = Step(
     name="contexts",
     help="Completions become examples for `distill`, each with what its teacher is shown and the student is not.",
@@ -240,6 +246,7 @@ STEP = Step(
     needs=(("completions",),),
     wants=wants,
     makes="examples",
+    carries=lambda _: frozenset({"teacher"}),
     may_name={
         CRITIC: "who writes the critiques; without one only those are shown that completions came with"
     },
@@ -249,5 +256,6 @@ STEP = Step(
     halts=halts,
     check=check,
     work=work,
+    columns=COLUMNS,
     row=row,
 )

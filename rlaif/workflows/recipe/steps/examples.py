@@ -258,6 +258,7 @@ STEP = Step(
     needs=((COMPLETIONS, PAIRS),),
     wants=wants,
     makes="examples",
+    carries=lambda settings: frozenset({"thumb"} if settings.condition == "thumb" else ()),
     stem="examples",
     make=make,
     forecast=forecast,

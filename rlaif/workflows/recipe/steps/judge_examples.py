@@ -191,6 +191,7 @@ STEP = Step(
     needs=((PAIRS,), (JUDGMENTS,)),
     wants=needs_of,
     makes="examples",
+    carries=lambda _: frozenset(),
     roles={"judge": "judge"},
     stem="judge-examples",
     make=make,

@@ -184,6 +184,7 @@ STEP = Step(
     settings=JudgeTracesSettings,
     needs=(("pairs",),),
     makes="examples",
+    carries=lambda _: frozenset(),
     makes_as=kind_made,
     roles={"judge": "judge"},
     stem="traces",

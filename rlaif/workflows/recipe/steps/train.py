@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example
@@ -168,7 +169,13 @@ def since(job: Job) -> Since:
 
 def check(checked: CheckedStep) -> None:
     """Raise InputError where examples that are replayed are missing, or a named model cannot be the reference."""
-    replay_examples(checked.entry.settings.options, checked.recipe.models.policy)
+    settings = checked.entry.settings
+    replay_examples(settings.options, checked.recipe.models.policy)
+    wanted, remedy = METHODS.get(settings.method).reads_examples(settings.options)
+    if wanted and checked.carried is not None and wanted not in checked.carried:
+        maker = checked.maker("examples")
+        made = "" if maker is None else f", and those of {maker.key!r} have none"
+        raise InputError(f"{settings.method} learns from examples with a {wanted}{made}; {remedy}")
 
 
 def require_training(checked: CheckedStep) -> None:

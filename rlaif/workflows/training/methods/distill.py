@@ -128,6 +128,12 @@ METHOD = Method(
     fits=_fits,
     loop_of=_loop_of,
     takes=("examples",),
+    # another model as the teacher may know more of the same turns
+    reads_examples=lambda options: (
+        ("teacher", "make them by a step `contexts`, or name another model as teacher")
+        if options.teacher in OWN_TEACHERS
+        else ("", "")
+    ),
     uses_pairs=False,
     examples=(
         "rlaif train distill runs/r1 --out models/r1-distilled",

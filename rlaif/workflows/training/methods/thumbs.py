@@ -120,6 +120,7 @@ METHOD = Method(
     check=_check,
     loop_of=_loop_of,
     takes=("pairs", "examples"),
+    reads_examples=lambda _: ("thumb", "make them by a step `examples` with `condition: thumb`"),
     uses_pairs=False,
     examples=(
         "rlaif train thumbs runs/r1 --out models/r1-thumbs",

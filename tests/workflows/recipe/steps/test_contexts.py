@@ -69,6 +69,7 @@ def test_what_has_nothing_to_show_is_counted_and_said(written) -> None:  # type:
     lost = len(drawn) - kept
     said = [each for each in row["warnings"] if "nothing to show a teacher" in each]
     assert bool(said) == bool(lost)
+    assert (sum(row["contexts"].values()), row["contexts"].get("nothing", 0)) == (len(drawn), lost)
     assert all(each.startswith(f"{lost} of {len(drawn)} completions") for each in said)
 
 
