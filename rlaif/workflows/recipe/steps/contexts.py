@@ -229,13 +229,8 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
         "unanswered": "have no answer and are left out",
     }
     total = sum(counts.values())
-<<<<<<< HEAD
-    said = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
-    return {"warnings": [*facts.get("failed", ()), *said]}
-=======
     told = [f"{count} of {total} completions {why[name]}" for name, count in lost.items()]
-    return {"contexts": dict(counts), "warnings": told} if facts else {}
->>>>>>> user
+    return {"contexts": dict(counts), "warnings": [*facts.get("failed", ()), *told]} if facts else {}
 
 
 COLUMNS: Mapping[str, Any] = {"contexts": {}}
