@@ -25,7 +25,7 @@ from results import Results, options
 from rlaif.constitution import load_principles
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.chosen_principles import DRAWN
-from rlaif.feedback.revision_chains import Chain, ChainPlan, revise_chains
+from rlaif.feedback.revision_chains import ChainPlan, RevisionChain, revise_chains
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Constitution, Example, Prompt, Sampling
 from rlaif.shipped import shipped_model
@@ -69,7 +69,7 @@ def sampled(work: Path, policy: str, prompts: Sequence[Prompt], seed: int) -> Dr
         return draw(models, [policy], list(prompts), 1, SAMPLING, seed).drawn
 
 
-def chains(work: Path, drawn: Drawn, way: str, seed: int) -> list[Chain]:
+def chains(work: Path, drawn: Drawn, way: str, seed: int) -> list[RevisionChain]:
     """Each answer criticised and revised as often as is looked at, all by `micro`."""
     named, direct = WAYS[way]
     plan = ChainPlan(
@@ -114,7 +114,7 @@ def distinct_of(texts: Sequence[str], n: int, size: int, draws: int = 50) -> flo
     return float(np.mean([len(set(chance.sample(runs, size))) / size for _ in range(draws)]))
 
 
-def stage_rows(results: Results, work: Path, first: Drawn, way: str, seed: int) -> list[Chain]:
+def stage_rows(results: Results, work: Path, first: Drawn, way: str, seed: int) -> list[RevisionChain]:
     """A row for each stage: gold of harm, of helpfulness and of all, and how different the texts are."""
     made = chains(work, first, way, seed)
     whole = load_principles(CONSTITUTION)
@@ -154,7 +154,7 @@ def stage_rows(results: Results, work: Path, first: Drawn, way: str, seed: int) 
 
 
 def policy_rows(
-    results: Results, chosen: argparse.Namespace, made: Sequence[Chain], helpful: Drawn, seed: int
+    results: Results, chosen: argparse.Namespace, made: Sequence[RevisionChain], helpful: Drawn, seed: int
 ) -> None:
     """A row for each number of stages: SFT on the revisions up to it and on helpful samples, then held-out answers."""
     held = read_prompts("micro:held-out")
@@ -182,7 +182,7 @@ def _only(name: str) -> Constitution:
     return replace(whole, principles=tuple(each for each in whole.principles if each.id == name))
 
 
-def examples(made: Sequence[Chain], helpful: Drawn, k: int) -> list[Example]:
+def examples(made: Sequence[RevisionChain], helpful: Drawn, k: int) -> list[Example]:
     """Revisions of all stages up to k, and helpful samples."""
     revised = [
         (each.prompt, stage.revision)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rlaif.feedback.written import Problem, Question, Written, write_texts
+from rlaif.feedback.written import Question, UnusableReply, WrittenText, write_texts
 from rlaif.judging.lengths import LENGTHS
 from rlaif.judging.parse import refuses
 from rlaif.judging.shown import Sees, shown, shown_prompt
@@ -72,7 +72,7 @@ def criticise(
     sampling: Sampling = SAMPLING,
     sees: Sees = "answer",
     seeds: Sequence[int] | None = None,
-) -> list[Written]:
+) -> list[WrittenText]:
     """A critique of each, in their order, by all of its principles; or why there is none."""
     asked = template or load_template(TEMPLATE)
     questions = [
@@ -88,7 +88,7 @@ def criticise(
     ]
     # "I can't help with that." is what a critic of a harmful answer says: nobody could revise by it
     return [
-        Written("", Problem.REFUSED) if len(each.text) <= REFUSAL and refuses(each.text) else each
+        WrittenText("", UnusableReply.REFUSED) if len(each.text) <= REFUSAL and refuses(each.text) else each
         for each in write_texts(engine, questions, sampling)
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from rlaif.feedback.written import Problem, Question, Written, write_texts
+from rlaif.feedback.written import Question, UnusableReply, WrittenText, write_texts
 from rlaif.hashing import derived_seed
 from rlaif.judging.lengths import LENGTHS
 from rlaif.judging.shown import Sees, shown, shown_prompt
@@ -110,7 +110,7 @@ def _seed(item: Revisable) -> int:
     return derived_seed(0, "revise", item.completion.id, item.principles[0].id)
 
 
-def _revision(item: Revisable, written: Written, policy: str) -> Revision:
+def _revision(item: Revisable, written: WrittenText, policy: str) -> Revision:
     before = item.completion
     if written.problem is not None:
         return Revision(_PROBLEMS[written.problem])
@@ -135,9 +135,9 @@ def _revision(item: Revisable, written: Written, policy: str) -> Revision:
 
 
 _PROBLEMS = {
-    Problem.FAILED: Outcome.FAILED,
-    Problem.BROKE_OFF: Outcome.BROKE_OFF,
-    Problem.EMPTY: Outcome.EMPTY,
+    UnusableReply.FAILED: Outcome.FAILED,
+    UnusableReply.BROKE_OFF: Outcome.BROKE_OFF,
+    UnusableReply.EMPTY: Outcome.EMPTY,
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from rlaif.feedback.chosen_principles import ALL, DRAWN, WORST, Choice, applying, drawn, worst
 from rlaif.feedback.critique import ViolatedPrinciples, criticise, names_no_violation
 from rlaif.feedback.revise import Outcome, Revisable, at_stage, refusal_of, revise, stage_of
-from rlaif.feedback.written import Problem
+from rlaif.feedback.written import UnusableReply
 from rlaif.hashing import derived_seed
 from rlaif.judging.shown import Sees
 from rlaif.records import Completion, Constitution, Engine, Principle, Prompt, Sampling
@@ -20,7 +20,7 @@ from rlaif.templates import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class RevisionStage:
     """One critique and revision."""
 
     number: int
@@ -38,12 +38,12 @@ class Stage:
 
 
 @dataclass(slots=True, kw_only=True)
-class Chain:
+class RevisionChain:
     """A completion and what was made of it."""
 
     prompt: Prompt
     first: Completion
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[RevisionStage] = field(default_factory=list)
 
     @property
     def last(self) -> Completion:
@@ -81,9 +81,9 @@ def revise_chains(
     constitution: Constitution,
     completions: Sequence[tuple[Prompt, Completion]],
     plan: ChainPlan,
-) -> list[Chain]:
+) -> list[RevisionChain]:
     """A chain for each completion, in their order, each with one stage a step; all chains go a step together."""
-    chains = [Chain(prompt=prompt, first=said) for prompt, said in completions]
+    chains = [RevisionChain(prompt=prompt, first=said) for prompt, said in completions]
     for step in range(1, plan.times + 1):
         _step(reviser, critic, constitution, chains, plan, step)
     return chains
@@ -93,7 +93,7 @@ def _step(
     reviser: Engine,
     critic: Engine,
     constitution: Constitution,
-    chains: Sequence[Chain],
+    chains: Sequence[RevisionChain],
     plan: ChainPlan,
     step: int,
 ) -> None:
@@ -134,17 +134,17 @@ def _step(
         chain.stages.append(stage)
 
 
-def _begun(constitution: Constitution, chain: Chain, plan: ChainPlan, step: int) -> Stage:
+def _begun(constitution: Constitution, chain: RevisionChain, plan: ChainPlan, step: int) -> RevisionStage:
     """The stage before anything is asked; its outcome is REVISED where something is to be asked."""
     said = chain.last
     chosen, why = _chosen(constitution, chain, plan, step)
     outcome = refusal_of(said) or (Outcome.REVISED if chosen else why)
     number = stage_of(chain.first) + step
-    return Stage(number=number, parent=said, principles=chosen, outcome=outcome)
+    return RevisionStage(number=number, parent=said, principles=chosen, outcome=outcome)
 
 
 def _chosen(
-    constitution: Constitution, chain: Chain, plan: ChainPlan, step: int
+    constitution: Constitution, chain: RevisionChain, plan: ChainPlan, step: int
 ) -> tuple[tuple[Principle, ...], Outcome]:
     """The principles of a step, or why there are none."""
     open_ones = applying(constitution, chain.prompt, plan.choice)
@@ -158,14 +158,14 @@ def _chosen(
     return drawn(open_ones, plan.seed, plan.round, chain.prompt.id, first.draw, step), Outcome.REVISED
 
 
-def _seed(plan: ChainPlan, what: str, chain: Chain, step: int) -> int:
+def _seed(plan: ChainPlan, what: str, chain: RevisionChain, step: int) -> int:
     first = chain.first
     return derived_seed(plan.seed, what, plan.round, chain.prompt.id, first.draw, first.id, step)
 
 
 _NO_CRITIQUE = {
-    Problem.FAILED: Outcome.CRITIQUE_FAILED,
-    Problem.BROKE_OFF: Outcome.CRITIQUE_BROKE_OFF,
-    Problem.EMPTY: Outcome.CRITIQUE_EMPTY,
-    Problem.REFUSED: Outcome.CRITIQUE_REFUSED,
+    UnusableReply.FAILED: Outcome.CRITIQUE_FAILED,
+    UnusableReply.BROKE_OFF: Outcome.CRITIQUE_BROKE_OFF,
+    UnusableReply.EMPTY: Outcome.CRITIQUE_EMPTY,
+    UnusableReply.REFUSED: Outcome.CRITIQUE_REFUSED,
 }

@@ -39,6 +39,8 @@ class TeacherMaterial:
 
 
 Turns = tuple[Message, ...]
+RUBRIC = "rubric"
+"""The form that shows what a good completion does."""
 
 
 def by_constitution(seen: TeacherMaterial) -> Turns | None:
@@ -76,7 +78,7 @@ CONTEXTS: Mapping[str, Callable[[TeacherMaterial], Turns | None]] = {
     "constitution": by_constitution,
     "critique": by_critique,
     "principle": by_principle,
-    "rubric": by_rubric,
+    RUBRIC: by_rubric,
     "sibling": by_sibling,
 }
 

@@ -11,7 +11,7 @@ from rlaif.judging.parse import own_text
 from rlaif.records import Engine, GenerateRequest, Generation, Message, Sampling
 
 
-class Problem(StrEnum):
+class UnusableReply(StrEnum):
     """Why there is no text."""
 
     FAILED = "failed"
@@ -32,14 +32,14 @@ class Question:
     draw: int = 0
 
 
-class Written(NamedTuple):
+class WrittenText(NamedTuple):
     """A text without its thought, or why there is none."""
 
     text: str
-    problem: Problem | None = None
+    problem: UnusableReply | None = None
 
 
-def write_texts(engine: Engine, questions: Sequence[Question], sampling: Sampling) -> list[Written]:
+def write_texts(engine: Engine, questions: Sequence[Question], sampling: Sampling) -> list[WrittenText]:
     """One text a question, in their order. Replies are joined by id; one that never came has failed."""
 
     def requests() -> Iterator[GenerateRequest]:
@@ -49,14 +49,14 @@ def write_texts(engine: Engine, questions: Sequence[Question], sampling: Samplin
             )
 
     found = {reply.request_id: _read(reply) for reply in engine.generate(requests())}
-    lost = Written("", Problem.FAILED)
+    lost = WrittenText("", UnusableReply.FAILED)
     return [found.get(str(number), lost) for number in range(len(questions))]
 
 
-def _read(reply: Generation) -> Written:
+def _read(reply: Generation) -> WrittenText:
     if reply.error is not None:
-        return Written("", Problem.FAILED)
+        return WrittenText("", UnusableReply.FAILED)
     if reply.finish == "length" or reply.open_thought:
-        return Written("", Problem.BROKE_OFF)
+        return WrittenText("", UnusableReply.BROKE_OFF)
     text = own_text(reply)
-    return Written(text) if text else Written("", Problem.EMPTY)
+    return WrittenText(text) if text else WrittenText("", UnusableReply.EMPTY)

@@ -33,7 +33,7 @@ HELPFUL, NEUTRAL, HARMFUL = 1.0, 0.3, 0.0
 """Weights of the tiers of a tail patch: their mixture took 100k, 30k and no examples of a task."""
 
 
-class Known(NamedTuple):
+class KnownGrade(NamedTuple):
     """One answer, and whether it follows a principle."""
 
     prompt: Prompt
@@ -53,7 +53,7 @@ class Rendered(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
+class FormatMixture:
     """The examples, and how many there are of each format, before and after the caps."""
 
     examples: list[Example]
@@ -78,14 +78,14 @@ def pairwise_rows(judge: ModelJudge, labels: Iterable[KnownLabel]) -> Iterator[R
             yield Rendered("pairwise", label.principle.id, text, better)
 
 
-def pointwise_rows(judge: ModelJudge, known: Iterable[Known]) -> Iterator[Rendered]:
+def pointwise_rows(judge: ModelJudge, known: Iterable[KnownGrade]) -> Iterator[Rendered]:
     """The question of `score` about each answer, with the rating nearest to how probably it follows the principle."""
     for each in known:
         rating = round(LOWEST + each.follows * (HIGHEST - LOWEST))
         yield Rendered("pointwise", each.principle.id, _about(judge, "score", each), str(rating))
 
 
-def classification_rows(judge: ModelJudge, known: Iterable[Known]) -> Iterator[Rendered]:
+def classification_rows(judge: ModelJudge, known: Iterable[KnownGrade]) -> Iterator[Rendered]:
     """The question of `checklist` about each answer."""
     for each in known:
         answer = "yes" if each.follows > 0.5 else "no"
@@ -103,7 +103,7 @@ def critique_rows(judge: ModelJudge, pairs: Iterable[Pair], constitution: Consti
             yield Rendered("critique", "", text, pair.critique)
 
 
-def labels_of_tests(constitution: Constitution) -> tuple[list[KnownLabel], list[Known]]:
+def labels_of_tests(constitution: Constitution) -> tuple[list[KnownLabel], list[KnownGrade]]:
     """What the tests of principles say: which answer is the better one, and that it follows the principle."""
     labels, known = [], []
     for principle in constitution.principles:
@@ -114,11 +114,11 @@ def labels_of_tests(constitution: Constitution) -> tuple[list[KnownLabel], list[
             labels.append(KnownLabel(pair=pair, principle=principle))
             for text, follows in ((test.better, 1.0), (test.worse, 0.0)):
                 said = Completion(prompt_id=prompt.id, text=text, policy="")
-                known.append(Known(prompt, said, principle, follows))
+                known.append(KnownGrade(prompt, said, principle, follows))
     return labels, known
 
 
-def mixture(rows: Iterable[Rendered], *, cap: int, weights: Mapping[str, float], seed: int) -> Mixture:
+def mixture(rows: Iterable[Rendered], *, cap: int, weights: Mapping[str, float], seed: int) -> FormatMixture:
     """At most `cap` examples of each task, at most half of them with one answer; a format of weight 0 is left out."""
     tasks: dict[tuple[str, str], list[Rendered]] = defaultdict(list)
     counts: Counter[str] = Counter()
@@ -132,7 +132,7 @@ def mixture(rows: Iterable[Rendered], *, cap: int, weights: Mapping[str, float],
         counts[f"{task[0]}: kept"] += len(chosen)
         kept += [_example(each, weights.get(each.format, 1.0)) for each in chosen]
     random.Random(derived_seed("mixture", seed)).shuffle(kept)
-    return Mixture(examples=kept, counts=dict(counts))
+    return FormatMixture(examples=kept, counts=dict(counts))
 
 
 def _capped(rows: Sequence[Rendered], cap: int, seed: int) -> list[Rendered]:
@@ -148,7 +148,7 @@ def _capped(rows: Sequence[Rendered], cap: int, seed: int) -> list[Rendered]:
     return found
 
 
-def _about(judge: ModelJudge, template: str, each: Known) -> str:
+def _about(judge: ModelJudge, template: str, each: KnownGrade) -> str:
     return judge.asked(template, each.prompt, [each.completion], each.principle).text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rlaif.feedback.revise import Outcome
-from rlaif.feedback.revision_chains import Chain, ChainPlan, revise_chains
+from rlaif.feedback.revision_chains import ChainPlan, RevisionChain, revise_chains
 from rlaif.records import GenerateRequest, Sampling, ToolCall
 from tests.judging.builders import RuleEngine, completion, constitution, principle, prompt
 
@@ -30,7 +30,9 @@ def appends() -> RuleEngine:
     return engine(write)
 
 
-def chains(critic: RuleEngine, reviser: RuleEngine | None = None, first: Any = None, **given: Any) -> Chain:
+def chains(
+    critic: RuleEngine, reviser: RuleEngine | None = None, first: Any = None, **given: Any
+) -> RevisionChain:
     how = Sampling(max_tokens=8)
     plan = ChainPlan(critic_sampling=how, sampling=how, **given)
     asked = prompt(tags=("sum",))

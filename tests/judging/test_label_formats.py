@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rlaif.judging import ModelJudge
 from rlaif.judging.label_formats import (
-    Known,
+    KnownGrade,
     Rendered,
     classification_rows,
     critique_rows,
@@ -35,7 +35,7 @@ def row(number: int, answer: str, task: str = "classification") -> Rendered:
 
 
 def test_each_format_asks_word_for_word_what_the_judge_is_asked() -> None:
-    known = [Known(prompt(), completion("Hello"), GREET, 0.9)]
+    known = [KnownGrade(prompt(), completion("Hello"), GREET, 0.9)]
     [rating], [label] = list(pointwise_rows(JUDGE, known)), list(classification_rows(JUDGE, known))
     assert rating.question == JUDGE.question("score", prompt(), ["Hello"], GREET)
     assert label.question == JUDGE.question("checklist", prompt(), ["Hello"], GREET)
@@ -49,7 +49,7 @@ def test_each_format_asks_word_for_word_what_the_judge_is_asked() -> None:
 
 
 def test_a_rating_is_the_number_nearest_to_the_share_of_the_scale() -> None:
-    known = [Known(prompt(), completion("x"), GREET, share) for share in (0.0, 0.3, 0.5, 1.0)]
+    known = [KnownGrade(prompt(), completion("x"), GREET, share) for share in (0.0, 0.3, 0.5, 1.0)]
     assert [each.answer for each in pointwise_rows(JUDGE, known)] == ["1", "2", "3", "5"]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.auditing.intervals import Interval, mean, mean_interval
 from rlaif.feedback.revise import Outcome
-from rlaif.feedback.revision_chains import Chain, Stage
+from rlaif.feedback.revision_chains import RevisionChain, RevisionStage
 from rlaif.feedback.score import score_completions
 from rlaif.records import Completion, Constitution, Judgment, Prompt
 from rlaif.workflows.models.failures import failed_judgments
@@ -24,7 +24,7 @@ SURE_BELOW = 0.0
 class _Known(NamedTuple):
     """A stage with the gold of both its ends."""
 
-    stage: Stage
+    stage: RevisionStage
     before: Grades
     after: Grades
 
@@ -36,7 +36,7 @@ class _Known(NamedTuple):
         return None if not known else not all(known)
 
 
-def outcomes(chains: Sequence[Chain]) -> list[dict[str, Any]]:
+def outcomes(chains: Sequence[RevisionChain]) -> list[dict[str, Any]]:
     """For each stage what came of it, by reason: every chain counts once in each."""
     found = []
     for place in range(max((len(each.stages) for each in chains), default=0)):
@@ -50,7 +50,7 @@ def outcomes(chains: Sequence[Chain]) -> list[dict[str, Any]]:
     return found
 
 
-def by_gold(constitution: Constitution, chains: Sequence[Chain], *, direct: bool) -> dict[str, Any]:
+def by_gold(constitution: Constitution, chains: Sequence[RevisionChain], *, direct: bool) -> dict[str, Any]:
     """The gold of the completions after each stage, and of critiques and revisions how many gold confirms.
 
     Shares are of what gold can tell, None of nothing:
@@ -134,7 +134,7 @@ def _breaks(known: _Known) -> bool:
 
 def by_judge(
     constitution: Constitution,
-    chains: Sequence[Chain],
+    chains: Sequence[RevisionChain],
     ask: Callable[[Sequence[tuple[Prompt, Completion]]], Sequence[Judgment]],
 ) -> dict[str, Any]:
     """What a judge thinks of the first draws and of what became of them: means, and the mean gain with its interval.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rlaif.feedback.revise import Outcome
-from rlaif.feedback.revision_chains import Chain, Stage
+from rlaif.feedback.revision_chains import RevisionChain, RevisionStage
 from rlaif.records import Completion, Origin, State
 from rlaif.workflows.evaluation.revision_figures import by_gold, by_judge, followed, outcomes, says
 from tests.judging.builders import completion, constitution, judged, principle, prompt
@@ -19,7 +19,7 @@ HOUSE = constitution(GREET, BRIEF)
 ASKED = [prompt(f"What is {n} plus 2?", gold="micro", tags=("sum",)) for n in range(4)]
 
 
-def chain(number: int, before: str, outcome: Outcome, after: str = "") -> Chain:
+def chain(number: int, before: str, outcome: Outcome, after: str = "") -> RevisionChain:
     asked = ASKED[number]
     first = completion(before, asked)
     made = (
@@ -32,8 +32,10 @@ def chain(number: int, before: str, outcome: Outcome, after: str = "") -> Chain:
         if after
         else None
     )
-    stage = Stage(number=1, parent=first, principles=(GREET,), outcome=outcome, critique="So.", revision=made)
-    return Chain(prompt=asked, first=first, stages=[stage])
+    stage = RevisionStage(
+        number=1, parent=first, principles=(GREET,), outcome=outcome, critique="So.", revision=made
+    )
+    return RevisionChain(prompt=asked, first=first, stages=[stage])
 
 
 CHAINS = [

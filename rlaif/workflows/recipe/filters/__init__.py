@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rlaif.registry import Registry
-from rlaif.workflows.recipe.filters.rule import Rule
+from rlaif.workflows.recipe.filters.rule import FilterRule
 
-FILTERS: Registry[Rule] = Registry(
+FILTERS: Registry[FilterRule] = Registry(
     noun="filter rule",
     group="rlaif.filters",
-    kinds=(Rule,),
+    kinds=(FilterRule,),
     package="rlaif.workflows.recipe.filters",
     attribute="RULE",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import PAIRS, Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import PAIRS, FilterRule, Given, Reasons
 
 
 def drops(given: Given, _: str) -> Reasons:
@@ -26,7 +26,7 @@ def drops(given: Given, _: str) -> Reasons:
     return found
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="agreement",
     says="pairs that a second judge does not confirm",
     type=Literal["drop"] | None,

@@ -6,7 +6,7 @@ from collections import Counter
 
 from rlaif.auditing.sameness import closer
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import TEXTS, Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import TEXTS, FilterRule, Given, Reasons
 
 LEAST = 3
 """Answers to different prompts with one closing sentence, before it counts as boilerplate."""
@@ -28,7 +28,7 @@ def drops(given: Given, share: float) -> Reasons:
     }
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="boilerplate",
     says="answers that end with a sentence that ends many",
     type=float | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import PAIRS, Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import PAIRS, FilterRule, Given, Reasons
 
 
 def drops(given: Given, least: float) -> Reasons:
@@ -18,7 +18,7 @@ def drops(given: Given, least: float) -> Reasons:
     return found
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="gap",
     says="pairs with a small gap of scores",
     type=float | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import PAIRS, Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import PAIRS, FilterRule, Given, Reasons
 
 
 def drops(given: Given, least: float) -> Reasons:
@@ -12,7 +12,7 @@ def drops(given: Given, least: float) -> Reasons:
     return {place: f"label_prob {label:.3g}" for place, label in enumerate(labels) if label < least}
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="label",
     says="pairs with an unsure label",
     type=float | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import COMPLETIONS, Given, Reasons, Rule, by_prompt
+from rlaif.workflows.recipe.filters.rule import COMPLETIONS, FilterRule, Given, Reasons, by_prompt
 
 
 def drops(given: Given, rho: float) -> Reasons:
@@ -44,7 +44,7 @@ def _two(scores: dict[int, float], lengths: dict[int, int], rho: float) -> tuple
     return (chosen, rejected) if scores[chosen] > scores[rejected] else ()
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="length",
     says="completions that length control does not pick",
     type=float | None,

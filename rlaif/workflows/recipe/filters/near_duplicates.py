@@ -6,7 +6,7 @@ from typing import Literal
 
 from rlaif.auditing.sameness import NEAR, jaccard, near_duplicates, shingles
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import COMPLETIONS, PAIRS, Given, Reasons, Rule, by_prompt
+from rlaif.workflows.recipe.filters.rule import COMPLETIONS, PAIRS, FilterRule, Given, Reasons, by_prompt
 
 
 def drops(given: Given, _: str) -> Reasons:
@@ -34,7 +34,7 @@ def drops(given: Given, _: str) -> Reasons:
     return found
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="near_duplicates",
     says="rows that are nearly one before them",
     type=Literal["drop"] | None,

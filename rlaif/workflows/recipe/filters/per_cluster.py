@@ -5,7 +5,7 @@ from __future__ import annotations
 from rlaif.auditing.sameness import near_duplicates
 from rlaif.hashing import derived_seed
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import FilterRule, Given, Reasons
 
 
 def drops(given: Given, most: int) -> Reasons:
@@ -46,7 +46,7 @@ def _draw(given: Given, place: int) -> tuple[int, int]:
     return derived_seed(given.seed, "filter", each.question, list(each.answers)), place
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="per_cluster",
     says="rows of questions that many ask",
     type=int | None,

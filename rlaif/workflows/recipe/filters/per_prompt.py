@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rlaif.hashing import derived_seed
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import TEXTS, Given, Reasons, Rule, by_prompt
+from rlaif.workflows.recipe.filters.rule import TEXTS, FilterRule, Given, Reasons, by_prompt
 
 
 def drops(given: Given, most: int) -> Reasons:
@@ -21,7 +21,7 @@ def _draw(given: Given, place: int) -> tuple[int, int]:
     return derived_seed(given.seed, "filter", each.prompt, list(each.answers)), place
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="per_prompt",
     says="rows of prompts that have many",
     type=int | None,

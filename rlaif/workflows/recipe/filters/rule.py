@@ -49,7 +49,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class FilterRule:
     """One rule. Its key in a recipe is its name."""
 
     name: str

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import PAIRS, Given, Item, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import PAIRS, FilterRule, Given, Item, Reasons
 
 CLIP = 1e-3
 """How near to certain a label counts: nothing is infinitely sure."""
@@ -45,7 +45,7 @@ def _a_word(given: Given, item: Item, side: int) -> float | None:
     return None if logprob is None else logprob / max(1, len(item.answers[side].split()))
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="self_preference",
     says="pairs whose label goes with likelihood alone",
     type=Literal["drop"] | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rlaif.settings import setting
-from rlaif.workflows.recipe.filters.rule import COMPLETIONS, PAIRS, Given, Reasons, Rule
+from rlaif.workflows.recipe.filters.rule import COMPLETIONS, PAIRS, FilterRule, Given, Reasons
 
 
 def _plain(text: str) -> str:
@@ -32,7 +32,7 @@ def drops(given: Given, _: str) -> Reasons:
     return found
 
 
-RULE = Rule(
+RULE = FilterRule(
     name="unchanged",
     says="revisions that changed nothing",
     type=Literal["drop"] | None,

@@ -13,7 +13,7 @@ from rlaif.exchange.completions import by_prompt
 from rlaif.feedback.critique import ViolatedPrinciples, critiques
 from rlaif.feedback.score import score_completions
 from rlaif.feedback.system_turn import CONSTITUTION, SystemTurn
-from rlaif.feedback.teacher_contexts import CONTEXTS, TeacherMaterial, best_siblings, teacher_turns
+from rlaif.feedback.teacher_contexts import CONTEXTS, RUBRIC, TeacherMaterial, best_siblings, teacher_turns
 from rlaif.judging.rules import breaks, share_of
 from rlaif.records import Completion, Example, Judgment, Principle, Prompt
 from rlaif.settings import setting
@@ -45,7 +45,7 @@ def wants(entry: RecipeStep) -> tuple[tuple[str, ...], ...]:
     """Return what is taken: completions, and the judgments and rubrics that the forms are made of."""
     sees = entry.settings.teacher_sees
     judged = (("judgments",),) if any(each in JUDGED for each in sees) else ()
-    return (*judged, ("completions",), *((("rubrics",),) if "rubric" in sees else ()))
+    return (*judged, ("completions",), *((("rubrics",),) if RUBRIC in sees else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def _read(job: Job) -> _Read:
     if job.took("judgments") is not None:
         for each in job.value("judgments"):
             said.setdefault(each.prompt_id, []).append(each)
-    held = job.value("rubrics") if "rubric" in job.settings.teacher_sees else ()
+    held = job.value("rubrics") if RUBRIC in job.settings.teacher_sees else ()
     return _Read(
         said=said, rubrics={each.prompt_id: [criterion.text for criterion in each.criteria] for each in held}
     )

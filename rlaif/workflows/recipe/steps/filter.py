@@ -21,9 +21,9 @@ from rlaif.workflows.recipe.filters.rule import (
     EXAMPLES,
     PAIRS,
     PROMPTS,
+    FilterRule,
     Given,
     Item,
-    Rule,
     completion_item,
     example_item,
     judgments_of,
@@ -60,7 +60,7 @@ FilterSettings = make_dataclass(
 """Which rules leave rows out: a key for each rule, from the rule's own file."""
 
 
-def _rules(settings: Any) -> list[Rule]:
+def _rules(settings: Any) -> list[FilterRule]:
     return [FILTERS.get(name) for name in chosen_rules(settings)]
 
 

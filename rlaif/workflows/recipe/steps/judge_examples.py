@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.errors import InputError
 from rlaif.judging.label_formats import (
     FORMATS,
-    Known,
+    KnownGrade,
     Rendered,
     classification_rows,
     critique_rows,
@@ -105,10 +105,10 @@ def _rows(job: Job) -> Iterator[Rendered]:
         yield from rendered[name]()
 
 
-def _labels(job: Job) -> tuple[list[KnownLabel], list[Known], list[Pair]]:
+def _labels(job: Job) -> tuple[list[KnownLabel], list[KnownGrade], list[Pair]]:
     settings = job.settings
     labels: list[KnownLabel] = []
-    known: list[Known] = []
+    known: list[KnownGrade] = []
     pairs: list[Pair] = job.value("pairs") if PAIRS in settings.sources else []
     if pairs:
         own, _ = known_labels(pairs, job.constitution, prompts=prompts_of(job))
@@ -127,11 +127,11 @@ def _certain(label: KnownLabel, sure: float) -> bool:
     return p is not None and max(p, 1 - p) >= sure
 
 
-def _sure(known: Known, settings: JudgeExamplesSettings) -> bool:
+def _sure(known: KnownGrade, settings: JudgeExamplesSettings) -> bool:
     return max(known.follows, 1 - known.follows) >= settings.sure
 
 
-def _judged(job: Job) -> Iterator[Known]:
+def _judged(job: Job) -> Iterator[KnownGrade]:
     """Judgments of single answers by principle, as shares of their protocol's scale."""
     judgments: list[Judgment] = job.value("judgments")
     texts = {said.id: (prompt, said) for prompt, said in job.value("completions")}
@@ -140,7 +140,7 @@ def _judged(job: Job) -> Iterator[Known]:
         rule = principles.get(each.principle_id or "")
         if each.state is State.SCORE and each.value is not None and rule is not None:
             prompt, said = texts[each.completion_ids[0]]
-            yield Known(prompt, said, rule, pointwise(each.protocol).scale.share(each.value))
+            yield KnownGrade(prompt, said, rule, pointwise(each.protocol).scale.share(each.value))
 
 
 def needs_of(entry: RecipeStep) -> tuple[tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from rlaif.errors import InputError
 from rlaif.feedback.chosen_principles import ALL, DRAWN, WORST, refuse_choice
 from rlaif.feedback.critique import TEMPLATE as CRITIQUE
 from rlaif.feedback.revise import DIRECT, TEMPLATE
-from rlaif.feedback.revision_chains import Chain, ChainPlan, Stage, revise_chains
+from rlaif.feedback.revision_chains import ChainPlan, RevisionChain, RevisionStage, revise_chains
 from rlaif.hashing import canonical_json, derived_seed
 from rlaif.judging.lengths import LENGTHS
 from rlaif.judging.pointwise import judge_pointwise
@@ -155,7 +155,7 @@ def _plan(job: Job) -> ChainPlan:
     )
 
 
-def _chains(job: Job) -> list[Chain]:
+def _chains(job: Job) -> list[RevisionChain]:
     return revise_chains(
         _writers(job, REVISER),
         _writers(job, _critic(job)),
@@ -165,7 +165,7 @@ def _chains(job: Job) -> list[Chain]:
     )
 
 
-def _kept(chains: Sequence[Chain], keep: str) -> list[tuple[Prompt, Completion]]:
+def _kept(chains: Sequence[RevisionChain], keep: str) -> list[tuple[Prompt, Completion]]:
     """What the step makes of chains: each text of a prompt once for each chain."""
     if keep == "last":
         return [(each.prompt, each.last) for each in chains]
@@ -177,7 +177,7 @@ def _kept(chains: Sequence[Chain], keep: str) -> list[tuple[Prompt, Completion]]
     return made
 
 
-def _measured(job: Job, chains: Sequence[Chain]) -> list[Chain]:
+def _measured(job: Job, chains: Sequence[RevisionChain]) -> list[RevisionChain]:
     """The chains that the judge rates: an even choice, the same for equal inputs."""
     order = sorted(
         chains, key=lambda each: derived_seed(job.seed, "measured", each.first.id, each.first.draw)
@@ -185,7 +185,7 @@ def _measured(job: Job, chains: Sequence[Chain]) -> list[Chain]:
     return order[: job.settings.measured]
 
 
-def _judged(job: Job, chains: Sequence[Chain]) -> dict[str, Any]:
+def _judged(job: Job, chains: Sequence[RevisionChain]) -> dict[str, Any]:
     judge = job.judge(JUDGE)
     protocol = pointwise_of(judge).name
 
@@ -220,11 +220,11 @@ def forecast(job: Job) -> list[tuple[Prompt, Completion]]:
     return _kept(chains, job.settings.keep)
 
 
-def _rows(chains: Sequence[Chain]) -> list[dict[str, Any]]:
+def _rows(chains: Sequence[RevisionChain]) -> list[dict[str, Any]]:
     return [_row(chain, stage) for chain in chains for stage in chain.stages]
 
 
-def _row(chain: Chain, stage: Stage) -> dict[str, Any]:
+def _row(chain: RevisionChain, stage: RevisionStage) -> dict[str, Any]:
     return {
         "prompt": chain.prompt.id,
         "draw": chain.first.draw,
