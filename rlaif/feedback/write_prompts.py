@@ -18,7 +18,7 @@ _FENCED = re.compile(r"\A```[^\n]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenPrompts:
+class DraftedPrompt:
     """What a model wrote for one request."""
 
     text: str
@@ -31,7 +31,7 @@ class WrittenPrompts:
 class WrittenPrompts:
     """What became of all requests."""
 
-    read: list[WrittenPrompts] = field(default_factory=list)
+    read: list[DraftedPrompt] = field(default_factory=list)
     unreadable: int = 0
     """Replies that failed, broke off, were empty or refused."""
 
@@ -69,7 +69,7 @@ def write_prompts(
         reply = replies.get(str(place))
         text = "" if reply is None else cleaned(own_text(reply))
         if text:
-            found.read.append(WrittenPrompts(text=text, like=tuple(examples)))
+            found.read.append(DraftedPrompt(text=text, like=tuple(examples)))
         else:
             unread += 1
     return WrittenPrompts(read=found.read, unreadable=unread)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlaif.auditing.sameness import near_duplicates, uncovered
 from rlaif.errors import InputError
-from rlaif.feedback.write_prompts import WrittenPrompts, write_prompts
+from rlaif.feedback.write_prompts import DraftedPrompt, write_prompts
 from rlaif.hashing import digest
 from rlaif.records import Message, Prompt, Sampling, prompt_name
 from rlaif.runs.identity import described_prompts
@@ -55,7 +55,7 @@ def _apart(job: Job) -> list[Prompt]:
     ]
 
 
-def _asked(job: Job) -> tuple[list[WrittenPrompts], int]:
+def _asked(job: Job) -> tuple[list[DraftedPrompt], int]:
     settings = job.settings
     shown = _given(job)
     if few := _too_few(job.settings, len(shown)):
@@ -75,8 +75,8 @@ def _asked(job: Job) -> tuple[list[WrittenPrompts], int]:
 
 
 def kept(
-    written: Sequence[WrittenPrompts], given: Sequence[Prompt], apart: Sequence[Prompt]
-) -> tuple[list[WrittenPrompts], dict[str, int]]:
+    written: Sequence[DraftedPrompt], given: Sequence[Prompt], apart: Sequence[Prompt]
+) -> tuple[list[DraftedPrompt], dict[str, int]]:
     """Those that are new, and how many are not, by reason.
 
     One that a set apart holds, or nearly holds, is a held-out one; one that was given or written before is a duplicate.
@@ -93,7 +93,7 @@ def kept(
     for one, other in near_duplicates(texts):
         near_own.setdefault(other, []).append(one)
     counts = {"held out": 0, "duplicates": 0}
-    found: dict[int, WrittenPrompts] = {}
+    found: dict[int, DraftedPrompt] = {}
     for place, each in enumerate(written):
         same = _same(each.text)
         if place in near_held or same in held:
@@ -110,7 +110,7 @@ def _same(text: str) -> str:
     return prompt_name((Message(role="user", content=text),))
 
 
-def _prompt(written: WrittenPrompts, writer: str) -> Prompt:
+def _prompt(written: DraftedPrompt, writer: str) -> Prompt:
     """The prompt, with the tags and the gold of the one that it is like."""
     last = written.like[-1]
     return Prompt(

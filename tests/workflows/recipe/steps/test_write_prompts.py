@@ -10,7 +10,7 @@ import pytest
 from rlaif.errors import RecipeError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
-from rlaif.feedback.write_prompts import WrittenPrompts
+from rlaif.feedback.write_prompts import DraftedPrompt
 from rlaif.records import Message, Prompt
 from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.run import run
@@ -24,8 +24,8 @@ def prompt(text: str) -> Prompt:
     return Prompt(messages=(Message(role="user", content=text),))
 
 
-def written(*texts: str) -> list[WrittenPrompts]:
-    return [WrittenPrompts(text=each, like=(prompt("x"),)) for each in texts]
+def written(*texts: str) -> list[DraftedPrompt]:
+    return [DraftedPrompt(text=each, like=(prompt("x"),)) for each in texts]
 
 
 LONG = "Please tell me in a few words how I can climb the high hill behind our old house"
