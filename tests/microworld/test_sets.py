@@ -11,7 +11,14 @@ import pytest
 from rlaif.hashing import derived_seed
 from rlaif.microworld.gold import PromptMeaning, grade_rule, read_prompt
 from rlaif.microworld.scenes import KINDS
-from rlaif.microworld.sets import HELD_OUT_PROMPTS, JUDGE_EXAMPLES, TRAIN_PROMPTS, scenes, write_sets
+from rlaif.microworld.sets import (
+    ANSWERED_PROMPTS,
+    HELD_OUT_PROMPTS,
+    JUDGE_EXAMPLES,
+    TRAIN_PROMPTS,
+    scenes,
+    write_sets,
+)
 from rlaif.shipped import shipped
 
 NAMES = ("micro-train.jsonl", "micro-held-out.jsonl", "micro-judge.jsonl", "micro-answers.jsonl")
@@ -39,7 +46,9 @@ def test_the_shipped_set_is_what_the_code_makes(made: Path, name: str) -> None:
 
 
 def test_sets_have_their_size_and_no_prompt_twice() -> None:
-    for name, count in zip(NAMES, (TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES), strict=True):
+    for name, count in zip(
+        NAMES, (TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES, ANSWERED_PROMPTS), strict=True
+    ):
         rows = load(name)
         assert len(rows) == count
         if name != NAMES[2]:

@@ -163,6 +163,16 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
             f"{made}: was not made by the steps `judge` and `pairs`, which are all that can be judged again; "
             "name another round"
         )
+    if "rubrics" in alone["inputs"]:
+        raise RunError(
+            f"{made}: was judged by a rubric of each prompt, which no edit of the constitution changes; edit the "
+            "rubrics (`source: FILE` of the step `rubric`), and run the recipe into another --out"
+        )
+    if own := [name for name in ("principles", "draw", "clamp") if step.get(name) not in (None, "all")]:
+        raise RunError(
+            f"{made}: its labels were made with {', '.join(own)} of the step `pairs`, which is not followed here; run "
+            "the recipe with the other constitution into another --out, and see `rlaif audit compare`"
+        )
     recipe, number = config["recipe"], int(paired["inputs"]["round"])
     asked = None
     if step["then"] != NO_PAIRWISE:

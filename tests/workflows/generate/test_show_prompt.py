@@ -34,7 +34,9 @@ def test_every_turn_is_shown_and_the_judge_is_not_asked(name: str) -> None:
     assert "text number 0" in shown
     assert "how do I bake bread" in shown
     if name != "steps":
-        assert "Rule: The response is brief." in shown
+        assert {"rubric": "Statement: ", "rubric-list": "1. "}.get(
+            name, "Rule: "
+        ) + "The response is brief." in shown
     assert "kind" not in shown
 
 

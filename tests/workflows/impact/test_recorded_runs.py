@@ -11,6 +11,7 @@ from rlaif.engines.open import open_engine
 from rlaif.errors import RunError
 from rlaif.feedback.pairing import PairPlan
 from rlaif.judging.protocols import Asking
+from rlaif.runs.layout import step_note
 from rlaif.workflows.configs import JudgeConfig
 from rlaif.workflows.generate.run import generate, judge
 from rlaif.workflows.impact.recorded_runs import judged_runs, load_side
@@ -77,3 +78,27 @@ def _judges(loop: Path, method: str) -> list[str]:
     held["config"]["recipe"]["round"][3]["method"] = method
     (loop / "run.json").write_text(json.dumps(held))
     return [each.judge for each in judged_runs(loop)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"), [("clamp", "0.6", "with clamp"), ("principles", "drawn", "with principles")]
+)
+def test_labels_that_were_made_otherwise_are_not_made_again(
+    recipe: Path,  # noqa: F811
+    name: str,
+    value: str,
+    said: str,
+) -> None:
+    loop = play(recipe, overrides={f"round.pairs.{name}": value, "rounds": "1"}).run
+    with pytest.raises(RunError, match=said):
+        judged_runs(loop)
+
+
+def test_what_rubrics_of_prompts_judged_no_constitution_changes(recipe: Path) -> None:  # noqa: F811
+    loop = play(recipe, overrides={"rounds": "1"}).run
+    note = step_note(loop, "round-1/judge")
+    held = json.loads(note.read_text())
+    held["inputs"]["rubrics"] = "b2:0"
+    note.write_text(json.dumps(held))
+    with pytest.raises(RunError, match="judged by a rubric of each prompt"):
+        judged_runs(loop)

@@ -65,7 +65,7 @@ def test_completions_of_no_side_are_refused_before_the_first_call(
     world = {"policy": policy, "judge": judge, "prompts": prompts, "constitution": constitution}
     steps = "step: sample, n: 2\nstep: pairs, source: sides"
     with pytest.raises(
-        RecipeError, match=r"recipe.yaml:8: 'sample' makes no completion .*contrast, modify, refuse"
+        RecipeError, match=r"recipe.yaml:8: 'sample' makes no completion .*contrast, modify, portray, refuse"
     ):
         prepare_recipe(config(tmp_path / "a", steps, **world))  # type: ignore[arg-type]
     two = "step: sample, system: good, as: g\nstep: sample, system: bad, as: b\nstep: pairs, source: sides, of: [g, b]"
