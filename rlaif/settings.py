@@ -259,6 +259,8 @@ def _mapping(option: Option) -> dict[str, Any]:
             **_bounds(about.values),
             "description": about.values.wanted or _bounded("a number", about.values),
         }
+    elif option.item in (int, float):
+        schema["additionalProperties"] = {**kind, "description": _WORDS[option.item]}
     return schema
 
 

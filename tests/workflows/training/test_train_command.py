@@ -14,6 +14,8 @@ from click.shell_completion import ShellComplete
 
 from rlaif.cli.main import cli, main
 from rlaif.cli.train import FLAGS, train
+from rlaif.exchange.examples import write_examples
+from rlaif.records import Example, Message
 from rlaif.settings import options
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.training.config import TrainConfig
@@ -117,7 +119,10 @@ def test_all_options_of_names_and_values_have_one_grammar(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["reward", "--beta", "1"], "--beta is not used by method reward, but by dpo, judge; leave it out"),
+        (
+            ["reward", "--beta", "1"],
+            "--beta is not used by method reward, but by dpo, judge, thumbs; leave it out",
+        ),
         (
             ["--method", "sft", "--loss", "soft"],
             "--loss is not used by method sft, but by dpo, judge, reward",
@@ -125,7 +130,7 @@ def test_all_options_of_names_and_values_have_one_grammar(
         (["--centering", "1"], "--centering is not used by method dpo, but by reward; leave it out"),
         (["--rpo-alpha", "1"], "'rpo-alpha' is a name of TRL's: write nll"),
         (["reward", "--center-rewards-coefficient", "1"], "write centering"),
-        (["--method", "ppo"], "'ppo' is no train method; known: dpo, judge, reward, sft"),
+        (["--method", "ppo"], "'ppo' is no train method; known: distill, dpo, judge, reward, sft, thumbs"),
         (["--stop", "klo=1"], "'klo' is not known; known: chosen_drop"),
         (["--gate-limit", "length=much"], "must be a number"),
         (["judge", "--beta", "0.3"], "remove it, or set via: dpo"),
@@ -147,7 +152,17 @@ def test_each_example_is_understood(run: Path, line: str, capsys: pytest.Capture
     words = shlex.split(line)
     assert words[:2] == ["rlaif", "train"]
     # the judge of this run is a script, which is nothing to train
-    more = ["--policy", str(KEPT["model"])] if "judge" in words else []
+    more = (
+        ["--policy", str(KEPT["model"])]
+        if {"judge", "distill"} & {*words} and "--policy" not in words
+        else []
+    )
+    if "distill" in words:  # its run is one of a recipe, with what a teacher is shown
+        asked, said = Message(role="user", content="Why?"), Message(role="assistant", content="So.")
+        write_examples(
+            Path("contexts.jsonl"), [Example(messages=(asked, said), teacher=(asked, said, asked))]
+        )
+        words = ["contexts.jsonl" if each == "runs/r1" else each for each in words]
     assert "base" in planned(capsys, *words[2:], *more)
 
 
