@@ -212,7 +212,7 @@ def trained(chosen: argparse.Namespace, learned: Sequence[Example], seed: int) -
 
 
 def figures(results: Results, seeds: int) -> dict[str, Any]:
-    """Means over the seeds, and what METHODS 19 asks of SL-CAI, each over all seeds that have both sides of it."""
+    """Means over the seeds, and what the paper claims of SL-CAI, each over all seeds that have both sides of it."""
     rows = list(results.rows.values())
 
     def of(name: str, **wanted: Any) -> list[float]:

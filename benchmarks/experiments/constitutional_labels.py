@@ -113,7 +113,7 @@ def jackknife(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) 
 
 
 def figures(results: Results, seeds: int) -> dict[str, Any]:
-    """Means over seeds, and what METHODS 19 asks of the labels."""
+    """Means over seeds, and what the paper claims of the labels."""
     rows = list(results.rows.values())
 
     def of(what: str, way: str) -> list[dict[str, Any]]:

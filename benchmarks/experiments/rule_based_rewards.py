@@ -1,4 +1,4 @@
-"""Rule-based rewards in the microworld: what rules add to a reward model that only wants help (METHODS 6, 2411.01111).
+"""Rule-based rewards in the microworld: what rules add to a reward model that only wants help (2411.01111).
 
     python benchmarks/experiments/rule_based_rewards.py
 
