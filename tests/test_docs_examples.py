@@ -12,6 +12,8 @@ import click
 import pytest
 
 from rlaif.cli.main import cli, main
+from rlaif.exchange.examples import write_examples
+from rlaif.records import Example, Message
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -31,6 +33,7 @@ NOT_RUN = {
     r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif review": "serves until interrupted",
     r"^rlaif chat": "talks until it is ended",
+    r"^rlaif run$": "lists the recipes",
     r"model_spec\.md|constitutions/spec\.yaml|show spec\b": "needs the published Model Spec",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
@@ -156,7 +159,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         bundled = (ROOT / "prompts/sets/micro-train.jsonl").read_text().splitlines()
         shutil.copy(ROOT / "pipelines/smoke.yaml", folder / "mine.yaml")
         (folder / "mine.jsonl").write_text("\n".join(bundled[:6]) + "\n")
-        (folder / "eval.jsonl").write_text("\n".join(bundled[6:8]) + "\n")
+        for name in ("eval", "held-out", "others"):
+            (folder / f"{name}.jsonl").write_text("\n".join(bundled[6:8]) + "\n")
+        (folder / "red-team.jsonl").write_text("\n".join(bundled[8:14]) + "\n")
+        (folder / "persona.yaml").write_text((folder / "house.yaml").read_text())
+        shutil.copy(ROOT / "constitutions/micro-rules.yaml", folder / "rules.yaml")
+        asked, said = Message(role="user", content="Why?"), Message(role="assistant", content="So.")
+        write_examples(
+            folder / "contexts.jsonl", [Example(messages=(asked, said), teacher=(asked, said, asked))] * 4
+        )
         making = ["--n", "3", "--no-critique", "--drift", "0", "--min-pair-share", "0"]
         assert main(["generate", *making, "--limit", "12", "--out", "runs/r1"]) == 0
         other = [
@@ -188,7 +199,8 @@ def _rank(item: tuple[str, str]) -> tuple[int, str]:
 
 
 NEEDS = (
-    r"runs/(?:loop|curt|kind|part)|models/rm|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
+    r"runs/(?:loop|curt|kind|part|distilled)|thumbs runs/quick|"
+    r"models/rm|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
     r"release (?:constitutions/)?house"
 )
 """What an example is about that takes minutes to make."""

@@ -164,6 +164,8 @@ def _misplaced(problem: click.UsageError, words: Sequence[str], methods: Sequenc
         if problem.param is None or problem.param.name != "source":
             return None
         word = next((each for each in words if not each.startswith("-")), "")
+        if word in methods:  # the method is right, and it is the file that is not there
+            return None
         near = difflib.get_close_matches(word, methods, n=1)
         return (
             f"{word!r} is no method (did you mean {near[0]!r}?), and no such file is there" if near else None

@@ -162,7 +162,7 @@ def test_each_example_is_understood(run: Path, line: str, capsys: pytest.Capture
         write_examples(
             Path("contexts.jsonl"), [Example(messages=(asked, said), teacher=(asked, said, asked))]
         )
-        words = ["contexts.jsonl" if each == "runs/r1" else each for each in words]
+        words = ["contexts.jsonl" if each == "runs/distilled" else each for each in words]
     assert "base" in planned(capsys, *words[2:], *more)
 
 

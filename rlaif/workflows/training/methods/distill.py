@@ -136,7 +136,7 @@ METHOD = Method(
     ),
     uses_pairs=False,
     examples=(
-        "rlaif train distill runs/r1 --out models/r1-distilled",
+        "rlaif train distill runs/distilled --out models/distilled",
         "rlaif train distill contexts.jsonl --policy micro --out models/d --form top-k --teacher ema",
     ),
 )
