@@ -34,6 +34,7 @@ NOT_RUN = {
     r"^rlaif review": "serves until interrupted",
     r"^rlaif chat": "talks until it is ended",
     r"^rlaif run$": "lists the recipes",
+    r"rubric.source=completions": "needs a model that can write rubrics",
     r"model_spec\.md|constitutions/spec\.yaml|show spec\b": "needs the published Model Spec",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",

@@ -41,10 +41,19 @@ def load_recipe(
     document = read_document(Path(source), RecipeError)
     recipe = _checked(document, source)
     written, said = document, dict[Key, str]()
+    wrong: RecipeError | None = None
     for name, text in {**(_quick(document) if quick else {}), **(overrides or {})}.items():
-        document = _overridden(document, name, text)
-        recipe = _checked(document, source)
+        # a later one may mend what one alone breaks: a role, and the step that names it
+        try:
+            document = _overridden(document, name, text)
+            recipe = _checked(document, source)
+        except RecipeError as found:
+            wrong = wrong or found
+        else:
+            wrong = None
         said |= dict.fromkeys(document.plain, document.path)
+    if wrong is not None:
+        raise wrong
     return replace(recipe, round=tuple(_placed(recipe.round, written, said)))
 
 

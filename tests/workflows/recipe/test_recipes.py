@@ -364,3 +364,14 @@ def test_a_quick_form_is_no_part_of_what_a_recipe_is(tmp_path: Path) -> None:
     assert load_recipe(path).digest == load_recipe("self-rewarding").digest
     with pytest.raises(RecipeError, match="has no quick form"):
         load_recipe(path, quick=True)
+
+
+def test_overrides_may_mend_each_other(tmp_path: Path) -> None:
+    """A role alone is one that no step names, and a step alone names one that there is not."""
+    both = {"models.other": "micro:weak", "round.judge.judge": "other"}
+    for each in (both, dict(reversed(both.items()))):
+        assert load_recipe("smoke", each).models.others == {"other": "micro:weak"}
+    with pytest.raises(RecipeError, match="which no step names"):
+        load_recipe("smoke", {"models.other": "micro:weak", "rounds": "2"})
+    with pytest.raises(RecipeError, match="--set rounds=0"):
+        load_recipe("smoke", {"rounds": "0", "seed": "3"})
