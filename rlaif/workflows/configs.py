@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlaif.settings import setting
+from rlaif.workflows import sampling_settings
 from rlaif.workflows.models.role_options import LENGTHS, RoleOptions, role_setting
 from rlaif.workflows.registered_names import judge_names, policy_names, protocol_names
+from rlaif.workflows.sampling_settings import SAMPLING
 
-PROMPTS, SAMPLING, JUDGING, MODELS, RUN = "Prompts", "Sampling", "Judging", "Models", "Run"
+PROMPTS, JUDGING, MODELS, RUN = "Prompts", "Judging", "Models", "Run"
 """Headings of `--help`."""
 JUDGE = "Judge: the name of a model or of another judge (docs/models.md, docs/judges.md)."
 
@@ -160,32 +162,11 @@ class GenerateConfig(PairOptions):
     )
     n: int = setting(6, help="Completions per prompt.", least=2, group=SAMPLING)
     temperature: float = setting(1.0, help="Sampling temperature of the policy.", least=0, group=SAMPLING)
-    top_p: float = setting(
-        1.0, help="Nucleus sampling of the policy; 1: off.", above=0, most=1, group=SAMPLING
-    )
-    top_k: int = setting(
-        0, help="Sample from the k most likely tokens only; 0: off.", least=0, group=SAMPLING
-    )
-    min_p: float = setting(
-        0.0,
-        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
-        least=0,
-        below=1,
-        group=SAMPLING,
-    )
-    max_tokens: int = setting(
-        256,
-        help="Length limit of an answer, in tokens; of thought and answer together without a limit of the thought.",
-        least=1,
-        group=SAMPLING,
-    )
-    max_thought_tokens: int | None = setting(
-        None,
-        help="Length limit of the thought before an answer, in tokens: then it is ended [default: no limit of its "
-        "own].",
-        least=0,
-        group=SAMPLING,
-    )
+    top_p: float = sampling_settings.top_p(" of the policy")
+    top_k: int = sampling_settings.top_k()
+    min_p: float = sampling_settings.min_p()
+    max_tokens: int = sampling_settings.max_tokens(256)
+    max_thought_tokens: int | None = sampling_settings.max_thought_tokens()
     system: str | None = setting(
         None,
         help="System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is no "
@@ -247,30 +228,11 @@ class EvaluateConfig(ModelOptions):
     temperature: float = setting(
         1.0, help="Sampling temperature of all models; 0: greedy.", least=0, group=SAMPLING
     )
-    top_p: float = setting(1.0, help="Nucleus sampling; 1: off.", above=0, most=1, group=SAMPLING)
-    top_k: int = setting(
-        0, help="Sample from the k most likely tokens only; 0: off.", least=0, group=SAMPLING
-    )
-    min_p: float = setting(
-        0.0,
-        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
-        least=0,
-        below=1,
-        group=SAMPLING,
-    )
-    max_tokens: int = setting(
-        256,
-        help="Length limit of an answer, in tokens; of thought and answer together without a limit of the thought.",
-        least=1,
-        group=SAMPLING,
-    )
-    max_thought_tokens: int | None = setting(
-        None,
-        help="Length limit of the thought before an answer, in tokens: then it is ended [default: no limit of its "
-        "own].",
-        least=0,
-        group=SAMPLING,
-    )
+    top_p: float = sampling_settings.top_p()
+    top_k: int = sampling_settings.top_k()
+    min_p: float = sampling_settings.min_p()
+    max_tokens: int = sampling_settings.max_tokens(256)
+    max_thought_tokens: int | None = sampling_settings.max_thought_tokens()
     system: str | None = setting(
         None,
         help="System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is no "

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from rlaif.records import Sampling
 from rlaif.settings import setting
-from rlaif.workflows.configs import RUN, SAMPLING, ModelOptions
+from rlaif.workflows import sampling_settings
+from rlaif.workflows.configs import RUN, ModelOptions
 from rlaif.workflows.models.role_options import LENGTHS, RoleOptions, role_setting
 from rlaif.workflows.registered_names import policy_names
+from rlaif.workflows.sampling_settings import SAMPLING
 
 RULES = "Constitution whose principles stand in a system turn before the conversation: a file or a name"
 
@@ -37,30 +39,11 @@ class ChatConfig(ModelOptions):
         group=SAMPLING,
     )
     temperature: float = setting(1.0, help="Sampling temperature; 0: greedy.", least=0, group=SAMPLING)
-    top_p: float = setting(1.0, help="Nucleus sampling; 1: off.", above=0, most=1, group=SAMPLING)
-    top_k: int = setting(
-        0, help="Sample from the k most likely tokens only; 0: off.", least=0, group=SAMPLING
-    )
-    min_p: float = setting(
-        0.0,
-        help="Drop tokens below this fraction of the most likely token's probability; 0: off.",
-        least=0,
-        below=1,
-        group=SAMPLING,
-    )
-    max_tokens: int = setting(
-        512,
-        help="Length limit of an answer, in tokens; of thought and answer together without a limit of the thought.",
-        least=1,
-        group=SAMPLING,
-    )
-    max_thought_tokens: int | None = setting(
-        None,
-        help="Length limit of the thought before an answer, in tokens: then it is ended [default: no limit of its "
-        "own].",
-        least=0,
-        group=SAMPLING,
-    )
+    top_p: float = sampling_settings.top_p()
+    top_k: int = sampling_settings.top_k()
+    min_p: float = sampling_settings.min_p()
+    max_tokens: int = sampling_settings.max_tokens(512)
+    max_thought_tokens: int | None = sampling_settings.max_thought_tokens()
     seed: int = setting(
         0, help="Seed of all random numbers: the same talk gives the same answers.", group=RUN
     )

@@ -268,8 +268,8 @@ def _nothing(*_: Any) -> None:
     return None
 
 
-def _no_row(_: Facts, __: int) -> dict[str, Any]:
-    return {}
+def _only_warnings(facts: Facts, _: int) -> dict[str, Any]:
+    return {"warnings": facts["warnings"]} if "warnings" in facts else {}
 
 
 def _no_names(_: Any) -> Sequence[str]:
@@ -373,8 +373,8 @@ class Step:
     """About how long one of those takes, in scores."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """The columns of the table of rounds that it fills, each with what stands there in a round without it."""
-    row: Callable[[Facts, int], Mapping[str, Any]] = _no_row
-    """What its facts, empty where it did not run, put into the row of a round; `warnings` are added to the others'."""
+    row: Callable[[Facts, int], Mapping[str, Any]] = _only_warnings
+    """What its facts, empty where it did not run, put into the row of a round: `warnings`, added to the others'."""
     wants: Callable[[RecipeStep], tuple[tuple[str, ...], ...]] | None = None
     """What it takes, where that depends on its settings; else `needs`."""
     asks: Callable[[RecipeStep], Mapping[str, str]] | None = None

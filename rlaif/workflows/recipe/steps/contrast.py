@@ -97,11 +97,6 @@ def work(expected: Expected) -> int:
     return int(2 * count * settings.n)
 
 
-def row(facts: Facts, _: int) -> dict[str, Any]:
-    """Return what could not be drawn, as warnings."""
-    return {"warnings": facts.get("warnings", [])}
-
-
 STEP = Step(
     name="contrast",
     help="A model answers prompts twice, told to do well and told to do badly: good and bad sides of pairs.",
@@ -116,6 +111,5 @@ STEP = Step(
     check=check,
     work=work,
     unit=lambda _: DRAW,
-    row=row,
     sides=lambda _: BOTH,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from rlaif.auditing.sameness import NEAR, jaccard, shingles
 from rlaif.hashing import derived_seed
@@ -169,11 +169,6 @@ def work(expected: Expected) -> int:
     return int(3 * count * settings.n)
 
 
-def row(facts: Facts, _: int) -> dict[str, Any]:
-    """Return what could not be drawn, and where most instructions were dropped, as warnings."""
-    return {"warnings": facts.get("warnings", [])}
-
-
 STEP = Step(
     name="modify",
     help="A model answers prompts, and instructions that it wrote in their place: good and bad sides of pairs.",
@@ -188,6 +183,5 @@ STEP = Step(
     halts=halts,
     work=work,
     unit=lambda _: DRAW,
-    row=row,
     sides=lambda _: BOTH,
 )

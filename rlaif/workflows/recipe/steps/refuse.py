@@ -180,11 +180,6 @@ def work(expected: Expected) -> int:
     return int(count * settings.n)
 
 
-def row(facts: Facts, _: int) -> dict[str, Any]:
-    """Return what is one-sided and what could not be drawn, as warnings."""
-    return {"warnings": facts.get("warnings", [])}
-
-
 STEP = Step(
     name="refuse",
     help="Refusals beside a model's own answers, to harmful prompts and to their mirror: both sides of pairs.",
@@ -201,6 +196,5 @@ STEP = Step(
     halts=halts,
     work=work,
     unit=lambda _: DRAW,
-    row=row,
     sides=lambda _: BOTH,
 )

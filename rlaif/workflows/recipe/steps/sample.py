@@ -234,11 +234,6 @@ def work(expected: Expected) -> int:
     return int(count * settings.n)
 
 
-def row(facts: Facts, _: int) -> dict[str, Any]:
-    """Return what could not be drawn, as a warning."""
-    return {"warnings": facts.get("warnings", [])}
-
-
 def sides(settings: Any) -> frozenset[str]:
     """Return the side that its system turn, or a tag, asks for."""
     asked = {getattr(settings, key, None) for key in ("system", "tag")}
@@ -263,6 +258,5 @@ STEP = Step(
     example=example,
     work=work,
     unit=lambda _: DRAW,
-    row=row,
     sides=sides,
 )
