@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlaif.engines.base import BaseEngine
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.engines.local.engine import WINDOW
-from rlaif.engines.local.load import free_accelerator, load_placed, load_tokenizer
+from rlaif.engines.local.classifier import ClassifierEngine
+from rlaif.engines.local.load import load_placed, load_tokenizer
 from rlaif.engines.local.shared_prefix import lengthwise
 from rlaif.engines.written import NO_BODY
 from rlaif.errors import ModelError
 from rlaif.hashing import digest
 from rlaif.libraries.transformers import context_of
-from rlaif.records import GenerateRequest, Generation, Score, ScoreRequest, Usage
+from rlaif.records import Score, ScoreRequest
 
 ENTAILS = frozenset({"entail", "entails", "entailed", "entailment"})
 """What the label is called by which a classifier says that the second text follows from the first."""
 
 
-class EntailmentEngine(BaseEngine):
+class EntailmentEngine(ClassifierEngine):
     """A sequence classifier over two texts. What `score` gives for a continuation is log P(entailment).
 
     The first text is that of all messages, the second the continuation, as the tokenizer joins a pair.
     """
+
+    noun, what_does = "a classifier", "the two texts do"
 
     def __init__(
         self, name: str, model: Any, tokenizer: Any, *, fingerprint: str, batch_tokens: int = 16384
@@ -40,22 +40,6 @@ class EntailmentEngine(BaseEngine):
         self.batch_tokens = batch_tokens
         self.context = context_of(model.config)
         self.entails = entailment_label(name, model.config.id2label)
-
-    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
-        """Refused: raises ModelError."""
-        raise ModelError(f"{self.name}: a classifier writes no text; name a language model")
-        yield  # pragma: no cover
-
-    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """Yield log P(entailment) of each continuation."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._score(window)
-
-    def close(self) -> None:
-        """Let go of the weights; a further request is an error."""
-        del self.model
-        free_accelerator()
 
     @torch.inference_mode()
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
@@ -72,22 +56,10 @@ class EntailmentEngine(BaseEngine):
             logits = self.model(**padded.to(self.model.device)).logits.double()
             chances = torch.log_softmax(logits, dim=-1)[:, self.entails]
             found |= dict(zip(places, chances.tolist(), strict=True))
-        return [self._reply(place, request, owners, found) for place, request in enumerate(window)]
-
-    def _reply(
-        self, place: int, request: ScoreRequest, owners: Sequence[int], found: dict[int, float]
-    ) -> Score:
-        mine = [number for number, owner in enumerate(owners) if owner == place]
-        long = any(number not in found for number in mine)
-        refused = NO_BODY if request.body else None
-        if long and refused is None:
-            refused = f"the two texts do not fit into the model's context of {self.context}"
-        return Score(
-            request_id=request.id,
-            logprobs=() if refused else tuple(found[number] for number in mine),
-            usage=Usage(),
-            error=refused,
-        )
+        return [
+            self._reply(place, request, owners, found, NO_BODY if request.body else None)
+            for place, request in enumerate(window)
+        ]
 
 
 def entailment_label(name: str, labels: dict[int, str] | None) -> int:

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlaif.engines.base import BaseEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import adapter_base, model_fingerprint
-from rlaif.engines.local.engine import WINDOW
-from rlaif.engines.local.load import check_vocabulary, free_accelerator, load_placed, load_tokenizer, loading
+from rlaif.engines.local.classifier import ClassifierEngine
+from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer, loading
 from rlaif.engines.local.shared_prefix import lengthwise
 from rlaif.engines.written import NO_BODY, asked_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import digest
 from rlaif.libraries.transformers import context_of, end_ids_of, load_config, read_rows, text_config
-from rlaif.records import Conversation, GenerateRequest, Generation, Message, Score, ScoreRequest, Usage
+from rlaif.records import Conversation, Message, Score, ScoreRequest
 
 OWN_LABEL = "reward"
 """The first label of a reward model that was trained here (`training.models.REWARD_LABEL`)."""
 _PROBE = (Message(role="user", content="a"),)
 
 
-class RewardEngine(BaseEngine):
+class RewardEngine(ClassifierEngine):
     """A sequence classifier with one label. What `score` gives for an answer is its reward.
 
     A Bradley-Terry reward is a log-odds up to a constant: between two answers to one prompt the difference of their
     figures is the log-odds that the first is better, just as with log-probabilities.
     """
+
+    noun, what_does = "a reward model", "an answer does"
 
     def __init__(
         self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
@@ -47,22 +47,6 @@ class RewardEngine(BaseEngine):
         self.end_id = chat.end_token(end_ids_of(model))
         self.whole = reads_whole(model.config, chat)
         """Whether answers are read as the template writes whole conversations, and not up to their end token."""
-
-    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
-        """Refused: raises ModelError."""
-        raise ModelError(f"{self.name}: a reward model writes no text; name a language model")
-        yield  # pragma: no cover
-
-    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """Yield the reward of each continuation, read as the complete answer to its request."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._score(window)
-
-    def close(self) -> None:
-        """Let go of the weights; a further request is an error."""
-        del self.model
-        free_accelerator()
 
     @torch.inference_mode()
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:
@@ -104,25 +88,6 @@ class RewardEngine(BaseEngine):
         logits = read_rows(self.model, ids, mask)
         found: list[float] = logits[:, 0].double().tolist()
         return found
-
-    def _reply(
-        self,
-        place: int,
-        request: ScoreRequest,
-        owners: Sequence[int],
-        rewards: Mapping[int, float],
-        refused: str | None,
-    ) -> Score:
-        mine = [number for number, owner in enumerate(owners) if owner == place]
-        fits = refused is None and all(number in rewards for number in mine)
-        return Score(
-            request_id=request.id,
-            logprobs=tuple(rewards[number] for number in mine) if fits else (),
-            usage=Usage(),
-            error=None
-            if fits
-            else refused or f"an answer does not fit into the model's context of {self.context}",
-        )
 
 
 def reads_whole(config: Any, chat: Chat) -> bool:

@@ -102,7 +102,7 @@ def _decided(judge: Judge, item: Two, principle: Principle, scores: Scores) -> t
     """P(the first follows it more) by the quotes, in both orders: each quote was read alone, so that none is first."""
     prompt, *two = item
     said = [scores[each.id, principle.id] for each in two]
-    read = [{text: one.value or 0.0 for text, one in own.items()} for own in said]
+    read = [{text: one.value for text, one in own.items() if one.value is not None} for own in said]
     p = 0.5 + (standing(read[0]) - standing(read[1])) / 4
     calls = [
         call
