@@ -102,9 +102,9 @@ def _test_message(principle: Principle, earlier: Principle, number: int) -> Cont
 
 
 def _key(test: PrincipleTest, swapped: bool = False) -> tuple[str, str, str]:
-    sides = [" ".join(text.split()) for text in (test.better, test.worse)]
+    better, worse = (" ".join(text.split()) for text in (test.better, test.worse))
     asked = " ".join(" ".join(turn.content for turn in test.turns).split())
-    return (asked, *(sides[::-1] if swapped else sides))  # type: ignore[return-value]
+    return (asked, worse, better) if swapped else (asked, better, worse)
 
 
 def _meet(one: Principle, other: Principle) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
@@ -140,9 +140,9 @@ def counts(
 
 
 def _by_construction(job: Job, found: Sequence[Sides]) -> list[LabelledSides]:
-    shares: Counter[str] = Counter()
+    shares: dict[str, float] = defaultdict(float)
     for each in found:
-        shares[each.prompt.id] += each.share  # type: ignore[assignment]
+        shares[each.prompt.id] += each.share
     return [LabelledSides(each, _pair(job, each, each.share / shares[each.prompt.id])) for each in found]
 
 
