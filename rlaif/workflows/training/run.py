@@ -11,7 +11,6 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
-from rlaif.exchange.prompts import read_prompts
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
@@ -39,7 +38,13 @@ from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
+from rlaif.workflows.training.data_gate import (
+    add_to_record,
+    gate_examples,
+    gate_pairs,
+    gate_replay,
+    record_gate,
+)
 from rlaif.workflows.training.datasets import NO_REVISION, run_constitution, run_revisions, run_sampled
 from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.job import TrainJob, card
@@ -158,7 +163,7 @@ def settle(config: TrainConfig) -> TrainJob:
         base=model_directory(policy),
         out=out,
         reference_dir=reference_directory(options, None),
-        replay=replay_examples(options, policy),
+        replay=gate_replay(config, replay_examples(options, policy)),
         seed=config.seed,
         sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
@@ -177,7 +182,7 @@ def settle(config: TrainConfig) -> TrainJob:
 
 def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
     """As `settle`, for a method that learns from examples: of a file, or those that a recipe's run made last."""
-    unread = {"gate": "filter", "gate_limit": {}, "reviewed": "ignore", "edited": False, "held_out": None}
+    unread = {"reviewed": "ignore", "edited": False}
     for name, usual in unread.items():
         if getattr(config, name) != usual:
             raise InputError(f"{method.name} learns from examples, and {name} is about pairs; remove it")
@@ -191,11 +196,13 @@ def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
     if out is None:
         raise InputError("--out is missing: a file of examples says no place for a model")
     print_ = model_fingerprint(base, own_code=config.trust_remote_code)
+    examples, gated = gate_examples(config, read_examples(source.file))
     job = TrainJob(
         method=method.name,
         options=options,
         pairs=(),
-        examples=read_examples(source.file),
+        examples=examples,
+        gate=gated,
         base=base,
         out=out,
         reference_dir=other,
@@ -219,8 +226,7 @@ def _revisions(method: Method, config: TrainConfig, run: Path) -> list[Example]:
     own = pairs_in(config.source)
     if own is not None and any(each.revision_of is not None for each in read_pairs(own)):
         return []
-    held_out = read_prompts(config.held_out) if config.held_out is not None else []
-    found = run_revisions(config.source, held_out)
+    found = run_revisions(config.source)
     if not found and own is None and pair_files(run):
         raise InputError(f"{run}: {NO_REVISION}")
     return found
@@ -236,11 +242,13 @@ def _imitation(
         raise InputError("--out is missing: a round of a run says no place for a model")
     told = _told(found, policy)
     marks = config.thought_marks or told.get("thought_marks")
+    examples, gated = gate_examples(config, learned)
     return TrainJob(
         method=method.name,
         options=_options(method, config.options, policy),
         pairs=[],
-        examples=learned,
+        examples=examples,
+        gate=gated,
         base=model_directory(policy),
         out=out,
         seed=config.seed,
