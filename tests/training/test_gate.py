@@ -258,9 +258,15 @@ QUESTION = "Which response follows the rule better?\n\nPrompt:\n```\n{}\n```\nRe
         (example("how do I BAKE bread", "So."), True),
         (example("Hello.", "Hi.", "How do I bake bread?", "So."), True),
         (example("How do I bake bread?", "So.", "And a cake?", "So too."), True),
-        (example("Hello.", "Hi.", "How do I bake bread?", "So.", learned=3), True),  # a dialogue that is learned whole
+        (
+            example("Hello.", "Hi.", "How do I bake bread?", "So.", learned=3),
+            True,
+        ),  # a dialogue that is learned whole
         (example("<|good|>\nHow do I bake bread?", "So."), True),  # a condition stands before it
-        (example(QUESTION.format("How do I bake bread?"), "A", kind="judge"), True),  # a judge's question quotes it
+        (
+            example(QUESTION.format("How do I bake bread?"), "A", kind="judge"),
+            True,
+        ),  # a judge's question quotes it
         (example(f"I ask you: {LONG}", "So."), True),
         (example("How do I bake a cake?", "So."), False),
         (example("What do people ask?", "How do I bake bread?"), False),  # it is written, not asked
@@ -287,9 +293,7 @@ def test_examples_that_leak_stop_a_refusal_or_are_let_through_by_a_limit() -> No
     said = r"stops training on these 2 examples: in 0\.5 .* limit 0.*--gate-limit leaked=0\.51"
     with pytest.raises(ThresholdError, match=said):
         pass_examples(given, Gate(mode="refuse"), held_out=held_out)
-    kept, report = pass_examples(
-        given, Gate(mode="refuse", limits={"leaked": 0.5}), held_out=held_out
-    )
+    kept, report = pass_examples(given, Gate(mode="refuse", limits={"leaked": 0.5}), held_out=held_out)
     assert kept == given
     assert report.left_out == {}
     with pytest.raises(ThresholdError, match=r"limit 0\.4"):

@@ -15,6 +15,7 @@ from rlaif.runs.layout import PAIRS, TRAIN_RECORD, pairs_in, sources_of
 from rlaif.runs.record_files import TRAIN_SCHEMA, read_record
 from rlaif.training.gate import Gate, GateReport, pass_examples, pass_gate
 from rlaif.workflows.training.config import TrainConfig
+from rlaif.workflows.training.recipe_runs import measured_on
 
 FAILURES = (State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT)
 
@@ -33,8 +34,9 @@ def gate_examples(
 ) -> tuple[list[Example], GateReport | None]:
     """As `gate_pairs`, of examples; None where there is no held-out prompt that one could ask."""
     gate = Gate(mode=config.gate, limits=dict(config.gate_limit))
-    kept, report = pass_examples(examples, gate, held_out=_held_out(config))
-    return kept, report if config.held_out is not None else None
+    held_out = _held_out(config)
+    kept, report = pass_examples(examples, gate, held_out=held_out)
+    return kept, report if held_out else None
 
 
 def gate_replay(config: TrainConfig, replay: Sequence[Example]) -> list[Example]:
@@ -57,7 +59,10 @@ def gate_round_examples(
 
 
 def _held_out(config: TrainConfig) -> list[Prompt]:
-    return read_prompts(config.held_out) if config.held_out is not None else []
+    """What is measured on: the prompts that are named, or those of the recipe whose run is trained on."""
+    if config.gate == "off":
+        return []
+    return read_prompts(config.held_out) if config.held_out is not None else measured_on(config.source)
 
 
 def _apart(prompts: Mapping[str, Sequence[Prompt]]) -> list[Prompt]:

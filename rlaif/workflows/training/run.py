@@ -55,6 +55,7 @@ from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
 from rlaif.workflows.training.read_options import check_options
+from rlaif.workflows.training.recipe_runs import round_models
 
 REPLAY_SET = "micro:judge"
 PLAY = "self-rewarding"
@@ -148,6 +149,7 @@ def settle(config: TrainConfig) -> TrainJob:
         doubts = [f"{turned} of {len(pairs)} pairs have another side or label than the run put in its store"]
     pairs, reviewed = as_reviewed(config.source, config.store, pairs, config.reviewed)
     pairs, gated = gate_pairs(config, pairs, found)
+    found = _with_models(found, file)
     policy = config.policy or (_judge_of if method.trains is Role.JUDGE else _policy_of)(config.source, found)
     options = _options(method, config.options, policy)
     out = config.out or (model_folder(run, config.method) if run == config.source else None)
@@ -187,10 +189,11 @@ def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
         if getattr(config, name) != usual:
             raise InputError(f"{method.name} learns from examples, and {name} is about pairs; remove it")
     source = example_source(config.source)
-    if config.policy is None:
-        raise InputError(f"--policy is missing: {source.file} does not say which model is to be trained")
-    options = _options(method, config.options, config.policy)
-    base, other = model_directory(config.policy), reference_directory(options, None)
+    found = _with_models({}, source.file)
+    policy = config.policy or _policy_of(source.file, found)
+    options, told = _options(method, config.options, policy), _told(found, policy)
+    marks = config.thought_marks or told.get("thought_marks")
+    base, other = model_directory(policy), reference_directory(options, None)
     method.fits(options, base, other)
     out = config.out or (model_folder(source.run, config.method) if source.run == config.source else None)
     if out is None:
@@ -208,11 +211,11 @@ def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
         reference_dir=other,
         seed=config.seed,
         sampled={} if source.completions is None else run_sampled(source.completions, print_),
-        chat_template_kwargs=config.chat_template_kwargs,
-        thought_marks=(config.thought_marks[0], config.thought_marks[1]) if config.thought_marks else None,
+        chat_template_kwargs={**_template_arguments(told), **config.chat_template_kwargs},
+        thought_marks=(marks[0], marks[1]) if marks else None,
         trust_remote_code=config.trust_remote_code,
         card=card((), str(config.source)),
-        origins=_origins(config.options, _bundled(method, config.policy)),
+        origins=_origins(config.options, _bundled(method, policy)),
         store=find_store(config.source, config.store),
     )
     return job
@@ -233,9 +236,10 @@ def _revisions(method: Method, config: TrainConfig, run: Path) -> list[Example]:
 
 
 def _imitation(
-    method: Method, config: TrainConfig, run: Path, found: Mapping[str, Any], learned: Sequence[Example]
+    method: Method, config: TrainConfig, run: Path, found: dict[str, Any], learned: Sequence[Example]
 ) -> TrainJob:
     """The training on revisions, of which no pair and no label is asked."""
+    found = _with_models(found, config.source)
     policy = config.policy or _policy_of(config.source, found)
     out = config.out or (model_folder(run, config.method) if run == config.source else None)
     if out is None:
@@ -331,6 +335,12 @@ def _bundled(method: Method, policy: str) -> MethodOptions | None:
     held = (each.settings for each in load_recipe(PLAY).round)
     steps = (step for step in held if isinstance(step, TrainStep))
     return next((step.options for step in steps if step.method == method.name), None)
+
+
+def _with_models(found: dict[str, Any], source: Path) -> dict[str, Any]:
+    """What a run says of itself, with the models of the round that a path means, where a recipe made it."""
+    known = round_models(source)
+    return {**found, "config": {**(found.get("config") or {}), **known}} if known else found
 
 
 def _policy_of(source: Path, found: Mapping[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from rlaif.errors import InputError
-from rlaif.exchange.prompts import read_prompts
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
