@@ -137,7 +137,7 @@ def policy_loss(
 
 
 def own_statements(function: Any, first: str, last: str, names: Mapping[str, Any]) -> dict[str, Any]:
-    """What a function's own statements, from that which assigns `first` to the next `last` in one block, leave.
+    """What a function's own statements leave, from that which assigns `first` to `last` (none: to the block's end).
 
     For code of TRL that computes on tensors in the midst of a method that generates, scores and gathers.
     """
@@ -145,14 +145,13 @@ def own_statements(function: Any, first: str, last: str, names: Mapping[str, Any
     for node in ast.walk(tree):
         block = getattr(node, "body", None)
         assigned = [_assigned(each) for each in block] if isinstance(block, list) else []
-        if first in assigned and last in assigned:
-            start = assigned.index(first)
-            end = max(place for place, name in enumerate(assigned) if name == last)
-            code = compile(ast.Module(block[start : end + 1], []), "<trl>", "exec")
+        if first in assigned and (not last or last in assigned):
+            end = assigned.index(last) + 1 if last else len(assigned)
+            code = compile(ast.Module(block[assigned.index(first) : end], []), "<trl>", "exec")
             held = {**vars(sys.modules[function.__module__]), **names}
             exec(code, held)
             return held
-    raise LookupError(f"{function.__qualname__} assigns no `{first}` and then `{last}`")
+    raise LookupError(f"{function.__qualname__} assigns no `{first}` before `{last}`")
 
 
 def _assigned(node: ast.stmt) -> str:
@@ -184,7 +183,7 @@ def advantages(
         if name in names
     }
     prompts = {"prompts": [""] * len(rewards), "gather": lambda each: each}
-    source = kind._generate_and_score_completions  # type: ignore[attr-defined]
+    source = kind._generate_and_score_completions
     found = own_statements(source, "unscorable_mask", "all_process_advantages", {**given, **kl, **prompts})
     return torch.as_tensor(found["advantages"])
 
@@ -207,7 +206,5 @@ def sampler_ratios(
     names = {"self": self, "old_per_token_logps": old, "sampling_per_token_logps": sampled}
     source = trl.GRPOTrainer._generate_and_score_completions
     given = {"completion_mask": mask, "tool_mask": None}
-    found = own_statements(
-        source, "per_token_logps_diff", "vllm_importance_sampling_ratio", {**names, **given, "mask": mask}
-    )
+    found = own_statements(source, "per_token_logps_diff", "", {**names, **given, "mask": mask})
     return torch.as_tensor(found["vllm_importance_sampling_ratio"])
