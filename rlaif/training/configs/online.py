@@ -84,6 +84,11 @@ class OnlineConfig(LoopConfig):
             self._refuse("train_on", "must be all: what was sampled is learned")
 
     @property
+    def looks_at_reference(self) -> bool:
+        """Whether a reference is read."""
+        return False
+
+    @property
     def updates(self) -> int:
         """Optimizer steps of a step."""
         return self.iterations * self.minibatches
@@ -107,6 +112,11 @@ class PolicyGradientConfig(OnlineConfig):
         self._positive("epsilon")
         if self.epsilon_high is not None:
             self._positive("epsilon_high")
+
+    @property
+    def looks_at_reference(self) -> bool:
+        """Whether a reference is read."""
+        return self.beta > 0
 
     @property
     def high(self) -> float:

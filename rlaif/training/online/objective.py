@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,8 +25,8 @@ from rlaif.training.health import Watch
 from rlaif.training.loop import Carried, StepPart
 from rlaif.training.losses import kl_terms, sum_by
 from rlaif.training.online.reading import TreeReader
-from rlaif.training.online.rewarded import RewardedRollouts, rewarded
-from rlaif.training.online.rollouts import Rollout, Rollouts, TokenPrompt
+from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, ask, rewarded
+from rlaif.training.online.rollouts import Rollouts, TokenPrompt
 from rlaif.training.online.watch import RewardWatch
 from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
@@ -43,7 +43,6 @@ class OnlineParts(NamedTuple):
     """Reads trees by the policy as it is, or by whoever it is handed."""
     reference: Teacher | None
     out: Path
-    room: int
 
 
 class Row(NamedTuple):
@@ -69,7 +68,10 @@ class Experience:
         return sum(len(each.places) for each in self.rows)
 
 
-class OnlineObjective[E: Experience](ABC):
+E = TypeVar("E", bound=Experience)
+
+
+class OnlineObjective(ABC, Generic[E]):
     """A method of the online loop; a subclass says what is learned of a step's rollouts, and how."""
 
     with_last = False
@@ -133,14 +135,13 @@ class OnlineObjective[E: Experience](ABC):
 
     def drawn(self, step: int) -> RewardedRollouts:
         """The rollouts of a step with their rewards."""
-        prompts = [self.parts.prompts[row] for row in self.order.rows(step)]
-        return self.rewarded(step, prompts, self.parts.rollouts.draw(prompts, step=step))
+        asked = self.asked(step, [self.parts.prompts[row] for row in self.order.rows(step)])
+        return rewarded(self.config, asked, step=step)
 
-    def rewarded(
-        self, step: int, prompts: Sequence[TokenPrompt], groups: Sequence[Sequence[Rollout]]
-    ) -> RewardedRollouts:
-        """Rollouts with their rewards."""
-        return rewarded(self.config, self.parts.reward, prompts, groups, step=step)
+    def asked(self, step: int, prompts: Sequence[TokenPrompt]) -> ScoredRollouts:
+        """Rollouts of prompts, and what the reward says of them."""
+        groups = self.parts.rollouts.draw(prompts, step=step)
+        return ask(self.parts.reward, prompts, groups, step=step, seed=self.config.seed)
 
     def _experience(self, step: int) -> E:
         number = step // self.config.updates

@@ -5,16 +5,18 @@ Suffixes: N tokens in order of their rollouts, S rollouts of the step, B those o
 
 from __future__ import annotations
 
+import random
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log, nan
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from rlaif.errors import ModelError
+from rlaif.hashing import derived_seed
 from rlaif.training.configs.online import GRPOConfig, PolicyGradientConfig, RLOOConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.loop import StepPart
@@ -32,9 +34,12 @@ from rlaif.training.online.objective import (
     rows_where,
     sums_of,
 )
-from rlaif.training.online.rewarded import RewardedRollouts
+from rlaif.training.online.rewarded import RewardedRollouts, rewarded
 from rlaif.training.packing import Batch
 from rlaif.training.reference import ZERO_TOLERANCE
+RESAMPLES = 3
+"""Times that groups without spread are drawn anew in a step."""
+
 
 @dataclass(slots=True)
 class GradientExperience(Experience):
@@ -83,7 +88,10 @@ class Drift(NamedTuple):
         }
 
 
-class PolicyGradient[C: PolicyGradientConfig](OnlineObjective[GradientExperience]):
+C = TypeVar("C", bound=PolicyGradientConfig)
+
+
+class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
     """The gradient of the expected reward, from rollouts of the policy as it was before the step."""
 
     config: C
@@ -234,9 +242,23 @@ class GRPO(PolicyGradient[GRPOConfig]):
     kl_in_reward = False
 
     def drawn(self, step: int) -> RewardedRollouts:
-        """With dynamic sampling, groups without spread are replaced by those of further prompts, a few times."""
-        found = super().drawn(step)
-        return replaced_flat(self, found, step) if self.config.resamples else found
+        """With dynamic sampling (DAPO) groups without spread are replaced by those of further prompts."""
+        if not self.config.resamples:
+            return super().drawn(step)
+        rows = self.order.rows(step)
+        others = [row for row in range(len(self.parts.prompts)) if row not in set(rows)]
+        random.Random(derived_seed("resampled", self.config.seed, step)).shuffle(others)
+        asked = self.asked(step, [self.parts.prompts[row] for row in rows])
+        for _ in range(RESAMPLES):
+            flat = _flat(rewarded(self.config, asked, step=step))
+            more, others = others[: len(flat)], others[len(flat) :]
+            if not more:
+                break
+            varied = asked.of([group for group in range(len(asked.groups)) if group not in flat])
+            asked = varied.with_more(self.asked(step, [self.parts.prompts[row] for row in more]))
+        found = rewarded(self.config, asked, step=step)
+        varied_groups = [group for group in range(len(asked.groups)) if group not in _flat(found)]
+        return rewarded(self.config, asked.of(varied_groups), step=step) if varied_groups else found
 
     def advantages(self, found: RewardedRollouts, read: Read, rows: Sequence[Row]) -> Advantages:
         """By the variant."""
@@ -285,9 +307,8 @@ def penalty(read: Read, rollouts: int) -> tuple[Tensor, Tensor]:
     return kl_N, torch.repeat_interleave(torch.tensor(places), sizes)
 
 
-def replaced_flat(made: GRPO, found: RewardedRollouts, step: int) -> RewardedRollouts:
-    """The groups that have spread, with others' for those that have none; what has none is left out at the end.
-
-    Prompts come from the endless order of all, from a place of the step's own on.
-    """
-    raise NotImplementedError
+def _flat(found: RewardedRollouts) -> frozenset[int]:
+    """The groups that teach nothing: all their rewards are the same, or fewer than two were read."""
+    counted = advantages.leave_one_out(found.reward_KS, found.weight_K, found.group_S)
+    same_P = counted.flat_P | counted.spread_P.isnan()
+    return frozenset(group for group, same in enumerate(same_P.tolist()) if same)

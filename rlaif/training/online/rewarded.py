@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,24 +62,64 @@ def summed(reward_KS: Tensor, weight_K: Tensor) -> Tensor:
     return torch.where(reward_KS.isnan().all(0), torch.full_like(total_S, torch.nan), total_S)
 
 
-def rewarded(
-    config: OnlineConfig,
+class ScoredRollouts(NamedTuple):
+    """Groups of rollouts, and what the reward said of them."""
+
+    prompts: Sequence[TokenPrompt]
+    groups: Sequence[Sequence[Rollout]]
+    said: ScoredGroups
+
+    def of(self, chosen: Sequence[int]) -> ScoredRollouts:
+        """Only these groups."""
+        ends = list(accumulate(len(each) for each in self.groups))
+        places = [place for group in chosen for place in range(ends[group] - len(self.groups[group]), ends[group])]
+        components = tuple(
+            replace(each, values=tuple(each.values[place] for place in places)) for each in self.said.components
+        )
+        totals = tuple(self.said.totals[place] for place in places)
+        return ScoredRollouts(
+            [self.prompts[group] for group in chosen],
+            [self.groups[group] for group in chosen],
+            replace(self.said, totals=totals, components=components),
+        )
+
+    def with_more(self, other: ScoredRollouts) -> ScoredRollouts:
+        """These groups, and others that the same reward was asked of."""
+        components = tuple(
+            replace(one, values=one.values + more.values)
+            for one, more in zip(self.said.components, other.said.components, strict=True)
+        )
+        said = replace(
+            self.said,
+            totals=self.said.totals + other.said.totals,
+            components=components,
+            additive=self.said.additive and other.said.additive,
+        )
+        return ScoredRollouts([*self.prompts, *other.prompts], [*self.groups, *other.groups], said)
+
+
+def ask(
     reward: GroupReward,
     prompts: Sequence[TokenPrompt],
     groups: Sequence[Sequence[Rollout]],
     *,
     step: int,
-) -> RewardedRollouts:
-    """Ask for the rewards of a step's rollouts. Numbers that are none, as NaN and infinities, are failures.
-
-    Raises InputError for a reward of another length than was asked for, ThresholdError where more than
-    `config.max_failed` have failed.
-    """
+    seed: int,
+) -> ScoredRollouts:
+    """Ask for the rewards of rollouts. Raises InputError for another number of them than was asked for."""
     completions = [[each.completion for each in group] for group in groups]
-    asked = [each.prompt for each in prompts]
-    said = reward.score(asked, completions, step=step, seed=config.seed)
+    said = reward.score([each.prompt for each in prompts], completions, step=step, seed=seed)
+    _check(said, sum(map(len, groups)))
+    return ScoredRollouts(prompts, groups, said)
+
+
+def rewarded(config: OnlineConfig, asked: ScoredRollouts, *, step: int) -> RewardedRollouts:
+    """What the rollouts of a step are worth. Numbers that are none, as NaN and infinities, are failures.
+
+    Raises ThresholdError where more than `config.max_failed` have failed.
+    """
+    prompts, groups, said = asked
     flat = list(chain.from_iterable(groups))
-    _check(said, len(flat))
     addends, weights = _addends(said)
     ended = torch.tensor([each.ended for each in flat])
     judged = ended if config.truncated == "mask" else torch.ones_like(ended)
