@@ -716,6 +716,9 @@ class ScoredGroups:
     """One a rollout; None where there is none."""
     components: tuple[Component, ...] = ()
     """What the totals were made of."""
+    additive: bool = False
+    """Whether a total is the weighted sum of its components, conditions apart: then one that failed is missing in
+    itself alone, and the others are compared as if it never failed."""
 
 
 class GroupReward(Protocol):
