@@ -226,7 +226,9 @@ def _step(
     found = [_update(place, job, scorer, optimizer, together) for place in places]
     names = dict.fromkeys(name for figures in found for name in figures)
     seen = {name: [figures[name] for figures in found if name in figures] for name in names}
-    return {name: values[0] if len(values) == 1 else sum(values) / len(values) for name, values in seen.items()}
+    return {
+        name: values[0] if len(values) == 1 else sum(values) / len(values) for name, values in seen.items()
+    }
 
 
 def _update(

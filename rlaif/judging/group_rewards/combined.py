@@ -132,6 +132,13 @@ class Combined:
         met = [[part.met(each) for each in column] for part, column in own if part.hard]
         return conditioned(found, met, self.floor) if met else found
 
+    def additive(self, columns: Columns) -> bool:
+        """Whether each total is the weighted sum of the numbers as they were given, no condition having a say."""
+        if self.together != "sum" or any(each.normalise != "none" for each in self.added):
+            return False
+        own = zip(self.parts, columns, strict=True)
+        return all(part.met(each) is True for part, column in own if part.hard for each in column)
+
     def readings(self, groups: Sequence[PromptGroup], *, step: int, seed: int) -> list[CallReading]:
         """Its totals as a component of another reward; one without a number has the first failure of its parts."""
         columns = self.columns(groups, step=step, seed=seed)

@@ -52,6 +52,7 @@ class PartsReward:
         answered = [_is_answer(each) for group in given for each in group.completions]
         return ScoredGroups(
             totals=_placed(totals, answered),
+            additive=self.whole.additive(columns),
             components=tuple(
                 Component(
                     name=part.part.name,

@@ -74,7 +74,9 @@ class OnlineConfig(LoopConfig):
         if self.max_mismatch <= 1:
             self._refuse("max_mismatch", "must be above 1")
         if self.minibatches > self.batch_size:
-            self._refuse("minibatches", f"must be at most batch_size, {self.batch_size}: a part holds a prompt")
+            self._refuse(
+                "minibatches", f"must be at most batch_size, {self.batch_size}: a part holds a prompt"
+            )
         for name, limit in self.stop.items():
             if name not in STOPS or not limit > 0:
                 self._refuse("stop", f"must give {', '.join(STOPS)} a limit above 0")

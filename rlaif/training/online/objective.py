@@ -176,7 +176,9 @@ def rows_where(found: RewardedRollouts, kept_S: Tensor) -> list[Row]:
 def by_place(rows: Sequence[Row], read: Sequence[Sequence[Tensor]]) -> Mapping[int, Tensor]:
     """What was read of each row's branches, by their places among the step's rollouts."""
     return {
-        place: own for row, each in zip(rows, read, strict=True) for place, own in zip(row.places, each, strict=True)
+        place: own
+        for row, each in zip(rows, read, strict=True)
+        for place, own in zip(row.places, each, strict=True)
     }
 
 

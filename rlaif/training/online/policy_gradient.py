@@ -37,6 +37,7 @@ from rlaif.training.online.objective import (
 from rlaif.training.online.rewarded import RewardedRollouts, rewarded
 from rlaif.training.packing import Batch
 from rlaif.training.reference import ZERO_TOLERANCE
+
 RESAMPLES = 3
 """Times that groups without spread are drawn anew in a step."""
 
@@ -83,7 +84,8 @@ class Drift(NamedTuple):
     def parts(self, rollouts: int) -> dict[str, Tensor]:
         """A pass's part of the figures, over so many rollouts of the update."""
         return {
-            "sampling/sampling_logp_difference/mean": (self.log_ratio_B.abs() / self.length_B).sum() / rollouts,
+            "sampling/sampling_logp_difference/mean": (self.log_ratio_B.abs() / self.length_B).sum()
+            / rollouts,
             "sampling/masked": (1 - self.kept_B).sum() / rollouts,
         }
 
@@ -178,7 +180,9 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
     def drift(self, held: GradientExperience, places: Sequence[int], old_N: Tensor, batch: Batch) -> Drift:
         """How far the trainer's log-probabilities of a pass are from the sampler's."""
         rollouts = held.found.rollouts
-        said_B = old_N.new_tensor([nan if (each := rollouts[place].logprob) is None else each for place in places])
+        said_B = old_N.new_tensor(
+            [nan if (each := rollouts[place].logprob) is None else each for place in places]
+        )
         length_B = policy_losses.lengths(batch.branch_N, batch.branches)
         return Drift((sums_of(old_N, batch) - said_B).nan_to_num(nan=0.0), length_B, self.config.max_mismatch)
 

@@ -72,9 +72,12 @@ class ScoredRollouts(NamedTuple):
     def of(self, chosen: Sequence[int]) -> ScoredRollouts:
         """Only these groups."""
         ends = list(accumulate(len(each) for each in self.groups))
-        places = [place for group in chosen for place in range(ends[group] - len(self.groups[group]), ends[group])]
+        places = [
+            place for group in chosen for place in range(ends[group] - len(self.groups[group]), ends[group])
+        ]
         components = tuple(
-            replace(each, values=tuple(each.values[place] for place in places)) for each in self.said.components
+            replace(each, values=tuple(each.values[place] for place in places))
+            for each in self.said.components
         )
         totals = tuple(self.said.totals[place] for place in places)
         return ScoredRollouts(

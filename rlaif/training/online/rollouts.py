@@ -95,7 +95,8 @@ class LiveRollouts:
         with asked_only(self._model):
             drawn = iter(self._decoder.draw(draws))
         return [
-            [self._rollout(each, number, next(drawn), step) for number in range(self._count)] for each in prompts
+            [self._rollout(each, number, next(drawn), step) for number in range(self._count)]
+            for each in prompts
         ]
 
     def _rollout(self, asked: TokenPrompt, number: int, drawn: Drawn, step: int) -> Rollout:

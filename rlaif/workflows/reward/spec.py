@@ -130,6 +130,11 @@ class RewardSpec:
         named = (each.compares or each.protocol for each in self.leaves)
         return tuple(dict.fromkeys(each for each in named if each is not None))
 
+    @property
+    def additive(self) -> bool:
+        """Whether it is a sum without conditions: its components may then be standardised each by itself (GDPO)."""
+        return self.together == "sum" and not any(each.hard for each in self.parts)
+
     def check_group(self, group: int, where: str) -> None:
         """Raise RecipeError where a part cannot judge groups of so many completions."""
         for each in self.leaves:
