@@ -261,8 +261,8 @@ def _refuse_failed(
     count = int(judged.sum())
     if not count:
         raise ThresholdError(
-            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be judged: "
-            "raise max_tokens, or take a policy that ends its answers"
+            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be "
+            "judged: raise max_tokens, or take a policy that ends its answers"
         )
     if whole == 1:
         told = ", ".join(by) or "it"
@@ -274,8 +274,8 @@ def _refuse_failed(
     if worst > config.max_failed:
         raise ThresholdError(
             f"step {step + 1}: {worst:.1%} of {count} rollouts are without a value of {name}, limit "
-            f"{config.max_failed:.1%}: what is learned would be of the others only. Mend or change the reward, or raise "
-            "max_failed; the same command then goes on from the last checkpoint"
+            f"{config.max_failed:.1%}: what is learned would be of the others only. Mend or change the reward, or "
+            "raise max_failed; the same command then goes on from the last checkpoint"
         )
 
 

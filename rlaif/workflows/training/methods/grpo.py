@@ -12,7 +12,13 @@ from rlaif.training import GRPOConfig, Progress, TrainSummary
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method
-from rlaif.workflows.training.online_options import HeldOptions, check_online, online_config, run_online
+from rlaif.workflows.training.online_options import (
+    HeldOptions,
+    check_online,
+    fits_online,
+    online_config,
+    run_online,
+)
 from rlaif.workflows.training.options import LOSS
 
 
@@ -91,6 +97,7 @@ METHOD = Method(
     options=GRPOOptions,
     run=_run,
     check=_check,
+    fits=fits_online,
     loop_of=_loop_of,
     takes=("prompts",),
     reward_of=lambda options: options.reward,
