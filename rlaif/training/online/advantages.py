@@ -45,9 +45,9 @@ def leave_one_out(reward_KS: Tensor, weight_K: Tensor, group_S: Tensor) -> Advan
     """RLOO (2402.14740): a rollout's reward less the mean of its group's other rewards.
 
     reward_KS: NaN where there is none; one row is a reward of one component. weight_K: of each component in the sum.
-    group_S: which group (0 .. P-1) a rollout is of. A component that failed is missing in that rollout's sum alone: it
-    is compared with the group's other rewards of that component, so that the expected gradient is that of the weighted
-    sum of components that never fail.
+    group_S: which group (0 .. P-1) a rollout is of. A component that failed is missing in that rollout's sum alone: the
+    others are compared among themselves, so that where each is read twice in a group the expected gradient is that of
+    the weighted sum of components that never fail. One that is read less than twice in a group says nothing there.
     """
     read = _Read(reward_KS, group_S)
     return read.advantages(_contrast(read, weight_K), _spread(read, weight_K))
