@@ -200,11 +200,9 @@ def test_tokens_of_another_program_are_corrected_by_the_ratio_of_their_rollouts(
     share_S = groups.shares(found.share_S, sampler)
 
     def loss(logits: Tensor, most: float) -> Tensor:
-        weight_N = mismatch_weights(
-            rows.logps(LOGITS), rows.logps(sampler), rows.branch_N, len(rows.pick_S), most=most
-        )
-        terms_N = plain_terms(rows, logits, found.advantage_S[rows.branch_N]) * weight_N
-        return weighted(terms_N, mean_of_sums(share_S), rows.branch_N)
+        log_ratio_S = rows.sums(rows.logps(LOGITS) - rows.logps(sampler))
+        weight_S = mean_of_sums(share_S) * mismatch_weights(log_ratio_S, most=most)
+        return weighted(plain_terms(rows, logits, found.advantage_S[rows.branch_N]), weight_S, rows.branch_N)
 
     exact = slope(objective, LOGITS)
     assert_equal(slope(lambda logits: loss(logits, math.inf), LOGITS), exact)

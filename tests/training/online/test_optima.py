@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rlaif.training.losses import preference_loss
 from rlaif.training.online.advantages import Advantages, Scale, gae, group_mean, leave_one_out
-from rlaif.training.online.kl import k1, k3, k3_corrected, token_rewards, with_kl
+from rlaif.training.online.kl import k1, loss_terms, token_rewards, with_kl
 from rlaif.training.online.policy_losses import (
     clipped_terms,
     mean_of_means,
@@ -89,7 +89,7 @@ def with_kl_in_the_loss(
     *,
     size: int,
     beta: float,
-    corrected: bool = False,
+    kind: str = "k3",
 ) -> Loss:
     """Dr. GRPO's or (by the deviation) GRPO's loss, expected over all groups, k3 in it."""
     groups = Groups.of(answers, size)
@@ -101,7 +101,7 @@ def with_kl_in_the_loss(
         found = group_mean(reward[rows.pick_S][None], ONE, groups.group_S, scale=scale)
         weight_S = mean_of_sums(groups.shares(found.share_S, logits))
         terms_N = clipped_terms(ratio_N, found.advantage_S[rows.branch_N], low=0.2, high=0.2)
-        kl_N = k3_corrected(logp_N, held_N, ratio_N) if corrected else k3(logp_N, held_N)
+        kl_N = loss_terms(kind, logp_N, held_N, ratio_N)
         return weighted(terms_N + beta * kl_N, weight_S, rows.branch_N)
 
     return loss
@@ -209,9 +209,10 @@ def test_k3_in_the_loss_ends_at_the_reference_by_one_less_the_advantage() -> Non
     )
 
 
-def test_the_corrected_k3_ends_at_the_tilted_reference_where_an_answer_is_one_token() -> None:
+@pytest.mark.parametrize("kind", ["k2", "k3-corrected"])
+def test_k2_and_the_corrected_k3_end_at_the_tilted_reference_where_an_answer_is_one_token(kind: str) -> None:
     reference, reward = ARMS.random(2), rewards(ARMS)
-    loss = with_kl_in_the_loss(ARMS, reference, reward, "none", size=2, beta=BETA, corrected=True)
+    loss = with_kl_in_the_loss(ARMS, reference, reward, "none", size=2, beta=BETA, kind=kind)
     found = descended(loss, reference, steps=120, rate=0.2)
     assert total_variation(distribution(ARMS, found), gibbs(ARMS, reference, reward, 2 * BETA)) < 0.01
     assert total_variation(distribution(ARMS, reference), gibbs(ARMS, reference, reward, 2 * BETA)) > 0.1

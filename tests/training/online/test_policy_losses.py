@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rlaif.training.online.kl import k3, k3_corrected
+from rlaif.training.online.kl import loss_terms
 from rlaif.training.online.policy_losses import (
     cispo_terms,
     clip_shares,
@@ -23,7 +23,6 @@ from rlaif.training.online.policy_losses import (
     off_policy_kept,
     sequence_ratio,
     sum_by_constant,
-    token_mismatch_weights,
     token_ratio,
     weighted,
     whole_ratio,
@@ -167,12 +166,12 @@ def test_cispo_is_trls_whose_bound_is_the_ratio_itself(drawn: Drawn) -> None:
     assert_same(weighted(terms_N, weights("dapo", drawn), drawn.branch_N), theirs, drawn)
 
 
-@pytest.mark.parametrize("corrected", [False, True])
-def test_the_kl_in_the_loss_is_trls_with_and_without_its_correction(corrected: bool, drawn: Drawn) -> None:
-    theirs, _ = trl_loss(drawn, beta=0.3, use_bias_correction_kl=corrected)
+@pytest.mark.parametrize("kind", ["k3", "k3-corrected"])
+def test_the_kl_in_the_loss_is_trls_with_and_without_its_correction(kind: str, drawn: Drawn) -> None:
+    theirs, _ = trl_loss(drawn, beta=0.3, use_bias_correction_kl=kind == "k3-corrected")
     logp_N, held_N = drawn.flat("logp_ST"), drawn.flat("held_ST")
     ratio_N = token_ratio(logp_N, drawn.flat("old_ST"))
-    kl_N = k3_corrected(logp_N, held_N, ratio_N) if corrected else k3(logp_N, held_N)
+    kl_N = loss_terms(kind, logp_N, held_N, ratio_N)
     terms_N = clipped_terms(ratio_N, drawn.advantage_N, low=0.2, high=0.2)
     share_S = weights("grpo", drawn)
     ours = weighted(terms_N, share_S, drawn.branch_N) + 0.3 * weighted(kl_N, share_S, drawn.branch_N)
@@ -211,31 +210,29 @@ def test_opsm_is_trls(drawn: Drawn) -> None:
     assert_same(ours, theirs, drawn)
 
 
-@pytest.mark.parametrize("mode", ["sequence_mask", "token_truncate"])
-def test_the_mismatch_of_sampler_and_trainer_is_weighed_as_trl_does(mode: str, drawn: Drawn) -> None:
+def test_the_mismatch_of_sampler_and_trainer_is_weighed_as_trl_does(drawn: Drawn) -> None:
     oracle = pytest.importorskip("tests.trl_oracle")
     sampled_ST = drawn.sampled_ST.clone()
-    sampled_ST[0, 1] = NAN  # the sampler gave none
-    theirs = oracle.sampler_ratios(drawn.old_ST, sampled_ST, drawn.mask_ST, mode=mode, most=1.5, least=None)
-    theirs_N = theirs.expand(8, 7)[drawn.mask_ST.bool()]
-    old_N, sampled_N = drawn.flat("old_ST"), sampled_ST[drawn.mask_ST.bool()]
-    if mode == "sequence_mask":
-        ours_N = mismatch_weights(old_N, sampled_N, drawn.branch_N, 8, most=1.5)
-        assert 0 < int((ours_N == 0).sum()) < len(ours_N)
-    else:
-        ours_N = token_mismatch_weights(old_N, sampled_N, most=1.5)
-        assert 0 < int((ours_N == 1.5).sum()) < len(ours_N)
-    torch.testing.assert_close(ours_N, theirs_N, rtol=1e-9, atol=0)
+    sampled_ST[1, 0] = NAN  # the sampler gave none of its one token
+    theirs = oracle.sampler_ratios(
+        drawn.old_ST, sampled_ST, drawn.mask_ST, mode="sequence_mask", most=1.5, least=None
+    )
+    log_ratio_S = ((drawn.old_ST - sampled_ST) * drawn.mask_ST).sum(1)
+    ours_S = mismatch_weights(log_ratio_S, most=1.5)
+    assert 0 < int((ours_S == 0).sum()) < 8
+    assert float(ours_S[1]) == 1
+    torch.testing.assert_close(ours_S[:, None], theirs, rtol=1e-9, atol=0)
     # and its loss multiplies the terms by it
     loss, _ = trl_loss(drawn, ratio=theirs, use_vllm=True)
-    terms_N = clipped_terms(token_ratio(drawn.flat("logp_ST"), old_N), drawn.advantage_N, low=0.2, high=0.2)
-    assert_same(weighted(terms_N * ours_N, weights("grpo", drawn), drawn.branch_N), loss, drawn)
+    terms_N = clipped_terms(
+        token_ratio(drawn.flat("logp_ST"), drawn.flat("old_ST")), drawn.advantage_N, low=0.2, high=0.2
+    )
+    weight_S = weights("grpo", drawn) * ours_S
+    assert_same(weighted(terms_N, weight_S, drawn.branch_N), loss, drawn)
 
 
 def test_a_rollout_whose_ratio_is_too_small_is_masked_too() -> None:
-    old_N, sampled_N = torch.tensor([-3.0, -1.0]), torch.tensor([-1.0, -1.0])
-    found = mismatch_weights(old_N, sampled_N, torch.tensor([0, 1]), 2, most=3.0, least=0.5)
-    assert found.tolist() == [0, 1]
+    assert mismatch_weights(torch.tensor([-2.0, 0.0]), most=3.0, least=0.5).tolist() == [0, 1]
 
 
 # --- by hand ---
