@@ -60,16 +60,16 @@ def numbered(function: Callable[[Completion], float | None], name: str = "f") ->
 class Fixed:
     """A part that says what a table has: a number, or the state that stands in its place."""
 
-    def __init__(
-        self, name: str, table: Mapping[str, float | State], scale: Scale = REWARD
-    ) -> None:
+    def __init__(self, name: str, table: Mapping[str, float | State], scale: Scale = REWARD) -> None:
         self.name, self.table, self.scale = name, table, scale
         self.fingerprint = name
 
     def readings(self, groups: Sequence[PromptGroup], *, step: int, seed: int) -> list[CallReading]:
         said = [self.table[each.text] for group in groups for each in group.completions]
         return [
-            CallReading(each, detail="no answer") if isinstance(each, State) else CallReading(State.SCORE, each)
+            CallReading(each, detail="no answer")
+            if isinstance(each, State)
+            else CallReading(State.SCORE, each)
             for each in said
         ]
 

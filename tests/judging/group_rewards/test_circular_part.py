@@ -94,8 +94,10 @@ def test_a_comparison_that_fails_leaves_the_mean_of_the_others(seed: int, share:
     for there, before in zip(found, whole, strict=True):
         # two comparisons, each won or lost: with one left it is one of their two numbers
         assert there is None or before is not None
-        assert there is None or there == pytest.approx(before) or there == pytest.approx(
-            0.95 if there > 0.5 else 0.05
+        assert (
+            there is None
+            or there == pytest.approx(before)
+            or there == pytest.approx(0.95 if there > 0.5 else 0.05)
         )
     assert found[-1] in (None, pytest.approx(0.95))
     assert found[0] in (None, pytest.approx(0.05))
@@ -135,9 +137,7 @@ def test_a_hard_principle_from_which_the_judge_abstains_takes_nothing_off() -> N
 
 def test_only_hard_principles_compare_nothing() -> None:
     with pytest.raises(InputError, match="nothing is left to compare"):
-        CircularPart(
-            "c", GoldJudge(Letters()), constitution(principle("a", hard=True)), protocol="compare"
-        )
+        CircularPart("c", GoldJudge(Letters()), constitution(principle("a", hard=True)), protocol="compare")
 
 
 def test_a_judge_that_cannot_be_asked_so_is_refused() -> None:

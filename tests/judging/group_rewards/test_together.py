@@ -66,7 +66,9 @@ def test_the_level_of_a_component_tells_nothing_between_siblings_whatever_is_mis
     assert [each is None for each in before] == [each is None for each in after]
     steps_up = [b - a for a, b in zip(before, after, strict=True) if a is not None and b is not None]
     read_at_all = any(each is not None for each in columns[which])
-    assert steps_up == pytest.approx([weights[which] * shift if read_at_all else 0.0] * len(steps_up), abs=1e-9)
+    assert steps_up == pytest.approx(
+        [weights[which] * shift if read_at_all else 0.0] * len(steps_up), abs=1e-9
+    )
 
 
 def test_over_all_failures_of_a_component_a_deviation_keeps_its_direction() -> None:
@@ -140,7 +142,9 @@ def test_a_condition_that_could_not_be_read_leaves_no_total_unless_another_one_i
     st.lists(st.tuples(MAYBE, st.sampled_from([True, False, None])), min_size=1, max_size=6),
     st.floats(-20, 20),
 )
-def test_no_failure_ever_passes_a_condition(rows: list[tuple[float | None, bool | None]], floor: float) -> None:
+def test_no_failure_ever_passes_a_condition(
+    rows: list[tuple[float | None, bool | None]], floor: float
+) -> None:
     found = conditioned([each for each, _ in rows], [[met for _, met in rows]], floor)
     passed = [each for each, (_, met) in zip(found, rows, strict=True) if met is True and each is not None]
     for each, (_, met) in zip(found, rows, strict=True):
@@ -169,7 +173,9 @@ def test_totals_of_bounded_numbers_are_bounded_and_the_usual_floor_lies_as_far_b
     st.sampled_from(["sum", "product", "mean", "min", "max", "mean-variance"]),
     st.floats(-2, 2),
 )
-def test_no_total_leaves_its_scale(rows: list[tuple[float, float]], together: Together, weight: float) -> None:
+def test_no_total_leaves_its_scale(
+    rows: list[tuple[float, float]], together: Together, weight: float
+) -> None:
     if together == "product":
         rows = [(one, abs(other)) for one, other in rows]
     scales = [Scale(), Scale(lowest=0.0 if together == "product" else -1.0, highest=3.0)]
