@@ -21,7 +21,10 @@ from .groups import Fixed, group, numbered, worth
 
 HOUSE = JudgedBy(constitution=constitution(principle("a")))
 PROMPTS = [prompt("one"), prompt("two")]
-DRAWN = [group(*"12345", to=PROMPTS[0]).completions, group(*"67890", to=PROMPTS[1]).completions]
+DRAWN = [
+    group(*map(str, range(1, 10)), to=PROMPTS[0]).completions,
+    group(*map(str, range(10, 19)), to=PROMPTS[1]).completions,
+]
 
 
 def by(function: Callable[[Completion], float | None], name: str = "f") -> GroupPart:
@@ -48,7 +51,7 @@ def test_a_reward_that_differs_passes() -> None:
     ],
 )
 def test_a_reward_that_is_never_a_finite_number_is_refused_with_its_reason(gives: object, why: str) -> None:
-    with pytest.raises(InputError, match="no number of any of 10 completions") as told:
+    with pytest.raises(InputError, match="no number of any of 18 completions") as told:
         tried(by(lambda _: gives))  # type: ignore[arg-type, return-value]
     assert why in str(told.value)
 
@@ -68,28 +71,36 @@ def test_a_constant_reward_is_refused_and_so_is_one_that_only_prompts_decide() -
         tried(by(lambda each: float(each.prompt_id == PROMPTS[0].id)))
 
 
+def test_a_reward_that_is_rare_at_first_is_warned_of_and_not_refused() -> None:
+    rare = WeighedPart(part=by(lambda _: 0.0, "right"), rare=True)
+    assert tried(rare) == [
+        "reward: does not differ between the completions of any of 2 prompts, so that nothing can be learned from them",
+        "reward part 'right': is 0 for all 18 different completions",
+    ]
+
+
 def test_few_completions_do_not_make_a_reward_constant() -> None:
     few = [each[:2] for each in DRAWN]
     assert tried(by(lambda _: 0.5), drawn=few) == []  # type: ignore[arg-type]
 
 
 def test_single_completions_of_prompts_are_compared_with_each_other() -> None:
-    alone = [[each] for each in group(*"12345678").completions]
+    alone = [[each] for each in group(*map(str, range(16))).completions]
     reward = PartsReward(Combined([WeighedPart(part=by(lambda _: 0.5))]))
     with pytest.raises(InputError, match="does not differ"):
-        probe(reward, [prompt()] * 8, alone, seed=0)
+        probe(reward, [prompt()] * 16, alone, seed=0)
 
 
 def test_a_constant_component_and_one_that_fails_now_and_then_are_warned_of() -> None:
-    sometimes = by(lambda each: None if each.text in "123" else worth(each), "sometimes")
+    sometimes = by(lambda each: None if each.text in ("1", "2", "3") else worth(each), "sometimes")
     assert tried(by(worth), by(lambda _: 0.5, "flat"), sometimes) == [
-        "reward part 'flat': is 0.5 for all 10 different completions",
-        "reward part 'sometimes': has no number of 3 of 10 completions",
+        "reward part 'flat': is 0.5 for all 18 different completions",
+        "reward part 'sometimes': has no number of 3 of 18 completions",
     ]
 
 
 def test_a_condition_that_nobody_meets_leaves_nothing_to_learn() -> None:
-    never = WeighedPart(part=Fixed("never", dict.fromkeys("1234567890", 0.0)), at_least=0.5)
+    never = WeighedPart(part=Fixed("never", dict.fromkeys(map(str, range(1, 19)), 0.0)), at_least=0.5)
     with pytest.raises(InputError, match="does not differ"):
         tried(by(worth), never)
 
@@ -98,7 +109,7 @@ def test_a_condition_that_half_can_be_read_beside_a_part_that_half_can_leaves_no
     odd = by(lambda each: worth(each) if int(each.text) % 2 else None, "odd")
     even = WeighedPart(part=by(lambda each: None if int(each.text) % 2 else 1.0, "even"), at_least=0.5)
     whole = PartsReward(Combined([WeighedPart(part=odd), even], floor=-1.0))
-    with pytest.raises(InputError, match=r"none of 10 completions has a reward: .*odd: unreadable"):
+    with pytest.raises(InputError, match=r"none of 18 completions has a reward: .*odd: unreadable"):
         probe(whole, PROMPTS, DRAWN, seed=0)
 
 
