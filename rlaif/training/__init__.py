@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from rlaif.training.configs.distill import DistillConfig
 from rlaif.training.configs.dpo import DPOConfig
 from rlaif.training.configs.loop import LoopConfig
-from rlaif.training.configs.online import GRPOConfig, OnlineConfig, RLOOConfig
+from rlaif.training.configs.online import (
+    GRPOConfig,
+    OnlineConfig,
+    OnlineDPOConfig,
+    PPOConfig,
+    RAFTConfig,
+    ReSTConfig,
+    ReSTEMConfig,
+    RLOOConfig,
+)
 from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.configs.thumbs import ThumbsConfig
@@ -31,8 +40,13 @@ __all__ = [
     "GRPOConfig",
     "LoopConfig",
     "OnlineConfig",
+    "OnlineDPOConfig",
+    "PPOConfig",
     "Progress",
+    "RAFTConfig",
     "RLOOConfig",
+    "ReSTConfig",
+    "ReSTEMConfig",
     "RewardConfig",
     "SFTConfig",
     "ThumbsConfig",

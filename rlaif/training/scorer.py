@@ -168,6 +168,14 @@ def _figures(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *, pack
     return out.logp_N if isinstance(out, TokenLogprobs) else out
 
 
+def hidden_states(model: Any, batch: Batch) -> Tensor:
+    """The last hidden states of a batch's rows, packed or plain, as the model's head would get them."""
+    if batch.packed:
+        return _hidden(model, batch)
+    found: Tensor = model.base_model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False)[0]
+    return found
+
+
 def _hidden(model: Any, batch: Batch) -> Tensor:
     backbone = model.base_model
     dtype = model.get_input_embeddings().weight.dtype

@@ -178,3 +178,119 @@ class GRPOConfig(PolicyGradientConfig):
         """The upper bound of the clip: DAPO's is higher."""
         higher = self.epsilon + (CLIP_HIGHER if self.variant == "dapo" else 0.0)
         return higher if self.epsilon_high is None else self.epsilon_high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PPOConfig(PolicyGradientConfig):
+    """A value model says what to expect at each token; the KL is taken off the reward token by token (1707.06347)."""
+
+    method: ClassVar[str] = "ppo"
+    least_group: ClassVar[int] = 1
+
+    n: int = 1
+    batch_size: int = 32
+    iterations: int = 4
+    beta: float = 0.05
+    gamma: float = 1.0
+    """What the next token's worth counts."""
+    lam: float = 0.95
+    """How far a reward reaches back past the value model; 1: all the way."""
+    value: str = OWN_VALUE
+    """policy, or what model it is that the value model begins as: then its directory is given to the training."""
+    value_weight: float = 0.1
+    """Of the value model's loss beside the policy's."""
+    value_clip: float = 0.2
+    """How far a value may move in a step before its gradient ends."""
+    whiten: bool = True
+    """Whether advantages are standardised over the step."""
+    kl_target: float | None = None
+    """Nats a rollout: `beta` is raised above it and lowered below it; None: it stays."""
+    kl_horizon: float = 10_000.0
+    """Rollouts over which `beta` follows."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        PolicyGradientConfig.__post_init__(self)
+        self._positive("value_weight", "value_clip", "kl_horizon")
+        for name in ("gamma", "lam"):
+            if not 0 < getattr(self, name) <= 1:
+                self._refuse(name, "must be above 0 and at most 1")
+        if self.kl_target is not None:
+            self._positive("kl_target")
+            if not self.beta:
+                self._refuse("kl_target", "moves beta, and beta is 0; set beta above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineDPOConfig(OnlineConfig):
+    """DPO on the best and the worst rollout of each prompt (2402.04792)."""
+
+    method: ClassVar[str] = "online-dpo"
+
+    n: int = 2
+    batch_size: int = 32
+    beta: float = 0.1
+    """Strength of the pull to the reference."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        OnlineConfig.__post_init__(self)
+        self._positive("beta")
+
+    @property
+    def looks_at_reference(self) -> bool:
+        """Whether a reference is read."""
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RAFTConfig(OnlineConfig):
+    """Imitate the best rollout of each prompt (2304.06767)."""
+
+    method: ClassVar[str] = "raft"
+    least_group: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReSTConfig(OnlineConfig):
+    """Grow: rollouts of the policy; improve: imitate those above thresholds that rise (2308.08998)."""
+
+    method: ClassVar[str] = "rest"
+    least_group: ClassVar[int] = 1
+
+    batch_size: int = 32
+    thresholds: tuple[float, ...] = (0.5, 0.75, 0.9)
+    """Quantiles of the step's rewards, one Improve step each."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        OnlineConfig.__post_init__(self)
+        if not self.thresholds or any(not 0 <= each < 1 for each in self.thresholds):
+            self._refuse("thresholds", "must be quantiles, at least 0 and below 1")
+        if any(one >= other for one, other in zip(self.thresholds, self.thresholds[1:], strict=False)):
+            self._refuse("thresholds", "must rise")
+
+    @property
+    def updates(self) -> int:
+        """Optimizer steps of a step: of all Improve steps."""
+        return len(self.thresholds) * self.iterations * self.minibatches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReSTEMConfig(OnlineConfig):
+    """E: rollouts of the policy; M: the first policy imitates them by their rewards (2312.06585)."""
+
+    method: ClassVar[str] = "rest-em"
+    least_group: ClassVar[int] = 1
+    restarts: ClassVar[bool] = True
+
+    batch_size: int = 32
+    iterations: int = 4
+    minibatches: int = 4
+    most: int = 10
+    """Rollouts of a prompt that are imitated at most."""
+
+    def __post_init__(self) -> None:
+        """Raise RecipeError naming the field."""
+        OnlineConfig.__post_init__(self)
+        self._positive("most")

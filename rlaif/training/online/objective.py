@@ -16,7 +16,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from rlaif.errors import ThresholdError
 from rlaif.hashing import derived_seed
 from rlaif.records import GroupReward
 from rlaif.training.configs.online import OnlineConfig
@@ -60,6 +59,8 @@ class Experience:
     step: int
     found: RewardedRollouts
     rows: Sequence[Row]
+    idle: bool = False
+    """Whether nothing of it is learned from."""
     figures: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -107,7 +108,10 @@ class OnlineObjective(ABC, Generic[E]):
         """The share of the update's loss; the figures of the rollouts go with the first one of the step."""
         held, rows = self._experience(step), self._rows(step)
         mine = [rows[place] for place in members]
-        made = self.learned(held, step % self.config.updates, mine, rows, batch, out)
+        if held.idle:
+            made = StepPart(out.logp_N.sum() * 0.0, {"idle": torch.tensor(1.0)})
+        else:
+            made = self.learned(held, step % self.config.updates, mine, rows, batch, out)
         if step % self.config.updates == 0 and 0 in members:
             figures = {name: torch.tensor(value) for name, value in held.figures.items()}
             made = made._replace(figures={**figures, **made.figures})
@@ -150,16 +154,15 @@ class OnlineObjective(ABC, Generic[E]):
             found = self.drawn(number)
             made = self.prepared(number, found)
             if not made.rows:
-                raise ThresholdError(
-                    f"step {number + 1}: no prompt has {self.config.least_group} rollouts with a reward, and nothing can "
-                    "be learned; mend the reward, or raise n"
-                )
+                # there is nothing to learn of this step: it is read, and moves nothing
+                made.rows, made.idle = rows_where(found, torch.ones(len(found.rollouts)))[:1], True
             made.figures = {**found.figures, **made.figures}
             self._held = made
         return self._held
 
-    def _rows(self, step: int) -> list[Row]:
-        return self.rows_of(self._experience(step), step % self.config.updates)
+    def _rows(self, step: int) -> Sequence[Row]:
+        held = self._experience(step)
+        return held.rows if held.idle else self.rows_of(held, step % self.config.updates)
 
 
 def rows_where(found: RewardedRollouts, kept_S: Tensor) -> list[Row]:

@@ -9,19 +9,18 @@ import random
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log, nan
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from rlaif.errors import ModelError
 from rlaif.hashing import derived_seed
 from rlaif.training.configs.online import GRPOConfig, PolicyGradientConfig, RLOOConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.loop import StepPart
 from rlaif.training.online import advantages, kl, policy_losses
 from rlaif.training.online.advantages import Advantages, Scale
+from rlaif.training.online.drift import assert_ratio_one, drift_of
 from rlaif.training.online.objective import (
     Experience,
     OnlineObjective,
@@ -32,11 +31,9 @@ from rlaif.training.online.objective import (
     kl_figure,
     places_of,
     rows_where,
-    sums_of,
 )
 from rlaif.training.online.rewarded import RewardedRollouts, rewarded
 from rlaif.training.packing import Batch
-from rlaif.training.reference import ZERO_TOLERANCE
 
 RESAMPLES = 3
 """Times that groups without spread are drawn anew in a step."""
@@ -67,27 +64,6 @@ class Pulls(NamedTuple):
     old_N: Tensor
     advantage_N: Tensor
     batch: Batch
-
-
-class Drift(NamedTuple):
-    """Trainer and sampler of one policy: how much less probable a rollout was where it was drawn."""
-
-    log_ratio_B: Tensor
-    length_B: Tensor
-    most: float
-
-    @property
-    def kept_B(self) -> Tensor:
-        """1, or 0 for rollouts that are not the trainer's policy's own."""
-        return (self.log_ratio_B.abs() <= log(self.most)).to(self.log_ratio_B)
-
-    def parts(self, rollouts: int) -> dict[str, Tensor]:
-        """A pass's part of the figures, over so many rollouts of the update."""
-        return {
-            "sampling/sampling_logp_difference/mean": (self.log_ratio_B.abs() / self.length_B).sum()
-            / rollouts,
-            "sampling/masked": (1 - self.kept_B).sum() / rollouts,
-        }
 
 
 C = TypeVar("C", bound=PolicyGradientConfig)
@@ -154,7 +130,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         old_N = joined(held.old, places, out.logp_N) if held.old else out.logp_N.detach()
         if update == 0 and held.old:
             assert_ratio_one(out.logp_N, old_N, self.config.precision)
-        drift = self.drift(held, places, old_N, batch)
+        drift = drift_of(held.found.rollouts, places, old_N, batch, most=self.config.max_mismatch)
         token_B = token_B * drift.kept_B
         advantage_B = held.advantage_S[places].to(out.logp_N)
         pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch)
@@ -177,15 +153,6 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         loss = policy_losses.weighted(terms_N, token_B, batch.branch_N)
         return StepPart(loss, {name: value.detach() for name, value in figures.items()})
 
-    def drift(self, held: GradientExperience, places: Sequence[int], old_N: Tensor, batch: Batch) -> Drift:
-        """How far the trainer's log-probabilities of a pass are from the sampler's."""
-        rollouts = held.found.rollouts
-        said_B = old_N.new_tensor(
-            [nan if (each := rollouts[place].logprob) is None else each for place in places]
-        )
-        length_B = policy_losses.lengths(batch.branch_N, batch.branches)
-        return Drift((sums_of(old_N, batch) - said_B).nan_to_num(nan=0.0), length_B, self.config.max_mismatch)
-
     def _weights(self, held: GradientExperience, rows: Sequence[Row]) -> Tensor:
         """The token weights of an update's rollouts, at their places among those of the step."""
         places = places_of(rows)
@@ -205,16 +172,6 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         if reference is None:
             return Read(old, {})
         return Read(old, by_place(rows, [each.logps for each in self.parts.read(trees, reference.read)]))
-
-
-def assert_ratio_one(logp_N: Tensor, old_N: Tensor, precision: str) -> None:
-    """Raise ModelError where pi / pi_old is not 1 before the first update: both are of the same weights and tokens."""
-    off = float((logp_N.detach() - old_N).abs().max()) if len(logp_N) else 0.0
-    if not off <= ZERO_TOLERANCE[precision]:
-        raise ModelError(
-            f"the policy differs from itself by {off:.2g} in a token's log-probability before the first update of a "
-            "step: this model computes at random, or not the same twice"
-        )
 
 
 class RLOO(PolicyGradient[RLOOConfig]):

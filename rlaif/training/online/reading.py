@@ -26,13 +26,13 @@ class TreeReader:
     """Reads trees in passes of about so many tokens, without a gradient."""
 
     def __init__(self, scorer: BranchScorer, *, packed: bool, batch_tokens: int) -> None:
-        self._scorer, self._packed, self._batch_tokens = scorer, packed, batch_tokens
+        self.scorer, self._packed, self._batch_tokens = scorer, packed, batch_tokens
 
     def __call__(
         self, trees: Sequence[Tree], read: Callable[[Batch], TokenLogprobs] | None = None
     ) -> list[TreeReading]:
         """What `read`, by default the policy as it is, says of each tree."""
-        scorer = self._scorer
+        scorer = self.scorer
         device, found = next(scorer.parameters()).device, dict[int, TreeReading]()
         for places in split(trees, self._batch_tokens):
             members = [trees[place] for place in places]

@@ -32,6 +32,8 @@ class RewardedRollouts:
     part_KS: Tensor
     """The components that the reward is made of, conditions apart; the addends where nothing is known of them."""
     part_weight_K: Tensor
+    reward_S: Tensor
+    """The totals, where the level of a reward counts; NaN where there is none."""
     figures: dict[str, float]
 
     @property
@@ -44,22 +46,11 @@ class RewardedRollouts:
         """Which group each rollout is of."""
         return group_of(self.groups)
 
-    @property
-    def reward_S(self) -> Tensor:
-        """The whole reward: the sum of the addends that were read; NaN where none was."""
-        return summed(self.reward_KS, self.weight_K)
-
 
 def group_of(groups: Sequence[Sequence[Rollout]]) -> Tensor:
     """For each rollout the number of its group."""
     sizes = torch.tensor([len(each) for each in groups])
     return torch.repeat_interleave(torch.arange(len(sizes)), sizes)
-
-
-def summed(reward_KS: Tensor, weight_K: Tensor) -> Tensor:
-    """The weighted sum of what was read; NaN where nothing was."""
-    total_S = weight_K @ reward_KS.nan_to_num(0.0)
-    return torch.where(reward_KS.isnan().all(0), torch.full_like(total_S, torch.nan), total_S)
 
 
 class ScoredRollouts(NamedTuple):
@@ -124,26 +115,29 @@ def rewarded(config: OnlineConfig, asked: ScoredRollouts, *, step: int) -> Rewar
     prompts, groups, said = asked
     flat = list(chain.from_iterable(groups))
     addends, weights = _addends(said)
-    ended = torch.tensor([each.ended for each in flat])
-    judged = ended if config.truncated == "mask" else torch.ones_like(ended)
+    ended_S = torch.tensor([each.ended for each in flat])
+    # a judge is not asked about what was cut off
+    judged_S = ended_S | (
+        torch.zeros_like(ended_S) if config.truncated == "mask" else ~addends.isnan().all(0)
+    )
+    figures = _figures(said, judged_S, addends) | _lengths(flat)
+    _refuse_failed(config, said, judged_S, addends, step)
     parts = [each for each in said.components if not each.hard]
-    figures = _figures(said, judged, addends) | _lengths(flat)
-    _refuse_failed(config, said, judged, addends, step)
-    penalty_S = _penalties(config, flat)
-    reward_KS, weight_K = _lowered(addends, weights, penalty_S)
+    charge = _Charge(config, flat, group_of(groups), judged_S)
+    reward_KS, weight_K = charge.taken(addends, weights)
     part_KS, part_weight_K = reward_KS, weight_K
     if parts:
         rows = torch.stack([_row(each.values) for each in parts])
-        shares = torch.tensor([each.weight for each in parts], dtype=torch.float64)
-        part_KS, part_weight_K = _lowered(rows, shares, penalty_S)
-    left_out = torch.where(judged, 0.0, torch.nan)
+        part_KS, part_weight_K = charge.taken(rows, _weights(parts))
+    total_KS, total_weight_K = charge.taken(_row(said.totals)[None], torch.ones(1, dtype=torch.float64))
     found = RewardedRollouts(
         prompts=prompts,
         groups=groups,
-        reward_KS=reward_KS + left_out,
+        reward_KS=reward_KS,
         weight_K=weight_K,
-        part_KS=part_KS + left_out,
+        part_KS=part_KS,
         part_weight_K=part_weight_K,
+        reward_S=(total_weight_K @ total_KS),
         figures=figures,
     )
     return _with_means(found)
@@ -164,9 +158,7 @@ def _addends(said: ScoredGroups) -> tuple[Tensor, Tensor]:
     rows = [each for each in said.components if not each.hard] if said.additive else []
     if not rows:
         return _row(said.totals)[None], torch.ones(1, dtype=torch.float64)
-    return torch.stack([_row(each.values) for each in rows]), torch.tensor(
-        [each.weight for each in rows], dtype=torch.float64
-    )
+    return torch.stack([_row(each.values) for each in rows]), _weights(rows)
 
 
 def _row(values: Sequence[float | None]) -> Tensor:
@@ -174,40 +166,68 @@ def _row(values: Sequence[float | None]) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
-def _penalties(config: OnlineConfig, rollouts: Sequence[Rollout]) -> Tensor:
-    """What is taken off each reward for a rollout that has no end, or hardly has one."""
-    penalty_S = torch.zeros(len(rollouts), dtype=torch.float64)
-    for place, each in enumerate(rollouts):
-        if config.overlong:
-            over = len(each.ids) - (config.max_tokens - config.overlong)
-            penalty_S[place] = min(1.0, max(0.0, over / config.overlong))
-        if config.truncated == "penalise" and not each.ended:
-            penalty_S[place] += config.truncated_penalty
-    return penalty_S
+def _weights(components: Sequence[Component]) -> Tensor:
+    return torch.tensor([each.weight for each in components], dtype=torch.float64)
 
 
-def _lowered(reward_KS: Tensor, weight_K: Tensor, penalty_S: Tensor) -> tuple[Tensor, Tensor]:
-    """The rewards less the penalty, which is an addend of its own beside several."""
-    if not bool(penalty_S.any()):
-        return reward_KS, weight_K
-    if len(reward_KS) == 1 and float(weight_K[0]) == 1:
-        return reward_KS - penalty_S, weight_K
-    # by itself it is no reward: where nothing was read it is missing too
-    row_S = torch.where(reward_KS.isnan().all(0), torch.full_like(penalty_S, torch.nan), -penalty_S)
-    return torch.cat([reward_KS, row_S[None]]), torch.cat([weight_K, torch.ones(1, dtype=torch.float64)])
+class _Charge(NamedTuple):
+    """What length costs a rollout: one that has no end is worth less than any other of its group that was read."""
+
+    config: OnlineConfig
+    rollouts: Sequence[Rollout]
+    group_S: Tensor
+    judged_S: Tensor
+
+    def taken(self, reward_KS: Tensor, weight_K: Tensor) -> tuple[Tensor, Tensor]:
+        """The rewards less the penalty, which is an addend of its own beside several; NaN for what is left out."""
+        penalises = self.config.truncated == "penalise"
+        read_KS = torch.stack([self._with_least(row) for row in reward_KS]) if penalises else reward_KS
+        if self.config.truncated == "mask":
+            read_KS = torch.where(self.judged_S, read_KS, torch.full_like(read_KS, torch.nan))
+        penalty_S = self._penalties()
+        if not bool(penalty_S.any()):
+            return read_KS, weight_K
+        if len(read_KS) == 1 and float(weight_K[0]) == 1:
+            return read_KS - penalty_S, weight_K
+        # by itself it is no reward: where nothing was read it is missing too
+        row_S = torch.where(read_KS.isnan().all(0), torch.full_like(penalty_S, torch.nan), -penalty_S)
+        return torch.cat([read_KS, row_S[None]]), torch.cat([weight_K, torch.ones(1, dtype=torch.float64)])
+
+    def _with_least(self, row_S: Tensor) -> Tensor:
+        """The least of its group, else of the step, for rollouts that were cut off and that nobody judged."""
+        found_S = row_S.clone()
+        known_S = ~row_S.isnan()
+        for place, each in enumerate(self.rollouts):
+            if each.ended or bool(self.judged_S[place]):
+                continue
+            own = row_S[known_S & (self.group_S == self.group_S[place])]
+            own = own if len(own) else row_S[known_S]
+            if len(own):
+                found_S[place] = own.min()
+        return found_S
+
+    def _penalties(self) -> Tensor:
+        config = self.config
+        penalty_S = torch.zeros(len(self.rollouts), dtype=torch.float64)
+        for place, each in enumerate(self.rollouts):
+            if config.overlong:
+                over = len(each.ids) - (config.max_tokens - config.overlong)
+                penalty_S[place] = min(1.0, max(0.0, over / config.overlong))
+            if config.truncated == "penalise" and not each.ended:
+                penalty_S[place] += config.truncated_penalty
+        return penalty_S
 
 
-def _shares(said: ScoredGroups, judged: Tensor, addends: Tensor) -> dict[str, float]:
+def _shares(said: ScoredGroups, judged: Tensor, addends: Tensor) -> tuple[float, dict[str, float]]:
     """Shares of the rollouts that are judged without a reward, and without each component."""
     count = max(1, int(judged.sum()))
-    found = {"rewards/failed": float((addends.isnan().all(0) & judged).sum()) / count}
-    for each in said.components:
-        found[f"rewards/{each.name}/failed"] = float((_row(each.values).isnan() & judged).sum()) / count
-    return found
+    by = {each.name: float((_row(each.values).isnan() & judged).sum()) / count for each in said.components}
+    return float((addends.isnan().all(0) & judged).sum()) / count, by
 
 
 def _figures(said: ScoredGroups, judged: Tensor, addends: Tensor) -> dict[str, float]:
-    figures = _shares(said, judged, addends)
+    whole, by = _shares(said, judged, addends)
+    figures = {"rewards/failed": whole} | {f"rewards/{name}/failed": share for name, share in by.items()}
     for each in said.components:
         figures |= _moments(f"rewards/{each.name}", each, judged)
     return figures
@@ -237,14 +257,13 @@ def _lengths(rollouts: Sequence[Rollout]) -> dict[str, float]:
 def _refuse_failed(
     config: OnlineConfig, said: ScoredGroups, judged: Tensor, addends: Tensor, step: int
 ) -> None:
-    shares = _shares(said, judged, addends)
-    whole, count = shares["rewards/failed"], int(judged.sum())
+    whole, by = _shares(said, judged, addends)
+    count = int(judged.sum())
     if not count:
         raise ThresholdError(
-            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, and truncated is mask: "
-            "nothing is left to learn from; raise max_tokens"
+            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be judged: "
+            "raise max_tokens, or take a policy that ends its answers"
         )
-    by = {name.split("/")[1]: share for name, share in shares.items() if name.count("/") == 2}
     if whole == 1:
         told = ", ".join(by) or "it"
         raise ThresholdError(

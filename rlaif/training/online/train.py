@@ -11,12 +11,26 @@ from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import process_count
 from rlaif.records import Evaluator, GroupReward, Prompt
-from rlaif.training.configs.online import GRPOConfig, OnlineConfig, RLOOConfig
+from rlaif.training.configs.online import (
+    OWN_VALUE,
+    GRPOConfig,
+    OnlineConfig,
+    OnlineDPOConfig,
+    PPOConfig,
+    RAFTConfig,
+    ReSTConfig,
+    ReSTEMConfig,
+    RLOOConfig,
+)
 from rlaif.training.models import Opened, open_causal
+from rlaif.training.online.imitation import RAFT, ReST, ReSTEM
 from rlaif.training.online.objective import OnlineObjective, OnlineParts
+from rlaif.training.online.online_dpo import OnlineDPO
 from rlaif.training.online.policy_gradient import GRPO, RLOO
+from rlaif.training.online.ppo import PPO
 from rlaif.training.online.reading import TreeReader
 from rlaif.training.online.rollouts import LiveRollouts, TokenPrompt, token_prompts
+from rlaif.training.online.value_model import ValuedScorer, attach_value_model
 from rlaif.training.packing import Tree
 from rlaif.training.passes import tokens_a_pass
 from rlaif.training.progress import Progress
@@ -27,10 +41,17 @@ from rlaif.training.state import TrainingFolder
 from rlaif.training.summary import TrainSummary
 from rlaif.training.teachers import OwnTeacher, Teacher, check_same_tokens, open_teacher
 
-OWN_REFERENCE = ("previous", "init")
-"""References that are the policy itself as it was, unless a directory is given."""
 Method = Callable[[Any, OnlineParts], OnlineObjective[Any]]
-METHOD_OF: Mapping[type[OnlineConfig], Method] = {RLOOConfig: RLOO, GRPOConfig: GRPO}
+METHOD_OF: Mapping[type[OnlineConfig], Method] = {
+    GRPOConfig: GRPO,
+    OnlineDPOConfig: OnlineDPO,
+    PPOConfig: PPO,
+    RAFTConfig: RAFT,
+    RLOOConfig: RLOO,
+    ReSTConfig: ReST,
+    ReSTEMConfig: ReSTEM,
+}
+"""Configurations, each with what it configures."""
 
 
 def train_online(  # noqa: PLR0913 - one call says all
@@ -41,11 +62,12 @@ def train_online(  # noqa: PLR0913 - one call says all
     policy: Path,
     out: Path,
     reference: Path | None = None,
+    value: Path | None = None,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
 ) -> TrainSummary:
-    """Train `policy` on its own answers to `prompts` and write a model directory at `out`; killed, the same call goes on.
+    """Train `policy` on its own answers to `prompts`, and write it at `out`; killed, the same call goes on.
 
     `config` says by which method. The policy is held to `reference`, a model directory; None: to itself as it was
     before the first step. Rollouts are drawn from the weights that are trained.
@@ -60,8 +82,10 @@ def train_online(  # noqa: PLR0913 - one call says all
             f"{config.method}: rollouts are drawn by one process, and this launch has {process_count()}; start it "
             "without accelerate or torchrun"
         )
-    if reference is not None:
-        check_same_tokens(reference, policy)
+    for other in (reference, value):
+        if other is not None:
+            check_same_tokens(other, policy)
+    _check_value(config, value)
     setting = MethodCall(
         config=config,
         base=policy,
@@ -73,6 +97,7 @@ def train_online(  # noqa: PLR0913 - one call says all
             "prompts": digest("training-prompts", [each.id for each in prompts]),
             "reward": reward.fingerprint,
             **({} if reference is None else {"reference_weights": _fingerprint(reference, config)}),
+            **({} if value is None else {"value_weights": _fingerprint(value, config)}),
         },
         updates=config.updates,
         restarts=config.restarts,
@@ -95,6 +120,8 @@ def train_online(  # noqa: PLR0913 - one call says all
         opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool
     ) -> OnlineObjective[Any]:
         scorer.temperature, scorer.entropies = config.temperature, True
+        if isinstance(config, PPOConfig):
+            attach_value_model(scorer, value or policy, config, list(data.probes), packed=packed)
         rollouts = LiveRollouts(
             scorer.model,
             opened,
@@ -113,7 +140,16 @@ def train_online(  # noqa: PLR0913 - one call says all
         )
         return METHOD_OF[type(config)](config, parts)
 
-    return conduct(setting, (), (), open_causal, BranchScorer, objective, read)
+    scorer_kind = ValuedScorer if isinstance(config, PPOConfig) else BranchScorer
+    return conduct(setting, (), (), open_causal, scorer_kind, objective, read)
+
+
+def _check_value(config: OnlineConfig, value: Path | None) -> None:
+    """Raise RecipeError where a value model is given and not wanted, or the other way round."""
+    wanted = isinstance(config, PPOConfig) and config.value != OWN_VALUE
+    if wanted != (value is not None):
+        given = "no directory of one is given" if value is None else f"{value} is given as one"
+        raise RecipeError(f"{config.method}: value is {getattr(config, 'value', 'not read')!r}, and {given}")
 
 
 def _fingerprint(folder: Path, config: OnlineConfig) -> str:

@@ -21,7 +21,8 @@ LOOP = "Training loop"
 RUN = "Run"
 SHARES = ("held_out_accuracy",)
 """Limits of `stop` that are shares."""
-GROUPS = ("", TRAINED, LOSS, DATA, LOOP, RUN)
+REWARD, ROLLOUTS = "Reward", "Rollouts"
+GROUPS = ("", TRAINED, REWARD, ROLLOUTS, LOSS, DATA, LOOP, RUN)
 """Headings of `rlaif train METHOD --help`, in this order; options of no group come first."""
 
 
