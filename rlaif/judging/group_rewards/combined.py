@@ -34,6 +34,8 @@ class WeighedPart:
     at_least: float | None = None
     """From which number on its condition is met; None: it is no condition, and adds to the total."""
     normalise: Normalise = "none"
+    rare: bool = False
+    """Whether few completions have another number than the rest at first, so that a few that are equal say nothing."""
 
     @property
     def hard(self) -> bool:

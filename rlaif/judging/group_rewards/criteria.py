@@ -76,7 +76,11 @@ def numbers(
     """
     heard = {name: [each for each in own if each.state is not State.ABSTAIN] for name, own in said.items()}
     wholes = {
-        name: number_of(each) for name, own in heard.items() for each in own if each.principle_id is None
+        # of a rubric r itself, from -1 to 1, as the step `gate` reads it
+        name: each.value if each.rubric else number_of(each)
+        for name, own in heard.items()
+        for each in own
+        if each.principle_id is None
     }
     read = {name: _shares(own) for name, own in heard.items() if name not in wholes}
     silent = {
@@ -120,7 +124,8 @@ def _failed(said: Sequence[Judgment]) -> CallReading:
     state = max((each for each in State if states[each]), key=lambda each: states[each])
     why = Counter(each.detail for each in unread if each.detail).most_common(1)
     readable = state in (State.SCORE, State.PREFERENCE, State.ABSTAIN)
-    detail = why[0][0] if why else "too little of the weight was read"
+    silent = "the judge gave no number" if state is State.ABSTAIN else "too little of the weight was read"
+    detail = why[0][0] if why else silent
     return CallReading(State.UNREADABLE if readable else state, detail=detail)
 
 

@@ -36,6 +36,11 @@ class PartsReward:
         """By component, why there was no number, each with how often; of completions that were no answer nothing."""
         return self._reasons
 
+    @property
+    def rare(self) -> bool:
+        """Whether some part says that few completions have another number than the rest at first."""
+        return any(each.rare for each in self.whole.parts)
+
     def score(
         self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
     ) -> ScoredGroups:

@@ -10,7 +10,7 @@ from rlaif.errors import InputError
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.records import Completion, Component, Prompt
 
-SURE = 8
+SURE = 16
 """Different completions that must have one and the same reward before it is called constant."""
 CLOSE = 1e-9
 """Numbers that differ by less are one, but for rounding."""
@@ -34,7 +34,7 @@ def probe(
 
     Raises:
         InputError: a component has no number of any completion (a number that is not finite is none), or of the
-            completions of each prompt (8 different ones or more in all) all have one total.
+            completions of each prompt (16 different ones or more in all) all have one total.
     """
     found = reward.score(prompts, groups, step=STEP, seed=seed)
     drawn = [each for group in groups for each in group]
@@ -50,14 +50,20 @@ def probe(
             f"reward: none of {len(answers)} completions has a reward: of each a condition, or a part that has to be "
             f"there, could not be read; {_commonest(reward)}"
         )
-    if _constant(found.totals, groups):
-        raise InputError(
-            f"reward: does not differ between the completions of any of {len(prompts)} prompts, so that nothing can be "
-            "learned; look at some completions, and name a judge, principles or prompts by which they differ, or draw "
-            "at a higher temperature"
-        )
     different = len({drawn[place].id for place in answers})
-    return [line for each in found.components for line in _doubts(each, answers, different)]
+    doubts = [line for each in found.components for line in _doubts(each, answers, different)]
+    if _constant(found.totals, groups):
+        said = (
+            f"reward: does not differ between the completions of any of {len(prompts)} prompts, so that nothing can be "
+            "learned"
+        )
+        if not reward.rare:
+            raise InputError(
+                f"{said}; look at some completions, and name a judge, principles or prompts by which they differ, or "
+                "draw at a higher temperature; where few answers are right at first, say `rare: true` at that part"
+            )
+        doubts.insert(0, f"{said} from them")
+    return doubts
 
 
 def _constant(totals: Sequence[float | None], groups: Sequence[Sequence[Completion]]) -> bool:

@@ -131,7 +131,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         if update == 0 and held.old:
             assert_ratio_one(out.logp_N, old_N, self.config.precision)
         drift = drift_of(held.found.rollouts, places, old_N, batch, most=self.config.max_mismatch)
-        token_B = token_B * drift.kept_B
+        token_B = token_B * drift.weight_B
         advantage_B = held.advantage_S[places].to(out.logp_N)
         pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch)
         if (kept_B := self.kept(pulls, advantage_B)) is not None:

@@ -143,7 +143,7 @@ class PPO(OnlineObjective[PPOExperience]):
             assert_ratio_one(out.logp_N, old_N, config.precision)
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
         drift = drift_of(held.found.rollouts, places, old_N, batch, most=config.max_mismatch)
-        even_B = drift.kept_B / total
+        even_B = drift.weight_B / total
         even_N = even_B[batch.branch_N]
         advantage_N = joined(held.advantage, places, out.logp_N)
         ratio_N = policy_losses.token_ratio(out.logp_N, old_N)

@@ -65,6 +65,7 @@ class RewardOpener:
                 weight=each.weight,
                 at_least=each.at_least if each.hard else None,
                 normalise=each.normalise,
+                rare=each.rare,
             )
             for each in spec.parts
         ]

@@ -57,6 +57,11 @@ class RewardPartSpec:
         "none",
         help="Standardise its numbers over each group, or over the step, before they are put together.",
     )
+    rare: bool = setting(
+        False,
+        help="Few completions have another number than the rest at first, as where few answers are right: a probe that "
+        "finds none warns, and does not refuse the reward.",
+    )
     samples: int | None = setting(
         None, help="Texts a question, where the protocol takes a vote of several.", least=1
     )
