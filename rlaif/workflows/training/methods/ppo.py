@@ -55,6 +55,12 @@ class PPOOptions(HeldOptions):
         0.2, help="How far a value may move in a step before its gradient ends.", above=0, group=LOSS
     )
     whiten: bool = setting(True, help="Standardise the advantages of a step.", group=LOSS)
+    scale_rewards: bool = setting(
+        False, help="Divide rewards by the deviation of all rewards so far.", group=LOSS
+    )
+    reward_clip: float | None = setting(
+        None, help="Keep rewards within so much of 0 [default: they are not].", above=0, group=LOSS
+    )
     kl_target: float | None = setting(
         None,
         help="Nats a rollout: beta rises above it and falls below [default: beta stays].",
@@ -64,7 +70,19 @@ class PPOOptions(HeldOptions):
     kl_horizon: float = setting(10_000.0, help="Rollouts over which beta follows.", above=0, group=LOSS)
 
 
-OWN = ("value", "epsilon", "gamma", "lam", "value_weight", "value_clip", "whiten", "kl_target", "kl_horizon")
+OWN = (
+    "value",
+    "epsilon",
+    "gamma",
+    "lam",
+    "value_weight",
+    "value_clip",
+    "whiten",
+    "scale_rewards",
+    "reward_clip",
+    "kl_target",
+    "kl_horizon",
+)
 
 
 def _config(options: PPOOptions, shared: Mapping[str, Any]) -> PPOConfig:
