@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import signal
 import socket
@@ -53,11 +54,9 @@ def listen(port: int, host: str = LOOPBACK) -> socket.socket:
         if held is not None:
             held.close()
         said = getattr(wrong, "strerror", None) or "is no address"
-        where = f"--port {port}" if host == LOOPBACK else f"--host {host} --port {port}"
-        other = "" if host == LOOPBACK else ", and name an address of this machine"
-        raise InputError(
-            f"{where}: cannot be used ({said}); leave the port out for a free one{other}"
-        ) from None
+        if host == LOOPBACK or getattr(wrong, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+            raise InputError(f"--port {port}: cannot be used ({said}); leave it out for a free one") from None
+        raise InputError(f"--host {host}: cannot be used ({said}); name an address of this machine") from None
     return held
 
 
