@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .remote import RewardServerError
 
@@ -33,6 +33,14 @@ class FailureRule:
             )
         self.on_failure, self.remembers = on_failure, remembers
         self._seen: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process, as trainers do with their functions: all but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         self._lock = threading.Lock()
 
     def means(self, groups: Sequence[Hashable], rewards: Sequence[float | None]) -> list[float | None]:

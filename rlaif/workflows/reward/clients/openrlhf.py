@@ -25,9 +25,9 @@ class OpenRlhfReward:
         group_size: int = 8,
         **connection: Any,
     ) -> None:
-        """`tensor` makes one of a list: `torch.tensor`. `group_size`: how many rows of a prompt come one after the other.
+        """`tensor` makes one of a list: `torch.tensor`. `connection`: see `RewardServer`.
 
-        `connection`: see `RewardServer`.
+        `group_size`: how many rows of a prompt come one after the other.
         """
         self._server = RewardServer(address, **connection)
         self._rule = FailureRule(on_failure, remembers=group_size)

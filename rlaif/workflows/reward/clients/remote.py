@@ -33,18 +33,17 @@ class RewardServer:
         """
         self.address, self.token_env = address.rstrip("/"), token_env
         self.timeout_s, self.tries = timeout_s, tries
-        # rollouts go to the address that was named, through no proxy that a variable names
-        self._opener = build_opener(ProxyHandler({}))
 
     def ask(self, shape: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The server's answer to a request of one wire shape. Raises RewardServerError."""
+        # rollouts go to the address that was named, through no proxy that a variable names
+        opener, said = build_opener(ProxyHandler({})), ""
         data = json.dumps(body).encode()
-        said = ""
         for number in range(self.tries):
             request = Request(f"{self.address}/{shape}", data, self._headers(), method="POST")
             pause = min(60.0, 0.5 * 2**number)
             try:
-                with self._opener.open(request, timeout=self.timeout_s) as answer:
+                with opener.open(request, timeout=self.timeout_s) as answer:
                     return self._object(answer.read())
             except HTTPError as refused:
                 said = f"status {refused.code}: {_error(refused)}"
