@@ -27,6 +27,7 @@ from rlaif.workflows.datasets.import_preferences import ImportConfig
 from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
+from rlaif.workflows.reward.serve.config import ServeRewardConfig
 from tools import import_graph
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -271,6 +272,7 @@ CONFIG_OF = {
     "rlaif rbr classify": (ClassifyConfig, {}),
     "rlaif rbr fit": (RbrFitConfig, {}),
     "rlaif rbr score": (ScoreConfig, {}),
+    "rlaif serve-reward": (ServeRewardConfig, {}),
 }
 """The configuration of each command that has one, and those of its options that are not fields of the same name:
 another field, or None for what the command itself does with its value."""

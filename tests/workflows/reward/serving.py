@@ -49,7 +49,9 @@ def desk_of(score: Any = by_length, *, token: str | None = None, **limits: Any) 
     body_s = limits.pop("body_s", HANG_S)
     config = ServeRewardConfig(judge="a function", constitution="none", **limits)
     batches = Batches(score, executor=ThreadPoolExecutor(1), most_rows=config.max_rows)
-    return RewardDesk(batches=batches, config=config, token=token, about={"judge": "a function"}, body_s=body_s)
+    return RewardDesk(
+        batches=batches, config=config, token=token, about={"judge": "a function"}, body_s=body_s
+    )
 
 
 @contextmanager

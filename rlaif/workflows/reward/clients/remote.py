@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from email.message import Message as Headers
 from http.client import HTTPException
+from time import sleep
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -53,7 +53,7 @@ class RewardServer:
             except (URLError, HTTPException, OSError) as wrong:
                 said = str(getattr(wrong, "reason", "") or wrong or type(wrong).__name__)
             if number + 1 < self.tries:
-                time.sleep(pause)
+                sleep(pause)
         raise RewardServerError(f"{self.address}: no rewards ({said})")
 
     def _headers(self) -> dict[str, str]:

@@ -79,7 +79,9 @@ def test_alone_a_failed_row_has_advantage_zero_and_the_others_what_they_have_amo
 ) -> None:
     judge = FirstFails()
     with serving(desk_of(judge)) as address:
-        steps = trained(policy, tmp_path, TrlReward(address), conversations=conversations, scale_rewards="none")
+        steps = trained(
+            policy, tmp_path, TrlReward(address), conversations=conversations, scale_rewards="none"
+        )
     assert judge.rows == [2 * GROUP] * 2
     for rewards, advantages in steps:
         assert rewards[0].isnan().all()
@@ -114,7 +116,10 @@ def test_among_several_rewards_the_group_mean_leaves_the_row_to_the_other_reward
     with serving(desk_of(FirstFails())) as address:
         functions = [TrlReward(address, on_failure="group-mean"), by_row]
         steps = trained(policy, tmp_path, functions, scale_rewards="none")
-        constant = [TrlReward(address, on_failure="group-mean"), lambda completions, **_: [7.0] * len(completions)]
+        constant = [
+            TrlReward(address, on_failure="group-mean"),
+            lambda completions, **_: [7.0] * len(completions),
+        ]
         alike = trained(policy, tmp_path, constant)
     for rewards, advantages in steps:
         other = rewards[:GROUP, 1]
@@ -140,7 +145,9 @@ def test_a_judge_of_ours_is_a_reward_function_of_trl(
         return float(len(completion.text))
 
     rlaif.register.reward(name=f"odd-{conversations}", version="1")(judged)
-    with rlaif.reward(judge=f"odd-{conversations}", constitution="house.yaml", store=tmp_path / "s.sqlite") as score:
+    with rlaif.reward(
+        judge=f"odd-{conversations}", constitution="house.yaml", store=tmp_path / "s.sqlite"
+    ) as score:
         steps = trained(policy, tmp_path / "out", score, conversations=conversations, scale_rewards="none")
     rewards, advantages = steps[0]
     failed = rewards[:, 0].isnan()

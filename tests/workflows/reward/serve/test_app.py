@@ -82,7 +82,17 @@ def test_who_carries_the_token_may_ask(said: str) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer ", "Basic", "Basic ???", basic("guess"), "Bearer é"],
+    [
+        "",
+        TOKEN,
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        "Bearer ",
+        "Basic",
+        "Basic ???",
+        basic("guess"),
+        "Bearer é",
+    ],
 )
 def test_nobody_else_may_ask_where_there_is_a_token(said: str) -> None:
     held = Held()
@@ -95,7 +105,8 @@ def test_nobody_else_may_ask_where_there_is_a_token(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"host": "evil.example"}, {"host": "127.0.0.1.evil.example:80"}, {"origin": "http://127.0.0.1"}]
+    "headers",
+    [{"host": "evil.example"}, {"host": "127.0.0.1.evil.example:80"}, {"origin": "http://127.0.0.1"}],
 )
 def test_without_a_token_no_web_page_may_ask(headers: dict[str, str]) -> None:
     answer = client(desk_of()).post("/trl", json=rows("a"), headers=headers)
