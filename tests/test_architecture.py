@@ -310,6 +310,10 @@ UNCALLED = {
     "cli/parent.py Parent.list_commands": "click calls it",
     "engines/local/processes.py Processes.pids": "tests kill workers by it",
     "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",
+    "workflows/reward/clients/openrlhf.py OpenRlhfReward": "a file that OpenRLHF loads calls it",
+    "workflows/reward/clients/swift.py served_orm": "a plugin of ms-swift calls it",
+    "workflows/reward/clients/trl.py TrlReward": "a script with TRL's trainer calls it",
+    "workflows/reward/clients/verl.py VerlReward": "a file that verl loads calls it",
     "terminal.py Screen.writelines": "a stream has it, and libraries call it",
     "microworld/sets.py write_sets": "makes the shipped prompt sets, which a test compares",
 }

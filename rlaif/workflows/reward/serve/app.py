@@ -51,7 +51,7 @@ class RewardDesk:
     """`requests`, their `rows`, and how many of these `failed`; `refused` requests."""
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request that gets no rewards: a status, a sentence, and headers."""
 
     def __init__(self, status: int, says: str, **headers: str) -> None:
@@ -97,32 +97,32 @@ class _Addresses:
                 return _json(await self._answer(request, shape))
             finally:
                 desk.under_way -= 1
-        except Refused as refused:
+        except RefusedRequest as refused:
             desk.counts["refused"] += 1
             headers = {name.replace("_", "-"): value for name, value in refused.headers.items()}
             return _json({"error": refused.says}, refused.status, headers)
 
     def _admitted(self, request: Request) -> WireShape:
-        """The shape of an address whose request may be read. Raises Refused."""
+        """The shape of an address whose request may be read. Raises RefusedRequest."""
         desk, limits = self.desk, self.desk.config
         if (refused := refusal(request, desk.token)) is not None:
             status, says = refused
-            raise Refused(status, says, **({"WWW_Authenticate": "Bearer"} if status == 401 else {}))
+            raise RefusedRequest(status, says, **({"WWW_Authenticate": "Bearer"} if status == 401 else {}))
         name = request.path_params["shape"]
         if name not in SHAPES:
-            raise Refused(
+            raise RefusedRequest(
                 404, f"no such address; there are {', '.join(f'/{each}' for each in SHAPES.names())}"
             )
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":  # the one kind that a web page cannot send without asking first
-            raise Refused(415, "send JSON: Content-Type: application/json")
+            raise RefusedRequest(415, "send JSON: Content-Type: application/json")
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and (len(length) > 18 or int(length) > limits.max_body):
-            raise Refused(413, self._too_large())
+            raise RefusedRequest(413, self._too_large())
         if desk.under_way >= limits.max_requests:
             wait = min(MOST_WAIT_S, max(1, ceil(desk.batches.last_s)))
             says = f"{desk.under_way} requests are under way; come again in {wait} s"
-            raise Refused(429, says, Retry_After=str(wait))
+            raise RefusedRequest(429, says, Retry_After=str(wait))
         return SHAPES.get(name)
 
     async def _answer(self, request: Request, shape: WireShape) -> Mapping[str, Any]:
@@ -131,7 +131,7 @@ class _Addresses:
         try:
             rows = shape.read(body)
         except InputError as wrong:
-            raise Refused(422, str(wrong)) from None
+            raise RefusedRequest(422, str(wrong)) from None
         found: Found | BaseException = await desk.batches.scored(rows) if len(rows) else []
         if isinstance(found, BaseException):
             raise _failed(found, rows)
@@ -139,7 +139,7 @@ class _Addresses:
         return shape.write(body, found)
 
     async def _body(self, request: Request) -> Mapping[str, Any]:
-        """The object that was sent. Raises Refused for one that is too large, comes too slowly, or is none."""
+        """The object that was sent. Raises RefusedRequest for one that is too large, comes too slowly, or is none."""
         from starlette.requests import ClientDisconnect
 
         limits = self.desk.config
@@ -147,34 +147,36 @@ class _Addresses:
             async with asyncio.timeout(self.desk.body_s):
                 data = await read_body(request, limits.max_body)
         except TimeoutError:
-            raise Refused(408, f"the body did not come within {self.desk.body_s:g} s") from None
+            raise RefusedRequest(408, f"the body did not come within {self.desk.body_s:g} s") from None
         except ClientDisconnect:
-            raise Refused(400, "the body broke off") from None
+            raise RefusedRequest(400, "the body broke off") from None
         if data is None:
-            raise Refused(413, self._too_large())
+            raise RefusedRequest(413, self._too_large())
         try:
             value = parse_json(
                 decoded(data, "the body", InputError), "the body", InputError, "send one JSON object"
             )
         except InputError as wrong:
-            raise Refused(422, str(wrong)) from None
+            raise RefusedRequest(422, str(wrong)) from None
         if not isinstance(value, dict):
-            raise Refused(422, "the body must be one JSON object")
+            raise RefusedRequest(422, "the body must be one JSON object")
         most = max((len(each) for each in value.values() if isinstance(each, list)), default=0)
         if most > limits.max_rows:
-            raise Refused(413, f"{most} rows; at most {limits.max_rows} (--max-rows): send several requests")
+            raise RefusedRequest(
+                413, f"{most} rows; at most {limits.max_rows} (--max-rows): send several requests"
+            )
         return value
 
     def _too_large(self) -> str:
         return f"more than {self.desk.config.max_body:,} bytes (--max-body): send several requests"
 
 
-def _failed(problem: BaseException, rows: AskedRows) -> Refused:
+def _failed(problem: BaseException, rows: AskedRows) -> RefusedRequest:
     """Why none of these rows could be judged; in the log without their texts."""
     said = str(problem) if isinstance(problem, RlaifError) else type(problem).__name__
     _log.warning("%d rows could not be judged: %s", len(rows), shown(said, rows.prompts, rows.completions))
     status = 422 if isinstance(problem, InputError) else 503 if isinstance(problem, RlaifError) else 500
-    return Refused(status, f"could not be judged: {said}")
+    return RefusedRequest(status, f"could not be judged: {said}")
 
 
 def _json(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
