@@ -247,8 +247,8 @@ def _update(
     norm = together.clip(learned, job.config.clip_norm)
     if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
         raise ThresholdError(
-            f"step {step // job.updates + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from it."
-            f" Lower learning_rate (now {job.learning_rate:g})"
+            f"step {step // job.updates + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from"
+            f" it. Lower learning_rate (now {job.learning_rate:g})"
         )
     optimizer.step()
     optimizer.zero_grad()

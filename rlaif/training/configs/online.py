@@ -9,7 +9,10 @@ from typing import ClassVar
 from rlaif.training.configs.loop import LoopConfig
 
 TRUNCATED = ("penalise", "mask", "keep")
-VARIANTS = ("grpo", "dr", "dapo", "gspo", "gdpo")
+VARIANTS = ("grpo", "dr", "dapo", "gspo", "cispo", "gdpo")
+KL_TERMS = ("k2", "k3", "k3-corrected")
+MOST_RATIO = 5.0
+"""What pi / pi_old counts at most in CISPO."""
 SCALES = ("group", "batch", "none")
 CLIP_HIGHER = 0.08
 """By which DAPO's upper bound of the clip is above the lower one's: .28 beside .2."""
@@ -142,13 +145,13 @@ class GRPOConfig(PolicyGradientConfig):
     method: ClassVar[str] = "grpo"
 
     variant: str = "grpo"
-    """grpo | dr | dapo | gspo | gdpo."""
+    """grpo | dr | dapo | gspo | cispo | gdpo."""
     scale: str | None = None
     """What divides the advantages: group | batch | none; None: by the variant."""
     dynamic_sampling: bool | None = None
     """Whether groups without spread are drawn anew for other prompts; None: by the variant."""
-    kl_corrected: bool = False
-    """Whether the KL term is weighed by pi / pi_old."""
+    kl: str = "k3"
+    """k2 | k3 | k3-corrected: the estimator of the KL in the loss; k3 times pi / pi_old has the KL's own gradient."""
     opsm: float | None = None
     """Leave a worse rollout out where the policy has left it by more than this mean log-ratio; None: none is."""
 
@@ -156,6 +159,7 @@ class GRPOConfig(PolicyGradientConfig):
         """Raise RecipeError naming the field."""
         PolicyGradientConfig.__post_init__(self)
         self._one_of("variant", VARIANTS)
+        self._one_of("kl", KL_TERMS)
         if self.scale is not None:
             self._one_of("scale", SCALES)
         if self.scale is not None and self.variant == "gdpo":
@@ -176,8 +180,11 @@ class GRPOConfig(PolicyGradientConfig):
     @property
     def high(self) -> float:
         """The upper bound of the clip: DAPO's is higher."""
-        higher = self.epsilon + (CLIP_HIGHER if self.variant == "dapo" else 0.0)
-        return higher if self.epsilon_high is None else self.epsilon_high
+        if self.epsilon_high is not None:
+            return self.epsilon_high
+        if self.variant == "cispo":
+            return MOST_RATIO - 1
+        return self.epsilon + (CLIP_HIGHER if self.variant == "dapo" else 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +210,10 @@ class PPOConfig(PolicyGradientConfig):
     """How far a value may move in a step before its gradient ends."""
     whiten: bool = True
     """Whether advantages are standardised over the step."""
+    scale_rewards: bool = False
+    """Whether rewards are divided by the deviation of all rewards so far."""
+    reward_clip: float | None = None
+    """Rewards are kept within so much of 0; None: they are not."""
     kl_target: float | None = None
     """Nats a rollout: `beta` is raised above it and lowered below it; None: it stays."""
     kl_horizon: float = 10_000.0
@@ -215,6 +226,8 @@ class PPOConfig(PolicyGradientConfig):
         for name in ("gamma", "lam"):
             if not 0 < getattr(self, name) <= 1:
                 self._refuse(name, "must be above 0 and at most 1")
+        if self.reward_clip is not None:
+            self._positive("reward_clip")
         if self.kl_target is not None:
             self._positive("kl_target")
             if not self.beta:

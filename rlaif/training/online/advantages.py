@@ -45,9 +45,9 @@ def leave_one_out(reward_KS: Tensor, weight_K: Tensor, group_S: Tensor) -> Advan
     """RLOO (2402.14740): a rollout's reward less the mean of its group's other rewards.
 
     reward_KS: NaN where there is none; one row is a reward of one component. weight_K: of each component in the sum.
-    group_S: which group (0 .. P-1) a rollout is of. A component that failed is missing in that rollout's sum alone: it
-    is compared with the group's other rewards of that component, so that the expected gradient is that of the weighted
-    sum of components that never fail.
+    group_S: which group (0 .. P-1) a rollout is of. A component that failed is missing in that rollout's sum alone: the
+    others are compared among themselves, so that where each is read twice in a group the expected gradient is that of
+    the weighted sum of components that never fail. One that is read less than twice in a group says nothing there.
     """
     read = _Read(reward_KS, group_S)
     return read.advantages(_contrast(read, weight_K), _spread(read, weight_K))
@@ -93,7 +93,9 @@ def decoupled(reward_KS: Tensor, weight_K: Tensor, group_S: Tensor) -> Advantage
 def deviation_bias(read: int, rollouts: int) -> float:
     """E[deviation of `read` normal rewards] / E[that of all `rollouts`]: below 1, so failures make updates larger.
 
-    c4(m) / c4(G), c4(n) = sqrt(2 / (n - 1)) Gamma(n / 2) / Gamma((n - 1) / 2). Both at least 2.
+    c4(m) / c4(G), c4(n) = sqrt(2 / (n - 1)) Gamma(n / 2) / Gamma((n - 1) / 2). Both at least 2. Where rewards have few
+    values more groups of few have no spread, and that makes updates smaller: of an even chance of 0 or 1, G = 4 and
+    half of the rewards missing .84 times.
     """
     return math.exp(_log_c4(read) - _log_c4(rollouts))
 

@@ -6,14 +6,14 @@ Suffixes: N tokens in order of their rollouts, B rollouts of a pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, nan
+from math import nan
 from typing import NamedTuple
 
 from torch import Tensor
 
 from rlaif.errors import ModelError
 from rlaif.training.losses import sum_by
-from rlaif.training.online.policy_losses import lengths
+from rlaif.training.online.policy_losses import lengths, mismatch_weights
 from rlaif.training.online.rollouts import Rollout
 from rlaif.training.packing import Batch
 from rlaif.training.reference import ZERO_TOLERANCE
@@ -27,16 +27,16 @@ class Drift(NamedTuple):
     most: float
 
     @property
-    def kept_B(self) -> Tensor:
-        """1, or 0 for rollouts that are not the trainer's policy's own."""
-        return (self.log_ratio_B.abs() <= log(self.most)).to(self.log_ratio_B)
+    def weight_B(self) -> Tensor:
+        """pi / pi_sampler of each rollout, and 0 for those that are not the trainer's policy's own."""
+        return mismatch_weights(self.log_ratio_B, most=self.most, least=1 / self.most)
 
     def parts(self, rollouts: int) -> dict[str, Tensor]:
         """A pass's part of the figures, over so many rollouts of the update."""
         return {
             "sampling/sampling_logp_difference/mean": (self.log_ratio_B.abs() / self.length_B).sum()
             / rollouts,
-            "sampling/masked": (1 - self.kept_B).sum() / rollouts,
+            "sampling/masked": (self.weight_B == 0).sum() / rollouts,
         }
 
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from rlaif.training.losses import kl_terms, sum_by
 
-KlKind = Literal["k1", "k2", "k3", "k3-corrected"]
+IN_LOSS = ("k2", "k3", "k3-corrected")
+"""Estimators that have a gradient as part of a loss; k1 has none on average."""
 
 
 def k1(logp_N: Tensor, reference_N: Tensor) -> Tensor:
@@ -40,6 +40,13 @@ def k3(logp_N: Tensor, reference_N: Tensor) -> Tensor:
 def k3_corrected(logp_N: Tensor, reference_N: Tensor, log_ratio_N: Tensor) -> Tensor:
     """`k3` times pi / pi_old, through which the gradient flows too (DeepSeek-V3.2): unbiased also off the policy."""
     return k3(logp_N, reference_N) * log_ratio_N.exp()
+
+
+def loss_terms(kind: str, logp_N: Tensor, reference_N: Tensor, log_ratio_N: Tensor) -> Tensor:
+    """What the KL adds to the loss at each token, by an estimator of `IN_LOSS`; log_ratio_N: log pi / pi_old."""
+    if kind == "k2":
+        return k2(logp_N, reference_N)
+    return k3(logp_N, reference_N) if kind == "k3" else k3_corrected(logp_N, reference_N, log_ratio_N)
 
 
 def token_rewards(score_S: Tensor, kl_N: Tensor, branch_N: Tensor, *, beta: float) -> Tensor:

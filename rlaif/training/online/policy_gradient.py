@@ -90,6 +90,15 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
     def log_ratio(self, pulls: Pulls) -> Tensor:
         """log pi / pi_old as the method clips it."""
 
+    def biases(self, found: RewardedRollouts) -> dict[str, float]:
+        """What failures do to the size of a step, where they do something."""
+        return {}
+
+    def terms(self, ratio_N: Tensor, pulls: Pulls) -> Tensor:
+        """How each token pulls."""
+        low, high = self.config.epsilon, self.config.high
+        return policy_losses.clipped_terms(ratio_N, pulls.advantage_N, low=low, high=high)
+
     def kl_terms(self, pulls: Pulls, reference_N: Tensor) -> Tensor | None:
         """What the KL adds to the loss at each token; None where it is part of the reward."""
         return None
@@ -112,7 +121,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
             share_S=made.share_S,
             old=read.old if self.config.updates > 1 else {},
             reference=read.reference,
-            figures={},
+            figures=self.biases(found),
         )
 
     def learned(
@@ -131,14 +140,14 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         if update == 0 and held.old:
             assert_ratio_one(out.logp_N, old_N, self.config.precision)
         drift = drift_of(held.found.rollouts, places, old_N, batch, most=self.config.max_mismatch)
-        token_B = token_B * drift.kept_B
+        token_B = token_B * drift.weight_B
         advantage_B = held.advantage_S[places].to(out.logp_N)
         pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch)
         if (kept_B := self.kept(pulls, advantage_B)) is not None:
             token_B = token_B * kept_B
         ratio_N = self.log_ratio(pulls)
         low, high = self.config.epsilon, self.config.high
-        terms_N = policy_losses.clipped_terms(ratio_N, pulls.advantage_N, low=low, high=high)
+        terms_N = self.terms(ratio_N, pulls)
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
         even_N = torch.full_like(out.logp_N, 1 / total)
         figures = policy_losses.clip_shares(ratio_N, pulls.advantage_N, even_N, low=low, high=high)
@@ -232,7 +241,7 @@ class GRPO(PolicyGradient[GRPOConfig]):
         """By the variant."""
         if self.config.variant == "dr":
             return policy_losses.sum_by_constant(share_S, self.config.max_tokens)
-        if self.config.variant == "dapo":
+        if self.config.variant in ("dapo", "cispo"):
             return policy_losses.mean_of_tokens(share_S, length_S)
         return policy_losses.mean_of_means(share_S, length_S)
 
@@ -244,12 +253,30 @@ class GRPO(PolicyGradient[GRPOConfig]):
         return policy_losses.token_ratio(pulls.logp_N, pulls.old_N)
 
     def kl_terms(self, pulls: Pulls, reference_N: Tensor) -> Tensor | None:
-        """k3 of each token."""
-        if self.config.kl_corrected:
-            return kl.k3_corrected(
-                pulls.logp_N, reference_N, policy_losses.token_ratio(pulls.logp_N, pulls.old_N)
+        """Of each token, by the estimator that the configuration names."""
+        ratio_N = policy_losses.token_ratio(pulls.logp_N, pulls.old_N)
+        return kl.loss_terms(self.config.kl, pulls.logp_N, reference_N, ratio_N)
+
+    def biases(self, found: RewardedRollouts) -> dict[str, float]:
+        """How much too small the deviation of fewer rewards is on average, by which advantages are divided."""
+        if self.config.variant == "gdpo" or self.config.scaled != "group":
+            return {}
+        read = torch.bincount(found.group_S[~found.reward_S.isnan()], minlength=len(found.groups)).tolist()
+        factors = [
+            advantages.deviation_bias(count, len(group))
+            for count, group in zip(read, found.groups, strict=True)
+            if count > 1
+        ]
+        short = any(count < len(group) for count, group in zip(read, found.groups, strict=True))
+        return {"reward_std_bias": sum(factors) / len(factors)} if short and factors else {}
+
+    def terms(self, ratio_N: Tensor, pulls: Pulls) -> Tensor:
+        """Clipped; of CISPO the ratio is a weight that has no gradient."""
+        if self.config.variant == "cispo":
+            return policy_losses.cispo_terms(
+                ratio_N, pulls.advantage_N, pulls.logp_N, most=1 + self.config.high
             )
-        return kl.k3(pulls.logp_N, reference_N)
+        return super().terms(ratio_N, pulls)
 
     def kept(self, pulls: Pulls, advantage_B: Tensor) -> Tensor | None:
         """OPSM, where it is asked for."""

@@ -118,22 +118,14 @@ def weighted(terms_N: Tensor, weight_S: Tensor, branch_N: Tensor) -> Tensor:
 # --- where rollouts are not of the policy that is trained ---
 
 
-def mismatch_weights(
-    old_N: Tensor, sampled_N: Tensor, branch_N: Tensor, branches: int, *, most: float, least: float = 0.0
-) -> Tensor:
-    """For each token, pi_old / pi_sampler of its whole rollout, 0 where it is outside [least, most].
+def mismatch_weights(log_ratio_S: Tensor, *, most: float, least: float = 0.0) -> Tensor:
+    """pi_old / pi_sampler of each whole rollout, and 0 where it is outside [least, most]: multiply its terms by it.
 
-    `old_N` is the trainer's log-probability before the update, `sampled_N` the sampler's own: one model in two
-    programs. NaN where the sampler gave none: such a token is taken as agreed on. Multiply a loss's terms by it.
+    log_ratio_S: log-probability by the trainer before the update, less that by the sampler: one model in two programs.
+    NaN where the sampler said none: it is taken as agreed on. Without bounds the gradient is unbiased.
     """
-    apart_N = (old_N - sampled_N).detach().nan_to_num(nan=0.0)
-    ratio_S = sum_by(apart_N, branch_N, branches).exp()
-    return torch.where((ratio_S < least) | (ratio_S > most), torch.zeros_like(ratio_S), ratio_S)[branch_N]
-
-
-def token_mismatch_weights(old_N: Tensor, sampled_N: Tensor, *, most: float) -> Tensor:
-    """min(pi_old / pi_sampler, `most`) of each token by itself. Less variance than the rollout's, and a bias."""
-    return (old_N - sampled_N).detach().nan_to_num(nan=0.0).exp().clamp(max=most)
+    ratio_S = log_ratio_S.detach().nan_to_num(nan=0.0).exp()
+    return torch.where((ratio_S < least) | (ratio_S > most), torch.zeros_like(ratio_S), ratio_S)
 
 
 def off_policy_kept(

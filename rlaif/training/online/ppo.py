@@ -31,7 +31,7 @@ from rlaif.training.online.rewarded import RewardedRollouts
 from rlaif.training.online.value_model import ValuedScorer
 from rlaif.training.packing import Batch
 
-BETA = "online/beta"
+FOLLOWED = "online/followed"
 
 
 @dataclass(slots=True)
@@ -45,20 +45,23 @@ class PPOExperience(Experience):
     returns: Mapping[int, Tensor] = field(default_factory=dict)
 
 
-class AdaptiveKL:
-    """The weight of the KL, which follows a target from step to step; a checkpoint holds it."""
+class Following:
+    """What goes along from step to step: the weight of the KL, and the scale of the rewards; a checkpoint holds it."""
 
     def __init__(self, config: PPOConfig) -> None:
         self.beta = config.beta
+        self.scale = kl.RunningScale()
         self._config = config
         self._seen: tuple[float, int] | None = None
+        self._scaled = self.scale
 
     def saw(self, nats: float, rollouts: int) -> None:
         """Hear of a step's KL, in nats a rollout."""
         self._seen = (nats, rollouts)
 
     def after(self) -> None:
-        """Follow the target, if there is one."""
+        """Follow the target, if there is one, and keep the scale of the step."""
+        self.scale = self._scaled
         if self._config.kl_target is None or self._seen is None:
             return
         self.beta = kl.adapted(
@@ -70,12 +73,22 @@ class AdaptiveKL:
         )
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """The weight as it is."""
-        return {BETA: torch.tensor(self.beta, dtype=torch.float64)}
+        """All of it."""
+        held = (self.beta, self.scale.count, self.scale.mean, self.scale.squares)
+        return {FOLLOWED: torch.tensor(held, dtype=torch.float64)}
 
     def take(self, tensors: Mapping[str, Tensor]) -> None:
         """Be as it was kept."""
-        self.beta = float(tensors[BETA])
+        self.beta, count, mean, squares = tensors[FOLLOWED].tolist()
+        self.scale = self._scaled = kl.RunningScale(int(count), mean, squares)
+
+    def scored(self, reward_S: Tensor) -> Tensor:
+        """Rewards as they are learned from, of a step that is taken in."""
+        if self._config.scale_rewards:
+            self._scaled = self.scale.after(reward_S)
+            reward_S = self._scaled.scaled(reward_S, shift_mean=False)
+        most = self._config.reward_clip
+        return reward_S if most is None else kl.bounded(reward_S, most=most)
 
 
 class PPO(OnlineObjective[PPOExperience]):
@@ -85,7 +98,7 @@ class PPO(OnlineObjective[PPOExperience]):
 
     def __init__(self, config: PPOConfig, parts: OnlineParts) -> None:
         super().__init__(config, parts)
-        self.control = AdaptiveKL(config)
+        self.control = Following(config)
         self.carried = self.control
 
     def prepared(self, step: int, found: RewardedRollouts) -> PPOExperience:
@@ -103,7 +116,7 @@ class PPO(OnlineObjective[PPOExperience]):
         if reference:
             kl_N = kl.k1(old_N, torch.cat([reference[place] for place in places]))
             self.control.saw(float(kl_N.sum()) / len(places), len(places))
-        score_B = found.reward_S[places]
+        score_B = self.control.scored(found.reward_S[places])
         reward_N = kl.token_rewards(score_B, kl_N, branch_N, beta=self.control.beta)
         advantage_N, return_N = advantages.gae(
             reward_N, value_N, branch_N, len(places), gamma=self.config.gamma, lam=self.config.lam
@@ -143,7 +156,7 @@ class PPO(OnlineObjective[PPOExperience]):
             assert_ratio_one(out.logp_N, old_N, config.precision)
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
         drift = drift_of(held.found.rollouts, places, old_N, batch, most=config.max_mismatch)
-        even_B = drift.kept_B / total
+        even_B = drift.weight_B / total
         even_N = even_B[batch.branch_N]
         advantage_N = joined(held.advantage, places, out.logp_N)
         ratio_N = policy_losses.token_ratio(out.logp_N, old_N)

@@ -1,4 +1,4 @@
-"""What models say of a step's rollouts before its updates: the policy that drew them, its reference, its value model."""
+"""What models say of a step's rollouts before its updates: the policy that drew them, its reference, values."""
 
 from __future__ import annotations
 

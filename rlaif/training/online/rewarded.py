@@ -17,6 +17,7 @@ from torch import Tensor
 from rlaif.errors import InputError, ThresholdError
 from rlaif.records import Component, GroupReward, ScoredGroups
 from rlaif.training.configs.online import OnlineConfig
+from rlaif.training.online.failures import across_groups, within_groups
 from rlaif.training.online.rollouts import Rollout, TokenPrompt
 
 
@@ -51,6 +52,11 @@ def group_of(groups: Sequence[Sequence[Rollout]]) -> Tensor:
     """For each rollout the number of its group."""
     sizes = torch.tensor([len(each) for each in groups])
     return torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+
+
+LINKS = ("failures/length", "failures/reward")
+"""Figures of how failing goes along with something: sums over steps are those of a training."""
+PARTS = ("above", "variance", "scale")
 
 
 class ScoredRollouts(NamedTuple):
@@ -122,6 +128,7 @@ def rewarded(config: OnlineConfig, asked: ScoredRollouts, *, step: int) -> Rewar
     )
     figures = _figures(said, judged_S, addends) | _lengths(flat)
     _refuse_failed(config, said, judged_S, addends, step)
+    figures |= _links(flat, group_of(groups), _row(said.totals), judged_S)
     parts = [each for each in said.components if not each.hard]
     charge = _Charge(config, flat, group_of(groups), judged_S)
     reward_KS, weight_K = charge.taken(addends, weights)
@@ -233,6 +240,22 @@ def _figures(said: ScoredGroups, judged: Tensor, addends: Tensor) -> dict[str, f
     return figures
 
 
+def _links(
+    rollouts: Sequence[Rollout], group_S: Tensor, reward_S: Tensor, judged_S: Tensor
+) -> dict[str, float]:
+    """How failing goes along with length, and with the rewards of the group; nothing where none has failed."""
+    failed_S = reward_S.isnan()[judged_S]
+    if not bool(failed_S.any()):
+        return {}
+    length_S = torch.tensor([float(len(each.ids)) for each in rollouts])[judged_S]
+    own_S = group_S[judged_S]
+    found = {
+        LINKS[0]: within_groups(failed_S, length_S, own_S),
+        LINKS[1]: across_groups(failed_S, reward_S[judged_S], own_S),
+    }
+    return {f"{name}/{part}": getattr(link, part) for name, link in found.items() for part in PARTS}
+
+
 def _moments(name: str, component: Component, judged: Tensor) -> dict[str, float]:
     values_S = _row(component.values)
     read_S = values_S[judged & ~values_S.isnan()]
@@ -261,8 +284,8 @@ def _refuse_failed(
     count = int(judged.sum())
     if not count:
         raise ThresholdError(
-            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be judged: "
-            "raise max_tokens, or take a policy that ends its answers"
+            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be "
+            "judged: raise max_tokens, or take a policy that ends its answers"
         )
     if whole == 1:
         told = ", ".join(by) or "it"
@@ -274,8 +297,8 @@ def _refuse_failed(
     if worst > config.max_failed:
         raise ThresholdError(
             f"step {step + 1}: {worst:.1%} of {count} rollouts are without a value of {name}, limit "
-            f"{config.max_failed:.1%}: what is learned would be of the others only. Mend or change the reward, or raise "
-            "max_failed; the same command then goes on from the last checkpoint"
+            f"{config.max_failed:.1%}: what is learned would be of the others only. Mend or change the reward, or "
+            "raise max_failed; the same command then goes on from the last checkpoint"
         )
 
 

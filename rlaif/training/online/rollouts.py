@@ -102,8 +102,8 @@ class LiveRollouts:
     def _rollout(self, asked: TokenPrompt, number: int, drawn: Drawn, step: int) -> Rollout:
         if drawn.error is not None:
             raise ModelError(
-                f"step {step + 1}: a rollout could not be drawn: {drawn.error}; lower learning_rate, or begin anew from "
-                "a policy that is whole"
+                f"step {step + 1}: a rollout could not be drawn: {drawn.error}; lower learning_rate, or begin anew "
+                "from a policy that is whole"
             )
         chat = self._opened.chat
         written = answer_of(chat, asked.ids, chat.decode(drawn.ids), asked.prompt.tools)

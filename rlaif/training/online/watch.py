@@ -8,9 +8,24 @@ from pathlib import Path
 
 from rlaif.runs.layout import METRICS
 from rlaif.training.health import Watch
+from rlaif.training.online.failures import FailureLink
+from rlaif.training.online.rewarded import LINKS, PARTS
 
 CONSTANT_STEPS = 5
 """Steps from the first on after which a reward that never varied ends a training."""
+
+SURE = 0.01
+"""Chance below which a link of failures with something is told."""
+SAYS = {
+    LINKS[
+        0
+    ]: "rollouts without a reward were {more} often the longer ones of their group (p {p:.2g}): what is learned is "
+    "of the others, and leans to their length; see why they fail",
+    LINKS[
+        1
+    ]: "rewards failed {more} often where the others of the group have high rewards (p {p:.2g}): what is learned "
+    "leans away from there; see why they fail",
+}
 
 
 class RewardWatch(Watch):
@@ -19,6 +34,7 @@ class RewardWatch(Watch):
     def __init__(self, out: Path, stop: Mapping[str, float]) -> None:
         super().__init__(stop, out / METRICS)
         self._steps = 0
+        self._links = {name: FailureLink() for name in LINKS}
         self._constant: float | None = None
         """The one reward of all rollouts so far; None once there were two."""
 
@@ -38,7 +54,16 @@ class RewardWatch(Watch):
 
     def warnings(self) -> list[str]:
         """As `Watch.warnings`, and that the reward never varied, where too few steps were taken to end for it."""
-        return [*super().warnings(), *([self._words] if self._constant is not None else [])]
+        own = [self._words] if self._constant is not None else []
+        return [*super().warnings(), *own, *self._of_failures()]
+
+    def _of_failures(self) -> list[str]:
+        """A sentence for each way in which failing was no chance."""
+        found = []
+        for name, link in self._links.items():
+            if link.p is not None and link.p < SURE and link.effect is not None:
+                found.append(SAYS[name].format(more="more" if link.effect > 0 else "less", p=link.p))
+        return found
 
     def _count(self, figures: Mapping[str, float]) -> None:
         same = figures["frac_reward_zero_std"] == 1
@@ -47,6 +72,10 @@ class RewardWatch(Watch):
         elif not same or figures["reward"] != self._constant:
             self._constant = None
         self._steps += 1
+        for name, link in self._links.items():
+            said = {part: figures[f"{name}/{part}"] for part in PARTS if f"{name}/{part}" in figures}
+            if said:
+                self._links[name] = link.plus(FailureLink(**said))
 
     def _said(self) -> str:
         if self._constant is None or self._steps != CONSTANT_STEPS:

@@ -21,6 +21,7 @@ from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import step_prompts
+from rlaif.workflows.training.online_options import further_weights
 from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.run import reference_directory
 
@@ -37,9 +38,12 @@ def reward_spec(settings: TrainStep, where: str) -> RewardSpec:
     return reward_parts(reward_of(settings.options), where)
 
 
-def reward_names(settings: TrainStep) -> tuple[str, ...]:
-    """What the reward of a train step names: roles of the recipe, models that steps made, others; nothing of others."""
-    return reward_spec(settings, "train").names if draws_rollouts(settings) else ()
+def named_models(settings: TrainStep) -> tuple[str, ...]:
+    """What such a step names beside the policy: roles of the recipe, models that steps made, others."""
+    if not draws_rollouts(settings):
+        return ()
+    options = settings.options
+    return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
 
 
 def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
@@ -66,7 +70,7 @@ def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
         card={
             "constitution": f"{rules.name} {rules.version}".strip(),
             "constitution digest": rules.digest,
-            "judge": ", ".join(reward_names(job.settings)) or "unknown",
+            "judge": ", ".join(reward_spec(job.settings, job.task.entry.where).names) or "unknown",
             "run": f"{recipe.name}, round {job.round}",
         },
     )
@@ -113,6 +117,7 @@ def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
         "prompts": described_prompts(training.prompts),
         "step": job.settings.as_dict(),
         "reward": opened_reward(job).fingerprint,
+        **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),
         "seed": job.seed,
         **job.told("trains"),
     }

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
+from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import RecipeError
+from rlaif.judging.reward_judge import PREFIX as REWARD_PREFIX
 from rlaif.settings import Setting, setting
 from rlaif.training import OnlineConfig, Progress, TrainSummary
-from rlaif.training.configs.online import STOPS
+from rlaif.training.configs.online import OWN_VALUE, STOPS
+from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.reward_option import reward_setting
 from rlaif.workflows.training.job import TrainJob
@@ -91,6 +95,34 @@ SHARED = (
 )
 
 
+def further_directory(name: str) -> Path | None:
+    """Where the weights lie of a model that an option names beside the reference; None for the policy's own.
+
+    A reward model may be named as a judge is. Raises ModelError for what has no weights here.
+    """
+    return None if name == OWN_VALUE else model_directory(name.removeprefix(REWARD_PREFIX))
+
+
+def further_weights(options: MethodOptions, *, trust_remote_code: bool) -> dict[str, str]:
+    """What those models are, by the option that names them; nothing of the policy's own."""
+    found = {name: further_directory(getattr(options, name)) for name in options.also_models}
+    return {
+        name: model_fingerprint(folder, own_code=trust_remote_code)
+        for name, folder in found.items()
+        if folder is not None
+    }
+
+
+def fits_online(options: OnlineOptions, policy: Path, other: Path | None) -> None:
+    """Raise ModelError where a model that is named writes in other tokens than the policy."""
+    from rlaif.training.teachers import check_same_tokens
+
+    further = (further_directory(getattr(options, name)) for name in options.also_models)
+    for folder in (other, *further):
+        if folder is not None:
+            check_same_tokens(folder, policy)
+
+
 def online_config(
     kind: type[C], options: OnlineOptions, shared: Mapping[str, Any], own: Mapping[str, Any]
 ) -> C:
@@ -126,9 +158,13 @@ def run_online(
     """Train on the job's prompts by its reward."""
     from rlaif.training import train_online
 
+    options = job.options
+    further: dict[str, Any] = {
+        name: further_directory(getattr(options, name)) for name in options.also_models
+    }
     assert job.reward is not None, "a job of the online loop has its reward"
     return train_online(
-        config_of(job.options, job.loop_fields(len(job.prompts))),
+        config_of(options, job.loop_fields(len(job.prompts))),
         job.prompts,
         job.reward,
         policy=job.base,
@@ -136,4 +172,5 @@ def run_online(
         out=job.out,
         card=job.card,
         progress=progress,
+        **further,
     )

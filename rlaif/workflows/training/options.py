@@ -32,6 +32,8 @@ class MethodOptions:
 
     names_model: ClassVar[str] = ""
     """The option that may name another model beside the one that trains; empty: there is none."""
+    also_models: ClassVar[tuple[str, ...]] = ()
+    """Further options that may each name a model."""
     own_models: ClassVar[tuple[str, ...]] = ()
     """Values of that option that name no other model's weights."""
 

@@ -94,10 +94,14 @@ def _examples(job: Job) -> list[Example]:
 def _resolved(job: Job) -> MethodOptions:
     """Return the options with a reference or teacher that names a model of the run as its directory."""
     options: MethodOptions = job.settings.options
-    named = _reference(job.settings)
-    if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
-        return options
-    return replace(options, **{options.names_model: made})  # type: ignore[arg-type] # a field that it names itself
+    named = {options.names_model: _reference(job.settings)} if options.names_model else {}
+    named |= {name: getattr(options, name) for name in options.also_models}
+    made = {
+        name: job.task.stands[each]
+        for name, each in named.items()
+        if each not in (None, PREVIOUS, INITIAL) and each in job.task.stands
+    }
+    return replace(options, **made) if made else options  # type: ignore[arg-type] # fields that it names itself
 
 
 def _reference(settings: TrainStep) -> str | None:
@@ -250,7 +254,7 @@ STEP = Step(
     makes="model",
     roles={"trains": "policy"},
     takes_of=lambda entry: "train" if online_step.draws_rollouts(entry.settings) else None,
-    may_ask=lambda settings: online_step.reward_names(settings),
+    may_ask=online_step.named_models,
     may_name={
         FROM: "what each round's training starts from anew; initial: the first model of what is trained"
     },

@@ -12,7 +12,13 @@ from rlaif.training import GRPOConfig, Progress, TrainSummary
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method
-from rlaif.workflows.training.online_options import HeldOptions, check_online, online_config, run_online
+from rlaif.workflows.training.online_options import (
+    HeldOptions,
+    check_online,
+    fits_online,
+    online_config,
+    run_online,
+)
 from rlaif.workflows.training.options import LOSS
 
 
@@ -20,10 +26,11 @@ from rlaif.workflows.training.options import LOSS
 class GRPOOptions(HeldOptions):
     """Options of grpo."""
 
-    variant: Literal["grpo", "dr", "dapo", "gspo", "gdpo"] = setting(
+    variant: Literal["grpo", "dr", "dapo", "gspo", "cispo", "gdpo"] = setting(
         "grpo",
         help="dr: no division by deviation and length; dapo: mean over tokens, a higher upper clip, groups without "
-        "spread drawn anew; gspo: the ratio of a whole rollout; gdpo: each component of the reward by its own "
+        "spread drawn anew; gspo: the ratio of a whole rollout; cispo: the ratio as a bounded "
+        "weight; gdpo: each component of the reward by its own "
         "deviation.",
         group=LOSS,
     )
@@ -37,7 +44,7 @@ class GRPOOptions(HeldOptions):
         0.2, help="How far pi / pi_old of a token may move in a step.", above=0, group=LOSS
     )
     epsilon_high: float | None = setting(
-        None, help="Upwards [default: as epsilon; dapo: 0.08 more].", above=0, group=LOSS
+        None, help="Upwards [default: as epsilon; dapo: 0.08 more; cispo: 4].", above=0, group=LOSS
     )
     scale: Literal["group", "batch", "none"] | None = setting(
         None, help="What divides the advantages [default: group; dr: none].", group=LOSS
@@ -47,8 +54,8 @@ class GRPOOptions(HeldOptions):
         help="Draw for other prompts where a group has no spread, three times at most [default: dapo only].",
         group=LOSS,
     )
-    kl_corrected: bool = setting(
-        False, help="Weigh the KL term by pi / pi_old, so that its gradient is the KL's.", group=LOSS
+    kl: Literal["k2", "k3", "k3-corrected"] = setting(
+        "k3", help="The estimator of the KL in the loss; k3-corrected has the KL's own gradient.", group=LOSS
     )
     opsm: float | None = setting(
         None,
@@ -58,7 +65,7 @@ class GRPOOptions(HeldOptions):
     )
 
 
-OWN = ("variant", "epsilon", "epsilon_high", "scale", "dynamic_sampling", "kl_corrected", "opsm")
+OWN = ("variant", "epsilon", "epsilon_high", "scale", "dynamic_sampling", "kl", "opsm")
 
 
 def _config(options: GRPOOptions, shared: Mapping[str, Any]) -> GRPOConfig:
@@ -91,6 +98,7 @@ METHOD = Method(
     options=GRPOOptions,
     run=_run,
     check=_check,
+    fits=fits_online,
     loop_of=_loop_of,
     takes=("prompts",),
     reward_of=lambda options: options.reward,

@@ -10,7 +10,13 @@ from rlaif.settings import setting
 from rlaif.training import Progress, RLOOConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method
-from rlaif.workflows.training.online_options import HeldOptions, check_online, online_config, run_online
+from rlaif.workflows.training.online_options import (
+    HeldOptions,
+    check_online,
+    fits_online,
+    online_config,
+    run_online,
+)
 from rlaif.workflows.training.options import LOSS
 
 
@@ -50,6 +56,7 @@ METHOD = Method(
     options=RLOOOptions,
     run=_run,
     check=_check,
+    fits=fits_online,
     loop_of=_loop_of,
     takes=("prompts",),
     reward_of=lambda options: options.reward,
