@@ -298,8 +298,7 @@ class ReSTEMConfig(OnlineConfig):
     restarts: ClassVar[bool] = True
 
     batch_size: int = 32
-    iterations: int = 4
-    minibatches: int = 4
+    iterations: int = 8
     most: int = 10
     """Rollouts of a prompt that are imitated at most."""
 

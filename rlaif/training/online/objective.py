@@ -22,7 +22,8 @@ from rlaif.training.configs.online import OnlineConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
 from rlaif.training.loop import Carried, StepPart
-from rlaif.training.losses import kl_terms, sum_by
+from rlaif.training.losses import sum_by
+from rlaif.training.online import kl
 from rlaif.training.online.reading import TreeReader
 from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, ask, rewarded
 from rlaif.training.online.rollouts import Rollouts, TokenPrompt
@@ -197,7 +198,7 @@ def joined(found: Mapping[int, Tensor], places: Sequence[int], like: Tensor) -> 
 
 def kl_figure(logp_N: Tensor, reference_N: Tensor, rollouts: int) -> Tensor:
     """Nats a rollout, over so many: the part of a pass."""
-    return kl_terms(logp_N.detach(), reference_N).sum() / rollouts
+    return kl.k3(logp_N.detach(), reference_N).sum() / rollouts
 
 
 def sums_of(values_N: Tensor, batch: Batch) -> Tensor:

@@ -24,8 +24,7 @@ from rlaif.workflows.training.options import DATA, LOOP
 class ReSTEMOptions(OnlineOptions):
     """Options of rest-em."""
 
-    iterations: int = setting(4, help="Passes over a step's rollouts.", least=1, group=LOOP)
-    minibatches: int = setting(4, help="Parts of such a pass, an optimizer step each.", least=1, group=LOOP)
+    iterations: int = setting(8, help="Passes over a step's rollouts.", least=1, group=LOOP)
     most: int = setting(10, help="Rollouts of a prompt that are imitated at most.", least=1, group=DATA)
 
 
