@@ -33,6 +33,7 @@ from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.options import DATA, TRAINED
+from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import check_given, check_options
 from rlaif.workflows.training.run import reference_directory
@@ -192,10 +193,10 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     order = _order(loop, len(job.prompts))
     count = job.options.n  # type: ignore[attr-defined] # of every method that draws rollouts
     lines = [
-        f"{job.method}: {order.steps} steps of {order.batch_size} prompts with {count} rollouts each",
-        f"policy {job.base}, {len(job.prompts)} prompts of {config.prompts}, seed {config.seed}",
-        f"reward: {', '.join(spec.names) or 'a function'}, by {job.card['constitution']}",
-        f"into {config.out}; calls in {find_store(config.out, config.store)}",
+        *plan_training(job).splitlines(),
+        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
+        f"calls: in {find_store(config.out, config.store)}",
     ]
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
     with planning.planning(models, find_store(config.out, config.store)):
