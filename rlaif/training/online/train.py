@@ -120,7 +120,7 @@ def train_online(  # noqa: PLR0913 - one call says all
         opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool
     ) -> OnlineObjective[Any]:
         scorer.temperature, scorer.entropies = config.temperature, True
-        if isinstance(config, PPOConfig):
+        if config.valued:
             attach_value_model(scorer, value or policy, config, list(data.probes), packed=packed)
         rollouts = LiveRollouts(
             scorer.model,
@@ -140,16 +140,16 @@ def train_online(  # noqa: PLR0913 - one call says all
         )
         return METHOD_OF[type(config)](config, parts)
 
-    scorer_kind = ValuedScorer if isinstance(config, PPOConfig) else BranchScorer
+    scorer_kind = ValuedScorer if config.valued else BranchScorer
     return conduct(setting, (), (), open_causal, scorer_kind, objective, read)
 
 
 def _check_value(config: OnlineConfig, value: Path | None) -> None:
     """Raise RecipeError where a value model is given and not wanted, or the other way round."""
-    wanted = isinstance(config, PPOConfig) and config.value != OWN_VALUE
-    if wanted != (value is not None):
+    begins_as = getattr(config, "value", OWN_VALUE)
+    if (begins_as != OWN_VALUE) != (value is not None):
         given = "no directory of one is given" if value is None else f"{value} is given as one"
-        raise RecipeError(f"{config.method}: value is {getattr(config, 'value', 'not read')!r}, and {given}")
+        raise RecipeError(f"{config.method}: value is {begins_as!r}, and {given}")
 
 
 def _fingerprint(folder: Path, config: OnlineConfig) -> str:

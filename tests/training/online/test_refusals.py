@@ -81,7 +81,6 @@ def test_a_reward_of_another_length_is_an_error(model_dir: MakeDirectory, tmp_pa
         ({"truncated": "drop"}, "must be one of penalise, mask, keep"),
         ({"max_failed": 1.5}, "must be a share"),
         ({"overlong": 40}, "must be at most max_tokens"),
-        ({"minibatches": 9}, "must be at most batch_size"),
         ({"parallel": "fully_shard"}, "rollouts are drawn from whole weights"),
         ({"variant": "best"}, "must be one of grpo, dr"),
         ({"variant": "gdpo", "scale": "group"}, "is not read by variant gdpo"),
