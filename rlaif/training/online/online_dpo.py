@@ -45,7 +45,7 @@ class OnlineDPO(OnlineObjective[PairedRollouts]):
         """A pair of each prompt whose rewards differ."""
         rows = pairs_of(found)
         assert self.parts.reference is not None
-        read = self.parts.read([row.tree for row in rows], self.parts.reference.read) if rows else []
+        read = self.parts.read([row.tree for row in rows], self.parts.reference.read)
         return PairedRollouts(
             step=step,
             found=found,

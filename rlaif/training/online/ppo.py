@@ -104,6 +104,8 @@ class PPO(OnlineObjective[PPOExperience]):
     def prepared(self, step: int, found: RewardedRollouts) -> PPOExperience:
         """Advantages and returns of the rollouts that have a reward."""
         rows = rows_where(found, ~found.reward_S.isnan())
+        if not rows:
+            return PPOExperience(step=step, found=found, rows=rows)
         trees, places = [row.tree for row in rows], places_of(rows)
         read = self.parts.read(trees)
         old = by_place(rows, [each.logps for each in read])

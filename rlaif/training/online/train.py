@@ -120,6 +120,7 @@ def train_online(  # noqa: PLR0913 - one call says all
         opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool
     ) -> OnlineObjective[Any]:
         scorer.temperature, scorer.entropies = config.temperature, True
+        held_to = _reference(config, scorer, reference)
         if config.valued:
             attach_value_model(scorer, value or policy, config, list(data.probes), packed=packed)
         rollouts = LiveRollouts(
@@ -135,7 +136,7 @@ def train_online(  # noqa: PLR0913 - one call says all
             rollouts=rollouts,
             reward=reward,
             read=TreeReader(scorer, packed=packed, batch_tokens=tokens_a_pass(config, scorer)),
-            reference=_reference(config, scorer, reference),
+            reference=held_to,
             out=folder.out,
         )
         return METHOD_OF[type(config)](config, parts)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.hashing import derived_seed
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.records import Prompt
 from rlaif.runs.identity import described_prompts
@@ -59,7 +60,8 @@ def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
         base=model_directory(base),
         out=job.out,
         reference_dir=reference_directory(options, recipe.models.policy),
-        seed=job.seed,
+        # each round draws others: the first as the training alone would
+        seed=job.seed if job.round <= 1 else derived_seed("round", job.seed, job.round),
         constitution=rules,
         chat_template_kwargs={
             **job.prepared.config.chat_template_kwargs,
@@ -102,7 +104,7 @@ def plan(job: Job, training: TrainJob) -> None:
         step_prompts(loop, training.prompts),
         group=own["n"],
         max_tokens=own["max_tokens"],
-        seed=job.seed,
+        seed=training.seed,
     )
 
 
@@ -118,6 +120,6 @@ def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
         "step": job.settings.as_dict(),
         "reward": opened_reward(job).fingerprint,
         **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),
-        "seed": job.seed,
+        "seed": training.seed,
         **job.told("trains"),
     }

@@ -121,7 +121,8 @@ def make(job: RunJob) -> Facts:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
+    told = done["notes"] if online_step.draws_rollouts(job.settings) else ()
+    said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
 
