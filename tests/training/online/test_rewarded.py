@@ -132,7 +132,9 @@ def test_failing_that_goes_with_length_is_measured_where_something_failed() -> N
 def test_a_component_that_fails_too_often_ends_the_step_and_is_named() -> None:
     parts = [part("rules", [1.0, None, None, 1.0]), part("judge", [0.5, 0.5, 0.0, 1.0])]
     asked = scored([1.5, 1.0, 0.5, 2.0], components=parts)
-    with pytest.raises(ThresholdError, match=r"50\.0% of 4 rollouts are without a value of rules, limit 20\.0%"):
+    with pytest.raises(
+        ThresholdError, match=r"50\.0% of 4 rollouts are without a value of rules, limit 20\.0%"
+    ):
         worth(asked, max_failed=0.2)
 
 
