@@ -601,6 +601,10 @@ class GenerateRequest:
     """Arguments of the chat template for the role that asks, before those of the engine."""
     body: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request to a server, of the role that asks; other engines refuse them."""
+    assistant_prefix: str = ""
+    """Text with which the assistant's turn begins: the model goes on behind it, and the reply holds what it wrote."""
+    begins_thought: bool = False
+    """Whether that text is the beginning of its thought, behind the mark that opens one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,19 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.records import Example
+from rlaif.records import Example, Prompt
 from rlaif.templates import record_templates, recorded_templates
 from rlaif.training.gate import GateReport
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.recipe import online_step
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
+from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_training
 from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
-from rlaif.workflows.training.data_gate import gate_round, gate_words
+from rlaif.workflows.training.data_gate import gate_round, gate_round_examples, gate_words
 from rlaif.workflows.training.datasets import sampled
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Role
@@ -40,6 +42,16 @@ FROM = "from"
 """The key of a recipe that names another model to start from than the newest one of what is trained."""
 
 
+def measured_prompts(prepared: PreparedRecipe) -> Mapping[str, Sequence[Prompt]]:
+    """The sets of a recipe that are only measured on, `held_out` in any case, and `train`."""
+    taken: dict[bool, set[str]] = {True: set(), False: set()}
+    for task in prepared.tasks:
+        only = STEPS.get(task.entry.step).measures
+        taken[only] |= {each.name for each in task.takes if each.kind == "prompts" and not each.path}
+    named = {"train", "held_out", *(taken[True] - taken[False])}
+    return {name: own for name, own in prepared.prompts.items() if name in named}
+
+
 def _base(job: Job) -> str:
     """The model that the training starts from: by `from: initial` the one with which the trained role began."""
     named = job.task.entry.named.get(FROM)
@@ -52,20 +64,21 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
     if online_step.draws_rollouts(job.settings):
         return online_step.online_training(job, _base(job), _resolved(job)), gate_round((), {})[1]
     recipe, base, settings = job.prepared.recipe, _base(job), job.settings
-    options = _resolved(job)
-    pairs, gate = gate_round(_pairs(job), job.prepared.prompts)
+    options, known = _resolved(job), measured_prompts(job.prepared)
+    pairs, gate = gate_round(_pairs(job), known)
+    examples, gate_of_examples = gate_round_examples(_examples(job), known)
     drawn = job.took("completions")
     texts = [] if drawn is None else job.read(drawn)
     training = TrainJob(
         method=settings.method,
         options=options,
         pairs=pairs,
-        examples=_examples(job),
-        gate=gate,
+        examples=examples,
+        gate=(gate := gate_of_examples if job.task.takes[0].kind == EXAMPLES else gate),
         base=model_directory(base),
         out=job.out,
         reference_dir=reference_directory(options, recipe.models.policy),
-        replay=replay_examples(options, recipe.models.policy),
+        replay=gate_round_examples(replay_examples(options, recipe.models.policy), known)[0],
         seed=job.seed,
         sampled=sampled((said for _, said in texts), job.pool("trains").fingerprint(base)),
         constitution=job.constitution,
@@ -183,7 +196,7 @@ def since(job: Job) -> Since | None:
     drawn = job.took("completions")
     file = None if drawn is None else job.run / drawn.path
     constitution = job.constitution if METHODS.get(job.settings.method).asks_constitution else None
-    return since_training(file, _pairs(job), training, constitution)
+    return since_training(file, _pairs(job), _examples(job), training, constitution)
 
 
 def check(checked: CheckedStep) -> None:
