@@ -710,6 +710,9 @@ class Component:
     """A condition, and no addend of the sum."""
     values: tuple[float | None, ...]
     """One a rollout; None where there is none (a failure is never a number)."""
+    silent: tuple[bool, ...] = ()
+    """Of which rollouts it has nothing to say, as a program that finds nothing to check: None, and no failure.
+    Empty: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

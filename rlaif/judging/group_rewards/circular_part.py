@@ -28,7 +28,8 @@ from rlaif.judging.rules import breaks
 from rlaif.judging.scales import Scale
 from rlaif.records import EVEN, Completion, Constitution, Judgment, NoPair, Prompt, State
 
-ALONE = CallReading(State.SCORE, EVEN, detail="all completions of its prompt are equal")
+EQUAL = CallReading(State.SCORE, EVEN, detail="all completions of its prompt are equal")
+ALONE = CallReading(State.ABSTAIN, detail="there is nothing to compare it with")
 DISAGREE = "both orders disagree"
 
 
@@ -38,12 +39,15 @@ class _Standing:
 
     shares: list[float] = field(default_factory=list)
     failures: list[CallReading] = field(default_factory=list)
+    draws: int = 0
+    """How often it was drawn."""
 
     def reading(self) -> CallReading:
         if self.shares:
             return CallReading(State.SCORE, fsum(self.shares) / len(self.shares))
-        states = Counter(self.failures).most_common(1)
-        return states[0][0] if states else ALONE
+        if self.failures:
+            return Counter(self.failures).most_common(1)[0][0]
+        return EQUAL if self.draws > 1 else ALONE
 
 
 class CircularPart:
@@ -101,6 +105,9 @@ class CircularPart:
         for each in ask_pairwise(self.protocol, self.judge, asked, self.compared.principles, self.how):
             said.setdefault(frozenset(each.completion_ids), []).append(each)
         standings = {name: _Standing() for _, own in unique.values() for name in own}
+        for group in groups:
+            for one in group.completions:
+                standings[one.id].draws += 1
         for comparison in asked:
             self._count(comparison, said, standings)
         found = {name: each.reading() for name, each in standings.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from rlaif.errors import InputError
 from rlaif.judging.group_rewards.combined import Combined
@@ -11,7 +12,7 @@ from rlaif.judging.group_rewards.part import PromptGroup
 from rlaif.judging.labels import CallReading
 from rlaif.records import Completion, Component, Prompt, ScoredGroups, State
 
-NO_ANSWER = CallReading(State.TRUNCATED, detail="the completion was cut off, or its thought never ended")
+T = TypeVar("T")
 
 
 class PartsReward:
@@ -33,7 +34,7 @@ class PartsReward:
 
     @property
     def reasons(self) -> Mapping[str, Counter[str]]:
-        """By component, why there was no number, each with how often; of completions that were no answer nothing."""
+        """By component, why it failed, each reason with how often; having nothing to say is no failure."""
         return self._reasons
 
     @property
@@ -53,7 +54,8 @@ class PartsReward:
         columns = self.whole.columns(asked, step=step, seed=seed) if asked else [()] * len(self.whole.parts)
         totals = self.whole.totals(columns, [len(each.completions) for each in asked]) if asked else []
         for part, column in zip(self.whole.parts, columns, strict=True):
-            self._reasons[part.part.name].update(_told(each) for each in column if each.value is None)
+            lost = (each for each in column if each.value is None and not _is_silent(each))
+            self._reasons[part.part.name].update(map(_told, lost))
         answered = [_is_answer(each) for group in given for each in group.completions]
         return ScoredGroups(
             totals=_placed(totals, answered),
@@ -64,6 +66,9 @@ class PartsReward:
                     weight=0.0 if part.hard else part.weight,
                     hard=part.hard,
                     values=_placed([each.value for each in column], answered),
+                    silent=tuple(
+                        each is True for each in _placed([_is_silent(each) for each in column], answered)
+                    ),
                 )
                 for part, column in zip(self.whole.parts, columns, strict=True)
             ),
@@ -78,7 +83,11 @@ def _is_answer(completion: Completion) -> bool:
     return completion.finish != "length" and not completion.open_thought
 
 
-def _placed(numbers: Sequence[float | None], answered: Sequence[bool]) -> tuple[float | None, ...]:
-    """The numbers of those that answered in their places, None in the others'."""
+def _is_silent(reading: CallReading) -> bool:
+    return reading.value is None and reading.state is State.ABSTAIN
+
+
+def _placed(numbers: Sequence[T | None], answered: Sequence[bool]) -> tuple[T | None, ...]:
+    """What is said of those that answered in their places, None in the others'."""
     rest = iter(numbers)
     return tuple(next(rest) if each else None for each in answered)

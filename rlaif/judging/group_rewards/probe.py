@@ -42,7 +42,8 @@ def probe(
     if not answers:
         return ["no completion of the probe is whole: all were cut off; raise max_tokens"]
     for each in found.components:
-        if all(each.values[place] is None for place in answers):
+        silent = all(each.silent[place] for place in answers)
+        if not silent and all(each.values[place] is None for place in answers):
             raise InputError(_always_fails(each, len(answers), reward.reasons[each.name]))
     known = [place for place in answers if found.totals[place] is not None]
     if not known:
@@ -99,9 +100,12 @@ def _commonest(reward: PartsReward) -> str:
 
 def _doubts(component: Component, answers: Sequence[int], different: int) -> list[str]:
     known = [number for place in answers if (number := component.values[place]) is not None]
-    lost, said = len(answers) - len(known), []
+    silent = sum(component.silent[place] for place in answers)
+    lost, said = len(answers) - len(known) - silent, []
     if lost:
         said.append(f"reward part {component.name!r}: has no number of {lost} of {len(answers)} completions")
+    if silent == len(answers):
+        said.append(f"reward part {component.name!r}: has nothing to say of any of {silent} completions")
     if different >= SURE and known and not component.hard and not _differ(known):
         said.append(
             f"reward part {component.name!r}: is {known[0]:g} for all {different} different completions"

@@ -73,7 +73,11 @@ class ScoredRollouts(NamedTuple):
             place for group in chosen for place in range(ends[group] - len(self.groups[group]), ends[group])
         ]
         components = tuple(
-            replace(each, values=tuple(each.values[place] for place in places))
+            replace(
+                each,
+                values=tuple(each.values[place] for place in places),
+                silent=tuple(_silent(each)[place] for place in places),
+            )
             for each in self.said.components
         )
         totals = tuple(self.said.totals[place] for place in places)
@@ -86,7 +90,7 @@ class ScoredRollouts(NamedTuple):
     def with_more(self, other: ScoredRollouts) -> ScoredRollouts:
         """These groups, and others that the same reward was asked of."""
         components = tuple(
-            replace(one, values=one.values + more.values)
+            replace(one, values=one.values + more.values, silent=_silent(one) + _silent(more))
             for one, more in zip(self.said.components, other.said.components, strict=True)
         )
         said = replace(
@@ -173,6 +177,11 @@ def _row(values: Sequence[float | None]) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
+def _silent(component: Component) -> tuple[bool, ...]:
+    """Of which rollouts it has nothing to say."""
+    return component.silent or (False,) * len(component.values)
+
+
 def _weights(components: Sequence[Component]) -> Tensor:
     return torch.tensor([each.weight for each in components], dtype=torch.float64)
 
@@ -228,7 +237,10 @@ class _Charge(NamedTuple):
 def _shares(said: ScoredGroups, judged: Tensor, addends: Tensor) -> tuple[float, dict[str, float]]:
     """Shares of the rollouts that are judged without a reward, and without each component."""
     count = max(1, int(judged.sum()))
-    by = {each.name: float((_row(each.values).isnan() & judged).sum()) / count for each in said.components}
+    by = {
+        each.name: float((_row(each.values).isnan() & judged & ~torch.tensor(_silent(each))).sum()) / count
+        for each in said.components
+    }
     return float((addends.isnan().all(0) & judged).sum()) / count, by
 
 

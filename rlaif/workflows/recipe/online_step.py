@@ -87,7 +87,7 @@ def opened_reward(job: Job) -> PartsReward:
         seed=job.seed,
         where=job.task.entry.where,
         stands=job.task.stands,
-        asked=job.prepared.recipe.models.asked,
+        asked=job.role,
     )
 
 

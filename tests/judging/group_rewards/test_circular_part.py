@@ -117,6 +117,13 @@ def test_equal_completions_have_one_reward_and_are_asked_about_once() -> None:
     assert rewards(pairs(oracle), "1", "1", "1") == [0.5, 0.5, 0.5]
 
 
+def test_one_that_is_left_alone_has_no_rivals_and_no_reward() -> None:
+    part = CircularPart("circle", pairs(oracle), HOUSE, protocol="compare")
+    [found] = part.readings([group("1")], step=0, seed=0)
+    assert (found.value, found.state) == (None, State.ABSTAIN)
+    assert rewards(pairs(oracle), "1", "2") == pytest.approx([0.05, 0.95])
+
+
 def test_principles_decide_together_and_a_hard_one_takes_off_one() -> None:
     judge = GoldJudge(Letters())
     soft = rewards(judge, "ab", "a", "-")

@@ -15,6 +15,7 @@ from tests.judging.builders import prompt
 
 from .groups import TO, Fixed, group
 
+NEVER = (False,) * 3
 TABLE = {"x": 1.0, "y": 0.5, "z": State.UNREADABLE}
 
 
@@ -31,9 +32,9 @@ def test_a_failed_component_is_missing_in_itself_alone() -> None:
     found = reward.score([TO], [group("x", "y", "z").completions], step=0, seed=0)
     assert found.totals == (0.5, 1.25, 0.375 + 1.0)
     assert found.components == (
-        Component(name="help", weight=0.5, hard=False, values=(1.0, 0.5, None)),
-        Component(name="brief", weight=1.0, hard=False, values=(0.0, 1.0, 1.0)),
-        Component(name="safe", weight=0.0, hard=True, values=(1.0, 1.0, 1.0)),
+        Component(name="help", weight=0.5, hard=False, values=(1.0, 0.5, None), silent=NEVER),
+        Component(name="brief", weight=1.0, hard=False, values=(0.0, 1.0, 1.0), silent=NEVER),
+        Component(name="safe", weight=0.0, hard=True, values=(1.0, 1.0, 1.0), silent=NEVER),
     )
     assert found.additive
 
@@ -57,6 +58,16 @@ def test_why_a_component_had_no_number_is_counted() -> None:
     reward.score([TO, prompt("b")], [group("x", "z").completions, group("z").completions], step=0, seed=0)
     assert dict(reward.reasons["help"]) == {"unreadable: no answer": 2}
     assert not reward.reasons["brief"]
+
+
+def test_a_component_that_has_nothing_to_say_has_not_failed() -> None:
+    rules = WeighedPart(part=Fixed("rules", {"x": State.ABSTAIN, "y": 1.0, "z": State.TRANSPORT}, Scale()))
+    reward = PartsReward(Combined([rules, parts()[1]]))
+    cut = replace(group("x").completions[0], finish="length")
+    found = reward.score([TO], [[cut, *group("x", "y", "z").completions]], step=0, seed=0)
+    assert found.components[0].values == (None, None, 1.0, None)
+    assert found.components[0].silent == (False, True, False, False)
+    assert dict(reward.reasons["rules"]) == {"transport: no answer": 1}
 
 
 def test_two_components_of_one_name_are_refused() -> None:

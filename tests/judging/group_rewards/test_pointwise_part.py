@@ -13,9 +13,11 @@ from rlaif.judging.group_rewards.criteria import JudgedBy
 from rlaif.judging.group_rewards.pointwise_part import PointwisePart
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.judging.protocol import Judge
+from rlaif.judging.rbr import RuleJudge, RuleReward, Weights
 from rlaif.judging.scales import REWARD
 from rlaif.records import Constitution, Principle, Prompt, Rubric, RubricCriterion, State
 from tests.judging.builders import RuleEngine, constitution, principle, prompt
+from tests.judging.rbr.builders import SaysJudge, rules
 
 from .groups import TO, Letters, first_shown, group, numbered, oracle, pairs, worth
 
@@ -23,9 +25,9 @@ HOUSE = constitution(principle("a", weight=3.0), principle("b"))
 
 
 def part(
-    judge: Judge, rules: Constitution = HOUSE, protocol: str | None = None, **by: object
+    judge: Judge, house: Constitution = HOUSE, protocol: str | None = None, **by: object
 ) -> PointwisePart:
-    return PointwisePart("j", judge, JudgedBy(constitution=rules, **by), protocol=protocol)  # type: ignore[arg-type]
+    return PointwisePart("j", judge, JudgedBy(constitution=house, **by), protocol=protocol)  # type: ignore[arg-type]
 
 
 def values(made: PointwisePart, *texts: str, step: int = 0) -> list[float | None]:
@@ -74,6 +76,23 @@ def test_what_is_no_finite_number_is_a_failure(number: object) -> None:
     assert (found.value, found.state) == (None, State.UNREADABLE)
 
 
+def test_fitted_rules_give_their_reward_and_an_answer_that_was_not_read_has_none() -> None:
+    shares = {
+        "kind": {"rude": 0.0, "sorry": 1.0},
+        "curt": {"rude": 0.5, "sorry": 0.0},
+        "mumble": {"rude": None},
+    }
+    fitted = Weights(kinds={"all": {"rude": -3.0, "sorry": 2.0}}, rules=rules(), source="w.json")
+    made = part(RuleJudge("rbr:w.json", RuleReward(fitted, SaysJudge(_told(shares)))))
+    assert made.scale == REWARD
+    assert values(made, "kind", "curt", "mumble") == [pytest.approx(2.0), pytest.approx(-1.5), None]
+
+
+def _told(shares: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
+    """What is not said of a text is true of it."""
+    return {text: {"declines": 1.0, "rude": 0.5, "sorry": 0.5, **own} for text, own in shares.items()}
+
+
 def test_a_tournament_orders_a_group_and_one_that_follows_position_says_nothing() -> None:
     found = values(part(pairs(oracle), protocol="rank"), "2", "4", "1", "3")
     assert sorted(range(4), key=lambda place: found[place] or 0.0) == [2, 0, 3, 1]
@@ -92,9 +111,9 @@ def test_a_second_kind_of_judge_reads_the_same_groups() -> None:
 
 
 def test_dropout_asks_fewer_questions_others_in_each_step_and_the_same_when_it_is_resumed() -> None:
-    rules = constitution(*(principle(name, text=f"rule-{name}") for name in "abcdefgh"))
+    many = constitution(*(principle(name, text=f"rule-{name}") for name in "abcdefgh"))
     engine = RuleEngine(lambda text, _: {"yes": 0.8, "no": 0.2})
-    made = part(ModelJudge(engine), rules, dropout=0.5)
+    made = part(ModelJudge(engine), many, dropout=0.5)
 
     def questions(step: int) -> set[str]:
         engine.asked.clear()
@@ -131,9 +150,9 @@ def test_a_hard_criterion_of_a_rubric_takes_off_one() -> None:
 
 
 def test_a_judge_that_abstains_at_random_still_orders_what_it_read() -> None:
-    rules = constitution(*(principle(name) for name in "abcdef"))
+    many = constitution(*(principle(name) for name in "abcdef"))
     texts = ["abcdef", "abcd", "ab", "-"]
-    found = values(part(GoldJudge(Forgetful(0.2)), rules), *texts)
+    found = values(part(GoldJudge(Forgetful(0.2)), many), *texts)
     known = [each for each in found if each is not None]
     assert len(known) >= 3
     assert known == sorted(known, reverse=True)

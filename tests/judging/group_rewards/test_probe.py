@@ -14,7 +14,7 @@ from rlaif.judging.group_rewards.part import GroupPart
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.judging.group_rewards.pointwise_part import PointwisePart
 from rlaif.judging.group_rewards.probe import probe
-from rlaif.records import Completion
+from rlaif.records import Completion, State
 from tests.judging.builders import constitution, principle, prompt
 
 from .groups import Fixed, group, numbered, worth
@@ -97,6 +97,15 @@ def test_a_constant_component_and_one_that_fails_now_and_then_are_warned_of() ->
         "reward part 'flat': is 0.5 for all 18 different completions",
         "reward part 'sometimes': has no number of 3 of 18 completions",
     ]
+
+
+def test_a_component_that_has_nothing_to_say_of_these_prompts_is_warned_of() -> None:
+    said_of_none = Fixed("json", dict.fromkeys(map(str, range(1, 19)), State.ABSTAIN))
+    assert tried(by(worth), said_of_none) == [
+        "reward part 'json': has nothing to say of any of 18 completions"
+    ]
+    with pytest.raises(InputError, match="none of 18 completions has a reward"):
+        tried(said_of_none)
 
 
 def test_a_condition_that_nobody_meets_leaves_nothing_to_learn() -> None:

@@ -266,3 +266,16 @@ def test_what_cannot_be_put_together_is_refused_before_anything_is_asked() -> No
     assert "its numbers may be below 0" in refusal(product)
     gated = [{"function": "mine.py:brief"}, {"judge": "rules:limits.yaml", "hard": True, "at_least": 1}]
     assert "needs a floor" in refusal(gated)
+
+
+def test_a_rubric_accepts_or_rejects_and_a_dense_reward_gives_the_direction() -> None:
+    asked = greeting()
+    turns = [{"role": each.role, "content": each.content} for each in asked.messages]
+    row = {"prompt": turns, "criteria": [{"id": "thanks", "text": "It thanks."}]}
+    Path("rubrics.jsonl").write_text(json.dumps(row) + "\n")
+    gate = {"judge": "rules:limits.yaml", "rubrics": "rubrics.jsonl", "hard": True, "at_least": 0.5}
+    whole = {"parts": [{"function": "mine.py:brief"}, gate], "floor": -9}
+    with opened(whole) as (reward, _):
+        found = score(reward, "thank you", "no", "I thank you so much", "it is so", to=asked)
+    assert found.totals == (-2.0, -9.0, -5.0, -9.0)
+    assert found.components[1].values == (1.0, 0.0, 1.0, 0.0)
