@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ from rlaif.hashing import derived_seed
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.records import Prompt
 from rlaif.runs.identity import described_prompts
+from rlaif.training.gate import GateReport
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.models.judge_names import model_directory
@@ -19,6 +20,7 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.data_gate import gate_round_prompts
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import step_prompts
@@ -47,16 +49,19 @@ def named_models(settings: TrainStep) -> tuple[str, ...]:
     return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
 
 
-def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
-    """The training of such a step, without its reward."""
+def online_training(
+    job: Job, base: str, options: MethodOptions, known: Mapping[str, Sequence[Prompt]]
+) -> tuple[TrainJob, GateReport]:
+    """The training of such a step, without its reward, and which of its prompts are held out; `known` are all sets."""
     recipe = job.prepared.recipe
-    prompts: list[Prompt] = job.value("prompts")
+    prompts, gate = gate_round_prompts(job.value("prompts"), known)
     rules = job.constitution
-    return TrainJob(
+    training = TrainJob(
         method=job.settings.method,
         options=options,
         pairs=(),
         prompts=prompts,
+        gate=gate,
         base=model_directory(base),
         out=job.out,
         reference_dir=reference_directory(options, recipe.models.policy),
@@ -76,6 +81,7 @@ def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
             "run": f"{recipe.name}, round {job.round}",
         },
     )
+    return training, gate
 
 
 def opened_reward(job: Job) -> PartsReward:
