@@ -291,7 +291,7 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
         say(f"{job.method}: {plan.line}; into {job.out}")
     with progress(quiet=as_json) as report:
         trained = train_on_rollouts(config, job, report)
-    warn(trained.outcome.notes)
+    warn(trained.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
     emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))

@@ -229,6 +229,32 @@ def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
     return signs.count(1) / count, signs.count(-1) / count
 
 
+def pass_prompts(
+    prompts: Sequence[Prompt], *, held_out: Sequence[Prompt] = ()
+) -> tuple[list[Prompt], GateReport]:
+    """As `pass_gate`, of prompts to draw rollouts for: those that ask a held-out one are left out.
+
+    Raises ThresholdError where none is left.
+    """
+    asked = _Asked(held_out)
+    kept = [each for each in prompts if not (held_out and asked.by_prompt(each.messages))]
+    leaked = len(prompts) - len(kept)
+    if prompts and not kept:
+        raise ThresholdError(
+            f"none of {len(prompts)} prompts is left by the data gate: each asks a held-out one; train on others than "
+            "are measured on"
+        )
+    report = GateReport(
+        mode="filter",
+        given=len(prompts),
+        kept=len(kept),
+        left_out={LEAKED: leaked} if leaked else {},
+        figures={LEAKED: leaked / max(1, len(prompts))},
+        rows="prompts",
+    )
+    return kept, report
+
+
 class _Asked:
     """What the held-out prompts ask: all their turns, as words, and so many of these in a row."""
 

@@ -32,6 +32,8 @@ class OnlineConfig(LoopConfig):
     """Rollouts of a prompt that the method needs."""
     restarts: ClassVar[bool] = False
     """Whether each step's updates go on from the first weights."""
+    valued: ClassVar[bool] = False
+    """Whether a value model trains along; its field `value` says what it begins as."""
 
     batch_size: int = 8
     n: int = 8
@@ -76,10 +78,6 @@ class OnlineConfig(LoopConfig):
             self._refuse("overlong", f"must be at most max_tokens, {self.max_tokens}")
         if self.max_mismatch <= 1:
             self._refuse("max_mismatch", "must be above 1")
-        if self.minibatches > self.batch_size:
-            self._refuse(
-                "minibatches", f"must be at most batch_size, {self.batch_size}: a part holds a prompt"
-            )
         for name, limit in self.stop.items():
             if name not in STOPS or not limit > 0:
                 self._refuse("stop", f"must give {', '.join(STOPS)} a limit above 0")
@@ -193,6 +191,7 @@ class PPOConfig(PolicyGradientConfig):
 
     method: ClassVar[str] = "ppo"
     least_group: ClassVar[int] = 1
+    valued: ClassVar[bool] = True
 
     n: int = 1
     batch_size: int = 32
@@ -298,8 +297,7 @@ class ReSTEMConfig(OnlineConfig):
     restarts: ClassVar[bool] = True
 
     batch_size: int = 32
-    iterations: int = 4
-    minibatches: int = 4
+    iterations: int = 8
     most: int = 10
     """Rollouts of a prompt that are imitated at most."""
 

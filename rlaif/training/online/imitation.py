@@ -18,9 +18,9 @@ from rlaif.training.loop import StepPart
 from rlaif.training.online import policy_losses, selection
 from rlaif.training.online.objective import (
     Experience,
+    LearnedGroup,
     OnlineObjective,
     OnlineParts,
-    Row,
     places_of,
     rows_where,
 )
@@ -58,8 +58,8 @@ class WeighedImitation(OnlineObjective[ImitatedRollouts]):
         self,
         held: ImitatedRollouts,
         update: int,
-        mine: Sequence[Row],
-        rows: Sequence[Row],
+        mine: Sequence[LearnedGroup],
+        rows: Sequence[LearnedGroup],
         batch: Batch,
         out: TokenLogprobs,
     ) -> StepPart:
@@ -98,7 +98,7 @@ class ReST(WeighedImitation):
         """Those of the lowest threshold."""
         return self._above(found, self._thresholds[0])
 
-    def rows_of(self, held: ImitatedRollouts, update: int) -> list[Row]:
+    def rows_of(self, held: ImitatedRollouts, update: int) -> list[LearnedGroup]:
         """Those of the update's threshold, or a part of them."""
         improve, within = divmod(update, self.config.iterations * self.config.minibatches)
         above_S = self._above(held.found, self._thresholds[improve])

@@ -22,7 +22,8 @@ from rlaif.training.configs.online import OnlineConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
 from rlaif.training.loop import Carried, StepPart
-from rlaif.training.losses import kl_terms, sum_by
+from rlaif.training.losses import sum_by
+from rlaif.training.online import kl
 from rlaif.training.online.reading import TreeReader
 from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, ask, rewarded
 from rlaif.training.online.rollouts import Rollouts, TokenPrompt
@@ -44,7 +45,7 @@ class OnlineParts(NamedTuple):
     out: Path
 
 
-class Row(NamedTuple):
+class LearnedGroup(NamedTuple):
     """A prompt with those of its rollouts that are learned from."""
 
     tree: Tree
@@ -58,7 +59,7 @@ class Experience:
 
     step: int
     found: RewardedRollouts
-    rows: Sequence[Row]
+    rows: Sequence[LearnedGroup]
     idle: bool = False
     """Whether nothing of it is learned from."""
     figures: dict[str, float] = field(default_factory=dict)
@@ -123,11 +124,17 @@ class OnlineObjective(ABC, Generic[E]):
 
     @abstractmethod
     def learned(
-        self, held: E, update: int, mine: Sequence[Row], rows: Sequence[Row], batch: Batch, out: TokenLogprobs
+        self,
+        held: E,
+        update: int,
+        mine: Sequence[LearnedGroup],
+        rows: Sequence[LearnedGroup],
+        batch: Batch,
+        out: TokenLogprobs,
     ) -> StepPart:
         """Loss and figures of `mine`, rows of a pass, among the `rows` of the update."""
 
-    def rows_of(self, held: E, update: int) -> list[Row]:
+    def rows_of(self, held: E, update: int) -> list[LearnedGroup]:
         """The rows of an update: a part of all, in an order of its own in each pass over them."""
         if self.config.minibatches == 1:
             return list(held.rows)
@@ -160,23 +167,25 @@ class OnlineObjective(ABC, Generic[E]):
             self._held = made
         return self._held
 
-    def _rows(self, step: int) -> Sequence[Row]:
+    def _rows(self, step: int) -> Sequence[LearnedGroup]:
         held = self._experience(step)
         return held.rows if held.idle else self.rows_of(held, step % self.config.updates)
 
 
-def rows_where(found: RewardedRollouts, kept_S: Tensor) -> list[Row]:
+def rows_where(found: RewardedRollouts, kept_S: Tensor) -> list[LearnedGroup]:
     """The groups with those of their rollouts that are kept; none of a group without any."""
     rows, start = [], 0
     for asked, group in zip(found.prompts, found.groups, strict=True):
         places = tuple(place for place in range(start, start + len(group)) if bool(kept_S[place]))
         if places:
-            rows.append(Row(Tree(asked.ids, tuple(group[place - start].ids for place in places)), places))
+            rows.append(
+                LearnedGroup(Tree(asked.ids, tuple(group[place - start].ids for place in places)), places)
+            )
         start += len(group)
     return rows
 
 
-def by_place(rows: Sequence[Row], read: Sequence[Sequence[Tensor]]) -> Mapping[int, Tensor]:
+def by_place(rows: Sequence[LearnedGroup], read: Sequence[Sequence[Tensor]]) -> Mapping[int, Tensor]:
     """What was read of each row's branches, by their places among the step's rollouts."""
     return {
         place: own
@@ -185,7 +194,7 @@ def by_place(rows: Sequence[Row], read: Sequence[Sequence[Tensor]]) -> Mapping[i
     }
 
 
-def places_of(rows: Sequence[Row]) -> list[int]:
+def places_of(rows: Sequence[LearnedGroup]) -> list[int]:
     """The places of all branches of some rows, in the order of a batch."""
     return [place for row in rows for place in row.places]
 
@@ -197,7 +206,7 @@ def joined(found: Mapping[int, Tensor], places: Sequence[int], like: Tensor) -> 
 
 def kl_figure(logp_N: Tensor, reference_N: Tensor, rollouts: int) -> Tensor:
     """Nats a rollout, over so many: the part of a pass."""
-    return kl_terms(logp_N.detach(), reference_N).sum() / rollouts
+    return kl.k3(logp_N.detach(), reference_N).sum() / rollouts
 
 
 def sums_of(values_N: Tensor, batch: Batch) -> Tensor:

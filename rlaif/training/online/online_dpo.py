@@ -13,9 +13,9 @@ from rlaif.training.head import TokenLogprobs
 from rlaif.training.loop import StepPart
 from rlaif.training.online.objective import (
     Experience,
+    LearnedGroup,
     OnlineObjective,
     OnlineParts,
-    Row,
     by_place,
     joined,
     kl_figure,
@@ -45,7 +45,7 @@ class OnlineDPO(OnlineObjective[PairedRollouts]):
         """A pair of each prompt whose rewards differ."""
         rows = pairs_of(found)
         assert self.parts.reference is not None
-        read = self.parts.read([row.tree for row in rows], self.parts.reference.read) if rows else []
+        read = self.parts.read([row.tree for row in rows], self.parts.reference.read)
         return PairedRollouts(
             step=step,
             found=found,
@@ -58,8 +58,8 @@ class OnlineDPO(OnlineObjective[PairedRollouts]):
         self,
         held: PairedRollouts,
         update: int,
-        mine: Sequence[Row],
-        rows: Sequence[Row],
+        mine: Sequence[LearnedGroup],
+        rows: Sequence[LearnedGroup],
         batch: Batch,
         out: TokenLogprobs,
     ) -> StepPart:
@@ -82,7 +82,7 @@ class OnlineDPO(OnlineObjective[PairedRollouts]):
         return StepPart(loss, figures)
 
 
-def pairs_of(found: RewardedRollouts) -> list[Row]:
+def pairs_of(found: RewardedRollouts) -> list[LearnedGroup]:
     """Of each prompt its best and its worst rollout, in this order; nothing of one whose rewards are all the same."""
     rows, start = [], 0
     for asked, group in zip(found.prompts, found.groups, strict=True):
@@ -92,6 +92,6 @@ def pairs_of(found: RewardedRollouts) -> list[Row]:
             best, worst = int(read[own_S[read].argmax()]), int(read[own_S[read].argmin()])
             if bool(own_S[best] > own_S[worst]):
                 tree = Tree(asked.ids, (group[best].ids, group[worst].ids))
-                rows.append(Row(tree, (start + best, start + worst)))
+                rows.append(LearnedGroup(tree, (start + best, start + worst)))
         start += len(group)
     return rows

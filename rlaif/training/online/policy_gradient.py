@@ -23,9 +23,9 @@ from rlaif.training.online.advantages import Advantages, Scale
 from rlaif.training.online.drift import assert_ratio_one, drift_of
 from rlaif.training.online.objective import (
     Experience,
+    LearnedGroup,
     OnlineObjective,
     OnlineParts,
-    Row,
     by_place,
     joined,
     kl_figure,
@@ -50,7 +50,7 @@ class GradientExperience(Experience):
     reference: Mapping[int, Tensor] = field(default_factory=dict)
 
 
-class Read(NamedTuple):
+class PolicyReading(NamedTuple):
     """Log-probabilities of a step's rollouts, by rollout: of the policy before its updates, and of the reference."""
 
     old: Mapping[int, Tensor]
@@ -79,7 +79,9 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         super().__init__(config, parts)
 
     @abstractmethod
-    def advantages(self, found: RewardedRollouts, read: Read, rows: Sequence[Row]) -> Advantages:
+    def advantages(
+        self, found: RewardedRollouts, read: PolicyReading, rows: Sequence[LearnedGroup]
+    ) -> Advantages:
         """What each rollout is worth."""
 
     @abstractmethod
@@ -128,8 +130,8 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         self,
         held: GradientExperience,
         update: int,
-        mine: Sequence[Row],
-        rows: Sequence[Row],
+        mine: Sequence[LearnedGroup],
+        rows: Sequence[LearnedGroup],
         batch: Batch,
         out: TokenLogprobs,
     ) -> StepPart:
@@ -162,7 +164,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         loss = policy_losses.weighted(terms_N, token_B, batch.branch_N)
         return StepPart(loss, {name: value.detach() for name, value in figures.items()})
 
-    def _weights(self, held: GradientExperience, rows: Sequence[Row]) -> Tensor:
+    def _weights(self, held: GradientExperience, rows: Sequence[LearnedGroup]) -> Tensor:
         """The token weights of an update's rollouts, at their places among those of the step."""
         places = places_of(rows)
         share_S = torch.zeros_like(held.share_S)
@@ -172,15 +174,17 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         length_S[places] = torch.tensor([len(branch) for row in rows for branch in row.tree.branches])
         return self.weights(share_S, length_S)
 
-    def _read(self, rows: Sequence[Row]) -> Read:
+    def _read(self, rows: Sequence[LearnedGroup]) -> PolicyReading:
         """What the policy and the reference say, as far as anything asks."""
         trees, reference = [row.tree for row in rows], self.parts.reference
         old: Mapping[int, Tensor] = {}
         if self.config.updates > 1 or (self.kl_in_reward and reference is not None):
             old = by_place(rows, [each.logps for each in self.parts.read(trees)])
         if reference is None:
-            return Read(old, {})
-        return Read(old, by_place(rows, [each.logps for each in self.parts.read(trees, reference.read)]))
+            return PolicyReading(old, {})
+        return PolicyReading(
+            old, by_place(rows, [each.logps for each in self.parts.read(trees, reference.read)])
+        )
 
 
 class RLOO(PolicyGradient[RLOOConfig]):
@@ -188,7 +192,9 @@ class RLOO(PolicyGradient[RLOOConfig]):
 
     kl_in_reward = True
 
-    def advantages(self, found: RewardedRollouts, read: Read, rows: Sequence[Row]) -> Advantages:
+    def advantages(
+        self, found: RewardedRollouts, read: PolicyReading, rows: Sequence[LearnedGroup]
+    ) -> Advantages:
         """Leave-one-out, of the reward less beta times the log-ratio to the reference."""
         reward_KS, weight_K = found.reward_KS, found.weight_K
         if read.reference:
@@ -230,7 +236,9 @@ class GRPO(PolicyGradient[GRPOConfig]):
         varied_groups = [group for group in range(len(asked.groups)) if group not in _flat(found)]
         return rewarded(self.config, asked.of(varied_groups), step=step) if varied_groups else found
 
-    def advantages(self, found: RewardedRollouts, read: Read, rows: Sequence[Row]) -> Advantages:
+    def advantages(
+        self, found: RewardedRollouts, read: PolicyReading, rows: Sequence[LearnedGroup]
+    ) -> Advantages:
         """By the variant."""
         if self.config.variant == "gdpo":
             return advantages.decoupled(found.part_KS, found.part_weight_K, found.group_S)
@@ -287,7 +295,7 @@ class GRPO(PolicyGradient[GRPOConfig]):
         )
 
 
-def penalty(read: Read, rollouts: int) -> tuple[Tensor, Tensor]:
+def penalty(read: PolicyReading, rollouts: int) -> tuple[Tensor, Tensor]:
     """log pi - log pi_ref of all tokens that were read, and which of the step's `rollouts` each is of."""
     places = sorted(read.old)
     kl_N = torch.cat([kl.k1(read.old[place], read.reference[place]) for place in places])

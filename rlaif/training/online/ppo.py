@@ -18,9 +18,9 @@ from rlaif.training.online import advantages, kl, policy_losses, values
 from rlaif.training.online.drift import assert_ratio_one, drift_of
 from rlaif.training.online.objective import (
     Experience,
+    LearnedGroup,
     OnlineObjective,
     OnlineParts,
-    Row,
     by_place,
     joined,
     kl_figure,
@@ -104,6 +104,8 @@ class PPO(OnlineObjective[PPOExperience]):
     def prepared(self, step: int, found: RewardedRollouts) -> PPOExperience:
         """Advantages and returns of the rollouts that have a reward."""
         rows = rows_where(found, ~found.reward_S.isnan())
+        if not rows:
+            return PPOExperience(step=step, found=found, rows=rows)
         trees, places = [row.tree for row in rows], places_of(rows)
         read = self.parts.read(trees)
         old = by_place(rows, [each.logps for each in read])
@@ -143,8 +145,8 @@ class PPO(OnlineObjective[PPOExperience]):
         self,
         held: PPOExperience,
         update: int,
-        mine: Sequence[Row],
-        rows: Sequence[Row],
+        mine: Sequence[LearnedGroup],
+        rows: Sequence[LearnedGroup],
         batch: Batch,
         out: TokenLogprobs,
     ) -> StepPart:
@@ -185,7 +187,7 @@ class PPO(OnlineObjective[PPOExperience]):
         loss = policy + config.value_weight * value
         return StepPart(loss, {name: each.detach() for name, each in figures.items()})
 
-    def _reference(self, rows: Sequence[Row]) -> Mapping[int, Tensor]:
+    def _reference(self, rows: Sequence[LearnedGroup]) -> Mapping[int, Tensor]:
         reference, scorer = self.parts.reference, self.parts.read.scorer
         if reference is None:
             return {}

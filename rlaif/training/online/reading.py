@@ -32,6 +32,8 @@ class TreeReader:
         self, trees: Sequence[Tree], read: Callable[[Batch], TokenLogprobs] | None = None
     ) -> list[TreeReading]:
         """What `read`, by default the policy as it is, says of each tree."""
+        if not trees:
+            return []
         scorer = self.scorer
         device, found = next(scorer.parameters()).device, dict[int, TreeReading]()
         for places in split(trees, self._batch_tokens):

@@ -320,7 +320,8 @@ def _with_means(found: RewardedRollouts) -> RewardedRollouts:
     for group in range(len(found.groups)):
         own = reward_S[group_S == group]
         own = own[~own.isnan()]
-        spreads += [float(own.std())] if len(own) > 1 else []
+        # equal numbers may have a mean that rounding has moved
+        spreads += [float(own.std()) if bool(own.max() > own.min()) else 0.0] if len(own) > 1 else []
     read = reward_S[~reward_S.isnan()]
     found.figures["reward"] = float(read.mean())
     found.figures["reward_std"] = sum(spreads) / max(1, len(spreads))

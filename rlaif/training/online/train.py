@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +76,12 @@ def train_online(  # noqa: PLR0913 - one call says all
     Raises InputError, RecipeError for what cannot work, before the first rollout; ThresholdError where the reward
     fails too often, or never varies.
     """
-    if not prompts:
-        raise ThresholdError("there are no prompts to train on")
-    if process_count() > 1:
-        raise RecipeError(
-            f"{config.method}: rollouts are drawn by one process, and this launch has {process_count()}; start it "
-            "without accelerate or torchrun"
-        )
+    _check(config, prompts)
     for other in (reference, value):
         if other is not None:
             check_same_tokens(other, policy)
     _check_value(config, value)
+    named = {"reference_weights": reference, "value_weights": value}
     setting = MethodCall(
         config=config,
         base=policy,
@@ -96,32 +92,49 @@ def train_online(  # noqa: PLR0913 - one call says all
         facts={
             "prompts": digest("training-prompts", [each.id for each in prompts]),
             "reward": reward.fingerprint,
-            **({} if reference is None else {"reference_weights": _fingerprint(reference, config)}),
-            **({} if value is None else {"value_weights": _fingerprint(value, config)}),
+            **{name: _fingerprint(each, config) for name, each in named.items() if each is not None},
         },
         updates=config.updates,
         restarts=config.restarts,
     )
-    asked: list[TokenPrompt] = []
+    made = _OnlineTraining(config, prompts, reward, reference, value or policy)
+    scorer_kind = ValuedScorer if config.valued else BranchScorer
+    return conduct(setting, (), (), open_causal, scorer_kind, made.objective, made.read)
 
-    def read(opened: Opened) -> Data:
-        found, refused = token_prompts(opened, prompts, config.max_tokens)
+
+@dataclass(slots=True)
+class _OnlineTraining:
+    """What a training makes of the model, once that is open."""
+
+    config: OnlineConfig
+    prompts: Sequence[Prompt]
+    reward: GroupReward
+    reference: Path | None
+    value: Path
+    asked: Sequence[TokenPrompt] = ()
+
+    def read(self, opened: Opened) -> Data:
+        """The prompts that can be asked. Raises ThresholdError where none can."""
+        found, refused = token_prompts(opened, self.prompts, self.config.max_tokens)
         if not found:
             why = "; ".join(
                 f"{count} {name}" + (f": {REMEDIES[Refused(name)]}" if name in REMEDIES else "")
                 for name, count in refused.items()
             )
-            raise ThresholdError(f"none of {len(prompts)} prompts can be asked. {why}")
-        asked.extend(found)
-        counts = {"given": len(prompts), "trained": len(found), "refused": dict(sorted(refused.items()))}
-        return Data((), (), {"prompts": counts}, probes=_probes(found, opened, config))
+            raise ThresholdError(f"none of {len(self.prompts)} prompts can be asked. {why}")
+        self.asked = found
+        counts = {"given": len(self.prompts), "trained": len(found), "refused": dict(sorted(refused.items()))}
+        return Data((), (), {"prompts": counts}, probes=_probes(found, opened, self.config))
 
     def objective(
-        opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool
+        self, opened: Opened, scorer: Any, data: Data, folder: TrainingFolder, packed: bool
     ) -> OnlineObjective[Any]:
+        """The method, with all that it works with."""
+        config = self.config
         scorer.temperature, scorer.entropies = config.temperature, True
-        if isinstance(config, PPOConfig):
-            attach_value_model(scorer, value or policy, config, list(data.probes), packed=packed)
+        held_to = _reference(config, scorer, self.reference)
+        if config.valued:
+            attach_value_model(scorer, self.value, config, list(data.probes), packed=packed)
         rollouts = LiveRollouts(
             scorer.model,
             opened,
@@ -131,25 +144,32 @@ def train_online(  # noqa: PLR0913 - one call says all
             seed=config.seed,
         )
         parts = OnlineParts(
-            prompts=asked,
+            prompts=self.asked,
             rollouts=rollouts,
-            reward=reward,
+            reward=self.reward,
             read=TreeReader(scorer, packed=packed, batch_tokens=tokens_a_pass(config, scorer)),
-            reference=_reference(config, scorer, reference),
+            reference=held_to,
             out=folder.out,
         )
         return METHOD_OF[type(config)](config, parts)
 
-    scorer_kind = ValuedScorer if isinstance(config, PPOConfig) else BranchScorer
-    return conduct(setting, (), (), open_causal, scorer_kind, objective, read)
+
+def _check(config: OnlineConfig, prompts: Sequence[Prompt]) -> None:
+    if not prompts:
+        raise ThresholdError("there are no prompts to train on")
+    if process_count() > 1:
+        raise RecipeError(
+            f"{config.method}: rollouts are drawn by one process, and this launch has {process_count()}; start it "
+            "without accelerate or torchrun"
+        )
 
 
 def _check_value(config: OnlineConfig, value: Path | None) -> None:
     """Raise RecipeError where a value model is given and not wanted, or the other way round."""
-    wanted = isinstance(config, PPOConfig) and config.value != OWN_VALUE
-    if wanted != (value is not None):
+    begins_as = getattr(config, "value", OWN_VALUE)
+    if (begins_as != OWN_VALUE) != (value is not None):
         given = "no directory of one is given" if value is None else f"{value} is given as one"
-        raise RecipeError(f"{config.method}: value is {getattr(config, 'value', 'not read')!r}, and {given}")
+        raise RecipeError(f"{config.method}: value is {begins_as!r}, and {given}")
 
 
 def _fingerprint(folder: Path, config: OnlineConfig) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rlaif.errors import ModelError
 from rlaif.libraries.peft import without_adapter
-from rlaif.training.configs.online import PPOConfig
+from rlaif.training.configs.online import OnlineConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.models import add_adapter, open_classifier
 from rlaif.training.packing import Batch, Tree
@@ -55,7 +55,7 @@ class ValuedScorer(BranchScorer):
 
 
 def attach_value_model(
-    scorer: ValuedScorer, folder: Path, config: PPOConfig, trees: list[Tree], *, packed: bool
+    scorer: ValuedScorer, folder: Path, config: OnlineConfig, trees: list[Tree], *, packed: bool
 ) -> None:
     """Give the policy in `scorer` a value model that begins as the model in `folder`.
 

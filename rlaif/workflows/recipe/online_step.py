@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.hashing import derived_seed
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.records import Prompt
 from rlaif.runs.identity import described_prompts
+from rlaif.training.gate import GateReport
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.models.judge_names import model_directory
@@ -18,6 +20,7 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.data_gate import gate_round_prompts
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import step_prompts
@@ -46,20 +49,24 @@ def named_models(settings: TrainStep) -> tuple[str, ...]:
     return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
 
 
-def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
-    """The training of such a step, without its reward."""
+def online_training(
+    job: Job, base: str, options: MethodOptions, known: Mapping[str, Sequence[Prompt]]
+) -> tuple[TrainJob, GateReport]:
+    """The training of such a step, without its reward, and which of its prompts are held out; `known` are all sets."""
     recipe = job.prepared.recipe
-    prompts: list[Prompt] = job.value("prompts")
+    prompts, gate = gate_round_prompts(job.value("prompts"), known)
     rules = job.constitution
-    return TrainJob(
+    training = TrainJob(
         method=job.settings.method,
         options=options,
         pairs=(),
         prompts=prompts,
+        gate=gate,
         base=model_directory(base),
         out=job.out,
         reference_dir=reference_directory(options, recipe.models.policy),
-        seed=job.seed,
+        # each round draws others: the first as the training alone would
+        seed=job.seed if job.round <= 1 else derived_seed("round", job.seed, job.round),
         constitution=rules,
         chat_template_kwargs={
             **job.prepared.config.chat_template_kwargs,
@@ -74,6 +81,7 @@ def online_training(job: Job, base: str, options: MethodOptions) -> TrainJob:
             "run": f"{recipe.name}, round {job.round}",
         },
     )
+    return training, gate
 
 
 def opened_reward(job: Job) -> PartsReward:
@@ -102,7 +110,7 @@ def plan(job: Job, training: TrainJob) -> None:
         step_prompts(loop, training.prompts),
         group=own["n"],
         max_tokens=own["max_tokens"],
-        seed=job.seed,
+        seed=training.seed,
     )
 
 
@@ -118,6 +126,6 @@ def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
         "step": job.settings.as_dict(),
         "reward": opened_reward(job).fingerprint,
         **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),
-        "seed": job.seed,
+        "seed": training.seed,
         **job.told("trains"),
     }

@@ -13,7 +13,7 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Example, Pair, Prompt, State
 from rlaif.runs.layout import PAIRS, TRAIN_RECORD, pairs_in, sources_of
 from rlaif.runs.record_files import TRAIN_SCHEMA, read_record
-from rlaif.training.gate import Gate, GateReport, pass_examples, pass_gate
+from rlaif.training.gate import Gate, GateReport, pass_examples, pass_gate, pass_prompts
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.recipe_runs import measured_on
 
@@ -56,6 +56,13 @@ def gate_round_examples(
 ) -> tuple[list[Example], GateReport]:
     """As `gate_round`, of a round's examples, or of what it replays."""
     return pass_examples(examples, Gate(), held_out=_apart(prompts))
+
+
+def gate_round_prompts(
+    prompts: Sequence[Prompt], known: Mapping[str, Sequence[Prompt]]
+) -> tuple[list[Prompt], GateReport]:
+    """As `gate_round`, of prompts that rollouts are drawn for."""
+    return pass_prompts(prompts, held_out=_apart(known))
 
 
 def _held_out(config: TrainConfig) -> list[Prompt]:

@@ -16,6 +16,7 @@ from rlaif.records import Prompt
 from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.training import LoopConfig, TrainSummary
+from rlaif.training.gate import pass_prompts
 from rlaif.training.order import Order
 from rlaif.workflows.configs import PROMPTS, RUN, ModelOptions
 from rlaif.workflows.dry_run import cost as planning
@@ -30,9 +31,11 @@ from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.options import DATA, TRAINED
+from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import check_given, check_options
 from rlaif.workflows.training.run import reference_directory
@@ -52,6 +55,9 @@ class OnlineTrainConfig(ModelOptions):
     prompts: str = setting(
         help="Prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.",
         group=PROMPTS,
+    )
+    held_out: str | None = setting(
+        None, help="Prompts of your evaluation: those that ask one of them are left out.", group=PROMPTS
     )
     limit: int | None = setting(None, help="Use only the first N prompts.", least=1, group=PROMPTS)
     policy: str = setting(help="Model that is trained: a directory, or micro.", group=TRAINED)
@@ -88,6 +94,11 @@ class OnlineTrained:
         return {**shown, "learning rate": f"{self.outcome.learning_rate:.2g}", **learned}
 
     @property
+    def notes(self) -> list[str]:
+        """What is worth a sentence, prompts that were left out before all."""
+        return [*(gate_words(self.job.gate) if self.job.gate else ()), *self.outcome.notes]
+
+    @property
     def summary(self) -> str:
         """One line: the method and the model directory."""
         return f"{self.job.method}: {self.outcome.out}"
@@ -101,7 +112,7 @@ class OnlineTrained:
             "learning_rate": self.outcome.learning_rate,
             "counts": dict(self.outcome.counts),
             "figures": dict(self.outcome.figures),
-            "notes": list(self.outcome.notes),
+            "notes": list(self.notes),
             "costs": dict(self.costs),
         }
 
@@ -130,7 +141,8 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
     method = METHODS.get(config.method)
     options = method.options(**dict(config.options))
     check_options(method, options, "train")
-    prompts = read_prompts(config.prompts, limit=config.limit)
+    held_out = read_prompts(config.held_out) if config.held_out is not None else []
+    prompts, gate = pass_prompts(read_prompts(config.prompts, limit=config.limit), held_out=held_out)
     base, other = model_directory(config.policy), reference_directory(options, None)
     method.fits(options, base, other)
     rules = load_principles(config.constitution)
@@ -143,6 +155,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         options=options,
         pairs=(),
         prompts=prompts,
+        gate=gate if held_out else None,
         base=base,
         out=config.out,
         reference_dir=other,
@@ -178,6 +191,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
             with METHODS.guarded(job.method):
                 outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
             costs = usage(models, store, ())
+            record_gate(outcome.out, job.gate)
         finally:
             models.close()
     return OnlineTrained(job=job, outcome=outcome, costs=costs)
@@ -192,10 +206,10 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     order = _order(loop, len(job.prompts))
     count = job.options.n  # type: ignore[attr-defined] # of every method that draws rollouts
     lines = [
-        f"{job.method}: {order.steps} steps of {order.batch_size} prompts with {count} rollouts each",
-        f"policy {job.base}, {len(job.prompts)} prompts of {config.prompts}, seed {config.seed}",
-        f"reward: {', '.join(spec.names) or 'a function'}, by {job.card['constitution']}",
-        f"into {config.out}; calls in {find_store(config.out, config.store)}",
+        *plan_training(job).splitlines(),
+        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
+        f"calls: in {find_store(config.out, config.store)}",
     ]
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
     with planning.planning(models, find_store(config.out, config.store)):

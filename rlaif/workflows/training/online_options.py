@@ -152,9 +152,15 @@ def check_online(
     spec.check_group(options.n, where)
 
 
-def run_online(
-    job: TrainJob, progress: Progress, config_of: Callable[[Any, Mapping[str, Any]], OnlineConfig]
-) -> TrainSummary:
+def online_loop(
+    job: TrainJob, kind: type[C], config_of: Callable[[Any, Mapping[str, Any]], C]
+) -> tuple[C, int]:
+    """The configuration of a job of this method, and how many prompts there are."""
+    shared = job.loop_fields(len(job.prompts), usual=kind().batch_size)
+    return config_of(job.options, shared), len(job.prompts)
+
+
+def run_online(config: OnlineConfig, job: TrainJob, progress: Progress) -> TrainSummary:
     """Train on the job's prompts by its reward."""
     from rlaif.training import train_online
 
@@ -164,7 +170,7 @@ def run_online(
     }
     assert job.reward is not None, "a job of the online loop has its reward"
     return train_online(
-        config_of(options, job.loop_fields(len(job.prompts))),
+        config,
         job.prompts,
         job.reward,
         policy=job.base,

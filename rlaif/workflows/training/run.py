@@ -128,6 +128,12 @@ def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     require(*TRAINING)
     method = METHODS.get(config.method)
+    if method.reward_of is not None:
+        raise InputError(
+            f"{method.name} learns from prompts and a reward, and not from a run or a file of pairs; say `rlaif train "
+            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, or call "
+            "rlaif.training.train_online"
+        )
     if "pairs" not in method.takes:
         return settle_examples(config, method)
     run = (run_of(config.source) or config.source) if config.source.is_dir() else None

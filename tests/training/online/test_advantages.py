@@ -323,7 +323,7 @@ def test_with_failures_by_chance_the_expectation_is_that_of_a_judge_that_never_f
 
 
 def test_with_a_deviation_the_expectation_is_the_one_derived_and_failures_bias_it(
-    record_property: Callable[[str, object], None],
+    measured: Callable[[str, object], None],
 ) -> None:
     def derived(read: int) -> float:
         """Of two equal arms with rewards 1 and 0, k of m at 1: (m/m-1) 3/4 k/m (1 - k/m) / sd."""
@@ -338,7 +338,7 @@ def test_with_a_deviation_the_expectation_is_the_one_derived_and_failures_bias_i
     assert whole == pytest.approx([derived(4), -derived(4)])
     # half of all rewards missing: 2, 3, 4 are read in 6, 4, 1 of 11 cases
     assert some[0] == pytest.approx((6 * derived(2) + 4 * derived(3) + derived(4)) / 11)
-    record_property("bias of std division, G = 4, half of the rewards missing", some[0] / whole[0])
+    measured("bias of std division, G = 4, half of the rewards missing", some[0] / whole[0])
     assert some[0] / whole[0] != pytest.approx(1, abs=0.02)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -61,10 +62,19 @@ def expected(
     return slope(loss, LOGITS)
 
 
-def apart(one: Tensor, other: Tensor) -> dict[str, float]:
-    """Length of one gradient by the other's, and the angle between them in degrees."""
+class Bias(NamedTuple):
+    """How far a gradient is from the exact one: its length by that one's, and the angle between them."""
+
+    ratio: float
+    degrees: float
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.3f} times as long, {self.degrees:.1f} degrees off"
+
+
+def apart(one: Tensor, other: Tensor) -> Bias:
     cosine = float((one * other).sum() / (one.norm() * other.norm()))
-    return {"ratio": float(one.norm() / other.norm()), "degrees": math.degrees(math.acos(min(1.0, cosine)))}
+    return Bias(float(one.norm() / other.norm()), math.degrees(math.acos(min(1.0, cosine))))
 
 
 def assert_equal(one: Tensor, other: Tensor) -> None:
@@ -180,10 +190,10 @@ def test_ppo_with_lambda_1_is_unbiased_whatever_its_values() -> None:
     assert_equal(ppo(torch.tensor([5.0, -3.0, 2.0], dtype=torch.float64), 1.0), slope(objective, LOGITS))
 
 
-def test_with_a_smaller_lambda_it_is_as_unbiased_as_its_values_are(record_property: Record) -> None:
+def test_with_a_smaller_lambda_it_is_as_unbiased_as_its_values_are(measured: Record) -> None:
     assert_equal(ppo(true_values(), 0.3), slope(objective, LOGITS))
     wrong = ppo(true_values() + torch.tensor([0.0, 0.5, -0.5], dtype=torch.float64), 0.3)
-    record_property("GAE, lambda .3, values wrong by .5", apart(wrong, slope(objective, LOGITS)))
+    measured("GAE, lambda .3, values wrong by .5", apart(wrong, slope(objective, LOGITS)))
     # what is said of it: the value of the next prefix stands for (1 - lambda) of what follows
     bias = slope(
         lambda logits: -0.7 * (logits[0].softmax(-1)[:2] @ torch.tensor([0.5, -0.5]).double()), LOGITS
@@ -192,7 +202,7 @@ def test_with_a_smaller_lambda_it_is_as_unbiased_as_its_values_are(record_proper
 
 
 def test_tokens_of_another_program_are_corrected_by_the_ratio_of_their_rollouts(
-    record_property: Record,
+    measured: Record,
 ) -> None:
     groups = Groups.of(TREE, 2)
     rows, sampler = groups.rows, TREE.random(4, scale=0.5) + LOGITS
@@ -207,8 +217,8 @@ def test_tokens_of_another_program_are_corrected_by_the_ratio_of_their_rollouts(
     exact = slope(objective, LOGITS)
     assert_equal(slope(lambda logits: loss(logits, math.inf), LOGITS), exact)
     masked = slope(lambda logits: loss(logits, 1.5), LOGITS)
-    record_property("mask of ratios above 1.5", apart(masked, exact))
-    assert apart(masked, exact)["ratio"] < 0.99
+    measured("mask of ratios above 1.5", apart(masked, exact))
+    assert apart(masked, exact).ratio < 0.99
 
 
 # --- biased, and of what ---
@@ -229,18 +239,18 @@ def worths(groups: Groups, found: Advantages) -> Tensor:
 
 
 def test_a_mean_over_an_answers_tokens_is_the_gradient_of_its_advantage_by_its_length(
-    record_property: Record,
+    measured: Record,
 ) -> None:
     groups = Groups.of(TREE, 2)
     found = leave_one_out(REWARD[groups.rows.pick_S][None], ONE, groups.group_S)
     mean = expected(groups, found, mean_of_means)
     length = torch.tensor([len(word) for word in TREE.words])
     assert_equal(mean, surrogate((REWARD - distribution(TREE, LOGITS) @ REWARD) / length))
-    record_property("GRPO's mean over tokens", apart(mean, slope(objective, LOGITS)))
-    assert apart(mean, slope(objective, LOGITS))["degrees"] > 5
+    measured("GRPO's mean over tokens", apart(mean, slope(objective, LOGITS)))
+    assert apart(mean, slope(objective, LOGITS)).degrees > 5
 
 
-def test_a_mean_over_a_groups_tokens_weighs_it_by_its_length(record_property: Record) -> None:
+def test_a_mean_over_a_groups_tokens_weighs_it_by_its_length(measured: Record) -> None:
     size = 2
     total = torch.zeros_like(LOGITS)
     exact = torch.zeros_like(LOGITS)
@@ -263,24 +273,24 @@ def test_a_mean_over_a_groups_tokens_weighs_it_by_its_length(record_property: Re
             worth = float(REWARD[own] - REWARD[held]) / tokens
             exact -= chance * worth * slope(lambda logits, y=own: distribution(TREE, logits)[y].log(), LOGITS)
     assert_equal(total, exact)
-    record_property("DAPO's mean over tokens", apart(total, slope(objective, LOGITS)))
+    measured("DAPO's mean over tokens", apart(total, slope(objective, LOGITS)))
 
 
 @pytest.mark.parametrize("scale", ["group", "batch"])
 def test_division_by_a_deviation_is_the_gradient_of_the_advantages_it_makes(
-    scale: Scale, record_property: Record
+    scale: Scale, measured: Record
 ) -> None:
     groups = Groups.of(TREE, 3)
     found = group_mean(REWARD[groups.rows.pick_S][None], ONE, groups.group_S, scale=scale)
     divided = expected(groups, found)
     assert_equal(divided, surrogate(worths(groups, found)))
-    measured = apart(divided, slope(objective, LOGITS))
-    record_property(f"division by the deviation of the {scale}", measured)
+    bias = apart(divided, slope(objective, LOGITS))
+    measured(f"division by the deviation of the {scale}", bias)
     # one number for all groups turns nothing
-    assert (measured["degrees"] > 2) == (scale == "group")
+    assert (bias.degrees > 2) == (scale == "group")
 
 
-def test_the_clip_is_the_gradient_of_what_it_leaves(record_property: Record) -> None:
+def test_the_clip_is_the_gradient_of_what_it_leaves(measured: Record) -> None:
     """Drawn by an older policy; by hand: A pi / pi_old where it is not clipped, and nothing elsewhere."""
     rows, older = TREE.all(), LOGITS + TREE.random(9, scale=0.4)
     chance_S = distribution(TREE, older)
@@ -307,15 +317,15 @@ def test_the_clip_is_the_gradient_of_what_it_leaves(record_property: Record) -> 
             continue
         by_hand -= worth * slope(lambda logits, y=place: distribution(TREE, logits)[y], LOGITS)
     assert_equal(found, by_hand)
-    record_property("clip at .2/.28, whole answers", apart(found, exact))
+    measured("clip at .2/.28, whole answers", apart(found, exact))
     tokens = slope(lambda logits: loss(logits, low=1.0, high=math.inf, whole=False), LOGITS)
-    record_property("tokens' own ratios, no clip", apart(tokens, exact))
-    assert apart(found, exact)["degrees"] > 1
-    assert apart(tokens, exact)["degrees"] > 1
+    measured("tokens' own ratios, no clip", apart(tokens, exact))
+    assert apart(found, exact).degrees > 1
+    assert apart(tokens, exact).degrees > 1
 
 
 def test_cispo_without_its_bound_is_the_token_ratios_gradient_and_gspos_is_its_mean(
-    record_property: Record,
+    measured: Record,
 ) -> None:
     rows, older = TREE.all(), LOGITS + TREE.random(9, scale=0.4)
     chance_S = distribution(TREE, older)
@@ -331,9 +341,7 @@ def test_cispo_without_its_bound_is_the_token_ratios_gradient_and_gspos_is_its_m
         return -(chance_S[rows.branch_N] * advantage_N * (rows.logps(logits) - old_N).exp()).sum()
 
     assert_equal(slope(lambda logits: cispo(logits, math.inf), LOGITS), slope(tokens, LOGITS))
-    record_property(
-        "CISPO at 1.2", apart(slope(lambda logits: cispo(logits, 1.2), LOGITS), slope(tokens, LOGITS))
-    )
+    measured("CISPO at 1.2", apart(slope(lambda logits: cispo(logits, 1.2), LOGITS), slope(tokens, LOGITS)))
 
     def gspo(logits: Tensor) -> Tensor:
         ratio_N = sequence_ratio(rows.logps(logits), old_N, rows.branch_N, len(TREE))
@@ -346,7 +354,7 @@ def test_cispo_without_its_bound_is_the_token_ratios_gradient_and_gspos_is_its_m
         return -(chance_S * (REWARD - chance_S @ REWARD) * ratio_S).sum()
 
     assert_equal(slope(gspo, LOGITS), slope(geometric, LOGITS))
-    record_property("GSPO's ratio, no clip", apart(slope(gspo, LOGITS), slope(objective, LOGITS)))
+    measured("GSPO's ratio, no clip", apart(slope(gspo, LOGITS), slope(objective, LOGITS)))
 
 
 # --- failures that depend on the answer ---

@@ -52,7 +52,7 @@ def trained(seed: int, optimizer: str, *, negative: bool, scored_zero: bool) -> 
 @pytest.mark.parametrize("optimizer", RATES)
 @pytest.mark.parametrize("negative", [False, True], ids=["positive", "negative"])
 def test_leaving_failures_out_is_not_below_scoring_them_zero_and_above_it_for_a_negative_criterion(
-    negative: bool, optimizer: str, record_property: Callable[[str, object], None]
+    negative: bool, optimizer: str, measured: Callable[[str, object], None]
 ) -> None:
     apart = [
         trained(seed, optimizer, negative=negative, scored_zero=False)
@@ -61,7 +61,7 @@ def test_leaving_failures_out_is_not_below_scoring_them_zero_and_above_it_for_a_
     ]
     mean = statistics.mean(apart)
     half = STUDENT * statistics.stdev(apart) / math.sqrt(SEEDS)
-    record_property("gold left out less gold scored 0", f"{mean:.4f} +- {half:.4f}")
+    measured("gold left out less gold scored 0", f"{mean:.4f} +- {half:.4f}")
     assert mean + half >= 0
     if negative:
         assert mean - half > 0

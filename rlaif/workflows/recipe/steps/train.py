@@ -62,9 +62,10 @@ def _base(job: Job) -> str:
 
 def _training(job: Job) -> tuple[TrainJob, GateReport]:
     if online_step.draws_rollouts(job.settings):
-        return online_step.online_training(job, _base(job), _resolved(job)), gate_round((), {})[1]
+        return online_step.online_training(job, _base(job), _resolved(job), measured_prompts(job.prepared))
     recipe, base, settings = job.prepared.recipe, _base(job), job.settings
-    options, known = _resolved(job), measured_prompts(job.prepared)
+    options = _resolved(job)
+    known = measured_prompts(job.prepared)
     pairs, gate = gate_round(_pairs(job), known)
     examples, gate_of_examples = gate_round_examples(_examples(job), known)
     drawn = job.took("completions")
@@ -134,7 +135,8 @@ def make(job: RunJob) -> Facts:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
+    told = done["notes"] if online_step.draws_rollouts(job.settings) else ()
+    said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
 

@@ -17,6 +17,7 @@ from rlaif.workflows.training.online_options import (
     check_online,
     fits_online,
     online_config,
+    online_loop,
     run_online,
 )
 from rlaif.workflows.training.options import LOOP, LOSS, ROLLOUTS, TRAINED
@@ -96,12 +97,11 @@ def _check(options: PPOOptions, where: str) -> None:
 
 
 def _loop_of(job: TrainJob) -> tuple[PPOConfig, int]:
-    assert isinstance(job.options, PPOOptions)
-    return _config(job.options, job.loop_fields(len(job.prompts))), len(job.prompts)
+    return online_loop(job, PPOConfig, _config)
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    return run_online(job, progress, _config)
+    return run_online(_loop_of(job)[0], job, progress)
 
 
 METHOD = Method(

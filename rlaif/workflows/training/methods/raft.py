@@ -14,6 +14,7 @@ from rlaif.workflows.training.online_options import (
     check_online,
     fits_online,
     online_config,
+    online_loop,
     run_online,
 )
 
@@ -32,12 +33,11 @@ def _check(options: RAFTOptions, where: str) -> None:
 
 
 def _loop_of(job: TrainJob) -> tuple[RAFTConfig, int]:
-    assert isinstance(job.options, RAFTOptions)
-    return _config(job.options, job.loop_fields(len(job.prompts))), len(job.prompts)
+    return online_loop(job, RAFTConfig, _config)
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    return run_online(job, progress, _config)
+    return run_online(_loop_of(job)[0], job, progress)
 
 
 METHOD = Method(

@@ -15,6 +15,7 @@ from rlaif.workflows.training.online_options import (
     check_online,
     fits_online,
     online_config,
+    online_loop,
     run_online,
 )
 from rlaif.workflows.training.options import DATA, LOOP
@@ -24,8 +25,7 @@ from rlaif.workflows.training.options import DATA, LOOP
 class ReSTEMOptions(OnlineOptions):
     """Options of rest-em."""
 
-    iterations: int = setting(4, help="Passes over a step's rollouts.", least=1, group=LOOP)
-    minibatches: int = setting(4, help="Parts of such a pass, an optimizer step each.", least=1, group=LOOP)
+    iterations: int = setting(8, help="Passes over a step's rollouts.", least=1, group=LOOP)
     most: int = setting(10, help="Rollouts of a prompt that are imitated at most.", least=1, group=DATA)
 
 
@@ -38,12 +38,11 @@ def _check(options: ReSTEMOptions, where: str) -> None:
 
 
 def _loop_of(job: TrainJob) -> tuple[ReSTEMConfig, int]:
-    assert isinstance(job.options, ReSTEMOptions)
-    return _config(job.options, job.loop_fields(len(job.prompts))), len(job.prompts)
+    return online_loop(job, ReSTEMConfig, _config)
 
 
 def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    return run_online(job, progress, _config)
+    return run_online(_loop_of(job)[0], job, progress)
 
 
 METHOD = Method(
