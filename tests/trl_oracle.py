@@ -208,3 +208,21 @@ def sampler_ratios(
     given = {"completion_mask": mask, "tool_mask": None}
     found = own_statements(source, "per_token_logps_diff", "", {**names, **given, "mask": mask})
     return torch.as_tensor(found["vllm_importance_sampling_ratio"])
+
+
+class Watched(trl.GRPOTrainer):  # type: ignore[misc]
+    """Its GRPO trainer, which keeps what each function gave and the advantages that came of it, step by step."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.steps: list[tuple[torch.Tensor, torch.Tensor]] = []
+        """(rewards (rows, functions), NaN where there is none; advantages (rows,)) of each batch of rollouts."""
+
+    def _calculate_rewards(self, *given: Any, **named: Any) -> torch.Tensor:
+        self._found = super()._calculate_rewards(*given, **named)
+        return torch.as_tensor(self._found)
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        made = super()._generate_and_score_completions(inputs)
+        self.steps.append((self._found.clone(), made["advantages"].clone()))
+        return made
