@@ -172,9 +172,10 @@ class _Addresses:
 
 
 def _failed(problem: BaseException, rows: AskedRows) -> RefusedRequest:
-    """Why none of these rows could be judged; in the log without their texts."""
-    said = str(problem) if isinstance(problem, RlaifError) else type(problem).__name__
-    _log.warning("%d rows could not be judged: %s", len(rows), shown(said, rows.prompts, rows.completions))
+    """Why none of these rows could be judged, without their texts: trainers log it too."""
+    reason = str(problem) if isinstance(problem, RlaifError) else type(problem).__name__
+    said = shown(reason, rows.prompts, rows.completions)
+    _log.warning("%d rows could not be judged: %s", len(rows), said)
     status = 422 if isinstance(problem, InputError) else 503 if isinstance(problem, RlaifError) else 500
     return RefusedRequest(status, f"could not be judged: {said}")
 
