@@ -700,6 +700,44 @@ class Reward(Protocol):
         """One reward a completion; None where there is none (a failure is never a number)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One column of a step's rewards: what one judge, model, rule or function said of every rollout."""
+
+    name: str
+    weight: float
+    hard: bool
+    """A condition, and no addend of the sum."""
+    values: tuple[float | None, ...]
+    """One a rollout; None where there is none (a failure is never a number)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredGroups:
+    """The rewards of a step's rollouts, flattened in the order of their groups."""
+
+    totals: tuple[float | None, ...]
+    """One a rollout; None where there is none."""
+    components: tuple[Component, ...] = ()
+    """What the totals were made of."""
+    additive: bool = False
+    """Whether a total is the weighted sum of its components, conditions apart: then one that failed is missing in
+    itself alone, and the others are compared as if it never failed."""
+
+
+class GroupReward(Protocol):
+    """Rewards of whole groups: the completions of one prompt are seen together. Injected by workflows."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides what it gives; part of a training's identity."""
+
+    def score(
+        self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
+    ) -> ScoredGroups:
+        """The rewards of the completions of each prompt; `step` and `seed` decide what is left out at random."""
+
+
 class Evaluator(Protocol):
     """How good a policy is now (a win rate, gold); injected into training for early stop."""
 

@@ -27,6 +27,7 @@ from rlaif.workflows.datasets.import_preferences import ImportConfig
 from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
+from rlaif.workflows.reward.serve.config import ServeRewardConfig
 from tools import import_graph
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -271,6 +272,7 @@ CONFIG_OF = {
     "rlaif rbr classify": (ClassifyConfig, {}),
     "rlaif rbr fit": (RbrFitConfig, {}),
     "rlaif rbr score": (ScoreConfig, {}),
+    "rlaif serve-reward": (ServeRewardConfig, {}),
 }
 """The configuration of each command that has one, and those of its options that are not fields of the same name:
 another field, or None for what the command itself does with its value."""
@@ -308,6 +310,10 @@ UNCALLED = {
     "cli/parent.py Parent.list_commands": "click calls it",
     "engines/local/processes.py Processes.pids": "tests kill workers by it",
     "engines/ray/engine.py RayEngine.pids": "tests kill workers by it",
+    "workflows/reward/clients/openrlhf.py OpenRlhfReward": "a file that OpenRLHF loads calls it",
+    "workflows/reward/clients/swift.py served_orm": "a plugin of ms-swift calls it",
+    "workflows/reward/clients/trl.py TrlReward": "a script with TRL's trainer calls it",
+    "workflows/reward/clients/verl.py VerlReward": "a file that verl loads calls it",
     "terminal.py Screen.writelines": "a stream has it, and libraries call it",
     "microworld/sets.py write_sets": "makes the shipped prompt sets, which a test compares",
 }

@@ -32,6 +32,7 @@ NOT_RUN = {
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
     r"prefs\.parquet": "needs a file of the user's",
     r"^rlaif review": "serves until interrupted",
+    r"^rlaif serve-reward": "serves until it is stopped",
     r"^rlaif chat": "talks until it is ended",
     r"^rlaif run$": "lists the recipes",
     r"rubric.source=completions": "needs a model that can write rubrics",

@@ -17,6 +17,7 @@ from rlaif.engines.kinds import ENGINES
 from rlaif.judging.kinds import JUDGES
 from rlaif.judging.protocols import PROTOCOLS
 from rlaif.registry import Registry
+from rlaif.workflows.reward.serve.shapes import SHAPES
 from rlaif.workflows.training.methods import METHODS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rlaif"
@@ -72,6 +73,11 @@ HELD = (
         registry=JUDGES,
         rooms=("judging",),
         spelled=_before_colon,
+    ),
+    Held(
+        registry=SHAPES,
+        # a client knows the shape that it asks with
+        rooms=("workflows/reward/serve/shapes", "workflows/reward/clients"),
     ),
     Held(
         registry=METHODS,

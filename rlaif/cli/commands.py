@@ -21,6 +21,7 @@ from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
 from rlaif.cli.review import review
 from rlaif.cli.run import run
+from rlaif.cli.serve_reward import serve_reward
 from rlaif.cli.train import train
 
 
@@ -50,7 +51,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, review, train, evaluate, chat, run, import_, export, status, pack, report,
-    constitution, rbr, prices, micro, completion,
+    init, generate, judge, audit, review, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
+    report, constitution, rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from rlaif.review.body import read_body
 from rlaif.review.environment import PAGES, page_environment
-from rlaif.review.guard import Guard
+from rlaif.review.guard import Guard, same_secret
 from rlaif.review.index import Filter, PairIndex, sides
 from rlaif.store import Store
 from rlaif.store.decisions import TIE, ReviewDecision, decisions, put_decision, undo_decision
@@ -106,7 +107,7 @@ class _Pages:
         from starlette.responses import RedirectResponse
 
         desk, body = self.desk, await _form(request)
-        if body is None or not hmac.compare_digest(body.get("key", ""), desk.form_key):
+        if body is None or not same_secret(body.get("key", ""), desk.form_key):
             return _text("this form is not of this page; open it again", 403)
         place = _number(body.get("place"), -1)
         if not 0 <= place < len(desk.index.entries):
@@ -143,11 +144,9 @@ async def _form(request: Request) -> dict[str, str] | None:
     """The fields of a form, or None where it is too long or no form."""
     from urllib.parse import parse_qsl
 
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > MAX_BODY:
-            return None
+    data = await read_body(request, MAX_BODY)
+    if data is None:
+        return None
     try:
         return dict(parse_qsl(data.decode("utf-8"), keep_blank_values=True))
     except UnicodeDecodeError:

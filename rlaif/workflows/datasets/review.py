@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from rlaif.errors import EngineError, InputError
+from rlaif.errors import InputError
 from rlaif.records import Pair
 from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
@@ -19,6 +18,7 @@ from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import pair_files
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, ReviewDecision, decisions
+from rlaif.workflows.listening import address_of, listen, require_web_packages, serve_until_interrupted
 
 Honour = Literal["ignore", "drop", "turn"]
 AGAINST = "against the label"
@@ -36,24 +36,16 @@ def serve(
 
     Raises EngineError where the web packages are not installed, InputError for a run without pairs or a port in use.
     """
-    try:
-        import uvicorn
-    except ModuleNotFoundError:
-        raise EngineError(
-            "review needs starlette and uvicorn; install them: pip install 'rlaif[review]'"
-        ) from None
+    require_web_packages("review")
     facts = read_run(run)
     if not pair_files(run):
         raise InputError(no_pairs(run, str(facts.get("command")), str(facts["status"])))
     index = PairIndex(run)
-    held = _listen(port)
+    held = listen(port)
     with held, Store.open(find_store(run, store)) as kept:
         desk = Desk(index=index, store=kept, reviewer=reviewer or _login())
-        said(f"http://127.0.0.1:{held.getsockname()[1]}/?token={desk.token}")
-        config = uvicorn.Config(
-            make_app(desk), log_level="warning", access_log=False, server_header=False, use_colors=False
-        )
-        uvicorn.Server(config).run(sockets=[held])
+        said(f"{address_of(held)}/?token={desk.token}")
+        serve_until_interrupted(make_app(desk), held)
 
 
 def _login() -> str:
@@ -62,19 +54,6 @@ def _login() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
-
-
-def _listen(port: int) -> socket.socket:
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        held.bind(("127.0.0.1", port))
-    except OSError as wrong:
-        held.close()
-        raise InputError(
-            f"--port {port}: cannot be used ({wrong.strerror}); leave it out for a free one"
-        ) from None
-    return held
 
 
 def honoured(

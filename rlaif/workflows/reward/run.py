@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from rlaif.constitution import load_principles
+from rlaif.engines.recorded import RecordedEngine
 from rlaif.errors import InputError
 from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.turns import prompt_turns
@@ -87,13 +88,26 @@ class OpenReward:
         """What the reward is: judge, constitution and protocol. Equal means interchangeable."""
         return self._reward.fingerprint
 
+    @property
+    def protocol(self) -> str:
+        """How the judge is asked."""
+        return self._reward.protocol
+
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
         """One a completion; None where there is none: a failure is never a number, and is told of once."""
-        found = self._reward.rewards(prompts, completions)
-        for each in self._models.recorded:
-            if each.failed_calls and each.name not in self._told:
-                self._told.add(each.name)
-                _log.warning("no reward where a call failed: %s", *failed_calls([each]))
+        found = self.scored(prompts, completions)
+        for each in self.newly_failed():
+            _log.warning("no reward where a call failed: %s", *failed_calls([each]))
+        return found
+
+    def scored(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
+        """The same, and nothing is told."""
+        return self._reward.rewards(prompts, completions)
+
+    def newly_failed(self) -> list[RecordedEngine]:
+        """The models of which a call has failed that were not among these before."""
+        found = [each for each in self._models.recorded if each.failed_calls and each.name not in self._told]
+        self._told |= {each.name for each in found}
         return found
 
     def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlaif.records import Constitution, Example, Pair
+from rlaif.records import Constitution, Example, GroupReward, Pair, Prompt
 from rlaif.training import SFTConfig
 from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
@@ -31,6 +31,10 @@ class TrainJob:
     reference_dir: Path | None = None
     """Weights of the reference that the options name; None where that is the policy itself, or nothing."""
     replay: Sequence[Example] = ()
+    prompts: Sequence[Prompt] = ()
+    """Whose answers the policy learns from as it writes them."""
+    reward: GroupReward | None = None
+    """What says how good those answers are, open."""
     seed: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""

@@ -15,6 +15,7 @@ from rlaif.records import Example, Prompt
 from rlaif.templates import record_templates, recorded_templates
 from rlaif.training.gate import GateReport
 from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.recipe import online_step
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
 from rlaif.workflows.recipe.registry import STEPS
@@ -28,6 +29,7 @@ from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import misplaced
 from rlaif.workflows.training.run import reference_directory, replay_examples, train
 
@@ -59,6 +61,8 @@ def _base(job: Job) -> str:
 
 
 def _training(job: Job) -> tuple[TrainJob, GateReport]:
+    if online_step.draws_rollouts(job.settings):
+        return online_step.online_training(job, _base(job), _resolved(job)), gate_round((), {})[1]
     recipe, base, settings = job.prepared.recipe, _base(job), job.settings
     options, known = _resolved(job), measured_prompts(job.prepared)
     pairs, gate = gate_round(_pairs(job), known)
@@ -103,10 +107,14 @@ def _examples(job: Job) -> list[Example]:
 def _resolved(job: Job) -> MethodOptions:
     """Return the options with a reference or teacher that names a model of the run as its directory."""
     options: MethodOptions = job.settings.options
-    named = _reference(job.settings)
-    if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
-        return options
-    return replace(options, **{options.names_model: made})  # type: ignore[arg-type] # a field that it names itself
+    named = {options.names_model: _reference(job.settings)} if options.names_model else {}
+    named |= {name: getattr(options, name) for name in options.also_models}
+    made = {
+        name: job.task.stands[each]
+        for name, each in named.items()
+        if each not in (None, PREVIOUS, INITIAL) and each in job.task.stands
+    }
+    return replace(options, **made) if made else options  # type: ignore[arg-type] # fields that it names itself
 
 
 def _reference(settings: TrainStep) -> str | None:
@@ -118,6 +126,8 @@ def make(job: RunJob) -> Facts:
     """Train."""
     training, gate = _training(job)
     done = job.background.result()
+    if online_step.draws_rollouts(job.settings):
+        training = replace(training, reward=ProbedReward(online_step.opened_reward(job)))
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:
@@ -138,6 +148,8 @@ def ahead(job: RunJob) -> None:
     """Begin in another process where something is to be measured in this one."""
     if METHODS.is_of_process(job.settings.method):  # another process does not know such a method
         return
+    if online_step.draws_rollouts(job.settings):  # its reward asks the models of this process
+        return
     job.background.begin(trained, _training(job)[0])
 
 
@@ -147,13 +159,17 @@ def finish(job: RunJob, _: Facts) -> None:
 
 
 def forecast(job: Job) -> Path:
-    """Return the directory of the model that there would be."""
+    """Return the directory of the model that there would be; what rewards would be asked is counted."""
+    if online_step.draws_rollouts(job.settings):
+        online_step.plan(job, _training(job)[0])
     return job.out
 
 
 def inputs(job: Job) -> Mapping[str, Any]:
     """Return the model that is trained, its reference, what it learns from, the settings and the replayed examples."""
     training, _ = _training(job)
+    if online_step.draws_rollouts(job.settings):
+        return online_step.online_inputs(job, training, _base(job))
     held_to, (learned, *_rest) = training.reference_dir, job.task.takes
     return {
         "policy": job.pool("trains").fingerprint(_base(job)),
@@ -171,8 +187,10 @@ def inputs(job: Job) -> Mapping[str, Any]:
     }
 
 
-def since(job: Job) -> Since:
+def since(job: Job) -> Since | None:
     """Return the held-out pairs, how answers were drawn, and the principles of a judge's questions."""
+    if online_step.draws_rollouts(job.settings):
+        return None
     training, _ = _training(job)
     drawn = job.took("completions")
     file = None if drawn is None else job.run / drawn.path
@@ -242,12 +260,14 @@ def row(facts: Facts, number: int) -> dict[str, Any]:
 
 STEP = Step(
     name="train",
-    help="A method learns from pairs or examples: the policy, or the role that `trains` names.",
+    help="A method learns from pairs or examples, or from rollouts of the policy: the policy, or what `trains` names.",
     settings=TrainStep,
-    needs=(("pairs", EXAMPLES),),
+    needs=(("pairs", EXAMPLES, "prompts"),),
     wants=lambda entry: (METHODS.get(entry.settings.method).takes,),
     makes="model",
     roles={"trains": "policy"},
+    takes_of=lambda entry: "train" if online_step.draws_rollouts(entry.settings) else None,
+    may_ask=online_step.named_models,
     may_name={
         FROM: "what each round's training starts from anew; initial: the first model of what is trained"
     },

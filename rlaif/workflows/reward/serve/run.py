@@ -1,0 +1,92 @@
+"""Open the judge, listen, and answer until somebody asks to stop."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from rlaif.records import Completion, Prompt
+from rlaif.workflows.listening import address_of, listen, require_web_packages, serve_until_stopped
+from rlaif.workflows.models.failures import commonest
+from rlaif.workflows.reward.run import OpenReward
+from rlaif.workflows.reward.serve.app import RewardDesk, make_reward_app
+from rlaif.workflows.reward.serve.batches import Batches
+from rlaif.workflows.reward.serve.config import ServeRewardConfig, token_of
+from rlaif.workflows.reward.serve.privacy import shown
+from rlaif.workflows.reward.serve.shapes import SHAPES
+
+GRACE_S = 25.0
+"""Seconds in which requests under way are finished once somebody asks to stop: schedulers kill after 30."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedReward:
+    """A reward server that listens."""
+
+    address: str
+    about: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Address, the addresses of each wire shape, and what is served."""
+        shapes = {name: f"{self.address}/{name}" for name in SHAPES.names()}
+        return {"address": self.address, "shapes": shapes, **self.about}
+
+
+def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) -> Counter[str]:
+    """Serve until SIGINT or SIGTERM; requests under way are finished, what comes later is refused.
+
+    Args:
+        config: judge, limits and address.
+        said: gets the address once there is one.
+
+    Returns:
+        How many requests and rows there were, and how many rows have no reward.
+
+    Raises:
+        EngineError: the web packages are not installed.
+        InputError: the port is in use, other machines would be let in without a token, or there is no such judge.
+        KeyboardInterrupt: asked to stop a second time, or the judge did not come to an end.
+    """
+    require_web_packages("serve-reward")
+    token = token_of(config)
+    # one thread opens the judge, asks it and closes it: no engine has to bear several
+    judging = ThreadPoolExecutor(1, thread_name_prefix="judge")
+    with listen(config.port, config.host) as held:
+        try:
+            opened = judging.submit(OpenReward, config).result()
+            about = {
+                "judge": config.judge,
+                "constitution": config.constitution,
+                "protocol": opened.protocol,
+                "fingerprint": opened.fingerprint,
+            }
+            batches = Batches(_quietly(opened), executor=judging, most_rows=config.max_rows)
+            desk = RewardDesk(batches=batches, config=config, token=token, about=about)
+            said(ServedReward(address=address_of(held), about={**about, "token_env": config.token_env}))
+            serve_until_stopped(make_reward_app(desk), held, grace_s=GRACE_S)
+            if batches.asking:  # its calls that have ended are in the store
+                raise KeyboardInterrupt
+            judging.submit(opened.close).result()
+            return desk.counts
+        finally:
+            judging.shutdown(wait=False, cancel_futures=True)
+
+
+def _quietly(
+    opened: OpenReward,
+) -> Callable[[Sequence[Prompt], Sequence[Completion]], Sequence[float | None]]:
+    """The rewards, and why the first of a model's calls failed, without any text of the rollouts."""
+
+    def score(prompts: Sequence[Prompt], completions: Sequence[Completion]) -> Sequence[float | None]:
+        found = opened.scored(prompts, completions)
+        for each in opened.newly_failed():
+            reason = shown(commonest(each), prompts, completions)
+            _log.warning("no reward where a call failed, the first of %s: %s", each.name, reason)
+        return found
+
+    return score
