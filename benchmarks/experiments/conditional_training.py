@@ -47,7 +47,7 @@ TRIED = (
     "Tried on seed 0 (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 examples, tag in the user turn, "
     "+.018; plain pool of 200 prompts, 4 passes over 631, +.012; wide pool of 100 prompts, 50 steps of 32, +.042; the "
     "last with the tag in the system turn, +.060; then seeds 1 to 3 with 140 steps of 16: +.203, +.716, +.054. "
-    "The model has never seen the tag's tokens, and learns to heed them late and suddenly: one seed of three got there. "
+    "The model has never seen the tag's tokens, and learns to heed them late, then all at once: one seed of three did. "
     "Seeds 4 to 6, on which nothing was chosen, have 400 steps"
 )
 
