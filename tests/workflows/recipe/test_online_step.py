@@ -1,4 +1,4 @@
-"""A recipe's train step that draws rollouts: a role may be its reward, calls are counted ahead, and none is repeated."""
+"""A recipe's train step that draws rollouts: a role may be its reward, calls are counted ahead and made once."""
 
 from __future__ import annotations
 
