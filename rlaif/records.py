@@ -601,6 +601,10 @@ class GenerateRequest:
     """Arguments of the chat template for the role that asks, before those of the engine."""
     body: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the request to a server, of the role that asks; other engines refuse them."""
+    assistant_prefix: str = ""
+    """Text with which the assistant's turn begins: the model goes on behind it, and the reply holds what it wrote."""
+    begins_thought: bool = False
+    """Whether that text is the beginning of its thought, behind the mark that opens one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -694,6 +698,47 @@ class Reward(Protocol):
 
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> Sequence[float | None]:
         """One reward a completion; None where there is none (a failure is never a number)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One column of a step's rewards: what one judge, model, rule or function said of every rollout."""
+
+    name: str
+    weight: float
+    hard: bool
+    """A condition, and no addend of the sum."""
+    values: tuple[float | None, ...]
+    """One a rollout; None where there is none (a failure is never a number)."""
+    silent: tuple[bool, ...] = ()
+    """Of which rollouts it has nothing to say, as a program that finds nothing to check: None, and no failure.
+    Empty: of none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredGroups:
+    """The rewards of a step's rollouts, flattened in the order of their groups."""
+
+    totals: tuple[float | None, ...]
+    """One a rollout; None where there is none."""
+    components: tuple[Component, ...] = ()
+    """What the totals were made of."""
+    additive: bool = False
+    """Whether a total is the weighted sum of its components, conditions apart: then one that failed is missing in
+    itself alone, and the others are compared as if it never failed."""
+
+
+class GroupReward(Protocol):
+    """Rewards of whole groups: the completions of one prompt are seen together. Injected by workflows."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides what it gives; part of a training's identity."""
+
+    def score(
+        self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
+    ) -> ScoredGroups:
+        """The rewards of the completions of each prompt; `step` and `seed` decide what is left out at random."""
 
 
 class Evaluator(Protocol):

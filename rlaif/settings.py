@@ -57,6 +57,8 @@ class Setting:
     """Of a field that is a configuration itself: what stands before its options on the command line."""
     without: tuple[str, ...] = ()
     """Of such a field: options that are not offered there."""
+    schema: Callable[[], Mapping[str, Any]] | None = None
+    """Of a value that has a grammar of its own: its JSON Schema. Such a field says `wanted`."""
     late: bool = False
     """Whether it came when there were digests of its configuration: it is in them only where it is set."""
 
@@ -143,6 +145,8 @@ def _schema_of(found: Sequence[Option]) -> dict[str, Any]:
 def property_of(option: Option) -> dict[str, Any]:
     """The JSON Schema of one option's value."""
     about = option.setting
+    if about.schema is not None:
+        return {**about.schema(), "description": option.wanted}
     if option.parts:
         return {**_schema_of(option.parts), "description": about.help}
     if option.choices:

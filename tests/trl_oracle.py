@@ -6,6 +6,11 @@ experimental trainers (CPO, ORPO) are made without data, as only their losses ar
 
 from __future__ import annotations
 
+import ast
+import inspect
+import sys
+import textwrap
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +95,119 @@ def dpo_ids(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any
         trainer, Dataset.from_list([dict(row) for row in rows]), tokenizer, told, "train"
     )
     return list(zip(*(made[name] for name in GIVEN_IDS), strict=True))
+
+
+GRPO_SETTINGS: dict[str, Any] = {
+    "loss_type": "grpo",
+    "epsilon_low": 0.2,
+    "epsilon_high": 0.2,
+    "beta": 0.0,
+    "importance_sampling_level": "token",
+    "off_policy_mask_threshold": None,
+    "top_entropy_quantile": 1.0,
+    "use_vllm": False,
+    "vllm_importance_sampling_correction": True,
+    "max_completion_length": 1,
+    "current_gradient_accumulation_steps": 1,
+    "_entropy_bonus_enabled": False,
+}
+"""What GRPOTrainer's and RLOOTrainer's losses read of themselves."""
+
+
+def policy_loss(
+    kind: type, logps: torch.Tensor, inputs: Mapping[str, torch.Tensor], *, delta: float | None = None,
+    use_bias_correction_kl: bool = False, **settings: Any,
+) -> tuple[torch.Tensor, dict[str, float]]:  # fmt: skip
+    """The loss code of GRPOTrainer or RLOOTrainer on given (answers, tokens) log-probabilities, and its figures."""
+    trainer = bare(
+        kind,
+        **{**GRPO_SETTINGS, **settings},
+        model=torch.nn.Identity().train(),
+        args=SimpleNamespace(
+            delta=delta, use_bias_correction_kl=use_bias_correction_kl, steps_per_generation=1
+        ),
+        _metrics={"train": defaultdict(list)},
+        _get_per_token_logps_and_entropies=lambda *_, **__: (logps, torch.zeros_like(logps), None),
+    )
+    ids = torch.zeros_like(logps, dtype=torch.long)
+    prompts = {"prompt_ids": ids[:, :1], "prompt_mask": ids[:, :1] + 1, "completion_ids": ids}
+    items = {"num_items_in_batch": inputs["completion_mask"].sum()}
+    loss = trainer._compute_loss(trainer.model, {**prompts, **items, **inputs})
+    return loss, {name: values[-1] for name, values in trainer._metrics["train"].items()}
+
+
+def own_statements(function: Any, first: str, last: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """What a function's own statements leave, from that which assigns `first` to `last` (none: to the block's end).
+
+    For code of TRL that computes on tensors in the midst of a method that generates, scores and gathers.
+    """
+    tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    for node in ast.walk(tree):
+        block = getattr(node, "body", None)
+        assigned = [_assigned(each) for each in block] if isinstance(block, list) else []
+        if first in assigned and (not last or last in assigned):
+            end = assigned.index(last) + 1 if last else len(assigned)
+            code = compile(ast.Module(block[assigned.index(first) : end], []), "<trl>", "exec")
+            held = {**vars(sys.modules[function.__module__]), **names}
+            exec(code, held)
+            return held
+    raise LookupError(f"{function.__qualname__} assigns no `{first}` before `{last}`")
+
+
+def _assigned(node: ast.stmt) -> str:
+    """The name that a statement gives a value, as it stands in the code."""
+    return ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+
+
+def advantages(
+    kind: type, rewards: torch.Tensor, generations: int, *, weights: Sequence[float], **names: Any
+) -> torch.Tensor:
+    """Advantages that GRPOTrainer or RLOOTrainer makes of (answers, functions) rewards, NaN where there is none."""
+    self = SimpleNamespace(
+        **{
+            "reward_weights": torch.tensor(weights, dtype=rewards.dtype),
+            "reward_funcs": list(weights),
+            "scale_rewards": "group",
+            "multi_objective_aggregation": "sum_then_normalize",
+            "reward_clip_range": None,
+            "beta": 0.0,
+            "normalize_advantages": False,
+            "accelerator": SimpleNamespace(process_index=0),
+            **names,
+        }
+    )
+    given = {"self": self, "rewards_per_func": rewards, "num_generations": generations, "device": "cpu"}
+    kl = {
+        name: names[name]
+        for name in ("old_per_token_logps", "ref_per_token_logps", "completion_mask")
+        if name in names
+    }
+    prompts = {"prompts": [""] * len(rewards), "gather": lambda each: each}
+    source = kind._generate_and_score_completions
+    found = own_statements(source, "unscorable_mask", "all_process_advantages", {**given, **kl, **prompts})
+    return torch.as_tensor(found["advantages"])
+
+
+def sampler_ratios(
+    old: torch.Tensor,
+    sampled: torch.Tensor,
+    mask: torch.Tensor,
+    *,
+    mode: str,
+    most: float,
+    least: float | None,
+) -> torch.Tensor:
+    """GRPOTrainer's weights of the mismatch between the trainer and the program that sampled."""
+    self = SimpleNamespace(
+        vllm_importance_sampling_mode=mode,
+        vllm_importance_sampling_clip_max=most,
+        vllm_importance_sampling_clip_min=least,
+    )
+    names = {"self": self, "old_per_token_logps": old, "sampling_per_token_logps": sampled}
+    source = trl.GRPOTrainer._generate_and_score_completions
+    given = {"completion_mask": mask, "tool_mask": None}
+    found = own_statements(source, "per_token_logps_diff", "", {**names, **given, "mask": mask})
+    return torch.as_tensor(found["vllm_importance_sampling_ratio"])
 
 
 class Watched(trl.GRPOTrainer):  # type: ignore[misc]

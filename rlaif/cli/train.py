@@ -192,16 +192,22 @@ def _named(args: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _command(method: Method) -> click.Command:
-    """The command of a method: SOURCE, the method's own options and those that all have."""
+    """The command of a method: SOURCE, the method's own options and those that all have.
+
+    A method that draws rollouts has no SOURCE: it takes prompts and a reward.
+    """
     from rlaif.workflows.training.config import TrainConfig
+    from rlaif.workflows.training.online import OnlineTrainConfig
     from rlaif.workflows.training.options import GROUPS
 
+    online = method.reward_of is not None
+
     def call(**chosen: Any) -> None:
-        _train(method.name, chosen)
+        (_train_on_rollouts if online else _train)(method.name, chosen)
 
     decorated = options.together(
         settings(method.options, flags=FLAGS, group=GROUPS[1], negated=True),
-        settings(TrainConfig, negated=True),
+        settings(OnlineTrainConfig if online else TrainConfig, negated=True),
         options.as_json,
         options.dry_run,
     )(call)
@@ -213,7 +219,8 @@ def _command(method: Method) -> click.Command:
     for each in made.params:
         if isinstance(each, options.EnvOption):
             each.inherits = True
-    made.params.insert(0, _source())
+    if not online:
+        made.params.insert(0, _source())
     return made
 
 
@@ -258,6 +265,33 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
     with progress(quiet=as_json) as report:
         trained = workflow(job, progress=report)
     warn(trained.outcome.notes)
+    rows = [[name, value] for name, value in trained.figures.items()]
+    text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
+    emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))
+
+
+def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
+    from rlaif.workflows.training.online import (
+        online_train_config,
+        plan_online,
+        settle_online,
+        train_on_rollouts,
+    )
+    from rlaif.workflows.training.plan import plan_steps
+
+    given = dict(chosen)
+    as_json, dry_run = given.pop("as_json"), given.pop("dry_run")
+    config = online_train_config(method, **given)
+    job = settle_online(config)
+    if dry_run:
+        planned = plan_online(config, job)
+        emit(planned.as_dict(), planned.text, as_json=as_json)
+        return
+    if (plan := plan_steps(job)) is not None and not as_json:
+        say(f"{job.method}: {plan.line}; into {job.out}")
+    with progress(quiet=as_json) as report:
+        trained = train_on_rollouts(config, job, report)
+    warn(trained.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
     emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))

@@ -16,7 +16,7 @@ TextFunction = Callable[[Sequence[Message], Sampling], str]
 """The conversation up to the assistant's next turn and how to draw it, to the text of that turn."""
 REMEDIES = {
     each: "a function is told the conversation and how to draw: leave it out, or write an engine"
-    for each in ("tools", "chat_template_kwargs", "body")
+    for each in ("tools", "chat_template_kwargs", "body", "assistant_prefix")
 }
 NO_LOGPROBS = (
     "a function gives no log-probabilities; use a protocol that reads text (--protocol compare-cot), or write an "

@@ -56,6 +56,10 @@ def _tells_none(_name: str, _rest: str, _options: EngineOptions) -> bool:
     return False
 
 
+def _begins_none(name: str, rest: str) -> bool:
+    return False
+
+
 def _never(name: str, rest: str, wanted: bool) -> bool:
     return False
 
@@ -103,6 +107,8 @@ class ModelKind:
     telling log-probabilities of labels."""
     scores_texts: Callable[[str, str], bool] = _always
     """Of name and `rest`: whether log-probabilities of whole given texts can be asked for, as far as the name says."""
+    begins_answers: Callable[[str, str], bool] = _begins_none
+    """Of name and `rest`: whether it goes on with an answer that a request begins (`assistant_prefix`)."""
     writes_thoughts: Callable[[str, str, EngineOptions], bool] = _tells_none
     """Of name, `rest` and options: whether they say that a model that is elsewhere marks its thoughts."""
     check: Callable[[str, str], None] = _nothing_to_check

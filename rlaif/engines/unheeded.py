@@ -36,6 +36,8 @@ def say_unbounded(name: str, window: Sequence[GenerateRequest]) -> None:
 def _says(request: Request, field: str) -> bool:
     if field == "max_thought_tokens":
         return isinstance(request, GenerateRequest) and request.sampling.max_thought_tokens is not None
+    if field == "assistant_prefix":  # of a score it is a part of the question
+        return isinstance(request, GenerateRequest) and bool(request.assistant_prefix)
     # a text asks for no thought of its own, and a score for no budget
     value = getattr(request, field, None)
     return value is not None and value not in ({}, ())

@@ -34,9 +34,14 @@ def asked_of(request: GenerateRequest | ScoreRequest) -> Turns:
     )
 
 
-def answer_of(chat: Chat, prompt: Sequence[int], text: str, tools: Tools) -> WrittenAnswer:
-    """A model's text behind `prompt` as thought, answer and calls; calls are looked for where there were tools."""
-    found = _split(chat, prompt, text)
+def answer_of(
+    chat: Chat, prompt: Sequence[int], text: str, tools: Tools, *, begun: bool = False
+) -> WrittenAnswer:
+    """A model's text behind `prompt` as thought, answer and calls; calls are looked for where there were tools.
+
+    `begun`: the prompt ends inside of a thought that the request has begun.
+    """
+    found = _split(chat, prompt, text, begun=begun)
     said, calls = read_calls(found.answer, tools) if tools else (found.answer, ())
     return WrittenAnswer(text=said, thought=found.thought, open_thought=found.open, tool_calls=calls)
 
@@ -47,6 +52,6 @@ def thought_of(chat: Chat, prompt: Sequence[int], text: str) -> str:
     return found.thought if found.thought or found.open or found.answer != text else text.strip()
 
 
-def _split(chat: Chat, prompt: Sequence[int], text: str) -> Split:
+def _split(chat: Chat, prompt: Sequence[int], text: str, *, begun: bool = False) -> Split:
     marks = chat.thought_marks
-    return Split("", text) if marks is None else split(text, marks, begun=chat.thought_begun(prompt))
+    return Split("", text) if marks is None else split(text, marks, begun=begun or chat.thought_begun(prompt))

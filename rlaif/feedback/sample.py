@@ -6,8 +6,8 @@ other prompts, now and at every repetition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rlaif.errors import EngineError
@@ -32,6 +32,15 @@ class FailedDraw:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerBeginnings:
+    """Texts with which answers begin, by prompt id: the model goes on behind them."""
+
+    texts: Mapping[str, str]
+    thought: bool = False
+    """Whether they begin the thought before the answer."""
+
+
 class SampledCompletions(NamedTuple):
     """What was drawn, in prompt order, and what could not be."""
 
@@ -47,8 +56,11 @@ def sample(
     sampling: Sampling,
     seed: int,
     system: SystemTurn | None = None,
+    begun: AnswerBeginnings | None = None,
 ) -> SampledCompletions:
     """`n` completions per prompt, in prompt order; `system` is a turn in front of every prompt, and no part of it.
+
+    What is `begun` is no part of a completion either.
 
     Raises EngineError when more than `MOST_FAILED` of the draws failed: what was drawn is kept by a recording engine,
     and running again goes on.
@@ -57,7 +69,7 @@ def sample(
     def requests() -> Iterator[GenerateRequest]:
         for prompt in prompts:
             for draw in range(n):
-                yield drawing(prompt, draw, sampling, seed, system)
+                yield _begun(drawing(prompt, draw, sampling, seed, system), prompt, begun)
 
     found = {reply.request_id: reply for reply in engine.generate(requests())}
     completions, failed = [], []
@@ -98,6 +110,12 @@ def first_of(failed: Sequence[FailedDraw], whole: int) -> str:
         f"{len(failed)} of {whole} draws failed, the first with: {first.reason} "
         f"(prompt {first.prompt.text[:SHOWN]!r})"
     )
+
+
+def _begun(request: GenerateRequest, prompt: Prompt, begun: AnswerBeginnings | None) -> GenerateRequest:
+    if begun is None or not (text := begun.texts.get(prompt.id, "")):
+        return request
+    return replace(request, assistant_prefix=text, begins_thought=begun.thought)
 
 
 def drawing(

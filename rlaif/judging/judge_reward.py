@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pvariance
 from typing import Literal
 
 from rlaif.errors import InputError
 from rlaif.hashing import digest
+from rlaif.judging.group_rewards.together import combined_alone
 from rlaif.judging.pointwise import judge_pointwise
 from rlaif.judging.protocol import Judge
 from rlaif.judging.protocols import Asking, pointwise, pointwise_of, refusal
@@ -146,16 +146,7 @@ class EnsembleReward:
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
         """One a completion; None where a member has none: the level of fewer members is another one."""
         columns = [each.rewards(prompts, completions) for each in self.members]
-        return [self._one([column[place] for column in columns]) for place in range(len(completions))]
-
-    def _one(self, numbers: Sequence[float | None]) -> float | None:
-        known = [each for each in numbers if each is not None]
-        if len(known) < len(numbers):
-            return None
-        match self.together:
-            case "mean":
-                return fmean(known)
-            case "min":
-                return min(known)
-            case "mean-variance":
-                return fmean(known) - self.penalty * pvariance(known)
+        return [
+            combined_alone([column[place] for column in columns], self.together, self.penalty)
+            for place in range(len(completions))
+        ]

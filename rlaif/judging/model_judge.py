@@ -116,7 +116,7 @@ class ModelJudge:
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """P(yes) for each completion and each principle that applies."""
         if self.in_writing:
-            return self.checklist_cot(items, principles, self._written(AGAIN))
+            return self.checklist_cot(items, principles, self.writing_verdicts(AGAIN))
         read = partial(read_share, YES_NO, "yes", State.SCORE)
         questions = self.one_by_one(self.before_label("checklist"), items, principles)
         return self.labelled("checklist", questions, YES_NO, read)
@@ -129,7 +129,7 @@ class ModelJudge:
     def compare(self, items: Sequence[Two], principles: Sequence[Principle]) -> list[Judgment]:
         """P(first listed is better) in both orders."""
         if self.in_writing:
-            return self.compare_cot(items, principles, self._written(AGAIN))
+            return self.compare_cot(items, principles, self.writing_verdicts(AGAIN))
         read = partial(read_share, AB, "A", State.PREFERENCE)
         questions = self.both_orders(self.before_label("compare"), items, principles)
         return self.labelled("compare", questions, AB, read)
@@ -139,14 +139,14 @@ class ModelJudge:
     ) -> list[Judgment]:
         """As `compare`, with a verdict written after reasoning: the clipped share of votes of `how.samples` texts."""
         questions = self.both_orders("compare-cot", items, principles)
-        return self.voted("compare-cot", questions, read_verdict, how or self._written())
+        return self.voted("compare-cot", questions, read_verdict, how or self.writing_verdicts())
 
     def checklist_cot(
         self, items: Sequence[One], principles: Sequence[Principle], how: Writing | None = None
     ) -> list[Judgment]:
         """As `checklist`, the yes or no written behind a reasoning: the share of `how.samples` texts."""
         questions = self.one_by_one("checklist-cot", items, principles)
-        return self.voted("checklist-cot", questions, read_yes_no, how or self._written(), CLAMP)
+        return self.voted("checklist-cot", questions, read_yes_no, how or self.writing_verdicts(), CLAMP)
 
     def labelled(
         self,
@@ -179,7 +179,7 @@ class ModelJudge:
             body=self.options.body,
         )
 
-    def _written(self, again: int = 0) -> Writing:
+    def writing_verdicts(self, again: int = 0) -> Writing:
         """How a verdict is written in the place of a label."""
         return Writing(
             sampling=self.options.writing(self.options.lengths.verdict),

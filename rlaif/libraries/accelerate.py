@@ -109,6 +109,12 @@ def _remedy(names: list[str]) -> str:
     )
 
 
+def process_count() -> int:
+    """How many processes the launch has that this one is of; nothing is joined. Raises LibraryError."""
+    check_launch()
+    return int(os.environ.get("WORLD_SIZE") or 1)
+
+
 def join_launch(*, cpu: bool) -> Accelerator:
     """Return the Accelerator of this process in its launch; `cpu=True` keeps all processes on CPUs.
 

@@ -95,6 +95,8 @@ class MadeFile:
     """What the run calls the step: its `as`, else its name."""
     of: Mapping[str, Path]
     """By kind, the file of that kind that it was made of, directly or through others."""
+    moves: str = ""
+    """The role whose newest model it is; empty of what is no model, and in runs that do not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,7 @@ def made_files(run: Path) -> list[MadeFile]:
             round=row["round"],
             step=row["step"],
             of={kind: run / path for kind, path in row["of"].items()},
+            moves=row.get("moves", ""),
         )
         for row in rows
     ]

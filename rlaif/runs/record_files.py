@@ -104,6 +104,7 @@ ARTEFACTS_SCHEMA = _list(
         round=_COUNT,
         step=_TEXT,
         of=_by_name(_TEXT),
+        moves=_TEXT,
     )
 )
 _FIGURES = _by_name(_FIGURE)

@@ -34,6 +34,8 @@ def call_key(
         drawn += [how.top_k, how.min_p]
     if how.max_thought_tokens is not None:
         further.append(["max_thought_tokens", how.max_thought_tokens])
+    if request.assistant_prefix:
+        further.append(["assistant_prefix", request.assistant_prefix, request.begins_thought])
     if request.schema is not None and guides_decoding:
         return digest("generate", fingerprint, turns, drawn, dict(request.schema), *further)
     return digest("generate", fingerprint, turns, drawn, *further)

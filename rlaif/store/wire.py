@@ -162,6 +162,8 @@ def _settings(request: Request) -> dict[str, Any]:
         if request.thinking is not None:
             late |= {"thinking": request.thinking.identity, "seed": request.seed}
         return {"continuations": request.continuations, "assistant_prefix": request.assistant_prefix, **late}
+    if request.assistant_prefix:
+        late |= {"assistant_prefix": request.assistant_prefix, "begins_thought": request.begins_thought}
     if request.schema is not None:
         late["schema"] = dict(request.schema)
     return {"sampling": request.sampling.identity, "seed": request.seed, "draw": request.draw, **late}

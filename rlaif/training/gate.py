@@ -1,7 +1,8 @@
 """What is wrong with a set of pairs, before a step is taken: rows that teach nothing or teach wrong, and slopes.
 
 A row's defect can be left out: `same`, `empty`, `truncated`, `leaked`, `contradiction`, `duplicate`. A slope of the
-whole set cannot: `failures`, `boilerplate`, `length`. Pure: knows pairs, no files and no model.
+whole set cannot: `failures`, `boilerplate`, `length`. An example, which has one side, can be `leaked`. Pure: knows
+pairs and examples, no files and no model.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.counted_texts import answer_text, asked_text
-from rlaif.records import Message, Pair, Prompt
+from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, prompt_name
 
 MODES = ("filter", "refuse", "off")
 DEFECTS = ("same", "empty", "truncated", "leaked", "contradiction", "duplicate")
@@ -42,6 +43,8 @@ MEANINGS: Mapping[str, str] = {
     "boilerplate": "of the chosen answers end with the same sentence",
     "length": "is the difference",
 }
+LEAKED = "leaked"
+"""The defect that an example can have too; what else may be wrong with one, its tokens tell the training."""
 NGRAM = 13
 """Words in a row that two different prompts hardly share (Brown et al. 2020, contamination)."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -82,6 +85,8 @@ class GateReport:
     """Shares of the pairs given, and slopes of those that are kept; `length` is below 0 where the shorter is chosen."""
     over: tuple[str, ...] = ()
     """What is above its usual limit, and lets training go on all the same."""
+    rows: str = "pairs"
+    """What was looked at: `pairs`, or `examples`."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -126,11 +131,52 @@ def pass_gate(
     return kept, report
 
 
+def pass_examples(
+    examples: Sequence[Example], gate: Gate, *, held_out: Sequence[Prompt] = ()
+) -> tuple[list[Example], GateReport]:
+    """As `pass_gate`, of conversations to imitate: those are left out in which a user asks a held-out prompt.
+
+    Raises InputError for a limit on what only pairs have.
+    """
+    if unknown := next((name for name in gate.limits if name != LEAKED), None):
+        raise InputError(f"--gate-limit {unknown}: is about pairs, and these are examples; known: {LEAKED}")
+    given = len(examples)
+    if gate.mode == "off":
+        report = GateReport(mode="off", given=given, kept=given, left_out={}, figures={}, rows="examples")
+        return list(examples), report
+    asked = _Asked(held_out)
+    clean = [each for each in examples if not asked.by(each)]
+    leaked, kept = given - len(clean), clean if gate.mode == "filter" else list(examples)
+    share = leaked / max(1, given)
+    limits = {**LIMITS, **gate.limits} if gate.mode == "refuse" else gate.limits
+    if share > limits.get(LEAKED, 1.0):
+        raise ThresholdError(
+            f"the data gate stops training on these {given} examples: in {share:.2g} of them a held-out prompt is "
+            f"asked, limit {limits[LEAKED]:g}. Mend the data; or leave such examples out: --gate filter; or allow it: "
+            f"--gate-limit {LEAKED}={_rounded_up(share):g}"
+        )
+    if examples and not kept:
+        raise ThresholdError(
+            f"none of {given} examples is left by the data gate: each asks a held-out prompt; see `--gate`"
+        )
+    left_out = {LEAKED: leaked} if leaked and gate.mode == "filter" else {}
+    report = GateReport(
+        mode=gate.mode,
+        given=given,
+        kept=len(kept),
+        left_out=left_out,
+        figures={LEAKED: share},
+        rows="examples",
+    )
+    return kept, report
+
+
 def find_defects(
     pairs: Sequence[Pair], held_out: Sequence[Prompt] = (), cut: AbstractSet[str] = frozenset()
 ) -> list[str | None]:
     """For each pair the first defect that it has, in the order of `DEFECTS`."""
-    leaked = _leaked(pairs, held_out)
+    asked = _Asked(held_out)
+    leaked = {prompt for prompt in {pair.prompt for pair in pairs} if asked.by_prompt(prompt)}
     ids = [pair.id for pair in pairs]
     sides: dict[str, set[tuple[Message, ...]]] = {}
     for pair, key in zip(pairs, ids, strict=True):
@@ -142,7 +188,7 @@ def find_defects(
             "same": pair.chosen == pair.rejected,
             "empty": not (_says(pair.chosen) and _says(pair.rejected)),
             "truncated": key in cut,
-            "leaked": pair.prompt in leaked,
+            LEAKED: pair.prompt in leaked or pair.provenance.get(ASKED_OF) in asked.names,
             "contradiction": len(sides[key]) > 1,
             "duplicate": key in seen,
         }
@@ -183,22 +229,67 @@ def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
     return signs.count(1) / count, signs.count(-1) / count
 
 
-def _leaked(pairs: Sequence[Pair], held_out: Sequence[Prompt]) -> set[tuple[Message, ...]]:
-    """Prompts that ask one of the held-out ones: all turns are the same words, or so many in a row are.
+def pass_prompts(
+    prompts: Sequence[Prompt], *, held_out: Sequence[Prompt] = ()
+) -> tuple[list[Prompt], GateReport]:
+    """As `pass_gate`, of prompts to draw rollouts for: those that ask a held-out one are left out.
 
-    The last question of a dialogue is one too, where it is asked alone there.
+    Raises ThresholdError where none is left.
     """
-    if not held_out:
-        return set()
-    asked = [_words(asked_text(each.messages)) for each in held_out]
-    whole = {tuple(words) for words in asked}
-    grams = {gram for words in asked for gram in _grams(words)}
-    found = set()
-    for prompt in {pair.prompt for pair in pairs}:
-        words, last = _words(asked_text(prompt)), _words(prompt[-1].content)
-        if not whole.isdisjoint((tuple(words), tuple(last))) or any(gram in grams for gram in _grams(words)):
-            found.add(prompt)
-    return found
+    asked = _Asked(held_out)
+    kept = [each for each in prompts if not (held_out and asked.by_prompt(each.messages))]
+    leaked = len(prompts) - len(kept)
+    if prompts and not kept:
+        raise ThresholdError(
+            f"none of {len(prompts)} prompts is left by the data gate: each asks a held-out one; train on others than "
+            "are measured on"
+        )
+    report = GateReport(
+        mode="filter",
+        given=len(prompts),
+        kept=len(kept),
+        left_out={LEAKED: leaked} if leaked else {},
+        figures={LEAKED: leaked / max(1, len(prompts))},
+        rows="prompts",
+    )
+    return kept, report
+
+
+class _Asked:
+    """What the held-out prompts ask: all their turns, as words, and so many of these in a row."""
+
+    def __init__(self, held_out: Sequence[Prompt]) -> None:
+        asked = [_words(asked_text(each.messages)) for each in held_out]
+        self.names = {prompt_name(each.messages) for each in held_out}
+        self._whole = {tuple(words) for words in asked}
+        self._grams = {gram for words in asked for gram in _grams(words)}
+
+    def by_prompt(self, prompt: Sequence[Message]) -> bool:
+        """Whether a prompt asks one of them: all turns are the same words, or so many in a row are.
+
+        The last question of a dialogue is one too, where it is asked alone there.
+        """
+        words = _words(asked_text(prompt))
+        return self._asks(words) or self._asks(_words(prompt[-1].content), grams=False)
+
+    def by(self, example: Example) -> bool:
+        """Whether one is asked in a conversation: by its prompt, or by any turn of a user or a line of it.
+
+        A judge's question quotes a prompt on lines of its own, a tag stands on the line before it, and of a dialogue
+        that is learned whole the questions are among what is learned.
+        """
+        if not self._whole:
+            return False
+        users = [each.content for each in example.messages if each.role == "user"]
+        lines = {line for text in users for line in text.splitlines()}
+        return (
+            self.by_prompt(example.messages[: -example.learned])
+            or any(self._asks(_words(text)) for text in users)
+            or any(self._asks(_words(line), grams=False) for line in lines)
+        )
+
+    def _asks(self, words: Sequence[str], *, grams: bool = True) -> bool:
+        return tuple(words) in self._whole or (grams and any(each in self._grams for each in _grams(words)))
 
 
 def _grams(words: Sequence[str]) -> Iterable[tuple[str, ...]]:

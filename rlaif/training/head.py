@@ -30,6 +30,10 @@ class TokenLogprobs(NamedTuple):
     """log sum_v p(v)^2 where each token stands, that two draws agree; only where it was asked for."""
     logits_NV: Tensor | None = None
     """All logits where each token stands, in float32; only where they were asked for."""
+    entropy_N: Tensor | None = None
+    """Of the distribution where each token stands, in nats; only where it was asked for, and no gradient."""
+    value_N: Tensor | None = None
+    """What a value model expects of the rest, before each token; only of a scorer that has one."""
 
 
 class Head(NamedTuple):
@@ -54,6 +58,14 @@ def linear_head(model: Any, *, in_place: bool = False) -> Head | None:
         scale = 1.0 / divisor
     cap = getattr(config, "final_logit_softcapping", None)
     return Head(head.weight, head.bias, float(scale), cap, in_place)
+
+
+def warmed(head: Head, temperature: float) -> Head:
+    """The head whose logits are divided by a temperature, behind scale and cap."""
+    if temperature == 1.0:
+        return head
+    cap = None if head.cap is None else head.cap / temperature
+    return head._replace(scale=head.scale / temperature, cap=cap)
 
 
 def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> TokenLogprobs:
@@ -88,6 +100,23 @@ def collisions(head: Head, hidden_ND: Tensor) -> Tensor:
         once_N = torch.logaddexp(once_N, logits_NT.logsumexp(1))
         twice_N = torch.logaddexp(twice_N, (2 * logits_NT).logsumexp(1))
     return twice_N - 2 * once_N
+
+
+@torch.no_grad()
+def entropies(head: Head, hidden_ND: Tensor) -> Tensor:
+    """entropy_N of each hidden state, in a pass over the vocabulary of its own."""
+    kind = hidden_ND.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
+    tiles = _Tiles(hidden_ND.to(dtype), head.weight_VD, head.bias_V, (head.scale, head.cap))
+    most_N = hidden_ND.new_full((len(hidden_ND),), -torch.inf, dtype=tiles.wide)
+    sum_N, mean_N = torch.zeros_like(most_N), torch.zeros_like(most_N)
+    for _, _, logits_NT in tiles:
+        new_N = torch.maximum(most_N, logits_NT.amax(1))
+        kept_N, weight_NT = (most_N - new_N).exp(), (logits_NT - new_N[:, None]).exp()
+        sum_N = sum_N * kept_N + weight_NT.sum(1)
+        mean_N = mean_N * kept_N + (weight_NT * logits_NT).sum(1)
+        most_N = new_N
+    return most_N + sum_N.log() - mean_N / sum_N
 
 
 class _Tiles:

@@ -67,7 +67,7 @@ class Objective(Protocol):
         """What a step is made of, for the record."""
 
     def trees(self, step: int) -> Sequence[Tree]:
-        """The rows of `step`, which counts from 0."""
+        """The rows of `step`, which counts from 0; where a step takes several updates, those of an update."""
 
     def part(self, step: int, members: Sequence[int], batch: Batch, out: Any) -> StepPart:
         """What `members` (places in `trees(step)`, ascending) add to the step's loss and figures."""
@@ -89,6 +89,10 @@ class LoopJob:
     """How good the scorer's weights are after a step; called on the main process, the weights whole."""
     trackers: Trackers | None = None
     carried: Carried | None = None
+    updates: int = 1
+    """Optimizer steps of a step: the objective's rows are numbered by them, `step * updates` the first of a step."""
+    restarts: bool = False
+    """Whether each step, when its rows are there, goes on from the first weights, with no moments."""
 
 
 class LoopOutcome(NamedTuple):
@@ -109,6 +113,7 @@ def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
     scorer = together.prepare(job.scorer)
     trainable = {name: each for name, each in job.scorer.named_parameters() if each.requires_grad}
     optimizer = _optimizer(trainable, job)
+    first = {name: each.detach().clone() for name, each in trainable.items() if job.restarts}
     done = _resume(job, trainable, optimizer)
     log = _Log(job, together, done)
     steps, watch = job.objective.steps, job.objective.watch
@@ -116,6 +121,8 @@ def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
         raise ThresholdError(halted)
     while done < steps and not log.standing.stops(job.config.patience):
         began = time.perf_counter()
+        if job.restarts:
+            _restart(done, job, trainable, first, optimizer)
         figures = _step(done, job, scorer, optimizer, together)
         if job.carried is not None:
             job.carried.after()
@@ -196,11 +203,42 @@ def learning_rate(step: int, steps: int, config: LoopConfig, peak: float) -> flo
             return peak
 
 
+def _restart(
+    step: int,
+    job: LoopJob,
+    trainable: Mapping[str, nn.Parameter],
+    first: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Let the weights as they are make the rows of a step; then be as before the first."""
+    job.objective.trees(step * job.updates)
+    with torch.no_grad():
+        for name, each in trainable.items():
+            each.copy_(first[name])
+    optimizer.state.clear()
+
+
 def _step(
     step: int, job: LoopJob, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
 ) -> dict[str, float]:
+    """Take the updates of a step; its figures are the means over those that have them."""
+    places = range(step * job.updates, (step + 1) * job.updates)
+    found = [_update(place, job, scorer, optimizer, together) for place in places]
+    names = dict.fromkeys(name for figures in found for name in figures)
+    seen = {name: [figures[name] for figures in found if name in figures] for name in names}
+    return {
+        name: values[0] if len(values) == 1 else sum(values) / len(values) for name, values in seen.items()
+    }
+
+
+def _update(
+    step: int, job: LoopJob, scorer: nn.Module, optimizer: torch.optim.Optimizer, together: Together
+) -> dict[str, float]:
+    place, total = step, job.objective.steps * job.updates
+    if job.restarts:
+        place, total = step % job.updates, job.updates
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, job.objective.steps, job.config, job.learning_rate)
+        group["lr"] = learning_rate(place, total, job.config, job.learning_rate)
     accelerator = together.accelerator
     # what is left out at random is a function of the seed and the step: a resumed run leaves out the same
     torch.manual_seed(derived_seed("dropout", job.config.seed, step, accelerator.process_index))
@@ -209,8 +247,8 @@ def _step(
     norm = together.clip(learned, job.config.clip_norm)
     if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
         raise ThresholdError(
-            f"step {step + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from it."
-            f" Lower learning_rate (now {job.learning_rate:g})"
+            f"step {step // job.updates + 1}: loss {figures['loss']}, gradient norm {norm}; nothing was learned from"
+            f" it. Lower learning_rate (now {job.learning_rate:g})"
         )
     optimizer.step()
     optimizer.zero_grad()

@@ -37,7 +37,7 @@ from rlaif.training.turn_weights import unlearned
 from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
-_NO_IDENTITY = ("trackers", "stop", "trust_remote_code")
+_NO_IDENTITY = ("trackers", "stop", "max_failed", "trust_remote_code")
 """Options that change nothing that is trained: a resumed run may have others. Code that runs is in the fingerprint."""
 _LATER = {"train_on": "all", "thought_marks": None}
 """Options that came later, with what was done before there were: a training is the same one as long as that is so."""
@@ -63,6 +63,10 @@ class MethodCall:
     """Whether a side is read as its last answer alone, at its end."""
     taught: bool = False
     """Whether examples are also read as a teacher is shown them."""
+    updates: int = 1
+    """Optimizer steps of a step (`LoopJob.updates`)."""
+    restarts: bool = False
+    """Whether each step starts from the first weights (`LoopJob.restarts`)."""
 
 
 def snapshot_directory(out: Path) -> Path:
@@ -78,6 +82,8 @@ class Data(NamedTuple):
     counts: dict[str, Any]
     reasons: Sequence[str] = ()
     """What a row says of why it was refused, where the reason's name alone does not."""
+    probes: Sequence[Tree] = ()
+    """Trees like those that the steps will read, where there are no rows before the first one."""
 
 
 MakeObjective = Callable[[Opened, Any, Data, TrainingFolder, bool], Objective]
@@ -90,8 +96,12 @@ def conduct(
     open_model: Callable[[Path, LoopConfig], Opened],
     scorer_kind: type[BranchScorer] | type[RewardScorer],
     make: MakeObjective,
+    read: Callable[[Opened], Data] | None = None,
 ) -> TrainSummary:
-    """Train and write the directory; what is already finished is only read."""
+    """Train and write the directory; what is already finished is only read.
+
+    `read` makes the data where they are no pairs and no examples.
+    """
     _check(setting)
     folder = TrainingFolder(setting.out, _identity(setting, pairs, examples))
     record = folder.finished()
@@ -102,7 +112,7 @@ def conduct(
     # before the model is loaded: who waits for processes that never come should not wait for that first
     accelerator = join_launch(cpu=not torch.accelerator.is_available())
     opened = open_model(setting.base, setting.config)
-    data = _data(setting, opened, pairs, examples)
+    data = _data(setting, opened, pairs, examples) if read is None else read(opened)
     with _claimed(folder, accelerator):
         return _train(setting, opened, data, folder, scorer_kind, make, accelerator)
 
@@ -136,6 +146,8 @@ def _train(
         evaluate=_evaluate(setting, opened, model),
         trackers=trackers,
         carried=objective.carried,
+        updates=setting.updates,
+        restarts=setting.restarts,
     )
     try:
         if accelerator.is_main_process:
@@ -346,7 +358,8 @@ def _named(refused: Counter[str]) -> dict[str, int]:
 
 def _probe_trees(data: Data) -> list[Tree]:
     taught = (each.taught for each in data.examples if each.taught is not None)
-    return [*map(pair_tree, data.pairs), *map(example_tree, data.examples), *map(example_tree, taught)]
+    rows = [*map(pair_tree, data.pairs), *map(example_tree, data.examples), *map(example_tree, taught)]
+    return [*rows, *data.probes]
 
 
 def _claimed(folder: TrainingFolder, accelerator: Accelerator) -> AbstractContextManager[None]:

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from rlaif.libraries.peft import without_adapter
 from rlaif.libraries.transformers import attention_of, read_rows, rope_switch, set_attention
-from rlaif.training.head import TokenLogprobs, collisions, linear_head, logits, read
+from rlaif.training.head import TokenLogprobs, collisions, entropies, linear_head, logits, read, warmed
 from rlaif.training.masks import FLEX, attention_masks
 from rlaif.training.packing import Batch, Tree, pack
 
@@ -35,6 +35,10 @@ class _OverModel(nn.Module):
         """Whether to say how sure the model is where each token stands (`TokenLogprobs.collision_N`)."""
         self.distributions = False
         """Whether to say all logits where each token stands (`TokenLogprobs.logits_NV`)."""
+        self.entropies = False
+        """Whether to say the entropy where each token stands (`TokenLogprobs.entropy_N`)."""
+        self.temperature = 1.0
+        """What logits are divided by: the temperature at which the tokens were sampled."""
 
     def forward(self, batch: Batch) -> Any:
         """Read a batch; gradients flow through what was read."""
@@ -53,18 +57,26 @@ class BranchScorer(_OverModel):
         """Of every branch token."""
         if not batch.packed:
             logits_RLV = read_rows(model, batch.ids_RL, _there(batch))
-            return self._all(logits_RLV.flatten(0, 1)[batch.source_N], batch)
+            logits_NV = logits_RLV.flatten(0, 1)[batch.source_N]
+            if self.temperature != 1.0:
+                logits_NV = logits_NV / self.temperature
+            return self._all(logits_NV, batch)
         hidden_ND = _hidden(model, batch).flatten(0, 1)[batch.source_N]
         head = linear_head(model, in_place=self.alone)
         if head is None:
             raise NotImplementedError("its output head is no plain linear layer")
+        head = warmed(head, self.temperature)
         if self.distributions:
             return self._all(logits(head, hidden_ND), batch)
         reading = read(head, hidden_ND, batch.target_N)
+        if self.entropies:
+            reading = reading._replace(entropy_N=entropies(head, hidden_ND))
         return reading._replace(collision_N=collisions(head, hidden_ND)) if self.collisions else reading
 
     def _all(self, logits_NV: Tensor, batch: Batch) -> TokenLogprobs:
         reading = _read(logits_NV, batch.target_N, collide=self.collisions)
+        if self.entropies:
+            reading = reading._replace(entropy_N=_entropies(logits_NV))
         return reading._replace(logits_NV=logits_NV.float()) if self.distributions else reading
 
 
@@ -156,6 +168,14 @@ def _figures(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *, pack
     return out.logp_N if isinstance(out, TokenLogprobs) else out
 
 
+def hidden_states(model: Any, batch: Batch) -> Tensor:
+    """The last hidden states of a batch's rows, packed or plain, as the model's head would get them."""
+    if batch.packed:
+        return _hidden(model, batch)
+    found: Tensor = model.base_model(input_ids=batch.ids_RL, attention_mask=_there(batch), use_cache=False)[0]
+    return found
+
+
 def _hidden(model: Any, batch: Batch) -> Tensor:
     backbone = model.base_model
     dtype = model.get_input_embeddings().weight.dtype
@@ -172,6 +192,12 @@ def _hidden(model: Any, batch: Batch) -> Tensor:
 
 def _there(batch: Batch) -> Tensor:
     return (batch.tree_RL >= 0).long()
+
+
+@torch.no_grad()
+def _entropies(logits_NV: Tensor) -> Tensor:
+    logp_NV = logits_NV.float().log_softmax(-1)
+    return -(logp_NV.exp() * logp_NV).sum(-1)
 
 
 def _read(logits_NV: Tensor, target_N: Tensor, *, collide: bool) -> TokenLogprobs:

@@ -83,12 +83,12 @@ class OtherTeacher:
     """Another model, which stays as it is."""
 
     def __init__(self, scorer: BranchScorer) -> None:
-        self._scorer = scorer
+        self.scorer = scorer
 
     def read(self, batch: Batch) -> TokenLogprobs:
         """What it says of the tokens."""
-        with torch.no_grad(), nothing_random(self._scorer):
-            said: TokenLogprobs = self._scorer(batch)
+        with torch.no_grad(), nothing_random(self.scorer):
+            said: TokenLogprobs = self.scorer(batch)
         return said
 
     def after(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlaif.errors import InputError, ThresholdError
-from rlaif.records import Message, Pair, Prompt
+from rlaif.records import ASKED_OF, Example, Message, Pair, Prompt, prompt_name
 from rlaif.training.gate import (
     DEFECTS,
     LIMITS,
@@ -20,6 +20,7 @@ from rlaif.training.gate import (
     closer,
     find_defects,
     length_slope,
+    pass_examples,
     pass_gate,
 )
 
@@ -238,3 +239,75 @@ def test_dialogues_that_end_alike_do_not_leak_each_other() -> None:
     pairs = [replace(pair(), prompt=each) for each in (tea, milk)]
     assert find_defects(pairs, held_out=[Prompt(messages=milk)]) == [None, "leaked"]
     assert find_defects(pairs, held_out=[prompt("Go on!")]) == ["leaked", "leaked"]
+
+
+def example(*texts: str, learned: int = 1, kind: str = "answer") -> Example:
+    """Turns of user and assistant by turns."""
+    roles = ("user", "assistant")
+    turns = tuple(Message(role=roles[n % 2], content=text) for n, text in enumerate(texts))  # type: ignore[arg-type]
+    return Example(messages=turns, learned=learned, kind=kind)
+
+
+QUESTION = "Which response follows the rule better?\n\nPrompt:\n```\n{}\n```\nResponse A:\n```\nYes.\n```"
+
+
+@pytest.mark.parametrize(
+    ("learned", "leaks"),
+    [
+        (example("How do I bake bread?", "So."), True),
+        (example("how do I BAKE bread", "So."), True),
+        (example("Hello.", "Hi.", "How do I bake bread?", "So."), True),
+        (example("How do I bake bread?", "So.", "And a cake?", "So too."), True),
+        (
+            example("Hello.", "Hi.", "How do I bake bread?", "So.", learned=3),
+            True,
+        ),  # a dialogue that is learned whole
+        (example("<|good|>\nHow do I bake bread?", "So."), True),  # a condition stands before it
+        (
+            example(QUESTION.format("How do I bake bread?"), "A", kind="judge"),
+            True,
+        ),  # a judge's question quotes it
+        (example(f"I ask you: {LONG}", "So."), True),
+        (example("How do I bake a cake?", "So."), False),
+        (example("What do people ask?", "How do I bake bread?"), False),  # it is written, not asked
+        (example("Do you know how do I bake bread?", "So."), False),
+    ],
+)
+def test_an_example_leaks_where_a_user_asks_a_held_out_prompt(learned: Example, leaks: bool) -> None:
+    held_out = [prompt("How do I bake bread?"), prompt(LONG)]
+    fine = example("Why?", "So.")
+    kept, report = pass_examples([fine, learned], Gate(), held_out=held_out)
+    assert kept == [fine, *([] if leaks else [learned])]
+    assert report.left_out == ({"leaked": 1} if leaks else {})
+    assert (report.rows, report.given, report.kept) == ("examples", 2, len(kept))
+    assert report.figures == {"leaked": 0.5 if leaks else 0.0}
+
+
+def test_without_held_out_prompts_every_example_passes() -> None:
+    given = [example("Why?", "So."), example("", "So."), example("Why?", "So.")]
+    assert pass_examples(given, Gate())[0] == given
+
+
+def test_examples_that_leak_stop_a_refusal_or_are_let_through_by_a_limit() -> None:
+    given, held_out = [example("Why?", "So."), example("How?", "So.")], [prompt("Why?")]
+    said = r"stops training on these 2 examples: in 0\.5 .* limit 0.*--gate-limit leaked=0\.51"
+    with pytest.raises(ThresholdError, match=said):
+        pass_examples(given, Gate(mode="refuse"), held_out=held_out)
+    kept, report = pass_examples(given, Gate(mode="refuse", limits={"leaked": 0.5}), held_out=held_out)
+    assert kept == given
+    assert report.left_out == {}
+    with pytest.raises(ThresholdError, match=r"limit 0\.4"):
+        pass_examples(given, Gate(limits={"leaked": 0.4}), held_out=held_out)
+    assert pass_examples(given, Gate(mode="off"), held_out=held_out)[0] == given
+    with pytest.raises(ThresholdError, match="none of 1 examples is left"):
+        pass_examples(given[:1], Gate(), held_out=held_out)
+    with pytest.raises(InputError, match="--gate-limit length: is about pairs, and these are examples"):
+        pass_examples(given, Gate(limits={"length": 0.5}))
+
+
+def test_a_judges_pair_leaks_by_the_prompt_that_it_was_asked_about() -> None:
+    asked = prompt_name(prompt("How do I bake bread?").messages)
+    question = pair("Is it brief?", "yes", "no", provenance={ASKED_OF: asked})
+    other = pair("Is it brief?", "yes", "no", provenance={ASKED_OF: prompt_name(prompt("Why?").messages)})
+    assert find_defects([question], [prompt("How do I bake bread?")]) == ["leaked"]
+    assert find_defects([other], [prompt("How do I bake bread?")]) == [None]

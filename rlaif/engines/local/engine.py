@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.engines.base import BaseEngine
+from rlaif.engines.beginnings import begun_prompts
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import model_fingerprint
@@ -138,7 +139,7 @@ class HfEngine(BaseEngine):
     def _generate(self, window: Sequence[GenerateRequest]) -> list[Generation]:
         if self.chat.thought_marks is None:
             say_unbounded(self.name, window)
-        prompts = self.chat.each_prompt([asked_of(each) for each in window])
+        prompts = begun_prompts(self.chat, window, self.chat.each_prompt([asked_of(each) for each in window]))
         replies: dict[int, Generation] = {}
         draws: dict[int, Draw] = {}
         for place, (request, ids) in enumerate(zip(window, prompts, strict=True)):
@@ -146,13 +147,14 @@ class HfEngine(BaseEngine):
                 why = NO_BODY if request.body else self._why_no_prompt(ids)
                 replies[place] = Generation(request_id=request.id, text="", finish="length", error=why)
             else:
-                draws[place] = self._draw(ids, request.sampling, request.seed)
+                draws[place] = self._draw(ids, request)
         for place, drawn in zip(draws, self._decoder.draw(list(draws.values())), strict=True):
             replies[place] = self._generation(window[place], draws[place].prompt, drawn)
         return [replies[place] for place in range(len(window))]
 
-    def _draw(self, ids: Sequence[int], how: Sampling, seed: int) -> Draw:
-        left, plan = self.context - len(ids), budget_plan(self.chat, ids, how)
+    def _draw(self, ids: Sequence[int], request: GenerateRequest) -> Draw:
+        how, seed, left = request.sampling, request.seed, self.context - len(ids)
+        plan = budget_plan(self.chat, ids, how, inside=request.begins_thought)
         if plan is None:
             return Draw(tuple(ids), how, seed, min(how.max_tokens, left))
         return Draw(tuple(ids), how, seed, min(plan.room + len(plan.closing) + how.max_tokens, left), plan)
@@ -162,7 +164,13 @@ class HfEngine(BaseEngine):
         cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
         return Generation(
             request_id=request.id,
-            **answer_of(self.chat, prompt, text[: min(cuts)] if cuts else text, request.tools),
+            **answer_of(
+                self.chat,
+                prompt,
+                text[: min(cuts)] if cuts else text,
+                request.tools,
+                begun=request.begins_thought,
+            ),
             finish=drawn.finish,
             token_ids=tuple(drawn.ids),
             logprob=None if drawn.error else drawn.logprob,
@@ -253,8 +261,8 @@ class HfEngine(BaseEngine):
             return NO_BODY
         return str(asked) if isinstance(asked, UnrenderedError) else self._too_long(_longest(asked))
 
-    def _why_no_prompt(self, ids: Sequence[int] | UnrenderedError) -> str:
-        return str(ids) if isinstance(ids, UnrenderedError) else self._too_long(len(ids))
+    def _why_no_prompt(self, ids: list[int] | str) -> str:
+        return ids if isinstance(ids, str) else self._too_long(len(ids))
 
     def _too_long(self, tokens: int) -> str:
         return f"{tokens} tokens do not fit into the model's context of {self.context}"

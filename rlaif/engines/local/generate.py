@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from rlaif.engines.local.sampling import choose, knobs_of, uniforms
+from rlaif.engines.local.sampling import choose, knobs_of, uniforms, warm_logprobs
 from rlaif.engines.local.score import head_at, slack
 from rlaif.engines.local.shared_prefix import lengthwise
 from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan
@@ -68,6 +68,10 @@ class Drawn:
     """The log-probabilities of the labels behind the thought; None where they are not read here."""
     thought: int = 0
     """How many of `ids` are the thought that labels stand behind."""
+    end: int | None = None
+    """The end token that was drawn behind `ids`."""
+    warm_logprob: float = 0.0
+    """As `logprob`, at the temperature at which was drawn."""
 
 
 class Filled(NamedTuple):
@@ -142,7 +146,8 @@ class Decoder:
             while batch.rows and not (packed and queue):
                 batch.read_labels()
                 tokens, logprobs = choose(batch.logits, batch.knobs, batch.uniform())
-                tokens = batch.take(tokens, logprobs, self)
+                warm = warm_logprobs(batch.logits, batch.knobs, tokens, logprobs)
+                tokens = batch.take(tokens, logprobs, warm, self)
                 if packed := batch.is_thin:
                     tokens = tokens[batch.pack()]
                 if batch.rows:
@@ -150,7 +155,7 @@ class Decoder:
         for draw, each in zip(draws, batch.drawn, strict=True):
             reads = draw.thought is not None and draw.thought.label_prefix is not None
             if not reads and each.ids and each.ids[-1] in self.end_ids:
-                each.ids.pop()
+                each.end = each.ids.pop()
         return batch.drawn
 
     def _fill(self, batch: _Batch, queue: deque[int], piece: int | None) -> None:
@@ -314,25 +319,29 @@ class _Batch:
         numbers = [own[step] for own, step in zip(drawn, steps, strict=True)]
         return torch.tensor(numbers, dtype=torch.float64, device=self.device)
 
-    def take(self, tokens: torch.Tensor, logprobs: torch.Tensor, decoder: Decoder) -> torch.Tensor:
+    def take(
+        self, tokens: torch.Tensor, logprobs: torch.Tensor, warm: torch.Tensor, decoder: Decoder
+    ) -> torch.Tensor:
         """Hand each live row its token, and find out which are done; gives what every row goes on with."""
-        found = zip(self.rows, tokens.tolist(), logprobs.tolist(), strict=True)
+        both = zip(logprobs.tolist(), warm.tolist(), strict=True)
+        found = zip(self.rows, tokens.tolist(), both, strict=True)
         others: dict[int, int] = {}
-        for row, (place, token, logprob) in enumerate(found):
-            if place in self.live and (goes_on := self._hand(row, place, token, logprob, decoder)) != token:
+        for row, (place, token, said) in enumerate(found):
+            if place in self.live and (goes_on := self._hand(row, place, token, said, decoder)) != token:
                 others[row] = goes_on
         if others:
             tokens[list(others)] = torch.tensor(list(others.values()), device=tokens.device)
         return tokens
 
-    def _hand(self, row: int, place: int, token: int, logprob: float, decoder: Decoder) -> int:
+    def _hand(self, row: int, place: int, token: int, said: tuple[float, float], decoder: Decoder) -> int:
         draw, drawn, followed = self.draws[place], self.drawn[place], self._followed.get(place)
         if followed is not None and followed.forced:
             token = self._force(drawn, followed)
         else:
             drawn.ids.append(token)
-            drawn.logprob += logprob
-            if logprob != logprob:
+            drawn.logprob += said[0]
+            drawn.warm_logprob += said[1]
+            if said[0] != said[0]:
                 drawn.error = NOT_A_NUMBER
             elif followed is not None and followed.plan.label_prefix is not None:
                 return self._thought(row, place, followed, decoder)

@@ -118,6 +118,7 @@ HF = ModelKind(
     guides_decoding=False,
     directory=resolve_directory,
     fingerprint=causal_fingerprint,
+    begins_answers=lambda name, rest: True,
     causal=True,
     trainable=True,
     worker_processes=True,

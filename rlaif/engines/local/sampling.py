@@ -44,6 +44,18 @@ def choose(logits: torch.Tensor, knobs: Knobs, uniform: torch.Tensor) -> tuple[t
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
 
 
+def warm_logprobs(
+    logits: torch.Tensor, knobs: Knobs, tokens: torch.Tensor, logprobs: torch.Tensor
+) -> torch.Tensor:
+    """Log-probabilities of tokens at each row's temperature, greedy rows at 1; `logprobs` are those at 1."""
+    warm = (knobs.temperature > 0) & (knobs.temperature != 1)
+    if not bool(warm.any()):
+        return logprobs
+    heat = torch.where(warm, knobs.temperature, 1.0)[:, None]
+    found = (logits.double() / heat).log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    return torch.where(warm, found, logprobs.double())
+
+
 def uniforms(seed: int, count: int) -> list[float]:
     """The random numbers of one text, in [0, 1): they depend on its seed and on nothing else."""
     # on the CPU whatever the device, so that a seed means the same everywhere

@@ -34,12 +34,17 @@ class ThoughtPlan(NamedTuple):
     """The tokens whose log-probabilities are read there; none: the text alone is wanted."""
 
 
-def budget_plan(chat: Chat, prompt: Sequence[int], how: Sampling) -> ThoughtPlan | None:
-    """What bounds the thought behind a prompt; None where nothing does, or no marks of thoughts are known."""
+def budget_plan(
+    chat: Chat, prompt: Sequence[int], how: Sampling, *, inside: bool = False
+) -> ThoughtPlan | None:
+    """What bounds the thought behind a prompt; None where nothing does, or no marks of thoughts are known.
+
+    `inside`: the prompt ends with a thought that its request has begun.
+    """
     marks = chat.thought_marks
     if how.max_thought_tokens is None or marks is None:
         return None
-    begun = chat.thought_begun(prompt)
+    begun = inside or chat.thought_begun(prompt)
     # who has still to begin it needs its start mark, were it only to close it behind that
     room = how.max_thought_tokens if begun else max(how.max_thought_tokens, len(chat.start_ids))
     return ThoughtPlan(marks, begun, room, tuple(chat.closing_ids))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from rlaif.engines.beginnings import opened
 from rlaif.engines.openai import payloads, replies
 from rlaif.engines.openai.load_balancer import Servers
 from rlaif.engines.openai.name import Settings
 from rlaif.engines.openai.reading import reading
+from rlaif.engines.openai.refusals import CONTINUES
 from rlaif.engines.openai.retries import Asker, Build
+from rlaif.engines.thoughts import THINK
 from rlaif.records import GenerateRequest, Usage
+
+CONTINUES_NOT = (
+    "the request begins the answer, and this server's name does not say that it goes on with an assistant's turn "
+    "(continue_final_message, as vLLM's does); say ?continues=1 in the model name, or ask a local model"
+)
 
 
 class ServerDraw(NamedTuple):
@@ -58,13 +67,40 @@ class ServerDraws:
 
     async def of(self, request: GenerateRequest, count: int, call: str = "") -> ServerDraw:
         """The texts of a chat request; `call` names it where its id does not."""
-        build = partial(payloads.draw_body, request, count, budget_as=self._settings.budget_as)
-        return await self.texts(call or request.id, count, build, tools=bool(request.tools))
+        if request.assistant_prefix and not self._settings.continues:
+            return ServerDraw([], CONTINUES_NOT, Usage())
+        sent = request
+        if request.begins_thought:
+            marks = self._settings.marks or THINK
+            sent = replace(request, assistant_prefix=marks.start + opened(marks, request.assistant_prefix))
+        build = partial(payloads.draw_body, sent, count, budget_as=self._settings.budget_as)
+        return await self.texts(
+            call or request.id,
+            count,
+            build,
+            tools=bool(request.tools),
+            begun=request.begins_thought,
+            needs=(CONTINUES,) if request.assistant_prefix else (),
+        )
 
-    async def texts(self, call: str, count: int, build: Build, *, tools: bool = False) -> ServerDraw:
-        """The `count` texts of a call whose body is `build`; `tools`: they were offered."""
+    async def texts(
+        self,
+        call: str,
+        count: int,
+        build: Build,
+        *,
+        tools: bool = False,
+        begun: bool = False,
+        needs: Sequence[str] = (),
+    ) -> ServerDraw:
+        """The `count` texts of a call whose body is `build`.
+
+        `tools`: they were offered; `begun`: a text goes on with a thought that was begun for it; `needs` as `ask` has.
+        """
         how = self._reading.offering(tools)
-        answer = await self.asker.ask(call, build, partial(replies.texts_problem, count=count, how=how))
+        how = replace(how, begun=True) if begun else how
+        check = partial(replies.texts_problem, count=count, how=how)
+        answer = await self.asker.ask(call, build, check, needs=needs)
         found = replies.texts(answer.body, count, how) if answer.error is None else answer.error
         if isinstance(found, str):
             return ServerDraw([], found, answer.used)

@@ -214,5 +214,11 @@ def _alike(request: Request) -> Any:
     """Equal for requests that are draws of one prompt; a likeliest text is drawn once."""
     if isinstance(request, ScoreRequest) or request.sampling.temperature == 0 or request.schema is not None:
         return request.id
-    how = (request.tools, request.chat_template_kwargs, request.body)
+    how = (
+        request.tools,
+        request.chat_template_kwargs,
+        request.body,
+        request.assistant_prefix,
+        request.begins_thought,
+    )
     return (request.messages, request.sampling, how)

@@ -50,6 +50,13 @@ def _scores_texts(name: str, rest: str) -> bool:
     return bool(parse_name(name, rest).settings.logprobs)
 
 
+def _begins_answers(name: str, rest: str) -> bool:
+    """Where the name says that the server goes on with an assistant's turn."""
+    from rlaif.engines.openai.name import parse_name
+
+    return bool(parse_name(name, rest).settings.continues)
+
+
 def _check(name: str, rest: str) -> None:
     from rlaif.engines.openai.key import key_of
     from rlaif.engines.openai.name import parse_name
@@ -67,6 +74,7 @@ KINDS = (
         served_model=_served_model,
         writes_verdicts=_writes_verdicts,
         scores_texts=_scores_texts,
+        begins_answers=_begins_answers,
         writes_thoughts=_writes_thoughts,
         check=_check,
         meant=meant_server,

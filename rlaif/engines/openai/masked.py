@@ -28,6 +28,8 @@ def masked(request: GenerateRequest | ScoreRequest) -> GenerateRequest | ScoreRe
     """The request with all texts of its turns and tools masked; its id and what is asked of the answer stay."""
     turns = tuple(map(_masked_turn, request.messages))
     tools = tuple(_masked_values(each) for each in request.tools)
+    if isinstance(request, GenerateRequest) and request.assistant_prefix:
+        request = replace(request, assistant_prefix=masked_text(request.assistant_prefix))
     if turns == request.messages and tools == request.tools:
         return request
     return replace(request, messages=turns, tools=tools)

@@ -91,6 +91,8 @@ class Settings:
     """Start and end mark, with a comma, of thoughts in texts; empty: those that are known; `none`: no text is split."""
     thought_begun: int = 0
     """1: the chat template has written the start mark, so that a text begins inside of its thought."""
+    continues: int = 0
+    """1: the server goes on with an assistant's turn that a request begins (`continue_final_message`)."""
     thought_tokens: int = THOUGHT_TOKENS
     """Room for the thought of a vote, where the model thinks and the question does not say how much."""
 
@@ -275,11 +277,13 @@ def _value(name: str, key: str, text: str, kind: type) -> int | float | str:
         value = -1
     if key == "mask" and value not in (0, 1):
         raise ModelError(f"{name}: mask={text}: is 1 (break up spelled control tokens) or 0")
+    if key == "continues" and value not in (0, 1):
+        raise ModelError(f"{name}: continues={text}: is 1 (the server goes on with an assistant's turn) or 0")
     if key == "thought_begun" and value not in (0, 1):
         raise ModelError(f"{name}: thought_begun={text}: is 1 (the chat template writes the start mark) or 0")
     least = (
         0
-        if key in ("rpm", "tpm", "votes", "mask", "logprobs", "thought_begun")
+        if key in ("rpm", "tpm", "votes", "mask", "logprobs", "thought_begun", "continues")
         else 1
         if kind is int
         else 0.001

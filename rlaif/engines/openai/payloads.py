@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlaif.engines.openai.capabilities import Capabilities
-from rlaif.engines.openai.refusals import BUDGET, EITHER
+from rlaif.engines.openai.refusals import BUDGET, CONTINUES, EITHER
 from rlaif.engines.openai.request_body import KWARGS, merged
 from rlaif.engines.openai.thought_budgets import budget_fields
 from rlaif.engines.openai.turns import turns
@@ -24,7 +24,7 @@ def draw_body(
 
     `budget_as` is the way in which the user says that the server is told the limit of a thought.
     """
-    body: dict[str, Any] = {"messages": turns(request.messages, able.can)}
+    body = _begun(turns(request.messages, able.can), request.assistant_prefix)
     body |= _drawn(request.sampling, able, budget_as)
     body |= _several(count, request.seed, able)
     if request.schema is not None and able.guides:
@@ -115,12 +115,15 @@ def _with_rest(body: dict[str, Any], request: GenerateRequest | ScoreRequest) ->
 
 
 def _continued(request: ScoreRequest, continuation: str, able: Capabilities) -> dict[str, Any]:
-    said = turns(request.messages, able.can)
-    begun = request.assistant_prefix + continuation
-    if not begun:
+    return _begun(turns(request.messages, able.can), request.assistant_prefix + continuation)
+
+
+def _begun(said: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    """The turns, with the beginning of the assistant's next one, which is to be gone on with."""
+    if not text:
         return {"messages": said}
-    said.append({"role": "assistant", "content": begun})
-    return {"messages": said, "continue_final_message": True, "add_generation_prompt": False}
+    said.append({"role": "assistant", "content": text})
+    return {"messages": said, CONTINUES: True, "add_generation_prompt": False}
 
 
 def _guided(way: str, schema: dict[str, Any]) -> dict[str, Any]:

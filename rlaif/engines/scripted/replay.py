@@ -15,7 +15,14 @@ from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequ
 
 REMEDIES = {
     each: "the calls were recorded without: leave it out, or ask the model itself"
-    for each in ("tools", "chat_template_kwargs", "body", "max_thought_tokens", "thinking")
+    for each in (
+        "tools",
+        "chat_template_kwargs",
+        "body",
+        "max_thought_tokens",
+        "thinking",
+        "assistant_prefix",
+    )
 }
 _OPTIONAL = {"text": str, "finish": str, "draw": int, "assistant_prefix": str, "logprobs": dict}
 

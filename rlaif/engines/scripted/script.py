@@ -17,7 +17,7 @@ from rlaif.records import GenerateRequest, Generation, Message, Score, ScoreRequ
 
 REMEDIES = {
     each: "a file answers as it is written: leave it out"
-    for each in ("chat_template_kwargs", "body", "max_thought_tokens")
+    for each in ("chat_template_kwargs", "body", "max_thought_tokens", "assistant_prefix")
 }
 FLOOR = 1e-30
 """Probability of what a row's labels do not name: JSON has no minus infinity."""

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from rlaif.engines.base import BaseEngine
+from rlaif.engines.beginnings import begun_prompts
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import free_accelerator
 from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, budget_plan, label_plan
@@ -130,6 +131,10 @@ class VllmEngine(BaseEngine):
         if self.chat.thought_marks is None:
             say_unbounded(self.name, window)
         prompts = self._prompts(window)
+        prompts = [
+            ids if isinstance(ids, str) else self._begun(each, ids)
+            for each, ids in zip(window, prompts, strict=True)
+        ]
         taken = [(each, ids) for each, ids in zip(window, prompts, strict=True) if isinstance(ids, list)]
         drawn = iter(self._draw([each for each, _ in taken], [ids for _, ids in taken]))
         return [
@@ -146,6 +151,9 @@ class VllmEngine(BaseEngine):
             NO_BODY if each.body else ids if isinstance(ids, list) else str(ids)
             for each, ids in zip(window, found, strict=True)
         ]
+
+    def _begun(self, request: GenerateRequest, ids: list[int]) -> list[int] | str:
+        return begun_prompts(self.chat, [request], [ids])[0]
 
     def _draw(self, window: Sequence[GenerateRequest], prompts: Sequence[list[int]]) -> list[Generation]:
         fits = [place for place, ids in enumerate(prompts) if len(ids) < self.context]
@@ -176,7 +184,12 @@ class VllmEngine(BaseEngine):
         self, window: Sequence[GenerateRequest], prompts: Sequence[list[int]], order: Sequence[int]
     ) -> dict[int, _Before]:
         """The thoughts of requests that bound them, closed where they had to be. Who does not think is left out."""
-        plans = {place: budget_plan(self.chat, prompts[place], window[place].sampling) for place in order}
+        plans = {
+            place: budget_plan(
+                self.chat, prompts[place], window[place].sampling, inside=window[place].begins_thought
+            )
+            for place in order
+        }
         bounded = {place: plan for place, plan in plans.items() if plan is not None}
         outputs = self._think(
             [(tuple(prompts[place]), window[place].sampling, window[place].seed) for place in bounded],
@@ -247,7 +260,13 @@ class VllmEngine(BaseEngine):
         cuts = [found for stop in request.sampling.stop if (found := text.find(stop)) >= 0]
         return Generation(
             request_id=request.id,
-            **answer_of(self.chat, prompt, text[: min(cuts)] if cuts else text, request.tools),
+            **answer_of(
+                self.chat,
+                prompt,
+                text[: min(cuts)] if cuts else text,
+                request.tools,
+                begun=request.begins_thought,
+            ),
             finish="length" if last.why == "length" or (last is before.text and before.goes_on) else "stop",
             token_ids=ids,
             logprob=last.logprob if last is before.text else before.text.logprob + last.logprob,

@@ -26,6 +26,7 @@ KINDS = (
         open=_open,
         directory=resolve_directory,
         fingerprint=causal_fingerprint,
+        begins_answers=lambda name, rest: True,
         causal=True,
         fills_accelerator=True,
     ),

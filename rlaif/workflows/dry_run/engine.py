@@ -179,8 +179,9 @@ class PlannedEngine(BaseEngine):
         bare = [
             [replace(turn, content=self._bare(turn.content)) for turn in each.messages] for each in requests
         ]
+        begun = [self._begun(each) for each in requests]
         if self.counting is not None:
-            sizes = self.counting.count(bare)
+            sizes = [size + more for size, more in zip(self.counting.count(bare), begun, strict=True)]
             room = self.to_come.most(self.counting.tokenizer) + SEAM_TOKENS
             least = [max(0, size - SEAM_TOKENS * count) for size, count in zip(sizes, holes, strict=True)]
             return least, [size + room * count for size, count in zip(sizes, holes, strict=True)]
@@ -188,9 +189,15 @@ class PlannedEngine(BaseEngine):
         size = [
             sum(_bytes(turn.content) for turn in turns) + TURN_TOKENS * (len(turns) + 1) for turns in bare
         ]
+        size = [whole + more for whole, more in zip(size, begun, strict=True)]
         room = self.to_come.most("")
         most = [whole + room * count for whole, count in zip(size, holes, strict=True)]
         return [count // LETTERS_A_TOKEN for count in letters], most
+
+    def _begun(self, request: Request) -> int:
+        """Tokens with which the answer begins, beside those of the turns."""
+        begins = isinstance(request, GenerateRequest) and request.assistant_prefix
+        return self.tokens(request.assistant_prefix) if begins else 0
 
     def _text(self, request: GenerateRequest) -> Generation:
         self.to_come.longest = max(self.to_come.longest, request.sampling.max_tokens)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rlaif.feedback.sample import FailedDraw, first_of, sample
+from rlaif.feedback.sample import AnswerBeginnings, FailedDraw, first_of, sample
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
@@ -77,6 +77,7 @@ def draw(
     sampling: Sampling,
     seed: int,
     system: SystemTurn | None = None,
+    begun: AnswerBeginnings | None = None,
 ) -> Draws:
     """n completions per prompt, dealt to the policies in turn; in prompt order. `models` are those in their role.
 
@@ -87,7 +88,7 @@ def draw(
     for number, policy in enumerate(policies):
         if share := len(range(number, n, len(policies))):
             engine = Watched(models.writer(policy))
-            found = sample(engine, prompts, n=share, sampling=sampling, seed=seed, system=system)
+            found = sample(engine, prompts, n=share, sampling=sampling, seed=seed, system=system, begun=begun)
             failed += found.failed
             for each in found.completions:
                 texts[each.prompt_id].append(each)

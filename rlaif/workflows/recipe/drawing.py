@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rlaif.errors import InputError
+from rlaif.feedback.sample import AnswerBeginnings
 from rlaif.records import Completion, Origin, Prompt, Sampling
 from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prompts
@@ -60,6 +61,8 @@ class ShownPrompt:
     prompt: Prompt
     shown: Prompt
     origin: Origin | None
+    begins: str = ""
+    """The text with which the answer, or the thought before it, begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +99,12 @@ def asked_prompts(job: Job) -> list[Prompt]:
     return list({each.id: each for each in taken}.values())
 
 
-def draw_shown(job: Job, asked: Iterable[ShownPrompt], key: str = "model") -> DrawnSides:
+def draw_shown(
+    job: Job, asked: Iterable[ShownPrompt], key: str = "model", *, thought: bool = False
+) -> DrawnSides:
     """Draw one completion for each of `asked`, as the step's settings and the model's role say.
+
+    What an answer begins with is the beginning of its thought where `thought`.
 
     What is asked twice is drawn twice, and no draw's randomness depends on what else is asked. Completions of a prompt
     are numbered in the order of `asked`. Raises EngineError where most draws failed.
@@ -105,12 +112,22 @@ def draw_shown(job: Job, asked: Iterable[ShownPrompt], key: str = "model") -> Dr
     wanted = list(asked)
     counts = Counter(each.shown.id for each in wanted)
     by_id = {each.shown.id: each.shown for each in wanted}
+    texts = {each.shown.id: each.begins for each in wanted if each.begins}
+    begun = AnswerBeginnings(texts=texts, thought=thought) if texts else None
     found: dict[tuple[str, int], Completion] = {}
     drawings: list[Draws] = []
     for count in sorted(set(counts.values())):
         prompts = [prompt for name, prompt in by_id.items() if counts[name] == count]
         drawings.append(
-            draw(writers(job, key), [job.model(key)], prompts, count, sampling_of(job, key), job.seed)
+            draw(
+                writers(job, key),
+                [job.model(key)],
+                prompts,
+                count,
+                sampling_of(job, key),
+                job.seed,
+                begun=begun,
+            )
         )
         found |= {(prompt.id, each.draw): each for prompt, each in drawings[-1].drawn}
     taken: Counter[str] = Counter()

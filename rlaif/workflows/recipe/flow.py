@@ -93,6 +93,7 @@ class _Flow:
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
         asked = {key: entry.named.get(key, role) for key, role in step.roles_of(entry).items()}
         asked |= {name: name for name in step.also_asks(entry.settings)}
+        asked |= {name: name for name in step.may_ask(entry.settings) if name in stands and name not in asked}
         asked |= {key: entry.named[key] for key in step.may_name if key in entry.named}
         moves = step.moves(entry)
         models = {key: self._model(entry, step, name, stands, moves) for key, name in asked.items()}
@@ -200,7 +201,7 @@ class _Flow:
         prompts = self.recipe.prompts
         if name in prompts:
             return Artefact(name=name, kind="prompts")
-        takes_prompts = any("prompts" in need for need in step.needs)
+        takes_prompts = any("prompts" in need for need in step.needs_of(entry))
         if takes_prompts and not any(each.name for each in self.made):
             raise RecipeError(
                 f"{entry.where}: no prompt set {name!r} for step {entry.key!r}; `prompts` has: {', '.join(prompts)}"
@@ -269,7 +270,8 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def _names(entry: RecipeStep, step: Step) -> list[str]:
-    named = entry.named.get(step.of, getattr(entry.settings, step.of, step.takes))
+    usual = step.takes if step.takes_of is None else step.takes_of(entry)
+    named = entry.named.get(step.of, getattr(entry.settings, step.of, usual))
     return [] if named is None else [named] if isinstance(named, str) else list(named)
 
 
@@ -280,7 +282,8 @@ def _check_roles(recipe: Recipe) -> None:
         step = STEPS.get(entry.step)
         used |= {str(entry.named.get(key, role)) for key, role in step.roles_of(entry).items()}
         used |= {str(entry.named[key]) for key in step.may_name if key in entry.named}
-        used |= {*getattr(entry.settings, "against", ()), *step.also_asks(entry.settings)}
+        named = (*step.also_asks(entry.settings), *step.may_ask(entry.settings))
+        used |= {*getattr(entry.settings, "against", ()), *named}
     for role in recipe.models.others:
         if role not in used:
             keys = sorted({key for each in STEPS.all().values() for key in (*each.roles, *each.may_name)})

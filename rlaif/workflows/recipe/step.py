@@ -321,6 +321,8 @@ class Step:
     """Whether all that it takes must be made of each other; not where two judges' judgments are compared."""
     also_asks: Callable[[Any], Sequence[str]] = _no_names
     """Further models that its settings name."""
+    may_ask: Callable[[Any], Sequence[str]] = _no_names
+    """Names in its settings that may be models of the recipe: a role, one that a step made. Others are its own."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)
@@ -331,6 +333,8 @@ class Step:
     """Another key that says the same; empty: there is none."""
     takes: str | None = None
     """The prompts that are taken by default, where it takes prompts; else the newest artefact is."""
+    takes_of: Callable[[RecipeStep], str | None] | None = None
+    """The same, where that depends on its settings; else `takes`."""
     stem: str = ""
     """What its file is called where it is the first step of its name; empty: as the step."""
     version: str = ""

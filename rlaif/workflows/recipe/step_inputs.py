@@ -10,7 +10,7 @@ from typing import Any
 from rlaif.errors import RlaifError
 from rlaif.exchange.completions import read_completions
 from rlaif.hashing import digest, digest_files
-from rlaif.records import Constitution, Pair, PrincipleTest, Prompt
+from rlaif.records import Constitution, Example, Pair, PrincipleTest, Prompt, prompt_name
 from rlaif.runs.layout import COMPLETIONS
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.recipe.step_cache import Since
@@ -45,15 +45,21 @@ def since_tests(constitution: Constitution, judge: str) -> Since:
 
 
 def since_training(
-    completions: Path | None, pairs: Sequence[Pair], job: TrainJob, constitution: Constitution | None
+    completions: Path | None,
+    pairs: Sequence[Pair],
+    examples: Sequence[Example],
+    job: TrainJob,
+    constitution: Constitution | None,
 ) -> Since:
-    """Of a train step: which `pairs` were held out, how answers were drawn, and the principles of a judge's questions.
+    """Of a train step: what was held out, how answers were drawn, and the principles of a judge's questions.
 
-    `constitution` is that of a judge that is trained.
+    `pairs` and `examples` are all that it was given; `constitution` is that of a judge that is trained.
     """
     kept = {each.id for each in job.pairs}
     without, _ = gate_round(pairs, {})
-    leaked = sorted({each.id for each in without} - kept)
+    learned = {prompt_name(each.messages) for each in job.examples}
+    asked = {prompt_name(each.messages) for each in examples} - learned
+    leaked = sorted({*({each.id for each in without} - kept), *asked})
     drawn = sorted([name, each.cut, list(each.ids or ())] for name, each in job.sampled.items())
     inputs: dict[str, Any] = {
         **({"held_out": leaked} if leaked else {}),

@@ -59,20 +59,23 @@ def made_by(entry: RecipeStep, number: int, kind: str, stem: str, parents: tuple
 
 
 def made_rows(tasks: Iterable[Task]) -> list[dict[str, Any]]:
-    """Return the rows of `artefacts.json`: what all tasks make, each with the files that it is made of, by kind."""
-    made = (each.makes for each in tasks)
+    """Return the rows of `artefacts.json`: what all tasks make, each with the files that it is made of, by kind.
+
+    Of a model that a role has from there on, the row says which.
+    """
     return [
         {
-            "path": each.path,
-            "kind": each.kind,
-            "round": each.round,
-            "step": each.step,
+            "path": made.path,
+            "kind": made.kind,
+            "round": made.round,
+            "step": made.step,
             "of": {
                 kind: own.path
                 for kind in KINDS
-                if (own := nearest(each.parents, (kind,))) is not None and own.path
+                if (own := nearest(made.parents, (kind,))) is not None and own.path
             },
+            **({"moves": task.moves} if task.moves is not None else {}),
         }
-        for each in made
-        if each is not None
+        for task in tasks
+        if (made := task.makes) is not None
     ]

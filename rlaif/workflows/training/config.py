@@ -21,7 +21,7 @@ class TrainConfig:
     """Train on a run's pairs by one of the methods."""
 
     source: Path
-    """A run directory, or a file of pairs."""
+    """A run directory, or a file of pairs or examples."""
     method: str = DEFAULT
     options: Mapping[str, Any] = field(default_factory=dict)
     """Those options of the method that were given, by name; the others are the shipped recipe's for bundled models,
@@ -29,7 +29,8 @@ class TrainConfig:
     out: Path | None = setting(None, help="Model directory [default: SOURCE/models/METHOD].")
     policy: str | None = setting(
         None,
-        help="Model that is trained [default: the one that wrote the completions; for a judge, the one that judged].",
+        help="Model that is trained [default: the one that wrote the completions; for a judge, the one that judged; "
+        "of a recipe's run, that with which the round began].",
         group=TRAINED,
     )
     chat_template_kwargs: Mapping[str, Any] = setting(
@@ -58,7 +59,7 @@ class TrainConfig:
     )
     gate: Literal["filter", "refuse", "off"] = setting(
         "filter",
-        help="Pairs with a defect: leave them out and count them, stop above a limit, or do not look.",
+        help="Pairs or examples with a defect: leave them out and count them, stop above a limit, or do not look.",
         group=DATA,
     )
     gate_limit: Mapping[str, float] = setting(
@@ -78,7 +79,10 @@ class TrainConfig:
         False, help="The pairs were changed by hand after their run was finished, on purpose.", group=DATA
     )
     held_out: str | None = setting(
-        None, help="Prompts of your evaluation: pairs that ask one of them are a defect.", group=DATA
+        None,
+        help="Prompts of your evaluation: pairs or examples that ask one of them are a defect [default: those of the "
+        "recipe whose run it is].",
+        group=DATA,
     )
     store: Path | None = setting(None, help="The store file [default: found upward from --out].", group=RUN)
     seed: int = setting(0, help="All random numbers derive from it.", group=RUN)

@@ -128,13 +128,11 @@ def judge_examples(pairs: Iterable[Pair]) -> list[Example]:
     ]
 
 
-def run_revisions(source: Path, held_out: Sequence[Prompt] = ()) -> list[Example]:
+def run_revisions(source: Path) -> list[Example]:
     """The revisions among the completions of a run, or of a round of it, to imitate: each different one once.
 
     Of a run those of its newest round that has some; of several files the last one, which may be a filtered one.
-    Answers to `held_out` prompts are left out.
     """
-    apart = {prompt_name(each.messages) for each in held_out}
     for folder in [source, *reversed([each for _, each in rounds(source)])]:
         for file in reversed(files_in(folder, "completions")):
             drawn = {each.id: (prompt, each) for prompt, each in read_completions(file)}
@@ -146,9 +144,7 @@ def run_revisions(source: Path, held_out: Sequence[Prompt] = ()) -> list[Example
                     learned=len(said.turns),
                 )
                 for prompt, said in drawn.values()
-                if said.origin is not None
-                and said.origin.kind == REVISION
-                and prompt_name(prompt.messages) not in apart
+                if said.origin is not None and said.origin.kind == REVISION
             ]
             if found:
                 return found

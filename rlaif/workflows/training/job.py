@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlaif.records import Constitution, Example, Pair
+from rlaif.records import Constitution, Example, GroupReward, Pair, Prompt
 from rlaif.training import SFTConfig
 from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
@@ -31,6 +31,10 @@ class TrainJob:
     reference_dir: Path | None = None
     """Weights of the reference that the options name; None where that is the policy itself, or nothing."""
     replay: Sequence[Example] = ()
+    prompts: Sequence[Prompt] = ()
+    """Whose answers the policy learns from as it writes them."""
+    reward: GroupReward | None = None
+    """What says how good those answers are, open."""
     seed: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""
@@ -62,11 +66,14 @@ class TrainJob:
         """Rank of the adapter; 0 trains all weights."""
         return self.options.rank
 
-    def loop_fields(self, rows: int) -> dict[str, Any]:
-        """The fields of `rlaif.training.LoopConfig` that the shared options settle; `rows` are learned from."""
+    def loop_fields(self, rows: int, usual: int | None = None) -> dict[str, Any]:
+        """The fields of `rlaif.training.LoopConfig` that the shared options settle; `rows` are learned from.
+
+        `usual` rows are a step of the method where the options name no number; None: as many as of most.
+        """
         options = self.options
         shared: dict[str, Any] = {
-            "steps": self._steps(rows),
+            "steps": self._steps(rows, usual or SFTConfig().batch_size),
             "learning_rate": options.learning_rate,
             "seed": self.seed,
             "chat_template_kwargs": dict(self.chat_template_kwargs),
@@ -78,13 +85,13 @@ class TrainJob:
             shared["batch_size"] = options.batch_size
         return shared
 
-    def _steps(self, rows: int) -> int | None:
+    def _steps(self, rows: int, usual: int) -> int | None:
         options = self.options
         if options.steps is not None or options.epochs is None:
             return options.steps
         held_out = options.held_out_pairs if isinstance(options, PairTrainingOptions) else 0.0
         trained = rows * (1 - held_out)
-        return max(1, math.ceil(options.epochs * trained / (options.batch_size or SFTConfig().batch_size)))
+        return max(1, math.ceil(options.epochs * trained / (options.batch_size or usual)))
 
 
 def card(pairs: Sequence[Pair], run: str, judge: str | None = None) -> dict[str, str]:

@@ -71,6 +71,9 @@ class Method:
     """Whether it must know the constitution that the pairs were judged by."""
     learns_revisions: Callable[[Any], bool] = lambda _: False
     """Whether it learns, with these options, answers that are revisions: those of a run's `revise` step too."""
+    reward_of: Callable[[Any], Any] | None = None
+    """With these options, the reward that rollouts of the policy are given, as a recipe spells it; None: the method
+    draws no rollouts. Such a method takes `prompts`, and a job of it has prompts and an open reward."""
     uses_pairs: bool = True
     """Whether the pairs of its batches are those of the run, so that `rlaif audit show` can say which step used one."""
     standalone: Callable[[type[MethodOptions], Mapping[str, Any], MethodOptions | None], MethodOptions] = (

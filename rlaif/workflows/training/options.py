@@ -21,7 +21,8 @@ LOOP = "Training loop"
 RUN = "Run"
 SHARES = ("held_out_accuracy",)
 """Limits of `stop` that are shares."""
-GROUPS = ("", TRAINED, LOSS, DATA, LOOP, RUN)
+REWARD, ROLLOUTS = "Reward", "Rollouts"
+GROUPS = ("", TRAINED, REWARD, ROLLOUTS, LOSS, DATA, LOOP, RUN)
 """Headings of `rlaif train METHOD --help`, in this order; options of no group come first."""
 
 
@@ -31,6 +32,8 @@ class MethodOptions:
 
     names_model: ClassVar[str] = ""
     """The option that may name another model beside the one that trains; empty: there is none."""
+    also_models: ClassVar[tuple[str, ...]] = ()
+    """Further options that may each name a model."""
     own_models: ClassVar[tuple[str, ...]] = ()
     """Values of that option that name no other model's weights."""
 

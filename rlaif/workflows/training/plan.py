@@ -113,14 +113,7 @@ def plan_steps(job: TrainJob) -> TrainingPlan | None:
         return None
     config, rows = loop_of(job)
     held_out = _held_out(job)
-    order = Order.plan(
-        max(1, rows - held_out),
-        batch_size=config.batch_size,
-        steps=config.steps,
-        epochs=config.epochs,
-        seed=config.seed,
-        name="plan",
-    )
+    order = Order.of(config, max(1, rows - held_out), "plan")
     return TrainingPlan(
         rows=rows,
         held_out=held_out,
@@ -154,7 +147,8 @@ def plan_as_dict(job: TrainJob) -> dict[str, Any]:
 
 def _lines(job: TrainJob) -> Iterator[tuple[str, str]]:
     yield "method", job.method
-    yield ("examples", str(len(job.examples))) if job.examples else ("pairs", str(len(job.pairs)))
+    rows = {"prompts": job.prompts, "examples": job.examples, "pairs": job.pairs}
+    yield next(((name, str(len(held))) for name, held in rows.items() if held), ("pairs", "0"))
     if job.gate is not None and job.gate.left_out:
         told = ", ".join(f"{count} {name}" for name, count in job.gate.left_out.items())
         yield "left out", f"{told} of {job.gate.given} (the data gate)"
@@ -189,6 +183,8 @@ def _settings(job: TrainJob) -> Iterator[tuple[str, Any, str]]:
     if isinstance(config, DPOConfig):
         origin = _origin(job, "beta") if config.beta is not None else f"usual with loss {config.loss}"
         yield "beta", config.strength, origin
+    elif (beta := getattr(config, "beta", None)) is not None:
+        yield "beta", beta, _origin(job, "beta")
     plan = plan_steps(job)
     yield "steps", plan.steps if plan is not None else config.steps, _origin(job, "steps", "epochs")
     yield "batch_size", config.batch_size, _origin(job, "batch_size")

@@ -11,7 +11,6 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
-from rlaif.exchange.prompts import read_prompts
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
@@ -39,7 +38,13 @@ from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import add_to_record, gate_pairs, record_gate
+from rlaif.workflows.training.data_gate import (
+    add_to_record,
+    gate_examples,
+    gate_pairs,
+    gate_replay,
+    record_gate,
+)
 from rlaif.workflows.training.datasets import NO_REVISION, run_constitution, run_revisions, run_sampled
 from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.job import TrainJob, card
@@ -50,6 +55,7 @@ from rlaif.workflows.training.options import MethodOptions
 from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
 from rlaif.workflows.training.read_options import check_options
+from rlaif.workflows.training.recipe_runs import round_models
 
 REPLAY_SET = "micro:judge"
 PLAY = "self-rewarding"
@@ -122,6 +128,12 @@ def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
     require(*TRAINING)
     method = METHODS.get(config.method)
+    if method.reward_of is not None:
+        raise InputError(
+            f"{method.name} learns from prompts and a reward, and not from a run or a file of pairs; say `rlaif train "
+            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, or call "
+            "rlaif.training.train_online"
+        )
     if "pairs" not in method.takes:
         return settle_examples(config, method)
     run = (run_of(config.source) or config.source) if config.source.is_dir() else None
@@ -143,6 +155,7 @@ def settle(config: TrainConfig) -> TrainJob:
         doubts = [f"{turned} of {len(pairs)} pairs have another side or label than the run put in its store"]
     pairs, reviewed = as_reviewed(config.source, config.store, pairs, config.reviewed)
     pairs, gated = gate_pairs(config, pairs, found)
+    found = _with_models(found, file)
     policy = config.policy or (_judge_of if method.trains is Role.JUDGE else _policy_of)(config.source, found)
     options = _options(method, config.options, policy)
     out = config.out or (model_folder(run, config.method) if run == config.source else None)
@@ -158,7 +171,7 @@ def settle(config: TrainConfig) -> TrainJob:
         base=model_directory(policy),
         out=out,
         reference_dir=reference_directory(options, None),
-        replay=replay_examples(options, policy),
+        replay=gate_replay(config, replay_examples(options, policy)),
         seed=config.seed,
         sampled={} if run is None else run_sampled(sources_of(file).completions, _fingerprint(found, policy)),
         constitution=run_constitution(run or config.source) if method.asks_constitution else None,
@@ -177,35 +190,38 @@ def settle(config: TrainConfig) -> TrainJob:
 
 def settle_examples(config: TrainConfig, method: Method) -> TrainJob:
     """As `settle`, for a method that learns from examples: of a file, or those that a recipe's run made last."""
-    unread = {"gate": "filter", "gate_limit": {}, "reviewed": "ignore", "edited": False, "held_out": None}
+    unread = {"reviewed": "ignore", "edited": False}
     for name, usual in unread.items():
         if getattr(config, name) != usual:
             raise InputError(f"{method.name} learns from examples, and {name} is about pairs; remove it")
     source = example_source(config.source)
-    if config.policy is None:
-        raise InputError(f"--policy is missing: {source.file} does not say which model is to be trained")
-    options = _options(method, config.options, config.policy)
-    base, other = model_directory(config.policy), reference_directory(options, None)
+    found = _with_models({}, source.file)
+    policy = config.policy or _policy_of(source.file, found)
+    options, told = _options(method, config.options, policy), _told(found, policy)
+    marks = config.thought_marks or told.get("thought_marks")
+    base, other = model_directory(policy), reference_directory(options, None)
     method.fits(options, base, other)
     out = config.out or (model_folder(source.run, config.method) if source.run == config.source else None)
     if out is None:
         raise InputError("--out is missing: a file of examples says no place for a model")
     print_ = model_fingerprint(base, own_code=config.trust_remote_code)
+    examples, gated = gate_examples(config, read_examples(source.file))
     job = TrainJob(
         method=method.name,
         options=options,
         pairs=(),
-        examples=read_examples(source.file),
+        examples=examples,
+        gate=gated,
         base=base,
         out=out,
         reference_dir=other,
         seed=config.seed,
         sampled={} if source.completions is None else run_sampled(source.completions, print_),
-        chat_template_kwargs=config.chat_template_kwargs,
-        thought_marks=(config.thought_marks[0], config.thought_marks[1]) if config.thought_marks else None,
+        chat_template_kwargs={**_template_arguments(told), **config.chat_template_kwargs},
+        thought_marks=(marks[0], marks[1]) if marks else None,
         trust_remote_code=config.trust_remote_code,
         card=card((), str(config.source)),
-        origins=_origins(config.options, _bundled(method, config.policy)),
+        origins=_origins(config.options, _bundled(method, policy)),
         store=find_store(config.source, config.store),
     )
     return job
@@ -219,28 +235,30 @@ def _revisions(method: Method, config: TrainConfig, run: Path) -> list[Example]:
     own = pairs_in(config.source)
     if own is not None and any(each.revision_of is not None for each in read_pairs(own)):
         return []
-    held_out = read_prompts(config.held_out) if config.held_out is not None else []
-    found = run_revisions(config.source, held_out)
+    found = run_revisions(config.source)
     if not found and own is None and pair_files(run):
         raise InputError(f"{run}: {NO_REVISION}")
     return found
 
 
 def _imitation(
-    method: Method, config: TrainConfig, run: Path, found: Mapping[str, Any], learned: Sequence[Example]
+    method: Method, config: TrainConfig, run: Path, found: dict[str, Any], learned: Sequence[Example]
 ) -> TrainJob:
     """The training on revisions, of which no pair and no label is asked."""
+    found = _with_models(found, config.source)
     policy = config.policy or _policy_of(config.source, found)
     out = config.out or (model_folder(run, config.method) if run == config.source else None)
     if out is None:
         raise InputError("--out is missing: a round of a run says no place for a model")
     told = _told(found, policy)
     marks = config.thought_marks or told.get("thought_marks")
+    examples, gated = gate_examples(config, learned)
     return TrainJob(
         method=method.name,
         options=_options(method, config.options, policy),
         pairs=[],
-        examples=learned,
+        examples=examples,
+        gate=gated,
         base=model_directory(policy),
         out=out,
         seed=config.seed,
@@ -323,6 +341,12 @@ def _bundled(method: Method, policy: str) -> MethodOptions | None:
     held = (each.settings for each in load_recipe(PLAY).round)
     steps = (step for step in held if isinstance(step, TrainStep))
     return next((step.options for step in steps if step.method == method.name), None)
+
+
+def _with_models(found: dict[str, Any], source: Path) -> dict[str, Any]:
+    """What a run says of itself, with the models of the round that a path means, where a recipe made it."""
+    known = round_models(source)
+    return {**found, "config": {**(found.get("config") or {}), **known}} if known else found
 
 
 def _policy_of(source: Path, found: Mapping[str, Any]) -> str:

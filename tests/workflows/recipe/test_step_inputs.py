@@ -148,6 +148,7 @@ class Play:
         prepared: Any = SimpleNamespace(
             recipe=recipe,
             prompts=prompts,
+            tasks=(task,),
             constitution=constitution,
             config=SimpleNamespace(chat_template_kwargs={}, trust_remote_code=False),
         )

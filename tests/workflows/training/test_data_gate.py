@@ -10,9 +10,15 @@ import pytest
 
 from rlaif.errors import ThresholdError
 from rlaif.exchange.completions import write_completions
-from rlaif.records import Completion, Message, Pair, Prompt
+from rlaif.records import Completion, Example, Message, Pair, Prompt
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import gate_pairs, gate_round, gate_words, record_gate
+from rlaif.workflows.training.data_gate import (
+    gate_pairs,
+    gate_round,
+    gate_round_examples,
+    gate_words,
+    record_gate,
+)
 
 
 def prompt(text: str) -> Prompt:
@@ -52,6 +58,19 @@ def test_a_round_trains_on_no_held_out_prompt() -> None:
     kept, report = gate_round([pair("A?"), pair("B?")], prompts)
     assert [each.prompt[0].content for each in kept] == ["A?"]
     assert report.left_out == {"leaked": 1}
+
+
+def test_a_round_imitates_no_answer_to_a_prompt_that_is_measured_on() -> None:
+    def example(text: str) -> Example:
+        return Example(messages=(*prompt(text).messages, Message(role="assistant", content="So")))
+
+    prompts = {"train": [prompt("A?")], "held_out": [prompt("B?")], "hard": [prompt("C?")]}
+    kept, report = gate_round_examples([example(each) for each in ("A?", "B?", "C?", "D?")], prompts)
+    assert [each.messages[0].content for each in kept] == ["A?", "D?"]
+    assert gate_words(report) == ["the data gate left 2 of 4 examples out: leaked"]
+    both = {"train": [prompt("B?")], "held_out": [prompt("B?")], "hard": [prompt("C?")]}
+    kept, _ = gate_round_examples([example("B?"), example("C?")], both)
+    assert [each.messages[0].content for each in kept] == ["B?"]
 
 
 def test_what_a_round_left_out_and_what_is_above_a_limit_is_said() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from rlaif.errors import InputError
-from rlaif.exchange.prompts import read_prompts
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
@@ -64,12 +64,15 @@ def test_the_revisions_of_a_run_are_learned_and_nothing_else(
     assert planned.rows == 4
 
 
-def test_revisions_of_held_out_prompts_are_left_out(revised: Path, prompts: Path) -> None:
-    asked = read_prompts(str(prompts))
-    learned = {each.messages[0].content for each in run_revisions(revised)}
-    held = [each for each in asked if each.text in sorted(learned)[:3]]
-    assert {each.messages[0].content for each in run_revisions(revised, held)} == set(sorted(learned)[3:])
-    assert run_revisions(revised, asked) == []
+def test_revisions_of_held_out_prompts_are_left_out_and_counted(revised: Path, tmp_path: Path) -> None:
+    learned = sorted({each.messages[0].content for each in run_revisions(revised)})
+    held = tmp_path / "held.jsonl"
+    held.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in learned[:3]))
+    told = {"method": "sft", "learn": "revisions", "policy": "micro", "out": tmp_path / "model", "steps": 1}
+    job = settle(train_config(revised, held_out=str(held), **told))
+    assert {each.messages[0].content for each in job.examples} == set(learned[3:])
+    assert job.gate is not None
+    assert (job.gate.given, job.gate.left_out) == (4, {"leaked": 3})
 
 
 def test_without_any_revision_the_message_names_the_step_that_makes_some() -> None:

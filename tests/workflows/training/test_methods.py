@@ -34,8 +34,15 @@ def test_the_methods_of_the_package_are_these_and_each_moves_its_role() -> None:
     assert moved == {
         "distill": Role.POLICY,
         "dpo": Role.POLICY,
+        "grpo": Role.POLICY,
         "judge": Role.JUDGE,
+        "online-dpo": Role.POLICY,
+        "ppo": Role.POLICY,
+        "raft": Role.POLICY,
+        "rest": Role.POLICY,
+        "rest-em": Role.POLICY,
         "reward": Role.REWARD_MODEL,
+        "rloo": Role.POLICY,
         "sft": Role.POLICY,
         "thumbs": Role.POLICY,
     }

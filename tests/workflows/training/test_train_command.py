@@ -20,6 +20,7 @@ from rlaif.settings import options
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.training.online import OnlineTrainConfig
 from tests.workflows.conftest import Configured
 
 ALWAYS = {"source", "as_json", "dry_run"}
@@ -58,8 +59,9 @@ def planned(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
 def test_a_method_has_its_own_options_and_those_of_all(name: str) -> None:
     command = train.get_command(click.Context(train), name)  # type: ignore[attr-defined]
     own = {each.name for each in options(METHODS.get(name).options)}
-    common = {each.name for each in options(TrainConfig)}
-    assert {each.name for each in command.params} == own | common | ALWAYS
+    draws = METHODS.get(name).reward_of is not None
+    common = {each.name for each in options(OnlineTrainConfig if draws else TrainConfig)}
+    assert {each.name for each in command.params} == own | common | ALWAYS - ({"source"} if draws else set())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,25 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.records import Example
+from rlaif.records import Example, Prompt
 from rlaif.templates import record_templates, recorded_templates
 from rlaif.training.gate import GateReport
 from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.recipe import online_step
+from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS, RecipeStep
+from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_training
 from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
-from rlaif.workflows.training.data_gate import gate_round, gate_words
+from rlaif.workflows.training.data_gate import gate_round, gate_round_examples, gate_words
 from rlaif.workflows.training.datasets import sampled
 from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import misplaced
 from rlaif.workflows.training.run import reference_directory, replay_examples, train
 
@@ -38,6 +42,16 @@ FROM = "from"
 """The key of a recipe that names another model to start from than the newest one of what is trained."""
 
 
+def measured_prompts(prepared: PreparedRecipe) -> Mapping[str, Sequence[Prompt]]:
+    """The sets of a recipe that are only measured on, `held_out` in any case, and `train`."""
+    taken: dict[bool, set[str]] = {True: set(), False: set()}
+    for task in prepared.tasks:
+        only = STEPS.get(task.entry.step).measures
+        taken[only] |= {each.name for each in task.takes if each.kind == "prompts" and not each.path}
+    named = {"train", "held_out", *(taken[True] - taken[False])}
+    return {name: own for name, own in prepared.prompts.items() if name in named}
+
+
 def _base(job: Job) -> str:
     """The model that the training starts from: by `from: initial` the one with which the trained role began."""
     named = job.task.entry.named.get(FROM)
@@ -47,21 +61,25 @@ def _base(job: Job) -> str:
 
 
 def _training(job: Job) -> tuple[TrainJob, GateReport]:
+    if online_step.draws_rollouts(job.settings):
+        return online_step.online_training(job, _base(job), _resolved(job), measured_prompts(job.prepared))
     recipe, base, settings = job.prepared.recipe, _base(job), job.settings
     options = _resolved(job)
-    pairs, gate = gate_round(_pairs(job), job.prepared.prompts)
+    known = measured_prompts(job.prepared)
+    pairs, gate = gate_round(_pairs(job), known)
+    examples, gate_of_examples = gate_round_examples(_examples(job), known)
     drawn = job.took("completions")
     texts = [] if drawn is None else job.read(drawn)
     training = TrainJob(
         method=settings.method,
         options=options,
         pairs=pairs,
-        examples=_examples(job),
-        gate=gate,
+        examples=examples,
+        gate=(gate := gate_of_examples if job.task.takes[0].kind == EXAMPLES else gate),
         base=model_directory(base),
         out=job.out,
         reference_dir=reference_directory(options, recipe.models.policy),
-        replay=replay_examples(options, recipe.models.policy),
+        replay=gate_round_examples(replay_examples(options, recipe.models.policy), known)[0],
         seed=job.seed,
         sampled=sampled((said for _, said in texts), job.pool("trains").fingerprint(base)),
         constitution=job.constitution,
@@ -90,10 +108,14 @@ def _examples(job: Job) -> list[Example]:
 def _resolved(job: Job) -> MethodOptions:
     """Return the options with a reference or teacher that names a model of the run as its directory."""
     options: MethodOptions = job.settings.options
-    named = _reference(job.settings)
-    if named in (None, PREVIOUS, INITIAL) or (made := job.task.stands.get(str(named))) is None:
-        return options
-    return replace(options, **{options.names_model: made})  # type: ignore[arg-type] # a field that it names itself
+    named = {options.names_model: _reference(job.settings)} if options.names_model else {}
+    named |= {name: getattr(options, name) for name in options.also_models}
+    made = {
+        name: job.task.stands[each]
+        for name, each in named.items()
+        if each not in (None, PREVIOUS, INITIAL) and each in job.task.stands
+    }
+    return replace(options, **made) if made else options  # type: ignore[arg-type] # fields that it names itself
 
 
 def _reference(settings: TrainStep) -> str | None:
@@ -105,13 +127,16 @@ def make(job: RunJob) -> Facts:
     """Train."""
     training, gate = _training(job)
     done = job.background.result()
+    if online_step.draws_rollouts(job.settings):
+        training = replace(training, reward=ProbedReward(online_step.opened_reward(job)))
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    said = {"left_out": dict(gate.left_out), "gate": gate_words(gate)}
+    told = done["notes"] if online_step.draws_rollouts(job.settings) else ()
+    said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
 
@@ -125,6 +150,8 @@ def ahead(job: RunJob) -> None:
     """Begin in another process where something is to be measured in this one."""
     if METHODS.is_of_process(job.settings.method):  # another process does not know such a method
         return
+    if online_step.draws_rollouts(job.settings):  # its reward asks the models of this process
+        return
     job.background.begin(trained, _training(job)[0])
 
 
@@ -134,13 +161,17 @@ def finish(job: RunJob, _: Facts) -> None:
 
 
 def forecast(job: Job) -> Path:
-    """Return the directory of the model that there would be."""
+    """Return the directory of the model that there would be; what rewards would be asked is counted."""
+    if online_step.draws_rollouts(job.settings):
+        online_step.plan(job, _training(job)[0])
     return job.out
 
 
 def inputs(job: Job) -> Mapping[str, Any]:
     """Return the model that is trained, its reference, what it learns from, the settings and the replayed examples."""
     training, _ = _training(job)
+    if online_step.draws_rollouts(job.settings):
+        return online_step.online_inputs(job, training, _base(job))
     held_to, (learned, *_rest) = training.reference_dir, job.task.takes
     return {
         "policy": job.pool("trains").fingerprint(_base(job)),
@@ -158,13 +189,15 @@ def inputs(job: Job) -> Mapping[str, Any]:
     }
 
 
-def since(job: Job) -> Since:
+def since(job: Job) -> Since | None:
     """Return the held-out pairs, how answers were drawn, and the principles of a judge's questions."""
+    if online_step.draws_rollouts(job.settings):
+        return None
     training, _ = _training(job)
     drawn = job.took("completions")
     file = None if drawn is None else job.run / drawn.path
     constitution = job.constitution if METHODS.get(job.settings.method).asks_constitution else None
-    return since_training(file, _pairs(job), training, constitution)
+    return since_training(file, _pairs(job), _examples(job), training, constitution)
 
 
 def check(checked: CheckedStep) -> None:
@@ -229,12 +262,14 @@ def row(facts: Facts, number: int) -> dict[str, Any]:
 
 STEP = Step(
     name="train",
-    help="A method learns from pairs or examples: the policy, or the role that `trains` names.",
+    help="A method learns from pairs or examples, or from rollouts of the policy: the policy, or what `trains` names.",
     settings=TrainStep,
-    needs=(("pairs", EXAMPLES),),
+    needs=(("pairs", EXAMPLES, "prompts"),),
     wants=lambda entry: (METHODS.get(entry.settings.method).takes,),
     makes="model",
     roles={"trains": "policy"},
+    takes_of=lambda entry: "train" if online_step.draws_rollouts(entry.settings) else None,
+    may_ask=online_step.named_models,
     may_name={
         FROM: "what each round's training starts from anew; initial: the first model of what is trained"
     },

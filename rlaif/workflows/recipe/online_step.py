@@ -1,0 +1,131 @@
+"""A train step whose method draws rollouts: its prompts, its reward, and what both would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.hashing import derived_seed
+from rlaif.judging.group_rewards.parts_reward import PartsReward
+from rlaif.records import Prompt
+from rlaif.runs.identity import described_prompts
+from rlaif.training.gate import GateReport
+from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.dry_run.rollouts import plan_rewards
+from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.recipe.step import Job
+from rlaif.workflows.recipe.train_step import TrainStep
+from rlaif.workflows.reward.open_parts import open_reward
+from rlaif.workflows.reward.parts import reward_parts
+from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.data_gate import gate_round_prompts
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.training.online import step_prompts
+from rlaif.workflows.training.online_options import further_weights
+from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.run import reference_directory
+
+
+def draws_rollouts(settings: TrainStep) -> bool:
+    """Whether the method of a train step learns from rollouts of the policy."""
+    return METHODS.get(settings.method).reward_of is not None
+
+
+def reward_spec(settings: TrainStep, where: str) -> RewardSpec:
+    """The reward of such a step."""
+    reward_of = METHODS.get(settings.method).reward_of
+    assert reward_of is not None, "asked of methods that draw rollouts"
+    return reward_parts(reward_of(settings.options), where)
+
+
+def named_models(settings: TrainStep) -> tuple[str, ...]:
+    """What such a step names beside the policy: roles of the recipe, models that steps made, others."""
+    if not draws_rollouts(settings):
+        return ()
+    options = settings.options
+    return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
+
+
+def online_training(
+    job: Job, base: str, options: MethodOptions, known: Mapping[str, Sequence[Prompt]]
+) -> tuple[TrainJob, GateReport]:
+    """The training of such a step, without its reward, and which of its prompts are held out; `known` are all sets."""
+    recipe = job.prepared.recipe
+    prompts, gate = gate_round_prompts(job.value("prompts"), known)
+    rules = job.constitution
+    training = TrainJob(
+        method=job.settings.method,
+        options=options,
+        pairs=(),
+        prompts=prompts,
+        gate=gate,
+        base=model_directory(base),
+        out=job.out,
+        reference_dir=reference_directory(options, recipe.models.policy),
+        # each round draws others: the first as the training alone would
+        seed=job.seed if job.round <= 1 else derived_seed("round", job.seed, job.round),
+        constitution=rules,
+        chat_template_kwargs={
+            **job.prepared.config.chat_template_kwargs,
+            **job.pool("trains").requests(base).chat_template_kwargs,
+        },
+        thought_marks=job.pool("trains").role.marks,
+        trust_remote_code=job.prepared.config.trust_remote_code,
+        card={
+            "constitution": f"{rules.name} {rules.version}".strip(),
+            "constitution digest": rules.digest,
+            "judge": ", ".join(reward_spec(job.settings, job.task.entry.where).names) or "unknown",
+            "run": f"{recipe.name}, round {job.round}",
+        },
+    )
+    return training, gate
+
+
+def opened_reward(job: Job) -> PartsReward:
+    """The reward of such a step, its judges and models open."""
+    return open_reward(
+        reward_spec(job.settings, job.task.entry.where),
+        job.models,
+        job.constitution,
+        seed=job.seed,
+        where=job.task.entry.where,
+        stands=job.task.stands,
+        asked=job.role,
+    )
+
+
+def plan(job: Job, training: TrainJob) -> None:
+    """Ask what the reward of all steps would ask, of models that answer nothing."""
+    method = METHODS.get(training.method)
+    if not isinstance(job.models, PlannedModels) or method.loop_of is None:
+        return
+    loop, _ = method.loop_of(training)
+    own = asdict(training.options)
+    plan_rewards(
+        opened_reward(job),
+        job.models,
+        step_prompts(loop, training.prompts),
+        group=own["n"],
+        max_tokens=own["max_tokens"],
+        seed=training.seed,
+    )
+
+
+def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
+    """All that decides what such a step makes."""
+    held_to = training.reference_dir
+    return {
+        "policy": job.pool("trains").fingerprint(base),
+        "reference": None
+        if held_to is None
+        else model_fingerprint(held_to, own_code=job.prepared.config.trust_remote_code),
+        "prompts": described_prompts(training.prompts),
+        "step": job.settings.as_dict(),
+        "reward": opened_reward(job).fingerprint,
+        **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),
+        "seed": training.seed,
+        **job.told("trains"),
+    }

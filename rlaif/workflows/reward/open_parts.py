@@ -1,0 +1,164 @@
+"""A reward opened: judges and models through the pool of the command, every call in its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rlaif.constitution import load_principles
+from rlaif.errors import InputError, RecipeError
+from rlaif.exchange.rubrics import read_rubrics
+from rlaif.judging import Judge, ScoringJudge
+from rlaif.judging.group_rewards.circular_part import CircularPart
+from rlaif.judging.group_rewards.combined import Combined, WeighedPart
+from rlaif.judging.group_rewards.criteria import JudgedBy
+from rlaif.judging.group_rewards.part import GroupPart
+from rlaif.judging.group_rewards.parts_reward import PartsReward
+from rlaif.judging.group_rewards.pointwise_part import PointwisePart
+from rlaif.judging.kinds import judge_kind
+from rlaif.judging.protocol import reads_principles
+from rlaif.judging.protocols import PER_PRINCIPLE, protocol
+from rlaif.judging.registered import judge_name_of
+from rlaif.judging.reward_judge import PREFIX
+from rlaif.records import Constitution
+from rlaif.workflows.generate.judge_step import asking_of
+from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import NOTHING, RoleOptions
+from rlaif.workflows.models.thinking_judge import refuse_unthinking
+from rlaif.workflows.reward.functions import load_function
+from rlaif.workflows.reward.spec import RewardPartSpec, RewardSpec, label_of
+
+RUBRIC = "rubric"
+"""The protocol of a part with rubrics that names none."""
+
+
+def _asked_plainly(_: str) -> RoleOptions:
+    return NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardOpener:
+    """What a reward is opened with."""
+
+    models: ModelPool
+    """Those of the command. They keep their calls in its store: equal questions are answered from there."""
+    constitution: Constitution
+    """By which judges judge where a part names no other."""
+    seed: int
+    where: str
+    """File and line of the entry, for messages."""
+    stands: Mapping[str, str] = field(default_factory=dict)
+    """Models by the names that a recipe has for them: roles, `previous`, models that steps made."""
+    asked: Callable[[str], RoleOptions] = _asked_plainly
+    """How the model of a role is asked."""
+
+    def open(self, spec: RewardSpec) -> PartsReward:
+        """The reward. Raises RecipeError, naming the part, for what cannot be opened or judged so."""
+        with self._told():
+            return PartsReward(self._combined(spec, "reward"))
+
+    def _combined(self, spec: RewardSpec, name: str) -> Combined:
+        parts = [
+            WeighedPart(
+                part=self._part(each),
+                weight=each.weight,
+                at_least=each.at_least if each.hard else None,
+                normalise=each.normalise,
+                rare=each.rare,
+            )
+            for each in spec.parts
+        ]
+        return Combined(parts, name=name, together=spec.together, penalty=spec.penalty, floor=spec.floor)
+
+    def _part(self, part: RewardPartSpec) -> GroupPart:
+        with self._told(part):
+            if part.parts is not None:
+                return self._combined(part.parts, label_of(part))
+            return self._leaf(part)
+
+    def _leaf(self, part: RewardPartSpec) -> GroupPart:
+        name = self._judge_name(part)
+        asks = part.compares or part.protocol or (RUBRIC if part.rubrics is not None else None)
+        how = asking_of(
+            asks or PER_PRINCIPLE, name, seed=self.seed, samples=part.samples, again=part.ask_again
+        )
+        models = self._pool(part)
+        refuse_unthinking(models, name, [asks or PER_PRINCIPLE])
+        judge = models.judge(name, in_writing=asks is not None and protocol(asks).reads_text)
+        self._refuse_unread(part, judge)
+        label, judged_by = label_of(part), self._judged_by(part)
+        if part.compares is not None:
+            return CircularPart(label, judge, judged_by.constitution, protocol=part.compares, how=how)
+        return PointwisePart(label, judge, judged_by, protocol=asks, how=how)
+
+    def _judge_name(self, part: RewardPartSpec) -> str:
+        """The name of the judge that a part means: its models are open then."""
+        if part.function is not None:
+            return judge_name_of(load_function(part.function))
+        name = self.stands.get(part.source, part.source)
+        if part.model is not None and not issubclass(judge_kind(name).makes, ScoringJudge):
+            # a model by its directory, as a reward model is opened
+            name = f"{PREFIX}{name}"
+        self._pool(part).open(name)
+        return name
+
+    def _pool(self, part: RewardPartSpec) -> ModelPool:
+        return self.models.acting(self.asked(part.source)) if part.source in self.stands else self.models
+
+    def _judged_by(self, part: RewardPartSpec) -> JudgedBy:
+        constitution = self.constitution if part.constitution is None else load_principles(part.constitution)
+        held = None if part.rubrics is None else {each.prompt_id: each for each in read_rubrics(part.rubrics)}
+        return JudgedBy(constitution=constitution, rubrics=held, dropout=part.dropout)
+
+    @staticmethod
+    def _refuse_unread(part: RewardPartSpec, judge: Judge) -> None:
+        """Raise InputError where a judge reads no principles and is given some, or some are to be left out."""
+        if reads_principles(judge):
+            return
+        for name in ("constitution", "rubrics", "dropout"):
+            if getattr(part, name):
+                raise InputError(
+                    f"{judge.name} reads no principles, and {name} says nothing to it; remove it"
+                )
+
+    @contextmanager
+    def _told(self, part: RewardPartSpec | None = None) -> Iterator[None]:
+        """Say of what is wrong inside where it stands, and in which part."""
+        whose = "reward" if part is None else f"reward part {label_of(part)!r}"
+        try:
+            yield
+        except RecipeError:
+            raise
+        except InputError as wrong:
+            raise RecipeError(f"{self.where}: {whose}: {wrong}") from wrong
+
+
+def open_reward(
+    spec: RewardSpec,
+    models: ModelPool,
+    constitution: Constitution,
+    *,
+    seed: int,
+    where: str,
+    stands: Mapping[str, str] | None = None,
+    asked: Callable[[str], RoleOptions] = _asked_plainly,
+) -> PartsReward:
+    """The reward of a training, open: what its loop asks once a step.
+
+    Args:
+        spec: what `reward_parts` read.
+        models: those of the command, which keep their calls in its store (`ModelPool.record`).
+        constitution: by which judges judge where a part names no other.
+        seed: of what is drawn.
+        where: file and line of the entry, for messages.
+        stands: models by the names that a recipe has for them; any other name is that of a model or judge.
+        asked: how the model of such a name is asked.
+
+    Raises:
+        RecipeError: a judge or model that cannot be opened, or cannot judge so, with the part and what to do.
+    """
+    opener = RewardOpener(
+        models=models, constitution=constitution, seed=seed, where=where, stands=stands or {}, asked=asked
+    )
+    return opener.open(spec)

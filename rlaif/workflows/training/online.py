@@ -1,0 +1,242 @@
+"""`rlaif train grpo` and its siblings outside of a recipe: prompts and a reward in, a trained policy out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rlaif.constitution import load_principles
+from rlaif.errors import InputError
+from rlaif.exchange.prompts import read_prompts
+from rlaif.hashing import digest
+from rlaif.libraries.versions import TRAINING, require
+from rlaif.records import Prompt
+from rlaif.settings import setting
+from rlaif.store import Store, find_store
+from rlaif.training import LoopConfig, TrainSummary
+from rlaif.training.gate import pass_prompts
+from rlaif.training.order import Order
+from rlaif.workflows.configs import PROMPTS, RUN, ModelOptions
+from rlaif.workflows.dry_run import cost as planning
+from rlaif.workflows.dry_run.cost import DryRunPlan, PlannedModels
+from rlaif.workflows.dry_run.rollouts import plan_rewards
+from rlaif.workflows.generate.judge_step import in_writing
+from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.models.pool import ModelPool
+from rlaif.workflows.models.role_options import two_marks
+from rlaif.workflows.models.usage import usage
+from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.reward.open_parts import open_reward
+from rlaif.workflows.reward.parts import reward_parts
+from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.data_gate import gate_words, record_gate
+from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.training.options import DATA, TRAINED
+from rlaif.workflows.training.plan import plan_training
+from rlaif.workflows.training.probed_reward import ProbedReward
+from rlaif.workflows.training.read_options import check_given, check_options
+from rlaif.workflows.training.run import reference_directory
+
+CONSTITUTION = "micro-default"
+WHERE = "--reward"
+"""Where the reward stands, for messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineTrainConfig(ModelOptions):
+    """Train a policy on its own answers to prompts, as a reward says how good they are."""
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those options of the method that were given, by name."""
+    prompts: str = setting(
+        help="Prompts: a file (JSONL, JSON, CSV, Parquet, text), a `datasets` directory or a bundled set.",
+        group=PROMPTS,
+    )
+    held_out: str | None = setting(
+        None, help="Prompts of your evaluation: those that ask one of them are left out.", group=PROMPTS
+    )
+    limit: int | None = setting(None, help="Use only the first N prompts.", least=1, group=PROMPTS)
+    policy: str = setting(help="Model that is trained: a directory, or micro.", group=TRAINED)
+    constitution: str = setting(
+        CONSTITUTION, help="Constitution by which judges judge: a file or a name.", group=DATA
+    )
+    thought_marks: tuple[str, ...] | None = setting(
+        None,
+        help="What the model writes around its thought, where its template does not tell.",
+        metavar="'START END'",
+        read=two_marks,
+        wanted="a list of two texts, [START, END]",
+        group=DATA,
+    )
+    seed: int = setting(0, help="All random numbers derive from it.", group=RUN)
+    out: Path = setting(help="Model directory.", group=RUN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineTrained:
+    """What came of a training on rollouts."""
+
+    job: TrainJob
+    outcome: TrainSummary
+    costs: Mapping[str, Any]
+    """Calls, tokens and money of the reward, by model."""
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Figures for the screen."""
+        hidden = METHODS.get(self.job.method).hidden
+        learned = {name: value for name, value in self.outcome.figures.items() if name not in hidden}
+        shown = {"prompts": len(self.job.prompts), "steps": self.outcome.steps}
+        return {**shown, "learning rate": f"{self.outcome.learning_rate:.2g}", **learned}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth a sentence, prompts that were left out before all."""
+        return [*(gate_words(self.job.gate) if self.job.gate else ()), *self.outcome.notes]
+
+    @property
+    def summary(self) -> str:
+        """One line: the method and the model directory."""
+        return f"{self.job.method}: {self.outcome.out}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "out": str(self.outcome.out),
+            "method": self.outcome.method,
+            "steps": self.outcome.steps,
+            "learning_rate": self.outcome.learning_rate,
+            "counts": dict(self.outcome.counts),
+            "figures": dict(self.outcome.figures),
+            "notes": list(self.notes),
+            "costs": dict(self.costs),
+        }
+
+
+def online_train_config(method: str, **given: Any) -> OnlineTrainConfig:
+    """The configuration of one call: `given` are fields of `OnlineTrainConfig` and options of the method.
+
+    None stands for an option that is not given. Raises InputError for a name or a value that is wrong.
+    """
+    common = set(OnlineTrainConfig.__dataclass_fields__) - {"method", "options"}
+    named = {name: value for name, value in given.items() if value is not None}
+    for name in ("out", "store"):
+        if name in named:
+            named[name] = Path(named[name])
+    own = {name: value for name, value in named.items() if name not in common}
+    return OnlineTrainConfig(
+        method=method,
+        options=check_given(METHODS.get(method), own, "train"),
+        **{name: value for name, value in named.items() if name in common},
+    )
+
+
+def settle_online(config: OnlineTrainConfig) -> TrainJob:
+    """Read and check everything that can be read without a model; the job has no reward yet. Raises InputError."""
+    require(*TRAINING)
+    method = METHODS.get(config.method)
+    options = method.options(**dict(config.options))
+    check_options(method, options, "train")
+    held_out = read_prompts(config.held_out) if config.held_out is not None else []
+    prompts, gate = pass_prompts(read_prompts(config.prompts, limit=config.limit), held_out=held_out)
+    base, other = model_directory(config.policy), reference_directory(options, None)
+    method.fits(options, base, other)
+    rules = load_principles(config.constitution)
+    spec = reward_parts(method.reward_of(options), WHERE) if method.reward_of is not None else None
+    marks = config.thought_marks
+    if marks is not None and len(marks) != 2:
+        raise InputError(f"thought_marks is {list(marks)}; give two marks: START END")
+    return TrainJob(
+        method=method.name,
+        options=options,
+        pairs=(),
+        prompts=prompts,
+        gate=gate if held_out else None,
+        base=base,
+        out=config.out,
+        reference_dir=other,
+        seed=config.seed,
+        chat_template_kwargs=config.chat_template_kwargs,
+        thought_marks=(marks[0], marks[1]) if marks else None,
+        trust_remote_code=config.trust_remote_code,
+        constitution=rules,
+        card={
+            "constitution": f"{rules.name} {rules.version}".strip(),
+            "constitution digest": rules.digest,
+            "judge": spec.names[0] if spec is not None and spec.names else "unknown",
+            "prompts": f"{len(prompts)} of {config.prompts}",
+        },
+        origins={name: "given" for name in config.options},
+    )
+
+
+def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report = silent) -> OnlineTrained:
+    """Train, or go on with a training, or only read one that is finished."""
+    method, spec = METHODS.get(job.method), _spec(job)
+    models = ModelPool(config, progress, config.seed, in_writing(*spec.protocols))
+
+    def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        shown = f" (reward {figures['reward']:.3f})" if "reward" in figures else ""
+        progress(f"{job.method}{shown if step == steps else ''}", step, steps)
+
+    with Store.open(find_store(config.out, config.store)) as store:
+        models.record(store, digest("online", str(config.out)))
+        try:
+            assert job.constitution is not None
+            reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+            with METHODS.guarded(job.method):
+                outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
+            costs = usage(models, store, ())
+            record_gate(outcome.out, job.gate)
+        finally:
+            models.close()
+    return OnlineTrained(job=job, outcome=outcome, costs=costs)
+
+
+def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
+    """What would be done, and what the reward would cost, for `--dry-run`. Opens no model."""
+    method, spec = METHODS.get(job.method), _spec(job)
+    assert method.loop_of is not None
+    assert job.constitution is not None
+    loop, _ = method.loop_of(job)
+    order = _order(loop, len(job.prompts))
+    count = job.options.n  # type: ignore[attr-defined] # of every method that draws rollouts
+    lines = [
+        *plan_training(job).splitlines(),
+        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
+        f"calls: in {find_store(config.out, config.store)}",
+    ]
+    models = PlannedModels(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
+    with planning.planning(models, find_store(config.out, config.store)):
+        reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+        plan_rewards(
+            reward,
+            models,
+            step_prompts(loop, job.prompts),
+            group=count,
+            max_tokens=job.options.max_tokens,  # type: ignore[attr-defined] # as above
+            seed=config.seed,
+        )
+        return DryRunPlan(lines, planning.estimate(models))
+
+
+def step_prompts(loop: LoopConfig, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
+    """The prompts of each step, as its training takes them."""
+    distinct = list({each.id: each for each in prompts}.values())
+    order = _order(loop, len(distinct))
+    return ([distinct[row] for row in order.rows(step)] for step in range(order.steps))
+
+
+def _order(loop: LoopConfig, rows: int) -> Order:
+    return Order.of(loop, rows, "prompts")
+
+
+def _spec(job: TrainJob) -> RewardSpec:
+    reward_of = METHODS.get(job.method).reward_of
+    assert reward_of is not None, "only methods that draw rollouts are run here"
+    return reward_parts(reward_of(job.options), WHERE)

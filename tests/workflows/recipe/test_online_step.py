@@ -1,0 +1,93 @@
+"""A recipe's train step that draws rollouts: a role may be its reward, calls are counted ahead, and none is repeated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlaif.errors import RecipeError
+from rlaif.workflows.recipe.prepare import prepare_recipe
+from rlaif.workflows.recipe.run import run
+from rlaif.workflows.recipe.train_step import train_step
+
+from .playing import config, planned_calls, play
+
+STEP = (
+    "step: train, method: {method}, reward: [{{judge: judge, protocol: checklist}}], steps: 2, batch_size: 4, n: 4, "
+    "max_tokens: 16, learning_rate: 5.0e-3"
+)
+
+
+@pytest.fixture
+def world(mini: Path, judge: str, prompts: Path, constitution: Path) -> dict[str, Any]:
+    return {"policy": str(mini), "judge": judge, "prompts": prompts, "constitution": constitution}
+
+
+def test_the_newest_policy_is_what_the_rollouts_taught_and_a_second_run_asks_nothing(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    steps = STEP.format(method="grpo")
+    ahead = planned_calls(tmp_path, steps, **world)
+    done = play(tmp_path, steps, **world)
+    assert done.rounds[0]["policy"] != done.rounds[1]["policy"]
+    assert 0 < done.calls["new"] <= ahead
+    record = json.loads((done.run / "models/round-1/train.json").read_text())
+    assert (record["method"], record["steps"]) == ("grpo", 2)
+    again = run(prepare_recipe(config(tmp_path, steps, **world)))
+    assert again.calls["new"] == 0
+    assert again.rounds == done.rounds
+
+
+def test_each_round_goes_on_from_the_last_policy_and_draws_others(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    done = play(tmp_path, STEP.format(method="rloo"), rounds=2, **world)
+    lines = [(done.run / f"models/round-{number}/metrics.jsonl").read_text() for number in (1, 2)]
+    assert lines[0] != lines[1]
+    base = json.loads((done.run / "models/round-2/train.json").read_text())["base"]
+    assert base.endswith("models/round-1")
+
+
+def test_a_model_that_an_earlier_step_made_may_be_the_reward_and_the_value_model(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    steps = """
+step: sample, n: 4, max_tokens: 16
+step: judge
+step: pairs
+step: train, method: reward, as: rm, trains: rm, steps: 2, batch_size: 2
+step: train, method: ppo, reward: [{model: rm}], value: rm, steps: 1, batch_size: 4, max_tokens: 16
+"""
+    done = play(tmp_path, steps, **world)
+    line = json.loads((done.run / "models/round-1/metrics.jsonl").read_text().splitlines()[0])
+    assert "loss/value" in line
+    assert line["rewards/failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "x.yaml:3: reward is missing"),
+        ({"reward": [{"protocol": "score"}]}, "x.yaml:3: reward"),
+        ({"reward": [{"judge": "micro"}], "n": 1}, "must be at least 2"),
+        ({"reward": [{"judge": "micro"}], "loss": "soft"}, "loss is not used by method grpo"),
+    ],
+)
+def test_what_cannot_work_is_refused_where_it_stands(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        train_step("grpo", where="x.yaml:3", **given)
+
+
+def test_a_role_that_only_a_reward_names_is_used_and_another_is_not(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    made = config(tmp_path, STEP.format(method="grpo").replace("judge: judge", "judge: critic"), **world)
+    path = Path(made.recipe)
+    path.write_text(path.read_text().replace("models: {", "models: {critic: micro, "))
+    assert any("critic" in task.models for task in prepare_recipe(made).tasks)
+    path.write_text(path.read_text().replace("judge: critic", "judge: judge"))
+    with pytest.raises(RecipeError, match="'critic', which no step names"):
+        prepare_recipe(made)
