@@ -66,7 +66,9 @@ def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) ->
                 "fingerprint": opened.fingerprint,
             }
             batches = Batches(_quietly(opened), executor=judging, most_rows=config.max_rows)
-            desk = RewardDesk(batches=batches, config=config, token=token, about=about)
+            desk = RewardDesk(
+                batches=batches, config=config, token=token, about=about, calls=lambda: opened.calls
+            )
             said(ServedReward(address=address_of(held), about={**about, "token_env": config.token_env}))
             serve_until_stopped(make_reward_app(desk), held, grace_s=GRACE_S)
             if batches.asking:  # its calls that have ended are in the store

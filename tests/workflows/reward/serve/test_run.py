@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -130,13 +131,15 @@ def test_why_a_call_failed_is_told_once_and_without_a_text(
     judge: Judge, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
-    trainer = Trainer(SECRET, SECRET + ".")
+    trainer, health = Trainer(SECRET, SECRET + "."), dict[str, Any]()
 
     def said(served: ServedReward) -> None:
         trainer(served)
 
         def stop() -> None:
             trainer.has()
+            with urlopen(f"{served.address}/health") as answer:
+                health.update(json.load(answer))
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=stop, daemon=True).start()
@@ -145,6 +148,8 @@ def test_why_a_call_failed_is_told_once_and_without_a_text(
         counts = serve(config("script:mute.jsonl"), said=said)
     assert trainer.has() == [None, None]
     assert counts["failed"] == 2
+    assert health["failed"] == 2
+    assert health["calls"]["failed"] == health["calls"]["new"] > 0
     told = [each.getMessage() for each in caplog.records if each.name.startswith("rlaif")]
     assert sum("no reward where a call failed" in each for each in told) == 1
     assert not any(SECRET[:12] in each.getMessage() for each in caplog.records)
