@@ -26,10 +26,15 @@ CHOSEN = (
 
 def main() -> None:
     """Run the loops, and print."""
-    chosen = sized(options(__doc__), rounds=4, held_out=256, first=8, seeds=5)
+    parser = options(__doc__)
+    parser.add_argument(
+        "--more", type=int, default=5, help="seeds of the plain loop alone, for the judge's figures"
+    )
+    chosen = sized(parser, rounds=4, held_out=256, first=8, seeds=5)
     results = Results("self_rewarding", {**setting(chosen), "models": bundled()}, chosen.results)
-    for seed in range(chosen.first, chosen.first + chosen.seeds):
-        for variant in ("vanilla", "positives"):
+    last = chosen.first + chosen.seeds
+    for seed in range(chosen.first, last + chosen.more):
+        for variant in ("vanilla", "positives") if seed < last else ("vanilla",):
 
             def one(variant: str = variant, seed: int = seed) -> dict[str, Any]:
                 rows = rows_of(
@@ -46,7 +51,7 @@ def main() -> None:
                 }
 
             results.row({"loop": variant, "seed": seed}, one)
-        for name in ("micro", "micro:base"):
+        for name in ("micro", "micro:base") if seed < last else ():
 
             def pairs(name: str = name, seed: int = seed) -> dict[str, Any]:
                 text = (HEAD + "{judged}{pairs}").format(
@@ -59,7 +64,10 @@ def main() -> None:
 
             results.row({"judge": name, "seed": seed}, pairs)
     rows = list(results.rows.values())
-    by = {name: [row for row in rows if row.get("loop") == name] for name in ("vanilla", "positives")}
+    by = {
+        name: sorted((row for row in rows if row.get("loop") == name), key=lambda row: row["seed"])
+        for name in ("vanilla", "positives")
+    }
     usable = {
         name: [row["pairs a prompt"] for row in rows if row.get("judge") == name]
         for name in ("micro", "micro:base")
@@ -68,7 +76,10 @@ def main() -> None:
         method="Self-Rewarding",
         criterion="pairs teach more than the best answers alone (difference of the gain in gold)",
         note=CHOSEN,
-        values=[one["gain"] - two["gain"] for one, two in zip(by["vanilla"], by["positives"], strict=True)],
+        values=[
+            one["gain"] - two["gain"]
+            for one, two in zip(by["vanilla"][: chosen.seeds], by["positives"], strict=True)
+        ],
         rule="above 0",
         model="micro",
     )
