@@ -144,11 +144,11 @@ def check_online(
     shared = options.checked_loop(where)
     if options.batch_size is not None:
         shared["batch_size"] = options.batch_size
+    config_of(options, shared)
     if getattr(options, "reference", "") == NO_REFERENCE and getattr(options, "beta", None):
         raise RecipeError(
             f"{where}: reference is none, and beta weighs the KL to one; remove beta, or say reference: previous"
         )
-    config_of(options, shared)
     spec.check_group(options.n, where)
 
 

@@ -107,20 +107,25 @@ def _examples(job: Job) -> list[Example]:
 
 def _resolved(job: Job) -> MethodOptions:
     """Return the options with a reference or teacher that names a model of the run as its directory."""
-    options: MethodOptions = job.settings.options
-    named = {options.names_model: _reference(job.settings)} if options.names_model else {}
-    named |= {name: getattr(options, name) for name in options.also_models}
+    return _with_models(job.settings, job.task.stands)
+
+
+def _with_models(settings: TrainStep, stands: Mapping[str, str]) -> MethodOptions:
+    """Return the options of a step, those that name a model of the recipe with that model in its place."""
+    options = settings.options
     made = {
-        name: job.task.stands[each]
-        for name, each in named.items()
-        if each not in (None, PREVIOUS, INITIAL) and each in job.task.stands
+        name: stands[each]
+        for name, each in _named_models(settings).items()
+        if each not in (PREVIOUS, INITIAL) and each in stands
     }
     return replace(options, **made) if made else options  # type: ignore[arg-type] # fields that it names itself
 
 
-def _reference(settings: TrainStep) -> str | None:
-    options: MethodOptions = settings.options
-    return getattr(options, options.names_model, None) if options.names_model else None
+def _named_models(settings: TrainStep) -> dict[str, str]:
+    """Return the options of a step that name a model, with what they name."""
+    options = settings.options
+    names = (options.names_model, *options.also_models)
+    return {name: each for name in names if name and (each := getattr(options, name)) is not None}
 
 
 def make(job: RunJob) -> Facts:
@@ -214,13 +219,14 @@ def check(checked: CheckedStep) -> None:
 def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
-    for key in checked.task.initial:
+    for key in (each for each in (*STEP.roles, *STEP.may_name) if each in checked.task.initial):
         model_directory(checked.task.initial[key])
     base = model_directory(checked.task.initial["trains"])
     settings = checked.entry.settings
-    if _reference(settings) not in checked.names:
-        other = reference_directory(settings.options, checked.recipe.models.policy)
-        METHODS.get(settings.method).fits(settings.options, base, other)
+    if checked.names.isdisjoint(_named_models(settings).values()):
+        options = _with_models(settings, checked.task.stands)
+        other = reference_directory(options, checked.recipe.models.policy)
+        METHODS.get(settings.method).fits(options, base, other)
 
 
 def fits(checked: CheckedStep, _: PreparedRecipe) -> None:
