@@ -100,11 +100,6 @@ def deviation_bias(read: int, rollouts: int) -> float:
     return math.exp(_log_c4(read) - _log_c4(rollouts))
 
 
-def even_shares(read_S: Tensor) -> Tensor:
-    """Weights of rollouts that are in no group: the same for each that was read (bool), 0 for the others."""
-    return read_S.double() / read_S.sum().clamp(min=1)
-
-
 def gae(
     reward_N: Tensor, value_N: Tensor, branch_N: Tensor, branches: int, *, gamma: float, lam: float
 ) -> tuple[Tensor, Tensor]:

@@ -82,11 +82,6 @@ def adapted(beta: float, kl: float, *, target: float, episodes: int, horizon: fl
     return beta * (1 + error * episodes / horizon)
 
 
-def unfinished(score_S: Tensor, ended_S: Tensor, *, score: float) -> Tensor:
-    """A rollout that did not end has `score` in place of its own, read or not: that it is unfinished is known."""
-    return torch.where(ended_S, score_S, torch.full_like(score_S, score))
-
-
 def bounded(score_S: Tensor, *, most: float) -> Tensor:
     """Scores within [-most, most]; NaN stays NaN."""
     return score_S.clamp(-most, most)

@@ -4,7 +4,10 @@ A loss is `weighted(terms_N, weight_S, branch_N)`: the terms say how a token pul
 share the update. The weights of one update's rollouts are made once, from `Advantages.share_S`, so the losses of passes
 and processes add up. A rollout without a reward has weight 0.
 
-Suffixes: N tokens in order of their rollouts, S rollouts, V vocabulary.
+The shares themselves are weights too: a mean over rollouts of their tokens' sum, REINFORCE's, whose gradient is that of
+the expected reward.
+
+Suffixes: N tokens in order of their rollouts, S rollouts.
 """
 
 from __future__ import annotations
@@ -75,12 +78,6 @@ def clip_shares(
     }
 
 
-def entropy_terms(logits_NV: Tensor) -> Tensor:
-    """Entropy of the next token's distribution at each place, in nats."""
-    logp_NV = logits_NV.log_softmax(-1)
-    return -(logp_NV.exp() * logp_NV).sum(-1)
-
-
 # --- weights: how tokens and rollouts share an update ---
 
 
@@ -103,11 +100,6 @@ def mean_of_tokens(share_S: Tensor, length_S: Tensor) -> Tensor:
 def sum_by_constant(share_S: Tensor, length: int) -> Tensor:
     """Dr. GRPO (2503.20783): mean over rollouts of their tokens' sum by one `length`, the longest there may be."""
     return share_S / length
-
-
-def mean_of_sums(share_S: Tensor) -> Tensor:
-    """REINFORCE, RLOO: mean over rollouts of their tokens' sum, the gradient of the expected reward itself."""
-    return share_S
 
 
 def weighted(terms_N: Tensor, weight_S: Tensor, branch_N: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from rlaif.training.online.advantages import (
     Scale,
     decoupled,
     deviation_bias,
-    even_shares,
     gae,
     group_mean,
     leave_one_out,
@@ -126,11 +125,6 @@ def test_decoupled_by_hand() -> None:
     drowned = group_mean(reward_KS, torch.tensor([1.0, 1.0]), group_S, scale="group").advantage_S
     assert float(drowned[2]) < -0.7
     assert abs(float(found.advantage_S[2])) < 1e-3
-
-
-def test_even_shares_are_of_what_was_read() -> None:
-    assert even_shares(torch.tensor([True, False, True])).tolist() == [0.5, 0, 0.5]
-    assert even_shares(torch.tensor([False])).tolist() == [0]
 
 
 # --- TRL's own code ---

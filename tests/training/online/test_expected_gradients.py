@@ -18,7 +18,6 @@ from rlaif.training.online.policy_losses import (
     clipped_terms,
     lengths,
     mean_of_means,
-    mean_of_sums,
     mean_of_tokens,
     mismatch_weights,
     sequence_ratio,
@@ -50,7 +49,7 @@ def plain_terms(rows: Rows, logits: Tensor, advantage_N: Tensor) -> Tensor:
 def expected(
     groups: Groups,
     found: Advantages,
-    weight: Callable[[Tensor, Tensor], Tensor] = lambda share_S, _: mean_of_sums(share_S),
+    weight: Callable[[Tensor, Tensor], Tensor] = lambda share_S, _: share_S,
 ) -> Tensor:
     """The gradient, expected over draws of a group, at the policy that draws."""
     rows = groups.rows
@@ -170,9 +169,7 @@ def ppo(value: Tensor, lam: float, *, beta: float = 0.0) -> Tensor:
     reward_N = token_rewards(REWARD, kl_N, rows.branch_N, beta=beta)
     advantage_N, _ = gae(reward_N, value[rows.state_N], rows.branch_N, len(TREE), gamma=1.0, lam=lam)
     return slope(
-        lambda logits: weighted(
-            plain_terms(rows, logits, advantage_N), mean_of_sums(chance_S), rows.branch_N
-        ),
+        lambda logits: weighted(plain_terms(rows, logits, advantage_N), chance_S, rows.branch_N),
         LOGITS,
     )
 
@@ -211,7 +208,7 @@ def test_tokens_of_another_program_are_corrected_by_the_ratio_of_their_rollouts(
 
     def loss(logits: Tensor, most: float) -> Tensor:
         log_ratio_S = rows.sums(rows.logps(LOGITS) - rows.logps(sampler))
-        weight_S = mean_of_sums(share_S) * mismatch_weights(log_ratio_S, most=most)
+        weight_S = share_S * mismatch_weights(log_ratio_S, most=most)
         return weighted(plain_terms(rows, logits, found.advantage_S[rows.branch_N]), weight_S, rows.branch_N)
 
     exact = slope(objective, LOGITS)
@@ -302,7 +299,7 @@ def test_the_clip_is_the_gradient_of_what_it_leaves(measured: Record) -> None:
             whole_ratio(logp_N, old_N, rows.branch_N, len(TREE)) if whole else token_ratio(logp_N, old_N)
         )
         terms_N = clipped_terms(ratio_N, advantage_S[rows.branch_N], low=low, high=high)
-        weight_S = mean_of_means(chance_S, rows.length_S) if whole else mean_of_sums(chance_S)
+        weight_S = mean_of_means(chance_S, rows.length_S) if whole else chance_S
         return weighted(terms_N, weight_S, rows.branch_N)
 
     exact = slope(objective, LOGITS)
@@ -335,7 +332,7 @@ def test_cispo_without_its_bound_is_the_token_ratios_gradient_and_gspos_is_its_m
     def cispo(logits: Tensor, most: float) -> Tensor:
         logp_N = rows.logps(logits)
         terms_N = cispo_terms(token_ratio(logp_N, old_N), advantage_N, logp_N, most=most)
-        return weighted(terms_N, mean_of_sums(chance_S), rows.branch_N)
+        return weighted(terms_N, chance_S, rows.branch_N)
 
     def tokens(logits: Tensor) -> Tensor:
         return -(chance_S[rows.branch_N] * advantage_N * (rows.logps(logits) - old_N).exp()).sum()
@@ -373,7 +370,7 @@ def test_an_answer_that_no_judge_can_read_is_neither_rewarded_nor_punished(sign:
         share_S = groups.shares(found.share_S, logits)
         advantage_N = found.advantage_S[rows.branch_N]
         return -slope(
-            lambda held: weighted(plain_terms(rows, held, advantage_N), mean_of_sums(share_S), rows.branch_N),
+            lambda held: weighted(plain_terms(rows, held, advantage_N), share_S, rows.branch_N),
             logits,
         )[0]
 

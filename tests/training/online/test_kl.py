@@ -19,7 +19,6 @@ from rlaif.training.online.kl import (
     k3,
     k3_corrected,
     token_rewards,
-    unfinished,
     with_kl,
 )
 
@@ -131,14 +130,6 @@ def test_the_adaptive_coefficient_brings_the_divergence_to_its_target() -> None:
         beta = adapted(beta, kl := float(divergence((held + reward / beta).log_softmax(0), held)), target=0.3,
                        episodes=100, horizon=10_000)  # fmt: skip
     assert kl == pytest.approx(0.3, rel=0.01)
-
-
-def test_an_unfinished_rollout_has_the_score_of_being_unfinished() -> None:
-    found = unfinished(
-        torch.tensor([3.0, 2.0, NAN, NAN]), torch.tensor([True, False, False, True]), score=-1.0
-    )
-    assert found[:3].tolist() == [3, -1, -1]
-    assert found[3].isnan()
 
 
 def test_bounded_scores_keep_what_was_not_read() -> None:

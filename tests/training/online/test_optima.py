@@ -16,7 +16,6 @@ from rlaif.training.online.kl import k1, loss_terms, token_rewards, with_kl
 from rlaif.training.online.policy_losses import (
     clipped_terms,
     mean_of_means,
-    mean_of_sums,
     sum_by_constant,
     token_ratio,
     weighted,
@@ -99,7 +98,7 @@ def with_kl_in_the_loss(
         logp_N, held_N = rows.logps(logits), rows.logps(reference)
         ratio_N = token_ratio(logp_N, logp_N)
         found = group_mean(reward[rows.pick_S][None], ONE, groups.group_S, scale=scale)
-        weight_S = mean_of_sums(groups.shares(found.share_S, logits))
+        weight_S = groups.shares(found.share_S, logits)
         terms_N = clipped_terms(ratio_N, found.advantage_S[rows.branch_N], low=0.2, high=0.2)
         kl_N = loss_terms(kind, logp_N, held_N, ratio_N)
         return weighted(terms_N + beta * kl_N, weight_S, rows.branch_N)
@@ -145,7 +144,7 @@ def test_ppo_with_lambda_1_reaches_the_tilted_reference_and_its_values_the_retur
             terms_N = clipped_terms(ratio_N, advantage_N, low=0.2, high=0.2)
             values_N = value_terms(value[rows.state_N], old_value_N, return_N, clip=0.2)
             optimizer.zero_grad()
-            weighted(terms_N + values_N, mean_of_sums(chance_S), rows.branch_N).backward()
+            weighted(terms_N + values_N, chance_S, rows.branch_N).backward()
             optimizer.step()
     assert total_variation(distribution(TREE, logits.detach()), optimum) < 0.01
     # at the optimum every answer is worth log Z: what is left of the returns is what the values are
@@ -276,7 +275,7 @@ def test_a_two_armed_bandit_is_solved(estimator: Estimator) -> None:
         ratio_N = token_ratio(rows.logps(logits), rows.logps(logits))
         found = estimator(reward[rows.pick_S][None], ONE, groups.group_S)
         terms_N = clipped_terms(ratio_N, found.advantage_S[rows.branch_N], low=0.2, high=0.2)
-        return weighted(terms_N, mean_of_sums(groups.shares(found.share_S, logits)), rows.branch_N)
+        return weighted(terms_N, groups.shares(found.share_S, logits), rows.branch_N)
 
     start = torch.tensor([[2.0, 0.0]], dtype=torch.float64)
     assert float(distribution(bandit, start)[1]) < 0.12
@@ -300,7 +299,7 @@ def test_a_chain_is_solved_by_ppo_with_its_own_values() -> None:
         terms_N = clipped_terms(token_ratio(rows.logps(logits), old_N), advantage_N, low=0.2, high=0.2)
         values_N = value_terms(value[rows.state_N], old_value_N, return_N, clip=0.2)
         optimizer.zero_grad()
-        weighted(terms_N + values_N, mean_of_sums(chance_S), rows.branch_N).backward()
+        weighted(terms_N + values_N, chance_S, rows.branch_N).backward()
         optimizer.step()
     found = distribution(TREE, logits.detach())
     assert float(found[TREE.words.index((1, 1, 1))]) > 0.98

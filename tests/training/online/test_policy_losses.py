@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,10 +13,8 @@ from rlaif.training.online.policy_losses import (
     cispo_terms,
     clip_shares,
     clipped_terms,
-    entropy_terms,
     lengths,
     mean_of_means,
-    mean_of_sums,
     mean_of_tokens,
     mismatch_weights,
     off_policy_kept,
@@ -194,7 +191,7 @@ def test_at_the_policy_that_drew_rloo_is_the_plain_policy_gradient(drawn: Drawn)
     ratio_N = token_ratio(logp_N, logp_N)
     assert ratio_N.abs().max() == 0  # the ratio is 1 before the first update
     terms_N = clipped_terms(ratio_N, drawn.advantage_N, low=0.2, high=0.2)
-    ours = weighted(terms_N, mean_of_sums(drawn.share_S), drawn.branch_N)
+    ours = weighted(terms_N, drawn.share_S, drawn.branch_N)
     torch.testing.assert_close(slope(ours, drawn), slope(theirs, drawn), rtol=1e-9, atol=1e-12)
     plain = -(drawn.share_S * drawn.advantage_S * (drawn.logp_ST * drawn.mask_ST).sum(1)).sum()
     torch.testing.assert_close(slope(ours, drawn), slope(plain, drawn), rtol=1e-9, atol=1e-12)
@@ -264,7 +261,7 @@ def test_the_weights_by_hand() -> None:
         "means": weighted(terms_N, mean_of_means(share_S, length_S), branch_N),
         "tokens": weighted(terms_N, mean_of_tokens(share_S, length_S), branch_N),
         "constant": weighted(terms_N, sum_by_constant(share_S, 10), branch_N),
-        "sums": weighted(terms_N, mean_of_sums(share_S), branch_N),
+        "sums": weighted(terms_N, share_S, branch_N),
     }
     # the last rollout has no reward, and no say
     assert {name: float(each) for name, each in found.items()} == pytest.approx(
@@ -281,13 +278,6 @@ def test_losses_of_passes_add_up(drawn: Drawn) -> None:
         first = drawn.branch_N < 3
         parts = [weighted(terms_N[each], weight_S, drawn.branch_N[each]) for each in (first, ~first)]
         torch.testing.assert_close(parts[0] + parts[1], whole)
-
-
-def test_the_entropy_by_hand_and_at_its_ends() -> None:
-    logits_NV = torch.tensor([[0.5, 0.25, 0.25], [1.0, 1.0, 1.0]]).log()
-    expected = [1.5 * math.log(2), math.log(3)]
-    assert entropy_terms(logits_NV).tolist() == pytest.approx(expected)
-    assert float(entropy_terms(torch.tensor([[90.0, 0.0]]))) == pytest.approx(0, abs=1e-6)
 
 
 def test_logits_read_at_another_temperature_show_as_a_ratio_that_is_not_1() -> None:

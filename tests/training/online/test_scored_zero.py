@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rlaif.training.online.advantages import leave_one_out
-from rlaif.training.online.policy_losses import clipped_terms, mean_of_sums, token_ratio, weighted
+from rlaif.training.online.policy_losses import clipped_terms, token_ratio, weighted
 
 from .enumerated import Answers, distribution
 
@@ -44,7 +44,7 @@ def trained(seed: int, optimizer: str, *, negative: bool, scored_zero: bool) -> 
         ratio_N = token_ratio(logp_N, logp_N)
         terms_N = clipped_terms(ratio_N, found.advantage_S[rows.branch_N], low=0.2, high=0.2)
         descent.zero_grad()
-        weighted(terms_N, mean_of_sums(found.share_S), rows.branch_N).backward()
+        weighted(terms_N, found.share_S, rows.branch_N).backward()
         descent.step()
     return float(distribution(TREE, logits.detach()) @ met)
 
