@@ -137,7 +137,7 @@ def _default(each: Option) -> str:
     word = (
         str(value).lower()
         if isinstance(value, bool)
-        else ", ".join(value)
+        else ", ".join(map(str, value))
         if isinstance(value, tuple)
         else value
     )

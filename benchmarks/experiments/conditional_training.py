@@ -1,6 +1,6 @@
 """Conditional training (2302.08582): steps of the recipe good-bad-sft; gold of answers asked for by each tag.
 
-    python benchmarks/experiments/conditional_training.py [--steps 140] [--place turn] [--pool plain]
+    python benchmarks/experiments/conditional_training.py [--steps 400] [--place turn] [--pool plain]
 
 A policy imitates good and bad answers, each under a tag that says which; the judge's scores say what is good. Then
 held-out prompts are asked under either tag: gold should be far higher under the good one. Gold measures and chooses
@@ -47,7 +47,8 @@ TRIED = (
     "Tried on seed 0 (gold, good - bad): plain pool of 60 prompts, 10 passes over 190 examples, tag in the user turn, "
     "+.018; plain pool of 200 prompts, 4 passes over 631, +.012; wide pool of 100 prompts, 50 steps of 32, +.042; the "
     "last with the tag in the system turn, +.060; then seeds 1 to 3 with 140 steps of 16: +.203, +.716, +.054. "
-    "The model has never seen the tag's tokens, and learns to heed them late and suddenly: one seed of three got there"
+    "The model has never seen the tag's tokens, and learns to heed them late, then all at once: one seed of three did. "
+    "Seeds 4 to 6, on which nothing was chosen, have 400 steps"
 )
 
 
@@ -125,7 +126,7 @@ def asked_for(chosen: Any, policy: str, seed: int) -> dict[str, float]:
 def main() -> None:
     """Train a policy a seed."""
     parser = options(__doc__)
-    for name, value in (("first", 1), ("seeds", 3), ("prompts", 100), ("steps", 140), ("graded", 100)):
+    for name, value in (("first", 4), ("seeds", 3), ("prompts", 100), ("steps", 400), ("graded", 100)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--place", choices=["system", "turn"], default="system")
     parser.add_argument("--pool", choices=["wide", "plain"], default="wide")
@@ -155,8 +156,6 @@ def main() -> None:
             rule="above 0",
             model="micro",
             note=TRIED,
-            command=f"python benchmarks/experiments/{results.path.stem}.py"
-            f" --first {chosen.first} --steps {chosen.steps}",
         )
     by_time = {"before": before, "after": after}
     results.save(

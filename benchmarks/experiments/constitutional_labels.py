@@ -160,7 +160,14 @@ def figures(results: Results, seeds: int) -> dict[str, Any]:
 def main() -> None:
     """Label, train and grade."""
     parser = options(__doc__)
-    for name, value in (("prompts", 64), ("steps", 8), ("held-out", 24), ("graded", 40), ("seeds", 3)):
+    for name, value in (
+        ("prompts", 256),
+        ("steps", 64),
+        ("held-out", 48),
+        ("graded", 200),
+        ("seeds", 5),
+        ("first", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
@@ -189,7 +196,7 @@ def main() -> None:
             chosen.work, pairs, seed=seed, steps=chosen.steps, prompts=chosen.graded, config=config
         )
 
-    for seed in range(chosen.seeds):
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
         for way in WAYS:
             results.row(
                 {"what": "reward", "way": way, "seed": seed}, lambda way=way, seed=seed: reward(way, seed)

@@ -44,7 +44,7 @@ def main() -> None:
     """Run the loops, and print."""
     chosen = sized(options(__doc__))
     results = Results("cream", {**setting(chosen), "models": bundled()}, chosen.results)
-    for seed in range(chosen.seeds):
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
         for variant in COMPARED:
 
             def one(variant: str = variant, seed: int = seed) -> dict[str, Any]:

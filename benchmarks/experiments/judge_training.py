@@ -116,7 +116,7 @@ def measured(chosen: Any, store: Store, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Three seeds."""
     parser = options(__doc__)
-    for name, value in (("steps", 24), ("patch", 6), ("test", 120), ("seeds", 3)):
+    for name, value in (("steps", 24), ("patch", 6), ("test", 120), ("seeds", 3), ("first", 0)):
         parser.add_argument(f"--{name}", type=int, default=value)
     chosen = parser.parse_args()
     chosen.work = Path(chosen.work).resolve()
@@ -124,9 +124,11 @@ def main() -> None:
     setting = {name: getattr(chosen, name) for name in ("steps", "patch", "test")}
     results = Results("judge_training", {**setting, "rate": RATE, "models": bundled()}, chosen.results)
     with Store.open(chosen.work / "judge-training.sqlite") as store:
-        for seed in range(chosen.seeds):
+        for seed in range(chosen.first, chosen.first + chosen.seeds):
             results.row({"seed": seed}, lambda seed=seed: measured(chosen, store, seed))
-    rows_of = [row for row in results.rows.values() if row["seed"] < chosen.seeds]
+    rows_of = [
+        row for row in results.rows.values() if chosen.first <= row["seed"] < chosen.first + chosen.seeds
+    ]
     results.criterion(
         method="Judge training",
         criterion="a format that is held out is learned from the others (gain of the accuracy of ratings)",

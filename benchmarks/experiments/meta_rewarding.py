@@ -148,15 +148,16 @@ def one_round(chosen: Any, store: Store, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Five seeds of the weights, three of the round."""
+    """Five seeds of the weights, five of the round."""
     parser = options(__doc__)
     for name, value in (
-        ("prompts", 40),
+        ("prompts", 120),
         ("n", 5),
-        ("steps", 12),
+        ("steps", 24),
         ("unlearn", 16),
-        ("test", 60),
-        ("seeds", 3),
+        ("test", 120),
+        ("seeds", 5),
+        ("first", 2),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--part", choices=["weights", "judge", "both"], default="both")
@@ -170,7 +171,7 @@ def main() -> None:
             results.row({"part": "weights", "seed": seed}, lambda seed=seed: weighed(seed))
     if chosen.part != "weights":
         with Store.open(chosen.work / "meta-rewarding.sqlite") as store:
-            for seed in range(chosen.seeds):
+            for seed in range(chosen.first, chosen.first + chosen.seeds):
                 results.row({"part": "judge", "seed": seed}, lambda seed=seed: one_round(chosen, store, seed))
     planted = [row for row in results.rows.values() if row["part"] == "weights"]
     taught = [row for row in results.rows.values() if row["part"] == "judge"]
@@ -189,7 +190,7 @@ def main() -> None:
             values=[row["after"] - row["before"] for row in taught],
             rule="above 0",
             model="micro, unlearned",
-            note="One setting measured: the judge gained on seed 0 and lost on seed 1; no diagnosis yet",
+            note="Sizes were chosen on seeds 0, 1 (40 prompts, 12 steps: +.17, -.11), 100 and 101 (these: +.18, +.25)",
         )
     results.save()
 

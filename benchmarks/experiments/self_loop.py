@@ -20,7 +20,7 @@ PAIRS = """\
   - {step: pairs, pairing: best-worst, then: none, critique: false}
 """
 DPO = """\
-  - {{step: train, method: dpo, loss: soft, beta: 0.2, reference: previous, replay: {{judge: 0.2}},
+  - {{step: train, method: dpo, loss: soft, beta: 0.2, reference: previous, replay: {{judge: {replay}}},
      learning_rate: {rate}, steps: {steps}, batch_size: 16}}
 """
 SFT = """\
@@ -55,20 +55,25 @@ def recipe(variant: str, chosen: Namespace) -> str:
         held_out=chosen.held_out,
         steps=chosen.steps,
         rate=chosen.rate,
+        replay=chosen.replay,
         judged=JUDGED,
         pairs=PAIRS,
         cream=CREAM,
     )
 
 
-def sized(parser: ArgumentParser) -> Namespace:
-    """The sizes of the loop from the command line."""
-    for name, value in (("prompts", 24), ("rounds", 3), ("steps", 8), ("held-out", 32), ("seeds", 3)):
-        parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--rate", type=float, default=4e-4)
+def sized(parser: ArgumentParser, **usual: int) -> Namespace:
+    """The sizes of the loop from the command line; `usual` are those that an experiment has of its own."""
+    sizes = {"prompts": 96, "rounds": 3, "steps": 24, "held_out": 64, "first": 3, "seeds": 3}
+    for name, value in (sizes | usual).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    parser.add_argument("--rate", type=float, default=1.5e-4)
+    parser.add_argument("--replay", type=float, default=0.2)
     return parser.parse_args()
 
 
 def setting(chosen: Namespace) -> dict[str, float]:
     """What the rows belong to."""
-    return {name: getattr(chosen, name) for name in ("prompts", "rounds", "steps", "held_out", "rate")}
+    return {
+        name: getattr(chosen, name) for name in ("prompts", "rounds", "steps", "held_out", "rate", "replay")
+    }

@@ -178,6 +178,7 @@ def main() -> None:
         ("steps", 8),
         ("test", 40),
         ("seeds", 3),
+        ("first", 0),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--no-noise", action="store_true", help="a diagnosis: only labels that gold confirms")
@@ -190,7 +191,7 @@ def main() -> None:
     }
     results = Results("self_taught", {**setting, "rate": RATE, "models": bundled()}, chosen.results)
     with Store.open(chosen.work / "self-taught.sqlite") as store:
-        for seed in range(chosen.seeds):
+        for seed in range(chosen.first, chosen.first + chosen.seeds):
             for negatives in NEGATIVES:
 
                 def row(seed: int = seed, negatives: str = negatives) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def main() -> None:
             )
     rows = {(each.get("negatives", "noise"), each["seed"]): each for each in results.rows.values()}
     last = f"after {chosen.iterations}"
-    seeds = range(chosen.seeds)
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
     results.criterion(
         method="Self-Taught",
         criterion="hard test: modified instructions teach more than corrupted answers (difference of accuracy)",

@@ -77,9 +77,12 @@ def build(out: Path, minutes: float | None, processes: int | None, seed: int, **
 @options.option(
     "--prompts", type=click.IntRange(min=10), default=160, show_default=True, help="Held-out prompts."
 )
+@options.option(
+    "--pairs", type=click.IntRange(min=4), default=40, show_default=True, help="Pairs of each attribute."
+)
 @options.seed
 @options.as_json
-def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
+def report(model: str, prompts: int, pairs: int, seed: int, as_json: bool) -> None:
     """Measure every skill of MODEL on held-out material.
 
     MODEL is a bundled name, a model directory, or the directory of a family.
@@ -89,7 +92,7 @@ def report(model: str, prompts: int, seed: int, as_json: bool) -> None:
     family = Path(model)
     if (family / "micro" / "config.json").is_file() and not (family / "config.json").exists():
         model = str(family / "micro")
-    found = measure(model, seed=seed, prompts=prompts)
+    found = measure(model, seed=seed, prompts=prompts, per_attribute=pairs)
     emit(found, "\n".join(_lines(found)), as_json=as_json)
 
 

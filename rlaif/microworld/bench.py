@@ -152,6 +152,16 @@ def right_of(
     return [(p > 0.5) == q.first_better for p, q in zip(mean.tolist(), questions, strict=True)]
 
 
+def right_both_ways(
+    questions: list[BenchComparison], shown: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+) -> list[bool]:
+    """Return per comparison whether each of the two orders prefers the better text."""
+    return [
+        (first > 0.5) == q.first_better == (second > 0.5)
+        for first, second, q in zip(*(each.tolist() for each in shown), questions, strict=True)
+    ]
+
+
 def gold_of(constitution: Constitution, scene: Scene, text: str) -> float:
     """Share of the applicable principles that gold finds met."""
     grades = [

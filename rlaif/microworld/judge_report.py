@@ -16,6 +16,7 @@ from rlaif.microworld.bench import (
     gold_of,
     pairs_of,
     questions_of,
+    right_both_ways,
     right_of,
     rule_maker,
 )
@@ -51,8 +52,9 @@ def judge(
             sets["composed"] += questions_of(part, name, rng, rule_maker(name, form, True, rng))
     shown = {key: bench.prefer(questions) for key, questions in sets.items()}
     right = {key: right_of(sets[key], shown[key]) for key in sets}
+    both = right_both_ways(sets["plain"], shown["plain"])
     rows = {
-        each.id: _row(bench, each.id, sets["plain"], right["plain"], scenes, answers, count)
+        each.id: _row(bench, each.id, sets["plain"], (right["plain"], both), scenes, answers, count)
         for each in ATTRIBUTES
     }
     first, second = shown["plain"]
@@ -62,6 +64,7 @@ def judge(
     return {
         "pair_accuracy": float(np.mean(right["plain"])),
         "pair_accuracy_min": float(min(accuracies)),
+        "both_orders_min": min(row["both_orders"] for row in rows.values() if row["both_orders"] is not None),
         "paraphrase_accuracy": float(np.mean(right["phrased"])),
         "composed_accuracy": float(np.mean(right["composed"])),
         "order_consistency": float(np.mean((first > 0.5) == (second > 0.5))),
@@ -82,10 +85,13 @@ def _opposite(question: BenchComparison, rng: random.Random) -> BenchComparison:
 
 
 def _row(
-    bench: Bench, name: str, questions: list[BenchComparison], right: list[bool], scenes: list[Scene],
-    answers: list[list[str]], count: int,
+    bench: Bench, name: str, questions: list[BenchComparison], right: tuple[list[bool], list[bool]],
+    scenes: list[Scene], answers: list[list[str]], count: int,
 ) -> dict[str, Any]:  # fmt: skip
-    own = [value for value, question in zip(right, questions, strict=True) if question.attribute == name]
+    own, both = (
+        [value for value, question in zip(values, questions, strict=True) if question.attribute == name]
+        for values in right
+    )
     rng = bench.rng("yesno" + name)
     pairs = pairs_of(scenes, answers, name, count, rng)
     asked = [(scene, text) for scene, has, lacks in pairs for text in (has, lacks)]
@@ -102,6 +108,7 @@ def _row(
     truth = [truths(scene.text, text)[name] for scene, text in asked]
     return {
         "pair_accuracy": float(np.mean(own)) if own else None,
+        "both_orders": float(np.mean(both)) if both else None,
         "pairs": len(own),
         "yesno_accuracy": float(np.mean([a == b for a, b in zip(said, truth, strict=True)]))
         if asked

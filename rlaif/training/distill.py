@@ -141,14 +141,7 @@ class Distillation:
         self.config, self.examples = config, examples
         self.teacher = teacher
         self.carried: Carried | None = teacher
-        self.order = Order.plan(
-            len(examples),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="examples",
-        )
+        self.order = Order.of(config, len(examples), "examples")
         self.steps = self.order.steps
         self.old: Mapping[int, Tensor] = {}
         """Example -> its tokens' log-probabilities under the policy that drew them; in the form `sampled`."""

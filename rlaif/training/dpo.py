@@ -141,14 +141,7 @@ class DPO:
         self.pairs = pairs
         self.examples = examples
         self.held_out = held_out
-        self.order = Order.plan(
-            len(pairs),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="pairs",
-        )
+        self.order = Order.of(config, len(pairs), "pairs")
         kinds = [each.kind for each in examples]
         self.replay = Replay.plan(kinds, config.replay, batch_size=self.order.batch_size, seed=config.seed)
         self.steps = self.order.steps

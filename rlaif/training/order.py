@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlaif.hashing import derived_seed
+from rlaif.training.configs.loop import LoopConfig
 
 
 @dataclass(slots=True)
@@ -74,6 +75,18 @@ class Order:
         total = size * epochs
         steps = -(-total // batch_size)
         return cls(stream, batch_size, steps, total - (steps - 1) * batch_size)
+
+    @classmethod
+    def of(cls, config: LoopConfig, size: int, name: str) -> Order:
+        """The order in which a training goes through its `size` rows; `name` tells it from others of its seed."""
+        return cls.plan(
+            size,
+            batch_size=config.batch_size,
+            steps=config.steps,
+            epochs=config.epochs,
+            seed=config.seed,
+            name=name,
+        )
 
     def rows(self, step: int) -> list[int]:
         """Rows of `step`, which counts from 0."""

@@ -90,14 +90,7 @@ class BradleyTerry:
         self.config = config
         self.pairs = pairs
         self.held_out = held_out
-        self.order = Order.plan(
-            len(pairs),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="pairs",
-        )
+        self.order = Order.of(config, len(pairs), "pairs")
         self.steps = self.order.steps
         self.read: Callable[[Sequence[Tree]], Tensor] | None = None
         """The model as it is; needed for pairs set apart."""

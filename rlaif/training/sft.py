@@ -64,14 +64,7 @@ class Imitation:
 
     def __init__(self, config: SFTConfig, examples: Sequence[TokenExample]) -> None:
         self.examples = examples
-        self.order = Order.plan(
-            len(examples),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="examples",
-        )
+        self.order = Order.of(config, len(examples), "examples")
         self.steps = self.order.steps
         self._weights = relative_weights(examples)
 

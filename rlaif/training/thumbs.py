@@ -135,14 +135,7 @@ class Thumbs:
             raise ThresholdError("thumbs needs two answers or more: it sets prompts against others' answers")
         self.config = config
         self.examples = examples
-        self.order = Order.plan(
-            len(examples),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="examples",
-        )
+        self.order = Order.of(config, len(examples), "examples")
         self.steps = self.order.steps
         self.room = room
         self.reference: Mapping[Tree, Tensor] = {}

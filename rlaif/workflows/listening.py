@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import signal
 import socket
 import threading
@@ -31,11 +30,8 @@ def require_web_packages(command: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this address or name is this machine's own, which nobody else reaches."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    """Whether this address or name is this machine's own, by which nobody else reaches it."""
+    return host in (LOOPBACK, "::1", "localhost")
 
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 
+from rlaif.microworld.bench import BenchComparison, right_both_ways, right_of
 from rlaif.microworld.report import pair_accuracy, report
+from rlaif.microworld.scenes import make_scene
 
 pytestmark = pytest.mark.heavy
 
@@ -29,6 +33,17 @@ AT_LEAST = {
     ("skills", "respond_good_bad"): 0.97,
     ("skills", "similar_prompt"): 0.80,
 }
+
+
+def test_right_in_both_orders_asks_each_order_for_the_better_text() -> None:
+    scene = make_scene(random.Random(0), "all", "howto")
+    questions = [
+        BenchComparison(scene, "one", "two", "rule", better, "greets") for better in (True, True, True, False)
+    ]
+    shown = np.array([0.9, 0.9, 0.4, 0.2]), np.array([0.6, 0.4, 0.9, 0.4])
+    assert right_both_ways(questions, shown) == [True, False, False, True]
+    # the mean of the orders is on the better side in all of them
+    assert right_of(questions, shown) == [True, True, True, True]
 
 
 @pytest.fixture(scope="module")

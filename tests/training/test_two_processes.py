@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rlaif.exchange.pairs import write_pairs
+from rlaif.records import Message
 
 from .builders import make_examples, make_pairs, read_weights
 from .conftest import MakeDirectory
@@ -28,7 +30,14 @@ UNLIKE = {"seconds", "padding_ratio"}
 
 def train(policy: Path, out: Path, parallel: str) -> None:
     """Seven pairs in threes: the last step has one pair, no replay, and nothing for the second process."""
-    from rlaif.training import DPOConfig, RewardConfig, train_dpo, train_reward
+    from rlaif.training import (
+        DistillConfig,
+        DPOConfig,
+        RewardConfig,
+        train_distill,
+        train_dpo,
+        train_reward,
+    )
 
     shared = {"batch_size": 3, "learning_rate": 1e-3, "batch_tokens": 60, "parallel": parallel}
     train_dpo(
@@ -51,6 +60,12 @@ def train(policy: Path, out: Path, parallel: str) -> None:
     train_dpo(
         DPOConfig(lora=2, **shared), make_pairs(7), policy=policy, reference="previous", out=out / "lora"
     )
+    told = Message(role="system", content="be brief")
+    taught = [replace(each, teacher=(told, *each.messages[:-1])) for each in make_examples(7)]
+    # the mean of the weights is a teacher that every process must follow alike
+    for teacher in ("base", "ema"):
+        config = DistillConfig(form="full", teacher=teacher, **shared)
+        train_distill(config, taught, policy=policy, out=out / f"distill-{teacher}")
 
 
 def history(out: Path) -> list[dict[str, float]]:
@@ -85,7 +100,7 @@ def test_two_processes_take_the_steps_of_one(
     train(model_dir(), tmp_path / "one", "ddp")
     module = f"{TESTS.name}.{Path(__file__).stem}"
     launch([*TORCHRUN, module, str(model_dir()), str(tmp_path / "two"), parallel])
-    for method in ("dpo", "reward", "lora", "held"):
+    for method in ("dpo", "reward", "lora", "held", "distill-base", "distill-ema"):
         one, two = history(tmp_path / "one" / method), history(tmp_path / "two" / method)
         assert len(one) == len(two) == 3
         for first, second in zip(one, two, strict=True):

@@ -192,11 +192,18 @@ class _Child:
         self.line.send(task)
         return self.line.recv()
 
-    def close(self) -> None:
-        """End it."""
+    def end(self) -> None:
+        """End the process; whoever waits for its answer hears that there is none. For any thread."""
         self.ready = False
         self.process.kill()
         self.process.wait()
+
+    def close(self) -> None:
+        """End it, and let go of the line: for the thread that serves it alone.
+
+        Were two threads to close the line, the second could close a file of somebody else's that got its number.
+        """
+        self.end()
         with suppress(OSError):
             self.line.close()
 
@@ -286,4 +293,4 @@ def _close(shared: _Shared) -> None:
         shared.children.clear()
         shared.turn.notify_all()
     for each in children:
-        each.close()
+        each.end()

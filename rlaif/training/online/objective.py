@@ -81,14 +81,7 @@ class OnlineObjective(ABC, Generic[E]):
 
     def __init__(self, config: OnlineConfig, parts: OnlineParts) -> None:
         self.config, self.parts = config, parts
-        self.order = Order.plan(
-            len(parts.prompts),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            epochs=config.epochs,
-            seed=config.seed,
-            name="prompts",
-        )
+        self.order = Order.of(config, len(parts.prompts), "prompts")
         self.steps = self.order.steps
         self.watch: Watch | None = RewardWatch(parts.out, config.stop)
         self._held: E | None = None

@@ -29,6 +29,7 @@ from rlaif.runs.layout import (
 from rlaif.runs.record_files import NOTE_SCHEMA, read_record_if_there
 from rlaif.workflows.generate.judge_step import judged_in_writing, split
 from rlaif.workflows.models.role_options import RoleOptions, role_options
+from rlaif.workflows.recipe.pair_sources import DEFAULT
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.same_pairs import compared_in
@@ -158,6 +159,11 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
     if alone is None or paired is None or not files.completions.is_file():
         return None
     config, step = held["config"], paired["inputs"].get("step", {})
+    if (source := step.get("source", DEFAULT)) != DEFAULT:
+        raise RunError(
+            f"{made}: its pairs were made by `source: {source}` of the step `pairs`, which is not followed here; run the "
+            "recipe with the other constitution into another --out, and see `rlaif audit compare`"
+        )
     if "then" not in step or "protocol" not in alone["inputs"]:
         raise RunError(
             f"{made}: was not made by the steps `judge` and `pairs`, which are all that can be judged again; "
@@ -168,7 +174,11 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
             f"{made}: was judged by a rubric of each prompt, which no edit of the constitution changes; edit the "
             "rubrics (`source: FILE` of the step `rubric`), and run the recipe into another --out"
         )
-    if own := [name for name in ("principles", "draw", "clamp") if step.get(name) not in (None, "all")]:
+    if own := [
+        f"`{name}: {step[name]}`"
+        for name in ("principles", "draw", "clamp")
+        if step.get(name) not in (None, "all")
+    ]:
         raise RunError(
             f"{made}: its labels were made with {', '.join(own)} of the step `pairs`, which is not followed here; run "
             "the recipe with the other constitution into another --out, and see `rlaif audit compare`"

@@ -93,6 +93,11 @@ class OpenReward:
         """How the judge is asked."""
         return self._reward.protocol
 
+    @property
+    def calls(self) -> dict[str, int]:
+        """How many calls of models were made, re-used from the store, and failed."""
+        return self._models.calls
+
     def rewards(self, prompts: Sequence[Prompt], completions: Sequence[Completion]) -> list[float | None]:
         """One a completion; None where there is none: a failure is never a number, and is told of once."""
         found = self.scored(prompts, completions)

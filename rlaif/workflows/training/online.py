@@ -233,14 +233,7 @@ def step_prompts(loop: LoopConfig, prompts: Sequence[Prompt]) -> Iterator[list[P
 
 
 def _order(loop: LoopConfig, rows: int) -> Order:
-    return Order.plan(
-        rows,
-        batch_size=loop.batch_size,
-        steps=loop.steps,
-        epochs=loop.epochs,
-        seed=loop.seed,
-        name="prompts",
-    )
+    return Order.of(loop, rows, "prompts")
 
 
 def _spec(job: TrainJob) -> RewardSpec:

@@ -113,14 +113,7 @@ def plan_steps(job: TrainJob) -> TrainingPlan | None:
         return None
     config, rows = loop_of(job)
     held_out = _held_out(job)
-    order = Order.plan(
-        max(1, rows - held_out),
-        batch_size=config.batch_size,
-        steps=config.steps,
-        epochs=config.epochs,
-        seed=config.seed,
-        name="plan",
-    )
+    order = Order.of(config, max(1, rows - held_out), "plan")
     return TrainingPlan(
         rows=rows,
         held_out=held_out,

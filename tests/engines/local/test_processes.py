@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +230,30 @@ def test_with_the_last_model_the_processes_end(one: Processes) -> None:
     pool.let_go("b2:one")
     assert pool.pids == []
     assert not any(map(runs, pids))
+
+
+def test_the_line_to_a_process_is_closed_once_by_the_thread_that_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[str] = []
+    close = Connection.close
+
+    def counted(line: Connection) -> None:
+        closed.append(threading.current_thread().name)
+        close(line)
+
+    monkeypatch.setattr(Connection, "close", counted)
+    before = threading.enumerate()
+    pool = Processes(1)
+    pool.hold("b2:one")
+    pool.count_calls(1)
+    until(lambda: pool.ready == 1)
+    pool.close()
+    until(lambda: bool(closed))
+    until(
+        lambda: not any(each.name == "rlaif-process" for each in threading.enumerate() if each not in before)
+    )
+    assert closed == ["rlaif-process"]
 
 
 def test_nothing_is_started_before_it_is_worth_it() -> None:

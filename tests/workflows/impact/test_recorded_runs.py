@@ -81,7 +81,8 @@ def _judges(loop: Path, method: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"), [("clamp", "0.6", "with clamp"), ("principles", "drawn", "with principles")]
+    ("name", "value", "said"),
+    [("clamp", "0.6", "with `clamp: 0.6` of"), ("principles", "drawn", "with `principles: drawn` of")],
 )
 def test_labels_that_were_made_otherwise_are_not_made_again(
     recipe: Path,  # noqa: F811
@@ -91,6 +92,18 @@ def test_labels_that_were_made_otherwise_are_not_made_again(
 ) -> None:
     loop = play(recipe, overrides={f"round.pairs.{name}": value, "rounds": "1"}).run
     with pytest.raises(RunError, match=said):
+        judged_runs(loop)
+
+
+def test_pairs_of_another_source_are_not_made_again_and_the_message_names_it(recipe: Path) -> None:  # noqa: F811
+    loop = play(recipe, overrides={"rounds": "1"}).run
+    note = step_note(loop, "round-1/pairs")
+    held = json.loads(note.read_text())
+    held["inputs"]["step"]["source"] = "anchored"
+    note.write_text(json.dumps(held))
+    with pytest.raises(
+        RunError, match="made by `source: anchored` of the step `pairs`, which is not followed"
+    ):
         judged_runs(loop)
 
 

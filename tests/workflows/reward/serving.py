@@ -50,7 +50,7 @@ def desk_of(score: Any = by_length, *, token: str | None = None, **limits: Any) 
     config = ServeRewardConfig(judge="a function", constitution="none", **limits)
     batches = Batches(score, executor=ThreadPoolExecutor(1), most_rows=config.max_rows)
     return RewardDesk(
-        batches=batches, config=config, token=token, about={"judge": "a function"}, body_s=body_s
+        batches=batches, config=config, token=token, about={"judge": "a function"}, calls=dict, body_s=body_s
     )
 
 

@@ -215,7 +215,7 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(facts["lost"].items()))
     warned = [f"{lost} of {lost + facts['games']} answers are no game between traits: {told}"] if lost else []
     return {
-        "trait_elo": facts["elo"],
+        "trait_elo": {name: round(value) for name, value in facts["elo"].items()},
         "trait_gap": facts["gap"],
         "warnings": [*warned, *facts["warnings"]],
     }

@@ -229,6 +229,22 @@ def require_training(checked: CheckedStep) -> None:
         METHODS.get(settings.method).fits(options, base, other)
 
 
+def fits(checked: CheckedStep, _: PreparedRecipe) -> None:
+    """Raise InputError where the model that trains and the other one that it learns from do not go together.
+
+    What is no directory here, or is yet to be made, is left to `require_training` and to the training.
+    """
+    settings, base = checked.entry.settings, checked.task.initial["trains"]
+    named = _reference(settings)
+    if named in (None, PREVIOUS, INITIAL) or named in checked.names:
+        return
+    try:
+        directories = model_directory(base), reference_directory(settings.options, base)
+    except InputError:
+        return
+    METHODS.get(settings.method).fits(settings.options, *directories)
+
+
 def moves(entry: RecipeStep) -> str | None:
     """Return the role that the recipe names, or the policy where the method trains one."""
     named: str | None = entry.named.get("trains")
@@ -291,6 +307,7 @@ STEP = Step(
     stands=stands,
     trains=True,
     check=check,
+    fits=fits,
     require=require_training,
     work=work,
     unit=lambda settings: ROW * (settings.options.batch_size or 1),

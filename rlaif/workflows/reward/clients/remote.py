@@ -1,4 +1,4 @@
-"""Asking a reward server over HTTP, patiently. No text of a rollout stands in any message."""
+"""Asking a reward server over HTTP, patiently."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class RewardServer:
 
 
 def _error(refused: HTTPError) -> str:
-    """What the server says: our own sentence where it is ours; that may repeat a value, and is cut short."""
+    """What the server says, in its own sentence where it is ours; cut short."""
     try:
         told = json.loads(refused.read(10_000)).get("error")
     except (ValueError, AttributeError, OSError):

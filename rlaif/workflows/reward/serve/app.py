@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class RewardDesk:
     token: str | None
     about: Mapping[str, Any]
     """What `/health` says of the judge."""
+    calls: Callable[[], Mapping[str, int]]
+    """Calls of models that were made, re-used from the store, and failed."""
     body_s: float = BODY_S
     under_way: int = 0
     """Requests that were let in and have no answer yet."""
@@ -85,7 +87,8 @@ class _Addresses:
         if refusal(request, desk.token) is not None:
             return _json({"status": "ok"})
         counts = {name: desk.counts[name] for name in ("requests", "rows", "failed", "refused")}
-        return _json({"status": "ok", **desk.about, **counts, "under_way": desk.under_way})
+        told = {**desk.about, **counts, "under_way": desk.under_way, "calls": desk.calls()}
+        return _json({"status": "ok", **told})
 
     async def rewards(self, request: Request) -> Response:
         """The rewards of a request's rows, in the shape of its address."""
@@ -172,9 +175,10 @@ class _Addresses:
 
 
 def _failed(problem: BaseException, rows: AskedRows) -> RefusedRequest:
-    """Why none of these rows could be judged; in the log without their texts."""
-    said = str(problem) if isinstance(problem, RlaifError) else type(problem).__name__
-    _log.warning("%d rows could not be judged: %s", len(rows), shown(said, rows.prompts, rows.completions))
+    """Why none of these rows could be judged, without their texts: trainers log it too."""
+    reason = str(problem) if isinstance(problem, RlaifError) else type(problem).__name__
+    said = shown(reason, rows.prompts, rows.completions)
+    _log.warning("%d rows could not be judged: %s", len(rows), said)
     status = 422 if isinstance(problem, InputError) else 503 if isinstance(problem, RlaifError) else 500
     return RefusedRequest(status, f"could not be judged: {said}")
 

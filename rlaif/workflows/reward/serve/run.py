@@ -21,6 +21,8 @@ from rlaif.workflows.reward.serve.shapes import SHAPES
 
 GRACE_S = 25.0
 """Seconds in which requests under way are finished once somebody asks to stop: schedulers kill after 30."""
+TELLING = 8
+"""Rows without a single reward after which that is said: a judge that can never be read gives nulls for ever."""
 _log = logging.getLogger(__name__)
 
 
@@ -65,8 +67,10 @@ def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) ->
                 "protocol": opened.protocol,
                 "fingerprint": opened.fingerprint,
             }
-            batches = Batches(_quietly(opened), executor=judging, most_rows=config.max_rows)
-            desk = RewardDesk(batches=batches, config=config, token=token, about=about)
+            batches = Batches(_Quietly(opened), executor=judging, most_rows=config.max_rows)
+            desk = RewardDesk(
+                batches=batches, config=config, token=token, about=about, calls=lambda: opened.calls
+            )
             said(ServedReward(address=address_of(held), about={**about, "token_env": config.token_env}))
             serve_until_stopped(make_reward_app(desk), held, grace_s=GRACE_S)
             if batches.asking:  # its calls that have ended are in the store
@@ -77,16 +81,25 @@ def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) ->
             judging.shutdown(wait=False, cancel_futures=True)
 
 
-def _quietly(
-    opened: OpenReward,
-) -> Callable[[Sequence[Prompt], Sequence[Completion]], Sequence[float | None]]:
-    """The rewards, and why the first of a model's calls failed, without any text of the rollouts."""
+class _Quietly:
+    """The rewards, and what an operator has to know of them, without any text of the rollouts."""
 
-    def score(prompts: Sequence[Prompt], completions: Sequence[Completion]) -> Sequence[float | None]:
-        found = opened.scored(prompts, completions)
-        for each in opened.newly_failed():
+    def __init__(self, opened: OpenReward) -> None:
+        self._opened, self._rows, self._silent = opened, 0, True
+
+    def __call__(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion]
+    ) -> Sequence[float | None]:
+        found = self._opened.scored(prompts, completions)
+        for each in self._opened.newly_failed():
             reason = shown(commonest(each), prompts, completions)
             _log.warning("no reward where a call failed, the first of %s: %s", each.name, reason)
+        before, self._rows = self._rows, self._rows + len(found)
+        self._silent &= all(each is None for each in found)
+        if self._silent and before < TELLING <= self._rows:
+            _log.warning(
+                "none of the first %d rows has a reward: the judge cannot be read, abstains or fails; "
+                "see `rlaif judge check`, and choose another protocol or judge",
+                self._rows,
+            )
         return found
-
-    return score

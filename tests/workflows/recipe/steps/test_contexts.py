@@ -106,8 +106,8 @@ def test_a_teacher_of_another_tokenizer_is_refused_before_the_first_call(  # typ
     with pytest.raises(
         RecipeError, match=r"\.yaml:\d+: the teacher .* has another tokenizer than the student"
     ):
-        play(path)
-    assert not (tmp_path / "out/round-1").exists()
+        prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "out"))  # as a dry run does
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["context-distillation", "self-distillation"])

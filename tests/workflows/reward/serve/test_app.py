@@ -66,6 +66,7 @@ def test_health_counts_requests_rows_and_failures() -> None:
         "failed": 1,
         "refused": 1,
         "under_way": 0,
+        "calls": {},
     }
 
 

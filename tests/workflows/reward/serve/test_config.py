@@ -17,12 +17,12 @@ def config(**changed: Any) -> ServeRewardConfig:
     return ServeRewardConfig(judge="micro", constitution="micro-default", **changed)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_this_machine_alone_needs_no_token(host: str) -> None:
     assert token_of(config(host=host), {}) is None
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "127.0.0.2", "example.org", ""])
 def test_an_address_that_others_reach_needs_a_token(host: str) -> None:
     with pytest.raises(InputError, match="--token-env NAME"):
         token_of(config(host=host), {"RLAIF_TOKEN": TOKEN})

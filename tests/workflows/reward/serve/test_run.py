@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -24,7 +25,7 @@ from rlaif.records import Completion, Prompt
 from rlaif.workflows.listening import listen
 from rlaif.workflows.reward.clients.trl import TrlReward
 from rlaif.workflows.reward.serve.config import ServeRewardConfig
-from rlaif.workflows.reward.serve.run import ServedReward, serve
+from rlaif.workflows.reward.serve.run import TELLING, ServedReward, serve
 from tests.workflows.reward.serving import HANG_S, until
 
 HOUSE = "name: house\nversion: 1.0.0\ntitle: T\nprinciples:\n  - {id: brief, text: The response is brief.}\n"
@@ -126,28 +127,47 @@ def test_asked_to_stop_twice_it_ends_at_once(judge: Judge) -> None:
     assert isinstance(trainer.has(), RuntimeError)  # and no number
 
 
-def test_why_a_call_failed_is_told_once_and_without_a_text(
-    judge: Judge, caplog: pytest.LogCaptureFixture
-) -> None:
-    Path("mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
-    trainer = Trainer(SECRET, SECRET + ".")
+def asked_and_stopped(judge: str, *said: str) -> tuple[Any, dict[str, Any]]:
+    """What a trainer gets of a judge for these rows, and what `/health` then says."""
+    trainer, health = Trainer(*said), dict[str, Any]()
 
-    def said(served: ServedReward) -> None:
+    def listens(served: ServedReward) -> None:
         trainer(served)
 
         def stop() -> None:
             trainer.has()
+            with urlopen(f"{served.address}/health") as answer:
+                health.update(json.load(answer))
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=stop, daemon=True).start()
 
+    counts = serve(config(judge), said=listens)
+    assert counts["failed"] == health["failed"]
+    return trainer.has(), health
+
+
+def test_why_a_call_failed_is_told_once_and_without_a_text(
+    judge: Judge, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
     with caplog.at_level(logging.DEBUG):
-        counts = serve(config("script:mute.jsonl"), said=said)
-    assert trainer.has() == [None, None]
-    assert counts["failed"] == 2
+        found, health = asked_and_stopped("script:mute.jsonl", SECRET, SECRET + ".")
+    assert found == [None, None]
+    assert health["calls"]["failed"] == health["calls"]["new"] > 0
     told = [each.getMessage() for each in caplog.records if each.name.startswith("rlaif")]
     assert sum("no reward where a call failed" in each for each in told) == 1
     assert not any(SECRET[:12] in each.getMessage() for each in caplog.records)
+
+
+@pytest.mark.parametrize(("rows", "told"), [(TELLING - 1, False), (TELLING, True)])
+def test_a_judge_that_never_gives_a_reward_is_told_of(
+    judge: Judge, caplog: pytest.LogCaptureFixture, rows: int, told: bool
+) -> None:
+    Path("mute.jsonl").write_text('{"texts": ["no verdict"]}\n')
+    found, _ = asked_and_stopped("script:mute.jsonl", *(f"text {row}" for row in range(rows)))
+    assert found == [None] * rows
+    assert any("rows has a reward" in each.getMessage() for each in caplog.records) is told
 
 
 def test_what_is_wrong_is_said_before_anything_listens(judge: Judge, tmp_path: Path) -> None:
