@@ -142,14 +142,15 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         if update == 0 and held.old:
             assert_ratio_one(out.logp_N, old_N, self.config.precision)
         drift = drift_of(held.found.rollouts, places, old_N, batch, most=self.config.max_mismatch)
-        token_B = token_B * drift.weight_B
         advantage_B = held.advantage_S[places].to(out.logp_N)
         pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch)
-        if (kept_B := self.kept(pulls, advantage_B)) is not None:
-            token_B = token_B * kept_B
         ratio_N = self.log_ratio(pulls)
         low, high = self.config.epsilon, self.config.high
-        terms_N = self.terms(ratio_N, pulls)
+        # what is left out of the gradient of the reward is still held to the reference
+        share_B = drift.weight_B
+        if (kept_B := self.kept(pulls, advantage_B)) is not None:
+            share_B = share_B * kept_B
+        terms_N = self.terms(ratio_N, pulls) * share_B[batch.branch_N]
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
         even_N = torch.full_like(out.logp_N, 1 / total)
         figures = policy_losses.clip_shares(ratio_N, pulls.advantage_N, even_N, low=low, high=high)

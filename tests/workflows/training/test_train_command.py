@@ -185,7 +185,7 @@ def test_the_page_of_the_command_lists_the_methods_and_that_of_a_method_its_opti
 @pytest.mark.parametrize(
     ("words", "begun", "found"),
     [
-        ([], "re", {"reward"}),
+        ([], "rew", {"reward"}),
         (["reward"], "--cent", {"--centering"}),
         (["runs/r1"], "--bet", {"--beta"}),
         (["reward", "runs/r1"], "--bet", set()),

@@ -235,14 +235,15 @@ def fits(checked: CheckedStep, _: PreparedRecipe) -> None:
     What is no directory here, or is yet to be made, is left to `require_training` and to the training.
     """
     settings, base = checked.entry.settings, checked.task.initial["trains"]
-    named = _reference(settings)
-    if named in (None, PREVIOUS, INITIAL) or named in checked.names:
+    named = {*_named_models(settings).values()} - {PREVIOUS, INITIAL}
+    if not named or not checked.names.isdisjoint(named):
         return
+    options = _with_models(settings, checked.task.stands)
     try:
-        directories = model_directory(base), reference_directory(settings.options, base)
+        directories = model_directory(base), reference_directory(options, base)
     except InputError:
         return
-    METHODS.get(settings.method).fits(settings.options, *directories)
+    METHODS.get(settings.method).fits(options, *directories)
 
 
 def moves(entry: RecipeStep) -> str | None:

@@ -63,6 +63,6 @@ METHOD = Method(
     uses_pairs=False,
     examples=(
         "rlaif train rloo --prompts micro:train --reward judge=micro --policy micro --out models/rloo",
-        "rlaif train rloo --prompts prompts.jsonl --reward function=mine.py:good --policy models/a --out models/b",
+        "rlaif train rloo --prompts micro:train --reward judge=micro,protocol=score --policy micro --out models/b",
     ),
 )
