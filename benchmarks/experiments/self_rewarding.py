@@ -26,15 +26,10 @@ CHOSEN = (
 
 def main() -> None:
     """Run the loops, and print."""
-    parser = options(__doc__)
-    parser.add_argument(
-        "--more", type=int, default=5, help="seeds of the plain loop alone, for the judge's figures"
-    )
-    chosen = sized(parser, rounds=4, held_out=256, first=8, seeds=5)
+    chosen = sized(options(__doc__), rounds=4, held_out=256, first=8, seeds=5)
     results = Results("self_rewarding", {**setting(chosen), "models": bundled()}, chosen.results)
-    last = chosen.first + chosen.seeds
-    for seed in range(chosen.first, last + chosen.more):
-        for variant in ("vanilla", "positives") if seed < last else ("vanilla",):
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
+        for variant in ("vanilla", "positives"):
 
             def one(variant: str = variant, seed: int = seed) -> dict[str, Any]:
                 rows = rows_of(
@@ -51,7 +46,7 @@ def main() -> None:
                 }
 
             results.row({"loop": variant, "seed": seed}, one)
-        for name in ("micro", "micro:base") if seed < last else ():
+        for name in ("micro", "micro:base"):
 
             def pairs(name: str = name, seed: int = seed) -> dict[str, Any]:
                 text = (HEAD + "{judged}{pairs}").format(
@@ -76,10 +71,7 @@ def main() -> None:
         method="Self-Rewarding",
         criterion="pairs teach more than the best answers alone (difference of the gain in gold)",
         note=CHOSEN,
-        values=[
-            one["gain"] - two["gain"]
-            for one, two in zip(by["vanilla"][: chosen.seeds], by["positives"], strict=True)
-        ],
+        values=[one["gain"] - two["gain"] for one, two in zip(by["vanilla"], by["positives"], strict=True)],
         rule="above 0",
         model="micro",
     )

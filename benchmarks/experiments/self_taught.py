@@ -37,6 +37,14 @@ from rlaif.templates import load_template
 
 RATE = 3e-4
 NEGATIVES = ("modified", "corrupted")
+DIAGNOSIS = (
+    "Three settings tried: these sizes; labels that gold confirms alone (--no-noise, seed 0: .62 before, .60 "
+    "after); and, in place of the method, 390 steps of gold-labelled rows of this kind alone, which moved "
+    "`micro` from .71 to .74 on them. On good answers to the prompt against good ones to another prompt "
+    "`micro` is right in .56 (116 questions; most pairs get the same letter in both orders): it sees that a "
+    "reason is there, and hardly whose. Of its traces about half are right, as by chance, so that imitating "
+    "them teaches the verdict's form and not what it depends on"
+)
 
 
 def related(store: Store, asked: list[Prompt], seed: int) -> list[Prompt]:
@@ -174,7 +182,7 @@ def main() -> None:
         ("prompts", 20),
         ("labels", 24),
         ("n", 4),
-        ("iterations", 3),
+        ("iterations", 2),
         ("steps", 8),
         ("test", 40),
         ("seeds", 3),
@@ -213,6 +221,7 @@ def main() -> None:
         values=[rows["modified", seed]["after 1"] - rows["corrupted", seed]["after 1"] for seed in seeds],
         rule="above 0",
         model="micro",
+        note=DIAGNOSIS,
     )
     results.criterion(
         method="Self-Taught",
@@ -224,6 +233,7 @@ def main() -> None:
         ],
         rule="above 0",
         model="micro",
+        note=DIAGNOSIS,
     )
     results.criterion(
         method="Self-Taught",

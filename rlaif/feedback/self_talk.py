@@ -20,7 +20,7 @@ COPIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
+class SelfTalk:
     """One conversation."""
 
     opening: Prompt
@@ -45,7 +45,7 @@ class Talk:
 class Talks:
     """All conversations, and why some ended before their last turn."""
 
-    talks: list[Talk]
+    talks: list[SelfTalk]
     ended: dict[str, int]
     """How many ended early, by reason: `broke off`, `empty`, `failed`."""
 
@@ -75,7 +75,7 @@ def talk(
         The conversations in the order of their openings. A turn that broke off, is empty or failed ends its
         conversation, and is no part of it.
     """
-    talks = [Talk(opening=each, number=number) for each in openings for number in range(n)]
+    talks = [SelfTalk(opening=each, number=number) for each in openings for number in range(n)]
     live, ended = list(talks), Counter[str]()
     for place in range(turns):
         questions = [
@@ -97,7 +97,7 @@ def talk(
     return Talks(talks=talks, ended=dict(ended))
 
 
-def examples_of(talks: Sequence[Talk], system: SystemTurn | None, kind: str) -> list[Example]:
+def examples_of(talks: Sequence[SelfTalk], system: SystemTurn | None, kind: str) -> list[Example]:
     """Each copy's half of each conversation, all its turns to be learned; of a copy that said nothing none."""
     found = []
     for each in talks:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlaif.feedback.self_talk import Talk, examples_of, talk
+from rlaif.feedback.self_talk import SelfTalk, examples_of, talk
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.records import GenerateRequest, Generation, Message, Prompt, Sampling, Score, ScoreRequest
 
@@ -39,7 +39,7 @@ def views(request: GenerateRequest) -> list[tuple[str, str]]:
     return [(each.role, each.content) for each in request.messages]
 
 
-def talks(engine: Numbered, turns: int = 4, n: int = 1, system: SystemTurn | None = SYSTEM) -> list[Talk]:
+def talks(engine: Numbered, turns: int = 4, n: int = 1, system: SystemTurn | None = SYSTEM) -> list[SelfTalk]:
     how = {"sampling": Sampling(), "seed": 0}
     return talk(engine, [OPENING], n=n, turns=turns, system=system, **how).talks  # type: ignore[arg-type]
 

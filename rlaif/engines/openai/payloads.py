@@ -119,7 +119,7 @@ def _continued(request: ScoreRequest, continuation: str, able: Capabilities) -> 
 
 
 def _begun(said: list[dict[str, Any]], text: str) -> dict[str, Any]:
-    """The turns, with the beginning of the assistant's next one, which is to be gone on with."""
+    """The turns, with the beginning of the assistant's next one, which the model is to continue."""
     if not text:
         return {"messages": said}
     said.append({"role": "assistant", "content": text})

@@ -161,8 +161,8 @@ def _round(run: Path, held: Mapping[str, Any], name: str) -> JudgedRun | None:
     config, step = held["config"], paired["inputs"].get("step", {})
     if (source := step.get("source", DEFAULT)) != DEFAULT:
         raise RunError(
-            f"{made}: its pairs were made by `source: {source}` of the step `pairs`, which is not followed here; run the "
-            "recipe with the other constitution into another --out, and see `rlaif audit compare`"
+            f"{made}: its pairs were made by `source: {source}` of the step `pairs`, which is not followed here; run "
+            "the recipe with the other constitution into another --out, and see `rlaif audit compare`"
         )
     if "then" not in step or "protocol" not in alone["inputs"]:
         raise RunError(
