@@ -219,9 +219,12 @@ def check(checked: CheckedStep) -> None:
 def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
-    for key in (each for each in (*STEP.roles, *STEP.may_name) if each in checked.task.initial):
-        model_directory(checked.task.initial[key])
-    base = model_directory(checked.task.initial["trains"])
+    initial = checked.task.initial
+    for key in (each for each in (*STEP.roles, *STEP.may_name) if each in initial):
+        if initial[key] not in checked.names:  # else a step makes it: a new role is trained from the newest policy
+            model_directory(initial[key])
+    descended = initial["trains"] in checked.names
+    base = model_directory(checked.recipe.models.policy if descended else initial["trains"])
     settings = checked.entry.settings
     if checked.names.isdisjoint(_named_models(settings).values()):
         options = _with_models(settings, checked.task.stands)
