@@ -219,12 +219,14 @@ def check(checked: CheckedStep) -> None:
 def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
-    initial = checked.task.initial
+    initial = dict(checked.task.initial)
+    known = (None, *checked.recipe.models.by_role())
+    if checked.entry.named.get("trains") not in known:
+        # a new role begins as the newest policy, which a step may be yet to make
+        initial["trains"] = checked.recipe.models.policy
     for key in (each for each in (*STEP.roles, *STEP.may_name) if each in initial):
-        if initial[key] not in checked.names:  # else a step makes it: a new role is trained from the newest policy
-            model_directory(initial[key])
-    descended = initial["trains"] in checked.names
-    base = model_directory(checked.recipe.models.policy if descended else initial["trains"])
+        model_directory(initial[key])
+    base = model_directory(initial["trains"])
     settings = checked.entry.settings
     if checked.names.isdisjoint(_named_models(settings).values()):
         options = _with_models(settings, checked.task.stands)
