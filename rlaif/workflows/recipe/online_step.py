@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
@@ -56,15 +57,17 @@ def online_training(
     recipe = job.prepared.recipe
     prompts, gate = gate_round_prompts(job.value("prompts"), known)
     rules = job.constitution
+    # a dry run needs no weights, and those that a step is to make are not there yet
+    planned = isinstance(job.models, PlannedModels)
     training = TrainJob(
         method=job.settings.method,
         options=options,
         pairs=(),
         prompts=prompts,
         gate=gate,
-        base=model_directory(base),
+        base=Path(base) if planned else model_directory(base),
         out=job.out,
-        reference_dir=reference_directory(options, recipe.models.policy),
+        reference_dir=None if planned else reference_directory(options, recipe.models.policy),
         # each round draws others: the first as the training alone would
         seed=job.seed if job.round <= 1 else derived_seed("round", job.seed, job.round),
         constitution=rules,

@@ -219,9 +219,14 @@ def check(checked: CheckedStep) -> None:
 def require_training(checked: CheckedStep) -> None:
     """Raise InputError where training's packages, the model that is trained, or its reference are missing."""
     require(*TRAINING)
-    for key in (each for each in (*STEP.roles, *STEP.may_name) if each in checked.task.initial):
-        model_directory(checked.task.initial[key])
-    base = model_directory(checked.task.initial["trains"])
+    initial = dict(checked.task.initial)
+    known = (None, *checked.recipe.models.by_role())
+    if checked.entry.named.get("trains") not in known:
+        # a new role begins as the newest policy, which a step may be yet to make
+        initial["trains"] = checked.recipe.models.policy
+    for key in (each for each in (*STEP.roles, *STEP.may_name) if each in initial):
+        model_directory(initial[key])
+    base = model_directory(initial["trains"])
     settings = checked.entry.settings
     if checked.names.isdisjoint(_named_models(settings).values()):
         options = _with_models(settings, checked.task.stands)
