@@ -25,7 +25,8 @@ CHOSEN = (
 
 LOOKED = (
     "Looked at three times: seeds 3-7 in three rounds on 64 held-out prompts, -.007 [-.017, .003]; seeds 8-12 at "
-    "these sizes, -.008 [-.019, .003]; then seeds 13-17 were added for this figure alone. All fifteen seeds: -.008 [-.012, -.003]"
+    "these sizes, -.008 [-.019, .003]; then seeds 13-17 were added for this figure alone. All fifteen seeds: "
+    "-.008 [-.012, -.003]"
 )
 
 

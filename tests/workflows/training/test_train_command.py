@@ -123,7 +123,7 @@ def test_all_options_of_names_and_values_have_one_grammar(
     [
         (
             ["reward", "--beta", "1"],
-            "--beta is not used by method reward, but by dpo, judge, thumbs; leave it out",
+            "--beta is not used by method reward, but by dpo, grpo, judge, online-dpo, ppo, rloo, thumbs; leave it out",
         ),
         (
             ["--method", "sft", "--loss", "soft"],
@@ -132,7 +132,10 @@ def test_all_options_of_names_and_values_have_one_grammar(
         (["--centering", "1"], "--centering is not used by method dpo, but by reward; leave it out"),
         (["--rpo-alpha", "1"], "'rpo-alpha' is a name of TRL's: write nll"),
         (["reward", "--center-rewards-coefficient", "1"], "write centering"),
-        (["--method", "ppo"], "'ppo' is no train method; known: distill, dpo, judge, reward, sft, thumbs"),
+        (
+            ["--method", "nash-md"],
+            "'nash-md' is no train method; known: distill, dpo, grpo, judge, online-dpo, ppo",
+        ),
         (["--stop", "klo=1"], "'klo' is not known; known: chosen_drop"),
         (["--gate-limit", "length=much"], "must be a number"),
         (["judge", "--beta", "0.3"], "remove it, or set via: dpo"),
