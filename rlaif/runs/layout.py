@@ -67,6 +67,8 @@ CHECKPOINT = "checkpoint"
 LOGPS = "logps.sqlite"
 """Log-probabilities of references, beside a project's store."""
 
+OF_A_ROUND = (PAIRS, COMPLETIONS, JUDGMENTS, COMPARISONS, HELD_BACK, FUNNEL, EVALUATION)
+"""Files that steps without a name of their own write into the folder of a round: no step may be called like one."""
 DIGESTED = (PAIRS, PAIRS_PARQUET, COMPLETIONS, JUDGMENTS, COMPARISONS, CONSTITUTION)
 """Files of a run whose digests stand in its report."""
 _ROUND = "round-"

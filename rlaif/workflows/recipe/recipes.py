@@ -15,6 +15,7 @@ from typing import Any
 from rlaif.checks import check_schema
 from rlaif.documents import Document, Key, parse_value, read_document
 from rlaif.errors import InputError, RecipeError
+from rlaif.runs.layout import OF_A_ROUND
 from rlaif.settings import values_of
 from rlaif.shipped import shipped
 from rlaif.workflows.models.role_options import NOTHING, RoleOptions
@@ -25,7 +26,7 @@ from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.schema import beside_settings, recipe_schema
 from rlaif.workflows.recipe.train_step import TrainStep as TrainStep
 
-_RESERVED = (PREVIOUS, INITIAL, "policy", "judge", *KINDS)
+_RESERVED = (PREVIOUS, INITIAL, "policy", "judge", *KINDS, *(name.partition(".")[0] for name in OF_A_ROUND))
 
 
 def load_recipe(

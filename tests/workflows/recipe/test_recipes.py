@@ -351,6 +351,13 @@ def test_a_name_that_fits_nothing_is_refused_where_it_stands(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["comparisons", "evaluation", "funnel", "held-back", "judgments"])
+def test_a_step_may_not_be_called_like_a_file_of_a_round(tmp_path: Path, name: str) -> None:
+    """Its file would be written over by that of another step."""
+    with pytest.raises(RecipeError, match=f"as: '{name}' is a word of recipes"):
+        load_recipe(write(tmp_path, TEXT.replace("{step: sample,", f"{{step: sample, as: {name},")))
+
+
 def test_a_quick_form_is_set_before_what_is_said_beside_it(tmp_path: Path) -> None:
     plain, quick = load_recipe("self-rewarding"), load_recipe("self-rewarding", quick=True)
     assert (plain.rounds, quick.rounds) == (3, 1)
