@@ -85,7 +85,11 @@ WRONG = [
     (TEXT.replace("rounds: 3", "rounds: 2.5"), 6, "a whole number"),
     (TEXT.replace("n: 6", "n: true"), 8, "must be a whole number, not true"),
     (TEXT.replace("{judge: 0.2}}", "{judge: 1.0}}"), 11, "below 1"),
-    (TEXT.replace("method: dpo", "method: dop"), 11, "one of distill, dpo, judge, reward, sft, thumbs"),
+    (
+        TEXT.replace("method: dpo", "method: dop"),
+        11,
+        "one of distill, dpo, grpo, judge, online-dpo, ppo, raft, rest, rest-em, reward, rloo, sft, thumbs",
+    ),
     (
         TEXT.replace("method: dpo, loss: soft", "method: sft"),
         11,
