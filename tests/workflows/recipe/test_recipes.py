@@ -93,7 +93,7 @@ WRONG = [
     (
         TEXT.replace("method: dpo, loss: soft", "method: sft"),
         11,
-        "beta is not used by method sft, but by dpo, judge",
+        "beta is not used by method sft, but by dpo, grpo, judge",
     ),
     (TEXT.replace("gold: never-used", "gold: sometimes"), 13, "never-used"),
     (TEXT.replace("judge: previous", "juge: previous"), 3, "did you mean 'judge'"),
