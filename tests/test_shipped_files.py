@@ -33,7 +33,7 @@ def test_every_constitution_loads_without_an_error(name: str) -> None:
 @pytest.mark.parametrize("name", names("prompts/templates", ".txt"))
 def test_every_template_has_slots(name: str) -> None:
     template = load_template(name)
-    assert template.slots or name in ("system-good", "system-bad", "reason-first")
+    assert template.slots or name in ("system-good", "system-bad", "system-self-talk", "reason-first")
 
 
 @pytest.mark.parametrize("name", names("pipelines", ".yaml"))

@@ -66,7 +66,7 @@ def main() -> None:
                 [*_, row] = rows_of(
                     chosen.work, "usable", text, seed, **{"models.policy": name, "models.judge": name}
                 )
-                return {"pairs a prompt": row["pairs"] / chosen.prompts}
+                return {"pairs per prompt": row["pairs"] / chosen.prompts}
 
             results.row({"judge": name, "seed": seed}, pairs)
     rows = list(results.rows.values())
@@ -75,7 +75,7 @@ def main() -> None:
         for name in ("vanilla", "positives")
     }
     usable = {
-        name: [row["pairs a prompt"] for row in rows if row.get("judge") == name]
+        name: [row["pairs per prompt"] for row in rows if row.get("judge") == name]
         for name in ("micro", "micro:base")
     }
     results.criterion(
@@ -106,7 +106,7 @@ def main() -> None:
     )
     results.criterion(
         method="Self-Rewarding",
-        criterion="a policy that was never taught to judge leaves few pairs (difference of pairs a prompt)",
+        criterion="a policy that was never taught to judge leaves few pairs (difference of pairs per prompt)",
         values=[one - other for one, other in zip(usable["micro"], usable["micro:base"], strict=True)],
         rule="above 0.5",
         model="micro and micro:base",
