@@ -40,7 +40,8 @@ DIAGNOSIS = (
     "Three settings tried: these sizes; 120 steps (seed 0: ratings .47 before, .44 by transfer, .78 learned "
     "themselves); 60 steps at 2e-3 (seeds 100, 101: .38 to .36, .53 to .51). `micro:weak` was never asked for "
     "ratings: what it learns of a format is tied to its template, and nothing of it carries over. In ratings "
-    "themselves it learns at once"
+    "themselves it learns at once. Pairs rise by no mixture at all (.62 before, .56 to .67 after), so that "
+    "none reaches more with less"
 )
 MARGIN = 0.01
 
