@@ -36,7 +36,7 @@ def test_an_unknown_argument_is_refused() -> None:
     ("door", "given"),
     [
         (rlaif.generate, {"pairing": "bst-worst", "out": Path("x")}),
-        (rlaif.train, {"method": "ppo", "source": Path("x")}),
+        (rlaif.train, {"method": "nash-md", "source": Path("x")}),
         (rlaif.train, {"labels": "sharp", "source": Path("x")}),
     ],
 )

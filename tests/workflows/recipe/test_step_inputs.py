@@ -232,8 +232,11 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
         "thought_marks",
         "trust_remote_code",
         "examples",
+        "prompts",
+        "reward",
     }
-    """By fingerprint, by digest, by digest where a judge is trained, (thrice) in the policy's, by their file's."""
+    """By fingerprint, by digest, by digest where a judge is trained, (thrice) in the policy's, by their file's; what
+    draws rollouts has its prompts' digest and its reward's fingerprint."""
     no_input = {"out", "card", "doubts", "store", "reviewed", "origins", "edited"}
     """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
