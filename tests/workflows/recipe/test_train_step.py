@@ -112,7 +112,7 @@ def test_further_keys_of_a_step_stand_beside_each_methods_own() -> None:
         (
             "reward",
             {"beta": 0.1},
-            "here: beta is not used by method reward, but by dpo, grpo, judge, online-dpo, ppo, rloo, thumbs; remove it",
+            "here: beta is not used by method reward, but by dpo, grpo, judge, online-dpo, ppo, rloo, thumbs; remove",
         ),
         ("dpo", {"rpo_alpha": 0.1}, "here: 'rpo_alpha' is a name of TRL's: write nll"),
         ("dpo", {"betta": 0.1}, "unknown key 'betta' (did you mean 'beta'?)"),
