@@ -81,7 +81,7 @@ class Option:
 
     name: str
     kind: type
-    """bool, int, float, str, Path, tuple (of texts), dict, or a configuration whose options these are."""
+    """bool, int, float, str, Path, tuple (of texts or numbers), dict, or a configuration whose options these are."""
     setting: Setting
     choices: tuple[str, ...] = ()
     optional: bool = False
@@ -156,7 +156,7 @@ def property_of(option: Option) -> dict[str, Any]:
     if option.kind is tuple:
         return {
             "type": "array",
-            "items": _TEXT,
+            "items": {"type": _TYPES[option.item]} if option.item in (int, float) else _TEXT,
             "description": option.wanted,
         }
     named = _TYPES[option.kind]
@@ -179,7 +179,7 @@ def _value(option: Option, value: Any) -> Any:
     if option.kind is float and not isinstance(value, bool) and isinstance(value, int):
         return float(value)
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(float(each) for each in value) if option.item is float else tuple(value)
     if isinstance(value, Mapping) and option.parts:
         return option.kind(**values_of(option.kind, value))
     if isinstance(value, Mapping) and option.item is float:
@@ -274,7 +274,7 @@ def _wanted(option: Option) -> str:
     if option.setting.names is not None:
         return f"one of {', '.join(sorted(option.setting.names()))}"
     if option.kind is tuple:
-        return "a list of texts"
+        return "a list of numbers" if option.item in (int, float) else "a list of texts"
     if option.kind is dict or option.parts:
         return "a mapping (`key: value` lines)"
     if option.also is not None:

@@ -26,6 +26,7 @@ class Config:
     on: bool = setting(False, help="Switch.")
     lora: bool | int = setting(False, help="Adapter.", least=1)
     heads: tuple[str, ...] = setting((), help="Names.")
+    shares: tuple[float, ...] = setting((0.5,), help="Shares.")
     stop: Mapping[str, float] = setting(
         default_factory=dict, help="Limits.", keys={"kl": Setting(help="", above=0)}
     )
@@ -54,6 +55,8 @@ def fits(values: dict[str, Any]) -> bool:
         ({"lora": 0}, False),
         ({"heads": ["a"]}, True),
         ({"heads": "a"}, False),
+        ({"shares": [0, 0.7]}, True),
+        ({"shares": ["0.7"]}, False),
         ({"stop": {"kl": 5}}, True),
         ({"stop": {"kl": 0}}, False),
         ({"stop": {"other": 5}}, False),
@@ -66,9 +69,10 @@ def test_the_schema_holds_kind_and_bounds(values: dict[str, Any], right: bool) -
 
 
 def test_a_number_is_one_value_however_it_is_written() -> None:
-    found = values_of(Config, {"beta": 1, "heads": ["a"], "stop": {"kl": 5}, "n": 2})
-    assert found == {"beta": 1.0, "heads": ("a",), "stop": {"kl": 5.0}, "n": 2}
+    found = values_of(Config, {"beta": 1, "heads": ["a"], "stop": {"kl": 5}, "n": 2, "shares": [0, 1]})
+    assert found == {"beta": 1.0, "heads": ("a",), "stop": {"kl": 5.0}, "n": 2, "shares": (0.0, 1.0)}
     assert isinstance(found["beta"], float)
+    assert all(isinstance(each, float) for each in found["shares"])
     assert isinstance(found["stop"]["kl"], float)
 
 
@@ -99,6 +103,7 @@ def test_each_kind_is_read_as_its_own() -> None:
         {"beta": 0.1, "n": 2, "on": True, "lora": 8}
     )
     assert called("--heads", "a, b") == repr({"heads": ("a", "b")})
+    assert called("--shares", "0, 0.7") == repr({"shares": (0.0, 0.7)})
 
 
 def test_name_value_has_one_grammar() -> None:
@@ -115,6 +120,7 @@ def test_name_value_has_one_grammar() -> None:
         (["--stop", "kl=yes"], "must be a number"),
         (["--loop", "plain"], "is not NAME=VALUE"),
         (["--kind", "other"], "'soft', 'hard'"),
+        (["--shares", "0,x"], "are no numbers between commas"),
     ],
 )
 def test_what_the_schema_refuses_the_command_refuses(words: list[str], told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,9 @@ def _option(each: Option, flag: str | None, group: str | None, negated: bool) ->
             **told,
         )
     if each.kind is tuple and not about.repeated and about.read is None:
-        told["callback"] = _texts
-        told.setdefault("metavar", "NAME,NAME")
+        number = each.item if each.item in (int, float) else None
+        told["callback"] = _texts if number is None else partial(_numbers, number)
+        told.setdefault("metavar", "NAME,NAME" if number is None else "NUMBER,NUMBER")
     elif each.kind is dict and about.read is None:
         told |= {"multiple": True, "default": (), "callback": _mapping(each)}
         told.setdefault("metavar", "NAME=VALUE")
@@ -205,6 +207,19 @@ def _range(kind: Any, about: Setting) -> click.ParamType[Any]:
 
 def _texts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(
+    kind: type, context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[Any, ...] | None:
+    """Numbers of a kind between commas."""
+    parts = _texts(context, parameter, text)
+    try:
+        return None if parts is None else tuple(kind(each) for each in parts)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} are no numbers between commas: 0,0.7,0.9", param=parameter
+        ) from None
 
 
 def _mapping(

@@ -34,7 +34,7 @@ class ReSTOptions(OnlineOptions):
 
 
 def _config(options: ReSTOptions, shared: Mapping[str, Any]) -> ReSTConfig:
-    return online_config(ReSTConfig, options, shared, {"thresholds": tuple(map(float, options.thresholds))})
+    return online_config(ReSTConfig, options, shared, {"thresholds": options.thresholds})
 
 
 def _check(options: ReSTOptions, where: str) -> None:

@@ -46,6 +46,8 @@ def trained(policy: Path, out: Path, functions: Any, *, conversations: bool = Fa
         "max_steps": 2,
         "learning_rate": 1e-3,
         "use_cpu": True,
+        # its state is that of the process: with bfloat16, no training of ours could begin in it afterwards
+        "bf16": False,
         "report_to": "none",
         "save_strategy": "no",
         "disable_tqdm": True,
