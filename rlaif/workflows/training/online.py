@@ -34,6 +34,7 @@ from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
+from rlaif.workflows.training.online_options import OnlineOptions
 from rlaif.workflows.training.options import DATA, TRAINED
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
@@ -204,7 +205,8 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     assert job.constitution is not None
     loop, _ = method.loop_of(job)
     order = _order(loop, len(job.prompts))
-    count = job.options.n  # type: ignore[attr-defined] # of every method that draws rollouts
+    assert isinstance(job.options, OnlineOptions), "only methods that draw rollouts are planned here"
+    count = job.options.n
     lines = [
         *plan_training(job).splitlines(),
         f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
@@ -219,7 +221,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
             models,
             step_prompts(loop, job.prompts),
             group=count,
-            max_tokens=job.options.max_tokens,  # type: ignore[attr-defined] # as above
+            max_tokens=job.options.max_tokens,
             seed=config.seed,
         )
         return DryRunPlan(lines, planning.estimate(models))

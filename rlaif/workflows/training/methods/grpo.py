@@ -8,18 +8,10 @@ from typing import Any, Literal
 
 from rlaif.errors import RecipeError
 from rlaif.settings import setting
-from rlaif.training import GRPOConfig, Progress, TrainSummary
+from rlaif.training import GRPOConfig
 from rlaif.workflows.reward.parts import reward_parts
-from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.method import Method
-from rlaif.workflows.training.online_options import (
-    HeldOptions,
-    check_online,
-    fits_online,
-    online_config,
-    online_loop,
-    run_online,
-)
+from rlaif.workflows.training.online_method import online_method
+from rlaif.workflows.training.online_options import NO_REFERENCE, HeldOptions
 from rlaif.workflows.training.options import LOSS
 
 
@@ -69,14 +61,12 @@ class GRPOOptions(HeldOptions):
 OWN = ("variant", "epsilon", "epsilon_high", "scale", "dynamic_sampling", "kl", "opsm")
 
 
-def _config(options: GRPOOptions, shared: Mapping[str, Any]) -> GRPOConfig:
-    own = {name: getattr(options, name) for name in OWN}
-    beta = 0.0 if options.reference == "none" else options.beta
-    return online_config(GRPOConfig, options, shared, {**own, "beta": beta})
+def _own(options: GRPOOptions) -> Mapping[str, Any]:
+    beta = 0.0 if options.reference == NO_REFERENCE else options.beta
+    return {**{name: getattr(options, name) for name in OWN}, "beta": beta}
 
 
 def _check(options: GRPOOptions, where: str) -> None:
-    check_online(options, where, _config)
     if options.variant == "gdpo" and not reward_parts(options.reward, where).additive:
         raise RecipeError(
             f"{where}: variant gdpo takes each component of the reward by itself, and this one is no plain sum; write "
@@ -84,25 +74,13 @@ def _check(options: GRPOOptions, where: str) -> None:
         )
 
 
-def _loop_of(job: TrainJob) -> tuple[GRPOConfig, int]:
-    return online_loop(job, GRPOConfig, _config)
-
-
-def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    return run_online(_loop_of(job)[0], job, progress)
-
-
-METHOD = Method(
+METHOD = online_method(
     name="grpo",
     help="Reinforcement learning on groups of rollouts: GRPO, Dr. GRPO, DAPO, GSPO, GDPO.",
     options=GRPOOptions,
-    run=_run,
+    config=GRPOConfig,
+    own=_own,
     check=_check,
-    fits=fits_online,
-    loop_of=_loop_of,
-    takes=("prompts",),
-    reward_of=lambda options: options.reward,
-    uses_pairs=False,
     examples=(
         "rlaif train grpo --prompts micro:train --reward judge=micro --policy micro --out models/grpo",
         "rlaif train grpo --prompts micro:train --reward judge=micro,protocol=score --policy micro --out models/d "

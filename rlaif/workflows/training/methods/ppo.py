@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rlaif.settings import setting
-from rlaif.training import PPOConfig, Progress, TrainSummary
+from rlaif.training import PPOConfig
 from rlaif.training.configs.online import OWN_VALUE
-from rlaif.workflows.training.job import TrainJob
-from rlaif.workflows.training.method import Method
-from rlaif.workflows.training.online_options import (
-    NO_REFERENCE,
-    HeldOptions,
-    check_online,
-    fits_online,
-    online_config,
-    online_loop,
-    run_online,
-)
+from rlaif.workflows.training.online_method import online_method
+from rlaif.workflows.training.online_options import NO_REFERENCE, HeldOptions
 from rlaif.workflows.training.options import LOOP, LOSS, ROLLOUTS, TRAINED
 
 
@@ -86,35 +77,17 @@ OWN = (
 )
 
 
-def _config(options: PPOOptions, shared: Mapping[str, Any]) -> PPOConfig:
-    own = {name: getattr(options, name) for name in OWN}
+def _own(options: PPOOptions) -> Mapping[str, Any]:
     beta = 0.0 if options.reference == NO_REFERENCE else options.beta
-    return online_config(PPOConfig, options, shared, {**own, "beta": beta})
+    return {**{name: getattr(options, name) for name in OWN}, "beta": beta}
 
 
-def _check(options: PPOOptions, where: str) -> None:
-    check_online(options, where, _config)
-
-
-def _loop_of(job: TrainJob) -> tuple[PPOConfig, int]:
-    return online_loop(job, PPOConfig, _config)
-
-
-def _run(job: TrainJob, progress: Progress) -> TrainSummary:
-    return run_online(_loop_of(job)[0], job, progress)
-
-
-METHOD = Method(
+METHOD = online_method(
     name="ppo",
     help="Reinforcement learning with a value model: PPO, from the policy's copy or a reward model.",
     options=PPOOptions,
-    run=_run,
-    check=_check,
-    fits=fits_online,
-    loop_of=_loop_of,
-    takes=("prompts",),
-    reward_of=lambda options: options.reward,
-    uses_pairs=False,
+    config=PPOConfig,
+    own=_own,
     examples=(
         "rlaif train ppo --prompts micro:train --reward judge=micro --policy micro --out models/ppo",
         "rlaif train ppo --prompts micro:train --reward judge=micro --policy micro --out models/p --kl-target 6",
