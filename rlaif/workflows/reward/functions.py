@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,13 +55,14 @@ def _of_file(path: Path) -> ModuleType:
         raise InputError(f"{path}: no such file; name the file that has the function")
     name = f"rlaif_reward_{digest_files([path]).rpartition(':')[2]}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        # whoever reads the source of a function looks its module up
-        sys.modules[name] = module
+        module = sys.modules[name] = ModuleType(name)
+        module.__file__ = str(path)
+        try:
+            # not by an import: its cache of byte code takes a file of the same second and length for the old one
+            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
     return sys.modules[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,24 @@ def test_a_function_of_a_module_beside_us_or_of_a_file_is_loaded(here: Path) -> 
     assert load_function("math:fsum")([1, 2]) == 3
 
 
-def test_a_file_that_was_edited_is_read_anew(here: Path) -> None:
+def test_a_file_that_was_edited_is_read_anew_though_its_length_and_its_second_are_the_same(
+    here: Path,
+) -> None:
     file = here / "mine.py"
-    file.write_text("def f(prompt, completion):\n    return 1.0\n")
+    for said in (1.0, 2.0, 3.0):
+        file.write_text(f"def f(prompt, completion):\n    return {said}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert load_function("mine.py:f")(None, None) == said
+
+
+def test_a_file_may_have_dataclasses_of_its_own(here: Path) -> None:
+    (here / "mine.py").write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import InitVar, dataclass\n"
+        "@dataclass\nclass Length:\n    least: InitVar[int] = 0\n"
+        "def f(prompt, completion):\n    return 1.0\n"
+    )
     assert load_function("mine.py:f")(None, None) == 1.0
-    file.write_text("def f(prompt, completion):\n    return 2.0\n")
-    assert load_function("mine.py:f")(None, None) == 2.0
 
 
 @pytest.mark.parametrize(
