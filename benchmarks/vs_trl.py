@@ -191,9 +191,15 @@ def trl_arguments(out: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run_trl(trainer: Any) -> list[tuple[float, float, float]]:
     """Train; loss, seconds and CPU seconds of each step."""
+    times: list[tuple[float, float]] = []
+    lines = train_trl(trainer, lambda wall, cpu: times.append((wall, cpu)))
+    return [(line["loss"], *spent) for line, spent in zip(lines, times, strict=True)]
+
+
+def train_trl(trainer: Any, told: Callable[[float, float], None]) -> list[dict[str, float]]:
+    """Train and give what it logs of each step; `told` hears the seconds and the CPU seconds that each took."""
     from transformers import TrainerCallback
 
-    times: list[tuple[float, float]] = []
     began: list[tuple[float, float]] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
@@ -203,12 +209,11 @@ def run_trl(trainer: Any) -> list[tuple[float, float, float]]:
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
             wait()
-            times.append((time.perf_counter() - began[-1][0], time.process_time() - began[-1][1]))
+            told(time.perf_counter() - began[-1][0], time.process_time() - began[-1][1])
 
     trainer.add_callback(Clock())
     trainer.train()
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return [(loss, *spent) for loss, spent in zip(losses, times, strict=True)]
+    return [line for line in trainer.state.log_history if "loss" in line]
 
 
 class _Enough(Exception):

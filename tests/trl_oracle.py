@@ -12,6 +12,8 @@ import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any
 
@@ -226,3 +228,39 @@ class Watched(trl.GRPOTrainer):  # type: ignore[misc]
         made = super()._generate_and_score_completions(inputs)
         self.steps.append((self._found.clone(), made["advantages"].clone()))
         return made
+
+
+class HandedGRPO(trl.GRPOTrainer):  # type: ignore[misc]
+    """Its GRPO trainer, whose rollouts are drawn as ever and then given other tokens, and which says what it is at.
+
+    `handed` gives the answers of each prompt's token ids; `clock` is entered with "rollouts" and "reference".
+    """
+
+    handed: Mapping[tuple[int, ...], Sequence[Sequence[int]]]
+    clock: Any
+
+    def _generate_single_turn(self, prompt_ids: Any, *given: Any, **named: Any) -> Any:
+        groups: dict[tuple[int, ...], int] = {}
+        wanted = []
+        for ids in map(tuple, prompt_ids):
+            number = groups[ids] = groups.get(ids, -1) + 1
+            wanted.append(self.handed[ids][number])
+        usual, columns = torch.multinomial, iter(zip_longest(*wanted, fillvalue=0))
+
+        def other(probabilities: torch.Tensor, num_samples: int) -> torch.Tensor:
+            usual(probabilities, num_samples=num_samples)
+            return torch.tensor(next(columns), device=probabilities.device)[:, None]
+
+        torch.multinomial = other
+        try:
+            return super()._generate_single_turn(prompt_ids, *given, **named)
+        finally:
+            torch.multinomial = usual
+
+    def _generate(self, prompts: Any) -> Any:
+        with self.clock("rollouts"):
+            return super()._generate(prompts)
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *given: Any, **named: Any) -> Any:
+        with self.clock("reference") if model is self.ref_model else nullcontext():
+            return super()._get_per_token_logps_and_entropies(model, *given, **named)

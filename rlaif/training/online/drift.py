@@ -18,6 +18,9 @@ from rlaif.training.online.rollouts import Rollout
 from rlaif.training.packing import Batch
 from rlaif.training.reference import ZERO_TOLERANCE
 
+ROUNDING = 1e-5
+"""Nats a token: so far apart are two ways of computing one model in float32. No further is not apart."""
+
 
 class Drift(NamedTuple):
     """Trainer and sampler of one policy: how much less probable a rollout was where it was drawn."""
@@ -28,8 +31,13 @@ class Drift(NamedTuple):
 
     @property
     def weight_B(self) -> Tensor:
-        """pi / pi_sampler of each rollout, and 0 for those that are not the trainer's policy's own."""
-        return mismatch_weights(self.log_ratio_B, most=self.most, least=1 / self.most)
+        """pi / pi_sampler of each rollout, and 0 for those that are not the trainer's policy's own.
+
+        Where rounding is all that they differ by, it is 1: else chance would weigh rollouts, and a loss not repeat.
+        """
+        rounded_B = self.log_ratio_B.abs() <= ROUNDING * self.length_B
+        apart_B = self.log_ratio_B.masked_fill(rounded_B, 0.0)
+        return mismatch_weights(apart_B, most=self.most, least=1 / self.most)
 
     def parts(self, rollouts: int) -> dict[str, Tensor]:
         """A pass's part of the figures, over so many rollouts of the update."""
