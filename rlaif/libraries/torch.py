@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -17,6 +17,31 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     # no public name says this of a CPU; where the private one is gone, float32 is right everywhere
     asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(asked and asked())
+
+
+class Attended(NamedTuple):
+    """What an attention gives: (B, H, N, E), and the log of the sum of its exponentials, (B, H, N)."""
+
+    out: Tensor
+    logsum: Tensor
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, scale: float) -> Attended:
+    """Attention on a CPU with its sums, which the public function keeps to itself; no gradient flows."""
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    return Attended(*kernel(query, key, value, 0.0, causal, scale=scale))
+
+
+def attend_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, logsum: Tensor,
+    *, causal: bool, scale: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """The gradients of query, key and value; `out` and `logsum` may be of more keys than are given."""
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+    found: tuple[Tensor, Tensor, Tensor] = kernel(
+        grad, query, key, value, out, logsum, 0.0, causal, scale=scale
+    )
+    return found
 
 
 def part_again(model: nn.Module) -> None:

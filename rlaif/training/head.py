@@ -17,8 +17,8 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from rlaif.libraries.transformers import text_config
 
-TILE_ELEMENTS = 1 << 24
-"""Logits computed at once (64 MiB in float32)."""
+TILE_ELEMENTS, CPU_TILE_ELEMENTS = 1 << 24, 1 << 22
+"""Logits computed at once (64 MiB in float32); on a CPU as many as its caches and its allocator bear."""
 
 
 class TokenLogprobs(NamedTuple):
@@ -68,14 +68,22 @@ def warmed(head: Head, temperature: float) -> Head:
     return head._replace(scale=head.scale / temperature, cap=cap)
 
 
-def read(head: Head, hidden_ND: Tensor, target_N: Tensor) -> TokenLogprobs:
-    """Of each target, given the hidden state that predicts it; in autocast's dtype where that is on."""
+def read(head: Head, hidden_ND: Tensor, target_N: Tensor, *, entropies: bool = False) -> TokenLogprobs:
+    """Of each target, given the hidden state that predicts it; in autocast's dtype where that is on.
+
+    `entropies` asks for entropy_N too, which has no gradient: of the same tiles, with no product more.
+    """
     kind = hidden_ND.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
-    logp_N, top_N = _Read.apply(  # type: ignore[no-untyped-call]
-        hidden_ND, head.weight_VD, head.bias_V, target_N, (head.scale, head.cap), (dtype, head.in_place)
+    logp_N, top_N, entropy_N = _Read.apply(  # type: ignore[no-untyped-call]
+        hidden_ND,
+        head.weight_VD,
+        head.bias_V,
+        target_N,
+        (head.scale, head.cap),
+        (dtype, head.in_place, entropies),
     )
-    return TokenLogprobs(logp_N, top_N)
+    return TokenLogprobs(logp_N, top_N, entropy_N=entropy_N if entropies else None)
 
 
 def logits(head: Head, hidden_ND: Tensor) -> Tensor:
@@ -102,23 +110,6 @@ def collisions(head: Head, hidden_ND: Tensor) -> Tensor:
     return twice_N - 2 * once_N
 
 
-@torch.no_grad()
-def entropies(head: Head, hidden_ND: Tensor) -> Tensor:
-    """entropy_N of each hidden state, in a pass over the vocabulary of its own."""
-    kind = hidden_ND.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
-    tiles = _Tiles(hidden_ND.to(dtype), head.weight_VD, head.bias_V, (head.scale, head.cap))
-    most_N = hidden_ND.new_full((len(hidden_ND),), -torch.inf, dtype=tiles.wide)
-    sum_N, mean_N = torch.zeros_like(most_N), torch.zeros_like(most_N)
-    for _, _, logits_NT in tiles:
-        new_N = torch.maximum(most_N, logits_NT.amax(1))
-        kept_N, weight_NT = (most_N - new_N).exp(), (logits_NT - new_N[:, None]).exp()
-        sum_N = sum_N * kept_N + weight_NT.sum(1)
-        mean_N = mean_N * kept_N + (weight_NT * logits_NT).sum(1)
-        most_N = new_N
-    return most_N + sum_N.log() - mean_N / sum_N
-
-
 class _Tiles:
     """Logits in float32 (or wider), a tile of the vocabulary at a time."""
 
@@ -132,7 +123,8 @@ class _Tiles:
     def __iter__(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Which part of the vocabulary, its weights in the arithmetic's dtype, its logits."""
         vocabulary = self.weight_VD.shape[0]
-        width = max(1, TILE_ELEMENTS // max(1, len(self.hidden_ND)))
+        most = min(TILE_ELEMENTS, CPU_TILE_ELEMENTS) if self.hidden_ND.is_cpu else TILE_ELEMENTS
+        width = max(1, most // max(1, len(self.hidden_ND)))
         for start in range(0, vocabulary, width):
             part = slice(start, min(start + width, vocabulary))
             weight_TD = self.weight_VD[part].to(self.hidden_ND.dtype)
@@ -160,13 +152,13 @@ class _Read(torch.autograd.Function):
         bias_V: Tensor | None,
         target_N: Tensor,
         shape: tuple[float, float | None],
-        how: tuple[torch.dtype, bool],
-    ) -> tuple[Tensor, Tensor]:
-        dtype, ctx.in_place = how
+        how: tuple[torch.dtype, bool, bool],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        dtype, ctx.in_place, entropies = how
         tiles = _Tiles(hidden_ND.to(dtype), weight_VD, bias_V, shape)
         ctx.frozen = not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2])
         width = hidden_ND.shape[1] if ctx.frozen and ctx.needs_input_grad[0] else 0
-        found = _Sums(target_N, width, tiles.wide)
+        found = _Sums(target_N, width, tiles.wide, entropies=entropies)
         for part, weight_TD, logits_NT in tiles:
             found.add(tiles, part, weight_TD, logits_NT)
         ctx.shape, ctx.dtype = shape, dtype
@@ -175,12 +167,13 @@ class _Read(torch.autograd.Function):
             ctx.save_for_backward(found.direction_ND)
         else:
             ctx.save_for_backward(hidden_ND, weight_VD, bias_V, target_N, found.logsum_N)
-        ctx.mark_non_differentiable(found.top_N)
-        return found.logp_N, found.top_N
+        entropy_N = found.entropy_N
+        ctx.mark_non_differentiable(found.top_N, entropy_N)
+        return found.logp_N, found.top_N, entropy_N
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_N: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_N: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.frozen:
             (direction_ND,) = ctx.saved_tensors
             return (grad_N[:, None] * direction_ND).to(ctx.hidden_dtype), None, None, None, None, None
@@ -189,9 +182,9 @@ class _Read(torch.autograd.Function):
 
 class _Sums:
     """Running sums over tiles: log-sum-exp, the targets' logits, the first choice; with `width`, the direction in
-    which each hidden state raises its target's log-probability."""
+    which each hidden state raises its target's log-probability; with `entropies`, the mean of the logits."""
 
-    def __init__(self, target_N: Tensor, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, target_N: Tensor, width: int, dtype: torch.dtype, *, entropies: bool) -> None:
         count = len(target_N)
         self.target_N = target_N
         self._max_N = torch.full((count,), -torch.inf, device=target_N.device, dtype=dtype)
@@ -200,6 +193,7 @@ class _Sums:
         self._best_N = torch.full_like(target_N, -1)
         self._toward_ND = self._max_N.new_zeros(count, width) if width else None
         self._away_ND = self._max_N.new_zeros(count, width) if width else None
+        self._logits_N = torch.zeros_like(self._max_N) if entropies else self._max_N[:0]
 
     def add(self, tiles: _Tiles, part: slice, weight_TD: Tensor, logits_NT: Tensor) -> None:
         """Take in a tile; its logits are used up."""
@@ -210,8 +204,14 @@ class _Sums:
         self._best_N = torch.where(top_N > self._max_N, index_N + part.start, self._best_N)
         max_N = torch.maximum(top_N, self._max_N)
         slope = tiles.slope(logits_NT) if self._toward_ND is not None else 1.0
-        weights_NT = logits_NT.sub_(max_N[:, None]).exp_()
         kept_N = (self._max_N - max_N).exp()
+        apart_NT = logits_NT.sub_(max_N[:, None])
+        if len(self._logits_N):
+            weights_NT = apart_NT.exp()
+            seen_N = torch.linalg.vecdot(weights_NT, apart_NT) + max_N * weights_NT.sum(1)
+            self._logits_N = self._logits_N * kept_N + seen_N
+        else:
+            weights_NT = apart_NT.exp_()
         self._sum_N = self._sum_N * kept_N + weights_NT.sum(1)
         self._max_N = max_N
         if self._toward_ND is not None and self._away_ND is not None:
@@ -230,6 +230,11 @@ class _Sums:
         """Log-probabilities of the targets."""
         # in this order large logits cancel before they are rounded
         return (self._target_logit_N - self._max_N) - self._sum_N.log()
+
+    @property
+    def entropy_N(self) -> Tensor:
+        """Of each distribution, in nats; empty where the logits were not added up."""
+        return self.logsum_N - self._logits_N / self._sum_N if len(self._logits_N) else self._logits_N
 
     @property
     def top_N(self) -> Tensor:

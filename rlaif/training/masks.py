@@ -1,7 +1,8 @@
 """Who may look at whom in a packed row, in the form that the model's attention takes.
 
-Dense additive masks for SDPA and eager attention; FlexAttention's block masks where the model was set to that. A mask
-is made once a batch for all its layers, and block masks are remembered for batches of the same shape and layout.
+Dense additive masks for SDPA and eager attention; where the model was set to those, FlexAttention's block masks, and
+for tree attention where the trees lie. A mask is made once a batch for all its layers, and block masks are remembered
+for batches of the same shape and layout.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from rlaif.hashing import digest
 from rlaif.libraries.transformers import attention_of
 from rlaif.training.packing import Batch
+from rlaif.training.tree_attention import TREES, tree_mask
 
 FLEX = "flex_attention"
 REMEMBERED = 16
@@ -29,6 +31,8 @@ def attention_masks(config: Any, batch: Batch, dtype: torch.dtype) -> Any:
     make: Callable[[int | None], Any] = lambda window: dense_mask(batch, dtype, window)  # noqa: E731
     if attention_of(config) == FLEX:
         make = lambda window: flex_mask(batch, window)  # noqa: E731
+    elif attention_of(config) == TREES and batch.spans:
+        make = lambda window: _tree_mask(batch, dtype, window)  # noqa: E731
     kinds = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)
     if "sliding_attention" in kinds:
@@ -36,6 +40,14 @@ def attention_masks(config: Any, batch: Batch, dtype: torch.dtype) -> Any:
     # a model without kinds of layers whose config names a window has it in all of them, if it uses it at all
     windowed = window is not None and getattr(config, "use_sliding_window", True) and not kinds
     return make(window if windowed else None)
+
+
+def _tree_mask(batch: Batch, dtype: torch.dtype, window: int | None) -> Tensor:
+    longest = int(batch.positions_RL.max()) + 1
+    # tree attention knows no windows: a row that none cuts is the same without
+    if window is not None and window < longest:
+        return dense_mask(batch, dtype, window)
+    return tree_mask(batch.spans, batch.ids_RL)
 
 
 def dense_mask(batch: Batch, dtype: torch.dtype, window: int | None = None) -> Tensor:

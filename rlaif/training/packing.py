@@ -24,6 +24,8 @@ from torch import Tensor
 from rlaif.training.tokens import Ids, Mask
 
 PAD = -1
+SPANS_LEAST = 1 << 20
+"""Pairs of tokens that attention by trees must leave out of a batch to be worth its many small calls."""
 
 
 class Tree(NamedTuple):
@@ -60,6 +62,24 @@ class Tree(NamedTuple):
         return tuple(Tree(self.prefix, (branch,), (mask,)) for branch, mask in both)
 
 
+class TreeSpan(NamedTuple):
+    """Where a tree lies in a packed batch."""
+
+    row: int
+    start: int
+    """Column of the prefix; the branches follow it, one behind the other."""
+    prefix: int
+    """Tokens of it."""
+    branches: tuple[int, ...]
+    """Tokens of each, those that are there."""
+
+    @property
+    def looks(self) -> int:
+        """Pairs of a token and one that it sees, in whole blocks but for the halves above diagonals."""
+        seen = self.prefix**2 / 2 + self.prefix * sum(self.branches)
+        return int(seen + len(self.branches) * max(self.branches, default=0) ** 2 / 2)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Token ids with all that a forward pass and its reading need."""
@@ -85,6 +105,8 @@ class Batch:
     """Tokens that are there."""
     tokens_apart: int
     """Tokens there would be with a prefix for each branch."""
+    spans: tuple[TreeSpan, ...] = ()
+    """Where the trees of a packed batch lie, for attention that goes by them; empty where whole rows cost no more."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch with its tensors on `device`."""
@@ -111,7 +133,9 @@ def split(trees: Sequence[Tree], batch_tokens: int) -> list[list[int]]:
     return groups
 
 
-def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -> Batch:
+def pack(
+    trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool, spans_least: int = SPANS_LEAST
+) -> Batch:
     """One batch. `with_last` keeps each branch's last token, which predicts nothing that is scored."""
     stored = trees if packed else [single for tree in trees for single in tree.apart]
     sizes = [_size(tree, with_last) for tree in stored]
@@ -119,10 +143,13 @@ def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -
     length = max(sum(sizes[index] for index in row) for row in rows)
     frame = _Frame(len(rows), length, pad_id)
     reads: list[list[_Read]] = [[] for _ in stored]
+    spans: list[TreeSpan] = []
     for row, members in enumerate(rows):
         column = 0
         for number, index in enumerate(members):
             reads[index] = frame.place(stored[index], row, column, number, with_last)
+            there = tuple(len(each) - (not with_last) for each in stored[index].branches)
+            spans.append(TreeSpan(row, column, len(stored[index].prefix), there))
             column += sizes[index]
     flat = [read for tree_reads in reads for read in tree_reads]
     owners = _owners(trees)
@@ -139,7 +166,14 @@ def pack(trees: Sequence[Tree], *, packed: bool, pad_id: int, with_last: bool) -
         packed=packed,
         tokens=sum(sizes),
         tokens_apart=sum(_size(single, with_last) for tree in trees for single in tree.apart),
+        spans=tuple(spans) if packed and _left_out(frame, spans) >= spans_least else (),
     )
+
+
+def _left_out(frame: _Frame, spans: Sequence[TreeSpan]) -> int:
+    """Pairs of tokens in whole rows that no tree looks at."""
+    rows, length = frame.ids.shape
+    return int(rows * length**2 - sum(each.looks for each in spans))
 
 
 class _Read(NamedTuple):

@@ -15,10 +15,13 @@ from torch.nn.functional import cross_entropy
 
 from rlaif.libraries.peft import without_adapter
 from rlaif.libraries.transformers import attention_of, read_rows, rope_switch, set_attention
-from rlaif.training.head import TokenLogprobs, collisions, entropies, linear_head, logits, read, warmed
+from rlaif.training.head import TokenLogprobs, collisions, linear_head, logits, read, warmed
 from rlaif.training.masks import FLEX, attention_masks
-from rlaif.training.packing import Batch, Tree, pack
+from rlaif.training.packing import SPANS_LEAST, Batch, Tree, pack
+from rlaif.training.tree_attention import TREES, use_trees
 
+REFUSALS = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What a model raises that cannot read packed rows."""
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 """How far, relative to the plain path, a packed log-probability may be; above it the plain path is taken."""
 
@@ -68,9 +71,7 @@ class BranchScorer(_OverModel):
         head = warmed(head, self.temperature)
         if self.distributions:
             return self._all(logits(head, hidden_ND), batch)
-        reading = read(head, hidden_ND, batch.target_N)
-        if self.entropies:
-            reading = reading._replace(entropy_N=entropies(head, hidden_ND))
+        reading = read(head, hidden_ND, batch.target_N, entropies=self.entropies)
         return reading._replace(collision_N=collisions(head, hidden_ND)) if self.collisions else reading
 
     def _all(self, logits_NV: Tensor, batch: Batch) -> TokenLogprobs:
@@ -105,7 +106,7 @@ def choose_layout(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *,
     """Pack if wanted and if the model reads packed rows as plain ones, tried on the longest and shortest.
 
     On a GPU compiled FlexAttention is tried first, which computes no block that nobody looks at; elsewhere, and where
-    a model does not take to it, the attention that the model came with.
+    a model does not take to it, the attention that the model came with: on CPUs with attention by trees beside SDPA.
     """
     if not wanted:
         return Layout(False, "packed: false")
@@ -121,14 +122,13 @@ def choose_layout(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *,
     for attention in dict.fromkeys(tried):
         reason = _refusal(scorer, trees, attention, given)
         if not reason:
-            return Layout(True, "", attention)
+            return Layout(True, "", _by_trees(scorer, trees, attention))
     _set_attention(scorer, given)
     return Layout(False, reason, given)
 
 
 def _refusal(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attention: str, given: str) -> str:
-    ordered = sorted(trees, key=lambda tree: tree.size)
-    tried = [ordered[0], ordered[-1], ordered[0]]
+    tried = _tried(trees)
     try:
         with torch.no_grad():
             _set_attention(scorer, given)
@@ -136,18 +136,38 @@ def _refusal(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attenti
             plain = torch.cat([_figures(scorer, [row], packed=False) for tree in tried for row in tree.apart])
             _set_attention(scorer, attention)
             packed = _figures(scorer, tried, packed=True)
-    except (
-        AttributeError,
-        IndexError,
-        KeyError,
-        NotImplementedError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as problem:
+    except REFUSALS as problem:
         return f"this model cannot read packed rows ({type(problem).__name__}: {problem})"
+    return _difference(scorer, plain, packed)
+
+
+def _by_trees(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attention: str) -> str:
+    """Attention by trees where that reads packed rows as SDPA on a CPU does; else the `attention` that was found."""
+    if attention != "sdpa" or next(scorer.parameters()).device.type != "cpu":
+        return attention
+    tried = _tried(trees)
+    try:
+        with torch.no_grad():
+            dense = _figures(scorer, tried, packed=True)
+            _set_attention(scorer, use_trees())
+            by_trees = _figures(scorer, tried, packed=True, spans_least=0)
+    except REFUSALS:
+        by_trees = torch.full((1,), torch.nan)
+    if _difference(scorer, dense, by_trees):
+        _set_attention(scorer, attention)
+        return attention
+    return TREES
+
+
+def _tried(trees: Sequence[Tree]) -> list[Tree]:
+    ordered = sorted(trees, key=lambda tree: tree.size)
+    return [ordered[0], ordered[-1], ordered[0]]
+
+
+def _difference(scorer: BranchScorer | RewardScorer, wanted: Tensor, found: Tensor) -> str:
+    """What is told of figures that are not those that are wanted; empty where they are."""
     dtype = torch.bfloat16 if scorer.bf16 else next(scorer.parameters()).dtype
-    difference = float(((packed - plain).abs() / plain.abs().clamp(min=1.0)).max())
+    difference = float(((found - wanted).abs() / wanted.abs().clamp(min=1.0)).max())
     if not difference <= TOLERANCE.get(dtype, TOLERANCE[torch.bfloat16]):
         return f"this model reads packed rows differently (by {difference:.1e} on the longest pair)"
     return ""
@@ -159,12 +179,16 @@ def _set_attention(scorer: BranchScorer | RewardScorer, attention: str) -> None:
         set_attention(model, attention)
 
 
-def _figures(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], *, packed: bool) -> Tensor:
-    device = next(scorer.parameters()).device
-    batch = pack(trees, packed=packed, pad_id=scorer.pad_id, with_last=isinstance(scorer, RewardScorer)).to(
-        device
-    )
-    out = scorer(batch)
+def _figures(
+    scorer: BranchScorer | RewardScorer,
+    trees: Sequence[Tree],
+    *,
+    packed: bool,
+    spans_least: int = SPANS_LEAST,
+) -> Tensor:
+    last = isinstance(scorer, RewardScorer)
+    batch = pack(trees, packed=packed, pad_id=scorer.pad_id, with_last=last, spans_least=spans_least)
+    out = scorer(batch.to(next(scorer.parameters()).device))
     return out.logp_N if isinstance(out, TokenLogprobs) else out
 
 

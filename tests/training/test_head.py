@@ -115,6 +115,23 @@ def test_the_first_choice_is_the_first_of_the_largest(monkeypatch: pytest.Monkey
         ]
 
 
+def test_entropies_come_of_the_same_tiles_and_change_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for tile in (4 * N, 1000 * N):
+        monkeypatch.setattr(head_module, "TILE_ELEMENTS", tile)
+        for scale, cap in ((1.0, None), (0.5, None), (2.0, 1.5)):
+            mine = case(3)
+            head = Head(mine.weight, None, scale, cap)
+            plain = read(head, mine.hidden, mine.target)
+            found = read(head, mine.hidden, mine.target, entropies=True)
+            logits = scale * (mine.hidden @ mine.weight.T)
+            logp = (logits if cap is None else cap * torch.tanh(logits / cap)).log_softmax(1)
+            torch.testing.assert_close(found.entropy_N, -(logp.exp() * logp).sum(1))
+            assert plain.entropy_N is None
+            assert torch.equal(found.logp_N, plain.logp_N)
+            assert found.entropy_N is not None
+            assert not found.entropy_N.requires_grad
+
+
 def test_nothing_as_large_as_the_logits_is_kept_for_backward(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head_module, "TILE_ELEMENTS", 4 * N)
     sizes: list[int] = []

@@ -3,7 +3,12 @@
 What a model can do is tried on the model, never read off a signature.
 """
 
-from rlaif.libraries.transformers.attention import attention_of, register_attention, set_attention
+from rlaif.libraries.transformers.attention import (
+    attention_of,
+    register_attention,
+    set_attention,
+    usual_attention,
+)
 from rlaif.libraries.transformers.cache import (
     CACHE_NAMES,
     MISFITS,
@@ -87,6 +92,7 @@ __all__ = [
     "set_attention",
     "set_padding",
     "text_config",
+    "usual_attention",
     "with_cache",
     "written_as_it_was",
 ]

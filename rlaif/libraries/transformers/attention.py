@@ -8,7 +8,7 @@ from typing import Any
 from rlaif.libraries.versions import importing
 
 with importing("transformers"):
-    from transformers import AttentionInterface
+    from transformers import AttentionInterface, AttentionMaskInterface
 
 
 def attention_of(config: Any) -> str:
@@ -22,6 +22,17 @@ def set_attention(model: Any, attention: str) -> None:
         model.set_attn_implementation(attention)
 
 
-def register_attention(name: str, attention: Callable[..., Any]) -> None:
-    """Make a function an attention that models can be set to."""
+def register_attention(name: str, attention: Callable[..., Any], *, masks_of: str = "") -> None:
+    """Make a function an attention that models can be set to, with the masks that another one gets from the library.
+
+    Without `masks_of` it gets those only that the model is handed.
+    """
     AttentionInterface.register(name, attention)
+    if masks_of:
+        AttentionMaskInterface.register(name, AttentionMaskInterface()[masks_of])
+
+
+def usual_attention(name: str) -> Callable[..., Any]:
+    """One of the library's own attentions: of a layer, (R, H, L, E) queries, keys and values, and a mask."""
+    found: Callable[..., Any] = AttentionInterface()[name]
+    return found

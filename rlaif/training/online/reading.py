@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -39,7 +40,7 @@ class TreeReader:
         for places in split(trees, self._batch_tokens):
             members = [trees[place] for place in places]
             batch = pack(members, packed=self._packed, pad_id=scorer.pad_id, with_last=False).to(device)
-            with torch.no_grad(), nothing_random(scorer):
+            with torch.no_grad(), nothing_random(scorer), _no_entropies(scorer):
                 said = (read or scorer)(batch)
             sizes = [size for tree in members for size in tree.scored]
             logps = iter(torch.split(said.logp_N.float().cpu(), sizes))
@@ -49,3 +50,13 @@ class TreeReader:
                 worth = [] if values is None else [next(values).clone() for _ in tree.branches]
                 found[place] = TreeReading(own, worth)
         return [found[place] for place in range(len(trees))]
+
+
+@contextmanager
+def _no_entropies(scorer: BranchScorer) -> Iterator[None]:
+    """Inside, nobody asks how sure the policy is: that is told of its updates."""
+    held, scorer.entropies = scorer.entropies, False
+    try:
+        yield
+    finally:
+        scorer.entropies = held
