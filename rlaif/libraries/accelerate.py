@@ -18,6 +18,7 @@ from rlaif.libraries.versions import changed, importing
 
 with importing("accelerate"):
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, is_initialized
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
     from accelerate.utils import broadcast_object_list
 
@@ -119,9 +120,10 @@ def join_launch(*, cpu: bool) -> Accelerator:
     """Return the Accelerator of this process in its launch; `cpu=True` keeps all processes on CPUs.
 
     Says what is being waited for, while other processes of the launch do not come. Raises LibraryError where the launch
-    cannot be joined.
+    cannot be joined, or another trainer of this process has set accelerate to another precision.
     """
     check_launch()
+    _check_precision_held()
     precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no").lower()
     if precision not in ("no", ""):
         _log.warning(
@@ -141,6 +143,17 @@ def join_launch(*, cpu: bool) -> Accelerator:
             f"the processes of this training cannot be joined ({_spelled(held) or 'no launch'}): {told}; "
             + _remedy(list(held) or ["the ACCELERATE_ variables"])
         ) from problem
+
+
+def _check_precision_held() -> None:
+    # accelerate has one state a process, and keeps the first: its own message names neither who set it nor what to do
+    held = AcceleratorState().mixed_precision if is_initialized() else "no"
+    if held != "no":
+        raise LibraryError(
+            f"another trainer of this process has set accelerate to mixed_precision={held}, which holds for all of "
+            "the process, and this training needs it unset (its own is --loop precision=bf16): run this training in a "
+            "process of its own, or give the other trainer `bf16=False` (TRL's take bf16 unless they are told)"
+        )
 
 
 @contextmanager

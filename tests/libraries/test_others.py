@@ -229,6 +229,22 @@ def test_a_precision_of_the_launchers_is_not_used_and_said(
     assert "ACCELERATE_MIXED_PRECISION=fp16 is not used" in caplog.text
 
 
+def test_a_precision_that_another_trainer_of_the_process_has_set_is_named() -> None:
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(True)
+    try:
+        Accelerator(cpu=True, mixed_precision="bf16")
+        with pytest.raises(
+            LibraryError, match=r"another trainer .*mixed_precision=bf16.*process of its own.*bf16=False"
+        ):
+            accelerate.join_launch(cpu=True)
+    finally:
+        AcceleratorState._reset_state(True)
+    assert accelerate.join_launch(cpu=True).mixed_precision == "no"
+
+
 def test_layers_that_peft_does_not_take_are_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
     import transformers as t
 
