@@ -115,12 +115,10 @@ PAIRS: Step = {"step": "pairs", "pairing": "best-worst", "then": "none", "critiq
 
 def recipes(work: Path) -> Mapping[str, Recipe]:
     """The methods that train, by name."""
-    held: Step = {"beta": BETA}
+    held: Step = {"beta": BETA, "iterations": 2}
     adds: Step = {"function": f"{work / 'right_sum.py'}:right", "rare": True}
     imitate: Step = {"steps": STEPS, "batch_size": 16, "learning_rate": 6e-4}
-    ppo = _rollouts(
-        "ppo", BY_MODEL, "second", value="reward-model", reference="previous", iterations=2, **held
-    )
+    ppo = _rollouts("ppo", BY_MODEL, "second", value="reward-model", reference="previous", **held)
     return {
         "SFT, reward model, PPO": Recipe([*DEMONSTRATIONS, *_reward_model(6, "sigmoid"), ppo]),
         "RLOO, judge": Recipe([_rollouts("rloo", BY_JUDGE, **held)]),
@@ -132,7 +130,7 @@ def recipes(work: Path) -> Mapping[str, Recipe]:
         "ReST, judge": Recipe(
             [_rollouts("rest", BY_JUDGE, steps=4, batch_size=8, minibatches=2, learning_rate=6e-4)]
         ),
-        "online DPO, judge": Recipe([_rollouts("online-dpo", BY_JUDGE, beta=0.1)]),
+        "online DPO, judge": Recipe([_rollouts("online-dpo", BY_JUDGE, beta=0.1, iterations=2)]),
         "DPO, two rounds": Recipe(
             [
                 _sample("train", prompts=PROMPTS // 2),

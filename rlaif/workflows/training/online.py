@@ -189,7 +189,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
             assert job.constitution is not None
             reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
             with METHODS.guarded(job.method):
-                outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
+                outcome = method.run(replace(job, reward=ProbedReward(reward, WHERE)), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
         finally:
