@@ -98,7 +98,7 @@ def _reward_model(n: int, loss: str) -> list[Step]:
         {**JUDGED, "of": "drawn"},
         {"step": "pairs", "pairing": "all", "then": "none", "critique": False, "as": "labelled"},
         {"step": "train", "of": "labelled", "as": "reward-model", "trains": "reward-model", "method": "reward",
-         "loss": loss, "steps": 30, "batch_size": 32, "learning_rate": 3e-4},
+         "loss": loss, "steps": 15, "batch_size": 32, "learning_rate": 3e-4},
     ]  # fmt: skip
 
 
