@@ -24,6 +24,7 @@ SLOW_IMPORTS = (
     "rlaif.workflows.recipe.run",
     "rlaif.engines.local.engine",
     "rlaif.training.dpo",
+    "rlaif.training.online.train",
     "torch.utils.tensorboard",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
@@ -32,8 +33,24 @@ SLOW_IMPORTS = (
 WAVE = 4
 
 
-def arm(last: int) -> None:
-    """Die right after the `last`th thing is kept: a wave of calls, or a file. Never, when it is 0."""
+RL = {
+    "rollouts": ("rlaif.training.online.rollouts", "LiveRollouts", "draw"),
+    "rewards": ("rlaif.workflows.training.probed_reward", "ProbedReward", "score"),
+    "update": ("rlaif.training.online.objective", "OnlineObjective", "part"),
+    "checkpoint": ("rlaif.training.state", "TrainingFolder", "save"),
+}
+"""Moments of a training on rollouts, and where they begin."""
+
+
+def arm(last: int | str) -> None:
+    """Die right after the `last`th thing is kept: a wave of calls, or a file. Never, when it is 0.
+
+    `rollouts:2` dies in the middle of RL: when rollouts are drawn for the second time.
+    """
+    if isinstance(last, str):
+        moment, _, number = last.partition(":")
+        _arm_moment(moment, int(number))
+        return
     kept = iter(range(1, 1_000_000))
 
     def count() -> None:
@@ -58,6 +75,19 @@ def arm(last: int) -> None:
     sys.modules["rlaif.training.state"].whole_file = counted_file  # type: ignore[attr-defined]
     # small waves, so that there are many places to die at
     models.WAVE = WAVE
+
+
+def _arm_moment(moment: str, number: int) -> None:
+    module, kind, name = RL[moment]
+    owner = getattr(importlib.import_module(module), kind)
+    usual, times = getattr(owner, name), iter(range(1, 1_000_000))
+
+    def dying(*given: Any, **named: Any) -> Any:
+        if next(times) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return usual(*given, **named)
+
+    setattr(owner, name, dying)
 
 
 def serve() -> None:

@@ -19,7 +19,7 @@ from .conftest import CONSTITUTION, GREETS, SILENT, asked, judge_rows
 pytestmark = pytest.mark.timing
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
-Kill = Callable[[int, list[str]], int]
+Kill = Callable[[int | str, list[str]], int]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def kill() -> Iterator[Kill]:
         text=True,
     )
 
-    def ask(last: int, arguments: list[str]) -> int:
+    def ask(last: int | str, arguments: list[str]) -> int:
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdin.write(json.dumps([last, arguments]) + "\n")
@@ -142,3 +142,96 @@ def test_a_loop_killed_anywhere_ends_like_an_unbroken_one(
     for name in ("rounds.json", "round-1/pairs.jsonl", "models/round-1/model.safetensors"):
         assert (world / "killed/run" / name).read_bytes() == (world / "whole/run" / name).read_bytes()
     assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
+
+
+RL_METHODS = {
+    "grpo": "--beta 0.04 --iterations 2 --minibatches 2",
+    "ppo": "--iterations 2 --kl-target 0.5 --scale-rewards",
+    "rloo": "",
+}
+MOMENTS = ("rollouts:3", "rewards:3", "update:3", "checkpoint:2")
+FIRST = {("grpo", "update:3"), ("ppo", "rewards:3")}
+
+
+def rl(world: Path, mini: Path, method: str, place: str) -> list[str]:
+    return [
+        "train", method, "--policy", str(mini), "--prompts", f"{world}/prompts.jsonl",
+        "--constitution", f"{world}/tiny.yaml", "--reward", f"judge=script:{world}/judge.jsonl",
+        "--steps", "3", "--batch-size", "4", "--n", "4", "--max-tokens", "16", "--learning-rate", "5e-3",
+        "--loop", "checkpoint_every=1", *RL_METHODS[method].split(),
+        "--out", f"{world}/{place}/models/rl", "--store", f"{world}/{place}/store.sqlite",
+    ]  # fmt: skip
+
+
+def trained(folder: Path) -> tuple[bytes, list[dict[str, object]]]:
+    """Weights and figures of a training."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        del line["seconds"]
+    return (folder / "model.safetensors").read_bytes(), lines
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [
+        pytest.param(method, moment, marks=() if (method, moment) in FIRST else pytest.mark.heavy)
+        for method in ("grpo", "ppo")
+        for moment in MOMENTS
+    ],
+)
+def test_a_training_on_rollouts_killed_at_any_moment_ends_like_an_unbroken_one(
+    kill: Kill, world: Path, mini: Path, method: str, moment: str
+) -> None:
+    assert kill(0, rl(world, mini, method, "whole")) == 0
+    assert kill(moment, rl(world, mini, method, "killed")) == KILLED
+    assert kill(0, rl(world, mini, method, "killed")) == 0
+    assert trained(world / "killed/models/rl") == trained(world / "whole/models/rl")
+    # rewards that were asked for are not asked for again
+    assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
+
+
+RL_RECIPE = """\
+name: rl
+models: {{policy: "{policy}", judge: "{judge}"}}
+constitution: {world}/tiny.yaml
+prompts: {{train: {world}/prompts.jsonl, held_out: {world}/prompts.jsonl}}
+rounds: 1
+round:
+  - {{step: sample, n: 4, max_tokens: 16}}
+  - {{step: judge}}
+  - {{step: pairs, then: none}}
+  - {{step: train, method: reward, as: rm, trains: rm, steps: 2, batch_size: 2}}
+  - {{step: train, as: rl, method: ppo, reward: [{{judge: judge}}, {{model: rm, weight: 0.1}}], steps: 3,
+     batch_size: 4, max_tokens: 16, learning_rate: 5.0e-3, n: 4, loop: {{checkpoint_every: 1}}}}
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_recipe_killed_inside_of_its_training_on_rollouts_ends_like_an_unbroken_one(
+    kill: Kill, world: Path, mini: Path, moment: str
+) -> None:
+    recipe = world / "recipe.yaml"
+    recipe.write_text(RL_RECIPE.format(policy=mini, judge=f"script:{world}/judge.jsonl", world=world))
+    assert kill(0, _loop(world, recipe, "whole")) == 0
+    assert kill(moment, _loop(world, recipe, "killed")) == KILLED
+    assert kill(0, _loop(world, recipe, "killed")) == 0
+    for place in ("models/round-1-rm/model.safetensors", "models/round-1-rl/model.safetensors"):
+        assert (world / "killed/run" / place).read_bytes() == (world / "whole/run" / place).read_bytes()
+    assert calls(world / "killed/store.sqlite") == calls(world / "whole/store.sqlite")
+
+
+def test_a_training_that_failures_ended_goes_on_with_a_higher_limit(
+    kill: Kill, world: Path, mini: Path
+) -> None:
+    # the judge cannot be read where an answer does not greet
+    rows = [row for row in judge_rows() if "Response:" in str(row["contains"])]
+    rows.append({"contains": ["Does the response"], "labels": {"maybe": 1.0}})
+    (world / "judge.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    allowed = [*rl(world, mini, "rloo", "whole"), "--max-failed", "1"]
+    assert kill(0, allowed) == 0
+    assert kill(0, [*rl(world, mini, "rloo", "stopped"), "--max-failed", "0.1"]) == 3
+    assert not (world / "stopped/models/rl/train.json").exists()
+    assert kill(0, [*rl(world, mini, "rloo", "stopped"), "--max-failed", "1"]) == 0
+    assert trained(world / "stopped/models/rl") == trained(world / "whole/models/rl")
+    assert calls(world / "stopped/store.sqlite") == calls(world / "whole/store.sqlite")

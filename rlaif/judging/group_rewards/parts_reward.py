@@ -48,7 +48,7 @@ class PartsReward:
         """The rewards of the completions of each prompt, flattened in the order of the groups."""
         given = [PromptGroup(*each) for each in zip(prompts, groups, strict=True)]
         whole = [
-            PromptGroup(each.prompt, [one for one in each.completions if _is_answer(one)]) for each in given
+            PromptGroup(each.prompt, [one for one in each.completions if is_answer(one)]) for each in given
         ]
         asked = [each for each in whole if each.completions]
         columns = self.whole.columns(asked, step=step, seed=seed) if asked else [()] * len(self.whole.parts)
@@ -56,7 +56,7 @@ class PartsReward:
         for part, column in zip(self.whole.parts, columns, strict=True):
             lost = (each for each in column if each.value is None and not _is_silent(each))
             self._reasons[part.part.name].update(map(_told, lost))
-        answered = [_is_answer(each) for group in given for each in group.completions]
+        answered = [is_answer(each) for group in given for each in group.completions]
         return ScoredGroups(
             totals=_placed(totals, answered),
             additive=self.whole.additive(columns),
@@ -79,7 +79,8 @@ def _told(reading: CallReading) -> str:
     return f"{reading.state}: {reading.detail}" if reading.detail else str(reading.state)
 
 
-def _is_answer(completion: Completion) -> bool:
+def is_answer(completion: Completion) -> bool:
+    """Whether a completion came to its end, so that a reward is asked about it."""
     return completion.finish != "length" and not completion.open_thought
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import isclose
 
 from rlaif.errors import InputError
-from rlaif.judging.group_rewards.parts_reward import PartsReward
+from rlaif.judging.group_rewards.parts_reward import PartsReward, is_answer
 from rlaif.records import Completion, Component, Prompt
 
 SURE = 16
@@ -38,7 +38,7 @@ def probe(
     """
     found = reward.score(prompts, groups, step=STEP, seed=seed)
     drawn = [each for group in groups for each in group]
-    answers = [place for place, each in enumerate(drawn) if each.finish != "length" and not each.open_thought]
+    answers = [place for place, each in enumerate(drawn) if is_answer(each)]
     if not answers:
         return ["no completion of the probe is whole: all were cut off; raise max_tokens"]
     for each in found.components:

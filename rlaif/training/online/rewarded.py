@@ -151,7 +151,7 @@ def rewarded(config: OnlineConfig, asked: ScoredRollouts, *, step: int) -> Rewar
         reward_S=(total_weight_K @ total_KS),
         figures=figures,
     )
-    return _with_means(found)
+    return _with_means(found, config.least_group)
 
 
 def _check(said: ScoredGroups, count: int) -> None:
@@ -273,8 +273,22 @@ def _moments(name: str, component: Component, judged: Tensor) -> dict[str, float
     read_S = values_S[judged & ~values_S.isnan()]
     if not len(read_S):
         return {}
-    spread = float(read_S.std()) if len(read_S) > 1 else 0.0
-    return {f"{name}/mean": float(read_S.mean()), f"{name}/std": spread}
+    return {f"{name}/mean": _mean(read_S), f"{name}/std": _spread(read_S)}
+
+
+def _vary(values: Tensor) -> bool:
+    """Whether there are two of them that differ."""
+    return bool(values.max() > values.min())
+
+
+def _mean(values: Tensor) -> float:
+    """The mean; of equal numbers the number, which rounding may move."""
+    return float(values.mean()) if _vary(values) else float(values[0])
+
+
+def _spread(values: Tensor) -> float:
+    """The deviation; 0 of equal numbers and of one."""
+    return float(values.std()) if _vary(values) else 0.0
 
 
 def _lengths(rollouts: Sequence[Rollout]) -> dict[str, float]:
@@ -314,17 +328,20 @@ def _refuse_failed(
         )
 
 
-def _with_means(found: RewardedRollouts) -> RewardedRollouts:
+def _with_means(found: RewardedRollouts, least: int) -> RewardedRollouts:
+    """`least`: rewards that a group needs to be learned from."""
     reward_S, group_S = found.reward_S, found.group_S
-    spreads = []
+    spreads: list[float] = []
+    read_P: list[int] = []
     for group in range(len(found.groups)):
         own = reward_S[group_S == group]
         own = own[~own.isnan()]
-        # equal numbers may have a mean that rounding has moved
-        spreads += [float(own.std()) if bool(own.max() > own.min()) else 0.0] if len(own) > 1 else []
+        read_P.append(len(own))
+        spreads += [_spread(own)] if len(own) > 1 else []
     read = reward_S[~reward_S.isnan()]
-    found.figures["reward"] = float(read.mean())
-    found.figures["reward_std"] = sum(spreads) / max(1, len(spreads))
-    found.figures["frac_reward_zero_std"] = sum(each == 0 for each in spreads) / max(1, len(spreads))
-    found.figures["groups/skipped"] = float(len(found.groups) - len(spreads))
+    found.figures["reward"] = _mean(read)
+    if spreads:  # of single rollouts nothing is known
+        found.figures["reward_std"] = sum(spreads) / len(spreads)
+        found.figures["frac_reward_zero_std"] = sum(each == 0 for each in spreads) / len(spreads)
+    found.figures["groups/skipped"] = float(sum(count < least for count in read_P))
     return found

@@ -14,6 +14,8 @@ from rlaif.training.online.rewarded import LINKS, PARTS
 CONSTANT_STEPS = 5
 """Steps from the first on after which a reward that never varied ends a training."""
 
+PART, MEAN, DEVIATION = "rewards/", "/mean", "/std"
+"""Around a part's name in the names of its figures."""
 SURE = 0.01
 """Chance below which a link of failures with something is told."""
 SAYS = {
@@ -37,6 +39,8 @@ class RewardWatch(Watch):
         self._links = {name: FailureLink() for name in LINKS}
         self._constant: float | None = None
         """The one reward of all rollouts so far; None once there were two."""
+        self._parts: Mapping[str, float] = {}
+        """Of each part of the reward the one number of all rollouts so far; nothing once one of them varied."""
 
     def begin(self, done: int) -> str:
         """As `Watch.begin`."""
@@ -54,8 +58,18 @@ class RewardWatch(Watch):
 
     def warnings(self) -> list[str]:
         """As `Watch.warnings`, and that the reward never varied, where too few steps were taken to end for it."""
-        own = [self._words] if self._constant is not None else []
+        own = [self._words] if self._constant is not None else self._of_parts()
         return [*super().warnings(), *own, *self._of_failures()]
+
+    def _of_parts(self) -> list[str]:
+        """A sentence where no part of the reward ever varied, and what was taken off for length did."""
+        if not self._parts:
+            return []
+        known = ", ".join(f"{name} {value:g}" for name, value in self._parts.items())
+        return [
+            f"the reward said the same of every rollout ({known}): only what length costs varied, and nothing else was "
+            "learned; see what it says of a good and of a bad answer"
+        ]
 
     def _of_failures(self) -> list[str]:
         """A sentence for each way in which failing was no chance."""
@@ -66,11 +80,15 @@ class RewardWatch(Watch):
         return found
 
     def _count(self, figures: Mapping[str, float]) -> None:
-        same = figures["frac_reward_zero_std"] == 1
-        if not self._steps and same:
-            self._constant = figures["reward"]
-        elif not same or figures["reward"] != self._constant:
+        parts = _parts_without_spread(figures)
+        # of single rollouts no group says whether they differ
+        same = figures["frac_reward_zero_std"] == 1 if "frac_reward_zero_std" in figures else bool(parts)
+        if not self._steps:
+            self._constant, self._parts = figures["reward"] if same else None, parts
+        if not same or figures["reward"] != self._constant:
             self._constant = None
+        if parts != self._parts:
+            self._parts = {}
         self._steps += 1
         for name, link in self._links.items():
             said = {part: figures[f"{name}/{part}"] for part in PARTS if f"{name}/{part}" in figures}
@@ -89,3 +107,10 @@ class RewardWatch(Watch):
             "from a reward that does not vary: see what it says of a good and of a bad answer, take prompts that the "
             "policy sometimes gets right, or raise n or temperature"
         )
+
+
+def _parts_without_spread(figures: Mapping[str, float]) -> Mapping[str, float]:
+    """What each part of the reward was of all rollouts of a step; nothing where one of them varied."""
+    parts = {name[len(PART) : -len(MEAN)]: value for name, value in figures.items()
+             if name.startswith(PART) and name.endswith(MEAN)}  # fmt: skip
+    return {} if any(figures[f"{PART}{name}{DEVIATION}"] for name in parts) else parts

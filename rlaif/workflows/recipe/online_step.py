@@ -22,7 +22,7 @@ from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.data_gate import gate_round_prompts
-from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.job import TrainJob, rollout_card
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import step_prompts
 from rlaif.workflows.training.online_options import further_weights
@@ -77,12 +77,11 @@ def online_training(
         },
         thought_marks=job.pool("trains").role.marks,
         trust_remote_code=job.prepared.config.trust_remote_code,
-        card={
-            "constitution": f"{rules.name} {rules.version}".strip(),
-            "constitution digest": rules.digest,
-            "judge": ", ".join(reward_spec(job.settings, job.task.entry.where).names) or "unknown",
-            "run": f"{recipe.name}, round {job.round}",
-        },
+        card=rollout_card(
+            rules,
+            reward_spec(job.settings, job.task.entry.where).names,
+            {"run": f"{recipe.name}, round {job.round}"},
+        ),
     )
     return training, gate
 

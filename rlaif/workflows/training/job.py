@@ -94,6 +94,18 @@ class TrainJob:
         return max(1, math.ceil(options.epochs * trained / (options.batch_size or usual)))
 
 
+def rollout_card(
+    constitution: Constitution, judges: Sequence[str], place: Mapping[str, str]
+) -> dict[str, str]:
+    """What a model card says of a training on rollouts; `place` is where their prompts or the training come from."""
+    return {
+        "constitution": f"{constitution.name} {constitution.version}".strip(),
+        "constitution digest": constitution.digest,
+        "judge": ", ".join(judges) or "unknown",
+        **place,
+    }
+
+
 def card(pairs: Sequence[Pair], run: str, judge: str | None = None) -> dict[str, str]:
     """What a model card says of the pairs that made the model; `judge` is the judge's name, where it is known."""
     first = pairs[0].provenance if pairs else {}

@@ -32,7 +32,7 @@ from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.data_gate import gate_words, record_gate
-from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.job import TrainJob, rollout_card
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online_options import OnlineOptions
 from rlaif.workflows.training.options import DATA, TRAINED
@@ -165,12 +165,11 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         thought_marks=(marks[0], marks[1]) if marks else None,
         trust_remote_code=config.trust_remote_code,
         constitution=rules,
-        card={
-            "constitution": f"{rules.name} {rules.version}".strip(),
-            "constitution digest": rules.digest,
-            "judge": spec.names[0] if spec is not None and spec.names else "unknown",
-            "prompts": f"{len(prompts)} of {config.prompts}",
-        },
+        card=rollout_card(
+            rules,
+            () if spec is None else spec.names,
+            {"prompts": f"{len(prompts)} of {config.prompts}"},
+        ),
         origins={name: "given" for name in config.options},
     )
 
@@ -190,7 +189,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
             assert job.constitution is not None
             reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
             with METHODS.guarded(job.method):
-                outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
+                outcome = method.run(replace(job, reward=ProbedReward(reward, WHERE)), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
         finally:

@@ -68,6 +68,26 @@ def test_a_reward_that_never_varies_ends_the_training_after_a_few_steps(
     assert "nothing can be learned from a reward that does not vary" in short.notes[-1]
 
 
+def test_a_constant_reward_of_single_rollouts_ends_the_training_too(
+    model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    always, out = Counted(lambda _: 0.7), tmp_path / "out"
+    alone = PPOConfig(**{**SMALL, "steps": 9, "n": 1})
+    with pytest.raises(ThresholdError, match=r"stopped after step 5: the reward was 0.7 for every rollout"):
+        train_online(alone, prompts(), always, policy=model_dir(), out=out)
+
+
+def test_where_the_reward_said_the_same_of_all_and_only_length_cost_something_that_is_told(
+    model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    config = replace(GRPO, truncated="keep", overlong=12, max_tokens=16)
+    always = Counted(lambda _: 0.5)
+    done = train_online(config, prompts(), always, policy=model_dir(), out=tmp_path / "out")
+    assert "the same of every rollout (count 0.5): only what length costs varied" in done.notes[-1]
+    varied = train_online(config, prompts(), Counted(letters), policy=model_dir(), out=tmp_path / "varied")
+    assert not any("only what length costs" in note for note in varied.notes)
+
+
 class Short:
     """Gives one number too few."""
 

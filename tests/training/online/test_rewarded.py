@@ -11,7 +11,7 @@ import torch
 
 from rlaif.errors import ThresholdError
 from rlaif.records import Completion, Component, Message, Prompt, ScoredGroups
-from rlaif.training import GRPOConfig
+from rlaif.training import GRPOConfig, PPOConfig
 from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, rewarded
 from rlaif.training.online.rollouts import Rollout, TokenPrompt
 
@@ -120,6 +120,20 @@ def test_the_soft_penalty_of_length_grows_over_the_last_tokens() -> None:
 def test_equal_rewards_have_no_spread_whatever_rounding_does_to_their_mean() -> None:
     found = worth(scored([0.7, 0.7, 0.7, None, 0.1, 0.2, 0.7, 0.7]))
     assert found.figures["frac_reward_zero_std"] == 0.5
+
+
+def test_single_rollouts_are_no_group_without_spread_and_none_of_them_is_skipped() -> None:
+    asked = scored([0.1, 0.1, None, 0.1], size=1)
+    figures = rewarded(PPOConfig(**{**SMALL, "max_failed": 1.0, "n": 1}), asked, step=0).figures
+    assert "frac_reward_zero_std" not in figures
+    assert figures["groups/skipped"] == 1
+    assert figures["reward"] == 0.1
+
+
+def test_a_part_that_says_the_same_of_all_has_no_deviation_by_rounding() -> None:
+    asked = scored([0.7] * 3, size=3, components=[part("a", [0.7] * 3)], additive=True)
+    assert worth(asked).figures["rewards/a/std"] == 0
+    assert worth(asked).figures["rewards/a/mean"] == 0.7
 
 
 def test_failing_that_goes_with_length_is_measured_where_something_failed() -> None:

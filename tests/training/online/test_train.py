@@ -48,8 +48,7 @@ def before(place: Any, name: str, number: int, patch: pytest.MonkeyPatch) -> Non
     patch.setattr(place, name, patched)
 
 
-MOMENTS = [(name, moment) for name in CONFIGS for moment in ("rollouts", "update")]
-MOMENTS += [(name, moment) for name in ("dapo", "ppo", "rest-em") for moment in ("rewards", "checkpoint")]
+MOMENTS = [(name, moment) for name in CONFIGS for moment in ("rollouts", "rewards", "update", "checkpoint")]
 
 
 @pytest.mark.parametrize(("name", "moment"), MOMENTS)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from rlaif.engines.fingerprint import model_fingerprint as fingerprint_of
 from rlaif.errors import RecipeError
+from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
 from rlaif.workflows.recipe.train_step import train_step
@@ -65,6 +67,40 @@ step: train, method: ppo, reward: [{model: rm}], value: rm, steps: 1, batch_size
     line = json.loads((done.run / "models/round-1/metrics.jsonl").read_text().splitlines()[0])
     assert "loss/value" in line
     assert line["rewards/failed"] == 0
+
+
+IMITATED = """
+step: sample, n: 2, max_tokens: 16, as: own
+step: judge, of: own
+step: examples, of: own, learn: best, kind: best
+step: train, method: sft, as: imitated, steps: 2, batch_size: 4
+"""
+
+
+def test_a_new_role_is_trained_from_the_policy_that_an_earlier_step_of_the_round_made(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    steps = IMITATED + STEP.format(method="rloo") + ", trains: rival, as: rival"
+    ahead = planned_calls(tmp_path, steps, **world)
+    done = play(tmp_path, steps, **world)
+    record = json.loads((done.run / "models/round-1-rival/train.json").read_text())
+    assert record["base"].endswith("models/round-1-imitated")
+    # the policy is the one that imitates; the new role moves nothing of it
+    assert done.rounds[1]["policy"] == fingerprint_of(done.run / "models/round-1-imitated")
+    assert done.calls["new"] <= ahead
+
+
+def test_a_dry_run_counts_the_reward_of_rollouts_of_a_policy_that_is_yet_to_be_made(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    steps = IMITATED + STEP.format(method="grpo") + ", as: rl"
+    ahead = {each.name: each.calls for each in plan(prepare_recipe(config(tmp_path, steps, **world))).graph}
+    assert not (tmp_path / "run").exists()
+    # 2 steps of 4 prompts with 4 rollouts, of which each is asked about two principles
+    assert ahead["round-1/rl"] == 2 * 4 * 4 * 2
+    done = play(tmp_path, steps, **world)
+    record = json.loads((done.run / "models/round-1-rl/train.json").read_text())
+    assert record["base"].endswith("models/round-1-imitated")
 
 
 @pytest.mark.parametrize(

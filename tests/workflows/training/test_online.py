@@ -119,6 +119,8 @@ def test_a_missing_reward_is_said_with_what_to_write(
     [
         ("raise RuntimeError('no opinion')", "has no number of any of"),
         ("return float('nan')", "has no number of any of"),
+        ("return float('-inf')", "has no number of any of"),
+        ("return None", "has no number of any of"),
     ],
 )
 def test_a_reward_that_teaches_nothing_is_refused_with_the_first_rollouts(
@@ -129,7 +131,9 @@ def test_a_reward_that_teaches_nothing_is_refused_with_the_first_rollouts(
     own = [*words[:place], "--reward", "function=mine.py:give", *words[place + 2 :]]
     more = ["--n", "8", "--batch-size", "8"]
     assert main(["train", "grpo", *own, *more]) != 0
-    assert text in " ".join(capsys.readouterr().err.split())
+    err = " ".join(capsys.readouterr().err.split())
+    assert text in err
+    assert "error: --reward: reward" in err
     assert not Path("models/rl").exists()
 
 

@@ -133,7 +133,9 @@ def make(job: RunJob) -> Facts:
     training, gate = _training(job)
     done = job.background.result()
     if online_step.draws_rollouts(job.settings):
-        training = replace(training, reward=ProbedReward(online_step.opened_reward(job)))
+        training = replace(
+            training, reward=ProbedReward(online_step.opened_reward(job), job.task.entry.where)
+        )
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:

@@ -1,0 +1,66 @@
+"""Trainings by policy gradients say what failures do to them: the bias of a deviation, groups and steps without any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rlaif.records import Completion
+from rlaif.training import train_online
+from rlaif.training.online.advantages import deviation_bias
+from tests.training.builders import same_weights
+from tests.training.conftest import MakeDirectory
+
+from .helpers import CONFIGS, Counted, history, letters, prompts, sometimes
+
+
+@pytest.mark.parametrize(
+    ("name", "divides"),
+    [("grpo", True), ("dapo", True), ("gspo", True), ("dr", False), ("gdpo", False), ("rloo", False)],
+)
+def test_where_rewards_are_missing_the_bias_of_their_deviation_is_a_figure(
+    name: str, divides: bool, model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    # long enough for some to come to an end: nobody is asked about the others
+    config = replace(CONFIGS[name], max_tokens=64, n=8, steps=2, overlong=0)
+    train_online(config, prompts(), Counted(sometimes), policy=model_dir(), out=tmp_path / "out")
+    short = [line for line in history(tmp_path / "out") if line["rewards/failed"] > 0]
+    assert short
+    for line in short:
+        assert ("reward_std_bias" in line) == divides
+        # the least that two of eight rewards can do
+        assert not divides or deviation_bias(2, 8) <= line["reward_std_bias"] <= 1
+    train_online(config, prompts(), Counted(letters), policy=model_dir(), out=tmp_path / "read")
+    assert not any("reward_std_bias" in line for line in history(tmp_path / "read"))
+
+
+class OnlyOne(Counted):
+    """Reads one rollout of each group, the first it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(self.first)
+        self.seen: set[str] = set()
+
+    def first(self, completion: Completion) -> float | None:
+        new = completion.prompt_id not in self.seen
+        self.seen.add(completion.prompt_id)
+        return letters(completion) if new else None
+
+    def score(self, *given: object, **named: object) -> object:  # type: ignore[override]
+        self.seen.clear()
+        return super().score(*given, **named)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["rloo", "grpo", "dapo", "gdpo"])
+def test_a_step_of_groups_with_one_reward_each_moves_nothing(
+    name: str, model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    whole = replace(CONFIGS[name], max_failed=1.0, steps=2, weight_decay=0.0)
+    train_online(whole, prompts(), OnlyOne(), policy=model_dir(), out=tmp_path / "out")
+    for line in history(tmp_path / "out"):
+        assert line["idle"] == 1
+        assert line["groups/skipped"] >= 3
+        assert line["grad_norm"] == 0
+    assert same_weights(model_dir(), tmp_path / "out")
