@@ -51,7 +51,9 @@ class Demonstrated:
 def demonstrated(
     prompts: Sequence[Prompt], settings: DemonstrationsSettings, marks: ThoughtMarks | None = None
 ) -> Demonstrated:
-    """An example of each prompt whose row has an answer. `marks` None: the table of known marks tells.
+    """An example of each prompt whose row has an answer.
+
+    A thought is told by `marks`, or by those of the table of known ones: the rows need not have the learner's own.
 
     A thought that never ends is followed by no answer, and is left out.
     """
@@ -84,7 +86,9 @@ def shown_answer(prompt: Prompt, column: str, marks: ThoughtMarks | None) -> tup
     last = said[-1]
     if last.thought:
         return said
-    parts: Split = split_unknown(last.content) if marks is None else split(last.content, marks)
+    parts = Split("", last.content) if marks is None else split(last.content, marks)
+    if parts.answer == last.content:
+        parts = split_unknown(last.content)
     return (*said[:-1], replace(last, thought=parts.thought, content=parts.answer.strip()))
 
 
