@@ -26,6 +26,7 @@ from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.evaluation.verdict import verdicts
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.cut_off import mostly_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
@@ -38,7 +39,7 @@ from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Ready, Report, at_once, silent
 from rlaif.workflows.results import Result
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Evaluation(Result):
         return found
 
 
-def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
+def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = inputs_of(config)
     if config.gold or config.judge == GOLD:
@@ -123,6 +124,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
         refuse_unthinking(models.acting(config.judge_options), config.judge, asked)
     described = _described(config, models, prompts, constitution)
+    ready()
     with ExitStack() as stack:
         run = None
         if config.out is not None:
@@ -199,7 +201,8 @@ def grades_of(
 def tables(found: Evaluation) -> str:
     """For people."""
     shown = [each.text for each in evaluation_tables(found.as_dict())]
-    return "\n\n".join([f"by {found.constitution}", *shown])
+    said = "\n".join(verdicts(found.win_rates, found.policy, found.judge, found.constitution))
+    return "\n\n".join([*([said] if said else []), f"by {found.constitution}", *shown])
 
 
 def first_question(config: EvaluateConfig) -> str:
