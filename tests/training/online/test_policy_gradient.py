@@ -1,7 +1,10 @@
-"""Trainings by policy gradients say what failures do to them: the bias of a deviation, groups and steps without any."""
+"""A whole step is TRL's; trainings by policy gradients say what failures do to them: the bias of a deviation, groups and steps without any."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from tests.training.builders import same_weights
 from tests.training.conftest import MakeDirectory
 
 from .helpers import CONFIGS, Counted, history, letters, prompts, sometimes
+
+BENCH = Path(__file__).resolve().parents[3] / "benchmarks" / "rl_vs_trl.py"
 
 
 @pytest.mark.parametrize(
@@ -64,3 +69,17 @@ def test_a_step_of_groups_with_one_reward_each_moves_nothing(
         assert line["groups/skipped"] >= 3
         assert line["grad_norm"] == 0
     assert same_weights(model_dir(), tmp_path / "out")
+
+
+@pytest.mark.heavy
+def test_steps_of_grpo_on_the_same_completions_are_trls_in_loss_and_gradient() -> None:
+    pytest.importorskip("trl")
+    small = ["--case", "small", "--half", "--layers", "2", "--steps", "2", "--threads", "1"]
+    done = subprocess.run(
+        [sys.executable, str(BENCH), *small, "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["rows"]
+    assert row["loss_difference"] < 1e-5
+    assert row["grad_norm_difference"] < 1e-4
+    assert row["grad_norm"] > 0.1
