@@ -47,6 +47,8 @@ def arm(last: int | str) -> None:
 
     `rollouts:2` dies in the middle of RL: when rollouts are drawn for the second time.
     """
+    # small waves, so that there are many places to die at
+    models.WAVE = WAVE
     if isinstance(last, str):
         moment, _, number = last.partition(":")
         _arm_moment(moment, int(number))
@@ -73,8 +75,6 @@ def arm(last: int | str) -> None:
     atomic.whole_file = counted_file
     # checkpoints and the reference's log-probabilities go through the name that training has imported
     sys.modules["rlaif.training.state"].whole_file = counted_file  # type: ignore[attr-defined]
-    # small waves, so that there are many places to die at
-    models.WAVE = WAVE
 
 
 def _arm_moment(moment: str, number: int) -> None:
