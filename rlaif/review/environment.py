@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.surface import words
 from rlaif.auditing.turn_texts import call_text, last_asked, tool_names, turn_title
+from rlaif.review import numbers
+from rlaif.review.named import said
 from rlaif.review.tables import shown
 
 if TYPE_CHECKING:
@@ -30,8 +32,22 @@ def page_environment() -> Environment:
         "last_asked": last_asked,
         "tool_names": tool_names,
         "schema": _schema,
+        "figure": numbers.figure,
+        "percent": numbers.percent,
+        "span": numbers.span,
+        "moment": numbers.moment,
+        "money": numbers.money,
+        "model": said,
+        "drawn": _drawn,
     }
     return found
+
+
+def _drawn(chart: str) -> Any:
+    """What `charts` made, which escapes its own labels: the one kind of text that pages take as it is."""
+    from markupsafe import Markup
+
+    return Markup(chart)
 
 
 def _schema(tool: Mapping[str, Any]) -> str:
