@@ -32,7 +32,7 @@ MAX_BODY = 64_000
 MAX_NOTE = 4_000
 THEME = "rlaif_theme"
 """The cookie that says which scheme the reader wants."""
-ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
+ASSETS = {"review.css": "text/css", "review.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rlaif.review.numbers import figure
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 190, 44, 26, 30, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 190, 50, 26, 30, 14
 COLOURS = 4
 MOST_POINTS = 400
 """Points of one line that are drawn: of more, every n-th one and the last."""
@@ -234,7 +234,7 @@ def _axis(bottom: float, top: float) -> list[str]:
         y = _y((value - bottom) / ((top - bottom) or 1))
         kind = "rule" if value == bottom else "across"
         parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
-        shown = f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+        shown = f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}".replace("e-0", "e-")
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end" class="tiny">{shown}</text>')
     return parts
 

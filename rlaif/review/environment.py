@@ -33,6 +33,7 @@ def page_environment() -> Environment:
         "tool_names": tool_names,
         "schema": _schema,
         "figure": numbers.figure,
+        "share": numbers.share,
         "percent": numbers.percent,
         "span": numbers.span,
         "moment": numbers.moment,

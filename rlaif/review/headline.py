@@ -133,7 +133,7 @@ def _sentence(verdict: Verdict, told: Sequence[str]) -> str:
     begins = {
         "better": "Yes: ",
         "worse": "No, it got worse: ",
-        "unclear": "Not shown: the interval holds no difference. ",
+        "unclear": "Unclear, for the interval includes one half: ",
         "none": "",
     }[verdict]
     text = "; ".join(told)

@@ -31,6 +31,11 @@ def figure(value: Any) -> str:
     return f"{value:.{digits}f}"
 
 
+def share(value: float | None) -> str:
+    """A probability or a share, to three decimals: 0.588, 0.000."""
+    return NONE if value is None else f"{value:.3f}" if abs(value) <= 1 else figure(value)
+
+
 def percent(value: float | None) -> str:
     """A share as a percentage: 58 %, 99.7 %."""
     if value is None:

@@ -22,29 +22,35 @@ def round_charts(run: Path, rows: Rows) -> list[str]:
     shares, seconds = acceptance(run), step_seconds(run)
     numbers = [row["round"] for row in rows]
     drawn = [
-        charts.lines(
+        _lines(
             "gold and judge, on held-out prompts",
             _series(rows, {"gold_mean": "gold", "gold_greedy": "gold, temperature 0", "judge_mean": "judge"}),
         ),
-        charts.lines("win rate against the first policy", {"win rate": [each.get("win_rate") for each in won]}),
-        charts.lines("KL from the start, nats per completion", _series(rows, {"kl": "KL"})),
-        charts.lines("words of an answer", _series(rows, {"length_mean": "words"})),
-        charts.lines(
+        _lines("win rate against the first policy", {"win rate": [each.get("win_rate") for each in won]}),
+        _lines("KL from the start, nats per completion", _series(rows, {"kl": "KL"})),
+        _lines("words of an answer", _series(rows, {"length_mean": "words"})),
+        _lines(
             "the judge, on the policy's own texts",
             _series(rows, {"judge_accuracy_on_policy": "accuracy", "pair_precision": "pairs that gold confirms"}),
         ),
-        charts.lines("pairs of a round", {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}),
-        charts.lines("acceptance: prompts that gave a pair", {"share": [shares.get(each) for each in numbers]}),
-        charts.lines(
+        _lines("pairs of a round", {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}),
+        _lines("acceptance: prompts that gave a pair", {"share": [shares.get(each) for each in numbers]}),
+        _lines(
             "gold of the draws, before the round",
             {
                 words: [each.get(name) for each in gaps]
                 for name, words in (("mean", "mean"), ("judge_best", "judge's best"), ("oracle_best", "oracle's best"))
             },
         ),
-        charts.lines("time of a round, seconds", {"seconds": [seconds.get(each) for each in numbers]}),
+        _lines("time of a round, seconds", {"seconds": [seconds.get(each) for each in numbers]}),
     ]
     return [each for each in drawn if each]
+
+
+def _lines(title: str, series: Mapping[str, Sequence[float | None]]) -> str:
+    """A curve of what is known of two rounds at least: one point is a figure, and no curve."""
+    told = {name: values for name, values in series.items() if sum(each is not None for each in values) > 1}
+    return charts.lines(title, told)
 
 
 def acceptance(run: Path) -> dict[int, float]:

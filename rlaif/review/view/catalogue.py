@@ -12,6 +12,7 @@ from typing import Any
 from rlaif.errors import RlaifError
 from rlaif.review.headline import Headline, headline
 from rlaif.review.named import roles
+from rlaif.review.numbers import figure
 from rlaif.runs.claim import at_work, read_facts
 from rlaif.runs.layout import (
     CLAIM,
@@ -164,7 +165,7 @@ def _training_card(path: Path, name: str) -> RunCard:
         )
     card, figures = record.get("card") or {}, record.get("figures") or {}
     told = [
-        f"{word} {figures[key]:.3g}"
+        f"{word} {figure(float(figures[key]))}"
         for key, word in (("loss", "loss"), ("rewards/accuracies", "accuracy"), ("reward", "reward"))
         if isinstance(figures.get(key), int | float)
     ]

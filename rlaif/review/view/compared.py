@@ -52,6 +52,11 @@ def differences(one: RunCard, other: RunCard) -> list[Difference]:
     return sorted(found, key=lambda each: _DIGEST in f"{each.one}{each.other}")[:MOST_DIFFERENCES]
 
 
+def of_both(found: Sequence[Difference]) -> list[Difference]:
+    """The differences in keys that both runs have: what a reader looks for first."""
+    return [each for each in found if each.one is not None and each.other is not None]
+
+
 def figures(one: RunCard, other: RunCard) -> list[TilePair]:
     """The tiles of both runs, joined by their names."""
     first, second = ({each.name: each for each in tiles(card)} for card in (one, other))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlaif.review import charts
@@ -56,20 +56,20 @@ def _spark(card: RunCard) -> str:
 
 
 def compare(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Two runs beside each other; of none chosen, the two that began last."""
+    """Two runs beside each other; of none chosen, the one that began last and the last of its kind before it."""
     cards = [each for each in viewer.catalogue.cards() if each.status != "unreadable"]
     names = {each.name: each for each in cards}
-    one = names.get(chosen.get("a", "")) or (cards[1] if len(cards) > 1 and not chosen.get("a") else None)
-    other = names.get(chosen.get("b", "")) or (cards[0] if cards and not chosen.get("b") else None)
+    one, other = _chosen_two(cards, names.get(chosen.get("a", "")), names.get(chosen.get("b", "")))
     found: dict[str, Any] = {"cards": cards, "one": one, "other": other}
     if one is None or other is None:
         return found
-    store = viewer.store(other.path)
+    store, differences = viewer.store(other.path), compared.differences(one, other)
     first, second = compared.newest_policy(one), compared.newest_policy(other)
     return {
         **found,
         "figures": compared.figures(one, other),
-        "differences": compared.differences(one, other),
+        "differences": compared.of_both(differences),
+        "alone": [each for each in differences if None in (each.one, each.other)],
         "charts": compared.curves(one, other),
         "principles": charts.changes(compared.principle_rows(one, other), names=(one.name, other.name)),
         "samples": before_and_after(store, first, second, SAMPLES),
@@ -77,6 +77,21 @@ def compare(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "links": (address(one), address(other)),
         "swap": query(a=other.name, b=one.name),
     }
+
+
+def _chosen_two(
+    cards: Sequence[RunCard], one: RunCard | None, other: RunCard | None
+) -> tuple[RunCard | None, RunCard | None]:
+    """Both as chosen; in the place of one that is not, the newest of the same kind, else the newest."""
+
+    def beside(held: RunCard | None) -> RunCard | None:
+        others = [each for each in cards if each is not held]
+        alike = [each for each in others if held is not None and each.kind == held.kind]
+        return next(iter([*alike, *others]), None)
+
+    if other is None:
+        other = beside(one) if one is not None else next(iter(cards), None)
+    return (one or beside(other)), other
 
 
 def constitutions(viewer: Viewer) -> dict[str, Any]:

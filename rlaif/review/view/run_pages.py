@@ -59,6 +59,7 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
         "samples": before_and_after(viewer.store(card.path), before, after, SAMPLES),
+        "ends": ("before", "after") if card.rounds else (model_said(card.models.get("against", "before")), "policy"),
         "doubts_of": shown.doubts(card),
         "funnels": [(name, shown.funnel_chart(counts)) for name, counts in shown.funnels(card.path, summary)],
         "applied": shown.applied_rows(summary),
