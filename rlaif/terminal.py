@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rlaif.boundary import disk_failure
@@ -18,7 +18,6 @@ from rlaif.errors import DiskError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 but line feed and tab, delete, C1, and what turns the direction of a text."""
@@ -133,8 +132,8 @@ def console(stream: Any = None) -> Console:
 
 
 @contextmanager
-def drawn(bars: Progress) -> Iterator[None]:
-    """Show bars inside; what is printed meanwhile appears above them, and through a screen as ever."""
+def drawn(bars: AbstractContextManager[Any]) -> Iterator[None]:
+    """Show rich's bars inside; what is printed meanwhile appears above them, and through a screen as ever."""
     with bars, screened():
         yield
 

@@ -15,13 +15,17 @@ from rlaif.cli.generated import given, settings
 from rlaif.cli.next_step import after_audit
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
-from rlaif.review.audit_tables import sections
+from rlaif.review.audit_tables import MEANINGS, sections
 from rlaif.review.rounds import revision_tables
 from rlaif.review.tables import table
 from rlaif.workflows.audit.config import AuditConfig
 
 SHOWN_UNCOVERED = 10
-WIDTH = 110
+WIDTH = 100
+MATTER = 3
+"""Faults, or without any figures, that are shown unless all are asked for."""
+KEY_FIGURES = ("gold_agree", "people_agree", "order_disagreement", "first_slot", "looks_agree", "same_closer")
+"""What to look at first where nothing is wrong."""
 
 
 @click.command(
@@ -41,12 +45,14 @@ WIDTH = 110
     help="Write the HTML report of the run, audit included.",
 )
 @options.option("--suggest-prompts", is_flag=True, help="Show which prompts to collect next.")
+@options.option("--full", is_flag=True, help="Show every figure, and what was not measured.")
 @options.as_json
-def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any) -> None:
+def audit(as_json: bool, suggest_prompts: bool, html: Path | None, full: bool, **chosen: Any) -> None:
     """Look for faults of the feedback in RUN: position bias, failures, drift, leaks, with intervals over prompts.
 
     A fault is reported when its figure is beyond a limit and chance would explain that in fewer than one audit in
-    twenty, over all figures together. For a run called `show` or `compare`, write `./show`.
+    twenty, over all figures together. Shown are the verdict and what matters most; --full shows every figure. For a
+    run called `show` or `compare`, write `./show`.
     """
     from rlaif.workflows.audit import run as workflow
 
@@ -55,17 +61,49 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, **chosen: Any
         workflow.write_page(found, html)
     emit(
         found.as_dict(),
-        _text(found, suggest_prompts),
+        "\n\n".join(
+            [
+                _text(found) if full else _verdict(found),
+                *([_suggested(found.suggestions)] if suggest_prompts else []),
+            ]
+        ),
         as_json=as_json,
         unmet=found.unmet,
         then=after_audit(chosen["run"]),
     )
 
 
-def _text(found: Any, suggest_prompts: bool) -> str:
+def _verdict(found: Any) -> str:
+    """What was audited, the verdict, and what matters most, each with its remedy."""
     audited = found.audit
-    counts = ", ".join(f"{count} {name}" for name, count in audited.counts.items() if count)
-    blocks = [f"{found.audited}: {counts}", _failures(found)]
+    findings = audited.findings
+    lines = [_counted(found), *filter(None, [_failures(found)])]
+    if not findings and not found.silent:
+        lines.append("verdict: nothing found that chance would not explain")
+        lines += [f"  {_figure(audited, name)}" for name in KEY_FIGURES if name in audited.figures][:MATTER]
+    elif findings:
+        faults = f"{len(findings)} fault{'s' if len(findings) > 1 else ''}"
+        most = f", of which the first {MATTER} are" if len(findings) > MATTER else ""
+        lines += [f"verdict: {faults} that chance would not explain{most}", _findings(findings[:MATTER])]
+    if audited.not_looked_at:
+        lines.append(f"not measured: {len(audited.not_looked_at)} figures, for want of data")
+    lines.append("every figure: --full; as a page: --html FILE")
+    return "\n".join(lines)
+
+
+def _figure(audited: Any, name: str) -> str:
+    each = audited.figures[name]
+    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]  {MEANINGS[name]}"
+
+
+def _counted(found: Any) -> str:
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.audit.counts.items() if count)
+    return f"{found.audited}: {counts}"
+
+
+def _text(found: Any) -> str:
+    audited = found.audit
+    blocks = [_counted(found), _failures(found)]
     if audited.findings or not found.silent:
         blocks.append(_findings(audited.findings))
     for each in sections(audited):
@@ -80,8 +118,6 @@ def _text(found: Any, suggest_prompts: bool) -> str:
         blocks.append(
             f"{len(audited.uncovered)} training prompts without a similar feedback prompt\n{shown}{more}"
         )
-    if suggest_prompts:
-        blocks.append(_suggested(found.suggestions))
     if audited.not_looked_at:
         wrapped = TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="    ")
         lines = [wrapped.fill(text) for text in audited.not_looked_at.values()]
@@ -104,7 +140,16 @@ def _findings(findings: Sequence[Any]) -> str:
     if not findings:
         return "nothing found that chance would not explain"
     return "\n".join(
-        f"! {each.fault}: {each.says} [{each.estimate.low:.3f}, {each.estimate.high:.3f}]\n    {each.remedy}"
+        "\n".join(
+            [
+                fill(
+                    f"! {each.fault}: {each.says} [{each.estimate.low:.3f}, {each.estimate.high:.3f}]",
+                    WIDTH,
+                    subsequent_indent="    ",
+                ),
+                fill(each.remedy, WIDTH, initial_indent="    ", subsequent_indent="    "),
+            ]
+        )
         for each in findings
     )
 

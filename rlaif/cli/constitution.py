@@ -14,8 +14,9 @@ from rlaif.cli.constitution_import import import_file, in_format, new, show_form
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
 from rlaif.cli.generated import given, settings
+from rlaif.cli.live import Display
 from rlaif.cli.next_step import UNNAMED, after_tests, command_line
-from rlaif.cli.output import emit, progress, shortened, warn
+from rlaif.cli.output import emit, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 from rlaif.workflows.configs import TestConfig
@@ -142,8 +143,8 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
     from rlaif.workflows.models.defaults import JUDGE
 
     warn(unread_of(chosen["judge"] or JUDGE, chosen["constitution"]))
-    with progress(quiet=as_json) as report:
-        tried = put_to_judge(TestConfig(**given(TestConfig, chosen)), progress=report)
+    with Display(quiet=as_json) as display:
+        tried = put_to_judge(TestConfig(**given(TestConfig, chosen)), progress=display.report)
     rows = [
         [name, *(each.count(verdict) for verdict in VERDICTS), each.tests]
         for name, each in tried.outcomes.items()

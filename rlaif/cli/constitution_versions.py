@@ -12,7 +12,8 @@ from click.core import ParameterSource
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import emit, progress, shortened, warn
+from rlaif.cli.live import Display
+from rlaif.cli.output import emit, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 from rlaif.workflows.impact.config import ImpactConfig
@@ -153,8 +154,8 @@ def _impact(before: Any, after: Any, run: Path, as_json: bool, chosen: dict[str,
     from rlaif.workflows.impact.run import impact
 
     config = ImpactConfig(run=run, **given(ImpactConfig, chosen))
-    with progress(quiet=as_json) as report:
-        return impact(config, before, after, progress=report)
+    with Display(quiet=as_json) as display:
+        return impact(config, before, after, progress=display.report)
 
 
 def _refuse_idle(context: click.Context) -> None:

@@ -9,8 +9,10 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
+from rlaif.cli.live import Display
 from rlaif.cli.next_step import after_evaluation
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.output import echo, emit, warn
+from rlaif.cli.planned import calls_of, plan_first
 from rlaif.workflows.configs import EvaluateConfig
 
 
@@ -42,17 +44,18 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     if config.out is not None:
         refuse_place(config.out)
     warn(unread_of(config.judge, config.constitution))
-    if dry_run:
-        from rlaif.workflows.dry_run.evaluation import plan
+    from rlaif.workflows.dry_run.evaluation import plan
 
+    if dry_run:
         planned = plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
         echo(workflow.first_question(config))
         return
-    with progress(quiet=as_json) as report:
-        found = workflow.evaluate(config, progress=report)
+    expected = calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json))
+    with Display(quiet=as_json, calls=expected) as display:
+        found = workflow.evaluate(config, progress=display.report)
     warn(found.warnings)
     then = after_evaluation(config, found)
     emit(found.as_dict(), workflow.tables(found), as_json=as_json, then=then)

@@ -9,8 +9,10 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
+from rlaif.cli.live import Display
 from rlaif.cli.made import show
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.output import echo, emit, warn
+from rlaif.cli.planned import calls_of, plan_first
 from rlaif.workflows.configs import GenerateConfig
 
 
@@ -40,15 +42,16 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     from rlaif.workflows.generate.known_words import unread_of
 
     warn([*unread_of(config.judge, config.constitution), *look_before(config)])
-    if dry_run:
-        from rlaif.workflows.dry_run.generate import plan
+    from rlaif.workflows.dry_run.generate import plan
 
+    if dry_run:
         planned = plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
         echo(workflow.first_question(config))
         return
-    with progress(quiet=as_json) as report:
-        made = workflow.generate(config, progress=report)
+    expected = calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json))
+    with Display(quiet=as_json, calls=expected) as display:
+        made = workflow.generate(config, progress=display.report)
     show(made, as_json=as_json)

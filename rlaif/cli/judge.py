@@ -10,9 +10,11 @@ import click
 from rlaif.cli import options
 from rlaif.cli.generated import given, settings
 from rlaif.cli.judge_check import check
+from rlaif.cli.live import Display
 from rlaif.cli.made import show
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.output import echo, emit, warn
 from rlaif.cli.parent import Parent
+from rlaif.cli.planned import calls_of, plan_first
 from rlaif.workflows.configs import JudgeConfig
 
 
@@ -42,17 +44,18 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
     from rlaif.workflows.generate.known_words import unread_of
 
     warn([*unread_of(config.judge, config.constitution), *look_before(config)])
-    if dry_run:
-        from rlaif.workflows.dry_run.generate import plan
+    from rlaif.workflows.dry_run.generate import plan
 
+    if dry_run:
         planned = plan(config)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if show_prompt:
         echo(workflow.first_question(config))
         return
-    with progress(quiet=as_json) as report:
-        made = workflow.judge(config, progress=report)
+    expected = calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json))
+    with Display(quiet=as_json, calls=expected) as display:
+        made = workflow.judge(config, progress=display.report)
     show(made, as_json=as_json)
 
 

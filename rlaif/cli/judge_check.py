@@ -11,7 +11,9 @@ from click.core import ParameterSource
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings, settings_of_keys
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.live import Display
+from rlaif.cli.output import echo, emit, warn
+from rlaif.cli.planned import calls_of, plan_first
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
@@ -85,9 +87,9 @@ def check(
         thresholds={name: chosen[name] for name in THRESHOLDS if chosen[name] is not None},
         **{**attacks, **given(CheckConfig, chosen)},
     )
-    if dry_run:
-        from rlaif.workflows.dry_run.judge_eval import plan
+    from rlaif.workflows.dry_run.judge_eval import plan
 
+    if dry_run:
         planned = plan(config, every=every)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
@@ -98,11 +100,12 @@ def check(
         emit(alone.as_dict(), _win_rates(alone), as_json=as_json)
         raise InputError(alone.refusal)
     warn(unread_of(workflow.judge_name(config), config.constitution))
-    with progress(quiet=as_json) as report:
+    expected = calls_of(plan_first(lambda: plan(config, every=every), quiet=as_json))
+    with Display(quiet=as_json, calls=expected) as display:
         if every:
-            _show_protocols(workflow.compare_all(config, progress=report), as_json)
+            _show_protocols(workflow.compare_all(config, progress=display.report), as_json)
             return
-        found = workflow.check(config, progress=report)
+        found = workflow.check(config, progress=display.report)
     if config.plot is not None:
         from rlaif.workflows.judge_eval.reliability_plot import draw
 

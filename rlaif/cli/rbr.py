@@ -10,7 +10,8 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import echo, emit, progress, warn
+from rlaif.cli.live import Display
+from rlaif.cli.output import echo, emit, warn
 from rlaif.review.tables import table
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 
@@ -75,8 +76,8 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
     if show_prompt:
         echo(first_question(config))
         return
-    with progress(quiet=as_json) as report:
-        found = workflow(config, progress=report)
+    with Display(quiet=as_json) as display:
+        found = workflow(config, progress=display.report)
     rows = [[kind, name, count] for kind, names in found.counts.items() for name, count in names.items()]
     rows += [["", problem, count] for problem, count in found.unplaced.items()]
     result = {"rows": len(found.answers), "kinds": found.counts, "unplaced": found.unplaced}
@@ -102,8 +103,8 @@ def fit(as_json: bool, **chosen: Any) -> None:
     """
     from rlaif.workflows.rbr.fit import fit_weights
 
-    with progress(quiet=as_json) as report:
-        found = fit_weights(RbrFitConfig(**given(RbrFitConfig, chosen)), progress=report)
+    with Display(quiet=as_json) as display:
+        found = fit_weights(RbrFitConfig(**given(RbrFitConfig, chosen)), progress=display.report)
     warn(found.warnings)
     head = ["kind", "pairs", "reward model", "rules", "both"]
     rows = [[kind, *_in_order(each.held_out)] for kind, each in found.fitted.items()]
@@ -155,8 +156,8 @@ def score(as_json: bool, **chosen: Any) -> None:
     from rlaif.workflows.rbr.score import score as workflow
 
     config = ScoreConfig(**given(ScoreConfig, chosen))
-    with progress(quiet=as_json) as report:
-        found = workflow(config, progress=report)
+    with Display(quiet=as_json) as display:
+        found = workflow(config, progress=display.report)
     warn(found.warnings)
     lost = sum(each.reward is None for each in found.scored)
     result = {"out": str(config.out), "answers": len(found.scored), "without_reward": lost}

@@ -10,16 +10,22 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
+from rlaif.cli.live import Display
 from rlaif.cli.next_step import command_line
-from rlaif.cli.output import WIDTH, Follower, echo, emit, say, warn
+from rlaif.cli.output import WIDTH, echo, emit, say, warn
+from rlaif.cli.planned import plan_first
 from rlaif.cli.registered import Known
 from rlaif.review.tables import table
 from rlaif.runs.layout import is_run
 from rlaif.workflows.configs import RunConfig
 
 if TYPE_CHECKING:
+    from rlaif.workflows.recipe.finished import Finished
     from rlaif.workflows.recipe.pace import RunStanding
     from rlaif.workflows.recipe.prepared import PreparedRecipe
+
+SHOWN_ROUNDS = 4
+"""Rounds in the table at the end, unless all are asked for: the first one and the newest."""
 
 
 class RecipeCommand(Command):
@@ -60,10 +66,13 @@ def _names() -> list[str]:
 )
 @click.argument("recipe", type=Known(_names))
 @settings(RunConfig, leave=("recipe",), flags={"overrides": "--set"})
+@options.option(
+    "--full", is_flag=True, help="At the end show every table of the rounds, and the cost by model."
+)
 @options.as_json
 @options.dry_run
 @options.show_prompt
-def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+def run(as_json: bool, dry_run: bool, show_prompt: bool, full: bool, **chosen: Any) -> None:
     """Run RECIPE (a file, or the name of a shipped one) round by round, and print the table of rounds.
 
     Without RECIPE the names of the shipped ones are listed.
@@ -79,32 +88,46 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     models = prepared.recipe.models
     warn(prepared.warnings, WIDTH)
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
-    if dry_run:
-        from rlaif.workflows.dry_run.recipe import plan
+    from rlaif.workflows.dry_run.recipe import plan
 
+    if dry_run:
         planned = plan(prepared)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     if not show_prompt and not as_json:
         # before anything heavy is loaded: whoever waits is to know for what
         say("\n".join(opening(prepared)))
-    from rlaif.review.rounds import tables
     from rlaif.workflows.recipe import run as loop
 
     if show_prompt:
         echo(loop.first_question(prepared))
         return
-    with Follower(quiet=as_json) as follower:
+    counted = plan_first(lambda: plan(prepared), prepared.config.out, quiet=as_json)
+    with Display(quiet=as_json) as display:
         try:
-            done = loop.run(prepared, listener=follower.told)
+            done = loop.run(
+                prepared, display.report, display, calls=None if counted is None else counted.calls
+            )
         except KeyboardInterrupt:
-            say(kept(prepared.config.out, follower.standing))
+            say(kept(prepared.config.out, display.standing))
             raise
     warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
-    parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
     then = command_line("audit" if done.has_pairs else "report", prepared.config.out)
-    text = "\n\n".join([*parts, done.summary])
-    emit(done.as_dict(), text, as_json=as_json, unmet=done.unmet, then=then)
+    emit(done.as_dict(), _ending(done, full), as_json=as_json, unmet=done.unmet, then=then)
+
+
+def _ending(done: Finished, full: bool) -> str:
+    """The rounds, and what they came to: every table, or the first one with as many rounds as fit a screen."""
+    from rlaif.review.rounds import tables
+
+    if full:
+        parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
+        return "\n\n".join([*parts, done.costs_by_model, done.summary])
+    rows = list(done.rounds)
+    kept = rows if len(rows) <= SHOWN_ROUNDS else [rows[0], *rows[1 - SHOWN_ROUNDS :]]
+    title, head, cells = tables(kept)[0]
+    more = "" if len(kept) == len(rows) else f"; {len(rows) - len(kept)} more rounds with --full"
+    return f"{title}{more}\n{table(head, cells)}\n{done.summary}"
 
 
 def opening(prepared: PreparedRecipe) -> list[str]:

@@ -14,9 +14,11 @@ from click.shell_completion import CompletionItem
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import settings
+from rlaif.cli.live import Display
 from rlaif.cli.next_step import after_training
-from rlaif.cli.output import emit, progress, say, warn
+from rlaif.cli.output import emit, say, warn
 from rlaif.cli.parent import Parent
+from rlaif.cli.planned import plan_first
 from rlaif.review.tables import table
 
 if TYPE_CHECKING:
@@ -262,8 +264,8 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
         return
     if plan is not None and not as_json:
         say(f"{job.method}: {plan.line}; into {job.out}")
-    with progress(quiet=as_json) as report:
-        trained = workflow(job, progress=report)
+    with Display(quiet=as_json) as display:
+        trained = workflow(job, progress=display.report)
     warn(trained.outcome.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
@@ -289,8 +291,9 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
         return
     if (plan := plan_steps(job)) is not None and not as_json:
         say(f"{job.method}: {plan.line}; into {job.out}")
-    with progress(quiet=as_json) as report:
-        trained = train_on_rollouts(config, job, report)
+        plan_first(lambda: plan_online(config, job))
+    with Display(quiet=as_json) as display:
+        trained = train_on_rollouts(config, job, display.report)
     warn(trained.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"

@@ -48,8 +48,12 @@ class Budget:
     def spend(self, name: str, usage: Usage) -> None:
         """Count the tokens of a call of model `name` that has ended."""
         self.tokens += usage.prompt_tokens + usage.completion_tokens
-        if (price := self._price(name)) is not None:
-            self.money += price.of(usage)
+        self.money += self.cost_of(name, usage) or 0.0
+
+    def cost_of(self, name: str, usage: Usage) -> float | None:
+        """What these tokens cost at model `name`; None where it has no price."""
+        price = self._price(name)
+        return None if price is None else price.of(usage)
 
     def require_price(self, name: str) -> None:
         """Raise InputError where money is limited and the model has no price."""

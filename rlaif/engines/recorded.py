@@ -38,8 +38,8 @@ LOOKUP = 256
 AnyRequest = TypeVar("AnyRequest", GenerateRequest, ScoreRequest)
 AnyReply = TypeVar("AnyReply", Generation, Score)
 Verb = Literal["generate", "score"]
-Progress = Callable[[int, bool], None]
-"""Called with a number of calls that are done, and whether they are fresh (run now) or re-used."""
+Progress = Callable[["RecordedEngine"], None]
+"""Called with the engine each time that it has counted calls."""
 
 
 class RecordedEngine(BaseEngine):
@@ -82,6 +82,8 @@ class RecordedEngine(BaseEngine):
         self.new_calls = 0
         self.reused_calls = 0
         self.failed_calls = 0
+        self.cut_texts = 0
+        """New texts that ran out of tokens."""
         self.failures: Counter[str] = Counter()
         """Why they failed, each reason with how often; of many reasons the first `REASONS`."""
         self.usage = Usage()
@@ -156,12 +158,12 @@ class RecordedEngine(BaseEngine):
 
     def count_fresh(self, reply: Generation | Score) -> None:
         """Count a call that was run now."""
-        self._count(1, fresh=True, reply=reply)
+        self._count(1, reply=reply)
 
     def count_reused(self, reply: Generation | Score) -> None:
         """Count a call that was there already."""
         self.reused_tokens += reply.usage.prompt_tokens + reply.usage.completion_tokens
-        self._count(1, fresh=False)
+        self._count(1)
 
     def plan(
         self, requests: Sequence[Any], under_way: Container[str] = (), *, passive: bool = False
@@ -181,7 +183,7 @@ class RecordedEngine(BaseEngine):
         found |= late
         missing = {key: asked[key] for key in absent if key in claimed and key not in late}
         elsewhere = {key: asked[key] for key in absent if key not in claimed}
-        self._count(len(requests) - len(missing) - len(elsewhere), fresh=False)
+        self._count(len(requests) - len(missing) - len(elsewhere))
         self._count_tokens(found)
         try:
             affordable = self._affordable(missing) if missing else missing
@@ -202,7 +204,7 @@ class RecordedEngine(BaseEngine):
                 continue
             found = self._stored({key: waiting[key] for key in free})
             self.store.claims.release(found)
-            self._count(len(found), fresh=False)
+            self._count(len(found))
             self._count_tokens(found)
             replies |= found
             left = {key: waiting[key] for key in waiting if key in free and key not in found}
@@ -246,7 +248,7 @@ class RecordedEngine(BaseEngine):
             ran[key] = reply if failure(reply) == reply.error else replace(reply, error=failure(reply))
             if self.commit == "call":
                 self.store.put_many(self.fingerprint, [(key, missing[key], ran[key])], run_id=self.run_id)
-            self._count(1, fresh=True, reply=ran[key])
+            self._count(1, reply=ran[key])
         if lost := len(missing) - len(ran):
             raise EngineError(
                 f"{self.name}: {lost} of {len(missing)} calls came back without an answer; run again"
@@ -306,12 +308,14 @@ class RecordedEngine(BaseEngine):
         self.budget.start(room)
         return dict(islice(missing.items(), room))
 
-    def _count(self, calls: int, *, fresh: bool, reply: Generation | Score | None = None) -> None:
+    def _count(self, calls: int, *, reply: Generation | Score | None = None) -> None:
+        """Count calls: a new one with its `reply`, or some that were there already."""
         if reply is None:
             self.reused_calls += calls
         else:
             self.new_calls += calls
             self.failed_calls += reply.error is not None
+            self.cut_texts += isinstance(reply, Generation) and reply.finish == "length"
             if reply.error is not None and (reply.error in self.failures or len(self.failures) < REASONS):
                 self.failures[reply.error] += 1
             if self.budget is not None:
@@ -321,7 +325,7 @@ class RecordedEngine(BaseEngine):
                 completion_tokens=self.usage.completion_tokens + reply.usage.completion_tokens,
             )
         if self.progress and calls:
-            self.progress(calls, fresh)
+            self.progress(self)
 
 
 class Patience:

@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from rlaif.cli.main import cli, main
-from rlaif.cli.output import WIDTH, Follower, followed
+from rlaif.cli.output import WIDTH
 from rlaif.shipped import shipped
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
@@ -30,6 +30,8 @@ def standing(**how: Any) -> RunStanding:
         "round": 2,
         "of": 3,
         "step": "judge",
+        "number": 2,
+        "steps": 5,
         "done": 3200,
         "total": 17_000,
         "left_s": 130.0,
@@ -54,12 +56,13 @@ def finished(tmp_path: Path, rows: list[dict[str, Any]]) -> Finished:
 
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The shipped recipe, of which nothing runs."""
+    """The shipped recipe, of which nothing runs and nothing is counted."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rlaif.cli.run.plan_first", lambda *_, **__: None)
 
-    def run(prepared: Any, listener: Any) -> Finished:
-        listener(standing(left_s=None, done=0))
-        listener(standing())
+    def run(prepared: Any, progress: Any, listener: Any, calls: Any) -> Finished:
+        listener.told(standing(left_s=None, done=0))
+        listener.told(standing())
         return finished(tmp_path, [row(0, 0.56), row(1, 0.77), row(2, 0.923), row(3, 0.97)])
 
     monkeypatch.setattr(loop, "run", run)
@@ -103,7 +106,6 @@ def test_no_line_is_wider_than_a_terminal(demo: Path, capsys: pytest.CaptureFixt
     main(["run", "self-rewarding", "--out", "runs/demo"])
     said = capsys.readouterr()
     assert max(map(len, (said.out + said.err).splitlines())) <= WIDTH
-    assert max(len(followed(standing(step="evaluate", done=10**6, total=10**7, left_s=1e6))), 0) <= WIDTH
 
 
 def test_json_is_one_object_and_nothing_else_is_said_on_the_way(
@@ -118,8 +120,8 @@ def test_json_is_one_object_and_nothing_else_is_said_on_the_way(
 def test_an_interrupt_says_where_it_was_and_what_is_kept(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(prepared: Any, listener: Any) -> Finished:
-        listener(standing())
+    def interrupted(prepared: Any, progress: Any, listener: Any, calls: Any) -> Finished:
+        listener.told(standing())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "run", interrupted)
@@ -127,33 +129,6 @@ def test_an_interrupt_says_where_it_was_and_what_is_kept(
     said = capsys.readouterr().err
     assert "interrupted in round 2 of 3, judge: finished steps are kept in runs/demo" in said
     assert "the same command goes on" in said
-
-
-def test_off_a_terminal_a_step_is_told_once_and_then_now_and_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr("rlaif.cli.output.time.monotonic", lambda: now[0])
-    with Follower() as follower:
-        for second in range(65):
-            now[0] = float(second)
-            follower.told(standing(done=second))
-        follower.told(standing(step="pairs"))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[1].split(":")[0] for line in lines] == [" judge", " judge", " judge", " pairs"]
-    assert lines[0] == "round 2 of 3, judge: 0 of about 17,000 calls, about 2 min left in all"
-
-
-@pytest.mark.parametrize(
-    ("left_s", "words"),
-    [(3, "about 5 s left"), (52, "about 50 s left"), (130, "about 2 min left"), (9000, "about 2.5 h left")],
-)
-def test_what_is_left_is_said_roughly(left_s: float, words: str) -> None:
-    assert words in followed(standing(left_s=left_s))
-
-
-def test_while_nothing_is_known_of_the_rest_nothing_is_said_of_it() -> None:
-    assert followed(standing(left_s=None)) == "round 2 of 3, judge: 3,200 of about 17,000 calls"
 
 
 def test_without_gold_what_was_learned_is_the_judges_word() -> None:

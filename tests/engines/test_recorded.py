@@ -161,11 +161,26 @@ def test_a_model_of_no_declared_revision_is_asked_anew_by_each_run(store: Store)
         assert engine.reused_calls == known
 
 
-def test_progress_tells_fresh_from_reused(store: Store) -> None:
-    told: list[tuple[int, bool]] = []
+def test_progress_is_told_after_each_count_with_new_and_reused_calls_apart(store: Store) -> None:
+    told: list[tuple[int, int]] = []
+
+    def tell(engine: RecordedEngine) -> None:
+        told.append((engine.reused_calls, engine.new_calls))
+
     list(RecordedEngine(Echo(), store, wave=2).generate(draws(2)))
-    list(RecordedEngine(Echo(), store, wave=3, progress=lambda *what: told.append(what)).generate(draws(4)))
-    assert told == [(2, False), (1, True), (1, True)]
+    list(RecordedEngine(Echo(), store, wave=3, progress=tell).generate(draws(4)))
+    assert told == [(2, 0), (2, 1), (2, 2)]
+
+
+def test_new_texts_that_ran_out_of_tokens_are_counted_and_those_of_the_store_are_not(store: Store) -> None:
+    class Cut(Echo):
+        def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
+            return (replace(each, finish="length") for each in Echo.generate(self, requests))
+
+    first, again = (RecordedEngine(Cut(), store) for _ in range(2))
+    list(first.generate(draws(3)))
+    list(again.generate(draws(3)))
+    assert (first.cut_texts, again.cut_texts) == (3, 0)
 
 
 def test_a_call_is_noted_with_its_run_and_its_text_can_be_audited(store: Store) -> None:

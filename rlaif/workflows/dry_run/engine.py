@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -35,6 +38,23 @@ NOBODY = -1e9
 Request = GenerateRequest | ScoreRequest
 TokenCount = Callable[[Sequence[Sequence[Message]]], list[int]]
 Side = Literal["both", "least", "most"]
+
+
+_UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+class ForecastTooLong(Exception):
+    """A forecast took longer than whoever asked for it would wait."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Inside, a forecast that takes longer raises ForecastTooLong: who waits for a command waits for it too."""
+    token = _UNTIL.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
 
 
 class Counting:
@@ -144,6 +164,8 @@ class PlannedEngine(BaseEngine):
         return self._stand_ins.sub("", text) if TO_COME in text else text
 
     def _each(self, requests: Sequence[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
+        if (until := _UNTIL.get()) is not None and time.monotonic() > until:
+            raise ForecastTooLong
         who, guided = self.kept or self.fingerprint, self.guides_decoding
         keys = [call_key(who, each, guides_decoding=guided) for each in requests]
         held = {} if self.store is None else self.store.get_many(keys, [each.id for each in requests])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ class RecipePlan(planning.DryRunPlan):
 
     graph: Sequence[Node] = ()
     warnings: Sequence[str] = ()
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """Those of each task by its name."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; warnings only where there are any."""
@@ -34,7 +36,7 @@ def plan(prepared: PreparedRecipe) -> RecipePlan:
     """What would be done, for `--dry-run`."""
     models, calls = _planned(prepared)
     nodes = graph(prepared, calls)
-    return RecipePlan(graph_lines(prepared, nodes), models, nodes, prepared.warnings)
+    return RecipePlan(graph_lines(prepared, nodes), models, nodes, prepared.warnings, calls)
 
 
 def forecast(prepared: PreparedRecipe) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.evaluation.verdict import verdicts
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.cut_off import mostly_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
@@ -199,7 +200,8 @@ def grades_of(
 def tables(found: Evaluation) -> str:
     """For people."""
     shown = [each.text for each in evaluation_tables(found.as_dict())]
-    return "\n\n".join([f"by {found.constitution}", *shown])
+    said = "\n".join(verdicts(found))
+    return "\n\n".join([*([said] if said else []), f"by {found.constitution}", *shown])
 
 
 def first_question(config: EvaluateConfig) -> str:

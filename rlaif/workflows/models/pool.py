@@ -28,7 +28,7 @@ from rlaif.workflows.models.open_engines import OpenedAs, OpenEngines
 from rlaif.workflows.models.role_engine import RoleEngine
 from rlaif.workflows.models.role_options import JUDGING, NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests, requests_of
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Asked, Report, silent
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class ModelPool:
                 within_run=not kind.declares_revision(rest),
                 budget=self.budget,
                 beside=self.engines.beside.get(opening),
-                progress=_counter(name, self.report),
+                progress=_counter(name, self.report, self.budget),
                 reopen=partial(self.engines.reopened, opening, opened.fingerprint),
             )
             self._recorded[opening] = engine
@@ -299,13 +299,19 @@ class ModelPool:
             yield name
 
 
-def _counter(name: str, report: Report) -> Callable[[int, bool], None]:
-    """Report how many calls of a model are done. Holds no pool, or nobody could let go of one that is done with."""
-    done = 0
+def _counter(name: str, report: Report, budget: Budget) -> Callable[[RecordedEngine], None]:
+    """Report what was asked of a model. Holds no pool, or nobody could let go of one that is done with."""
 
-    def count(calls: int, fresh: bool) -> None:
-        nonlocal done
-        done += calls
-        report(f"calls of {name}", done, None)
+    def count(engine: RecordedEngine) -> None:
+        asked = Asked(
+            new=engine.new_calls,
+            reused=engine.reused_calls,
+            failed=engine.failed_calls,
+            cut=engine.cut_texts,
+            tokens=engine.usage.prompt_tokens + engine.usage.completion_tokens,
+            money=budget.cost_of(engine.name, engine.usage),
+            reason=next((reason for reason, _ in engine.failures.most_common(1)), ""),
+        )
+        report(f"calls of {name}", asked.new + asked.reused, None, asked=asked)
 
     return count

@@ -51,23 +51,37 @@ class Finished(PairResult):
 
     @property
     def summary(self) -> str:
-        """What was spent, what was learned, and what can be done next: for people."""
-        calls = ", ".join(f"{count} {name}" for name, count in self.calls.items())
-        spent_line = cost_line(self.costs).replace("; ", "\n")
-        lines = [f"calls: {calls}", spent_line, "", learned(self.rounds, self.held_out), "", *self._next()]
-        return "\n".join(lines).replace("\n\n\n", "\n\n").strip()
-
-    def _next(self) -> list[str]:
-        """Commands to go on with."""
-        commands = [(str(self.report), "the whole run on a page: open it in a browser")]
-        if self.has_pairs:
-            commands += [
-                (f"rlaif audit {self.run}", "how far the last round's labels can be trusted"),
-                (f"rlaif review {self.run}", "walk its pairs, and decide where you know better"),
+        """What was learned, what is doubtful, what was spent, and where it lies: for people, in a few lines."""
+        doubts = len(self.warnings)
+        said = f"doubtful: {doubts} warning{'s' if doubts != 1 else ''}, said above and on the page"
+        return "\n".join(
+            [
+                learned(self.rounds, self.held_out),
+                *([said] if doubts else []),
+                f"cost: {self._spent()}",
+                f"page: {self.report}",
             ]
-        commands.append(("rlaif init my-project", "a constitution, prompts and a recipe of your own"))
-        width = max(len(command) for command, _ in commands)
-        return ["next:", *(f"  {command.ljust(width)}  {what}" for command, what in commands)]
+        )
+
+    @property
+    def costs_by_model(self) -> str:
+        """What was spent at each model, a line each."""
+        return cost_line(self.costs).replace("; ", "\n")
+
+    def _spent(self) -> str:
+        """Calls, tokens and money together."""
+        calls = self.calls
+        said = [
+            f"{calls['new']:,} calls ({calls['reused']:,} more from the store, {calls['failed']:,} failed)"
+        ]
+        spent = list(self.costs["models"].values())
+        sent, written = (sum(each[part] for each in spent) for part in ("prompt_tokens", "completion_tokens"))
+        said.append(f"{sent + written:,} tokens")
+        known = [each["cost"] for each in spent if each["cost"] is not None]
+        if known:
+            least = "at least " if len(known) < len(spent) else ""
+            said.append(f"{least}{self.costs['currency']} {sum(known):.2f}")
+        return ", ".join(said)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

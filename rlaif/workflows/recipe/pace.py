@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from rlaif.constitution import applies
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Asked, Report, silent
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Expected
@@ -27,6 +28,9 @@ class RunStanding:
     round: int
     of: int
     step: str
+    number: int
+    """Which step of the round it is, from 1."""
+    steps: int
     done: int
     total: int
     """About how many there will be."""
@@ -36,11 +40,57 @@ class RunStanding:
     """Seconds until the run is done, about; None while nothing is known."""
 
 
-Listener = Callable[[RunStanding], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedStep:
+    """A step that is finished."""
+
+    round: int
+    step: str
+    done: int
+    """Calls of models, or steps of a training."""
+    unit: str
+    seconds: float
+    found: bool
+    """Whether what it makes was there already."""
+    row: Mapping[str, Any]
+    """What it puts into the table of rounds."""
 
 
-def ignore(standing: RunStanding) -> None:
-    """Take in how a run stands, for somebody who does not look."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRound:
+    """A round that is over."""
+
+    row: Mapping[str, Any]
+    """Its row of the table."""
+    before: Mapping[str, Any] | None
+    """The row of the round before."""
+    seconds: float
+
+
+class Listener(Protocol):
+    """Who hears how a run stands."""
+
+    def told(self, standing: RunStanding) -> None:
+        """Take in where it is: often."""
+
+    def ended(self, step: EndedStep) -> None:
+        """Take in that a step is finished."""
+
+    def round_over(self, ended: EndedRound) -> None:
+        """Take in that a round is over."""
+
+
+class Nobody:
+    """Who does not look."""
+
+    def told(self, standing: RunStanding) -> None:
+        """Take nothing in."""
+
+    def ended(self, step: EndedStep) -> None:
+        """Take nothing in."""
+
+    def round_over(self, ended: EndedRound) -> None:
+        """Take nothing in."""
 
 
 class Pace:
@@ -49,17 +99,20 @@ class Pace:
     def __init__(
         self,
         prepared: PreparedRecipe,
-        listener: Listener = ignore,
+        listener: Listener | None = None,
         also: Report = silent,
         clock: Callable[[], float] = time.monotonic,
+        calls: Mapping[str, int] | None = None,
     ) -> None:
+        """Tell `listener` and `also`; `calls` are those of each task by its name, where a forecast has counted them."""
         self._prepared = prepared
-        self._listener = listener
+        self._listener = listener or Nobody()
         self._also = also
         self._clock = clock
-        self._guesses = _guesses(prepared)
+        self._guesses = _guesses(prepared) | _counted(prepared, calls or {})
         self._at: Task | None = None
         self._began = self._last = 0.0
+        self._round_began = clock()
         self._counts: dict[str, int] = {}
         self._base = 0
         self._done = 0
@@ -79,15 +132,26 @@ class Pace:
             round=task.round,
             of=of,
             step=task.entry.key,
+            number=self._place(task) + 1,
+            steps=len(self._prepared.round(task.round)),
             done=self._done,
             total=total,
-            unit="step" if STEPS.get(task.entry.step).trains else "call",
+            unit=_unit(task),
             left_s=self.left(),
         )
 
-    def report(self, what: str, done: int, total: int | None) -> None:
+    def report(
+        self,
+        what: str,
+        done: int,
+        total: int | None,
+        /,
+        *,
+        asked: Asked | None = None,
+        figures: Mapping[str, float] | None = None,
+    ) -> None:
         """Take in what a model or a training tells of itself; see `Report`."""
-        self._also(what, done, total)
+        self._also(what, done, total, asked=asked, figures=figures)
         if self._at is None:
             return
         if total is None:
@@ -111,6 +175,35 @@ class Pace:
             (self._at, self._began), self._done = around, 0
             self._base = sum(self._counts.values())
 
+    def ended(self, task: Task, row: Mapping[str, Any], *, found: bool) -> None:
+        """A task is finished that still runs here; `row` is what it puts into the table of rounds."""
+        self._listener.ended(
+            EndedStep(
+                round=task.round,
+                step=task.entry.key,
+                done=self._done,
+                unit=_unit(task),
+                seconds=self._clock() - self._began,
+                found=found,
+                row=row,
+            )
+        )
+
+    def round_over(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The round of the last row is over."""
+        now = self._clock()
+        self._listener.round_over(
+            EndedRound(
+                row=rows[-1], before=rows[-2] if len(rows) > 1 else None, seconds=now - self._round_began
+            )
+        )
+        self._round_began = now
+
+    def _place(self, task: Task) -> int:
+        return next(
+            where for where, each in enumerate(self._prepared.round(task.round)) if each.name == task.name
+        )
+
     def _note(self, task: Task) -> None:
         if self._done:  # what was found where it was made says nothing
             self._units[task.entry.key, task.round == 0] = self._done
@@ -130,7 +223,7 @@ class Pace:
 
     def _tell(self) -> None:
         self._last = self._clock()
-        self._listener(self.standing)
+        self._listener.told(self.standing)
 
     def _score_s(self) -> float | None:
         """Seconds of a score, by the last step that made some."""
@@ -159,6 +252,17 @@ class Pace:
         """Calls of a step, or steps of a training."""
         known = self._units.get((task.entry.key, task.round == 0))
         return known if known is not None else self._guesses[task.name]
+
+
+def _unit(task: Task) -> str:
+    return "step" if STEPS.get(task.entry.step).trains else "call"
+
+
+def _counted(prepared: PreparedRecipe, calls: Mapping[str, int]) -> dict[str, int]:
+    """Calls of a forecast, of the tasks that are measured in calls."""
+    return {
+        each.name: calls[each.name] for each in prepared.tasks if each.name in calls and _unit(each) == "call"
+    }
 
 
 def _guesses(prepared: PreparedRecipe) -> dict[str, int]:

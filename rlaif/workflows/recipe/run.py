@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from rlaif.workflows.models.usage import judged_in, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
 from rlaif.workflows.recipe.finished import Finished
-from rlaif.workflows.recipe.pace import Listener, Pace, ignore
+from rlaif.workflows.recipe.pace import Listener, Pace
 from rlaif.workflows.recipe.prepare import at, checked_steps
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import PREVIOUS
@@ -46,10 +46,18 @@ from rlaif.workflows.recipe.task import Task, made_rows
 from rlaif.workflows.report import reliability
 
 
-def run(prepared: PreparedRecipe, progress: Report = silent, listener: Listener = ignore) -> Finished:
-    """Run the recipe, or go on with it, or only read it when it is done; `listener` hears how far it is."""
+def run(
+    prepared: PreparedRecipe,
+    progress: Report = silent,
+    listener: Listener | None = None,
+    calls: Mapping[str, int] | None = None,
+) -> Finished:
+    """Run the recipe, or go on with it, or only read it when it is done; `listener` hears how far it is.
+
+    `calls` are those of each task by its name, as the forecast counts them.
+    """
     config, recipe = prepared.config, prepared.recipe
-    pace = Pace(prepared, listener, progress)
+    pace = Pace(prepared, listener, progress, calls=calls)
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
 
@@ -194,12 +202,16 @@ class Runner:
     def _end(self, state: RoundState) -> dict[str, Any]:
         """End a round, the only place where one ends: add its row, let go what it held in memory."""
         row = self.table.add(state, newest_models(self.prepared, state.number, state.facts))
+        self.pace.round_over(self.table.rows)
         state.values.clear()
         return row
 
     def _step(self, step: Step, job: RunJob) -> Facts:
         with self.pace.running(job.task):
-            return execute(step, job)
+            made: list[bool] = []
+            facts = execute(step, job, lambda: made.append(True))
+            self.pace.ended(job.task, step.row(facts, job.round), found=not made)
+            return facts
 
     def _job(self, task: Task, state: RoundState) -> RunJob:
         return RunJob(
@@ -225,21 +237,26 @@ class Runner:
         return may_postpone(self.prepared, job.task)
 
 
-def execute(step: Step, job: RunJob) -> Facts:
-    """Make what a step makes, or find it where it was made, and return its facts."""
+def execute(step: Step, job: RunJob, making: Callable[[], None] = lambda: None) -> Facts:
+    """Make what a step makes, or find it where it was made, and return its facts; `making` hears that it is made."""
     with STEPS.guarded(step.name):
         inputs = dict(step.inputs(job))
         if step.version:
             inputs["version"] = step.version
         if own := stated(step.protocols(job.settings)):
             inputs["protocols"] = own
+
+        def ahead() -> None:
+            making()
+            step.ahead(job)
+
         facts = job.cache.do(
             job.task.name,
             inputs,
             step.outputs(job),
             lambda: step.make(job),
             step.since(job),
-            lambda: step.ahead(job),
+            ahead,
             step=step.name,
         )
         job.state.facts[job.task.entry.key] = facts

@@ -181,8 +181,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
     models = ModelPool(config, progress, config.seed, in_writing(*spec.protocols))
 
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
-        shown = f" (reward {figures['reward']:.3f})" if "reward" in figures else ""
-        progress(f"{job.method}{shown if step == steps else ''}", step, steps)
+        progress(job.method, step, steps, figures=figures)
 
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, digest("online", str(config.out)))

@@ -282,8 +282,7 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
     method = METHODS.get(job.method)
 
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
-        shown = next((f" ({name} {figures[name]:.3f})" for name in ("loss",) if name in figures), "")
-        progress(f"{job.method}{shown if step == steps else ''}", step, steps)
+        progress(job.method, step, steps, figures=figures)
 
     with METHODS.guarded(job.method):
         outcome = method.run(job, report)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.recipe.pace import EVERY_S, Pace, RunStanding
+from rlaif.workflows.recipe.pace import EVERY_S, EndedRound, EndedStep, Nobody, Pace, RunStanding
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.task import Task
@@ -65,13 +66,23 @@ def rounds(pace: Pace, clock: Clock, prepared: PreparedRecipe, last: int) -> Non
                 play(pace, clock, task)
 
 
+class Told(Nobody):
+    """Keeps where a run is said to be."""
+
+    def __init__(self, kept: list[RunStanding]) -> None:
+        self.kept = kept
+
+    def told(self, standing: RunStanding) -> None:
+        self.kept.append(standing)
+
+
 def evaluation(prepared: PreparedRecipe, number: int) -> Task:
     return prepared.round(number)[-1]
 
 
 def test_nothing_is_said_of_the_rest_before_anything_is_known(prepared: PreparedRecipe) -> None:
     told: list[RunStanding] = []
-    pace = Pace(prepared, told.append, clock=Clock())
+    pace = Pace(prepared, Told(told), clock=Clock())
     with pace.running(evaluation(prepared, 0)):
         assert told == [told[0]]
     assert (told[0].round, told[0].of, told[0].step, told[0].done) == (0, 3, "evaluate", 0)
@@ -128,14 +139,14 @@ def test_what_was_taken_from_where_it_was_made_says_nothing_of_what_will_not_be(
 def test_it_is_told_as_often_as_somebody_can_read(prepared: PreparedRecipe) -> None:
     told: list[RunStanding] = []
     clock = Clock()
-    pace = Pace(prepared, told.append, clock=clock)
+    pace = Pace(prepared, Told(told), clock=clock)
     rounds(pace, clock, prepared, 0)
     assert len(told) <= 2 + 6000 * SCORE_S / EVERY_S
 
 
 def test_who_counts_calls_hears_of_them_too(prepared: PreparedRecipe) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    pace = Pace(prepared, also=lambda *what: heard.append(what))
+    pace = Pace(prepared, also=lambda *what, asked=None, figures=None: heard.append(what))
     pace.report("calls of micro", 3, None)
     with pace.running(prepared.round(1)[0]):
         pace.report("dpo", 1, 40)
@@ -153,10 +164,51 @@ def test_the_first_guess_of_pairs_counts_the_tests_of_the_principles(prepared: P
 
     def guess(one: PreparedRecipe) -> int:
         told: list[RunStanding] = []
-        pace = Pace(one, told.append, clock=Clock())
+        pace = Pace(one, Told(told), clock=Clock())
         with pace.running(next(each for each in one.tasks if each.entry.step == "pairs")):
             return told[0].total
 
     assert sum(len(each.tests) for each in rules) > 0
     # every test is compared in both orders
     assert guess(prepared) - guess(bare) == 2 * sum(len(each.tests) for each in rules)
+
+
+def test_calls_that_a_forecast_has_counted_are_the_total_of_a_step(prepared: PreparedRecipe) -> None:
+    told: list[RunStanding] = []
+    task = prepared.round(1)[0]
+    pace = Pace(prepared, Told(told), clock=Clock(), calls={task.name: 321})
+    with pace.running(task):
+        pass
+    assert told[0].total == 321
+
+
+def test_a_step_is_told_by_its_place_in_the_round(prepared: PreparedRecipe) -> None:
+    told: list[RunStanding] = []
+    pace = Pace(prepared, Told(told), clock=Clock())
+    with pace.running(evaluation(prepared, 1)):
+        pass
+    assert (told[0].number, told[0].steps) == (len(prepared.round(1)),) * 2
+
+
+def test_a_finished_step_and_a_finished_round_are_told_with_what_they_took(prepared: PreparedRecipe) -> None:
+    heard: list[Any] = []
+
+    class Ended(Nobody):
+        def ended(self, step: EndedStep) -> None:
+            heard.append(step)
+
+        def round_over(self, ended: EndedRound) -> None:
+            heard.append(ended)
+
+    clock = Clock()
+    pace = Pace(prepared, Ended(), clock=clock)
+    task = prepared.round(1)[0]
+    with pace.running(task):
+        pace.report("calls of micro", 7, None)
+        clock.now += 5
+        pace.ended(task, {"pairs": 3}, found=False)
+    clock.now += 1
+    pace.round_over([{"round": 0, "gold_mean": 0.5}, {"round": 1, "gold_mean": 0.7}])
+    step, ended = heard
+    assert (step.step, step.done, step.unit, step.seconds, step.found) == ("sample", 7, "call", 5, False)
+    assert (ended.row["gold_mean"], ended.before["gold_mean"], ended.seconds) == (0.7, 0.5, 6)

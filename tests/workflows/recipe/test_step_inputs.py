@@ -19,6 +19,7 @@ from rlaif.records import Completion, Constitution, Message, Pair, Principle, Pr
 from rlaif.templates import template_digests
 from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests
+from rlaif.workflows.progress import silent
 from rlaif.workflows.recipe.artefacts import Artefact
 from rlaif.workflows.recipe.recipe import ModelRoles, RecipeStep
 from rlaif.workflows.recipe.run import execute
@@ -162,7 +163,7 @@ class Play:
             cache=StepCache(folder, self.top / "shelf"),
             store=None,  # type: ignore[arg-type]
             run_id=run,
-            report=lambda *_: None,
+            report=silent,
             background=background,
         )
         with pytest.MonkeyPatch.context() as patch:
@@ -378,7 +379,7 @@ def measuring(top: Path, run: str, *, gold: bool = True, judge: str = "j", **col
         cache=StepCache(top / run, top / "shelf"),
         store=None,  # type: ignore[arg-type]
         run_id=run,
-        report=lambda *_: None,
+        report=silent,
         background=None,  # type: ignore[arg-type]
     )
 
