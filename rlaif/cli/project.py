@@ -63,7 +63,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         if key in ("started", "finished"):
             yield f"{key}: {datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S}"
         elif key == "progress":
-            yield f"round: {value['round']} of {value['of']}"
+            yield from _progress(value)
         elif key == "gold_mean":
             yield f"gold by round: {', '.join(map(shown, value))}"
         elif key != "summary" and value not in ([], None):
@@ -76,6 +76,14 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield table(cost_head(costs), cost_rows(costs))
     yield from (f"warning: {each}" for each in summary.get("warnings") or ())
     yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
+
+
+def _progress(told: Mapping[str, Any]) -> Iterator[str]:
+    if "round" in told:
+        yield f"round: {told['round']} of {told['of']}" + (f", {told['step']}" if told.get("step") else "")
+    if told.get("done") is not None:
+        of = f" of about {told['total']:,}" if told.get("total") else ""
+        yield f"done: {told['done']:,}{of} {told.get('unit') or 'call'}s"
 
 
 @click.command(

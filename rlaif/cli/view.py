@@ -28,8 +28,8 @@ def view(directory: Path, port: int, reviewer: str | None, browser: bool, store:
     """Look at all runs of the project in DIRECTORY (default: here) in a browser, also while they run.
 
     Runs with their results and costs, curves, samples with every judgment, pairs to review, audits, constitutions, and
-    two runs beside each other. Serves to this machine only, under an address with a secret token, until interrupted. Reads
-    the files of runs and never locks them. DIRECTORY may also be a run, which is then shown first.
+    two runs beside each other. Serves to this machine only, under an address with a secret token, until interrupted.
+    Reads the files of runs and never locks them. DIRECTORY may also be a run, which is then shown first.
     """
     from rlaif.workflows.view import serve
 

@@ -138,7 +138,11 @@ class ReviewPages:
         from starlette.responses import RedirectResponse
 
         place = self.desk.index.places.get(request.path_params["id"])
-        return _text("there is no such pair", 404) if place is None else RedirectResponse(f"{self.desk.base}/pair/{place}")
+        return (
+            _text("there is no such pair", 404)
+            if place is None
+            else RedirectResponse(f"{self.desk.base}/pair/{place}")
+        )
 
     def exported(self, request: Request) -> Response:
         """All decisions on these pairs, as lines of JSON that `rlaif import` reads."""

@@ -49,7 +49,10 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
     made = sum(int(row.get("pairs") or 0) for row in rows)
     count = last["round"]
     wanted = recipe.get("rounds", count)
-    parts = [f"{_count(count, 'round')} of {recipe.get('name', 'a recipe')}" + (f" ({wanted} wanted)" if wanted != count else "")]
+    parts = [
+        f"{_count(count, 'round')} of {recipe.get('name', 'a recipe')}"
+        + (f" ({wanted} wanted)" if wanted != count else "")
+    ]
     parts.append(f"from {said(named.get('policy', 'the policy'))}")
     if "judge" in named:
         parts.append(f"judged by {said(named['judge'])}")
@@ -63,7 +66,9 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
     if won.get("win_rate") is not None:
         told.append(f"it beats its first version in {_rate(won)} of comparisons{_judged(won)}")
     if count and not told and None not in (rows[0].get("judge_mean"), last.get("judge_mean")):
-        told.append(f"the judge's mean went from {figure(rows[0]['judge_mean'])} to {figure(last['judge_mean'])}")
+        told.append(
+            f"the judge's mean went from {figure(rows[0]['judge_mean'])} to {figure(last['judge_mean'])}"
+        )
     brief = ""
     if None not in (first_gold, last_gold) and count:
         brief = f"gold {figure(first_gold)} → {figure(last_gold)}"
@@ -91,7 +96,13 @@ def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
     if not told and policy in golds:
         told.append(f"gold is {figure(golds[policy].get('mean'))}")
     verdict = _verdict(rates[0].get("low"), rates[0].get("high")) if rates else "none"
-    brief = f"win rate {_rate(rates[0])}" if rates else f"gold {figure(golds[policy].get('mean'))}" if policy in golds else ""
+    brief = (
+        f"win rate {_rate(rates[0])}"
+        if rates
+        else f"gold {figure(golds[policy].get('mean'))}"
+        if policy in golds
+        else ""
+    )
     return Headline(done=done, helped=_sentence(verdict, told), verdict=verdict, short=brief)
 
 
@@ -100,7 +111,9 @@ def _of_pairs(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
     named, funnel = roles(facts), summary.get("funnel") or {}
     pairs, prompts = int(summary.get("pairs") or 0), summary.get("prompts") or funnel.get("prompts")
     verb = {"import": "Imported", "judge": "Judged anew"}.get(str(command), "Sampled and judged")
-    parts = [f"{verb}: {_count(pairs, 'pair')}" + (f" of {_count(int(prompts), 'prompt')}" if prompts else "")]
+    parts = [
+        f"{verb}: {_count(pairs, 'pair')}" + (f" of {_count(int(prompts), 'prompt')}" if prompts else "")
+    ]
     if "policy" in named:
         parts.append(f"written by {said(named['policy'])}")
     if "judge" in named:
@@ -117,7 +130,11 @@ def _rate(row: Mapping[str, Any]) -> str:
 
 
 def _judged(row: Mapping[str, Any]) -> str:
-    counted = [f"{row[key]:,} {word}" for key, word in (("wins", "won"), ("losses", "lost"), ("even", "even")) if key in row]
+    counted = [
+        f"{row[key]:,} {word}"
+        for key, word in (("wins", "won"), ("losses", "lost"), ("even", "even"))
+        if key in row
+    ]
     return f" ({', '.join(counted)})" if counted else ""
 
 

@@ -190,7 +190,7 @@ def sides(pair: Pair) -> tuple[ShownSide, ShownSide]:
 
 
 def _entry(raw: bytes, file: LineFile, line: int) -> PairEntry:
-    """What a list needs of a line; of one that we wrote without checking all of it, which would take most of the time."""
+    """What a list needs of a line; of one of ours without checking all of it, which would take longest."""
     try:
         row = json.loads(raw)
         if (
@@ -236,7 +236,9 @@ def snippet(text: str, most: int = SNIPPET) -> str:
 
 def _pair(raw: bytes, file: LineFile, line: int) -> Pair:
     try:
-        return row_pair(parse_json(raw.decode("utf-8-sig"), str(file.path), InputError, REMEDY), str(file.path))
+        return row_pair(
+            parse_json(raw.decode("utf-8-sig"), str(file.path), InputError, REMEDY), str(file.path)
+        )
     except (UnicodeDecodeError, InputError):
         # said again with the number of the line, which takes a walk through the file
         where = f"{file.path}:{file.number(line)}"

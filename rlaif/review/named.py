@@ -51,7 +51,9 @@ def by_fingerprint(facts: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]
     for row in rounds:
         if isinstance(row.get("policy"), str) and row["policy"] not in found:
             number = row["round"]
-            found[row["policy"]] = f"policy after round {number}" if number else said(named.get("policy", "policy"))
+            found[row["policy"]] = (
+                f"policy after round {number}" if number else said(named.get("policy", "policy"))
+            )
     for each in [*(config.get("policies") or ()), config.get("judge")]:
         if isinstance(each, Mapping) and isinstance(each.get("fingerprint"), str):
             found.setdefault(each["fingerprint"], said(str(each.get("name"))))

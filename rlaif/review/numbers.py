@@ -99,7 +99,7 @@ def short(name: str) -> str:
     _, mark, model = name.partition("#")
     if mark:
         return model
-    kind, mark, rest = name.partition(":")
+    _, mark, rest = name.partition(":")
     body = rest if mark and "/" in rest else name
     parts = body.rstrip("/").split("/")
     if len(parts) <= 2 and not body.startswith("/"):

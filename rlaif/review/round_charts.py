@@ -31,7 +31,9 @@ def round_charts(run: Path, rows: Rows) -> list[str]:
         _lines("words of an answer", _series(rows, {"length_mean": "words"})),
         _lines(
             "the judge, on the policy's own texts",
-            _series(rows, {"judge_accuracy_on_policy": "accuracy", "pair_precision": "pairs that gold confirms"}),
+            _series(
+                rows, {"judge_accuracy_on_policy": "accuracy", "pair_precision": "pairs that gold confirms"}
+            ),
         ),
         _lines("pairs of a round", {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}),
         _lines("acceptance: prompts that gave a pair", {"share": [shares.get(each) for each in numbers]}),
@@ -39,7 +41,11 @@ def round_charts(run: Path, rows: Rows) -> list[str]:
             "gold of the draws, before the round",
             {
                 words: [each.get(name) for each in gaps]
-                for name, words in (("mean", "mean"), ("judge_best", "judge's best"), ("oracle_best", "oracle's best"))
+                for name, words in (
+                    ("mean", "mean"),
+                    ("judge_best", "judge's best"),
+                    ("oracle_best", "oracle's best"),
+                )
             },
         ),
         _lines("time of a round, seconds", {"seconds": [seconds.get(each) for each in numbers]}),

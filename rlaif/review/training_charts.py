@@ -66,7 +66,11 @@ def training_curves(folder: Path, name: str) -> TrainingCurves | None:
         drawn |= series.keys()
         if chart := _drawn(title, series, at):
             first.append(chart)
-    others = [_drawn(each, {each: [_number(row.get(each)) for row in rows]}, at) for each in known if each not in drawn]
+    others = [
+        _drawn(each, {each: [_number(row.get(each)) for row in rows]}, at)
+        for each in known
+        if each not in drawn
+    ]
     return TrainingCurves(name=name, steps=int(at[-1]), first=first, others=[each for each in others if each])
 
 

@@ -24,7 +24,7 @@ from rlaif.hashing import canonical_json
 from rlaif.plain_files import read_json
 from rlaif.runs.described import what_it_is
 from rlaif.runs.identity import differing, run_id
-from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
+from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN, TRAINING_LOCK
 from rlaif.runs.record_files import PROGRESS_SCHEMA, RUN_SCHEMA, read_record
 from rlaif.runs.seal import FILES, file_digests
 
@@ -156,13 +156,18 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def at_work(folder: Path, locks: Path = Path("/proc/locks")) -> bool:
-    """Whether a process works in a run, for who only looks: a lock taken to find out could refuse the run its own.
+    """Whether a process works in a run or a training, for who only looks.
 
-    Asks the system's table of locks, and where there is none, whether the process lives that the lock file names.
+    A lock that was taken to find out could refuse a command its own. So this asks the system's table of locks, and
+    where there is none, whether the process lives that the lock file names.
     """
+    return any(_is_held(folder / name, locks) for name in (LOCK, TRAINING_LOCK))
+
+
+def _is_held(lock: Path, locks: Path) -> bool:
     try:
-        inode = str((folder / LOCK).stat().st_ino)
-        holder = (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip()
+        inode = str(lock.stat().st_ino)
+        holder = lock.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return False
     try:

@@ -70,7 +70,9 @@ def make_viewer(project: Path, *, reviewer: str | None = None, store: Path | Non
 def project_of(folder: Path) -> Path:
     """The project that a folder is, or that a run lies in. Raises InputError for what is neither."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; name a project (where you called `rlaif init`) or a run")
+        raise InputError(
+            f"{folder}: there is no such folder; name a project (where you called `rlaif init`) or a run"
+        )
     if is_run(folder) or is_training(folder):
         above = list(folder.absolute().parents)[:DEPTH]
         return next((each for each in above if (each / LANDMARKS[0]).is_dir()), above[0])

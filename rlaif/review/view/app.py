@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+
 def make_view(viewer: Viewer) -> Starlette:
     """The application; `rlaif.workflows.view.serve` runs it."""
     from starlette.applications import Starlette
@@ -67,7 +68,9 @@ class Pages:
 
     def runs(self, request: Request) -> Response:
         """All runs of the project."""
-        return self._page(request, "runs.html.j2", None, "runs", project_pages.runs(self.viewer, request.query_params))
+        return self._page(
+            request, "runs.html.j2", None, "runs", project_pages.runs(self.viewer, request.query_params)
+        )
 
     def overview(self, request: Request) -> Response:
         """A run's first page."""
@@ -134,7 +137,9 @@ class Pages:
             card = self._card(request)
             desk = None if card is None else await run_in_threadpool(self.viewer.desk_of, card)
             if card is None or desk is None:
-                return self._missing(request, "there are no pairs here; `rlaif status` says how far the run came")
+                return self._missing(
+                    request, "there are no pairs here; `rlaif status` says how far the run came"
+                )
             desk.shell = shell(self.viewer, card, "pairs")
             method = getattr(ReviewPages(desk), name)
             if name == "said":
@@ -174,7 +179,9 @@ class Pages:
     def _card(self, request: Request) -> RunCard | None:
         return self.viewer.catalogue.card(str(request.path_params["run"]))
 
-    def _missing(self, request: Request, says: str, card: RunCard | None = None, status: int = 404) -> Response:
+    def _missing(
+        self, request: Request, says: str, card: RunCard | None = None, status: int = 404
+    ) -> Response:
         return self._page(request, "missing.html.j2", card, "", {"says": says}, status)
 
     def _page(

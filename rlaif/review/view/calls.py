@@ -130,7 +130,11 @@ def _both(store: Store, before: str, after: str, most: int) -> list[BeforeAfter]
     for turns in [*differ, *(each for each in shared if each not in set(differ))]:
         calls = store.call(one[turns][0]), store.call(other[turns][0])
         replies = [each.reply for each in calls if each is not None]
-        if calls[0] is not None and len(replies) == 2 and all(isinstance(each, Generation) for each in replies):
+        if (
+            calls[0] is not None
+            and len(replies) == 2
+            and all(isinstance(each, Generation) for each in replies)
+        ):
             first, second = (each for each in replies if isinstance(each, Generation))
             found.append(BeforeAfter(prompt=calls[0].request.messages, before=first, after=second))
         if len(found) == most:
@@ -149,7 +153,10 @@ def _greedy(store: Store, policy: str) -> dict[str, tuple[str, str]]:
     for key, request, reply in rows:
         try:
             asked = json.loads(request)
-            found[json.dumps([asked.get("turns"), asked.get("tools")])] = (str(key), str(json.loads(reply)["text"]))
+            found[json.dumps([asked.get("turns"), asked.get("tools")])] = (
+                str(key),
+                str(json.loads(reply)["text"]),
+            )
         except (ValueError, KeyError, TypeError):
             continue
     return found

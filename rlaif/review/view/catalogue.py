@@ -24,7 +24,7 @@ from rlaif.runs.layout import (
     TRAINING,
     is_run,
 )
-from rlaif.runs.record_files import ROUNDS_SCHEMA, TRAIN_SCHEMA, read_record, read_record_if_there
+from rlaif.runs.record_files import ROUNDS_SCHEMA, TRAIN_SCHEMA, read_record_if_there
 from rlaif.version import __version__
 
 DEPTH = 4
@@ -74,7 +74,14 @@ class RunCard:
     @property
     def text(self) -> str:
         """All words that a search looks at, in lower case."""
-        told = (self.name, self.command, self.recipe, self.constitution, self.headline.short, *self.models.values())
+        told = (
+            self.name,
+            self.command,
+            self.recipe,
+            self.constitution,
+            self.headline.short,
+            *self.models.values(),
+        )
         return " ".join((*told, self.status)).lower()
 
 
@@ -127,7 +134,9 @@ def read_card(path: Path, name: str) -> RunCard:
         return _run_card(path, name) if is_run(path) else _training_card(path, name)
     except RlaifError as wrong:
         trouble = f"{_newer(path)}{wrong}"
-        return RunCard(name=name, path=path, command="", status="unreadable", headline=NOTHING, trouble=trouble)
+        return RunCard(
+            name=name, path=path, command="", status="unreadable", headline=NOTHING, trouble=trouble
+        )
 
 
 def _run_card(path: Path, name: str) -> RunCard:
@@ -161,7 +170,12 @@ def _training_card(path: Path, name: str) -> RunCard:
     record = read_record_if_there(path / TRAIN_RECORD, TRAIN_SCHEMA)
     if record is None:
         return RunCard(
-            name=name, path=path, command=TRAIN, status="interrupted", started=_started(path), headline=NOTHING
+            name=name,
+            path=path,
+            command=TRAIN,
+            status="running" if at_work(path) else "interrupted",
+            started=_changed(path / TRAINING) or None,
+            headline=NOTHING,
         )
     card, figures = record.get("card") or {}, record.get("figures") or {}
     told = [
@@ -184,7 +198,11 @@ def _training_card(path: Path, name: str) -> RunCard:
         finished=finished,
         constitution=str(card.get("constitution") or "").replace("none", ""),
         digest=str(card.get("constitution digest") or ""),
-        models={key: value for key, value in (("base", str(record.get("base", ""))), ("judge", _named(card))) if value},
+        models={
+            key: value
+            for key, value in (("base", str(record.get("base", ""))), ("judge", _named(card)))
+            if value
+        },
         headline=Headline(done=done, helped="", verdict="none", short=", ".join(told)),
         warnings=[str(each) for each in record.get("notes") or ()],
         facts=record,
@@ -206,11 +224,9 @@ def _newer(path: Path) -> str:
     if found is None or tuple(map(int, found.groups())) <= own:
         return ""
     version = ".".join(found.groups())
-    return f"It was made by rlaif {version}, and this is {__version__}: install that version to see all of it. "
-
-
-def _started(path: Path) -> float | None:
-    return _changed(path / TRAINING) or None
+    return (
+        f"It was made by rlaif {version}, and this is {__version__}: install that version to see all of it. "
+    )
 
 
 def _changed(path: Path) -> float:
@@ -242,10 +258,3 @@ def _places(project: Path) -> Iterator[Path]:
                 for name, each in inside.items()
                 if not name.startswith(".") and name not in _SKIPPED and each.is_dir(follow_symlinks=False)
             ]
-
-
-def record_of(path: Path) -> Mapping[str, Any]:
-    """`train.json` of a training; empty of an unfinished one."""
-    file = path / TRAIN_RECORD
-    found: Mapping[str, Any] = read_record(file, TRAIN_SCHEMA) if file.is_file() else {}
-    return found

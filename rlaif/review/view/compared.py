@@ -69,7 +69,9 @@ def curves(one: RunCard, other: RunCard) -> list[str]:
         return []
     drawn = []
     for title, path in CURVES.items():
-        series = {card.name: [_value(row, path) for row in card.rounds] for card in (one, other) if card.rounds}
+        series = {
+            card.name: [_value(row, path) for row in card.rounds] for card in (one, other) if card.rounds
+        }
         drawn.append(charts.lines(title, series))
     return [each for each in drawn if each]
 
@@ -79,7 +81,9 @@ def principle_rows(one: RunCard, other: RunCard) -> list[charts.Change]:
     first, second = (_last_gold(each) for each in (one, other))
     if not first or not second:
         return []
-    rows = [charts.Change(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])]
+    rows = [
+        charts.Change(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])
+    ]
     return sorted(rows, key=lambda each: -abs((each.after or 0) - (each.before or 0)))
 
 

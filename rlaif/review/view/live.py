@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ def standing(card: RunCard) -> dict[str, Any]:
     shown = {
         "where": _where(told),
         "done": _done(told),
+        "spent": _spent(told),
         "left": f"about {span(told['left_s'])} left" if told.get("left_s") is not None else "",
         "elapsed": span(time.time() - card.started) if card.started else "",
         "training": _training(card.path),
@@ -62,7 +64,8 @@ def _where(told: Mapping[str, Any]) -> str:
     if "round" in told:
         parts.append(f"round {told['round']} of {told.get('of', '?')}")
     if told.get("step") or told.get("what"):
-        parts.append(str(told.get("step") or told["what"]))
+        of = f" (step {told['number']} of {told['steps']})" if "number" in told and "steps" in told else ""
+        parts.append(f"{told.get('step') or told['what']}{of}")
     return ", ".join(parts) or "at work"
 
 
@@ -70,13 +73,20 @@ def _done(told: Mapping[str, Any]) -> str:
     done, total, unit = told.get("done"), told.get("total"), str(told.get("unit") or "call")
     if done is None:
         return ""
-    count = f"{figure(int(done))} of about {figure(int(total))} {unit}s" if total else f"{figure(int(done))} {unit}s"
-    further = [
-        f"{figure(value)} {name.replace('_', ' ')}"
-        for name, value in told.items()
-        if name not in ("round", "of", "done", "total", "at", "left_s") and type(value) in (int, float)
+    return f"{figure(int(done))}{f' of about {int(total):,}' if total else ''} {unit}s"
+
+
+def _spent(told: Mapping[str, Any]) -> str:
+    """Tokens, money and failures so far."""
+    parts = [f"{figure(int(told['tokens']))} tokens"] if told.get("tokens") is not None else []
+    if told.get("money"):
+        parts.append(f"{told['money']:,.2f} spent")
+    parts += [
+        f"{figure(int(told[key]))} {words}"
+        for key, words in (("failed", "failed"), ("cut_off", "cut off"))
+        if told.get(key)
     ]
-    return ", ".join([count, *further])
+    return ", ".join(parts)
 
 
 def _training(run: Path) -> str:
@@ -90,8 +100,6 @@ def _training(run: Path) -> str:
 
 def last_row(path: Path) -> Mapping[str, Any]:
     """The last whole row of a file of JSON lines, read from its end."""
-    import json
-
     try:
         with path.open("rb") as stream:
             stream.seek(0, 2)

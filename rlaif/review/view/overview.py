@@ -41,7 +41,12 @@ class Doubt:
 
 def tiles(card: RunCard) -> list[Tile]:
     """The figures of a run that people look at first; those that it has."""
-    found = [*_of_rounds(card), *_of_pairs(card.facts.get("summary") or {}), *_of_evaluation(card), *_of_all(card)]
+    found = [
+        *_of_rounds(card),
+        *_of_pairs(card.facts.get("summary") or {}),
+        *_of_evaluation(card),
+        *_of_all(card),
+    ]
     return [each for each in found if each.value not in ("", "–")]
 
 
@@ -57,7 +62,9 @@ def _of_rounds(card: RunCard) -> Iterator[Tile]:
     if last.get("judge_mean") is not None:
         yield Tile("Judge, held-out", figure(last["judge_mean"]), f"from {figure(first.get('judge_mean'))}")
     if last.get("judge_accuracy_on_policy") is not None:
-        yield Tile("Judge's accuracy", figure(last["judge_accuracy_on_policy"]), "by gold, on the policy's texts")
+        yield Tile(
+            "Judge's accuracy", figure(last["judge_accuracy_on_policy"]), "by gold, on the policy's texts"
+        )
     if last.get("kl") is not None:
         yield Tile("KL from start", figure(last["kl"]), "nats per completion")
     if last.get("length_mean") is not None:
@@ -72,7 +79,9 @@ def _of_pairs(summary: Mapping[str, Any]) -> Iterator[Tile]:
         yield Tile("Pairs", figure(int(summary["pairs"])))
         yield Tile("Acceptance", percent(summary.get("pair_share")), "prompts that gave a pair")
         funnel = summary.get("funnel") or {}
-        yield Tile("Completions", figure(funnel.get("completions")), f"to {figure(funnel.get('prompts'))} prompts")
+        yield Tile(
+            "Completions", figure(funnel.get("completions")), f"to {figure(funnel.get('prompts'))} prompts"
+        )
         yield Tile("Unreadable", percent(summary.get("unreadable_share")), "of the judgments")
 
 
@@ -151,9 +160,13 @@ def steps(run: Path) -> list[StepRow]:
         note = read_record_if_there(path, NOTE_SCHEMA) or {}
         number = round_number(path.parent)
         if number is not None:
-            told = [f"{figure(value)} {key.replace('_', ' ')}" for key, value in _plain(note.get("facts") or {})]
+            told = [
+                f"{figure(value)} {key.replace('_', ' ')}" for key, value in _plain(note.get("facts") or {})
+            ]
             when = path.stat().st_mtime
-            found.append((number, when, StepRow(number, path.stem, float(note.get("seconds") or 0), ", ".join(told))))
+            found.append(
+                (number, when, StepRow(number, path.stem, float(note.get("seconds") or 0), ", ".join(told)))
+            )
     return [row for _, _, row in sorted(found, key=lambda each: each[:2])]
 
 
@@ -165,7 +178,9 @@ def doubts(card: RunCard) -> list[Doubt]:
     """What a reader should know before believing the figures."""
     found = [Doubt(says=each, remedy=_remedy(each, card)) for each in card.warnings]
     if card.status == "interrupted":
-        found.insert(0, Doubt(says="It has not come to its end.", remedy="The same command goes on where it stopped."))
+        found.insert(
+            0, Doubt(says="It has not come to its end.", remedy="The same command goes on where it stopped.")
+        )
     if stopped := (card.facts.get("summary") or {}).get("stopped"):
         found.insert(0, Doubt(says=str(stopped), remedy="The rounds before it are as they were."))
     if card.trouble:
@@ -174,7 +189,10 @@ def doubts(card: RunCard) -> list[Doubt]:
 
 
 REMEDIES: Sequence[tuple[str, str]] = (
-    ("cannot apply it", "Reword the principle, or name a stronger judge; `rlaif constitution test` tries it."),
+    (
+        "cannot apply it",
+        "Reword the principle, or name a stronger judge; `rlaif constitution test` tries it.",
+    ),
     ("unreadable", "See the raw answers under Samples, filter `unreadable`; another protocol may be read."),
     ("drift", "Freeze the judge (`models.judge`), or replay judge examples in the training."),
     ("length", "Audit the run: the judge may prefer long answers."),

@@ -33,7 +33,9 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
     page = max(1, int(number) if (number := chosen.get("page", "")).isdecimal() and len(number) < 7 else 1)
     pages = max(1, -(-len(found) // PAGE_SIZE))
     return {
-        "rows": [(each, address(each), _spark(each)) for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
+        "rows": [
+            (each, address(each), _spark(each)) for each in found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        ],
         "count": len(found),
         "total": len(cards),
         "text": text,
@@ -50,7 +52,14 @@ def runs(viewer: Viewer, chosen: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _spark(card: RunCard) -> str:
-    name = next((each for each in ("gold_mean", "judge_mean") if card.rounds and card.rounds[0].get(each) is not None), "")
+    name = next(
+        (
+            each
+            for each in ("gold_mean", "judge_mean")
+            if card.rounds and card.rounds[0].get(each) is not None
+        ),
+        "",
+    )
     values = [row.get(name) for row in card.rounds] if name else []
     return charts.spark(values, f"{name.partition('_')[0]} by round")
 
@@ -111,7 +120,9 @@ def constitution(viewer: Viewer, digest: str) -> dict[str, Any] | None:
 
 def book_shown(book: RuleBook, card: RunCard | None = None) -> dict[str, Any]:
     """What a page of a constitution shows; with how the judge of a run applied it, of that run or the last one."""
-    told = card or next((each for each in book.runs if (each.facts.get("summary") or {}).get("principles")), None)
+    told = card or next(
+        (each for each in book.runs if (each.facts.get("summary") or {}).get("principles")), None
+    )
     applied = {row["name"]: row for row in applied_rows((told.facts.get("summary") or {}) if told else {})}
     return {
         "book": book,
@@ -123,4 +134,3 @@ def book_shown(book: RuleBook, card: RunCard | None = None) -> dict[str, Any]:
         "changes": book.changes,
         "changed": {each.id: each for each in book.changes if each.what == "principle"},
     }
-

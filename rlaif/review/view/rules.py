@@ -1,4 +1,4 @@
-"""The constitutions of a project: every version that a run was judged by or that lies in its folder, and what changed."""
+"""The constitutions of a project: each version that judged a run or lies in its folder, and what changed."""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     """Headline, figures, curves, principles, samples before and after, doubts."""
     summary = card.facts.get("summary") or {}
     changes = [
-        ("gold, on held-out prompts", charts.changes(principle_changes(card.rounds), names=("before", "after"))),
+        (
+            "gold, on held-out prompts",
+            charts.changes(principle_changes(card.rounds), names=("before", "after")),
+        ),
         *(
             (f"gold, against {name}", charts.changes(rows, names=(name, "policy")))
             for name, rows in shown.evaluation_changes(summary)
@@ -59,7 +62,9 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
         "samples": before_and_after(viewer.store(card.path), before, after, SAMPLES),
-        "ends": ("before", "after") if card.rounds else (model_said(card.models.get("against", "before")), "policy"),
+        "ends": ("before", "after")
+        if card.rounds
+        else (model_said(card.models.get("against", "before")), "policy"),
         "doubts_of": shown.doubts(card),
         "funnels": [(name, shown.funnel_chart(counts)) for name, counts in shown.funnels(card.path, summary)],
         "applied": shown.applied_rows(summary),
@@ -104,11 +109,17 @@ def samples(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] |
     entries = index.listed()
     names = by_fingerprint(card.facts, card.rounds)
     rules = viewer.books.of(card.path / CONSTITUTION)
-    kept = {name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "doubtful", "tag")}
+    kept = {
+        name: getattr(chosen, name) for name in ("text", "round", "principle", "state", "doubtful", "tag")
+    }
     kept["doubtful"] = "1" if chosen.doubtful else ""
     return {
         "rows": [
-            (place, entries[place], ", ".join(names.get(each, model_said(each)) for each in entries[place].policies))
+            (
+                place,
+                entries[place],
+                ", ".join(names.get(each, model_said(each)) for each in entries[place].policies),
+            )
             for place in places[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         ],
         "count": len(places),
@@ -148,7 +159,9 @@ def sample(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] | 
         "place": place,
         "answers": _answers(prompt, completions, said, names),
         "comparisons": _comparisons(completions, said),
-        "rules": {each.id: each for each in rules.principles} if (rules := viewer.books.of(card.path / CONSTITUTION)) else {},
+        "rules": {each.id: each for each in rules.principles}
+        if (rules := viewer.books.of(card.path / CONSTITUTION))
+        else {},
         "query": query(**kept, doubtful="1" if chosen.doubtful else ""),
         "number": at + 1 if at >= 0 else None,
         "count": len(places),
@@ -189,7 +202,9 @@ def _comparisons(completions: Sequence[Completion], said: Sequence[Judgment]) ->
             "principle": each.principle_id or "all together",
             "value": each.value,
             "state": each.state.value,
-            "prefers": None if each.value is None else letters.get(each.completion_ids[0 if each.value >= _EVEN else 1], "?"),
+            "prefers": None
+            if each.value is None
+            else letters.get(each.completion_ids[0 if each.value >= _EVEN else 1], "?"),
             "calls": each.calls,
             "detail": each.detail,
         }
@@ -228,7 +243,10 @@ def training(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any] 
 def audit(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     """What an audit found, with its pictures; while it is worked out, a page that asks again."""
     state = viewer.audit_of(card)
-    found: dict[str, Any] = {"waiting": state.found is None and state.trouble is None, "trouble": state.trouble}
+    found: dict[str, Any] = {
+        "waiting": state.found is None and state.trouble is None,
+        "trouble": state.trouble,
+    }
     found |= {"audited": None, "sections": [], "charts": [], "suggestions": ()}
     if state.found is None:
         return found
@@ -270,7 +288,9 @@ def _files(run: Path) -> list[tuple[str, int]]:
 def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     """Leaves of a document with their paths; long lists are counted."""
     if isinstance(value, Mapping) and value:
-        return [row for key, item in value.items() for row in flat(item, f"{name}.{key}" if name else str(key))]
+        return [
+            row for key, item in value.items() for row in flat(item, f"{name}.{key}" if name else str(key))
+        ]
     if isinstance(value, list) and len(value) > 8:
         return [(name, f"{len(value)} entries")]
     return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]

@@ -1,4 +1,4 @@
-"""The completions of a run by prompt: a light list that can be searched, and one prompt with all that was said of it."""
+"""The completions of a run by prompt: a light list to search, and one prompt with all that was said of it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,11 @@ class SampleIndex:
 
     def said(self) -> Mapping[str, Said]:
         """What the judge said of each prompt, by its id, over all rounds."""
-        paths = [path for folder in dict.fromkeys(each.path.parent for each in self.files) for path in judged_in(folder)]
+        paths = [
+            path
+            for folder in dict.fromkeys(each.path.parent for each in self.files)
+            for path in judged_in(folder)
+        ]
         files = [LineFile(each) for each in paths]
         stamp = tuple(each.stamp for each in files)
         if self._said is None or self._said[0] != stamp:
@@ -220,9 +224,7 @@ def _gathered(files: Sequence[LineFile]) -> dict[str, Said]:
                 if abs(value - MET) < DOUBT:
                     doubtful.setdefault(prompt, set()).add(name)
     return {
-        prompt: Said(
-            frozenset(broken.get(prompt, ())), frozenset(held), frozenset(doubtful.get(prompt, ()))
-        )
+        prompt: Said(frozenset(broken.get(prompt, ())), frozenset(held), frozenset(doubtful.get(prompt, ())))
         for prompt, held in states.items()
     }
 
@@ -253,11 +255,12 @@ def _asked(asked: Any) -> str:
     if isinstance(asked, str):
         return snippet(asked)
     turns = [each for each in asked if isinstance(each, dict)] if isinstance(asked, list) else []
-    messages = tuple(Message(role="user", content=str(each.get("content") or each.get("value") or "")) for each in turns)
+    messages = tuple(
+        Message(role="user", content=str(each.get("content") or each.get("value") or "")) for each in turns
+    )
     return snippet(last_asked(messages)) if messages else ""
 
 
 def state_counts(said: Mapping[str, Said]) -> Counter[str]:
     """How many prompts have a judgment in each state."""
     return Counter(state for each in said.values() for state in each.states)
-

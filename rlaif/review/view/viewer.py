@@ -72,7 +72,9 @@ class Viewer:
         """The completions of a run, read again when their files have changed."""
         with self.lock:
             held = self.samples.get(card.path)
-            now = tuple(file_stamp(each) for each in files_of(card.path, "completions") if each.suffix == ".jsonl")
+            now = tuple(
+                file_stamp(each) for each in files_of(card.path, "completions") if each.suffix == ".jsonl"
+            )
             if held is None or held.stamp != now:
                 held = _put(self.samples, card.path, SampleIndex(card.path))
             return held
@@ -124,7 +126,9 @@ class Viewer:
         except RlaifError as wrong:
             state = AuditState(stamp, trouble=str(wrong))
         except OSError as wrong:
-            state = AuditState(stamp, trouble=f"{run}: its files cannot be read ({wrong.strerror}); open the page again")
+            state = AuditState(
+                stamp, trouble=f"{run}: its files cannot be read ({wrong.strerror}); open the page again"
+            )
         with self.lock:
             self.audits[run] = state
 

@@ -54,6 +54,7 @@ from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, given
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls, failed_judgments
 from rlaif.workflows.models.gold import require_gold
@@ -78,7 +79,8 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         require_gold(prompts, GOLD)
     refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
     system = system_turn(config.system, constitution)
-    models = ModelPool(config, progress, config.seed, in_writing_of(config))
+    kept = KeptProgress(config.out, progress)
+    models = ModelPool(config, kept, config.seed, in_writing_of(config))
     policies = models.acting(config.policy_options)
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
@@ -120,7 +122,8 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
     refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
-    models = ModelPool(config, progress, config.seed, in_writing_of(config))
+    kept = KeptProgress(config.out, progress)
+    models = ModelPool(config, kept, config.seed, in_writing_of(config))
     names = (str(config.judge),)
 
     def describe() -> dict[str, Any]:

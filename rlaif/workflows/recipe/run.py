@@ -21,6 +21,7 @@ from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
@@ -57,7 +58,9 @@ def run(
     `calls` are those of each task by its name, as the forecast counts them.
     """
     config, recipe = prepared.config, prepared.recipe
-    pace = Pace(prepared, listener, progress, calls=calls)
+    kept = KeptProgress(config.out, progress)
+    pace = Pace(prepared, listener, kept, calls=calls)
+    kept.standing = pace.known
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
 
