@@ -107,16 +107,18 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
     cls=Command,
     examples=(
         "rlaif report runs/r1",
-        "rlaif report runs/r1 --out r1.html",
+        "rlaif report runs/r1 --out r1.html --full",
     ),
 )
 @RUN
 @options.option("--out", type=click.Path(path_type=Path), help="Page to write [default: RUN/report.html].")
-def report(run: Path, out: Path | None) -> None:
-    """Write the HTML report of RUN: one file that needs no network."""
+@options.option("--full", is_flag=True, help="Print all of it; else printing gives at most four pages.")
+@options.store
+def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
+    """Write the HTML report of RUN: one file that needs no network, the result first."""
     from rlaif.workflows.report import report as write
 
-    echo(str(write(run, out=out)))
+    echo(str(write(run, out=out, full=full, store=store)))
 
 
 @click.command(

@@ -140,8 +140,13 @@ def read_card(path: Path, name: str) -> RunCard:
 
 
 def _run_card(path: Path, name: str) -> RunCard:
-    facts = read_facts(path)
-    rows = read_record_if_there(path / ROUNDS, ROUNDS_SCHEMA) or []
+    return card_of(path, name, read_facts(path), read_record_if_there(path / ROUNDS, ROUNDS_SCHEMA) or [])
+
+
+def card_of(
+    path: Path, name: str, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]] = ()
+) -> RunCard:
+    """The card of a run whose `run.json` reads as `facts`, with its rows of rounds."""
     config, summary = facts.get("config") or {}, facts.get("summary") or {}
     constitution = config.get("constitution") or {}
     ended = "interrupted" if "status" not in facts else str(facts["status"])
@@ -149,7 +154,7 @@ def _run_card(path: Path, name: str) -> RunCard:
     return RunCard(
         name=name,
         path=path,
-        command=str(facts["command"]),
+        command=str(facts.get("command", "")),
         recipe=str((config.get("recipe") or {}).get("name", "")),
         status="running" if at_work(path) else ended,
         started=facts.get("started"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from rlaif.review.named import by_fingerprint
 from rlaif.review.named import said as model_said
 from rlaif.review.round_charts import principle_changes, round_charts
 from rlaif.review.rounds import FURTHER, tables
+from rlaif.review.tables import flat
 from rlaif.review.training_charts import training_curves, trainings
 from rlaif.review.view import overview as shown
 from rlaif.review.view.calls import before_and_after, call_shown
@@ -283,17 +283,6 @@ def _files(run: Path) -> list[tuple[str, int]]:
     found = [each for each in run.iterdir() if each.is_file()]
     found += [each for _, folder in rounds(run) for each in folder.iterdir() if each.is_file()]
     return sorted((each.relative_to(run).as_posix(), each.stat().st_size) for each in found)
-
-
-def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Leaves of a document with their paths; long lists are counted."""
-    if isinstance(value, Mapping) and value:
-        return [
-            row for key, item in value.items() for row in flat(item, f"{name}.{key}" if name else str(key))
-        ]
-    if isinstance(value, list) and len(value) > 8:
-        return [(name, f"{len(value)} entries")]
-    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
 
 
 def _chosen(values: Mapping[str, str]) -> SampleFilter:

@@ -65,7 +65,7 @@ from rlaif.workflows.models.role_options import sees_of, told_options
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
-from rlaif.workflows.report import reliability
+from rlaif.workflows.report import beside_of
 from rlaif.workflows.same_pairs import Twos, claimed_pairing, compared_in, compares
 
 PairConfig: TypeAlias = GenerateConfig | JudgeConfig
@@ -206,7 +206,7 @@ def _pairs(
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)
-    write_report(run.dir, read_run(run.dir), bins=reliability(run.dir, config.store))
+    write_report(run.dir, read_run(run.dir), beside=beside_of(run.dir, config.store))
     return made
 
 

@@ -44,7 +44,7 @@ from rlaif.workflows.recipe.table import (
     newest_models,
 )
 from rlaif.workflows.recipe.task import Task, made_rows
-from rlaif.workflows.report import reliability
+from rlaif.workflows.report import beside_of
 
 
 def run(
@@ -131,7 +131,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
     summary |= {FURTHER: further} if further else {}
     status = "done" if unmet is None else "stopped"
     held.finish(summary, status=status, templates=runner.cache.templates())
-    report = write_report(held.dir, read_run(held.dir), bins=reliability(held.dir, prepared.config.store))
+    report = write_report(held.dir, read_run(held.dir), beside=beside_of(held.dir, prepared.config.store))
     return Finished(
         run=held.dir,
         rounds=rows,
