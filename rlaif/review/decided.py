@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from rlaif.auditing.agreement import cohen
 from rlaif.auditing.intervals import Interval, wilson
 from rlaif.exchange.turns import turn_rows
+from rlaif.records import Pair, is_plain
 from rlaif.review import charts
-from rlaif.review.index import PairIndex, sides
+from rlaif.review.index import PairIndex, ShownSide, sides
 from rlaif.store.decisions import TIE, ReviewDecision
 
 PAUSE_S = 300.0
@@ -133,9 +134,7 @@ def decision_rows(index: PairIndex, said: Sequence[ReviewDecision]) -> Iterator[
         pair = index.pair(place)
         first, second = sides(pair)
         yield {
-            "prompt": turn_rows(pair.prompt),
-            "response_a": turn_rows(first.turns),
-            "response_b": turn_rows(second.turns),
+            **_texts(pair, first, second),
             "winner": None if each.prefers is None else {TIE: "tie", first.id: "a"}.get(each.prefers, "b"),
             "reviewer": each.reviewer,
             "flag": each.flag,
@@ -143,3 +142,15 @@ def decision_rows(index: PairIndex, said: Sequence[ReviewDecision]) -> Iterator[
             "at": each.at,
             "pair": each.pair,
         }
+
+
+def _texts(pair: Pair, first: ShownSide, second: ShownSide) -> dict[str, Any]:
+    """Question and answers as text; of answers with thoughts, calls or several turns, both whole dialogues."""
+    if is_plain(first.turns) and is_plain(second.turns):
+        alone = len(pair.prompt) == 1 and pair.prompt[0].role == "user"
+        asked: Any = pair.prompt[0].content if alone else turn_rows(pair.prompt)
+        return {"prompt": asked, "response_a": first.turns[0].content, "response_b": second.turns[0].content}
+    return {
+        f"conversation_{name}": turn_rows((*pair.prompt, *each.turns))
+        for name, each in (("a", first), ("b", second))
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from rlaif.review.tables import shown
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_BACKTICKS = re.compile(r"`([^`\n]{1,200})`")
 PAGES = Path(__file__).with_name("pages")
 
 
@@ -40,6 +42,7 @@ def page_environment() -> Environment:
         "money": numbers.money,
         "model": said,
         "drawn": _drawn,
+        "code_marked": _code_marked,
     }
     return found
 
@@ -49,6 +52,13 @@ def _drawn(chart: str) -> Any:
     from markupsafe import Markup
 
     return Markup(chart)
+
+
+def _code_marked(text: str) -> Any:
+    """A sentence whose words between backticks are commands; escaped before any mark is put in."""
+    from markupsafe import Markup, escape
+
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def _schema(tool: Mapping[str, Any]) -> str:
