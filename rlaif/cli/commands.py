@@ -23,6 +23,7 @@ from rlaif.cli.review import review
 from rlaif.cli.run import run
 from rlaif.cli.serve_reward import serve_reward
 from rlaif.cli.train import train
+from rlaif.cli.view import view
 
 
 @click.group(
@@ -51,7 +52,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, review, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
+    init, generate, judge, audit, review, view, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
     report, constitution, rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)

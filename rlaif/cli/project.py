@@ -63,7 +63,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         if key in ("started", "finished"):
             yield f"{key}: {datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S}"
         elif key == "progress":
-            yield f"round: {value['round']} of {value['of']}"
+            yield from _progress(value)
         elif key == "gold_mean":
             yield f"gold by round: {', '.join(map(shown, value))}"
         elif key != "summary" and value not in ([], None):
@@ -76,6 +76,14 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield table(cost_head(costs), cost_rows(costs))
     yield from (f"warning: {each}" for each in summary.get("warnings") or ())
     yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
+
+
+def _progress(told: Mapping[str, Any]) -> Iterator[str]:
+    if "round" in told:
+        yield f"round: {told['round']} of {told['of']}" + (f", {told['step']}" if told.get("step") else "")
+    if told.get("done") is not None:
+        of = f" of about {told['total']:,}" if told.get("total") else ""
+        yield f"done: {told['done']:,}{of} {told.get('unit') or 'call'}s"
 
 
 @click.command(
@@ -99,16 +107,18 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
     cls=Command,
     examples=(
         "rlaif report runs/r1",
-        "rlaif report runs/r1 --out r1.html",
+        "rlaif report runs/r1 --out r1.html --full",
     ),
 )
 @RUN
 @options.option("--out", type=click.Path(path_type=Path), help="Page to write [default: RUN/report.html].")
-def report(run: Path, out: Path | None) -> None:
-    """Write the HTML report of RUN: one file that needs no network."""
+@options.option("--full", is_flag=True, help="Print all of it; else printing gives at most four pages.")
+@options.store
+def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
+    """Write the HTML report of RUN: one file that needs no network, the result first."""
     from rlaif.workflows.report import report as write
 
-    echo(str(write(run, out=out)))
+    echo(str(write(run, out=out, full=full, store=store)))
 
 
 @click.command(

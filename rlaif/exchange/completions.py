@@ -43,13 +43,21 @@ def read_completions(path: str | Path) -> list[tuple[Prompt, Completion]]:
     draws: Counter[str] = Counter()
     pairs = []
     for row in read_rows(path):
-        prompt, entries = _row(row)
-        for entry in entries:
-            pairs.append((prompt, _completion(prompt, entry, row.where, draws[prompt.id])))
-            draws[prompt.id] += 1
+        pairs += row_completions(row, draws)
     if not pairs:
         raise PromptFileError(f"{path}: holds no completion; add rows")
     return pairs
+
+
+def row_completions(row: Row, draws: Counter[str] | None = None) -> list[tuple[Prompt, Completion]]:
+    """The completions of one row; `draws` counts those of each prompt, where rows do not say which draw they are."""
+    counted = Counter() if draws is None else draws
+    prompt, entries = _row(row)
+    found = []
+    for entry in entries:
+        found.append((prompt, _completion(prompt, entry, row.where, counted[prompt.id])))
+        counted[prompt.id] += 1
+    return found
 
 
 def write_completions(path: Path, completions: Iterable[tuple[Prompt, Completion]]) -> int:

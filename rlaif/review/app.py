@@ -6,13 +6,16 @@ What models wrote is text: templates escape it, and the content policy lets no s
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from rlaif.records import Constitution, Pair, Principle
 from rlaif.review.body import read_body
+from rlaif.review.decided import decision_rows, review_standing
 from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.guard import Guard, same_secret
 from rlaif.review.index import Filter, PairIndex, sides
@@ -27,17 +30,27 @@ if TYPE_CHECKING:
 PAGE_SIZE = 50
 MAX_BODY = 64_000
 MAX_NOTE = 4_000
-ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
+THEME = "rlaif_theme"
+"""The cookie that says which scheme the reader wants."""
+ASSETS = {"review.css": "text/css", "review.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """What one review works on."""
+    """What one review works on, and where its pages lie."""
 
     index: PairIndex
     store: Store
     reviewer: str
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    token: str = field(default_factory=lambda: new_token())
+    base: str = ""
+    """What stands before `/pair/0` in an address."""
+    home: str = "/"
+    """The address of the list."""
+    constitution: Constitution | None = None
+    """The one that the pairs were judged by."""
+    shell: Mapping[str, Any] = field(default_factory=dict)
+    """What stands around a page, where it is one of a project's."""
 
     @property
     def form_key(self) -> str:
@@ -49,25 +62,38 @@ class Desk:
         return {each.pair: each for each in decisions(self.store) if each.reviewer == self.reviewer}
 
 
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def theme_of(request: Request) -> str:
+    """`dark` or `light` where the reader has chosen one, else nothing: the system's."""
+    said = request.cookies.get(THEME, "")
+    return said if said in ("dark", "light") else ""
+
+
 def make_app(desk: Desk) -> Starlette:
     """The application; `rlaif.workflows.datasets.review.serve` runs it."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.routing import Route
 
-    pages = _Pages(desk)
+    pages = ReviewPages(desk)
     return Starlette(
         routes=[
             Route("/", pages.listed),
             Route("/pair/{place:int}", pages.shown),
+            Route("/pair-id/{id}", pages.found),
             Route("/say", pages.said, methods=["POST"]),
+            Route("/decisions.jsonl", pages.exported),
             Route("/assets/{name}", pages.asset),
         ],
         middleware=[Middleware(Guard, token=desk.token)],
     )
 
 
-class _Pages:
+class ReviewPages:
     """The answers to each address."""
 
     def __init__(self, desk: Desk) -> None:
@@ -81,12 +107,14 @@ class _Pages:
         places = _places(desk, chosen, standing)
         number = max(1, _number(request.query_params.get("page"), 1))
         entries = [
-            (place, desk.index.entries[place])
+            (place, desk.index.entry(place))
             for place in places[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         ]
         return self._page(
+            request,
             "list.html.j2",
             **_common(desk, chosen, standing),
+            standing=review_standing(desk.index, decisions(desk.store), desk.reviewer),
             rows=[(place, entry, standing.get(entry.id)) for place, entry in entries],
             count=len(places),
             page=number,
@@ -96,11 +124,34 @@ class _Pages:
     def shown(self, request: Request) -> Response:
         """One pair."""
         place = request.path_params["place"]
-        if place >= len(self.desk.index.entries):
+        if place >= len(self.desk.index):
             return _text("there is no such pair", 404)
         chosen, standing = _filter(request.query_params), self.desk.standing()
         common = _common(self.desk, chosen, standing)
-        return self._page("pair.html.j2", **common, **_pair(self.desk, place, chosen, standing))
+        said = [each for each in decisions(self.desk.store) if each.reviewer == self.desk.reviewer]
+        told = review_standing(self.desk.index, said, self.desk.reviewer)
+        pair = _pair(self.desk, place, chosen, standing)
+        return self._page(request, "pair.html.j2", standing=told, **common, **pair)
+
+    def found(self, request: Request) -> Response:
+        """The pair of an id, wherever it stands now: an address that can be kept."""
+        from starlette.responses import RedirectResponse
+
+        place = self.desk.index.places.get(request.path_params["id"])
+        return (
+            _text("there is no such pair", 404)
+            if place is None
+            else RedirectResponse(f"{self.desk.base}/pair/{place}")
+        )
+
+    def exported(self, request: Request) -> Response:
+        """All decisions on these pairs, as lines of JSON that `rlaif import` reads."""
+        from starlette.responses import Response
+
+        rows = decision_rows(self.desk.index, decisions(self.desk.store))
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        name = {"content-disposition": 'attachment; filename="decisions.jsonl"'}
+        return Response(text.encode("utf-8", "replace"), media_type="application/x-ndjson", headers=name)
 
     async def said(self, request: Request) -> Response:
         """A person's word; leads to the next pair."""
@@ -110,14 +161,14 @@ class _Pages:
         if body is None or not same_secret(body.get("key", ""), desk.form_key):
             return _text("this form is not of this page; open it again", 403)
         place = _number(body.get("place"), -1)
-        if not 0 <= place < len(desk.index.entries):
+        if not 0 <= place < len(desk.index):
             return _text("there is no such pair", 404)
         if not _say(desk, place, body):
             return _text("say a, b, tie, flag, note or undo", 400)
         chosen = _filter(body)
         stays = body.get("say") in ("undo", "flag", "note")
         target = place if stays else _after(desk, place, chosen)
-        return RedirectResponse(f"/pair/{target}?{_query(chosen)}", status_code=303)
+        return RedirectResponse(f"{desk.base}/pair/{target}?{_query(chosen)}", status_code=303)
 
     def asset(self, request: Request) -> Response:
         """Our own style and script."""
@@ -128,10 +179,11 @@ class _Pages:
             FileResponse(PAGES / name, media_type=ASSETS[name]) if name in ASSETS else _text("not here", 404)
         )
 
-    def _page(self, name: str, **values: Any) -> Response:
+    def _page(self, request: Request, name: str, **values: Any) -> Response:
         from starlette.responses import HTMLResponse
 
-        return HTMLResponse(self.pages.get_template(name).render(**values))
+        around = {"shell": self.desk.shell, "theme": theme_of(request), "desk": self.desk}
+        return HTMLResponse(self.pages.get_template(name).render(**around, **values))
 
 
 def _text(text: str, status: int) -> Response:
@@ -155,14 +207,14 @@ async def _form(request: Request) -> dict[str, str] | None:
 
 def _say(desk: Desk, place: int, body: Mapping[str, str]) -> bool:
     """Keep what was said; False for what cannot be said."""
-    entry = desk.index.entries[place]
+    pair = desk.index.pair(place)
     said = body.get("say", "")
     if said == "undo":
-        undo_decision(desk.store, entry.id, desk.reviewer)
+        undo_decision(desk.store, pair.id, desk.reviewer)
         return True
-    held = desk.standing().get(entry.id) or ReviewDecision(pair=entry.id, reviewer=desk.reviewer)
+    held = desk.standing().get(pair.id) or ReviewDecision(pair=pair.id, reviewer=desk.reviewer)
     held = replace(held, note=body.get("note", held.note)[:MAX_NOTE])
-    first, second = sides(desk.index.pair(place))
+    first, second = sides(pair)
     preferred = {"a": first.id, "b": second.id, "tie": TIE}
     if said in preferred:
         held = replace(held, prefers=preferred[said])
@@ -182,10 +234,28 @@ def _common(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) 
         "query": _query(chosen),
         "principles": desk.index.principles,
         "rounds": desk.index.rounds,
-        "done": sum(each.id in standing for each in desk.index.entries) if standing else 0,
-        "total": len(desk.index.entries),
+        "done": _decided(desk, standing),
+        "total": len(desk.index),
+        "ready": desk.index.ready,
+        "base": desk.base,
+        "home": desk.home,
         "key": desk.form_key,
     }
+
+
+def _decided(desk: Desk, standing: Mapping[str, ReviewDecision]) -> int:
+    """How many of the pairs are decided; of a list that is still being read, of all runs of the project."""
+    if not standing or not desk.index.ready:
+        return len(standing)
+    return sum(each in desk.index.places for each in standing)
+
+
+def _rules(desk: Desk, pair: Pair) -> list[Principle]:
+    """The principles that apply to a pair: those that its judge was asked about, else all of the constitution."""
+    if desk.constitution is None:
+        return []
+    asked = {str(each["id"]) for each in pair.principles}
+    return [each for each in desk.constitution.principles if not asked or each.id in asked]
 
 
 def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> dict[str, Any]:
@@ -206,6 +276,7 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewD
         "said": said,
         "prefers": prefers,
         "label_side": chosen_side,
+        "rules": _rules(desk, pair),
         "number": near[2],
         "count": len(places),
         "before": near[0],

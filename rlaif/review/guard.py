@@ -13,8 +13,8 @@ COOKIE = "rlaif_review"
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "testserver")
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -87,5 +87,5 @@ class Guard:
             return "this request comes from another site"
         token = request.query_params.get("token") or request.cookies.get(COOKIE, "")
         if not same_secret(token, self.token):
-            return "no token: open the address that `rlaif review` printed"
+            return "no token: open the address that the command printed"
         return None

@@ -1,10 +1,10 @@
-"""`report.html` of a run: one self-contained file of figures, charts, some pairs and all digests."""
+"""`report.html` of a run: one self-contained file, the result first, then pictures, samples, doubts, then details."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,75 +12,104 @@ from rlaif.atomic import write_text
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.calibration import Bin
 from rlaif.auditing.differences import differences
+from rlaif.constitution import load_constitution
+from rlaif.errors import RlaifError
 from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
-from rlaif.records import Pair
+from rlaif.records import Constitution, Pair
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
-from rlaif.review.environment import page_environment
+from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.gathered import Gathered, gather
+from rlaif.review.named import said
+from rlaif.review.numbers import figure
 from rlaif.review.principles import HEAD, applied, by_round
+from rlaif.review.round_charts import principle_changes, round_charts
 from rlaif.review.rounds import FURTHER, tables
-from rlaif.runs.layout import DIGESTED, FUNNEL, REPORT, ROUNDS, files_of, pair_files
-from rlaif.runs.record_files import FUNNEL_SCHEMA, ROUNDS_SCHEMA, read_record, read_record_if_there
+from rlaif.review.tables import flat
+from rlaif.review.training_charts import TrainingCurves, training_curves, trainings
+from rlaif.review.view.calls import BeforeAfter
+from rlaif.review.view.catalogue import card_of
+from rlaif.review.view.overview import doubts, evaluation_changes, funnel_chart, funnels, tiles
+from rlaif.runs.layout import CONSTITUTION, DIGESTED, REPORT, ROUNDS, pair_files
+from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
-MAIN_LINES = ("gold_mean", "gold_greedy", "judge_mean")
+TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a report shows that is not in the run's own files: of an audit, of gold, of the store."""
+
+    audited: Audit | None = None
+    bins: Sequence[Bin] = ()
+    """Label probabilities against what is true, where that is known; an audit has its own."""
+    suggestions: Sequence[Mapping[str, Any]] = ()
+    samples: Sequence[BeforeAfter] = ()
+    """Held-out prompts with the answers of the first policy and of the last one."""
+    full: bool = False
+    """Whether printing it gives everything; else at most four pages."""
+
+
+NOTHING = Beside()
 
 
 def write_report(
-    run: Path,
-    facts: Mapping[str, Any],
-    target: Path | None = None,
-    audited: Audit | None = None,
-    bins: Sequence[Bin] = (),
-    suggestions: Sequence[Mapping[str, Any]] = (),
+    run: Path, facts: Mapping[str, Any], target: Path | None = None, beside: Beside = NOTHING
 ) -> Path:
-    """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is.
-
-    `bins` are label probabilities against what is true, where that is known; an audit has its own.
-    """
+    """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is."""
     target = target or run / REPORT
-    write_text(target, render_report(run, facts, audited, bins, suggestions))
+    write_text(target, render_report(run, facts, beside))
     return target
 
 
-def render_report(
-    run: Path,
-    facts: Mapping[str, Any],
-    audited: Audit | None = None,
-    bins: Sequence[Bin] = (),
-    suggestions: Sequence[Mapping[str, Any]] = (),
-) -> str:
+def render_report(run: Path, facts: Mapping[str, Any], beside: Beside = NOTHING) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
-    from markupsafe import Markup
-
     rows = read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
-    pairs = gather(_pairs(run))
-    page = page_environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
-    # Markup only around what `charts` made: it escapes its own labels
-    return page.render(
-        title=f"rlaif {facts.get('command', 'run')}: {run.name}",
-        subtitle=_subtitle(facts, pairs),
-        audited=audited,
-        sections=[] if audited is None else sections(audited),
-        evaluated=evaluation_tables(facts.get("summary")),
-        suggestions=suggestions,
-        rounds=_rounds(rows, (facts.get("summary") or {}).get(FURTHER, ()), Markup),
-        funnels=[(name, Markup(chart)) for name, chart in _funnels(run, facts)],
-        principles=[(title, note, Markup(chart)) for title, note, chart in _principles(rows, pairs)],
-        applied=_applied(rows, facts),
-        distributions=[Markup(each) for each in distributions(pairs)],
-        reliability=Markup(reliability(bins if audited is None else audited.reliability)),
-        warnings=(facts.get("summary") or {}).get("warnings") or [],
-        doubtful=[_side_by_side(each) for each in pairs.doubtful],
-        others=[_side_by_side(each) for each in pairs.sampled],
-        pair_count=pairs.count,
-        status=facts.get("status", "done"),
-        hashes=list(_hashes(run, facts, pairs)),
-        facts=list(_flat(facts)),
+    card, pairs, audited = card_of(run, run.absolute().name, facts, rows), gather(_pairs(run)), beside.audited
+    rules = _rules(run)
+    summary = facts.get("summary") or {}
+    return (
+        page_environment()
+        .get_template(TEMPLATE)
+        .render(
+            style=(PAGES / "review.css").read_text(encoding="utf-8"),
+            full=beside.full,
+            title=f"rlaif {facts.get('command', 'run')}: {card.name}",
+            subtitle=_subtitle(facts, pairs),
+            card=card,
+            models=[(role, said(name)) for role, name in card.models.items()],
+            tiles=tiles(card),
+            doubts_of=doubts(card),
+            curves=round_charts(run, rows),
+            changes=_changes(rows, summary),
+            trainings=_trainings(run),
+            samples=beside.samples,
+            ends=("before", "after") if rows else (said(card.models.get("against", "before")), "policy"),
+            costs=_costs(summary.get("costs")),
+            rules=[] if rules is None else rules.principles,
+            audited=audited,
+            sections=[] if audited is None else sections(audited),
+            evaluated=evaluation_tables(summary),
+            suggestions=beside.suggestions,
+            rounds=[
+                {"title": title, "head": head, "rows": body}
+                for title, head, body in (tables(rows, summary.get(FURTHER, ())) if rows else ())
+            ],
+            funnels=[(name, funnel_chart(counts)) for name, counts in funnels(run, summary)],
+            principles=_principles(pairs),
+            applied=_applied(rows, facts),
+            distributions=distributions(pairs),
+            reliability=reliability(beside.bins if audited is None else audited.reliability),
+            doubtful=[_side_by_side(each) for each in pairs.doubtful],
+            others=[_side_by_side(each) for each in pairs.sampled],
+            pair_count=pairs.count,
+            status=facts.get("status", "done"),
+            hashes=list(_hashes(run, facts, pairs)),
+            facts=list(flat(facts)),
+        )
     )
 
 
@@ -115,7 +144,7 @@ def _side_by_side(pair: Pair) -> dict[str, Any]:
 
 def _hashes(run: Path, facts: Mapping[str, Any], pairs: Gathered) -> Iterator[tuple[str, str]]:
     """Every digest that the run names, of its pairs and of its files."""
-    for name, value in _flat(facts):
+    for name, value in flat(facts):
         if isinstance(value, str) and value.startswith("b2:"):
             yield name, value
     yield "pairs (of their ids, in order of themselves)", pairs.digest
@@ -125,61 +154,53 @@ def _hashes(run: Path, facts: Mapping[str, Any], pairs: Gathered) -> Iterator[tu
                 yield f"{name} (sha256)", hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _rounds(rows: Sequence[Mapping[str, Any]], further: Sequence[str], markup: Any) -> dict[str, Any] | None:
-    if not rows:
+def _changes(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Principles before and after, by gold: of the rounds, or of an evaluation against each other model."""
+    found = [
+        ("on held-out prompts, by gold", charts.changes(principle_changes(rows), names=("before", "after")))
+    ]
+    found += [
+        (f"by gold, against {name}", charts.changes(changed, names=(name, "policy")))
+        for name, changed in evaluation_changes(summary)
+    ]
+    return [(title, chart) for title, chart in found if chart]
+
+
+def _trainings(run: Path) -> list[TrainingCurves]:
+    found = (training_curves(each, each.name) for each in trainings(run))
+    return [each for each in found if each is not None]
+
+
+def _rules(run: Path) -> Constitution | None:
+    """The constitution of a run, or of the run that a round lies in; None where it cannot be read any more."""
+    path = next((each / CONSTITUTION for each in (run, run.parent) if (each / CONSTITUTION).is_file()), None)
+    try:
+        return None if path is None else load_constitution(path)
+    except RlaifError:
         return None
 
-    def series(*names: str) -> dict[str, list[float | None]]:
-        return {name: [row.get(name) for row in rows] for name in names}
 
-    gap = [row.get("gap") or {} for row in rows]
-    gaps = {name: [each.get(name) for each in gap] for name in ("mean", "judge_best", "oracle_best")}
-    drawn = [
-        charts.lines("gold and judge, held-out prompts", series(*MAIN_LINES)),
-        charts.lines("judge on the policy's own texts", series("judge_accuracy_on_policy", "pair_precision")),
-        charts.lines("gold of n draws, before the round", gaps),
-        charts.lines("KL from the start (nats per completion)", series("kl")),
-        charts.lines("length (words)", series("length_mean")),
+def _costs(costs: Mapping[str, Any] | None) -> list[list[str]]:
+    """What each model was asked and cost."""
+    models = (costs or {}).get("models") or {}
+    currency = str((costs or {}).get("currency", ""))
+    return [
+        [
+            said(str(name)),
+            figure(each["calls"]),
+            figure(each["prompt_tokens"]),
+            figure(each["completion_tokens"]),
+            "unknown" if each["cost"] is None else f"{currency} {each['cost']:,.2f}",
+        ]
+        for name, each in models.items()
     ]
-    shown = [{"title": title, "head": head, "rows": body} for title, head, body in tables(rows, further)]
-    return {"tables": shown, "charts": [markup(each) for each in drawn if each]}
 
 
-def _funnels(run: Path, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found: list[tuple[str, Mapping[str, int]]] = []
-    own = (facts.get("summary") or {}).get("funnel")
-    if own:
-        found.append(("", own))
-    for path in files_of(run, "funnel"):
-        own = path.name.removesuffix(FUNNEL).rstrip(".")
-        found.append(
-            (f"{path.parent.name.replace('-', ' ')} {own}".rstrip(), read_record(path, FUNNEL_SCHEMA))
-        )
-    return [(name, _funnel_chart(counts)) for name, counts in found]
-
-
-def _funnel_chart(counts: Mapping[str, int]) -> str:
-    top = max(counts.values(), default=0)
-    return charts.bars(
-        {name: [count] for name, count in counts.items()}, names=["count"], top=float(top or 1)
-    )
-
-
-def _principles(rows: Sequence[Mapping[str, Any]], pairs: Gathered) -> list[tuple[str, str, str]]:
-    """Title, note and bars: by gold where a loop has it, and by the judge's words on pairs."""
-    found = []
-    if rows and rows[0].get("gold_by_principle"):
-        first, newest = rows[0]["gold_by_principle"], rows[-1]["gold_by_principle"]
-        both = {name: [first[name], newest.get(name)] for name in first}
-        chart = charts.bars(both, names=["round 0", f"round {rows[-1]['round']}"])
-        note = "Share of held-out completions that follow each principle, by gold."
-        found.append(("Principles, by gold", note, chart))
-    if means := {name: [mean] for name, mean in pairs.means.items()}:
-        note = (
-            "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
-        )
-        found.append(("Principles, by the judge", note, charts.bars(means, names=["mean p"])))
-    return found
+def _principles(pairs: Gathered) -> list[tuple[str, str, str]]:
+    """Title, note and bars: how much better the chosen sides follow each principle, by the judge."""
+    means = {name: [mean] for name, mean in pairs.means.items()}
+    note = "Mean probability, over pairs, that the chosen side follows the principle better, by the judge."
+    return [("Principles, by the judge", note, charts.bars(means, names=["mean p"]))] if means else []
 
 
 def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -188,13 +209,3 @@ def _applied(rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> dic
     if not body:
         head, body = list(HEAD), applied(summary.get("principles") or {}, summary.get("tests") or {})
     return {"head": head, "rows": body} if body else None
-
-
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        return [
-            row for key, item in value.items() for row in _flat(item, f"{name}.{key}" if name else str(key))
-        ]
-    if isinstance(value, list) and len(value) > 8:
-        return [(name, f"{len(value)} entries")]
-    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,3 +28,14 @@ def shown(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Leaves of a document with their paths; long lists are counted."""
+    if isinstance(value, Mapping) and value:
+        return [
+            row for key, item in value.items() for row in flat(item, f"{name}.{key}" if name else str(key))
+        ]
+    if isinstance(value, list) and len(value) > 8:
+        return [(name, f"{len(value)} entries")]
+    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]

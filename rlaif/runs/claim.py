@@ -24,7 +24,7 @@ from rlaif.hashing import canonical_json
 from rlaif.plain_files import read_json
 from rlaif.runs.described import what_it_is
 from rlaif.runs.identity import differing, run_id
-from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN
+from rlaif.runs.layout import CLAIM, LOCK, PROGRESS, RUN, TRAINING_LOCK
 from rlaif.runs.record_files import PROGRESS_SCHEMA, RUN_SCHEMA, read_record
 from rlaif.runs.seal import FILES, file_digests
 
@@ -142,11 +142,51 @@ def _claimed(out: Path, config: Mapping[str, Any], command: str, lock: IO[bytes]
 
 def read_run(folder: Path) -> dict[str, Any]:
     """`run.json`, or of a run that has not come to its end what is known of it, with its status."""
+    found = read_facts(folder)
+    return found if "status" in found else {**found, "status": _unfinished(folder)}
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """`run.json`, or of a run that has not come to its end `claim.json`; takes no lock, not even for a moment."""
     for name in (RUN, CLAIM):
         if os.path.isfile(folder / name):
-            found = read_record(folder / name, RUN_SCHEMA)
-            return found if "status" in found else {**found, "status": _unfinished(folder)}
+            found: dict[str, Any] = read_record(folder / name, RUN_SCHEMA)
+            return found
     raise RunError(what_it_is(folder))
+
+
+def at_work(folder: Path, locks: Path = Path("/proc/locks")) -> bool:
+    """Whether a process works in a run or a training, for who only looks.
+
+    A lock that was taken to find out could refuse a command its own. So this asks the system's table of locks, and
+    where there is none, whether the process lives that the lock file names.
+    """
+    return any(_is_held(folder / name, locks) for name in (LOCK, TRAINING_LOCK))
+
+
+def _is_held(lock: Path, locks: Path) -> bool:
+    try:
+        inode = str(lock.stat().st_ino)
+        holder = lock.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return False
+    try:
+        rows = [line.split() for line in locks.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return holder.isdecimal() and _lives(int(holder))
+    # 1: FLOCK ADVISORY WRITE <process> <device>:<inode> 0 EOF
+    held = (row[5] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[3] == "WRITE")
+    return any(each.rpartition(":")[2] == inode for each in held)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def status(folder: Path) -> dict[str, Any]:

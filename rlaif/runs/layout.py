@@ -62,6 +62,8 @@ USED_PAIRS = "used_pairs.jsonl"
 """The ids of the pairs of each step of a training."""
 TRAINING = landmarks.TRAINING
 """The folder of an unfinished training."""
+TRAINING_LOCK = f"{TRAINING}/lock"
+"""Held (flock) while a process trains."""
 CHECKPOINT = "checkpoint"
 """In it, the last checkpoint."""
 LOGPS = "logps.sqlite"

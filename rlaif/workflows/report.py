@@ -10,9 +10,13 @@ from rlaif.errors import DiskError, RlaifError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
-from rlaif.review.report import write_report
+from rlaif.review.report import Beside, write_report
+from rlaif.review.view.calls import BeforeAfter, before_and_after
+from rlaif.review.view.catalogue import read_card
+from rlaif.review.view.compared import first_policy, newest_policy
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, files_of, pair_files
+from rlaif.store import find_store
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.gold import grade, share_met
@@ -21,18 +25,36 @@ MAX_GRADED = 2000
 """Pairs that gold is asked about, evenly over the files."""
 
 
-def report(run: Path, out: Path | None = None) -> Path:
+def report(run: Path, out: Path | None = None, *, full: bool = False, store: Path | None = None) -> Path:
     """Write the HTML report of a run, to `out` or into the run; says where it is.
 
-    Raises RunError for a directory that is no run, and for a place that cannot be written.
+    Args:
+        run: The run.
+        out: The file [default: `report.html` in the run].
+        full: Whether printing it gives all of it; else at most four pages.
+        store: The store file, where it is another than the project's.
+
+    Raises:
+        RunError: the directory is no run, or the place cannot be written.
     """
     found = read_run(run)
     try:
-        return write_report(run, found, out, bins=reliability(run))
+        return write_report(run, found, out, beside_of(run, store, full=full))
     except DiskError:
         raise
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None
+
+
+def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> Beside:
+    """What the report of a run shows that is not in its own files; what cannot be had is left out."""
+    return Beside(bins=reliability(run, store), samples=samples_of(run, store), full=full)
+
+
+def samples_of(run: Path, store: Path | None = None, most: int = 3) -> list[BeforeAfter]:
+    """Held-out prompts with the answers of the policy that a run began with and of the one that it ended with."""
+    card = read_card(run, run.name)
+    return before_and_after(find_store(run, store), first_policy(card), newest_policy(card), most)
 
 
 def reliability(run: Path, store: Path | None = None) -> list[Bin]:

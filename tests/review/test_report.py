@@ -22,7 +22,7 @@ from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import edges
 from rlaif.review.gathered import MOST_DOUBTFUL, SAMPLED, gather, histogram
-from rlaif.review.report import render_report, write_report
+from rlaif.review.report import Beside, render_report, write_report
 from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
 from rlaif.review.tables import table
 
@@ -126,7 +126,7 @@ def test_it_shows_rounds_funnel_principles_pairs_and_digests(tmp_path: Path) -> 
         "b2:abc",
         "0.400",
         "0.800",
-        "prefers-color-scheme: dark",
+        "light-dark(",
         "Reliability",
         "Lengths and margins",
         "Most doubtful pairs",
@@ -149,7 +149,7 @@ def test_how_the_judge_applied_each_principle_is_a_table(tmp_path: Path) -> None
     page = render_report(run_with(tmp_path, [pair()]), FACTS | {"summary": summary | warned})
     assert "<td>0.650</td>" in page
     assert "<td>2 of 3</td>" in page
-    assert "<li>principle &#39;greet&#39;: this judge cannot apply it</li>" in page
+    assert "<li>principle &#39;greet&#39;: this judge cannot apply it<span" in page
 
 
 def test_the_consistency_of_each_round_is_a_column(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_bounds_of_a_histogram_are_round_and_hold_the_values() -> None:
 def test_what_labels_say_is_drawn_against_what_is_true(tmp_path: Path) -> None:
     run = run_with(tmp_path, [pair()])
     assert "No truth is known" in render_report(run, FACTS)
-    page = render_report(run, FACTS, bins=[Bin(40, 0.7, 0.6), Bin(10, 0.9, 0.5)])
+    page = render_report(run, FACTS, Beside(bins=[Bin(40, 0.7, 0.6), Bin(10, 0.9, 0.5)]))
     assert "40 labels that say 0.70 are right in 0.60" in page
     assert "No truth is known" not in page
 
@@ -254,7 +254,7 @@ def test_digests_of_files_are_those_that_sha256sum_prints(tmp_path: Path) -> Non
 
 def test_an_audit_stands_in_the_page_with_every_table(tmp_path: Path) -> None:
     audited = audit(planted_run(Planted(settings={"position": 2.0}), prompts=60))
-    page = unescape(render_report(run_with(tmp_path, [pair()]), FACTS, audited))
+    page = unescape(render_report(run_with(tmp_path, [pair()]), FACTS, Beside(audited=audited)))
     assert "<b>position</b>" in page
     for each in sections(audited):
         assert each.title in page

@@ -68,7 +68,7 @@ def test_files_of_earlier_runs_are_as_their_schemas_say(name: str, rules: Any) -
         (ROUNDS_SCHEMA, [{"round": 0, "gold_mean": 10**400}], r"\[0\].gold_mean"),
         (FUNNEL_SCHEMA, {"pairs": "3"}, "pairs must be a whole number"),
         (ARTEFACTS_SCHEMA, [{"path": "x"}], r"\[0\] lacks 'kind'"),
-        (PROGRESS_SCHEMA, {"round": 1}, "lacks 'of'"),
+        (PROGRESS_SCHEMA, {"round": "1", "of": 2}, "round"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_its_key(

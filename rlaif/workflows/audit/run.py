@@ -16,7 +16,7 @@ from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
 from rlaif.errors import InputError
 from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
-from rlaif.review.report import write_report
+from rlaif.review.report import Beside, write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import ROUNDS, round_number, several_pairs
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
@@ -28,6 +28,7 @@ from rlaif.workflows.audit.rationales import read_written
 from rlaif.workflows.datasets.edited import against_scores, turned_pairs
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.failures import all_failed, failed_in
+from rlaif.workflows.report import samples_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,8 @@ def audit(config: AuditConfig) -> Audited:
 def write_page(found: Audited, target: Path) -> Path:
     """Write the HTML report of the run with the audit in it; says where it is."""
     facts = read_run(found.facts_of)
-    return write_report(found.run, facts, target, found.audit, suggestions=found.suggestions)
+    beside = Beside(audited=found.audit, suggestions=found.suggestions, samples=samples_of(found.facts_of))
+    return write_report(found.run, facts, target, beside)
 
 
 def _further(config: AuditConfig, source: AuditSource) -> Evidence:

@@ -43,12 +43,12 @@ def serve(
     index = PairIndex(run)
     held = listen(port)
     with held, Store.open(find_store(run, store)) as kept:
-        desk = Desk(index=index, store=kept, reviewer=reviewer or _login())
+        desk = Desk(index=index, store=kept, reviewer=reviewer or login())
         said(f"{address_of(held)}/?token={desk.token}")
         serve_until_interrupted(make_app(desk), held)
 
 
-def _login() -> str:
+def login() -> str:
     """The name of who runs this; in a container, a user may have a number alone."""
     try:
         return getpass.getuser()

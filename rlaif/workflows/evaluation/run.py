@@ -31,6 +31,7 @@ from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.cut_off import mostly_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.gold import Grades, gold_by_principle, grade, require_gold, share_met, ungraded
@@ -112,7 +113,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
     if config.gold or config.judge == GOLD:
         require_gold(prompts, "--gold" if config.gold else GOLD)
     system = system_turn(config.system, constitution)
-    models = ModelPool(config, progress, config.seed)
+    models = ModelPool(config, KeptProgress(config.out, progress), config.seed)
     needed = (str(config.policy), *config.against, *([config.judge] if config.judge else []))
     if config.out is not None:
         describe = partial(_described, config, models, prompts, constitution)

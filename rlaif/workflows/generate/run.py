@@ -54,6 +54,7 @@ from rlaif.workflows.generate.result import GenerateResult, too_few, unreadable_
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, given
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.generate.unfit import held_back, held_sentence, unfit_principles, without
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.failures import failed_calls, failed_judgments
 from rlaif.workflows.models.gold import require_gold
@@ -64,7 +65,7 @@ from rlaif.workflows.models.role_options import sees_of, told_options
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Ready, Report, at_once, silent
-from rlaif.workflows.report import reliability
+from rlaif.workflows.report import beside_of
 from rlaif.workflows.same_pairs import Twos, claimed_pairing, compared_in, compares
 
 PairConfig: TypeAlias = GenerateConfig | JudgeConfig
@@ -78,7 +79,8 @@ def generate(config: GenerateConfig, progress: Report = silent, ready: Ready = a
         require_gold(prompts, GOLD)
     refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
     system = system_turn(config.system, constitution)
-    models = ModelPool(config, progress, config.seed, in_writing_of(config))
+    kept = KeptProgress(config.out, progress)
+    models = ModelPool(config, kept, config.seed, in_writing_of(config))
     policies = models.acting(config.policy_options)
     for policy in config.policy if config.trainer else ():
         trainer_of(policy, config.trainer)
@@ -121,7 +123,8 @@ def judge(config: JudgeConfig, progress: Report = silent, ready: Ready = at_once
     if config.judge == GOLD:
         require_gold([prompt for prompt, _ in drawn], GOLD)
     refuse_critic(config.critic_options, str(config.judge), critique=config.critique)
-    models = ModelPool(config, progress, config.seed, in_writing_of(config))
+    kept = KeptProgress(config.out, progress)
+    models = ModelPool(config, kept, config.seed, in_writing_of(config))
     names = (str(config.judge),)
 
     def describe() -> dict[str, Any]:
@@ -205,7 +208,7 @@ def _pairs(
     summary = made.as_dict()
     del summary["run"]
     run.finish(summary, templates=templates)
-    write_report(run.dir, read_run(run.dir), bins=reliability(run.dir, config.store))
+    write_report(run.dir, read_run(run.dir), beside=beside_of(run.dir, config.store))
     return made
 
 

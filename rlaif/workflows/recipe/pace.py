@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rlaif.constitution import applies
@@ -141,6 +141,10 @@ class Pace:
     def expect(self, calls: Mapping[str, int]) -> None:
         """Take in the calls of each task by its name, where a forecast has counted them."""
         self._guesses |= _counted(self._prepared, calls)
+
+    def known(self) -> dict[str, Any]:
+        """Where the run is now, as `progress.json` keeps it; nothing before its first step."""
+        return {} if self._at is None else asdict(self.standing)
 
     def report(
         self,

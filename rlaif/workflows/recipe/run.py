@@ -21,6 +21,7 @@ from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.show_prompt import questions
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
@@ -43,7 +44,7 @@ from rlaif.workflows.recipe.table import (
     newest_models,
 )
 from rlaif.workflows.recipe.task import Task, made_rows
-from rlaif.workflows.report import reliability
+from rlaif.workflows.report import beside_of
 
 
 def run(
@@ -57,7 +58,9 @@ def run(
     `forecast` counts the calls of each task by its name: it is asked once all is checked.
     """
     config, recipe = prepared.config, prepared.recipe
-    pace = Pace(prepared, listener, progress)
+    kept = KeptProgress(config.out, progress)
+    pace = Pace(prepared, listener, kept)
+    kept.standing = pace.known
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
 
@@ -129,7 +132,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
     summary |= {FURTHER: further} if further else {}
     status = "done" if unmet is None else "stopped"
     held.finish(summary, status=status, templates=runner.cache.templates())
-    report = write_report(held.dir, read_run(held.dir), bins=reliability(held.dir, prepared.config.store))
+    report = write_report(held.dir, read_run(held.dir), beside=beside_of(held.dir, prepared.config.store))
     return Finished(
         run=held.dir,
         rounds=rows,

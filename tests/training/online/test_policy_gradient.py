@@ -1,4 +1,4 @@
-"""A whole step is TRL's; trainings by policy gradients say what failures do to them: the bias of a deviation, groups and steps without any."""
+"""A whole step is that of TRL; trainings say what failures do to them, and a group of one moves nothing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,161 @@
+"""What a run came to in a few words: what was done, whether it helped, what is doubtful. Pure.
+
+The same words stand in the list of runs, on a run's page and on top of its report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rlaif.review.named import roles, said
+from rlaif.review.numbers import figure, percent, short
+
+Verdict = Literal["better", "worse", "unclear", "none"]
+EVEN = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The words on top."""
+
+    done: str
+    """What was done: one sentence."""
+    helped: str
+    """Whether it helped, with its interval: one sentence; empty where nothing compares."""
+    verdict: Verdict
+    """`better` or `worse` where the interval leaves out no difference, else `unclear`; `none`: nothing compares."""
+    short: str
+    """The result in a table's cell."""
+
+
+def headline(facts: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]] = ()) -> Headline:
+    """The words of a run, from its `run.json` and, of a recipe, its rows of rounds."""
+    summary = facts.get("summary") or {}
+    if rounds:
+        return _of_rounds(facts, rounds)
+    if summary.get("win_rates") or summary.get("gold"):
+        return _of_evaluation(summary)
+    if "funnel" in summary or "pairs" in summary:
+        return _of_pairs(facts, summary)
+    return Headline(done=f"`rlaif {facts.get('command', 'run')}`.", helped="", verdict="none", short="")
+
+
+def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Headline:
+    config = facts.get("config") or {}
+    recipe = config.get("recipe") or {}
+    named, last = roles(facts), rows[-1]
+    made = sum(int(row.get("pairs") or 0) for row in rows)
+    count = last["round"]
+    wanted = recipe.get("rounds", count)
+    parts = [
+        f"{_count(count, 'round')} of {recipe.get('name', 'a recipe')}"
+        + (f" ({wanted} wanted)" if wanted != count else "")
+    ]
+    parts.append(f"from {said(named.get('policy', 'the policy'))}")
+    if "judge" in named:
+        parts.append(f"judged by {said(named['judge'])}")
+    if made:
+        parts.append(f"with {_count(made, 'pair')}")
+    won = ((last.get("against") or {}).get("initial")) or {}
+    first_gold, last_gold = rows[0].get("gold_mean"), last.get("gold_mean")
+    told, verdict = [], _verdict(won.get("low"), won.get("high"))
+    if None not in (first_gold, last_gold) and count:
+        told.append(f"gold went from {figure(first_gold)} to {figure(last_gold)} on held-out prompts")
+    if won.get("win_rate") is not None:
+        told.append(f"it beats its first version in {_rate(won)} of comparisons{_judged(won)}")
+    if count and not told and None not in (rows[0].get("judge_mean"), last.get("judge_mean")):
+        told.append(
+            f"the judge's mean went from {figure(rows[0]['judge_mean'])} to {figure(last['judge_mean'])}"
+        )
+    brief = ""
+    if None not in (first_gold, last_gold) and count:
+        brief = f"gold {figure(first_gold)} → {figure(last_gold)}"
+    elif won.get("win_rate") is not None:
+        brief = f"win rate {figure(won['win_rate'])}"
+    elif None not in (rows[0].get("judge_mean"), last.get("judge_mean")) and count:
+        brief = f"judge {figure(rows[0]['judge_mean'])} → {figure(last['judge_mean'])}"
+    helped = _sentence(verdict, told)
+    return Headline(done=f"{', '.join(parts)}.", helped=helped, verdict=verdict, short=brief)
+
+
+def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
+    policy, judge = str(summary.get("policy")), summary.get("judge")
+    rates = summary.get("win_rates") or []
+    golds = summary.get("gold") or {}
+    done = f"Evaluated {short(policy)} on {_count(summary.get('prompts') or 0, 'held-out prompt')}"
+    done += f", judged by {short(str(judge))}." if judge else "."
+    told = [f"it wins {_rate(row)} against {short(str(row['against']))}{_judged(row)}" for row in rates]
+    for name, each in golds.items():
+        if name != policy and policy in golds:
+            told.append(
+                f"gold is {figure(golds[policy].get('mean'))} [{figure(golds[policy].get('low'))}, "
+                f"{figure(golds[policy].get('high'))}] against {figure(each.get('mean'))} of {short(name)}"
+            )
+    if not told and policy in golds:
+        told.append(f"gold is {figure(golds[policy].get('mean'))}")
+    verdict = _verdict(rates[0].get("low"), rates[0].get("high")) if rates else "none"
+    brief = (
+        f"win rate {_rate(rates[0])}"
+        if rates
+        else f"gold {figure(golds[policy].get('mean'))}"
+        if policy in golds
+        else ""
+    )
+    return Headline(done=done, helped=_sentence(verdict, told), verdict=verdict, short=brief)
+
+
+def _of_pairs(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
+    command = facts.get("command")
+    named, funnel = roles(facts), summary.get("funnel") or {}
+    pairs, prompts = int(summary.get("pairs") or 0), summary.get("prompts") or funnel.get("prompts")
+    verb = {"import": "Imported", "judge": "Judged anew"}.get(str(command), "Sampled and judged")
+    parts = [
+        f"{verb}: {_count(pairs, 'pair')}" + (f" of {_count(int(prompts), 'prompt')}" if prompts else "")
+    ]
+    if "policy" in named:
+        parts.append(f"written by {said(named['policy'])}")
+    if "judge" in named:
+        parts.append(f"judged by {said(named['judge'])}")
+    share = summary.get("pair_share")
+    brief = f"{_count(pairs, 'pair')}" + (f", {percent(share)} of prompts" if share is not None else "")
+    return Headline(done=f"{', '.join(parts)}.", helped="", verdict="none", short=brief)
+
+
+def _rate(row: Mapping[str, Any]) -> str:
+    low, high = row.get("low"), row.get("high")
+    between = f" [{figure(low)}, {figure(high)}]" if None not in (low, high) else ""
+    return f"{figure(row.get('win_rate'))}{between}"
+
+
+def _judged(row: Mapping[str, Any]) -> str:
+    counted = [
+        f"{row[key]:,} {word}"
+        for key, word in (("wins", "won"), ("losses", "lost"), ("even", "even"))
+        if key in row
+    ]
+    return f" ({', '.join(counted)})" if counted else ""
+
+
+def _verdict(low: float | None, high: float | None) -> Verdict:
+    if low is None or high is None:
+        return "none"
+    return "better" if low > EVEN else "worse" if high < EVEN else "unclear"
+
+
+def _sentence(verdict: Verdict, told: Sequence[str]) -> str:
+    if not told:
+        return ""
+    begins = {
+        "better": "Yes: ",
+        "worse": "No, it got worse: ",
+        "unclear": "Unclear, for the interval includes one half: ",
+        "none": "",
+    }[verdict]
+    text = "; ".join(told)
+    return f"{begins}{text[0].upper() + text[1:] if not begins.endswith(': ') else text}."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,105 @@
+"""The curves of a training, from its `metrics.jsonl`: what everybody looks at first, then every other figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlaif.review import charts
+from rlaif.review.lines import LineFile
+from rlaif.runs.layout import METRICS, TRAIN_RECORD, TRAINING, model_folder
+
+MOST_ROWS = 1000
+"""Steps that are read: of more, every n-th one and the last."""
+FIRST: Mapping[str, Sequence[str]] = {
+    "loss": ("loss", "loss/preference", "replay/loss", "nll"),
+    "reward": ("reward", "rewards/mean", "reward_std"),
+    "rewards of chosen and rejected": ("rewards/chosen", "rewards/rejected", "rewards/margins"),
+    "accuracy": ("rewards/accuracies", "accuracy", "replay/accuracy"),
+    "KL from the reference": ("kl",),
+    "length": ("completions/mean_length", "length/mean"),
+    "entropy": ("entropy",),
+    "size of the gradient": ("grad_norm",),
+    "learning rate": ("learning_rate",),
+}
+"""Charts that come first: their titles, and the figures in them that a training may have."""
+NO_CURVES = ("step", "seconds", "num_tokens", "epoch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingCurves:
+    """A training's curves."""
+
+    name: str
+    steps: int
+    """The last one."""
+    first: Sequence[str]
+    others: Sequence[str]
+
+
+def trainings(run: Path) -> list[Path]:
+    """The folders of a run's trainings, the rounds' in order; a folder of a training is its own."""
+    if (run / METRICS).is_file() or (run / TRAIN_RECORD).is_file() or (run / TRAINING).is_dir():
+        return [run]
+    inside = model_folder(run, "x").parent
+    found = sorted(each.parent for each in inside.glob(f"*/{METRICS}"))
+    return sorted(found, key=lambda each: (len(each.name), each.name))
+
+
+def training_curves(folder: Path, name: str) -> TrainingCurves | None:
+    """The curves of a training; None where no step is written yet."""
+    rows = list(metric_rows(folder))
+    if not rows:
+        return None
+    at = [float(row["step"]) for row in rows]
+    known = [
+        each
+        for each in dict.fromkeys(name for row in rows for name in row)
+        if each not in NO_CURVES and any(_number(row.get(each)) is not None for row in rows)
+    ]
+    first, drawn = [], set()
+    for title, names in FIRST.items():
+        series = {each: [_number(row.get(each)) for row in rows] for each in names if each in known}
+        drawn |= series.keys()
+        if chart := _drawn(title, series, at):
+            first.append(chart)
+    others = [
+        _drawn(each, {each: [_number(row.get(each)) for row in rows]}, at)
+        for each in known
+        if each not in drawn
+    ]
+    return TrainingCurves(name=name, steps=int(at[-1]), first=first, others=[each for each in others if each])
+
+
+def metric_rows(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Rows of a training's metrics with their steps, evenly over all; a line that is being written is left out."""
+    file = LineFile(folder / METRICS)
+    step = max(1, -(-len(file) // MOST_ROWS))
+    places = list(range(0, len(file), step))
+    if places and places[-1] != len(file) - 1:
+        places.append(len(file) - 1)
+    for place in places:
+        try:
+            row = json.loads(file.line(place))
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            yield row
+
+
+def _drawn(title: str, series: Mapping[str, Sequence[float | None]], at: Sequence[float]) -> str:
+    values = [value for each in series.values() for value in each if value is not None]
+    if not values:
+        return ""
+    lowest, highest = min(values), max(values)
+    # a curve near zero begins there; one far above it, or below, shows its own range
+    low = 0.0 if 0 <= lowest <= 0.7 * highest or lowest == highest >= 0 else lowest
+    return charts.lines(title, series, low=low, top=1.0 if title == "accuracy" else highest, at=at)
+
+
+def _number(value: Any) -> float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    return float(value) if known else None
