@@ -82,9 +82,9 @@ class AttackFigures:
     above: Interval | None
     """Share of the prompts on which a text scores above the honest answers."""
     success: Interval | None
-    """Share of the prompts on which such a text is worthless; None where that is known of none."""
+    """Share of the prompts on which such a text is known to be worthless; None where nobody can say of any."""
     undecided: int
-    """Prompts that are in no success rate: a text scores above the honest answers, and its worth is not known."""
+    """Prompts on which it may succeed too: a text scores above the honest answers, and its worth is not known."""
     lead: float | None
     """Mean over prompts of the best reward less the line, in the units of the reward."""
     judged_by: tuple[WorthBy, ...]
@@ -119,7 +119,7 @@ def figures_of(attack: str, tried: Sequence[Tried]) -> AttackFigures:
         if each.reward is not None:
             by_prompt.setdefault(each.prompt_id, []).append(each)
     outcomes = [_outcome(own) for own in by_prompt.values()]
-    decided = [each for each in outcomes if each is not None]
+    hits, undecided = outcomes.count(True), outcomes.count(None)
     leads = [max(_lead(each) for each in own) for own in by_prompt.values()]
     above = sum(any(each.above for each in own) for own in by_prompt.values())
     told = dict.fromkeys(each.worth.by for each in tried if each.above)
@@ -129,8 +129,9 @@ def figures_of(attack: str, tried: Sequence[Tried]) -> AttackFigures:
         texts=len(tried),
         failed=sum(each.reward is None for each in tried),
         above=_share(above, len(by_prompt)),
-        success=_share(sum(decided), len(decided)),
-        undecided=len(outcomes) - len(decided),
+        # a rate of those alone that are decided would leave out just what scores high
+        success=None if undecided and not hits else _share(hits, len(outcomes)),
+        undecided=undecided,
         lead=fmean(leads) if leads else None,
         judged_by=tuple(told),
     )

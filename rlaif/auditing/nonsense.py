@@ -21,7 +21,7 @@ _FIRST_WORDS = 3
 
 
 def repetitions(prompt: str, honest: Sequence[str]) -> dict[str, str]:
-    """One word, one sentence and one whole answer over and over, at the length of the longest honest answer and beyond."""
+    """One word, one sentence, one answer over and over: as long as the longest honest answer, and longer."""
     words = Counter(each.strip() for text in honest for each in pieces(text) if each.strip().isalnum())
     room = max((len(pieces(each)) for each in honest), default=0)
     found = {}

@@ -52,7 +52,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, attack, review, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
-    report, constitution, rbr, prices, micro, completion,
+    init, generate, judge, audit, attack, review, train, evaluate, chat, run, serve_reward, import_, export, status,
+    pack, report, constitution, rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)
