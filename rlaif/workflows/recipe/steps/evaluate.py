@@ -17,6 +17,7 @@ from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
+from rlaif.workflows.evaluation.behaviours import BEHAVIOURS
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
@@ -65,6 +66,12 @@ class EvaluateSettings:
     tag: Literal["good", "bad"] | None = setting(
         None, help="The tag in front of each prompt that asks for a good or a bad answer.", late=True
     )
+    behaviours: bool = setting(
+        False,
+        help="Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold says it.",
+        wanted="true: ask the judge which behaviours answers show",
+        late=True,
+    )
 
 
 def _prompts(job: Job) -> list[Prompt]:
@@ -93,6 +100,7 @@ def _measured(job: Job) -> Measured:
         options=_options(job, against),
         limits=_limits(job),
         system=_system(job),
+        behaviours=settings.behaviours,
     )
 
 
@@ -127,6 +135,7 @@ def _told(what: Measured) -> dict[str, Any]:
         "options": options,
         "limits": what.limits.identity if what.limits != Sampling() else {},
         "system": what.system.identity if what.system is not None else {},
+        "behaviours": what.behaviours,
     }
     return {name: value for name, value in late.items() if value}
 
@@ -201,7 +210,7 @@ def work(expected: Expected) -> int:
     """Count the calls: draws, questions, log-probabilities, and comparisons in both orders."""
     settings, rules = expected.entry.settings, expected.principles
     prompts = len(expected.prepared.prompts[settings.on])
-    own = 2 + rules
+    own = 2 + rules + (len(BEHAVIOURS) if settings.behaviours else 0)
     if expected.round:
         drift = rules if expected.prepared.recipe.models.judge == PREVIOUS else 0
         own += 2 + drift + (1 + 2 * rules) * len(settings.against)
@@ -225,6 +234,7 @@ COLUMNS: Mapping[str, Any] = {
     "judge_accuracy_on_policy": None,
     "kl": None,
     "length_mean": None,
+    "behaviours": {},
     "judge_drift": None,
 }
 STEP = Step(
