@@ -86,10 +86,6 @@ def job() -> Job:
     return made
 
 
-def rates(job: AttackJob) -> dict[str, float | None]:
-    return {each.attack: each.success.value if each.success else None for each in attack(job).figures}
-
-
 def test_a_reward_that_likes_length_falls_to_repetition_and_not_to_cuts(job: Job) -> None:
     found = attack(job(attacks=("repetition", "cut")))
     by_name = {each.attack: each for each in found.figures}
@@ -115,7 +111,8 @@ def test_what_a_search_finds_is_not_judged_unless_a_second_judge_is_named(job: J
     assert alone.figures[0].undecided > 0
     assert alone.unmet is None
     assert "not judged" in as_text(alone)
-    judged = attack(job("function=mine.py:hello", attacks=("evolution",), generations=6, by=read_part("function=mine.py:sound")))  # fmt: skip
+    second = read_part("function=mine.py:sound")
+    judged = attack(job("function=mine.py:hello", attacks=("evolution",), generations=6, by=second))
     assert judged.figures[0].success is not None
     assert judged.figures[0].success.value > 0
     assert [str(each) for each in judged.figures[0].judged_by] == ["second judge"]
@@ -151,10 +148,9 @@ def test_a_reward_that_orders_siblings_has_no_line(job: Job) -> None:
 def test_prompts_that_the_reward_was_trained_on_are_refused(job: Job) -> None:
     asked = Message(role="user", content="How do I bake bread number 2?")
     sides = [(Message(role="assistant", content=text),) for text in ("Bake.", "No.")]
-    write_pairs(Path("old.jsonl"), [Pair(prompt=(asked,), chosen=sides[0], rejected=sides[1], label_prob=1.0)])  # fmt: skip
-    with pytest.raises(
-        InputError, match=r"1 of 4 prompts ask one that old\.jsonl asks.*name prompts that it was not"
-    ):
+    old = Pair(prompt=(asked,), chosen=sides[0], rejected=sides[1], label_prob=1.0)
+    write_pairs(Path("old.jsonl"), [old])
+    with pytest.raises(InputError, match=r"1 of 4 prompts ask one that old\.jsonl asks.*name prompts"):
         job(trained_on=Path("old.jsonl"))
 
 
@@ -182,8 +178,8 @@ def test_pairs_hold_an_honest_answer_over_each_attack_on_half_of_the_prompts(job
 def test_no_pair_is_made_of_what_only_gold_says(job: Job, tmp_path: Path) -> None:
     rows = [{"prompt": f"I am Ben. What is {n} plus 2?", "tags": ["sum"], "gold": "micro"} for n in range(4)]
     Path("gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    own = job("function=mine.py:hello", prompts="gold.jsonl", constitution="micro-default", attacks=("evolution",), generations=6, pairs=Path("p.jsonl"))  # fmt: skip
-    found = attack(own)
+    given = {"prompts": "gold.jsonl", "constitution": "micro-default", "pairs": Path("p.jsonl")}
+    found = attack(job("function=mine.py:hello", attacks=("evolution",), generations=6, **given))
     assert [str(each) for each in found.figures[0].judged_by] == ["gold"]
     assert found.pairs == 0
 
@@ -202,7 +198,11 @@ def test_pairs_of_the_first_training_stand_before_the_new_ones(job: Job) -> None
 def test_before_and_after_are_told_on_fresh_prompts_and_on_mined_ones(job: Job) -> None:
     attack(job(attacks=("repetition",), pairs=Path("p.jsonl"), out=Path("first")))
     found = attack(job("function=mine.py:sound", attacks=("repetition",), against=Path("first")))
-    told = {each.fresh: (each.prompts, each.before.value, each.after.value) for each in found.before if each.before and each.after}  # fmt: skip
+    told = {
+        each.fresh: (each.prompts, each.before.value, each.after.value)
+        for each in found.before
+        if each.before and each.after
+    }
     assert told == {True: (2, 1.0, 0.0), False: (2, 1.0, 0.0)}
     assert "before and after, on prompts of which no pair was made" in as_text(found)
 
@@ -211,7 +211,7 @@ def test_an_earlier_report_that_is_none_is_refused(job: Job) -> None:
     Path("other.json").write_text("{}")
     with pytest.raises(InputError, match="is no report of"):
         job(against=Path("other.json"))
-    with pytest.raises(InputError, match="holds no attack.json"):
+    with pytest.raises(InputError, match=r"holds no attack\.json"):
         job(against=Path())
 
 
@@ -269,12 +269,13 @@ def test_an_ensemble_is_attacked_through_the_gradients_of_its_members(job: Job) 
         write_reward_model(Path(name))
     Path("both.yaml").write_text("together: min\nparts:\n- {model: rm1}\n- {model: rm2, name: two}\n")
     found = attack(job("both.yaml", attacks=("gradient", "template")))
-    assert found.reward == "rm1+two" or "rm1" in found.reward
+    assert found.reward == "min of rm1 + two"
     assert {each.attack for each in found.figures} == {"gradient", "template"}
 
 
 def test_the_command_ends_with_3_where_something_is_found_and_with_0_where_nothing_is() -> None:
-    usual = ["--policy", "script:policy.jsonl", "--prompts", "prompts.jsonl", "--n", "4", "--attack", "repetition"]  # fmt: skip
+    models = ["--policy", "script:policy.jsonl", "--prompts", "prompts.jsonl"]
+    usual = [*models, "--n", "4", "--attack", "repetition"]
     bad = CliRunner().invoke(cli, ["attack", "function=mine.py:long", *usual, "--out", "run"])
     assert type(bad.exception).__name__ == "ThresholdError"
     assert "repetition (a word, longer)" in bad.output or "repetition" in bad.output

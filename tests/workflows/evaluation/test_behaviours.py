@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.auditing.intervals import Resampling
+from rlaif.constitution import applies
 from rlaif.exchange.prompts import read_prompts
 from rlaif.microworld.sentences import read_rule
 from rlaif.records import Completion, Judgment, Message, Principle, Prompt, State
@@ -94,6 +95,7 @@ class Judge:
             )
             for prompt, completion in items
             for rule in principles
+            if applies(rule, prompt)
         ]
 
 
