@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
+from rlaif.auditing.cells import cells_of, kinds_of
 from rlaif.auditing.intervals import Resampling, mean
 from rlaif.errors import EngineError
 from rlaif.feedback.system_turn import SystemTurn
@@ -55,6 +56,8 @@ class Measured:
     """How long answers and their thoughts may be."""
     system: SystemTurn | None = None
     """The system turn under which answers are drawn."""
+    cells: bool = False
+    """Whether cells of principle x kind of prompt are told too."""
     behaviours: bool = False
     """Whether the judge is asked which behaviours answers show, where gold does not say it."""
 
@@ -99,6 +102,8 @@ def measure(
         "against": {},
         "ungraded": ungraded(graded),
     }
+    if what.cells:
+        row["cells"] = _cells(prompts, drawn, graded, readings, seed)
     if what.first_judge != what.judge:
         other_judge = what.models(models, "first_judge").judge(what.first_judge)
         first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
@@ -114,6 +119,28 @@ def measure(
         )
         row["against"][called] = asdict(found)
     return row | ({"unanswered": failures} if failures else {})
+
+
+def _cells(
+    prompts: Sequence[Prompt],
+    drawn: Sequence[Completion],
+    graded: Sequence[Grades],
+    readings: Readings,
+    seed: int,
+) -> dict[str, Any]:
+    """Cells of principle x kind of prompt: by gold where it is measured, else by the judge."""
+    of = {each.id: each.prompt_id for each in drawn}
+    known = {key: float(met) for key, met in truths(drawn, graded).items()} if graded else readings
+    values = [(of[text], principle, value) for (text, principle), value in known.items()]
+    return {
+        each.name: {
+            "met": each.met.value,
+            "low": each.met.low,
+            "high": each.met.high,
+            "answers": each.answers,
+        }
+        for each in cells_of(values, kinds_of(prompts), seed=seed)
+    }
 
 
 def _behaviours(

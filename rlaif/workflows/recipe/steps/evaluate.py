@@ -66,6 +66,12 @@ class EvaluateSettings:
     tag: Literal["good", "bad"] | None = setting(
         None, help="The tag in front of each prompt that asks for a good or a bad answer.", late=True
     )
+    cells: bool = setting(
+        False,
+        help="Also tell how far answers follow each principle on each kind of prompt.",
+        wanted="true: cells of principle x kind of prompt are told",
+        late=True,
+    )
     behaviours: bool = setting(
         False,
         help="Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold says it.",
@@ -100,6 +106,7 @@ def _measured(job: Job) -> Measured:
         options=_options(job, against),
         limits=_limits(job),
         system=_system(job),
+        cells=settings.cells,
         behaviours=settings.behaviours,
     )
 
@@ -135,6 +142,7 @@ def _told(what: Measured) -> dict[str, Any]:
         "options": options,
         "limits": what.limits.identity if what.limits != Sampling() else {},
         "system": what.system.identity if what.system is not None else {},
+        "cells": what.cells,
         "behaviours": what.behaviours,
     }
     return {name: value for name, value in late.items() if value}
