@@ -35,7 +35,12 @@ def test_a_child_of_two_begins_as_one_and_ends_as_the_other(
     first: list[str], second: list[str], seed: int
 ) -> None:
     child = crossed(first, second, random.Random(seed))
-    fitting = [cut for cut in range(len(child) + 1) if child[:cut] == first[:cut] and second[len(second) - len(child) + cut :][: len(child) - cut] == child[cut:]]  # fmt: skip
+    fitting = [
+        cut
+        for cut in range(len(child) + 1)
+        if child[:cut] == first[:cut]
+        and (second[-(len(child) - cut) :] if cut < len(child) else []) == child[cut:]
+    ]
     assert fitting or not child
 
 

@@ -25,6 +25,11 @@ def refuse_relative(spec: RewardSpec, where: str) -> None:
                 "itself has no number there; attack a reward that judges each by itself: protocol=checklist"
             )
     for each in (*spec.parts, *spec.leaves):
+        if each.regress_length:
+            raise InputError(
+                f"{where}: {label_of(each)!r} takes off what length explains among rollouts, and a text by itself has "
+                "none; leave regress_length out, and attack what it stands on"
+            )
         if each.normalise != "none":
             raise InputError(
                 f"{where}: {label_of(each)!r} is standardised over a {each.normalise}, and then no number stands by "
