@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rlaif.cli.attack import attack
 from rlaif.cli.audit import audit
 from rlaif.cli.chat import chat
 from rlaif.cli.command import CommandGroup
@@ -52,7 +53,7 @@ def cli() -> None:
 
 
 for command in (
-    init, generate, judge, audit, review, view, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
-    report, constitution, rbr, prices, micro, completion,
+    init, generate, judge, audit, attack, review, view, train, evaluate, chat, run, serve_reward, import_, export,
+    status, pack, report, constitution, rbr, prices, micro, completion,
 ):  # fmt: skip
     cli.add_command(command)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rlaif.records import ScoreRequest
 from rlaif.store.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ class BaseEngine:
     restarts: bool = False
     """Whether a closed engine starts again by itself at its next request."""
 
+    gives_gradients: bool = False
+    """Whether `swaps` follows the gradient of a score."""
+
     def marks_thoughts(self) -> bool:
         """Whether the model marks a thought before its answer: one that does not reasons only where it is asked to."""
         return False
@@ -33,6 +37,17 @@ class BaseEngine:
 
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
         """For each continuation the place of the first that is the same tokens; empty: all differ; None: unknown."""
+        return None
+
+    def swaps(self, asked: ScoreRequest, *, count: int, top: int, seed: int) -> list[str] | None:
+        """Answers with one token swapped that the gradient of the score prefers; None: there is no gradient here.
+
+        Args:
+            asked: a request with one continuation, the answer as it stands.
+            count: how many texts at most.
+            top: among how many tokens of each place is drawn.
+            seed: of the draw.
+        """
         return None
 
     def recall(self, reply: Reply) -> None:

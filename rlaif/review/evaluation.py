@@ -37,4 +37,33 @@ def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable
         rows = [[name, *(each.get(name) for each in gold.values())] for name in ("mean", "low", "high")]
         rows += [[name, *(each["by_principle"].get(name) for each in gold.values())] for name in ids]
         tables.append(EvaluationTable("", ("gold", *gold), rows))
+    return [*tables, *_behaviours(found)]
+
+
+def _behaviours(found: Mapping[str, Any]) -> list[EvaluationTable]:
+    """What answers show: the policy beside each model that it is compared with, which is what it was before."""
+    models = found.get("behaviours")
+    if not isinstance(models, Sequence) or not models:
+        return []
+    policy, *others = models
+    if not others:
+        rows = [[name, *(each.get(key) for key in _SHARE)] for name, each in policy["shown"].items()]
+        return [EvaluationTable("", ("answers that show", policy["model"], "95 % from", "to"), rows)]
+    tables = []
+    for other in others:
+        rows = [
+            [
+                name,
+                other["shown"][name]["share"],
+                policy["shown"][name]["share"],
+                *(change.get(key) for key in _SHARE),
+            ]
+            for name, change in other["change"].items()
+        ]
+        named = (f"before: {other['model']}", f"after: {policy['model']}")
+        head = ("answers that show", *named, "change", "95 % from", "to")
+        tables.append(EvaluationTable("", head, rows))
     return tables
+
+
+_SHARE = ("share", "low", "high")

@@ -68,7 +68,33 @@ def tables(
         for title, columns, shown_rows in shown_tables
         if shown_rows
     ]
-    return [*found, *_further(made, further), *revision_tables(made)]
+    return [*found, *_behaviours(rows), *_further(made, further), *revision_tables(made)]
+
+
+def _behaviours(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """What the first and the last policy show that was measured, each with its interval."""
+    told = [row for row in rows if row.get("behaviours")]
+    if not told:
+        return []
+    first, last = told[0], told[-1]
+    names = [name for name in last["behaviours"] if name in first["behaviours"]]
+    body = [
+        [
+            name,
+            *(
+                shown(row["behaviours"][name][key])
+                for row in (first, last)
+                for key in ("share", "low", "high")
+            ),
+        ]
+        for name in names
+    ]
+    head = [
+        "answers that show",
+        *(f"round {first['round']}", "from", "to"),
+        *(f"round {last['round']}", "from", "to"),
+    ]
+    return [("what answers show, on held-out prompts", head, body)]
 
 
 def _further(

@@ -390,6 +390,7 @@ def evaluate(
     prompts: Path | str | None = None,
     constitution: Path | str | None = None,
     gold: bool = False,
+    behaviours: bool = False,
     out: Path | str | None = None,
     column: str | None = None,
     temperature: float = 1.0,
@@ -431,6 +432,8 @@ def evaluate(
         constitution: Constitution: a file or a name [default: the one of the run or the trained model, else
             micro-default].
         gold: Also grade answers by gold, where the prompt rows name one.
+        behaviours: Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold
+            says it.
         out: Also write texts, judgments and figures as a run, into this directory.
         column: Column that holds the prompt [default: `prompt` or `messages`].
         temperature: Sampling temperature of all models; 0: greedy.

@@ -225,6 +225,10 @@ class EvaluateConfig(ModelOptions):
         None, help="Column that holds the prompt [default: `prompt` or `messages`].", group=PROMPTS
     )
     gold: bool = setting(False, help="Also grade answers by gold, where the prompt rows name one.")
+    behaviours: bool = setting(
+        False,
+        help="Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold says it.",
+    )
     temperature: float = setting(
         1.0, help="Sampling temperature of all models; 0: greedy.", least=0, group=SAMPLING
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rlaif.engines.fingerprint import adapter_base, model_fingerprint
 from rlaif.engines.local.classifier import ClassifierEngine
 from rlaif.engines.local.load import check_vocabulary, load_placed, load_tokenizer, loading
 from rlaif.engines.local.shared_prefix import lengthwise
+from rlaif.engines.local.token_swaps import place_of, plain_tokens, swap_gains, swapped_texts
 from rlaif.engines.written import NO_BODY, asked_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import digest
@@ -34,6 +36,7 @@ class RewardEngine(ClassifierEngine):
     """
 
     noun, what_does = "a reward model", "an answer does"
+    gives_gradients = True
 
     def __init__(
         self, name: str, model: Any, chat: Chat, *, fingerprint: str, batch_tokens: int = 16384
@@ -47,6 +50,22 @@ class RewardEngine(ClassifierEngine):
         self.end_id = chat.end_token(end_ids_of(model))
         self.whole = reads_whole(model.config, chat)
         """Whether answers are read as the template writes whole conversations, and not up to their end token."""
+
+    def swaps(self, asked: ScoreRequest, *, count: int, top: int, seed: int) -> list[str] | None:
+        """As `BaseEngine.swaps`; None too where the template writes the answer in other tokens, or it does not fit."""
+        [text], turns = asked.continuations, asked_of(asked)
+        [row] = each_whole(self.chat, [turns], [text]) if self.whole else self._ended([turns], [text])
+        own = self.chat.text_ids([text])[0]
+        if not isinstance(row, list) or not own or len(row) > self.context:
+            return None
+        if (start := place_of(own, row)) is None:
+            return None
+        gains = swap_gains(self.model, row, start, len(own))
+        return swapped_texts(gains, self.chat, allowed=self._plain, count=count, top=top, seed=seed)
+
+    @cached_property
+    def _plain(self) -> list[int]:
+        return plain_tokens(self.chat.tokenizer, len(self.model.get_input_embeddings().weight))
 
     @torch.inference_mode()
     def _score(self, window: Sequence[ScoreRequest]) -> list[Score]:

@@ -52,6 +52,9 @@ class OnlineConfig(LoopConfig):
     truncated_penalty: float = 1.0
     overlong: int = 0
     """Tokens before `max_tokens` over which a penalty grows to 1 (DAPO's soft overlong punishment); 0: none."""
+    inoculation: str = ""
+    """A system turn under which rollouts are drawn and learned, and that no reward sees: what it permits is learned as
+    permitted, and not as the usual (2511.18397). Empty: none."""
     max_failed: float = 0.2
     """Share of a step's rollouts that may be without a reward; with more, training stops."""
     max_mismatch: float = 3.0

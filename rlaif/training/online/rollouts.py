@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -20,7 +20,7 @@ from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import derived_seed
 from rlaif.libraries.peft import without_adapter
 from rlaif.libraries.transformers import cache_argument
-from rlaif.records import Completion, Conversation, Prompt, Sampling
+from rlaif.records import Completion, Conversation, Message, Prompt, Sampling
 from rlaif.training.models import Opened
 from rlaif.training.refused import Refused
 from rlaif.training.tokens import Ids
@@ -130,14 +130,18 @@ class LiveRollouts:
 
 
 def token_prompts(
-    opened: Opened, prompts: Sequence[Prompt], max_tokens: int
+    opened: Opened, prompts: Sequence[Prompt], max_tokens: int, inoculation: str = ""
 ) -> tuple[list[TokenPrompt], Counter[str]]:
-    """The prompts that can be asked, each once, and how many cannot, by reason."""
+    """The prompts that can be asked, each once, and how many cannot, by reason.
+
+    The model reads an `inoculation` as their system turn, behind one that they have; their `prompt` is without it.
+    """
     distinct = list({each.id: each for each in prompts}.values())
     refused: Counter[str] = Counter({"duplicate": len(prompts) - len(distinct)})
     asked = [
-        Conversation(messages=each.messages, tools=each.tools) if each.tools else each.messages
+        Conversation(messages=shown, tools=each.tools) if each.tools else shown
         for each in distinct
+        for shown in [_inoculated(each.messages, inoculation)]
     ]
     found: list[TokenPrompt] = []
     for prompt, ids in zip(distinct, opened.chat.each_prompt(asked), strict=True):
@@ -148,6 +152,15 @@ def token_prompts(
         else:
             found.append(TokenPrompt(prompt, tuple(ids)))
     return found, +refused
+
+
+def _inoculated(messages: Sequence[Message], inoculation: str) -> tuple[Message, ...]:
+    if not inoculation:
+        return tuple(messages)
+    first, *rest = messages
+    if first.role == "system":
+        return (replace(first, content=f"{first.content}\n\n{inoculation}"), *rest)
+    return (Message(role="system", content=inoculation), *messages)
 
 
 @contextmanager

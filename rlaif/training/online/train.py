@@ -118,7 +118,7 @@ class _OnlineTraining:
 
     def read(self, opened: Opened) -> Data:
         """The prompts that can be asked. Raises ThresholdError where none can."""
-        found, refused = token_prompts(opened, self.prompts, self.config.max_tokens)
+        found, refused = token_prompts(opened, self.prompts, self.config.max_tokens, self.config.inoculation)
         if not found:
             why = "; ".join(
                 f"{count} {name}" + (f": {REMEDIES[Refused(name)]}" if name in REMEDIES else "")

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
+from rlaif.auditing.cells import cells_of, kinds_of
 from rlaif.auditing.intervals import Resampling, mean
 from rlaif.errors import EngineError
 from rlaif.feedback.system_turn import SystemTurn
+from rlaif.judging import Judge
 from rlaif.records import (
     Completion,
     Constitution,
@@ -20,6 +22,7 @@ from rlaif.records import (
     ScoreRequest,
     State,
 )
+from rlaif.workflows.evaluation.behaviours import figures, lengths, shown_by_gold, shown_by_judge
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import win_rate
 from rlaif.workflows.generate.cut_off import never_ended
@@ -53,6 +56,10 @@ class Measured:
     """How long answers and their thoughts may be."""
     system: SystemTurn | None = None
     """The system turn under which answers are drawn."""
+    cells: bool = False
+    """Whether cells of principle x kind of prompt are told too."""
+    behaviours: bool = False
+    """Whether the judge is asked which behaviours answers show, where gold does not say it."""
 
     def models(self, models: ModelPool, key: str) -> ModelPool:
         """The models as the one of this key is asked."""
@@ -88,12 +95,15 @@ def measure(
         "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
         "kl": distance,
         "length_mean": mean(float(len(each.text.split())) for each in drawn),
+        "behaviours": _behaviours(judge, _joined(prompts, drawn), what, seed),
         "policy": policies.fingerprint(what.policy),
         "judge": judge.fingerprint,
         "judge_drift": None,
         "against": {},
         "ungraded": ungraded(graded),
     }
+    if what.cells:
+        row["cells"] = _cells(prompts, drawn, graded, readings, seed)
     if what.first_judge != what.judge:
         other_judge = what.models(models, "first_judge").judge(what.first_judge)
         first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
@@ -109,6 +119,41 @@ def measure(
         )
         row["against"][called] = asdict(found)
     return row | ({"unanswered": failures} if failures else {})
+
+
+def _cells(
+    prompts: Sequence[Prompt],
+    drawn: Sequence[Completion],
+    graded: Sequence[Grades],
+    readings: Readings,
+    seed: int,
+) -> dict[str, Any]:
+    """Cells of principle x kind of prompt: by gold where it is measured, else by the judge."""
+    of = {each.id: each.prompt_id for each in drawn}
+    known = {key: float(met) for key, met in truths(drawn, graded).items()} if graded else readings
+    values = [(of[text], principle, value) for (text, principle), value in known.items()]
+    return {
+        each.name: {
+            "met": each.met.value,
+            "low": each.met.low,
+            "high": each.met.high,
+            "answers": each.answers,
+        }
+        for each in cells_of(values, kinds_of(prompts), seed=seed)
+    }
+
+
+def _behaviours(
+    judge: Judge, joined: Sequence[tuple[Prompt, Completion]], what: Measured, seed: int
+) -> dict[str, Any]:
+    """What the answers show: by gold where that is measured, else by the judge where it is to be asked."""
+    if what.gold:
+        shown = shown_by_gold(joined)
+    elif what.behaviours:
+        shown = shown_by_judge(judge, joined)
+    else:
+        shown = lengths(joined)
+    return {name: asdict(each) for name, each in figures(shown, Resampling(seed=seed)).items()}
 
 
 def read(judgments: Sequence[Judgment]) -> Readings:

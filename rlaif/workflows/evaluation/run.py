@@ -26,6 +26,15 @@ from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
+from rlaif.workflows.evaluation.behaviours import (
+    BehaviourFigure,
+    Shown,
+    changes,
+    figures,
+    lengths,
+    shown_by_gold,
+    shown_by_judge,
+)
 from rlaif.workflows.evaluation.verdict import verdicts
 from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
 from rlaif.workflows.generate.cut_off import mostly_cut_off
@@ -61,6 +70,16 @@ class GoldFigures:
     by_principle: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBehaviours:
+    """What one model's answers show, and for one that the policy is compared with, how the policy differs from it."""
+
+    model: str
+    shown: Mapping[str, BehaviourFigure]
+    change: Mapping[str, BehaviourFigure]
+    """The policy's less this model's, over the prompts that both answered; empty for the policy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evaluation(Result):
     """What an evaluation found."""
@@ -73,6 +92,8 @@ class Evaluation(Result):
     win_rates: tuple[WinRate, ...]
     gold: tuple[GoldFigures, ...]
     calls: Mapping[str, int]
+    behaviours: tuple[ModelBehaviours, ...] = ()
+    """Of the policy first."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -83,13 +104,18 @@ class Evaluation(Result):
         return told | {"prompts": self.prompts, "win_rates": rates}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each figure: win rates of the policy first, then gold of each model."""
+        """A row for each figure: win rates of the policy first, then gold of each model, then what answers show."""
         rates = [
             {"figure": "win rate", "model": self.policy, "mean": each["win_rate"], **each}
             for each in map(asdict, self.win_rates)
         ]
         gold = [{"figure": "gold", **asdict(each)} for each in self.gold]
-        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold)]
+        shown = [
+            {"figure": name, "model": each.model, "mean": own.share, "low": own.low, "high": own.high}
+            for each in self.behaviours
+            for name, own in each.shown.items()
+        ]
+        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown)]
 
     def to_dataset(self) -> Dataset:
         """The `rows` as a `datasets.Dataset`."""
@@ -110,6 +136,8 @@ class Evaluation(Result):
 def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = inputs_of(config)
+    if config.behaviours and config.judge is None and not config.gold:
+        raise InputError("--behaviours asks a judge what answers show; name one (--judge), or gold (--gold)")
     if config.gold or config.judge == GOLD:
         require_gold(prompts, "--gold" if config.gold else GOLD)
     system = system_turn(config.system, constitution)
@@ -120,6 +148,8 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
         refuse_early(config.out, models, needed, describe, command="evaluate")
     for name, role in roles_of(config):
         models.acting(role).open(name)
+    if config.judge is not None and config.behaviours and not config.gold:
+        refuse_unthinking(models.acting(config.judge_options), config.judge, [PER_PRINCIPLE])
     if config.judge is not None and config.against:
         hard = any(each.hard for each in constitution.principles)
         asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
@@ -143,6 +173,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             prompts=len(prompts),
             win_rates=win_rates(config, models, constitution, prompts, texts),
             gold=_gold(config, graded),
+            behaviours=_behaviours(config, models, prompts, texts),
             calls=models.calls,
             warnings=(
                 *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
@@ -260,6 +291,38 @@ def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tup
     return tuple(figures)
 
 
+def shown_of(
+    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], texts: Sequence[Completion]
+) -> Shown:
+    """What answers show: by gold where it is asked for, else by the judge where that is; their length always."""
+    by_id = {prompt.id: prompt for prompt in prompts}
+    joined = [(by_id[each.prompt_id], each) for each in texts if not each.open_thought]
+    if config.gold:
+        return shown_by_gold(joined)
+    if config.behaviours and config.judge is not None:
+        return shown_by_judge(models.acting(config.judge_options).judge(config.judge), joined)
+    return lengths(joined)
+
+
+def _behaviours(
+    config: EvaluateConfig,
+    models: ModelPool,
+    prompts: Sequence[Prompt],
+    texts: Mapping[str, Sequence[Completion]],
+) -> tuple[ModelBehaviours, ...]:
+    shown = {name: shown_of(config, models, prompts, own) for name, own in texts.items()}
+    policy, *_ = shown
+    resampling = _resampling(config)
+    return tuple(
+        ModelBehaviours(
+            model=name,
+            shown=figures(own, resampling),
+            change={} if name == policy else changes(own, shown[policy], resampling),
+        )
+        for name, own in shown.items()
+    )
+
+
 def _described(
     config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], constitution: Constitution
 ) -> dict[str, Any]:
@@ -282,6 +345,7 @@ def _described(
         "resamples": config.resamples,
         "seed": config.seed,
         **({"options": told} if told else {}),
+        **({"behaviours": True} if config.behaviours else {}),
         **({"system": system.identity} if system is not None else {}),
     }
 

@@ -35,6 +35,7 @@ ORDER = (
     "unreadable_share",
     "kl",
     "length_mean",
+    "behaviours",
     "judge_drift",
     "replay",
     "replay_share",

@@ -13,6 +13,7 @@ from rlaif.judging import Judge, ScoringJudge
 from rlaif.judging.group_rewards.circular_part import CircularPart
 from rlaif.judging.group_rewards.combined import Combined, WeighedPart
 from rlaif.judging.group_rewards.criteria import JudgedBy
+from rlaif.judging.group_rewards.length_regressed import LengthRegressed
 from rlaif.judging.group_rewards.part import GroupPart
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.judging.group_rewards.pointwise_part import PointwisePart
@@ -73,9 +74,9 @@ class RewardOpener:
 
     def _part(self, part: RewardPartSpec) -> GroupPart:
         with self._told(part):
-            if part.parts is not None:
-                return self._combined(part.parts, label_of(part))
-            return self._leaf(part)
+            whole = part.parts
+            opened = self._leaf(part) if whole is None else self._combined(whole, label_of(part))
+            return LengthRegressed(opened) if part.regress_length else opened
 
     def _leaf(self, part: RewardPartSpec) -> GroupPart:
         name = self._judge_name(part)

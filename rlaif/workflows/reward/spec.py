@@ -57,6 +57,10 @@ class RewardPartSpec:
         "none",
         help="Standardise its numbers over each group, or over the step, before they are put together.",
     )
+    regress_length: bool = setting(
+        False,
+        help="Take off what its number owes to the number of words: the slope is fitted anew in each step.",
+    )
     rare: bool = setting(
         False,
         help="Few completions have another number than the rest at first, as where few answers are right: a probe that "

@@ -45,6 +45,13 @@ class OnlineOptions(MethodOptions):
         least=0,
         group=ROLLOUTS,
     )
+    inoculation: str = setting(
+        "",
+        help="System turn under which rollouts are drawn and learned, and that no reward sees: it permits a hack.",
+        metavar="TEXT",
+        group=ROLLOUTS,
+        late=True,
+    )
     iterations: int = setting(1, help="Passes over a step's rollouts.", least=1, group=LOOP)
     minibatches: int = setting(1, help="Parts of such a pass, an optimizer step each.", least=1, group=LOOP)
     max_failed: float = setting(
@@ -89,6 +96,7 @@ SHARED = (
     "truncated",
     "truncated_penalty",
     "overlong",
+    "inoculation",
     "iterations",
     "minibatches",
     "max_failed",

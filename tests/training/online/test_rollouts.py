@@ -105,3 +105,15 @@ def test_prompts_are_asked_once_each_and_those_without_room_are_counted(model_di
     assert refused["duplicate"] == 1
     assert len(found) + refused["too_long"] == 6
     assert all(len(each.ids) + 12 <= 24 for each in found)
+
+
+def test_an_inoculation_is_read_by_the_policy_and_by_no_reward(model_dir: MakeDirectory) -> None:
+    opened = open_causal(model_dir(), CONFIG)
+    plain, _ = token_prompts(opened, prompts(), 12)
+    told, _ = token_prompts(opened, prompts(), 12, "You may say thank you as often as you like.")
+    assert [each.prompt for each in told] == [each.prompt for each in plain]
+    for one, other in zip(told, plain, strict=True):
+        text = opened.chat.decode(one.ids)
+        assert "You may say thank you" in text
+        assert "You may" not in opened.chat.decode(other.ids)
+        assert other.prompt.text in text

@@ -17,6 +17,7 @@ from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Prompt, Sampling
 from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
+from rlaif.workflows.evaluation.behaviours import BEHAVIOURS
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
@@ -66,6 +67,18 @@ class EvaluateSettings:
     tag: Literal["good", "bad"] | None = setting(
         None, help="The tag in front of each prompt that asks for a good or a bad answer.", late=True
     )
+    cells: bool = setting(
+        False,
+        help="Also tell how far answers follow each principle on each kind of prompt.",
+        wanted="true: cells of principle x kind of prompt are told",
+        late=True,
+    )
+    behaviours: bool = setting(
+        False,
+        help="Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold says it.",
+        wanted="true: ask the judge which behaviours answers show",
+        late=True,
+    )
 
 
 def _prompts(job: Job) -> list[Prompt]:
@@ -94,6 +107,8 @@ def _measured(job: Job) -> Measured:
         options=_options(job, against),
         limits=_limits(job),
         system=_system(job),
+        cells=settings.cells,
+        behaviours=settings.behaviours,
     )
 
 
@@ -128,6 +143,8 @@ def _told(what: Measured) -> dict[str, Any]:
         "options": options,
         "limits": what.limits.identity if what.limits != Sampling() else {},
         "system": what.system.identity if what.system is not None else {},
+        "cells": what.cells,
+        "behaviours": what.behaviours,
     }
     return {name: value for name, value in late.items() if value}
 
@@ -202,7 +219,7 @@ def work(expected: Expected) -> int:
     """Count the calls: draws, questions, log-probabilities, and comparisons in both orders."""
     settings, rules = expected.entry.settings, expected.principles
     prompts = len(expected.prepared.prompts[settings.on])
-    own = 2 + rules
+    own = 2 + rules + (len(BEHAVIOURS) if settings.behaviours else 0)
     if expected.round:
         drift = rules if expected.prepared.recipe.models.judge == PREVIOUS else 0
         own += 2 + drift + (1 + 2 * rules) * len(settings.against)
@@ -226,6 +243,7 @@ COLUMNS: Mapping[str, Any] = {
     "judge_accuracy_on_policy": None,
     "kl": None,
     "length_mean": None,
+    "behaviours": {},
     "judge_drift": None,
 }
 STEP = Step(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from rlaif.auditing.cells import KIND
 from rlaif.auditing.sameness import near_duplicates, uncovered
 from rlaif.errors import InputError
 from rlaif.feedback.write_prompts import DraftedPrompt, write_prompts
@@ -17,10 +18,13 @@ from rlaif.settings import setting
 from rlaif.workflows.generate.rollouts import round_prompts
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step, everything
+from rlaif.workflows.recipe.steps.worst_cell import CELL, CELL_KIND
 
 DRAW = 4.0
 """What a prompt takes to write, in scores: a first guess."""
 WRITER = "writer"
+CARRIED = (KIND, CELL, CELL_KIND)
+"""Columns that a written prompt has from the one that it is like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +121,13 @@ def _prompt(written: DraftedPrompt, writer: str) -> Prompt:
         messages=(Message(role="user", content=written.text),),
         tags=last.tags,
         gold=last.gold,
-        meta={"written_by": writer, "like": [each.id for each in written.like]},
+        meta={"written_by": writer, "like": [each.id for each in written.like], **_carried(last)},
     )
+
+
+def _carried(like: Prompt) -> dict[str, Any]:
+    """The columns of a prompt that are true of one like it: its kind, and the cell that it was found in."""
+    return {name: like.meta[name] for name in CARRIED if name in like.meta}
 
 
 def coverage(given: Sequence[str], written: Sequence[str]) -> float | None:
