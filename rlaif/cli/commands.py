@@ -14,6 +14,7 @@ from rlaif.cli.export import export
 from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
 from rlaif.cli.judge import judge
+from rlaif.cli.lab import lab
 from rlaif.cli.micro import micro
 from rlaif.cli.output import warn
 from rlaif.cli.prices import prices
@@ -52,6 +53,6 @@ def cli() -> None:
 
 for command in (
     init, generate, judge, audit, review, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
-    report, constitution, rbr, prices, micro, completion,
+    report, constitution, rbr, prices, micro, lab, completion,
 ):  # fmt: skip
     cli.add_command(command)
