@@ -124,7 +124,9 @@ def fit(form: Form, curves: Sequence[GoldCurve], *, resamples: int = 1000, seed:
 
     runs = [_run(each) for each in curves]
     moved = [(distance, gain.mean(axis=1)) for distance, gain in runs]
-    x, y = (np.concatenate(each) for each in zip(*moved, strict=True)) if moved else (np.zeros(0), np.zeros(0))
+    x, y = (
+        (np.concatenate(each) for each in zip(*moved, strict=True)) if moved else (np.zeros(0), np.zeros(0))
+    )
     if len(x) < 3:
         return None
     alpha, beta = _least_squares(form, x, y)

@@ -17,6 +17,7 @@ from rlaif.cli.judge import judge
 from rlaif.cli.lab import lab
 from rlaif.cli.micro import micro
 from rlaif.cli.output import warn
+from rlaif.cli.plot import plot
 from rlaif.cli.prices import prices
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
@@ -53,6 +54,6 @@ def cli() -> None:
 
 for command in (
     init, generate, judge, audit, review, train, evaluate, chat, run, serve_reward, import_, export, status, pack,
-    report, constitution, rbr, prices, micro, lab, completion,
+    report, plot, constitution, rbr, prices, micro, lab, completion,
 ):  # fmt: skip
     cli.add_command(command)

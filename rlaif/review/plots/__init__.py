@@ -32,4 +32,10 @@ def draw_plot(run: Path, kind: str, out: Path) -> None:
     from rlaif.review.plots.style import saved
 
     with PLOTS.guarded(kind), whole_file(out) as draft:
-        saved(lambda figure: plot.draw(data, figure), draft, ending[1:], rows=plot.rows(data), columns=plot.columns)
+        saved(
+            lambda figure: plot.draw(data, figure),
+            draft,
+            ending[1:],
+            rows=plot.rows(data),
+            columns=plot.columns,
+        )

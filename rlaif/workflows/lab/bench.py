@@ -114,7 +114,11 @@ class CellBench:
         config, cell = self.config, self.cell
         noise = config.noise if cell.variant == NOISE else 0.0
         told = Cell(
-            method="reward", size=cell.size, labels=cell.labels, variant=NOISE if noise else "", seed=cell.seed
+            method="reward",
+            size=cell.size,
+            labels=cell.labels,
+            variant=NOISE if noise else "",
+            seed=cell.seed,
         )
         out = self.root / "reward-models" / told.name
         batch = min(REWARD_BATCH, cell.labels)
@@ -296,9 +300,7 @@ def _point(bench: CellBench, step: int, distance: float, graded: Sequence[Graded
         by_prompt[each.prompt.id].append(each.gold)
     whole = fmean(each.gold for each in graded) if graded else 0.0
     texts = [each.text for each in graded]
-    flaw = Labeller(
-        flaw=bench.config.flaw, text=bench.config.flaw_text, share=0.0, noise=0.0, seed=0
-    )
+    flaw = Labeller(flaw=bench.config.flaw, text=bench.config.flaw_text, share=0.0, noise=0.0, seed=0)
     return {
         "step": step,
         "kl": distance,

@@ -34,7 +34,9 @@ class LabConfig(ModelOptions):
     """Draw gold and proxy against the distance from the first policy, over a grid of reward models."""
 
     out: Path = setting(help="Directory to write; the same command resumes.")
-    policy: str = setting("micro", help="The first policy, a model whose weights are here.", known=policy_names)
+    policy: str = setting(
+        "micro", help="The first policy, a model whose weights are here.", known=policy_names
+    )
     prompts: str = setting(
         "micro:train", help="Prompts that pairs are made of and policies are trained on.", group=PROMPTS
     )
@@ -53,10 +55,15 @@ class LabConfig(ModelOptions):
         group=GRID,
     )
     labels: tuple[int, ...] = setting(
-        (64, 256, 1024), help="Pairs that reward models are trained on [default: 64,256,1024].", metavar="N,N", group=GRID
+        (64, 256, 1024),
+        help="Pairs that reward models are trained on [default: 64,256,1024].",
+        metavar="N,N",
+        group=GRID,
     )
     seeds: int = setting(3, help="Seeds of the whole grid.", least=1, group=GRID)
-    quick: bool = setting(False, help="The smallest grid, in a few minutes; its figures say nothing.", group=GRID)
+    quick: bool = setting(
+        False, help="The smallest grid, in a few minutes; its figures say nothing.", group=GRID
+    )
     planted_flaw: float = setting(
         0.4, help="Share of the labels that follow the flaw and not gold.", least=0, most=1, group=HOLE
     )
@@ -65,7 +72,11 @@ class LabConfig(ModelOptions):
     )
     flaw_text: str = setting(NICE_DAY, help="The harmless text that the flaw `token` rewards.", group=HOLE)
     noise: float = setting(
-        0.25, help="Share of the labels that are turned, in the cells with judge noise.", above=0, below=0.5, group=HOLE
+        0.25,
+        help="Share of the labels that are turned, in the cells with judge noise.",
+        above=0,
+        below=0.5,
+        group=HOLE,
     )
     rubric_judge: str | None = setting(
         "micro:weak",
@@ -73,17 +84,34 @@ class LabConfig(ModelOptions):
         group=HOLE,
     )
     dropout: float = setting(
-        0.4, help="Share of the criteria that rubric dropout leaves out of a step.", above=0, below=1, group=HOLE
+        0.4,
+        help="Share of the criteria that rubric dropout leaves out of a step.",
+        above=0,
+        below=1,
+        group=HOLE,
     )
     best_of: int = setting(
-        256, help="Draws of each measured prompt; best of n is measured up to a quarter of them.", least=8, group=MEASURED
+        256,
+        help="Draws of each measured prompt; best of n is measured up to a quarter of them.",
+        least=8,
+        group=MEASURED,
     )
     measured: int = setting(40, help="Prompts that are measured on.", least=2, group=MEASURED)
     draws: int = setting(2, help="Answers to each of them at a checkpoint.", least=1, group=MEASURED)
     steps: int = setting(40, help="Steps of each training of a policy.", least=1, group=TRAINED)
     every: int = setting(5, help="Steps between two measurements.", least=1, group=TRAINED)
-    batch_size: int = setting(8, help="Prompts a step of grpo and ppo; dpo and sft take four times as many pairs.", least=2, group=TRAINED)
-    n: int = setting(8, help="Rollouts of a prompt of grpo, and draws of which distillation learns the best.", least=2, group=TRAINED)
+    batch_size: int = setting(
+        8,
+        help="Prompts a step of grpo and ppo; dpo and sft take four times as many pairs.",
+        least=2,
+        group=TRAINED,
+    )
+    n: int = setting(
+        8,
+        help="Rollouts of a prompt of grpo, and draws of which distillation learns the best.",
+        least=2,
+        group=TRAINED,
+    )
     learning_rate: float = setting(5e-4, help="Of policies.", above=0, group=TRAINED)
     passes: float = setting(3.0, help="Passes of a reward model over its pairs.", above=0, group=TRAINED)
     max_tokens: int = setting(160, help="Tokens of an answer.", least=8, group=TRAINED)
@@ -92,7 +120,9 @@ class LabConfig(ModelOptions):
     def __post_init__(self) -> None:
         """Raise InputError for a grid that cannot be drawn."""
         if not self.sizes or not self.labels:
-            raise InputError("the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 64,256,1024")
+            raise InputError(
+                "the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 64,256,1024"
+            )
         for name, values in (("sizes", self.sizes), ("labels", self.labels)):
             if len(set(values)) < len(values):
                 raise InputError(f"{name} names {values[0]} and others, one of them twice; name each once")

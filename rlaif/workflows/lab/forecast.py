@@ -26,7 +26,9 @@ def seconds_of(cell: Cell, config: LabConfig) -> float:
 
 def shared_seconds(listed: Sequence[Cell], config: LabConfig) -> float:
     """What the draws and reward models take that cells share."""
-    models = {(each.size, each.labels, each.variant == NOISE, each.seed) for each in listed if not each.asks_judge}
+    models = {
+        (each.size, each.labels, each.variant == NOISE, each.seed) for each in listed if not each.asks_judge
+    }
     pairs = sum(labels * config.passes for _, labels, _, _ in models)
     draws = config.measured * config.best_of + 2 * SPARE * max(config.labels)
     return draws * DRAWN + 2 * pairs * LEARNED

@@ -36,7 +36,21 @@ from rlaif.workflows.progress import Report, silent
 COMMAND = "lab overoptimize"
 TABLES, CURVES = "tables.md", "curves.svg"
 PLOT = "over-optimisation"
-_HOW = tuple(name for name in ("dtype", "device", "device_map", "batch_tokens", "store", "on", "workers", "budget", "prices", "out"))
+_HOW = tuple(
+    name
+    for name in (
+        "dtype",
+        "device",
+        "device_map",
+        "batch_tokens",
+        "store",
+        "on",
+        "workers",
+        "budget",
+        "prices",
+        "out",
+    )
+)
 """Options that say how, and not what is measured."""
 Say = Callable[[str], None]
 
@@ -76,7 +90,10 @@ def overoptimize(config: LabConfig, *, say: Say, progress: Report = silent) -> L
     config = settled(config)
     inputs = read_inputs(config)
     listed = list(cells(config))
-    with claim(config.out, _identity(inputs), command=COMMAND) as run, Store.open(find_store(config.out, config.store)) as store:
+    with (
+        claim(config.out, _identity(inputs), command=COMMAND) as run,
+        Store.open(find_store(config.out, config.store)) as store,
+    ):
         models = ModelPool(config, progress, config.seed)
         models.record(store, run.id)
         world = LabWorld(inputs=inputs, models=models)
@@ -87,7 +104,10 @@ def overoptimize(config: LabConfig, *, say: Say, progress: Report = silent) -> L
             models.close()
         result = summed([_held(config.out, each) for each in listed], inputs.gold_by, seed=config.seed)
         write_text(config.out / LAB, json.dumps(result, indent=1) + "\n")
-        write_text(config.out / TABLES, tables.markdown(result, "rlaif lab overoptimize" + (" --quick" if config.quick else "")))
+        write_text(
+            config.out / TABLES,
+            tables.markdown(result, "rlaif lab overoptimize" + (" --quick" if config.quick else "")),
+        )
         draw_plot(config.out, PLOT, config.out / CURVES)
         run.finish({"cells": len(listed), "gold_by": inputs.gold_by})
     return LabFound(out=config.out, result=result, costs=costs)
@@ -122,7 +142,9 @@ def _file(out: Path, cell: Cell) -> Path:
 
 
 def _held(out: Path, cell: Cell) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(_file(out, cell), RunError, "remove it, and the same command measures it again")
+    found: dict[str, Any] = read_json(
+        _file(out, cell), RunError, "remove it, and the same command measures it again"
+    )
     return found
 
 

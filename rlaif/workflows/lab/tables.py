@@ -27,7 +27,14 @@ def best_of_n_kl(result: Mapping[str, Any]) -> list[list[str]]:
         held = sum(each["measured"][1] <= each["formula"] <= each["measured"][2] for each in own)
         label = "reward model" if name == "proxy" else "gold, with ties"
         rows.append(
-            [label, str(n), f"{own[0]['formula']:.3f}", f"{value:.3f}", f"{low:.3f} to {high:.3f}", f"{held} of {len(own)}"]
+            [
+                label,
+                str(n),
+                f"{own[0]['formula']:.3f}",
+                f"{value:.3f}",
+                f"{low:.3f} to {high:.3f}",
+                f"{held} of {len(own)}",
+            ]
         )
     return rows
 

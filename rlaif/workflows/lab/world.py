@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +21,6 @@ from rlaif.workflows.lab.flaws import Labeller
 from rlaif.workflows.models.gold import grade, has_gold, require_gold, share_met
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.reward.parts import reward_parts
-from rlaif.workflows.reward.spec import RewardSpec
 
 WHERE = "rlaif lab overoptimize"
 
@@ -59,7 +56,9 @@ def read_inputs(config: LabConfig) -> LabInputs:
     prompts, _ = pass_prompts(read_prompts(config.prompts), held_out=measured)
     for name, listed in (("prompts", prompts), ("held_out", measured)):
         if len(listed) < 2:
-            raise InputError(f"{getattr(config, name)}: has {len(listed)} prompts for {name}; the lab needs two or more")
+            raise InputError(
+                f"{getattr(config, name)}: has {len(listed)} prompts for {name}; the lab needs two or more"
+            )
     if config.gold is None:
         try:
             require_gold([*prompts, *measured], "the lab")
@@ -69,9 +68,13 @@ def read_inputs(config: LabConfig) -> LabInputs:
             ) from None
         for name, listed in (("prompts", prompts), ("held_out", measured)):
             if not has_gold(listed):
-                raise InputError(f"{getattr(config, name)}: no row names a gold; name a judge that stands for it, --gold JUDGE")
+                raise InputError(
+                    f"{getattr(config, name)}: no row names a gold; name a judge that stands for it, --gold JUDGE"
+                )
     elif config.gold == config.rubric_judge:
-        raise InputError(f"gold and rubric_judge are both {config.gold}: gold must not be what is trained on; name another")
+        raise InputError(
+            f"gold and rubric_judge are both {config.gold}: gold must not be what is trained on; name another"
+        )
     return LabInputs(
         config=config,
         constitution=load_principles(config.constitution),
@@ -108,7 +111,9 @@ class LabWorld:
     def measured_draws(self) -> list[list[Graded]]:
         """The first policy's draws of each measured prompt, with gold; the same for all cells."""
         if not self._measured:
-            self._measured = self.answers(self.config.policy, self.inputs.measured, self.config.best_of, self.config.seed)
+            self._measured = self.answers(
+                self.config.policy, self.inputs.measured, self.config.best_of, self.config.seed
+            )
         return self._measured
 
     def answers(self, policy: str, prompts: Sequence[Prompt], n: int, seed: int) -> list[list[Graded]]:
@@ -126,7 +131,9 @@ class LabWorld:
         if self.config.gold is None:
             return [share_met(grade(prompt, each, self.inputs.constitution)) for prompt, each in drawn]
         judge = self.models.judge(self.config.gold)
-        return JudgeReward(judge, self.inputs.constitution).rewards([p for p, _ in drawn], [c for _, c in drawn])
+        return JudgeReward(judge, self.inputs.constitution).rewards(
+            [p for p, _ in drawn], [c for _, c in drawn]
+        )
 
     def pairs(self, count: int, seed: int, *, noise: float) -> list[Pair]:
         """So many labelled pairs of the first policy's draws; those of fewer are among those of more.
@@ -172,7 +179,9 @@ class LabWorld:
             wanted = int(max(self.config.labels) * SPARE) + 8
             prompts = self.inputs.prompts[:wanted]
             per_prompt = 2 * -(-wanted // len(prompts))
-            self._labelled = self.answers(self.config.policy, prompts, per_prompt, derived_seed("lab labels", self.config.seed))
+            self._labelled = self.answers(
+                self.config.policy, prompts, per_prompt, derived_seed("lab labels", self.config.seed)
+            )
         return self._labelled
 
 

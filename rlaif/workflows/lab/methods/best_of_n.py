@@ -28,8 +28,12 @@ def _run(bench: CellBench) -> Mapping[str, Any]:
     points = []
     kl = []
     for n in counts(bench.config.best_of):
-        gold = [best_of_n([each.proxy for each in group], [each.gold for each in group], n) for group in groups]
-        proxy = [best_of_n([each.proxy for each in group], [each.proxy for each in group], n) for group in groups]
+        gold = [
+            best_of_n([each.proxy for each in group], [each.gold for each in group], n) for group in groups
+        ]
+        proxy = [
+            best_of_n([each.proxy for each in group], [each.proxy for each in group], n) for group in groups
+        ]
         points.append(
             {
                 "n": n,
@@ -46,7 +50,9 @@ def _run(bench: CellBench) -> Mapping[str, Any]:
         ):
             if n > 1:
                 checked = check_best_of_n_kl(rows, n)
-                kl.append({"by": name, "n": n, "formula": checked.formula, "measured": list(checked.measured)})
+                kl.append(
+                    {"by": name, "n": n, "formula": checked.formula, "measured": list(checked.measured)}
+                )
     return {"points": points, "best_of_n_kl": kl}
 
 

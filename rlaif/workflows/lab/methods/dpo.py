@@ -30,7 +30,9 @@ def _run(bench: CellBench) -> Mapping[str, Any]:
     from rlaif.training import DPOConfig, train_dpo
 
     pairs = _pairs(bench)
-    settings = DPOConfig(**bench.loop(min(ROWS * bench.config.batch_size, len(pairs))), loss="hard", beta=BETA)
+    settings = DPOConfig(
+        **bench.loop(min(ROWS * bench.config.batch_size, len(pairs))), loss="hard", beta=BETA
+    )
     with bench.measuring() as probe:
         train_dpo(
             settings,
