@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 from rlaif.hashing import digest
 
@@ -748,6 +749,44 @@ class Evaluator(Protocol):
 
     def evaluate(self, step: int) -> Mapping[str, float]:
         """Named figures at this step."""
+
+
+AlarmAction = Literal["warn", "stop", "back"]
+"""What a training does when its alarm rings: go on and say so, stop, or end with the weights of before."""
+
+
+class AlarmReading(NamedTuple):
+    """What an alarm read of a policy."""
+
+    figures: Mapping[str, float] = {}
+    rings: str = ""
+    """Why it rings, in a sentence; empty where all is well."""
+    best: bool = False
+    """Whether these are the best weights so far, those to go back to."""
+    best_step: int = 0
+    """After which the best weights so far were those of the training; 0: before its first step."""
+
+
+class Alarm(Protocol):
+    """Says when a policy exploits its reward, without gold; injected into training."""
+
+    @property
+    def do(self) -> AlarmAction:
+        """What follows when it rings."""
+
+    @property
+    def every(self) -> int:
+        """Steps between two looks."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides when it rings: where it takes weights back, part of a training's identity."""
+
+    def begin(self, done: int) -> AlarmReading:
+        """What stands after so many steps; what was read of later ones is forgotten."""
+
+    def look(self, step: int, policy: Path) -> AlarmReading:
+        """Read the policy in a model directory, as it is after `step` steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

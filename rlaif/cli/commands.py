@@ -15,8 +15,10 @@ from rlaif.cli.export import export
 from rlaif.cli.generate import generate
 from rlaif.cli.import_ import import_
 from rlaif.cli.judge import judge
+from rlaif.cli.lab import lab
 from rlaif.cli.micro import micro
 from rlaif.cli.output import warn
+from rlaif.cli.plot import plot
 from rlaif.cli.prices import prices
 from rlaif.cli.project import completion, init, pack, report, status
 from rlaif.cli.rbr import rbr
@@ -54,6 +56,6 @@ def cli() -> None:
 
 for command in (
     init, generate, judge, audit, attack, review, view, train, evaluate, chat, run, serve_reward, import_, export,
-    status, pack, report, constitution, rbr, prices, micro, completion,
+    status, pack, report, plot, constitution, rbr, prices, micro, lab, completion,
 ):  # fmt: skip
     cli.add_command(command)

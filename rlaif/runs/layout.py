@@ -54,6 +54,10 @@ STEPS = "steps"
 ARTEFACTS = "artefacts.json"
 """What the steps of a recipe make: a row for each file or model, with its kind, round and step, and what it is of."""
 
+ALARM = "alarm.json"
+"""What the alarm of a training read at each look, and when it rang."""
+LAB = "lab.json"
+"""What `rlaif lab overoptimize` found: curves, fits, the check of best-of-n's KL."""
 TRAIN_RECORD = "train.json"
 """Written last, by a training: what was trained, how, and what came of it."""
 METRICS = landmarks.METRICS

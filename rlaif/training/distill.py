@@ -12,7 +12,7 @@ from torch import Tensor
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.libraries.transformers import text_config
-from rlaif.records import Evaluator, Example
+from rlaif.records import Alarm, Evaluator, Example
 from rlaif.runs.layout import LOGPS
 from rlaif.training import distill_losses as distances
 from rlaif.training.configs.distill import FULL, OWN_TEACHERS, SAMPLED, TOP_K, DistillConfig
@@ -47,6 +47,7 @@ def train_distill(  # noqa: PLR0913 - one call says all
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
+    alarm: Alarm | None = None,
 ) -> TrainSummary:
     """Train `policy` towards its teacher on each example's last turn; killed, the same call goes on.
 
@@ -79,6 +80,7 @@ def train_distill(  # noqa: PLR0913 - one call says all
         progress=progress,
         facts={} if teacher is None else {"teacher_weights": _fingerprint(teacher, config)},
         evaluator=evaluator,
+        alarm=alarm,
         sampled=sampled or {},
         taught=True,
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ThresholdError
-from rlaif.records import ASKED_OF, Evaluator, Example, Pair
+from rlaif.records import ASKED_OF, Alarm, Evaluator, Example, Pair
 from rlaif.runs.layout import LOGPS, METRICS
 from rlaif.training import losses
 from rlaif.training.configs.dpo import DPOConfig
@@ -59,6 +59,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
+    alarm: Alarm | None = None,
 ) -> TrainSummary:
     """Train `policy` on `pairs` and write a model directory at `out`; killed, the same call goes on.
 
@@ -81,6 +82,7 @@ def train_dpo(  # noqa: PLR0913 - one call says all
         progress=progress,
         facts={"reference": reference, "reference_weights": held_print, **_apart(config, pairs)},
         evaluator=evaluator,
+        alarm=alarm,
         sampled=sampled or {},
     )
 

@@ -255,6 +255,12 @@ def pass_prompts(
     return kept, report
 
 
+def asking_again(prompts: Sequence[Prompt], others: Sequence[Prompt]) -> list[Prompt]:
+    """Those prompts that ask one of the others, as the gate finds it."""
+    asked = _Asked(others)
+    return [each for each in prompts if asked.by_prompt(each.messages)] if others else []
+
+
 class _Asked:
     """What the held-out prompts ask: all their turns, as words, and so many of these in a row."""
 

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from rlaif.errors import ThresholdError
 from rlaif.hashing import derived_seed
 from rlaif.libraries.accelerate import Accelerator
+from rlaif.records import AlarmReading
 from rlaif.runs.layout import CHECKPOINT, METRICS
 from rlaif.training import best
+from rlaif.training.alarm import BEFORE, PREFIX, LoopAlarm
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.distributed import Together, parted_like, whole, whole_weights
 from rlaif.training.health import Watch
@@ -87,6 +89,7 @@ class LoopJob:
     progress: Progress | None
     evaluate: Callable[[int], Mapping[str, float]] | None = None
     """How good the scorer's weights are after a step; called on the main process, the weights whole."""
+    alarm: LoopAlarm | None = None
     trackers: Trackers | None = None
     carried: Carried | None = None
     updates: int = 1
@@ -104,7 +107,9 @@ class LoopOutcome(NamedTuple):
     """Taken; fewer than planned where the evaluator's figure rose no more."""
     best: best.EvaluationStanding
     stopped: str
-    """Why before the last step, in plain words; empty where it was not."""
+    """Why before the last step, or what an alarm said, in plain words; empty where there is nothing to say."""
+    ended_by_alarm: bool = False
+    """Whether the weights are those of before an alarm."""
 
 
 def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
@@ -119,7 +124,9 @@ def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
     steps, watch = job.objective.steps, job.objective.watch
     if halted := watch.begin(done) if watch is not None else "":
         raise ThresholdError(halted)
-    while done < steps and not log.standing.stops(job.config.patience):
+    bell = _Bell(job, together, trainable)
+    bell.begin(done)
+    while done < steps and not bell.ends and not log.standing.stops(job.config.patience):
         began = time.perf_counter()
         if job.restarts:
             _restart(done, job, trainable, first, optimizer)
@@ -135,17 +142,20 @@ def run(job: LoopJob, accelerator: Accelerator) -> LoopOutcome:
             if log.rises(done, found):
                 _save(best.BEST, job, together, trainable, done)
         figures |= watch.look(done, steps) if watch is not None else {}
+        figures |= bell.after(done, steps)
         log.write(done, steps, figures)
-        halted = watch.after(done, figures) if watch is not None else ""
-        ends = bool(halted) or done == steps or log.standing.stops(job.config.patience)
+        halted = (watch.after(done, figures) if watch is not None else "") or bell.halted(done)
+        ends = bool(halted) or bell.ends or done == steps or log.standing.stops(job.config.patience)
         if ends or done % (job.config.checkpoint_every or steps) == 0:
             _checkpoint(job, together, trainable, optimizer, done)
         if halted:
             raise ThresholdError(halted)
+    if bell.ends:
+        return LoopOutcome(log.close(), done, bell.back(done), bell.said, ended_by_alarm=True)
     if log.standing.step not in (0, done):
-        _take_back(job, trainable)
+        _take_back(best.BEST, job, trainable)
     stopped = log.standing.sentence(log.figure, done) if done < steps else ""
-    return LoopOutcome(log.close(), done, log.standing, stopped)
+    return LoopOutcome(log.close(), done, log.standing, stopped or bell.said)
 
 
 class _Log:
@@ -184,6 +194,73 @@ class _Log:
     def close(self) -> list[dict[str, float]]:
         """All figures so far."""
         return self.metrics.close() if self.metrics is not None else []
+
+
+class _Bell:
+    """The alarm of a training, as all its processes hear it."""
+
+    def __init__(self, job: LoopJob, together: Together, trainable: Mapping[str, nn.Parameter]) -> None:
+        self._job, self._together, self._trainable = job, together, trainable
+        self._now = AlarmReading()
+        self.said = ""
+        """Why it rang first, in words; empty where it has not."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the training ends here with weights of before."""
+        alarm = self._job.alarm
+        return bool(self.said) and alarm is not None and alarm.goes_back
+
+    def begin(self, done: int) -> None:
+        """Take up the checks so far; the first is of the weights before any step. Raises ThresholdError."""
+        alarm = self._job.alarm
+        if alarm is None:
+            return
+        if done == 0:
+            self._look(0)
+        else:
+            self._heard(self._together.told_by_main(alarm.begin(done) if self._together.is_main else None))
+        if halted := self.halted(done):
+            raise ThresholdError(halted)
+
+    def halted(self, done: int) -> str:
+        """Why the training must stop here and be looked at; empty where it need not."""
+        alarm = self._job.alarm
+        if not self.said or alarm is None or not alarm.stops or alarm.goes_back:
+            return ""
+        return (
+            f"stopped after step {done} by the alarm: {self.said}. What is trained is kept: the same command with "
+            f"alarm: warn goes on, with alarm: back it gives the weights after step {self._now.best_step}"
+        )
+
+    def after(self, done: int, steps: int) -> Mapping[str, float]:
+        """Look, where it is time; the figures for the log. Whether it rings is asked when they are written."""
+        alarm = self._job.alarm
+        if alarm is None or not alarm.due(done, steps):
+            return {}
+        self._look(done)
+        return {PREFIX + name: value for name, value in self._now.figures.items()}
+
+    def _look(self, done: int) -> None:
+        alarm = self._job.alarm
+        assert alarm is not None
+        with whole_weights(self._job.scorer):
+            found = alarm.look(done) if self._together.is_main else None
+        self._heard(self._together.told_by_main(found))
+        if self._now.best and alarm.stops:
+            _save(BEFORE, self._job, self._together, self._trainable, done)
+
+    def _heard(self, found: AlarmReading) -> None:
+        self._now = found
+        if found.rings and not self.said:
+            self.said = found.rings
+
+    def back(self, done: int) -> best.EvaluationStanding:
+        """Return the weights to those of before, and say which these are."""
+        if self._now.best_step != done:
+            _take_back(BEFORE, self._job, self._trainable)
+        self.said = f"{self.said}. The weights are those after step {self._now.best_step}"
+        return best.EvaluationStanding(step=self._now.best_step)
 
 
 def learning_rate(step: int, steps: int, config: LoopConfig, peak: float) -> float:
@@ -342,8 +419,8 @@ def _resume(job: LoopJob, trainable: Mapping[str, nn.Parameter], optimizer: torc
     return int(facts["done"])
 
 
-def _take_back(job: LoopJob, trainable: Mapping[str, nn.Parameter]) -> None:
-    held = job.folder.load(best.BEST)
+def _take_back(name: str, job: LoopJob, trainable: Mapping[str, nn.Parameter]) -> None:
+    held = job.folder.load(name)
     assert held is not None, "the best weights are saved before the log says that they are"
     _fill(trainable, held[0])
 

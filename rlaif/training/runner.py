@@ -13,11 +13,12 @@ import torch
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.engines.local.checks import check_directory
-from rlaif.errors import RecipeError, ThresholdError
+from rlaif.errors import RecipeError, RunError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import Accelerator, join_launch
-from rlaif.records import Evaluator, Example, Pair, is_plain
+from rlaif.records import Alarm, Evaluator, Example, Pair, is_plain
 from rlaif.runs.layout import USED_PAIRS
+from rlaif.training.alarm import LoopAlarm
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.distributed import whole_weights
 from rlaif.training.loop import LoopJob, LoopOutcome, Objective, run
@@ -57,6 +58,8 @@ class MethodCall:
     """What else changes the outcome; part of the run's identity."""
     evaluator: Evaluator | None = None
     """Asked every `evaluate_every` steps; the weights to look at are in `snapshot_directory(out)`."""
+    alarm: Alarm | None = None
+    """Asked every so many steps whether the policy exploits its reward."""
     sampled: Mapping[str, Sampled] = field(default_factory=dict)
     """How answers came about, where that is known; by `spans.answer_id`."""
     answers: bool = False
@@ -106,6 +109,7 @@ def conduct(
     folder = TrainingFolder(setting.out, _identity(setting, pairs, examples))
     record = folder.finished()
     if record is not None:
+        _same_end(setting, record)
         folder.clear()
         return TrainSummary.of_record(setting.out, record)
     folder.refuse_others()
@@ -144,6 +148,7 @@ def _train(
         folder=folder,
         progress=setting.progress or live,
         evaluate=_evaluate(setting, opened, model),
+        alarm=_alarm(setting, opened, model, folder),
         trackers=trackers,
         carried=objective.carried,
         updates=setting.updates,
@@ -160,7 +165,7 @@ def _train(
     summary = _summary(setting, data, objective, outcome, layout, rate)
     with whole_weights(scorer):
         if accelerator.is_main_process:
-            _write(setting, opened, model, folder, summary, outcome.history)
+            _write(setting, opened, model, folder, summary, outcome)
     accelerator.wait_for_everyone()
     return summary
 
@@ -214,13 +219,34 @@ def _evaluate(setting: MethodCall, opened: Opened, model: Any) -> Callable[[int]
     return evaluate
 
 
+def _alarm(setting: MethodCall, opened: Opened, model: Any, folder: TrainingFolder) -> LoopAlarm | None:
+    if setting.alarm is None:
+        return None
+
+    def write(place: Path) -> None:
+        write_snapshot(opened, model, place, setting.base, setting.config)
+
+    return LoopAlarm(setting.alarm, folder.inner, write)
+
+
+def _same_end(setting: MethodCall, record: Mapping[str, Any]) -> None:
+    """Raise RunError where a training was ended by an alarm, and is asked for with another or none."""
+    ended = record.get("ended_by_alarm")
+    asked = setting.alarm.fingerprint if setting.alarm is not None and setting.alarm.do == "back" else None
+    if ended is not None and ended != asked:
+        raise RunError(
+            f"{setting.out}: its alarm took it back to step {record.get('best_step', 0)}, and another alarm is asked "
+            "for; choose another directory, or remove it"
+        )
+
+
 def _write(
     setting: MethodCall,
     opened: Opened,
     model: Any,
     folder: TrainingFolder,
     summary: TrainSummary,
-    history: Sequence[Mapping[str, float]],
+    outcome: LoopOutcome,
 ) -> None:
     readme = card(summary.method, str(setting.base), setting.card, summary.figures)
     export(opened, model, setting.out, setting.base, setting.config, readme)
@@ -231,7 +257,9 @@ def _write(
         "weights": model_fingerprint(setting.out, own_code=setting.config.trust_remote_code),
         "versions": {"torch": torch.__version__},
     }
-    folder.finish(summary.record(history, **facts))
+    if outcome.ended_by_alarm and setting.alarm is not None:
+        facts["ended_by_alarm"] = setting.alarm.fingerprint
+    folder.finish(summary.record(outcome.history, **facts))
 
 
 def _identity(setting: MethodCall, pairs: Sequence[Pair], examples: Sequence[Example]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.errors import ThresholdError
-from rlaif.records import Evaluator, Example
+from rlaif.records import Alarm, Evaluator, Example
 from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.health import Watch
@@ -35,6 +35,7 @@ def train_sft(
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
+    alarm: Alarm | None = None,
 ) -> TrainSummary:
     """Train `policy` to write each example's last turn, and write a model directory at `out`."""
     if not examples:
@@ -46,6 +47,7 @@ def train_sft(
         card=card or {},
         progress=progress,
         evaluator=evaluator,
+        alarm=alarm,
         sampled=sampled or {},
     )
 

@@ -23,9 +23,18 @@ from rlaif.boundary import disk_is_full, outside, told
 from rlaif.errors import DiskError, InputError, RunError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.runs.claim import GONE
-from rlaif.runs.layout import CHECKPOINT, CLAIM, METRICS, TRAIN_RECORD, TRAINING, USED_PAIRS, checkpoint_file
+from rlaif.runs.layout import (
+    ALARM,
+    CHECKPOINT,
+    CLAIM,
+    METRICS,
+    TRAIN_RECORD,
+    TRAINING,
+    USED_PAIRS,
+    checkpoint_file,
+)
 
-_WRITTEN = (METRICS, USED_PAIRS, "tensorboard", "wandb")
+_WRITTEN = (METRICS, ALARM, USED_PAIRS, "tensorboard", "wandb")
 """What lies beside unfinished work, and says nothing without it."""
 
 

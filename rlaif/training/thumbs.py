@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import ThresholdError
-from rlaif.records import Example
+from rlaif.records import Alarm, Example
 from rlaif.runs.layout import LOGPS
 from rlaif.training import losses
 from rlaif.training.configs.thumbs import ThumbsConfig
@@ -56,6 +56,7 @@ def train_thumbs(  # noqa: PLR0913 - one call says all
     cache: Path | None = None,
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    alarm: Alarm | None = None,
 ) -> TrainSummary:
     """Train `policy` on `examples` of the kinds `thumb-up` and `thumb-down`, and write a model directory at `out`.
 
@@ -72,6 +73,7 @@ def train_thumbs(  # noqa: PLR0913 - one call says all
         out=out,
         card=card or {},
         progress=progress,
+        alarm=alarm,
         facts={"reference": reference, "reference_weights": held_print},
         sampled=sampled or {},
     )

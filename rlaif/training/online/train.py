@@ -11,7 +11,7 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import process_count
-from rlaif.records import Evaluator, GroupReward, Prompt
+from rlaif.records import Alarm, Evaluator, GroupReward, Prompt
 from rlaif.training.configs.online import (
     OWN_VALUE,
     GRPOConfig,
@@ -67,6 +67,7 @@ def train_online(  # noqa: PLR0913 - one call says all
     card: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
+    alarm: Alarm | None = None,
 ) -> TrainSummary:
     """Train `policy` on its own answers to `prompts`, and write it at `out`; killed, the same call goes on.
 
@@ -90,6 +91,7 @@ def train_online(  # noqa: PLR0913 - one call says all
         card=card or {},
         progress=progress,
         evaluator=evaluator,
+        alarm=alarm,
         facts={
             "prompts": digest("training-prompts", [each.id for each in prompts]),
             # what the reward may read beside the prompts

@@ -227,6 +227,12 @@ class ModelPool:
             if self.engines.release(opening) and opening in self._recorded:
                 self._recorded[opening].release()
 
+    def release(self, name: str) -> None:
+        """Free the memory of one model; what was counted of it stays."""
+        opening = self._opening(name)
+        if self.engines.release(opening) and opening in self._recorded:
+            self._recorded[opening].release()
+
     def close(self) -> None:
         """Free the memory of all models and end all worker processes: everything that they have done is stored."""
         self.release_all_but(())

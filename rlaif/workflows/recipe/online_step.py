@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.records import Prompt
 from rlaif.runs.identity import described_prompts
 from rlaif.training.gate import GateReport
+from rlaif.training.order import Order
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.models.judge_names import model_directory
@@ -22,6 +23,8 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.alarm.open import JUDGE, alarm_inputs, open_alarm, plan_alarm
+from rlaif.workflows.training.alarm.option import alarm_spec
 from rlaif.workflows.training.data_gate import gate_round_prompts
 from rlaif.workflows.training.job import TrainJob, rollout_card
 from rlaif.workflows.training.methods import METHODS
@@ -45,10 +48,18 @@ def reward_spec(settings: TrainStep, where: str) -> RewardSpec:
 
 def named_models(settings: TrainStep) -> tuple[str, ...]:
     """What such a step names beside the policy: roles of the recipe, models that steps made, others."""
+    spec = alarm_spec(settings.options.alarm, "train")
+    looks = spec.names if spec is not None else ()
+    if spec is not None and spec.judge is None:
+        looks = (*looks, JUDGE)
     if not draws_rollouts(settings):
-        return ()
+        return looks
     options = settings.options
-    return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
+    return (
+        *looks,
+        *reward_spec(settings, "train").names,
+        *(getattr(options, name) for name in options.also_models),
+    )
 
 
 def online_training(
@@ -84,7 +95,26 @@ def online_training(
             {"run": f"{recipe.name}, round {job.round}"},
         ),
     )
-    return training, gate
+    return with_alarm(job, training), gate
+
+
+def with_alarm(job: Job, training: TrainJob) -> TrainJob:
+    """The training with what its alarm is to look at, where it has one."""
+    return replace(
+        training,
+        looked=alarm_inputs(
+            training,
+            where=job.task.entry.where,
+            held_out=job.prepared.prompts.get("held_out", ()),
+            sets=job.prepared.prompts,
+            rewarded_by=reward_spec(job.settings, job.task.entry.where).names
+            if draws_rollouts(job.settings)
+            else (),
+            constitution=job.constitution,
+            stands=job.task.stands,
+            asked=job.role,
+        ),
+    )
 
 
 def opened_reward(job: Job) -> PartsReward:
@@ -117,6 +147,23 @@ def plan(job: Job, training: TrainJob) -> None:
     )
 
 
+def plan_look(job: Job, training: TrainJob) -> None:
+    """Ask what the alarm of a training would ask, of models that answer nothing."""
+    loop_of = METHODS.get(training.method).loop_of
+    if training.looked is None or loop_of is None or not isinstance(job.models, PlannedModels):
+        return
+    loop, rows = loop_of(training)
+    steps = Order.of(loop, max(1, rows), "plan").steps
+    plan_alarm(training.looked, job.models, steps=steps, seed=training.seed)
+
+
+def alarm_key(job: Job, training: TrainJob) -> dict[str, Any]:
+    """For the key of a step: what its alarm would go by; nothing where it has none."""
+    if training.looked is None:
+        return {}
+    return {"alarm": open_alarm(training.looked, job.models, training).fingerprint}
+
+
 def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
     """All that decides what such a step makes."""
     held_to = training.reference_dir
@@ -132,5 +179,6 @@ def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
         "reward": opened_reward(job).fingerprint,
         **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),
         "seed": training.seed,
+        **alarm_key(job, training),
         **job.told("trains"),
     }

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlaif.records import Constitution, Example, GroupReward, Pair, Prompt
+from rlaif.records import Alarm, Constitution, Example, GroupReward, Pair, Prompt
 from rlaif.training import SFTConfig
 from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
+from rlaif.workflows.training.alarm.inputs import AlarmInputs
 from rlaif.workflows.training.options import MethodOptions, PairTrainingOptions
 
 
@@ -35,6 +36,10 @@ class TrainJob:
     """Whose answers the policy learns from as it writes them."""
     reward: GroupReward | None = None
     """What says how good those answers are, open."""
+    looked: AlarmInputs | None = None
+    """What its alarm is to look at, as it was read."""
+    alarm: Alarm | None = None
+    """What says that the policy exploits its reward, open."""
     seed: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """As those with which the completions were drawn: training must see the same prompts."""

@@ -74,6 +74,8 @@ class Method:
     reward_of: Callable[[Any], Any] | None = None
     """With these options, the reward that rollouts of the policy are given, as a recipe spells it; None: the method
     draws no rollouts. Such a method takes `prompts`, and a job of it has prompts and an open reward."""
+    alarms: bool = False
+    """Whether its training asks `TrainJob.alarm` as it goes."""
     uses_pairs: bool = True
     """Whether the pairs of its batches are those of the run, so that `rlaif audit show` can say which step used one."""
     standalone: Callable[[type[MethodOptions], Mapping[str, Any], MethodOptions | None], MethodOptions] = (

@@ -31,6 +31,7 @@ from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
+from rlaif.workflows.training.alarm.open import AlarmInputs, alarm_inputs, open_alarm, plan_alarm
 from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob, rollout_card
 from rlaif.workflows.training.methods import METHODS
@@ -151,7 +152,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
     marks = config.thought_marks
     if marks is not None and len(marks) != 2:
         raise InputError(f"thought_marks is {list(marks)}; give two marks: START END")
-    return TrainJob(
+    job = TrainJob(
         method=method.name,
         options=options,
         pairs=(),
@@ -172,6 +173,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         ),
         origins={name: "given" for name in config.options},
     )
+    return job if spec is None else replace(job, looked=_alarm(config, job, spec))
 
 
 def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report = silent) -> OnlineTrained:
@@ -187,8 +189,9 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
         try:
             assert job.constitution is not None
             reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+            alarm = None if job.looked is None else open_alarm(job.looked, models, job)
             with METHODS.guarded(job.method):
-                outcome = method.run(replace(job, reward=ProbedReward(reward, WHERE)), report)
+                outcome = method.run(replace(job, reward=ProbedReward(reward, WHERE), alarm=alarm), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
         finally:
@@ -204,11 +207,12 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     loop, _ = method.loop_of(job)
     order = prompt_order(loop, job.prompts)
     assert isinstance(job.options, OnlineOptions), "only methods that draw rollouts are planned here"
-    count = job.options.n
+    count, looked = job.options.n, job.looked
     lines = [
         *plan_training(job).splitlines(),
         f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
+        *([f"alarm: {looked.told(order.steps)}"] if looked is not None else []),
         f"calls: in {find_store(config.out, config.store)}",
     ]
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
@@ -222,6 +226,8 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
             max_tokens=job.options.max_tokens,
             seed=config.seed,
         )
+        if looked is not None:
+            plan_alarm(looked, models, steps=order.steps, seed=job.seed)
         return DryRunPlan(lines, planning.estimate(models))
 
 
@@ -230,6 +236,17 @@ def step_prompts(loop: LoopConfig, prompts: Sequence[Prompt]) -> Iterator[list[P
     distinct = list({each.id: each for each in prompts}.values())
     order = prompt_order(loop, distinct)
     return ([distinct[row] for row in order.rows(step)] for step in range(order.steps))
+
+
+def _alarm(config: OnlineTrainConfig, job: TrainJob, spec: RewardSpec) -> AlarmInputs | None:
+    """The alarm of a job, checked."""
+    return alarm_inputs(
+        job,
+        where="train",
+        held_out=read_prompts(config.held_out) if config.held_out is not None else (),
+        rewarded_by=spec.names,
+        constitution=job.constitution,
+    )
 
 
 def _spec(job: TrainJob) -> RewardSpec:

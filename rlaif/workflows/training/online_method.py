@@ -65,6 +65,7 @@ def online_method(
         check=checked,
         fits=fits_online,
         loop_of=loop_of,
+        alarms=True,
         takes=("prompts",),
         reward_of=lambda given: given.reward,
         uses_pairs=False,

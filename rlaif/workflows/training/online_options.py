@@ -186,5 +186,6 @@ def run_online(config: OnlineConfig, job: TrainJob, progress: Progress) -> Train
         out=job.out,
         card=job.card,
         progress=progress,
+        alarm=job.alarm,
         **further,
     )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from rlaif.settings import Setting, options, setting
 from rlaif.training.configs.loop import LoopConfig
 from rlaif.training.configs.pairs import LIMITS
+from rlaif.workflows.training.alarm.option import alarm_setting
 from rlaif.workflows.training.loop_options import loop_options
 
 LORA_RANK = 16
@@ -21,8 +22,8 @@ LOOP = "Training loop"
 RUN = "Run"
 SHARES = ("held_out_accuracy",)
 """Limits of `stop` that are shares."""
-REWARD, ROLLOUTS = "Reward", "Rollouts"
-GROUPS = ("", TRAINED, REWARD, ROLLOUTS, LOSS, DATA, LOOP, RUN)
+REWARD, ROLLOUTS, ALARM = "Reward", "Rollouts", "Alarm"
+GROUPS = ("", TRAINED, REWARD, ROLLOUTS, LOSS, DATA, ALARM, LOOP, RUN)
 """Headings of `rlaif train METHOD --help`, in this order; options of no group come first."""
 
 
@@ -53,6 +54,7 @@ class MethodOptions:
         wanted="true: train a low-rank adapter; or its rank",
         group=TRAINED,
     )
+    alarm: Any = alarm_setting(group=ALARM)
     loop: Mapping[str, Any] = setting(
         default_factory=dict,
         help=f"Options of the training loop (docs/training-loop.md): {', '.join(o.name for o in options(LoopConfig))}.",

@@ -10,8 +10,9 @@ from rlaif.checks import unknown_key
 from rlaif.errors import RecipeError
 from rlaif.settings import Option, options, property_of, values_of
 from rlaif.trl_names import renamed
+from rlaif.workflows.training.alarm.option import alarm_spec
 from rlaif.workflows.training.loop_options import loop_options
-from rlaif.workflows.training.method import Method
+from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.options import MethodOptions
 
@@ -44,7 +45,20 @@ def check_options(method: Method, found: MethodOptions, where: str = "train") ->
     if found.steps is not None and found.epochs is not None:
         raise RecipeError(f"{where}: steps and epochs are both given; remove one")
     loop_options(found.loop, f"{where}: loop")
+    check_alarm(method, found, where)
     method.check(found, where)
+
+
+def check_alarm(method: Method, found: MethodOptions, where: str) -> None:
+    """Raise RecipeError for an alarm that cannot be read, or that a method does not ask."""
+    spec = alarm_spec(found.alarm, where)
+    if spec is not None and not method.alarms:
+        trains = "policy" if method.trains is Role.POLICY else str(method.trains).replace("_", " ")
+        raise RecipeError(
+            f"{where}: alarm looks at the answers of a policy that trains, and {method.name} "
+            + (f"trains a {trains}" if trains != "policy" else "does not ask it")
+            + "; remove alarm"
+        )
 
 
 def users_of(name: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.pairs import read_pairs
+from rlaif.exchange.prompts import read_prompts
+from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
 from rlaif.runs.claim import read_run
@@ -27,16 +30,19 @@ from rlaif.runs.layout import (
 from rlaif.runs.record_files import judge_of
 from rlaif.settings import options as options_of
 from rlaif.shipped import MODELS
-from rlaif.store import find_store
+from rlaif.store import Store, find_store
 from rlaif.training import TrainSummary
+from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.datasets.edited import EDITED, against_scores, as_edited, turned_pairs
 from rlaif.workflows.datasets.review import as_reviewed
 from rlaif.workflows.generate.unfit import warned
 from rlaif.workflows.models.judge_names import model_directory
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
+from rlaif.workflows.training.alarm.open import alarm_inputs, open_alarm
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.data_gate import (
     add_to_record,
@@ -126,6 +132,20 @@ class Trained(PairResult):
 
 def settle(config: TrainConfig) -> TrainJob:
     """Read and check everything that can be read without a model. Raises InputError, ThresholdError."""
+    job = _settled(config)
+    if job.options.alarm is None:
+        return job
+    run = (run_of(config.source) or config.source) if config.source.is_dir() else None
+    looked = alarm_inputs(
+        job,
+        where="train",
+        held_out=read_prompts(config.held_out) if config.held_out is not None else (),
+        constitution=job.constitution or (run_constitution(run) if run is not None else None),
+    )
+    return replace(job, looked=looked)
+
+
+def _settled(config: TrainConfig) -> TrainJob:
     require(*TRAINING)
     method = METHODS.get(config.method)
     if method.reward_of is not None:
@@ -284,14 +304,32 @@ def train(job: TrainJob, progress: Report = silent) -> Trained:
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
         progress(job.method, step, steps, figures=figures)
 
-    with METHODS.guarded(job.method):
-        outcome = method.run(job, report)
+    with METHODS.guarded(job.method), _alarmed(job, progress) as ready:
+        outcome = method.run(ready, report)
     record_gate(outcome.out, job.gate)
     if job.edited:
         add_to_record(outcome.out, "edited", EDITED)
     if method.uses_pairs:
         note_usage(outcome.out, job.store or find_store(job.out))
     return Trained(job=job, outcome=outcome)
+
+
+@contextmanager
+def _alarmed(job: TrainJob, progress: Report) -> Iterator[TrainJob]:
+    """The job with its alarm open, where it has one that nobody has opened."""
+    if job.looked is None or job.alarm is not None:
+        yield job
+        return
+    options = ModelOptions(
+        chat_template_kwargs=job.chat_template_kwargs, trust_remote_code=job.trust_remote_code
+    )
+    models = ModelPool(options, progress, job.seed)
+    with Store.open(job.store or find_store(job.out)) as store:
+        models.record(store, digest("alarm", str(job.out)))
+        try:
+            yield replace(job, alarm=open_alarm(job.looked, models, job))
+        finally:
+            models.close()
 
 
 def replay_examples(options: MethodOptions, policy: str) -> list[Example]:

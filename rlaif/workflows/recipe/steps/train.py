@@ -23,6 +23,7 @@ from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJo
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_training
 from rlaif.workflows.recipe.train_step import TrainStep, train_step, train_step_schema
+from rlaif.workflows.training.alarm.open import open_alarm
 from rlaif.workflows.training.data_gate import gate_round, gate_round_examples, gate_words
 from rlaif.workflows.training.datasets import sampled
 from rlaif.workflows.training.job import TrainJob, card
@@ -88,7 +89,7 @@ def _training(job: Job) -> tuple[TrainJob, GateReport]:
         trust_remote_code=job.prepared.config.trust_remote_code,
         card=card(pairs, f"{recipe.name}, round {job.round}", job.task.stands["judge"]),
     )
-    return training, gate
+    return online_step.with_alarm(job, training), gate
 
 
 def _template_arguments(job: Job) -> Mapping[str, Any]:
@@ -136,13 +137,16 @@ def make(job: RunJob) -> Facts:
         training = replace(
             training, reward=ProbedReward(online_step.opened_reward(job), job.task.entry.where)
         )
+    if training.looked is not None:
+        training = replace(training, alarm=open_alarm(training.looked, job.models, training))
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    told = done["notes"] if online_step.draws_rollouts(job.settings) else ()
+    heard = online_step.draws_rollouts(job.settings) or training.looked is not None
+    told = done["notes"] if heard else ()
     said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
@@ -159,6 +163,8 @@ def ahead(job: RunJob) -> None:
         return
     if online_step.draws_rollouts(job.settings):  # its reward asks the models of this process
         return
+    if job.settings.options.alarm is not None:  # and so does an alarm
+        return
     job.background.begin(trained, _training(job)[0])
 
 
@@ -171,6 +177,8 @@ def forecast(job: Job) -> Path:
     """Return the directory of the model that there would be; what rewards would be asked is counted."""
     if online_step.draws_rollouts(job.settings):
         online_step.plan(job, _training(job)[0])
+    if job.settings.options.alarm is not None and "pairs" not in job.task.takes[0].kind:
+        online_step.plan_look(job, _training(job)[0])
     return job.out
 
 
@@ -192,6 +200,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
             [[each.kind, [m.identity for m in each.messages]] for each in training.replay],
         ),
         "seed": job.seed,
+        **online_step.alarm_key(job, training),
         **job.told("trains"),
     }
 

@@ -114,6 +114,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
         out=job.out,
         card=job.card,
         progress=progress,
+        alarm=job.alarm,
     )
 
 
@@ -123,6 +124,7 @@ METHOD = Method(
     "a better answer.",
     options=DistillOptions,
     trains=Role.POLICY,
+    alarms=True,
     run=_run,
     check=_check,
     fits=_fits,

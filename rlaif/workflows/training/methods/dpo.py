@@ -134,6 +134,7 @@ def train_preference(job: TrainJob, pairs: Sequence[Pair], progress: Progress) -
         out=job.out,
         card=job.card,
         progress=progress,
+        alarm=job.alarm,
     )
 
 
@@ -170,6 +171,7 @@ METHOD = Method(
     help="Train the policy to prefer chosen to rejected: DPO, IPO, SimPO, KTO and other losses of pairs.",
     options=DPOOptions,
     trains=Role.POLICY,
+    alarms=True,
     run=_run,
     check=check_preference,
     standalone=_standalone,

@@ -71,6 +71,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
         out=job.out,
         card=job.card,
         progress=progress,
+        alarm=job.alarm,
     )
 
 
@@ -79,6 +80,7 @@ METHOD = Method(
     help="Train the policy to imitate: chosen answers, or those that are revisions.",
     options=SFTOptions,
     trains=Role.POLICY,
+    alarms=True,
     run=_run,
     check=_check,
     loop_of=_loop_of,

@@ -108,6 +108,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
         out=job.out,
         card=job.card,
         progress=progress,
+        alarm=job.alarm,
     )
 
 
@@ -116,6 +117,7 @@ METHOD = Method(
     help="Train the policy on single answers that were liked or not, without partners (KTO).",
     options=ThumbsOptions,
     trains=Role.POLICY,
+    alarms=True,
     run=_run,
     check=_check,
     loop_of=_loop_of,

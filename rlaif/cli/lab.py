@@ -1,0 +1,61 @@
+"""`rlaif lab`: instruments for feedback methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rlaif.cli import options
+from rlaif.cli.command import Command, CommandGroup
+from rlaif.cli.generated import given, settings
+from rlaif.cli.output import emit, progress, say
+from rlaif.review.tables import table
+from rlaif.workflows.lab.config import LabConfig
+
+
+@click.group(
+    cls=CommandGroup,
+    examples=(
+        "rlaif lab overoptimize --quick --out runs/lab",
+        "rlaif lab overoptimize --out runs/lab --dry-run",
+    ),
+)
+def lab() -> None:
+    """Measure how far a reward can be trusted, where the truth is known."""
+
+
+@lab.command(
+    cls=Command,
+    examples=(
+        "rlaif lab overoptimize --quick --out runs/lab",
+        "rlaif lab overoptimize --planted-flaw 0.6 --flaw token --out runs/token",
+    ),
+)
+@settings(LabConfig)
+@options.as_json
+@options.dry_run
+def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
+    """Draw gold and proxy against the distance from the first policy.
+
+    For best-of-n and GRPO over a grid of reward models: sizes by numbers of labels. For PPO, DPO and distillation, judge
+    noise and rubric dropout at the middle cell. Reward models learn labels with a planted flaw; gold is only measured.
+    Each cell is kept when it is done: the same command goes on. Writes lab.json, tables.md and curves.svg.
+    """
+    config = LabConfig(**given(LabConfig, chosen))
+    from rlaif.workflows.lab import tables
+    from rlaif.workflows.lab.run import overoptimize as workflow
+    from rlaif.workflows.lab.run import plan
+
+    if dry_run:
+        lines, told = plan(config)
+        emit(told, "\n".join(lines), as_json=as_json)
+        return
+    with progress(quiet=as_json) as report:
+        found = workflow(config, say=say, progress=report)
+    parts = [
+        table(tables.HEAD, tables.fits(found.result)),
+        table(tables.KL_HEAD, tables.best_of_n_kl(found.result)),
+        f"{found.out / 'curves.svg'}: {found.result['gold_by']} and proxy against sqrt(KL)",
+    ]
+    emit(found.as_dict(), "\n\n".join(parts), as_json=as_json)

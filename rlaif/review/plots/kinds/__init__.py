@@ -1,0 +1,1 @@
+"""The kinds of plot: `PLOT` of each file."""

@@ -1,0 +1,1 @@
+"""`rlaif lab`: instruments that measure feedback methods where the truth is known."""

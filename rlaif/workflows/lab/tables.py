@@ -1,0 +1,86 @@
+"""The tables of the lab, as Markdown and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEAD = ["cell", "accuracy", "gold first", "best", "last", "sqrt(KL)", "alpha", "beta", "peak at", "R2"]
+
+
+def fits(result: Mapping[str, Any]) -> list[list[str]]:
+    """A row for each cell, its seeds together."""
+    return [_row(each) for each in result["groups"]]
+
+
+KL_HEAD = ["proxy", "n", "formula", "by the draws", "95 %", "within"]
+
+
+def best_of_n_kl(result: Mapping[str, Any]) -> list[list[str]]:
+    """The formula beside the draws' own KL: the mean over reward models, and in how many it lies in the interval."""
+    by: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for each in result["best_of_n_kl"]:
+        by.setdefault((each["by"], each["n"]), []).append(each)
+    rows = []
+    for (name, n), own in sorted(by.items()):
+        value, low, high = (sum(each["measured"][place] for each in own) / len(own) for place in range(3))
+        held = sum(each["measured"][1] <= each["formula"] <= each["measured"][2] for each in own)
+        label = "reward model" if name == "proxy" else "gold, with ties"
+        rows.append(
+            [
+                label,
+                str(n),
+                f"{own[0]['formula']:.3f}",
+                f"{value:.3f}",
+                f"{low:.3f} to {high:.3f}",
+                f"{held} of {len(own)}",
+            ]
+        )
+    return rows
+
+
+def markdown(result: Mapping[str, Any], command: str) -> str:
+    """Both tables as a page."""
+    parts = [
+        "# Over-optimisation",
+        "",
+        f"{result['gold_by'].capitalize()}; made by `{command}`.",
+        "",
+        "R(d) is the gold gained at d = sqrt(KL): d (alpha - beta d) of best-of-n, d (alpha - beta log d) of training.",
+        "Intervals (95 %) are of the bootstrap over seeds and prompts.",
+        "",
+        *_grid(HEAD, fits(result)),
+        "",
+        "## The KL of best-of-n",
+        "",
+        "log n - (n - 1) / n is met where no two draws have one reward; ties make it less.",
+        "",
+        *_grid(KL_HEAD, best_of_n_kl(result)),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _row(each: Mapping[str, Any]) -> list[str]:
+    fit = each["fit"]
+    told = [
+        each["group"],
+        f"{each['accuracy']:.3f}",
+        f"{each['gold_first']:.3f}",
+        f"{each['gold_best']:.3f}",
+        f"{each['gold_last']:.3f}",
+        f"{each['distance_last']:.2f}",
+    ]
+    if fit is None:
+        return [*told, "-", "-", "-", "-"]
+    return [*told, _told(fit["alpha"]), _told(fit["beta"]), _told(fit["peak_distance"]), f"{fit['r2']:.2f}"]
+
+
+def _told(interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return "none"
+    value, low, high = interval
+    return f"{value:.3g} ({low:.3g} to {high:.3g})"
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(each)} |" for each in (head, ["---"] * len(head), *rows)]
