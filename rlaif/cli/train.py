@@ -289,6 +289,9 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
         return
     if (plan := plan_steps(job)) is not None and not as_json:
         say(f"{job.method}: {plan.line}; into {job.out}")
+        for each in job.coverage:
+            if not each.is_warning:
+                say(each.words)
     with progress(quiet=as_json) as report:
         trained = train_on_rollouts(config, job, report)
     warn(trained.notes)

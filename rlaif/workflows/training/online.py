@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,11 +40,18 @@ from rlaif.workflows.training.options import DATA, TRAINED
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import check_given, check_options
+from rlaif.workflows.training.reward_coverage import (
+    KEY,
+    coverage_warnings,
+    record_coverage,
+    reward_coverage,
+)
 from rlaif.workflows.training.run import reference_directory
 
 CONSTITUTION = "micro-default"
 WHERE = "--reward"
 """Where the reward stands, for messages."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,9 @@ class OnlineTrained:
         """Figures for the screen."""
         hidden = METHODS.get(self.job.method).hidden
         learned = {name: value for name, value in self.outcome.figures.items() if name not in hidden}
-        shown = {"prompts": len(self.job.prompts), "steps": self.outcome.steps}
+        shown: dict[str, Any] = {"prompts": len(self.job.prompts), "steps": self.outcome.steps}
+        known = [each for each in self.job.coverage if each.known]
+        shown |= {f"unlike those of {each.model}": f"{each.unlike} ({each.share:.1%})" for each in known}
         return {**shown, "learning rate": f"{self.outcome.learning_rate:.2g}", **learned}
 
     @property
@@ -115,6 +125,7 @@ class OnlineTrained:
             "figures": dict(self.outcome.figures),
             "notes": list(self.notes),
             "costs": dict(self.costs),
+            KEY: [each.as_dict() for each in self.job.coverage],
         }
 
 
@@ -157,6 +168,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         pairs=(),
         prompts=prompts,
         gate=gate if held_out else None,
+        coverage=reward_coverage(spec, prompts) if spec is not None else (),
         base=base,
         out=config.out,
         reference_dir=other,
@@ -184,6 +196,8 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
         shown = f" (reward {figures['reward']:.3f})" if "reward" in figures else ""
         progress(f"{job.method}{shown if step == steps else ''}", step, steps)
 
+    for doubt in coverage_warnings(job.coverage):
+        _log.warning("%s", doubt)
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, digest("online", str(config.out)))
         try:
@@ -193,6 +207,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
                 outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
+            record_coverage(outcome.out, job.coverage)
         finally:
             models.close()
     return OnlineTrained(job=job, outcome=outcome, costs=costs)
@@ -210,6 +225,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     lines = [
         *plan_training(job).splitlines(),
         f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        *(each.words for each in job.coverage),
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
         f"calls: in {find_store(config.out, config.store)}",
     ]

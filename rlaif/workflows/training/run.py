@@ -38,13 +38,7 @@ from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import (
-    add_to_record,
-    gate_examples,
-    gate_pairs,
-    gate_replay,
-    record_gate,
-)
+from rlaif.workflows.training.data_gate import gate_examples, gate_pairs, gate_replay, record_gate
 from rlaif.workflows.training.datasets import NO_REVISION, run_constitution, run_revisions, run_sampled
 from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.job import TrainJob, card
@@ -56,6 +50,7 @@ from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
 from rlaif.workflows.training.read_options import check_options
 from rlaif.workflows.training.recipe_runs import round_models
+from rlaif.workflows.training.train_record import add_to_record
 
 REPLAY_SET = "micro:judge"
 PLAY = "self-rewarding"

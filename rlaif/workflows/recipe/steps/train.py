@@ -29,8 +29,8 @@ from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
-from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import misplaced
+from rlaif.workflows.training.reward_coverage import coverage_warnings, record_coverage
 from rlaif.workflows.training.run import reference_directory, replay_examples, train
 
 ROW = 10.0
@@ -133,14 +133,15 @@ def make(job: RunJob) -> Facts:
     training, gate = _training(job)
     done = job.background.result()
     if online_step.draws_rollouts(job.settings):
-        training = replace(training, reward=ProbedReward(online_step.opened_reward(job)))
+        training = online_step.with_reward(job, training)
     if done is None:  # where another process failed, it fails here too, and says why
         done = train(training, job.report).as_dict()
     else:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    told = done["notes"] if online_step.draws_rollouts(job.settings) else ()
+    told = [*done["notes"], *coverage_warnings(training.coverage)] if training.reward is not None else ()
+    record_coverage(training.out, training.coverage)
     said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
@@ -298,6 +299,7 @@ STEP = Step(
     roles={"trains": "policy"},
     takes_of=lambda entry: "train" if online_step.draws_rollouts(entry.settings) else None,
     may_ask=online_step.named_models,
+    also_takes=online_step.named_files,
     may_name={
         FROM: "what each round's training starts from anew; initial: the first model of what is trained"
     },
