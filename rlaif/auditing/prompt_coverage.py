@@ -77,9 +77,13 @@ def learned_prompts(texts: Sequence[str], earlier: Sequence[Words] = ()) -> Lear
     return LearnedPrompts(words=kept, limit=min(own[int(BY_CHANCE * len(own))], ALIKE))
 
 
-def beyond_chance(unlike: int, count: int) -> bool:
-    """Whether more of `count` prompts are unlike than chance makes so: by two deviations of the binomial."""
-    return unlike > BY_CHANCE * count + 2 * math.sqrt(BY_CHANCE * (1 - BY_CHANCE) * count)
+def beyond_chance(unlike: int, count: int, learned: int) -> bool:
+    """Whether more of `count` prompts are unlike than chance makes so.
+
+    By two deviations of their share, the limit's own included: it is a quantile of `learned` prompts.
+    """
+    spread = BY_CHANCE * (1 - BY_CHANCE) * (1 / count + 1 / learned)
+    return unlike > count * (BY_CHANCE + 2 * math.sqrt(spread))
 
 
 class _Space:

@@ -78,8 +78,17 @@ def test_what_an_earlier_model_learned_from_is_among_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unlike", "count", "beyond"), [(5, 100, False), (9, 100, False), (10, 100, True), (1, 1, True)]
+    ("unlike", "count", "learned", "beyond"),
+    [
+        (9, 100, 10**9, False),
+        (10, 100, 10**9, True),
+        (11, 100, 100, False),
+        (12, 100, 100, True),
+        (90, 1200, 170, False),
+    ],
 )
-def test_more_than_chance_is_two_deviations_above_its_share(unlike: int, count: int, beyond: bool) -> None:
-    # of 100: 5 + 2 sqrt(.05 x .95 x 100) = 9.36
-    assert beyond_chance(unlike, count) is beyond
+def test_more_than_chance_is_two_deviations_above_its_share(
+    unlike: int, count: int, learned: int, beyond: bool
+) -> None:
+    # of 100: 5 + 2 sqrt(.05 x .95 x 100) = 9.36; where the limit is of 100 prompts, 5 + 2 sqrt(2 x 4.75) = 11.16
+    assert beyond_chance(unlike, count, learned) is beyond

@@ -42,6 +42,8 @@ class RewardCoverage:
     """Whether it is known which prompts it learned from."""
     prompts: int
     """Different prompts of the training."""
+    learned: int = 0
+    """Different prompts of the model, by which that is told."""
     unlike: int = 0
     """Those of them that are unlike all that the model learned from."""
     examples: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ class RewardCoverage:
     @property
     def is_warning(self) -> bool:
         """Whether there are more of them than among prompts of the kind that it learned from."""
-        return not self.known or beyond_chance(self.unlike, self.prompts)
+        return not self.known or beyond_chance(self.unlike, self.prompts, self.learned)
 
     @property
     def words(self) -> str:
@@ -147,6 +149,7 @@ def _covered(model: str, texts: Sequence[str]) -> RewardCoverage:
         model=model,
         known=True,
         prompts=len(texts),
+        learned=len(learned.words),
         unlike=len(far),
         examples=tuple(_short(text) for _, text in far[:SHOWN]),
     )
