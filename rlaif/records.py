@@ -142,6 +142,8 @@ def prompt_name(messages: Sequence[Message]) -> str:
     return digest("split", [[each.role, " ".join(each.content.casefold().split())] for each in messages])
 
 
+TOGETHER = "together"
+"""In the columns of prompts: those with an equal value are drawn for in one step of a reinforcement learning."""
 ASKED_OF = "asked_of"
 """In the provenance of a pair that is a question about another pair: the name of that one's prompt."""
 

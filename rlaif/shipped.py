@@ -9,7 +9,7 @@ MODELS = {"micro": "micro", "micro:base": "base", "micro:weak": "weak"}
 
 
 def shipped(kind: str) -> Path:
-    """The directory of `kind`: "constitutions", "prompts/templates", "prompts/sets" or "pipelines"."""
+    """The directory of `kind`: "constitutions", "prompts/templates", "prompts/sets", "prompts/rules" or "pipelines"."""
     inside_wheel = _PACKAGE / "_shipped" / kind
     return inside_wheel if inside_wheel.is_dir() else _PACKAGE.parent / kind
 

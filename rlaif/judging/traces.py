@@ -49,6 +49,13 @@ class KnownLabel:
     """Of a pair whose better side as a whole is the worse one by this principle: False."""
 
     @property
+    def certainty(self) -> float:
+        """How sure it is which side is the better one, from .5 to 1."""
+        said = {str(each["id"]): each.get("p") for each in self.pair.principles}
+        p = said.get(self.principle.id, self.pair.label_prob)
+        return EVEN if p is None else max(p, 1 - p)
+
+    @property
     def sides(self) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
         """The turns of the better answer, then those of the worse one."""
         two = self.pair.chosen, self.pair.rejected
@@ -160,7 +167,7 @@ def ask_traces(
         said = read(text)
         return said if said.value is None else said._replace(detail=text)
 
-    asked = [each for label in labels for each in _questions(judge, label, chosen.templates[0])]
+    asked = [each for label in labels for each in asked_in_both_orders(judge, label, chosen.templates[0])]
     options = judge.options
     how = Writing(
         sampling=sampling,
@@ -182,10 +189,10 @@ def ask_traces(
     ]
 
 
-def _questions(
+def asked_in_both_orders(
     judge: ModelJudge, label: KnownLabel, template: str
 ) -> Iterable[tuple[KnownLabel, Asked, str]]:
-    """Both orders, word for word as the judge is asked."""
+    """Both orders of a pair, word for word as the judge is asked, each with the letter of the better answer."""
     prompt = Prompt(messages=label.pair.prompt, tools=label.pair.tools)
     seen = shown_sides(label.sides, judge.options.judge_sees)
     ids = label.pair.completion_ids if label.chosen_better else label.pair.completion_ids[::-1]

@@ -18,6 +18,7 @@ from rlaif.judging.protocol import Judge
 from rlaif.judging.rule_process import RuleProcess
 from rlaif.judging.verifiers import KINDS
 from rlaif.records import Completion, Principle, Prompt, State
+from rlaif.shipped import shipped
 
 VERSIONS: Mapping[str, int] = {"arithmetic": 2}
 """Of programs that judge otherwise than they did in an earlier release: such a judge is another one."""
@@ -89,7 +90,13 @@ def _usable(document: Document, place: int, row: Mapping[str, Any]) -> Iterator[
 
 
 def _open(name: str, _: JudgeContext) -> Judge:
-    return VerifierJudge(name, Path(rest_of(name)))
+    return VerifierJudge(name, _file(rest_of(name)))
+
+
+def _file(named: str) -> Path:
+    """The file of that path, or else the shipped one of that name."""
+    ours = shipped("prompts/rules") / f"{named}.yaml"
+    return ours if not Path(named).exists() and ours.is_file() else Path(named)
 
 
 def _prepare(name: str, context: JudgeContext) -> None:

@@ -1,4 +1,4 @@
-"""The bundled prompt sets: prompts to train on, some with answers, prompts kept for evaluation, and judge examples."""
+"""The bundled prompt sets: prompts to train on and kept for evaluation, sums, answers, judge examples."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+from rlaif.constitution import applies, load_principles
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
-from rlaif.microworld.language import write_good
+from rlaif.microworld.gold import grade_rule
+from rlaif.microworld.language import write, write_good
 from rlaif.microworld.rows import ASSISTANT, END, PackedRow
 from rlaif.microworld.scenes import KINDS, Scene, Split, make_scene
+from rlaif.microworld.thoughts import write_thoughtful
 
 TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES, ANSWERED_PROMPTS = 1200, 300, 2400, 400
+SUMS, HELD_OUT_SUMS, THOUGHTS, COMPARISONS = 400, 100, 400, 800
+COMPARED_BY = "micro-default"
+"""The constitution whose principles comparisons name."""
 _JUDGE_SKILLS = ("checklist", "compare")
 
 
@@ -53,8 +59,49 @@ def answered(count: int, seed: int) -> Iterator[dict[str, object]]:
         }
 
 
+def sums(split: Split, count: int, seed: int) -> list[dict[str, object]]:
+    """Distinct sums of a split, each with its result."""
+    rng = random.Random(derived_seed("sums", split, seed))
+    found: dict[str, Scene] = {}
+    while len(found) < count:
+        made = make_scene(rng, split, "sum")
+        found.setdefault(made.text, made)
+    return [
+        {"prompt": each.text, "tags": list(each.tags), "gold": "micro", "result": sum(each.numbers)}
+        for each in found.values()
+    ]
+
+
+def thoughtful(count: int, seed: int) -> Iterator[dict[str, object]]:
+    """The first prompts to train on, each with an answer as the plain policy writes it, behind a thought."""
+    for scene in scenes("train", count, seed):
+        rng = random.Random(derived_seed("thoughts", scene.text, seed))
+        said = write_thoughtful(scene, rng)
+        yield {"prompt": scene.text, "tags": list(scene.tags), "gold": "micro", "answer": said.text}
+
+
+def comparisons(split: Split, count: int, seed: int) -> Iterator[dict[str, object]]:
+    """Prompts with two answers of the plain policy, and a principle by which gold finds one of them better."""
+    among = load_principles(COMPARED_BY).principles
+    for scene in scenes(split, count, seed):
+        rng = random.Random(derived_seed("comparisons", scene.text, seed))
+        found: list[tuple[str, str, str]] = []
+        while not found:
+            one, other = write(scene, rng), write(scene, rng)
+            applied = [each for each in among if applies(each, scene.prompt)]
+            graded = [[grade_rule(each.text, scene.text, said) for said in (one, other)] for each in applied]
+            found = [
+                (rule.id, one if first else other, other if first else one)
+                for rule, (first, second) in zip(applied, graded, strict=True)
+                if first != second
+            ]
+        name, better, worse = rng.choice(found)
+        row: dict[str, object] = {"prompt": scene.text, "tags": list(scene.tags), "gold": "micro"}
+        yield row | {"better": better, "worse": worse, "principle": name}
+
+
 def write_sets(folder: Path, seed: int = 0) -> None:
-    """Write micro-train.jsonl, micro-held-out.jsonl, micro-judge.jsonl and micro-answers.jsonl."""
+    """Write all sets, each as micro-NAME.jsonl."""
     wanted: tuple[tuple[Split, int], ...] = (("train", TRAIN_PROMPTS), ("held-out", HELD_OUT_PROMPTS))
     for split, count in wanted:
         rows: list[dict[str, object]] = [
@@ -64,6 +111,10 @@ def write_sets(folder: Path, seed: int = 0) -> None:
         _write(folder / f"micro-{split}.jsonl", rows)
     _write(folder / "micro-judge.jsonl", list(judge_examples(JUDGE_EXAMPLES, seed)))
     _write(folder / "micro-answers.jsonl", list(answered(ANSWERED_PROMPTS, seed)))
+    _write(folder / "micro-sums.jsonl", sums("train", SUMS, seed))
+    _write(folder / "micro-sums-held-out.jsonl", sums("held-out", HELD_OUT_SUMS, seed))
+    _write(folder / "micro-comparisons.jsonl", list(comparisons("train", COMPARISONS, seed)))
+    _write(folder / "micro-thoughts.jsonl", list(thoughtful(THOUGHTS, seed)))
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:

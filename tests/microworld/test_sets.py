@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
+from rlaif.constitution import load_principles
 from rlaif.hashing import derived_seed
 from rlaif.microworld.gold import PromptMeaning, grade_rule, read_prompt
 from rlaif.microworld.scenes import KINDS
 from rlaif.microworld.sets import (
     ANSWERED_PROMPTS,
+    COMPARISONS,
     HELD_OUT_PROMPTS,
+    HELD_OUT_SUMS,
     JUDGE_EXAMPLES,
+    SUMS,
+    THOUGHTS,
     TRAIN_PROMPTS,
     scenes,
     write_sets,
@@ -22,6 +27,12 @@ from rlaif.microworld.sets import (
 from rlaif.shipped import shipped
 
 NAMES = ("micro-train.jsonl", "micro-held-out.jsonl", "micro-judge.jsonl", "micro-answers.jsonl")
+LATER = (
+    "micro-comparisons.jsonl",
+    "micro-sums.jsonl",
+    "micro-sums-held-out.jsonl",
+    "micro-thoughts.jsonl",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +51,7 @@ def matter(found: PromptMeaning) -> object:
     return found.task or found.harm or found.fact or found.trouble or found.numbers
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *LATER])
 def test_the_shipped_set_is_what_the_code_makes(made: Path, name: str) -> None:
     assert (shipped("prompts/sets") / name).read_bytes() == (made / name).read_bytes()
 
@@ -100,3 +111,37 @@ def test_another_seed_makes_other_prompts() -> None:
     assert derived_seed("sets", "train", 0) != derived_seed("sets", "train", 1)
     first, second = ([each.text for each in scenes("train", 40, seed)] for seed in (0, 1))
     assert first == [each.text for each in scenes("train", 40, 0)] != second
+
+
+def test_sums_have_their_results_and_none_is_both_trained_on_and_held_out() -> None:
+    trained, held = load("micro-sums.jsonl"), load("micro-sums-held-out.jsonl")
+    assert (len(trained), len(held)) == (SUMS, HELD_OUT_SUMS)
+    for row in [*trained, *held]:
+        numbers = read_prompt(row["prompt"]).numbers
+        assert numbers is not None
+        assert row["result"] == sum(numbers)
+        assert (row["gold"], row["tags"][0]) == ("micro", "sum")
+    both = [{read_prompt(row["prompt"]).numbers for row in rows} for rows in (trained, held)]
+    assert not both[0] & both[1]
+    general = {matter(read_prompt(row["prompt"])) for row in load("micro-train.jsonl")}
+    assert not both[1] & general
+
+
+def test_thoughts_are_of_the_prompts_to_train_on_and_open_and_close() -> None:
+    rows = load("micro-thoughts.jsonl")
+    assert len(rows) == THOUGHTS
+    assert {row["prompt"] for row in rows} <= {row["prompt"] for row in load("micro-train.jsonl")}
+    assert all(row["answer"].startswith("<think>\n") for row in rows)
+    assert all(row["answer"].count("\n</think>\n\n") == 1 for row in rows)
+
+
+def test_of_a_comparison_gold_finds_the_better_answer_better_by_the_principle_that_it_names() -> None:
+    rows = load("micro-comparisons.jsonl")
+    assert len(rows) == COMPARISONS
+    assert {row["prompt"] for row in rows} <= {row["prompt"] for row in load("micro-train.jsonl")}
+    texts = {each.id: each.text for each in load_principles("micro-default").principles}
+    for row in rows:
+        rule = texts[row["principle"]]
+        grades = [grade_rule(rule, row["prompt"], row[side]) for side in ("better", "worse")]
+        assert grades == [True, False]
+    assert len({row["principle"] for row in rows}) == len(texts)

@@ -119,7 +119,7 @@ def test_gold_that_no_prompt_names_judges_nothing(
     [
         (
             {"prompts": "micro:trian"},
-            "no such bundled set; there are micro:answers, micro:held-out, micro:judge, micro:train",
+            "no such bundled set; there are micro:answers, micro:comparisons, micro:held-out, micro:judge",
         ),
         ({"prompts": "https://example.com/x.jsonl"}, "https://example.com/x.jsonl: no such file"),
         ({"dtype": "float12"}, "float12"),

@@ -27,8 +27,8 @@ from rlaif.training.online import kl
 from rlaif.training.online.reading import TreeReader
 from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, ask, rewarded
 from rlaif.training.online.rollouts import Rollouts, TokenPrompt
+from rlaif.training.online.together import prompt_order
 from rlaif.training.online.watch import RewardWatch
-from rlaif.training.order import Order
 from rlaif.training.packing import Batch, Tree
 from rlaif.training.teachers import Teacher
 
@@ -81,7 +81,7 @@ class OnlineObjective(ABC, Generic[E]):
 
     def __init__(self, config: OnlineConfig, parts: OnlineParts) -> None:
         self.config, self.parts = config, parts
-        self.order = Order.of(config, len(parts.prompts), "prompts")
+        self.order = prompt_order(config, [each.prompt for each in parts.prompts])
         self.steps = self.order.steps
         self.watch: Watch | None = RewardWatch(parts.out, config.stop)
         self._held: E | None = None

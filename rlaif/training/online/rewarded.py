@@ -125,10 +125,10 @@ def rewarded(config: OnlineConfig, asked: ScoredRollouts, *, step: int) -> Rewar
     prompts, groups, said = asked
     flat = list(chain.from_iterable(groups))
     addends, weights = _addends(said)
-    ended_S = torch.tensor([each.ended for each in flat])
-    # a judge is not asked about what was cut off
-    judged_S = ended_S | (
-        torch.zeros_like(ended_S) if config.truncated == "mask" else ~addends.isnan().all(0)
+    answers_S = torch.tensor([each.answers for each in flat])
+    # a judge is not asked about what was cut off, or never left its thought
+    judged_S = answers_S | (
+        torch.zeros_like(answers_S) if config.truncated == "mask" else ~addends.isnan().all(0)
     )
     figures = _figures(said, judged_S, addends) | _lengths(flat)
     _refuse_failed(config, said, judged_S, addends, step)
@@ -187,7 +187,7 @@ def _weights(components: Sequence[Component]) -> Tensor:
 
 
 class _Charge(NamedTuple):
-    """What length costs a rollout: one that has no end is worth less than any other of its group that was read."""
+    """What length costs a rollout: one without the end of an answer is worth less than any other of its group."""
 
     config: OnlineConfig
     rollouts: Sequence[Rollout]
@@ -214,7 +214,7 @@ class _Charge(NamedTuple):
         found_S = row_S.clone()
         known_S = ~row_S.isnan()
         for place, each in enumerate(self.rollouts):
-            if each.ended or bool(self.judged_S[place]):
+            if each.answers or bool(self.judged_S[place]):
                 continue
             own = row_S[known_S & (self.group_S == self.group_S[place])]
             own = own if len(own) else row_S[known_S]
@@ -229,7 +229,7 @@ class _Charge(NamedTuple):
             if config.overlong:
                 over = len(each.ids) - (config.max_tokens - config.overlong)
                 penalty_S[place] = min(1.0, max(0.0, over / config.overlong))
-            if config.truncated == "penalise" and not each.ended:
+            if config.truncated == "penalise" and not each.answers:
                 penalty_S[place] += config.truncated_penalty
         return penalty_S
 
@@ -286,6 +286,9 @@ def _lengths(rollouts: Sequence[Rollout]) -> dict[str, float]:
         "completions/max_length": float(max(sizes)),
         "completions/clipped_ratio": 1 - len(ended) / len(sizes),
     }
+    open_thoughts = sum(each.ended and each.completion.open_thought for each in rollouts)
+    if any(each.completion.thought for each in rollouts):
+        found["completions/open_thoughts"] = open_thoughts / len(sizes)
     return found | ({"completions/mean_terminated_length": sum(ended) / len(ended)} if ended else {})
 
 
@@ -296,8 +299,8 @@ def _refuse_failed(
     count = int(judged.sum())
     if not count:
         raise ThresholdError(
-            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, so that none can be "
-            "judged: raise max_tokens, or take a policy that ends its answers"
+            f"step {step + 1}: no rollout came to an end within {config.max_tokens} tokens, out of its thought, so "
+            "that none can be judged: raise max_tokens, or take a policy that ends its answers"
         )
     if whole == 1:
         told = ", ".join(by) or "it"

@@ -48,6 +48,11 @@ class Rollout:
     logprob: float | None
     """Sum of the log-probabilities of `ids` where they were drawn, at the temperature of the draw; None: unknown."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether it came to an end outside of its thought: else there is no answer that could be judged."""
+        return self.ended and not self.completion.open_thought
+
 
 class Rollouts(Protocol):
     """Draws from the policy as it is now.

@@ -82,6 +82,7 @@ def train_online(  # noqa: PLR0913 - one call says all
             check_same_tokens(other, policy)
     _check_value(config, value)
     named = {"reference_weights": reference, "value_weights": value}
+    columns = [[each.id, each.meta] for each in prompts if each.meta]
     setting = MethodCall(
         config=config,
         base=policy,
@@ -91,6 +92,8 @@ def train_online(  # noqa: PLR0913 - one call says all
         evaluator=evaluator,
         facts={
             "prompts": digest("training-prompts", [each.id for each in prompts]),
+            # what the reward may read beside the prompts
+            **({"columns": digest("training-columns", columns)} if columns else {}),
             "reward": reward.fingerprint,
             **{name: _fingerprint(each, config) for name, each in named.items() if each is not None},
         },

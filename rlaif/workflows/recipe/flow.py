@@ -116,17 +116,11 @@ class _Flow:
             takes=takes,
             makes=made,
             models=models,
-            roles={key: self._role_of(name) for key, name in asked.items()},
+            roles={key: role_of(self.recipe, name) for key, name in asked.items()},
             initial=initial,
             stands=stands,
             moves=moves,
         )
-
-    def _role_of(self, name: str) -> str:
-        """The role in which a model is asked: of one that a step made, the role that the step trains."""
-        makers = [each for each in self.recipe.round if each.named.get("as") == name]
-        moved = [STEPS.get(each.step).moves(each) for each in makers]
-        return next((each for each in moved if each is not None), name)
 
     def _stand(self, role: str) -> str:
         name = self.newest[role]
@@ -273,6 +267,13 @@ def near(name: str, known: Iterable[str]) -> str:
     """`(did you mean 'judge'?)` after a name that is nearly a known one; else nothing."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def role_of(recipe: Recipe, name: str) -> str:
+    """The role in which a model is asked: of one that a step made, the role that the step trains."""
+    makers = [each for each in recipe.round if each.named.get("as") == name]
+    moved = [STEPS.get(each.step).moves(each) for each in makers]
+    return next((each for each in moved if each is not None), name)
 
 
 def _names(entry: RecipeStep, step: Step) -> list[str]:

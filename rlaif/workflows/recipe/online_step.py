@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
-from rlaif.hashing import derived_seed
+from rlaif.hashing import derived_seed, digest
 from rlaif.judging.group_rewards.parts_reward import PartsReward
 from rlaif.judging.rbr import Weights
 from rlaif.records import Prompt
@@ -19,6 +19,7 @@ from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.recipe.step import Job
+from rlaif.workflows.recipe.step_inputs import columns_of
 from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
@@ -153,6 +154,8 @@ def online_inputs(job: Job, training: TrainJob, base: str) -> Mapping[str, Any]:
         if held_to is None
         else model_fingerprint(held_to, own_code=job.prepared.config.trust_remote_code),
         "prompts": described_prompts(training.prompts),
+        # a reward may read the rows of its prompts: known answers, known verdicts
+        **({"columns": digest("columns", columns)} if (columns := columns_of(training.prompts)) else {}),
         "step": job.settings.as_dict(),
         "reward": opened_reward(job).fingerprint,
         **further_weights(training.options, trust_remote_code=job.prepared.config.trust_remote_code),

@@ -18,7 +18,7 @@ from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.training import LoopConfig, TrainSummary
 from rlaif.training.gate import pass_prompts
-from rlaif.training.order import Order
+from rlaif.training.online.together import prompt_order
 from rlaif.workflows.configs import PROMPTS, RUN, ModelOptions
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import DryRunPlan, PlannedModels
@@ -219,7 +219,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     assert method.loop_of is not None
     assert job.constitution is not None
     loop, _ = method.loop_of(job)
-    order = _order(loop, len(job.prompts))
+    order = prompt_order(loop, job.prompts)
     assert isinstance(job.options, OnlineOptions), "only methods that draw rollouts are planned here"
     count = job.options.n
     lines = [
@@ -246,12 +246,8 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
 def step_prompts(loop: LoopConfig, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
     """The prompts of each step, as its training takes them."""
     distinct = list({each.id: each for each in prompts}.values())
-    order = _order(loop, len(distinct))
+    order = prompt_order(loop, distinct)
     return ([distinct[row] for row in order.rows(step)] for step in range(order.steps))
-
-
-def _order(loop: LoopConfig, rows: int) -> Order:
-    return Order.of(loop, rows, "prompts")
 
 
 def _spec(job: TrainJob) -> RewardSpec:

@@ -28,17 +28,26 @@ def scored(
     components: Sequence[Component] = (),
     additive: bool = False,
     lengths: Sequence[int] | None = None,
+    thinking: Sequence[bool] | None = None,
 ) -> ScoredRollouts:
     whole = ended or [True] * len(totals)
+    open_thoughts = thinking or [False] * len(totals)
     sizes = lengths or [5] * len(totals)
     made = [
         Rollout(
-            completion=Completion(prompt_id="p", text="a", policy="live", finish="stop" if own else "length"),
+            completion=Completion(
+                prompt_id="p",
+                text="" if unended else "a",
+                policy="live",
+                finish="stop" if own else "length",
+                thought="t" if unended else "",
+                open_thought=unended,
+            ),
             ids=(1,) * length,
             ended=own,
             logprob=None,
         )
-        for own, length in zip(whole, sizes, strict=True)
+        for own, length, unended in zip(whole, sizes, open_thoughts, strict=True)
     ]
     groups = [made[start : start + size] for start in range(0, len(made), size)]
     asked = TokenPrompt(Prompt(messages=(Message(role="user", content="q"),)), (1, 2))
@@ -144,3 +153,25 @@ def test_groups_are_chosen_and_joined_with_all_that_was_said_of_them() -> None:
     assert (last.said.totals, last.said.components[0].values, len(last.groups)) == ((3.0, 4.0), (3, 4), 1)
     both = last.with_more(asked.of([0]))
     assert (both.said.totals, both.said.components[0].values) == ((3.0, 4.0, 1.0, 2.0), (3, 4, 1, 2))
+
+
+def test_a_thought_that_never_ended_is_no_failure_of_the_reward_and_worth_least() -> None:
+    """The model ended its turn inside of its thought: there is no answer, as where it was cut off."""
+    asked = scored([1.0, 3.0, None, 2.0], thinking=[False, False, True, False])
+    found = worth(asked, truncated="penalise", truncated_penalty=0.5)
+    assert same(found.reward_S, [1.0, 3.0, 0.5, 2.0])
+    assert found.figures["rewards/failed"] == 0
+    assert found.figures["completions/open_thoughts"] == 0.25
+    assert found.figures["completions/clipped_ratio"] == 0
+    assert same(worth(asked, truncated="mask").reward_S, [1.0, 3.0, NAN, 2.0])
+
+
+def test_where_nobody_thinks_nothing_is_said_of_thoughts() -> None:
+    assert "completions/open_thoughts" not in worth(scored([1.0, 2.0, 3.0, 4.0])).figures
+
+
+def test_where_no_thought_ends_the_reward_is_not_blamed() -> None:
+    with pytest.raises(
+        ThresholdError, match="no rollout came to an end within 12 tokens, out of its thought"
+    ):
+        worth(scored([None] * 4, thinking=[True] * 4))

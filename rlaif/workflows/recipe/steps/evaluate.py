@@ -21,6 +21,7 @@ from rlaif.workflows.evaluation.policy_metrics import Measured, measure
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.role_options import RoleOptions
+from rlaif.workflows.recipe.flow import role_of
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import COMPLETE, Since
@@ -105,7 +106,7 @@ def _options(job: Job, against: Iterable[str]) -> dict[str, RoleOptions]:
     """How each model is asked. The lengths of answers are the step's: all models have the same."""
     roles = job.prepared.recipe.models
     writers = {"policy": job.role("model"), "initial": roles.asked(INITIAL)}
-    writers |= {name: roles.asked(name) for name in against}
+    writers |= {name: roles.asked(role_of(job.prepared.recipe, name)) for name in against}
     found = {key: replace(each, max_tokens=None, max_thought_tokens=None) for key, each in writers.items()}
     return {**found, "judge": job.role("judge"), "first_judge": job.role("judge")}
 

@@ -112,19 +112,13 @@ def _labels(job: Job) -> tuple[list[KnownLabel], list[KnownGrade], list[Pair]]:
     pairs: list[Pair] = job.value("pairs") if PAIRS in settings.sources else []
     if pairs:
         own, _ = known_labels(pairs, job.constitution, prompts=prompts_of(job))
-        labels += [each for each in own if _certain(each, settings.sure)]
+        labels += [each for each in own if each.certainty >= settings.sure]
     if JUDGMENTS in settings.sources:
         known += _judged(job)
     if TESTS in settings.sources:
         compared, tested = labels_of_tests(job.constitution)
         labels, known = [*labels, *compared], [*known, *tested]
     return labels, known, pairs
-
-
-def _certain(label: KnownLabel, sure: float) -> bool:
-    said = {str(each["id"]): each.get("p") for each in label.pair.principles}
-    p = said.get(label.principle.id, label.pair.label_prob)
-    return p is not None and max(p, 1 - p) >= sure
 
 
 def _sure(known: KnownGrade, settings: JudgeExamplesSettings) -> bool:
