@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif.constitution import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.records import Prompt
+from rlaif.records import GroupReward, Prompt
 from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.training import LoopConfig, TrainSummary
@@ -29,6 +29,7 @@ from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import two_marks
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.results import Result
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
@@ -47,6 +48,9 @@ from rlaif.workflows.training.reward_coverage import (
     reward_coverage,
 )
 from rlaif.workflows.training.run import reference_directory
+
+if TYPE_CHECKING:
+    from rlaif.libraries.datasets import Dataset
 
 CONSTITUTION = "micro-default"
 WHERE = "--reward"
@@ -85,14 +89,35 @@ class OnlineTrainConfig(ModelOptions):
     out: Path = setting(help="Model directory.", group=RUN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineTrained:
-    """What came of a training on rollouts."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OnlineTrained(Result):
+    """What came of a training on rollouts: the model directory, and what was measured on the way."""
 
     job: TrainJob
     outcome: TrainSummary
     costs: Mapping[str, Any]
     """Calls, tokens and money of the reward, by model."""
+
+    @property
+    def out(self) -> Path:
+        """The model directory: a name of the model wherever one is named."""
+        return self.outcome.out
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: the method, where the model lies, how much it learned from."""
+        told = {"method": self.job.method, "out": str(self.out), "prompts": len(self.job.prompts)}
+        return told | {"steps": self.outcome.steps}
+
+    def to_dataset(self) -> Dataset:
+        """The figures of the training as a `datasets.Dataset`, a row each: `figure` and `value`."""
+        from rlaif.exchange.frames import figures_dataset
+
+        rows = [{"figure": name, "value": each} for name, each in self.outcome.figures.items()]
+        return figures_dataset(rows, texts=("figure",))
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        return ("figure", "value"), [(name, f"{each:.4g}") for name, each in self.outcome.figures.items()]
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -147,11 +172,18 @@ def online_train_config(method: str, **given: Any) -> OnlineTrainConfig:
     )
 
 
-def settle_online(config: OnlineTrainConfig) -> TrainJob:
-    """Read and check everything that can be read without a model; the job has no reward yet. Raises InputError."""
+def settle_online(config: OnlineTrainConfig, own: GroupReward | None = None) -> TrainJob:
+    """Read and check everything that can be read without a model; the job has no reward yet, but `own`.
+
+    Raises InputError.
+    """
     require(*TRAINING)
     method = METHODS.get(config.method)
-    options = method.options(**dict(config.options))
+    # what is open already is checked as any reward that somebody wrote
+    written = (
+        {} if own is None else {"reward": [{"function": f"{type(own).__module__}:{type(own).__qualname__}"}]}
+    )
+    options = method.options(**{**config.options, **written})
     check_options(method, options, "train")
     held_out = read_prompts(config.held_out) if config.held_out is not None else []
     prompts, gate = pass_prompts(read_prompts(config.prompts, limit=config.limit), held_out=held_out)
@@ -177,6 +209,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         thought_marks=(marks[0], marks[1]) if marks else None,
         trust_remote_code=config.trust_remote_code,
         constitution=rules,
+        reward=own,
         card={
             "constitution": f"{rules.name} {rules.version}".strip(),
             "constitution digest": rules.digest,
@@ -202,9 +235,12 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
         models.record(store, digest("online", str(config.out)))
         try:
             assert job.constitution is not None
-            reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+            reward = job.reward
+            if reward is None:
+                opened = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+                reward = ProbedReward(opened)
             with METHODS.guarded(job.method):
-                outcome = method.run(replace(job, reward=ProbedReward(reward)), report)
+                outcome = method.run(replace(job, reward=reward), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
             record_coverage(outcome.out, job.coverage)

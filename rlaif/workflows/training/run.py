@@ -126,8 +126,8 @@ def settle(config: TrainConfig) -> TrainJob:
     if method.reward_of is not None:
         raise InputError(
             f"{method.name} learns from prompts and a reward, and not from a run or a file of pairs; say `rlaif train "
-            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, or call "
-            "rlaif.training.train_online"
+            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, in Python prompts=, reward=, "
+            "policy= and out= without a source"
         )
     if "pairs" not in method.takes:
         return settle_examples(config, method)
