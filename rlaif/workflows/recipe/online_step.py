@@ -53,8 +53,7 @@ def named_models(settings: TrainStep) -> tuple[str, ...]:
     """What such a step names beside the policy: roles of the recipe, models that steps made, others."""
     if not draws_rollouts(settings):
         return ()
-    options = settings.options
-    return (*reward_spec(settings, "train").names, *(getattr(options, name) for name in options.also_models))
+    return (*reward_spec(settings, "train").names, *settings.options.further_named.values())
 
 
 def named_files(settings: TrainStep) -> tuple[str, ...]:

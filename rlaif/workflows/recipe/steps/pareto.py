@@ -152,20 +152,16 @@ def work(expected: Expected) -> int:
 
 
 def row(facts: Facts, _: int) -> dict[str, Any]:
-    """Return the number of each policy by each objective, those on the front marked."""
+    """Return the numbers of each policy by objective, those on the front marked."""
     if not facts:
         return {}
     told_by = "gold_mean" if facts["told_by"] == "gold" else "mean"
-    found = {
-        objective: {
-            f"{name} (front)" if name in facts["front"] else name: own[objective][told_by]
-            for name, own in facts["points"].items()
-        }
-        for objective in next(iter(facts["points"].values()))
-    }
     return {
         "pareto": {
-            f"{name}, {objective}": each for objective, own in found.items() for name, each in own.items()
+            f"{name} (front)" if name in facts["front"] else name: {
+                objective: each[told_by] for objective, each in own.items()
+            }
+            for name, own in facts["points"].items()
         }
     }
 

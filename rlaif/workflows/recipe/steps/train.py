@@ -124,8 +124,8 @@ def _with_models(settings: TrainStep, stands: Mapping[str, str]) -> MethodOption
 def _named_models(settings: TrainStep) -> dict[str, str]:
     """Return the options of a step that name a model, with what they name."""
     options = settings.options
-    names = (options.names_model, *options.also_models)
-    return {name: each for name in names if name and (each := getattr(options, name)) is not None}
+    first = getattr(options, options.names_model) if options.names_model else None
+    return ({} if first is None else {options.names_model: first}) | options.further_named
 
 
 def make(job: RunJob) -> Facts:
