@@ -789,6 +789,10 @@ class Alarm(Protocol):
         """Read the policy in a model directory, as it is after `step` steps."""
 
 
+RIGHT_STEP, WRONG_STEP = "right-step", "wrong-step"
+"""Kinds of examples that end where a step of an answer does; its label is the share of their weight that is right."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """A conversation whose last turn, the assistant's, is to be learned (SFT, replay of judge examples)."""

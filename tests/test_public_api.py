@@ -92,10 +92,11 @@ def test_a_function_has_the_defaults_of_its_configuration(verb: Verb, config: ty
 def test_train_has_the_options_of_every_method_of_ours_and_takes_those_of_others() -> None:
     found = inspect.signature(rlaif.train).parameters
     held = [METHODS.get(name) for name in METHODS.names() if name not in METHODS.from_outside()]
-    # what draws rollouts learns from no pairs: `rlaif.training.train_online`
+    # what draws rollouts has a reward and prompts; its other options are `further` ones
     ours = [each for each in held if each.reward_of is None]
     common = {each.name for each in dataclasses.fields(TrainConfig)} - {"options"}
-    assert {*found} - {"further"} == common.union(*({o.name for o in options(m.options)} for m in ours))
+    online = {"further", "prompts", "reward"}
+    assert {*found} - online == common.union(*({o.name for o in options(m.options)} for m in ours))
     assert found["further"].kind is inspect.Parameter.VAR_KEYWORD
     assert list(said(sections(rlaif.train)["Args"])) == list(found)
 

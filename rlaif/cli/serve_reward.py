@@ -21,6 +21,7 @@ from rlaif.workflows.reward.serve.config import ServeRewardConfig
         "rlaif serve-reward --judge micro --constitution micro-default --port 8088",
         "rlaif serve-reward --judge hf:models/judge --constitution house.yaml \\\n"
         "      --host 0.0.0.0 --port 8088 --token-env REWARD_TOKEN",
+        "rlaif serve-reward --reward reward.yaml --constitution house.yaml --port 8088",
     ),
 )
 @settings(ServeRewardConfig)
@@ -36,7 +37,8 @@ def serve_reward(as_json: bool, **chosen: Any) -> None:
     from rlaif.workflows.generate.known_words import unread_of
     from rlaif.workflows.reward.serve.run import ServedReward, serve
 
-    warn(unread_of(config.judge, config.constitution))
+    if config.judge is not None:
+        warn(unread_of(config.judge, config.constitution))
 
     def said(served: ServedReward) -> None:
         told = served.as_dict()

@@ -291,6 +291,9 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
         return
     if (plan := plan_steps(job)) is not None and not as_json:
         say(f"{job.method}: {plan.line}; into {job.out}")
+        for each in job.coverage:
+            if not each.is_warning:
+                say(each.words)
         plan_first(lambda: plan_online(config, job))
     with Display(quiet=as_json) as display:
         trained = train_on_rollouts(config, job, display.report)

@@ -64,6 +64,8 @@ METRICS = landmarks.METRICS
 """A row of figures for each step of a training."""
 USED_PAIRS = "used_pairs.jsonl"
 """The ids of the pairs of each step of a training."""
+LEARNED_PROMPTS = "learned_prompts.json"
+"""Beside a reward model: of the prompts that it learned from, hashes of their words."""
 TRAINING = landmarks.TRAINING
 """The folder of an unfinished training."""
 TRAINING_LOCK = f"{TRAINING}/lock"

@@ -20,6 +20,7 @@ from rlaif.training.configs.online import (
     ReSTEMConfig,
     RLOOConfig,
 )
+from rlaif.training.configs.process_reward import ProcessRewardConfig
 from rlaif.training.configs.reward import RewardConfig
 from rlaif.training.configs.sft import SFTConfig
 from rlaif.training.configs.thumbs import ThumbsConfig
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rlaif.training.distill import train_distill
     from rlaif.training.dpo import train_dpo
     from rlaif.training.online.train import train_online
+    from rlaif.training.process_reward import train_process_reward
     from rlaif.training.reward import train_reward
     from rlaif.training.sft import train_sft
     from rlaif.training.thumbs import train_thumbs
@@ -42,6 +44,7 @@ __all__ = [
     "OnlineConfig",
     "OnlineDPOConfig",
     "PPOConfig",
+    "ProcessRewardConfig",
     "Progress",
     "RAFTConfig",
     "RLOOConfig",
@@ -54,6 +57,7 @@ __all__ = [
     "train_distill",
     "train_dpo",
     "train_online",
+    "train_process_reward",
     "train_reward",
     "train_sft",
     "train_thumbs",
@@ -64,6 +68,7 @@ _TRAINERS = {
     "train_distill": "distill",
     "train_dpo": "dpo",
     "train_online": "online.train",
+    "train_process_reward": "process_reward",
     "train_reward": "reward",
     "train_sft": "sft",
     "train_thumbs": "thumbs",

@@ -7,6 +7,7 @@ fields of its configuration, with the same defaults and help; a test says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
@@ -36,10 +37,17 @@ from rlaif.workflows.recipe import prepare as recipes
 from rlaif.workflows.recipe import run as loop
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.reward import run as rewarding
+from rlaif.workflows.reward.reward_option import reward_value
 from rlaif.workflows.reward.run import JudgeRewardConfig, OpenReward
 from rlaif.workflows.training import run as training
 from rlaif.workflows.training.config import train_config
-from rlaif.workflows.training.methods import DEFAULT
+from rlaif.workflows.training.methods import DEFAULT, METHODS
+from rlaif.workflows.training.online import (
+    OnlineTrained,
+    online_train_config,
+    settle_online,
+    train_on_rollouts,
+)
 from rlaif.workflows.training.run import Trained
 
 Config = TypeVar("Config")
@@ -257,7 +265,9 @@ def judge(
 
 def train(
     *,
-    source: Path | str,
+    source: Path | str | None = None,
+    prompts: Path | str | None = None,
+    reward: Any = None,
     out: Path | str | None = None,
     method: str = DEFAULT,
     policy: Model | None = None,
@@ -305,16 +315,19 @@ def train(
     trust_remote_code: bool = False,
     store: Path | str | None = None,
     **further: Any,
-) -> Trained:
-    """Train a policy, a reward model or a judge on preference pairs.
+) -> Trained | OnlineTrained:
+    """Train a policy, a reward model or a judge on preference pairs; or a policy on its own answers and a reward.
 
     An argument that is None takes the method's own default. A training that was interrupted goes on from its last
     checkpoint and gives the weights that it would have given.
 
     Args:
-        source: Pairs to learn from: a run, or a file of pairs.
+        source: Pairs to learn from: a run, or a file of pairs. Methods that draw rollouts take none.
+        prompts: Of a method that draws rollouts (`grpo`, `rloo`, `ppo` ...): prompts that the policy answers.
+        reward: Of such a method, what is rewarded: `judge=micro`, a YAML file, a part as a recipe has it, a function of
+            prompt and completion, a list of these, or an open reward with `score` and `fingerprint`.
         out: Directory of the model; None: `models/METHOD` in the run.
-        method: What is trained, and how: the policy by `dpo` or `sft`, a `reward` model, or the `judge`.
+        method: What is trained, and how: the policy by `dpo`, `sft` or `grpo`, a `reward` model, or the `judge`.
         policy: Model to train; None: the one that wrote the run's completions, or that judged them.
         reference: Reference policy of DPO: `init`, `previous`, a model directory or `none`.
         loss: Preference loss, or a mix such as `soft+0.1*nll`.
@@ -360,7 +373,8 @@ def train(
             its run was told.
         trust_remote_code: Run code found in a model directory.
         store: Store that holds people's decisions; None: found upward from the run.
-        further: Options of a method of another package.
+        further: Options of a method that draws rollouts (`n`, `variant`, `constitution` ...; docs/rl.md), or of another
+            package.
 
     Returns:
         Where the model lies, its final metrics, and how many pairs were used.
@@ -374,9 +388,47 @@ def train(
         >>> trained.out.name, trained.outcome.steps
         ('r1', 2)
     """
-    given = {name: value for name, value in locals().items() if name not in ("source", "method", "further")}
+    given = {name: value for name, value in locals().items() if name not in ("method", "further")}
     with quiet():
-        return training.train(training.settle(train_config(source, method=method, **given, **further)))
+        if METHODS.get(method).reward_of is not None:
+            return _train_on_rollouts(method, given, further)
+        return _train_on_source(method, given, further)
+
+
+def _train_on_source(method: str, given: Mapping[str, Any], further: Mapping[str, Any]) -> Trained:
+    """Train on pairs or examples that are there."""
+    named = dict(given)
+    for name in ("prompts", "reward"):
+        if named.pop(name) is not None:
+            raise InputError(
+                f"{name} is of methods that draw rollouts, and {method} learns from a source; leave it out"
+            )
+    if (source := named.pop("source")) is None:
+        raise InputError(
+            f"source is missing: {method} learns from a run, or from a file of pairs or examples"
+        )
+    return training.train(training.settle(train_config(source, method=method, **named, **further)))
+
+
+def _train_on_rollouts(method: str, given: Mapping[str, Any], further: Mapping[str, Any]) -> OnlineTrained:
+    """Train on rollouts, what was given alone being said: the defaults of other methods are no options of this one."""
+    usual = {name: each.default for name, each in signature(train).parameters.items()}
+    named = {name: value for name, value in given.items() if value is not None and value != usual[name]}
+    if "source" in named:
+        raise InputError(
+            f"source is of methods that learn from pairs or examples, and {method} draws rollouts: give prompts"
+        )
+    for name in ("prompts", "policy", "out"):
+        if name not in named:
+            raise InputError(f"{name} is missing: {method} learns from prompts=, reward=, policy= and out=")
+    reward = named.pop("reward", None)
+    is_open = hasattr(reward, "score") and hasattr(reward, "fingerprint")
+    if reward is not None and not is_open:
+        named["reward"] = reward_value(reward)
+    for name in ("prompts", "policy", "held_out"):
+        named |= {name: str(named[name])} if name in named else {}
+    config = online_train_config(method, **named, **further)
+    return train_on_rollouts(config, settle_online(config, reward if is_open else None))
 
 
 def evaluate(
@@ -600,7 +652,8 @@ def audit(
 
 def reward(
     *,
-    judge: Judging,
+    judge: Judging | None = None,
+    reward: Any = None,
     constitution: Path | str,
     judge_options: RoleOptions | Mapping[str, Any] | None = None,
     protocol: str | None = None,
@@ -626,6 +679,8 @@ def reward(
 
     Args:
         judge: Judge: a model name, rules:FILE, reward:DIR, or one that was registered.
+        reward: What is rewarded: judge=NAME,protocol=checklist, model=DIR,weight=0.5 ... (repeatable), or a YAML
+            file.
         constitution: Constitution, a file or a name.
         judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
         protocol: Pointwise protocol; None: `checklist`, or `reward` for a judge that has rewards of its own.

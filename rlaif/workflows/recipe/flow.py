@@ -87,7 +87,7 @@ class _Flow:
             yield self._task(entry, step, number, before, earlier)
 
     def _task(self, entry: RecipeStep, step: Step, number: int, before: str, earlier: str) -> Task:
-        takes = self._bound(entry, step)
+        takes = (*self._bound(entry, step), *self._beside(entry, step))
         # a role that a recipe calls so is that role
         stands = {EARLIER: earlier} | {name: self._stand(name) for name in self.newest} | self.models
         stands |= {INITIAL: self.recipe.models.policy, PREVIOUS: before}
@@ -187,6 +187,12 @@ class _Flow:
         if step.joins(entry):
             _check_together(entry, named, found)
         return tuple(found)
+
+    def _beside(self, entry: RecipeStep, step: Step) -> Iterable[Artefact]:
+        """Files that its settings name and steps made; a model is asked, and not taken."""
+        newest = {each.name: each for each in self.made if each.name and each.kind != "model"}
+        names = dict.fromkeys(step.also_takes(entry.settings))
+        return (newest[name] for name in names if name in newest)
 
     def _named(self, entry: RecipeStep, step: Step, name: str) -> Artefact:
         made = next((each for each in reversed(self.made) if each.name == name), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from rlaif.engines.fingerprint import model_fingerprint
 from rlaif.hashing import derived_seed, digest
 from rlaif.judging.group_rewards.parts_reward import PartsReward
+from rlaif.judging.rbr import Weights
 from rlaif.records import Prompt
 from rlaif.runs.identity import described_prompts
 from rlaif.training.gate import GateReport
@@ -31,7 +33,11 @@ from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import step_prompts
 from rlaif.workflows.training.online_options import further_weights
 from rlaif.workflows.training.options import MethodOptions
+from rlaif.workflows.training.probed_reward import ProbedReward
+from rlaif.workflows.training.reward_coverage import coverage_warnings, reward_coverage
 from rlaif.workflows.training.run import reference_directory
+
+_log = logging.getLogger(__name__)
 
 
 def draws_rollouts(settings: TrainStep) -> bool:
@@ -54,12 +60,20 @@ def named_models(settings: TrainStep) -> tuple[str, ...]:
         looks = (*looks, JUDGE)
     if not draws_rollouts(settings):
         return looks
-    options = settings.options
     return (
         *looks,
         *reward_spec(settings, "train").names,
-        *(getattr(options, name) for name in options.also_models),
+        *settings.options.further_named.values(),
     )
+
+
+def named_files(settings: TrainStep) -> tuple[str, ...]:
+    """What the reward of such a step names that may be a file of an earlier step: rubrics, weights of rules."""
+    if not draws_rollouts(settings):
+        return ()
+    spec = reward_spec(settings, "train")
+    rubrics = (str(each.rubrics) for each in spec.leaves if each.rubrics is not None)
+    return tuple(dict.fromkeys((*rubrics, *spec.names)))
 
 
 def online_training(
@@ -127,7 +141,19 @@ def opened_reward(job: Job) -> PartsReward:
         where=job.task.entry.where,
         stands=job.task.stands,
         asked=job.role,
+        made=job.named(named_files(job.settings)),
     )
+
+
+def with_reward(job: Job, training: TrainJob) -> TrainJob:
+    """The training with its reward open; said before it begins: prompts that its reward models know nothing of."""
+    spec = reward_spec(job.settings, job.task.entry.where)
+    rules = [(name, each) for name, each in job.named(spec.names).items() if isinstance(each, Weights)]
+    below = {name: (each.base or each.judge or {})["name"] for name, each in rules}
+    covered = reward_coverage(spec, training.prompts, {**job.task.stands, **below})
+    for doubt in coverage_warnings(covered):
+        _log.warning("%s", doubt)
+    return replace(training, reward=ProbedReward(opened_reward(job), job.task.entry.where), coverage=covered)
 
 
 def plan(job: Job, training: TrainJob) -> None:

@@ -124,6 +124,11 @@ class Job:
         taken = self.task.takes
         return [each for each in taken if each.kind == taken[0].kind]
 
+    def named(self, names: Sequence[str]) -> dict[str, Any]:
+        """Of these names, those of files that steps made and this one takes, each with what is in it."""
+        taken = {each.name: each for each in self.task.takes if each.name in names and each.path}
+        return {name: self.read(each) for name, each in taken.items()}
+
     def read(self, artefact: Artefact) -> Any:
         """The records of an artefact, or the path of a model; kept in memory until the round ends."""
         if not artefact.path:
@@ -323,6 +328,8 @@ class Step:
     """Further models that its settings name."""
     may_ask: Callable[[Any], Sequence[str]] = _no_names
     """Names in its settings that may be models of the recipe: a role, one that a step made. Others are its own."""
+    also_takes: Callable[[Any], Sequence[str]] = _no_names
+    """Names in its settings that may be files which steps made, taken beside what it needs. Others are its own."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Keys of a recipe that say which model is meant (`judge`), each with the role that is meant by default."""
     may_name: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from rlaif.constitution import load_principles
 from rlaif.errors import InputError, RecipeError
@@ -20,6 +21,7 @@ from rlaif.judging.group_rewards.pointwise_part import PointwisePart
 from rlaif.judging.kinds import judge_kind
 from rlaif.judging.protocol import reads_principles
 from rlaif.judging.protocols import PER_PRINCIPLE, protocol
+from rlaif.judging.rbr import RuleJudge, RuleReward, Weights
 from rlaif.judging.registered import judge_name_of
 from rlaif.judging.reward_judge import PREFIX
 from rlaif.records import Constitution
@@ -27,9 +29,14 @@ from rlaif.workflows.generate.judge_step import asking_of
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
+from rlaif.workflows.rbr.load_rules import reward_model
 from rlaif.workflows.reward.functions import load_function
 from rlaif.workflows.reward.spec import RewardPartSpec, RewardSpec, label_of
 
+JUDGE = "judge"
+"""The role that judges where a recipe says nothing else."""
+OF_THE_WHOLE = "reward"
+"""The protocol that asks for one number of the whole."""
 RUBRIC = "rubric"
 """The protocol of a part with rubrics that names none."""
 
@@ -53,6 +60,8 @@ class RewardOpener:
     """Models by the names that a recipe has for them: roles, `previous`, models that steps made."""
     asked: Callable[[str], RoleOptions] = _asked_plainly
     """How the model of a role is asked."""
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """What steps of a recipe made, by the names that it has for them: rubrics, weights of rules."""
 
     def open(self, spec: RewardSpec) -> PartsReward:
         """The reward. Raises RecipeError, naming the part, for what cannot be opened or judged so."""
@@ -79,6 +88,8 @@ class RewardOpener:
             return LengthRegressed(opened) if part.regress_length else opened
 
     def _leaf(self, part: RewardPartSpec) -> GroupPart:
+        if isinstance(weights := self.made.get(part.source), Weights):
+            return self._rules(part, weights)
         name = self._judge_name(part)
         asks = part.compares or part.protocol or (RUBRIC if part.rubrics is not None else None)
         how = asking_of(
@@ -92,6 +103,27 @@ class RewardOpener:
         if part.compares is not None:
             return CircularPart(label, judge, judged_by.constitution, protocol=part.compares, how=how)
         return PointwisePart(label, judge, judged_by, protocol=asks, how=how)
+
+    def _rules(self, part: RewardPartSpec, weights: Weights) -> GroupPart:
+        """Rules whose weights a step fitted; asked are the models that they were fitted with."""
+        assert weights.judge is not None, "a step fits rules to what its judge said"
+        if part.protocol not in (None, OF_THE_WHOLE):
+            raise InputError(
+                f"fitted rules give one number of the whole, and protocol is {part.protocol!r}; remove it"
+            )
+        judge, base = weights.judge["name"], weights.base["name"] if weights.base else None
+        asked = self._as_role(judge)
+        asked.open(judge)
+        reward = RuleReward(weights, asked.judge(judge), reward_model(self.models, base))
+        rules = RuleJudge(label_of(part), reward)
+        self._refuse_unread(part, rules)
+        return PointwisePart(label_of(part), rules, self._judged_by(part))
+
+    def _as_role(self, name: str) -> ModelPool:
+        """The models, asked as the recipe asks the judge of this name, or the first role that it is."""
+        roles = [each for each, model in self.stands.items() if model == name]
+        role = JUDGE if JUDGE in roles else next(iter(roles), None)
+        return self.models if role is None else self.models.acting(self.asked(role))
 
     def _judge_name(self, part: RewardPartSpec) -> str:
         """The name of the judge that a part means: its models are open then."""
@@ -109,7 +141,9 @@ class RewardOpener:
 
     def _judged_by(self, part: RewardPartSpec) -> JudgedBy:
         constitution = self.constitution if part.constitution is None else load_principles(part.constitution)
-        held = None if part.rubrics is None else {each.prompt_id: each for each in read_rubrics(part.rubrics)}
+        named = None if part.rubrics is None else self.made.get(str(part.rubrics))
+        rubrics = read_rubrics(part.rubrics) if part.rubrics is not None and named is None else named
+        held = None if rubrics is None else {each.prompt_id: each for each in rubrics}
         return JudgedBy(constitution=constitution, rubrics=held, dropout=part.dropout)
 
     @staticmethod
@@ -144,6 +178,7 @@ def open_reward(
     where: str,
     stands: Mapping[str, str] | None = None,
     asked: Callable[[str], RoleOptions] = _asked_plainly,
+    made: Mapping[str, Any] | None = None,
 ) -> PartsReward:
     """The reward of a training, open: what its loop asks once a step.
 
@@ -155,11 +190,18 @@ def open_reward(
         where: file and line of the entry, for messages.
         stands: models by the names that a recipe has for them; any other name is that of a model or judge.
         asked: how the model of such a name is asked.
+        made: what steps of a recipe made, by the names that it has for them: rubrics, weights of rules.
 
     Raises:
         RecipeError: a judge or model that cannot be opened, or cannot judge so, with the part and what to do.
     """
     opener = RewardOpener(
-        models=models, constitution=constitution, seed=seed, where=where, stands=stands or {}, asked=asked
+        models=models,
+        constitution=constitution,
+        seed=seed,
+        where=where,
+        stands=stands or {},
+        asked=asked,
+        made=made or {},
     )
     return opener.open(spec)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rlaif.documents import parse_value, read_document
 from rlaif.errors import RecipeError
+from rlaif.judging.registered import judge_name_of
 from rlaif.settings import setting
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import reward_schema
@@ -54,3 +55,23 @@ def read_reward(text: str) -> Any:
             raise RecipeError(f"{part!r} is not NAME=VALUE; a part is judge=NAME,protocol=checklist")
         found[name.strip()] = parse_value(value.strip())
     return found
+
+
+def reward_value(given: Any) -> Any:
+    """A reward that Python gives, as a recipe has it: `judge=micro`, a YAML file, a part, a function, or several.
+
+    A function is one of prompt and completion. Raises RecipeError for what is none of these.
+    """
+    if isinstance(given, str | Path):
+        return [read_reward(str(given))]
+    if isinstance(given, Mapping):
+        return given if "parts" in given and "weight" not in given else [given]
+    if isinstance(given, list | tuple):
+        return [part for each in given for part in _listed(reward_value(each))]
+    if callable(given):
+        return [{"judge": judge_name_of(given)}]
+    raise RecipeError(f"reward is {given!r:.80}; give `judge=NAME`, a part, a function, or a list of these")
+
+
+def _listed(value: Any) -> list[Any]:
+    return [value] if isinstance(value, Mapping) else list(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 
 from rlaif.constitution import load_principles
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.errors import InputError
+from rlaif.errors import InputError, RecipeError
 from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.turns import prompt_turns
+from rlaif.judging.group_rewards.alone import RowsReward
 from rlaif.judging.judge_reward import JudgeReward
 from rlaif.judging.protocols import PER_PRINCIPLE
 from rlaif.records import Completion, Prompt, completion_of
@@ -26,6 +27,10 @@ from rlaif.workflows.models.failures import failed_calls
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, role_setting
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
+from rlaif.workflows.reward.open_parts import open_reward
+from rlaif.workflows.reward.parts import reward_parts
+from rlaif.workflows.reward.reward_option import reward_setting, reward_value
+from rlaif.workflows.reward.spec import RewardSpec, label_of
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +39,10 @@ _log = logging.getLogger(__name__)
 class JudgeRewardConfig(ModelOptions):
     """How a judge gives rewards."""
 
-    judge: str = setting(help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered.")
+    judge: str | None = setting(
+        None, help="Judge: a model name, rules:FILE, reward:DIR, or one that was registered."
+    )
+    reward: Any = reward_setting()
     judge_options: RoleOptions | None = role_setting("judge", judges=True)
     constitution: str = setting(help="Constitution, a file or a name.")
     protocol: str | None = setting(
@@ -58,40 +66,22 @@ class OpenReward:
 
     def __init__(self, config: JudgeRewardConfig) -> None:
         """Open judge and store. Raises InputError or ModelError for what cannot be judged so."""
-        models = ModelPool(config, seed=config.seed, in_writing=in_writing(config.protocol or PER_PRINCIPLE))
-        models = models.acting(config.judge_options)
-        how = None
-        if config.protocol is not None or config.samples is not None or config.ask_again is not None:
-            how = asking_of(
-                config.protocol or PER_PRINCIPLE,
-                config.judge,
-                seed=config.seed,
-                samples=config.samples,
-                again=config.ask_again,
-            )
-        constitution = load_principles(config.constitution)
-        models.open(config.judge)
-        refuse_unthinking(models, config.judge, [config.protocol or PER_PRINCIPLE])
-        self._models = models
         self._told: set[str] = set()
         """Models of which a failed call was told."""
         self._open = ExitStack()
+        opened = _several if config.reward is not None else _one
+        self._models, self._reward, self.protocol, self.judge = opened(config, self._recorded)
+
+    def _recorded(self, models: ModelPool, config: JudgeRewardConfig) -> None:
+        """From now on calls go through the store."""
         store = self._open.enter_context(Store.open(find_store(Path.cwd() / "reward", config.store)))
         self._open.callback(models.close)
         models.record(store, "")
-        self._reward = JudgeReward(
-            models.judge(config.judge), constitution, protocol=config.protocol, how=how
-        )
 
     @property
     def fingerprint(self) -> str:
         """What the reward is: judge, constitution and protocol. Equal means interchangeable."""
         return self._reward.fingerprint
-
-    @property
-    def protocol(self) -> str:
-        """How the judge is asked."""
-        return self._reward.protocol
 
     @property
     def calls(self) -> dict[str, int]:
@@ -146,6 +136,74 @@ class OpenReward:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+WHERE = "--reward"
+Recorded = Callable[[ModelPool, JudgeRewardConfig], None]
+Opened = tuple[ModelPool, JudgeReward | RowsReward, str, str]
+"""Models, reward, and what is said of it: by which protocols, and who judges."""
+
+
+def _one(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+    """The reward that one judge gives."""
+    if config.judge is None:
+        raise InputError(
+            "who judges is missing: name a judge (--judge NAME), or several parts (--reward judge=NAME)"
+        )
+    asks = config.protocol or PER_PRINCIPLE
+    models = ModelPool(config, seed=config.seed, in_writing=in_writing(asks)).acting(config.judge_options)
+    how = None
+    if config.protocol is not None or config.samples is not None or config.ask_again is not None:
+        how = asking_of(asks, config.judge, seed=config.seed, samples=config.samples, again=config.ask_again)
+    constitution = load_principles(config.constitution)
+    models.open(config.judge)
+    refuse_unthinking(models, config.judge, [asks])
+    recorded(models, config)
+    found = JudgeReward(models.judge(config.judge), constitution, protocol=config.protocol, how=how)
+    return models, found, found.protocol, config.judge
+
+
+def _several(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+    """The reward of several parts, each completion judged by itself. Raises RecipeError for parts that compare."""
+    for name in ("judge", "protocol", "samples", "ask_again"):
+        if getattr(config, name) is not None:
+            raise InputError(
+                f"{name} is of one judge, and reward names parts, each with its own; remove one of them"
+            )
+    spec = reward_parts(reward_value(config.reward), WHERE)
+    _refuse_siblings(spec)
+    models = ModelPool(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
+    models = models.acting(config.judge_options)
+    recorded(models, config)
+    whole = open_reward(
+        spec, models, load_principles(config.constitution), seed=config.seed, where=WHERE
+    ).whole
+    return (
+        models,
+        RowsReward(whole, seed=config.seed),
+        ", ".join(spec.protocols) or "reward",
+        ", ".join(each.source for each in spec.leaves),
+    )
+
+
+def _refuse_siblings(spec: RewardSpec) -> None:
+    """Raise RecipeError for a part whose number depends on other completions, or on a step of a training."""
+    for each in (*spec.parts, *spec.leaves):
+        told = f"{WHERE}: reward part {label_of(each)!r}"
+        if each.needs_siblings:
+            raise RecipeError(
+                f"{told} compares the completions of a prompt, and rows are judged each by itself; take a protocol "
+                "of one completion: checklist, score"
+            )
+        if each.normalise != "none":
+            raise RecipeError(
+                f"{told} is standardised over a {each.normalise}, and rows are judged each by itself; remove "
+                "normalise, and let the trainer do that"
+            )
+        if each.dropout:
+            raise RecipeError(
+                f"{told} leaves out other criteria in each step, and nobody says here which step it is; remove dropout"
+            )
 
 
 def reward(config: JudgeRewardConfig) -> OpenReward:

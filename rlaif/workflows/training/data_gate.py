@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlaif.atomic import write_text
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.prompts import read_prompts
 from rlaif.records import Example, Pair, Prompt, State
-from rlaif.runs.layout import PAIRS, TRAIN_RECORD, pairs_in, sources_of
-from rlaif.runs.record_files import TRAIN_SCHEMA, read_record
+from rlaif.runs.layout import PAIRS, pairs_in, sources_of
 from rlaif.training.gate import Gate, GateReport, pass_examples, pass_gate, pass_prompts
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.recipe_runs import measured_on
+from rlaif.workflows.training.train_record import add_to_record
 
 FAILURES = (State.UNREADABLE, State.JUDGE_REFUSED, State.TRUNCATED, State.TRANSPORT)
 
@@ -95,13 +93,6 @@ def record_gate(out: Path, report: GateReport | None) -> None:
     """Add to `train.json` what the gate saw; once there, it is left alone."""
     if report is not None:
         add_to_record(out, "gate", report.as_dict())
-
-
-def add_to_record(out: Path, name: str, value: Any) -> None:
-    """Add a key to `train.json`; once there, it is left alone."""
-    record = read_record(out / TRAIN_RECORD, TRAIN_SCHEMA)
-    if name not in record:
-        write_text(out / TRAIN_RECORD, json.dumps(record | {name: value}, indent=2) + "\n")
 
 
 def _failures(found: Mapping[str, Any]) -> float | None:

@@ -14,6 +14,7 @@ from rlaif.training.gate import GateReport
 from rlaif.training.sampled import Sampled
 from rlaif.workflows.training.alarm.inputs import AlarmInputs
 from rlaif.workflows.training.options import MethodOptions, PairTrainingOptions
+from rlaif.workflows.training.reward_coverage import RewardCoverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class TrainJob:
     """The one by which a judge that is trained was asked."""
     gate: GateReport | None = None
     """What the data gate left out of the pairs; None where it did not look."""
+    coverage: Sequence[RewardCoverage] = ()
+    """Of each reward model of the reward, whether the prompts are like those that it learned from."""
     edited: bool = False
     """Whether the pairs were changed by hand after their run was finished, on purpose."""
     doubts: Sequence[str] = ()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif.constitution import load_principles
 from rlaif.errors import InputError
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
-from rlaif.records import Prompt
+from rlaif.records import GroupReward, Prompt
 from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.training import LoopConfig, TrainSummary
@@ -28,6 +29,7 @@ from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import two_marks
 from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.results import Result
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
@@ -40,11 +42,21 @@ from rlaif.workflows.training.options import DATA, TRAINED
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import check_given, check_options
+from rlaif.workflows.training.reward_coverage import (
+    KEY,
+    coverage_warnings,
+    record_coverage,
+    reward_coverage,
+)
 from rlaif.workflows.training.run import reference_directory
+
+if TYPE_CHECKING:
+    from rlaif.libraries.datasets import Dataset
 
 CONSTITUTION = "micro-default"
 WHERE = "--reward"
 """Where the reward stands, for messages."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +90,9 @@ class OnlineTrainConfig(ModelOptions):
     out: Path = setting(help="Model directory.", group=RUN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnlineTrained:
-    """What came of a training on rollouts."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OnlineTrained(Result):
+    """What came of a training on rollouts: the model directory, and what was measured on the way."""
 
     job: TrainJob
     outcome: TrainSummary
@@ -88,11 +100,34 @@ class OnlineTrained:
     """Calls, tokens and money of the reward, by model."""
 
     @property
+    def out(self) -> Path:
+        """The model directory: a name of the model wherever one is named."""
+        return self.outcome.out
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: the method, where the model lies, how much it learned from."""
+        told = {"method": self.job.method, "out": str(self.out), "prompts": len(self.job.prompts)}
+        return told | {"steps": self.outcome.steps}
+
+    def to_dataset(self) -> Dataset:
+        """The figures of the training as a `datasets.Dataset`, a row each: `figure` and `value`."""
+        from rlaif.exchange.frames import figures_dataset
+
+        rows = [{"figure": name, "value": each} for name, each in self.outcome.figures.items()]
+        return figures_dataset(rows, texts=("figure",))
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        return ("figure", "value"), [(name, f"{each:.4g}") for name, each in self.outcome.figures.items()]
+
+    @property
     def figures(self) -> dict[str, Any]:
         """Figures for the screen."""
         hidden = METHODS.get(self.job.method).hidden
         learned = {name: value for name, value in self.outcome.figures.items() if name not in hidden}
-        shown = {"prompts": len(self.job.prompts), "steps": self.outcome.steps}
+        shown: dict[str, Any] = {"prompts": len(self.job.prompts), "steps": self.outcome.steps}
+        known = [each for each in self.job.coverage if each.known]
+        shown |= {f"unlike those of {each.model}": f"{each.unlike} ({each.share:.1%})" for each in known}
         return {**shown, "learning rate": f"{self.outcome.learning_rate:.2g}", **learned}
 
     @property
@@ -116,6 +151,7 @@ class OnlineTrained:
             "figures": dict(self.outcome.figures),
             "notes": list(self.notes),
             "costs": dict(self.costs),
+            KEY: [each.as_dict() for each in self.job.coverage],
         }
 
 
@@ -137,11 +173,18 @@ def online_train_config(method: str, **given: Any) -> OnlineTrainConfig:
     )
 
 
-def settle_online(config: OnlineTrainConfig) -> TrainJob:
-    """Read and check everything that can be read without a model; the job has no reward yet. Raises InputError."""
+def settle_online(config: OnlineTrainConfig, own: GroupReward | None = None) -> TrainJob:
+    """Read and check everything that can be read without a model; the job has no reward yet, but `own`.
+
+    Raises InputError.
+    """
     require(*TRAINING)
     method = METHODS.get(config.method)
-    options = method.options(**dict(config.options))
+    # what is open already is checked as any reward that somebody wrote
+    written = (
+        {} if own is None else {"reward": [{"function": f"{type(own).__module__}:{type(own).__qualname__}"}]}
+    )
+    options = method.options(**{**config.options, **written})
     check_options(method, options, "train")
     held_out = read_prompts(config.held_out) if config.held_out is not None else []
     prompts, gate = pass_prompts(read_prompts(config.prompts, limit=config.limit), held_out=held_out)
@@ -158,6 +201,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
         pairs=(),
         prompts=prompts,
         gate=gate if held_out else None,
+        coverage=reward_coverage(spec, prompts) if spec is not None else (),
         base=base,
         out=config.out,
         reference_dir=other,
@@ -171,6 +215,7 @@ def settle_online(config: OnlineTrainConfig) -> TrainJob:
             () if spec is None else spec.names,
             {"prompts": f"{len(prompts)} of {config.prompts}"},
         ),
+        reward=own,
         origins={name: "given" for name in config.options},
     )
     return job if spec is None else replace(job, looked=_alarm(config, job, spec))
@@ -184,16 +229,22 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
         progress(job.method, step, steps, figures=figures)
 
+    for doubt in coverage_warnings(job.coverage):
+        _log.warning("%s", doubt)
     with Store.open(find_store(config.out, config.store)) as store:
         models.record(store, digest("online", str(config.out)))
         try:
             assert job.constitution is not None
-            reward = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+            reward = job.reward
+            if reward is None:
+                opened = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
+                reward = ProbedReward(opened, WHERE)
             alarm = None if job.looked is None else open_alarm(job.looked, models, job)
             with METHODS.guarded(job.method):
-                outcome = method.run(replace(job, reward=ProbedReward(reward, WHERE), alarm=alarm), report)
+                outcome = method.run(replace(job, reward=reward, alarm=alarm), report)
             costs = usage(models, store, ())
             record_gate(outcome.out, job.gate)
+            record_coverage(outcome.out, job.coverage)
         finally:
             models.close()
     return OnlineTrained(job=job, outcome=outcome, costs=costs)
@@ -211,6 +262,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     lines = [
         *plan_training(job).splitlines(),
         f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        *(each.words for each in job.coverage),
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
         *([f"alarm: {looked.told(order.steps)}"] if looked is not None else []),
         f"calls: in {find_store(config.out, config.store)}",

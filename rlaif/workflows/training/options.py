@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from rlaif.settings import Setting, options, setting
@@ -66,6 +66,13 @@ class MethodOptions:
         """The other model that is named; None where none is."""
         named = getattr(self, self.names_model, None) if self.names_model else None
         return None if named in self.own_models else named
+
+    @property
+    def further_named(self) -> dict[str, str]:
+        """Of `also_models`, those that name a model, with its name; as it is by default such an option names none."""
+        usual = {each.name: each.default for each in fields(self)}
+        given = {name: getattr(self, name) for name in self.also_models}
+        return {name: each for name, each in given.items() if each is not None and each != usual[name]}
 
     @property
     def rank(self) -> int:

@@ -44,13 +44,7 @@ from rlaif.workflows.recipe.train_step import TrainStep
 from rlaif.workflows.results import PairResult
 from rlaif.workflows.training.alarm.open import alarm_inputs, open_alarm
 from rlaif.workflows.training.config import TrainConfig
-from rlaif.workflows.training.data_gate import (
-    add_to_record,
-    gate_examples,
-    gate_pairs,
-    gate_replay,
-    record_gate,
-)
+from rlaif.workflows.training.data_gate import gate_examples, gate_pairs, gate_replay, record_gate
 from rlaif.workflows.training.datasets import NO_REVISION, run_constitution, run_revisions, run_sampled
 from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.job import TrainJob, card
@@ -62,6 +56,7 @@ from rlaif.workflows.training.pair_usage import note_usage
 from rlaif.workflows.training.plan import plan_steps
 from rlaif.workflows.training.read_options import check_options
 from rlaif.workflows.training.recipe_runs import round_models
+from rlaif.workflows.training.train_record import add_to_record
 
 REPLAY_SET = "micro:judge"
 PLAY = "self-rewarding"
@@ -151,8 +146,8 @@ def _settled(config: TrainConfig) -> TrainJob:
     if method.reward_of is not None:
         raise InputError(
             f"{method.name} learns from prompts and a reward, and not from a run or a file of pairs; say `rlaif train "
-            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, or call "
-            "rlaif.training.train_online"
+            f"{method.name} --prompts FILE --reward judge=NAME --policy MODEL --out DIR`, in Python prompts=, reward=, "
+            "policy= and out= without a source"
         )
     if "pairs" not in method.takes:
         return settle_examples(config, method)

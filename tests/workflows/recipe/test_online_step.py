@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlaif.engines.fingerprint import model_fingerprint as fingerprint_of
-from rlaif.errors import RecipeError
+from rlaif.errors import InputError, RecipeError
 from rlaif.workflows.dry_run.recipe import plan
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
@@ -127,3 +127,61 @@ def test_a_role_that_only_a_reward_names_is_used_and_another_is_not(
     path.write_text(path.read_text().replace("judge: critic", "judge: judge"))
     with pytest.raises(RecipeError, match="'critic', which no step names"):
         prepare_recipe(made)
+
+
+RUBRIC_STEPS = """
+step: rubric, of: train, source: constitution, as: criteria
+step: train, of: train, method: grpo, as: rl, steps: 2, batch_size: 4, n: 4, max_tokens: 16, reward: [{reward}]
+"""
+
+
+def test_rubrics_that_a_step_made_are_a_part_with_dropout_and_a_gate(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    parts = (
+        "{judge: judge, name: dense, rubrics: criteria, dropout: 0.5}, "
+        "{judge: judge, name: gate, rubrics: criteria, hard: true, at_least: 0.1}"
+    )
+    steps, world = (
+        RUBRIC_STEPS.format(reward=parts),
+        {**world, "judge": "micro", "constitution": "micro-default"},
+    )
+    assert planned_calls(tmp_path, steps, **world) > 0
+    done = play(tmp_path, steps, **world)
+    line = json.loads((done.run / "models/round-1-rl/metrics.jsonl").read_text().splitlines()[0])
+    assert line["rewards/dense/failed"] == line["rewards/gate/failed"] == 0
+    rows = json.loads((done.run / "artefacts.json").read_text())
+    made = next(each for each in rows if each["step"] == "rl")
+    assert made["of"]["rubrics"] == "round-1/criteria.jsonl"
+    assert run(prepare_recipe(config(tmp_path, steps, **world))).calls["new"] == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("{judge: judge, rubrics: criterias}", "criterias"),
+        (
+            "{judge: judge, rubrics: criteria, protocol: circular, dropout: 0.5}",
+            "is of protocols that ask criteria",
+        ),
+    ],
+)
+def test_rubrics_that_nobody_made_or_asks_are_refused(
+    part: str, said: str, tmp_path: Path, world: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match=said):
+        planned_calls(tmp_path, RUBRIC_STEPS.format(reward=part), **world)
+
+
+def test_a_value_model_that_nobody_names_is_the_policys_own_also_where_a_step_made_the_policy(
+    tmp_path: Path, world: dict[str, Any]
+) -> None:
+    steps = """
+step: sample, n: 2, max_tokens: 16
+step: examples, learn: all
+step: train, method: sft, as: taught, steps: 1
+step: train, of: train, method: ppo, as: rl, reward: [{judge: judge, protocol: checklist}], steps: 1, batch_size: 4
+"""
+    prepared = prepare_recipe(config(tmp_path, steps, **world))
+    [task] = [each for each in prepared.tasks if each.entry.key == "rl"]
+    assert set(task.models) == {"trains", "judge"}

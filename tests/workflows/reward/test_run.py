@@ -73,3 +73,40 @@ def test_why_there_is_no_reward_is_told_once(
     [told] = [each.getMessage() for each in caplog.records]
     assert "no reward where a call failed: script:mute.jsonl: 2 of 2 calls failed" in told
     assert "no row has labels for this" in told
+
+
+def test_several_parts_are_one_reward_and_a_file_of_them_is_the_same(
+    judged: JudgeRewardConfig, tmp_path: Path
+) -> None:
+    parts = [{"judge": "rules:limits.yaml", "weight": 2.0}, {"function": f"{tmp_path}/letters.py:letters"}]
+    (tmp_path / "letters.py").write_text(
+        "def letters(prompt, completion):\n    return len(completion.text) / 10\n"
+    )
+    (tmp_path / "reward.yaml").write_text(
+        f"- {{judge: 'rules:limits.yaml', weight: 2.0}}\n- {{function: '{tmp_path}/letters.py:letters'}}\n"
+    )
+    for given in (parts, "reward.yaml"):
+        with reward(replace(judged, judge=None, reward=given)) as found:
+            # 2 x 1 + .9, and 2 x .25 + .2: whoever thanks has 3 of 4 weights
+            assert found(["hi", "hi"], ["thank you", "no"]) == pytest.approx([2.9, 0.7])
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"judge": None}, "who judges is missing"),
+        ({"reward": "judge=micro"}, "judge is of one judge"),
+        ({"judge": None, "reward": "judge=micro,protocol=circular"}, "compares the completions of a prompt"),
+        ({"judge": None, "reward": "judge=micro,normalise=batch"}, "standardised over a batch"),
+        (
+            {"judge": None, "reward": "judge=micro,protocol=checklist,dropout=0.5"},
+            "leaves out other criteria",
+        ),
+        ({"judge": None, "reward": 7}, "reward is 7"),
+    ],
+)
+def test_parts_that_rows_cannot_have_are_refused_by_name(
+    given: dict[str, object], text: str, judged: JudgeRewardConfig
+) -> None:
+    with pytest.raises(InputError, match=text):
+        reward(replace(judged, **given))  # type: ignore[arg-type]

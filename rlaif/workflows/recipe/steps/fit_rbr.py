@@ -52,9 +52,7 @@ def make(job: RunJob) -> Facts:
     if all(kind_of(prompt, classes_of(rules)) is None for prompt, _ in items):
         raise InputError(f"{job.task.entry.where}: {no_kind(classes_of(rules))}")
     gathered = gather_answers(rules, items, job.judge(), base_of(job))
-    gathered.judge = {"name": job.model("judge"), "fingerprint": job.fingerprint("judge")}
-    if BASE in job.task.models:
-        gathered.base = {"name": job.model(BASE), "fingerprint": job.fingerprint(BASE)}
+    gathered.judge, gathered.base = _made_with(job)
     fitting = FitConfig(
         margin=settings.margin,
         learning_rate=settings.learning_rate,
@@ -83,7 +81,14 @@ def forecast(job: Job) -> Weights:
     for kind, classes in kinds.items():
         own = [item for item in items if kind_of(item[0], kinds) == kind]
         ask(asker(job.judge(), rules), own, classes, questions_of(rules))
-    return Weights(kinds={kind: {} for kind in kinds}, rules=rules)
+    made_with, below = _made_with(job)
+    return Weights(kinds={kind: {} for kind in kinds}, rules=rules, judge=made_with, base=below)
+
+
+def _made_with(job: Job) -> tuple[dict[str, str], dict[str, str] | None]:
+    """Name and fingerprint of the judge, and of the reward model, where there is one."""
+    who = {key: {"name": job.model(key), "fingerprint": job.fingerprint(key)} for key in job.task.models}
+    return who["judge"], who.get(BASE)
 
 
 def inputs(job: Job) -> Mapping[str, Any]:

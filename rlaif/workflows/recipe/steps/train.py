@@ -30,8 +30,8 @@ from rlaif.workflows.training.job import TrainJob, card
 from rlaif.workflows.training.method import Role
 from rlaif.workflows.training.methods import DEFAULT, METHODS
 from rlaif.workflows.training.options import MethodOptions
-from rlaif.workflows.training.probed_reward import ProbedReward
 from rlaif.workflows.training.read_options import misplaced
+from rlaif.workflows.training.reward_coverage import coverage_warnings, record_coverage
 from rlaif.workflows.training.run import reference_directory, replay_examples, train
 
 ROW = 10.0
@@ -125,8 +125,8 @@ def _with_models(settings: TrainStep, stands: Mapping[str, str]) -> MethodOption
 def _named_models(settings: TrainStep) -> dict[str, str]:
     """Return the options of a step that name a model, with what they name."""
     options = settings.options
-    names = (options.names_model, *options.also_models)
-    return {name: each for name in names if name and (each := getattr(options, name)) is not None}
+    first = getattr(options, options.names_model) if options.names_model else None
+    return ({} if first is None else {options.names_model: first}) | options.further_named
 
 
 def make(job: RunJob) -> Facts:
@@ -134,9 +134,7 @@ def make(job: RunJob) -> Facts:
     training, gate = _training(job)
     done = job.background.result()
     if online_step.draws_rollouts(job.settings):
-        training = replace(
-            training, reward=ProbedReward(online_step.opened_reward(job), job.task.entry.where)
-        )
+        training = online_step.with_reward(job, training)
     if training.looked is not None:
         training = replace(training, alarm=open_alarm(training.looked, job.models, training))
     if done is None:  # where another process failed, it fails here too, and says why
@@ -145,8 +143,9 @@ def make(job: RunJob) -> Facts:
         record_templates(done.get("templates", {}))
         job.report(training.method, done["steps"], done["steps"])
     shares = done["counts"].get("replay_share", {})
-    heard = online_step.draws_rollouts(job.settings) or training.looked is not None
-    told = done["notes"] if heard else ()
+    heard = training.reward is not None or training.looked is not None
+    told = [*(done["notes"] if heard else ()), *coverage_warnings(training.coverage)]
+    record_coverage(training.out, training.coverage)
     said = {"left_out": dict(gate.left_out), "gate": [*gate_words(gate), *told]}
     return {"figures": done["figures"], "steps": done["steps"], "replay": shares, **said}
 
@@ -309,6 +308,7 @@ STEP = Step(
     roles={"trains": "policy"},
     takes_of=lambda entry: "train" if online_step.draws_rollouts(entry.settings) else None,
     may_ask=online_step.named_models,
+    also_takes=online_step.named_files,
     may_name={
         FROM: "what each round's training starts from anew; initial: the first model of what is trained"
     },

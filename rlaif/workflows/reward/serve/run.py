@@ -62,7 +62,7 @@ def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) ->
         try:
             opened = judging.submit(OpenReward, config).result()
             about = {
-                "judge": config.judge,
+                "judge": opened.judge,
                 "constitution": config.constitution,
                 "protocol": opened.protocol,
                 "fingerprint": opened.fingerprint,

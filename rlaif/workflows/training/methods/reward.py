@@ -12,6 +12,7 @@ from rlaif.training import Progress, RewardConfig, TrainSummary
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.method import Method, Role
 from rlaif.workflows.training.options import LOSS, TRAINED, PairTrainingOptions
+from rlaif.workflows.training.reward_coverage import keep_prompts
 
 ALL_HEADS = ("all",)
 
@@ -66,7 +67,7 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
     from rlaif.training import train_reward
 
     assert isinstance(job.options, RewardOptions)
-    return train_reward(
+    done = train_reward(
         _loop_of(job)[0],
         job.pairs,
         base=job.base,
@@ -75,6 +76,8 @@ def _run(job: TrainJob, progress: Progress) -> TrainSummary:
         card=job.card,
         progress=progress,
     )
+    keep_prompts(done.out, job.base, [each.prompt for each in job.pairs])
+    return done
 
 
 def _principles(pairs: Sequence[Pair]) -> tuple[str, ...]:
