@@ -36,7 +36,7 @@ def scored(
             completion=Completion(prompt_id="p", text="a", policy="live", finish="stop" if own else "length"),
             ids=(1,) * length,
             ended=own,
-            logprob=None,
+            logprobs=None,
         )
         for own, length in zip(whole, sizes, strict=True)
     ]
