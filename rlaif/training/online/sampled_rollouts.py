@@ -184,7 +184,8 @@ class SampledRollouts:
 
     def _probe_of(self, trees: Sequence[Tree]) -> _Probe:
         """A few of what was drawn, as the trainer reads it before it learns."""
-        texts = [ReadText(tree.prefix, branch) for tree in trees for branch in tree.branches]
+        # without the last token: a sampler that reads a text draws one behind it, and the text may fill its context
+        texts = [ReadText(tree.prefix, branch[:-1] or branch) for tree in trees for branch in tree.branches]
         texts = sorted(texts, key=lambda each: -len(each.ids))[:PROBES]
         return _Probe(texts, self._at_one([Tree(each.prompt, (each.ids,)) for each in texts]))
 

@@ -34,7 +34,7 @@ from rlaif.workflows.reward.spec import RewardSpec
 from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
-from rlaif.workflows.training.online_options import OnlineOptions
+from rlaif.workflows.training.online_options import OnlineOptions, drawn_by
 from rlaif.workflows.training.options import DATA, TRAINED
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
@@ -209,7 +209,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     count = job.options.n
     lines = [
         *plan_training(job).splitlines(),
-        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each, {drawn_by(job.options)}",
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
         f"calls: in {find_store(config.out, config.store)}",
     ]

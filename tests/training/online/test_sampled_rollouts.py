@@ -1,4 +1,4 @@
-"""Rollouts of an engine elsewhere are of the step's weights, or training ends; what was drawn once is not drawn again."""
+"""Rollouts of an engine elsewhere are of the step's weights, or training ends; what was drawn is not drawn again."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_weights_of_another_model_are_found_at_once(model_dir: MakeDirectory, tm
 def test_a_push_that_fails_ends_the_training_with_its_place_and_the_same_command_goes_on(
     model_dir: MakeDirectory, tmp_path: Path
 ) -> None:
-    with pytest.raises(EngineError, match="step 4: the copy cannot load. What was trained and drawn is kept"):
+    with pytest.raises(EngineError, match=r"step 4: the copy cannot load\. What was trained and drawn is kept"):
         run(tmp_path / "out", model_dir(), CopiedSampler(fails=[3]))
     again = CopiedSampler()
     run(tmp_path / "out", model_dir(), again)
