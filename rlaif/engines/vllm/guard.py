@@ -24,7 +24,9 @@ def main(command: list[str]) -> int:
 
 
 def _end_with_input(process: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    # not by `sys.stdin`, whose lock a thread that waits would hold while the interpreter ends
+    while os.read(0, 4096):
+        pass
     for sent in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, sent)
