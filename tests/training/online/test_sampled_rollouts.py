@@ -92,7 +92,9 @@ def test_weights_of_another_model_are_found_at_once(model_dir: MakeDirectory, tm
 def test_a_push_that_fails_ends_the_training_with_its_place_and_the_same_command_goes_on(
     model_dir: MakeDirectory, tmp_path: Path
 ) -> None:
-    with pytest.raises(EngineError, match=r"step 4: the copy cannot load\. What was trained and drawn is kept"):
+    with pytest.raises(
+        EngineError, match=r"step 4: the copy cannot load\. What was trained and drawn is kept"
+    ):
         run(tmp_path / "out", model_dir(), CopiedSampler(fails=[3]))
     again = CopiedSampler()
     run(tmp_path / "out", model_dir(), again)
