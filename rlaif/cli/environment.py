@@ -10,7 +10,7 @@ import click
 
 from rlaif.cli.options import PREFIX, EnvOption
 
-OTHERS = ("RLAIF_VLLM", "RLAIF_LIBRARY_MESSAGES", "RLAIF_REFERENCE_DATA", "RLAIF_DOORS")
+OTHERS = ("RLAIF_VLLM", "RLAIF_VLLM_PYTHON", "RLAIF_LIBRARY_MESSAGES", "RLAIF_REFERENCE_DATA", "RLAIF_DOORS")
 """Variables that are no option's."""
 KEYS = ("_KEY", "_TOKEN")
 """Endings of variables that hold what `?key=NAME` of a model's name asks for."""

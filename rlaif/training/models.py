@@ -186,6 +186,13 @@ def write_snapshot(opened: Opened, model: Any, folder: Path, base: Path, config:
         opened.chat.tokenizer.save_pretrained(folder)
 
 
+def write_adapter(model: Any, folder: Path) -> None:
+    """Write the LoRA adapter of a model alone; the model goes on training."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with disk_told(folder), quiet():
+        model.save_pretrained(folder)
+
+
 def _merged(model: Any, adapter: Path, base: Path, config: LoopConfig) -> Any:
     if config.quantize == "none":
         return merged(model)

@@ -38,9 +38,9 @@ from rlaif.training.turn_weights import unlearned
 from rlaif.training.used import write_used
 
 SNAPSHOT = "snapshot"
-_NO_IDENTITY = ("trackers", "stop", "max_failed", "trust_remote_code")
+_NO_IDENTITY = ("trackers", "stop", "max_failed", "max_drift", "trust_remote_code")
 """Options that change nothing that is trained: a resumed run may have others. Code that runs is in the fingerprint."""
-_LATER = {"train_on": "all", "thought_marks": None}
+_LATER = {"train_on": "all", "thought_marks": None, "correction": "sequence-mask"}
 """Options that came later, with what was done before there were: a training is the same one as long as that is so."""
 
 

@@ -70,8 +70,8 @@ class Drawn:
     """How many of `ids` are the thought that labels stand behind."""
     end: int | None = None
     """The end token that was drawn behind `ids`."""
-    warm_logprob: float = 0.0
-    """As `logprob`, at the temperature at which was drawn."""
+    warm_logprobs: list[float] = field(default_factory=list)
+    """Of each token that was drawn, the end token too, at the temperature at which was drawn."""
 
 
 class Filled(NamedTuple):
@@ -340,7 +340,7 @@ class _Batch:
         else:
             drawn.ids.append(token)
             drawn.logprob += said[0]
-            drawn.warm_logprob += said[1]
+            drawn.warm_logprobs.append(said[1])
             if said[0] != said[0]:
                 drawn.error = NOT_A_NUMBER
             elif followed is not None and followed.plan.label_prefix is not None:

@@ -16,6 +16,7 @@ MOST_RATIO = 5.0
 SCALES = ("group", "batch", "none")
 CLIP_HIGHER = 0.08
 """By which DAPO's upper bound of the clip is above the lower one's: .28 beside .2."""
+CORRECTIONS = ("sequence-mask", "sequence-truncate", "token-mask", "token-truncate", "none")
 STOPS = ("kl",)
 OWN_VALUE = "policy"
 """The value model begins as a copy of the policy, with a new head."""
@@ -57,16 +58,16 @@ class OnlineConfig(LoopConfig):
     permitted, and not as the usual (2511.18397). Empty: none."""
     max_failed: float = 0.2
     """Share of a step's rollouts that may be without a reward; with more, training stops."""
-    max_mismatch: float = 3.0
-    """A rollout is left out where trainer and sampler differ by more than this factor, or one by it, in how probable
-    it is."""
+    max_drift: float = 0.2
+    """Nats: rollouts that are drawn elsewhere and that trainer and sampler find differently probable by more than this
+    a token, on average over a step, are of other weights, and training stops."""
     stop: Mapping[str, float] = field(default_factory=dict)
     """Figure -> limit at which training stops (exit 3): {"kl": 20}; a higher one lets the same run go on."""
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
         LoopConfig.__post_init__(self)
-        self._positive("n", "temperature", "max_tokens", "iterations", "minibatches", "max_mismatch")
+        self._positive("n", "temperature", "max_tokens", "iterations", "minibatches", "max_drift")
         self._at_least_zero("truncated_penalty", "overlong")
         self._one_of("truncated", TRUNCATED)
         if self.n < self.least_group:
@@ -79,8 +80,6 @@ class OnlineConfig(LoopConfig):
             self._refuse("max_failed", "must be a share, from 0 to 1")
         if self.overlong > self.max_tokens:
             self._refuse("overlong", f"must be at most max_tokens, {self.max_tokens}")
-        if self.max_mismatch <= 1:
-            self._refuse("max_mismatch", "must be above 1")
         for name, limit in self.stop.items():
             if name not in STOPS or not limit > 0:
                 self._refuse("stop", f"must give {', '.join(STOPS)} a limit above 0")
@@ -110,12 +109,27 @@ class PolicyGradientConfig(OnlineConfig):
     """How far pi / pi_old may move in a step before its gradient ends."""
     epsilon_high: float | None = None
     """Upwards; None: as `epsilon`."""
+    correction: str = "sequence-mask"
+    """How rollouts of a sampler that is not quite the trainer are weighed: sequence-mask | sequence-truncate |
+    token-mask | token-truncate | none."""
+    max_mismatch: float = 3.0
+    """The bound of pi / pi_sampler in the correction: a mask leaves out what is beyond it, or one by it; truncation
+    weighs by it what is above it."""
 
     def __post_init__(self) -> None:
         """Raise RecipeError naming the field."""
         OnlineConfig.__post_init__(self)
         self._at_least_zero("beta")
         self._positive("epsilon")
+        self._one_of("correction", CORRECTIONS)
+        if not self.max_mismatch > 1:
+            self._refuse("max_mismatch", "must be above 1")
+        if self.whole_ratio and self.correction.startswith("token"):
+            self._refuse(
+                "correction",
+                "must be of sequences (sequence-mask, sequence-truncate) or none: this method moves a rollout as a "
+                "whole, and weighs no token by itself",
+            )
         if self.epsilon_high is not None:
             self._positive("epsilon_high")
 
@@ -129,6 +143,11 @@ class PolicyGradientConfig(OnlineConfig):
         """The upper bound of the clip."""
         return self.epsilon if self.epsilon_high is None else self.epsilon_high
 
+    @property
+    def whole_ratio(self) -> bool:
+        """Whether the ratio that is clipped is of whole rollouts."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLOOConfig(PolicyGradientConfig):
@@ -137,6 +156,11 @@ class RLOOConfig(PolicyGradientConfig):
     method: ClassVar[str] = "rloo"
 
     beta: float = 0.05
+
+    @property
+    def whole_ratio(self) -> bool:
+        """A rollout is one action."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +196,11 @@ class GRPOConfig(PolicyGradientConfig):
     def scaled(self) -> str:
         """What divides the advantages."""
         return self.scale or ("none" if self.variant == "dr" else "group")
+
+    @property
+    def whole_ratio(self) -> bool:
+        """GSPO's is."""
+        return self.variant == "gspo"
 
     @property
     def resamples(self) -> bool:

@@ -24,9 +24,10 @@ from rlaif.training.health import Watch
 from rlaif.training.loop import Carried, StepPart
 from rlaif.training.losses import sum_by
 from rlaif.training.online import kl
+from rlaif.training.online.drift import correction_of, step_drift
 from rlaif.training.online.reading import TreeReader
 from rlaif.training.online.rewarded import RewardedRollouts, ScoredRollouts, ask, rewarded
-from rlaif.training.online.rollouts import Rollouts, TokenPrompt
+from rlaif.training.online.rollouts import Rollout, Rollouts, TokenPrompt
 from rlaif.training.online.together import prompt_order
 from rlaif.training.online.watch import RewardWatch
 from rlaif.training.packing import Batch, Tree
@@ -68,6 +69,11 @@ class Experience:
     def count(self) -> int:
         """Rollouts that are learned from."""
         return sum(len(each.places) for each in self.rows)
+
+    def rollouts_at(self, places: Sequence[int]) -> list[Rollout]:
+        """The rollouts at these places among all of the step."""
+        found = self.found.rollouts
+        return [found[place] for place in places]
 
 
 E = TypeVar("E", bound=Experience)
@@ -156,7 +162,8 @@ class OnlineObjective(ABC, Generic[E]):
             if not made.rows:
                 # there is nothing to learn of this step: it is read, and moves nothing
                 made.rows, made.idle = rows_where(found, torch.ones(len(found.rollouts)))[:1], True
-            made.figures = {**found.figures, **made.figures}
+            drift = step_drift(found.rollouts, correction_of(self.config))
+            made.figures = {**found.figures, **(drift.figures() if drift is not None else {}), **made.figures}
             self._held = made
         return self._held
 
@@ -185,6 +192,11 @@ def by_place(rows: Sequence[LearnedGroup], read: Sequence[Sequence[Tensor]]) -> 
         for row, each in zip(rows, read, strict=True)
         for place, own in zip(row.places, each, strict=True)
     }
+
+
+def trained_logps(rollouts: Sequence[Rollout], places: Sequence[int]) -> Mapping[int, Tensor]:
+    """What the trainer has read of some rollouts before the step's updates, by their places."""
+    return {place: torch.tensor(rollouts[place].trained) for place in places}
 
 
 def places_of(rows: Sequence[LearnedGroup]) -> list[int]:

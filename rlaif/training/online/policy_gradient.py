@@ -20,7 +20,7 @@ from rlaif.training.head import TokenLogprobs
 from rlaif.training.loop import StepPart
 from rlaif.training.online import advantages, kl, policy_losses
 from rlaif.training.online.advantages import Advantages, Scale
-from rlaif.training.online.drift import assert_ratio_one, drift_of
+from rlaif.training.online.drift import assert_ratio_one, correction_of, drift_of
 from rlaif.training.online.objective import (
     Experience,
     LearnedGroup,
@@ -31,6 +31,7 @@ from rlaif.training.online.objective import (
     kl_figure,
     places_of,
     rows_where,
+    trained_logps,
 )
 from rlaif.training.online.rewarded import RewardedRollouts, rewarded
 from rlaif.training.packing import Batch
@@ -64,6 +65,8 @@ class Pulls(NamedTuple):
     old_N: Tensor
     advantage_N: Tensor
     batch: Batch
+    sampled_N: Tensor
+    """log-probabilities where the tokens were drawn; those of `old_N` where nothing is known."""
 
 
 C = TypeVar("C", bound=PolicyGradientConfig)
@@ -113,7 +116,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         """Advantages of the rollouts that have a reward, in groups with two."""
         counted = advantages.leave_one_out(found.reward_KS, found.weight_K, found.group_S)
         rows = rows_where(found, counted.share_S > 0)
-        read = self._read(rows)
+        read = self._read(found, rows)
         made = self.advantages(found, read, rows)
         return GradientExperience(
             step=step,
@@ -121,7 +124,7 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
             rows=rows,
             advantage_S=made.advantage_S,
             share_S=made.share_S,
-            old=read.old if self.config.updates > 1 else {},
+            old=read.old if self.config.updates > 1 or found.read_before else {},
             reference=read.reference,
             figures=self.biases(found),
         )
@@ -141,20 +144,21 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         old_N = joined(held.old, places, out.logp_N) if held.old else out.logp_N.detach()
         if update == 0 and held.old:
             assert_ratio_one(out.logp_N, old_N, self.config.precision)
-        drift = drift_of(held.found.rollouts, places, old_N, batch, most=self.config.max_mismatch)
+        drift = drift_of(held.rollouts_at(places), old_N, batch.branch_N, correction_of(self.config))
         advantage_B = held.advantage_S[places].to(out.logp_N)
-        pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch)
+        sampled_N = old_N - drift.log_ratio_N
+        pulls = Pulls(out.logp_N, old_N, advantage_B[batch.branch_N], batch, sampled_N)
         ratio_N = self.log_ratio(pulls)
         low, high = self.config.epsilon, self.config.high
         # what is left out of the gradient of the reward is still held to the reference
-        share_B = drift.weight_B
+        terms_N = self.terms(ratio_N, pulls) * drift.weight_N
         if (kept_B := self.kept(pulls, advantage_B)) is not None:
-            share_B = share_B * kept_B
-        terms_N = self.terms(ratio_N, pulls) * share_B[batch.branch_N]
+            terms_N = terms_N * kept_B[batch.branch_N]
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
         even_N = torch.full_like(out.logp_N, 1 / total)
         figures = policy_losses.clip_shares(ratio_N, pulls.advantage_N, even_N, low=low, high=high)
-        figures |= drift.parts(len(places_of(rows)))
+        if not held.found.read_before:
+            figures |= drift.parts(len(places_of(rows)), total)
         if held.reference:
             reference_N = joined(held.reference, places, out.logp_N)
             figures["kl"] = kl_figure(out.logp_N, reference_N, len(places_of(rows)))
@@ -175,11 +179,13 @@ class PolicyGradient(OnlineObjective[GradientExperience], Generic[C]):
         length_S[places] = torch.tensor([len(branch) for row in rows for branch in row.tree.branches])
         return self.weights(share_S, length_S)
 
-    def _read(self, rows: Sequence[LearnedGroup]) -> PolicyReading:
+    def _read(self, found: RewardedRollouts, rows: Sequence[LearnedGroup]) -> PolicyReading:
         """What the policy and the reference say, as far as anything asks."""
         trees, reference = [row.tree for row in rows], self.parts.reference
         old: Mapping[int, Tensor] = {}
-        if self.config.updates > 1 or (self.kl_in_reward and reference is not None):
+        if found.read_before:
+            old = trained_logps(found.rollouts, places_of(rows))
+        elif self.config.updates > 1 or (self.kl_in_reward and reference is not None):
             old = by_place(rows, [each.logps for each in self.parts.read(trees)])
         if reference is None:
             return PolicyReading(old, {})
@@ -292,7 +298,7 @@ class GRPO(PolicyGradient[GRPOConfig]):
         if self.config.opsm is None:
             return None
         return policy_losses.off_policy_kept(
-            advantage_B, pulls.logp_N, pulls.old_N, pulls.batch.branch_N, most=self.config.opsm
+            advantage_B, pulls.logp_N, pulls.sampled_N, pulls.batch.branch_N, most=self.config.opsm
         )
 
 

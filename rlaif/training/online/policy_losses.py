@@ -110,14 +110,23 @@ def weighted(terms_N: Tensor, weight_S: Tensor, branch_N: Tensor) -> Tensor:
 # --- where rollouts are not of the policy that is trained ---
 
 
-def mismatch_weights(log_ratio_S: Tensor, *, most: float, least: float = 0.0) -> Tensor:
-    """pi_old / pi_sampler of each whole rollout, and 0 where it is outside [least, most]: multiply its terms by it.
+def mismatch_weights(log_ratio: Tensor, *, most: float, least: float = 0.0) -> Tensor:
+    """pi_old / pi_sampler of tokens or of whole rollouts, and 0 outside [least, most]: multiply their terms by it.
 
-    log_ratio_S: log-probability by the trainer before the update, less that by the sampler: one model in two programs.
-    NaN where the sampler said none: it is taken as agreed on. Without bounds the gradient is unbiased.
+    log_ratio: log-probability by the trainer before the update, less that by the sampler: one model in two programs.
+    NaN where the sampler said none: it is taken as agreed on. Of whole rollouts and without bounds the gradient is
+    unbiased.
     """
-    ratio_S = log_ratio_S.detach().nan_to_num(nan=0.0).exp()
-    return torch.where((ratio_S < least) | (ratio_S > most), torch.zeros_like(ratio_S), ratio_S)
+    ratio = log_ratio.detach().nan_to_num(nan=0.0).exp()
+    return torch.where((ratio < least) | (ratio > most), torch.zeros_like(ratio), ratio)
+
+
+def truncated_weights(log_ratio: Tensor, *, most: float) -> Tensor:
+    """min(pi_old / pi_sampler, most) of tokens or of whole rollouts: truncated importance sampling.
+
+    Nothing is left out; what the policy likes much more than the sampler counts less than it should. NaN as above.
+    """
+    return log_ratio.detach().nan_to_num(nan=0.0).exp().clamp(max=most)
 
 
 def off_policy_kept(

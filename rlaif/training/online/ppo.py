@@ -15,7 +15,7 @@ from rlaif.training.configs.online import PPOConfig
 from rlaif.training.head import TokenLogprobs
 from rlaif.training.loop import StepPart
 from rlaif.training.online import advantages, kl, policy_losses, values
-from rlaif.training.online.drift import assert_ratio_one, drift_of
+from rlaif.training.online.drift import assert_ratio_one, correction_of, drift_of
 from rlaif.training.online.objective import (
     Experience,
     LearnedGroup,
@@ -157,27 +157,21 @@ class PPO(OnlineObjective[PPOExperience]):
         if update == 0:
             assert_ratio_one(out.logp_N, old_N, config.precision)
         total = sum(len(branch) for row in rows for branch in row.tree.branches)
-        drift = drift_of(held.found.rollouts, places, old_N, batch, most=config.max_mismatch)
-        even_B = drift.weight_B / total
-        even_N = even_B[batch.branch_N]
+        drift = drift_of(held.rollouts_at(places), old_N, batch.branch_N, correction_of(config))
+        even_N = drift.weight_N / total
         advantage_N = joined(held.advantage, places, out.logp_N)
         ratio_N = policy_losses.token_ratio(out.logp_N, old_N)
         clip = {"low": config.epsilon, "high": config.high}
-        policy = policy_losses.weighted(
-            policy_losses.clipped_terms(ratio_N, advantage_N, **clip), even_B, batch.branch_N
-        )
+        policy = policy_losses.clipped_terms(ratio_N, advantage_N, **clip) @ even_N
         before_N, return_N = (joined(each, places, out.value_N) for each in (held.value, held.returns))
-        value = policy_losses.weighted(
-            values.value_terms(out.value_N, before_N, return_N, clip=config.value_clip),
-            even_B,
-            batch.branch_N,
-        )
+        value = values.value_terms(out.value_N, before_N, return_N, clip=config.value_clip) @ even_N
         figures = policy_losses.clip_shares(ratio_N, advantage_N, even_N, **clip)
         figures |= {"loss/policy": policy, "loss/value": value}
         figures["value/clip_ratio"] = values.value_clip_share(
             out.value_N, before_N, return_N, even_N, clip=config.value_clip
         )
-        figures |= drift.parts(len(places_of(rows)))
+        if not held.found.read_before:
+            figures |= drift.parts(len(places_of(rows)), total)
         if held.reference:
             figures["kl"] = kl_figure(
                 out.logp_N, joined(held.reference, places, out.logp_N), len(places_of(rows))

@@ -47,6 +47,11 @@ class RewardedRollouts:
         """Which group each rollout is of."""
         return group_of(self.groups)
 
+    @property
+    def read_before(self) -> bool:
+        """Whether the trainer has read the rollouts already, as it does those that were drawn elsewhere."""
+        return all(each.trained is not None for each in self.rollouts)
+
 
 def group_of(groups: Sequence[Sequence[Rollout]]) -> Tensor:
     """For each rollout the number of its group."""

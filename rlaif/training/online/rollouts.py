@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 
 from rlaif.engines.local.generate import Decoder, Draw, Drawn
+from rlaif.engines.samplers import TokenText
 from rlaif.engines.written import answer_of
 from rlaif.errors import ModelError, UnrenderedError
 from rlaif.hashing import derived_seed
@@ -45,8 +46,15 @@ class Rollout:
     """All that was sampled, the end token included where it ended."""
     ended: bool
     """False: it was cut off at the room it had."""
-    logprob: float | None
-    """Sum of the log-probabilities of `ids` where they were drawn, at the temperature of the draw; None: unknown."""
+    logprobs: tuple[float, ...] | None
+    """Of each of `ids` where it was drawn, at the temperature of the draw; None: unknown."""
+    trained: tuple[float, ...] | None = None
+    """The same by the trainer, of the weights that drew, before it learns; None: not read."""
+
+    @property
+    def logprob(self) -> float | None:
+        """Of the whole rollout where it was drawn; None: unknown."""
+        return None if self.logprobs is None else sum(self.logprobs)
 
     @property
     def answers(self) -> bool:
@@ -55,10 +63,7 @@ class Rollout:
 
 
 class Rollouts(Protocol):
-    """Draws from the policy as it is now.
-
-    An engine elsewhere, which must be handed new weights between steps, is another one of these.
-    """
+    """Draws from the policy as it is now: `LiveRollouts`, or `SampledRollouts` of an engine elsewhere."""
 
     def draw(self, prompts: Sequence[TokenPrompt], *, step: int) -> list[list[Rollout]]:
         """For each prompt its group. Raises ModelError where nothing can be drawn."""
@@ -110,23 +115,24 @@ class LiveRollouts:
                 f"step {step + 1}: a rollout could not be drawn: {drawn.error}; lower learning_rate, or begin anew "
                 "from a policy that is whole"
             )
-        chat = self._opened.chat
-        written = answer_of(chat, asked.ids, chat.decode(drawn.ids), asked.prompt.tools)
-        said = Completion(
-            prompt_id=asked.prompt.id,
-            policy=f"live:{step}",
-            draw=number,
-            finish=drawn.finish,
-            token_ids=tuple(drawn.ids),
-            **written,
-        )
         end = () if drawn.end is None else (drawn.end,)
-        return Rollout(
-            completion=said,
-            ids=(*drawn.ids, *end),
-            ended=drawn.end is not None,
-            logprob=drawn.warm_logprob,
-        )
+        text = TokenText((*drawn.ids, *end), tuple(drawn.warm_logprobs))
+        return rollout_of(self._opened, asked, text, number=number, step=step)
+
+
+def rollout_of(opened: Opened, asked: TokenPrompt, text: TokenText, *, number: int, step: int) -> Rollout:
+    """What was sampled for a prompt, whoever sampled it, with its answer as the policy's chat template reads it."""
+    ended = bool(text.ids) and text.ids[-1] in opened.ends
+    told = text.ids[:-1] if ended else text.ids
+    said = Completion(
+        prompt_id=asked.prompt.id,
+        policy=f"live:{step}",
+        draw=number,
+        finish="stop" if ended else "length",
+        token_ids=told,
+        **answer_of(opened.chat, asked.ids, opened.chat.decode(told), asked.prompt.tools),
+    )
+    return Rollout(completion=said, ids=text.ids, ended=ended, logprobs=text.logprobs)
 
 
 def token_prompts(

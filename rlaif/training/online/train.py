@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.samplers import Sampler, SamplerPlan
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import process_count
@@ -23,14 +24,15 @@ from rlaif.training.configs.online import (
     ReSTEMConfig,
     RLOOConfig,
 )
-from rlaif.training.models import Opened, open_causal
+from rlaif.training.models import Opened, open_causal, write_adapter, write_snapshot
 from rlaif.training.online.imitation import RAFT, ReST, ReSTEM
 from rlaif.training.online.objective import OnlineObjective, OnlineParts
 from rlaif.training.online.online_dpo import OnlineDPO
 from rlaif.training.online.policy_gradient import GRPO, RLOO
 from rlaif.training.online.ppo import PPO
 from rlaif.training.online.reading import TreeReader
-from rlaif.training.online.rollouts import LiveRollouts, TokenPrompt, token_prompts
+from rlaif.training.online.rollouts import LiveRollouts, Rollouts, TokenPrompt, token_prompts
+from rlaif.training.online.sampled_rollouts import HandOver, SampledRollouts
 from rlaif.training.online.value_model import ValuedScorer, attach_value_model
 from rlaif.training.packing import Tree
 from rlaif.training.passes import tokens_a_pass
@@ -53,6 +55,10 @@ METHOD_OF: Mapping[type[OnlineConfig], Method] = {
     ReSTEMConfig: ReSTEM,
 }
 """Configurations, each with what it configures."""
+SAMPLER = "sampler"
+"""Where a training keeps what it hands to an engine elsewhere, and what that drew."""
+MOST_STEPS = 1_000_000_000
+"""More than any training takes."""
 
 
 def train_online(  # noqa: PLR0913 - one call says all
@@ -68,14 +74,16 @@ def train_online(  # noqa: PLR0913 - one call says all
     progress: Progress | None = None,
     evaluator: Evaluator | None = None,
     alarm: Alarm | None = None,
+    sampler: Sampler | None = None,
 ) -> TrainSummary:
     """Train `policy` on its own answers to `prompts`, and write it at `out`; killed, the same call goes on.
 
     `config` says by which method. The policy is held to `reference`, a model directory; None: to itself as it was
-    before the first step. Rollouts are drawn from the weights that are trained.
+    before the first step. Rollouts are drawn from the weights that are trained, or by `sampler`, which is handed them
+    before each step; the caller closes it.
 
     Raises InputError, RecipeError for what cannot work, before the first rollout; ThresholdError where the reward
-    fails too often, or never varies.
+    fails too often, or never varies, or where the sampler draws from other weights; EngineError where it cannot go on.
     """
     _check(config, prompts)
     for other in (reference, value):
@@ -98,11 +106,12 @@ def train_online(  # noqa: PLR0913 - one call says all
             **({"columns": digest("training-columns", columns)} if columns else {}),
             "reward": reward.fingerprint,
             **{name: _fingerprint(each, config) for name, each in named.items() if each is not None},
+            **({"rollouts": "elsewhere"} if sampler is not None else {}),
         },
         updates=config.updates,
         restarts=config.restarts,
     )
-    made = _OnlineTraining(config, prompts, reward, reference, value or policy)
+    made = _OnlineTraining(config, prompts, reward, policy, reference, value or policy, sampler)
     scorer_kind = ValuedScorer if config.valued else BranchScorer
     return conduct(setting, (), (), open_causal, scorer_kind, made.objective, made.read)
 
@@ -114,8 +123,10 @@ class _OnlineTraining:
     config: OnlineConfig
     prompts: Sequence[Prompt]
     reward: GroupReward
+    policy: Path
     reference: Path | None
     value: Path
+    sampler: Sampler | None
     asked: Sequence[TokenPrompt] = ()
 
     def read(self, opened: Opened) -> Data:
@@ -140,23 +151,54 @@ class _OnlineTraining:
         held_to = _reference(config, scorer, self.reference)
         if config.valued:
             attach_value_model(scorer, self.value, config, list(data.probes), packed=packed)
-        rollouts = LiveRollouts(
-            scorer.model,
-            opened,
-            count=config.n,
-            temperature=config.temperature,
-            max_tokens=config.max_tokens,
-            seed=config.seed,
-        )
+        read = TreeReader(scorer, packed=packed, batch_tokens=tokens_a_pass(config, scorer))
         parts = OnlineParts(
             prompts=self.asked,
-            rollouts=rollouts,
+            rollouts=self._rollouts(opened, read, folder),
             reward=self.reward,
-            read=TreeReader(scorer, packed=packed, batch_tokens=tokens_a_pass(config, scorer)),
+            read=read,
             reference=held_to,
             out=folder.out,
         )
         return METHOD_OF[type(config)](config, parts)
+
+    def _rollouts(self, opened: Opened, read: TreeReader, folder: TrainingFolder) -> Rollouts:
+        """Who draws."""
+        config, model = self.config, read.scorer.model
+        if self.sampler is None:
+            return LiveRollouts(
+                model,
+                opened,
+                count=config.n,
+                temperature=config.temperature,
+                max_tokens=config.max_tokens,
+                seed=config.seed,
+            )
+        handed = self.sampler.prepare(
+            SamplerPlan(
+                base=self.policy,
+                rank=config.lora,
+                dtype="bfloat16" if config.precision == "bf16" else "float32",
+                temperature=config.temperature,
+                ends=opened.ends,
+                context=max(min(opened.room, len(each.ids) + config.max_tokens) for each in self.asked),
+                trust_remote_code=config.trust_remote_code,
+            )
+        )
+
+        def write(directory: Path) -> None:
+            if handed == "adapter":
+                write_adapter(model, directory)
+            else:
+                write_snapshot(opened, model, directory, self.policy, config)
+
+        over = HandOver(
+            write=write,
+            folder=folder.inner / SAMPLER,
+            version=folder.digest,
+            checkpoint_every=config.checkpoint_every or MOST_STEPS,
+        )
+        return SampledRollouts(self.sampler, opened, config, read, over)
 
 
 def _check(config: OnlineConfig, prompts: Sequence[Prompt]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from rlaif.errors import InputError, RecipeError
@@ -50,7 +50,7 @@ class TrainStep:
 
     def as_dict(self) -> dict[str, Any]:
         """All that decides what the step does, as plain values: for keys of steps and digests of recipes."""
-        own = asdict(self.options)
+        own = self.options.in_key()
         if self.method in METHODS.from_outside():
             version = METHODS.get(self.method).version
             return {
@@ -59,7 +59,7 @@ class TrainStep:
                 **own,
                 **({"version": version} if version else {}),
             }
-        usual = asdict(type(self.options)())
+        usual = type(self.options)().in_key()
         new = {
             name: value for name, value in own.items() if name not in _ALWAYS_IN_KEY and value != usual[name]
         }

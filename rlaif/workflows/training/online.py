@@ -37,7 +37,7 @@ from rlaif.workflows.training.alarm.open import AlarmInputs, alarm_inputs, open_
 from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob, rollout_card
 from rlaif.workflows.training.methods import METHODS
-from rlaif.workflows.training.online_options import OnlineOptions
+from rlaif.workflows.training.online_options import OnlineOptions, drawn_by
 from rlaif.workflows.training.options import DATA, TRAINED
 from rlaif.workflows.training.plan import plan_training
 from rlaif.workflows.training.probed_reward import ProbedReward
@@ -261,7 +261,7 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
     count, looked = job.options.n, job.looked
     lines = [
         *plan_training(job).splitlines(),
-        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each",
+        f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each, {drawn_by(job.options)}",
         *(each.words for each in job.coverage),
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
         *([f"alarm: {looked.told(order.steps)}"] if looked is not None else []),

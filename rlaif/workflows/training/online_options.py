@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from rlaif.engines.fingerprint import model_fingerprint
+from rlaif.engines.vllm.sampler_names import (
+    LIVE,
+    STARTED,
+    check_sampler_name,
+    open_sampler,
+    require_sampler,
+)
 from rlaif.errors import RecipeError
 from rlaif.judging.reward_judge import PREFIX as REWARD_PREFIX
 from rlaif.settings import Setting, setting
@@ -52,6 +59,21 @@ class OnlineOptions(MethodOptions):
         group=ROLLOUTS,
         late=True,
     )
+    rollouts: str = setting(
+        LIVE,
+        help="Who draws: live, the very weights that train; vllm, a vLLM that the training starts; or a vLLM server, "
+        "http://HOST:PORT. The last two get the weights before each step.",
+        metavar="live|vllm|URL",
+        group=ROLLOUTS,
+    )
+    max_drift: float | None = setting(
+        None,
+        help="Stop (exit 3) where trainer and sampler differ by more nats a token [default: 0.2; not of live "
+        "rollouts].",
+        above=0,
+        metavar="NATS",
+        group=ROLLOUTS,
+    )
     iterations: int = setting(1, help="Passes over a step's rollouts.", least=1, group=LOOP)
     minibatches: int = setting(1, help="Parts of such a pass, an optimizer step each.", least=1, group=LOOP)
     max_failed: float = setting(
@@ -70,6 +92,11 @@ class OnlineOptions(MethodOptions):
         group=LOOP,
     )
 
+    def in_key(self) -> dict[str, Any]:
+        """As `MethodOptions.in_key`: where a sampler is reached decides nothing."""
+        found = MethodOptions.in_key(self)
+        return found if self.rollouts == LIVE else found | {"rollouts": "elsewhere"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOptions(OnlineOptions):
@@ -86,7 +113,29 @@ class HeldOptions(OnlineOptions):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientOptions(HeldOptions):
+    """Options of methods that follow the gradient of the expected reward."""
+
+    correction: Literal["sequence-mask", "sequence-truncate", "token-mask", "token-truncate", "none"] = (
+        setting(
+            "sequence-mask",
+            help="How rollouts of a sampler that is not quite the trainer are weighed: by pi / pi_sampler of whole rollouts "
+            "or of tokens; beyond max_mismatch they are left out, or count as much as at it.",
+            group=ROLLOUTS,
+        )
+    )
+    max_mismatch: float = setting(
+        3.0,
+        help="The bound of that ratio; a mask leaves out what is below one by it, too.",
+        above=1,
+        group=ROLLOUTS,
+    )
+
+
 NO_REFERENCE = "none"
+WEIGHED = ("correction", "max_mismatch")
+"""What `GradientOptions` adds to a configuration."""
 C = TypeVar("C", bound=OnlineConfig)
 
 SHARED = (
@@ -122,9 +171,10 @@ def further_weights(options: MethodOptions, *, trust_remote_code: bool) -> dict[
 
 
 def fits_online(options: OnlineOptions, policy: Path, other: Path | None) -> None:
-    """Raise ModelError where a model that is named writes in other tokens than the policy."""
+    """Raise ModelError where a model that is named writes in other tokens than the policy, or nobody could draw."""
     from rlaif.training.teachers import check_same_tokens
 
+    require_sampler(options.rollouts)
     further = (further_directory(getattr(options, name)) for name in options.also_models)
     for folder in (other, *further):
         if folder is not None:
@@ -136,8 +186,20 @@ def online_config(
 ) -> C:
     """The configuration that options say; `shared` are the fields of any loop, `own` those of the method."""
     common = {name: getattr(options, name) for name in SHARED}
-    given = {name: value for name, value in own.items() if value is not None}
+    if isinstance(options, GradientOptions):
+        common |= {name: getattr(options, name) for name in WEIGHED}
+    given = {
+        name: value for name, value in {**own, "max_drift": options.max_drift}.items() if value is not None
+    }
     return kind(**shared, **common, stop=dict(options.stop), **given)
+
+
+def drawn_by(options: OnlineOptions) -> str:
+    """Who draws the rollouts, for people."""
+    if options.rollouts == LIVE:
+        return "drawn from the weights that train"
+    who = "a vLLM that the training starts" if options.rollouts == STARTED else options.rollouts
+    return f"drawn by {who}, which is handed the weights before each step"
 
 
 def check_online(
@@ -149,6 +211,11 @@ def check_online(
             f"{where}: reward is missing: say what is rewarded, `reward: [{{judge: NAME}}]` (--reward judge=NAME)"
         )
     spec = reward_parts(options.reward, where)
+    check_sampler_name(options.rollouts)
+    if options.max_drift is not None and options.rollouts == LIVE:
+        raise RecipeError(
+            f"{where}: max_drift is about rollouts that are drawn elsewhere; say rollouts: vllm, or remove it"
+        )
     shared = options.checked_loop(where)
     if options.batch_size is not None:
         shared["batch_size"] = options.batch_size
@@ -173,19 +240,26 @@ def run_online(config: OnlineConfig, job: TrainJob, progress: Progress) -> Train
     from rlaif.training import train_online
 
     options = job.options
+    assert isinstance(options, OnlineOptions), "only methods that draw rollouts are run here"
     further: dict[str, Any] = {
         name: further_directory(getattr(options, name)) for name in options.also_models
     }
     assert job.reward is not None, "a job of the online loop has its reward"
-    return train_online(
-        config,
-        job.prompts,
-        job.reward,
-        policy=job.base,
-        reference=job.reference_dir,
-        out=job.out,
-        card=job.card,
-        progress=progress,
-        alarm=job.alarm,
-        **further,
-    )
+    sampler = open_sampler(options.rollouts)
+    try:
+        return train_online(
+            config,
+            job.prompts,
+            job.reward,
+            policy=job.base,
+            reference=job.reference_dir,
+            out=job.out,
+            card=job.card,
+            progress=progress,
+            alarm=job.alarm,
+            sampler=sampler,
+            **further,
+        )
+    finally:
+        if sampler is not None:
+            sampler.close()

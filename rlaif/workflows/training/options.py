@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 from rlaif.settings import Setting, options, setting
@@ -60,6 +60,10 @@ class MethodOptions:
         help=f"Options of the training loop (docs/training-loop.md): {', '.join(o.name for o in options(LoopConfig))}.",
         group=LOOP,
     )
+
+    def in_key(self) -> dict[str, Any]:
+        """All that decides what a training makes, as plain values: for keys of steps and digests of recipes."""
+        return asdict(self)
 
     @property
     def named_model(self) -> str | None:

@@ -45,7 +45,7 @@ def scored(
             ),
             ids=(1,) * length,
             ended=own,
-            logprob=None,
+            logprobs=None,
         )
         for own, length, unended in zip(whole, sizes, open_thoughts, strict=True)
     ]

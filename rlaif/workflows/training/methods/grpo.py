@@ -11,12 +11,12 @@ from rlaif.settings import setting
 from rlaif.training import GRPOConfig
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.training.online_method import online_method
-from rlaif.workflows.training.online_options import NO_REFERENCE, HeldOptions
+from rlaif.workflows.training.online_options import NO_REFERENCE, GradientOptions
 from rlaif.workflows.training.options import LOSS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GRPOOptions(HeldOptions):
+class GRPOOptions(GradientOptions):
     """Options of grpo."""
 
     variant: Literal["grpo", "dr", "dapo", "gspo", "cispo", "gdpo"] = setting(

@@ -10,12 +10,12 @@ from rlaif.settings import setting
 from rlaif.training import PPOConfig
 from rlaif.training.configs.online import OWN_VALUE
 from rlaif.workflows.training.online_method import online_method
-from rlaif.workflows.training.online_options import NO_REFERENCE, HeldOptions
+from rlaif.workflows.training.online_options import NO_REFERENCE, GradientOptions
 from rlaif.workflows.training.options import LOOP, LOSS, ROLLOUTS, TRAINED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PPOOptions(HeldOptions):
+class PPOOptions(GradientOptions):
     """Options of ppo."""
 
     also_models: ClassVar[tuple[str, ...]] = ("value",)

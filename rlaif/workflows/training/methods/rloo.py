@@ -9,12 +9,12 @@ from typing import Any
 from rlaif.settings import setting
 from rlaif.training import RLOOConfig
 from rlaif.workflows.training.online_method import online_method
-from rlaif.workflows.training.online_options import NO_REFERENCE, HeldOptions
+from rlaif.workflows.training.online_options import NO_REFERENCE, GradientOptions
 from rlaif.workflows.training.options import LOSS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RLOOOptions(HeldOptions):
+class RLOOOptions(GradientOptions):
     """Options of rloo."""
 
     beta: float | None = setting(
