@@ -9,7 +9,8 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import emit, progress, say, warn
+from rlaif.cli.live import Display
+from rlaif.cli.output import emit, say, warn
 from rlaif.workflows.attack.config import AttackConfig
 
 
@@ -48,8 +49,8 @@ def attack(reward: tuple[str, ...], as_json: bool, dry_run: bool, **chosen: Any)
     from rlaif.workflows.attack import run as workflow
     from rlaif.workflows.attack.report import as_text
 
-    with progress(quiet=as_json) as told:
-        found = workflow.attack(job, progress=told)
+    with Display(quiet=as_json) as display:
+        found = workflow.attack(job, progress=display.report)
     warn(found.warnings)
     if config.pairs is not None:
         say(f"{found.pairs} pairs of attacks in {config.pairs}")

@@ -9,7 +9,8 @@ import click
 from rlaif.cli import options
 from rlaif.cli.command import Command, CommandGroup
 from rlaif.cli.generated import given, settings
-from rlaif.cli.output import emit, progress, say
+from rlaif.cli.live import Display
+from rlaif.cli.output import emit, say
 from rlaif.review.tables import table
 from rlaif.workflows.lab.config import LabConfig
 
@@ -51,8 +52,8 @@ def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
         lines, told = plan(config)
         emit(told, "\n".join(lines), as_json=as_json)
         return
-    with progress(quiet=as_json) as report:
-        found = workflow(config, say=say, progress=report)
+    with Display(quiet=as_json) as display:
+        found = workflow(config, say=say, progress=display.report)
     parts = [
         table(tables.HEAD, tables.fits(found.result)),
         table(tables.KL_HEAD, tables.best_of_n_kl(found.result)),
