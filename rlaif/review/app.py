@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -284,7 +284,7 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewD
     }
 
 
-def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> list[int]:
+def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> Sequence[int]:
     flagged = {name for name, each in standing.items() if each.flag}
     return desk.index.select(chosen, flagged, standing.keys())
 

@@ -148,10 +148,11 @@ class _Part:
     def apart(self, flat: Tensor) -> Tensor:
         """(1, H, N, ...) -> (G, H, T, ...); behind shorter branches stand zeros, which no token before them sees."""
         if self._even:
-            return flat[0].unflatten(1, (len(self._lengths), -1)).transpose(0, 1)
+            one: Tensor = torch.unflatten(flat[0], 1, (len(self._lengths), -1))
+            return one.transpose(0, 1)
         heads, rest = flat.shape[1], flat.shape[3:]
         made = flat.new_zeros(len(self._lengths), heads, max(self._lengths), *rest)
-        for number, each in enumerate(flat[0].split(self._lengths, dim=1)):
+        for number, each in enumerate(torch.split(flat[0], list(self._lengths), dim=1)):
             made[number, :, : each.shape[1]] = each
         return made
 
