@@ -201,7 +201,9 @@ def test_a_file_or_folder_that_is_not_there_or_no_set(tmp_path: Path) -> None:
         read_prompts(tmp_path / "absent.jsonl")
     with pytest.raises(PromptFileError, match="not a directory saved by `datasets`"):
         read_prompts(tmp_path)
-    with pytest.raises(PromptFileError, match="no such bundled set; there are micro:answers, micro:comparisons"):
+    with pytest.raises(
+        PromptFileError, match="no such bundled set; there are micro:answers, micro:comparisons"
+    ):
         read_prompts("micro:no-such-set")
 
 
