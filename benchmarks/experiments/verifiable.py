@@ -4,7 +4,7 @@
 
 Gold of held-out prompts at temperature 1 before and after the shipped recipes, run as they are but for the seed;
 `--scale` shortens their trainings. Right sums are `gold_by_principle` of `micro-default`. The judge is
-asked in both orders about answers of `micro` to held-out prompts, by the principles that tell them apart by gold.
+asked in both orders about two answers to held-out prompts, by composed rules that tell them apart by gold.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from judge_world import accuracy, drawn, judge_of, prompts, rules, some, told_apart
+from judge_world import Question, accuracy, judge_of
 from loops import rows_of
 from micro_pool import bundled
 from results import Results, options
 
+from rlaif.microworld.sets import comparisons
+from rlaif.records import Completion, Message, Principle, Prompt
 from rlaif.store import Store
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.prepare import prepare_recipe
@@ -58,6 +60,16 @@ def of_policy(chosen: Any, name: str, seed: int) -> dict[str, Any]:
     return found
 
 
+def known_questions(count: int, seed: int) -> list[Question]:
+    """Held-out comparisons as those that the recipe learns from are made."""
+    found = []
+    for row in map(dict[str, Any], comparisons("held-out", count, 7000 + seed)):
+        prompt = Prompt(messages=(Message(role="user", content=row["prompt"]),))
+        sides = [Completion(prompt_id=prompt.id, text=row[name], policy="") for name in ("better", "worse")]
+        found.append(Question(prompt, *sides, Principle(id="own", text=row["principle"])))
+    return found
+
+
 def of_judge(chosen: Any, name: str, seed: int) -> dict[str, Any]:
     """Accuracy of the first judge, of the one that imitates, and of the one after RL; shares without a verdict."""
     folder = chosen.work / f"{name}-{seed}-{chosen.scale}"
@@ -68,28 +80,22 @@ def of_judge(chosen: Any, name: str, seed: int) -> dict[str, Any]:
             RunConfig(recipe=str(PIPELINES / f"{name}.yaml"), out=folder, overrides=given, store=store)
         )
     )
-    judges = {"before": "micro:weak"}
+    judges = {"before": "micro"}
     judges |= {
         when: str(folder / "models" / f"round-1-{key}")
         for when, key in (("imitated", "imitated"), ("after", "rl"))
     }
+    questions = known_questions(chosen.test, seed)
+    found: dict[str, Any] = {"questions": len(questions)}
     with Store.open(chosen.work / "verifiable.sqlite") as held:
-        answers: dict[str, list[Any]] = {}
-        for prompt, said in drawn(
-            held, "micro", prompts("held-out", chosen.test, 7000 + seed), 2, 7000 + seed
-        ):
-            answers.setdefault(prompt.id, []).append((prompt, said))
-        among = rules()
-        questions = [
-            each
-            for own in answers.values()
-            if len(own) > 1
-            for each in some(told_apart(own[0][0], own[0][1], own[1][1], among), 2, seed, own[0][0].id)
-        ]
-        found: dict[str, Any] = {"questions": len(questions)}
         for when, model in judges.items():
-            said = accuracy(judge_of(held, model, seed), questions, "compare-cot")
-            found |= {f"{figure}, {when}": value for figure, value in said.items()}
+            judge = judge_of(held, model, seed)
+            # a question each: rules have no ids by which they could be told apart
+            said = [accuracy(judge, [each], "compare-cot") for each in questions]
+            found |= {
+                f"{figure}, {when}": sum(each[figure] for each in said) / len(said)
+                for figure in ("accuracy", "unreadable")
+            }
     shutil.rmtree(folder / "models", ignore_errors=True)
     return found
 
@@ -126,7 +132,7 @@ def main() -> None:
     wanted = {
         **dict.fromkeys(SUMS, ("right-sum", "before", "right sums on held-out prompts, after less before")),
         **dict.fromkeys(GENERAL, ("gold_mean", "before", "gold on held-out prompts, after less before")),
-        JUDGE: ("accuracy", "imitated", "held-out accuracy, after RL less after imitation"),
+        JUDGE: ("accuracy", "before", "held-out accuracy of written verdicts, after less before"),
     }
     for name, (figure, before, said) in wanted.items():
         rows = [each for each in results.rows.values() if each["recipe"] == name and each["seed"] in seeds]

@@ -49,7 +49,7 @@ def test_what_belongs_together_is_in_one_step_and_none_is_taken_more_often() -> 
     assert [found.rows(3)] == [prompt_order(config(steps=5, batch_size=4), prompts).rows(3)]
 
 
-def test_values_are_told_apart_by_what_they_are() -> None:
+def test_values_of_other_types_are_other_values() -> None:
     one, other, third = asked(None, None, None)
     prompts = [
         Prompt(messages=each.messages, meta={"together": value})

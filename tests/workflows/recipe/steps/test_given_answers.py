@@ -36,7 +36,7 @@ def last(prompt: Prompt, marks: ThoughtMarks | None = None, **settings: Any) -> 
         ([{"role": "assistant", "content": "It is 4.", "thought": "2 and 2."}], "2 and 2.", "It is 4."),
     ],
 )
-def test_a_thought_is_told_apart_from_its_answer(answer: Any, thought: str, content: str) -> None:
+def test_a_thought_is_no_part_of_its_answer(answer: Any, thought: str, content: str) -> None:
     said = last(asked(answer=answer))
     assert (said.role, said.thought, said.content) == ("assistant", thought, content)
 
