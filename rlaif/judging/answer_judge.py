@@ -25,6 +25,7 @@ class AnswerJudge(ScoringJudge):
     not right.
     """
 
+    may_abstain: ClassVar[bool] = True
     described: ClassVar[str] = "the known answers of prompts (answer:COLUMN)"
 
     def __init__(self, column: str) -> None:

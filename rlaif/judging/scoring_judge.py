@@ -24,6 +24,8 @@ class ScoringJudge(ABC):
     """Judges each completion as a whole by one number; it reads no principles, so that its judgments name none."""
 
     reads_principles: ClassVar[bool] = False
+    may_abstain: ClassVar[bool] = False
+    """Whether it may have nothing to say of a completion, which is no failure then: there is nothing to check."""
     described: ClassVar[str] = "a judge with rewards of its own (reward:DIR, rbr:FILE, a reward of yours)"
     name: str
     fingerprint: str

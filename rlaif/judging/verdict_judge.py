@@ -32,6 +32,7 @@ class VerdictJudge(ScoringJudge):
     `form`: 1 where there is a verdict, 0 where there is none.
     """
 
+    may_abstain: ClassVar[bool] = True
     described: ClassVar[str] = "the known verdicts of a judge's questions (verdict:PART)"
 
     def __init__(self, part: str) -> None:

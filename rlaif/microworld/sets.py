@@ -7,19 +7,18 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlaif.constitution import applies, load_principles
 from rlaif.hashing import derived_seed
 from rlaif.microworld.corpus import row
-from rlaif.microworld.gold import grade_rule
+from rlaif.microworld.draws import LabelNoise, WorldDraw
 from rlaif.microworld.language import write, write_good
+from rlaif.microworld.pair_skills import comparisons as told_apart
 from rlaif.microworld.rows import ASSISTANT, END, PackedRow
 from rlaif.microworld.scenes import KINDS, Scene, Split, make_scene
+from rlaif.microworld.sentences import Rule
 from rlaif.microworld.thoughts import write_thoughtful
 
 TRAIN_PROMPTS, HELD_OUT_PROMPTS, JUDGE_EXAMPLES, ANSWERED_PROMPTS = 1200, 300, 2400, 400
 SUMS, HELD_OUT_SUMS, THOUGHTS, COMPARISONS = 400, 100, 400, 800
-COMPARED_BY = "micro-default"
-"""The constitution whose principles comparisons name."""
 _JUDGE_SKILLS = ("checklist", "compare")
 
 
@@ -81,23 +80,22 @@ def thoughtful(count: int, seed: int) -> Iterator[dict[str, object]]:
 
 
 def comparisons(split: Split, count: int, seed: int) -> Iterator[dict[str, object]]:
-    """Prompts with two answers of the plain policy, and a principle by which gold finds one of them better."""
-    among = load_principles(COMPARED_BY).principles
+    """Prompts with two answers of the plain policy, and a rule by which gold finds one of them better.
+
+    The rules are composed: two verbs, negations, conditions. The bundled judge knows them where it names a letter, and
+    has never reasoned about them.
+    """
     for scene in scenes(split, count, seed):
         rng = random.Random(derived_seed("comparisons", scene.text, seed))
-        found: list[tuple[str, str, str]] = []
+        draw = WorldDraw(rng, "composed", split, LabelNoise())
+        found: list[tuple[str, Rule, list[bool]]] = []
         while not found:
-            one, other = write(scene, rng), write(scene, rng)
-            applied = [each for each in among if applies(each, scene.prompt)]
-            graded = [[grade_rule(each.text, scene.text, said) for said in (one, other)] for each in applied]
-            found = [
-                (rule.id, one if first else other, other if first else one)
-                for rule, (first, second) in zip(applied, graded, strict=True)
-                if first != second
-            ]
-        name, better, worse = rng.choice(found)
+            texts = [write(scene, rng), write(scene, rng)]
+            found = told_apart(draw, scene, texts, 1, ties=0.0)
+        rule, _, (first, _) = found[0]
+        better, worse = texts if first else texts[::-1]
         row: dict[str, object] = {"prompt": scene.text, "tags": list(scene.tags), "gold": "micro"}
-        yield row | {"better": better, "worse": worse, "principle": name}
+        yield row | {"better": better, "worse": worse, "principle": rule}
 
 
 def write_sets(folder: Path, seed: int = 0) -> None:

@@ -6,10 +6,13 @@ import pytest
 
 from rlaif.errors import InputError
 from rlaif.judging.answer_judge import JUDGE_KIND, AnswerJudge
+from rlaif.judging.group_rewards.criteria import JudgedBy
+from rlaif.judging.group_rewards.part import PromptGroup
+from rlaif.judging.group_rewards.pointwise_part import PointwisePart
 from rlaif.judging.kinds import judge_kind
 from rlaif.records import State
 
-from .builders import completion, prompt
+from .builders import completion, constitution, prompt
 
 SUM = prompt("What is 13 plus 5?", meta={"result": 18})
 
@@ -47,3 +50,12 @@ def test_its_name_says_the_column_and_another_column_is_another_judge() -> None:
     assert AnswerJudge("a").fingerprint != AnswerJudge("b").fingerprint
     with pytest.raises(InputError, match="write answer:COLUMN"):
         JUDGE_KIND.open("answer:", None)  # type: ignore[arg-type]
+
+
+def test_as_a_reward_having_nothing_to_check_is_no_failure() -> None:
+    """A part that abstains is silent: it counts for no limit on failures, and the other parts decide."""
+    part = PointwisePart("answer", AnswerJudge("result"), JudgedBy(constitution=constitution()))
+    unknown = prompt("How are you?")
+    groups = [PromptGroup(SUM, [completion("18", SUM)]), PromptGroup(unknown, [completion("Fine.", unknown)])]
+    found = part.readings(groups, step=0, seed=0)
+    assert [(each.state, each.value) for each in found] == [(State.SCORE, 1.0), (State.ABSTAIN, None)]

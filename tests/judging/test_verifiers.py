@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rlaif.errors import InputError
 from rlaif.judging import VerifierJudge, verifiers
+from rlaif.judging.kinds import judge_kind
 from rlaif.judging.protocols import Asking, pointwise
 from rlaif.records import Prompt, State
 
@@ -228,3 +229,31 @@ def test_a_rule_that_cannot_be_is_named_with_its_line(
     with pytest.raises(InputError, match=re.escape(said)) as caught:
         judge(tmp_path, text)
     assert f"rules.yaml:{line}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Hello. 16 plus 4 is 20. 20 plus 2 is 22. The answer is 22.", 1.0),
+        ("16 plus 4 is 20. 20 plus 2 is 22. It is 21.", 1.0),
+        ("16 plus 4 is 20. Good luck. 20 plus 2 is 22. It is 22.", 0.0),
+        ("16 plus 4 is 20. It is 22.", 0.0),
+        ("It is 22.", 0.0),
+    ],
+)
+def test_a_shipped_file_of_rules_is_known_by_its_name(text: str, value: float) -> None:
+    """The form of a worked sum: two steps, and an answer right behind them, be it right or wrong."""
+    name = "rules:micro-working"
+    shipped_judge = judge_kind(name).open(name, None)  # type: ignore[arg-type] # it asks its context for nothing
+    (found,) = shipped_judge.checklist([(prompt("Add 16 and 6."), completion(text))], [principle("working")])
+    assert (found.state, found.value) == (State.SCORE, value)
+
+
+def test_a_file_of_ones_own_comes_before_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("micro-working").write_text("rules:\n  - {principle: working, matches: 'mine'}\n")
+    own = judge_kind("rules:micro-working").open("rules:micro-working", None)  # type: ignore[arg-type]
+    (found,) = own.checklist([(prompt("q"), completion("mine"))], [principle("working")])
+    assert found.value == 1.0

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from rlaif.constitution import load_principles
 from rlaif.hashing import derived_seed
 from rlaif.microworld.gold import PromptMeaning, grade_rule, read_prompt
 from rlaif.microworld.scenes import KINDS
@@ -135,13 +134,12 @@ def test_thoughts_are_of_the_prompts_to_train_on_and_open_and_close() -> None:
     assert all(row["answer"].count("\n</think>\n\n") == 1 for row in rows)
 
 
-def test_of_a_comparison_gold_finds_the_better_answer_better_by_the_principle_that_it_names() -> None:
+def test_of_a_comparison_gold_finds_the_better_answer_better_by_the_rule_that_it_brings() -> None:
     rows = load("micro-comparisons.jsonl")
     assert len(rows) == COMPARISONS
     assert {row["prompt"] for row in rows} <= {row["prompt"] for row in load("micro-train.jsonl")}
-    texts = {each.id: each.text for each in load_principles("micro-default").principles}
     for row in rows:
-        rule = texts[row["principle"]]
-        grades = [grade_rule(rule, row["prompt"], row[side]) for side in ("better", "worse")]
+        grades = [grade_rule(row["principle"], row["prompt"], row[side]) for side in ("better", "worse")]
         assert grades == [True, False]
-    assert len({row["principle"] for row in rows}) == len(texts)
+    longer = sum(len(row["better"]) > len(row["worse"]) for row in rows) / COMPARISONS
+    assert 0.4 < longer < 0.6

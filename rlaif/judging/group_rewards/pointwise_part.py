@@ -15,6 +15,7 @@ from rlaif.judging.protocol import Judge, One, reads_principles
 from rlaif.judging.protocols import Asking, pointwise, pointwise_of, refusal
 from rlaif.judging.rubrics import as_principles
 from rlaif.judging.scales import REWARD, Scale
+from rlaif.judging.scoring_judge import ScoringJudge
 from rlaif.records import Judgment, Principle, Prompt, Rubric, State
 
 NO_RUBRIC = CallReading(State.UNREADABLE, detail="its prompt has no rubric")
@@ -77,7 +78,18 @@ class PointwisePart:
                 found |= dict.fromkeys(own, NO_RUBRIC)
             else:
                 found |= numbers(self._principles(prompts[name], rubrics), own)
+                found |= self._silent(own)
         return in_order(groups, found)
+
+    def _silent(self, said: Mapping[str, Sequence[Judgment]]) -> dict[str, CallReading]:
+        """Completions of which a judge has nothing to say, where that is no failure."""
+        if not (isinstance(self.judge, ScoringJudge) and self.judge.may_abstain):
+            return {}
+        return {
+            name: CallReading(State.ABSTAIN, detail=own[0].detail)
+            for name, own in said.items()
+            if own and all(each.state is State.ABSTAIN for each in own)
+        }
 
     def _judged(
         self, drawn: Sequence[One], rubrics: Mapping[str, Rubric | None] | None

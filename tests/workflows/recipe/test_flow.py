@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import RecipeError
-from rlaif.workflows.recipe.flow import tasks_of, unread
+from rlaif.workflows.configs import RunConfig
+from rlaif.workflows.recipe.flow import role_of, tasks_of, unread
+from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.recipes import load_recipe
 from rlaif.workflows.recipe.step import Job, RoundState
+from rlaif.workflows.recipe.steps.evaluate import _options
 from rlaif.workflows.recipe.steps.train import _base
 from rlaif.workflows.recipe.task import Task
 
@@ -239,3 +242,31 @@ def test_a_training_begins_anew_with_the_first_model_of_its_role_or_with_one_tha
 def base(task: Task) -> str:
     job = Job(prepared=None, task=task, models=None, run=Path("run"), state=RoundState(number=2))  # type: ignore[arg-type]
     return _base(job)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "role"),
+    [
+        ("r1", "cold-start", "policy"),
+        ("r1", "imitated", "policy"),
+        ("thinking-judge", "rl", "judge"),
+        ("r1", "known", "known"),
+        ("r1", "hf:models/other", "hf:models/other"),
+    ],
+)
+def test_a_model_that_a_step_made_is_asked_as_the_role_that_it_was_trained_for(
+    recipe: str, name: str, role: str
+) -> None:
+    assert role_of(load_recipe(recipe), name) == role
+
+
+def test_models_to_compare_with_are_asked_with_the_marks_of_their_role(tmp_path: Path) -> None:
+    """Else the thought of a model that a step made would stand in its answer, and be judged."""
+    prepared = prepare_recipe(RunConfig(recipe="thinking-policy", out=tmp_path / "run"))
+    task = next(each for each in prepared.tasks if each.entry.step == "evaluate" and each.round == 1)
+    job = Job(prepared=prepared, task=task, models=None, run=tmp_path, state=RoundState(number=1))  # type: ignore[arg-type]
+    found = _options(job, ("initial", "cold-start", "micro:weak"))
+    marks = ("Rule:", "Response:")
+    assert [found[name].marks for name in ("policy", "initial", "cold-start", "micro:weak")] == [
+        marks, marks, marks, None,
+    ]  # fmt: skip

@@ -18,7 +18,7 @@ from rlaif.judging.ask import turn
 from rlaif.judging.model_judge import ModelJudge
 from rlaif.judging.traces import KnownLabel, asked_in_both_orders, known_labels, traceable
 from rlaif.judging.verdict_judge import VERDICT
-from rlaif.records import TOGETHER, Constitution, Message, Pair, Prompt
+from rlaif.records import TOGETHER, Constitution, Message, Pair, Principle, Prompt
 from rlaif.settings import setting
 from rlaif.workflows.generate.judge_step import asking_of
 from rlaif.workflows.recipe.prepared import PreparedRecipe
@@ -33,6 +33,8 @@ from rlaif.workflows.recipe.steps.judge_traces import (
 )
 
 PROMPTS = "prompts"
+OF_ROW = "of its row"
+"""The id of a principle that a row brings with it, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,8 @@ class JudgeQuestionsSettings:
     worse: str = setting("worse", help="Of prompts: the column that holds the worse answer.")
     principle: str = setting(
         "principle",
-        help="Of prompts: the column that names the principle by which it is better; rows without one are asked about "
-        "`principles`.",
+        help="Of prompts: the column of the principle by which it is better: an id of the constitution, or a sentence; "
+        "rows without one are asked about `principles`.",
     )
     sure: float = setting(0.8, help="Labels of at least this probability are asked about.", above=0.5, most=1)
     pairs: int | None = setting(None, help="Pairs that are asked about; all by default.", least=1)
@@ -114,6 +116,8 @@ def labels_of_rows(
         named = each.meta.get(settings.principle)
         asked = settings.principles or tuple(known) if named is None else (str(named),)
         rules = [known[name] for name in asked if name in known and applies(known[name], each)]
+        if named is not None and str(named) not in known and " " in str(named).strip():
+            rules = [Principle(id=OF_ROW, text=str(named).strip())]
         left["rows without two answers"] += not all(sides)
         left["rows of no principle that is asked"] += all(sides) and not rules
         if all(sides):

@@ -66,6 +66,13 @@ def test_a_row_without_a_principle_is_asked_about_those_that_are_named(
     assert len(made(run(of_rows(prepare, path, ", principles: [greet]")))) == 2
 
 
+def test_a_row_may_bring_a_principle_of_its_own_as_a_sentence(tmp_path: Path, prepare: Prepare) -> None:
+    own = {**GOOD, "principle": "The response is as long as it can be."}
+    found = made(run(of_rows(prepare, write(tmp_path / "known.jsonl", own))))
+    assert all("Rule: The response is as long as it can be." in each.text for each in found)
+    assert [each.meta["verdict"] for each in found] == ["A", "B"]
+
+
 def test_rows_that_say_nothing_are_counted(tmp_path: Path, prepare: Prepare) -> None:
     rows = [GOOD, {"better": GREETS}, {**GOOD, "principle": "rhyme"}]
     done = run(of_rows(prepare, write(tmp_path / "known.jsonl", *rows)))

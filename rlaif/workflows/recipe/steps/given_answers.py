@@ -1,4 +1,4 @@
-"""The step `demonstrations`: answers that come with the prompts become examples to imitate, their thoughts apart.
+"""The step `given-answers`: answers that come with the prompts become examples to imitate, their thoughts apart.
 
 A cold start: a model that is to be trained by rewards first sees how what is rewarded looks (DeepSeek-R1, 2501.12948,
 section 2.3.1), or a first policy imitates what people wrote (2203.02155).
@@ -26,7 +26,7 @@ LEARNER = "model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemonstrationsSettings:
+class GivenAnswersSettings:
     """Where the answers stand, and what of them is shown."""
 
     answer: str = setting(
@@ -40,7 +40,7 @@ class DemonstrationsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demonstrated:
+class ShownAnswers:
     """The examples, and how many prompts have none, by reason."""
 
     examples: list[Example]
@@ -48,9 +48,9 @@ class Demonstrated:
     left_out: Mapping[str, int]
 
 
-def demonstrated(
-    prompts: Sequence[Prompt], settings: DemonstrationsSettings, marks: ThoughtMarks | None = None
-) -> Demonstrated:
+def shown_answers(
+    prompts: Sequence[Prompt], settings: GivenAnswersSettings, marks: ThoughtMarks | None = None
+) -> ShownAnswers:
     """An example of each prompt whose row has an answer.
 
     A thought is told by `marks`, or by those of the table of known ones: the rows need not have the learner's own.
@@ -67,7 +67,7 @@ def demonstrated(
             left["the thought never ends"] += 1
         else:
             found.append(_example(prompt, said, settings))
-    return Demonstrated(
+    return ShownAnswers(
         examples=found,
         thoughts=sum(any(each.thought for each in one.messages) for one in found),
         left_out={name: count for name, count in left.items() if count},
@@ -92,17 +92,17 @@ def shown_answer(prompt: Prompt, column: str, marks: ThoughtMarks | None) -> tup
     return (*said[:-1], replace(last, thought=parts.thought, content=parts.answer.strip()))
 
 
-def _example(prompt: Prompt, said: Sequence[Message], settings: DemonstrationsSettings) -> Example:
+def _example(prompt: Prompt, said: Sequence[Message], settings: GivenAnswersSettings) -> Example:
     turns = [replace(each, thought="") for each in said] if settings.thoughts == "drop" else list(said)
     return Example(
         messages=(*prompt.messages, *turns), tools=prompt.tools, kind=settings.kind, learned=len(turns)
     )
 
 
-def _shown(job: Job) -> Demonstrated:
+def _shown(job: Job) -> ShownAnswers:
     marks = job.pool(LEARNER).role.marks
     asked = round_prompts(job.value("prompts"), max(1, job.round), job.settings.prompts, job.seed)
-    return demonstrated(asked, job.settings, None if marks is None else ThoughtMarks(*marks))
+    return shown_answers(asked, job.settings, None if marks is None else ThoughtMarks(*marks))
 
 
 def make(job: RunJob) -> Facts:
@@ -121,7 +121,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
     """Return all that it reads: the answers too, which are no part of what prompts are."""
     column = job.settings.answer
     held = [[each.id, each.meta.get(column)] for each in job.value("prompts")]
-    return {**everything(job), "answers": digest("demonstrations", held)}
+    return {**everything(job), "answers": digest("given answers", held)}
 
 
 def halts(_: RunJob, facts: Facts) -> str | None:
@@ -155,13 +155,13 @@ def work(expected: Expected) -> int:
 
 def row(facts: Facts, _: int) -> dict[str, Any]:
     """Return how many there are, how many think, and what is none of them."""
-    return {"demonstrations": dict(facts)} if facts else {}
+    return {"given_answers": dict(facts)} if facts else {}
 
 
 STEP = Step(
-    name="demonstrations",
+    name="given-answers",
     help="Answers that come with the prompts become examples to imitate, with the thoughts before them.",
-    settings=DemonstrationsSettings,
+    settings=GivenAnswersSettings,
     needs=(("prompts",),),
     makes="examples",
     roles={LEARNER: "policy"},
@@ -174,6 +174,6 @@ STEP = Step(
     halts=halts,
     fits=fits,
     work=work,
-    columns={"demonstrations": {}},
+    columns={"given_answers": {}},
     row=row,
 )

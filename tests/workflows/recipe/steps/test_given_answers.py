@@ -1,4 +1,4 @@
-"""The step `demonstrations`: answers of the prompts' rows become examples, thoughts apart; what is none is counted."""
+"""The step `given-answers`: answers of the prompts' rows become examples, thoughts apart; what is none is counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rlaif.errors import RecipeError
 from rlaif.exchange.examples import read_examples
 from rlaif.records import Message, Prompt
 from rlaif.workflows.recipe.run import run
-from rlaif.workflows.recipe.steps.demonstrations import DemonstrationsSettings, demonstrated
+from rlaif.workflows.recipe.steps.given_answers import GivenAnswersSettings, shown_answers
 
 from .conftest import Prepare
 
@@ -23,7 +23,7 @@ def asked(**meta: Any) -> Prompt:
 
 
 def last(prompt: Prompt, marks: ThoughtMarks | None = None, **settings: Any) -> Message:
-    (found,) = demonstrated([prompt], DemonstrationsSettings(**settings), marks).examples
+    (found,) = shown_answers([prompt], GivenAnswersSettings(**settings), marks).examples
     assert found.learned == 1
     return found.messages[-1]
 
@@ -53,7 +53,7 @@ def test_thoughts_can_be_dropped_and_the_column_named() -> None:
 
 def test_who_has_no_answer_is_counted_and_not_learned() -> None:
     rows = [asked(), asked(answer=" "), asked(answer=None), asked(answer="<think>\n2 and"), asked(answer="4")]
-    found = demonstrated(rows, DemonstrationsSettings())
+    found = shown_answers(rows, GivenAnswersSettings())
     assert len(found.examples) == 1
     assert found.left_out == {"no answer": 3, "the thought never ends": 1}
 
@@ -72,14 +72,14 @@ def test_in_a_recipe_other_answers_to_the_same_prompts_are_other_examples(
     path = tmp_path / "shown.jsonl"
     for answer in ("4", "5"):
         rows(path, answer, "<think>\nwell\n</think>\n\n6")
-        done = run(prepare("step: demonstrations, of: shown", sets=f"shown: {path}"))
-        found = read_examples(done.run / "round-1" / "demonstrations.jsonl")
+        done = run(prepare("step: given-answers, of: shown", sets=f"shown: {path}"))
+        found = read_examples(done.run / "round-1" / "given-answers.jsonl")
         assert [each.messages[-1].content for each in found] == [answer, "6"]
-        assert done.rounds[-1]["demonstrations"] == {"examples": 2, "thoughts": 1, "left_out": {}}
+        assert done.rounds[-1]["given_answers"] == {"examples": 2, "thoughts": 1, "left_out": {}}
 
 
 def test_a_set_without_such_a_column_is_refused_with_the_line(prepare: Prepare) -> None:
     with pytest.raises(
         RecipeError, match=r"steps.yaml:7: .*no row of 'train' has an answer in a column 'answer'"
     ):
-        prepare("step: demonstrations")
+        prepare("step: given-answers")
