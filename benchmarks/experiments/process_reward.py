@@ -158,6 +158,11 @@ def main() -> None:
         rule="above 0.85",
         model="micro",
     )
+    note = (
+        "tried: soft labels of 40 prompts and 60 optimizer steps (one seed: process .73, outcome .67, majority .97, as "
+        "it comes .77); learned beginnings are told better than held-out ones: a model of 1.5 M parameters learns the "
+        "sums that it saw"
+    )
     for one, other in (("process", "outcome"), ("outcome", "majority"), ("process", "first")):
         results.criterion(
             method="Process reward",
@@ -168,6 +173,7 @@ def main() -> None:
             ],
             rule="above 0",
             model="micro",
+            note=note,
         )
     results.save()
 
