@@ -3,8 +3,9 @@
     python benchmarks/experiments/process_reward.py
 
 `micro` answers sums, often with its working: "18 plus 4 is 22. 22 plus 1 is 25. The answer is 25." Steps of its answers
-are labelled by rollouts from their ends, which know nothing but whether a final answer is the known one. What the step
-says can be computed, so that labels are compared with the truth: every sum that is stated up to a step's end is right.
+are labelled by rollouts from their ends, which know nothing but whether a final answer is the known one: a step is
+right where any rollout is. What steps say can be computed, so that labels are compared with the truth: all sums that
+are stated up to a step's end are right.
 
 From the same answers a process reward model learns from all steps, and an outcome reward model from the last ones, with
 equally many optimizer steps. Of n answers to each held-out sum one is taken by either of them, by the majority of final
@@ -66,7 +67,9 @@ def trained(folder: Path, steps: Sequence[LabelledStep], chosen: Any, seed: int)
     config = ProcessRewardConfig(
         steps=chosen.steps, batch_size=32, learning_rate=1e-3, checkpoint_every=0, seed=seed
     )
-    train_process_reward(config, step_examples(steps), base=base, out=folder, progress=lambda *_: None)
+    train_process_reward(
+        config, step_examples(steps, hard=True), base=base, out=folder, progress=lambda *_: None
+    )
     return f"reward:{folder}"
 
 
@@ -124,8 +127,8 @@ def measured(chosen: Any, seed: int) -> dict[str, Any]:
         row: dict[str, Any] = {
             "steps": len(known),
             "right by truth": sum(truth for _, truth in known) / len(known),
-            "agreement": sum((p > 0.5) == truth for p, truth in known) / len(known),
-            "agreement between": sum((p > 0.5) == truth for p, truth in between) / len(between),
+            "agreement, mostly right": sum((p > 0.5) == truth for p, truth in known) / len(known),
+            "agreement between, any right": sum((p > 0) == truth for p, truth in between) / len(between),
             "agreement, any right": sum((p > 0) == truth for p, truth in known) / len(known),
         }
         return row | best_of(models, process, outcome, chosen, seed)
@@ -134,12 +137,12 @@ def measured(chosen: Any, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Label steps, train both reward models, and take the best of n, once a seed."""
     parser = options(__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--prompts", type=int, default=60, help="sums whose answers are labelled")
     parser.add_argument("--each", type=int, default=3, help="answers to each of them")
     parser.add_argument("--rollouts", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=60, help="of each reward model")
-    parser.add_argument("--held-out", type=int, default=100, help="sums to take the best of n on")
+    parser.add_argument("--steps", type=int, default=120, help="of each reward model")
+    parser.add_argument("--held-out", type=int, default=60, help="sums to take the best of n on")
     parser.add_argument("--draws", type=int, default=8)
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
@@ -149,15 +152,20 @@ def main() -> None:
     )
     rows = [results.row({"seed": seed}, partial(measured, chosen, seed)) for seed in range(chosen.seeds)]
     results.criterion(
-        method="process reward",
-        criterion="labels of steps by rollouts agree with what the steps state",
-        values=[row["agreement"] for row in rows],
+        method="Process reward",
+        criterion="labels of steps (right where any rollout is) agree with what the steps state",
+        values=[row["agreement, any right"] for row in rows],
         rule="above 0.85",
         model="micro",
     )
+    note = (
+        "tried: soft labels of 40 prompts and 60 optimizer steps (one seed: process .73, outcome .67, majority .97, as "
+        "it comes .77); learned beginnings are told better than held-out ones: a model of 1.5 M parameters learns the "
+        "sums that it saw"
+    )
     for one, other in (("process", "outcome"), ("outcome", "majority"), ("process", "first")):
         results.criterion(
-            method="process reward",
+            method="Process reward",
             criterion=f"right answers, best of {chosen.draws}: by {one} above {other}",
             values=[
                 row[f"best of {chosen.draws}: {one}"] - row[f"best of {chosen.draws}: {other}"]
@@ -165,6 +173,7 @@ def main() -> None:
             ],
             rule="above 0",
             model="micro",
+            note=note,
         )
     results.save()
 

@@ -17,7 +17,8 @@ from .oracles import ASKED_OF_MODELS, Judging, judge_of
 
 RULES = [principle("hello", "says hello"), principle("oven", "says oven")]
 ALL = (
-    "checklist checklist-cot compare compare-cot compare-json debate meta panel rank rank-list reward rubric "
+    "checklist checklist-cot compare compare-cot compare-json debate meta panel process process-last process-product "
+    "rank rank-list reward rubric "
     "rubric-list rules score score-json steps"
 )
 

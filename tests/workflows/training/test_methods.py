@@ -41,6 +41,7 @@ def test_the_methods_of_the_package_are_these_and_each_moves_its_role() -> None:
         "raft": Role.POLICY,
         "rest": Role.POLICY,
         "rest-em": Role.POLICY,
+        "process-reward": Role.REWARD_MODEL,
         "reward": Role.REWARD_MODEL,
         "rloo": Role.POLICY,
         "sft": Role.POLICY,

@@ -157,3 +157,46 @@ def test_a_base_that_is_no_reward_model_or_named_once_is_refused(rules: Rules) -
         rules.prepared(fit=", base: judge", reward=", base: judge")
     with pytest.raises(RecipeError, match="name the same at both"):
         rules.prepared(fit=", base: scorer", further=', scorer: "reward:models/rm"')
+
+
+TAUGHT = """\
+name: rules
+models: {{policy: "{policy}", judge: "{judge}"}}
+constitution: {constitution}
+prompts: {{train: {prompts}}}
+rounds: 1
+round:
+  - {{step: sample, n: 4, as: drawn}}
+  - {{step: fit-rbr, as: fitted, rules: {rules}, steps: 50}}
+  - {{step: train, of: train, method: grpo, as: rl, reward: [{{judge: fitted{more}}}], n: 4, steps: 2, batch_size: 4,
+     max_tokens: 16, learning_rate: 5.0e-3}}
+"""
+
+
+def taught(place: Path, more: str = "", **world: Any) -> PreparedRecipe:
+    path = place / "taught.yaml"
+    (place / "rules.yaml").write_text(RULES)
+    path.write_text(TAUGHT.format(rules=place / "rules.yaml", more=more, **world))
+    return prepare_recipe(RunConfig(recipe=str(path), out=place / "taught"))
+
+
+def test_fitted_rules_are_the_reward_of_rl_and_a_dry_run_counts_what_they_ask(
+    tmp_path: Path, mini: Path, judge: str, prompts: Path, constitution: Path
+) -> None:
+    world = {"policy": mini, "judge": judge, "prompts": prompts, "constitution": constitution}
+    prepared = taught(tmp_path, **world)
+    ahead = {each.name: each.calls for each in plan(prepared).graph}
+    assert ahead["round-1/rl"] > 0
+    done = run(prepared)
+    assert 0 < done.calls["new"] <= sum(ahead.values())
+    rl = (done.run / "models/round-1-rl/metrics.jsonl").read_text().splitlines()
+    assert "rewards/fitted/mean" in rl[0]
+    assert run(taught(tmp_path, **world)).calls["new"] == 0
+
+
+def test_fitted_rules_have_one_number_and_no_protocol(
+    tmp_path: Path, mini: Path, judge: str, prompts: Path, constitution: Path
+) -> None:
+    world = {"policy": mini, "judge": judge, "prompts": prompts, "constitution": constitution}
+    with pytest.raises(RecipeError, match="one number of the whole, and protocol is 'score'"):
+        plan(taught(tmp_path, ", protocol: score", **world))
