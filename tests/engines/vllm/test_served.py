@@ -275,7 +275,9 @@ def test_a_server_that_is_gone_is_told_of() -> None:
         raise httpx.ConnectError("connection refused")
 
     server.answers["/pause"] = gone
-    with pytest.raises(EngineError, match=r"vLLM at there cannot be reached \(connection refused\): start it"):
+    with pytest.raises(
+        EngineError, match=r"vLLM at there cannot be reached \(connection refused\): start it"
+    ):
         sampler.load(Path("/w"), "mine:0")
 
 
