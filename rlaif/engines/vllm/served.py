@@ -258,7 +258,7 @@ class ServedVllm:
             try:
                 answer = self._client.request(verb, path, **sent)
             except httpx.HTTPError as problem:
-                why = f"cannot be reached: {str(problem) or type(problem).__name__}"
+                why = f"cannot be reached ({str(problem) or type(problem).__name__}): start it, or correct its address"
             else:
                 if answer.is_success:
                     return _json(answer)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -135,7 +136,8 @@ class StartedVllm:
             if time.monotonic() > deadline:
                 raise EngineError(f"{self.name} does not answer after {START_S:g} s: {last_words(log)}")
             time.sleep(LOOK_S)
-        server.prepare(plan)
+        # an adapter that is merged on the way is none to the server
+        server.prepare(plan if self._handed == "adapter" else replace(plan, rank=0))
         return server
 
     def _alive(self) -> None:

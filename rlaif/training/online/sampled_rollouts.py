@@ -1,8 +1,8 @@
 """Rollouts of an engine elsewhere: it is handed the weights of each step, and every draw is held against the trainer.
 
-Nobody sees by its answers whether an engine has taken new weights over. So three things are looked at, each before a
-reward is asked: that it reads a few texts as the trainer reads them now, and not as it read them a step ago; that it
-still says it has the weights that it was handed; that what it drew is about as probable to the trainer.
+Nobody sees by its answers whether an engine has taken new weights over. So two things are looked at before a reward is
+asked: that it reads a few texts as the trainer reads them now, and not as it did before; and that what it drew is about
+as probable to the trainer.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from rlaif.training.online.rollouts import Rollout, TokenPrompt, rollout_of
 from rlaif.training.packing import Tree
 
 PROBES = 4
-"""Rollouts of a step that are read anew when the next weights are handed over."""
+"""Rollouts of a step that are read anew when later weights are handed over."""
+MATERIAL = {"float32": 1e-4, "bf16": 0.05}
+"""Nats, root mean square over tokens, by which the policy must read texts otherwise than before, until a sampler can
+be told to have taken the change over: above the noise of two programs."""
 NEARER = 0.25
 """A sampler whose squared distance to the weights before is less than this share of that to the new ones has the old.
 
-With the new ones and any noise e, the distances are |e + d| and |e|, d the change: the first is half of the second or
-less only where noise and change agree to a correlation of .87 over hundreds of tokens.
+With the new ones and noise e the distances are |e + d| and |e|, d the change: as long as the noise is smaller than half
+of the change, the first is never the smaller one.
 """
 
 STALE_REMEDY = (
@@ -105,7 +108,7 @@ class SampledRollouts:
         self._refuse_drift(read, step)
         if drawn:
             self._kept.keep(step, drawn)
-        self._probe = self._probe_of(trees)
+        self._probe = self._probe or self._probe_of(trees)
         return read
 
     def _drawn(self, prompts: Sequence[TokenPrompt], step: int) -> dict[str, list[TokenText]]:
@@ -144,21 +147,24 @@ class SampledRollouts:
             self._refuse_stale(self._probe)
 
     def _refuse_stale(self, probe: _Probe) -> None:
-        """Raise EngineError where the sampler reads texts as the trainer did a step ago, and not as it does now."""
+        """Raise EngineError where the sampler reads texts as the trainer did before, and not as it does now."""
+        old_N = torch.cat(list(probe.read)).double()
+        new_N = torch.cat(self._at_one([Tree(each.prompt, (each.ids,)) for each in probe.texts])).double()
+        if float(((new_N - old_N) ** 2).mean().sqrt()) < MATERIAL[self._config.precision]:
+            return  # the same texts are looked at again when more has changed
         said = self._sampler.read(probe.texts)
+        self._probe = None
         if said is None:
             return
         said_N = torch.tensor([value for each in said for value in each], dtype=torch.float64)
-        old_N = torch.cat(list(probe.read)).double()
-        new_N = torch.cat(self._at_one([Tree(each.prompt, (each.ids,)) for each in probe.texts])).double()
         to_old, to_new = (float(((said_N - each) ** 2).sum()) for each in (old_N, new_N))
         if to_old < NEARER * to_new:
             raise EngineError(
                 f"{self._sampler.name} took the new weights without complaint, and computes with those before: it "
-                f"reads {len(probe.texts)} texts as the policy did a step ago. {STALE_REMEDY}"
+                f"reads {len(probe.texts)} texts as the policy did before it learned. {STALE_REMEDY}"
             )
         apart = float((said_N - new_N).abs().mean())
-        if apart > self._config.max_drift:
+        if not apart <= self._config.max_drift:
             raise EngineError(
                 f"{self._sampler.name} took the new weights without complaint, and computes with others: a token of "
                 f"{len(probe.texts)} texts is differently probable by {apart:.2g} nats, limit "

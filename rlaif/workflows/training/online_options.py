@@ -120,8 +120,8 @@ class GradientOptions(HeldOptions):
     correction: Literal["sequence-mask", "sequence-truncate", "token-mask", "token-truncate", "none"] = (
         setting(
             "sequence-mask",
-            help="How rollouts of a sampler that is not quite the trainer are weighed: by pi / pi_sampler of whole rollouts "
-            "or of tokens; beyond max_mismatch they are left out, or count as much as at it.",
+            help="How rollouts of a sampler that is not quite the trainer are weighed: by pi / pi_sampler of whole "
+            "rollouts or of tokens; beyond max_mismatch they are left out, or count as much as at it.",
             group=ROLLOUTS,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import httpx
 import pytest
 
 from rlaif.engines.samplers import ReadText, SamplerPlan, TokenDraw
-from rlaif.engines.vllm import served
+from rlaif.engines.vllm.sampler_names import open_sampler
 from rlaif.engines.vllm.served import FOR_WEIGHTS, LOAD_ADAPTER, UNLOAD_ADAPTER, ServedVllm
 from rlaif.errors import EngineError, ModelError
+from rlaif.training import GRPOConfig, train_online
+from tests.training.online.helpers import Counted, history, prompts
+
+from .conftest import Server
 
 END = 1
 
@@ -75,9 +80,9 @@ class Vllm:
         return ServedVllm("vLLM at there", "http://there:8000", transport=httpx.MockTransport(self), **given)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
 def ready(*, rank: int = 0, paths: tuple[str, ...] = FOR_WEIGHTS) -> tuple[Vllm, ServedVllm]:
@@ -247,6 +252,7 @@ def test_a_text_that_fills_its_room_needs_no_end() -> None:
     assert sampler.draw([TokenDraw((7,), 0, 3)])[0].ids == (5, 6, 7)
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_what_fails_by_chance_is_asked_again_and_what_is_refused_is_not() -> None:
     server, sampler = ready()
     sampler.load(Path("/w"), "mine:0")
@@ -261,6 +267,7 @@ def test_what_fails_by_chance_is_asked_again_and_what_is_refused_is_not() -> Non
     assert server.paths_asked().count("/v1/completions") == 1
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_a_server_that_is_gone_is_told_of() -> None:
     server, sampler = ready()
 
@@ -268,7 +275,9 @@ def test_a_server_that_is_gone_is_told_of() -> None:
         raise httpx.ConnectError("connection refused")
 
     server.answers["/pause"] = gone
-    with pytest.raises(EngineError, match="vLLM at there cannot be reached: connection refused"):
+    with pytest.raises(
+        EngineError, match=r"vLLM at there cannot be reached \(connection refused\): start it"
+    ):
         sampler.load(Path("/w"), "mine:0")
 
 
@@ -276,3 +285,45 @@ def test_its_key_goes_along() -> None:
     server = Vllm(*FOR_WEIGHTS)
     server.sampler(key="secret").prepare(plan())
     assert server.key == "Bearer secret"
+
+
+# --- a real server ---
+
+
+@pytest.mark.heavy
+def test_a_running_server_is_handed_the_adapter_of_each_step_and_draws_from_it(
+    server: Server, served: dict[str, Path], tmp_path: Path
+) -> None:
+    config = GRPOConfig(
+        steps=3,
+        batch_size=3,
+        n=4,
+        max_tokens=32,
+        lora=4,
+        learning_rate=0.01,
+        truncated="keep",
+        trackers=(),
+    )
+    reward = Counted(lambda completion: -len(completion.text) / 100)
+    sampler = open_sampler(server.root)
+    assert sampler is not None
+    out = tmp_path / "out"
+    train_online(config, prompts(), reward, policy=served["micro"], out=out, sampler=sampler)
+    lines = history(out)
+    assert len(lines) == 3
+    for line in lines:
+        assert line["sampling/sampling_logp_difference/max"] < 1e-3
+    names = [each["id"] for each in httpx.get(f"{server.root}/v1/models").json()["data"]]
+    assert sum(name.startswith("rlaif-") for name in names) == 1
+    sampler.close()
+    names = [each["id"] for each in httpx.get(f"{server.root}/v1/models").json()["data"]]
+    assert not any(name.startswith("rlaif-") for name in names)
+
+
+@pytest.mark.heavy
+def test_a_server_that_takes_adapters_alone_is_refused_for_whole_weights(server: Server) -> None:
+    sampler = open_sampler(server.root)
+    assert sampler is not None
+    with pytest.raises(ModelError, match="takes no new weights"):
+        sampler.prepare(plan())
+    sampler.close()

@@ -69,6 +69,18 @@ def test_where_nothing_changes_the_old_weights_are_the_new_ones(
     run(tmp_path / "out", model_dir(), CopiedSampler(stale=[1, 2, 3]), still)
 
 
+def test_weights_that_stay_behind_while_little_changes_are_found_when_more_has_changed(
+    model_dir: MakeDirectory, tmp_path: Path
+) -> None:
+    slow = replace(FAST, steps=16, learning_rate=1e-7, schedule="constant")
+    sampler = CopiedSampler(stale=range(1, 99))
+    with pytest.raises(
+        EngineError, match="took the new weights without complaint, and computes with those before"
+    ):
+        run(tmp_path / "out", model_dir(), sampler, slow)
+    assert 2 < len(sampler.loads) < 16
+
+
 def test_a_sampler_that_cannot_read_is_still_held_to_the_limit_of_drift(
     model_dir: MakeDirectory, tmp_path: Path
 ) -> None:

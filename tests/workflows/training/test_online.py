@@ -11,11 +11,14 @@ import pytest
 from rlaif.cli.main import main
 from rlaif.errors import InputError, ModelError, RecipeError
 from rlaif.training import LoopConfig
+from rlaif.workflows.recipe.train_step import train_step
+from rlaif.workflows.training import online_options
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import online_train_config, settle_online, step_prompts
 from rlaif.workflows.training.run import settle
+from tests.training.online.copied_sampler import CopiedSampler
 
 SMALL = ["--steps", "3", "--batch-size", "4", "--n", "4", "--max-tokens", "16", "--learning-rate", "5e-3"]
 
@@ -191,3 +194,61 @@ def test_another_name_or_option_is_answered(mini: Path, prompts: Path, tmp_path:
                 "rloo", reward=[{"judge": "micro"}], **{**given, "policy": "reward:models/rm"}
             )
         )
+
+
+def test_a_sampler_draws_is_handed_each_steps_weights_and_is_closed(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samplers = {"http://a:1": CopiedSampler(fails=[1]), "http://b:2": CopiedSampler()}
+    monkeypatch.setattr(online_options, "open_sampler", samplers.__getitem__)
+    assert main(["train", "grpo", *words, "--rollouts", "http://a:1"]) == 1
+    assert "step 2: the copy cannot load" in capsys.readouterr().err
+    # the address is no part of what is trained: another server goes on where the first one failed
+    done = said(capsys, "grpo", *words, "--rollouts", "http://b:2")
+    assert done["figures"]["sampling/sampling_logp_difference/max"] < 1e-3
+    assert [len(each.draws) for each in samplers.values()] == [1, 2]
+    assert all(each.closed for each in samplers.values())
+
+
+@pytest.mark.parametrize("who", ["http://127.0.0.1:8000", "unix:/run/vllm.sock"])
+def test_the_dry_run_says_who_draws_and_asks_nobody(
+    words: list[str], capsys: pytest.CaptureFixture[str], who: str
+) -> None:
+    assert main(["train", "grpo", *words, "--rollouts", who, "--dry-run"]) == 0
+    assert (
+        f"with 4 each, drawn by {who}, which is handed the weights before each step"
+        in capsys.readouterr().out
+    )
+    assert main(["train", "grpo", *words, "--dry-run"]) == 0
+    assert "with 4 each, drawn from the weights that train" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--rollouts", "openai:http://host/v1#m"], "say live, vllm, http://<host>:<port>"),
+        (["--rollouts", "vllm"], "cannot be run; name the Python of an environment with vLLM"),
+        (["--max-drift", "1"], "max_drift is about rollouts that are drawn elsewhere"),
+        (["--variant", "gspo", "--correction", "token-mask"], "must be of sequences"),
+    ],
+)
+def test_a_sampler_that_cannot_be_is_refused_before_a_model_is_loaded(
+    words: list[str],
+    given: list[str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RLAIF_VLLM_PYTHON", "/nowhere/python")
+    assert main(["train", "grpo", *words, *given]) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("models").exists()
+
+
+def test_a_step_of_a_recipe_is_the_same_at_another_address_and_another_one_than_live() -> None:
+    keys = [
+        train_step("grpo", reward=[{"judge": "micro"}], rollouts=who).as_dict()
+        for who in ("http://a:1", "http://b:2?key=KEY", "vllm", "live")
+    ]
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+    assert "rollouts" not in keys[3]
