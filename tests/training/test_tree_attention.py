@@ -98,3 +98,13 @@ def test_models_with_another_attention_keep_it() -> None:
     model = make_model("llama", 64).eval()
     set_attention(model, "eager")
     assert choose_layout(BranchScorer(model, 0), SEVERAL_A_ROW, wanted=True).attention == "eager"
+
+
+def test_in_autocast_it_computes_in_bf16_as_sdpa_does() -> None:
+    scorer, batch = BranchScorer(make_model("llama", 64).eval(), 0), packed(SEVERAL_A_ROW, with_last=False)
+    exact = scorer(batch).logp_N
+    scorer.bf16 = True
+    assert choose_layout(scorer, SEVERAL_A_ROW, wanted=True).attention == TREES
+    rough = scorer(batch).logp_N
+    rough.sum().backward()
+    assert 0 < (rough - exact).abs().max() < 0.2
