@@ -58,6 +58,9 @@ def tree_attention(
     odd = [name for name in ("softcap", "s_aux", "position_bias") if options.get(name) is not None]
     if odd or options.get("dropout"):
         raise NotImplementedError(f"its attention takes {', '.join(odd) or 'dropout'}")
+    kind = query.device.type
+    if torch.is_autocast_enabled(kind):  # which knows SDPA, and not this
+        query, key, value = (each.to(torch.get_autocast_dtype(kind)) for each in (query, key, value))
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
@@ -99,13 +102,13 @@ class _Trees(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, logsum = ctx.saved_tensors
         grads = [torch.zeros_like(each) for each in (query, key, value)]
+
+        def back(*looked: Tensor, causal: bool) -> Sequence[Tensor]:
+            return attend_backward(*looked, causal=causal, scale=ctx.scale)
+
         for part in map(_Part, ctx.spans):
             q, k, v, given, seen, total = (part.of(each) for each in (query, key, value, grad, out, logsum))
             to_q, to_k, to_v = (part.of(each) for each in grads)
-
-            def back(*looked: Tensor, causal: bool) -> Sequence[Tensor]:
-                return attend_backward(*looked, causal=causal, scale=ctx.scale)
-
             if part.prefix:
                 looked = (given.prefix, q.prefix, k.prefix, v.prefix, seen.prefix, total.prefix)
                 for held, more in zip((to_q, to_k, to_v), back(*looked, causal=True), strict=True):
@@ -147,12 +150,11 @@ class _Part:
 
     def apart(self, flat: Tensor) -> Tensor:
         """(1, H, N, ...) -> (G, H, T, ...); behind shorter branches stand zeros, which no token before them sees."""
-        if self._even:
-            one: Tensor = torch.unflatten(flat[0], 1, (len(self._lengths), -1))
-            return one.transpose(0, 1)
         heads, rest = flat.shape[1], flat.shape[3:]
+        if self._even:
+            return flat[0].reshape(heads, len(self._lengths), -1, *rest).transpose(0, 1)
         made = flat.new_zeros(len(self._lengths), heads, max(self._lengths), *rest)
-        for number, each in enumerate(torch.split(flat[0], list(self._lengths), dim=1)):
+        for number, each in enumerate(torch.split(flat[0], self._lengths, dim=1)):
             made[number, :, : each.shape[1]] = each
         return made
 

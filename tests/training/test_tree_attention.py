@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from rlaif.engines.local.generate import Decoder, Draw
+from rlaif.libraries.transformers import attention_of, set_attention
+from rlaif.records import Sampling
 from rlaif.training.masks import dense_mask
 from rlaif.training.packing import Batch, Tree, pack
-from rlaif.training.tree_attention import tree_attention, tree_mask
+from rlaif.training.scorer import BranchScorer, choose_layout
+from rlaif.training.tree_attention import TREES, tree_attention, tree_mask
+
+from .builders import make_model
 
 EVEN = [Tree(tuple(range(7)), (tuple(range(4)),) * 3)]
 RAGGED = [Tree((5,), ((1, 2, 3), (4,), (5, 6, 7, 8, 9, 10))), Tree((1, 2, 3, 4, 5), ((6, 7), (8, 9, 10)))]
@@ -65,3 +73,38 @@ def test_what_a_model_does_to_its_scores_besides_scaling_is_refused(odd: dict[st
     query = drawn(batch, 4)
     with pytest.raises(NotImplementedError):
         tree_attention(None, query, query, query, tree_mask(batch.spans, query), **odd)
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral"])
+def test_a_model_that_is_set_to_it_reads_draws_and_is_written_as_before(kind: str, tmp_path: Path) -> None:
+    model = make_model(kind, 64).eval()
+    scorer, batch = BranchScorer(model, 0), packed(SEVERAL_A_ROW, with_last=False)
+    draws = [Draw((1, 2, 3), Sampling(temperature=1.0, max_tokens=6), seed, 6) for seed in range(3)]
+    wanted, written = scorer(batch).logp_N, Decoder(model, frozenset(), str).draw(draws)
+    assert choose_layout(scorer, SEVERAL_A_ROW, wanted=True).attention == TREES
+    assert attention_of(model.config) == TREES
+    found = scorer(batch).logp_N
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert [each.ids for each in Decoder(model, frozenset(), str).draw(draws)] == [
+        each.ids for each in written
+    ]
+    model.save_pretrained(tmp_path)
+    assert TREES not in (tmp_path / "config.json").read_text()
+    set_attention(model, "sdpa")
+    assert torch.equal(scorer(batch).logp_N, wanted)
+
+
+def test_models_with_another_attention_keep_it() -> None:
+    model = make_model("llama", 64).eval()
+    set_attention(model, "eager")
+    assert choose_layout(BranchScorer(model, 0), SEVERAL_A_ROW, wanted=True).attention == "eager"
+
+
+def test_in_autocast_it_computes_in_bf16_as_sdpa_does() -> None:
+    scorer, batch = BranchScorer(make_model("llama", 64).eval(), 0), packed(SEVERAL_A_ROW, with_last=False)
+    exact = scorer(batch).logp_N
+    scorer.bf16 = True
+    assert choose_layout(scorer, SEVERAL_A_ROW, wanted=True).attention == TREES
+    rough = scorer(batch).logp_N
+    rough.sum().backward()
+    assert 0 < (rough - exact).abs().max() < 0.2
