@@ -67,8 +67,8 @@ def probe(
         if not reward.rare:
             raise InputError(
                 f"{where}: {said}; look at some completions, and name a judge, principles or prompts by which they "
-                "differ, or draw at a higher temperature; where few answers are right at first, say `rare: true` at that "
-                "part"
+                "differ, or draw at a higher temperature; where few answers are right at first, say `rare: true` at "
+                "that part"
             )
         doubts.insert(0, f"{said} from them")
     return doubts
