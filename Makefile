@@ -52,9 +52,9 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/store.py
 	@[ ! -e .venv-bench/.made ] || $(BIN)/python benchmarks/feedback_throughput.py --server simulated   # make bench-env
 
-# each can be killed and goes on; docs/experiments.md says what they are
+# each can be killed and goes on; docs/experiments.md and docs/rl.md say what they are
 experiments: .venv/.dev
-	for each in reward_model pair_count preference_losses soft_labels; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
+	for each in reward_model pair_count preference_losses soft_labels rl_methods; do $(BIN)/python benchmarks/experiments/$$each.py || exit 1; done
 	$(BIN)/python benchmarks/experiments/tables.py
 
 # the quick form of every recipe, about a minute of one core each; NAMES="smoke best-of-n" runs some

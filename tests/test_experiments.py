@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rlaif.records import Message, Pair
@@ -117,11 +118,34 @@ def test_a_table_says_its_setting_and_the_digests_of_its_models(load: Any, tmp_p
     assert "Setting: steps 8, held out 100, `micro` 01234567." in found
 
 
-def test_the_page_is_as_the_results_are(load: Any) -> None:
-    page = (FOLDER.parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
+def test_the_pages_are_as_the_results_are(load: Any) -> None:
     tables = load("tables")
-    assert tables.filled(page) == page
-    assert all(f"<!-- table: {name} -->" in page for name in tables.TABLES)
+    pages = [path.read_text(encoding="utf-8") for path in tables.PAGES]
+    for page in pages:
+        assert tables.filled(page) == page
+    assert all(f"<!-- table: {name} -->" in "".join(pages) for name in tables.TABLES)
+
+
+def test_the_error_over_seeds_and_prompts_is_that_of_both(load: Any) -> None:
+    over_both = load("rl_methods").over_both
+    seeds, prompts = np.array([0.1, 0.2, 0.4]), np.array([0.0, 0.5, 0.3, 0.9])
+    error, freedom = over_both(seeds[:, None] + prompts)
+    # what does not depend on both at once has the variances of both means
+    assert error**2 == pytest.approx(seeds.var(ddof=1) / 3 + prompts.var(ddof=1) / 4)
+    assert 2 < freedom < 5
+    # with no difference between prompts it is the error over seeds, of two degrees of freedom
+    error, freedom = over_both(np.repeat(seeds[:, None], 4, axis=1))
+    assert (error**2, freedom) == (pytest.approx(seeds.var(ddof=1) / 3), pytest.approx(2))
+
+
+def test_intervals_over_seeds_and_prompts_hold_the_truth_as_often_as_they_say(load: Any) -> None:
+    interval, rng = load("rl_methods").interval, np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        drawn = rng.normal(0, 0.05, (3, 1)) + rng.normal(0, 0.2, (1, 64)) + rng.normal(0, 0.2, (3, 64))
+        found = interval(drawn, (-1.0, 1.0))
+        held += found.low <= 0 <= found.high
+    assert 0.92 <= held / 400 <= 1
 
 
 def test_real_preferences_are_compared_where_each_side_is_one_answer(load: Any) -> None:

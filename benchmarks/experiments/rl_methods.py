@@ -29,6 +29,7 @@ import numpy as np
 from micro_pool import CONSTITUTION, SAMPLING, bundled, some_of
 from results import Results, options
 
+from rlaif.auditing.intervals import SHARE, Interval, around
 from rlaif.constitution import load_principles
 from rlaif.exchange.completions import by_prompt
 from rlaif.exchange.prompts import read_prompts, write_prompts
@@ -49,7 +50,7 @@ from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
 
 PROMPTS, GROUP, HELD_OUT = 32, 8, 64
-START, SUMS, BEST = "start", "GRPO on sums", "best of 8, untrained"
+START, SUMS, BEST, BESIDE = "start", "GRPO on sums", "best of 8, untrained", "DPO, two rounds"
 RIGHT = "right-sum"
 TRAINED = "rl"
 """What every recipe calls the policy that is measured."""
@@ -58,10 +59,15 @@ RATE, BETA, STEPS = 8e-4, 0.02, 8
 ADDS = """\
 import re
 
+from rlaif.records import Completion, Prompt
 
-def right(prompt: str, completion: str) -> float:
-    numbers = re.findall(r"\\d+", completion)
-    return float(bool(numbers) and int(numbers[-1]) == sum(map(int, re.findall(r"\\d+", prompt))))
+NUMBER = re.compile(r"[0-9]+")
+
+
+def right(prompt: Prompt, completion: Completion) -> float:
+    said = NUMBER.findall(completion.text)
+    wanted = sum(map(int, NUMBER.findall(prompt.messages[-1].content)))
+    return float(bool(said) and int(said[-1]) == wanted)
 """
 """The verifiable reward: the last number that is said is the sum of those that were asked about."""
 Step = dict[str, Any]
@@ -80,8 +86,8 @@ def _sample(of: str, n: int = GROUP, prompts: int = PROMPTS, **more: Any) -> Ste
     return {"step": "sample", "of": of, "n": n, "temperature": 1.0, "prompts": prompts, **more}
 
 
-def _learn(method: str, **more: Any) -> Step:
-    return {"step": "train", "as": TRAINED, "method": method, **more}
+def _learn(method: str, name: str = TRAINED, **more: Any) -> Step:
+    return {"step": "train", "as": name, "method": method, **more}
 
 
 def _rollouts(method: str, reward: Step, of: str = "train", **more: Any) -> Step:
@@ -97,8 +103,8 @@ def _reward_model(n: int, loss: str) -> list[Step]:
         _sample("first", n, PROMPTS // 2, model="policy", **{"as": "drawn"}),
         {**JUDGED, "of": "drawn"},
         {"step": "pairs", "pairing": "all", "then": "none", "critique": False, "as": "labelled"},
-        {"step": "train", "of": "labelled", "as": "reward-model", "trains": "reward-model", "method": "reward",
-         "loss": loss, "steps": 15, "batch_size": 32, "learning_rate": 3e-4},
+        _learn("reward", "reward-model", of="labelled", trains="reward-model", loss=loss, steps=15, batch_size=32,
+               learning_rate=3e-4),
     ]  # fmt: skip
 
 
@@ -107,8 +113,7 @@ BY_MODEL: Step = {"model": "reward-model"}
 DEMONSTRATIONS: list[Step] = [
     _sample("answers", 1, PROMPTS, **{"as": "own"}),
     {"step": "pairs", "of": "own", "source": "given", "answer": "answer", "as": "demonstrations"},
-    {"step": "train", "of": "demonstrations", "as": "sft", "method": "sft", "steps": 12, "batch_size": 16,
-     "learning_rate": 1e-4},
+    _learn("sft", "sft", of="demonstrations", steps=12, batch_size=16, learning_rate=1e-4),
 ]  # fmt: skip
 PAIRS: Step = {"step": "pairs", "pairing": "best-worst", "then": "none", "critique": False}
 
@@ -131,7 +136,7 @@ def recipes(work: Path) -> Mapping[str, Recipe]:
             [_rollouts("rest", BY_JUDGE, steps=4, batch_size=8, minibatches=2, learning_rate=6e-4)]
         ),
         "online DPO, judge": Recipe([_rollouts("online-dpo", BY_JUDGE, beta=0.1, iterations=2)]),
-        "DPO, two rounds": Recipe(
+        BESIDE: Recipe(
             [
                 _sample("train", prompts=PROMPTS // 2),
                 JUDGED,
@@ -311,8 +316,13 @@ def row(
 
 
 def over_both(gold_SP: np.ndarray) -> tuple[float, float]:
-    """The error of a mean over seeds and prompts, both drawn, and its degrees of freedom (Satterthwaite, 1946)."""
+    """The error of a mean over seeds and prompts, both drawn, and its degrees of freedom (Satterthwaite, 1946).
+
+    Of one seed, over prompts alone.
+    """
     seeds, prompts = gold_SP.shape
+    if seeds == 1:
+        return float(gold_SP.std(ddof=1)) / math.sqrt(prompts), prompts - 1
     of_seeds = prompts * float(gold_SP.mean(1).var(ddof=1))
     of_prompts = seeds * float(gold_SP.mean(0).var(ddof=1))
     residue = gold_SP - gold_SP.mean(1, keepdims=True) - gold_SP.mean(0) + gold_SP.mean()
@@ -324,6 +334,41 @@ def over_both(gold_SP: np.ndarray) -> tuple[float, float]:
         return math.sqrt(left / (seeds * prompts)), (seeds - 1) * (prompts - 1)
     freedom = total**2 / sum(each**2 / count for each, count in squares)
     return math.sqrt(total / (seeds * prompts)), freedom
+
+
+FIGURES = ("kl", "words", "drawn", "learned", "judged", "minutes")
+
+
+def figures(results: Results, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """By method: means over seeds, gold with its interval over seeds and prompts, the difference to rounds of DPO."""
+    by = {(row["method"], row["recipe"], row["seed"]): row for row in results.rows.values()}
+    found: dict[str, Any] = {}
+    for method in methods:
+        ours, beside = (
+            {seed: row for seed in seeds if (row := by.get((name, recipe_of(name), seed))) is not None}
+            for name in (method, BESIDE)
+        )
+        both = sorted(ours.keys() & beside.keys())
+        if not both:
+            continue
+        rows = [ours[seed] for seed in both]
+        gold_SP = np.array([row["gold"] for row in rows])
+        apart_SP = gold_SP - np.array([beside[seed]["gold"] for seed in both])
+        found[method] = {
+            "seeds": len(both),
+            "gold": list(interval(gold_SP, SHARE)),
+            "apart": list(interval(apart_SP, (-1.0, 1.0))) if method != BESIDE else None,
+            **{name: float(np.mean([row[name] for row in rows])) for name in FIGURES},
+        }
+        if all("sums right" in row for row in rows):
+            found[method]["sums right"] = [row["sums right"] for row in rows]
+    return found
+
+
+def interval(value_SP: np.ndarray, limits: tuple[float, float]) -> Interval:
+    """The mean with its 95 % interval."""
+    error, freedom = over_both(value_SP)
+    return around(float(value_SP.mean()), error, freedom + 1, limits)
 
 
 def recipe_of(method: str) -> str:
@@ -348,13 +393,15 @@ def main() -> None:
     results = Results("rl_methods", setting, chosen.results)
     asked = read_prompts("micro:held-out")
     held_out, sums = asked[:HELD_OUT], [each for each in asked if "sum" in each.tags]
-    for seed in range(chosen.first, chosen.first + chosen.seeds):
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
+    for seed in seeds:
         for method in methods:
             if any(each in method for each in chosen.only):
                 results.row(
                     {"method": method, "recipe": recipe_of(method), "seed": seed},
                     lambda method=method, seed=seed: row(work, method, held_out, sums, seed),
                 )
+    results.save(**figures(results, methods, seeds))
 
 
 if __name__ == "__main__":

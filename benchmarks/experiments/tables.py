@@ -1,4 +1,4 @@
-"""Writes the tables of docs/experiments.md out of the results that lie there: every figure comes by command.
+"""Writes the tables of docs/experiments.md and docs/rl.md out of the results that lie there: figures come by command.
 
     python benchmarks/experiments/tables.py [--check]
 
@@ -17,7 +17,8 @@ from typing import Any
 
 from results import HERE
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiments.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = (DOCS / "experiments.md", DOCS / "rl.md")
 _SLOT = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Rows = Sequence[Mapping[str, Any]]
 
@@ -114,6 +115,28 @@ def preference_losses(held: Mapping[str, Any]) -> str:
     return grid(["loss", "gold", "over seeds", "words", "seeds"], body)
 
 
+def rl_methods(held: Mapping[str, Any]) -> str:
+    """One line a method; tokens in thousands."""
+    columns = ("KL", "words", "drawn", "learned", "judged", "minutes", "seeds")
+    head = ["method", "gold", "95 %", "against DPO", "95 %", *columns]
+    body = []
+    for method, row in held["figures"].items():
+        gold, low, high = row["gold"]
+        apart, least, most = row["apart"] or (0.0, 0.0, 0.0)
+        against = [f"{apart:+.3f}", f"{least:+.3f} to {most:+.3f}"] if row["apart"] else ["-", "-"]
+        thousands = [f"{row[name] / 1000:.0f}" for name in ("drawn", "learned", "judged")]
+        rest = [f"{row['kl']:.1f}", f"{row['words']:.0f}", *thousands, f"{row['minutes']:.2f}", row["seeds"]]
+        body.append([method, gold, f"{low:.3f} to {high:.3f}", *against, *rest])
+    sums = [
+        f"{method} {', '.join(f'{share:.2f}' for share in row['sums right'])}"
+        for method, row in held["figures"].items()
+        if "sums right" in row
+    ]
+    return (
+        f"{grid(head, body)}\n\nShare of right sums on 60 held-out prompts, a seed each: {'; '.join(sums)}."
+    )
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     each.__name__: each
     for each in (
@@ -123,6 +146,7 @@ TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         reward_model,
         pair_count,
         preference_losses,
+        rl_methods,
     )
 }
 
@@ -144,11 +168,14 @@ def main() -> None:
     """Write, or with --check only compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    page = PAGE.read_text(encoding="utf-8")
-    again = filled(page)
-    if parser.parse_args().check:
-        sys.exit(0 if page == again else f"{PAGE}: not as the results are; run it without --check")
-    PAGE.write_text(again, encoding="utf-8")
+    check = parser.parse_args().check
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        again = filled(page)
+        if check and page != again:
+            sys.exit(f"{path}: not as the results are; run it without --check")
+        if not check:
+            path.write_text(again, encoding="utf-8")
 
 
 if __name__ == "__main__":

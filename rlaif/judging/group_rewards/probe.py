@@ -19,7 +19,12 @@ STEP = -1
 
 
 def probe(
-    reward: PartsReward, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, seed: int
+    reward: PartsReward,
+    prompts: Sequence[Prompt],
+    groups: Sequence[Sequence[Completion]],
+    *,
+    seed: int,
+    where: str,
 ) -> list[str]:
     """Ask a reward of a few completions of a few prompts, and see that it can be learned from.
 
@@ -28,6 +33,7 @@ def probe(
         prompts: a few of those that are trained on.
         groups: completions of the policy to each.
         seed: of the training.
+        where: the reward stands, for messages.
 
     Returns:
         What is worth a warning: a component that says the same of all, one that fails now and then.
@@ -44,12 +50,12 @@ def probe(
     for each in found.components:
         silent = all(each.silent[place] for place in answers)
         if not silent and all(each.values[place] is None for place in answers):
-            raise InputError(_always_fails(each, len(answers), reward.reasons[each.name]))
+            raise InputError(f"{where}: {_always_fails(each, len(answers), reward.reasons[each.name])}")
     known = [place for place in answers if found.totals[place] is not None]
     if not known:
         raise InputError(
-            f"reward: none of {len(answers)} completions has a reward: of each a condition, or a part that has to be "
-            f"there, could not be read; {_commonest(reward)}"
+            f"{where}: reward: none of {len(answers)} completions has a reward: of each a condition, or a part that "
+            f"has to be there, could not be read; {_commonest(reward)}"
         )
     different = len({drawn[place].id for place in answers})
     doubts = [line for each in found.components for line in _doubts(each, answers, different)]
@@ -60,8 +66,9 @@ def probe(
         )
         if not reward.rare:
             raise InputError(
-                f"{said}; look at some completions, and name a judge, principles or prompts by which they differ, or "
-                "draw at a higher temperature; where few answers are right at first, say `rare: true` at that part"
+                f"{where}: {said}; look at some completions, and name a judge, principles or prompts by which they "
+                "differ, or draw at a higher temperature; where few answers are right at first, say `rare: true` at "
+                "that part"
             )
         doubts.insert(0, f"{said} from them")
     return doubts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from rlaif.errors import InputError
 from rlaif.judging.group_rewards.parts_reward import PartsReward, is_answer
 from rlaif.judging.group_rewards.probe import SURE, probe
 from rlaif.records import Completion, Prompt, ScoredGroups
@@ -28,11 +27,7 @@ class ProbedReward:
         """The rewards of the completions of each prompt. Raises InputError for a reward that teaches nothing."""
         if step == 0:
             count = tried(groups)
-            try:
-                doubts = probe(self._reward, prompts[:count], groups[:count], seed=seed)
-            except InputError as wrong:
-                raise InputError(f"{self._where}: {wrong}") from None
-            for doubt in doubts:
+            for doubt in probe(self._reward, prompts[:count], groups[:count], seed=seed, where=self._where):
                 _log.warning("%s: %s", self._where, doubt)
         return self._reward.score(prompts, groups, step=step, seed=seed)
 

@@ -34,7 +34,7 @@ def by(function: Callable[[Completion], float | None], name: str = "f") -> Group
 def tried(*parts: WeighedPart | GroupPart, drawn: list[object] | None = None) -> list[str]:
     weighed = [each if isinstance(each, WeighedPart) else WeighedPart(part=each) for each in parts]
     reward = PartsReward(Combined(weighed, floor=-9.0))
-    return probe(reward, PROMPTS, drawn or DRAWN, seed=0)  # type: ignore[arg-type]
+    return probe(reward, PROMPTS, drawn or DRAWN, seed=0, where="x.yaml:3")  # type: ignore[arg-type]
 
 
 def test_a_reward_that_differs_passes() -> None:
@@ -88,7 +88,7 @@ def test_single_completions_of_prompts_are_compared_with_each_other() -> None:
     alone = [[each] for each in group(*map(str, range(16))).completions]
     reward = PartsReward(Combined([WeighedPart(part=by(lambda _: 0.5))]))
     with pytest.raises(InputError, match="does not differ"):
-        probe(reward, [prompt()] * 16, alone, seed=0)
+        probe(reward, [prompt()] * 16, alone, seed=0, where="x.yaml:3")
 
 
 def test_a_constant_component_and_one_that_fails_now_and_then_are_warned_of() -> None:
@@ -119,7 +119,7 @@ def test_a_condition_that_half_can_be_read_beside_a_part_that_half_can_leaves_no
     even = WeighedPart(part=by(lambda each: None if int(each.text) % 2 else 1.0, "even"), at_least=0.5)
     whole = PartsReward(Combined([WeighedPart(part=odd), even], floor=-1.0))
     with pytest.raises(InputError, match=r"none of 18 completions has a reward: .*odd: unreadable"):
-        probe(whole, PROMPTS, DRAWN, seed=0)
+        probe(whole, PROMPTS, DRAWN, seed=0, where="x.yaml:3")
 
 
 def test_a_probe_of_nothing_but_cut_off_completions_says_so() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rlaif.records import Completion
+from rlaif.records import Completion, Prompt, ScoredGroups
 from rlaif.training import train_online
 from rlaif.training.online.advantages import deviation_bias
 from tests.training.builders import same_weights
@@ -53,9 +54,11 @@ class OnlyOne(Counted):
         self.seen.add(completion.prompt_id)
         return letters(completion) if new else None
 
-    def score(self, *given: object, **named: object) -> object:  # type: ignore[override]
+    def score(
+        self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
+    ) -> ScoredGroups:
         self.seen.clear()
-        return super().score(*given, **named)  # type: ignore[arg-type]
+        return super().score(prompts, groups, step=step, seed=seed)
 
 
 @pytest.mark.parametrize("name", ["rloo", "grpo", "dapo", "gdpo"])
