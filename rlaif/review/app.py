@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -284,12 +284,12 @@ def _pair(desk: Desk, place: int, chosen: Filter, standing: Mapping[str, ReviewD
     }
 
 
-def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> list[int]:
+def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) -> Sequence[int]:
     flagged = {name for name, each in standing.items() if each.flag}
     return desk.index.select(chosen, flagged, standing.keys())
 
 
-def _near(places: list[int], place: int) -> tuple[int | None, int | None, int | None]:
+def _near(places: Sequence[int], place: int) -> tuple[int | None, int | None, int | None]:
     """The places before and after in what is walked, and the number of this one in it (from 1), if it is in it."""
     from bisect import bisect_left
 

@@ -95,7 +95,7 @@ RUN_SCHEMA = _object(
 )
 """`run.json`, and `claim.json`, which holds the beginning of it."""
 PROGRESS_SCHEMA = _object(
-    round=_COUNT, of=_COUNT, step=_TEXT, what=_TEXT, unit=_TEXT, at=_TIME, left_s=_FIGURE,
+    (), round=_COUNT, of=_COUNT, step=_TEXT, what=_TEXT, unit=_TEXT, at=_TIME, left_s=_FIGURE,
     **dict.fromkeys(("done", "total", "tokens", "money", "failed", "cut_off"), _FIGURE),
 )  # fmt: skip
 FUNNEL_SCHEMA = _by_name(_COUNT)

@@ -120,7 +120,7 @@ def _value(row: Mapping[str, Any], path: Sequence[str]) -> float | None:
     value: Any = row
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    return value if isinstance(value, int | float) else None
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -193,7 +193,7 @@ def _answers(
 
 
 def _comparisons(completions: Sequence[Completion], said: Sequence[Judgment]) -> list[dict[str, Any]]:
-    letters = {}
+    letters: dict[str, str] = {}
     for number, each in enumerate(completions):
         letters.setdefault(each.id, chr(65 + number) if number < 26 else str(number + 1))
     return [
