@@ -53,9 +53,12 @@ def evaluate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
     if show_prompt:
         echo(workflow.first_question(config))
         return
-    expected = calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json))
-    with Display(quiet=as_json, calls=expected) as display:
-        found = workflow.evaluate(config, progress=display.report)
+    with Display(quiet=as_json) as display:
+
+        def ready() -> None:
+            display.expect(calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json)))
+
+        found = workflow.evaluate(config, progress=display.report, ready=ready)
     warn(found.warnings)
     then = after_evaluation(config, found)
     emit(found.as_dict(), workflow.tables(found), as_json=as_json, then=then)

@@ -53,9 +53,12 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
     if show_prompt:
         echo(workflow.first_question(config))
         return
-    expected = calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json))
-    with Display(quiet=as_json, calls=expected) as display:
-        made = workflow.judge(config, progress=display.report)
+    with Display(quiet=as_json) as display:
+
+        def ready() -> None:
+            display.expect(calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json)))
+
+        made = workflow.judge(config, progress=display.report, ready=ready)
     show(made, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from rlaif.terminal import console, drawn, printable
-from rlaif.workflows.progress import Asked
+from rlaif.workflows.progress import ModelCalls
 
 if TYPE_CHECKING:
     from rlaif.workflows.recipe.pace import EndedRound, EndedStep, RunStanding
@@ -60,7 +60,7 @@ class Progressed:
     left_s: float | None = None
     in_all: bool = False
     """Whether that is the time until the whole command is done."""
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[ModelCalls, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -82,7 +82,7 @@ class Display:
         self._screen = console()
         self.live = self._screen.is_terminal and not quiet
         self._quiet, self._calls, self._clock = quiet, calls, clock
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, ModelCalls] = {}
         self._figures: Mapping[str, float] = {}
         self._done: dict[str, int] = {}
         self._what, self._total = "", calls
@@ -90,6 +90,10 @@ class Display:
         self._began = self._told_at = clock()
         self._place = ""
         self._open = ExitStack()
+
+    def expect(self, calls: int | None) -> None:
+        """Take in how many calls the forecast counts."""
+        self._calls = calls
 
     def __enter__(self) -> Self:
         if self.live:
@@ -116,7 +120,7 @@ class Display:
         total: int | None,
         /,
         *,
-        asked: Asked | None = None,
+        asked: ModelCalls | None = None,
         figures: Mapping[str, float] | None = None,
     ) -> None:
         """Take in what a workflow tells; see `rlaif.workflows.progress.Report`."""
@@ -263,7 +267,7 @@ def _how(at: Progressed) -> list[str]:
     return said
 
 
-def _failed(asked: tuple[Asked, ...]) -> list[str]:
+def _failed(asked: tuple[ModelCalls, ...]) -> list[str]:
     said = []
     if failed := sum(each.failed for each in asked):
         reason = " ".join(max(asked, key=lambda each: each.failed).reason.split())

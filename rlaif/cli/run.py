@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,9 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, full: bool, **chosen: A
     models = prepared.recipe.models
     warn(prepared.warnings, WIDTH)
     warn(unread(models.policy if models.judge == PREVIOUS else models.judge, prepared.constitution))
-    from rlaif.workflows.dry_run.recipe import plan
-
     if dry_run:
+        from rlaif.workflows.dry_run.recipe import plan
+
         planned = plan(prepared)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
@@ -102,12 +103,16 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, full: bool, **chosen: A
     if show_prompt:
         echo(loop.first_question(prepared))
         return
-    counted = plan_first(lambda: plan(prepared), prepared.config.out, quiet=as_json)
+
+    def forecast() -> Mapping[str, int]:
+        from rlaif.workflows.dry_run.recipe import plan
+
+        counted = plan_first(lambda: plan(prepared), prepared.config.out, quiet=as_json)
+        return {} if counted is None else counted.calls
+
     with Display(quiet=as_json) as display:
         try:
-            done = loop.run(
-                prepared, display.report, display, calls=None if counted is None else counted.calls
-            )
+            done = loop.run(prepared, display.report, display, forecast)
         except KeyboardInterrupt:
             say(kept(prepared.config.out, display.standing))
             raise

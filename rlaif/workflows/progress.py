@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ModelCalls:
     """What one model was asked in a command, so far."""
 
     new: int = 0
@@ -40,7 +40,7 @@ class Report(Protocol):
         total: int | None,
         /,
         *,
-        asked: Asked | None = None,
+        asked: ModelCalls | None = None,
         figures: Mapping[str, float] | None = None,
     ) -> None:
         """Take it in."""
@@ -52,7 +52,15 @@ def silent(
     total: int | None,
     /,
     *,
-    asked: Asked | None = None,
+    asked: ModelCalls | None = None,
     figures: Mapping[str, float] | None = None,
 ) -> None:
     """Report nothing: the default listener to progress."""
+
+
+Ready = Callable[[], None]
+"""Called once all is checked, before anything is asked."""
+
+
+def at_once() -> None:
+    """Wait for nothing: the default of who is told that a workflow is ready."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rlaif.cli import live
 from rlaif.cli.live import Display, Progressed, duration, finished, finished_round, lines, short
 from rlaif.cli.output import WIDTH
-from rlaif.workflows.progress import Asked
+from rlaif.workflows.progress import ModelCalls
 from rlaif.workflows.recipe.pace import EndedRound, EndedStep, RunStanding
 
 
@@ -51,9 +51,11 @@ def test_a_run_says_round_and_step_how_far_and_what_is_left(clock: Clock) -> Non
 def test_what_calls_took_is_shown_with_those_that_failed_and_why(clock: Clock) -> None:
     shown = display(clock, [])
     shown.told(standing())
-    asked = Asked(new=300, reused=20, failed=2, cut=3, tokens=3_210_000, money=1.5, reason="HTTP 503 " * 9)
+    asked = ModelCalls(
+        new=300, reused=20, failed=2, cut=3, tokens=3_210_000, money=1.5, reason="HTTP 503 " * 9
+    )
     shown.report("calls of big", 320, None, asked=asked)
-    shown.report("calls of small", 4, None, asked=Asked(new=4, tokens=90))
+    shown.report("calls of small", 4, None, asked=ModelCalls(new=4, tokens=90))
     clock.now = 8.0
     assert lines(shown.progressed)[1] == (
         "400/s, 3.21M tokens, cost at least 1.50, 20 from the store, "
@@ -94,7 +96,7 @@ def test_a_training_shows_its_figures_and_is_not_drowned_by_the_calls_of_its_rew
     shown = display(clock, [])
     figures = {"loss": 0.6931, "rewards/margins": 0.25, "kl": 1.5, "lr": 1e-4}
     shown.report("grpo", 3, 40, figures=figures)
-    shown.report("calls of micro", 99, None, asked=Asked(new=99, tokens=12))
+    shown.report("calls of micro", 99, None, asked=ModelCalls(new=99, tokens=12))
     first, second = lines(shown.progressed)
     assert first == "grpo: 3 of 40 steps"
     assert second == "loss 0.693, margin 0.25, KL 1.5, 12 tokens"
@@ -172,7 +174,9 @@ def test_on_a_terminal_the_picture_is_two_lines_no_wider_than_it(
     shown = display(clock, [])
     assert shown.live
     shown.told(standing(step="a-step-with-a-long-name", done=10**6, total=10**7))
-    asked = Asked(new=10**9, failed=10**6, cut=10**6, reused=10**6, tokens=10**12, money=1e6, reason="r" * 99)
+    asked = ModelCalls(
+        new=10**9, failed=10**6, cut=10**6, reused=10**6, tokens=10**12, money=1e6, reason="r" * 99
+    )
     shown.report("calls of m", 1, None, asked=asked)
     with screen.capture() as held:
         screen.print(shown._picture())

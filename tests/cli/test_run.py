@@ -60,7 +60,7 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rlaif.cli.run.plan_first", lambda *_, **__: None)
 
-    def run(prepared: Any, progress: Any, listener: Any, calls: Any) -> Finished:
+    def run(prepared: Any, progress: Any, listener: Any, forecast: Any) -> Finished:
         listener.told(standing(left_s=None, done=0))
         listener.told(standing())
         return finished(tmp_path, [row(0, 0.56), row(1, 0.77), row(2, 0.923), row(3, 0.97)])
@@ -120,7 +120,7 @@ def test_json_is_one_object_and_nothing_else_is_said_on_the_way(
 def test_an_interrupt_says_where_it_was_and_what_is_kept(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(prepared: Any, progress: Any, listener: Any, calls: Any) -> Finished:
+    def interrupted(prepared: Any, progress: Any, listener: Any, forecast: Any) -> Finished:
         listener.told(standing())
         raise KeyboardInterrupt
 

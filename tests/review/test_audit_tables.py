@@ -68,7 +68,7 @@ def test_what_could_not_be_looked_at_is_said_with_what_it_needs(found: Audit) ->
     assert missing
     assert missing <= bare.not_looked_at.keys()
     facts = {"edited": (), "suggestions": [], "failures": [], "silent": False, "unmet": None, "revisions": ()}
-    text = _text(Audited(run=".", facts_of=".", pairs=Path("pairs.jsonl"), audit=bare, **facts), False)  # type: ignore[arg-type]
+    text = _text(Audited(run=".", facts_of=".", pairs=Path("pairs.jsonl"), audit=bare, **facts))  # type: ignore[arg-type]
     assert "not measured, and what each figure needs" in text
     assert "--evaluation" in text
     assert not set(found.not_looked_at) & found.figures.keys()

@@ -40,7 +40,7 @@ from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Ready, Report, at_once, silent
 from rlaif.workflows.results import Result
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Evaluation(Result):
         return found
 
 
-def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
+def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = inputs_of(config)
     if config.gold or config.judge == GOLD:
@@ -125,6 +125,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent) -> Evaluation:
         asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
         refuse_unthinking(models.acting(config.judge_options), config.judge, asked)
     described = _described(config, models, prompts, constitution)
+    ready()
     with ExitStack() as stack:
         run = None
         if config.out is not None:
@@ -201,7 +202,7 @@ def grades_of(
 def tables(found: Evaluation) -> str:
     """For people."""
     shown = [each.text for each in evaluation_tables(found.as_dict())]
-    said = "\n".join(verdicts(found))
+    said = "\n".join(verdicts(found.win_rates, found.policy, found.judge, found.constitution))
     return "\n\n".join([*([said] if said else []), f"by {found.constitution}", *shown])
 
 

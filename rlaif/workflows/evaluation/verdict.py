@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from rlaif.workflows.evaluation.run import Evaluation
+from rlaif.workflows.evaluation.win_rate import WinRate
 
 EVEN = 0.5
 """The win rate of equals."""
 
 
-def verdicts(found: Evaluation) -> list[str]:
+def verdicts(rates: Sequence[WinRate], policy: str, judge: str | None, constitution: str) -> list[str]:
     """A sentence for each model that the policy was compared with, with the interval over prompts."""
-    return [_verdict(found, place) for place in range(len(found.win_rates))]
+    by = f"by {judge} under {constitution.partition(' (')[0]}"
+    return [_verdict(each, policy, by) for each in rates]
 
 
-def _verdict(found: Evaluation, place: int) -> str:
-    rate = found.win_rates[place]
-    by = f"by {found.judge} under {found.constitution.partition(' (')[0]}"
+def _verdict(rate: WinRate, policy: str, by: str) -> str:
     if rate.win_rate is None:
-        return f"{found.policy} against {rate.against}: unknown, since no comparison could be read ({by})"
+        return f"{policy} against {rate.against}: unknown, since no comparison could be read ({by})"
     count = f"{rate.wins + rate.losses + rate.even:,} prompts against {rate.against}, {by}"
     if rate.low is None or rate.high is None:
-        return f"unknown whether it is better: {found.policy} wins {rate.win_rate:.2f} of {count}"
-    said = f"{found.policy} wins {rate.win_rate:.2f} [{rate.low:.2f}, {rate.high:.2f}] of {count}"
+        return f"unknown whether it is better: {policy} wins {rate.win_rate:.2f} of {count}"
+    said = f"{policy} wins {rate.win_rate:.2f} [{rate.low:.2f}, {rate.high:.2f}] of {count}"
     if rate.low > EVEN:
         return f"better: {said}"
     if rate.high < EVEN:

@@ -64,7 +64,7 @@ from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import sees_of, told_options
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
 from rlaif.workflows.models.usage import usage
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Ready, Report, at_once, silent
 from rlaif.workflows.report import beside_of
 from rlaif.workflows.same_pairs import Twos, claimed_pairing, compared_in, compares
 
@@ -72,7 +72,7 @@ PairConfig: TypeAlias = GenerateConfig | JudgeConfig
 """What makes pairs."""
 
 
-def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResult:
+def generate(config: GenerateConfig, progress: Report = silent, ready: Ready = at_once) -> GenerateResult:
     """Sample, judge, pair, write. `config` has been through `choose_generate`."""
     prompts, constitution = prompts_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
@@ -107,6 +107,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
     policies.open(*config.policy)
     _open_judge(models, config)
     described = describe()
+    ready()
     with _claimed(config, models, described, "generate") as (run, store):
         policies = models.acting(config.policy_options)
         draws = draw(policies, config.policy, prompts, config.n, sampling_of(config), config.seed, system)
@@ -116,7 +117,7 @@ def generate(config: GenerateConfig, progress: Report = silent) -> GenerateResul
         return _pairs(config, models, constitution, draws, run, store, gaps, cut)
 
 
-def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
+def judge(config: JudgeConfig, progress: Report = silent, ready: Ready = at_once) -> GenerateResult:
     """Judge what is there. `config` has been through `choose_judge`."""
     drawn, constitution = completions_of(config), load_principles(str(config.constitution))
     if config.judge == GOLD:
@@ -136,6 +137,7 @@ def judge(config: JudgeConfig, progress: Report = silent) -> GenerateResult:
     refuse_early(config.out, models, names, describe, command="judge")
     _open_judge(models, config)
     described = describe()
+    ready()
     with _claimed(config, models, described, "judge") as (run, store):
         write_completions(run.dir / COMPLETIONS, drawn)
         return _pairs(config, models, constitution, given(drawn), run, store)

@@ -28,7 +28,7 @@ from rlaif.workflows.models.open_engines import OpenedAs, OpenEngines
 from rlaif.workflows.models.role_engine import RoleEngine
 from rlaif.workflows.models.role_options import JUDGING, NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests, requests_of
-from rlaif.workflows.progress import Asked, Report, silent
+from rlaif.workflows.progress import ModelCalls, Report, silent
 
 
 @dataclass(slots=True)
@@ -303,7 +303,7 @@ def _counter(name: str, report: Report, budget: Budget) -> Callable[[RecordedEng
     """Report what was asked of a model. Holds no pool, or nobody could let go of one that is done with."""
 
     def count(engine: RecordedEngine) -> None:
-        asked = Asked(
+        asked = ModelCalls(
             new=engine.new_calls,
             reused=engine.reused_calls,
             failed=engine.failed_calls,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rlaif.constitution import applies
-from rlaif.workflows.progress import Asked, Report, silent
+from rlaif.workflows.progress import ModelCalls, Report, silent
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Expected
@@ -67,7 +67,7 @@ class EndedRound:
     seconds: float
 
 
-class Listener(Protocol):
+class RunListener(Protocol):
     """Who hears how a run stands."""
 
     def told(self, standing: RunStanding) -> None:
@@ -99,17 +99,15 @@ class Pace:
     def __init__(
         self,
         prepared: PreparedRecipe,
-        listener: Listener | None = None,
+        listener: RunListener | None = None,
         also: Report = silent,
         clock: Callable[[], float] = time.monotonic,
-        calls: Mapping[str, int] | None = None,
     ) -> None:
-        """Tell `listener` and `also`; `calls` are those of each task by its name, where a forecast has counted them."""
         self._prepared = prepared
         self._listener = listener or Nobody()
         self._also = also
         self._clock = clock
-        self._guesses = _guesses(prepared) | _counted(prepared, calls or {})
+        self._guesses = _guesses(prepared)
         self._at: Task | None = None
         self._began = self._last = 0.0
         self._round_began = clock()
@@ -144,6 +142,10 @@ class Pace:
         """Where the run is now, as `progress.json` keeps it; nothing before its first step."""
         return {} if self._at is None else asdict(self.standing)
 
+    def expect(self, calls: Mapping[str, int]) -> None:
+        """Take in the calls of each task by its name, where a forecast has counted them."""
+        self._guesses |= _counted(self._prepared, calls)
+
     def report(
         self,
         what: str,
@@ -151,7 +153,7 @@ class Pace:
         total: int | None,
         /,
         *,
-        asked: Asked | None = None,
+        asked: ModelCalls | None = None,
         figures: Mapping[str, float] | None = None,
     ) -> None:
         """Take in what a model or a training tells of itself; see `Report`."""

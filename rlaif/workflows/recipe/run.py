@@ -29,7 +29,7 @@ from rlaif.workflows.models.usage import judged_in, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
 from rlaif.workflows.recipe.finished import Finished
-from rlaif.workflows.recipe.pace import Listener, Pace
+from rlaif.workflows.recipe.pace import Pace, RunListener
 from rlaif.workflows.recipe.prepare import at, checked_steps
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import PREVIOUS
@@ -50,16 +50,16 @@ from rlaif.workflows.report import beside_of
 def run(
     prepared: PreparedRecipe,
     progress: Report = silent,
-    listener: Listener | None = None,
-    calls: Mapping[str, int] | None = None,
+    listener: RunListener | None = None,
+    forecast: Callable[[], Mapping[str, int]] | None = None,
 ) -> Finished:
     """Run the recipe, or go on with it, or only read it when it is done; `listener` hears how far it is.
 
-    `calls` are those of each task by its name, as the forecast counts them.
+    `forecast` counts the calls of each task by its name: it is asked once all is checked.
     """
     config, recipe = prepared.config, prepared.recipe
     kept = KeptProgress(config.out, progress)
-    pace = Pace(prepared, listener, kept, calls=calls)
+    pace = Pace(prepared, listener, kept)
     kept.standing = pace.known
     models = ModelPool(config, pace.report, recipe.seed, prepared.in_writing)
     named = {role: name for role, name in recipe.models.by_role().items() if name != PREVIOUS}
@@ -77,6 +77,7 @@ def run(
         # what a training needs is asked for before hours of sampling, not after
         with at(checked.entry):
             STEPS.get(checked.entry.step).require(checked)
+    pace.expect(forecast() if forecast is not None else {})
     with claim(config.out, describe(), command="run") as held, Store.open(_store(prepared)) as store:
         models.record(store, held.id)
         write_text(held.dir / layout.CONSTITUTION, constitution_yaml(prepared.constitution))

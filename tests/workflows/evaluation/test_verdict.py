@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from rlaif.workflows.evaluation.run import Evaluation
 from rlaif.workflows.evaluation.verdict import verdicts
 from rlaif.workflows.evaluation.win_rate import WinRate
 
 
-def evaluation(low: float | None, high: float | None, rate: float | None = 0.62) -> Evaluation:
+def said(low: float | None, high: float | None, rate: float | None = 0.62) -> str:
     against = WinRate(
         against="base", win_rate=rate, low=low, high=high, wins=50, losses=30, even=20, failed=4
     )
-    return Evaluation(
-        policy="mine",
-        judge="micro",
-        constitution="house 1.0.0 (b2:abc)",
-        prompts=104,
-        win_rates=(against,),
-        gold=(),
-        calls={},
-    )
+    [sentence] = verdicts([against], "mine", "micro", "house 1.0.0 (b2:abc)")
+    return sentence
 
 
 @pytest.mark.parametrize(
@@ -36,17 +28,14 @@ def evaluation(low: float | None, high: float | None, rate: float | None = 0.62)
 def test_a_side_is_named_only_where_the_interval_leaves_out_one_half(
     low: float, high: float, word: str
 ) -> None:
-    [said] = verdicts(evaluation(low, high))
     interval = f"[{low:.2f}, {high:.2f}]"
-    assert (
-        said == f"{word}: mine wins 0.62 {interval} of 100 prompts against base, by micro under house 1.0.0"
+    assert said(low, high) == (
+        f"{word}: mine wins 0.62 {interval} of 100 prompts against base, by micro under house 1.0.0"
     )
 
 
 def test_what_nobody_could_read_is_no_verdict() -> None:
-    assert verdicts(evaluation(None, None, None)) == [
+    assert said(None, None, None) == (
         "mine against base: unknown, since no comparison could be read (by micro under house 1.0.0)"
-    ]
-    assert verdicts(evaluation(None, None))[0].startswith(
-        "unknown whether it is better: mine wins 0.62 of 100"
     )
+    assert said(None, None).startswith("unknown whether it is better: mine wins 0.62 of 100")

@@ -176,7 +176,8 @@ def test_the_first_guess_of_pairs_counts_the_tests_of_the_principles(prepared: P
 def test_calls_that_a_forecast_has_counted_are_the_total_of_a_step(prepared: PreparedRecipe) -> None:
     told: list[RunStanding] = []
     task = prepared.round(1)[0]
-    pace = Pace(prepared, Told(told), clock=Clock(), calls={task.name: 321})
+    pace = Pace(prepared, Told(told), clock=Clock())
+    pace.expect({task.name: 321})
     with pace.running(task):
         pass
     assert told[0].total == 321
