@@ -11,7 +11,7 @@ from typing import Any
 from rlaif.atomic import write_text
 from rlaif.errors import DiskError
 from rlaif.runs.layout import PROGRESS, is_run
-from rlaif.workflows.progress import Asked, Report
+from rlaif.workflows.progress import ModelCalls, Report
 
 EVERY_S = 0.5
 
@@ -31,7 +31,7 @@ class KeptProgress:
         self._run = run
         self._also = also
         self._clock = clock
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, ModelCalls] = {}
         self._last = 0.0
 
     def __call__(
@@ -41,7 +41,7 @@ class KeptProgress:
         total: int | None,
         /,
         *,
-        asked: Asked | None = None,
+        asked: ModelCalls | None = None,
         figures: Mapping[str, float] | None = None,
     ) -> None:
         """Take in what a model or a training tells of itself."""

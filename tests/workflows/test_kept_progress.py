@@ -12,7 +12,7 @@ from rlaif.errors import DiskError
 from rlaif.runs.claim import claim, status
 from rlaif.workflows import kept_progress
 from rlaif.workflows.kept_progress import EVERY_S, KeptProgress
-from rlaif.workflows.progress import Asked, silent
+from rlaif.workflows.progress import ModelCalls, silent
 
 
 class Clock:
@@ -28,9 +28,9 @@ def test_calls_tokens_and_failures_of_all_models_are_summed(tmp_path: Path) -> N
     clock = Clock()
     with claim(tmp_path / "run", {}, command="generate") as run:
         kept = KeptProgress(run.dir, silent, lambda: {"round": 1, "of": 2, "step": "judge"}, clock)
-        kept("calls of a", 10, None, asked=Asked(new=7, reused=3, failed=1, tokens=50, money=0.25))
+        kept("calls of a", 10, None, asked=ModelCalls(new=7, reused=3, failed=1, tokens=50, money=0.25))
         clock.now += EVERY_S
-        kept("calls of b", 5, None, asked=Asked(new=5, cut=2, tokens=20))
+        kept("calls of b", 5, None, asked=ModelCalls(new=5, cut=2, tokens=20))
         told = status(run.dir)["progress"]
     assert (told["done"], told["failed"], told["cut_off"], told["tokens"], told["money"]) == (
         15,
