@@ -1,6 +1,6 @@
-"""Makes docs/pictures/ from the faulty run of docs/auditing.md, with Chromium: `make pictures` (a minute on a CPU).
+"""Makes docs/pictures/ from the runs of docs/auditing.md and docs/view.md, with Chromium: `make pictures` (minutes).
 
-The pictures are of that page's own commands, so they show what a reader who repeats them sees.
+The pictures are of those pages' own commands, so they show what a reader who repeats them sees.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ GENERATE = (
     "--accept-unfit --out runs/weak"
 )
 """As docs/auditing.md writes it."""
+LOOKED_AT = (
+    "run self-rewarding --quick --out runs/loop",
+    "generate --policy micro --judge micro:weak --prompts micro:train --limit 40 --accept-unfit --out runs/weak",
+)
+"""As docs/view.md writes them."""
 WIDTH = 900
 
 
 def main() -> None:
-    """Make the run, its report and its review page in a new directory, and take each picture."""
+    """Make the runs, a report, the review page and those of a project in a new directory, and take each picture."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as place, sync_playwright() as driver:
@@ -37,8 +42,14 @@ def main() -> None:
             subprocess.run([*RLAIF, *line.split()], cwd=place, check=True, stdout=subprocess.DEVNULL)
         browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         take_report(browser, Path(place) / "weak.html")
-        with reviewed(place) as address:
+        with served(place, "review", "runs/weak", "--reviewer", "ann") as address:
             take_review(browser, address)
+        project = Path(place) / "project"
+        (project / ".rlaif").mkdir(parents=True)
+        for line in LOOKED_AT:
+            subprocess.run([*RLAIF, *line.split()], cwd=project, check=True, stdout=subprocess.DEVNULL)
+        with served(str(project), "view") as address:
+            take_view(browser, address)
         browser.close()
 
 
@@ -85,6 +96,37 @@ def take_review(browser: Any, address: str) -> None:
     page.close()
 
 
+def take_view(browser: Any, address: str) -> None:
+    """Pictures of `rlaif view`: the list, a run, a sample, a comparison; the run on a phone and on paper."""
+    page = opened(browser, address, 420)
+    base = page.url.rstrip("/")
+    shoot(page, "view-runs")
+    page.set_viewport_size({"width": WIDTH, "height": 1100})
+    for name, path in (
+        ("view-run", "/run/runs/loop"),
+        ("view-sample", "/run/runs/loop/-/sample/0"),
+        ("view-compare", "/compare?a=runs/weak&b=runs/loop"),
+        ("view-training", "/run/runs/loop/-/training"),
+        ("view-constitution", "/run/runs/loop/-/constitution"),
+    ):
+        page.goto(base + path)
+        shoot(page, name)
+    page.goto(f"{base}/run/runs/loop/-/sample/0")
+    page.locator("details summary").first.click()
+    page.mouse.move(0, 0)
+    shoot(page, "view-sample")
+    page.goto(f"{base}/run/runs/loop")
+    page.pdf(path=str(PICTURES / "view-run.pdf"), format="A4")
+    cookies = page.context.cookies()
+    page.close()
+    dark = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    dark.add_cookies(cookies)
+    phone = dark.new_page()
+    phone.goto(f"{base}/run/runs/loop")
+    shoot(phone, "view-phone")
+    dark.close()
+
+
 def opened(browser: Any, address: str, height: int) -> Any:
     page = browser.new_page(viewport={"width": WIDTH, "height": height})
     page.goto(address)
@@ -100,9 +142,9 @@ def shoot(page: Any, name: str, top: Any = None) -> None:
 
 
 @contextmanager
-def reviewed(place: str) -> Iterator[str]:
-    """The address of `rlaif review runs/weak` while it serves."""
-    command = [*RLAIF, "review", "runs/weak", "--reviewer", "ann"]
+def served(place: str, *words: str) -> Iterator[str]:
+    """The address of a command while it serves its page."""
+    command = [*RLAIF, *words]
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, env=unbuffered) as server:
         assert server.stdout is not None

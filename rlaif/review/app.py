@@ -289,7 +289,7 @@ def _places(desk: Desk, chosen: Filter, standing: Mapping[str, ReviewDecision]) 
     return desk.index.select(chosen, flagged, standing.keys())
 
 
-def _near(places: list[int], place: int) -> tuple[int | None, int | None, int | None]:
+def _near(places: Sequence[int], place: int) -> tuple[int | None, int | None, int | None]:
     """The places before and after in what is walked, and the number of this one in it (from 1), if it is in it."""
     from bisect import bisect_left
 

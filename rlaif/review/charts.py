@@ -99,6 +99,7 @@ def changes(rows: Sequence[Change], *, names: tuple[str, str], top: float = 1.0)
         return ""
     head = "".join(f'<th scope="col" class="num">{escape(each)}</th>' for each in (*names, "change"))
     parts = [
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(" and ".join(names))}">',
         '<table class="changes"><thead><tr><th scope="col">principle</th>',
         f'<th scope="col"><span class="hidden">drawn</span></th>{head}</tr></thead><tbody>',
     ]
@@ -111,7 +112,7 @@ def changes(rows: Sequence[Change], *, names: tuple[str, str], top: float = 1.0)
             f'<tr><th scope="row">{escape(each.name)}</th><td>{_dots(each, top)}</td>{cells}'
             f'<td class="num{way}">{said}</td></tr>'
         )
-    return "".join([*parts, "</tbody></table>"])
+    return "".join([*parts, "</tbody></table></div>"])
 
 
 def spark(values: Sequence[float | None], said: str) -> str:

@@ -9,7 +9,13 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.uint64]
 
 BLOCK = 1 << 22
 MOST_BLANK = 16
@@ -42,9 +48,9 @@ class LineFile:
         self.stamp = file_stamp(path)
         self._starts = array("Q")
         self._sizes = array("Q")
-        for start, size in _places(path, self.stamp.size):
-            self._starts.append(start)
-            self._sizes.append(size)
+        for starts, sizes in _places(path, self.stamp.size):
+            self._starts.frombytes(starts.tobytes())
+            self._sizes.frombytes(sizes.tobytes())
 
     def __len__(self) -> int:
         """How many lines there are."""
@@ -115,8 +121,8 @@ class LineFile:
             at = block.find(needle, max(at + 1, behind))
 
 
-def _places(path: Path, size: int) -> Iterator[tuple[int, int]]:
-    """Start and size of each whole line, and of a last one without an end, which a hand may have written."""
+def _places(path: Path, size: int) -> Iterator[tuple[Places, Places]]:
+    """Starts and sizes of whole lines, and of a last one without an end, which a hand may have written."""
     import numpy as np
 
     begin = at = 0
@@ -127,16 +133,20 @@ def _places(path: Path, size: int) -> Iterator[tuple[int, int]]:
     with stream:
         while block := stream.read(min(BLOCK, size - at)):
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE) + (at + 1)
-            for end in ends.tolist():
-                if end - begin > MOST_BLANK or _holds(stream, begin, end):
-                    yield begin, end - begin
-                begin = end
             at += len(block)
+            if not len(ends):
+                continue
+            starts = np.concatenate(([begin], ends[:-1]))
+            begin = int(ends[-1])
+            short = np.flatnonzero(ends - starts <= MOST_BLANK).tolist()
+            blank = [each for each in short if not _holds(stream, int(starts[each]), int(ends[each]))]
+            starts, ends = np.delete(starts, blank), np.delete(ends, blank)
+            yield starts.astype(np.uint64), (ends - starts).astype(np.uint64)
             stream.seek(at)
         if begin < at:
             stream.seek(begin)
             if stream.read(at - begin).rstrip(_BLANK).endswith(b"}"):
-                yield begin, at - begin
+                yield np.array([begin], np.uint64), np.array([at - begin], np.uint64)
 
 
 def _holds(stream: BinaryIO, begin: int, end: int) -> bool:

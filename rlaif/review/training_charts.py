@@ -60,7 +60,7 @@ def training_curves(folder: Path, name: str) -> TrainingCurves | None:
         for each in dict.fromkeys(name for row in rows for name in row)
         if each not in NO_CURVES and any(_number(row.get(each)) is not None for row in rows)
     ]
-    first = []
+    first: list[str] = []
     drawn: set[str] = set()
     for title, names in FIRST.items():
         series = {each: [_number(row.get(each)) for row in rows] for each in names if each in known}

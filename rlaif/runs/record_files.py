@@ -95,7 +95,7 @@ RUN_SCHEMA = _object(
 )
 """`run.json`, and `claim.json`, which holds the beginning of it."""
 PROGRESS_SCHEMA = _object(
-    round=_COUNT, of=_COUNT, step=_TEXT, what=_TEXT, unit=_TEXT, at=_TIME, left_s=_FIGURE,
+    (), round=_COUNT, of=_COUNT, step=_TEXT, what=_TEXT, unit=_TEXT, at=_TIME, left_s=_FIGURE,
     done=_FIGURE, total=_FIGURE, tokens=_FIGURE, money=_FIGURE, failed=_FIGURE, cut_off=_FIGURE,
 )  # fmt: skip
 FUNNEL_SCHEMA = _by_name(_COUNT)

@@ -195,7 +195,7 @@ REMEDIES: Sequence[tuple[str, str]] = (
     ),
     ("unreadable", "See the raw answers under Samples, filter `unreadable`; another protocol may be read."),
     ("drift", "Freeze the judge (`models.judge`), or replay judge examples in the training."),
-    ("length", "Audit the run: the judge may prefer long answers."),
+    ("length", "Audit the run: the judge may decide by length."),
     ("cut off", "Give more room: --max-tokens."),
 )
 """What to do about a warning, by words in it."""

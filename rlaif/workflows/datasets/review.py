@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from rlaif.errors import InputError
-from rlaif.records import Pair
+from rlaif.constitution import load_constitution
+from rlaif.errors import InputError, RlaifError
+from rlaif.records import Constitution, Pair
 from rlaif.review.app import Desk, make_app
 from rlaif.review.index import PairIndex
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
-from rlaif.runs.layout import pair_files
+from rlaif.runs.layout import CONSTITUTION, pair_files
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import TIE, ReviewDecision, decisions
 from rlaif.workflows.listening import address_of, listen, require_web_packages, serve_until_interrupted
@@ -43,9 +44,17 @@ def serve(
     index = PairIndex(run)
     held = listen(port)
     with held, Store.open(find_store(run, store)) as kept:
-        desk = Desk(index=index, store=kept, reviewer=reviewer or login())
+        desk = Desk(index=index, store=kept, reviewer=reviewer or login(), constitution=_constitution(run))
         said(f"{address_of(held)}/?token={desk.token}")
         serve_until_interrupted(make_app(desk), held)
+
+
+def _constitution(run: Path) -> Constitution | None:
+    """The one that a run was judged by; None where it cannot be read any more: pairs can be decided without it."""
+    try:
+        return load_constitution(run / CONSTITUTION) if (run / CONSTITUTION).is_file() else None
+    except RlaifError:
+        return None
 
 
 def login() -> str:

@@ -84,6 +84,7 @@ class CheckConfig(ModelOptions):
     )
     attacked: int = setting(10, help="Number of pairs to attack.", least=1)
     plot: Path | None = setting(None, help="Write a calibration plot (.svg or .png).")
+    html: Path | None = setting(None, help="Write the HTML report of the check.")
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
     thresholds: Mapping[str, float] = setting(
         default_factory=dict,

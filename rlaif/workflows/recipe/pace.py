@@ -138,13 +138,13 @@ class Pace:
             left_s=self.left(),
         )
 
-    def expect(self, calls: Mapping[str, int]) -> None:
-        """Take in the calls of each task by its name, where a forecast has counted them."""
-        self._guesses |= _counted(self._prepared, calls)
-
     def known(self) -> dict[str, Any]:
         """Where the run is now, as `progress.json` keeps it; nothing before its first step."""
         return {} if self._at is None else asdict(self.standing)
+
+    def expect(self, calls: Mapping[str, int]) -> None:
+        """Take in the calls of each task by its name, where a forecast has counted them."""
+        self._guesses |= _counted(self._prepared, calls)
 
     def report(
         self,

@@ -175,7 +175,7 @@ def test_axe_finds_no_violation_of_level_a_or_aa(
     script = (Path(axe).parent / "axe.min.js").read_text(encoding="utf-8")
     # axe itself is put in by the test: the page's policy lets no other script in
     for page in opened(browser, served, color_scheme=scheme, bypass_csp=True):
-        found = {}
+        found: dict[str, list[str]] = {}
         for path in PAGES:
             page.goto(served[1] + path)
             for each in page.locator("details").all():
