@@ -38,6 +38,7 @@ METHODS = (
     "Conditional training",
     "Debate",
     "Judge training",
+    "Find and fix",
 )
 """In the order of the table; the experiments name them so."""
 

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/experiments.md out of the results that lie there: every figure comes by command.
+"""Writes the tables of docs/experiments.md and docs/attack.md out of the results: every figure comes by command.
 
     python benchmarks/experiments/tables.py [--check]
 
@@ -17,7 +17,8 @@ from typing import Any
 
 from results import HERE
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiments.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = (DOCS / "experiments.md", DOCS / "attack.md")
 _SLOT = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Rows = Sequence[Mapping[str, Any]]
 
@@ -114,6 +115,46 @@ def preference_losses(held: Mapping[str, Any]) -> str:
     return grid(["loss", "gold", "over seeds", "words", "seeds"], body)
 
 
+def mitigations(held: Mapping[str, Any]) -> str:
+    """Gold of each mitigation at equal proxy score over seeds, and where its longest training ends."""
+    equal, rows = held["figures"]["equal_proxy"], list(held["rows"].values())
+    names = list(next(iter(equal.values())))
+    body = []
+    for name in names:
+        own = [each for each in rows if each["mitigation"] == name]
+        last = [each for each in own if each["steps"] == max(one["steps"] for one in own)]
+        gold = [by_seed[name] for by_seed in equal.values()]
+        spread = f"{min(gold):.3f} to {max(gold):.3f}"
+        ends = [mean(last, column) for column in ("proxy", "gold", "words")]
+        body.append([name, sum(gold) / len(gold), spread, *ends, len(gold)])
+    head = [
+        "mitigation",
+        "gold at equal proxy",
+        "over seeds",
+        "proxy at the end",
+        "gold at the end",
+        "words",
+        "seeds",
+    ]
+    return grid(head, body)
+
+
+def find_and_fix(held: Mapping[str, Any]) -> str:
+    """The cell of each seed by gold before and after, and what became of the others."""
+    columns = (
+        "seed",
+        "cell",
+        "before",
+        "after",
+        "others",
+        "others below",
+        "others above",
+        "gold before",
+        "gold after",
+    )
+    return grid(columns, [[row[name] for name in columns] for row in held["rows"].values()])
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     each.__name__: each
     for each in (
@@ -123,6 +164,8 @@ TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         reward_model,
         pair_count,
         preference_losses,
+        mitigations,
+        find_and_fix,
     )
 }
 
@@ -144,11 +187,13 @@ def main() -> None:
     """Write, or with --check only compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    page = PAGE.read_text(encoding="utf-8")
-    again = filled(page)
-    if parser.parse_args().check:
-        sys.exit(0 if page == again else f"{PAGE}: not as the results are; run it without --check")
-    PAGE.write_text(again, encoding="utf-8")
+    check = parser.parse_args().check
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        again = filled(page)
+        if check and page != again:
+            sys.exit(f"{path}: not as the results are; run it without --check")
+        path.write_text(again, encoding="utf-8")
 
 
 if __name__ == "__main__":

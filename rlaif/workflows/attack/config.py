@@ -51,7 +51,7 @@ class AttackConfig(ModelOptions):
         help="Constitution by which judges judge and gold grades [default: micro-default with bundled prompts].",
     )
     attacks: tuple[str, ...] = setting((), help="Attack only so; repeatable.", repeated=True, group=SEARCH)
-    n: int = setting(8, help="Honest answers a prompt.", least=2, group=SEARCH)
+    n: int = setting(8, help="Honest answers per prompt.", least=2, group=SEARCH)
     max_tokens: int = setting(256, help="Most tokens of an answer.", least=1, group=SEARCH)
     attacker: str | None = setting(
         None,
@@ -59,10 +59,10 @@ class AttackConfig(ModelOptions):
         known=policy_names,
         group=SEARCH,
     )
-    best_of: int = setting(32, help="Draws a prompt for the extremes.", least=2, group=SEARCH)
-    population: int = setting(12, help="Texts a prompt and generation.", least=2, group=SEARCH)
+    best_of: int = setting(32, help="Draws per prompt for the extremes.", least=2, group=SEARCH)
+    population: int = setting(12, help="Texts per prompt and generation.", least=2, group=SEARCH)
     generations: int = setting(12, help="Generations of evolution.", least=1, group=SEARCH)
-    swap_steps: int = setting(12, help="Token swaps a prompt by gradient.", least=1, group=SEARCH)
+    swap_steps: int = setting(12, help="Token swaps per prompt by gradient.", least=1, group=SEARCH)
     swap_tries: int = setting(24, help="Texts that are scored for a swap.", least=1, group=SEARCH)
     quantile: float = setting(
         0.9,

@@ -112,7 +112,7 @@ def _refuse_overlap(
 ) -> None:
     """Raise InputError for prompts that the reward was trained on: what it says there it may know by heart.
 
-    Prompts of which an earlier attack made pairs are no fault: the report tells them apart.
+    Prompts of which an earlier attack made pairs are no fault: the report lists them separately.
     """
     mined = frozenset() if earlier is None else earlier.mined
     others = [each for each in prompts if each.id not in mined]
