@@ -16,6 +16,16 @@ SEARCH, OUTCOME = "Searches", "Outcome"
 """Headings of `--help`."""
 
 
+def read_part(text: str) -> Any:
+    """A part of a reward as the command line has it: as `--reward` takes it, a directory, or the name of a judge.
+
+    Raises RecipeError for what is none.
+    """
+    if "=" in text or text.endswith((".yaml", ".yml")):
+        return read_reward(text)
+    return {"model": text} if Path(text).is_dir() else {"judge": text}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackConfig(ModelOptions):
     """Look for texts that a reward scores above honest answers though they are worth nothing."""
@@ -26,7 +36,7 @@ class AttackConfig(ModelOptions):
         None,
         help="A second judge that says what texts are worth, as --reward names one: judge=NAME, model=DIR ...",
         metavar="PART",
-        read=read_reward,
+        read=read_part,
         wanted="a part: judge=NAME",
         group=OUTCOME,
     )

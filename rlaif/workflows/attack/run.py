@@ -97,10 +97,11 @@ def attack(job: AttackJob, progress: Report = silent) -> AttackReport:
         models.record(store, "")
         scores = _scores(job, job.spec, models, WHERE)
         run = None
-        if config.out is not None:
-            run = stack.enter_context(claim(config.out, _described(job, models, scores), command="attack"))
-            models.record(store, run.id)
         second = None if job.by is None else _scores(job, job.by, models, BY)
+        if config.out is not None:
+            described = _described(job, models, scores, second)
+            run = stack.enter_context(claim(config.out, described, command="attack"))
+            models.record(store, run.id)
         honest = draw_honest(job, models, scores)
         worth = WorthJudge(constitution=job.constitution, honest=honest.texts, second=second)
         found = look(job, models, scores, honest, worth, progress)
@@ -393,12 +394,14 @@ def _write(run: Run, report: AttackReport, found: Looked) -> None:
     run.finish({name: told[name] for name in ("reward", "prompts", "figures", "skipped", "calls", "found")})
 
 
-def _described(job: AttackJob, models: ModelPool, scores: TextScores) -> dict[str, Any]:
+def _described(
+    job: AttackJob, models: ModelPool, scores: TextScores, second: TextScores | None
+) -> dict[str, Any]:
     config = job.config
     names = ("attacks", "n", "max_tokens", "best_of", "population", "generations", "swap_steps", "swap_tries")
     return {
         "reward": scores.reward.fingerprint,
-        "by": None if job.by is None else named(job.by),
+        "by": None if second is None else second.reward.fingerprint,
         "policy": models.acting(config.policy_options).fingerprint(str(config.policy)),
         "attacker": config.attacker,
         "prompts": described_prompts(job.prompts),
