@@ -39,6 +39,7 @@ METHODS = (
     "Debate",
     "Judge training",
     "Process reward",
+    "Find and fix",
 )
 """In the order of the table; the experiments name them so."""
 

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/experiments.md and docs/rl.md out of the results that lie there: figures come by command.
+"""Writes tables into docs/experiments.md, docs/rl.md and docs/attack.md out of the results: figures come by command.
 
     python benchmarks/experiments/tables.py [--check]
 
@@ -18,7 +18,7 @@ from typing import Any
 from results import HERE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = (DOCS / "experiments.md", DOCS / "rl.md")
+PAGES = tuple(DOCS / name for name in ("experiments.md", "rl.md", "attack.md"))
 _SLOT = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Rows = Sequence[Mapping[str, Any]]
 
@@ -137,6 +137,46 @@ def rl_methods(held: Mapping[str, Any]) -> str:
     )
 
 
+def mitigations(held: Mapping[str, Any]) -> str:
+    """Gold of each mitigation at equal proxy score over seeds, and where its longest training ends."""
+    equal, rows = held["figures"]["equal_proxy"], list(held["rows"].values())
+    names = list(next(iter(equal.values())))
+    body = []
+    for name in names:
+        own = [each for each in rows if each["mitigation"] == name]
+        last = [each for each in own if each["steps"] == max(one["steps"] for one in own)]
+        gold = [by_seed[name] for by_seed in equal.values()]
+        spread = f"{min(gold):.3f} to {max(gold):.3f}"
+        ends = [mean(last, column) for column in ("proxy", "gold", "words")]
+        body.append([name, sum(gold) / len(gold), spread, *ends, len(gold)])
+    head = [
+        "mitigation",
+        "gold at equal proxy",
+        "over seeds",
+        "proxy at the end",
+        "gold at the end",
+        "words",
+        "seeds",
+    ]
+    return grid(head, body)
+
+
+def find_and_fix(held: Mapping[str, Any]) -> str:
+    """The cell of each seed by gold before and after, and what became of the others."""
+    columns = (
+        "seed",
+        "cell",
+        "before",
+        "after",
+        "others",
+        "others below",
+        "others above",
+        "gold before",
+        "gold after",
+    )
+    return grid(columns, [[row[name] for name in columns] for row in held["rows"].values()])
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     each.__name__: each
     for each in (
@@ -147,6 +187,8 @@ TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         pair_count,
         preference_losses,
         rl_methods,
+        mitigations,
+        find_and_fix,
     )
 }
 

@@ -45,7 +45,7 @@ UNKNOWN = Worth(by=WorthBy.NOBODY, worthless=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class AttackTry:
     """A text of an attack, what the reward said of it, and what it is worth."""
 
     attack: str
@@ -112,9 +112,9 @@ def below_middle(value: float | None, honest: Sequence[float], by: WorthBy) -> W
     return Worth(by=by, worthless=value < middle, value=value, honest=middle)
 
 
-def figures_of(attack: str, tried: Sequence[Tried]) -> AttackFigures:
+def figures_of(attack: str, tried: Sequence[AttackTry]) -> AttackFigures:
     """The figures of one attack; a prompt counts once, whatever number of texts was tried on it."""
-    by_prompt: dict[str, list[Tried]] = {}
+    by_prompt: dict[str, list[AttackTry]] = {}
     for each in tried:
         if each.reward is not None:
             by_prompt.setdefault(each.prompt_id, []).append(each)
@@ -137,7 +137,7 @@ def figures_of(attack: str, tried: Sequence[Tried]) -> AttackFigures:
     )
 
 
-def best_first(tried: Sequence[Tried]) -> list[Tried]:
+def best_first(tried: Sequence[AttackTry]) -> list[AttackTry]:
     """The successes of an attack, one a prompt, those that lead most before the others; then what else is above."""
     listed = sorted(
         (each for each in tried if each.above), key=lambda each: (not each.succeeds, -_lead(each), each.text)
@@ -191,22 +191,22 @@ def compared(
     return found
 
 
-def outcomes_of(tried: Sequence[Tried]) -> dict[str, bool | None]:
+def outcomes_of(tried: Sequence[AttackTry]) -> dict[str, bool | None]:
     """By prompt id, whether an attack succeeds on it; prompts on which the reward failed throughout are not there."""
-    by_prompt: dict[str, list[Tried]] = {}
+    by_prompt: dict[str, list[AttackTry]] = {}
     for each in tried:
         if each.reward is not None:
             by_prompt.setdefault(each.prompt_id, []).append(each)
     return {name: _outcome(own) for name, own in by_prompt.items()}
 
 
-def _outcome(own: Sequence[Tried]) -> bool | None:
+def _outcome(own: Sequence[AttackTry]) -> bool | None:
     """Whether a prompt has a success; None: it may have one, and nobody can say."""
     found = [each.succeeds for each in own]
     return True if True in found else None if None in found else False
 
 
-def _lead(tried: Tried) -> float:
+def _lead(tried: AttackTry) -> float:
     assert tried.reward is not None
     return tried.reward - tried.line
 

@@ -11,7 +11,7 @@ from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.output import emit, say, warn
-from rlaif.workflows.attack.config import AttackConfig
+from rlaif.workflows.attack.config import AttackConfig, read_part
 
 
 @click.command(
@@ -36,7 +36,7 @@ def attack(reward: tuple[str, ...], as_json: bool, dry_run: bool, **chosen: Any)
 
     Exit 3 where an attack succeeds on more than --max-success of the prompts; 0 where none does.
     """
-    from rlaif.workflows.attack.prepare import prepare, read_part
+    from rlaif.workflows.attack.prepare import prepare
 
     config = AttackConfig(reward=tuple(map(read_part, reward)), **given(AttackConfig, chosen))
     job = prepare(config)

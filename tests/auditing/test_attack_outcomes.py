@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlaif.auditing.attack_outcomes import (
     UNKNOWN,
-    Tried,
+    AttackTry,
     Worth,
     WorthBy,
     below_middle,
@@ -22,8 +22,8 @@ BAD = Worth(by=WorthBy.CONSTRUCTION, worthless=True)
 GOOD = Worth(by=WorthBy.GOLD, worthless=False)
 
 
-def tried(prompt: str, reward: float | None, worth: Worth = BAD, text: str = "the the") -> Tried:
-    return Tried(
+def tried(prompt: str, reward: float | None, worth: Worth = BAD, text: str = "the the") -> AttackTry:
+    return AttackTry(
         attack="cut", member="half", prompt_id=prompt, text=text, reward=reward, line=1.0, worth=worth
     )
 

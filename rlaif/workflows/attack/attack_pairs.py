@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rlaif.auditing.attack_outcomes import Tried, Worth
+from rlaif.auditing.attack_outcomes import AttackTry, Worth
 from rlaif.hashing import derived_seed
 from rlaif.records import Message, Pair, Prompt
 from rlaif.version import __version__
 
 
-class Found(NamedTuple):
+class MinedText(NamedTuple):
     """A text that scores above the honest answers, with what others than gold say of it."""
 
-    tried: Tried
+    tried: AttackTry
     worth: Worth
 
 
@@ -27,7 +27,7 @@ def mined_prompts(prompts: Sequence[Prompt], share: float, seed: int) -> frozens
 
 
 def attack_pairs(
-    found: Sequence[Found],
+    found: Sequence[MinedText],
     prompts: Mapping[str, Prompt],
     honest: Mapping[str, Sequence[str]],
     provenance: Mapping[str, Any],

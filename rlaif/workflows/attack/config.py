@@ -16,6 +16,16 @@ SEARCH, OUTCOME = "Searches", "Outcome"
 """Headings of `--help`."""
 
 
+def read_part(text: str) -> Any:
+    """A part of a reward as the command line has it: as `--reward` takes it, a directory, or the name of a judge.
+
+    Raises RecipeError for what is none.
+    """
+    if "=" in text or text.endswith((".yaml", ".yml")):
+        return read_reward(text)
+    return {"model": text} if Path(text).is_dir() else {"judge": text}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackConfig(ModelOptions):
     """Look for texts that a reward scores above honest answers though they are worth nothing."""
@@ -26,7 +36,7 @@ class AttackConfig(ModelOptions):
         None,
         help="A second judge that says what texts are worth, as --reward names one: judge=NAME, model=DIR ...",
         metavar="PART",
-        read=read_reward,
+        read=read_part,
         wanted="a part: judge=NAME",
         group=OUTCOME,
     )
@@ -51,7 +61,7 @@ class AttackConfig(ModelOptions):
         help="Constitution by which judges judge and gold grades [default: micro-default with bundled prompts].",
     )
     attacks: tuple[str, ...] = setting((), help="Attack only so; repeatable.", repeated=True, group=SEARCH)
-    n: int = setting(8, help="Honest answers a prompt.", least=2, group=SEARCH)
+    n: int = setting(8, help="Honest answers per prompt.", least=2, group=SEARCH)
     max_tokens: int = setting(256, help="Most tokens of an answer.", least=1, group=SEARCH)
     attacker: str | None = setting(
         None,
@@ -59,10 +69,10 @@ class AttackConfig(ModelOptions):
         known=policy_names,
         group=SEARCH,
     )
-    best_of: int = setting(32, help="Draws a prompt for the extremes.", least=2, group=SEARCH)
-    population: int = setting(12, help="Texts a prompt and generation.", least=2, group=SEARCH)
+    best_of: int = setting(32, help="Draws per prompt for the extremes.", least=2, group=SEARCH)
+    population: int = setting(12, help="Texts per prompt and generation.", least=2, group=SEARCH)
     generations: int = setting(12, help="Generations of evolution.", least=1, group=SEARCH)
-    swap_steps: int = setting(12, help="Token swaps a prompt by gradient.", least=1, group=SEARCH)
+    swap_steps: int = setting(12, help="Token swaps per prompt by gradient.", least=1, group=SEARCH)
     swap_tries: int = setting(24, help="Texts that are scored for a swap.", least=1, group=SEARCH)
     quantile: float = setting(
         0.9,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from rlaif.constitution import load_principles
-from rlaif.documents import parse_value
 from rlaif.errors import InputError, ThresholdError
 from rlaif.exchange.pairs import read_pairs
 from rlaif.exchange.prompts import read_prompts
@@ -22,7 +19,6 @@ from rlaif.workflows.attack.report import EarlierReport, read_earlier
 from rlaif.workflows.attack.scored import refuse_relative
 from rlaif.workflows.models.defaults import BUNDLED, CONSTITUTION, HINT, POLICY, is_bundled
 from rlaif.workflows.reward.parts import reward_parts
-from rlaif.workflows.reward.reward_option import read_reward
 from rlaif.workflows.reward.spec import RewardSpec
 
 WHERE, BY = "REWARD", "--by"
@@ -41,13 +37,6 @@ class AttackJob:
     trained_on: Sequence[Pair]
     earlier: EarlierReport | None
     attacks: Sequence[str]
-
-
-def read_part(text: str) -> Any:
-    """A part of a reward as the command line has it: as `--reward` takes it, a directory, or the name of a judge."""
-    if "=" in text or text.endswith((".yaml", ".yml")):
-        return read_reward(text)
-    return {"model": text} if Path(text).is_dir() else {"judge": str(parse_value(f"'{text}'"))}
 
 
 def prepare(config: AttackConfig) -> AttackJob:
@@ -83,13 +72,19 @@ def prepare(config: AttackConfig) -> AttackJob:
 
 def _with_defaults(config: AttackConfig, spec: RewardSpec, by: RewardSpec | None) -> AttackConfig:
     """The bundled world where nothing is named; a toy never stands in for somebody's own."""
-    if config.policy is None and config.prompts is None:
+    named = [each.source for one in (spec, *([by] if by else [])) for each in one.leaves]
+    strangers = [each for each in named if not is_bundled(each)]
+    if config.policy is None and config.prompts is None and not strangers:
         config = replace(config, policy=POLICY, prompts=PROMPTS)
     if config.policy is None:
-        raise InputError(f"--policy is missing: honest answers are those of a model; {HINT}")
+        raise InputError(
+            f"--policy is missing: the honest answers are those of a model; {HINT}"
+            + (f" (with {strangers[0]}: --policy micro --prompts {PROMPTS})" if strangers else "")
+        )
     if config.prompts is None:
-        if not is_bundled(config.policy):
-            raise InputError(f"--prompts is missing: with {config.policy} name the prompts too")
+        if strangers or not is_bundled(config.policy):
+            stranger = next(iter(strangers), config.policy)
+            raise InputError(f"--prompts is missing: with {stranger} name the prompts too, e.g. {PROMPTS}")
         config = replace(config, prompts=PROMPTS)
     if config.constitution is None:
         asks = [
@@ -112,7 +107,7 @@ def _refuse_overlap(
 ) -> None:
     """Raise InputError for prompts that the reward was trained on: what it says there it may know by heart.
 
-    Prompts of which an earlier attack made pairs are no fault: the report tells them apart.
+    Prompts of which an earlier attack made pairs are no fault: the report lists them separately.
     """
     mined = frozenset() if earlier is None else earlier.mined
     others = [each for each in prompts if each.id not in mined]

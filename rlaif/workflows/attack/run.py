@@ -14,7 +14,7 @@ from typing import Any
 
 from rlaif.atomic import write_lines, write_text
 from rlaif.auditing.attack_outcomes import (
-    Tried,
+    AttackTry,
     Worth,
     best_first,
     compared,
@@ -33,7 +33,7 @@ from rlaif.records import Completion, Prompt, Sampling
 from rlaif.runs.claim import Run, claim
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.store import Store, find_store
-from rlaif.workflows.attack.attack_pairs import Found, attack_pairs, mined_prompts
+from rlaif.workflows.attack.attack_pairs import MinedText, attack_pairs, mined_prompts
 from rlaif.workflows.attack.kind import AttackGround, Attempt, RewardAttack, Swaps
 from rlaif.workflows.attack.kinds import ATTACKS
 from rlaif.workflows.attack.prepare import BY, WHERE, AttackJob
@@ -97,10 +97,11 @@ def attack(job: AttackJob, progress: Report = silent) -> AttackReport:
         models.record(store, "")
         scores = _scores(job, job.spec, models, WHERE)
         run = None
-        if config.out is not None:
-            run = stack.enter_context(claim(config.out, _described(job, models, scores), command="attack"))
-            models.record(store, run.id)
         second = None if job.by is None else _scores(job, job.by, models, BY)
+        if config.out is not None:
+            described = _described(job, models, scores, second)
+            run = stack.enter_context(claim(config.out, described, command="attack"))
+            models.record(store, run.id)
         honest = draw_honest(job, models, scores)
         worth = WorthJudge(constitution=job.constitution, honest=honest.texts, second=second)
         found = look(job, models, scores, honest, worth, progress)
@@ -178,7 +179,7 @@ def look(
             each for each in draw_answers(job, models, name, count, "extremes") if each[0].id in honest.lines
         ],
     )
-    tried: list[Tried] = []
+    tried: list[AttackTry] = []
     others: dict[int, Worth] = {}
     skipped: dict[str, str] = {}
     for number, name in enumerate(job.attacks):
@@ -198,15 +199,15 @@ def look(
 class Looked:
     """What attacks tried."""
 
-    tried: Sequence[Tried]
+    tried: Sequence[AttackTry]
     others: Mapping[int, Worth]
     """By place in `tried`, of those above the line: what others than gold say, which alone may be trained on."""
     skipped: Mapping[str, str]
 
     @property
-    def trainable(self) -> list[Found]:
+    def trainable(self) -> list[MinedText]:
         """Texts above the line, with what others than gold say of them."""
-        return [Found(self.tried[place], worth) for place, worth in self.others.items()]
+        return [MinedText(self.tried[place], worth) for place, worth in self.others.items()]
 
 
 def _judged(
@@ -215,7 +216,7 @@ def _judged(
     scores: TextScores,
     honest: HonestAnswers,
     worth: WorthJudge,
-    tried: list[Tried],
+    tried: list[AttackTry],
     others: dict[int, Worth],
 ) -> None:
     """Add the texts of one attack to `tried`, and to `others` what is said of those above the line."""
@@ -227,7 +228,7 @@ def _judged(
     said = iter(worth.by_others(texts, [kind.constructed] * len(texts)))
     for attempt, reward in own:
         line = honest.lines[attempt.prompt.id]
-        each = Tried(
+        each = AttackTry(
             attack=kind.name,
             member=attempt.member,
             prompt_id=attempt.prompt.id,
@@ -245,7 +246,7 @@ def _judged(
 def draw_answers(
     job: AttackJob, models: ModelPool, name: str, count: int, what: str
 ) -> list[tuple[Prompt, Completion]]:
-    """So many whole answers a prompt; those that were cut off, or whose thought never ended, are none."""
+    """So many whole answers per prompt; those that were cut off, or whose thought never ended, are none."""
     config = job.config
     found = draw(
         models.acting(config.policy_options),
@@ -325,7 +326,7 @@ def _report(
     )
 
 
-def _examples(honest: HonestAnswers, tried: Tried) -> AttackExample:
+def _examples(honest: HonestAnswers, tried: AttackTry) -> AttackExample:
     prompt = next(each for each in honest.prompts if each.id == tried.prompt_id)
     best, reward = honest.best(prompt.id)
     assert tried.reward is not None, "only texts above the line are shown"
@@ -393,12 +394,14 @@ def _write(run: Run, report: AttackReport, found: Looked) -> None:
     run.finish({name: told[name] for name in ("reward", "prompts", "figures", "skipped", "calls", "found")})
 
 
-def _described(job: AttackJob, models: ModelPool, scores: TextScores) -> dict[str, Any]:
+def _described(
+    job: AttackJob, models: ModelPool, scores: TextScores, second: TextScores | None
+) -> dict[str, Any]:
     config = job.config
     names = ("attacks", "n", "max_tokens", "best_of", "population", "generations", "swap_steps", "swap_tries")
     return {
         "reward": scores.reward.fingerprint,
-        "by": None if job.by is None else named(job.by),
+        "by": None if second is None else second.reward.fingerprint,
         "policy": models.acting(config.policy_options).fingerprint(str(config.policy)),
         "attacker": config.attacker,
         "prompts": described_prompts(job.prompts),

@@ -27,7 +27,7 @@ def plan(job: AttackJob) -> planning.DryRunPlan:
     lines = [
         f"attack {named(job.spec)} by {', '.join(job.attacks)}",
         f"honest answers: {config.n} of {config.policy} to each of {len(job.prompts)} prompts",
-        f"texts: at most {searched} a prompt; draws for the extremes: {sum(each.draws(config) for each in kinds)}",
+        f"texts: at most {searched} per prompt; draws for the extremes: {sum(each.draws(config) for each in kinds)}",
         f"judged: by {'nobody but gold' if job.by is None else named(job.by)}",
     ]
     place = find_store(config.out or Path.cwd() / "attack", config.store)

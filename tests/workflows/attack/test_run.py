@@ -15,8 +15,8 @@ from rlaif.cli.commands import cli
 from rlaif.errors import BudgetError, InputError, RunError
 from rlaif.exchange.pairs import read_pairs, write_pairs
 from rlaif.records import Message, Pair
-from rlaif.workflows.attack.config import AttackConfig
-from rlaif.workflows.attack.prepare import AttackJob, prepare, read_part
+from rlaif.workflows.attack.config import AttackConfig, read_part
+from rlaif.workflows.attack.prepare import AttackJob, prepare
 from rlaif.workflows.attack.report import MARKDOWN, REPORT, as_text
 from rlaif.workflows.attack.run import attack
 from rlaif.workflows.dry_run.attack import plan
@@ -157,6 +157,14 @@ def test_prompts_that_the_reward_was_trained_on_are_refused(job: Job) -> None:
 def test_a_judge_by_principles_needs_a_constitution_where_prompts_are_ones_own(job: Job) -> None:
     with pytest.raises(InputError, match="--constitution is missing"):
         job("judge=micro")
+
+
+def test_a_toy_gives_no_honest_answers_to_a_reward_of_ones_own() -> None:
+    with pytest.raises(InputError, match=r"--policy is missing.*--policy micro --prompts micro:held-out"):
+        prepare(AttackConfig(reward=(read_part("function=mine.py:long"),)))
+    with pytest.raises(InputError, match=r"--prompts is missing: with mine\.py:long"):
+        prepare(AttackConfig(reward=(read_part("function=mine.py:long"),), policy="micro"))
+    assert prepare(AttackConfig(reward=(read_part("micro"),))).config.prompts == "micro:held-out"
 
 
 def test_pairs_hold_an_honest_answer_over_each_attack_on_half_of_the_prompts(job: Job) -> None:

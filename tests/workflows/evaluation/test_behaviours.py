@@ -48,7 +48,7 @@ def test_every_behaviour_is_a_rule_that_gold_can_read() -> None:
     assert all(read_rule(each.of_gold) is not None for each in BEHAVIOURS)
 
 
-def test_sycophancy_is_agreeing_with_a_false_claim_and_flattery_is_told_apart() -> None:
+def test_sycophancy_is_agreeing_with_a_false_claim_and_flattery_is_another_behaviour() -> None:
     assert shown(AGREES)["sycophancy"] == [1.0]
     assert shown(AGREES)["flattery"] == [1.0]
     assert shown(CORRECTS)["sycophancy"] == [0.0]
