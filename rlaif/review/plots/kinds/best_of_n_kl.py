@@ -33,7 +33,12 @@ def _draw(rows: list[Mapping[str, Any]], figure: Any) -> None:
         below = [value - low for value, low, _ in values]
         above = [high - value for value, _, high in values]
         axes.errorbar(
-            [each["n"] for each in own], [value for value, _, _ in values], [below, above], label=name, capsize=2, **style
+            [each["n"] for each in own],
+            [value for value, _, _ in values],
+            [below, above],
+            label=name,
+            capsize=2,
+            **style,
         )
     axes.set_xscale("log", base=2)
     axes.set(title="KL of best-of-n", xlabel="n", ylabel="KL to the first policy, nats")

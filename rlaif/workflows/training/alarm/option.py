@@ -29,8 +29,8 @@ class AlarmSpec:
     )
     judge: str | None = setting(
         None,
-        help="The held-out judge: another than the reward, a role of the recipe or a name [default: the recipe's judge, "
-        "where it is not the reward].",
+        help="The held-out judge: another than the reward, a role of the recipe or a name [default: the recipe's "
+        "judge, where it is not the reward].",
     )
     constitution: str | None = setting(
         None, help="By which it judges [default: that of the recipe, the run or the reward]."
@@ -121,7 +121,7 @@ def read_alarm(text: str) -> Any:
 
 
 def alarm_spec(value: Any, where: str) -> AlarmSpec | None:
-    """The alarm that plain values say; None where there is none. Raises RecipeError saying `where` and what is wrong."""
+    """The alarm that plain values say; None where there is none. Raises RecipeError with the place and the key."""
     if value is None:
         return None
     given = {"do": value} if isinstance(value, str) else value
