@@ -112,7 +112,7 @@ def kl_budget(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | Non
     now = checks[-1].kl
     if now is None:
         return None
-    return Signal("kl", now, limits.kl, f"the policy is {now:.3g} nats an answer away from where it began")
+    return Signal("kl", now, limits.kl, f"the policy is {now:.3g} nats per answer away from where it began")
 
 
 def judge_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:

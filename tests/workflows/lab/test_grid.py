@@ -7,7 +7,7 @@ import pytest
 
 from rlaif.errors import InputError
 from rlaif.workflows.lab.config import LabConfig, settled
-from rlaif.workflows.lab.forecast import Pace
+from rlaif.workflows.lab.forecast import LabPace
 from rlaif.workflows.lab.grid import cells
 
 
@@ -68,13 +68,13 @@ def test_a_grid_that_cannot_be_drawn_is_refused(own: dict[str, object], said: st
 
 def test_the_forecast_of_the_whole_grid_fits_into_five_hours_of_two_cores() -> None:
     whole = settled(config())
-    assert Pace.of(list(cells(whole)), whole).seconds_left < 2 * 5 * 3600
+    assert LabPace.of(list(cells(whole)), whole).seconds_left < 2 * 5 * 3600
 
 
 def test_the_forecast_follows_the_cells_that_are_done() -> None:
     quick = settled(config(quick=True))
     listed = list(cells(quick))
-    slow, fast = Pace.of(listed, quick), Pace.of(listed, quick)
+    slow, fast = LabPace.of(listed, quick), LabPace.of(listed, quick)
     slow.after(listed[0], 600.0)
     fast.after(listed[0], 6.0)
     assert slow.seconds_left == pytest.approx(100 * fast.seconds_left)

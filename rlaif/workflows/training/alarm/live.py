@@ -227,7 +227,7 @@ def _figures(found: AlarmCheck, read: Sequence[Signal]) -> dict[str, float]:
 
 
 def _scale(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and deviation; of rewards that are all the same nothing is told apart."""
+    """Mean and deviation; of rewards that are all the same nothing is distinguished."""
     if len(values) < 2 or pstdev(values) == 0:
         raise InputError(
             "alarm: a reward model of ensemble gives the same reward for all answers; leave it out, or train it longer"

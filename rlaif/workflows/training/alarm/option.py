@@ -50,7 +50,7 @@ class AlarmSpec:
     ensemble: tuple[str, ...] = setting(
         (), help="Reward models whose disagreement is watched, two or more.", wanted="a list of reward models"
     )
-    kl: float = setting(_USUAL.kl, help="Budget of KL to the first policy, nats an answer.", above=0)
+    kl: float = setting(_USUAL.kl, help="Budget of KL to the first policy, nats per answer.", above=0)
     judge_fall: float = setting(
         _USUAL.judge, help="Standard errors by which the judge's score may fall below its best.", above=0
     )
