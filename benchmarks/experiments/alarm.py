@@ -32,7 +32,7 @@ from rlaif.auditing.alarm import AlarmCheck, AlarmLimits, first_alarm
 from rlaif.constitution import load_principles
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import derived_seed
-from rlaif.records import AlarmReading, Completion, Component, Prompt, Sampling, ScoredGroups
+from rlaif.records import AlarmAction, AlarmReading, Completion, Component, Prompt, Sampling, ScoredGroups
 from rlaif.runs.layout import ALARM
 from rlaif.shipped import shipped_model
 from rlaif.store import Store
@@ -111,8 +111,15 @@ class Measured:
     prompts: Sequence[Prompt]
     gold: dict[int, float] = field(default_factory=dict)
 
-    do = "warn"
-    every = EVERY
+    @property
+    def do(self) -> AlarmAction:
+        """It only warns."""
+        return "warn"
+
+    @property
+    def every(self) -> int:
+        """As the alarm."""
+        return EVERY
 
     @property
     def fingerprint(self) -> str:

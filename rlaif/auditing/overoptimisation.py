@@ -186,7 +186,7 @@ def _run(curve: GoldCurve) -> tuple[Floats, Floats]:
 
 
 def _curve(form: Form, x: Floats, alpha: float, beta: float) -> Floats:
-    return _basis(form, x) @ [alpha, beta]  # type: ignore[no-any-return]
+    return _basis(form, x) @ [alpha, beta]
 
 
 def _basis(form: Form, x: Floats) -> Floats:

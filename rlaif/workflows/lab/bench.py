@@ -287,7 +287,7 @@ class PolicyProbe:
         write_text(self._file, json.dumps({**held, str(step): point}))
 
     def _held(self) -> dict[str, dict[str, Any]]:
-        return json.loads(self._file.read_text()) if self._file.is_file() else {}  # type: ignore[no-any-return]
+        return json.loads(self._file.read_text()) if self._file.is_file() else {}
 
     @property
     def _file(self) -> Path:

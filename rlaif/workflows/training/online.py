@@ -31,7 +31,8 @@ from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
 from rlaif.workflows.reward.spec import RewardSpec
-from rlaif.workflows.training.alarm.open import AlarmInputs, alarm_inputs, open_alarm, plan_alarm
+from rlaif.workflows.training.alarm.inputs import AlarmInputs
+from rlaif.workflows.training.alarm.open import alarm_inputs, open_alarm, plan_alarm
 from rlaif.workflows.training.data_gate import gate_words, record_gate
 from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS

@@ -39,7 +39,7 @@ def job(alarm: Any) -> TrainJob:
 
 
 def read(alarm: Any, **more: Any) -> AlarmInputs:
-    given = {
+    given: dict[str, Any] = {
         "where": "recipe.yaml:7",
         "constitution": load_principles("micro-default"),
         "rewarded_by": ("scorer",),

@@ -60,7 +60,9 @@ def test_what_cannot_be_an_alarm_is_refused_with_its_key(value: Any, said: str) 
     "method", ["dpo", "sft", "distill", "thumbs", "grpo", "rloo", "ppo", "raft", "online-dpo"]
 )
 def test_every_training_of_a_policy_takes_an_alarm(method: str) -> None:
-    own = {"reward": REWARD} if method in ("grpo", "rloo", "ppo", "raft", "online-dpo") else {}
+    own: dict[str, Any] = (
+        {"reward": REWARD} if method in ("grpo", "rloo", "ppo", "raft", "online-dpo") else {}
+    )
     step = train_step(method, alarm="stop", **own)
     assert step.options.alarm == "stop"
     assert step.as_dict()["alarm"] == "stop"
