@@ -163,4 +163,4 @@ def test_a_training_by_the_command_line_looks_before_its_first_step_and_at_its_l
     assert held["checks"][0]["kl"] == 0.0
     assert len(held["checks"][1]["scores"]) == 8
     dry = CliRunner().invoke(cli, [*words.replace("--out model", "--out other").split(), "--dry-run"])
-    assert "alarm: warn: 2 looks of 8 answers; judged by micro" in dry.output
+    assert "the alarm: warn: 2 looks of 8 answers; judged by micro" in dry.output
