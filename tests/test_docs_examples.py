@@ -39,6 +39,8 @@ NOT_RUN = {
     r"model_spec\.md|constitutions/spec\.yaml|show spec\b": "needs the published Model Spec",
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
+    r"^rlaif plot": "draws what another command made in minutes",
+    r"keywords\.py|anchor\.jsonl": "needs a file of the user's",
     r"^rlaif micro (build|report)": "trains or measures the whole family",
 }
 """Examples that are only looked at: every option must be known."""
@@ -57,6 +59,7 @@ SMALL = {
     "train": "--steps 2 --batch-size 2",
     "evaluate": "--limit 2 --dry-run",
     "run": "--limit 2 --dry-run",
+    "lab overoptimize": "--dry-run",
 }
 """What makes an example small: plans are made where work would take minutes, and each training is a training."""
 

@@ -112,7 +112,7 @@ def kl_budget(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | Non
     now = checks[-1].kl
     if now is None:
         return None
-    return Signal("kl", now, limits.kl, f"the policy is {now:.3g} nats an answer away from where it began")
+    return Signal("kl", now, limits.kl, f"the policy is {now:.3g} nats per answer away from where it began")
 
 
 def judge_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:
@@ -136,7 +136,7 @@ def win_rate_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal 
     if len(known) < 2 or rates[-1] is None:
         return None
     fall = max(known) - known[-1]
-    said = f"the length-controlled win rate against the first policy is {known[-1]:.3g}, and was {max(known):.3g} at best"
+    said = f"the length-controlled win rate against the first policy is {known[-1]:.3g}, and was {max(known):.3g}"
     return Signal("win_rate", fall, limits.win_rate, said)
 
 

@@ -39,9 +39,9 @@ def lab() -> None:
 def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     """Draw gold and proxy against the distance from the first policy.
 
-    For best-of-n and GRPO over a grid of reward models: sizes by numbers of labels. For PPO, DPO and distillation, judge
-    noise and rubric dropout at the middle cell. Reward models learn labels with a planted flaw; gold is only measured.
-    Each cell is kept when it is done: the same command goes on. Writes lab.json, tables.md and curves.svg.
+    For best-of-n and GRPO over a grid of reward models: sizes by numbers of labels. For PPO, DPO and distillation,
+    judge noise and rubric dropout at the middle cell. Reward models learn labels with a planted flaw; gold is only
+    measured. Each cell is kept when it is done: the same command goes on. Writes lab.json, tables.md and curves.svg.
     """
     config = LabConfig(**given(LabConfig, chosen))
     from rlaif.workflows.lab import tables

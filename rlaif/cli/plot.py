@@ -47,7 +47,7 @@ class PlotCommand(Command):
     help="File to write: .svg, .png or .pdf.",
 )
 def plot(run: Path, kind: str, out: Path) -> None:
-    """Draw one kind of picture of RUN, in colours that print and that the colour-blind tell apart."""
+    """Draw one kind of picture of RUN, in colours that print and that the colour-blind distinguish."""
     from rlaif.review.plots import draw_plot
 
     draw_plot(run, kind, out)

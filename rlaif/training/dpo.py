@@ -214,7 +214,7 @@ class DPO:
         means = self._figures(terms) | {"loss/preference": weight_B * preference_B, "nll": nll_B}
         figures = {name: value.detach().sum() / total for name, value in means.items()}
         if self.reference:
-            # nats an answer
+            # nats per answer
             figures["kl"] = losses.kl_terms(logp_N.detach(), scored.reference_N).sum() / (2 * total)
         if self.zero_point is not None:
             figures["kto/drift"] = terms.zero_point * (len(mine) / total)

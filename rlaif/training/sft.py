@@ -25,7 +25,7 @@ from rlaif.training.tokens import TokenExample, relative_weights
 from rlaif.training.trees import example_tree
 
 
-def train_sft(
+def train_sft(  # noqa: PLR0913 - one call says all
     config: SFTConfig,
     examples: Sequence[Example],
     *,

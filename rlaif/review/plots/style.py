@@ -1,4 +1,4 @@
-"""What all plots look like: colours that print and that the colour-blind tell apart, each with a dash and a mark.
+"""What all plots look like: colours that print and that the colour-blind distinguish, each with a dash and a mark.
 
 The colours are those of Okabe and Ito (2008), in an order whose greys differ. An SVG of the same data has the same
 bytes: no date, no random ids.

@@ -46,7 +46,7 @@ class Work(NamedTuple):
     learned: int = 0
 
 
-class Scored(NamedTuple):
+class ProxyScored(NamedTuple):
     """An answer with its gold and its standardised proxy reward."""
 
     prompt: Prompt
@@ -156,17 +156,17 @@ class CellBench:
             where=WHERE,
         )
 
-    def scored(self, graded: Sequence[Graded]) -> list[Scored]:
+    def scored(self, graded: Sequence[Graded]) -> list[ProxyScored]:
         """With the proxy, in standard deviations of the first policy's draws; what it cannot read is left out."""
         mean, spread = self.scale()
         found = zip(graded, self._raw(graded), strict=True)
-        return [Scored(*each, (proxy - mean) / spread) for each, proxy in found if proxy is not None]
+        return [ProxyScored(*each, (proxy - mean) / spread) for each, proxy in found if proxy is not None]
 
-    def scored_draws(self) -> list[list[Scored]]:
+    def scored_draws(self) -> list[list[ProxyScored]]:
         """The first policy's draws of each measured prompt."""
         groups = self.world.measured_draws()
         flat = iter(self.scored([each for group in groups for each in group]))
-        by_prompt: dict[str, list[Scored]] = {}
+        by_prompt: dict[str, list[ProxyScored]] = {}
         for each in flat:
             by_prompt.setdefault(each.prompt.id, []).append(each)
         return [group for group in by_prompt.values() if len(group) == self.config.best_of]
@@ -184,7 +184,7 @@ class CellBench:
             self._scale = (fmean(found), pstdev(found))
         return self._scale
 
-    def proposals(self) -> list[tuple[Prompt, list[Scored]]]:
+    def proposals(self) -> list[tuple[Prompt, list[ProxyScored]]]:
         """Draws of the first policy that offline methods learn from, with their proxies."""
         prompts = self.world.trained_on(self.cell.seed)[: min(PROPOSED, 4 * self.config.batch_size * 4)]
         groups = self.world.answers(
@@ -200,7 +200,7 @@ class CellBench:
         shutil.rmtree(self.policy_out, ignore_errors=True)
 
     def accuracy(self) -> float:
-        """Share of pairs of draws whose order by the proxy is that of gold, of those that gold tells apart."""
+        """Share of pairs of draws whose order by the proxy is that of gold, of those that gold distinguishes."""
         right = []
         for group in self.world.measured_draws():
             found = self.scored(group[:SCALED])

@@ -60,6 +60,9 @@ class LabConfig(ModelOptions):
         metavar="N,N",
         group=GRID,
     )
+    methods: tuple[str, ...] = setting(
+        (), help="Which ways of optimising are measured [default: all].", metavar="NAME,NAME", group=GRID
+    )
     seeds: int = setting(3, help="Seeds of the whole grid.", least=1, group=GRID)
     quick: bool = setting(
         False, help="The smallest grid, in a few minutes; its figures say nothing.", group=GRID
@@ -102,7 +105,7 @@ class LabConfig(ModelOptions):
     every: int = setting(5, help="Steps between two measurements.", least=1, group=TRAINED)
     batch_size: int = setting(
         8,
-        help="Prompts a step of grpo and ppo; dpo and sft take four times as many pairs.",
+        help="Prompts a step of grpo and ppo; dpo and distillation take four times as many rows.",
         least=2,
         group=TRAINED,
     )

@@ -35,7 +35,7 @@ def shared_seconds(listed: Sequence[Cell], config: LabConfig) -> float:
 
 
 @dataclass(slots=True)
-class Pace:
+class LabPace:
     """What is left, by what was done."""
 
     config: LabConfig
@@ -46,7 +46,7 @@ class Pace:
     done: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, listed: Sequence[Cell], config: LabConfig) -> Pace:
+    def of(cls, listed: Sequence[Cell], config: LabConfig) -> LabPace:
         """Nothing is done yet."""
         return cls(config=config, left=list(listed), shared=shared_seconds(listed, config))
 

@@ -24,7 +24,7 @@ from rlaif.workflows.lab import tables
 from rlaif.workflows.lab.bench import CellBench
 from rlaif.workflows.lab.cell import Cell
 from rlaif.workflows.lab.config import LabConfig, settled
-from rlaif.workflows.lab.forecast import Pace
+from rlaif.workflows.lab.forecast import LabPace
 from rlaif.workflows.lab.grid import cells
 from rlaif.workflows.lab.methods import METHODS
 from rlaif.workflows.lab.result import summed
@@ -74,7 +74,7 @@ def plan(config: LabConfig) -> tuple[list[str], dict[str, Any]]:
     settled_config = settled(config)
     inputs = read_inputs(settled_config)
     listed = list(cells(settled_config))
-    pace = Pace.of(listed, settled_config)
+    pace = LabPace.of(listed, settled_config)
     lines = [
         f"measured: {len(inputs.measured)} prompts, by {inputs.gold_by}",
         *(f"cell: {each.name}" for each in listed),
@@ -117,7 +117,7 @@ def _measure(listed: list[Cell], world: LabWorld, say: Say, progress: Report) ->
     """Run the cells that have no record yet."""
     config = world.config
     missing = [each for each in listed if not _file(config.out, each).is_file()]
-    pace = Pace.of(missing, config)
+    pace = LabPace.of(missing, config)
     if missing:
         held = len(listed) - len(missing)
         say(f"lab: {pace.sentence}" + (f"; {held} are done" if held else ""))

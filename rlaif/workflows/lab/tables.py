@@ -13,6 +13,8 @@ def fits(result: Mapping[str, Any]) -> list[list[str]]:
     return [_row(each) for each in result["groups"]]
 
 
+_EXACT = 1e-9
+"""Where nothing ties, formula and draws agree but for rounding."""
 KL_HEAD = ["proxy", "n", "formula", "by the draws", "95 %", "within"]
 
 
@@ -24,7 +26,9 @@ def best_of_n_kl(result: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for (name, n), own in sorted(by.items()):
         value, low, high = (sum(each["measured"][place] for each in own) / len(own) for place in range(3))
-        held = sum(each["measured"][1] <= each["formula"] <= each["measured"][2] for each in own)
+        held = sum(
+            each["measured"][1] - _EXACT <= each["formula"] <= each["measured"][2] + _EXACT for each in own
+        )
         label = "reward model" if name == "proxy" else "gold, with ties"
         rows.append(
             [

@@ -186,4 +186,4 @@ class LabWorld:
 
 
 SPARE = 1.35
-"""Pairs that are drawn for one that gold tells apart."""
+"""Pairs that are drawn for one that gold distinguishes."""

@@ -265,7 +265,6 @@ def plan_online(config: OnlineTrainConfig, job: TrainJob) -> DryRunPlan:
         f"rollouts: {order.steps} steps of {order.batch_size} prompts with {count} each, {drawn_by(job.options)}",
         *(each.words for each in job.coverage),
         f"judged: by {', '.join(spec.names) or 'a function'}, constitution {job.card['constitution']}",
-        *([f"alarm: {looked.told(order.steps)}"] if looked is not None else []),
         f"calls: in {find_store(config.out, config.store)}",
     ]
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing(*spec.protocols))

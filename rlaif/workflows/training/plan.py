@@ -159,6 +159,8 @@ def _lines(job: TrainJob) -> Iterator[tuple[str, str]]:
     plan = plan_steps(job)
     if plan is not None:
         yield "plan", plan.line
+    if plan is not None and job.looked is not None:
+        yield "the alarm", job.looked.told(plan.steps)
     for name, counted in (("tokens", _token_line(job)), ("memory", _memory_line(job))):
         if counted:
             yield name, counted

@@ -41,6 +41,7 @@ def _draw(rows: list[Mapping[str, Any]], figure: Any) -> None:
             **style,
         )
     axes.set_xscale("log", base=2)
+    axes.set_xticks(ns, [str(n) for n in ns])
     axes.set(title="KL of best-of-n", xlabel="n", ylabel="KL to the first policy, nats")
     axes.legend(loc="upper left")
 

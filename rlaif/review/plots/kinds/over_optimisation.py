@@ -46,7 +46,7 @@ def _rows(lab: Mapping[str, Any]) -> int:
 
 def _draw(lab: Mapping[str, Any], figure: Any) -> None:
     listed = panels(lab)
-    grid = figure.subplots(len(listed), 2, squeeze=False)
+    grid = figure.subplots(len(listed), 2, squeeze=False, sharex=True, sharey="col")
     for (title, groups), (gold, proxy) in zip(listed, grid, strict=True):
         for place, each in enumerate(groups):
             _group(gold, proxy, each, place)
@@ -60,7 +60,7 @@ def _group(gold: Any, proxy: Any, group: Mapping[str, Any], place: int) -> None:
     dots = {"color": style["color"], "marker": style["marker"], "linestyle": ""}
     for curve in group["curves"]:
         gold.plot(curve["distance"], curve["gold"], alpha=0.7, **dots)
-        proxy.plot(curve["distance"], curve["proxy"], alpha=0.7, **dots)
+        proxy.plot(curve["distance"], curve["proxy"], alpha=0.7, **style)
     proxy.plot([], [], label=group["group"], **style)
     fit = group["fit"]
     far = max(max(curve["distance"]) for curve in group["curves"])

@@ -1,4 +1,4 @@
-"""DPO on pairs of the first policy's draws that the proxy ordered: offline, and over-optimised all the same (2406.02900)."""
+"""DPO on the first policy's draws, ordered by the proxy: offline, and over-optimised all the same (2406.02900)."""
 
 from __future__ import annotations
 

@@ -137,14 +137,14 @@ class LiveAlarm:
         """Raise InputError for a judge that cannot score the first policy's answers, or scores them all alike."""
         if len(found) < (1 - MOST_UNREAD) * len(self.prompts):
             raise InputError(
-                f"alarm: {self.spec.judge} could score {len(found)} of {len(self.prompts)} answers of the first policy; "
-                "name another judge or protocol (`rlaif judge check` says how good one is)"
+                f"alarm: {self.spec.judge} could score {len(found)} of {len(self.prompts)} answers of the first "
+                "policy; name another judge or protocol (`rlaif judge check` says how good one is)"
             )
         different = len({each.text for _, each in said})
         if different >= FEW and len(set(found.values())) == 1:
             raise InputError(
-                f"alarm: {self.spec.judge} says the same of {different} different answers, so that it would never ring; "
-                "name another judge or protocol"
+                f"alarm: {self.spec.judge} says the same of {different} different answers, so that it would never "
+                "ring; name another judge or protocol"
             )
 
     def _spread(self, step: int, said: Sequence[tuple[Prompt, Completion]]) -> float | None:
@@ -227,7 +227,7 @@ def _figures(found: AlarmCheck, read: Sequence[Signal]) -> dict[str, float]:
 
 
 def _scale(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and deviation; of rewards that are all the same nothing is told apart."""
+    """Mean and deviation; of rewards that are all the same nothing is distinguished."""
     if len(values) < 2 or pstdev(values) == 0:
         raise InputError(
             "alarm: a reward model of ensemble gives the same reward for all answers; leave it out, or train it longer"

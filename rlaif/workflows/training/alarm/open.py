@@ -1,4 +1,4 @@
-"""From what a train step says of its alarm to an alarm that can look; what cannot work is refused before any rollout."""
+"""From what a train step says of its alarm to one that can look; what cannot work is refused before any rollout."""
 
 from __future__ import annotations
 
@@ -180,8 +180,8 @@ def _anchor(spec: AlarmSpec, trained: Sequence[Prompt], where: str) -> list[Pair
     shared = asking_again(asked, trained)
     if shared:
         raise RecipeError(
-            f"{where}: alarm: anchor {spec.anchor}: {len(shared)} of its {len(pairs)} prompts are trained on, the first "
-            f"of them {shared[0].messages[-1].content[:60]!r}; leave them out of one of the two"
+            f"{where}: alarm: anchor {spec.anchor}: {len(shared)} of its {len(pairs)} prompts are trained on, the "
+            f"first of them {shared[0].messages[-1].content[:60]!r}; leave them out of one of the two"
         )
     return list(pairs)
 

@@ -29,8 +29,8 @@ class AlarmSpec:
     )
     judge: str | None = setting(
         None,
-        help="The held-out judge: another than the reward, a role of the recipe or a name [default: the recipe's judge, "
-        "where it is not the reward].",
+        help="The held-out judge: another than the reward, a role of the recipe or a name [default: the recipe's "
+        "judge, where it is not the reward].",
     )
     constitution: str | None = setting(
         None, help="By which it judges [default: that of the recipe, the run or the reward]."
@@ -50,7 +50,7 @@ class AlarmSpec:
     ensemble: tuple[str, ...] = setting(
         (), help="Reward models whose disagreement is watched, two or more.", wanted="a list of reward models"
     )
-    kl: float = setting(_USUAL.kl, help="Budget of KL to the first policy, nats an answer.", above=0)
+    kl: float = setting(_USUAL.kl, help="Budget of KL to the first policy, nats per answer.", above=0)
     judge_fall: float = setting(
         _USUAL.judge, help="Standard errors by which the judge's score may fall below its best.", above=0
     )
@@ -121,7 +121,7 @@ def read_alarm(text: str) -> Any:
 
 
 def alarm_spec(value: Any, where: str) -> AlarmSpec | None:
-    """The alarm that plain values say; None where there is none. Raises RecipeError saying `where` and what is wrong."""
+    """The alarm that plain values say; None where there is none. Raises RecipeError with the place and the key."""
     if value is None:
         return None
     given = {"do": value} if isinstance(value, str) else value
