@@ -134,7 +134,7 @@ def draw_honest(job: AttackJob, models: ModelPool, scores: TextScores) -> Honest
             "another --policy"
         )
     groups = [list(by_prompt[each.id].values()) for each in tried]
-    doubts = () if models.dry_run else probe(scores.reward, tried, groups, seed=config.seed)
+    doubts = () if models.dry_run else probe(scores.reward, tried, groups, seed=config.seed, where=WHERE)
     asked = [(prompt, text) for prompt in job.prompts for text in by_prompt[prompt.id]]
     texts: dict[str, list[str]] = {each.id: [] for each in job.prompts}
     rewards: dict[str, list[float]] = {each.id: [] for each in job.prompts}

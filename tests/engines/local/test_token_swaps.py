@@ -99,9 +99,13 @@ def test_swaps_climb_more_often_than_random_swaps_do(engine: RewardEngine) -> No
         ids[place] = allowed[int(torch.randint(len(allowed), (1,), generator=rng))]
         by_chance.append(engine.chat.decode(ids))
     mean = {
-        name: sum(each.logprobs[0] for each in engine.score([question("how do I bake bread", text) for text in texts])) / 40
+        name: sum(
+            each.logprobs[0]
+            for each in engine.score([question("how do I bake bread", text) for text in texts])
+        )
+        / 40
         for name, texts in (("gradient", found), ("chance", by_chance))
-    }  # fmt: skip
+    }
     assert mean["gradient"] > mean["chance"]
 
 
@@ -136,7 +140,8 @@ def test_texts_are_few_where_few_differ(engine: RewardEngine) -> None:
 
 
 def test_a_model_that_is_trained_here_is_read_at_its_end_token_by_swaps_too(tmp_path: Path) -> None:
-    opened = open_engine(f"reward:{write(tmp_path, id2label={0: 'reward'}, label2id={'reward': 0})}", device="cpu")  # fmt: skip
+    folder = write(tmp_path, id2label={0: "reward"}, label2id={"reward": 0})
+    opened = open_engine(f"reward:{folder}", device="cpu")
     assert isinstance(opened, RewardEngine)
     assert not opened.whole
     assert opened.swaps(question("wait", "bread"), count=2, top=2, seed=0)
