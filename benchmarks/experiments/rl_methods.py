@@ -11,7 +11,7 @@ draws for each held-out prompt.
 
 Gold is the share of principles that an answer follows, one answer at temperature 1 to each of the same 64 held-out
 prompts; it only measures. `sums right` is the share of right ones, of the start too. KL is the mean log-ratio to the
-start over the policy's own answers, nats an answer. Tokens are those that policies drew, those that were read with a
+start over the policy's own answers, nats per answer. Tokens are those that policies drew, those that were read with a
 gradient, and those that the judge read. Minutes are of a processor, for all that a method needs but the measuring.
 """
 
