@@ -18,7 +18,7 @@ def test_the_column_kind_comes_before_tags_and_tags_before_words() -> None:
     assert kinds_of([one, third]) == {one.id: ("food",), third.id: ("food", "short")}
 
 
-def test_prompts_that_say_nothing_of_themselves_are_told_apart_by_their_first_words() -> None:
+def test_prompts_that_say_nothing_of_themselves_have_their_first_words_as_kind() -> None:
     texts = ("How do I bake?", "how do you fly?", "Tell me a joke.", "3 + 4?")
     found = kinds_of([prompt(each) for each in texts])
     assert list(found.values()) == [("how do",), ("how do",), ("other",), ("other",)]

@@ -45,9 +45,9 @@ class PlannedModels(ModelPool):
     """Models that are yet to be trained, each with the one that it is made of."""
 
     def engine(self, name: str) -> RecordedEngine:
-        """The model of this name; what it makes up is kept in waves, also for servers."""
+        """The model of this name; what it makes up is kept in waves, also for servers, and uses up no budget."""
         found = ModelPool.engine(self, name)
-        found.commit = "wave"
+        found.commit, found.budget = "wave", None
         return found
 
     @property
