@@ -307,6 +307,7 @@ def train(
     gate_limit: Mapping[str, float] | None = None,
     reviewed: Literal["ignore", "drop", "turn"] = "ignore",
     edited: bool = False,
+    alarm: str | Mapping[str, Any] | None = None,
     loop: Mapping[str, Any] | None = None,
     held_out: Path | str | None = None,
     seed: int = 0,
@@ -365,6 +366,8 @@ def train(
         gate_limit: Limits of that gate, by name.
         reviewed: What becomes of pairs that people decided against in `rlaif review`.
         edited: The pairs were changed by hand after their run was finished, on purpose.
+        alarm: warn, stop or back when the reward is being exploited, or a mapping that says what is looked at too; see
+            docs/overoptimisation.md.
         loop: Options of the training loop, by name; see docs/training-loop.md.
         held_out: Prompts of a later evaluation: none of them is trained on.
         seed: All random numbers derive from it.

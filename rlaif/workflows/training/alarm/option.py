@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,12 +83,6 @@ class AlarmSpec:
     def names(self) -> tuple[str, ...]:
         """The models and judges that it asks, as they are spelled."""
         return (*((self.judge,) if self.judge is not None else ()), *self.ensemble)
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """Those fields that differ from their defaults."""
-        usual, own = asdict(AlarmSpec()), asdict(self)
-        return {each.name: own[each.name] for each in fields(self) if own[each.name] != usual[each.name]}
 
 
 def alarm_setting(**about: Any) -> Any:
