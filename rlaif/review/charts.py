@@ -20,7 +20,7 @@ DOTTED = 40
 """Points up to which each one has a dot."""
 
 
-class Change(NamedTuple):
+class PrincipleChange(NamedTuple):
     """A row of `changes`: what it is, and its value before and after."""
 
     name: str
@@ -89,7 +89,7 @@ def bars(rows: Mapping[str, Sequence[float | None]], *, names: Sequence[str], to
     return "".join([*parts, "</tbody></table>", legend])
 
 
-def changes(rows: Sequence[Change], *, names: tuple[str, str], top: float = 1.0) -> str:
+def changes(rows: Sequence[PrincipleChange], *, names: tuple[str, str], top: float = 1.0) -> str:
     """A line from before to after for each row, as a table that says both and their difference.
 
     Rows of which only one side is known have one dot. `names` says what the two sides are.
@@ -176,7 +176,7 @@ def reliability(title: str, bins: Sequence[tuple[int, float, float]]) -> str:
     return "".join([*parts, "</svg></figure>"])
 
 
-def _dots(each: Change, top: float) -> str:
+def _dots(each: PrincipleChange, top: float) -> str:
     """One row of `changes`: a hollow dot before, a full one after, a line between them."""
     at = [
         None if value is None else round(3 + 94 * min(1.0, max(0.0, value / top)), 1)

@@ -40,7 +40,7 @@ TEMPLATE = "report.html.j2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class ReportExtras:
     """What a report shows that is not in the run's own files: of an audit, of gold, of the store."""
 
     audited: Audit | None = None
@@ -53,11 +53,11 @@ class Beside:
     """Whether printing it gives everything; else at most four pages."""
 
 
-NOTHING = Beside()
+NOTHING = ReportExtras()
 
 
 def write_report(
-    run: Path, facts: Mapping[str, Any], target: Path | None = None, beside: Beside = NOTHING
+    run: Path, facts: Mapping[str, Any], target: Path | None = None, beside: ReportExtras = NOTHING
 ) -> Path:
     """Write the report of the run directory `run`, whose `run.json` reads as `facts`; says where it is."""
     target = target or run / REPORT
@@ -65,7 +65,7 @@ def write_report(
     return target
 
 
-def render_report(run: Path, facts: Mapping[str, Any], beside: Beside = NOTHING) -> str:
+def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NOTHING) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
     rows = read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
     card, pairs, audited = card_of(run, run.absolute().name, facts, rows), gather(_pairs(run)), beside.audited

@@ -86,15 +86,18 @@ def _series(rows: Rows, names: Mapping[str, str]) -> dict[str, list[float | None
     return {words: values for words, values in held.items() if any(each is not None for each in values)}
 
 
-def principle_changes(rows: Rows) -> list[charts.Change]:
+def principle_changes(rows: Rows) -> list[charts.PrincipleChange]:
     """Gold by principle, before the first round and after the last; what changed most comes first."""
     known = [row["gold_by_principle"] for row in rows if row.get("gold_by_principle")]
     if len(known) < 2:
         return []
     first, last = known[0], known[-1]
-    found = [charts.Change(name, first.get(name), last.get(name)) for name in dict.fromkeys([*first, *last])]
+    found = [
+        charts.PrincipleChange(name, first.get(name), last.get(name))
+        for name in dict.fromkeys([*first, *last])
+    ]
     return sorted(found, key=lambda each: -_apart(each))
 
 
-def _apart(change: charts.Change) -> float:
+def _apart(change: charts.PrincipleChange) -> float:
     return -2.0 if None in (change.before, change.after) else (change.after or 0.0) - (change.before or 0.0)

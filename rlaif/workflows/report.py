@@ -10,7 +10,7 @@ from rlaif.errors import DiskError, RlaifError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
-from rlaif.review.report import Beside, write_report
+from rlaif.review.report import ReportExtras, write_report
 from rlaif.review.view.calls import BeforeAfter, before_and_after
 from rlaif.review.view.catalogue import read_card
 from rlaif.review.view.compared import first_policy, newest_policy
@@ -46,9 +46,9 @@ def report(run: Path, out: Path | None = None, *, full: bool = False, store: Pat
         raise RunError(str(wrong)) from None
 
 
-def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> Beside:
+def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> ReportExtras:
     """What the report of a run shows that is not in its own files; what cannot be had is left out."""
-    return Beside(bins=reliability(run, store), samples=samples_of(run, store), full=full)
+    return ReportExtras(bins=reliability(run, store), samples=samples_of(run, store), full=full)
 
 
 def samples_of(run: Path, store: Path | None = None, most: int = 3) -> list[BeforeAfter]:

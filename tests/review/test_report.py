@@ -22,7 +22,7 @@ from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import edges
 from rlaif.review.gathered import MOST_DOUBTFUL, SAMPLED, gather, histogram
-from rlaif.review.report import Beside, render_report, write_report
+from rlaif.review.report import ReportExtras, render_report, write_report
 from rlaif.review.rounds import MADE_OF, REACHED, cell, tables
 from rlaif.review.tables import table
 
@@ -242,7 +242,7 @@ def test_bounds_of_a_histogram_are_round_and_hold_the_values() -> None:
 def test_what_labels_say_is_drawn_against_what_is_true(tmp_path: Path) -> None:
     run = run_with(tmp_path, [pair()])
     assert "No truth is known" in render_report(run, FACTS)
-    page = render_report(run, FACTS, Beside(bins=[Bin(40, 0.7, 0.6), Bin(10, 0.9, 0.5)]))
+    page = render_report(run, FACTS, ReportExtras(bins=[Bin(40, 0.7, 0.6), Bin(10, 0.9, 0.5)]))
     assert "40 labels that say 0.70 are right in 0.60" in page
     assert "No truth is known" not in page
 
@@ -254,7 +254,7 @@ def test_digests_of_files_are_those_that_sha256sum_prints(tmp_path: Path) -> Non
 
 def test_an_audit_stands_in_the_page_with_every_table(tmp_path: Path) -> None:
     audited = audit(planted_run(Planted(settings={"position": 2.0}), prompts=60))
-    page = unescape(render_report(run_with(tmp_path, [pair()]), FACTS, Beside(audited=audited)))
+    page = unescape(render_report(run_with(tmp_path, [pair()]), FACTS, ReportExtras(audited=audited)))
     assert "<b>position</b>" in page
     for each in sections(audited):
         assert each.title in page

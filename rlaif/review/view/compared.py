@@ -76,13 +76,14 @@ def curves(one: RunCard, other: RunCard) -> list[str]:
     return [each for each in drawn if each]
 
 
-def principle_rows(one: RunCard, other: RunCard) -> list[charts.Change]:
+def principle_rows(one: RunCard, other: RunCard) -> list[charts.PrincipleChange]:
     """Gold by principle at the end of both runs; what differs most comes first."""
     first, second = (_last_gold(each) for each in (one, other))
     if not first or not second:
         return []
     rows = [
-        charts.Change(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])
+        charts.PrincipleChange(name, first.get(name), second.get(name))
+        for name in dict.fromkeys([*first, *second])
     ]
     return sorted(rows, key=lambda each: -abs((each.after or 0) - (each.before or 0)))
 

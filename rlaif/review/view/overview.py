@@ -120,7 +120,7 @@ def _end(name: Any) -> str:
     return short(str(name))
 
 
-def evaluation_changes(summary: Mapping[str, Any]) -> list[tuple[str, list[charts.Change]]]:
+def evaluation_changes(summary: Mapping[str, Any]) -> list[tuple[str, list[charts.PrincipleChange]]]:
     """Of an evaluation with gold: for each other policy, gold by principle of it and of the policy."""
     golds = summary.get("gold") or {}
     policy = str(summary.get("policy"))
@@ -129,7 +129,7 @@ def evaluation_changes(summary: Mapping[str, Any]) -> list[tuple[str, list[chart
     for name, each in golds.items():
         if name != policy and own:
             other = each.get("by_principle") or {}
-            rows = [charts.Change(rule, other.get(rule), value) for rule, value in own.items()]
+            rows = [charts.PrincipleChange(rule, other.get(rule), value) for rule, value in own.items()]
             found.append((_end(name), sorted(rows, key=lambda row: -((row.after or 0) - (row.before or 0)))))
     return found
 

@@ -92,7 +92,7 @@ def _judged_changes(card: RunCard) -> str:
     (one, first), (other, last) = judged[0], judged[-1]
     before, after = shares(first), shares(last)
     rows = [
-        charts.Change(name, before.get(name, (None, 0))[0], after.get(name, (None, 0))[0])
+        charts.PrincipleChange(name, before.get(name, (None, 0))[0], after.get(name, (None, 0))[0])
         for name in dict.fromkeys([*before, *after])
     ]
     rows.sort(key=lambda each: -((each.after or 0) - (each.before or 0)))

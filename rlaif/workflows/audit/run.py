@@ -16,7 +16,7 @@ from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
 from rlaif.errors import InputError
 from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
-from rlaif.review.report import Beside, write_report
+from rlaif.review.report import ReportExtras, write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import ROUNDS, round_number, several_pairs
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
@@ -107,7 +107,9 @@ def audit(config: AuditConfig) -> Audited:
 def write_page(found: Audited, target: Path) -> Path:
     """Write the HTML report of the run with the audit in it; says where it is."""
     facts = read_run(found.facts_of)
-    beside = Beside(audited=found.audit, suggestions=found.suggestions, samples=samples_of(found.facts_of))
+    beside = ReportExtras(
+        audited=found.audit, suggestions=found.suggestions, samples=samples_of(found.facts_of)
+    )
     return write_report(found.run, facts, target, beside)
 
 
