@@ -130,9 +130,9 @@ def _ending(done: Finished, full: bool) -> str:
         return "\n\n".join([*parts, done.costs_by_model, done.summary])
     rows = list(done.rounds)
     kept = rows if len(rows) <= SHOWN_ROUNDS else [rows[0], *rows[1 - SHOWN_ROUNDS :]]
-    title, head, cells = tables(kept)[0]
-    more = "" if len(kept) == len(rows) else f"; {len(rows) - len(kept)} more rounds with --full"
-    return f"{title}{more}\n{table(head, cells)}\n{done.summary}"
+    _, head, cells = tables(kept)[0]
+    more = "" if len(kept) == len(rows) else f" (and {len(rows) - len(kept)} rounds more; also with --full)"
+    return f"{table(head, cells)}\n{done.summary}{more}"
 
 
 def opening(prepared: PreparedRecipe) -> list[str]:

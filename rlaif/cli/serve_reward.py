@@ -21,7 +21,7 @@ from rlaif.workflows.reward.serve.config import ServeRewardConfig
         "rlaif serve-reward --judge micro --constitution micro-default --port 8088",
         "rlaif serve-reward --judge hf:models/judge --constitution house.yaml \\\n"
         "      --host 0.0.0.0 --port 8088 --token-env REWARD_TOKEN",
-        "rlaif serve-reward --reward reward.yaml --constitution house.yaml --port 8088",
+        "rlaif serve-reward --reward judge=micro --reward model=models/rm --constitution house.yaml --port 8088",
     ),
 )
 @settings(ServeRewardConfig)

@@ -104,7 +104,11 @@ def test_the_headings_are_used() -> None:
 def test_a_required_option_that_is_missing_is_a_usage_error(path: str, tmp_path: Path) -> None:
     there = tmp_path / "file"
     there.write_text("")
-    arguments = [str(there) for each in ALL[path].params if isinstance(each, click.Argument)]
+    arguments = [
+        str(next(iter(each.type.choices))) if isinstance(each.type, click.Choice) else str(there)
+        for each in ALL[path].params
+        if isinstance(each, click.Argument)
+    ]
     done = CliRunner().invoke(cli, [*path.split()[1:], *arguments])
     assert (done.exit_code, type(done.exception)) == (2, SystemExit)
     assert "Missing option '--" in done.output

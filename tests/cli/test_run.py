@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +68,19 @@ def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(("pairs", "then"), [(300, "audit"), (0, "report")])
 def test_a_recipe_without_pairs_ends_with_its_report_and_one_with_pairs_with_the_audit(
-    tmp_path: Path,
+    pairs: int,
+    then: str,
+    demo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made = finished(tmp_path, [row(0, 0.56), row(1, 0.77)])
-    assert made.has_pairs
-    without = replace(made, rounds=[{**each, "pairs": 0} for each in made.rounds])
-    assert not without.has_pairs
-    assert "rlaif audit" in made.summary
-    assert "rlaif audit" not in without.summary
+    made = finished(demo, [row(0, 0.56), {**row(1, 0.77), "pairs": pairs}])
+    assert made.has_pairs == bool(pairs)
+    monkeypatch.setattr(loop, "run", lambda *_: made)
+    main(["run", "self-rewarding", "--out", "runs/demo"])
+    assert capsys.readouterr().err.splitlines()[-1] == f"next: rlaif {then} runs/demo"
 
 
 def test_the_first_words_name_recipe_rounds_models_and_place(
@@ -89,17 +92,34 @@ def test_the_first_words_name_recipe_rounds_models_and_place(
     assert second == "constitution micro-default 1.0.0, 17 principles; prompts: 1,200 train, 300 held-out"
 
 
-def test_the_last_words_say_what_was_learned_and_what_can_be_done_next(
+def test_the_last_words_say_what_was_learned_what_is_doubtful_what_it_cost_and_where_it_lies(
     demo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["run", "self-rewarding", "--out", "runs/demo"])
-    said = capsys.readouterr().out
-    assert "on 300 held-out prompts" in said
-    assert "rose from 0.56 to 0.97 in 3 rounds" in said
-    commands = [line.split()[1] for line in said.splitlines() if line.startswith("  rlaif ")]
-    assert commands == ["audit", "review", "init"]
-    assert set(commands) <= cli.commands.keys()
-    assert "runs/demo/report.html" in said.rpartition("next:")[2]
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert "on 300 held-out prompts" in said.out
+    assert "rose from 0.56 to 0.97 in 3 rounds" in said.out
+    assert "doubtful: 1 warning, said above and on the page" in lines
+    assert "cost: 128,472 calls (8,050 more from the store, 0 failed), 14,902,216 tokens, USD 0.00" in lines
+    assert "page: runs/demo/report.html" in lines
+    assert said.err.splitlines()[-1] == "next: rlaif audit runs/demo"
+    assert len(lines) + 1 <= 12
+
+
+def test_of_many_rounds_the_first_and_the_newest_stand_there_and_all_with_full(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = finished(demo, [row(number, 0.5 + number / 100) for number in range(9)])
+    monkeypatch.setattr(loop, "run", lambda *_: made)
+    main(["run", "self-rewarding", "--out", "runs/demo"])
+    short = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in short[2:6]] == ["0", "6", "7", "8"]
+    assert short[-1] == "page: runs/demo/report.html (and 5 rounds more; also with --full)"
+    main(["run", "self-rewarding", "--out", "runs/demo", "--full"])
+    full = capsys.readouterr().out
+    assert "what each round was trained on" in full
+    assert "runs/demo/models/round-3: " in full
 
 
 def test_no_line_is_wider_than_a_terminal(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
