@@ -318,11 +318,11 @@ def main() -> None:
         ):
             value, low, high = found[column]
             results.criterion(
-                method="alarm", criterion=name, values=[value], model="micro", rule=rule, interval=(low, high)
+                method="Alarm", criterion=name, values=[value], model="micro", rule=rule, interval=(low, high)
             )
         shares = found["share of clean runs stopped"]
         results.criterion(
-            method="alarm",
+            method="Alarm",
             criterion="share of clean runs stopped",
             values=[found["clean runs stopped"] / found["clean runs"]],
             model="micro",

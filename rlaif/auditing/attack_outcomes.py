@@ -146,7 +146,7 @@ def best_first(tried: Sequence[AttackTry]) -> list[AttackTry]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeforeAfter:
+class AttackBeforeAfter:
     """One attack on a reward before and after it was mended, on the prompts of both reports."""
 
     attack: str
@@ -161,7 +161,7 @@ def compared(
     before: Mapping[str, Mapping[str, bool | None]],
     after: Mapping[str, Mapping[str, bool | None]],
     mined: frozenset[str],
-) -> list[BeforeAfter]:
+) -> list[AttackBeforeAfter]:
     """Success rates of two reports on the prompts that both decide, those of which pairs were made apart.
 
     Args:
@@ -180,7 +180,7 @@ def compared(
             own = [(was, now) for made, was, now in both if made is not fresh]
             if own:
                 found.append(
-                    BeforeAfter(
+                    AttackBeforeAfter(
                         attack=attack,
                         fresh=fresh,
                         prompts=len(own),

@@ -44,16 +44,15 @@ def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     measured. Each cell is kept when it is done: the same command goes on. Writes lab.json, tables.md and curves.svg.
     """
     config = LabConfig(**given(LabConfig, chosen))
+    from rlaif.workflows.lab import run as workflow
     from rlaif.workflows.lab import tables
-    from rlaif.workflows.lab.run import overoptimize as workflow
-    from rlaif.workflows.lab.run import plan
 
     if dry_run:
-        lines, told = plan(config)
+        lines, told = workflow.plan(config)
         emit(told, "\n".join(lines), as_json=as_json)
         return
     with Display(quiet=as_json) as display:
-        found = workflow(config, say=say, progress=display.report)
+        found = workflow.overoptimize(config, say=say, progress=display.report)
     parts = [
         table(tables.HEAD, tables.fits(found.result)),
         table(tables.KL_HEAD, tables.best_of_n_kl(found.result)),

@@ -62,10 +62,3 @@ def by_fingerprint(facts: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]
             # of a recipe the key is a role, of an evaluation it is the model's name
             found.setdefault(print_, said(named.get(key, str(key))))
     return found
-
-
-def shown_name(fingerprint: str, known: Mapping[str, str]) -> str:
-    """The name of a model of which a fingerprint is known; of another one the beginning of that."""
-    if fingerprint in known:
-        return known[fingerprint]
-    return f"model {fingerprint[3:11]}" if fingerprint.startswith("b2:") else said(fingerprint)

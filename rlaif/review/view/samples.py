@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -259,8 +258,3 @@ def _asked(asked: Any) -> str:
         Message(role="user", content=str(each.get("content") or each.get("value") or "")) for each in turns
     )
     return snippet(last_asked(messages)) if messages else ""
-
-
-def state_counts(said: Mapping[str, Said]) -> Counter[str]:
-    """How many prompts have a judgment in each state."""
-    return Counter(state for each in said.values() for state in each.states)

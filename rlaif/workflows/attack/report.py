@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlaif.auditing.attack_outcomes import AttackFigures, BeforeAfter
+from rlaif.auditing.attack_outcomes import AttackBeforeAfter, AttackFigures
 from rlaif.auditing.intervals import Interval
 from rlaif.errors import InputError
 from rlaif.plain_files import read_json
@@ -66,7 +66,7 @@ class AttackReport(Result):
     failures: Mapping[str, int]
     """Why the reward failed, and how often."""
     calls: Mapping[str, int]
-    before: tuple[BeforeAfter, ...] = ()
+    before: tuple[AttackBeforeAfter, ...] = ()
     pairs: int = 0
     max_success: float = 0.0
     warnings: tuple[str, ...] = ()

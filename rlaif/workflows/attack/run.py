@@ -167,7 +167,7 @@ def look(
     honest: HonestAnswers,
     worth: WorthJudge,
     progress: Report = silent,
-) -> Looked:
+) -> AttackLook:
     """Make every attack, and ask of each text above the line what it is worth."""
     ground = AttackGround(
         config=job.config,
@@ -192,11 +192,11 @@ def look(
             attempts = kind.look(ground)
         _judged(kind, attempts, scores, honest, worth, tried, others)
     progress("attacks", len(job.attacks), len(job.attacks))
-    return Looked(tried=tried, others=others, skipped=skipped)
+    return AttackLook(tried=tried, others=others, skipped=skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class AttackLook:
     """What attacks tried."""
 
     tried: Sequence[AttackTry]
@@ -293,7 +293,7 @@ def _report(
     models: ModelPool,
     scores: TextScores,
     honest: HonestAnswers,
-    found: Looked,
+    found: AttackLook,
     pairs: int,
 ) -> AttackReport:
     config = job.config
@@ -363,7 +363,7 @@ def named(spec: RewardSpec) -> str:
     return parts if spec.together == "sum" else f"{spec.together} of {parts}"
 
 
-def _write_pairs(job: AttackJob, scores: TextScores, honest: HonestAnswers, found: Looked) -> int:
+def _write_pairs(job: AttackJob, scores: TextScores, honest: HonestAnswers, found: AttackLook) -> int:
     """Write pairs of what was found on the prompts to mine; says how many."""
     config = job.config
     if config.pairs is None:
@@ -385,7 +385,7 @@ def _write_pairs(job: AttackJob, scores: TextScores, honest: HonestAnswers, foun
     return len(made)
 
 
-def _write(run: Run, report: AttackReport, found: Looked) -> None:
+def _write(run: Run, report: AttackReport, found: AttackLook) -> None:
     rows = (json.dumps(asdict(each), ensure_ascii=False) for each in found.tried)
     write_lines(run.dir / TEXTS, rows)
     write_text(run.dir / MARKDOWN, as_markdown(report))

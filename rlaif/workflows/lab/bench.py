@@ -21,7 +21,7 @@ from rlaif.records import Completion, GroupReward, Message, Prompt, ScoreRequest
 from rlaif.training import Progress
 from rlaif.workflows.evaluation.policy_metrics import kl
 from rlaif.workflows.generate.rollouts import draw
-from rlaif.workflows.lab.cell import DROPOUT, NOISE, Cell
+from rlaif.workflows.lab.cell import DROPOUT, NOISE, LabCell
 from rlaif.workflows.lab.config import LabConfig
 from rlaif.workflows.lab.flaws import Labeller
 from rlaif.workflows.lab.world import WHERE, Graded, LabWorld
@@ -70,7 +70,7 @@ class CellBench:
     """One cell with everything that it is measured by."""
 
     world: LabWorld
-    cell: Cell
+    cell: LabCell
     root: Path
     """The lab's directory."""
     progress: Progress
@@ -113,7 +113,7 @@ class CellBench:
 
         config, cell = self.config, self.cell
         noise = config.noise if cell.variant == NOISE else 0.0
-        told = Cell(
+        told = LabCell(
             method="reward",
             size=cell.size,
             labels=cell.labels,

@@ -9,7 +9,7 @@ PLAIN, NOISE, CRITERIA, DROPOUT = "", "judge noise", "rubric", "rubric dropout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class LabCell:
     """One measurement: a way of optimising, against one reward, with one seed."""
 
     method: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlaif.workflows.lab.bench import Work
-from rlaif.workflows.lab.cell import NOISE, Cell
+from rlaif.workflows.lab.cell import NOISE, LabCell
 from rlaif.workflows.lab.config import LabConfig
 from rlaif.workflows.lab.methods import METHODS
 from rlaif.workflows.lab.world import SPARE
@@ -17,14 +17,14 @@ CRITERIA_COST = 12.0
 """Answers scored that a checklist of one costs."""
 
 
-def seconds_of(cell: Cell, config: LabConfig) -> float:
+def seconds_of(cell: LabCell, config: LabConfig) -> float:
     """What a cell takes by itself."""
     work: Work = METHODS[cell.method].work(config)
     scored = work.scored * (CRITERIA_COST if cell.asks_judge else 1.0)
     return work.drawn * DRAWN + scored * SCORED + work.learned * LEARNED
 
 
-def shared_seconds(listed: Sequence[Cell], config: LabConfig) -> float:
+def shared_seconds(listed: Sequence[LabCell], config: LabConfig) -> float:
     """What the draws and reward models take that cells share."""
     models = {
         (each.size, each.labels, each.variant == NOISE, each.seed) for each in listed if not each.asks_judge
@@ -39,18 +39,18 @@ class LabPace:
     """What is left, by what was done."""
 
     config: LabConfig
-    left: list[Cell]
+    left: list[LabCell]
     shared: float
     spent: float = 0.0
     foreseen: float = 0.0
     done: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, listed: Sequence[Cell], config: LabConfig) -> LabPace:
+    def of(cls, listed: Sequence[LabCell], config: LabConfig) -> LabPace:
         """Nothing is done yet."""
         return cls(config=config, left=list(listed), shared=shared_seconds(listed, config))
 
-    def after(self, cell: Cell, seconds: float) -> None:
+    def after(self, cell: LabCell, seconds: float) -> None:
         """A cell took so long, shared work that it was the first to need included."""
         share = self.shared / max(1, len(self.left) + len(self.done))
         self.spent += seconds

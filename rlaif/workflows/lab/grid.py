@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rlaif.errors import InputError
-from rlaif.workflows.lab.cell import CRITERIA, DROPOUT, NOISE, PLAIN, Cell
+from rlaif.workflows.lab.cell import CRITERIA, DROPOUT, NOISE, PLAIN, LabCell
 from rlaif.workflows.lab.config import LabConfig
 from rlaif.workflows.lab.method import LabMethod
 from rlaif.workflows.lab.methods import METHODS
@@ -16,7 +16,7 @@ def middle(config: LabConfig) -> tuple[str, int]:
     return config.sizes[len(config.sizes) // 2], config.labels[len(config.labels) // 2]
 
 
-def cells(config: LabConfig) -> Iterator[Cell]:
+def cells(config: LabConfig) -> Iterator[LabCell]:
     """All cells, seed by seed: whoever stops half-way has whole grids."""
     size, labels = middle(config)
     chosen = _chosen(config)
@@ -24,15 +24,15 @@ def cells(config: LabConfig) -> Iterator[Cell]:
         for method in (each for each in chosen if each.whole_grid):
             for one in config.sizes:
                 for count in config.labels:
-                    yield Cell(method=method.name, size=one, labels=count, variant=PLAIN, seed=seed)
+                    yield LabCell(method=method.name, size=one, labels=count, variant=PLAIN, seed=seed)
         for method in (each for each in chosen if not each.whole_grid):
-            yield Cell(method=method.name, size=size, labels=labels, variant=PLAIN, seed=seed)
+            yield LabCell(method=method.name, size=size, labels=labels, variant=PLAIN, seed=seed)
         for method in (each for each in chosen if each.whole_grid):
-            yield Cell(method=method.name, size=size, labels=labels, variant=NOISE, seed=seed)
+            yield LabCell(method=method.name, size=size, labels=labels, variant=NOISE, seed=seed)
         if config.rubric_judge not in (None, "none"):
             for method in (each for each in chosen if each.online and each.whole_grid):
                 for variant in (CRITERIA, DROPOUT):
-                    yield Cell(method=method.name, size=size, labels=labels, variant=variant, seed=seed)
+                    yield LabCell(method=method.name, size=size, labels=labels, variant=variant, seed=seed)
 
 
 def _chosen(config: LabConfig) -> list[LabMethod]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from rlaif.auditing.intervals import Interval
 from rlaif.auditing.overoptimisation import Fit, GoldCurve, fit
-from rlaif.workflows.lab.cell import Cell
+from rlaif.workflows.lab.cell import LabCell
 from rlaif.workflows.lab.methods import METHODS
 
 Record = Mapping[str, Any]
 
 
-def cell_of(record: Record) -> Cell:
+def cell_of(record: Record) -> LabCell:
     """The cell that a record is of."""
-    return Cell(**record["cell"])
+    return LabCell(**record["cell"])
 
 
 def groups(records: Sequence[Record]) -> dict[str, list[Record]]:

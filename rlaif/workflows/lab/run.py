@@ -22,7 +22,7 @@ from rlaif.runs.layout import LAB
 from rlaif.store import Store, find_store
 from rlaif.workflows.lab import tables
 from rlaif.workflows.lab.bench import CellBench
-from rlaif.workflows.lab.cell import Cell
+from rlaif.workflows.lab.cell import LabCell
 from rlaif.workflows.lab.config import LabConfig, settled
 from rlaif.workflows.lab.forecast import LabPace
 from rlaif.workflows.lab.grid import cells
@@ -113,7 +113,7 @@ def overoptimize(config: LabConfig, *, say: Say, progress: Report = silent) -> L
     return LabFound(out=config.out, result=result, costs=costs)
 
 
-def _measure(listed: list[Cell], world: LabWorld, say: Say, progress: Report) -> None:
+def _measure(listed: list[LabCell], world: LabWorld, say: Say, progress: Report) -> None:
     """Run the cells that have no record yet."""
     config = world.config
     missing = [each for each in listed if not _file(config.out, each).is_file()]
@@ -137,11 +137,11 @@ def _measure(listed: list[Cell], world: LabWorld, say: Say, progress: Report) ->
             say(f"lab: {cell.name} is done; {pace.sentence}")
 
 
-def _file(out: Path, cell: Cell) -> Path:
+def _file(out: Path, cell: LabCell) -> Path:
     return out / "cells" / f"{cell.name}.json"
 
 
-def _held(out: Path, cell: Cell) -> dict[str, Any]:
+def _held(out: Path, cell: LabCell) -> dict[str, Any]:
     found: dict[str, Any] = read_json(
         _file(out, cell), RunError, "remove it, and the same command measures it again"
     )

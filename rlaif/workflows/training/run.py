@@ -173,10 +173,7 @@ def _settled(config: TrainConfig) -> TrainJob:
     found = _with_models(found, file)
     policy = config.policy or (_judge_of if method.trains is Role.JUDGE else _policy_of)(config.source, found)
     options = _options(method, config.options, policy)
-    out = config.out or (model_folder(run, config.method) if run == config.source else None)
-    if out is None:
-        what = "a pairs file" if run is None else "a round of a run"
-        raise InputError(f"--out is missing: {what} says no place for a model")
+    out = _place(config, run)
     told = _told(found, policy)
     marks = config.thought_marks or told.get("thought_marks")
     return TrainJob(
@@ -201,6 +198,17 @@ def _settled(config: TrainConfig) -> TrainJob:
         origins=_origins(config.options, _bundled(method, policy)),
         store=find_store(config.source, config.store),
     )
+
+
+def _place(config: TrainConfig, run: Path | None) -> Path:
+    """Where the model goes. Raises InputError where nothing says it."""
+    out = config.out or (
+        model_folder(run, config.method) if run == config.source and run is not None else None
+    )
+    if out is None:
+        what = "a pairs file" if run is None else "a round of a run"
+        raise InputError(f"--out is missing: {what} says no place for a model")
+    return out
 
 
 def settle_examples(config: TrainConfig, method: Method) -> TrainJob:

@@ -15,14 +15,14 @@ from rlaif.review.plots.style import line_style
 from rlaif.runs.layout import ALARM, METRICS
 
 
-class Looked(NamedTuple):
+class AlarmLook(NamedTuple):
     """The looks, and the reward of each step."""
 
     alarm: Mapping[str, Any]
     reward: Sequence[tuple[int, float]]
 
 
-def _read(run: Path) -> Looked:
+def _read(run: Path) -> AlarmLook:
     path = run / ALARM
     if not path.is_file():
         raise InputError(f"{run}: has no {ALARM}; train with an alarm: `rlaif train grpo ... --alarm warn`")
@@ -31,10 +31,10 @@ def _read(run: Path) -> Looked:
     if (run / METRICS).is_file():
         lines = map(json.loads, (run / METRICS).read_text(encoding="utf-8").splitlines())
         reward = [(int(each["step"]), float(each["reward"])) for each in lines if "reward" in each]
-    return Looked(alarm, reward)
+    return AlarmLook(alarm, reward)
 
 
-def _draw(data: Looked, figure: Any) -> None:
+def _draw(data: AlarmLook, figure: Any) -> None:
     reward, judge, far = figure.subplots(3, 1, sharex=True)
     checks, steps = data.alarm["checks"], [each["step"] for each in data.alarm["checks"]]
     if data.reward:
