@@ -238,7 +238,7 @@ def test_labels_against_the_judges_own_thought_are_counted_and_listed(
         (tuple(row.completion_ids), row.principle_id) for row in against
     )
     assert {each.pair for each in found.against_thought} <= {each.id for each in read_pairs(run / PAIRS)}
-    assert main(["audit", str(run), "--store", str(store)]) == 0
+    assert main(["audit", str(run), "--store", str(store), "--full"]) == 0
     text = capsys.readouterr().out
     assert "Labels against the judge's own thought" in text
     assert found.against_thought[0].call in text

@@ -172,7 +172,7 @@ def test_who_has_no_name_reviews_under_a_number(monkeypatch: pytest.MonkeyPatch)
         raise KeyError("getpwuid(): uid not found: 54321")
 
     monkeypatch.setattr(review.getpass, "getuser", nameless)
-    assert review._login() == f"user {os.getuid()}"
+    assert review.login() == f"user {os.getuid()}"
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,9 @@ def test_a_judge_that_cannot_be_read_gives_no_win_rate(settled: Any, script: Wri
     )
     rate = found.win_rates[0]
     assert (rate.win_rate, rate.failed, rate.even) == (None, 8, 0)
-    assert "-" in tables(found).splitlines()[-1].split()
+    said = tables(found)
+    assert "unknown, since no comparison could be read" in said.splitlines()[0]
+    assert any("-" in each.split() for each in said.splitlines()[3:])
 
 
 def test_gold_alone_asks_no_judge(settled: Any) -> None:
