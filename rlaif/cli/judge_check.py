@@ -102,12 +102,15 @@ def check(
         emit(alone.as_dict(), _win_rates(alone), as_json=as_json)
         raise InputError(alone.refusal)
     warn(unread_of(workflow.judge_name(config), config.constitution))
-    expected = calls_of(plan_first(lambda: plan(config, every=every), quiet=as_json))
-    with Display(quiet=as_json, calls=expected) as display:
+    with Display(quiet=as_json) as display:
+
+        def ready() -> None:
+            display.expect(calls_of(plan_first(lambda: plan(config, every=every), quiet=as_json)))
+
         if every:
-            _show_protocols(workflow.compare_all(config, progress=display.report), as_json)
+            _show_protocols(workflow.compare_all(config, progress=display.report, ready=ready), as_json)
             return
-        found = workflow.check(config, progress=display.report)
+        found = workflow.check(config, progress=display.report, ready=ready)
     if config.plot is not None:
         from rlaif.workflows.judge_eval.reliability_plot import draw
 

@@ -71,28 +71,29 @@ class Display:
         self,
         *,
         quiet: bool = False,
-        calls: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """Show nothing where `quiet`; `calls` is how many calls the forecast counts, for a bar that has an end."""
+        """Show nothing where `quiet`."""
         from rlaif.cli.output import say as usual
 
         self._say = say or usual
         self._screen = console()
         self.live = self._screen.is_terminal and not quiet
-        self._quiet, self._calls, self._clock = quiet, calls, clock
+        self._quiet, self._clock = quiet, clock
+        self._calls: int | None = None
         self._asked: dict[str, ModelCalls] = {}
         self._figures: Mapping[str, float] = {}
         self._done: dict[str, int] = {}
-        self._what, self._total = "", calls
+        self._what = ""
+        self._total: int | None = None
         self.standing: RunStanding | None = None
         self._began = self._told_at = clock()
         self._place = ""
         self._open = ExitStack()
 
     def expect(self, calls: int | None) -> None:
-        """Take in how many calls the forecast counts."""
+        """Take in how many calls the forecast counts: a bar has an end."""
         self._calls = calls
 
     def __enter__(self) -> Self:

@@ -36,8 +36,10 @@ def clock() -> Clock:
     return Clock()
 
 
-def display(clock: Clock, said: list[str], **how: Any) -> Display:
-    return Display(clock=clock, say=said.append, **how)
+def display(clock: Clock, said: list[str], calls: int | None = None, **how: Any) -> Display:
+    shown = Display(clock=clock, say=said.append, **how)
+    shown.expect(calls)
+    return shown
 
 
 def test_a_run_says_round_and_step_how_far_and_what_is_left(clock: Clock) -> None:

@@ -47,12 +47,12 @@ from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
 from rlaif.workflows.models.made_by import rules_of_model
 from rlaif.workflows.models.pool import ModelPool
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Ready, Report, at_once, silent
 
 READ = frozenset({State.PREFERENCE, State.TIE, State.SCORE, State.ABSTAIN})
 
 
-def check(config: CheckConfig, progress: Report = silent) -> JudgeCheckResult:
+def check(config: CheckConfig, progress: Report = silent, ready: Ready = at_once) -> JudgeCheckResult:
     """Put gold to a judge, or read what it is recorded to have said, and measure. Opens no model for a record.
 
     Raises InputError for a record that holds no gold where none is named; `record_alone` says what such a one holds.
@@ -66,6 +66,7 @@ def check(config: CheckConfig, progress: Report = silent) -> JudgeCheckResult:
     gold, constitution = gold_of(config)
     refuse_unused(config, gold)
     with _opened(config, name, progress) as models:
+        ready()
         found = asked(config, models, name, gold, constitution)
     return with_unmet(found, config)
 
@@ -90,12 +91,13 @@ def first_question(config: CheckConfig) -> str:
         return questions(question.judge, rules, prompt, answers, [question.pointwise_protocol.name])
 
 
-def compare_all(config: CheckConfig, progress: Report = silent) -> Sequence[Any]:
+def compare_all(config: CheckConfig, progress: Report = silent, ready: Ready = at_once) -> Sequence[Any]:
     """The judge asked in every way (`--all`): a row for each protocol, on completions of the bundled policy."""
     name = judge_name(config)
     if recorded_gold(name) is not None:
         raise InputError(f"{name}: a record cannot be asked in other ways; name a judge that answers")
     with _opened(config, name, progress) as models:
+        ready()
         return all_protocols(config, models, name)
 
 
