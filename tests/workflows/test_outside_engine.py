@@ -50,13 +50,13 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
             name="mine", help="alternates", open=lambda name, rest, _: Alternating(name, rest), server=True
         )
     )
-    ENGINES.add(function_kind("verdict", verdict))
+    ENGINES.add(function_kind("ruling", verdict))
 
 
 @pytest.fixture
 def command(tmp_path: Path, prompts: Path, constitution: Path) -> list[str]:
     return [
-        "generate", "--policy", "mine:Bye.", "--judge", "verdict:", "--prompts", str(prompts),
+        "generate", "--policy", "mine:Bye.", "--judge", "ruling:", "--prompts", str(prompts),
         "--constitution", str(constitution), "--n", "2", "--no-critique", "--json",
     ]  # fmt: skip
 
@@ -87,12 +87,12 @@ def test_they_are_planned_as_a_server_is(
     assert main([*command, "--out", str(tmp_path / "a"), "--dry-run"]) == 0
     planned = json.loads(capsys.readouterr().out)["models"]
     assert planned["mine:Bye."]["calls"] == 8 * 2
-    assert planned["verdict:"]["calls"] > 0
-    assert planned["verdict:"]["cost_most"] is None
+    assert planned["ruling:"]["calls"] > 0
+    assert planned["ruling:"]["cost_most"] is None
     assert not (tmp_path / "a").exists()
     assert main([*command, "--out", str(tmp_path / "a")]) == 0
     made = json.loads(capsys.readouterr().out)["calls"]["new"]
-    assert made <= planned["mine:Bye."]["calls"] + planned["verdict:"]["calls"]
+    assert made <= planned["mine:Bye."]["calls"] + planned["ruling:"]["calls"]
 
 
 def test_a_function_is_refused_where_another_machine_would_have_to_know_it(

@@ -71,7 +71,7 @@ WRONG = [
     (
         TEXT.replace("beta: 0.2", "betta: 0.2"),
         11,
-        "'betta' (did you mean 'beta'?); known keys: as, batch_size, beta",
+        "'betta' (did you mean 'beta'?); known keys: alarm, as, batch_size, beta",
     ),
     (
         TEXT.replace("protocol:", "protocoll:"),
@@ -88,7 +88,7 @@ WRONG = [
     (
         TEXT.replace("method: dpo", "method: dop"),
         11,
-        "one of distill, dpo, grpo, judge, online-dpo, ppo, raft, rest, rest-em, reward, rloo, sft, thumbs",
+        "one of distill, dpo, grpo, judge, online-dpo, ppo, process-reward, raft, rest, rest-em, reward, rloo, sft, thumbs",
     ),
     (
         TEXT.replace("method: dpo, loss: soft", "method: sft"),

@@ -248,7 +248,7 @@ def test_another_version_of_a_protocol_makes_again_what_was_asked_by_it(recipe: 
 
 def test_a_method_of_this_process_trains_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
-    settings = SimpleNamespace(method="mine")
+    settings = SimpleNamespace(method="mine", options=SimpleNamespace(alarm=None))
     background = SimpleNamespace(begin=lambda call, given: begun.append(given))
     job: Any = SimpleNamespace(settings=settings, background=background)
     monkeypatch.setattr(train_step, "_training", lambda each: (each.settings.method, None))
