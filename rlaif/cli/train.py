@@ -294,9 +294,12 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
         for each in job.coverage:
             if not each.is_warning:
                 say(each.words)
-        plan_first(lambda: plan_online(config, job))
     with Display(quiet=as_json) as display:
-        trained = train_on_rollouts(config, job, display.report)
+
+        def ready() -> None:
+            plan_first(lambda: plan_online(config, job), quiet=as_json)
+
+        trained = train_on_rollouts(config, job, display.report, ready)
     warn(trained.notes)
     rows = [[name, value] for name, value in trained.figures.items()]
     text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"

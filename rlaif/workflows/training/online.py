@@ -28,7 +28,7 @@ from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import two_marks
 from rlaif.workflows.models.usage import usage
-from rlaif.workflows.progress import Report, silent
+from rlaif.workflows.progress import Ready, Report, at_once, silent
 from rlaif.workflows.results import Result
 from rlaif.workflows.reward.open_parts import open_reward
 from rlaif.workflows.reward.parts import reward_parts
@@ -222,7 +222,9 @@ def settle_online(config: OnlineTrainConfig, own: GroupReward | None = None) -> 
     return job if spec is None else replace(job, looked=_alarm(config, job, spec))
 
 
-def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report = silent) -> OnlineTrained:
+def train_on_rollouts(
+    config: OnlineTrainConfig, job: TrainJob, progress: Report = silent, ready: Ready = at_once
+) -> OnlineTrained:
     """Train, or go on with a training, or only read one that is finished."""
     method, spec = METHODS.get(job.method), _spec(job)
     models = ModelPool(config, progress, config.seed, in_writing(*spec.protocols))
@@ -240,6 +242,7 @@ def train_on_rollouts(config: OnlineTrainConfig, job: TrainJob, progress: Report
             if reward is None:
                 opened = open_reward(spec, models, job.constitution, seed=config.seed, where=WHERE)
                 reward = ProbedReward(opened, WHERE)
+            ready()
             alarm = None if job.looked is None else open_alarm(job.looked, models, job)
             with METHODS.guarded(job.method):
                 outcome = method.run(replace(job, reward=reward, alarm=alarm), report)

@@ -63,7 +63,11 @@ class MethodOptions:
 
     def in_key(self) -> dict[str, Any]:
         """All that decides what a training makes, as plain values: for keys of steps and digests of recipes."""
-        return asdict(self)
+        own = asdict(self)
+        # an option that came late: without an alarm a training is what it was before there were any
+        return (
+            own if self.alarm is not None else {name: each for name, each in own.items() if name != "alarm"}
+        )
 
     @property
     def named_model(self) -> str | None:

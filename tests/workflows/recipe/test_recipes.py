@@ -88,7 +88,8 @@ WRONG = [
     (
         TEXT.replace("method: dpo", "method: dop"),
         11,
-        "one of distill, dpo, grpo, judge, online-dpo, ppo, process-reward, raft, rest, rest-em, reward, rloo, sft, thumbs",
+        "one of distill, dpo, grpo, judge, online-dpo, ppo, process-reward, raft, rest, rest-em, reward, rloo, sft, "
+        "thumbs",
     ),
     (
         TEXT.replace("method: dpo, loss: soft", "method: sft"),

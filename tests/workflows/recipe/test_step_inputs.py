@@ -239,7 +239,7 @@ def test_each_field_of_a_training_job_comes_from_an_input_of_its_key(play: Play)
         "looked",
     }
     """By fingerprint, by digest, by digest where a judge is trained, (thrice) in the policy's, by their file's; what
-    draws rollouts has its prompts' digest and its reward's fingerprint; an alarm and what it looks at have the alarm's."""
+    draws rollouts has its prompts' digest and its reward's fingerprint; an alarm by its own."""
     no_input = {"out", "card", "doubts", "store", "reviewed", "origins", "edited", "coverage"}
     """Places, and words for readers."""
     assert {each.name for each in fields(TrainJob)} == tried | keyed | no_input
