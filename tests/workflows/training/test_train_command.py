@@ -15,7 +15,7 @@ from click.shell_completion import ShellComplete
 from rlaif.cli.main import cli, main
 from rlaif.cli.train import FLAGS, train
 from rlaif.exchange.examples import write_examples
-from rlaif.records import Example, Message
+from rlaif.records import RIGHT_STEP, WRONG_STEP, Example, Message
 from rlaif.settings import options
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.training.config import TrainConfig
@@ -168,6 +168,12 @@ def test_each_example_is_understood(run: Path, line: str, capsys: pytest.Capture
             Path("contexts.jsonl"), [Example(messages=(asked, said), teacher=(asked, said, asked))]
         )
         words = ["contexts.jsonl" if each == "runs/distilled" else each for each in words]
+    if "process-reward" in words:  # labels of steps are a recipe's too
+        labels = Path("runs/r1/round-1/labels.jsonl")
+        labels.parent.mkdir(parents=True, exist_ok=True)
+        asked, said = Message(role="user", content="Why?"), Message(role="assistant", content="So.")
+        kinds = ((RIGHT_STEP, 0.75), (WRONG_STEP, 0.25))
+        write_examples(labels, [Example(messages=(asked, said), kind=k, weight=w) for k, w in kinds])
     assert "base" in planned(capsys, *words[2:], *more)
 
 
