@@ -11,10 +11,15 @@ from rlaif.workflows.judge_eval.result import JudgeCheckResult
 FORMATS = (".svg", ".png")
 
 
-def draw(path: Path, found: JudgeCheckResult) -> None:
-    """Write the plot whole. Raises InputError where nothing is calibrated, or for another ending."""
+def refuse_ending(path: Path) -> None:
+    """Raise InputError for a file that is no plot: before anything is asked."""
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: a plot is .svg or .png")
+
+
+def draw(path: Path, found: JudgeCheckResult) -> None:
+    """Write the plot whole. Raises InputError where nothing is calibrated, or for another ending."""
+    refuse_ending(path)
     if not found.part.bins:
         raise InputError(
             f"{path}: {found.judge} gives no probability on {found.gold}; there is nothing to plot"

@@ -42,6 +42,7 @@ from rlaif.workflows.judge_eval.metrics import (
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_eval.record_alone import record_alone, refuse_own_labels
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
+from rlaif.workflows.judge_eval.reliability_plot import refuse_ending
 from rlaif.workflows.judge_eval.result import JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
@@ -132,6 +133,8 @@ def refuse_unused(config: CheckConfig, gold: GoldSet) -> None:
             f"--protocol {config.protocol}: compares two answers, and {gold.name} holds {kind}; "
             "name a pointwise one (checklist, score, reward), or none"
         )
+    if config.plot is not None:
+        refuse_ending(config.plot)
     if config.source is None and config.format:
         raise InputError("--format: says how GOLD is read, and no GOLD is named")
 

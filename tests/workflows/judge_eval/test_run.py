@@ -537,4 +537,4 @@ def test_every_option_reaches_the_config_and_is_read() -> None:
         for node in ast.walk(ast.parse((Path(workflows.__file__).parent / f"{file}.py").read_text()))
         if isinstance(node, ast.Attribute)
     }
-    assert fields - read == {"plot", "html"}
+    assert fields - read == {"html"}
