@@ -31,7 +31,9 @@ def test_everything_that_ships_is_inside(wheel: Path) -> None:
         assert not [path for path in files if f"rlaif/_shipped/{path.relative_to(ROOT)}" not in inside]
     models = (ROOT / "rlaif" / "microworld" / "checkpoints").rglob("*.safetensors")
     assert not [path for path in models if str(path.relative_to(ROOT)) not in inside]
-    assert {"rlaif/review/report.html.j2", "rlaif/py.typed"} <= inside
+    pages = [path for path in (ROOT / "rlaif" / "review" / "pages").iterdir() if path.is_file()]
+    assert len(pages) > 20
+    assert {*(str(path.relative_to(ROOT)) for path in pages), "rlaif/py.typed"} <= inside
 
 
 def test_an_installed_wheel_works_in_an_empty_directory(wheel: Path, tmp_path: Path) -> None:
