@@ -128,7 +128,7 @@ def viewed(run: Path, pairs: int, requests: int) -> list[dict[str, Any]]:
 
 def no_audit(run: Path) -> AuditShown:
     """No page that is measured audits."""
-    raise NotImplementedError(str(run))
+    raise AssertionError(f"{run}: was audited")
 
 
 def completion(number: int) -> tuple[Prompt, Completion]:

@@ -20,6 +20,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,7 @@ def main() -> None:
     for place, kind in enumerate(kinds(over, clean)):
         of = {"runs": asked.runs, "kind": kind, "seed": first + place}
         if not asked.play:
-            results.row(of, lambda: trained(asked.work, of["kind"], of["seed"]))  # noqa: B023
+            results.row(of, partial(trained, asked.work, kind, first + place))
     rows = list(results.rows.values())
     development = [each for each in rows if each["runs"] == "development"]
     limits, of_development = chosen(development)

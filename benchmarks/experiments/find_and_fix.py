@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def main() -> None:
     results = Results("find_and_fix", setting, chosen.results)
     chosen.work.mkdir(parents=True, exist_ok=True)
     rows = [
-        results.row({"seed": seed}, lambda: run_once(chosen.work, seed, overrides, chosen.least))  # noqa: B023
+        results.row({"seed": seed}, partial(run_once, chosen.work, seed, overrides, chosen.least))
         for seed in range(chosen.seeds)
     ]
     known = [each for each in rows if each["before"] is not None and each["after"] is not None]

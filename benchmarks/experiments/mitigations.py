@@ -15,6 +15,7 @@ import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ def main() -> None:
             rows.append({**start, "mitigation": name})
             for steps in chosen.lengths:
                 key = {"seed": seed, "mitigation": name, "steps": steps}
-                rows.append(results.row(key, lambda: row(name, steps)))  # noqa: B023
+                rows.append(results.row(key, partial(row, name, steps)))
     figures = {
         str(seed): common([each for each in rows if each["seed"] == seed]) for seed in range(chosen.seeds)
     }

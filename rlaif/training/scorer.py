@@ -146,9 +146,10 @@ def _by_trees(scorer: BranchScorer | RewardScorer, trees: Sequence[Tree], attent
     if attention != "sdpa" or next(scorer.parameters()).device.type != "cpu":
         return attention
     tried = _tried(trees)
+    with torch.no_grad():
+        dense = _figures(scorer, tried, packed=True)
     try:
         with torch.no_grad():
-            dense = _figures(scorer, tried, packed=True)
             _set_attention(scorer, use_trees())
             by_trees = _figures(scorer, tried, packed=True, spans_least=0)
     except REFUSALS:
