@@ -61,7 +61,10 @@ class TrainStep:
             }
         usual = type(self.options)().in_key()
         new = {
-            name: value for name, value in own.items() if name not in _ALWAYS_IN_KEY and value != usual[name]
+            name: value
+            for name, value in own.items()
+            # a name that `usual` lacks is one that stands in a key only when it is set
+            if name not in _ALWAYS_IN_KEY and (name not in usual or value != usual[name])
         }
         known = {name: own.get(name, value) for name, value in _ALWAYS_IN_KEY.items()}
         return {"step": self.step, "method": self.method, **known, **new}
