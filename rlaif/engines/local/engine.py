@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.engines.base import BaseEngine
 from rlaif.engines.beginnings import begun_prompts
+from rlaif.engines.chat_engine import ChatEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.chat_turns import Turns
 from rlaif.engines.fingerprint import model_fingerprint
@@ -62,9 +61,10 @@ class _Thought(NamedTuple):
         return self.drawn.labels is not None or self.drawn.error is not None
 
 
-class HfEngine(BaseEngine):
+class HfEngine(ChatEngine):
     """One causal model behind the two verbs. A stream is worked off in windows, whose replies come in its order."""
 
+    window = WINDOW
     guides_decoding = False
     """A request's schema is not used: whoever sends one checks the reply by it."""
 
@@ -78,34 +78,6 @@ class HfEngine(BaseEngine):
         self.context = context_of(model.config)
         self._scorer = PromptScorer(model, batch_tokens)
         self._decoder = Decoder(model, chat.end_ids(end_ids_of(model)), chat.decode, batch_tokens)
-
-    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
-        """Draw one text a request."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._generate(window)
-
-    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """Log-probabilities of the continuations; neighbours that begin alike share that part."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._score(window)
-
-    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
-        """For each continuation the place of the first that is the same tokens; empty where all differ."""
-        return self.chat.alike(continuations)
-
-    def marks_thoughts(self) -> bool:
-        """Whether the template or the tokenizer tells of marks."""
-        return self.chat.thought_marks is not None
-
-    def reads(self, text: str) -> bool:
-        """Whether the tokenizer knows every word of a text."""
-        return self.chat.reads(text)
-
-    def takes(self, messages: Turns) -> bool:
-        """Whether the chat template takes a conversation."""
-        return isinstance(self.chat.each_prompt([messages])[0], list)
 
     def close(self) -> None:
         """Let go of the weights and of what is computed with them; a further request is an error."""

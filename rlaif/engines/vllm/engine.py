@@ -5,13 +5,12 @@ Prompts are written and texts are read by the same `Chat` as for `hf`: token ids
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, NamedTuple
 
-from rlaif.engines.base import BaseEngine
 from rlaif.engines.beginnings import begun_prompts
+from rlaif.engines.chat_engine import ChatEngine
 from rlaif.engines.chat_template import Chat
 from rlaif.engines.local.load import free_accelerator
 from rlaif.engines.local.thinking import ThoughtFollower, ThoughtPlan, budget_plan, label_plan
@@ -66,8 +65,10 @@ class _BeforeLabels(NamedTuple):
 _NOTHING = _Before((), _Text((), 0.0, "length", False), True)
 
 
-class VllmEngine(BaseEngine):
+class VllmEngine(ChatEngine):
     """One causal model, with or without a LoRA adapter on it, behind the two verbs."""
+
+    window = WINDOW
 
     def __init__(
         self,
@@ -89,30 +90,6 @@ class VllmEngine(BaseEngine):
         self._adapter = adapter
         self._scratch = scratch
         self._end_ids = chat.end_ids(eos_ids)
-
-    def generate(self, requests: Iterable[GenerateRequest]) -> Iterator[Generation]:
-        """Draw one text a request."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._generate(window)
-
-    def score(self, requests: Iterable[ScoreRequest]) -> Iterator[Score]:
-        """Log-probabilities of the continuations, read off one token at a time behind what they have in common."""
-        stream = iter(requests)
-        while window := list(islice(stream, WINDOW)):
-            yield from self._score(window)
-
-    def alike(self, continuations: Sequence[str]) -> tuple[int, ...]:
-        """For each continuation the place of the first that is the same tokens; empty where all differ."""
-        return self.chat.alike(continuations)
-
-    def marks_thoughts(self) -> bool:
-        """Whether the template or the tokenizer tells of marks."""
-        return self.chat.thought_marks is not None
-
-    def reads(self, text: str) -> bool:
-        """Whether the tokenizer knows every word of a text."""
-        return self.chat.reads(text)
 
     def close(self) -> None:
         """End vLLM's engine and free what it holds; a further request is an error."""

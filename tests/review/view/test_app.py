@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from rlaif.auditing.audit import audit
 from rlaif.auditing.planted import Planted, planted_run
 from rlaif.errors import InputError
+from rlaif.review import report
 from rlaif.review.guard import HEADERS
 from rlaif.review.view.app import make_view
 from rlaif.review.view.viewer import AuditShown, Viewer
@@ -76,6 +77,17 @@ def test_nobody_comes_in_without_the_token(viewer: Viewer) -> None:
     for path in (*PAGES, f"{LOOP}/-/live", "/assets/review.js", "/?token=guess"):
         assert client.get(path).status_code == 403
     assert client.post(f"{LOOP}/-/say", data={"say": "a"}).status_code == 403
+
+
+def test_every_table_of_a_page_scrolls_or_is_stacked_where_a_screen_is_narrow() -> None:
+    bare = set()
+    for page in (Path(report.__file__).parent / "pages").glob("*.j2"):
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(r"<table[^>]*>", text):
+            held = re.search(r'class="[^"]*\bwide\b[^"]*"[^>]*>\s*$', text[: found.start()])
+            if not held and "stack" not in found[0]:
+                bare.add(f"{page.name}: {found[0]}")
+    assert bare == set()
 
 
 @pytest.mark.parametrize("path", PAGES)
