@@ -18,7 +18,7 @@ test: .venv/.dev
 test-heavy: .venv/.dev
 	@$(MAKE) --no-print-directory vllm || true   # where it cannot be made, its tests say why and are skipped
 	-@$(MAKE) --no-print-directory browser
-	$(BIN)/pytest -m heavy; status=$$?; [ $$status -eq 5 ] || exit $$status   # 5: no heavy test exists
+	$(BIN)/pytest -m "heavy and not long" -n auto --dist loadfile; status=$$?; [ $$status -eq 5 ] || exit $$status   # 5: no heavy test exists
 
 test-long: .venv/.dev
 	$(BIN)/pytest -m long

@@ -255,9 +255,9 @@ def ours(
             with clock.on("rollouts"):
                 return super().drawn(step)
 
-        def _read(self, rows: Any) -> Any:
+        def _read(self, *given: Any) -> Any:
             with clock.on("reference"):
-                return super()._read(rows)
+                return super()._read(*given)
 
     def told(step: int, _: int, figures: Mapping[str, float]) -> None:
         clock.close(figures["seconds"], time.process_time() - began[-1])

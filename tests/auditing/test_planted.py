@@ -58,7 +58,7 @@ def test_few_prompts_raise_no_alarm() -> None:
     assert audit(planted_run(prompts=12, seed=1)).findings == []
 
 
-@pytest.mark.heavy
+@pytest.mark.long
 def test_strong_faults_are_named_at_95_and_middle_ones_at_80_of_a_hundred() -> None:
     runs = 4
     missed: Sequence[str] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,31 @@ def play(place: Path, **given: Any) -> Finished:
     return run(prepare_recipe(RunConfig(recipe="self-rewarding", out=place / "run", **given)))
 
 
+SMALLER = {"rounds": "2", "round.sample.prompts": "120", "round.evaluate.prompts": "100"}
+"""Two rounds, a third of the recipe's price; `whole` is the recipe as it is."""
+
+
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return play(tmp_path_factory.mktemp("loop"), seed=0)
+    return play(tmp_path_factory.mktemp("loop"), seed=0, overrides=SMALLER)
 
 
-def rises(done: Finished) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The recipe as it is."""
+    return play(tmp_path_factory.mktemp("whole"), seed=0)
+
+
+def rises(done: Finished, rounds: int) -> None:
     gold = [row["gold_mean"] for row in done.rounds]
     assert done.unmet is None
-    assert gold[0] < gold[1] < gold[2] < gold[3]
-    assert gold[-1] >= FINAL_GOLD
+    assert len(gold) == rounds + 1
+    assert all(before < after for before, after in pairwise(gold))
 
 
 @pytest.mark.heavy
 def test_gold_rises_every_round(loop: Finished) -> None:
-    rises(loop)
+    rises(loop, 2)
 
 
 @pytest.mark.heavy
@@ -93,9 +104,11 @@ def test_generate_train_evaluate_moves_the_truth(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", [1, 2])
-def test_gold_rises_for_other_seeds(tmp_path: Path, seed: int) -> None:
-    rises(play(tmp_path, seed=seed))
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_gold_rises_to_its_goal(tmp_path: Path, seed: int) -> None:
+    done = play(tmp_path, seed=seed)
+    rises(done, 3)
+    assert done.rounds[-1]["gold_mean"] >= FINAL_GOLD
 
 
 @pytest.mark.long
@@ -105,9 +118,9 @@ def test_with_a_random_judge_gold_does_not_rise(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_gold_as_judge_is_the_upper_bound(loop: Finished, tmp_path: Path) -> None:
+def test_gold_as_judge_is_the_upper_bound(whole: Finished, tmp_path: Path) -> None:
     upper = play(tmp_path, judge="gold:")
-    assert upper.rounds[-1]["gold_mean"] >= loop.rounds[-1]["gold_mean"] - 0.02
+    assert upper.rounds[-1]["gold_mean"] >= whole.rounds[-1]["gold_mean"] - 0.02
 
 
 @pytest.mark.long
@@ -118,9 +131,9 @@ def test_a_frozen_judge_lifts_gold_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_contrary_constitution_gives_contrary_behaviour(loop: Finished, tmp_path: Path) -> None:
+def test_a_contrary_constitution_gives_contrary_behaviour(whole: Finished, tmp_path: Path) -> None:
     terse = play(tmp_path, constitution="micro-terse")
-    kind, curt = (done.rounds[-1]["gold_by_principle"] for done in (loop, terse))
+    kind, curt = (done.rounds[-1]["gold_by_principle"] for done in (whole, terse))
     # a rate under the contrary rule is one minus the rate under the rule
     opposites = {"greet": "no-greeting", "use-name": "no-name", "more-help": "no-more-help"}
     for one, other in opposites.items():
