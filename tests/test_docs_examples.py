@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -31,8 +33,7 @@ NOT_RUN = {
     r"CritiqueRevision|example_ap|anthropic-critiques|rbr_gold_data|check gold\.jsonl": "needs a published file",
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
     r"prefs\.parquet": "needs a file of the user's",
-    r"^rlaif review": "serves until interrupted",
-    r"^rlaif serve-reward": "serves until it is stopped",
+    r"^rlaif (review|view|serve-reward)\b": "serves until it is stopped",
     r"^rlaif chat": "talks until it is ended",
     r"^rlaif run$": "lists the recipes",
     r"rubric.source=completions": "needs a model that can write rubrics",
@@ -211,6 +212,24 @@ NEEDS = (
 """What an example is about that takes minutes to make."""
 
 
+AT_MOST_S = 600
+"""What a small example takes at most on a busy machine; one that serves or asks would hold up all others."""
+
+
+@contextmanager
+def ends_within(seconds: int, line: str) -> Iterator[None]:
+    def late(*_: object) -> None:
+        raise AssertionError(f"{line}: does not end; give a reason in NOT_RUN if it serves or waits for somebody")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.heavy
 def test_every_example_runs_in_a_small_world(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong: list[str] = []
@@ -223,7 +242,8 @@ def test_every_example_runs_in_a_small_world(world: Path, capsys: pytest.Capture
             if (same := re.sub(r"\S+-\d+(?=\s|$)|models/\d+", "OUT", " ".join(small))) in done:
                 continue  # another page has the same
             done.add(same)
-            code = main(small)
+            with ends_within(AT_MOST_S, line):
+                code = main(small)
             shown = capsys.readouterr()
             # a threshold that so small a world does not meet is no fault of the example
             if code not in (0, 3) or "Traceback" in shown.err:
