@@ -219,7 +219,9 @@ AT_MOST_S = 600
 @contextmanager
 def ends_within(seconds: int, line: str) -> Iterator[None]:
     def late(*_: object) -> None:
-        raise AssertionError(f"{line}: does not end; give a reason in NOT_RUN if it serves or waits for somebody")
+        raise AssertionError(
+            f"{line}: does not end; give a reason in NOT_RUN if it serves or waits for somebody"
+        )
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
