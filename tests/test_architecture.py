@@ -12,6 +12,7 @@ import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -28,6 +29,7 @@ from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 from rlaif.workflows.reward.serve.config import ServeRewardConfig
+from tests.syntax import nodes_of, tree_of
 from tools import import_graph
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +86,7 @@ def test_heavy_packages_are_imported_on_five_floors_only() -> None:
     strays = []
     for path in modules():
         floor = path.relative_to(PACKAGE).parts[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
             if floor not in HEAVY_FLOORS and any(name.partition(".")[0] in HEAVY for name in names):
@@ -96,7 +98,7 @@ ADAPTED = ("transformers", "accelerate", "peft", "datasets", "vllm", "trl")
 
 
 def _imports(path: Path) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module or "", node.lineno
         elif isinstance(node, ast.Import):
@@ -171,15 +173,13 @@ def test_the_version_is_said_once() -> None:
 
 
 def test_every_module_says_what_it_owns() -> None:
-    silent = [
-        str(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    silent = [str(path) for path in modules() if not ast.get_docstring(tree_of(path))]
     assert silent == []
 
 
 def _functions() -> Iterator[tuple[str, int]]:
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef):
                 start = node.body[1].lineno if ast.get_docstring(node) and len(node.body) > 1 else node.lineno
                 yield (
@@ -196,7 +196,7 @@ def test_functions_are_short() -> None:
 
 def _trees() -> dict[str, ast.Module]:
     return {
-        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+        str(path.relative_to(ROOT)): tree_of(path)
         for folder in ("rlaif", "benchmarks", "tools", "docs")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "_shipped" not in path.parts
@@ -224,6 +224,7 @@ def _configurations() -> dict[str, list[str]]:
 CONFIGURATIONS = _configurations()
 
 
+@cache
 def _loaded(attributes_only: bool = False) -> Counter[str]:
     """How often each name is read in the package, its tools and benchmarks."""
     found: Counter[str] = Counter()

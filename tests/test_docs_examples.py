@@ -28,7 +28,7 @@ SHELLS = ("", "bash", "sh", "console")
 NOT_RUN = {
     r"\.\.\.|\[PRINCIPLE\]": "leaves something open",
     r"openai:": "needs a server",
-    r"vllm:": "needs vLLM",
+    r"vllm:|--rollouts (vllm|http)": "needs vLLM",
     r"replay:|llmbar/|harmless-base|gold/train|prop_probs|runs/hh\b": "needs a published data set",
     r"CritiqueRevision|example_ap|anthropic-critiques|rbr_gold_data|check gold\.jsonl": "needs a published file",
     r"^rlaif (audit (--json|--html)|report)$": "a row of a table of times",
@@ -41,7 +41,7 @@ NOT_RUN = {
     r"check .*--all\b": "minutes of every protocol",
     r"--attacks": "minutes of attacks",
     r"^rlaif plot": "draws what another command made in minutes",
-    r"keywords\.py|anchor\.jsonl": "needs a file of the user's",
+    r"keywords\.py|anchor\.jsonl|xstest\.csv|limits\.yaml": "needs a file of the user's",
     r"^rlaif micro (build|report)": "trains or measures the whole family",
 }
 """Examples that are only looked at: every option must be known."""
@@ -205,8 +205,8 @@ def _rank(item: tuple[str, str]) -> tuple[int, str]:
 
 
 NEEDS = (
-    r"runs/(?:loop|curt|kind|part|distilled)|thumbs runs/quick|"
-    r"models/rm|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
+    r"runs/(?:loop|curt|kind|part|distilled|cai|attack|before)\b|thumbs runs/quick|"
+    r"round-1/labels\.jsonl|models/(?:rm|reward|mended)\b|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
     r"release (?:constitutions/)?house"
 )
 """What an example is about that takes minutes to make."""

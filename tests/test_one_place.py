@@ -7,7 +7,7 @@ what it wants to know belongs into a field or a function of the thing. To hold a
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rlaif.judging.protocols import PROTOCOLS
 from rlaif.registry import Registry
 from rlaif.workflows.reward.serve.shapes import SHAPES
 from rlaif.workflows.training.methods import METHODS
+from tests.syntax import nodes_of
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rlaif"
 ASKING = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "get")
@@ -90,9 +91,9 @@ HELD = (
 )
 
 
-def compared(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def compared(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Line and text of every literal that is compared with something, or is a case of a `match`."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Compare():
                 places = [node.left, *node.comparators]
@@ -119,7 +120,7 @@ def strays(held: Held, root: Path = PACKAGE) -> list[str]:
         place = path.relative_to(root).as_posix()
         if any(place == room or place.startswith(f"{room}/") for room in held.rooms):
             continue
-        for line, text in compared(ast.parse(path.read_text(encoding="utf-8"))):
+        for line, text in compared(nodes_of(path)):
             if text in wanted:
                 found.append(f"{place}:{line} {text!r}")
     return found

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from rlaif.cli.main import cli
+from tests.syntax import nodes_of, tree_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rlaif"
@@ -50,7 +51,7 @@ SOURCES = sorted(
 
 def sentences(path: Path) -> Iterator[tuple[int, str]]:
     """The texts of a module that somebody reads: docstrings, help, messages; no names and no patterns."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
 
@@ -115,7 +116,7 @@ def test_a_word_that_is_banned_is_found() -> None:
 def test_a_class_has_its_name_for_itself() -> None:
     places: dict[str, list[str]] = {}
     for path in sorted((ROOT / "rlaif").rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: held for name, held in places.items() if len(held) > 1} == {}

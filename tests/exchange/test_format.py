@@ -14,6 +14,7 @@ import rlaif
 from rlaif import registry
 from rlaif.cli.main import main
 from rlaif.exchange.format import FORMATS, constitution_formats, gold_formats, pair_formats
+from tests.syntax import nodes_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(rlaif.__file__).parent
@@ -86,7 +87,7 @@ def test_formats_that_recognise_a_file_are_tried_in_one_clear_order() -> None:
 def compared(path: Path, names: set[str]) -> list[str]:
     """Places in a module where something is compared with a format's name."""
     found = []
-    for each in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for each in nodes_of(path):
         texts = [*each.comparators, each.left] if isinstance(each, ast.Compare) else []
         if any(isinstance(text, ast.Constant) and text.value in names for text in texts):
             found.append(f"{path.relative_to(PACKAGE)}:{each.lineno}")

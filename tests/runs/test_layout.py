@@ -10,6 +10,7 @@ import pytest
 import rlaif
 from rlaif.errors import InputError
 from rlaif.runs import layout
+from tests.syntax import nodes_of
 
 PACKAGE = Path(rlaif.__file__).parent
 NAMES = {
@@ -21,9 +22,9 @@ NAMES = {
 
 def spelled(path: Path) -> list[str]:
     """Literals of a module that are, or end in, the name of a file of a run; texts in f-strings too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docs = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
-    texts = (each for each in ast.walk(tree) if isinstance(each, ast.Constant) and id(each) not in docs)
+    nodes = nodes_of(path)
+    docs = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
+    texts = (each for each in nodes if isinstance(each, ast.Constant) and id(each) not in docs)
     return [
         f"{path.relative_to(PACKAGE)}:{each.lineno}: {each.value!r}"
         for each in texts
