@@ -206,7 +206,8 @@ def _rank(item: tuple[str, str]) -> tuple[int, str]:
 
 NEEDS = (
     r"runs/(?:loop|curt|kind|part|distilled|cai|attack|before)\b|thumbs runs/quick|"
-    r"round-1/labels\.jsonl|models/(?:rm|reward|mended)\b|house@|answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
+    r"round-1/labels\.jsonl|models/(?:rm|reward|mended)\b|house@|"
+    r"answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
     r"release (?:constitutions/)?house"
 )
 """What an example is about that takes minutes to make."""
