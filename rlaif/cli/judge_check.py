@@ -28,6 +28,7 @@ ONE_PROTOCOL = (
     "attacked",
     "plot",
     "html",
+    "out",
     "ignore_flags",
     "show_prompt",
 )
@@ -42,7 +43,7 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
         "rlaif judge check llmbar/ --judge hf:models/judge",
         "rlaif judge check --judge replay:results/result.json",
         "rlaif judge check --judge micro --attacks --max-flipped 0.1",
-        "rlaif judge check --judge micro --html check.html",
+        "rlaif judge check --judge micro --out runs/check",
         "rlaif judge check --judge micro --all",
     ),
 )
@@ -112,9 +113,9 @@ def check(
             return
         found = workflow.check(config, progress=display.report, ready=ready)
     if config.plot is not None:
-        from rlaif.workflows.judge_eval.reliability_plot import draw
+        from rlaif.workflows.judge_eval.recorded import plot_calibration
 
-        draw(config.plot, found)
+        plot_calibration(config.plot, found)
     if config.html is not None:
         from rlaif.review.check_report import write_check
 

@@ -484,7 +484,7 @@ WRONG: Mapping[str, tuple[list[str], str]] = {
     "attacks on a record": (["--judge", "RECORD", "--attacks"], "is a record"),
     "a protocol for a record": (["--judge", "RECORD", "--protocol", "compare"], "is a record"),
     "the prompt of a record": (["--judge", "RECORD", "--show-prompt"], "asked nothing"),
-    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.pdf"], ".svg or .png"),
+    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.gif"], ".svg or .png"),
     "no such constitution": (["GOLD", "--judge", "JUDGE", "--constitution", "nowhere.yaml"], "nowhere.yaml"),
 }
 
@@ -506,7 +506,7 @@ def test_bad_input_is_one_message_and_exit_2(
     assert err.startswith("error: ")
     assert why in err
     assert len(err.strip().splitlines()) == 1
-    assert not (tmp_path / "x.pdf").exists()
+    assert not (tmp_path / "x.gif").exists()
 
 
 @pytest.mark.parametrize(
