@@ -112,14 +112,6 @@ def check(
             _show_protocols(workflow.compare_all(config, progress=display.report, ready=ready), as_json)
             return
         found = workflow.check(config, progress=display.report, ready=ready)
-    if config.plot is not None:
-        from rlaif.workflows.judge_eval.recorded import plot_calibration
-
-        plot_calibration(config.plot, found)
-    if config.html is not None:
-        from rlaif.review.check_report import write_check
-
-        write_check(found.as_dict(), config.html)
     if found.left_out:
         warn(f"{count} rows left out: {why}" for why, count in found.left_out.items())
     warn(found.notes)

@@ -90,6 +90,12 @@ def training_panels(folder: Path) -> TrainingPanels | None:
     return TrainingPanels(int(at[-1]), first, others)
 
 
+def of_training(folder: Path) -> Sequence[LinePanel]:
+    """What everybody looks at first of a training; nothing where no step is written."""
+    found = training_panels(folder)
+    return () if found is None else found.first
+
+
 def metric_rows(folder: Path) -> Iterator[Mapping[str, Any]]:
     """Rows of a training's metrics with their steps, evenly over all; a line that is being written is left out."""
     file = LineFile(folder / METRICS)

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.turn_texts import last_asked, shown_text
 from rlaif.records import Pair
+from rlaif.review.distributions import length_panels
+from rlaif.review.gathered import gather
+from rlaif.review.notebook_charts import notebook_charts
+from rlaif.review.panels import Panel
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +42,10 @@ class Result(ABC):
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         """Head and rows of the table that a notebook shows."""
 
+    def _panels(self) -> Sequence[Panel]:
+        """What a notebook draws below the table."""
+        return ()
+
     def to_pandas(self) -> DataFrame:
         """The rows of `to_dataset` as a data frame.
 
@@ -61,6 +69,7 @@ class Result(ABC):
         return (
             f"<b>{escape(type(self).__name__)}</b><table>{facts}</table>"
             f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
+            f"{notebook_charts(self._panels())}"
         )
 
 
@@ -96,6 +105,9 @@ class PairResult(Result):
             for each in self.pairs[:_SHOWN_PAIRS]
         ]
         return head, rows
+
+    def _panels(self) -> Sequence[Panel]:
+        return length_panels(gather(self.pairs))
 
 
 def _cell(value: Any, tag: str = "td") -> str:

@@ -54,8 +54,15 @@ def kept(
         yield write
 
 
-def plot_calibration(path: Path, found: JudgeCheckResult) -> None:
-    """Draw what the judge says against what is true. Raises InputError where it gives no probability."""
+def write_files(config: CheckConfig, found: JudgeCheckResult) -> None:
+    """Write the page and the plot that were asked for. Raises InputError where there is nothing to plot."""
+    if config.html is not None:
+        write_check(found.as_dict(), config.html)
+    if config.plot is not None:
+        _plot_calibration(config.plot, found)
+
+
+def _plot_calibration(path: Path, found: JudgeCheckResult) -> None:
     told = found.as_dict()
     if not told["calibration"].get("bins"):
         raise InputError(

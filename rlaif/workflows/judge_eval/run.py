@@ -42,7 +42,7 @@ from rlaif.workflows.judge_eval.metrics import (
 )
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_eval.record_alone import record_alone, refuse_own_labels
-from rlaif.workflows.judge_eval.recorded import kept
+from rlaif.workflows.judge_eval.recorded import kept, write_files
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
 from rlaif.workflows.judge_eval.result import JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
@@ -66,6 +66,7 @@ def check(config: CheckConfig, progress: Report = silent, ready: Ready = at_once
     if recorded is not None:
         with kept(config, name, recorded, None, None) as keep:
             keep(found := with_unmet(_replayed(config, name, recorded), config))
+        write_files(config, found)
         return found
     gold, constitution = gold_of(config)
     refuse_unused(config, gold)
@@ -75,6 +76,7 @@ def check(config: CheckConfig, progress: Report = silent, ready: Ready = at_once
     ):
         ready()
         keep(found := with_unmet(asked(config, models, name, gold, constitution), config))
+    write_files(config, found)
     return found
 
 

@@ -530,11 +530,18 @@ def test_every_option_reaches_the_config_and_is_read() -> None:
     fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "thresholds"}
     own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "every_attack"}
     assert {(each.name or "").partition("__")[0] for each in check.params} - own - set(THRESHOLDS) == fields
-    files = ("judge_eval/run", "judge_eval/result", "models/pool", "models/open_engines", "judge_eval/probes")
+    files = (
+        "judge_eval/run",
+        "judge_eval/result",
+        "models/pool",
+        "models/open_engines",
+        "judge_eval/probes",
+        "judge_eval/recorded",
+    )
     read = {
         node.attr
         for file in files
         for node in ast.walk(ast.parse((Path(workflows.__file__).parent / f"{file}.py").read_text()))
         if isinstance(node, ast.Attribute)
     }
-    assert fields - read == {"html"}
+    assert fields - read == set()
