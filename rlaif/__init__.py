@@ -1,8 +1,9 @@
 """Reinforcement learning from AI feedback and constitutional training of language models.
 
-The commands are functions: `generate`, `judge`, `judge_check`, `train`, `evaluate`, `run`, `audit`; `reward` gives a judge to other
-trainers. What they read and make are the nouns beside them: `Prompt`, `Completion`, `Pair`, `Constitution` ... Judges,
-models and protocols of your own: `register`. Importing this loads nothing; each name is loaded when it is first used.
+The commands are functions: `generate`, `judge`, `judge_check`, `train`, `evaluate`, `run`, `audit`; `reward` gives a
+judge to other trainers. What they read and make are the nouns beside them: `Prompt`, `Completion`, `Pair`,
+`Constitution` ... Judges, models and protocols of your own: `register`. Importing this loads nothing; each name is
+loaded when it is first used.
 """
 
 from __future__ import annotations
