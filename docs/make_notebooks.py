@@ -122,8 +122,8 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         ),
         (
             CODE,
-            'found = rlaif.evaluate(\n    policy=trained.out, against="micro", judge="micro", prompts="micro:held-out",\n'
-            "    limit=8, gold=True,\n)\nfound",
+            'found = rlaif.evaluate(\n    policy=trained.out, against="micro", judge="micro",\n'
+            '    prompts="micro:held-out", limit=8, gold=True,\n)\nfound',
         ),
         (
             TEXT,
@@ -142,10 +142,9 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         ),
         (
             CODE,
-            "!rlaif lab overoptimize --quick --methods best-of-n --sizes 1,2 --measured 6 --best-of 8 "
+            "!rlaif lab overoptimize --quick --methods best-of-n --sizes 1,2 --measured 4 --best-of 8 "
             "--out runs/lab 2> /dev/null | tail -n 1",
         ),
-        (CODE, "!rlaif plot runs/lab"),
         (
             CODE,
             "from IPython.display import SVG\n\n"
@@ -154,11 +153,10 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         ),
         (
             TEXT,
-            "Left gold, right the proxy, by the distance from the first policy. Where the right curve "
-            "still climbs and "
-            "the left one bends down, more training is worse.",
+            "Left gold, right the proxy, by the distance from the first policy. Where the right curve still "
+            "climbs and the left one bends down, more training is worse. `rlaif plot runs/lab` lists what else "
+            "can be drawn of it.",
         ),
-        (CODE, '!rlaif plot runs/lab best-of-n-kl --out kl.svg\nSVG("kl.svg")'),
     ),
 }
 """By name, what each notebook says and runs."""
