@@ -31,7 +31,7 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         (CODE, "import rlaif"),
         (
             CODE,
-            'done = rlaif.run(recipe="self-rewarding", out="runs/loop", quick=True, limit=8)',
+            'done = rlaif.run(recipe="self-rewarding", out="runs/loop", quick=True, limit=6)',
         ),
         (
             TEXT,
@@ -111,9 +111,9 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         (CODE, "import rlaif"),
         (
             CODE,
-            'made = rlaif.generate(out="runs/r1", limit=12, n=4, critique=False, drift=0)\nrepr(made)',
+            'made = rlaif.generate(out="runs/r1", limit=8, n=3, critique=False, drift=0)\nrepr(made)',
         ),
-        (CODE, 'trained = rlaif.train(source="runs/r1", method="dpo", steps=8)\ntrained'),
+        (CODE, 'trained = rlaif.train(source="runs/r1", method="dpo", steps=4)\ntrained'),
         (
             TEXT,
             "Did it help? The trained model against the one that it was, on prompts that it never saw: "
@@ -123,11 +123,11 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         (
             CODE,
             'found = rlaif.evaluate(\n    policy=trained.out, against="micro", judge="micro",\n'
-            '    prompts="micro:held-out", limit=8, gold=True,\n)\nfound',
+            '    prompts="micro:held-out", limit=6, gold=True,\n)\nfound',
         ),
         (
             TEXT,
-            "Eight prompts are few: the interval says so. A training that is worth its name takes more "
+            "Six prompts are few: the interval says so. A training that is worth its name takes more "
             "pairs and more "
             "prompts.",
         ),

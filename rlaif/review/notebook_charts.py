@@ -46,4 +46,5 @@ def notebook_charts(panels: Sequence[Panel]) -> str:
 
 def _coloured(markup: str) -> str:
     """Attributes in the place of classes; escaped labels hold no `<`, so that only our own tags are met."""
-    return _CLASS.sub(lambda found: f"{found[1]} {_ATTRIBUTES.get(found[2], '')}".rstrip(), markup)
+    apart = markup.replace("<span><svg", '<span style="margin-right:1em"><svg')
+    return _CLASS.sub(lambda found: f"{found[1]} {_ATTRIBUTES.get(found[2], '')}".rstrip(), apart)

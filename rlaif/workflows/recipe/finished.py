@@ -16,7 +16,7 @@ from rlaif.review.rounds import REACHED, cell
 from rlaif.runs.layout import pair_files
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.recipe.table import learned
-from rlaif.workflows.results import PairResult
+from rlaif.workflows.results import PairResult, pairs_shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -55,6 +55,9 @@ class Finished(PairResult):
 
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         return list(REACHED.values()), [[cell(row, name) for name in REACHED] for row in self.rounds]
+
+    def _samples(self) -> Sequence[tuple[Sequence[str], Sequence[Sequence[object]]]]:
+        return [pairs_shown(self.pairs)]
 
     def _panels(self) -> Sequence[Panel]:
         return [*round_panels(self.run, self.rounds), *of_rounds(self.rounds)]
