@@ -34,7 +34,8 @@ COMMANDS: Mapping[str, str] = {
     "judge": "rlaif judge runs/r1 --judge gold: --out runs/gold",
     "judge-check": "rlaif judge check --judge micro --limit 12 --retest 4 --out runs/check",
     "train": "rlaif train runs/r1 --steps 8 --out models/dpo",
-    "evaluate": "rlaif evaluate --policy models/dpo --against micro --judge micro --limit 8 --gold --out runs/eval",
+    "evaluate": "rlaif evaluate --policy models/dpo --against micro --judge micro --prompts micro:held-out --limit 8 "
+    "--gold --out runs/eval",
     "run": "rlaif run self-rewarding --quick --limit 8 --out runs/loop",
     "run-list": "rlaif run",
     "status": "rlaif status",
@@ -159,7 +160,10 @@ def drawn(line: str, shown: str) -> str:
         )
         console.print(Text(f"$ {line}", style="bold"))
         for each in lines:
-            console.print(Text.from_ansi(each), soft_wrap=True)
+            whole = Text.from_ansi(each)
+            # as a terminal does: what is longer goes on in the next line
+            for part in whole.divide(range(COLUMNS, len(whole), COLUMNS)):
+                console.print(part, soft_wrap=True)
         svg = console.export_svg(title=line.partition(" --")[0], unique_id="terminal")
     # a picture asks no other machine for a font
     return re.sub(r"@font-face\s*{.*?}\s*", "", svg, flags=re.DOTALL)

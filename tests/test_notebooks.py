@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,9 +55,18 @@ def test_a_notebook_was_executed_from_top_to_bottom_without_an_error_and_is_smal
     assert "/tmp/" not in text
 
 
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[str]]:
+    """All notebooks, executed two at a time: each waits for kernels more than for a processor."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return {
+            name: pool.submit(MAKER.executed, name, tmp_path_factory.mktemp(name)) for name in MAKER.CELLS
+        }
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", MAKER.CELLS)
-def test_every_cell_of_a_notebook_runs(name: str, tmp_path: Path) -> None:
-    made = json.loads(MAKER.executed(name, tmp_path))
+def test_every_cell_of_a_notebook_runs(name: str, executed: dict[str, Future[str]]) -> None:
+    made = json.loads(executed[name].result())  # raises what a cell raised
     code = [each for each in made["cells"] if each["cell_type"] == "code"]
     assert [each["execution_count"] for each in code] == list(range(1, len(code) + 1))
