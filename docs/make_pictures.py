@@ -55,7 +55,7 @@ REPORTS = ("loop", "eval", "check", "lab")
 """Runs whose report is looked at too."""
 LOOKS = {"desktop": (900, 900, "light"), "dark": (900, 900, "dark"), "phone": (360, 740, "light")}
 """Width, height and scheme of each look; a fourth is paper."""
-COLOURS = 64
+COLOURS = 128
 """Of a picture, which makes it a third as large."""
 WIDTH = 900
 
@@ -182,7 +182,7 @@ def small(picture: bytes, path: Path) -> None:
 
     from PIL import Image
 
-    Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, kmeans=2).save(path, optimize=True)
 
 
 def opened(browser: Any, address: str, height: int) -> Any:

@@ -484,7 +484,7 @@ WRONG: Mapping[str, tuple[list[str], str]] = {
     "attacks on a record": (["--judge", "RECORD", "--attacks"], "is a record"),
     "a protocol for a record": (["--judge", "RECORD", "--protocol", "compare"], "is a record"),
     "the prompt of a record": (["--judge", "RECORD", "--show-prompt"], "asked nothing"),
-    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.gif"], ".svg or .png"),
+    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.gif"], ".svg, .png or .pdf"),
     "no such constitution": (["GOLD", "--judge", "JUDGE", "--constitution", "nowhere.yaml"], "nowhere.yaml"),
 }
 
