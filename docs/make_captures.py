@@ -120,7 +120,7 @@ _ESCAPE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|\x1b\][^\x07]*\x07|\x1b[()][A-
 def screen(written: str) -> str:
     """What is left to see, colours included: lines that a live display wrote over are gone."""
     lines, row, at = [""], 0, 0
-    for found in _ESCAPE.finditer(f"{written}\x1b[m"):
+    for found in _ESCAPE.finditer(f"{written}\x1b[0Z"):
         row = _put(lines, row, written[at : found.start()])
         at = found.end()
         count, code = found[1] or "", found[2]
