@@ -7,7 +7,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # each of the many processes that tests start would compile the package anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures recipes clean vllm bench-env browser lock test-matrix canary
+.PHONY: demo test test-heavy test-long test-timing test-orders fuzz check format bench experiments docs schemas pictures notebooks recipes clean vllm bench-env browser lock test-matrix canary
 
 demo: .venv/.product
 	$(BIN)/rlaif run self-rewarding --out runs/demo
@@ -72,6 +72,10 @@ schemas: .venv/.dev
 
 pictures: .venv/.dev browser
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_captures.py
+
+notebooks: .venv/.dev
+	$(BIN)/python docs/make_notebooks.py
 
 clean:
 	rm -rf .venv .venv-vllm .venv-bench .venv-lock .venv-matrix .venv-canary build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

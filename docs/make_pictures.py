@@ -30,6 +30,33 @@ LOOKED_AT = (
     "generate --policy micro --judge micro:weak --prompts micro:train --limit 40 --accept-unfit --out runs/weak",
 )
 """As docs/view.md writes them."""
+REPORTED = (
+    "evaluate --policy runs/loop/models/round-1 --against micro --judge micro --prompts micro:held-out --limit 16 "
+    "--gold --out runs/eval",
+    "judge check --judge micro --limit 24 --out runs/check",
+    "lab overoptimize --quick --methods best-of-n --sizes 1,2 --out runs/lab",
+)
+"""What has a report of its own kind."""
+EVERY_PAGE = {
+    "runs": "/",
+    "run": "/run/runs/loop",
+    "samples": "/run/runs/loop/-/samples",
+    "sample": "/run/runs/loop/-/sample/0",
+    "training": "/run/runs/loop/-/training",
+    "audit": "/run/runs/loop/-/audit",
+    "configuration": "/run/runs/loop/-/configuration",
+    "constitution": "/run/runs/loop/-/constitution",
+    "constitutions": "/constitutions",
+    "review": "/run/runs/loop/-/pairs",
+    "compare": "/compare?a=runs/weak&b=runs/loop",
+}
+"""By the name of its pictures, the address of each page of `rlaif view`."""
+REPORTS = ("loop", "eval", "check", "lab")
+"""Runs whose report is looked at too."""
+LOOKS = {"desktop": (900, 900, "light"), "dark": (900, 900, "dark"), "phone": (360, 740, "light")}
+"""Width, height and scheme of each look; a fourth is paper."""
+COLOURS = 128
+"""Of a picture, which makes it a third as large."""
 WIDTH = 900
 
 
@@ -48,8 +75,11 @@ def main() -> None:
         (project / ".rlaif").mkdir(parents=True)
         for line in LOOKED_AT:
             subprocess.run([*RLAIF, *line.split()], cwd=project, check=True, stdout=subprocess.DEVNULL)
+        for line in (*REPORTED, *(f"report runs/{name}" for name in REPORTS)):
+            subprocess.run([*RLAIF, *line.split()], cwd=project, check=True, stdout=subprocess.DEVNULL)
         with served(str(project), "view") as address:
             take_view(browser, address)
+            take_every_page(browser, address, project)
         browser.close()
 
 
@@ -125,6 +155,34 @@ def take_view(browser: Any, address: str) -> None:
     phone.goto(f"{base}/run/runs/loop")
     shoot(phone, "view-phone")
     dark.close()
+
+
+def take_every_page(browser: Any, address: str, project: Path) -> None:
+    """Each page and each report on a desk, dark, on a phone, and as a print."""
+    folder = PICTURES / "pages"
+    folder.mkdir(exist_ok=True)
+    for look, (width, height, scheme) in LOOKS.items():
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        base = page.url.rstrip("/")
+        places = {name: base + path for name, path in EVERY_PAGE.items()}
+        places |= {f"report-{name}": (project / "runs" / name / "report.html").as_uri() for name in REPORTS}
+        for name, place in places.items():
+            page.goto(place)
+            small(page.screenshot(), folder / f"{name}-{look}.png")
+            if look == "desktop":
+                page.pdf(path=str(folder / f"{name}.pdf"), format="A4")
+        context.close()
+
+
+def small(picture: bytes, path: Path) -> None:
+    """Write a picture with as few colours as one does not see."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, kmeans=2).save(path, optimize=True)
 
 
 def opened(browser: Any, address: str, height: int) -> Any:

@@ -1,8 +1,9 @@
 """Reinforcement learning from AI feedback and constitutional training of language models.
 
-The commands are functions: `generate`, `judge`, `train`, `evaluate`, `run`, `audit`; `reward` gives a judge to other
-trainers. What they read and make are the nouns beside them: `Prompt`, `Completion`, `Pair`, `Constitution` ... Judges,
-models and protocols of your own: `register`. Importing this loads nothing; each name is loaded when it is first used.
+The commands are functions: `generate`, `judge`, `judge_check`, `train`, `evaluate`, `run`, `audit`; `reward` gives a
+judge to other trainers. What they read and make are the nouns beside them: `Prompt`, `Completion`, `Pair`,
+`Constitution` ... Judges, models and protocols of your own: `register`. Importing this loads nothing; each name is
+loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -33,7 +34,17 @@ if TYPE_CHECKING:
         Reward,
         State,
     )
-    from rlaif.workflows.api import audit, evaluate, generate, judge, open_judge, reward, run, train
+    from rlaif.workflows.api import (
+        audit,
+        evaluate,
+        generate,
+        judge,
+        judge_check,
+        open_judge,
+        reward,
+        run,
+        train,
+    )
 
 __all__ = [
     "Completion",
@@ -55,6 +66,7 @@ __all__ = [
     "evaluate",
     "generate",
     "judge",
+    "judge_check",
     "load_constitution",
     "open_engine",
     "open_judge",
@@ -81,7 +93,17 @@ if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
             "State",
         ),
         "rlaif.workflows.api": (
-            *("audit", "evaluate", "generate", "judge", "open_judge", "reward", "run", "train"),
+            *(
+                "audit",
+                "evaluate",
+                "generate",
+                "judge",
+                "judge_check",
+                "open_judge",
+                "reward",
+                "run",
+                "train",
+            ),
         ),
     }
 

@@ -20,6 +20,7 @@ import rlaif
 from rlaif.settings import options
 from rlaif.workflows import api, configs
 from rlaif.workflows.audit.config import AuditConfig
+from rlaif.workflows.judge_eval.config import CheckConfig
 from rlaif.workflows.reward.run import JudgeRewardConfig
 from rlaif.workflows.training.config import TrainConfig
 from rlaif.workflows.training.methods import METHODS
@@ -31,6 +32,7 @@ PAIRS = [
     (rlaif.evaluate, configs.EvaluateConfig),
     (rlaif.run, configs.RunConfig),
     (rlaif.audit, AuditConfig),
+    (rlaif.judge_check, CheckConfig),
     (rlaif.reward, JudgeRewardConfig),
 ]
 VERBS = pytest.mark.parametrize(
@@ -43,7 +45,16 @@ def test_the_public_names_are_these() -> None:
     assert rlaif.__all__ == [
         *("Completion", "Constitution", "EnsembleReward", "InputError", "Judgment", "Message", "Pair"),
         *("Principle", "Prompt", "Reward", "RewardPart", "RlaifError", "State", "WeightedReward"),
-        *("__version__", "audit", "evaluate", "generate", "judge", "load_constitution", "open_engine"),
+        *(
+            "__version__",
+            "audit",
+            "evaluate",
+            "generate",
+            "judge",
+            "judge_check",
+            "load_constitution",
+            "open_engine",
+        ),
         *(
             "open_judge",
             "read_completions",
@@ -167,7 +178,11 @@ def run_examples(names: Sequence[str], folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_examples_in_help_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_examples(["generate", "judge", "audit", "evaluate", "reward", "open_judge"], tmp_path, monkeypatch)
+    run_examples(
+        ["generate", "judge", "judge_check", "audit", "evaluate", "reward", "open_judge"],
+        tmp_path,
+        monkeypatch,
+    )
 
 
 @pytest.mark.heavy

@@ -28,6 +28,7 @@ ONE_PROTOCOL = (
     "attacked",
     "plot",
     "html",
+    "out",
     "ignore_flags",
     "show_prompt",
 )
@@ -42,7 +43,7 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
         "rlaif judge check llmbar/ --judge hf:models/judge",
         "rlaif judge check --judge replay:results/result.json",
         "rlaif judge check --judge micro --attacks --max-flipped 0.1",
-        "rlaif judge check --judge micro --html check.html",
+        "rlaif judge check --judge micro --out runs/check",
         "rlaif judge check --judge micro --all",
     ),
 )
@@ -111,14 +112,6 @@ def check(
             _show_protocols(workflow.compare_all(config, progress=display.report, ready=ready), as_json)
             return
         found = workflow.check(config, progress=display.report, ready=ready)
-    if config.plot is not None:
-        from rlaif.workflows.judge_eval.reliability_plot import draw
-
-        draw(config.plot, found)
-    if config.html is not None:
-        from rlaif.review.check_report import write_check
-
-        write_check(found.as_dict(), config.html)
     if found.left_out:
         warn(f"{count} rows left out: {why}" for why, count in found.left_out.items())
     warn(found.notes)

@@ -115,7 +115,10 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
 @options.option("--full", is_flag=True, help="Print all of it; else printing gives at most four pages.")
 @options.store
 def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
-    """Write the HTML report of RUN: one file that needs no network, the result first."""
+    """Write the HTML report of RUN: one file that needs no network, the result first.
+
+    RUN is a run, an evaluation, a judge check or a lab.
+    """
     from rlaif.workflows.report import report as write
 
     echo(str(write(run, out=out, full=full, store=store)))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rlaif.review.numbers import figure
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 190, 50, 26, 30, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 360, 202, 50, 38, 30, 14
 COLOURS = 4
 MOST_POINTS = 400
 """Points of one line that are drawn: of more, every n-th one and the last."""
@@ -35,6 +35,7 @@ def lines(
     low: float = 0.0,
     top: float | None = None,
     at: Sequence[float] | None = None,
+    x: str = "",
 ) -> str:
     """Draw named series as lines.
 
@@ -44,6 +45,7 @@ def lines(
         low: The lowest value that the y axis must hold.
         top: The highest; None: 1 for what lies below it, as shares do, else the highest that is known.
         at: The places on the x axis, rising; None: 0, 1, 2 ... (rounds).
+        x: What the x axis is, with its unit.
 
     Returns:
         A figure; empty where nothing is known.
@@ -58,7 +60,7 @@ def lines(
     count = max(len(values) for values in series.values())
     places = list(at) if at is not None else [float(each) for each in range(count)]
     first, width = places[0], (places[-1] - places[0]) or 1.0
-    parts = [_frame(title), *_axis(bottom, top), *_ticks(places)]
+    parts = [_frame(title), *_axis(bottom, top), *_ticks(places), _named(x)]
     for number, (name, values) in enumerate(series.items()):
         points = [
             ((place - first) / width, value)
@@ -133,7 +135,7 @@ def spark(values: Sequence[float | None], said: str) -> str:
 
 
 def histogram(
-    title: str, series: Mapping[str, Sequence[int]], edges: Sequence[float], *, digits: int = 0
+    title: str, series: Mapping[str, Sequence[int]], edges: Sequence[float], *, digits: int = 0, x: str = ""
 ) -> str:
     """Draw a histogram as SVG: `series` holds counts per bin by name, shown side by side; empty without counts."""
     most = max((count for counts in series.values() for count in counts), default=0)
@@ -141,14 +143,14 @@ def histogram(
         return ""
     bins = len(edges) - 1
     wide = (WIDTH - LEFT - RIGHT) / bins
-    parts = [_frame(title), *_axis(0, float(most))]
+    parts = [_frame(title), *_axis(0, float(most)), _named(x)]
     for number, (name, counts) in enumerate(series.items()):
         for place, count in enumerate(counts):
             thick = (wide - 2) / len(series)
-            x, y = LEFT + place * wide + 1 + number * thick, _y(count / most)
+            left, y = LEFT + place * wide + 1 + number * thick, _y(count / most)
             said = f"{name}: {count} from {edges[place]:.{digits}f} to {edges[place + 1]:.{digits}f}"
             parts.append(
-                f'<rect class="f{number % COLOURS}" x="{x:.1f}" y="{y}" width="{thick:.1f}" '
+                f'<rect class="f{number % COLOURS}" x="{left:.1f}" y="{y}" width="{thick:.1f}" '
                 f'height="{_y(0) - y:.1f}"><title>{escape(said)}</title></rect>'
             )
     step = -(-(bins + 1) // 6)
@@ -158,22 +160,61 @@ def histogram(
     return "".join([*parts, "</svg>", legend, "</figure>"])
 
 
-def reliability(title: str, bins: Sequence[tuple[int, float, float]]) -> str:
+def reliability(title: str, bins: Sequence[tuple[int, float, float]], *, x: str = "") -> str:
     """Of bins (size, mean said, share true): points on the diagonal mean what they say; larger ones hold more."""
     if not bins:
         return ""
-    parts = [_frame(title), *_axis(0.0, 1.0), *_ticks([0, 0.25, 0.5, 0.75, 1])]
+    parts = [_frame(title), *_axis(0.0, 1.0), *_ticks([0, 0.25, 0.5, 0.75, 1]), _named(x)]
     ends = f'x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"'
     parts.append(f'<line class="rule dashed" {ends}/>')
     most = max(size for size, _, _ in bins)
     points = [(_x(said), _y(true)) for _, said, true in bins]
-    path = " ".join(f"{x},{y}" for x, y in points)
+    path = " ".join(f"{across},{y}" for across, y in points)
     parts.append(f'<polyline class="l0" points="{path}"/>')
-    for (x, y), (size, said, true) in zip(points, bins, strict=True):
+    for (across, y), (size, said, true) in zip(points, bins, strict=True):
         words = f"{size} labels that say {said:.2f} are right in {true:.2f}"
         radius = round(3 + 5 * (size / most) ** 0.5, 1)
-        parts.append(f'<circle class="f0" cx="{x}" cy="{y}" r="{radius}"><title>{words}</title></circle>')
+        parts.append(
+            f'<circle class="f0" cx="{across}" cy="{y}" r="{radius}"><title>{words}</title></circle>'
+        )
     return "".join([*parts, "</svg></figure>"])
+
+
+def intervals(
+    title: str,
+    rows: Sequence[tuple[str, float, float | None, float | None]],
+    *,
+    reference: float | None = None,
+) -> str:
+    """Shares with their intervals on lines from 0 to 1, as a table that says them; a stroke marks the reference."""
+    if not rows:
+        return ""
+    parts = [
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(title)}">',
+        f'<table class="changes"><caption>{escape(title)}</caption><tbody>',
+    ]
+    for name, value, low, high in rows:
+        known = "" if low is None or high is None else f"[{figure(low)}, {figure(high)}]"
+        parts.append(
+            f'<tr><th scope="row">{escape(name)}</th><td>{_bracket(value, low, high, reference)}</td>'
+            f'<td class="num">{figure(value)}</td><td class="num">{known}</td></tr>'
+        )
+    return "".join([*parts, "</tbody></table></div>"])
+
+
+def _bracket(value: float, low: float | None, high: float | None, reference: float | None) -> str:
+    """One row of `intervals`: a dot on a line from the lower to the upper end."""
+
+    def at(share: float) -> float:
+        return round(3 + 94 * min(1.0, max(0.0, share)), 1)
+
+    parts = ['<svg class="dots" aria-hidden="true"><line class="rule" x1="3%" x2="97%" y1="50%" y2="50%"/>']
+    if reference is not None:
+        place = at(reference)
+        parts.append(f'<line class="rule dashed" x1="{place}%" x2="{place}%" y1="0" y2="100%"/>')
+    if low is not None and high is not None:
+        parts.append(f'<line class="l0" x1="{at(low)}%" x2="{at(high)}%" y1="50%" y2="50%"/>')
+    return "".join([*parts, f'<circle class="f0" cx="{at(value)}%" cy="50%" r="4.5"/></svg>'])
 
 
 def _dots(each: PrincipleChange, top: float) -> str:
@@ -235,13 +276,17 @@ def _axis(bottom: float, top: float) -> list[str]:
         y = _y((value - bottom) / ((top - bottom) or 1))
         kind = "rule" if value == bottom else "across"
         parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
-        shown = f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}".replace("e-0", "e-")
+        zero = abs(value) < 1e-9 * (top - bottom)
+        shown = "0" if zero else f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}".replace("e-0", "e-")
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end" class="tiny">{shown}</text>')
     return parts
 
 
 def _ticks(places: Sequence[float]) -> list[str]:
-    """At most six labels below the axis, at places that there are."""
+    """At most six labels below the axis: at places that there are, or evenly where these are no whole numbers."""
+    if any(each != int(each) for each in places):
+        room = places[-1] - places[0]
+        return [_tick(_x(part / 4), f"{places[0] + room * part / 4:.2f}") for part in range(5)]
     width = (places[-1] - places[0]) or 1.0
     step = max(1, -(-(len(places) - 1) // 5))
     shown = list(places[::step])
@@ -253,6 +298,16 @@ def _ticks(places: Sequence[float]) -> list[str]:
 
 def _tick(x: float, label: str) -> str:
     return f'<text x="{x:.1f}" y="{_y(0) + 16}" text-anchor="middle" class="tiny">{escape(label)}</text>'
+
+
+def _named(x: str) -> str:
+    """What the x axis is, below its labels."""
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    return (
+        f'<text x="{middle:.1f}" y="{HEIGHT - 4}" text-anchor="middle" class="tiny">{escape(x)}</text>'
+        if x
+        else ""
+    )
 
 
 def _legend(names: Sequence[str]) -> str:

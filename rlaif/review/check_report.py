@@ -10,26 +10,29 @@ from rlaif.atomic import write_text
 from rlaif.review import charts
 from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.numbers import figure, share
+from rlaif.review.panels import all_inline, inline
+from rlaif.review.position import check_position
+from rlaif.review.recorded_check import check_calibration
 from rlaif.review.view.overview import Doubt, Tile
 
 MAIN = ("accuracy", "both_correct", "consistency", "label_accuracy", "kappa")
 """Figures that come first, of those that a check has."""
 
 
-def write_check(told: Mapping[str, Any], target: Path) -> Path:
+def write_check(told: Mapping[str, Any], target: Path, *, full: bool = False) -> Path:
     """Write the page of a check to a file; says where it is.
 
     Args:
         told: The check as JSON, as `rlaif judge check --json` prints it.
         target: The file.
+        full: Whether printing it gives everything.
     """
-    write_text(target, render_check(told))
+    write_text(target, render_check(told, full=full))
     return target
 
 
-def render_check(told: Mapping[str, Any]) -> str:
+def render_check(told: Mapping[str, Any], *, full: bool = False) -> str:
     """The page as text. Everything that a model, a file or a user wrote is escaped."""
-    bins = [(each["size"], each["said"], each["true"]) for each in told["calibration"].get("bins", ())]
     figures = {name: each for name, each in told["figures"].items() if each}
     baselines = {f"trivial: {name}": value for name, value in told["baselines"].items()}
     return (
@@ -37,6 +40,7 @@ def render_check(told: Mapping[str, Any]) -> str:
         .get_template("check.html.j2")
         .render(
             style=(PAGES / "review.css").read_text(encoding="utf-8"),
+            full=full,
             title=f"rlaif judge check: {told['judge']}",
             told=told,
             verdict=_verdict(told, figures),
@@ -46,7 +50,8 @@ def render_check(told: Mapping[str, Any]) -> str:
             ],
             doubts_of=_doubts(told),
             bars=charts.bars(_beside(figures, baselines), names=["share"]) if baselines else "",
-            reliability=charts.reliability("accuracy by label probability", bins),
+            reliability=inline(check_calibration(told)),
+            positions=all_inline(check_position(told)),
             figures=[
                 [name, each["value"], each.get("low"), each.get("high")] for name, each in figures.items()
             ],

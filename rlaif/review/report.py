@@ -18,6 +18,7 @@ from rlaif.exchange.pairs import row_pair
 from rlaif.exchange.rows import read_rows
 from rlaif.records import Constitution, Pair
 from rlaif.review import charts
+from rlaif.review.answer_lengths import answer_lengths
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
 from rlaif.review.environment import PAGES, page_environment
@@ -25,6 +26,7 @@ from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.gathered import Gathered, gather
 from rlaif.review.named import said
 from rlaif.review.numbers import figure
+from rlaif.review.panels import all_inline
 from rlaif.review.principles import HEAD, applied, by_round
 from rlaif.review.round_charts import principle_changes, round_charts
 from rlaif.review.rounds import FURTHER, tables
@@ -37,6 +39,7 @@ from rlaif.runs.layout import CONSTITUTION, DIGESTED, REPORT, ROUNDS, pair_files
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
 
 TEMPLATE = "report.html.j2"
+EVALUATE = "evaluate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NO
             funnels=[(name, funnel_chart(counts)) for name, counts in funnels(run, summary)],
             principles=_principles(pairs),
             applied=_applied(rows, facts),
-            distributions=distributions(pairs),
+            distributions=distributions(pairs) or _answer_lengths(run, facts),
             reliability=reliability(beside.bins if audited is None else audited.reliability),
             doubtful=[_side_by_side(each) for each in pairs.doubtful],
             others=[_side_by_side(each) for each in pairs.sampled],
@@ -169,6 +172,11 @@ def _changes(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> l
 def _trainings(run: Path) -> list[TrainingCurves]:
     found = (training_curves(each, each.name) for each in trainings(run))
     return [each for each in found if each is not None]
+
+
+def _answer_lengths(run: Path, facts: Mapping[str, Any]) -> list[str]:
+    """Of an evaluation, which has no pairs: how long each model's answers are."""
+    return all_inline(answer_lengths(run)) if facts.get("command") == EVALUATE else []
 
 
 def _rules(run: Path) -> Constitution | None:

@@ -7,56 +7,88 @@ from pathlib import Path
 from typing import Any
 
 from rlaif.review import charts
-from rlaif.runs.layout import files_in, round_number, rounds, step_notes
-from rlaif.runs.record_files import FUNNEL_SCHEMA, NOTE_SCHEMA, read_record, read_record_if_there
+from rlaif.review.panels import LinePanel, all_inline
+from rlaif.runs.layout import ROUNDS, files_in, round_number, rounds, step_notes
+from rlaif.runs.record_files import (
+    FUNNEL_SCHEMA,
+    NOTE_SCHEMA,
+    ROUNDS_SCHEMA,
+    read_record,
+    read_record_if_there,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def round_charts(run: Path, rows: Rows) -> list[str]:
+    """Every curve of which something is known, as markup."""
+    return all_inline(round_panels(run, rows))
+
+
+def round_panels(run: Path, rows: Rows) -> list[LinePanel]:
     """Every curve of which something is known."""
     if not rows:
         return []
-    gaps = [row.get("gap") or {} for row in rows]
     won = [(row.get("against") or {}).get("initial") or {} for row in rows]
-    shares, seconds = acceptance(run), step_seconds(run)
-    numbers = [row["round"] for row in rows]
+    rates = {"win rate": [each.get("win_rate") for each in won]}
     drawn = [
-        _lines(
+        _panel(
+            rows,
             "gold and judge, on held-out prompts",
-            _series(rows, {"gold_mean": "gold", "gold_greedy": "gold, temperature 0", "judge_mean": "judge"}),
+            "share of principles met",
+            {"gold_mean": "gold", "gold_greedy": "gold, temperature 0", "judge_mean": "judge"},
         ),
-        _lines("win rate against the first policy", {"win rate": [each.get("win_rate") for each in won]}),
-        _lines("KL from the start, nats per completion", _series(rows, {"kl": "KL"})),
-        _lines("words of an answer", _series(rows, {"length_mean": "words"})),
-        _lines(
+        _lines(rows, "win rate against the first policy", "win rate", rates),
+        _panel(rows, "KL from the start, nats per completion", "nats per completion", {"kl": "KL"}),
+        _panel(rows, "words of an answer", "words", {"length_mean": "words"}),
+        _panel(
+            rows,
             "the judge, on the policy's own texts",
-            _series(
-                rows, {"judge_accuracy_on_policy": "accuracy", "pair_precision": "pairs that gold confirms"}
-            ),
+            "share",
+            {"judge_accuracy_on_policy": "accuracy", "pair_precision": "pairs that gold confirms"},
         ),
-        _lines("pairs of a round", {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}),
-        _lines("acceptance: prompts that gave a pair", {"share": [shares.get(each) for each in numbers]}),
-        _lines(
-            "gold of the draws, before the round",
-            {
-                words: [each.get(name) for each in gaps]
-                for name, words in (
-                    ("mean", "mean"),
-                    ("judge_best", "judge's best"),
-                    ("oracle_best", "oracle's best"),
-                )
-            },
-        ),
-        _lines("time of a round, seconds", {"seconds": [seconds.get(each) for each in numbers]}),
+        *_of_making(run, rows),
     ]
-    return [each for each in drawn if each]
+    return [each for each in drawn if each is not None]
 
 
-def _lines(title: str, series: Mapping[str, Sequence[float | None]]) -> str:
+def read_rounds(run: Path) -> Rows:
+    """The rows of a run's rounds; none for a run that is not of a recipe."""
+    return read_record_if_there(run / ROUNDS, ROUNDS_SCHEMA) or []
+
+
+def length_by_round(rows: Rows) -> LinePanel | None:
+    """Words of an answer, by round; None where they are not known of two rounds."""
+    return _panel(rows, "words of an answer, by round", "words", {"length_mean": "words"})
+
+
+def _of_making(run: Path, rows: Rows) -> list[LinePanel | None]:
+    """What a round was made of, and how long that took."""
+    numbers, shares, seconds = [row["round"] for row in rows], acceptance(run), step_seconds(run)
+    pairs = {"pairs": [row.get("pairs") if row["round"] else None for row in rows]}
+    accepted = {"share": [shares.get(each) for each in numbers]}
+    gaps = [row.get("gap") or {} for row in rows]
+    words = {"mean": "mean", "judge_best": "judge's best", "oracle_best": "oracle's best"}
+    drawn = {said: [each.get(name) for each in gaps] for name, said in words.items()}
+    took = {"seconds": [seconds.get(each) for each in numbers]}
+    return [
+        _lines(rows, "pairs of a round", "pairs", pairs),
+        _lines(rows, "acceptance: prompts that gave a pair", "share of prompts", accepted),
+        _lines(rows, "gold of the draws, before the round", "share of principles met", drawn),
+        _lines(rows, "time of a round, seconds", "seconds", took),
+    ]
+
+
+def _panel(rows: Rows, title: str, y: str, names: Mapping[str, str]) -> LinePanel | None:
+    return _lines(rows, title, y, {words: [row.get(name) for row in rows] for name, words in names.items()})
+
+
+def _lines(rows: Rows, title: str, y: str, series: Mapping[str, Sequence[float | None]]) -> LinePanel | None:
     """A curve of what is known of two rounds at least: one point is a figure, and no curve."""
     told = {name: values for name, values in series.items() if sum(each is not None for each in values) > 1}
-    return charts.lines(title, told)
+    if not told:
+        return None
+    return LinePanel(title=title, x="round", y=y, series=told, at=[float(row["round"]) for row in rows])
 
 
 def acceptance(run: Path) -> dict[int, float]:
@@ -79,11 +111,6 @@ def step_seconds(run: Path) -> dict[int, float]:
         if number is not None and "seconds" in note:
             found[number] = found.get(number, 0.0) + float(note["seconds"])
     return found
-
-
-def _series(rows: Rows, names: Mapping[str, str]) -> dict[str, list[float | None]]:
-    held = {words: [row.get(name) for row in rows] for name, words in names.items()}
-    return {words: values for words, values in held.items() if any(each is not None for each in values)}
 
 
 def principle_changes(rows: Rows) -> list[charts.PrincipleChange]:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rlaif.review import charts
 from rlaif.review.lines import LineFile
+from rlaif.review.panels import LinePanel, all_inline
 from rlaif.runs.layout import METRICS, TRAIN_RECORD, TRAINING, model_folder
 
 MOST_ROWS = 1000
@@ -26,6 +26,8 @@ FIRST: Mapping[str, Sequence[str]] = {
     "learning rate": ("learning_rate",),
 }
 """Charts that come first: their titles, and the figures in them that a training may have."""
+UNITS = {"KL from the reference": "nats", "length": "tokens", "entropy": "nats", "accuracy": "share"}
+"""What the vertical axis of a chart is, where its title does not say it."""
 NO_CURVES = ("step", "seconds", "num_tokens", "epoch")
 
 
@@ -51,6 +53,23 @@ def trainings(run: Path) -> list[Path]:
 
 def training_curves(folder: Path, name: str) -> TrainingCurves | None:
     """The curves of a training; None where no step is written yet."""
+    found = training_panels(folder)
+    if found is None:
+        return None
+    first, others = all_inline(found.first), all_inline(found.others)
+    return TrainingCurves(name=name, steps=found.steps, first=first, others=others)
+
+
+class TrainingPanels(NamedTuple):
+    """What is drawn of a training."""
+
+    steps: int
+    first: Sequence[LinePanel]
+    others: Sequence[LinePanel]
+
+
+def training_panels(folder: Path) -> TrainingPanels | None:
+    """The curves of a training, before they are drawn; None where no step is written yet."""
     rows = list(metric_rows(folder))
     if not rows:
         return None
@@ -60,19 +79,21 @@ def training_curves(folder: Path, name: str) -> TrainingCurves | None:
         for each in dict.fromkeys(name for row in rows for name in row)
         if each not in NO_CURVES and any(_number(row.get(each)) is not None for row in rows)
     ]
-    first: list[str] = []
-    drawn: set[str] = set()
-    for title, names in FIRST.items():
-        series = {each: [_number(row.get(each)) for row in rows] for each in names if each in known}
-        drawn |= series.keys()
-        if chart := _drawn(title, series, at):
-            first.append(chart)
-    others = [
-        _drawn(each, {each: [_number(row.get(each)) for row in rows]}, at)
-        for each in known
-        if each not in drawn
-    ]
-    return TrainingCurves(name=name, steps=int(at[-1]), first=first, others=[each for each in others if each])
+
+    def drawn(title: str, names: Sequence[str]) -> LinePanel:
+        return _panel(title, {each: [_number(row.get(each)) for row in rows] for each in names}, at)
+
+    wanted = {title: [each for each in names if each in known] for title, names in FIRST.items()}
+    first = [drawn(title, names) for title, names in wanted.items() if names]
+    held = {each for names in wanted.values() for each in names}
+    others = [drawn(each, [each]) for each in known if each not in held]
+    return TrainingPanels(int(at[-1]), first, others)
+
+
+def of_training(folder: Path) -> Sequence[LinePanel]:
+    """What everybody looks at first of a training; nothing where no step is written."""
+    found = training_panels(folder)
+    return () if found is None else found.first
 
 
 def metric_rows(folder: Path) -> Iterator[Mapping[str, Any]]:
@@ -91,14 +112,13 @@ def metric_rows(folder: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _drawn(title: str, series: Mapping[str, Sequence[float | None]], at: Sequence[float]) -> str:
+def _panel(title: str, series: Mapping[str, Sequence[float | None]], at: Sequence[float]) -> LinePanel:
     values = [value for each in series.values() for value in each if value is not None]
-    if not values:
-        return ""
     lowest, highest = min(values), max(values)
     # a curve near zero begins there; one far above it, or below, shows its own range
     low = 0.0 if 0 <= lowest <= 0.7 * highest or lowest == highest >= 0 else lowest
-    return charts.lines(title, series, low=low, top=1.0 if title == "accuracy" else highest, at=at)
+    top = 1.0 if title == "accuracy" else highest
+    return LinePanel(title=title, x="step", y=UNITS.get(title, title), series=series, at=at, low=low, top=top)
 
 
 def _number(value: Any) -> float | None:

@@ -58,6 +58,8 @@ ALARM = "alarm.json"
 """What the alarm of a training read at each look, and when it rang."""
 LAB = "lab.json"
 """What `rlaif lab overoptimize` found: curves, fits, the check of best-of-n's KL."""
+CHECK = "check.json"
+"""What `rlaif judge check` found."""
 TRAIN_RECORD = "train.json"
 """Written last, by a training: what was trained, how, and what came of it."""
 METRICS = landmarks.METRICS

@@ -70,6 +70,7 @@ _SUMMARY = _object(
     unreadable_share=_FIGURE,
     principles=_or_null(_by_name(_APPLIED)),
     tests=_or_null(_by_name(_object(("passed", "tests"), passed=_COUNT, tests=_COUNT))),
+    gold=_or_null(_by_name({"type": "object"})),
     costs=_or_null(_COSTS),
     warnings=_or_null(_list(_TEXT)),
     further_columns=_list(_TEXT),
@@ -99,6 +100,36 @@ PROGRESS_SCHEMA = _object(
     done=_FIGURE, total=_FIGURE, tokens=_FIGURE, money=_FIGURE, failed=_FIGURE, cut_off=_FIGURE,
 )  # fmt: skip
 FUNNEL_SCHEMA = _by_name(_COUNT)
+_MEASURED = _or_null(_object(("value",), value=_FIGURE, low=_FIGURE, high=_FIGURE))
+_SHARES = _by_name(_FIGURE)
+CHECK_SCHEMA = _object(
+    (
+        "judge", "gold", "count", "figures", "shares", "states", "baselines", "official", "categories", "calibration",
+        "flags", "attacks", "calls", "tokens", "notes", "left_out",
+    ),
+    judge=_TEXT,
+    gold=_TEXT,
+    count=_COUNT,
+    figures=_by_name(_MEASURED),
+    shares=_SHARES,
+    states=_by_name(_COUNT),
+    baselines=_SHARES,
+    official=_SHARES,
+    categories=_by_name({"type": "object"}),
+    calibration=_object(
+        bins=_list(_object(("size", "said", "true"), size=_COUNT, said=_NUMBER, true=_NUMBER))
+    ),
+    flags=_by_name(_object(("fires", "why"), why=_TEXT)),
+    attacks=_by_name(
+        _object(("right", "flipped", "lost", "share"), right=_COUNT, flipped=_COUNT, lost=_COUNT, share=_MEASURED)
+    ),
+    calls=_by_name(_COUNT),
+    tokens=_by_name(_COUNT),
+    notes=_list(_TEXT),
+    left_out=_by_name(_COUNT),
+    unmet=_WORDS,
+)  # fmt: skip
+"""`check.json`, as `rlaif judge check --json` prints it."""
 ARTEFACTS_SCHEMA = _list(
     _object(
         ("path", "kind", "round", "step", "of"),

@@ -30,6 +30,9 @@ from rlaif.workflows.evaluation import run as evaluation
 from rlaif.workflows.evaluation.run import Evaluation
 from rlaif.workflows.generate import run as generation
 from rlaif.workflows.generate.result import GenerateResult
+from rlaif.workflows.judge_eval import run as checking
+from rlaif.workflows.judge_eval.config import CheckConfig
+from rlaif.workflows.judge_eval.result import JudgeCheckResult
 from rlaif.workflows.models.defaults import choose_evaluate, choose_generate, choose_judge
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, role_options
@@ -532,6 +535,88 @@ def evaluate(
         (4, 'micro:base')
     """
     return _called(configs.EvaluateConfig, choose_evaluate, evaluation.evaluate, locals())
+
+
+def judge_check(
+    *,
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+    device: str = "auto",
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None,
+    batch_tokens: int = 16384,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
+    store: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    workers: int | None = None,
+    budget: Mapping[str, float] | None = None,
+    prices: Path | str | None = None,
+    source: Path | str | None = None,
+    judge: Judging | None = None,
+    judge_options: RoleOptions | Mapping[str, Any] | None = None,
+    constitution: Path | str | None = None,
+    protocol: str | None = None,
+    format: str | None = None,
+    limit: int | None = None,
+    retest: int = 20,
+    attacks: Sequence[str] = (),
+    attacked: int = 10,
+    plot: Path | str | None = None,
+    html: Path | str | None = None,
+    out: Path | str | None = None,
+    seed: int = 0,
+    thresholds: Mapping[str, float] | None = None,
+    ignore_flags: bool = False,
+) -> JudgeCheckResult:
+    """Measure a judge on labelled answers: accuracy, order consistency, position bias, calibration, attacks.
+
+    A verdict that cannot be read counts as wrong and is also counted by itself.
+
+    Args:
+        dtype: Data type of local models.
+        device: Device of local models: auto, cpu, cuda, cuda:1, mps.
+        device_map: Spread the layers of a local model over all devices, in place of `device`.
+        batch_tokens: Tokens in a batch of a local model.
+        chat_template_kwargs: Keyword arguments of chat templates; repeatable.
+        trust_remote_code: Run code found in a model directory.
+        store: Store file [default: searched upward from `out`].
+        on: Run models on this machine or on a Ray cluster (docs/scaling.md).
+        workers: Processes per local model [default: 1; for small models on CPUs up to 4, as OMP_NUM_THREADS
+            leaves cores]; on a Ray cluster [default: one per GPU, without GPUs one per CPU and at most 4 per
+            node].
+        budget: Stop (exit 1, resumable) beyond calls=N,tokens=N,money=N,minutes=N.
+        prices: Price table [default: the shipped one; see `rlaif prices`].
+        source: Gold set; None: the constitution's own tests, or what `replay:` records.
+        judge: Judge: the name of a model or of another judge, or replay:FILE for recorded verdicts [default:
+            micro].
+        judge_options: Options of the judge: thinking, template, budgets, dtype (docs/models.md).
+        constitution: Constitution: a file or a name [default: the question of the gold set].
+        protocol: How the judge is asked [default: compare; for single answers, checklist or reward].
+        format: Format of GOLD, where its columns do not tell it.
+        limit: Use only the first N prompts.
+        retest: Pairs judged a second time, bypassing the store, for test-retest agreement.
+        attacks: Apply only this family of attacks; repeatable.
+        attacked: Number of pairs to attack.
+        plot: Write a calibration plot (.svg, .png or .pdf).
+        html: Write the HTML report of the check.
+        out: Also keep the check as a run in this directory, for `report`, `plot` and `view`.
+        seed: Seed of all random numbers.
+        thresholds: Limits of figures, by name.
+        ignore_flags: Do not exit 3 when a flag fires.
+
+    Returns:
+        Every figure with its interval, flags, and in `unmet` the limits that are not met.
+
+    Raises:
+        InputError: A name, file or argument is wrong, or there is nothing to measure.
+        EngineError: The judge could not be run; call again to resume.
+        BudgetError: `budget` is spent; call again with a larger one to resume.
+
+    Example:
+        >>> checked = rlaif.judge_check(judge="micro", limit=4, retest=0)
+        >>> checked.part.count
+        4
+    """
+    return _called(CheckConfig, _unchanged, checking.check, locals())
 
 
 def run(

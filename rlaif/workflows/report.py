@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rlaif.auditing.calibration import Bin, Forecast, bins
 from rlaif.constitution import load_constitution
@@ -10,15 +12,20 @@ from rlaif.errors import DiskError, RlaifError, RunError
 from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
+from rlaif.review.check_report import write_check
+from rlaif.review.lab_report import Grid, write_lab
+from rlaif.review.plots.kinds.over_optimisation import read_lab
+from rlaif.review.recorded_check import read_check
 from rlaif.review.report import ReportExtras, write_report
 from rlaif.review.view.calls import BeforeAfter, before_and_after
 from rlaif.review.view.catalogue import read_card
 from rlaif.review.view.compared import first_policy, newest_policy
 from rlaif.runs.claim import read_run
-from rlaif.runs.layout import CONSTITUTION, files_of, pair_files
+from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, files_of, pair_files
 from rlaif.store import find_store
 from rlaif.store.decisions import TIE
 from rlaif.workflows.datasets.review import decisions_of
+from rlaif.workflows.lab import tables
 from rlaif.workflows.models.gold import grade, share_met
 
 MAX_GRADED = 2000
@@ -26,7 +33,7 @@ MAX_GRADED = 2000
 
 
 def report(run: Path, out: Path | None = None, *, full: bool = False, store: Path | None = None) -> Path:
-    """Write the HTML report of a run, to `out` or into the run; says where it is.
+    """Write the HTML report of a run, an evaluation, a judge check or a lab, to `out` or into it; says where it is.
 
     Args:
         run: The run.
@@ -39,11 +46,23 @@ def report(run: Path, out: Path | None = None, *, full: bool = False, store: Pat
     """
     found = read_run(run)
     try:
+        if (told := read_check(run)) is not None:
+            return write_check(told, out or run / REPORT, full=full)
+        if (run / LAB).is_file():
+            lab = read_lab(run)
+            return write_lab(lab, _lab_grids(lab), out or run / REPORT, full=full)
         return write_report(run, found, out, beside_of(run, store, full=full))
     except DiskError:
         raise
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None
+
+
+def _lab_grids(lab: Mapping[str, Any]) -> list[Grid]:
+    found: list[Grid] = [("Cells, and the curves that fit them", tables.HEAD, tables.fits(lab))]
+    if rows := tables.best_of_n_kl(lab):
+        found.append(("The KL of best-of-n, by its formula and by the draws", tables.KL_HEAD, rows))
+    return found
 
 
 def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> ReportExtras:

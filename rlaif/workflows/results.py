@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.turn_texts import last_asked, shown_text
 from rlaif.records import Pair
+from rlaif.review.distributions import length_panels
+from rlaif.review.gathered import gather
+from rlaif.review.notebook_charts import notebook_charts
+from rlaif.review.panels import Panel
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +42,14 @@ class Result(ABC):
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         """Head and rows of the table that a notebook shows."""
 
+    def _panels(self) -> Sequence[Panel]:
+        """What a notebook draws below the table."""
+        return ()
+
+    def _samples(self) -> Sequence[tuple[Sequence[str], Sequence[Sequence[object]]]]:
+        """Head and rows of tables of texts, below what is drawn."""
+        return ()
+
     def to_pandas(self) -> DataFrame:
         """The rows of `to_dataset` as a data frame.
 
@@ -55,12 +67,9 @@ class Result(ABC):
     def _repr_html_(self) -> str:
         """What a notebook shows. Everything is escaped: what a model wrote is data."""
         facts = "".join(f"<tr>{_cell(name, 'th')}{_cell(value)}</tr>" for name, value in self.facts.items())
-        head, rows = self._shown()
-        titles = "".join(_cell(each, "th") for each in head)
-        lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
         return (
-            f"<b>{escape(type(self).__name__)}</b><table>{facts}</table>"
-            f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
+            f"<b>{escape(type(self).__name__)}</b><table>{facts}</table>{_table(*self._shown())}"
+            f"{notebook_charts(self._panels())}{''.join(_table(*each) for each in self._samples())}"
         )
 
 
@@ -85,17 +94,31 @@ class PairResult(Result):
         return pairs_dataset(self.pairs)
 
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-        head = ("prompt", "chosen", "rejected", "P(chosen is better)")
-        rows = [
-            (
-                last_asked(each.prompt),
-                shown_text(each.chosen),
-                shown_text(each.rejected),
-                f"{each.label_prob:.3f}",
-            )
-            for each in self.pairs[:_SHOWN_PAIRS]
-        ]
-        return head, rows
+        return pairs_shown(self.pairs)
+
+    def _panels(self) -> Sequence[Panel]:
+        return length_panels(gather(self.pairs))
+
+
+def pairs_shown(pairs: Sequence[Pair]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    """Head and rows of a table of the first pairs."""
+    head = ("prompt", "chosen", "rejected", "P(chosen is better)")
+    rows = [
+        (
+            last_asked(each.prompt),
+            shown_text(each.chosen),
+            shown_text(each.rejected),
+            f"{each.label_prob:.3f}",
+        )
+        for each in pairs[:_SHOWN_PAIRS]
+    ]
+    return head, rows
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    titles = "".join(_cell(each, "th") for each in head)
+    lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _cell(value: Any, tag: str = "td") -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.audit import Audit
 from rlaif.auditing.audit import audit as look_at
@@ -16,6 +16,9 @@ from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
 from rlaif.errors import InputError
 from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
+from rlaif.review.distributions import calibration_panel
+from rlaif.review.panels import Panel
+from rlaif.review.position import audit_position
 from rlaif.review.report import ReportExtras, write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import ROUNDS, round_number, several_pairs
@@ -29,10 +32,14 @@ from rlaif.workflows.datasets.edited import against_scores, turned_pairs
 from rlaif.workflows.datasets.review import decisions_of
 from rlaif.workflows.models.failures import all_failed, failed_in
 from rlaif.workflows.report import samples_of
+from rlaif.workflows.results import Result
+
+if TYPE_CHECKING:
+    from rlaif.libraries.datasets import Dataset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Audited(Result):
     """The result of an audit of a run."""
 
     run: Path
@@ -58,6 +65,28 @@ class Audited:
     def audited(self) -> Path:
         """What was audited: the directory, or the file of pairs where the directory has several."""
         return self.run if several_pairs(self.pairs) is None else self.pairs
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: what was audited, how much of it, and the faults by name."""
+        counts = self.audit.counts
+        told = {"audited": str(self.audited), "prompts": counts["prompts"], "pairs": counts["pairs"]}
+        return told | {"faults": [each.fault for each in self.audit.findings], "unmet": self.unmet}
+
+    def to_dataset(self) -> Dataset:
+        """The figures as a `datasets.Dataset`, a row each: `figure`, `value`, `low`, `high` and `prompts`."""
+        from rlaif.exchange.frames import figures_dataset
+
+        rows = [{"figure": name, **each._asdict()} for name, each in self.audit.figures.items()]
+        return figures_dataset(rows, texts=("figure",))
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        rows = [(each.fault, each.says, each.remedy) for each in self.audit.findings]
+        return ("fault", "what it says", "remedy"), rows or [("none", "no fault beyond chance", "")]
+
+    def _panels(self) -> Sequence[Panel]:
+        bins = self.audit.reliability
+        return [*audit_position(self.audit), *([calibration_panel(bins)] if bins else [])]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

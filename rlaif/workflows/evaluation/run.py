@@ -20,6 +20,8 @@ from rlaif.feedback.system_turn import SystemTurn, system_turn
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Completion, Constitution, Prompt, Sampling
 from rlaif.review.evaluation import evaluation_tables
+from rlaif.review.panels import Panel
+from rlaif.review.principle_panels import of_evaluation
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
@@ -125,6 +127,9 @@ class Evaluation(Result):
 
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         return _COLUMNS, [tuple(row.values()) for row in self.rows()]
+
+    def _panels(self) -> Sequence[Panel]:
+        return of_evaluation(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON: `gold` by model name."""

@@ -83,8 +83,11 @@ class CheckConfig(ModelOptions):
         repeated=True,
     )
     attacked: int = setting(10, help="Number of pairs to attack.", least=1)
-    plot: Path | None = setting(None, help="Write a calibration plot (.svg or .png).")
+    plot: Path | None = setting(None, help="Write a calibration plot (.svg, .png or .pdf).")
     html: Path | None = setting(None, help="Write the HTML report of the check.")
+    out: Path | None = setting(
+        None, help="Also keep the check as a run in this directory, for `report`, `plot` and `view`."
+    )
     seed: int = setting(0, help="Seed of all random numbers.", group=RUN)
     thresholds: Mapping[str, float] = setting(
         default_factory=dict,

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlaif.auditing.attacks import Flips
 from rlaif.auditing.flags import Flag
+from rlaif.review.panels import Panel
+from rlaif.review.position import check_position
+from rlaif.review.recorded_check import check_calibration
+from rlaif.review.tables import shown
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig
 from rlaif.workflows.judge_eval.metrics import GoldSetFigures
+from rlaif.workflows.results import Result
+
+if TYPE_CHECKING:
+    from rlaif.libraries.datasets import Dataset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeCheckResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JudgeCheckResult(Result):
     """Everything that was found out about a judge."""
 
     judge: str
@@ -29,6 +37,37 @@ class JudgeCheckResult:
     notes: Sequence[str] = ()
     """What should be known about how the judge was asked."""
     unmet: str | None = None
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is worth a line: who was checked on what, and what is not met."""
+        told = {"judge": self.judge, "gold": self.gold, "items": self.part.count}
+        return told | {"accuracy": self.figure("accuracy"), "unmet": self.unmet}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """A row for each figure, the trivial judges after them."""
+        found = [
+            {"figure": name, "value": each.value, "low": each.low, "high": each.high}
+            for name, each in self.part.figures.items()
+            if each is not None
+        ]
+        trivial = self.part.baselines.items()
+        return [*found, *({"figure": f"trivial: {name}", "value": value} for name, value in trivial)]
+
+    def to_dataset(self) -> Dataset:
+        """The figures as a `datasets.Dataset`, a row each: `figure`, `value`, `low` and `high`."""
+        from rlaif.exchange.frames import figures_dataset
+
+        return figures_dataset(self._rows(), texts=("figure",))
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        columns = ("value", "low", "high")
+        rows = [(row["figure"], *(shown(row.get(name)) for name in columns)) for row in self._rows()]
+        return ("figure", "value", "95 % low", "high"), rows
+
+    def _panels(self) -> Sequence[Panel]:
+        told = self.as_dict()
+        return [check_calibration(told), *check_position(told)]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

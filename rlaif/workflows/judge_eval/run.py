@@ -18,6 +18,7 @@ from rlaif.errors import EngineError, InputError
 from rlaif.exchange.benchmarks import GoldSet, read_gold
 from rlaif.judging.protocols import PER_PAIR, Pairwise, protocol, unguided
 from rlaif.records import Constitution, State
+from rlaif.review.plots import refuse_ending
 from rlaif.store import Store, find_store
 from rlaif.workflows.generate.judge_step import in_writing
 from rlaif.workflows.judge_eval.ask_gold import (
@@ -41,8 +42,8 @@ from rlaif.workflows.judge_eval.metrics import (
 )
 from rlaif.workflows.judge_eval.probes import attack, fresh, prompt_flag, rules_by_pair
 from rlaif.workflows.judge_eval.record_alone import record_alone, refuse_own_labels
+from rlaif.workflows.judge_eval.recorded import kept, write_files
 from rlaif.workflows.judge_eval.recorded_verdicts import recorded_gold, replayed_labels, replayed_pairs
-from rlaif.workflows.judge_eval.reliability_plot import refuse_ending
 from rlaif.workflows.judge_eval.result import JudgeCheckResult, with_unmet
 from rlaif.workflows.models.defaults import CONSTITUTION, HINT, JUDGE
 from rlaif.workflows.models.failures import commonest
@@ -63,13 +64,20 @@ def check(config: CheckConfig, progress: Report = silent, ready: Ready = at_once
         raise InputError(alone.refusal)
     recorded = recorded_gold(name)
     if recorded is not None:
-        return with_unmet(_replayed(config, name, recorded), config)
+        with kept(config, name, recorded, None, None) as keep:
+            keep(found := with_unmet(_replayed(config, name, recorded), config))
+        write_files(config, found)
+        return found
     gold, constitution = gold_of(config)
     refuse_unused(config, gold)
-    with _opened(config, name, progress) as models:
+    with (
+        _opened(config, name, progress) as models,
+        kept(config, name, gold, constitution, models.fingerprint(name)) as keep,
+    ):
         ready()
-        found = asked(config, models, name, gold, constitution)
-    return with_unmet(found, config)
+        keep(found := with_unmet(asked(config, models, name, gold, constitution), config))
+    write_files(config, found)
+    return found
 
 
 def first_question(config: CheckConfig) -> str:
@@ -164,7 +172,7 @@ def _opened(config: CheckConfig, name: str, progress: Report) -> Iterator[ModelP
 
 def store_of(config: CheckConfig) -> Path:
     """Where calls are kept."""
-    return find_store(Path.cwd() / "check", config.store)
+    return find_store(config.out or Path.cwd() / "check", config.store)
 
 
 def _replayed(config: CheckConfig, name: str, recorded: GoldSet) -> JudgeCheckResult:

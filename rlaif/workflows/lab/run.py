@@ -16,6 +16,7 @@ from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.plain_files import read_json
 from rlaif.review.plots import draw_plot
+from rlaif.review.plots.plot import PlotSource
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
 from rlaif.runs.layout import LAB
@@ -108,7 +109,7 @@ def overoptimize(config: LabConfig, *, say: Say, progress: Report = silent) -> L
             config.out / TABLES,
             tables.markdown(result, "rlaif lab overoptimize" + (" --quick" if config.quick else "")),
         )
-        draw_plot(config.out, PLOT, config.out / CURVES)
+        draw_plot(PlotSource(run=config.out), PLOT, config.out / CURVES)
         run.finish({"cells": len(listed), "gold_by": inputs.gold_by})
     return LabFound(out=config.out, result=result, costs=costs)
 

@@ -9,10 +9,14 @@ from typing import Any
 
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Pair
+from rlaif.review.panels import Panel
+from rlaif.review.principle_panels import of_rounds
+from rlaif.review.round_charts import round_panels
+from rlaif.review.rounds import REACHED, cell
 from rlaif.runs.layout import pair_files
 from rlaif.workflows.models.usage import cost_line
 from rlaif.workflows.recipe.table import learned
-from rlaif.workflows.results import PairResult
+from rlaif.workflows.results import PairResult, pairs_shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -48,6 +52,15 @@ class Finished(PairResult):
         """What is worth a line: where the run lies, and how many rounds and pairs it has."""
         told = {"run": str(self.run), "rounds": len(self.rounds) - 1}
         return told | {"pairs": sum(each["pairs"] or 0 for each in self.rounds), "unmet": self.unmet}
+
+    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+        return list(REACHED.values()), [[cell(row, name) for name in REACHED] for row in self.rounds]
+
+    def _samples(self) -> Sequence[tuple[Sequence[str], Sequence[Sequence[object]]]]:
+        return [pairs_shown(self.pairs)]
+
+    def _panels(self) -> Sequence[Panel]:
+        return [*round_panels(self.run, self.rounds), *of_rounds(self.rounds)]
 
     @property
     def summary(self) -> str:

@@ -14,6 +14,8 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import GroupReward, Prompt
+from rlaif.review.panels import Panel
+from rlaif.review.training_charts import of_training
 from rlaif.settings import setting
 from rlaif.store import Store, find_store
 from rlaif.training import LoopConfig, TrainSummary
@@ -120,6 +122,9 @@ class OnlineTrained(Result):
 
     def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         return ("figure", "value"), [(name, f"{each:.4g}") for name, each in self.outcome.figures.items()]
+
+    def _panels(self) -> Sequence[Panel]:
+        return of_training(self.out)
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.records import Example, Pair
+from rlaif.review.panels import Panel
+from rlaif.review.training_charts import of_training
 from rlaif.runs.claim import read_run
 from rlaif.runs.described import no_pairs
 from rlaif.runs.layout import (
@@ -86,6 +88,9 @@ class Trained(PairResult):
         rows = {"examples": len(self.job.examples)} if self.job.examples else {"pairs": len(self.pairs)}
         told = {"method": self.job.method, "out": str(self.out), **rows}
         return told | {"steps": self.outcome.steps}
+
+    def _panels(self) -> Sequence[Panel]:
+        return of_training(self.out)
 
     @property
     def figures(self) -> dict[str, Any]:

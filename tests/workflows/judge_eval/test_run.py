@@ -484,7 +484,7 @@ WRONG: Mapping[str, tuple[list[str], str]] = {
     "attacks on a record": (["--judge", "RECORD", "--attacks"], "is a record"),
     "a protocol for a record": (["--judge", "RECORD", "--protocol", "compare"], "is a record"),
     "the prompt of a record": (["--judge", "RECORD", "--show-prompt"], "asked nothing"),
-    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.pdf"], ".svg or .png"),
+    "a plot of what": (["GOLD", "--judge", "JUDGE", "--plot", "x.gif"], ".svg, .png or .pdf"),
     "no such constitution": (["GOLD", "--judge", "JUDGE", "--constitution", "nowhere.yaml"], "nowhere.yaml"),
 }
 
@@ -506,7 +506,7 @@ def test_bad_input_is_one_message_and_exit_2(
     assert err.startswith("error: ")
     assert why in err
     assert len(err.strip().splitlines()) == 1
-    assert not (tmp_path / "x.pdf").exists()
+    assert not (tmp_path / "x.gif").exists()
 
 
 @pytest.mark.parametrize(
@@ -530,11 +530,18 @@ def test_every_option_reaches_the_config_and_is_read() -> None:
     fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "thresholds"}
     own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "every_attack"}
     assert {(each.name or "").partition("__")[0] for each in check.params} - own - set(THRESHOLDS) == fields
-    files = ("judge_eval/run", "judge_eval/result", "models/pool", "models/open_engines", "judge_eval/probes")
+    files = (
+        "judge_eval/run",
+        "judge_eval/result",
+        "models/pool",
+        "models/open_engines",
+        "judge_eval/probes",
+        "judge_eval/recorded",
+    )
     read = {
         node.attr
         for file in files
         for node in ast.walk(ast.parse((Path(workflows.__file__).parent / f"{file}.py").read_text()))
         if isinstance(node, ast.Attribute)
     }
-    assert fields - read == {"html"}
+    assert fields - read == set()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from math import fsum
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlaif.errors import InputError, RunError
 from rlaif.plain_files import read_json
-from rlaif.review.plots.plot import Plot
+from rlaif.review.plots.plot import HEIGHT, WIDTH, Plot, PlotSize, PlotSource
 from rlaif.review.plots.style import line_style
 from rlaif.runs.layout import ALARM, METRICS
 
@@ -22,7 +21,8 @@ class AlarmLook(NamedTuple):
     reward: Sequence[tuple[int, float]]
 
 
-def _read(run: Path) -> AlarmLook:
+def _read(source: PlotSource) -> AlarmLook:
+    run = source.run
     path = run / ALARM
     if not path.is_file():
         raise InputError(f"{run}: has no {ALARM}; train with an alarm: `rlaif train grpo ... --alarm warn`")
@@ -45,7 +45,7 @@ def _draw(data: AlarmLook, figure: Any) -> None:
         judge.plot([step for step, _ in scored], [fsum(own) / len(own) for _, own in scored], **line_style(0))
     judge.set(ylabel="held-out judge")
     far.plot(steps, [each["kl"] or 0.0 for each in checks], **line_style(2))
-    far.set(ylabel="KL, nats", xlabel="step")
+    far.set(ylabel="KL, nats", xlabel="step of the training")
     rang = data.alarm["rang"]
     for axes in (reward, judge, far):
         axes.axvline(data.alarm["best"], color="0.5", linestyle=":", linewidth=1)
@@ -61,5 +61,5 @@ PLOT = Plot(
     of="a training with an alarm",
     read=_read,
     draw=_draw,
-    rows=lambda _: 2,
+    size=lambda _: PlotSize(WIDTH, 2 * HEIGHT),
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
 from rlaif.review.plots.kinds.over_optimisation import read_lab
-from rlaif.review.plots.plot import Plot
+from rlaif.review.plots.plot import Plot, PlotSource
 from rlaif.review.plots.style import line_style
 
 NAMES = {"proxy": "by a reward model", "gold": "by gold, which ties"}
 
 
-def _read(run: Path) -> list[Mapping[str, Any]]:
+def _read(source: PlotSource) -> list[Mapping[str, Any]]:
+    run = source.run
     found: list[Mapping[str, Any]] = list(read_lab(run)["best_of_n_kl"])
     if not found:
         raise InputError(f"{run}: its lab has no cell of best-of-n; run it with one")
@@ -42,7 +42,11 @@ def _draw(rows: list[Mapping[str, Any]], figure: Any) -> None:
         )
     axes.set_xscale("log", base=2)
     axes.set_xticks(ns, [str(n) for n in ns])
-    axes.set(title="KL of best-of-n", xlabel="n", ylabel="KL to the first policy, nats")
+    axes.set(
+        title="KL of best-of-n",
+        xlabel="n, completions of which the best is taken",
+        ylabel="KL to the first policy, nats",
+    )
     axes.legend(loc="upper left")
 
 

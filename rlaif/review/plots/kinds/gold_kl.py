@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 from rlaif.errors import InputError
-from rlaif.review.plots.plot import Plot
+from rlaif.review.plots.plot import Plot, PlotSource
 from rlaif.review.plots.style import line_style
 from rlaif.runs.layout import ROUNDS
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record
@@ -16,7 +15,8 @@ from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record
 COLUMNS = {"gold_mean": "gold", "judge_mean": "the judge's P(yes)"}
 
 
-def _read(run: Path) -> Sequence[Mapping[str, Any]]:
+def _read(source: PlotSource) -> Sequence[Mapping[str, Any]]:
+    run = source.run
     path = run / ROUNDS
     if not path.is_file():
         raise InputError(f"{run}: has no {ROUNDS}; `rlaif run RECIPE --out {run}` makes one")

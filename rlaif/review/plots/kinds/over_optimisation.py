@@ -9,7 +9,7 @@ from typing import Any
 from rlaif.auditing.overoptimisation import gain
 from rlaif.errors import InputError, RunError
 from rlaif.plain_files import read_json
-from rlaif.review.plots.plot import Plot
+from rlaif.review.plots.plot import HEIGHT, WIDTH, Plot, PlotSize, PlotSource
 from rlaif.review.plots.style import line_style
 from rlaif.runs.layout import LAB
 
@@ -40,8 +40,12 @@ def panels(lab: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     ]
 
 
-def _rows(lab: Mapping[str, Any]) -> int:
-    return len(panels(lab))
+def _read(source: PlotSource) -> Mapping[str, Any]:
+    return read_lab(source.run)
+
+
+def _size(lab: Mapping[str, Any]) -> PlotSize:
+    return PlotSize(2 * WIDTH, len(panels(lab)) * HEIGHT)
 
 
 def _draw(lab: Mapping[str, Any], figure: Any) -> None:
@@ -75,8 +79,7 @@ PLOT = Plot(
     name="over-optimisation",
     help="gold and proxy against sqrt(KL), with Gao's curves",
     of="what `rlaif lab overoptimize` writes",
-    read=read_lab,
+    read=_read,
     draw=_draw,
-    rows=_rows,
-    columns=2,
+    size=_size,
 )
