@@ -114,6 +114,10 @@ class VllmEngine(BaseEngine):
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
 
+    def spell(self, token_ids: Sequence[int]) -> str:
+        """The text of what was sampled, marks of a thought included."""
+        return self.chat.decode(token_ids)
+
     def close(self) -> None:
         """End vLLM's engine and free what it holds; a further request is an error."""
         vllm.stop(self.model)

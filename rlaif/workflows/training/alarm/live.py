@@ -110,7 +110,7 @@ class LiveAlarm:
         ).drawn
         said = [(prompt, each) for prompt, each in drawn if not each.open_thought]
         writer, first = self.models.writer(name), self.models.writer(self.base)
-        distance, _ = kl(writer, first, said)
+        distance, _ = kl(writer, first, drawn)
         scores = self._scores(step, said)
         return AlarmCheck(
             step=step,
