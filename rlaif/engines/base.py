@@ -54,6 +54,12 @@ class BaseEngine:
         """
         return None
 
+    def reach(self) -> None:
+        """Find out that calls can be answered, before long work that needs them: a model that is here always can.
+
+        Raises EngineError for a server that is not reached, ModelError for one that refuses the key.
+        """
+
     def recall(self, reply: Reply) -> None:
         """Hear of a reply that was recorded under this engine's fingerprint before."""
 

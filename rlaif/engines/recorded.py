@@ -131,6 +131,10 @@ class RecordedEngine(BaseEngine):
         """As the engine behind says."""
         return self._capable.alike(continuations)
 
+    def reach(self) -> None:
+        """As the engine behind, opened anew where it was released."""
+        capabilities_of(self.engine).reach()
+
     def recall(self, reply: Reply) -> None:
         """The engine behind hears of a recorded reply."""
         self._capable.recall(reply)
