@@ -185,5 +185,5 @@ def test_a_server_that_is_yet_to_start_is_waited_for() -> None:
 
 
 def test_a_key_that_is_refused_is_found_without_a_call() -> None:
-    with pytest.raises(ModelError, match="is refused: .*401: no such key"):
+    with pytest.raises(ModelError, match=r"is refused: .*401: no such key"):
         engine(lambda _: httpx.Response(401, json={"error": {"message": "no such key"}})).reach()
