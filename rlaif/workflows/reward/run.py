@@ -152,7 +152,7 @@ WHERE = "--reward"
 Recorded = Callable[[ModelPool, JudgeRewardConfig], None]
 
 
-class Opened(NamedTuple):
+class OpenedReward(NamedTuple):
     """Models, reward, and what is said of it: by which protocols, and who judges."""
 
     models: ModelPool
@@ -163,7 +163,7 @@ class Opened(NamedTuple):
     """Finds out that everybody can be asked. Raises EngineError, InputError."""
 
 
-def _one(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+def _one(config: JudgeRewardConfig, recorded: Recorded) -> OpenedReward:
     """The reward that one judge gives."""
     if config.judge is None:
         raise InputError(
@@ -179,10 +179,10 @@ def _one(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
     refuse_unthinking(models, config.judge, [asks])
     recorded(models, config)
     found = JudgeReward(models.judge(config.judge), constitution, protocol=config.protocol, how=how)
-    return Opened(models, found, found.protocol, config.judge, partial(models.reach, config.judge))
+    return OpenedReward(models, found, found.protocol, config.judge, partial(models.reach, config.judge))
 
 
-def _several(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+def _several(config: JudgeRewardConfig, recorded: Recorded) -> OpenedReward:
     """The reward of several parts, each completion judged by itself. Raises RecipeError for parts that compare."""
     for name in ("judge", "protocol", "samples", "ask_again"):
         if getattr(config, name) is not None:
@@ -195,7 +195,7 @@ def _several(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
     models = models.acting(config.judge_options)
     recorded(models, config)
     whole = open_reward(spec, models, load_principles(config.constitution), seed=config.seed, where=WHERE)
-    return Opened(
+    return OpenedReward(
         models,
         RowsReward(whole.whole, seed=config.seed),
         ", ".join(spec.protocols) or "reward",
