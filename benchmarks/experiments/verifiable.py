@@ -140,7 +140,7 @@ def main() -> None:
         # of trainings that were shortened otherwise, those that ran longest
         scale = max((each["scale"] for each in own), default=1.0)
         rows = [each for each in own if each["scale"] == scale]
-        if len(rows) > 1:
+        if len(rows) == len(seeds) > 1:
             shortened = "" if scale == 1 else f", at {scale:g} of the steps"
             results.criterion(
                 method=name,
