@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from rlaif.hashing import digest
 
@@ -742,6 +742,14 @@ class GroupReward(Protocol):
         self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
     ) -> ScoredGroups:
         """The rewards of the completions of each prompt; `step` and `seed` decide what is left out at random."""
+
+
+@runtime_checkable
+class ReachedReward(Protocol):
+    """A `GroupReward` that can find out, before the first rollout, that it will be answered."""
+
+    def reach(self) -> None:
+        """Raise EngineError, InputError where somebody whom it asks cannot be asked."""
 
 
 class Evaluator(Protocol):

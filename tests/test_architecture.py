@@ -23,7 +23,7 @@ from rlaif.cli.main import cli
 from rlaif.cli.options import EnvOption
 from rlaif.workflows import configs
 from rlaif.workflows.audit.config import AuditConfig
-from rlaif.workflows.datasets.export import ExportConfig
+from rlaif.workflows.datasets.export_files import ExportConfig
 from rlaif.workflows.datasets.import_preferences import ImportConfig
 from rlaif.workflows.impact.config import ImpactConfig
 from rlaif.workflows.judge_eval.config import THRESHOLDS, CheckConfig

@@ -121,13 +121,14 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.work = Path(chosen.work).resolve()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    setting = {"scale": chosen.scale, "test": chosen.test, "models": bundled()}
+    setting = {"test": chosen.test, "models": bundled()}
     results = Results("verifiable", setting, chosen.results)
     seeds = range(chosen.first, chosen.first + chosen.seeds)
     for name in chosen.recipes:
         for seed in seeds:
             results.row(
-                {"recipe": name, "seed": seed}, lambda name=name, seed=seed: OF[name](chosen, name, seed)
+                {"recipe": name, "seed": seed, "scale": chosen.scale},
+                lambda name=name, seed=seed: OF[name](chosen, name, seed),
             )
     wanted = {
         **dict.fromkeys(SUMS, ("right-sum", "before", "right sums on held-out prompts, after less before")),
@@ -135,10 +136,19 @@ def main() -> None:
         JUDGE: ("accuracy", "before", "held-out accuracy of written verdicts, after less before"),
     }
     for name, (figure, before, said) in wanted.items():
-        rows = [each for each in results.rows.values() if each["recipe"] == name and each["seed"] in seeds]
-        if len(rows) > 1:
+        own = [each for each in results.rows.values() if each["recipe"] == name and each["seed"] in seeds]
+        # of trainings that were shortened otherwise, those that ran longest
+        scale = max((each["scale"] for each in own), default=1.0)
+        rows = [each for each in own if each["scale"] == scale]
+        if len(rows) == len(seeds) > 1:
+            shortened = "" if scale == 1 else f", at {scale:g} of the steps"
             results.criterion(
-                method=name, criterion=said, values=gains(rows, figure, before), rule="above 0", model="micro"
+                method=name,
+                criterion=f"{said}{shortened}",
+                values=gains(rows, figure, before),
+                rule="above 0",
+                command=f"python benchmarks/experiments/verifiable.py --recipes {name} --scale {scale:g}",
+                model="micro",
             )
     results.save()
 

@@ -69,9 +69,12 @@ def _formats() -> list[str]:
 @options.seed
 @options.as_json
 def export(as_json: bool, **chosen: Any) -> None:
-    """Write the pairs of SOURCE (a run or a pairs file) as a data set in the format of another trainer, with a card."""
-    from rlaif.workflows.datasets.export import ExportConfig
+    """Write the pairs of SOURCE (a run or a pairs file) as a data set in the format of another trainer, with a card.
+
+    `--format trl-stepwise` writes the labelled steps of SOURCE (a run, a round of it, or a file of examples) instead.
+    """
     from rlaif.workflows.datasets.export import export as workflow
+    from rlaif.workflows.datasets.export_files import ExportConfig
 
     made = workflow(ExportConfig(**chosen))
     rows = [[name, count] for name, count in made.funnel.items()]

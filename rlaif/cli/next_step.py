@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HELD_OUT = "HELD-OUT.jsonl"
 """Stands for a file that nobody but the user can name: prompts that were not trained on."""
+COMPLETIONS = "COMPLETIONS.jsonl"
+"""Stands for answers to judge."""
 PROMPTS, POLICY = "PROMPTS.jsonl", "POLICY"
 UNNAMED = "JUDGE"
 """Stands for the name of a judge, where none is known."""
@@ -53,11 +55,10 @@ def after_training(job: TrainJob) -> str:
     from rlaif.workflows.training.method import Role
     from rlaif.workflows.training.methods import METHODS
 
-    role = METHODS.get(job.method).trains
-    if role is Role.REWARD_MODEL:
-        source = job.card["run"]
-        return command_line("judge", source, "--judge", f"reward:{job.out}", "--out", f"{source}-by-reward")
-    if role is Role.JUDGE:
+    method = METHODS.get(job.method)
+    if method.trains is Role.REWARD_MODEL:
+        return _by_reward(job, method.asked_by)
+    if method.trains is Role.JUDGE:
         return command_line("judge", "check", "--judge", job.out)
     base = next((name for name in MODELS if str(job.base) == str(_bundled(name))), str(job.base))
     judge = job.card["judge"].partition(" (")[0]
@@ -71,6 +72,15 @@ def after_training(job: TrainJob) -> str:
         judge if judge != "unknown" else UNNAMED,
     ]
     return command_line("evaluate", *words, "--prompts", prompts, *_gold(prompts))
+
+
+def _by_reward(job: TrainJob, protocol: str) -> str:
+    """Judge what it learned from by a reward model; a file of examples holds no completions."""
+    source = Path(job.card["run"])
+    judged = COMPLETIONS if job.examples and not is_run(source) else source
+    out = f"{source.with_suffix('') if source.is_file() else source}-by-reward"
+    asked = ["--protocol", protocol] if protocol else []
+    return command_line("judge", judged, "--judge", f"reward:{job.out}", *asked, "--out", out)
 
 
 def after_evaluation(config: EvaluateConfig, found: Evaluation) -> str:

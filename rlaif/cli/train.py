@@ -28,6 +28,20 @@ FLAGS = {"loss_options": "--loss-option"}
 """Options that are spelled otherwise than their setting."""
 
 
+class SourcePath(click.Path):
+    """A file or a directory that is there, or a split of one: `DIR#train`."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """The path as it was written, where what stands before `#` is a directory."""
+        folder, mark, _ = os.fspath(value).partition("#")
+        return Path(value) if mark and os.path.isdir(folder) else super().convert(value, param, ctx)
+
+
 class MethodCommand(Command):
     """Trains by one method; an option of another method, or of another trainer, is answered with what to write."""
 
@@ -231,7 +245,7 @@ def _source(
 ) -> click.Argument:
     return click.Argument(
         ["source"],
-        type=click.Path(path_type=Path, exists=True),
+        type=SourcePath(path_type=Path, exists=True),
         shell_complete=complete,
     )
 

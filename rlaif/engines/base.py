@@ -35,6 +35,10 @@ class BaseEngine:
         """Whether the model knows every word of a text; of one that cannot tell, it is taken for granted."""
         return True
 
+    def spell(self, token_ids: Sequence[int]) -> str | None:
+        """The text of what the model sampled, marks of a thought included; None: its tokenizer is elsewhere."""
+        return None
+
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
         """For each continuation the place of the first that is the same tokens; empty: all differ; None: unknown."""
         return None
@@ -50,11 +54,17 @@ class BaseEngine:
         """
         return None
 
+    def reach(self) -> None:
+        """Find out that calls can be answered, before long work that needs them: a model that is here always can.
+
+        Raises EngineError for a server that is not reached, ModelError for one that refuses the key.
+        """
+
     def recall(self, reply: Reply) -> None:
         """Hear of a reply that was recorded under this engine's fingerprint before."""
 
     def close(self) -> None:
-        """Free the memory that the model takes. `name`, `fingerprint`, `reads` and `alike` still answer afterwards."""
+        """Free the memory that the model takes. `name`, `fingerprint`, `reads`, `spell` and `alike` still answer."""
 
 
 class SubmittingEngine(BaseEngine, ABC):

@@ -52,6 +52,10 @@ class ChatEngine(BaseEngine, ABC):
         """Whether the tokenizer knows every word of a text."""
         return self.chat.reads(text)
 
+    def spell(self, token_ids: Sequence[int]) -> str:
+        """The text of what was sampled, marks of a thought included."""
+        return self.chat.decode(token_ids)
+
     def takes(self, messages: Turns) -> bool:
         """Whether the chat template takes a conversation."""
         return isinstance(self.chat.each_prompt([messages])[0], list)

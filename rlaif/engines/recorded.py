@@ -123,9 +123,17 @@ class RecordedEngine(BaseEngine):
         """Whether the model behind knows the words of a text; of one that cannot tell it is taken for granted."""
         return self._capable.reads(text)
 
+    def spell(self, token_ids: Sequence[int]) -> str | None:
+        """As the engine behind says."""
+        return self._capable.spell(token_ids)
+
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
         """As the engine behind says."""
         return self._capable.alike(continuations)
+
+    def reach(self) -> None:
+        """As the engine behind, opened anew where it was released."""
+        capabilities_of(self.engine).reach()
 
     def recall(self, reply: Reply) -> None:
         """The engine behind hears of a recorded reply."""

@@ -32,6 +32,10 @@ class CardFacts:
     """All that a card says."""
 
     name: str
+    holds: str = "Preference pairs"
+    """What its rows are."""
+    tag: str = "preference"
+    """What hubs file it under."""
     format: str
     license: str | None
     made_by: Mapping[str, str]
@@ -47,7 +51,7 @@ def dataset_card(facts: CardFacts) -> str:
     """Markdown with the front matter that dataset hubs read. What others wrote cannot break out of a cell."""
     parts = [
         _front_matter(facts),
-        f"# {_line(facts.name)}\n\nPreference pairs in the format `{facts.format}`, exported by rlaif "
+        f"# {_line(facts.name)}\n\n{facts.holds} in the format `{facts.format}`, exported by rlaif "
         f"{facts.version}.",
         _section("How they were made", _table(("", ""), facts.made_by.items())),
         _section("From prompts to rows", _table(("", "count"), facts.funnel.items())),
@@ -71,7 +75,7 @@ def _front_matter(facts: CardFacts) -> str:
     else:
         lines += ["license: other", f"license_name: {json.dumps(_line(stated), ensure_ascii=False)}"]
     lines += [f"pretty_name: {json.dumps(_line(facts.name), ensure_ascii=False)}"]
-    lines += ["tags: [preference, rlaif]", "configs:", "- config_name: default", "  data_files:"]
+    lines += [f"tags: [{facts.tag}, rlaif]", "configs:", "- config_name: default", "  data_files:"]
     for split in dict.fromkeys(each.split for each in facts.files if each.split):
         names = [each.name for each in facts.files if each.split == split and each.rows is not None]
         names = names or [f"{split}/*.arrow"]

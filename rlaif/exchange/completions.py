@@ -19,6 +19,7 @@ from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import plain_prompt, prompt_row, row_prompt
 from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import Row, read_rows
+from rlaif.exchange.stepwise import is_stepwise
 from rlaif.exchange.tool_calls import call_rows
 from rlaif.exchange.turn_cells import has_turns
 from rlaif.exchange.turns import turn_rows, turns
@@ -78,6 +79,12 @@ def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
     if "thoughts" in own and "completions" not in own:
         raise UnkeptError(where, "column `thoughts` beside one completion", "call it `thought`")
     rest = {key: item for key, item in value.items() if key not in own}
+    if is_stepwise(value):
+        raise UnkeptError(
+            where,
+            "`labels` beside `completions`: these are the steps of one answer, and no answers beside each other",
+            "train on them (rlaif train process-reward); of answers beside each other remove `labels`",
+        )
     if "completion" in own and "completions" in own:
         raise PromptFileError(f"{where}: both `completion` and `completions`; keep one")
     if not {"completion", "completions"} & own.keys():

@@ -16,6 +16,7 @@ from rlaif.exchange.fields import number, shown
 from rlaif.exchange.prompts import located
 from rlaif.exchange.row_text import row_json
 from rlaif.exchange.rows import read_rows
+from rlaif.exchange.stepwise import COLUMNS, half_stepwise, is_stepwise, stepwise_examples
 from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turns import turn_rows, turns
 from rlaif.records import Example
@@ -29,13 +30,14 @@ def read_examples(ref: str | Path, limit: int | None = None) -> list[Example]:
     `weight` says how much a row counts, 1 unless it is said; `teacher` holds the turns that a teacher is shown instead.
     `learned` says how many of the last turns are to be learned, of which the assistant's are: 1 unless it is said.
     Also what other projects learn from: `conversations`, or a prompt (`instruction` with `input`) and its answer
-    (`output`, `completion`, `response`), with `system` and `history`. Columns that mean nothing here are said once.
+    (`output`, `completion`, `response`), with `system` and `history`; and the labelled steps of an answer (`prompt`,
+    `completions`, `labels`), of which each makes an example. Columns that mean nothing here are said once.
     """
     left: dict[str, None] = {}
     examples = []
     for where, row in read_rows(located(ref), limit=limit):
         values = Columns(row) if isinstance(row, Mapping) else row
-        examples.append(row_example(values, where))
+        examples += row_examples(values, where)
         if isinstance(values, Columns):
             left |= dict.fromkeys(values.finished(where))
     if not examples and limit != 0:
@@ -44,8 +46,17 @@ def read_examples(ref: str | Path, limit: int | None = None) -> list[Example]:
     return examples
 
 
+def row_examples(row: Any, where: str) -> list[Example]:
+    """The examples of one row: labelled steps are several."""
+    if isinstance(row, Mapping) and is_stepwise(row):
+        return stepwise_examples(row, where)
+    return [row_example(row, where)]
+
+
 def row_example(row: Any, where: str) -> Example:
     """One row; its last turn must be the assistant's."""
+    if isinstance(row, Mapping) and (missing := half_stepwise(row)) is not None:
+        raise PromptFileError(f"{where}: no column `{missing}`; labelled steps are `{'`, `'.join(COLUMNS)}`")
     if not isinstance(row, Mapping) or not any(name in row for name in (*CONVERSATIONS, *_ANSWERS)):
         raise PromptFileError(f"{where}: an example must be an object with `messages`")
     name = next((each for each in CONVERSATIONS if each in row), None)

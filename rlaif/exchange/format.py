@@ -21,7 +21,7 @@ from rlaif.exchange.containers import Container, json_lines
 from rlaif.exchange.gold import GoldSet
 from rlaif.exchange.rows import Row
 from rlaif.field_docs import documented
-from rlaif.records import Constitution, Message, Pair, Prompt
+from rlaif.records import Constitution, Example, Message, Pair, Prompt
 from rlaif.registry import Registry
 
 LAST = 1000
@@ -107,6 +107,19 @@ class PairFormat:
         return self.write is not None or self.write_document is not None
 
 
+@documented
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleFormat:
+    """How a format holds examples to learn from; they are only written in it."""
+
+    shape: str
+    """A row in a few words, for messages and pages."""
+    write: Callable[[Sequence[Example]], Rows]
+    """The rows of examples in their order. Raises InputError for examples that it cannot hold."""
+    container: Container = json_lines
+    """How rows become files."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldFormat:
     """How a format holds gold: answers of which it is known which are better, or right."""
@@ -180,6 +193,8 @@ class Format:
     """What of ours it cannot hold, in one line; empty: nothing."""
     pairs: PairFormat | None = None
     """How it holds preference pairs; None: it holds none."""
+    examples: ExampleFormat | None = None
+    """How it holds examples, such as labelled steps; None: it holds none."""
     gold: GoldFormat | None = None
     """How it holds gold, which measures judges; None: it holds none."""
     constitution: ConstitutionFormat | None = None
@@ -217,6 +232,11 @@ def pair_format(name: str) -> PairFormat:
     if name not in found:
         raise InputError(f"no format of pairs is called {name!r}; known: {', '.join(found)}")
     return found[name]
+
+
+def example_formats() -> dict[str, ExampleFormat]:
+    """The formats that examples are written in, by name."""
+    return {name: each.examples for name, each in FORMATS.all().items() if each.examples is not None}
 
 
 def gold_formats() -> dict[str, GoldFormat]:

@@ -44,6 +44,21 @@ def read_rows(ref: str | Path, *, limit: int | None = None) -> Iterator[Row]:
     yield from islice(_open(ref), limit)
 
 
+def holds_rows(folder: Path) -> bool:
+    """Whether a directory is a data set: as `datasets` saves it, or with data files as a hub gives them."""
+    if _saved(folder):
+        return True
+    try:
+        return files_of(folder, "") is not None
+    except PromptFileError:
+        # several splits: which one is asked where it is read
+        return True
+
+
+def _saved(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
 def _open(ref: str | Path) -> Iterator[Row]:
     name, _, split = str(ref).partition("#") if not os.path.exists(ref) else (str(ref), "", "")
     path = Path(name)
@@ -94,7 +109,7 @@ def _matching(pattern: str) -> list[Path]:
 
 
 def _directory_rows(path: Path, split: str) -> Iterator[Row]:
-    if not any((path / name).is_file() for name in ("dataset_dict.json", "state.json")):
+    if not _saved(path):
         files = files_of(path, split)
         if files is not None:
             return chain.from_iterable(map(_file_rows, files))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from rlaif.cli.main import cli, main
-from rlaif.cli.next_step import command_line
+from rlaif.cli.next_step import after_training, command_line
+from rlaif.workflows.training.config import train_config
+from rlaif.workflows.training.run import settle
 
 
 def _next(err: str) -> list[str]:
@@ -51,3 +53,16 @@ def test_who_reads_json_is_spared_the_line(
     assert "next:" not in capsys.readouterr().err
     assert main(["constitution", "check", "micro-default"]) == 0
     assert _next(capsys.readouterr().err)[:3] == ["constitution", "test", "micro-default"]
+
+
+def test_a_process_reward_model_is_asked_of_steps_and_not_of_the_examples_it_learned_from(
+    tmp_path: Path,
+) -> None:
+    steps = tmp_path / "steps.jsonl"
+    steps.write_text('{"prompt": "q", "completions": ["x", "y"], "labels": [true, false]}\n')
+    job = settle(train_config(steps, method="process-reward", policy="micro", out=Path("prm"), steps=1))
+    words = shlex.split(after_training(job))
+    assert words[:3] == ["rlaif", "judge", "COMPLETIONS.jsonl"]
+    assert words[3:] == [
+        "--judge", "reward:prm", "--protocol", "process", "--out", f"{tmp_path}/steps-by-reward",
+    ]  # fmt: skip

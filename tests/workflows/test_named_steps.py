@@ -15,7 +15,8 @@ from rlaif.runs import layout
 from rlaif.workflows.audit.run import AuditConfig, audit
 from rlaif.workflows.audit.show_pair import show
 from rlaif.workflows.configs import RunConfig
-from rlaif.workflows.datasets.export import ExportConfig, export
+from rlaif.workflows.datasets.export import export
+from rlaif.workflows.datasets.export_files import ExportConfig
 from rlaif.workflows.impact.recorded_runs import judged_runs
 from rlaif.workflows.impact.run import ImpactConfig, impact
 from rlaif.workflows.project.status import status

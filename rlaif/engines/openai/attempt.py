@@ -23,6 +23,8 @@ from rlaif.engines.openai.response_body import read_body, stated_error
 from rlaif.secrets import cleaned
 
 PATH = "chat/completions"
+MODELS = "models"
+"""Where a server lists what it serves; some have no such list."""
 ROOM = 1 << 20
 """Bytes of an answer beside what its tokens may take."""
 TOKEN_ROOM = 512
@@ -114,6 +116,27 @@ async def attempt(connections: Connections, body: Mapping[str, Any], total: floa
         fault = AttemptFault.AGAIN if found.again else AttemptFault.CALL
         return AttemptOutcome(fault=fault, reason=found.problem, status=answer.status_code)
     return _read(answer, found.whole, int(body.get("n") or 1))
+
+
+async def look(connections: Connections, total: float) -> AttemptOutcome:
+    """Whether a server is there: its list of models is asked for, which is no call of a model and costs nothing.
+
+    Not reached (DOWN), or the key refused (WRONG); any other answer, and none in time, leaves it to the first call.
+    """
+    try:
+        with connections.client() as client:
+            async with asyncio.timeout(total):
+                answer = await client.send(client.build_request("GET", MODELS), stream=True)
+                try:
+                    refused = answer.status_code == httpx.codes.UNAUTHORIZED
+                    words = error_text(await _whole(answer, ROOM) or b"") if refused else ""
+                finally:
+                    await answer.aclose()
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as failure:
+        return AttemptOutcome(fault=AttemptFault.DOWN, reason=_told(failure))
+    except Exception:  # noqa: BLE001 - whoever answers oddly here may well answer calls
+        return AttemptOutcome()
+    return _refusal(httpx.codes.UNAUTHORIZED, words) if refused else AttemptOutcome()
 
 
 def room(body: Mapping[str, Any]) -> int:

@@ -62,7 +62,8 @@ class OpenAIEngine(SubmittingEngine):
             "server", model, revision, self.kwargs, *votes, *masks, *self.settings.identity
         )
         self._servers = Servers(name, [self._server(url, transport) for url in base_urls], self.settings)
-        self._draws = ServerDraws(Asker(self._servers, model, self.kwargs), self._servers, self.settings)
+        self._asker = Asker(self._servers, model, self.kwargs)
+        self._draws = ServerDraws(self._asker, self._servers, self.settings)
         self._scores = Scores(self._draws, self.settings, self.fingerprint)
 
     @property
@@ -95,6 +96,10 @@ class OpenAIEngine(SubmittingEngine):
     def marks_thoughts(self) -> bool:
         """Whether the user says that the model thinks."""
         return writes_thoughts(self.settings, self.kwargs)
+
+    def reach(self) -> None:
+        """Find out that a server is there and takes the key; no model is asked. Raises EngineError, ModelError."""
+        asyncio.run_coroutine_threadsafe(self._asker.reach(), self._thread.loop).result()
 
     def recall(self, reply: Reply) -> None:
         """Go on scoring as the recorded scores of this fingerprint were made, whatever a server can do by now."""

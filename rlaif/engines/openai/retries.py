@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rlaif.engines.openai import replies
 from rlaif.engines.openai.answering_model import other_model
-from rlaif.engines.openai.attempt import AttemptFault, AttemptOutcome, attempt
+from rlaif.engines.openai.attempt import MODELS, AttemptFault, AttemptOutcome, attempt, look
 from rlaif.engines.openai.capabilities import NEEDED, Capabilities, Lesson
 from rlaif.engines.openai.load_balancer import Server, Servers
 from rlaif.engines.openai.name import OMITTABLE
@@ -91,6 +91,21 @@ class Asker:
                 return failed(f"{outcome.reason} (attempt {tried} of {self.servers.settings.tries})")
             if outcome.fault is AttemptFault.AGAIN:
                 await asyncio.sleep(backoff(self.servers.settings.wait, tried, call))
+
+    async def reach(self) -> None:
+        """Return once a server is there, without a call. Raises EngineError where none is reached for `reach` seconds,
+        ModelError where all refuse the key.
+        """
+        settings = self.servers.settings
+        while True:
+            server = await self.servers.acquire(0.0)
+            try:
+                outcome = await look(server.connections, min(settings.reach, settings.total))
+            finally:
+                self.servers.release(server, 0.0)
+            if outcome.fault is None:
+                return
+            self.servers.note(server, outcome, MODELS)
 
     def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
         """A body as it is sent: with the model, without what the user wants left out."""

@@ -95,6 +95,11 @@ class RayEngine(BaseEngine):
         chat = self._tokens()
         return True if chat is None else chat.reads(text)
 
+    def spell(self, token_ids: Sequence[int]) -> str | None:
+        """The text of what was sampled; None where the tokenizer is a server's."""
+        chat = self._tokens()
+        return None if chat is None else chat.decode(token_ids)
+
     def marks_thoughts(self) -> bool:
         """Whether the model marks a thought before its answer; of one that is elsewhere the user tells."""
         if (chat := self._tokens()) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from rlaif.errors import InputError
@@ -23,13 +23,14 @@ class PartsReward:
     has neither components nor a total.
     """
 
-    def __init__(self, whole: Combined) -> None:
-        """Raises InputError where two components have one name."""
+    def __init__(self, whole: Combined, reach: Callable[[], None] = lambda: None) -> None:
+        """`reach` finds out that all that is asked can be. Raises InputError where two components have one name."""
         names = [each.part.name for each in whole.parts]
         if twice := next((each for each in names if names.count(each) > 1), None):
             raise InputError(f"two parts are called {twice!r}; give one of them a `name`")
         self.whole = whole
         self.fingerprint = whole.fingerprint
+        self.reach = reach
         self._reasons: dict[str, Counter[str]] = {name: Counter() for name in names}
 
     @property

@@ -12,7 +12,7 @@ from rlaif.engines.samplers import Sampler, SamplerPlan
 from rlaif.errors import RecipeError, ThresholdError
 from rlaif.hashing import digest
 from rlaif.libraries.accelerate import process_count
-from rlaif.records import Alarm, Evaluator, GroupReward, Prompt
+from rlaif.records import Alarm, Evaluator, GroupReward, Prompt, ReachedReward
 from rlaif.training.configs.online import (
     OWN_VALUE,
     GRPOConfig,
@@ -147,6 +147,9 @@ class _OnlineTraining:
     ) -> OnlineObjective[Any]:
         """The method, with all that it works with."""
         config = self.config
+        if isinstance(self.reward, ReachedReward):
+            # a judge that is away is found before rollouts are drawn, and vLLM is started, for nothing
+            self.reward.reach()
         scorer.temperature, scorer.entropies = config.temperature, True
         held_to = _reference(config, scorer, self.reference)
         if config.valued:

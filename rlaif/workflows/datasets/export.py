@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlaif.atomic import DRAFT_SUFFIX, write_text
-from rlaif.errors import InputError, RlaifError
-from rlaif.exchange.card import CardFacts, FileFacts, dataset_card
-from rlaif.exchange.format import About, WrittenSplit, pair_format
+from rlaif.atomic import write_text
+from rlaif.errors import InputError
+from rlaif.exchange.card import CardFacts, dataset_card
+from rlaif.exchange.format import About, WrittenSplit, example_formats, pair_format
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.preferences.writing import preference_rows, write_preferences
 from rlaif.exchange.where import parse_where
@@ -24,52 +21,17 @@ from rlaif.hashing import digest
 from rlaif.records import Pair
 from rlaif.version import __version__
 from rlaif.workflows.datasets.edited import EDITED
-from rlaif.workflows.datasets.review import AGAINST, Honour, as_reviewed
+from rlaif.workflows.datasets.export_examples import export_examples
+from rlaif.workflows.datasets.export_files import (
+    ExportConfig,
+    ExportResult,
+    files_of,
+    no_rows,
+    publish,
+    stated_time,
+)
+from rlaif.workflows.datasets.review import AGAINST, as_reviewed
 from rlaif.workflows.datasets.select_pairs import TRAIN, ExportSource, kept_pairs, read_source, split_pairs
-
-MANIFEST = "export.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportConfig:
-    """What is exported, and how."""
-
-    source: Path
-    out: Path
-    format: str = "trl"
-    where: str | None = None
-    split: float | None = None
-    """Share of the prompts that goes to `train`; None: all of them, and no `test`."""
-    margin: str | None = None
-    license: str | None = None
-    reviewed: Honour = "ignore"
-    """What becomes of pairs that people decided against (`rlaif review`)."""
-    store: Path | None = None
-    edited: bool = False
-    """Whether the pairs were changed by hand after their run was finished, on purpose."""
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportResult:
-    """The result of an export."""
-
-    out: Path
-    format: str
-    rows: Mapping[str, int]
-    funnel: Mapping[str, int]
-    files: Mapping[str, str]
-    """SHA-256 by name."""
-
-    @property
-    def summary(self) -> str:
-        """The result in one line."""
-        splits = ", ".join(f"{count} rows of {name}" for name, count in self.rows.items())
-        return f"{self.format}: {splits} in {self.out}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the result as `--json` prints it."""
-        return {**asdict(self), "out": str(self.out)}
 
 
 class _Changed(NamedTuple):
@@ -81,6 +43,8 @@ class _Changed(NamedTuple):
 
 def export(config: ExportConfig) -> ExportResult:
     """Filter, split, write, describe. Raises InputError before anything is written."""
+    if (form := example_formats().get(config.format)) is not None:
+        return export_examples(config, form)
     where = parse_where(config.where) if config.where is not None else None
     source = read_source(config.source, edited=config.edited)
     left, said = _reviewed(source, config)
@@ -89,21 +53,14 @@ def export(config: ExportConfig) -> ExportResult:
     for pairs in splits.values():  # what a format refuses, it refuses before a file is made
         if config.margin is not None:
             preference_rows(pairs, format=config.format, margin=config.margin)
-    described = _described(config, source, kept)
-    if (held := _there(config.out, described)) is not None:
-        return held
-    draft = config.out.with_name(f".{config.out.name}.{os.getpid()}{DRAFT_SUFFIX}")
-    try:
-        draft.mkdir(parents=True)
-        made = _write(draft, config, source, splits, _Changed(said, len(left) - len(kept)), described)
-        if config.out.is_dir():
-            config.out.rmdir()
-        os.replace(draft, config.out)
-    except OSError as wrong:
-        raise RlaifError(f"{config.out}: cannot be written ({wrong.strerror or wrong})") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return made
+    write = partial(
+        _write,
+        config=config,
+        source=source,
+        splits=splits,
+        changed=_Changed(said, len(left) - len(kept)),
+    )
+    return publish(config.out, _described(config, source, kept), write)
 
 
 def _reviewed(source: ExportSource, config: ExportConfig) -> tuple[list[Pair], dict[str, int]]:
@@ -124,45 +81,29 @@ def _described(config: ExportConfig, source: ExportSource, pairs: Sequence[Pair]
     return {**asked, "pairs": digest("exported", [pair_row(pair) for pair in pairs])}
 
 
-def _there(out: Path, described: Mapping[str, Any]) -> ExportResult | None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    try:
-        held = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        held = None
-    if not isinstance(held, dict) or held.get("config") != described:
-        raise InputError(f"{out}: is there already and holds something else; choose another --out")
-    return ExportResult(out=out, **held["made"])
-
-
 def _write(
     draft: Path,
     config: ExportConfig,
     source: ExportSource,
     splits: Mapping[str, Sequence[Pair]],
     changed: _Changed,
-    described: Mapping[str, Any],
-) -> ExportResult:
+) -> dict[str, Any]:
     started = float(source.facts.get("started") or config.source.stat().st_mtime)
     about = About(
         name=config.source.resolve().name,
-        created=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        created=stated_time(started),
         principles=source.principles,
     )
     written = {
         name: write_preferences(draft, name, pairs, format=config.format, about=about, margin=config.margin)
         for name, pairs in splits.items()
     }
-    if empty := [name for name, each in written.items() if not each.rows]:
-        why = "; ".join(f"{count} left out: {reason}" for reason, count in written[empty[0]].left_out.items())
-        raise InputError(
-            f"--format {config.format}: no row of {empty[0]!r} is left" + (f"; {why}" if why else "")
-        )
+    if empty := no_rows(config.format, written):
+        raise InputError(empty)
     if (beside := pair_format(config.format).beside) is not None:
         for name, text in beside(written).items():
             write_text(draft / name, text)
-    files = _files(draft, written)
+    files = files_of(draft, written)
     funnel = _funnel(source, changed, written)
     card = CardFacts(
         name=about.name,
@@ -176,31 +117,12 @@ def _write(
         version=__version__,
     )
     write_text(draft / "README.md", dataset_card(card))
-    made: dict[str, Any] = {
+    return {
         "format": config.format,
         "rows": {name: each.rows for name, each in written.items()},
         "funnel": funnel,
         "files": {each.name: each.sha256 for each in files},
     }
-    write_text(draft / MANIFEST, json.dumps({"config": described, "made": made}, indent=2) + "\n")
-    return ExportResult(out=config.out, **made)
-
-
-def _files(draft: Path, written: Mapping[str, WrittenSplit]) -> list[FileFacts]:
-    found = []
-    for path in sorted(each for each in draft.rglob("*") if each.is_file()):
-        split = next((name for name, each in written.items() if path in each.files), "")
-        whole = bool(split) and len(written[split].files) == 1
-        found.append(
-            FileFacts(
-                name=str(path.relative_to(draft)),
-                split=split,
-                rows=written[split].rows if whole else None,
-                sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            )
-        )
-    # the splits in their order, then what stands beside them
-    return sorted(found, key=lambda each: [*written, ""].index(each.split))
 
 
 def _funnel(source: ExportSource, changed: _Changed, written: Mapping[str, WrittenSplit]) -> dict[str, int]:

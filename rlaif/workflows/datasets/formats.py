@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlaif.exchange.constitutions import YAML, ImportedConstitution, export, read_foreign
-from rlaif.exchange.format import constitution_formats, read_formats, written_formats
+from rlaif.exchange.format import constitution_formats, example_formats, read_formats, written_formats
 from rlaif.exchange.prompts import write_prompts
 from rlaif.records import Constitution
 
@@ -16,8 +16,8 @@ def formats_of_import() -> list[str]:
 
 
 def formats_of_export() -> list[str]:
-    """Names of the formats in which `rlaif export` writes pairs, those of other packages too."""
-    return written_formats()
+    """Names of the formats in which `rlaif export` writes pairs or examples, those of other packages too."""
+    return sorted([*written_formats(), *example_formats()])
 
 
 def formats_of_constitutions() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,19 +115,24 @@ def _asked(pair: Pair) -> Prompt:
     return Prompt(messages=pair.prompt, tools=pair.tools)
 
 
+def train_prompts(names: Iterable[str], share: float, seed: int) -> set[str]:
+    """This share of the prompts of these names (`prompt_name`). Raises InputError where a side gets no prompt."""
+    order = sorted(set(names), key=lambda name: derived_seed(seed, "split", name))
+    count = math.floor(share * len(order) + 0.5)
+    if not 0 < count < len(order):
+        raise InputError(
+            f"--split {share:g}: of {len(order)} prompts one side would get none; take another share"
+        )
+    return set(order[:count])
+
+
 def split_pairs(pairs: Sequence[Pair], share: float, seed: int) -> dict[str, list[Pair]]:
     """Split pairs by prompt into `train` (this `share` of the prompts) and `test`.
 
     Prompts that differ only in case and blanks go together. Raises InputError where a side gets no prompt.
     """
     names = {pair.prompt: prompt_name(pair.prompt) for pair in pairs}
-    order = sorted(set(names.values()), key=lambda name: derived_seed(seed, "split", name))
-    count = math.floor(share * len(order) + 0.5)
-    if not 0 < count < len(order):
-        raise InputError(
-            f"--split {share:g}: of {len(order)} prompts one side would get none; take another share"
-        )
-    first = set(order[:count])
+    first = train_prompts(names.values(), share, seed)
     sides: dict[str, list[Pair]] = {TRAIN: [], TEST: []}
     for pair in pairs:
         sides[TRAIN if names[pair.prompt] in first else TEST].append(pair)

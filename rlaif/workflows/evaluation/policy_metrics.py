@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rlaif.auditing.cells import cells_of, kinds_of
 from rlaif.auditing.intervals import Resampling, mean
+from rlaif.engines.base import capabilities_of
 from rlaif.errors import EngineError
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.judging import Judge
@@ -76,7 +77,7 @@ def measure(
     failures = [f"{what.policy}: {told}" for each in answered for told in each.warnings]
     failures += never_ended(what.policy, [one for each in answered for one in each.completions])
     initial = what.models(models, "initial").writer(what.initial)
-    distance, unscored = kl(policies.writer(what.policy), initial, _joined(prompts, drawn), what.system)
+    distance, unscored = kl(policies.writer(what.policy), initial, answered[0].drawn, what.system)
     failures += unscored
     said = judge.checklist(_joined(prompts, drawn), constitution.principles)
     readings, asked = read(said), asked_of(said)
@@ -208,28 +209,38 @@ def kl(
     joined: Sequence[tuple[Prompt, Completion]],
     system: SystemTurn | None = None,
 ) -> tuple[float | None, list[str]]:
-    """Mean log-ratio to the initial policy over the policy's own texts: nats per completion, end token left out.
+    """Mean log-ratio to the initial policy over all that the policy wrote: nats per completion, end token left out.
 
-    Only over texts that both could score, which answers behind a thought are not; of others there is a sentence.
+    A thought and its marks are part of it: of answers without one alone it would say how odd those are. Only over
+    texts that both could score; of others, as what a server wrote behind a thought, there is a sentence.
     """
     if policy.fingerprint == initial.fingerprint:
         return 0.0, []
+    written = {each.id: _written(policy, each) for _, each in joined}
     asked = [
         ScoreRequest(
             id=each.id,
             messages=prompt.messages if system is None else system.before(prompt),
-            continuations=(each.text,),
+            continuations=(text,),
             tools=prompt.tools,
         )
         for prompt, each in joined
-        if each.text and not each.thought
+        if (text := written[each.id])
     ]
-    thoughts = sum(bool(each.thought) for _, each in joined)
-    left = [f"{policy.name}: kl is not of the {thoughts} answers that have a thought before them"]
+    unknown = sum(written[each.id] is None for _, each in joined)
+    left = [f"{policy.name}: kl is not of the {unknown} answers whose thoughts are known without their marks"]
     one, other = _logprobs(policy, asked), _logprobs(initial, asked)
     both = [each for each in one.known if each in other.known]
     distance = mean(one.known[each] - other.known[each] for each in both)
-    return distance, [*(left if thoughts else ()), *one.told, *other.told]
+    return distance, [*(left if unknown else ()), *one.told, *other.told]
+
+
+def _written(policy: Engine, completion: Completion) -> str | None:
+    """All that the policy wrote in its turn; None where that is not known."""
+    if not (completion.thought or completion.open_thought or completion.tool_calls):
+        return completion.text
+    ids = completion.token_ids
+    return None if ids is None else capabilities_of(policy).spell(ids)
 
 
 def gap(

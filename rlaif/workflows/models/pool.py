@@ -227,6 +227,11 @@ class ModelPool:
             if self.engines.release(opening) and opening in self._recorded:
                 self._recorded[opening].release()
 
+    def reach(self, name: str) -> None:
+        """Find out that all models can be asked that a judge of this name asks. Raises EngineError, ModelError."""
+        for model in dict.fromkeys(self._models_of(name)):
+            self.engine(model).reach()
+
     def release(self, name: str) -> None:
         """Free the memory of one model; what was counted of it stays."""
         opening = self._opening(name)

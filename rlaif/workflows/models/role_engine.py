@@ -55,6 +55,10 @@ class RoleEngine(BaseEngine):
         """As the model."""
         return self.recorded.reads(text)
 
+    def spell(self, token_ids: Sequence[int]) -> str | None:
+        """As the model."""
+        return self.recorded.spell(token_ids)
+
     def alike(self, continuations: Sequence[str]) -> tuple[int, ...] | None:
         """As the model."""
         return self.recorded.alike(continuations)

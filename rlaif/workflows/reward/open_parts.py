@@ -63,10 +63,19 @@ class RewardOpener:
     made: Mapping[str, Any] = field(default_factory=dict)
     """What steps of a recipe made, by the names that it has for them: rubrics, weights of rules."""
 
+    _asks: list[tuple[ModelPool, str, RewardPartSpec]] = field(default_factory=list)
+    """Judges and models that were opened, each with the pool that asks it and the part that it is of."""
+
     def open(self, spec: RewardSpec) -> PartsReward:
         """The reward. Raises RecipeError, naming the part, for what cannot be opened or judged so."""
         with self._told():
-            return PartsReward(self._combined(spec, "reward"))
+            return PartsReward(self._combined(spec, "reward"), self._reach)
+
+    def _reach(self) -> None:
+        """Find out that everybody can be asked. Raises EngineError, RecipeError."""
+        for models, name, part in self._asks:
+            with self._told(part):
+                models.reach(name)
 
     def _combined(self, spec: RewardSpec, name: str) -> Combined:
         parts = [
@@ -113,7 +122,9 @@ class RewardOpener:
             )
         judge, base = weights.judge["name"], weights.base["name"] if weights.base else None
         asked = self._as_role(judge)
-        asked.open(judge)
+        self._open(asked, judge, part)
+        if base is not None:
+            self._asks.append((self.models, base, part))
         reward = RuleReward(weights, asked.judge(judge), reward_model(self.models, base))
         rules = RuleJudge(label_of(part), reward)
         self._refuse_unread(part, rules)
@@ -133,8 +144,12 @@ class RewardOpener:
         if part.model is not None and not issubclass(judge_kind(name).makes, ScoringJudge):
             # a model by its directory, as a reward model is opened
             name = f"{PREFIX}{name}"
-        self._pool(part).open(name)
+        self._open(self._pool(part), name, part)
         return name
+
+    def _open(self, models: ModelPool, name: str, part: RewardPartSpec) -> None:
+        models.open(name)
+        self._asks.append((models, name, part))
 
     def _pool(self, part: RewardPartSpec) -> ModelPool:
         return self.models.acting(self.asked(part.source)) if part.source in self.stands else self.models

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlaif.constitution import load_principles
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.errors import InputError, RecipeError
+from rlaif.errors import InputError, RecipeError, RlaifError
 from rlaif.exchange.answers import answer_turns
 from rlaif.exchange.turns import prompt_turns
 from rlaif.judging.group_rewards.alone import RowsReward
@@ -65,12 +66,21 @@ class OpenReward:
     """
 
     def __init__(self, config: JudgeRewardConfig) -> None:
-        """Open judge and store. Raises InputError or ModelError for what cannot be judged so."""
+        """Open judge and store. Raises InputError or ModelError for what cannot be judged so, EngineError where the
+        server of a judge is not reached.
+        """
         self._told: set[str] = set()
         """Models of which a failed call was told."""
         self._open = ExitStack()
         opened = _several if config.reward is not None else _one
-        self._models, self._reward, self.protocol, self.judge = opened(config, self._recorded)
+        found = opened(config, self._recorded)
+        self._models, self._reward, self.protocol, self.judge = found[:4]
+        try:
+            # a trainer's rollouts are not to be drawn for a judge that is away
+            found.reach()
+        except RlaifError:
+            self.close()
+            raise
 
     def _recorded(self, models: ModelPool, config: JudgeRewardConfig) -> None:
         """From now on calls go through the store."""
@@ -140,11 +150,20 @@ class OpenReward:
 
 WHERE = "--reward"
 Recorded = Callable[[ModelPool, JudgeRewardConfig], None]
-Opened = tuple[ModelPool, JudgeReward | RowsReward, str, str]
-"""Models, reward, and what is said of it: by which protocols, and who judges."""
 
 
-def _one(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+class OpenedReward(NamedTuple):
+    """Models, reward, and what is said of it: by which protocols, and who judges."""
+
+    models: ModelPool
+    reward: JudgeReward | RowsReward
+    protocol: str
+    judge: str
+    reach: Callable[[], None]
+    """Finds out that everybody can be asked. Raises EngineError, InputError."""
+
+
+def _one(config: JudgeRewardConfig, recorded: Recorded) -> OpenedReward:
     """The reward that one judge gives."""
     if config.judge is None:
         raise InputError(
@@ -160,10 +179,10 @@ def _one(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
     refuse_unthinking(models, config.judge, [asks])
     recorded(models, config)
     found = JudgeReward(models.judge(config.judge), constitution, protocol=config.protocol, how=how)
-    return models, found, found.protocol, config.judge
+    return OpenedReward(models, found, found.protocol, config.judge, partial(models.reach, config.judge))
 
 
-def _several(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
+def _several(config: JudgeRewardConfig, recorded: Recorded) -> OpenedReward:
     """The reward of several parts, each completion judged by itself. Raises RecipeError for parts that compare."""
     for name in ("judge", "protocol", "samples", "ask_again"):
         if getattr(config, name) is not None:
@@ -175,14 +194,13 @@ def _several(config: JudgeRewardConfig, recorded: Recorded) -> Opened:
     models = ModelPool(config, seed=config.seed, in_writing=in_writing(*spec.protocols))
     models = models.acting(config.judge_options)
     recorded(models, config)
-    whole = open_reward(
-        spec, models, load_principles(config.constitution), seed=config.seed, where=WHERE
-    ).whole
-    return (
+    whole = open_reward(spec, models, load_principles(config.constitution), seed=config.seed, where=WHERE)
+    return OpenedReward(
         models,
-        RowsReward(whole, seed=config.seed),
+        RowsReward(whole.whole, seed=config.seed),
         ", ".join(spec.protocols) or "reward",
         ", ".join(each.source for each in spec.leaves),
+        whole.reach,
     )
 
 

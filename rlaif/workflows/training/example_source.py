@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rlaif.errors import InputError
-from rlaif.exchange.rows import read_rows
+from rlaif.exchange.rows import holds_rows, read_rows
 from rlaif.runs.layout import made_files, pair_files, run_of
 
 EXAMPLES, COMPLETIONS = "examples", "completions"
@@ -37,10 +37,13 @@ def only_examples(source: Path) -> bool:
 
 
 def example_source(source: Path) -> ExampleSource:
-    """The examples that a path means. Raises InputError for a directory in which no step made any."""
-    if source.is_file():
-        return ExampleSource(source)
+    """The examples that a path means: a file's, a data set's (`DIR`, `DIR#split`), or those that a run made last.
+
+    Raises InputError for the directory of a run in which no step made any, and for one without data.
+    """
     run = run_of(source) or source
+    if not source.is_dir() or (run_of(source) is None and holds_rows(source)):
+        return ExampleSource(source)
     made = [each for each in made_files(run) if each.kind == EXAMPLES and each.path.is_file()]
     if source != run:
         made = [each for each in made if each.path.parent == source]

@@ -78,6 +78,8 @@ class Method:
     """Whether its training asks `TrainJob.alarm` as it goes."""
     uses_pairs: bool = True
     """Whether the pairs of its batches are those of the run, so that `rlaif audit show` can say which step used one."""
+    asked_by: str = ""
+    """The protocol by which a reward model that it makes is asked; empty: `reward`."""
     standalone: Callable[[type[MethodOptions], Mapping[str, Any], MethodOptions | None], MethodOptions] = (
         from_defaults
     )

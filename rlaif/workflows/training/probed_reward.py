@@ -21,6 +21,10 @@ class ProbedReward:
         self._reward, self._where = reward, where
         self.fingerprint = reward.fingerprint
 
+    def reach(self) -> None:
+        """Find out that everybody can be asked. Raises EngineError, RecipeError."""
+        self._reward.reach()
+
     def score(
         self, prompts: Sequence[Prompt], groups: Sequence[Sequence[Completion]], *, step: int, seed: int
     ) -> ScoredGroups:

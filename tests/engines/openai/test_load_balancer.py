@@ -150,3 +150,40 @@ def test_one_good_answer_among_faults_goes_on(monkeypatch: pytest.MonkeyPatch) -
     asked = engine(answer, patience=0.001, tries=40, at_once=1)
     found = list(asked.generate([replace(ASK, id=str(number)) for number in range(4)]))
     assert [each.text for each in found] == ["warm"] * 4
+
+
+def test_reaching_a_server_asks_no_model_and_whatever_answers_is_there() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(404, text="no such list")
+
+    engine(answer).reach()
+    assert [(each.method, each.url.path) for each in asked] == [("GET", "/v1/models")]
+
+
+def test_a_server_that_is_not_reached_is_told_with_what_to_do() -> None:
+    def away(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(EngineError, match=r"no server was reached for 0.05 s .*Is the address right\?"):
+        engine(away).reach()
+
+
+def test_a_server_that_is_yet_to_start_is_waited_for() -> None:
+    answers = iter([httpx.ConnectError("refused"), httpx.ConnectError("refused"), httpx.Response(200)])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    engine(answer, reach=30).reach()
+    assert next(answers, None) is None
+
+
+def test_a_key_that_is_refused_is_found_without_a_call() -> None:
+    with pytest.raises(ModelError, match=r"is refused: .*401: no such key"):
+        engine(lambda _: httpx.Response(401, json={"error": {"message": "no such key"}})).reach()

@@ -13,7 +13,8 @@ from rlaif.records import Message, Pair
 from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.run import audit
 from rlaif.workflows.datasets.edited import EDITED, against_scores
-from rlaif.workflows.datasets.export import ExportConfig, export
+from rlaif.workflows.datasets.export import export
+from rlaif.workflows.datasets.export_files import ExportConfig
 from rlaif.workflows.datasets.import_preferences import ImportConfig, import_preferences
 from rlaif.workflows.generate.run import generate
 from rlaif.workflows.training.config import TrainConfig

@@ -17,7 +17,8 @@ from rlaif.records import Message, Pair
 from rlaif.review.index import sides
 from rlaif.store import Store, find_store
 from rlaif.store.decisions import ReviewDecision, put_decision
-from rlaif.workflows.datasets.export import ExportConfig, export
+from rlaif.workflows.datasets.export import export
+from rlaif.workflows.datasets.export_files import ExportConfig
 from rlaif.workflows.generate.run import generate
 from tests.workflows.conftest import Configured
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rlaif.errors import InputError, PromptFileError
+from rlaif.errors import EngineError, InputError, PromptFileError
 from rlaif.workflows.reward.run import JudgeRewardConfig, OpenReward, reward
+from tests.ports import closed_port
 
 RULES = """\
 rules:
@@ -110,3 +111,12 @@ def test_parts_that_rows_cannot_have_are_refused_by_name(
 ) -> None:
     with pytest.raises(InputError, match=text):
         reward(replace(judged, **given))  # type: ignore[arg-type]
+
+
+def test_a_reward_whose_judge_is_away_is_refused_when_it_is_opened(judged: JudgeRewardConfig) -> None:
+    with closed_port() as port:
+        away = f"openai:http://127.0.0.1:{port}/v1?reach=0.1#m@1"
+        with pytest.raises(EngineError, match="no server was reached"):
+            OpenReward(replace(judged, judge=away))
+        with pytest.raises(EngineError, match="no server was reached"):
+            OpenReward(replace(judged, judge=None, reward=[{"judge": away}]))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rlaif.cli.main import main
 from rlaif.errors import InputError
+from rlaif.exchange.examples import read_examples
 from rlaif.workflows.training.config import train_config
 from rlaif.workflows.training.example_source import example_source, only_examples
 from rlaif.workflows.training.run import settle
@@ -50,3 +52,30 @@ def test_a_directory_without_examples_says_which_steps_make_some(tmp_path: Path)
     assert not only_examples(tmp_path)
     with pytest.raises(InputError, match="`examples`; `contexts`, for distill"):
         example_source(tmp_path)
+
+
+STEPS = {"prompt": "q", "completions": ["x", "y"], "labels": [True, False]}
+
+
+def hub(folder: Path, *splits: str) -> Path:
+    """A directory as a hub gives it, with a row of labelled steps in each split."""
+    (folder / "data").mkdir(parents=True)
+    for name in splits:
+        (folder / "data" / f"{name}.jsonl").write_text(json.dumps(STEPS) + "\n")
+    return folder
+
+
+def test_the_directory_of_a_data_set_is_read_as_one(tmp_path: Path) -> None:
+    source = example_source(hub(tmp_path / "set", "train"))
+    assert (source.run, len(read_examples(source.file))) == (None, 2)
+
+
+def test_a_split_of_a_data_set_is_named_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--policy", "micro", "--out", str(tmp_path / "prm"), "--dry-run"]
+    folder = hub(tmp_path / "set", "train", "test")
+    assert main(["train", "process-reward", f"{folder}#train", *words]) == 0
+    assert main(["train", "process-reward", str(folder), *words]) == 2
+    assert "has the splits" in capsys.readouterr().err
+    assert main(["train", "process-reward", f"{folder}-gone#train", *words]) == 2

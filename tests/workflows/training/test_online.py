@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from rlaif.cli.main import main
-from rlaif.errors import InputError, ModelError, RecipeError
+from rlaif.errors import EngineError, InputError, ModelError, RecipeError
 from rlaif.training import LoopConfig
+from rlaif.training.online.rollouts import LiveRollouts
+from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.recipe.train_step import train_step
 from rlaif.workflows.training import online_options
 from rlaif.workflows.training.config import train_config
@@ -18,6 +20,7 @@ from rlaif.workflows.training.job import TrainJob
 from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import online_train_config, settle_online, step_prompts
 from rlaif.workflows.training.run import settle
+from tests.ports import closed_port
 from tests.training.online.copied_sampler import CopiedSampler
 
 SMALL = ["--steps", "3", "--batch-size", "4", "--n", "4", "--max-tokens", "16", "--learning-rate", "5e-3"]
@@ -252,3 +255,46 @@ def test_a_step_of_a_recipe_is_the_same_at_another_address_and_another_one_than_
     ]
     assert keys[0] == keys[1] == keys[2] != keys[3]
     assert "rollouts" not in keys[3]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["judge={away},protocol=checklist"],
+        ["judge={judge},protocol=checklist", "name=other,judge={away},protocol=score"],
+        ["judge=panel:panel.yaml,protocol=checklist"],
+    ],
+)
+def test_a_judge_whose_server_is_away_is_found_before_the_first_rollout(
+    words: list[str],
+    judge: str,
+    parts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def drawn(*_: object, **__: object) -> None:
+        raise AssertionError("a rollout is drawn")
+
+    monkeypatch.setattr(LiveRollouts, "draw", drawn)
+    with closed_port() as port:
+        away = f"openai:http://127.0.0.1:{port}/v1?reach=0.1#m@1"
+        (tmp_path / "panel.yaml").write_text(f"judges:\n- {{judge: '{judge}'}}\n- {{judge: '{away}'}}\n")
+        place = words.index("--reward")
+        rewards = [word for each in parts for word in ("--reward", each.format(away=away, judge=judge))]
+        assert main(["train", "grpo", *words[:place], *rewards, *words[place + 2 :]]) == 1
+    told = capsys.readouterr().err
+    assert "no server was reached" in told
+    assert "run the same command again" in told
+
+
+def test_a_finished_training_is_read_whoever_is_away(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise EngineError("away")
+
+    assert main(["train", "grpo", *words, "--steps", "1"]) == 0
+    monkeypatch.setattr(ModelPool, "reach", away)
+    assert main(["train", "grpo", *words, "--steps", "1"]) == 0
+    assert main(["train", "grpo", *words, "--steps", "2", "--out", "models/new"]) == 1

@@ -50,7 +50,7 @@ def serve(config: ServeRewardConfig, *, said: Callable[[ServedReward], None]) ->
         How many requests and rows there were, and how many rows have no reward.
 
     Raises:
-        EngineError: the web packages are not installed.
+        EngineError: the web packages are not installed, or the server of a judge is not reached.
         InputError: the port is in use, other machines would be let in without a token, or there is no such judge.
         KeyboardInterrupt: asked to stop a second time, or the judge did not come to an end.
     """

@@ -25,6 +25,7 @@ from rlaif.records import (
     GroupReward,
     Pair,
     Prompt,
+    ReachedReward,
     Sampling,
     ScoreRequest,
 )
@@ -85,7 +86,8 @@ class LiveAlarm:
         )
 
     def begin(self, done: int) -> AlarmReading:
-        """What stands after so many steps."""
+        """What stands after so many steps. Raises EngineError, RecipeError where its judges cannot be asked."""
+        self._reach()
         held = self._held()
         self.scale = [(mean, spread) for mean, spread in held.get("scale", [])]
         self.checks = [AlarmCheck(**each) for each in held.get("checks", ()) if each["step"] <= done]
@@ -93,6 +95,8 @@ class LiveAlarm:
 
     def look(self, step: int, policy: Path) -> AlarmReading:
         """Read the policy as it is, and keep what was read. Raises InputError where the judge says nothing of it."""
+        if step == 0:
+            self._reach()
         self.checks = [each for each in self.checks if each.step < step]
         try:
             found = self._check(step, str(policy))
@@ -104,13 +108,18 @@ class LiveAlarm:
         self._keep(read)
         return reading
 
+    def _reach(self) -> None:
+        for each in (self.judge, *self.ensemble):
+            if isinstance(each, ReachedReward):
+                each.reach()
+
     def _check(self, step: int, name: str) -> AlarmCheck:
         drawn = draw(
             self.models, [name], self.prompts, 1, self.sampling, derived_seed("alarm", self.seed)
         ).drawn
         said = [(prompt, each) for prompt, each in drawn if not each.open_thought]
         writer, first = self.models.writer(name), self.models.writer(self.base)
-        distance, _ = kl(writer, first, said)
+        distance, _ = kl(writer, first, drawn)
         scores = self._scores(step, said)
         return AlarmCheck(
             step=step,

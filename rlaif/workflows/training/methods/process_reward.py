@@ -48,6 +48,7 @@ METHOD = Method(
     takes=("examples",),
     reads_examples=lambda _: (LABELS, "make them by a step `step-labels`"),
     uses_pairs=False,
+    asked_by="process",
     examples=(
         "rlaif train process-reward runs/r1/round-1/labels.jsonl --policy micro --out models/prm",
         "rlaif train process-reward runs/r1/round-1/labels.jsonl --policy micro --out models/prm --epochs 2",
