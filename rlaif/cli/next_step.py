@@ -12,7 +12,7 @@ from rlaif.shipped import MODELS
 
 if TYPE_CHECKING:
     from rlaif.workflows.configs import EvaluateConfig
-    from rlaif.workflows.evaluation.run import Evaluation
+    from rlaif.workflows.evaluation.result import Evaluation
     from rlaif.workflows.generate.result import GenerateResult
     from rlaif.workflows.training.job import TrainJob
 

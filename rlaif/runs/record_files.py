@@ -123,6 +123,7 @@ ROUNDS_SCHEMA = _list(
             _FIGURE,
         ),
         gold_by_principle=_or_null(_FIGURES),
+        judge_by_principle=_or_null(_FIGURES),
         order_consistency=_or_null(_FIGURES),
         gap=_or_null(_object(mean=_FIGURE, judge_best=_FIGURE, oracle_best=_FIGURE)),
         against=_or_null(_by_name(_object(win_rate=_FIGURE))),

@@ -137,7 +137,8 @@ class StepCache:
             return None
         if facts is None or other == self.run:
             return None
-        for there, here in zip(pointer["outputs"], outputs, strict=True):
+        # an older version made fewer files of a step, and the same ones first
+        for there, here in zip(pointer["outputs"], outputs, strict=False):
             _copy(other / there, self.run / here)
         _copy(step_note(other, other_name), step_note(self.run, name))
         return facts

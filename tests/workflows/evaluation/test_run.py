@@ -16,8 +16,8 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import RandomJudge
 from rlaif.records import Completion
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.evaluation.run import evaluate, first_question, tables
-from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.evaluation.run import evaluate, first_question
+from rlaif.workflows.evaluation.win_rate import compare_answers
 from rlaif.workflows.models.defaults import choose_evaluate
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Write
 
@@ -68,7 +68,7 @@ def test_a_judge_that_cannot_be_read_gives_no_win_rate(settled: Any, script: Wri
     )
     rate = found.win_rates[0]
     assert (rate.win_rate, rate.failed, rate.even) == (None, 8, 0)
-    said = tables(found)
+    said = found.tables
     assert "unknown, since no comparison could be read" in said.splitlines()[0]
     assert any("-" in each.split() for each in said.splitlines()[3:])
 
@@ -127,7 +127,7 @@ def test_the_command_prints_one_json_object(settled: Any, capsys: pytest.Capture
 
 
 def test_tables_name_models_and_principles(settled: Any) -> None:
-    shown = tables(evaluate(settled(gold=True)))
+    shown = evaluate(settled(gold=True)).tables
     assert "win rate" in shown
     assert "greet" in shown
 
@@ -149,6 +149,10 @@ def test_swapping_the_models_turns_the_win_rate_round(
         ]
 
     judge, resampling = RandomJudge(3), Resampling()
-    one = win_rate(judge, rules, asked, texts("a"), texts("b"), against="b", resampling=resampling)
-    other = win_rate(judge, rules, asked, texts("b"), texts("a"), against="a", resampling=resampling)
+    one = compare_answers(
+        judge, rules, asked, texts("a"), texts("b"), against="b", resampling=resampling
+    ).rate
+    other = compare_answers(
+        judge, rules, asked, texts("b"), texts("a"), against="a", resampling=resampling
+    ).rate
     assert (one.wins, one.losses, one.even) == (other.losses, other.wins, other.even)
