@@ -11,7 +11,7 @@ from typing import Any
 
 from rlaif.review.named import roles, said
 from rlaif.review.numbers import figure, percent, short
-from rlaif.review.verdict import INITIAL, Verdict, first_verdict, won_verdict
+from rlaif.review.verdict import IN_WORDS, INITIAL, Verdict, first_verdict, won_verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
     first_gold, last_gold = rows[0].get("gold_mean"), last.get("gold_mean")
     verdict, helped = _answer(facts, "the policy") if count else ("none", "")
     if count and not helped:
-        helped = _rounds_alone(rows[0], last)
+        verdict, helped = _rounds_alone(rows[0], last)
     brief = ""
     if None not in (first_gold, last_gold) and count:
         brief = f"gold {figure(first_gold)} → {figure(last_gold)}"
@@ -77,8 +77,8 @@ def _answer(facts: Mapping[str, Any], policy: str) -> tuple[Verdict, str]:
     return verdict, " ".join(f"{each[0].upper()}{each[1:]}." for each in said)
 
 
-def _rounds_alone(first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    """What the rounds say while a run is at work, or of one that kept no answers: figures without a verdict."""
+def _rounds_alone(first: Mapping[str, Any], last: Mapping[str, Any]) -> tuple[Verdict, str]:
+    """What the rounds say while a run is at work, or of one that kept no answers: only comparisons have an interval."""
     told = [
         f"{name} went from {figure(first[key])} to {figure(last[key])} on held-out prompts"
         for key, name in (("gold_mean", "gold"), ("judge_mean", "the judge's mean"))
@@ -87,8 +87,11 @@ def _rounds_alone(first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     won = ((last.get("against") or {}).get(INITIAL)) or {}
     if won.get("win_rate") is not None:
         told.append(f"it wins {_rate(won)} against its first version")
-    text = "; ".join(told)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    verdict, text = won_verdict(won), "; ".join(told)
+    if not text:
+        return "none", ""
+    text = text if verdict == "none" else f"{IN_WORDS[verdict]}: {text}"
+    return verdict, f"{text[0].upper()}{text[1:]}."
 
 
 def _of_evaluation(summary: Mapping[str, Any]) -> Headline:

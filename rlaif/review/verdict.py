@@ -16,7 +16,7 @@ EVEN = 0.5
 """The win rate of equals."""
 MOST_NAMED = 3
 """Principles that are named in a line."""
-_WORDS: Mapping[Verdict, str] = {
+IN_WORDS: Mapping[Verdict, str] = {
     "better": "better",
     "worse": "worse",
     "unclear": "no difference that so many prompts can show",
@@ -61,7 +61,7 @@ def answer(helped: Mapping[str, Any], policy: str) -> tuple[Verdict, str]:
         said += [_moved(read, by_whom(helped))] if read else []
     elif read:
         verdict, said = verdict_of(read["low"], read["high"]), [_met(read, by_whom(helped), helped)]
-    return verdict, f"{_WORDS[verdict]}: {'; '.join(said)}" if said else ""
+    return verdict, f"{IN_WORDS[verdict]}: {'; '.join(said)}" if said else ""
 
 
 def contradiction(helped: Mapping[str, Any]) -> str:
@@ -76,9 +76,11 @@ def contradiction(helped: Mapping[str, Any]) -> str:
 
 
 def by_whom(helped: Mapping[str, Any]) -> str:
-    """Who judged, as sentences name it: `judge micro`, `rules:house.yaml`."""
-    name = short(str(helped.get("judge")))
-    return name if ":" in name else f"judge {name}"
+    """Who judged, as sentences name it: `judge micro`, `judge rules:house.yaml`."""
+    name = str(helped.get("judge"))
+    kind, mark, rest = name.partition(":")
+    # programs are told from models by what stands in front
+    return f"judge {short(name) if '#' in name or not mark else f'{kind}:{short(rest)}'}"
 
 
 def principle_lines(helped: Mapping[str, Any], most: int = MOST_NAMED) -> list[str]:

@@ -72,7 +72,9 @@ def test_of_rules_the_sentence_says_that_they_are_rules() -> None:
 
 def test_a_judge_that_is_pleased_while_gold_falls_is_a_doubt() -> None:
     fell, rose = changed(-0.1, -0.2, -0.01), changed(0.1, 0.01, 0.2)
-    assert "the judge says better and gold says worse" in contradiction(helped(by={"gold": fell, "judge": rose}))
+    assert "the judge says better and gold says worse" in contradiction(
+        helped(by={"gold": fell, "judge": rose})
+    )
     assert contradiction(helped(by={"gold": rose, "judge": rose})) == ""
 
 
@@ -85,7 +87,10 @@ def test_principles_that_rose_and_fell_are_named_with_both_ends() -> None:
 
 
 def test_where_a_judge_only_compared_principles_have_their_share_of_comparisons() -> None:
-    preferred = {name: {"value": value, "low": 0.1, "high": 0.9, "prompts": 9} for name, value in (("a", 0.75), ("b", 0.25))}
+    preferred = {
+        name: {"value": value, "low": 0.1, "high": 0.9, "prompts": 9}
+        for name, value in (("a", 0.75), ("b", 0.25))
+    }
     assert principle_lines(helped(preferred=preferred)) == [
         "by judge micro, share of comparisons: better at a 0.75; worse at b 0.25"
     ]

@@ -147,7 +147,7 @@ def test_a_project_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_the_overview_answers_first_and_shows_before_and_after(page: TestClient) -> None:
     text = page.get(LOOP).text
-    assert "Yes: gold went from 0.500 to 0.750 on held-out prompts" in text
+    assert "Better: gold went from 0.500 to 0.750 on held-out prompts" in text
     assert text.index("Did it help?") < text.index("Curves") < text.index("Before and after")
     for words in ("cannot apply it", "Reword the principle", "+0.25", "before 0", "after 0", "acceptance"):
         assert words in text
