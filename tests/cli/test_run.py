@@ -116,20 +116,19 @@ def test_the_longest_ending_has_twelve_lines_and_full_says_all(
 ) -> None:
     changed = {"before": 0.5, "after": 0.25, "change": -0.25, "low": -0.4, "high": 0.1, "prompts": 1000}
     names = [f"principle-of-a-long-name-{each}" for each in range(9)]
-    by = {
-        name: {
-            **changed,
-            "by_principle": {each: {**changed, "change": place - 4.5} for place, each in enumerate(names)},
-        }
-        for name in ("gold", "judge")
-    }
+    each_one = {each: {**changed, "change": place - 4.5} for place, each in enumerate(names)}
+    by = {name: {**changed, "by_principle": each_one} for name in ("gold", "judge")}
     won = {"win_rate": 0.5, "low": 0.4, "high": 0.6, "wins": 400, "losses": 500, "even": 100}
     words = {"before": 36.0, "after": 37.0, "change": 1.0, "low": -3.0, "high": 5.0}
-    helped = {
-        "judge": "hf:organisation/a-model-of-a-long-name-7B-instruct",
+    helped: dict[str, Any] = {"judge": "hf:organisation/a-model-of-a-long-name-7B-instruct"}
+    helped |= {
         "constitution": "house-of-many-rules 1.0.0",
+        "against": "initial",
+        "by": by,
+        "won": won,
+        "words": words,
+        "kl": 0.5,
     }
-    helped |= {"against": "initial", "by": by, "won": won, "words": words, "kl": 0.5}
     made = replace(
         finished(demo, [row(number, 0.5 + number / 100) for number in range(9)]),
         helped=helped,

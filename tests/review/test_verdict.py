@@ -67,7 +67,7 @@ def test_gold_decides_where_it_was_measured_and_the_judge_is_named_behind_it() -
 
 def test_of_rules_the_sentence_says_that_they_are_rules() -> None:
     _, said = answer(helped(judge="rules:house.yaml", by={"judge": changed(0.1, 0.02, 0.18)}), "mine")
-    assert "by rules:house.yaml, 0.50 those of base" in said
+    assert "by judge rules:house.yaml, 0.50 those of base" in said
 
 
 def test_a_judge_that_is_pleased_while_gold_falls_is_a_doubt() -> None:

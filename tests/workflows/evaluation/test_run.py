@@ -167,7 +167,7 @@ def test_rules_give_a_share_of_each_principle_of_each_model(settled: Any, tmp_pa
     share = other["by"]["judge"]["by_principle"]["greet"]
     assert {share["before"], share["after"]} <= {0.0, 1.0}
     assert share["before"] != share["after"]
-    assert "principles by rules:" in found.tables
+    assert "principles by judge rules:" in found.tables
 
 
 def test_the_answers_are_kept_with_what_was_read_of_them(settled: Any, tmp_path: Path) -> None:
