@@ -102,10 +102,9 @@ def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
     done += f", judged by {short(str(judge))}." if judge else "."
     verdict, helped = _answer({"summary": summary}, short(policy))
     if not helped and rates:  # of an older version
-        verdict, helped = (
-            won_verdict(rates[0]),
-            f"It wins {_rate(rates[0])} against {short(str(rates[0]['against']))}.",
-        )
+        verdict = won_verdict(rates[0])
+        begins = f"{IN_WORDS[verdict]}: it wins {_rate(rates[0])} against {short(str(rates[0]['against']))}"
+        helped = f"{begins[0].upper()}{begins[1:]}."
     brief = (
         f"win rate {_rate(rates[0])}"
         if rates

@@ -58,7 +58,7 @@ def test_an_evaluation_that_lost_says_no() -> None:
     )
     assert found.verdict == "worse"
     assert "1,000 held-out prompts" in found.done
-    assert "0.300 [0.200, 0.400] against micro" in found.helped
+    assert "Worse: it wins 0.300 [0.200, 0.400] against micro" in found.helped
 
 
 def test_pairs_are_counted_and_nothing_is_claimed_of_help() -> None:
