@@ -34,6 +34,11 @@ def within(text: str, most: int = 3) -> list[str]:
     return [*lines[: most - 1], f"{last} ..."]
 
 
+def listed(parts: Iterable[str]) -> str:
+    """Parts with commas between them, none of which a line ends in."""
+    return ", ".join(part.replace(" ", _BOUND) for part in parts)
+
+
 def doubtful(warnings: Iterable[str], full: str = "--full") -> list[str]:
     """The line on what is doubtful; nothing where nothing is. `full` says what shows all of it."""
     told = list(dict.fromkeys(warnings))

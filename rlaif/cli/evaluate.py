@@ -34,7 +34,7 @@ MOST_SENTENCES = 2
     ),
 )
 @settings(EvaluateConfig)
-@options.option("--full", is_flag=True, help="At the end show every figure, and every warning.")
+@options.full
 @options.as_json
 @options.dry_run
 @options.show_prompt
