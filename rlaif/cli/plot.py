@@ -11,6 +11,7 @@ from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.output import echo
 from rlaif.cli.registered import Registered
+from rlaif.cli.standing_run import warn_of
 
 
 def _kinds() -> Iterable[str]:
@@ -50,5 +51,6 @@ def plot(run: Path, kind: str, out: Path) -> None:
     """Draw one kind of picture of RUN, in colours that print and that the colour-blind distinguish."""
     from rlaif.review.plots import draw_plot
 
+    warn_of(run)
     draw_plot(run, kind, out)
     echo(str(out))

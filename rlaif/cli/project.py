@@ -15,6 +15,7 @@ from rlaif.cli.command import Command
 from rlaif.cli.ending import doubtful, within
 from rlaif.cli.next_step import after_status, command_line
 from rlaif.cli.output import echo, emit, say
+from rlaif.cli.standing_run import warn_of
 from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.numbers import calls, money, tokens
 from rlaif.review.tables import shown, table
@@ -62,6 +63,7 @@ def status(run: Path, full: bool, as_json: bool) -> None:
     from rlaif.workflows.project.status import status as look
 
     found = look(run)
+    warn_of(run)
     lines = list(_lines(found)) if full else _ending(found)
     emit(found, "\n".join(lines), as_json=as_json, then=after_status(run, found))
 
@@ -156,7 +158,9 @@ def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
     """Write the HTML report of RUN: one file that needs no network, the result first."""
     from rlaif.workflows.report import report as write
 
-    echo(str(write(run, out=out, full=full, store=store)))
+    made = write(run, out=out, full=full, store=store)
+    warn_of(run)
+    echo(str(made))
     say(f"next: {command_line('view', run)}")
 
 

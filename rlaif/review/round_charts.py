@@ -20,6 +20,7 @@ def round_charts(run: Path, rows: Rows) -> list[str]:
     gaps = [row.get("gap") or {} for row in rows]
     won = [(row.get("against") or {}).get("initial") or {} for row in rows]
     shares, seconds = acceptance(run), step_seconds(run)
+    tokens, paid = step_spending(run, "tokens"), step_spending(run, "money")
     numbers = [row["round"] for row in rows]
     drawn = [
         _lines(
@@ -49,6 +50,10 @@ def round_charts(run: Path, rows: Rows) -> list[str]:
             },
         ),
         _lines("time of a round, seconds", {"seconds": [seconds.get(each) for each in numbers]}),
+        _lines("tokens of a round, sent and written", {"tokens": [tokens.get(each) for each in numbers]}),
+        _lines(
+            "cost of a round", {"cost": [paid.get(each) for each in numbers]} if any(paid.values()) else {}
+        ),
     ]
     return [each for each in drawn if each]
 
@@ -79,6 +84,23 @@ def step_seconds(run: Path) -> dict[int, float]:
         if number is not None and "seconds" in note:
             found[number] = found.get(number, 0.0) + float(note["seconds"])
     return found
+
+
+def step_spending(run: Path, what: str) -> dict[int, float]:
+    """What the steps of each round spent together when they were made; nothing of a round where that is not known."""
+    found: dict[int, float] = {}
+    unknown = set()
+    for path in step_notes(run):
+        number = round_number(path.parent)
+        note = read_record_if_there(path, NOTE_SCHEMA) or {}
+        value = (note.get("spent") or {}).get(what)
+        if number is None:
+            continue
+        if value is None:
+            unknown.add(number)
+        else:
+            found[number] = found.get(number, 0.0) + float(value)
+    return {number: value for number, value in found.items() if number not in unknown}
 
 
 def _series(rows: Rows, names: Mapping[str, str]) -> dict[str, list[float | None]]:

@@ -138,6 +138,7 @@ NOTE_SCHEMA = _object(
     outputs=_by_name(_TEXT),
     templates=_by_name(_TEXT),
     seconds=_NUMBER,
+    spent=_by_name(_FIGURE),
     whole={"type": ["integer", "boolean"]},  # earlier versions wrote `true`
 )
 """The note on a finished step of a recipe."""

@@ -92,6 +92,13 @@ def cost_line(found: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def spent_so_far(models: ModelPool, store: Store) -> dict[str, float | None]:
+    """New calls, tokens and money of all models together; money is None where a model has no price."""
+    total = _sum(usage(models, store, ())["models"].values())
+    tokens = total["prompt_tokens"] + total["completion_tokens"]
+    return {"calls": total["calls"], "tokens": tokens, "money": total["cost"]}
+
+
 def spent(calls: Mapping[str, int], costs: Mapping[str, Any]) -> str:
     """Calls, tokens and money of all models together, in a line for people."""
     said = [f"{calls['new']:,} calls ({calls['reused']:,} more from the store, {calls['failed']:,} failed)"]

@@ -26,7 +26,7 @@ from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
-from rlaif.workflows.models.usage import judged_in, usage
+from rlaif.workflows.models.usage import judged_in, spent_so_far, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
 from rlaif.workflows.recipe.ends import changed
@@ -269,6 +269,7 @@ def execute(step: Step, job: RunJob, making: Callable[[], None] = lambda: None) 
             step.since(job),
             ahead,
             step=step.name,
+            spent=lambda: spent_so_far(job.models, job.store),
         )
         job.state.facts[job.task.entry.key] = facts
         step.finish(job, facts)
