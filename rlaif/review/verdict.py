@@ -138,7 +138,7 @@ def size_line(helped: Mapping[str, Any]) -> str:
             f"[{words['low']:+.1f}, {words['high']:+.1f}]"
         )
     if helped.get("kl") is not None:
-        said.append(f"KL from it {helped['kl']:.2f} nats a completion")
+        said.append(f"KL from it {helped['kl']:.2f} nats per completion")
     return ", ".join(said)
 
 

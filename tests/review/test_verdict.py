@@ -101,7 +101,7 @@ def test_where_a_judge_only_compared_principles_have_their_share_of_comparisons(
 def test_length_and_kl_share_a_line_of_what_is_known() -> None:
     words = {"before": 36.0, "after": 40.0, "change": 4.0, "low": -1.0, "high": 9.0}
     assert size_line(helped(words=words, kl=0.5)) == (
-        "words of an answer 36 -> 40 [-1.0, +9.0], KL from it 0.50 nats a completion"
+        "words of an answer 36 -> 40 [-1.0, +9.0], KL from it 0.50 nats per completion"
     )
     assert size_line(helped()) == ""
 
