@@ -30,6 +30,31 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
+_FIRST = "loading ..."
+_ERASE = "\r\x1b[K"
+_waiting: list[TextIO] = []
+"""The terminal on which the first word still stands, until anything else is printed."""
+
+
+def first_word() -> None:
+    """Show whoever looks at a terminal that the command has begun: what it needs takes a while to be loaded."""
+    stream = sys.stderr
+    if stream is not None and _is_terminal(stream) and os.environ.get("TERM") != "dumb":
+        with suppress(OSError, ValueError):
+            stream.write(_FIRST)
+            stream.flush()
+            _waiting.append(stream)
+
+
+def forget_first_word() -> None:
+    """Take the first word away, where it still stands."""
+    while _waiting:
+        stream = _waiting.pop()
+        with suppress(OSError, ValueError):
+            stream.write(_ERASE)
+            stream.flush()
+
+
 class Screen:
     """A text stream in place of `sys.stdout` or `sys.stderr`.
 
@@ -57,6 +82,8 @@ class Screen:
         if isinstance(text, bytes):
             text = text.decode("utf-8", "backslashreplace")
         if text != "":  # a device may refuse even nothing, with which click asks whether this takes text
+            if _waiting:
+                forget_first_word()
             self._told(self.raw.write, text if self._exact else printable(text))
         return len(text)
 
@@ -134,6 +161,7 @@ def console(stream: Any = None) -> Console:
 @contextmanager
 def drawn(bars: AbstractContextManager[Any]) -> Iterator[None]:
     """Show rich's bars inside; what is printed meanwhile appears above them, and through a screen as ever."""
+    forget_first_word()
     with bars, screened():
         yield
 

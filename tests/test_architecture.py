@@ -255,7 +255,7 @@ def test_configurations_are_found_in_the_whole_package() -> None:
     }
 
 
-OF_EVERY_COMMAND = {"as_json", "dry_run", "show_prompt", "help"}
+OF_EVERY_COMMAND = {"as_json", "full", "dry_run", "show_prompt", "help"}
 CONFIG_OF = {
     "rlaif generate": (configs.GenerateConfig, {}),
     "rlaif judge": (configs.JudgeConfig, {}),
@@ -264,10 +264,10 @@ CONFIG_OF = {
         {"gold": "source", "every": None, "every_attack": None} | dict.fromkeys(THRESHOLDS, "thresholds"),
     ),
     "rlaif evaluate": (configs.EvaluateConfig, {}),
-    "rlaif run": (configs.RunConfig, {"full": None}),
+    "rlaif run": (configs.RunConfig, {}),
     "rlaif constitution test": (configs.TestConfig, {}),
     "rlaif constitution diff": (ImpactConfig, {"impact": "run", "a": None, "b": None, "show": None}),
-    "rlaif audit": (AuditConfig, {"html": None, "suggest_prompts": None, "full": None}),
+    "rlaif audit": (AuditConfig, {"html": None, "suggest_prompts": None}),
     "rlaif import": (ImportConfig, {}),
     "rlaif export": (ExportConfig, {}),
     "rlaif rbr classify": (ClassifyConfig, {}),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import DiskError
-from rlaif.terminal import Screen, printable
+from rlaif.terminal import Screen, first_word, forget_first_word, printable
 
 HOSTILE = {
     "title": "\x1b]0;pwned\x07",
@@ -157,3 +157,29 @@ def test_bytes_are_read_as_utf8_and_screened_like_texts() -> None:
     screen = Screen(held, exact=False, needed=True)
     screen.write("ü\x1b[31m".encode() + b"\xff")
     assert held.getvalue() == "ü\\u001b[31m\\xff"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_first_word_stands_on_a_terminal_until_anything_else_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", shown)
+    first_word()
+    assert shown.getvalue() == "loading ..."
+    Screen(shown, exact=False, needed=False).write("done\n")
+    assert shown.getvalue() == "loading ...\r\x1b[Kdone\n"
+    forget_first_word()
+    assert shown.getvalue().endswith("done\n")
+
+
+def test_a_pipe_gets_no_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    first_word()
+    assert shown.getvalue() == ""

@@ -15,6 +15,7 @@ from rlaif.cli.generated import given, settings
 from rlaif.cli.next_step import after_audit
 from rlaif.cli.output import emit
 from rlaif.cli.parent import Parent
+from rlaif.cli.standing_run import warn_of
 from rlaif.review.audit_tables import MEANINGS, sections
 from rlaif.review.rounds import revision_tables
 from rlaif.review.tables import table
@@ -57,6 +58,7 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, full: bool, *
     from rlaif.workflows.audit import run as workflow
 
     found = workflow.audit(AuditConfig(**given(AuditConfig, chosen)))
+    warn_of(chosen["run"])
     if html is not None:
         workflow.write_page(found, html)
     emit(

@@ -13,6 +13,7 @@ from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
+from rlaif.cli.ending import within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.next_step import UNNAMED, after_tests, command_line
@@ -23,6 +24,9 @@ from rlaif.workflows.configs import TestConfig
 
 if TYPE_CHECKING:
     from rlaif.workflows.generate.principle_tests import Tried
+
+SHOWN = 5
+"""Findings that `check` lists unless all are asked for."""
 
 
 @click.group(
@@ -48,8 +52,9 @@ for command in (diff, log, release, import_file, new):
 )
 @click.argument("ref")
 @options.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@options.full
 @options.as_json
-def check(ref: str, strict: bool, as_json: bool) -> None:
+def check(ref: str, strict: bool, full: bool, as_json: bool) -> None:
     """Load and lint REF (a file or a name). Exit 3 when a finding is an error.
 
     Also compares REF with lock.json: a released version that was edited since is an error, which names the principle
@@ -64,7 +69,10 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     findings = [*release_findings(loaded), *lint(loaded)]
     baselines = baseline_scores(loaded)
     failing = [each for each in findings if strict or each.level == "error"]
-    lines = [each.located(loaded.source) for each in findings]
+    # errors first: what is left out unless all is asked for matters least
+    worst = sorted(findings, key=lambda each: each.level != "error")
+    lines = [each.located(loaded.source) for each in (findings if full else worst[:SHOWN])]
+    lines += [] if full or len(findings) <= SHOWN else [f"and {len(findings) - SHOWN} findings more: --full"]
     lines.append(
         f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
     )
@@ -73,7 +81,7 @@ def check(ref: str, strict: bool, as_json: bool) -> None:
     lines += [REMEDY] if words else []
     if baselines:
         shares = ", ".join(f"{name} {score:.0%}" for name, score in baselines.items())
-        lines.append(f"of its tests, a judge that reads no rule would pass: {shares}")
+        lines += within(f"of its tests, a judge that reads no rule would pass: {shares}")
     rows = [
         {
             "level": each.level,

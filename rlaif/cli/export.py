@@ -9,9 +9,11 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import listed, within
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import emit
 from rlaif.cli.registered import Registered
-from rlaif.review.tables import table
+from rlaif.runs.layout import is_run
 
 
 def _formats() -> list[str]:
@@ -77,5 +79,6 @@ def export(as_json: bool, **chosen: Any) -> None:
     from rlaif.workflows.datasets.export_files import ExportConfig
 
     made = workflow(ExportConfig(**chosen))
-    rows = [[name, count] for name, count in made.funnel.items()]
-    emit(made.as_dict(), f"{table(['step', 'count'], rows)}\n\n{made.summary}", as_json=as_json)
+    counted = listed(f"{name} {count:,}" for name, count in made.funnel.items())
+    text, then = "\n".join([*within(counted), made.summary]), command_line("pack", chosen["source"])
+    emit(made.as_dict(), text, as_json=as_json, then=then if is_run(chosen["source"]) else None)

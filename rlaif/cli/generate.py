@@ -25,10 +25,11 @@ from rlaif.workflows.configs import GenerateConfig
     ),
 )
 @settings(GenerateConfig)
+@options.full
 @options.as_json
 @options.dry_run
 @options.show_prompt
-def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+def generate(full: bool, as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     """Sample completions from a policy, judge them by a constitution, and write preference pairs to --out.
 
     Name none of --policy, --judge and --prompts, and the bundled microworld is used, offline. Name all three for your
@@ -57,4 +58,4 @@ def generate(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> 
             display.expect(calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json)))
 
         made = workflow.generate(config, progress=display.report, ready=ready)
-    show(made, as_json=as_json)
+    show(made, full=full, as_json=as_json)

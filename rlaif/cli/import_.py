@@ -8,10 +8,10 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import listed, within
 from rlaif.cli.next_step import command_line
 from rlaif.cli.output import emit
 from rlaif.cli.registered import Registered
-from rlaif.review.tables import table
 
 
 def _formats() -> list[str]:
@@ -51,6 +51,6 @@ def import_(as_json: bool, **chosen: Any) -> None:
     from rlaif.workflows.datasets.import_preferences import ImportConfig, import_preferences
 
     done = import_preferences(ImportConfig(**chosen))
-    rows = [[name, count] for name, count in done.funnel.items()]
-    text, then = f"{table(['step', 'count'], rows)}\n\n{done.summary}", command_line("audit", chosen["out"])
+    counted = listed(f"{name} {count:,}" for name, count in done.funnel.items())
+    text, then = "\n".join([*within(counted), done.summary]), command_line("audit", chosen["out"])
     emit(done.as_dict(), text, as_json=as_json, then=then)

@@ -27,10 +27,11 @@ from rlaif.workflows.configs import JudgeConfig
 )
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @settings(JudgeConfig, leave=("source",))
+@options.full
 @options.as_json
 @options.dry_run
 @options.show_prompt
-def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
+def judge(full: bool, as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> None:
     """Judge completions that exist already, with another judge or constitution, and write preference pairs to --out.
 
     SOURCE is a run directory or a file of completions. Calls that the store already holds are re-used. To judge a
@@ -59,7 +60,7 @@ def judge(as_json: bool, dry_run: bool, show_prompt: bool, **chosen: Any) -> Non
             display.expect(calls_of(plan_first(lambda: plan(config), config.out, quiet=as_json)))
 
         made = workflow.judge(config, progress=display.report, ready=ready)
-    show(made, as_json=as_json)
+    show(made, full=full, as_json=as_json)
 
 
 judge.add_command(check)

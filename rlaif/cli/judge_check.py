@@ -10,8 +10,10 @@ from click.core import ParameterSource
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import doubtful, listed, within
 from rlaif.cli.generated import given, settings, settings_of_keys
 from rlaif.cli.live import Display
+from rlaif.cli.next_step import after_check
 from rlaif.cli.output import echo, emit, warn
 from rlaif.cli.planned import calls_of, plan_first
 from rlaif.errors import InputError
@@ -57,6 +59,7 @@ FLAG_WORDS = {True: "FIRES", False: "no", None: "cannot tell"}
     is_flag=True,
     help="Attack worse answers with every family and count flipped verdicts.",
 )
+@options.full
 @options.as_json
 @options.dry_run
 @options.show_prompt
@@ -65,6 +68,7 @@ def check(
     context: click.Context,
     /,
     gold: str | None,
+    full: bool,
     as_json: bool,
     dry_run: bool,
     show_prompt: bool,
@@ -112,10 +116,10 @@ def check(
             _show_protocols(workflow.compare_all(config, progress=display.report, ready=ready), as_json)
             return
         found = workflow.check(config, progress=display.report, ready=ready)
-    if found.left_out:
-        warn(f"{count} rows left out: {why}" for why, count in found.left_out.items())
-    warn(found.notes)
-    emit(found.as_dict(), _text(found), as_json=as_json, unmet=found.unmet)
+    doubts = [*(f"{count} rows left out: {why}" for why, count in found.left_out.items()), *found.notes]
+    warn(doubts if full or as_json else ())
+    text = _text(found) if full else "\n".join(_ending(found, doubts))
+    emit(found.as_dict(), text, as_json=as_json, unmet=found.unmet, then=after_check(config))
 
 
 def _refuse_unused(context: click.Context, every: bool, *, attacked: bool) -> None:
@@ -172,6 +176,44 @@ def _show_protocols(rows: Sequence[Any], as_json: bool) -> None:
     text = table(names, [[getattr(row, name) for name in names] for row in rows])
     notes = [f"{row.protocol}: {row.note}" for row in rows if row.note]
     emit({"protocols": [row.as_dict() for row in rows]}, "\n".join([text, *notes]), as_json=as_json)
+
+
+def _ending(found: Any, doubts: Sequence[str]) -> list[str]:
+    """How good the judge is, how it is biased, where it is weakest, what fires, and what it cost."""
+    part = found.part
+    lines = [f"{found.judge} on {found.gold}: {part.count:,} items"]
+    best = max(part.baselines.items(), key=lambda each: each[1] or 0, default=None)
+    trivial = (
+        "" if best is None or best[1] is None else f"; the best trivial judge ({best[0]}) has {best[1]:.3f}"
+    )
+    known = [f"{name} {_figure(value)}" for name, value in part.figures.items() if value is not None]
+    lines += within(", ".join(known[:1]) + trivial, 1) + within(listed(known[1:]), 2)
+    shares = [f"{name} {value:.3f}" for name, value in part.shares.items() if value is not None]
+    shares += [f"{name} {value:.3f}" for name, value in part.calibration.items() if value is not None]
+    lines += within(listed(shares), 2)
+    weak = sorted(
+        ((row["accuracy"], name) for name, row in part.categories.items() if row.get("accuracy") is not None)
+    )
+    if len(weak) > 1:
+        lines += within(f"weakest: {listed(f'{name} {value:.2f}' for value, name in weak[:4])}", 1)
+    if found.flipped:
+        worst = [(each.share[0], name) for name, each in found.flipped.items() if each.share]
+        said = ", ".join(f"{name} {share:.2f}" for share, name in sorted(worst, reverse=True)[:3])
+        lines += within(f"attacks that flip most verdicts: {said or 'none could be tried'}", 1)
+    fired = [f"{name}: {flag.why}" for name, flag in found.flags.items() if flag.fires]
+    lines += within(f"fires: {'; '.join(fired)}" if fired else f"none of {len(found.flags)} flags fires", 2)
+    lines += doubtful(doubts)
+    calls, tokens = found.calls or {}, found.tokens or {}
+    lines.append(
+        f"cost: {calls.get('new', 0):,} calls ({calls.get('reused', 0):,} more from the store), "
+        f"{tokens.get('new', 0):,} tokens"
+    )
+    return lines
+
+
+def _figure(value: Any) -> str:
+    mean, low, high = value
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _text(found: Any) -> str:

@@ -47,9 +47,10 @@ def __getattr__(name: str) -> Any:
 
 def _process() -> int:
     """The command line of this process, whose streams, variables and hooks are ours."""
-    from rlaif.terminal import open_streams, put_screens
+    from rlaif.terminal import first_word, forget_first_word, open_streams, put_screens
 
     open_streams()
+    first_word()
     from rlaif.cli.output import escape_strange_letters, heard
     from rlaif.libraries.quiet import quiet, settle_environment
     from rlaif.secrets import hide_environment, hide_in_tracebacks
@@ -60,8 +61,11 @@ def _process() -> int:
     _spare_threads()
     escape_strange_letters()
     put_screens()
-    with quiet(), heard():
-        return _run(None)
+    try:
+        with quiet(), heard():
+            return _run(None)
+    finally:
+        forget_first_word()
 
 
 def _inside(argv: Sequence[str]) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import is_run
@@ -12,8 +13,9 @@ from rlaif.shipped import MODELS
 
 if TYPE_CHECKING:
     from rlaif.workflows.configs import EvaluateConfig
-    from rlaif.workflows.evaluation.run import Evaluation
+    from rlaif.workflows.evaluation.result import Evaluation
     from rlaif.workflows.generate.result import GenerateResult
+    from rlaif.workflows.judge_eval.config import CheckConfig
     from rlaif.workflows.training.job import TrainJob
 
 HELD_OUT = "HELD-OUT.jsonl"
@@ -40,6 +42,21 @@ def after_tests(constitution: str, judge: str) -> str:
 def after_pairs(made: GenerateResult) -> str:
     """After `generate` and `judge`: look at the pairs first; where there are none, at what became of the prompts."""
     return command_line("audit" if made.pairs else "status", made.run)
+
+
+def after_status(run: Path, found: Mapping[str, Any]) -> str:
+    """After `status`: the page of it; of a model, what it is good for; of what is unfinished, where it is seen live."""
+    if found.get("command") == "train":
+        return command_line("view", run.parent)
+    return command_line("report" if found.get("status") == "done" else "view", run)
+
+
+def after_check(config: CheckConfig) -> str:
+    """After `judge check`: put the judge to work."""
+    judge = config.judge or UNNAMED
+    known = judge in MODELS
+    words: list[object] = [] if known else ["--prompts", PROMPTS, "--policy", POLICY, "--judge", judge]
+    return command_line("generate", *words, "--out", Path("runs") / "r1")
 
 
 def after_audit(audited: Path) -> str:

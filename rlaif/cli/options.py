@@ -85,6 +85,12 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 as_json = option("--json", "as_json", is_flag=True, group="Run", help="Print one JSON object.")
+full = option(
+    "--full",
+    is_flag=True,
+    group="Run",
+    help="At the end show every figure and every warning, not a dozen lines.",
+)
 seed = option(
     "--seed", type=int, default=0, show_default=True, group="Run", help="Seed of all random numbers."
 )

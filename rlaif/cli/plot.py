@@ -13,6 +13,7 @@ from rlaif.cli.command import Command
 from rlaif.cli.next_step import command_line
 from rlaif.cli.output import echo
 from rlaif.cli.registered import Registered
+from rlaif.cli.standing_run import warn_of
 from rlaif.errors import InputError
 from rlaif.review.tables import table
 
@@ -65,6 +66,7 @@ def plot(run: Path, kind: str | None, out: Path | None) -> None:
         return
     if out is None:
         raise InputError(f"--out is missing: name a file for the picture, such as --out {kind}.svg")
+    warn_of(run)
     workflow.plot(run, kind, out)
     echo(str(out))
 

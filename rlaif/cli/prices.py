@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import within
 from rlaif.cli.output import emit
 from rlaif.review.tables import table
+
+if TYPE_CHECKING:
+    from rlaif.costs import Price
 
 
 @click.command(
@@ -37,6 +42,12 @@ def prices(prices: Path | None, out: Path | None, as_json: bool) -> None:
     found = read_prices(prices)
     if out is not None:
         copy_prices(out, prices)
-    rows = [[model, price.prompt, price.completion] for model, price in found.entries]
+    paid = [[model, price.prompt, price.completion] for model, price in found.entries if _costs(price)]
+    free = [model for model, price in found.entries if not _costs(price)]
     head = ["model", f"{found.currency} a million sent", "written"]
-    emit(found.as_dict(), table(head, rows), as_json=as_json)
+    said = [table(head, paid), *(within(f"free: {', '.join(free)}") if free else [])]
+    emit(found.as_dict(), "\n".join(said), as_json=as_json)
+
+
+def _costs(price: Price) -> bool:
+    return bool(price.prompt or price.completion)

@@ -12,10 +12,17 @@ from click.shell_completion import get_completion_class
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import doubtful, within
+from rlaif.cli.next_step import after_status, command_line
 from rlaif.cli.output import echo, emit, say
+from rlaif.cli.standing_run import warn_of
 from rlaif.review.evaluation import evaluation_tables
+from rlaif.review.numbers import calls, money, tokens
 from rlaif.review.tables import shown, table
+from rlaif.review.verdict import answer
 
+TRAINED = ("loss", "rewards/margins", "rewards/accuracies", "accuracy", "reward", "kl")
+"""Figures of a training that say how it went."""
 RUN = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
 
@@ -49,19 +56,45 @@ def init(directory: Path) -> None:
     ),
 )
 @RUN
+@options.full
 @options.as_json
-def status(run: Path, as_json: bool) -> None:
+def status(run: Path, full: bool, as_json: bool) -> None:
     """Show where RUN stands: its command, progress, costs and warnings."""
     from rlaif.workflows.project.status import status as look
 
     found = look(run)
-    emit(found, "\n".join(_lines(found)), as_json=as_json)
+    warn_of(run)
+    lines = list(_lines(found)) if full else _ending(found)
+    emit(found, "\n".join(lines), as_json=as_json, then=after_status(run, found))
+
+
+def _ending(found: Mapping[str, Any]) -> list[str]:
+    """What it is, how far, and what it came to: one line for each thing that is known."""
+    summary = found.get("summary") or {}
+    times = [f"{key} {_when(found[key])}" for key in ("started", "finished") if found.get(key)]
+    first = f"{found.get('run') or found.get('model')}: {found.get('command')}, {found.get('status')}"
+    lines = within(", ".join([first, *times]), 2)
+    lines += list(_progress(found["progress"])) if found.get("progress") else []
+    counted = [f"{found[key]:,} {key}" for key in ("pairs", "rounds", "steps") if found.get(key) is not None]
+    lines += [", ".join(counted)] if counted else []
+    if gold := found.get("gold_mean"):
+        lines += within(f"gold by round: {', '.join(map(shown, gold))}", 2)
+    for helped in list((summary.get("helped") or {}).values())[:1]:
+        _, said = answer(helped, "the policy")
+        lines += within(f"did it help? {said}", 2) if said else []
+    known = [f"{name} {value:.3g}" for name, value in found.items() if name in TRAINED]
+    lines += within(", ".join(known), 2) if known else []
+    lines += [str(summary[key]) for key in ("unmet", "stopped") if summary.get(key)][:1]
+    lines += doubtful([*(summary.get("warnings") or ()), *(found.get("notes") or ())])
+    if costs := summary.get("costs"):
+        lines.append(f"cost: {money(costs)}, {tokens(costs) or 0:,} tokens, {calls(costs) or 0:,} calls")
+    return lines
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for key, value in found.items():
         if key in ("started", "finished"):
-            yield f"{key}: {datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S}"
+            yield f"{key}: {_when(value)}"
         elif key == "progress":
             yield from _progress(value)
         elif key == "gold_mean":
@@ -76,6 +109,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield table(cost_head(costs), cost_rows(costs))
     yield from (f"warning: {each}" for each in summary.get("warnings") or ())
     yield from (f"{key}: {summary[key]}" for key in ("unmet", "stopped") if summary.get(key))
+
+
+def _when(at: float) -> str:
+    return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
 
 
 def _progress(told: Mapping[str, Any]) -> Iterator[str]:
@@ -100,7 +137,10 @@ def pack(run: Path, out: Path | None, store: Path | None) -> None:
     """Pack RUN and every call that it refers to into one archive, which can be read without the store."""
     from rlaif.workflows.datasets.pack import pack as make
 
-    echo(str(make(run, out=out, store=store)))
+    made = make(run, out=out, store=store)
+    echo(str(made))
+    say(f"{made.stat().st_size:,} bytes: the run, and every call that it refers to")
+    say(f"next: {command_line('view', run.parent)}")
 
 
 @click.command(
@@ -121,7 +161,10 @@ def report(run: Path, out: Path | None, full: bool, store: Path | None) -> None:
     """
     from rlaif.workflows.report import report as write
 
-    echo(str(write(run, out=out, full=full, store=store)))
+    made = write(run, out=out, full=full, store=store)
+    warn_of(run)
+    echo(str(made))
+    say(f"next: {command_line('view', run)}")
 
 
 @click.command(

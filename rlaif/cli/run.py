@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rlaif.auditing.turn_texts import shown_text
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import doubtful, side, within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.next_step import command_line
@@ -17,6 +19,7 @@ from rlaif.cli.output import WIDTH, echo, emit, say, warn
 from rlaif.cli.planned import plan_first
 from rlaif.cli.registered import Known
 from rlaif.review.tables import table
+from rlaif.review.verdict import principle_lines, principle_tables, size_line
 from rlaif.runs.layout import is_run
 from rlaif.workflows.configs import RunConfig
 
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
     from rlaif.workflows.recipe.finished import Finished
     from rlaif.workflows.recipe.pace import RunStanding
     from rlaif.workflows.recipe.prepared import PreparedRecipe
-
-SHOWN_ROUNDS = 4
-"""Rounds in the table at the end, unless all are asked for: the first one and the newest."""
 
 
 class RecipeCommand(Command):
@@ -68,7 +68,7 @@ def _names() -> list[str]:
 @click.argument("recipe", type=Known(_names))
 @settings(RunConfig, leave=("recipe",), flags={"overrides": "--set"})
 @options.option(
-    "--full", is_flag=True, help="At the end show every table of the rounds, and the cost by model."
+    "--full", is_flag=True, help="At the end show every table, samples side by side, and the cost by model."
 )
 @options.as_json
 @options.dry_run
@@ -116,23 +116,42 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, full: bool, **chosen: A
         except KeyboardInterrupt:
             say(kept(prepared.config.out, display.standing))
             raise
-    warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
+    if full or as_json:
+        warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
     then = command_line("audit" if done.has_pairs else "report", prepared.config.out)
     emit(done.as_dict(), _ending(done, full), as_json=as_json, unmet=done.unmet, then=then)
 
 
 def _ending(done: Finished, full: bool) -> str:
-    """The rounds, and what they came to: every table, or the first one with as many rounds as fit a screen."""
+    """Whether it helped, in which principles, what is doubtful, what it cost, where it lies; `full`: every table."""
+    lines = within(f"did it help? {done.answer}", 3)
+    lines += [line for one in principle_lines(done.helped) for line in within(one, 2)]
+    lines += [size] if (size := size_line(done.helped)) else []
+    if full:
+        return "\n\n".join(["\n".join(lines), *_tables(done), f"cost: {done.spent}\npage: {done.report}"])
+    shown = len(done.samples)
+    more = f" (with {shown} samples side by side; also with --full)" if shown else ""
+    lines += [*doubtful(done.warnings), f"cost: {done.spent}", f"page: {done.report}{more}"]
+    return "\n".join(lines)
+
+
+def _tables(done: Finished) -> Iterator[str]:
+    """Every table of the rounds and of the principles, the samples side by side, and the cost by model."""
     from rlaif.review.rounds import tables
 
-    if full:
-        parts = [f"{title}\n{table(head, rows)}" for title, head, rows in tables(done.rounds, done.further)]
-        return "\n\n".join([*parts, done.costs_by_model, done.summary])
-    rows = list(done.rounds)
-    kept = rows if len(rows) <= SHOWN_ROUNDS else [rows[0], *rows[1 - SHOWN_ROUNDS :]]
-    _, head, cells = tables(kept)[0]
-    more = "" if len(kept) == len(rows) else f" (and {len(rows) - len(kept)} rounds more; also with --full)"
-    return f"{table(head, cells)}\n{done.summary}{more}"
+    for title, head, rows in tables(done.rounds, done.further):
+        yield f"{title}\n{table(head, rows)}"
+    for title, head, rows in principle_tables(done.helped):
+        yield f"{title}\n{table(head, rows)}"
+    for each in done.samples:
+        sides = [
+            ("prompt", shown_text(each.prompt)),
+            ("before", each.before.text),
+            ("after", each.after.text),
+        ]
+        yield "\n".join([each.title, *(line for name, text in sides for line in side(name, text))])
+    if done.costs_by_model:
+        yield done.costs_by_model
 
 
 def opening(prepared: PreparedRecipe) -> list[str]:

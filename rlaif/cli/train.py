@@ -13,17 +13,37 @@ from click.shell_completion import CompletionItem
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import doubtful
 from rlaif.cli.generated import settings
 from rlaif.cli.live import Display
 from rlaif.cli.next_step import after_training
 from rlaif.cli.output import emit, say, warn
 from rlaif.cli.parent import Parent
 from rlaif.cli.planned import plan_first
+from rlaif.review.numbers import calls, money, tokens
 from rlaif.review.tables import table
+from rlaif.review.training_charts import first_and_last
 
 if TYPE_CHECKING:
+    from rlaif.workflows.training.job import TrainJob
     from rlaif.workflows.training.method import Method
+    from rlaif.workflows.training.online import OnlineTrained
+    from rlaif.workflows.training.run import Trained
 
+FIGURES: Mapping[str, str] = {
+    "loss": "loss",
+    "reward": "reward",
+    "rewards/margins": "margin",
+    "rewards/accuracies": "accuracy",
+    "accuracy": "accuracy",
+    "kl": "KL",
+    "completions/mean_length": "tokens of an answer",
+    "entropy": "entropy",
+    "nll": "negative log-likelihood",
+    "grad_norm": "gradient norm",
+}
+"""Figures that say how a training went, by TRL's names: those that it has, in this order."""
+MOST_FIGURES = 6
 FLAGS = {"loss_options": "--loss-option"}
 """Options that are spelled otherwise than their setting."""
 
@@ -224,6 +244,7 @@ def _command(method: Method) -> click.Command:
     decorated = options.together(
         settings(method.options, flags=FLAGS, group=GROUPS[1], negated=True),
         settings(OnlineTrainConfig if online else TrainConfig, negated=True),
+        options.full,
         options.as_json,
         options.dry_run,
     )(call)
@@ -269,7 +290,7 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
     from rlaif.workflows.training.run import train as workflow
 
     given = dict(chosen)
-    as_json, dry_run = given.pop("as_json"), given.pop("dry_run")
+    as_json, dry_run, full = given.pop("as_json"), given.pop("dry_run"), given.pop("full")
     job = settle(train_config(given.pop("source"), method=method, **given))
     plan = plan_steps(job)
     warn([*(job.gate.over if job.gate else ()), *job.doubts, *(plan.warnings if plan else ())])
@@ -280,9 +301,27 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
         say(f"{job.method}: {plan.line}; into {job.out}")
     with Display(quiet=as_json) as display:
         trained = workflow(job, progress=display.report)
-    warn(trained.outcome.notes)
-    rows = [[name, value] for name, value in trained.figures.items()]
-    text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
+    _show(trained, job, trained.outcome.notes, full=full, as_json=as_json)
+
+
+def _show(
+    trained: Trained | OnlineTrained, job: TrainJob, notes: Sequence[str], *, full: bool, as_json: bool
+) -> None:
+    """Print what a training came to: its figures at the first step and at the last, or with `full` every one."""
+    warn(notes if full or as_json else ())
+    if full:
+        rows = [[name, value] for name, value in trained.figures.items()]
+        text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
+    else:
+        moved = first_and_last(Path(trained.out), tuple(FIGURES))[:MOST_FIGURES]
+        steps = trained.outcome.steps
+        head = [f"{job.method}, {steps:,} step{'' if steps == 1 else 's'}", "first", "last"]
+        rows = [[FIGURES[name], first, last] for name, first, last in moved]
+        lines = table(head, rows).splitlines() if rows else [head[0]]
+        lines += doubtful(notes)
+        if (costs := trained.as_dict().get("costs")) and calls(costs):
+            lines.append(f"cost: {calls(costs):,} calls, {tokens(costs):,} tokens, {money(costs)}")
+        text = "\n".join([*lines, f"model: {trained.out}"])
     emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))
 
 
@@ -296,7 +335,7 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
     from rlaif.workflows.training.plan import plan_steps
 
     given = dict(chosen)
-    as_json, dry_run = given.pop("as_json"), given.pop("dry_run")
+    as_json, dry_run, full = given.pop("as_json"), given.pop("dry_run"), given.pop("full")
     config = online_train_config(method, **given)
     job = settle_online(config)
     if dry_run:
@@ -314,7 +353,4 @@ def _train_on_rollouts(method: str, chosen: Mapping[str, Any]) -> None:
             plan_first(lambda: plan_online(config, job), quiet=as_json)
 
         trained = train_on_rollouts(config, job, display.report, ready)
-    warn(trained.notes)
-    rows = [[name, value] for name, value in trained.figures.items()]
-    text = f"{table(['figure', 'value'], rows)}\n\n{trained.summary}"
-    emit(trained.as_dict(), text, as_json=as_json, then=after_training(job))
+    _show(trained, job, trained.notes, full=full, as_json=as_json)

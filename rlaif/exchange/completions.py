@@ -63,7 +63,7 @@ def row_completions(row: Row, draws: Counter[str] | None = None) -> list[tuple[P
 
 def write_completions(path: Path, completions: Iterable[tuple[Prompt, Completion]]) -> int:
     """Write a JSONL file that `read_completions` reads back; says how many rows."""
-    return write_lines(path, (row_json(row) for row in map(_completion_row, completions)))
+    return write_lines(path, (row_json(row) for row in map(completion_row, completions)))
 
 
 def _row(row: Row) -> tuple[Prompt, list[dict[str, Any]]]:
@@ -198,7 +198,7 @@ def _flag(entry: Mapping[str, Any], where: str) -> bool:
     return value
 
 
-def _completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
+def completion_row(entry: tuple[Prompt, Completion]) -> dict[str, Any]:
     prompt, said = entry
     if twice := next(filter(None, (repeated_call(turn.tool_calls) for turn in said.turns)), None):
         raise UnkeptError(

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from rlaif.review.named import roles, said
 from rlaif.review.numbers import figure, percent, short
-
-Verdict = Literal["better", "worse", "unclear", "none"]
-EVEN = 0.5
+from rlaif.review.verdict import IN_WORDS, INITIAL, Verdict, first_verdict, won_verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +58,9 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
         parts.append(f"with {_count(made, 'pair')}")
     won = ((last.get("against") or {}).get("initial")) or {}
     first_gold, last_gold = rows[0].get("gold_mean"), last.get("gold_mean")
-    told, verdict = [], _verdict(won.get("low"), won.get("high"))
-    if None not in (first_gold, last_gold) and count:
-        told.append(f"gold went from {figure(first_gold)} to {figure(last_gold)} on held-out prompts")
-    if won.get("win_rate") is not None:
-        told.append(f"it beats its first version in {_rate(won)} of comparisons{_judged(won)}")
-    if count and not told and None not in (rows[0].get("judge_mean"), last.get("judge_mean")):
-        told.append(
-            f"the judge's mean went from {figure(rows[0]['judge_mean'])} to {figure(last['judge_mean'])}"
-        )
+    verdict, helped = _answer(facts, "the policy") if count else ("none", "")
+    if count and not helped:
+        verdict, helped = _rounds_alone(rows[0], last)
     brief = ""
     if None not in (first_gold, last_gold) and count:
         brief = f"gold {figure(first_gold)} → {figure(last_gold)}"
@@ -76,8 +68,30 @@ def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> H
         brief = f"win rate {figure(won['win_rate'])}"
     elif None not in (rows[0].get("judge_mean"), last.get("judge_mean")) and count:
         brief = f"judge {figure(rows[0]['judge_mean'])} → {figure(last['judge_mean'])}"
-    helped = _sentence(verdict, told)
     return Headline(done=f"{', '.join(parts)}.", helped=helped, verdict=verdict, short=brief)
+
+
+def _answer(facts: Mapping[str, Any], policy: str) -> tuple[Verdict, str]:
+    """The answer of a finished run, as one sentence for each model that it is compared with."""
+    verdict, said = first_verdict((facts.get("summary") or {}).get("helped") or {}, policy)
+    return verdict, " ".join(f"{each[0].upper()}{each[1:]}." for each in said)
+
+
+def _rounds_alone(first: Mapping[str, Any], last: Mapping[str, Any]) -> tuple[Verdict, str]:
+    """What the rounds say while a run is at work, or of one that kept no answers: only comparisons have an interval."""
+    told = [
+        f"{name} went from {figure(first[key])} to {figure(last[key])} on held-out prompts"
+        for key, name in (("gold_mean", "gold"), ("judge_mean", "the judge's mean"))
+        if None not in (first.get(key), last.get(key))
+    ]
+    won = ((last.get("against") or {}).get(INITIAL)) or {}
+    if won.get("win_rate") is not None:
+        told.append(f"it wins {_rate(won)} against its first version")
+    verdict, text = won_verdict(won), "; ".join(told)
+    if not text:
+        return "none", ""
+    text = text if verdict == "none" else f"{IN_WORDS[verdict]}: {text}"
+    return verdict, f"{text[0].upper()}{text[1:]}."
 
 
 def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
@@ -86,16 +100,11 @@ def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
     golds = summary.get("gold") or {}
     done = f"Evaluated {short(policy)} on {_count(summary.get('prompts') or 0, 'held-out prompt')}"
     done += f", judged by {short(str(judge))}." if judge else "."
-    told = [f"it wins {_rate(row)} against {short(str(row['against']))}{_judged(row)}" for row in rates]
-    for name, each in golds.items():
-        if name != policy and policy in golds:
-            told.append(
-                f"gold is {figure(golds[policy].get('mean'))} [{figure(golds[policy].get('low'))}, "
-                f"{figure(golds[policy].get('high'))}] against {figure(each.get('mean'))} of {short(name)}"
-            )
-    if not told and policy in golds:
-        told.append(f"gold is {figure(golds[policy].get('mean'))}")
-    verdict = _verdict(rates[0].get("low"), rates[0].get("high")) if rates else "none"
+    verdict, helped = _answer({"summary": summary}, short(policy))
+    if not helped and rates:  # of an older version
+        verdict = won_verdict(rates[0])
+        begins = f"{IN_WORDS[verdict]}: it wins {_rate(rates[0])} against {short(str(rates[0]['against']))}"
+        helped = f"{begins[0].upper()}{begins[1:]}."
     brief = (
         f"win rate {_rate(rates[0])}"
         if rates
@@ -103,7 +112,7 @@ def _of_evaluation(summary: Mapping[str, Any]) -> Headline:
         if policy in golds
         else ""
     )
-    return Headline(done=done, helped=_sentence(verdict, told), verdict=verdict, short=brief)
+    return Headline(done=done, helped=helped, verdict=verdict, short=brief)
 
 
 def _of_pairs(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
@@ -127,34 +136,6 @@ def _rate(row: Mapping[str, Any]) -> str:
     low, high = row.get("low"), row.get("high")
     between = f" [{figure(low)}, {figure(high)}]" if None not in (low, high) else ""
     return f"{figure(row.get('win_rate'))}{between}"
-
-
-def _judged(row: Mapping[str, Any]) -> str:
-    counted = [
-        f"{row[key]:,} {word}"
-        for key, word in (("wins", "won"), ("losses", "lost"), ("even", "even"))
-        if key in row
-    ]
-    return f" ({', '.join(counted)})" if counted else ""
-
-
-def _verdict(low: float | None, high: float | None) -> Verdict:
-    if low is None or high is None:
-        return "none"
-    return "better" if low > EVEN else "worse" if high < EVEN else "unclear"
-
-
-def _sentence(verdict: Verdict, told: Sequence[str]) -> str:
-    if not told:
-        return ""
-    begins = {
-        "better": "Yes: ",
-        "worse": "No, it got worse: ",
-        "unclear": "Unclear, for the interval includes one half: ",
-        "none": "",
-    }[verdict]
-    text = "; ".join(told)
-    return f"{begins}{text[0].upper() + text[1:] if not begins.endswith(': ') else text}."
 
 
 def _count(number: int, word: str) -> str:

@@ -28,13 +28,13 @@ from rlaif.review.named import said
 from rlaif.review.numbers import figure
 from rlaif.review.panels import all_inline
 from rlaif.review.principles import HEAD, applied, by_round
-from rlaif.review.round_charts import principle_changes, round_charts
+from rlaif.review.round_charts import round_charts
 from rlaif.review.rounds import FURTHER, tables
+from rlaif.review.sample import BeforeAfter
 from rlaif.review.tables import flat
 from rlaif.review.training_charts import TrainingCurves, training_curves, trainings
-from rlaif.review.view.calls import BeforeAfter
 from rlaif.review.view.catalogue import card_of
-from rlaif.review.view.overview import doubts, evaluation_changes, funnel_chart, funnels, tiles
+from rlaif.review.view.overview import doubts, funnel_chart, funnels, principle_charts, tiles
 from rlaif.runs.layout import CONSTITUTION, DIGESTED, REPORT, ROUNDS, pair_files
 from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
 
@@ -87,7 +87,7 @@ def render_report(run: Path, facts: Mapping[str, Any], beside: ReportExtras = NO
             tiles=tiles(card),
             doubts_of=doubts(card),
             curves=round_charts(run, rows),
-            changes=_changes(rows, summary),
+            changes=principle_charts(rows, summary),
             trainings=_trainings(run),
             samples=beside.samples,
             ends=("before", "after") if rows else (said(card.models.get("against", "before")), "policy"),
@@ -155,18 +155,6 @@ def _hashes(run: Path, facts: Mapping[str, Any], pairs: Gathered) -> Iterator[tu
         if (run / name).is_file():
             with (run / name).open("rb") as stream:
                 yield f"{name} (sha256)", hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _changes(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Principles before and after, by gold: of the rounds, or of an evaluation against each other model."""
-    found = [
-        ("on held-out prompts, by gold", charts.changes(principle_changes(rows), names=("before", "after")))
-    ]
-    found += [
-        (f"by gold, against {name}", charts.changes(changed, names=(name, "policy")))
-        for name, changed in evaluation_changes(summary)
-    ]
-    return [(title, chart) for title, chart in found if chart]
 
 
 def _trainings(run: Path) -> list[TrainingCurves]:

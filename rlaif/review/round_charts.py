@@ -71,11 +71,16 @@ def _of_making(run: Path, rows: Rows) -> list[LinePanel | None]:
     words = {"mean": "mean", "judge_best": "judge's best", "oracle_best": "oracle's best"}
     drawn = {said: [each.get(name) for each in gaps] for name, said in words.items()}
     took = {"seconds": [seconds.get(each) for each in numbers]}
+    tokens, paid = step_spending(run, "tokens"), step_spending(run, "money")
+    sent = {"tokens": [tokens.get(each) for each in numbers]}
+    cost = {"cost": [paid.get(each) for each in numbers]} if any(paid.values()) else {}
     return [
         _lines(rows, "pairs of a round", "pairs", pairs),
         _lines(rows, "acceptance: prompts that gave a pair", "share of prompts", accepted),
         _lines(rows, "gold of the draws, before the round", "share of principles met", drawn),
         _lines(rows, "time of a round, seconds", "seconds", took),
+        _lines(rows, "tokens of a round, sent and written", "tokens", sent),
+        _lines(rows, "cost of a round", "cost", cost),
     ]
 
 
@@ -111,6 +116,23 @@ def step_seconds(run: Path) -> dict[int, float]:
         if number is not None and "seconds" in note:
             found[number] = found.get(number, 0.0) + float(note["seconds"])
     return found
+
+
+def step_spending(run: Path, what: str) -> dict[int, float]:
+    """What the steps of each round spent together when they were made; nothing of a round where that is not known."""
+    found: dict[int, float] = {}
+    unknown = set()
+    for path in step_notes(run):
+        number = round_number(path.parent)
+        note = read_record_if_there(path, NOTE_SCHEMA) or {}
+        value = (note.get("spent") or {}).get(what)
+        if number is None:
+            continue
+        if value is None:
+            unknown.add(number)
+        else:
+            found[number] = found.get(number, 0.0) + float(value)
+    return {number: value for number, value in found.items() if number not in unknown}
 
 
 def principle_changes(rows: Rows) -> list[charts.PrincipleChange]:

@@ -96,6 +96,17 @@ def of_training(folder: Path) -> Sequence[LinePanel]:
     return () if found is None else found.first
 
 
+def first_and_last(folder: Path, names: Sequence[str]) -> list[tuple[str, float, float]]:
+    """Name, first and last value of those figures that a training has, in the order of `names`."""
+    rows = list(metric_rows(folder))
+    found = []
+    for name in names:
+        known = [float(row[name]) for row in rows if isinstance(row.get(name), int | float)]
+        if known:
+            found.append((name, known[0], known[-1]))
+    return found
+
+
 def metric_rows(folder: Path) -> Iterator[Mapping[str, Any]]:
     """Rows of a training's metrics with their steps, evenly over all; a line that is being written is left out."""
     file = LineFile(folder / METRICS)

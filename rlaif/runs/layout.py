@@ -43,6 +43,8 @@ FUNNEL = "funnel.json"
 """How many prompts became pairs and what became of the others, of one round."""
 EVALUATION = "evaluation.json"
 """The figures of one round's policy."""
+MEASURED = "measured.jsonl"
+"""What each held-out prompt gave when a policy was measured: its answer, and what was read of it."""
 ROUNDS = "rounds.json"
 """A row of figures for each round of a recipe, from round 0 on."""
 REPORT = "report.html"
@@ -77,7 +79,7 @@ CHECKPOINT = "checkpoint"
 LOGPS = "logps.sqlite"
 """Log-probabilities of references, beside a project's store."""
 
-OF_A_ROUND = (PAIRS, COMPLETIONS, JUDGMENTS, COMPARISONS, HELD_BACK, FUNNEL, EVALUATION)
+OF_A_ROUND = (PAIRS, COMPLETIONS, JUDGMENTS, COMPARISONS, HELD_BACK, FUNNEL, EVALUATION, MEASURED)
 """Files that steps without a name of their own write into the folder of a round: no step may be called like one."""
 DIGESTED = (PAIRS, PAIRS_PARQUET, COMPLETIONS, JUDGMENTS, COMPARISONS, CONSTITUTION)
 """Files of a run whose digests stand in its report."""

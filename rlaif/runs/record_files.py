@@ -154,6 +154,7 @@ ROUNDS_SCHEMA = _list(
             _FIGURE,
         ),
         gold_by_principle=_or_null(_FIGURES),
+        judge_by_principle=_or_null(_FIGURES),
         order_consistency=_or_null(_FIGURES),
         gap=_or_null(_object(mean=_FIGURE, judge_best=_FIGURE, oracle_best=_FIGURE)),
         against=_or_null(_by_name(_object(win_rate=_FIGURE))),
@@ -168,6 +169,7 @@ NOTE_SCHEMA = _object(
     outputs=_by_name(_TEXT),
     templates=_by_name(_TEXT),
     seconds=_NUMBER,
+    spent=_by_name(_FIGURE),
     whole={"type": ["integer", "boolean"]},  # earlier versions wrote `true`
 )
 """The note on a finished step of a recipe."""

@@ -27,7 +27,7 @@ from rlaif.workflows.audit import run as auditing
 from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.run import Audited
 from rlaif.workflows.evaluation import run as evaluation
-from rlaif.workflows.evaluation.run import Evaluation
+from rlaif.workflows.evaluation.result import Evaluation
 from rlaif.workflows.generate import run as generation
 from rlaif.workflows.generate.result import GenerateResult
 from rlaif.workflows.judge_eval import run as checking

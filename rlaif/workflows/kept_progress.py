@@ -10,14 +10,14 @@ from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.errors import DiskError
-from rlaif.runs.layout import PROGRESS, is_run
+from rlaif.runs.layout import PROGRESS, TRAINING, is_run
 from rlaif.workflows.progress import ModelCalls, Report
 
 EVERY_S = 0.5
 
 
 class KeptProgress:
-    """A `Report` that hands on what it hears, and keeps it in `progress.json` of a run that is claimed."""
+    """A `Report` that hands on what it hears, and keeps it in `progress.json` of a claimed run or of a training."""
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class KeptProgress:
         self._clock = clock
         self._asked: dict[str, ModelCalls] = {}
         self._last = 0.0
+        self._first: tuple[int, float] | None = None
 
     def __call__(
         self,
@@ -49,12 +50,34 @@ class KeptProgress:
         if asked is not None:
             self._asked[what] = asked
         now = self._clock()
-        if self._run is None or now - self._last < EVERY_S or not is_run(self._run):
+        training = figures is not None
+        if training and self._first is None:
+            self._first = (done, now)
+        place = self._place() if now - self._last >= EVERY_S else None
+        if place is None:
             return
         self._last = now
-        self._write(
-            {"what": what, "done": done, "total": total} | self._spent() | dict(self.standing()) | {"at": now}
-        )
+        spent = self._spent()
+        if training:  # its end is counted in steps, whatever its reward asks
+            spent = {**spent, "done": done, "unit": "step", "left_s": self._left(done, total, now)}
+        told = {"what": what, "done": done, "total": total} | spent | dict(self.standing()) | {"at": now}
+        self._write(place / PROGRESS, told)
+
+    def _place(self) -> Path | None:
+        """The run, or the folder of a training that is not finished, which goes when that ends; else nothing yet."""
+        if self._run is None:
+            return None
+        if is_run(self._run):
+            return self._run
+        return self._run / TRAINING if (self._run / TRAINING).is_dir() else None
+
+    def _left(self, done: int, total: int | None, now: float) -> float | None:
+        """Seconds until the last step, by the steps since the first one that was heard of."""
+        assert self._first is not None, "a step was heard of"
+        began, since = self._first
+        if total is None or done <= began:
+            return None
+        return (now - since) / (done - began) * max(0, total - done)
 
     def _spent(self) -> dict[str, Any]:
         """Calls, failures, tokens and money of all models together."""
@@ -70,10 +93,9 @@ class KeptProgress:
             "money": sum(paid) if paid else None,
         }
 
-    def _write(self, told: Mapping[str, Any]) -> None:
-        assert self._run is not None, "there is a place to write to"
+    def _write(self, path: Path, told: Mapping[str, Any]) -> None:
         try:
-            write_text(self._run / PROGRESS, json.dumps(told) + "\n", sync=False)
+            write_text(path, json.dumps(told) + "\n", sync=False)
         except DiskError:
             # what the run makes tells of a full disk itself; its progress is no reason to stop it
             self._run = None

@@ -17,9 +17,11 @@ from rlaif.review.lab_report import Grid, write_lab
 from rlaif.review.plots.kinds.over_optimisation import read_lab
 from rlaif.review.recorded_check import read_check
 from rlaif.review.report import ReportExtras, write_report
-from rlaif.review.view.calls import BeforeAfter, before_and_after
+from rlaif.review.sample import BeforeAfter
+from rlaif.review.view.calls import before_and_after
 from rlaif.review.view.catalogue import read_card
 from rlaif.review.view.compared import first_policy, newest_policy
+from rlaif.review.view.overview import samples_that_tell
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import CONSTITUTION, LAB, REPORT, files_of, pair_files
 from rlaif.store import find_store
@@ -71,8 +73,13 @@ def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> Re
 
 
 def samples_of(run: Path, store: Path | None = None, most: int = 3) -> list[BeforeAfter]:
-    """Held-out prompts with the answers of the policy that a run began with and of the one that it ended with."""
+    """Held-out prompts with the answers of the policy that a run began with and of the one that it ended with.
+
+    Those where it helped most, least, and hurt, where that was measured; else some that the store holds.
+    """
     card = read_card(run, run.name)
+    if found := samples_that_tell(card):
+        return found[:most]
     return before_and_after(find_store(run, store), first_policy(card), newest_policy(card), most)
 
 

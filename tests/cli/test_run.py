@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.shell_completion import ShellComplete
 
+from rlaif.cli.ending import MOST
 from rlaif.cli.main import cli, main
 from rlaif.cli.output import WIDTH
 from rlaif.shipped import shipped
@@ -92,34 +94,58 @@ def test_the_first_words_name_recipe_rounds_models_and_place(
     assert second == "constitution micro-default 1.0.0, 17 principles; prompts: 1,200 train, 300 held-out"
 
 
-def test_the_last_words_say_what_was_learned_what_is_doubtful_what_it_cost_and_where_it_lies(
+def test_the_last_words_say_whether_it_helped_what_is_doubtful_what_it_cost_and_where_it_lies(
     demo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["run", "self-rewarding", "--out", "runs/demo"])
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert "on 300 held-out prompts" in said.out
-    assert "rose from 0.56 to 0.97 in 3 rounds" in said.out
-    assert "doubtful: 1 warning, said above and on the page" in lines
-    assert "cost: 128,472 calls (8,050 more from the store, 0 failed), 14,902,216 tokens, USD 0.00" in lines
-    assert "page: runs/demo/report.html" in lines
+    assert lines[0].startswith("did it help? unknown, for answers of both ends were not kept")
+    assert "rose from 0.56 to 0.97 in 3 rounds" in " ".join(said.out.split())
+    assert lines[-3].startswith("doubtful: round 3: the data gate: boilerplate: ")
+    assert lines[-3].endswith("... (--full)")
+    assert lines[-2] == (
+        "cost: 128,472 calls (8,050 more from the store, 0 failed), 14,902,216 tokens, USD 0.00"
+    )
+    assert lines[-1] == "page: runs/demo/report.html"
     assert said.err.splitlines()[-1] == "next: rlaif audit runs/demo"
-    assert len(lines) + 1 <= 12
 
 
-def test_of_many_rounds_the_first_and_the_newest_stand_there_and_all_with_full(
+def test_the_longest_ending_has_twelve_lines_and_full_says_all(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = finished(demo, [row(number, 0.5 + number / 100) for number in range(9)])
+    changed = {"before": 0.5, "after": 0.25, "change": -0.25, "low": -0.4, "high": 0.1, "prompts": 1000}
+    names = [f"principle-of-a-long-name-{each}" for each in range(9)]
+    each_one = {each: {**changed, "change": place - 4.5} for place, each in enumerate(names)}
+    by = {name: {**changed, "by_principle": each_one} for name in ("gold", "judge")}
+    won = {"win_rate": 0.5, "low": 0.4, "high": 0.6, "wins": 400, "losses": 500, "even": 100}
+    words = {"before": 36.0, "after": 37.0, "change": 1.0, "low": -3.0, "high": 5.0}
+    helped: dict[str, Any] = {"judge": "hf:organisation/a-model-of-a-long-name-7B-instruct"}
+    helped |= {
+        "constitution": "house-of-many-rules 1.0.0",
+        "against": "initial",
+        "by": by,
+        "won": won,
+        "words": words,
+        "kl": 0.5,
+    }
+    made = replace(
+        finished(demo, [row(number, 0.5 + number / 100) for number in range(9)]),
+        helped=helped,
+        warnings=[f"round {each}: something that one should know of, at length " * 3 for each in range(7)],
+    )
     monkeypatch.setattr(loop, "run", lambda *_: made)
     main(["run", "self-rewarding", "--out", "runs/demo"])
-    short = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in short[2:6]] == ["0", "6", "7", "8"]
-    assert short[-1] == "page: runs/demo/report.html (and 5 rounds more; also with --full)"
+    short = capsys.readouterr()
+    ending = [*short.out.splitlines(), short.err.splitlines()[-1]]
+    assert len(ending) <= MOST
+    assert max(map(len, ending)) <= WIDTH
     main(["run", "self-rewarding", "--out", "runs/demo", "--full"])
-    full = capsys.readouterr().out
-    assert "what each round was trained on" in full
-    assert "runs/demo/models/round-3: " in full
+    full = capsys.readouterr()
+    assert "what each round was trained on" in full.out
+    assert "principles by gold: the share of answers that meet each" in full.out
+    assert "runs/demo/models/round-3: " in full.out
+    assert "warning: round 6" in full.err
 
 
 def test_no_line_is_wider_than_a_terminal(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,9 @@ FACTS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("low", "high", "verdict", "begins"),
     [
-        (0.6, 0.9, "better", "Yes"),
-        (0.1, 0.4, "worse", "No"),
-        (0.4, 0.7, "unclear", "Unclear"),
+        (0.6, 0.9, "better", "Better"),
+        (0.1, 0.4, "worse", "Worse"),
+        (0.4, 0.7, "unclear", "No"),
         (None, None, "none", "Gold"),
     ],
 )
@@ -58,10 +58,21 @@ def test_an_evaluation_that_lost_says_no() -> None:
     )
     assert found.verdict == "worse"
     assert "1,000 held-out prompts" in found.done
-    assert "0.300 [0.200, 0.400] against micro (3 won, 7 lost, 0 even)" in found.helped
+    assert "Worse: it wins 0.300 [0.200, 0.400] against micro" in found.helped
 
 
 def test_pairs_are_counted_and_nothing_is_claimed_of_help() -> None:
     found = headline({"command": "generate", "summary": {"pairs": 3, "prompts": 4, "pair_share": 0.75}})
     assert (found.verdict, found.helped) == ("none", "")
     assert found.short == "3 pairs, 75 % of prompts"
+
+
+def test_a_run_that_kept_its_answers_says_what_its_ending_said() -> None:
+    changed = {"before": 0.5, "after": 0.75, "change": 0.25, "low": 0.1, "high": 0.4, "prompts": 24}
+    helped = {"judge": "micro", "constitution": "house 1.0.0", "against": "initial"}
+    helped |= {"by": {"gold": {**changed, "by_principle": {}}}, "won": None}
+    found = headline({**FACTS, "summary": {"helped": {"initial": helped}}}, [row(0, 0.5), row(1, 0.75)])
+    assert found.verdict == "better"
+    assert found.helped == (
+        "Better: answers meet 0.75 of house 1.0.0 by gold, 0.50 before: +0.25 [+0.10, +0.40] on 24 prompts."
+    )

@@ -21,7 +21,7 @@ from rlaif.judging.pointwise import judge_pointwise
 from rlaif.records import Completion, Judgment, Prompt, State
 from rlaif.workflows.audit.judgment_columns import IdPlaces, read_pairwise, read_pointwise
 from rlaif.workflows.audit.recompute_labels import decided
-from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.evaluation.win_rate import compare_answers
 from rlaif.workflows.judge_eval.ask_gold import JudgeUnderTest, judge_choices, judge_pairs
 from tests.judging.builders import RuleEngine, completion, constitution, judged, principle, prompt
 from tests.judging.test_reward_judge import Lengths
@@ -58,7 +58,9 @@ def texts(who: str) -> list[Completion]:
 
 def test_a_win_rate_and_pairs_agree() -> None:
     ours, theirs = texts("OURS"), texts("THEIRS")
-    found = win_rate(JUDGE, HOUSE, PROMPTS, ours, theirs, against="theirs", resampling=Resampling())
+    found = compare_answers(
+        JUDGE, HOUSE, PROMPTS, ours, theirs, against="theirs", resampling=Resampling()
+    ).rate
     assert (found.wins, found.losses, found.failed) == (0, 6, 0)
     drawn = [(each, one) for each, *two in zip(PROMPTS, ours, theirs, strict=True) for one in two]
     made = make_pairs(
@@ -78,7 +80,9 @@ def test_where_both_break_it_neither_wins() -> None:
     engine = RuleEngine(
         lambda text, labels: {"A": 0.9, "B": 0.1} if "A" in labels else {"yes": 0.1, "no": 0.9}
     )
-    found = win_rate(ModelJudge(engine), HOUSE, PROMPTS, ours, theirs, against="x", resampling=Resampling())
+    found = compare_answers(
+        ModelJudge(engine), HOUSE, PROMPTS, ours, theirs, against="x", resampling=Resampling()
+    ).rate
     assert (found.even, found.failed, found.win_rate) == (6, 0, 0.5)
 
 

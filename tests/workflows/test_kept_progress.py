@@ -74,3 +74,15 @@ def test_a_full_disk_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         kept("calls", 1, None)
         clock.now += EVERY_S
         kept("calls", 2, None)
+
+
+def test_a_training_keeps_its_steps_in_the_folder_that_goes_when_it_ends(tmp_path: Path) -> None:
+    clock = Clock()
+    kept = KeptProgress(tmp_path, silent, clock=clock)
+    kept("dpo", 0, 10, figures={"loss": 1.0})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".training").mkdir()
+    clock.now += 4
+    kept("dpo", 2, 10, figures={"loss": 0.5})
+    told = json.loads((tmp_path / ".training" / "progress.json").read_text())
+    assert (told["done"], told["total"], told["unit"], told["left_s"]) == (2, 10, "step", 16.0)

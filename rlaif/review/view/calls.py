@@ -15,6 +15,7 @@ from typing import Any
 from rlaif.errors import RlaifError
 from rlaif.hashing import derived_seed
 from rlaif.records import Generation, Message, Score, ToolCall, Tools
+from rlaif.review.sample import BeforeAfter
 from rlaif.store import Call, Store
 
 MOST_ANSWERS = 4000
@@ -45,15 +46,6 @@ class CallShown:
     completion_tokens: int
     at: float | None
     """When it came back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeforeAfter:
-    """A prompt, and what two policies answered to it."""
-
-    prompt: Sequence[Message]
-    before: Generation
-    after: Generation
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,8 @@ from rlaif.runs.layout import (
     TRAINING,
     is_run,
 )
+from rlaif.runs.newer import newer
 from rlaif.runs.record_files import ROUNDS_SCHEMA, TRAIN_SCHEMA, read_record_if_there
-from rlaif.version import __version__
 
 DEPTH = 4
 """Folders below the project in which runs are looked for."""
@@ -133,7 +132,7 @@ def read_card(path: Path, name: str) -> RunCard:
     try:
         return _run_card(path, name) if is_run(path) else _training_card(path, name)
     except RlaifError as wrong:
-        trouble = f"{_newer(path)}{wrong}"
+        trouble = " ".join(filter(None, (newer(path), str(wrong))))
         return RunCard(
             name=name, path=path, command="", status="unreadable", headline=NOTHING, trouble=trouble
         )
@@ -165,7 +164,7 @@ def card_of(
         headline=headline(facts, rows),
         costs=summary.get("costs"),
         warnings=[*(summary.get("warnings") or ()), *([summary["unmet"]] if summary.get("unmet") else [])],
-        trouble=_newer(path),
+        trouble=newer(path),
         facts=facts,
         rounds=rows,
     )
@@ -216,22 +215,6 @@ def _training_card(path: Path, name: str) -> RunCard:
 
 def _named(card: Mapping[str, Any]) -> str:
     return str(card.get("judge") or "").partition(" (")[0].replace("unknown", "")
-
-
-def _newer(path: Path) -> str:
-    """A sentence where a later rlaif wrote a run; empty else."""
-    try:
-        text = (path / RUN).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    found = re.search(r'"rlaif": "(\d+)\.(\d+)\.(\d+)[^"]*"', text)
-    own = tuple(int(each) for each in re.findall(r"\d+", __version__)[:3])
-    if found is None or tuple(map(int, found.groups())) <= own:
-        return ""
-    version = ".".join(found.groups())
-    return (
-        f"It was made by rlaif {version}, and this is {__version__}: install that version to see all of it. "
-    )
 
 
 def _changed(path: Path) -> float:

@@ -14,7 +14,7 @@ from rlaif.review.lines import file_stamp
 from rlaif.review.numbers import figure, span
 from rlaif.review.training_charts import trainings
 from rlaif.review.view.catalogue import RunCard, stamp_of
-from rlaif.runs.layout import METRICS, PROGRESS
+from rlaif.runs.layout import METRICS, PROGRESS, TRAINING
 from rlaif.runs.record_files import PROGRESS_SCHEMA, read_record_if_there
 
 ITEMS = 4096
@@ -44,8 +44,11 @@ def standing(card: RunCard) -> dict[str, Any]:
 
 def progress(run: Path) -> Mapping[str, Any]:
     """`progress.json`, or nothing while there is none that can be read."""
+    own, training = run / PROGRESS, run / TRAINING / PROGRESS
     try:
-        found: Mapping[str, Any] = read_record_if_there(run / PROGRESS, PROGRESS_SCHEMA) or {}
+        found: Mapping[str, Any] = (
+            read_record_if_there(training if training.exists() else own, PROGRESS_SCHEMA) or {}
+        )
     except RlaifError:
         return {}
     return found

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from rlaif.review import charts
 from rlaif.review.numbers import calls, figure, money, percent, span, tokens
+from rlaif.review.round_charts import principle_changes
+from rlaif.review.sample import BeforeAfter, helped_samples
+from rlaif.review.verdict import INITIAL, by_whom
 from rlaif.review.view.catalogue import RunCard
 from rlaif.runs.layout import FUNNEL, files_of, round_number, step_notes
 from rlaif.runs.record_files import FUNNEL_SCHEMA, NOTE_SCHEMA, read_record, read_record_if_there
@@ -118,6 +121,46 @@ def _end(name: Any) -> str:
     from rlaif.review.numbers import short
 
     return short(str(name))
+
+
+def principle_charts(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Principles before and after: by gold and by the judge, of the rounds, or against each other model."""
+    helped = summary.get("helped") or {}
+    found = [chart for each in helped.values() for chart in _helped_charts(each)]
+    if not any((each.get("by") or {}) for each in helped.values()):
+        found += [
+            (
+                "by gold, on held-out prompts",
+                charts.changes(principle_changes(rows), names=("before", "after")),
+            ),
+            *(
+                (f"by gold, against {name}", charts.changes(changed, names=(name, "policy")))
+                for name, changed in evaluation_changes(summary)
+            ),
+        ]
+    return [(title, chart) for title, chart in found if chart]
+
+
+def _helped_charts(helped: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    other = str(helped.get("against"))
+    ends = ("before", "after") if other == INITIAL else (_end(other), "policy")
+    where = "on held-out prompts" if other == INITIAL else f"against {_end(other)}"
+    for name, each in (helped.get("by") or {}).items():
+        rows = [
+            charts.PrincipleChange(rule, row["before"], row["after"])
+            for rule, row in each["by_principle"].items()
+        ]
+        by = "gold" if name == "gold" else by_whom(helped)
+        yield f"by {by}, {where}", charts.changes(rows, names=ends)
+    if (preferred := helped.get("preferred")) and "judge" not in (helped.get("by") or {}):
+        won = {rule: [row["value"]] for rule, row in preferred.items()}
+        yield f"by {by_whom(helped)}: comparisons won {where}", charts.bars(won, names=["won"], top=1.0)
+
+
+def samples_that_tell(card: RunCard) -> list[BeforeAfter]:
+    """Prompts where it helped most, least, and hurt, of a run that measured that; of several comparisons the first."""
+    helped = (card.facts.get("summary") or {}).get("helped") or {}
+    return next((helped_samples(card.path, each) for each in helped.values()), [])
 
 
 def evaluation_changes(summary: Mapping[str, Any]) -> list[tuple[str, list[charts.PrincipleChange]]]:

@@ -15,7 +15,7 @@ from rlaif.review.gathered import gather
 from rlaif.review.index import PairIndex
 from rlaif.review.named import by_fingerprint
 from rlaif.review.named import said as model_said
-from rlaif.review.round_charts import principle_changes, round_charts
+from rlaif.review.round_charts import round_charts
 from rlaif.review.rounds import FURTHER, tables
 from rlaif.review.tables import flat
 from rlaif.review.training_charts import training_curves, trainings
@@ -43,17 +43,11 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
     """Headline, figures, curves, principles, samples before and after, doubts."""
     summary = card.facts.get("summary") or {}
     changes = [
-        (
-            "gold, on held-out prompts",
-            charts.changes(principle_changes(card.rounds), names=("before", "after")),
-        ),
-        *(
-            (f"gold, against {name}", charts.changes(rows, names=(name, "policy")))
-            for name, rows in shown.evaluation_changes(summary)
-        ),
+        *shown.principle_charts(card.rounds, summary),
         ("the judge, on the texts of the first and last round", _judged_changes(card)),
     ]
     before, after = first_policy(card), newest_policy(card)
+    telling = shown.samples_that_tell(card)
     return {
         "live": standing(card) if card.status == "running" else None,
         "tiles": shown.tiles(card),
@@ -61,7 +55,8 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "rounds": [{"title": title, "head": head, "rows": rows} for title, head, rows in _tables(card)],
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
-        "samples": before_and_after(viewer.store(card.path), before, after, SAMPLES),
+        "samples": telling or before_and_after(viewer.store(card.path), before, after, SAMPLES),
+        "chosen_by_ids": not telling,
         "ends": ("before", "after")
         if card.rounds
         else (model_said(card.models.get("against", "before")), "policy"),

@@ -9,7 +9,7 @@ from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.generate import role_lines, sampling_line
-from rlaif.workflows.evaluation.run import drawn_by, inputs_of, sampling_of, shown_of, store_of, win_rates
+from rlaif.workflows.evaluation.run import compared_with, drawn_by, inputs_of, sampling_of, shown_of, store_of
 from rlaif.workflows.models.made_by import label
 
 
@@ -40,7 +40,7 @@ def forecast(config: EvaluateConfig) -> dict[str, Any]:
     with planning.planning(models, store_of(config), config.out):
         system = system_turn(config.system, constitution)
         texts = {name: each.completions for name, each in drawn_by(config, models, prompts, system).items()}
-        win_rates(config, models, constitution, prompts, texts)
+        compared_with(config, models, constitution, prompts, texts)
         # gold costs nothing, and cannot grade answers to come
         for own in () if config.gold else texts.values():
             shown_of(config, models, prompts, own)

@@ -10,6 +10,7 @@ from rlaif.auditing.cells import cells_of, kinds_of
 from rlaif.auditing.intervals import Resampling, mean
 from rlaif.engines.base import capabilities_of
 from rlaif.errors import EngineError
+from rlaif.exchange.measured import MeasuredAnswer
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.judging import Judge
 from rlaif.records import (
@@ -25,7 +26,7 @@ from rlaif.records import (
 )
 from rlaif.workflows.evaluation.behaviours import figures, lengths, shown_by_gold, shown_by_judge
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
-from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.evaluation.win_rate import Compared, compare_answers
 from rlaif.workflows.generate.cut_off import never_ended
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
@@ -67,10 +68,19 @@ class Measured:
         return models.acting(self.options.get(key))
 
 
+class Measurement(NamedTuple):
+    """What measuring a policy gives."""
+
+    row: dict[str, Any]
+    """All figures of a row that come from held-out prompts."""
+    answers: list[MeasuredAnswer]
+    """The answers that they are of, drawn at temperature 1, with what was read of each."""
+
+
 def measure(
     models: ModelPool, constitution: Constitution, prompts: Sequence[Prompt], what: Measured, seed: int
-) -> dict[str, Any]:
-    """All figures of a row that come from held-out prompts."""
+) -> Measurement:
+    """Measure a policy on held-out prompts: by gold, by its judge, against other models."""
     judge, policies = what.models(models, "judge").judge(what.judge), what.models(models, "policy")
     answered = [_answers(policies, what.policy, prompts, what, t, seed) for t in (1.0, 0.0)]
     drawn, greedy = ([one for one in each.completions if not one.open_thought] for each in answered)
@@ -92,6 +102,7 @@ def measure(
         "gold_greedy": gold_mean(best),
         "gold_by_principle": gold_by_principle(graded),
         "judge_mean": judge_mean(readings, asked),
+        "judge_by_principle": judge_by_principle(readings),
         "judge_read": judge_read(readings, asked),
         "judge_accuracy_on_policy": accuracy(readings, truths(drawn, graded)),
         "kl": distance,
@@ -105,21 +116,60 @@ def measure(
     }
     if what.cells:
         row["cells"] = _cells(prompts, drawn, graded, readings, seed)
+    first: dict[tuple[str, str], float] = {}
     if what.first_judge != what.judge:
         other_judge = what.models(models, "first_judge").judge(what.first_judge)
-        first = read(other_judge.checklist(_joined(prompts, drawn), constitution.principles))
+        first.update(read(other_judge.checklist(_joined(prompts, drawn), constitution.principles)))
         row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
+    compared: dict[str, Compared] = {}
     for called, name in what.against.items():
         answers_of_other = _answers(what.models(models, called), name, prompts, what, 1.0, seed)
         other = answers_of_other.completions
         failures += [f"{name}: {told}" for told in answers_of_other.warnings]
         resampling = Resampling(seed=seed)
         sees = sees_of(what.options.get("judge"))
-        found = win_rate(
+        found = compare_answers(
             judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
         )
-        row["against"][called] = asdict(found)
-    return row | ({"unanswered": failures} if failures else {})
+        row["against"][called], compared[called] = asdict(found.rate), found
+    row |= {"unanswered": failures} if failures else {}
+    joined = _joined(prompts, drawn)
+    return Measurement(row, measured_answers(joined, graded, readings, first, compared))
+
+
+def measured_answers(
+    joined: Sequence[tuple[Prompt, Completion]],
+    graded: Sequence[Grades],
+    readings: Readings,
+    first: Readings,
+    compared: Mapping[str, Compared],
+    model: str = "policy",
+) -> list[MeasuredAnswer]:
+    """The answers with what was read of each; `first` are readings of the judge that a run began with."""
+    gold = truths([each for _, each in joined], graded) if graded else {}
+
+    by_text = {name: _by_text(each) for name, each in (("gold", gold), ("judge", readings), ("first", first))}
+    return [
+        MeasuredAnswer(
+            model=model,
+            prompt=prompt,
+            answer=each,
+            gold=by_text["gold"].get(each.id, {}),
+            judge=by_text["judge"].get(each.id, {}),
+            first_judge=by_text["first"].get(each.id, {}),
+            beats={
+                called: own.scores[prompt.id] for called, own in compared.items() if prompt.id in own.scores
+            },
+        )
+        for prompt, each in joined
+    ]
+
+
+def _by_text(readings: Mapping[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for (text, principle), value in readings.items():
+        found.setdefault(text, {})[principle] = float(value)
+    return found
 
 
 def _cells(
@@ -186,6 +236,14 @@ def judge_mean(readings: Readings, asked: Asked) -> float | None:
         for text, principles in asked.items()
         if principles and all((text, each) in readings for each in principles)
     )
+
+
+def judge_by_principle(readings: Readings) -> dict[str, float]:
+    """By principle the mean of the judge's P(yes) over the texts of which it could be read, in the order of asking."""
+    found: dict[str, list[float]] = {}
+    for (_, principle), value in readings.items():
+        found.setdefault(principle, []).append(value)
+    return {principle: sum(own) / len(own) for principle, own in found.items()}
 
 
 def judge_read(readings: Readings, asked: Asked) -> float | None:

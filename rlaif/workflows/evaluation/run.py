@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rlaif.atomic import write_text
 from rlaif.auditing.intervals import Resampling
@@ -15,21 +15,19 @@ from rlaif.constitution import load_principles
 from rlaif.constitution.writing import constitution_yaml
 from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
+from rlaif.exchange.measured import MeasuredAnswer, write_measured
 from rlaif.exchange.prompts import read_prompts
 from rlaif.feedback.system_turn import SystemTurn, system_turn
+from rlaif.judging.controls import GoldJudge
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Completion, Constitution, Prompt, Sampling
-from rlaif.review.evaluation import evaluation_tables
-from rlaif.review.panels import Panel
-from rlaif.review.principle_panels import of_evaluation
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
-from rlaif.runs.layout import COMPLETIONS, CONSTITUTION
+from rlaif.runs.layout import COMPLETIONS, CONSTITUTION, MEASURED
 from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.evaluation.behaviours import (
-    BehaviourFigure,
     Shown,
     changes,
     figures,
@@ -37,8 +35,10 @@ from rlaif.workflows.evaluation.behaviours import (
     shown_by_gold,
     shown_by_judge,
 )
-from rlaif.workflows.evaluation.verdict import verdicts
-from rlaif.workflows.evaluation.win_rate import WinRate, win_rate
+from rlaif.workflows.evaluation.helped import Sides, helped
+from rlaif.workflows.evaluation.policy_metrics import measured_answers, read
+from rlaif.workflows.evaluation.result import Evaluation, GoldFigures, ModelBehaviours
+from rlaif.workflows.evaluation.win_rate import Compared, compare_answers
 from rlaif.workflows.generate.cut_off import mostly_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
@@ -51,91 +51,8 @@ from rlaif.workflows.models.made_by import label
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions, sees_of
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
+from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Ready, Report, at_once, silent
-from rlaif.workflows.results import Result
-
-if TYPE_CHECKING:
-    from rlaif.libraries.datasets import Dataset
-
-_TEXTS = ("figure", "model", "against")
-_COLUMNS = (*_TEXTS, "mean", "low", "high", "wins", "losses", "even", "failed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoldFigures:
-    """Gold of one model's answers."""
-
-    model: str
-    mean: float | None
-    low: float | None
-    high: float | None
-    by_principle: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelBehaviours:
-    """What one model's answers show, and for one that the policy is compared with, how the policy differs from it."""
-
-    model: str
-    shown: Mapping[str, BehaviourFigure]
-    change: Mapping[str, BehaviourFigure]
-    """The policy's less this model's, over the prompts that both answered; empty for the policy."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Evaluation(Result):
-    """What an evaluation found."""
-
-    policy: str
-    judge: str | None
-    constitution: str
-    """By which it was judged and graded: name, version and digest."""
-    prompts: int
-    win_rates: tuple[WinRate, ...]
-    gold: tuple[GoldFigures, ...]
-    calls: Mapping[str, int]
-    behaviours: tuple[ModelBehaviours, ...] = ()
-    """Of the policy first."""
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """What is worth a line: who was measured by whom, and each win rate."""
-        told = {"policy": self.policy, "judge": self.judge, "constitution": self.constitution}
-        rates = {each.against: each.win_rate for each in self.win_rates}
-        return told | {"prompts": self.prompts, "win_rates": rates}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for each figure: win rates of the policy first, then gold of each model, then what answers show."""
-        rates = [
-            {"figure": "win rate", "model": self.policy, "mean": each["win_rate"], **each}
-            for each in map(asdict, self.win_rates)
-        ]
-        gold = [{"figure": "gold", **asdict(each)} for each in self.gold]
-        shown = [
-            {"figure": name, "model": each.model, "mean": own.share, "low": own.low, "high": own.high}
-            for each in self.behaviours
-            for name, own in each.shown.items()
-        ]
-        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown)]
-
-    def to_dataset(self) -> Dataset:
-        """The `rows` as a `datasets.Dataset`."""
-        from rlaif.exchange.frames import figures_dataset
-
-        return figures_dataset(self.rows(), texts=_TEXTS)
-
-    def _shown(self) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-        return _COLUMNS, [tuple(row.values()) for row in self.rows()]
-
-    def _panels(self) -> Sequence[Panel]:
-        return of_evaluation(self.as_dict())
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON: `gold` by model name."""
-        found = asdict(self)
-        found["gold"] = {each.pop("model"): each for each in found["gold"]}
-        return found
 
 
 def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
@@ -171,15 +88,19 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
         answered = drawn_by(config, models, prompts, system)
         texts = {name: each.completions for name, each in answered.items()}
         graded = {name: grades_of(constitution, prompts, texts[name]) for name in texts if config.gold}
+        compared = compared_with(config, models, constitution, prompts, texts)
+        measured = _measured(config, models, constitution, prompts, texts, graded, compared)
         found = Evaluation(
             policy=str(config.policy),
             judge=config.judge,
             constitution=label(constitution),
             prompts=len(prompts),
-            win_rates=win_rates(config, models, constitution, prompts, texts),
+            win_rates=tuple(each.rate for each in compared.values()),
             gold=_gold(config, graded),
             behaviours=_behaviours(config, models, prompts, texts),
+            helped=_helped(config, constitution, measured, compared),
             calls=models.calls,
+            costs=usage(models, store, ()),
             warnings=(
                 *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
                 *(
@@ -195,6 +116,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             by_id = {prompt.id: prompt for prompt in prompts}
             rows = [(by_id[each.prompt_id], each) for own in texts.values() for each in own]
             write_completions(run.dir / COMPLETIONS, rows)
+            write_measured(run.dir / MEASURED, [each for own in measured.values() for each in own])
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
@@ -235,13 +157,6 @@ def grades_of(
     return [grade(by_id[each.prompt_id], each, constitution) for each in texts if not each.open_thought]
 
 
-def tables(found: Evaluation) -> str:
-    """For people."""
-    shown = [each.text for each in evaluation_tables(found.as_dict())]
-    said = "\n".join(verdicts(found.win_rates, found.policy, found.judge, found.constitution))
-    return "\n\n".join([*([said] if said else []), f"by {found.constitution}", *shown])
-
-
 def first_question(config: EvaluateConfig) -> str:
     """The exact text that the judge gets first, for `--show-prompt`."""
     if (judge := config.judge) is None:
@@ -257,20 +172,21 @@ def first_question(config: EvaluateConfig) -> str:
         return questions(asked, constitution, prompts[0], texts, [PER_PAIR])
 
 
-def win_rates(
+def compared_with(
     config: EvaluateConfig,
     models: ModelPool,
     constitution: Constitution,
     prompts: Sequence[Prompt],
     texts: Mapping[str, Sequence[Completion]],
-) -> tuple[WinRate, ...]:
+) -> dict[str, Compared]:
+    """The policy's answers against those of each other model, by what figures call it; nothing without a judge."""
     if config.judge is None:
-        return ()
+        return {}
     judge = models.acting(config.judge_options).judge(config.judge)
     resampling = _resampling(config)
     own, *others = called_of(config)
-    return tuple(
-        win_rate(
+    return {
+        name: compare_answers(
             judge,
             constitution,
             prompts,
@@ -281,7 +197,53 @@ def win_rates(
             sees=sees_of(config.judge_options),
         )
         for name in others
-    )
+    }
+
+
+def _measured(
+    config: EvaluateConfig,
+    models: ModelPool,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    texts: Mapping[str, Sequence[Completion]],
+    graded: Mapping[str, Sequence[Grades]],
+    compared: Mapping[str, Compared],
+) -> dict[str, list[MeasuredAnswer]]:
+    """The answers of each model with what was read of each: by gold, by the policy's comparisons, and by programs."""
+    by_id = {prompt.id: prompt for prompt in prompts}
+    own, *_ = called_of(config)
+    judge = models.acting(config.judge_options).judge(config.judge) if config.judge else None
+    found = {}
+    for name, each in texts.items():
+        joined = [(by_id[one.prompt_id], one) for one in each if not one.open_thought]
+        # programs cost nothing: they read each answer alone too, a share for each principle
+        programs = isinstance(judge, GoldJudge)
+        said = judge.checklist(joined, constitution.principles) if judge is not None and programs else ()
+        found[name] = measured_answers(
+            joined, graded.get(name, ()), read(said), {}, compared if name == own else {}, model=name
+        )
+    return found
+
+
+def _helped(
+    config: EvaluateConfig,
+    constitution: Constitution,
+    measured: Mapping[str, Sequence[MeasuredAnswer]],
+    compared: Mapping[str, Compared],
+) -> dict[str, Any]:
+    own, *others = called_of(config)
+    return {
+        name: helped(
+            measured[name],
+            measured[own],
+            named=Sides(config.judge, f"{constitution.name} {constitution.version}", name),
+            resampling=_resampling(config),
+            won=compared[name].rate if name in compared else None,
+            preferred=compared[name].by_principle if name in compared else None,
+            answers=((MEASURED, name), (MEASURED, own)),
+        )
+        for name in others
+    }
 
 
 def _gold(config: EvaluateConfig, graded: Mapping[str, Sequence[Grades]]) -> tuple[GoldFigures, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rlaif.auditing.intervals import Resampling
 from rlaif.feedback.pairing import as_seen
@@ -30,7 +31,17 @@ class WinRate:
     failed: int
 
 
-def win_rate(
+class Compared(NamedTuple):
+    """Answers of two models to the same prompts, compared."""
+
+    rate: WinRate
+    scores: Mapping[str, float]
+    """By prompt: 1 where ours is better, 0 where theirs is, one half where neither is."""
+    by_principle: Mapping[str, Mapping[str, float]]
+    """By principle, then by prompt: P(ours follows it better), of what was read in both orders."""
+
+
+def compare_answers(
     judge: Judge,
     constitution: Constitution,
     prompts: Sequence[Prompt],
@@ -40,13 +51,13 @@ def win_rate(
     against: str,
     resampling: Resampling,
     sees: Sees = "answer",
-) -> WinRate:
+) -> Compared:
     """Compare two models' answers to the same prompts with a judge, in both orders, by the rule that makes pairs.
 
     A prompt that only one of them answered has no result and counts as failed; a thought that never ended is no answer.
     An answer that is the only one to
-    violate a hard principle loses; where both do, neither wins. Returns the share of wins with ties as a half, and an
-    interval over prompts.
+    violate a hard principle loses; where both do, neither wins. The rate is the share of wins with ties as a half, with
+    an interval over prompts.
     """
     by_id = {prompt.id: prompt for prompt in prompts}
     other = {each.prompt_id: each for each in theirs if not each.open_thought}
@@ -63,18 +74,28 @@ def win_rate(
         judge, constitution, [(prompt, each) for prompt, *two in asked for each in two]
     ):
         checked.setdefault(judgment.prompt_id, []).append(judgment)
-    scores: list[float] = [0.5] * (len(both) - len(asked))
+    alike = {prompt.id for prompt, *_ in both} - {prompt.id for prompt, *_ in asked}
+    scores = dict.fromkeys((prompt.id for prompt, *_ in both if prompt.id in alike), 0.5)
+    principles: dict[str, dict[str, float]] = {}
     # of a prompt that one of them could not answer there is nothing to compare
     failed = len(by_id) - len({prompt.id for prompt, *_ in both})
     for prompt, one, _ in asked:
         said = judged.get(prompt.id, [])
         decision = decide(constitution, prompt, said, first=one.id, checklist=checked.get(prompt.id, []))
+        for row in decision.principles:
+            principles.setdefault(row["id"], {})[prompt.id] = row["p"]
         if decision.label_prob is not None:
-            scores.append(1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5)
+            scores[prompt.id] = (
+                1.0 if decision.label_prob > 0.5 else 0.0 if decision.label_prob < 0.5 else 0.5
+            )
         elif decision.reason in EVEN:
-            scores.append(0.5)
+            scores[prompt.id] = 0.5
         else:
             failed += 1
+    return Compared(_rate(list(scores.values()), failed, against, resampling), scores, principles)
+
+
+def _rate(scores: Sequence[float], failed: int, against: str, resampling: Resampling) -> WinRate:
     found = resampling.interval(scores)
     return WinRate(
         against=against,

@@ -15,7 +15,7 @@ from rlaif.workflows.generate.judge_step import counts, principles_table
 from rlaif.workflows.generate.logprob_gap import LogprobGap
 from rlaif.workflows.generate.principle_tests import PrincipleOutcome, test_counts
 from rlaif.workflows.models.failures import FAILED, told_once
-from rlaif.workflows.models.usage import cost_line
+from rlaif.workflows.models.usage import cost_line, spent
 from rlaif.workflows.results import PairResult
 
 NEVER_COMPARED = {"compared": 0, "told_apart": 0, "order_consistency": None}
@@ -94,6 +94,16 @@ class GenerateResult(PairResult):
                 *(str(self.run / name) for name in (PAIRS, REPORT)),
             ]
         )
+
+    @property
+    def spent(self) -> str:
+        """Calls, tokens and money together."""
+        return spent(self.calls, self.costs)
+
+    @property
+    def panel_line(self) -> str:
+        """How the votes of a panel went; empty for one judge."""
+        return _votes_line(self.panel) if self.panel else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as run.json and `--json` hold it."""

@@ -92,6 +92,26 @@ def cost_line(found: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def spent_so_far(models: ModelPool, store: Store) -> dict[str, float | None]:
+    """New calls, tokens and money of all models together; money is None where a model has no price."""
+    total = _sum(usage(models, store, ())["models"].values())
+    tokens = total["prompt_tokens"] + total["completion_tokens"]
+    return {"calls": total["calls"], "tokens": tokens, "money": total["cost"]}
+
+
+def spent(calls: Mapping[str, int], costs: Mapping[str, Any]) -> str:
+    """Calls, tokens and money of all models together, in a line for people."""
+    said = [f"{calls['new']:,} calls ({calls['reused']:,} more from the store, {calls['failed']:,} failed)"]
+    rows = list(costs["models"].values())
+    sent, written = (sum(each[part] for each in rows) for part in ("prompt_tokens", "completion_tokens"))
+    said.append(f"{sent + written:,} tokens")
+    known = [each["cost"] for each in rows if each["cost"] is not None]
+    if known:
+        least = "at least " if len(known) < len(rows) else ""
+        said.append(f"{least}{costs['currency']} {sum(known):.2f}")
+    return ", ".join(said)
+
+
 def _nothing() -> Total:
     return {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from rlaif.review.panels import Panel
 from rlaif.review.principle_panels import of_rounds
 from rlaif.review.round_charts import round_panels
 from rlaif.review.rounds import REACHED, cell
+from rlaif.review.sample import BeforeAfter, helped_samples
+from rlaif.review.verdict import answer
 from rlaif.runs.layout import pair_files
-from rlaif.workflows.models.usage import cost_line
+from rlaif.workflows.models.usage import cost_line, spent
 from rlaif.workflows.recipe.table import learned
 from rlaif.workflows.results import PairResult, pairs_shown
 
@@ -34,6 +36,8 @@ class Finished(PairResult):
     """Why the run stopped before its last round, or None."""
     held_out: int
     """Prompts that the rounds were measured on."""
+    helped: Mapping[str, Any] = field(default_factory=dict)
+    """What changed from the first measuring to the last, by prompt; see `rlaif.workflows.evaluation.helped`."""
     further: Sequence[str] = ()
     """Columns of the rounds that steps of other packages fill."""
 
@@ -63,38 +67,25 @@ class Finished(PairResult):
         return [*round_panels(self.run, self.rounds), *of_rounds(self.rounds)]
 
     @property
-    def summary(self) -> str:
-        """What was learned, what is doubtful, what was spent, and where it lies: for people, in a few lines."""
-        doubts = len(self.warnings)
-        said = f"doubtful: {doubts} warning{'s' if doubts != 1 else ''}, said above and on the page"
-        return "\n".join(
-            [
-                learned(self.rounds, self.held_out),
-                *([said] if doubts else []),
-                f"cost: {self._spent()}",
-                f"page: {self.report}",
-            ]
-        )
+    def answer(self) -> str:
+        """Whether it helped, in a sentence; from the rounds alone where no answers were kept of both ends."""
+        _, said = answer(self.helped, "the policy") if self.helped else ("none", "")
+        return said or learned(self.rounds, self.held_out)
+
+    @property
+    def samples(self) -> list[BeforeAfter]:
+        """Prompts where it helped most, least, and hurt, with both answers."""
+        return helped_samples(self.run, self.helped)
+
+    @property
+    def spent(self) -> str:
+        """Calls, tokens and money together."""
+        return spent(self.calls, self.costs)
 
     @property
     def costs_by_model(self) -> str:
         """What was spent at each model, a line each."""
         return cost_line(self.costs).replace("; ", "\n")
-
-    def _spent(self) -> str:
-        """Calls, tokens and money together."""
-        calls = self.calls
-        said = [
-            f"{calls['new']:,} calls ({calls['reused']:,} more from the store, {calls['failed']:,} failed)"
-        ]
-        spent = list(self.costs["models"].values())
-        sent, written = (sum(each[part] for each in spent) for part in ("prompt_tokens", "completion_tokens"))
-        said.append(f"{sent + written:,} tokens")
-        known = [each["cost"] for each in spent if each["cost"] is not None]
-        if known:
-            least = "at least " if len(known) < len(spent) else ""
-            said.append(f"{least}{self.costs['currency']} {sum(known):.2f}")
-        return ", ".join(said)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -106,4 +97,5 @@ class Finished(PairResult):
             "costs": dict(self.costs),
             "warnings": list(self.warnings),
             "stopped": self.unmet,
+            "helped": dict(self.helped),
         }

@@ -17,6 +17,7 @@ from rlaif.judging.kinds import stated_of
 from rlaif.judging.protocols import stated
 from rlaif.review.report import write_report
 from rlaif.review.rounds import FURTHER
+from rlaif.review.verdict import contradiction
 from rlaif.runs import layout
 from rlaif.runs.claim import Run, claim, read_run
 from rlaif.store import Store, find_store
@@ -25,14 +26,15 @@ from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.early_refusal import refuse_early
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.thinking_judge import refuse_unthinking
-from rlaif.workflows.models.usage import judged_in, usage
+from rlaif.workflows.models.usage import judged_in, spent_so_far, usage
 from rlaif.workflows.progress import Report, silent
 from rlaif.workflows.recipe.background import Background
+from rlaif.workflows.recipe.ends import changed
 from rlaif.workflows.recipe.finished import Finished
 from rlaif.workflows.recipe.pace import Pace, RunListener
 from rlaif.workflows.recipe.prepare import at, checked_steps
 from rlaif.workflows.recipe.prepared import PreparedRecipe
-from rlaif.workflows.recipe.recipe import PREVIOUS
+from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.step import Facts, Job, RoundState, RunJob, Step
 from rlaif.workflows.recipe.step_cache import StepCache
@@ -128,7 +130,11 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
     trained = [str(held.dir / each.path) for each in made if (held.dir / each.path).is_dir()]
     costs = usage(models, runner.store, judged_in(held.dir), [*named.values(), *trained])
     further = further_columns(prepared.recipe)
+    found = changed(prepared, held.dir, rows)
+    if said := contradiction(found):
+        warnings.append(said)
     summary = {"rounds": len(rows) - 1, "stopped": unmet, "costs": costs, "warnings": warnings}
+    summary |= {"helped": {INITIAL: found}} if found else {}
     summary |= {FURTHER: further} if further else {}
     status = "done" if unmet is None else "stopped"
     held.finish(summary, status=status, templates=runner.cache.templates())
@@ -142,6 +148,7 @@ def _finished(runner: Runner, named: dict[str, str], unmet: str | None) -> Finis
         warnings=warnings,
         unmet=unmet,
         held_out=_held_out(prepared),
+        helped=found,
         further=further,
     )
 
@@ -262,6 +269,7 @@ def execute(step: Step, job: RunJob, making: Callable[[], None] = lambda: None) 
             step.since(job),
             ahead,
             step=step.name,
+            spent=lambda: spent_so_far(job.models, job.store),
         )
         job.state.facts[job.task.entry.key] = facts
         step.finish(job, facts)

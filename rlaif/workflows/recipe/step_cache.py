@@ -30,6 +30,8 @@ COMPLETE = 2
 """Which inputs the key of a note holds that this version writes: see `Since.complete`."""
 
 
+Spent = Mapping[str, float | None]
+"""Calls, tokens and money by their names."""
 Alike = Callable[[Path, str, Mapping[str, Any]], bool]
 
 
@@ -61,11 +63,12 @@ class StepCache:
         ahead: Callable[[], None] | None = None,
         *,
         step: str = "",
+        spent: Callable[[], Spent] = dict,
     ) -> dict[str, Any]:
         """Return the facts of `name`, whose `outputs` (paths in the run) then exist; call `make` if nothing is found.
 
         `step` is the name of the step where the run calls it otherwise. `ahead` is called before `make`, and its
-        templates are not the step's.
+        templates are not the step's. `spent` tells what was spent so far: the note says what the step took of it.
         """
         whole = {**inputs, **(since.inputs if since else {})}
         kind = step or name.partition("/")[2]
@@ -77,12 +80,13 @@ class StepCache:
         if facts is None:
             if ahead is not None:
                 ahead()
+            before = spent()
             with recorded_templates() as used:
                 facts = json.loads(json.dumps(dict(make())))
             made = {each: content(self.run / each) for each in outputs}
             seconds = time.perf_counter() - start
             note = {"key": key, "inputs": whole, "templates": used, "facts": facts, "outputs": made}
-            note |= {"seconds": seconds, "whole": COMPLETE}
+            note |= {"seconds": seconds, "whole": COMPLETE, "spent": _since(before, spent())}
             write_text(self._note(name), json.dumps(note, indent=1, ensure_ascii=False))
         elif since is not None:
             self._claim(name, key, whole)
@@ -137,7 +141,8 @@ class StepCache:
             return None
         if facts is None or other == self.run:
             return None
-        for there, here in zip(pointer["outputs"], outputs, strict=True):
+        # an older version made fewer files of a step, and the same ones first
+        for there, here in zip(pointer["outputs"], outputs, strict=False):
             _copy(other / there, self.run / here)
         _copy(step_note(other, other_name), step_note(self.run, name))
         return facts
@@ -158,6 +163,15 @@ class StepCache:
 
     def _pointer(self, key: str) -> Path:
         return self.shared / f"{key.partition(':')[2]}.json"
+
+
+def _since(before: Spent, now: Spent) -> dict[str, float | None]:
+    """What was spent between the two; None of what was not known all the time."""
+    found: dict[str, float | None] = {}
+    for name, value in now.items():
+        was = before.get(name, 0)
+        found[name] = None if value is None or was is None else value - was
+    return found
 
 
 def _tells(note: Mapping[str, Any], since: Since) -> bool:

@@ -24,6 +24,7 @@ ORDER = (
     "gold_greedy",
     "gold_by_principle",
     "judge_mean",
+    "judge_by_principle",
     "judge_read",
     "judge_accuracy_on_policy",
     "policy",
@@ -132,18 +133,23 @@ def learned(rows: Sequence[Mapping[str, Any]], held_out: int) -> str:
     """Say what the rounds changed, in a sentence; by gold where there is some, else by the judge's own word."""
     told = [row for row in rows if row["gold_mean"] is not None or row["judge_mean"] is not None]
     if len(told) < 2:
-        return "learned: unknown, since fewer than two rounds were evaluated; add an `evaluate` step to the recipe"
+        return "unknown, since fewer than two rounds were evaluated; add an `evaluate` step to the recipe"
     figure, by = (
         ("gold_mean", "by gold, which no step reads")
         if told[0]["gold_mean"] is not None
         else ("judge_mean", "by its judge's word: no gold knows better")
     )
     first, last = told[0][figure], told[-1][figure]
-    verb = "rose" if last > first else "fell" if last < first else "stayed"
+    verb = "rose" if last > first else "fell"
+    moved = (
+        f"stayed at {first:.2f}"
+        if f"{first:.2f}" == f"{last:.2f}"
+        else f"{verb} from {first:.2f} to {last:.2f}"
+    )
     rounds = f"{told[-1]['round']} round{'s' if told[-1]['round'] != 1 else ''}"
     return (
-        f"learned: on {held_out} held-out prompts the share of principles that an answer meets\n"
-        f"{verb} from {first:.2f} to {last:.2f} in {rounds} ({by})"
+        f"unknown, for answers of both ends were not kept: on {held_out} held-out prompts the share of principles that "
+        f"an answer meets {moved} in {rounds} ({by})"
     )
 
 

@@ -26,6 +26,7 @@ from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import DryRunPlan, PlannedModels
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.generate.judge_step import in_writing
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import two_marks
@@ -232,6 +233,7 @@ def train_on_rollouts(
 ) -> OnlineTrained:
     """Train, or go on with a training, or only read one that is finished."""
     method, spec = METHODS.get(job.method), _spec(job)
+    progress = KeptProgress(job.out, progress)
     models = ModelPool(config, progress, config.seed, in_writing(*spec.protocols))
 
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:

@@ -38,6 +38,7 @@ from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.datasets.edited import EDITED, against_scores, as_edited, turned_pairs
 from rlaif.workflows.datasets.review import as_reviewed
 from rlaif.workflows.generate.unfit import warned
+from rlaif.workflows.kept_progress import KeptProgress
 from rlaif.workflows.models.judge_names import model_directory
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.progress import Report, silent
@@ -308,6 +309,7 @@ def _from_elsewhere(facts: Mapping[str, Any], pairs: Sequence[Pair]) -> list[str
 def train(job: TrainJob, progress: Report = silent) -> Trained:
     """Train, or go on with, or only read what is finished already."""
     method = METHODS.get(job.method)
+    progress = KeptProgress(job.out, progress)
 
     def report(step: int, steps: int, figures: Mapping[str, float]) -> None:
         progress(job.method, step, steps, figures=figures)

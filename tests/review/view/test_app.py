@@ -159,14 +159,14 @@ def test_a_project_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_the_overview_answers_first_and_shows_before_and_after(page: TestClient) -> None:
     text = page.get(LOOP).text
-    assert "Yes: gold went from 0.500 to 0.750 on held-out prompts" in text
+    assert "Better: gold went from 0.500 to 0.750 on held-out prompts" in text
     assert text.index("Did it help?") < text.index("Curves") < text.index("Before and after")
     for words in ("cannot apply it", "Reword the principle", "+0.25", "before 0", "after 0", "acceptance"):
         assert words in text
 
 
 def test_an_evaluation_and_a_training_show_theirs(page: TestClient) -> None:
-    assert "No, it got worse" in page.get("/run/runs/eval").text
+    assert "Worse: " in page.get("/run/runs/eval").text
     text = page.get("/run/models/gen").text
     assert "Trained by dpo for 2 steps on gen." in text
     assert page.get("/run/models/gen/-/training").status_code == 200

@@ -12,12 +12,14 @@ from rlaif.auditing.intervals import Resampling
 from rlaif.cli.main import main
 from rlaif.constitution import load_constitution
 from rlaif.errors import InputError
+from rlaif.exchange.measured import read_measured
 from rlaif.exchange.prompts import read_prompts
 from rlaif.judging import RandomJudge
 from rlaif.records import Completion
+from rlaif.review.verdict import answer
 from rlaif.workflows.configs import EvaluateConfig
-from rlaif.workflows.evaluation.run import evaluate, first_question, tables
-from rlaif.workflows.evaluation.win_rate import win_rate
+from rlaif.workflows.evaluation.run import evaluate, first_question
+from rlaif.workflows.evaluation.win_rate import compare_answers
 from rlaif.workflows.models.defaults import choose_evaluate
 from tests.workflows.conftest import CONSTITUTION, GREETS, SILENT, Write
 
@@ -68,9 +70,8 @@ def test_a_judge_that_cannot_be_read_gives_no_win_rate(settled: Any, script: Wri
     )
     rate = found.win_rates[0]
     assert (rate.win_rate, rate.failed, rate.even) == (None, 8, 0)
-    said = tables(found)
-    assert "unknown, since no comparison could be read" in said.splitlines()[0]
-    assert any("-" in each.split() for each in said.splitlines()[3:])
+    assert "no comparison could be read" in answer(found.helped[rate.against], "mine")[1]
+    assert any("-" in each.split() for each in found.tables.splitlines()[3:])
 
 
 def test_gold_alone_asks_no_judge(settled: Any) -> None:
@@ -98,7 +99,7 @@ def test_a_principle_that_gold_cannot_read_is_named(
         "--gold",
     ]
     assert main(["evaluate", *words, "--store", str(tmp_path / "s.sqlite")]) == 0
-    assert "warning: principle 'rhyme'" in capsys.readouterr().err
+    assert "doubtful: principle 'rhyme'" in capsys.readouterr().out
 
 
 def test_gold_without_gold_rows_is_an_error(settled: Any, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_the_command_prints_one_json_object(settled: Any, capsys: pytest.Capture
 
 
 def test_tables_name_models_and_principles(settled: Any) -> None:
-    shown = tables(evaluate(settled(gold=True)))
+    shown = evaluate(settled(gold=True)).tables
     assert "win rate" in shown
     assert "greet" in shown
 
@@ -149,6 +150,32 @@ def test_swapping_the_models_turns_the_win_rate_round(
         ]
 
     judge, resampling = RandomJudge(3), Resampling()
-    one = win_rate(judge, rules, asked, texts("a"), texts("b"), against="b", resampling=resampling)
-    other = win_rate(judge, rules, asked, texts("b"), texts("a"), against="a", resampling=resampling)
+    one = compare_answers(
+        judge, rules, asked, texts("a"), texts("b"), against="b", resampling=resampling
+    ).rate
+    other = compare_answers(
+        judge, rules, asked, texts("b"), texts("a"), against="a", resampling=resampling
+    ).rate
     assert (one.wins, one.losses, one.even) == (other.losses, other.wins, other.even)
+
+
+def test_rules_give_a_share_of_each_principle_of_each_model(settled: Any, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n  - {principle: greet, matches: Hello}\n")
+    found = evaluate(settled(judge=f"rules:{rules}", against=settled().against[:1]))
+    [other] = found.helped.values()
+    share = other["by"]["judge"]["by_principle"]["greet"]
+    assert {share["before"], share["after"]} <= {0.0, 1.0}
+    assert share["before"] != share["after"]
+    assert "principles by judge rules:" in found.tables
+
+
+def test_the_answers_are_kept_with_what_was_read_of_them(settled: Any, tmp_path: Path) -> None:
+    out = tmp_path / "kept"
+    found = evaluate(settled(gold=True, out=out, against=settled().against[:1]))
+    rows = read_measured(out / "measured.jsonl")
+    own = [each for each in rows if each.model == found.policy]
+    assert len(own) == found.prompts
+    [other] = found.helped.values()
+    gold = [sum(each.gold.values()) / len(each.gold) for each in own if each.gold]
+    assert other["by"]["gold"]["after"] == pytest.approx(sum(gold) / len(gold))

@@ -144,7 +144,7 @@ def test_a_truthful_judge_is_right_in_both_orders_and_has_no_position_bias(
 
 
 def test_the_table_says_the_same(call: Call, judge: Script, gold: Path) -> None:
-    code, out, _ = call(gold, "--judge", judge("truthful"))
+    code, out, _ = call(gold, "--judge", judge("truthful"), "--full")
     assert code == 0
     for word in (
         "accuracy",
@@ -253,7 +253,7 @@ def test_attacks_show_what_flips_by_family(call: Call, judge: Script, gold: Path
     assert flipped == {**dict.fromkeys(flipped, 0), "flattery": 4}
     assert shown["attacks"]["flattery"]["right"] == 8
     assert shown["attack_members"]["flattery: of the user"]["share"]["value"] == 1.0
-    code, out, _ = call(gold, "--judge", judge("flattered"), "--attack", "flattery")
+    code, out, _ = call(gold, "--judge", judge("flattered"), "--attack", "flattery", "--full")
     assert code == 0
     assert "share flipped" in out
 

@@ -85,7 +85,7 @@ def test_a_runs_own_figures_are_those_of_its_store(
         sum(row["calls"] for row in made.costs["principles"].values())
         == made.costs["judges"]["micro:weak"]["calls"]
     )
-    assert main(["status", str(tmp_path / "r")]) == 0
+    assert main(["status", str(tmp_path / "r"), "--full"]) == 0
     said = capsys.readouterr().out
     assert "tokens sent" in said
     assert "greet" in said

@@ -39,8 +39,8 @@ def test_status_is_a_few_lines_for_people(configured: Configured, capsys: pytest
     made = generate(configured(min_pair_share=1.0, limit=1, n=2))
     assert main(["status", str(made.run)]) == 0
     shown = capsys.readouterr().out
-    assert "status: done" in shown
-    assert re.search(r"started: \d{4}-\d\d-\d\d \d\d:", shown)
+    assert f"{made.run}: generate, done" in " ".join(shown.split())
+    assert re.search(r"started \d{4}-\d\d-\d\d \d\d:", " ".join(shown.split()))
     assert "{" not in shown
 
 
@@ -51,9 +51,9 @@ def test_a_loop_that_was_stopped_says_how_far_it_got(
     with claim(tmp_path / "loop", {"rounds": 3}, command="run") as held:
         held.progress(round=2, of=3)
         (tmp_path / "loop/rounds.json").write_text(json.dumps(rows))
-        assert main(["status", str(tmp_path / "loop")]) == 0
+        assert main(["status", str(tmp_path / "loop"), "--full"]) == 0
         assert "status: running" in capsys.readouterr().out
-    assert main(["status", str(tmp_path / "loop")]) == 0
+    assert main(["status", str(tmp_path / "loop"), "--full"]) == 0
     shown = capsys.readouterr().out
     for line in ("status: interrupted", "round: 2 of 3", "rounds: 1", "gold by round: 0.500, -"):
         assert line in shown.splitlines()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rlaif.atomic import write_text
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
+from rlaif.exchange.measured import write_measured
 from rlaif.feedback.system_turn import SystemTurn, system_turn, tag_line
 from rlaif.hashing import digest
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
@@ -151,10 +152,11 @@ def _told(what: Measured) -> dict[str, Any]:
 
 def make(job: RunJob) -> Facts:
     """Measure the policy."""
-    row = measure(job.models, job.constitution, _prompts(job), _measured(job), job.seed)
-    (file,) = outputs(job)
-    write_text(job.run / file, json.dumps(row, indent=1, ensure_ascii=False) + "\n")
-    return row
+    found = measure(job.models, job.constitution, _prompts(job), _measured(job), job.seed)
+    figures, answers = outputs(job)
+    write_text(job.run / figures, json.dumps(found.row, indent=1, ensure_ascii=False) + "\n")
+    write_measured(job.run / answers, found.answers)
+    return found.row
 
 
 def forecast(job: Job) -> None:
@@ -205,8 +207,8 @@ def since(job: Job) -> Since:
 
 
 def outputs(job: Job) -> list[str]:
-    """Return the file of figures."""
-    return [job.file("evaluation", ".json")]
+    """Return the file of figures, and that of the answers that they are of."""
+    return [job.file("evaluation", ".json"), job.file("measured", ".jsonl")]
 
 
 def check(checked: CheckedStep) -> None:
@@ -239,6 +241,7 @@ COLUMNS: Mapping[str, Any] = {
     "gold_greedy": None,
     "gold_by_principle": {},
     "judge_mean": None,
+    "judge_by_principle": {},
     "judge_read": None,
     "judge_accuracy_on_policy": None,
     "kl": None,
