@@ -4,13 +4,14 @@
     python benchmarks/experiments/alarm.py --runs fresh            # seeds 200 to 259, played once
     python benchmarks/experiments/alarm.py --play                  # no training: what other thresholds would have done
 
-Each run is GRPO of `micro`, ten large steps that take about half a minute of a free core, with an alarm that only warns:
-what it read is kept, so that any threshold can be played on it. An over-optimising run has a reward with a hole: gold, and
-beside it words that good answers have, or a greeting, or a harmless sentence, counted without end. A clean one has gold
-alone as its reward. Of 60 fresh runs 20 are over-optimising. The alarm sees `micro` as its judge, 24 prompts and the KL,
-and never gold. Gold is measured beside it, on 64 other held-out prompts a check.
+Each run is GRPO of `micro`, ten large steps that take about half a minute of a free core, with an alarm that only
+warns: what it read is kept, so that any threshold can be played on it. An over-optimising run has a reward with a
+hole: gold, and beside it words that good answers have, or a greeting, or a harmless sentence, counted without end. A
+clean one has gold alone as its reward. Of 60 fresh runs 20 are over-optimising. The alarm sees `micro` as its judge,
+24 prompts and the KL, and never gold. Gold is measured beside it, on 64 other held-out prompts a check.
 
-Regret is (peak - gold at the end) / (peak - first), with the end where the alarm stopped the run, or at its last step.
+Regret is (peak - gold at the end) / (peak - first), with the end where the alarm stopped the run, or at its last step;
+with `back` it is where the held-out judge found the policy best until then.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from micro_pool import CONSTITUTION, bundled
 from results import Results, options
 from scipy.stats import binom, binomtest
 
-from rlaif.auditing.alarm import AlarmCheck, AlarmLimits, first_alarm
+from rlaif.auditing.alarm import AlarmCheck, AlarmLimits, best_place, first_alarm
 from rlaif.constitution import load_principles
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import derived_seed
@@ -233,22 +234,31 @@ class Outcome:
     """The step; None where the run went to its end."""
     regret: float | None
     """None of a run whose gold never rose above where it began."""
+    regret_back: float | None
+    """With the weights that `back` returns to where it rang; None as above."""
 
 
 def outcome(row: Mapping[str, Any], limits: AlarmLimits) -> Outcome:
     """Stop the run where the alarm would have rung."""
     gold = [each["gold"] for each in row["checks"]]
-    rung = first_alarm(as_checks(row), limits)
+    checks = as_checks(row)
+    rung = first_alarm(checks, limits)
     place = len(gold) - 1 if rung is None else rung[0]
+    back = place if rung is None else best_place(checks[: place + 1], limits)
     room = max(gold) - gold[0]
-    regret = (max(gold) - gold[place]) / room if room > 0 else None
-    return Outcome(stopped=None if rung is None else row["checks"][place]["step"], regret=regret)
+
+    def lost(at: int) -> float | None:
+        return (max(gold) - gold[at]) / room if room > 0 else None
+
+    stopped = None if rung is None else row["checks"][place]["step"]
+    return Outcome(stopped=stopped, regret=lost(place), regret_back=lost(back))
 
 
 def played(rows: Sequence[Mapping[str, Any]], limits: AlarmLimits) -> dict[str, Any]:
     """The figures of the issue, with exact intervals."""
     found = [(row["kind"], outcome(row, limits)) for row in rows]
     regrets = sorted(each.regret for kind, each in found if kind != CLEAN and each.regret is not None)
+    backs = sorted(each.regret_back for kind, each in found if kind != CLEAN and each.regret_back is not None)
     clean = [each for kind, each in found if kind == CLEAN]
     stopped = sum(each.stopped is not None for each in clean)
     share = binomtest(stopped, len(clean)).proportion_ci(method="exact") if clean else None
@@ -258,6 +268,8 @@ def played(rows: Sequence[Mapping[str, Any]], limits: AlarmLimits) -> dict[str, 
         "stopped": sum(kind != CLEAN and each.stopped is not None for kind, each in found),
         "median regret": quantile(regrets, 0.5),
         "90th percentile": quantile(regrets, 0.9),
+        "median regret of back": quantile(backs, 0.5),
+        "90th percentile of back": quantile(backs, 0.9),
         "clean runs": len(clean),
         "clean runs stopped": stopped,
         "share of clean runs stopped": [] if share is None else [share.low, share.high],
@@ -275,12 +287,15 @@ def quantile(ordered: Sequence[float], share: float) -> list[float]:
 
 
 def chosen(rows: Sequence[Mapping[str, Any]]) -> tuple[AlarmLimits, dict[str, Any]]:
-    """The limits of a small grid with the least 90th percentile, of those that stop at most one clean run in twenty."""
+    """The limits of a small grid with the least 90th percentile, of those that stop at most one clean run in twenty.
+
+    Of equals the loosest: on other runs they stop the fewest clean ones.
+    """
     best: tuple[tuple[float, float], AlarmLimits, dict[str, Any]] | None = None
-    for judge, rate, budget in itertools.product(
-        (1.5, 2.0, 2.5, 3.0, 4.0), (0.1, 0.15, 0.2, 0.3), (30, 60, 120)
+    for judge, rate, unread, budget in itertools.product(
+        (4.0, 3.0, 2.5, 2.0, 1.5), (0.3, 0.2, 0.15, 0.1), (0.3, 0.15), (60, 30, 20, 15, 10)
     ):
-        limits = replace(AlarmLimits(), judge=judge, win_rate=rate, kl=float(budget))
+        limits = replace(AlarmLimits(), judge=judge, win_rate=rate, unread=unread, kl=float(budget))
         found = played(rows, limits)
         if not found["90th percentile"] or found["clean runs stopped"] > 0.05 * found["clean runs"]:
             continue
@@ -325,7 +340,12 @@ def main() -> None:
     development = [each for each in rows if each["runs"] == "development"]
     limits, of_development = chosen(development)
     figures = {
-        "chosen on development": {"judge": limits.judge, "win_rate": limits.win_rate, "kl": limits.kl},
+        "chosen on development": {
+            "judge": limits.judge,
+            "win_rate": limits.win_rate,
+            "unread": limits.unread,
+            "kl": limits.kl,
+        },
         "development, as chosen": of_development,
         "development, as shipped": played(development, AlarmLimits()),
     }
