@@ -125,9 +125,7 @@ class LabConfig(ModelOptions):
     def __post_init__(self) -> None:
         """Raise InputError for a grid that cannot be drawn."""
         if not self.sizes or not self.labels:
-            raise InputError(
-                "the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 32,128,512"
-            )
+            raise InputError("the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 32,128,512")
         for name, values in (("sizes", self.sizes), ("labels", self.labels)):
             if len(set(values)) < len(values):
                 raise InputError(f"{name} names {values[0]} and others, one of them twice; name each once")

@@ -70,7 +70,9 @@ def test_a_grid_that_cannot_be_drawn_is_refused(own: dict[str, object], said: st
         config(**own)
 
 
-def test_the_forecast_of_the_whole_grid_fits_into_an_hour_of_two_cores_and_the_quick_form_into_minutes() -> None:
+def test_the_forecast_of_the_whole_grid_fits_into_an_hour_of_two_cores_and_the_quick_form_into_minutes() -> (
+    None
+):
     whole, quick = settled(config()), settled(config(quick=True))
     assert LabPace.of(list(cells(whole)), whole).seconds_left < 2 * 3600
     assert LabPace.of(list(cells(quick)), quick).seconds_left < 150

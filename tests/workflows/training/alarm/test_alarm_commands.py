@@ -57,19 +57,28 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.heavy
-def test_in_a_recipe_an_alarm_stops_the_run_and_back_gives_the_weights_of_before(
+def test_in_a_recipe_an_alarm_stops_the_run_and_says_how_to_go_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "recipe.yaml").write_text(RECIPE)
     assert main(["run", "recipe.yaml", "--out", "run"]) == 3
-    assert "stopped after step 1 by the alarm: alarm after step 1: kl" in capsys.readouterr().err
-    assert main(["run", "recipe.yaml", "--out", "run", "--set", "round.rl.alarm.do=back", "--json"]) == 0
+    said = capsys.readouterr().err
+    assert "stopped after step 1 by the alarm: alarm after step 1: kl" in said
+    assert "a recipe with another alarm is another run: name another --out" in said
     (held,) = (folder / "run").rglob("alarm.json")
     read = json.loads(held.read_text())
     assert (read["rang"], [each["step"] for each in read["checks"]]) == (1, [0, 1])
     assert read["alarm"]["judge"] == "judge", "the recipe's judge, which is not the reward"
     assert len(read["checks"][0]["scores"]) == 8
-    assert "The weights are those after step" in capsys.readouterr().out
+
+
+@pytest.mark.heavy
+def test_in_a_recipe_an_alarm_takes_the_policy_back_and_the_run_ends_well(folder: Path) -> None:
+    (folder / "recipe.yaml").write_text(RECIPE.replace("do: stop", "do: back"))
+    assert main(["run", "recipe.yaml", "--out", "run"]) == 0
+    (kept,) = (folder / "run").rglob("train.json")
+    told = json.loads(kept.read_text())
+    assert any("The weights are those after step" in each for each in told["notes"])
 
 
 @pytest.mark.heavy
