@@ -73,14 +73,14 @@ def render_lab(result: Mapping[str, Any], page: LabPage) -> str:
 
 
 def falls(group: Mapping[str, Any]) -> bool:
-    """Whether a cell's fitted gold has its peak within what was measured, so that it falls from there on."""
+    """Whether a cell's fitted gold has its peak, by its whole interval, within what was measured: it falls from there."""
     fit = group["fit"]
     peak = None if fit is None else fit["peak_distance"]
-    return peak is not None and peak[0] < group["distance_last"]
+    return peak is not None and peak[2] < group["distance_last"]
 
 
 def _verdict(groups: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """`worse`, `better` or `unclear`, with a sentence."""
+    """`worse` or `unclear`, with a sentence."""
     fitted = [each for each in groups if each["fit"] is not None]
     if not fitted:
         return "unclear", "No cell has points enough for a curve."
@@ -92,7 +92,8 @@ def _verdict(groups: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         )
     return (
         "worse",
-        f"Yes, in {len(over)} of {len(fitted)} cells: the peak of the fitted gold lies within what was measured.",
+        f"Yes, in {len(over)} of {len(fitted)} cells: the peak of the fitted gold lies, with its interval, within what was "
+        "measured.",
     )
 
 

@@ -42,7 +42,7 @@ def rendered(groups: list[dict[str, Any]], page: LabPage, gold_by: str = "gold")
     ("peaks", "says"),
     [
         ([2.0, None, 9.0], "Yes, in 1 of 3 cells"),
-        ([None, 9.0], "Not here: gold falls in none of 2 cells"),
+        ([None, 9.0, 3.5], "Not for sure: in none of 3 cells"),
     ],
 )
 def test_gold_falls_where_the_fitted_peak_lies_within_what_was_measured(
