@@ -73,7 +73,7 @@ def render_lab(result: Mapping[str, Any], page: LabPage) -> str:
 
 
 def falls(group: Mapping[str, Any]) -> bool:
-    """Whether a cell's fitted gold has its peak, by its whole interval, within what was measured: it falls from there."""
+    """Whether a cell's fitted gold has its peak, by its whole interval, within what was measured: then it falls."""
     fit = group["fit"]
     peak = None if fit is None else fit["peak_distance"]
     return peak is not None and peak[2] < group["distance_last"]
@@ -86,14 +86,11 @@ def _verdict(groups: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         return "unclear", "No cell has points enough for a curve."
     over = [each for each in fitted if falls(each)]
     if not over:
-        return (
-            "better",
-            f"Not here: gold falls in none of {len(fitted)} cells, as far as they were optimised.",
-        )
+        return "unclear", f"Not for sure: in none of {len(fitted)} cells, as far as they were optimised."
     return (
         "worse",
-        f"Yes, in {len(over)} of {len(fitted)} cells: the peak of the fitted gold lies, with its interval, within what was "
-        "measured.",
+        f"Yes, in {len(over)} of {len(fitted)} cells: the peak of the fitted gold lies, with its interval, within what "
+        "was measured.",
     )
 
 
