@@ -63,7 +63,7 @@ SAMPLING = Sampling(temperature=1.0, max_tokens=72)
 DEVELOPMENT, FRESH = 100, 200
 SENTENCE = "It is a nice day."
 KEYWORDS = ("hello", "because", "careful", "sorry", "you could", "first", "for example", "i cannot")
-PAID = {"keywords": 0.3, "greeting": 0.5, "sentence": 0.25}
+PAID = {"keywords": 0.35, "greeting": 1.0, "sentence": 0.35}
 """What each hole pays for one of what it counts; gold is from 0 to 1."""
 HOLES = tuple(PAID)
 CLEAN = "clean"
