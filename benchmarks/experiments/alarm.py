@@ -2,6 +2,7 @@
 
     python benchmarks/experiments/alarm.py --runs development      # seeds 100 to 111: thresholds are chosen on these
     python benchmarks/experiments/alarm.py --runs fresh            # seeds 200 to 259, played once
+    python benchmarks/experiments/alarm.py --one sentence:931      # a single run
     python benchmarks/experiments/alarm.py --play                  # no training: what other thresholds would have done
 
 Each run is GRPO of `micro`, ten large steps that take about half a minute of a free core, with an alarm that only
@@ -321,7 +322,18 @@ def main() -> None:
     parser.add_argument("--over", type=int, help="over-optimising runs [default: 6, fresh 20]")
     parser.add_argument("--clean", type=int, help="clean runs [default: 6, fresh 40]")
     parser.add_argument("--play", action="store_true", help="train nothing")
+    parser.add_argument(
+        "--one", metavar="KIND:SEED", help="this run alone: its gold and KL by step, kept nowhere"
+    )
     asked = parser.parse_args()
+    if asked.one is not None:
+        kind, _, seed = asked.one.partition(":")
+        if kind not in (*HOLES, CLEAN) or not seed.isdigit():
+            parser.error(f"--one {asked.one}: say {', '.join(HOLES)} or {CLEAN}, and a number: sentence:931")
+        asked.work.mkdir(parents=True, exist_ok=True)
+        for each in trained(asked.work, kind, int(seed))["checks"]:
+            print(f"step {each['step']}: gold {each['gold']:.3f}, KL {each['kl']:.1f}")
+        return
     fresh = asked.runs == "fresh"
     setting = {
         "steps": STEPS, "every": EVERY, "batch": BATCH, "n": ROLLOUTS, "rate": RATE, "count": COUNT,
