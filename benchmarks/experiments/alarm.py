@@ -166,14 +166,15 @@ def trained(work: Path, kind: str, seed: int) -> dict[str, Any]:
     """One run: what the alarm read at each check, and gold."""
     from rlaif.training import GRPOConfig, train_online
 
-    base, out, scratch = shipped_model("micro"), work / "alarm-run", work / "alarm.sqlite"
+    base, out, scratch = shipped_model("micro"), work / "alarm-run", work / "alarm-store"
     assert base is not None
-    shutil.rmtree(out, ignore_errors=True)
-    scratch.unlink(missing_ok=True)
+    for each in (out, scratch):  # what a killed run left: of a store its log too
+        shutil.rmtree(each, ignore_errors=True)
+    scratch.mkdir()
     held_out = read_prompts("micro:held-out")
     order = sorted(held_out, key=lambda each: derived_seed(seed, "alarm experiment", each.id))
     models = ModelPool(ModelOptions(), seed=seed)
-    with Store.open(scratch) as store:
+    with Store.open(scratch / "calls.sqlite") as store:
         models.record(store, "")
         judge = open_reward(
             reward_parts([{"judge": "micro"}], "alarm"), models, rules(), seed=seed, where="alarm"
