@@ -63,6 +63,8 @@ class AlarmLimits:
     """Standard errors by which the judge's scores may fall below the best check's, on the same prompts."""
     win_rate: float = 0.15
     """By which the length-controlled win rate against the first policy may fall below its best."""
+    unread: float = 0.3
+    """By which the share of answers that the judge cannot score may rise above its least: cut off, or no answer."""
     disagreement: float = 2.0
     """Times that the reward models may disagree more than on the first policy's answers."""
     anchor: float = 3.0
@@ -89,12 +91,18 @@ def signals(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> list[Signal]:
     return [found for each in SIGNALS.values() if (found := each(checks, limits)) is not None]
 
 
-def best_place(checks: Sequence[AlarmCheck]) -> int:
+def best_place(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> int:
     """The check whose policy is worth going back to: the highest mean score, the first of equals.
 
-    Where no judge scored, the newest.
+    A check of which the judge could score too few answers is not it: those that are left may be the easy ones. Where no
+    judge scored, the newest.
     """
-    known = [(check.score, -place) for place, check in enumerate(checks) if check.score is not None]
+    least = min(check.unread for check in checks)
+    known = [
+        (check.score, -place)
+        for place, check in enumerate(checks)
+        if check.score is not None and check.unread - least <= limits.unread
+    ]
     return -max(known)[1] if known else len(checks) - 1
 
 
@@ -120,7 +128,7 @@ def judge_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | N
     before = checks[:-1]
     if not before:
         return None
-    best = before[best_place(before)]
+    best = before[best_place(before, limits)]
     found = _fall(best.scores, checks[-1].scores)
     if found is None:
         return None
@@ -138,6 +146,15 @@ def win_rate_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal 
     fall = max(known) - known[-1]
     said = f"the length-controlled win rate against the first policy is {known[-1]:.3g}, and was {max(known):.3g}"
     return Signal("win_rate", fall, limits.win_rate, said)
+
+
+def unread_rises(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:
+    """How many more answers the judge cannot score than at first: such an answer has no score that could fall."""
+    if len(checks) < 2 or not any(each.scores for each in checks):
+        return None
+    least, now = min(each.unread for each in checks), checks[-1].unread
+    said = f"the judge cannot score {now:.0%} of the answers (cut off, or none), and {least:.0%} before"
+    return Signal("unread_rise", now - least, limits.unread, said)
 
 
 def ensemble_disagrees(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:
@@ -167,6 +184,7 @@ SIGNALS: Mapping[str, Callable[[Sequence[AlarmCheck], AlarmLimits], Signal | Non
     "kl": kl_budget,
     "judge": judge_falls,
     "win_rate": win_rate_falls,
+    "unread_rise": unread_rises,
     "disagreement": ensemble_disagrees,
     "anchor": anchor_falls,
 }

@@ -12,6 +12,7 @@ from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.output import emit, say
 from rlaif.review.tables import table
+from rlaif.runs.layout import REPORT
 from rlaif.workflows.lab.config import LabConfig
 
 
@@ -41,7 +42,8 @@ def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
 
     For best-of-n and GRPO over a grid of reward models: sizes by numbers of labels. For PPO, DPO and distillation,
     judge noise and rubric dropout at the middle cell. Reward models learn labels with a planted flaw; gold is only
-    measured. Each cell is kept when it is done: the same command goes on. Writes lab.json, tables.md and curves.svg.
+    measured. Each cell is kept when it is done: the same command goes on. Writes lab.json, report.html, tables.md and
+    curves.svg.
     """
     config = LabConfig(**given(LabConfig, chosen))
     from rlaif.workflows.lab import run as workflow
@@ -56,6 +58,6 @@ def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
     parts = [
         table(tables.HEAD, tables.fits(found.result)),
         table(tables.KL_HEAD, tables.best_of_n_kl(found.result)),
-        f"{found.out / 'curves.svg'}: {found.result['gold_by']} and proxy against sqrt(KL)",
+        f"{found.out / REPORT}: {found.result['gold_by']} and proxy against sqrt(KL)",
     ]
     emit(found.as_dict(), "\n\n".join(parts), as_json=as_json)

@@ -284,6 +284,8 @@ def _methods_or_files(_: click.Context, __: click.Parameter, incomplete: str) ->
 
 
 def _train(method: str, chosen: Mapping[str, Any]) -> None:
+    from rlaif.workflows.dry_run.cost import DryRunPlan
+    from rlaif.workflows.training.alarm.open import alarm_cost
     from rlaif.workflows.training.config import train_config
     from rlaif.workflows.training.plan import plan_as_dict, plan_steps, plan_training
     from rlaif.workflows.training.run import settle
@@ -295,7 +297,11 @@ def _train(method: str, chosen: Mapping[str, Any]) -> None:
     plan = plan_steps(job)
     warn([*(job.gate.over if job.gate else ()), *job.doubts, *(plan.warnings if plan else ())])
     if dry_run:
-        emit(plan_as_dict(job), plan_training(job), as_json=as_json)
+        looks = alarm_cost(job)
+        text = (
+            plan_training(job) if looks is None else DryRunPlan(plan_training(job).splitlines(), looks).text
+        )
+        emit({**plan_as_dict(job), **(looks or {})}, text, as_json=as_json)
         return
     if plan is not None and not as_json:
         say(f"{job.method}: {plan.line}; into {job.out}")

@@ -11,12 +11,10 @@ from rlaif.review.environment import PAGES, page_environment
 from rlaif.review.lab_panels import lab_panels
 from rlaif.review.numbers import figure
 from rlaif.review.panels import all_inline
-from rlaif.review.view.overview import Tile
+from rlaif.review.view.overview import Doubt, Tile
 
 Grid = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """Title, head and rows of a table."""
-FELL = 0.02
-"""Gold that a policy must have lost since its best, in shares of principles met, to be called worse."""
 
 
 def write_lab(lab: Mapping[str, Any], grids: Sequence[Grid], target: Path, *, full: bool = False) -> Path:
@@ -43,25 +41,50 @@ def render_lab(lab: Mapping[str, Any], grids: Sequence[Grid], *, full: bool = Fa
             gold_by=lab["gold_by"],
             verdict=lab_verdict(lab),
             tiles=_tiles(lab),
+            doubts_of=lab_doubts(lab),
             panels=all_inline(lab_panels(lab)),
             grids=grids,
         )
     )
 
 
+def falls(group: Mapping[str, Any]) -> bool:
+    """Whether a cell's fitted gold has its peak, by its whole interval, within what was measured: then it falls."""
+    fit = group["fit"]
+    peak = None if fit is None else fit["peak_distance"]
+    return peak is not None and peak[2] < group["distance_last"]
+
+
 def lab_verdict(lab: Mapping[str, Any]) -> tuple[str, str]:
-    """`worse` or `unclear`, with a sentence: in how many settings gold fell from its best, and where most."""
-    groups = lab["groups"]
-    fell = [each for each in groups if _lost(each) > FELL]
-    if not fell:
-        said = f"in none of {len(groups)} settings gold fell more than {FELL} below its best"
-        return "unclear", f"Not seen: {said}; longer trainings or a larger planted flaw may show it."
-    most = max(fell, key=_lost)
+    """`worse` or `unclear`, with a sentence: in how many cells gold falls for sure, and where most."""
+    fitted = [each for each in lab["groups"] if each["fit"] is not None]
+    if not fitted:
+        return "unclear", "No cell has points enough for a curve."
+    over = [each for each in fitted if falls(each)]
+    if not over:
+        return "unclear", f"Not for sure: in none of {len(fitted)} cells, as far as they were optimised."
+    most = max(over, key=_lost)
     return "worse", (
-        f"Yes: in {len(fell)} of {len(groups)} settings gold fell from its best while the proxy was climbed; most in "
-        f"{most['group']}: from {figure(most['gold_best'])} to {figure(most['gold_last'])}, "
-        f"at sqrt(KL) {figure(most['distance_last'])} from the first policy."
+        f"Yes, in {len(over)} of {len(fitted)} cells: the peak of the fitted gold lies, with its interval, within what "
+        f"was measured; most is lost in {most['group']}, from {figure(most['gold_best'])} to "
+        f"{figure(most['gold_last'])}, at sqrt(KL) {figure(most['distance_last'])} from the first policy."
     )
+
+
+def lab_doubts(lab: Mapping[str, Any]) -> list[Doubt]:
+    """Why the figures of a lab are not to be relied on."""
+    groups, said = lab["groups"], []
+    if lab.get("quick"):
+        said.append(Doubt(says="The quick form shows that each way runs; its figures say nothing."))
+    if groups and max(len(each["seeds"]) for each in groups) == 1:
+        said.append(Doubt(says="One seed: intervals are over prompts alone.", remedy="`--seeds 3`"))
+    if unfitted := [each["group"] for each in groups if each["fit"] is None]:
+        said.append(
+            Doubt(
+                says=f"Too few points for a curve in {len(unfitted)} cells, the first of them {unfitted[0]}."
+            )
+        )
+    return said
 
 
 def _tiles(lab: Mapping[str, Any]) -> list[Tile]:

@@ -230,7 +230,8 @@ class _Bell:
             return ""
         return (
             f"stopped after step {done} by the alarm: {self.said}. What is trained is kept: the same command with "
-            f"alarm: warn goes on, with alarm: back it gives the weights after step {self._now.best_step}"
+            f"alarm: warn goes on, with alarm: back it gives the weights after step {self._now.best_step} (a recipe "
+            "with another alarm is another run: name another --out)"
         )
 
     def after(self, done: int, steps: int) -> Mapping[str, float]:

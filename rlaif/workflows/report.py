@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rlaif.auditing.calibration import Bin, Forecast, bins
 from rlaif.constitution import load_constitution
@@ -13,7 +11,7 @@ from rlaif.exchange.completions import read_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.records import Completion, Pair, Prompt
 from rlaif.review.check_report import write_check
-from rlaif.review.lab_report import Grid, write_lab
+from rlaif.review.lab_report import write_lab
 from rlaif.review.plots.kinds.over_optimisation import read_lab
 from rlaif.review.recorded_check import read_check
 from rlaif.review.report import ReportExtras, write_report
@@ -52,19 +50,12 @@ def report(run: Path, out: Path | None = None, *, full: bool = False, store: Pat
             return write_check(told, out or run / REPORT, full=full)
         if (run / LAB).is_file():
             lab = read_lab(run)
-            return write_lab(lab, _lab_grids(lab), out or run / REPORT, full=full)
+            return write_lab(lab, tables.grids(lab), out or run / REPORT, full=full)
         return write_report(run, found, out, beside_of(run, store, full=full))
     except DiskError:
         raise
     except RlaifError as wrong:  # no work is lost by it, only the place is wrong
         raise RunError(str(wrong)) from None
-
-
-def _lab_grids(lab: Mapping[str, Any]) -> list[Grid]:
-    found: list[Grid] = [("Cells, and the curves that fit them", tables.HEAD, tables.fits(lab))]
-    if rows := tables.best_of_n_kl(lab):
-        found.append(("The KL of best-of-n, by its formula and by the draws", tables.KL_HEAD, rows))
-    return found
 
 
 def beside_of(run: Path, store: Path | None = None, *, full: bool = False) -> ReportExtras:

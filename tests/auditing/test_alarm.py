@@ -47,6 +47,23 @@ def test_prompts_that_could_not_be_read_are_left_out_and_never_count_as_zero() -
     assert "judge" not in read([before, none])
 
 
+def test_answers_that_the_judge_can_no_longer_score_ring_by_their_share() -> None:
+    before = check(0, 0.5, unread=0.1)
+    few = check(5, 0.9, unread=0.5)
+    rung = first_alarm([before, few], AlarmLimits(unread=0.3))
+    assert rung is not None
+    assert [each.name for each in rung[1]] == ["unread_rise"]
+    assert rung[1][0].value == pytest.approx(0.4)
+    assert rung[1][0].says == "the judge cannot score 50% of the answers (cut off, or none), and 10% before"
+    assert first_alarm([before, few], AlarmLimits(unread=0.41)) is None
+
+
+def test_the_best_check_is_none_of_which_few_answers_could_be_scored() -> None:
+    checks = [check(0, 0.5), check(5, 0.9, unread=0.5), check(10, 0.6)]
+    assert best_place(checks, AlarmLimits()) == 2
+    assert best_place(checks, AlarmLimits(unread=0.5)) == 1
+
+
 def test_the_kl_budget_rings_above_its_limit_alone() -> None:
     checks = [AlarmCheck(step=0, kl=0.0), AlarmCheck(step=5, kl=20.0)]
     assert first_alarm(checks, AlarmLimits(kl=20.0)) is None
@@ -90,11 +107,11 @@ def test_the_checkpoint_to_go_back_to_has_the_highest_mean_score_the_first_of_eq
         AlarmCheck(step=step, scores={"a": score})
         for step, score in ((0, 0.5), (5, 0.8), (10, 0.8), (15, 0.2))
     ]
-    assert best_place(checks) == 1
+    assert best_place(checks, AlarmLimits()) == 1
 
 
 def test_without_a_judge_the_newest_is_the_best() -> None:
-    assert best_place([AlarmCheck(step=0), AlarmCheck(step=5)]) == 1
+    assert best_place([AlarmCheck(step=0), AlarmCheck(step=5)], AlarmLimits()) == 1
 
 
 def test_the_first_policy_never_rings() -> None:

@@ -17,14 +17,16 @@ QUICK: dict[str, Any] = {
     "sizes": ("1", "2", "4"),
     "labels": (32,),
     "seeds": 1,
-    "best_of": 16,
-    "measured": 12,
+    "best_of": 32,
+    "measured": 8,
     "draws": 1,
-    "steps": 6,
-    "every": 2,
+    "steps": 3,
+    "every": 1,
+    "learning_rate": 2e-3,
     "batch_size": 4,
     "n": 4,
     "passes": 2.0,
+    "max_tokens": 96,
 }
 """The grid of `--quick`: each way of training once, as small as it can be. Its figures say nothing."""
 
@@ -55,8 +57,8 @@ class LabConfig(ModelOptions):
         group=GRID,
     )
     labels: tuple[int, ...] = setting(
-        (64, 256, 1024),
-        help="Pairs that reward models are trained on [default: 64,256,1024].",
+        (32, 128, 512),
+        help="Pairs that reward models are trained on [default: 32,128,512].",
         metavar="N,N",
         group=GRID,
     )
@@ -94,17 +96,17 @@ class LabConfig(ModelOptions):
         group=HOLE,
     )
     best_of: int = setting(
-        256,
+        64,
         help="Draws of each measured prompt; best of n is measured up to a quarter of them.",
         least=8,
         group=MEASURED,
     )
-    measured: int = setting(40, help="Prompts that are measured on.", least=2, group=MEASURED)
+    measured: int = setting(32, help="Prompts that are measured on.", least=2, group=MEASURED)
     draws: int = setting(2, help="Answers to each of them at a checkpoint.", least=1, group=MEASURED)
-    steps: int = setting(40, help="Steps of each training of a policy.", least=1, group=TRAINED)
-    every: int = setting(5, help="Steps between two measurements.", least=1, group=TRAINED)
+    steps: int = setting(16, help="Steps of each training of a policy.", least=1, group=TRAINED)
+    every: int = setting(4, help="Steps between two measurements.", least=1, group=TRAINED)
     batch_size: int = setting(
-        8,
+        4,
         help="Prompts a step of grpo and ppo; dpo and distillation take four times as many rows.",
         least=2,
         group=TRAINED,
@@ -115,17 +117,15 @@ class LabConfig(ModelOptions):
         least=2,
         group=TRAINED,
     )
-    learning_rate: float = setting(5e-4, help="Of policies.", above=0, group=TRAINED)
+    learning_rate: float = setting(1e-3, help="Of policies.", above=0, group=TRAINED)
     passes: float = setting(3.0, help="Passes of a reward model over its pairs.", above=0, group=TRAINED)
-    max_tokens: int = setting(160, help="Tokens of an answer.", least=8, group=TRAINED)
+    max_tokens: int = setting(96, help="Tokens of an answer.", least=8, group=TRAINED)
     seed: int = setting(0, help="First seed; the others follow.", group=RUN)
 
     def __post_init__(self) -> None:
         """Raise InputError for a grid that cannot be drawn."""
         if not self.sizes or not self.labels:
-            raise InputError(
-                "the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 64,256,1024"
-            )
+            raise InputError("the grid is empty; name sizes and labels, as --sizes 1,2,4 --labels 32,128,512")
         for name, values in (("sizes", self.sizes), ("labels", self.labels)):
             if len(set(values)) < len(values):
                 raise InputError(f"{name} names {values[0]} and others, one of them twice; name each once")

@@ -15,11 +15,12 @@ from rlaif.errors import RunError
 from rlaif.hashing import digest
 from rlaif.libraries.versions import TRAINING, require
 from rlaif.plain_files import read_json
+from rlaif.review.lab_report import write_lab
 from rlaif.review.plots import draw_plot
 from rlaif.review.plots.plot import PlotSource
 from rlaif.runs.claim import claim
 from rlaif.runs.identity import described_constitution, described_prompts
-from rlaif.runs.layout import LAB
+from rlaif.runs.layout import LAB, REPORT
 from rlaif.store import Store, find_store
 from rlaif.workflows.lab import tables
 from rlaif.workflows.lab.bench import CellBench
@@ -35,8 +36,8 @@ from rlaif.workflows.models.usage import usage
 from rlaif.workflows.progress import Report, silent
 
 COMMAND = "lab overoptimize"
-TABLES, CURVES = "tables.md", "curves.svg"
-PLOT = "over-optimisation"
+TABLES, CURVES, BEST_OF_N = "tables.md", "curves.svg", "best-of-n-kl.svg"
+PLOT, KL_PLOT = "over-optimisation", "best-of-n-kl"
 _HOW = tuple(
     name
     for name in (
@@ -104,14 +105,22 @@ def overoptimize(config: LabConfig, *, say: Say, progress: Report = silent) -> L
         finally:
             models.close()
         result = summed([_held(config.out, each) for each in listed], inputs.gold_by, seed=config.seed)
-        write_text(config.out / LAB, json.dumps(result, indent=1) + "\n")
-        write_text(
-            config.out / TABLES,
-            tables.markdown(result, "rlaif lab overoptimize" + (" --quick" if config.quick else "")),
-        )
-        draw_plot(PlotSource(run=config.out), PLOT, config.out / CURVES)
+        result["quick"] = config.quick
+        _write(result, config)
         run.finish({"cells": len(listed), "gold_by": inputs.gold_by})
     return LabFound(out=config.out, result=result, costs=costs)
+
+
+def _write(result: Mapping[str, Any], config: LabConfig) -> None:
+    """The result as data, tables, pictures and a page of all of them."""
+    out, command = config.out, "rlaif lab overoptimize" + (" --quick" if config.quick else "")
+    write_text(out / LAB, json.dumps(result, indent=1) + "\n")
+    write_text(out / TABLES, tables.markdown(result, command))
+    held = PlotSource(run=out)
+    draw_plot(held, PLOT, out / CURVES)
+    if result["best_of_n_kl"]:
+        draw_plot(held, KL_PLOT, out / BEST_OF_N)
+    write_lab(result, tables.grids(result), out / REPORT)
 
 
 def _measure(listed: list[LabCell], world: LabWorld, say: Say, progress: Report) -> None:

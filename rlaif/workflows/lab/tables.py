@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rlaif.review.lab_report import Grid
+
 HEAD = ["cell", "accuracy", "gold first", "best", "last", "sqrt(KL)", "alpha", "beta", "peak at", "R2"]
 
 
@@ -41,6 +43,14 @@ def best_of_n_kl(result: Mapping[str, Any]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def grids(result: Mapping[str, Any]) -> list[Grid]:
+    """The tables of the lab's page, those that have rows."""
+    found: list[Grid] = [("Cells, and the curves that fit them", HEAD, fits(result))]
+    if rows := best_of_n_kl(result):
+        found.append(("The KL of best-of-n, by its formula and by the draws", KL_HEAD, rows))
+    return found
 
 
 def markdown(result: Mapping[str, Any], command: str) -> str:

@@ -9,6 +9,10 @@ from rlaif.errors import InputError
 from rlaif.workflows.lab.config import LabConfig, settled
 from rlaif.workflows.lab.forecast import LabPace
 from rlaif.workflows.lab.grid import cells
+from rlaif.workflows.lab.methods.best_of_n import counts
+
+FEWEST_POINTS = 3
+"""Off zero, for a curve of two parameters."""
 
 
 def config(**own: object) -> LabConfig:
@@ -30,7 +34,7 @@ def test_best_of_n_and_grpo_fill_the_grid_and_the_rest_is_at_the_middle_cell() -
         ("grpo", "rubric dropout"): 3,
     }
     assert {(each.size, each.labels) for each in found if each.method == "dpo" or each.variant} == {
-        ("2", 256)
+        ("2", 128)
     }
 
 
@@ -66,9 +70,19 @@ def test_a_grid_that_cannot_be_drawn_is_refused(own: dict[str, object], said: st
         config(**own)
 
 
-def test_the_forecast_of_the_whole_grid_fits_into_five_hours_of_two_cores() -> None:
-    whole = settled(config())
-    assert LabPace.of(list(cells(whole)), whole).seconds_left < 2 * 5 * 3600
+def test_the_forecast_of_the_whole_grid_fits_into_an_hour_of_two_cores_and_the_quick_form_into_minutes() -> (
+    None
+):
+    whole, quick = settled(config()), settled(config(quick=True))
+    assert LabPace.of(list(cells(whole)), whole).seconds_left < 2 * 3600
+    assert LabPace.of(list(cells(quick)), quick).seconds_left < 150
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_curve_has_points_enough_for_a_fit(quick: bool) -> None:
+    found = settled(config(quick=quick))
+    assert found.steps // found.every >= FEWEST_POINTS
+    assert len(counts(found.best_of)) - 1 >= FEWEST_POINTS
 
 
 def test_the_forecast_follows_the_cells_that_are_done() -> None:

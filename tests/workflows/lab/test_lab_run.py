@@ -43,7 +43,7 @@ def test_gold_that_is_also_a_reward_is_refused(tmp_path: Path) -> None:
 def test_a_dry_run_names_the_cells_and_how_long_they_take(tmp_path: Path) -> None:
     code, said = run("--dry-run", "--out", str(tmp_path / "lab"))
     assert code == 0
-    assert "grpo_4_1024_seed2" in said
+    assert "grpo_4_512_seed2" in said
     assert "forecast: 75 cells" in said
     assert not (tmp_path / "lab").exists()
 
@@ -90,6 +90,9 @@ def test_a_small_lab_draws_curves_and_goes_on_where_it_was(
         *(f"{method}, size 4, 8 labels, judge noise" for method in ("best-of-n", "grpo")),
     }
     assert (lab / "curves.svg").read_text().startswith("<?xml")
+    page = (lab / "report.html").read_text()
+    assert page.count('src="data:image/svg+xml;base64,') == 2
+    assert all(each["group"] in page for each in found["groups"])
     kept = {path.name: path.read_bytes() for path in (lab / "cells").iterdir()}
     (lab / "cells" / "grpo_1_8_seed0.json").unlink()
     code, said = run(*SMALL.split(), "--out", "lab")

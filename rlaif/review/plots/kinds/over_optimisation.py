@@ -56,6 +56,8 @@ def _draw(lab: Mapping[str, Any], figure: Any) -> None:
             _group(gold, proxy, each, place)
         gold.set(title=title, xlabel="sqrt(KL), nats", ylabel=lab["gold_by"])
         proxy.set(xlabel="sqrt(KL), nats", ylabel="proxy, deviations of the first policy")
+        for axes in (gold, proxy):
+            axes.tick_params(labelbottom=True)
         proxy.legend(loc="best")
 
 

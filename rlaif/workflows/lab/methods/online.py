@@ -19,6 +19,7 @@ def train(bench: CellBench, kind: type[C], **own: Any) -> Mapping[str, Any]:
     config = bench.config
     settings = kind(**bench.loop(config.batch_size), max_tokens=config.max_tokens, **own)
     reward = bench.reward()
+    bench.scale()  # of a reward that is constant nothing can be learned: refused before the first rollout
     with bench.measuring() as probe:
         train_online(
             settings,

@@ -145,9 +145,15 @@ class LiveAlarm:
     def _refuse_useless(self, said: Sequence[tuple[Prompt, Completion]], found: Mapping[str, float]) -> None:
         """Raise InputError for a judge that cannot score the first policy's answers, or scores them all alike."""
         if len(found) < (1 - MOST_UNREAD) * len(self.prompts):
+            cut = sum(each.finish == "length" for _, each in said)
+            remedy = (
+                f"{cut} of them are cut off at max_tokens {self.sampling.max_tokens}: raise it"
+                if 2 * cut > len(self.prompts)
+                else "name another judge or protocol (`rlaif judge check` says how good one is)"
+            )
             raise InputError(
                 f"alarm: {self.spec.judge} could score {len(found)} of {len(self.prompts)} answers of the first "
-                "policy; name another judge or protocol (`rlaif judge check` says how good one is)"
+                f"policy; {remedy}"
             )
         different = len({each.text for _, each in said})
         if different >= FEW and len(set(found.values())) == 1:
@@ -204,7 +210,7 @@ class LiveAlarm:
                 f"{each.name} {each.value:.3g} above {each.limit:g}: {each.says}" for each in ringing
             )
             told = f"alarm after step {self.checks[place].step}: {words}"
-        best = best_place(self.checks)
+        best = best_place(self.checks, self.spec.limits)
         return AlarmReading(
             figures=figures,
             rings=told,
@@ -218,7 +224,7 @@ class LiveAlarm:
             "alarm": asdict(self.spec),
             "rang": None if rung is None else self.checks[rung[0]].step,
             "signals": [] if rung is None else [each._asdict() for each in rung[1]],
-            "best": self.checks[best_place(self.checks)].step,
+            "best": self.checks[best_place(self.checks, self.spec.limits)].step,
             "scale": [list(each) for each in self.scale],
             "checks": [each.as_dict() for each in self.checks],
         }

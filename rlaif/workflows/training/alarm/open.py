@@ -14,8 +14,10 @@ from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import derived_seed
 from rlaif.judging.reward_judge import PREFIX as REWARD
 from rlaif.records import Constitution, GroupReward, Pair, Prompt, Sampling
+from rlaif.store import find_store
 from rlaif.training.gate import asking_again
-from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.configs import ModelOptions
+from rlaif.workflows.dry_run.cost import PlannedModels, estimate, planning
 from rlaif.workflows.dry_run.rollouts import plan_rewards
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.models.role_options import RoleOptions
@@ -25,6 +27,7 @@ from rlaif.workflows.training.alarm.inputs import AlarmInputs, plainly
 from rlaif.workflows.training.alarm.live import LiveAlarm
 from rlaif.workflows.training.alarm.option import AlarmSpec, alarm_spec
 from rlaif.workflows.training.job import TrainJob
+from rlaif.workflows.training.plan import plan_steps
 
 USUAL_TOKENS = 256
 JUDGE = "judge"
@@ -95,7 +98,11 @@ def alarm_inputs(
 
 
 def open_alarm(inputs: AlarmInputs, models: ModelPool, job: TrainJob) -> LiveAlarm:
-    """The alarm, its judges open. Raises RecipeError naming what cannot be opened, or cannot judge so."""
+    """The alarm, its judges open.
+
+    Raises RecipeError naming what cannot be opened or cannot judge so, and a judge that labelled the pairs itself.
+    """
+    _refuse_the_labeller(inputs, models, job.pairs)
     judge, ensemble = _rewards(inputs, models, job.seed)
     return LiveAlarm(
         spec=inputs.spec,
@@ -109,6 +116,20 @@ def open_alarm(inputs: AlarmInputs, models: ModelPool, job: TrainJob) -> LiveAla
         ensemble=ensemble,
         anchor=inputs.anchor,
     )
+
+
+def alarm_cost(job: TrainJob) -> dict[str, Any] | None:
+    """What the looks of a training outside of recipes would ask, with its cost; None where nothing looks."""
+    plan = plan_steps(job)
+    if job.looked is None or plan is None:
+        return None
+    options = ModelOptions(
+        chat_template_kwargs=job.chat_template_kwargs, trust_remote_code=job.trust_remote_code
+    )
+    models = PlannedModels(options, seed=job.seed)
+    with planning(models, job.store or find_store(job.out)):
+        plan_alarm(job.looked, models, steps=plan.steps, seed=job.seed)
+        return estimate(models)
 
 
 def plan_alarm(inputs: AlarmInputs, models: PlannedModels, *, steps: int, seed: int) -> None:
@@ -153,6 +174,20 @@ def _refuse_the_reward(
         raise RecipeError(
             f"{where}: alarm: judge {spec.judge} is the reward itself, which says nothing when it is exploited; name "
             "another judge"
+        )
+
+
+def _refuse_the_labeller(inputs: AlarmInputs, models: ModelPool, pairs: Sequence[Pair]) -> None:
+    """Of pairs, whoever labelled them is the reward."""
+    spec = inputs.spec
+    if spec.judge is None:
+        return
+    name = inputs.stands.get(spec.judge, spec.judge)
+    labelled = sum(each.provenance.get("judge") == models.fingerprint(name) for each in pairs)
+    if labelled:
+        raise RecipeError(
+            f"{inputs.where}: alarm: judge {spec.judge} labelled {labelled} of the {len(pairs)} pairs that are trained "
+            "on: it is the reward itself, which says nothing when it is exploited; name another judge"
         )
 
 

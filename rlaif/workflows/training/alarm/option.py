@@ -59,6 +59,11 @@ class AlarmSpec:
         help="By which the length-controlled win rate against the first policy may fall below its best.",
         above=0,
     )
+    unread_rise: float = setting(
+        _USUAL.unread,
+        help="By which the share of answers that the judge cannot score, as where they are cut off, may rise.",
+        above=0,
+    )
     disagreement: float = setting(
         _USUAL.disagreement, help="Times that the reward models may disagree more than at first.", above=0
     )
@@ -75,6 +80,7 @@ class AlarmSpec:
             kl=self.kl,
             judge=self.judge_fall,
             win_rate=self.win_rate_fall,
+            unread=self.unread_rise,
             disagreement=self.disagreement,
             anchor=self.anchor_fall,
         )
