@@ -20,7 +20,7 @@ Kept = tuple[str, str]
 """A file of answers, inside the run, and the model whose answers in it are meant."""
 
 
-class Sides(NamedTuple):
+class ComparisonNames(NamedTuple):
     """What the parts of a comparison are called."""
 
     judge: str | None
@@ -35,7 +35,7 @@ def helped(
     before: Sequence[MeasuredAnswer],
     after: Sequence[MeasuredAnswer],
     *,
-    named: Sides,
+    named: ComparisonNames,
     resampling: Resampling,
     won: WinRate | Mapping[str, Any] | None = None,
     preferred: Mapping[str, Mapping[str, float]] | None = None,

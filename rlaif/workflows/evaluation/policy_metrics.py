@@ -26,7 +26,7 @@ from rlaif.records import (
 )
 from rlaif.workflows.evaluation.behaviours import figures, lengths, shown_by_gold, shown_by_judge
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
-from rlaif.workflows.evaluation.win_rate import Compared, compare_answers
+from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
 from rlaif.workflows.generate.cut_off import never_ended
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.models.gold import Grades, gold_by_principle, gold_mean, grade, share_met, ungraded
@@ -121,7 +121,7 @@ def measure(
         other_judge = what.models(models, "first_judge").judge(what.first_judge)
         first.update(read(other_judge.checklist(_joined(prompts, drawn), constitution.principles)))
         row["judge_drift"] = mean(abs(readings[key] - first[key]) for key in readings if key in first)
-    compared: dict[str, Compared] = {}
+    compared: dict[str, AnswersCompared] = {}
     for called, name in what.against.items():
         answers_of_other = _answers(what.models(models, called), name, prompts, what, 1.0, seed)
         other = answers_of_other.completions
@@ -142,7 +142,7 @@ def measured_answers(
     graded: Sequence[Grades],
     readings: Readings,
     first: Readings,
-    compared: Mapping[str, Compared],
+    compared: Mapping[str, AnswersCompared],
     model: str = "policy",
 ) -> list[MeasuredAnswer]:
     """The answers with what was read of each; `first` are readings of the judge that a run began with."""

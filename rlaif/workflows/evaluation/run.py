@@ -35,10 +35,10 @@ from rlaif.workflows.evaluation.behaviours import (
     shown_by_gold,
     shown_by_judge,
 )
-from rlaif.workflows.evaluation.helped import Sides, helped
+from rlaif.workflows.evaluation.helped import ComparisonNames, helped
 from rlaif.workflows.evaluation.policy_metrics import measured_answers, read
 from rlaif.workflows.evaluation.result import Evaluation, GoldFigures, ModelBehaviours
-from rlaif.workflows.evaluation.win_rate import Compared, compare_answers
+from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
 from rlaif.workflows.generate.cut_off import mostly_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
@@ -70,12 +70,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
         refuse_early(config.out, models, needed, describe, command="evaluate")
     for name, role in roles_of(config):
         models.acting(role).open(name)
-    if config.judge is not None and config.behaviours and not config.gold:
-        refuse_unthinking(models.acting(config.judge_options), config.judge, [PER_PRINCIPLE])
-    if config.judge is not None and config.against:
-        hard = any(each.hard for each in constitution.principles)
-        asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
-        refuse_unthinking(models.acting(config.judge_options), config.judge, asked)
+    _refuse_unfit_judge(config, models, constitution)
     described = _described(config, models, prompts, constitution)
     ready()
     with ExitStack() as stack:
@@ -120,6 +115,15 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
+
+
+def _refuse_unfit_judge(config: EvaluateConfig, models: ModelPool, constitution: Constitution) -> None:
+    if config.judge is not None and config.behaviours and not config.gold:
+        refuse_unthinking(models.acting(config.judge_options), config.judge, [PER_PRINCIPLE])
+    if config.judge is not None and config.against:
+        hard = any(each.hard for each in constitution.principles)
+        asked = (PER_PAIR, *([PER_PRINCIPLE] if hard else []))
+        refuse_unthinking(models.acting(config.judge_options), config.judge, asked)
 
 
 def roles_of(config: EvaluateConfig) -> list[tuple[str, RoleOptions | None]]:
@@ -178,7 +182,7 @@ def compared_with(
     constitution: Constitution,
     prompts: Sequence[Prompt],
     texts: Mapping[str, Sequence[Completion]],
-) -> dict[str, Compared]:
+) -> dict[str, AnswersCompared]:
     """The policy's answers against those of each other model, by what figures call it; nothing without a judge."""
     if config.judge is None:
         return {}
@@ -207,7 +211,7 @@ def _measured(
     prompts: Sequence[Prompt],
     texts: Mapping[str, Sequence[Completion]],
     graded: Mapping[str, Sequence[Grades]],
-    compared: Mapping[str, Compared],
+    compared: Mapping[str, AnswersCompared],
 ) -> dict[str, list[MeasuredAnswer]]:
     """The answers of each model with what was read of each: by gold, by the policy's comparisons, and by programs."""
     by_id = {prompt.id: prompt for prompt in prompts}
@@ -229,14 +233,14 @@ def _helped(
     config: EvaluateConfig,
     constitution: Constitution,
     measured: Mapping[str, Sequence[MeasuredAnswer]],
-    compared: Mapping[str, Compared],
+    compared: Mapping[str, AnswersCompared],
 ) -> dict[str, Any]:
     own, *others = called_of(config)
     return {
         name: helped(
             measured[name],
             measured[own],
-            named=Sides(config.judge, f"{constitution.name} {constitution.version}", name),
+            named=ComparisonNames(config.judge, f"{constitution.name} {constitution.version}", name),
             resampling=_resampling(config),
             won=compared[name].rate if name in compared else None,
             preferred=compared[name].by_principle if name in compared else None,

@@ -31,7 +31,7 @@ class WinRate:
     failed: int
 
 
-class Compared(NamedTuple):
+class AnswersCompared(NamedTuple):
     """Answers of two models to the same prompts, compared."""
 
     rate: WinRate
@@ -51,7 +51,7 @@ def compare_answers(
     against: str,
     resampling: Resampling,
     sees: Sees = "answer",
-) -> Compared:
+) -> AnswersCompared:
     """Compare two models' answers to the same prompts with a judge, in both orders, by the rule that makes pairs.
 
     A prompt that only one of them answered has no result and counts as failed; a thought that never ended is no answer.
@@ -92,7 +92,7 @@ def compare_answers(
             scores[prompt.id] = 0.5
         else:
             failed += 1
-    return Compared(_rate(list(scores.values()), failed, against, resampling), scores, principles)
+    return AnswersCompared(_rate(list(scores.values()), failed, against, resampling), scores, principles)
 
 
 def _rate(scores: Sequence[float], failed: int, against: str, resampling: Resampling) -> WinRate:

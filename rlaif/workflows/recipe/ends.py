@@ -10,7 +10,7 @@ from rlaif.auditing.intervals import Resampling
 from rlaif.errors import RlaifError
 from rlaif.exchange.measured import read_measured
 from rlaif.runs.layout import MEASURED
-from rlaif.workflows.evaluation.helped import Sides, helped
+from rlaif.workflows.evaluation.helped import ComparisonNames, helped
 from rlaif.workflows.recipe.prepared import PreparedRecipe
 from rlaif.workflows.recipe.recipe import INITIAL, PREVIOUS
 from rlaif.workflows.recipe.registry import STEPS
@@ -40,7 +40,7 @@ def changed(prepared: PreparedRecipe, run: Path, rows: Sequence[Mapping[str, Any
     return helped(
         before,
         after,
-        named=Sides(judge, f"{rules.name} {rules.version}", INITIAL),
+        named=ComparisonNames(judge, f"{rules.name} {rules.version}", INITIAL),
         resampling=Resampling(seed=recipe.seed),
         won=(rows[-1].get("against") or {}).get(INITIAL),
         kl=rows[-1].get("kl"),

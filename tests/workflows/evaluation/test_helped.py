@@ -7,9 +7,9 @@ from typing import Any
 from rlaif.auditing.intervals import Resampling
 from rlaif.exchange.measured import MeasuredAnswer
 from rlaif.records import Completion, Message, Prompt
-from rlaif.workflows.evaluation.helped import Sides, helped
+from rlaif.workflows.evaluation.helped import ComparisonNames, helped
 
-NAMED = Sides("micro", "house 1.0.0", "initial")
+NAMED = ComparisonNames("micro", "house 1.0.0", "initial")
 
 
 def answer(number: int, text: str, **read: Any) -> MeasuredAnswer:
