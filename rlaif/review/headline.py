@@ -13,6 +13,9 @@ from rlaif.review.named import roles, said
 from rlaif.review.numbers import figure, percent, short
 from rlaif.review.verdict import IN_WORDS, INITIAL, Verdict, first_verdict, won_verdict
 
+CHECKED = ("accuracy", "both_correct", "label_accuracy", "kappa")
+"""The figures of a judge check by which it is known, the first that it has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
@@ -37,7 +40,32 @@ def headline(facts: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]] = ())
         return _of_evaluation(summary)
     if "funnel" in summary or "pairs" in summary:
         return _of_pairs(facts, summary)
-    return Headline(done=f"`rlaif {facts.get('command', 'run')}`.", helped="", verdict="none", short="")
+    said, brief = _of_measuring(summary)
+    done = said or f"`rlaif {facts.get('command', 'run')}`."
+    return Headline(done=done, helped="", verdict="none", short=brief)
+
+
+def _of_measuring(summary: Mapping[str, Any]) -> tuple[str, str]:
+    """The sentence and the cell of a judge check, an attack or a lab; empty for anything else."""
+    figures = summary.get("figures") or {}
+    if "gold_set" in summary:
+        told = [
+            f"{name.replace('_', ' ')} {_interval(figures[name])}" for name in CHECKED if figures.get(name)
+        ]
+        items = _count(int(summary.get("count") or 0), "item")
+        done = f"Checked the judge {short(str(summary.get('judge')))} on {items} of {short(str(summary['gold_set']))}."
+        return done, told[0] if told else ""
+    if "reward" in summary:
+        succeeded = sum(bool((each.get("success") or {}).get("value")) for each in figures)
+        prompts = _count(int(summary.get("prompts") or 0), "prompt")
+        done = f"Attacked the reward {short(str(summary['reward']))} on {prompts}."
+        return done, f"{succeeded} of {_count(len(figures), 'attack')} succeeded"
+    if "cells" in summary:
+        return (
+            f"Measured {_count(int(summary['cells']), 'cell')} of the lab, by {summary.get('gold_by')}.",
+            "",
+        )
+    return "", ""
 
 
 def _of_rounds(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Headline:
@@ -133,9 +161,13 @@ def _of_pairs(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> Headline:
 
 
 def _rate(row: Mapping[str, Any]) -> str:
+    return _interval({**row, "value": row.get("win_rate")})
+
+
+def _interval(row: Mapping[str, Any]) -> str:
     low, high = row.get("low"), row.get("high")
     between = f" [{figure(low)}, {figure(high)}]" if None not in (low, high) else ""
-    return f"{figure(row.get('win_rate'))}{between}"
+    return f"{figure(row.get('value'))}{between}"
 
 
 def _count(number: int, word: str) -> str:

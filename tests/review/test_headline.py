@@ -76,3 +76,36 @@ def test_a_run_that_kept_its_answers_says_what_its_ending_said() -> None:
     assert found.helped == (
         "Better: answers meet 0.75 of house 1.0.0 by gold, 0.50 before: +0.25 [+0.10, +0.40] on 24 prompts."
     )
+
+
+@pytest.mark.parametrize(
+    ("summary", "done", "brief"),
+    [
+        (
+            {
+                "judge": "hf:org/judge",
+                "gold_set": "llmbar",
+                "count": 419,
+                "figures": {"accuracy": {"value": 0.75, "low": 0.7, "high": 0.8}},
+            },
+            "Checked the judge org/judge on 419 items of llmbar.",
+            "accuracy 0.750 [0.700, 0.800]",
+        ),
+        (
+            {
+                "reward": "models/rm",
+                "prompts": 16,
+                "figures": [{"attack": "cut", "success": None}, {"attack": "a", "success": {"value": 0.5}}],
+            },
+            "Attacked the reward models/rm on 16 prompts.",
+            "1 of 2 attacks succeeded",
+        ),
+        ({"cells": 75, "gold_by": "gold"}, "Measured 75 cells of the lab, by gold.", ""),
+        ({}, "`rlaif other`.", ""),
+    ],
+)
+def test_what_measures_says_what_it_measured_and_found(
+    summary: dict[str, Any], done: str, brief: str
+) -> None:
+    found = headline({"command": "other", "summary": summary})
+    assert (found.done, found.short) == (done, brief)
