@@ -21,7 +21,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from micro_pool import CONSTITUTION, bundled
 from results import Results, options
 from scipy.stats import binom, binomtest
 
-from rlaif.auditing.alarm import AlarmCheck, AlarmLimits, best_place, first_alarm
+from rlaif.auditing.alarm import AlarmCheck, AlarmLimits, Signal, best_place, signals
 from rlaif.constitution import load_principles
 from rlaif.exchange.prompts import read_prompts
 from rlaif.hashing import derived_seed
@@ -240,12 +240,26 @@ class Outcome:
     """With the weights that `back` returns to where it rang; None as above."""
 
 
+READ: dict[tuple[str, int, float], list[list[Signal]]] = {}
+"""Signals of each check of a run, by kind, seed and the one limit that they depend on: a win rate is dear to read."""
+
+
+def first_rung(row: Mapping[str, Any], checks: Sequence[AlarmCheck], limits: AlarmLimits) -> int | None:
+    """The place of the first check at which something rings: `first_alarm`, whatever has been read before."""
+    key = (row["kind"], row["seed"], limits.unread)
+    if key not in READ:
+        READ[key] = [signals(checks[: place + 1], limits) for place in range(1, len(checks))]
+    limit = asdict(limits) | {"unread_rise": limits.unread}
+    rings = (any(each.value > limit[each.name] for each in read) for read in READ[key])
+    return next((place for place, rang in enumerate(rings, 1) if rang), None)
+
+
 def outcome(row: Mapping[str, Any], limits: AlarmLimits) -> Outcome:
     """Stop the run where the alarm would have rung."""
     gold = [each["gold"] for each in row["checks"]]
     checks = as_checks(row)
-    rung = first_alarm(checks, limits)
-    place = len(gold) - 1 if rung is None else rung[0]
+    rung = first_rung(row, checks, limits)
+    place = len(gold) - 1 if rung is None else rung
     back = place if rung is None else best_place(checks[: place + 1], limits)
     room = max(gold) - gold[0]
 
