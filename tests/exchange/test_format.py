@@ -70,7 +70,7 @@ def test_a_format_that_is_not_there_is_refused_with_those_that_are(
 def test_every_format_says_what_it_is_and_can_do_something() -> None:
     for name, each in FORMATS.all().items():
         assert each.help, name
-        assert each.pairs or each.gold or each.constitution, name
+        assert each.pairs or each.examples or each.gold or each.constitution, name
     assert all(each.shape and (each.reads or each.writes) for each in pair_formats().values())
 
 
