@@ -120,7 +120,7 @@ def test_pairs_are_made_and_nothing_asks_for_a_log_probability(
     assert main([*words, "--dry-run"]) == 0
     planned = capsys.readouterr().out
     assert ("checklist-cot on each" in planned) == (protocol not in ("score-json",))
-    assert main(words) == 0
+    assert main([*words, "--full"]) == 0
     pairs = read_pairs(world / "run/pairs.jsonl")
     assert [each.chosen[-1].content for each in pairs] == [GREETS] * 3
     assert labels_asked() == 0

@@ -44,13 +44,10 @@ def usage(
             fingerprint, tokens = used[key]
             judge = names.get(fingerprint, fingerprint)
             _add(by_judge.setdefault(judge, {}).setdefault(principle, _nothing()), judge, 1, tokens, prices)
-    new = {each.name: _nothing() for each in models.recorded}
-    for engine in models.recorded:
-        _add(new[engine.name], engine.name, engine.new_calls, engine.usage, prices)
     rows = [(judge, principle, row) for judge, own in by_judge.items() for principle, row in own.items()]
     return {
         "currency": table.currency,
-        "models": new,
+        "models": _new_calls(models, prices),
         "judges": {
             judge: {**_sum(own.values()), "principles": dict(sorted(own.items()))}
             for judge, own in sorted(by_judge.items())
@@ -60,6 +57,14 @@ def usage(
             for name in sorted({principle for _, principle, _ in rows})
         },
     }
+
+
+def _new_calls(models: ModelPool, prices: Callable[[str], Price | None]) -> dict[str, Total]:
+    """The new calls of this command by model name."""
+    new = {each.name: _nothing() for each in models.recorded}
+    for engine in models.recorded:
+        _add(new[engine.name], engine.name, engine.new_calls, engine.usage, prices)
+    return new
 
 
 def judged_in(run: Path) -> Iterator[Judgment]:
@@ -92,9 +97,9 @@ def cost_line(found: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def spent_so_far(models: ModelPool, store: Store) -> dict[str, float | None]:
+def spent_so_far(models: ModelPool) -> dict[str, float | None]:
     """New calls, tokens and money of all models together; money is None where a model has no price."""
-    total = _sum(usage(models, store, ())["models"].values())
+    total = _sum(_new_calls(models, cache(partial(price_of, read_prices(models.options.prices)))).values())
     tokens = total["prompt_tokens"] + total["completion_tokens"]
     return {"calls": total["calls"], "tokens": tokens, "money": total["cost"]}
 

@@ -269,7 +269,7 @@ def execute(step: Step, job: RunJob, making: Callable[[], None] = lambda: None) 
             step.since(job),
             ahead,
             step=step.name,
-            spent=lambda: spent_so_far(job.models, job.store),
+            spent=lambda: spent_so_far(job.models),
         )
         job.state.facts[job.task.entry.key] = facts
         step.finish(job, facts)

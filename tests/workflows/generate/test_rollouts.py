@@ -85,7 +85,7 @@ def test_an_evaluation_goes_on_without_the_unanswered_prompt(call: Any, hurt: st
 def test_a_policy_whose_draws_never_differ_is_told_of(call: Any, script: Write, tmp_path: Path) -> None:
     sure = script("sure", [{"texts": [SILENT]}])
     given = ["--policy", sure, "--temperature", "1", "--drift", "0", "--out", str(tmp_path / "run")]
-    done = call("generate", "--n", "2", *given, "--min-pair-share", "0")
+    done = call("generate", "--n", "2", *given, "--min-pair-share", "0", "--full")
     assert "all completions of a prompt are one text, for each of 8 prompts" in done.stderr
 
 

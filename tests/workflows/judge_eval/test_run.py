@@ -388,7 +388,7 @@ def test_recorded_calls_are_a_judge_too(call: Call, gold: Path, tmp_path: Path, 
     # no call that never came back is a refusal
     assert shown["flags"]["judge_refuses"]["value"] == 0
     assert shown["notes"][0].startswith(f"{shown['calls']['failed']} calls failed (")
-    assert "they count as wrong" in call(*words)[2]
+    assert "they count as wrong" in call(*words, "--full")[2]
 
 
 def test_a_judge_of_whom_every_call_fails_is_not_measured(call: Call, gold: Path, tmp_path: Path) -> None:
@@ -528,7 +528,7 @@ def test_a_judge_of_labels_needs_a_probability_to_be_plotted(call: Call, judge: 
 
 def test_every_option_reaches_the_config_and_is_read() -> None:
     fields = {each.name for each in dataclasses.fields(CheckConfig)} - {"source", "thresholds"}
-    own = {"as_json", "dry_run", "show_prompt", "help", "gold", "every", "every_attack"}
+    own = {"as_json", "full", "dry_run", "show_prompt", "help", "gold", "every", "every_attack"}
     assert {(each.name or "").partition("__")[0] for each in check.params} - own - set(THRESHOLDS) == fields
     files = (
         "judge_eval/run",

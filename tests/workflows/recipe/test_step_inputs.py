@@ -81,6 +81,8 @@ class Named:
 
     in_writing = False
     role = NOTHING
+    recorded = ()
+    options = SimpleNamespace(prices=None)
 
     def __init__(self, fingerprint: Callable[[str], str]) -> None:
         self.fingerprint = fingerprint

@@ -149,7 +149,7 @@ def test_a_reward_that_never_varied_is_told_at_the_end(
     Path("mine.py").write_text("def give(prompt, completion):\n    return 0.5\n")
     place = words.index("--reward")
     own = [*words[:place], "--reward", "function=mine.py:give", "--truncated", "mask", *words[place + 2 :]]
-    assert main(["train", "grpo", *own]) == 0
+    assert main(["train", "grpo", *own, "--full"]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "the reward was 0.5 for every rollout of 3 steps, and nothing can be learned" in said
 

@@ -152,7 +152,7 @@ def test_what_the_data_gate_left_out_is_printed_and_recorded(
     file.write_text("\n".join([*rows, rows[0]]) + "\n")
     words = ["train", str(run), "--steps", "1", "--out", str(tmp_path / "model")]
     assert main(words) == 2
-    assert main([*words, "--edited"]) == 0
+    assert main([*words, "--edited", "--full"]) == 0
     assert "left out: duplicate" in capsys.readouterr().out
     record = json.loads((tmp_path / "model" / "train.json").read_text())
     assert "edited by hand" in record["edited"]

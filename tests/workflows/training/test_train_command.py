@@ -23,7 +23,7 @@ from rlaif.workflows.training.methods import METHODS
 from rlaif.workflows.training.online import OnlineTrainConfig
 from tests.workflows.conftest import Configured
 
-ALWAYS = {"source", "as_json", "dry_run"}
+ALWAYS = {"source", "as_json", "dry_run", "full"}
 
 
 KEPT: dict[str, Path] = {}
