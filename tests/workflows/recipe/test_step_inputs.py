@@ -17,6 +17,7 @@ from rlaif.exchange.pairs import write_pairs
 from rlaif.hashing import digest
 from rlaif.records import Completion, Constitution, Message, Pair, Principle, PrincipleTest, Prompt
 from rlaif.templates import template_digests
+from rlaif.workflows.evaluation.policy_metrics import Measurement
 from rlaif.workflows.models.role_options import NOTHING, RoleOptions
 from rlaif.workflows.models.role_requests import RoleRequests
 from rlaif.workflows.progress import silent
@@ -395,9 +396,9 @@ class Measure:
         self.top, self.times = top, 0
         monkeypatch.setattr(evaluate_file, "measure", self._measure)
 
-    def _measure(self, *_: Any) -> dict[str, Any]:
+    def _measure(self, *_: Any) -> Measurement:
         self.times += 1
-        return {"gold_mean": 0.5}
+        return Measurement({"gold_mean": 0.5}, [])
 
     def __call__(self, run: str, **how: Any) -> int:
         execute(evaluate_file.STEP, measuring(self.top, run, **how))
