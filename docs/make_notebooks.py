@@ -142,8 +142,8 @@ CELLS: Mapping[str, Sequence[Cell]] = {
         ),
         (
             CODE,
-            "!rlaif lab overoptimize --quick --methods best-of-n --sizes 1,2 --measured 4 --best-of 8 "
-            "--out runs/lab 2> /dev/null | tail -n 1",
+            "!rlaif lab overoptimize --quick --methods best-of-n --sizes 1,2 --measured 4 --best-of 8 \\\n"
+            "    --out runs/lab 2> /dev/null | tail -n 1",
         ),
         (
             CODE,
