@@ -79,6 +79,14 @@ COMMANDS = [
 ]
 
 
+def behind_first_word(said: str) -> str:
+    """What is on a terminal once the first word is taken away: that word and its erasing are ours."""
+    word, erased, rest = said.partition("\r\x1b[K")
+    assert erased
+    assert word.isprintable()
+    return rest
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=range(len(COMMANDS)))
 def test_a_command_lets_no_control_character_of_its_data_reach_a_terminal(
     command: list[str], tmp_path: Path
@@ -87,11 +95,7 @@ def test_a_command_lets_no_control_character_of_its_data_reach_a_terminal(
     (tmp_path / "evil.yaml").write_text(RULES.format(text=text), encoding="utf-8")
     said = run_on_terminal([sys.executable, "-m", "rlaif", *command], tmp_path).decode()
     assert said
-    # the first word, which is ours, is taken away before anything else is written
-    word, erased, rest = said.partition("\r\x1b[K")
-    assert erased
-    assert word.isprintable()
-    plain = rest.replace("\r\n", "").replace("\n", "").replace("\t", "")
+    plain = behind_first_word(said).replace("\r\n", "").replace("\n", "").replace("\t", "")
     assert {each for each in plain if not each.isprintable()} == set()
 
 

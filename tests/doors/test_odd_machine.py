@@ -29,7 +29,12 @@ principles:
 """
 OURS = (r"", r"(warning|error): .+", r"(dpo|sft|reward): \d+ steps? .+", r"next: rlaif .+")
 """Lines on stderr."""
-FIGURES = (r"", r"[\w/ @-]+? {2,}-?[\d.]+", r"figure +value", r"-+ +-+", r"(dpo|sft|reward): m .+")
+FIGURES = (
+    r"(dpo|sft|reward), \d+ steps? {2,}first {2,}last",
+    r"-+ +-+ +-+",
+    r"[\w/ @-]+?( {2,}(-|-?[\d.]+(e-?\d+)?)){2}",
+    r"(model|doubtful): .+",
+)
 """Lines of the table of a training."""
 TRAIN = ["--steps", "2", "--batch-size", "2", "--learning-rate", "1e-3"]
 API = """
