@@ -206,7 +206,7 @@ def _rank(item: tuple[str, str]) -> tuple[int, str]:
 
 NEEDS = (
     r"runs/(?:loop|curt|kind|part|distilled|cai|attack|before)\b|thumbs runs/quick|"
-    r"round-1/labels\.jsonl|models/(?:rm|reward|mended)\b|house@|"
+    r"round-1/labels\.jsonl|data/steps|runs/process\b|models/(?:rm|reward|mended)\b|house@|"
     r"answers\.jsonl|weights\.json|\btry/|learn revisions|people_agree|"
     r"release (?:constitutions/)?house"
 )

@@ -91,7 +91,7 @@ def test_a_small_lab_draws_curves_and_goes_on_where_it_was(
     }
     assert (lab / "curves.svg").read_text().startswith("<?xml")
     page = (lab / "report.html").read_text()
-    assert page.count('src="data:image/svg+xml;base64,') == 2
+    assert page.count("<figure>") >= 2
     assert all(each["group"] in page for each in found["groups"])
     kept = {path.name: path.read_bytes() for path in (lab / "cells").iterdir()}
     (lab / "cells" / "grpo_1_8_seed0.json").unlink()
