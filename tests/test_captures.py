@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.scripts import script
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures" / "terminal"
 MOST_BYTES = 60_000
 
 
-def maker() -> ModuleType:
-    found = importlib.util.spec_from_file_location("make_captures", ROOT / "docs" / "make_captures.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-MAKER = maker()
+MAKER = script(ROOT / "docs" / "make_captures.py")
 
 
 @pytest.mark.parametrize(

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.scripts import script
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 200_000
 
 
-def maker() -> ModuleType:
-    found = importlib.util.spec_from_file_location("make_notebooks", ROOT / "docs" / "make_notebooks.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-MAKER = maker()
+MAKER = script(ROOT / "docs" / "make_notebooks.py")
 
 
 def written(name: str) -> dict[str, Any]:

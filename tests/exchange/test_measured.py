@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,9 @@ from rlaif.exchange.measured import MeasuredAnswer, read_measured, write_measure
 from rlaif.records import Completion, Message, Prompt, ToolCall
 
 
-def answer(text: str = "Hello.", **own: object) -> MeasuredAnswer:
+def answer(text: str = "Hello.", **own: Any) -> MeasuredAnswer:
     prompt = Prompt(messages=(Message(role="user", content="Hi"),), tags=("named",))
-    said = Completion(prompt_id=prompt.id, text=text, policy="b2:p", **own)  # type: ignore[arg-type]
+    said = Completion(prompt_id=prompt.id, text=text, policy="b2:p", **own)
     return MeasuredAnswer(
         model="policy",
         prompt=prompt,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rlaif.atomic import write_text
 from rlaif.errors import InputError
-from rlaif.exchange.card import CardFacts, dataset_card
+from rlaif.exchange.card import CardFacts
 from rlaif.exchange.format import About, WrittenSplit, example_formats, pair_format
 from rlaif.exchange.pairs import pair_row
 from rlaif.exchange.preferences.writing import preference_rows, write_preferences
@@ -25,6 +25,7 @@ from rlaif.workflows.datasets.export_examples import export_examples
 from rlaif.workflows.datasets.export_files import (
     ExportConfig,
     ExportResult,
+    describe,
     files_of,
     no_rows,
     publish,
@@ -116,13 +117,7 @@ def _write(
         where=config.where,
         version=__version__,
     )
-    write_text(draft / "README.md", dataset_card(card))
-    return {
-        "format": config.format,
-        "rows": {name: each.rows for name, each in written.items()},
-        "funnel": funnel,
-        "files": {each.name: each.sha256 for each in files},
-    }
+    return describe(draft, card, written)
 
 
 def _funnel(source: ExportSource, changed: _Changed, written: Mapping[str, WrittenSplit]) -> dict[str, int]:

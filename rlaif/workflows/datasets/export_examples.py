@@ -8,15 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rlaif.atomic import write_text
 from rlaif.errors import InputError
-from rlaif.exchange.card import CardFacts, dataset_card
+from rlaif.exchange.card import CardFacts
 from rlaif.exchange.examples import read_examples
 from rlaif.exchange.format import ExampleFormat, WrittenSplit
 from rlaif.hashing import digest
 from rlaif.records import Example, prompt_name
 from rlaif.version import __version__
-from rlaif.workflows.datasets.export_files import ExportConfig, ExportResult, files_of, no_rows, publish
+from rlaif.workflows.datasets.export_files import (
+    ExportConfig,
+    ExportResult,
+    describe,
+    files_of,
+    no_rows,
+    publish,
+)
 from rlaif.workflows.datasets.select_pairs import TEST, TRAIN, train_prompts
 from rlaif.workflows.training.example_source import example_source
 
@@ -77,10 +83,4 @@ def _write(
         where=None,
         version=__version__,
     )
-    write_text(draft / "README.md", dataset_card(card))
-    return {
-        "format": config.format,
-        "rows": {name: each.rows for name, each in written.items()},
-        "funnel": funnel,
-        "files": {each.name: each.sha256 for each in files},
-    }
+    return describe(draft, card, written)

@@ -14,7 +14,7 @@ from typing import Any
 
 from rlaif.atomic import DRAFT_SUFFIX, write_text
 from rlaif.errors import InputError, RlaifError
-from rlaif.exchange.card import FileFacts
+from rlaif.exchange.card import CardFacts, FileFacts, dataset_card
 from rlaif.exchange.format import WrittenSplit
 from rlaif.workflows.datasets.review import Honour
 
@@ -125,6 +125,17 @@ def no_rows(format: str, written: Mapping[str, WrittenSplit]) -> str | None:
         return None
     why = "; ".join(f"{count} left out: {reason}" for reason, count in written[empty].left_out.items())
     return f"--format {format}: no row of {empty!r} is left" + (f"; {why}" if why else "")
+
+
+def describe(draft: Path, card: CardFacts, written: Mapping[str, WrittenSplit]) -> dict[str, Any]:
+    """Write the card of a draft; returns the fields of its result but the place."""
+    write_text(draft / "README.md", dataset_card(card))
+    return {
+        "format": card.format,
+        "rows": {name: each.rows for name, each in written.items()},
+        "funnel": card.funnel,
+        "files": {each.name: each.sha256 for each in card.files},
+    }
 
 
 def stated_time(started: float) -> str:

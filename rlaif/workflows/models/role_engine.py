@@ -63,6 +63,10 @@ class RoleEngine(BaseEngine):
         """As the model."""
         return self.recorded.alike(continuations)
 
+    def reach(self) -> None:
+        """As the model."""
+        self.recorded.reach()
+
     def recall(self, reply: Reply) -> None:
         """The model hears of a recorded reply."""
         self.recorded.recall(reply)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -11,20 +10,16 @@ from types import ModuleType
 import pytest
 
 from rlaif.engines.open import open_engine
+from tests.scripts import script
 
 BENCH = Path(__file__).resolve().parents[3] / "benchmarks" / "judge_prefix.py"
 
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("judge_prefix", BENCH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(BENCH.parent), *sys.path])
-        spec.loader.exec_module(module)
-    return module
+        return script(BENCH)
 
 
 def test_the_bench_prints_its_rows_as_one_json_object(
