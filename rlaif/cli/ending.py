@@ -39,14 +39,18 @@ def listed(parts: Iterable[str]) -> str:
     return ", ".join(part.replace(" ", _BOUND) for part in parts)
 
 
-def doubtful(warnings: Iterable[str], full: str = "--full") -> list[str]:
-    """The line on what is doubtful; nothing where nothing is. `full` says what shows all of it."""
+def doubtful(warnings: Iterable[str], full: str = "--full", most: int = 1) -> list[str]:
+    """What is doubtful; nothing where nothing is. `full` says what shows all of it.
+
+    A doubt that is alone has up to `most` lines; of several the first has one.
+    """
     told = list(dict.fromkeys(warnings))
     if not told:
         return []
     others = len(told) - 1
-    if not others and len(told[0]) + len("doubtful: ") <= WIDTH:
-        return [f"doubtful: {told[0]}"]
+    alone = within(f"doubtful: {told[0]}", most + 1)
+    if not others and len(alone) <= most:
+        return alone
     more = f" (and {others} more: {full})" if others else f" ({full})"
     return [f"{shortened(f'doubtful: {told[0]}', WIDTH - len(more))}{more}"]
 

@@ -324,7 +324,7 @@ def _show(
         head = [f"{job.method}, {steps:,} step{'' if steps == 1 else 's'}", "first", "last"]
         rows = [[FIGURES[name], first, last] for name, first, last in moved]
         lines = table(head, rows).splitlines() if rows else [head[0]]
-        lines += doubtful(notes)
+        lines += doubtful(notes, most=2)
         if (costs := trained.as_dict().get("costs")) and calls(costs):
             lines.append(f"cost: {calls(costs):,} calls, {tokens(costs):,} tokens, {money(costs)}")
         text = "\n".join([*lines, f"model: {trained.out}"])

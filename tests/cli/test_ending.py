@@ -25,6 +25,9 @@ def test_what_does_not_fit_is_left_out_with_dots() -> None:
 def test_doubts_are_one_line_that_counts_the_others() -> None:
     assert doubtful([]) == []
     assert doubtful(["too few pairs", "too few pairs"]) == ["doubtful: too few pairs"]
+    alone = " ".join(f"word{number}" for number in range(20))
+    assert " ".join(line.strip() for line in doubtful([alone], most=2)) == f"doubtful: {alone}"
+    assert len(doubtful([alone])) == 1
     [line] = doubtful(["x " * 90, "other", "third"])
     assert line.endswith("... (and 2 more: --full)")
     assert len(line) <= WIDTH

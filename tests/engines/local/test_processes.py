@@ -29,6 +29,7 @@ from rlaif.workflows.configs import ModelOptions
 from rlaif.workflows.models.pool import ModelPool
 from tests.engines.conftest import ModelDir
 from tests.engines.tiny import draw, question, write_model
+from tests.pids import runs
 
 OPTIONS: dict[str, Any] = {
     "dtype": "float32",
@@ -49,15 +50,6 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # one that nobody has waited for yet has ended all the same
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from rlaif.engines.vllm import guard
+from tests.pids import runs
 
 WAITING = "import os, subprocess, sys, time; {more} open(sys.argv[1], 'w').write('%d ' % os.getpid()); time.sleep(600)"
 CHILD = (
@@ -27,17 +27,8 @@ def awaited(path: Path) -> int:
     return int(path.read_text())
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    # one that waits to be asked for its status does nothing any more
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 def wait_gone(pid: int) -> None:
-    while not is_gone(pid):
+    while runs(pid):
         time.sleep(0.05)
 
 
@@ -53,7 +44,7 @@ def test_when_nobody_holds_its_input_the_command_and_its_children_end(tmp_path: 
     script = WAITING.format(more=CHILD)
     process = started(sys.executable, "-c", script, str(own), str(child))
     pids = [awaited(own), awaited(child)]
-    assert not any(map(is_gone, pids))
+    assert all(map(runs, pids))
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
