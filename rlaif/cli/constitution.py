@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
 from rlaif.cli.constitution_versions import diff, log, release
-from rlaif.cli.ending import within
+from rlaif.cli.ending import side, within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.next_step import UNNAMED, after_tests, command_line
@@ -23,9 +23,10 @@ from rlaif.review.tables import table
 from rlaif.workflows.configs import TestConfig
 
 if TYPE_CHECKING:
+    from rlaif.constitution.lint import Finding
     from rlaif.workflows.generate.principle_tests import Tried
 
-SHOWN = 5
+SHOWN = 3
 """Findings that `check` lists unless all are asked for."""
 
 
@@ -71,7 +72,7 @@ def check(ref: str, strict: bool, full: bool, as_json: bool) -> None:
     failing = [each for each in findings if strict or each.level == "error"]
     # errors first: what is left out unless all is asked for matters least
     worst = sorted(findings, key=lambda each: each.level != "error")
-    lines = [each.located(loaded.source) for each in (findings if full else worst[:SHOWN])]
+    lines = [each.located(loaded.source) for each in findings] if full else [*_first(worst, loaded.source)]
     lines += [] if full or len(findings) <= SHOWN else [f"and {len(findings) - SHOWN} findings more: --full"]
     lines.append(
         f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {len(findings)} findings"
@@ -166,6 +167,12 @@ def run_tests(as_json: bool, **chosen: Any) -> None:
     lines.append(f"calls: {calls}; tokens: {tokens}")
     then = None if tried.unmet else after_tests(chosen["constitution"], chosen["judge"] or JUDGE)
     emit(tried.as_dict(), "\n".join(lines), as_json=as_json, unmet=tried.unmet, then=then)
+
+
+def _first(findings: Sequence[Finding], source: str) -> Iterator[str]:
+    """The first few, each below its place: a path alone may be as wide as a terminal."""
+    for each in findings[:SHOWN]:
+        yield from side(each.place(source), each.said, 2)
 
 
 def _not_passed(tried: Tried) -> Iterator[str]:

@@ -30,8 +30,16 @@ class Finding:
 
     def located(self, otherwise: str) -> str:
         """`file:line: level: principle: message`; `otherwise` is the file where none is known."""
-        named = f"{self.principle}: " if self.principle else ""
-        return f"{self.source or otherwise}:{self.line or 1}: {self.level}: {named}{self.message}"
+        return f"{self.place(otherwise)}: {self.said}"
+
+    def place(self, otherwise: str) -> str:
+        """`file:line: level`; `otherwise` is the file where none is known."""
+        return f"{self.source or otherwise}:{self.line or 1}: {self.level}"
+
+    @property
+    def said(self) -> str:
+        """`principle: message`."""
+        return f"{self.principle}: {self.message}" if self.principle else self.message
 
 
 def applies(principle: Principle, prompt: Prompt) -> bool:
