@@ -36,6 +36,13 @@ def other_model(asked: str, body: Mapping[str, Any], answers_as: str = "") -> st
     return one_line(said)[:SHOWN]
 
 
+def listed_models(body: Mapping[str, Any]) -> list[str]:
+    """The names in a server's list of models; none where it is no such list."""
+    rows = body.get("data")
+    names = [each.get("id") for each in rows if isinstance(each, Mapping)] if isinstance(rows, list) else []
+    return [one_line(each)[:SHOWN] for each in names if isinstance(each, str) and each.strip()]
+
+
 def same_model(asked: str, said: str) -> bool:
     """Whether two names mean one model: in any case, with or without an owner, a date, `:latest`, a file's ending."""
     bare, at, _ = said.rpartition("@")

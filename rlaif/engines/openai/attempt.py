@@ -122,21 +122,23 @@ async def look(connections: Connections, total: float) -> AttemptOutcome:
     """Whether a server is there: its list of models is asked for, which is no call of a model and costs nothing.
 
     Not reached (DOWN), or the key refused (WRONG); any other answer, and none in time, leaves it to the first call.
+    The body is the list, where it is one.
     """
     try:
         with connections.client() as client:
             async with asyncio.timeout(total):
                 answer = await client.send(client.build_request("GET", MODELS), stream=True)
                 try:
-                    refused = answer.status_code == httpx.codes.UNAUTHORIZED
-                    words = error_text(await _whole(answer, ROOM) or b"") if refused else ""
+                    status, whole = answer.status_code, await _whole(answer, ROOM) or b""
                 finally:
                     await answer.aclose()
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as failure:
         return AttemptOutcome(fault=AttemptFault.DOWN, reason=_told(failure))
     except Exception:  # noqa: BLE001 - whoever answers oddly here may well answer calls
         return AttemptOutcome()
-    return _refusal(httpx.codes.UNAUTHORIZED, words) if refused else AttemptOutcome()
+    if status == httpx.codes.UNAUTHORIZED:
+        return _refusal(status, error_text(whole))
+    return AttemptOutcome(body=read_body(whole).body if status == httpx.codes.OK else {})
 
 
 def room(body: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from rlaif.engines.openai import replies
-from rlaif.engines.openai.answering_model import other_model
+from rlaif.engines.openai.answering_model import listed_models, other_model, same_model
 from rlaif.engines.openai.attempt import MODELS, AttemptFault, AttemptOutcome, attempt, look
 from rlaif.engines.openai.capabilities import NEEDED, Capabilities, Lesson
 from rlaif.engines.openai.load_balancer import Server, Servers
@@ -16,12 +16,15 @@ from rlaif.engines.openai.name import OMITTABLE
 from rlaif.engines.openai.rate_limits import backoff
 from rlaif.engines.openai.refusals import EITHER, asked_for
 from rlaif.engines.openai.request_body import KWARGS
+from rlaif.errors import ModelError
 from rlaif.records import Usage
 
 HOLD_S = 0.1
 """Time for which an answer is held until no other call has got the same."""
 HOLD_TURNS = 10
 """Turns of the loop after it: on a busy machine what has arrived meanwhile is yet to be read."""
+NAMED = 5
+"""Models of a server that a message names."""
 _EITHER = ("temperature", "top_p")
 Build = Callable[[Capabilities], dict[str, Any]]
 Check = Callable[[Mapping[str, Any]], replies.Problem | None]
@@ -93,8 +96,11 @@ class Asker:
                 await asyncio.sleep(backoff(self.servers.settings.wait, tried, call))
 
     async def reach(self) -> None:
-        """Return once a server is there, without a call. Raises EngineError where none is reached for `reach` seconds,
-        ModelError where all refuse the key.
+        """Return once a server is there. Raises EngineError where none is reached for `reach` seconds, ModelError where
+        all refuse the key, or one neither lists the model nor answers for it.
+
+        It costs no call where the model is listed, or nothing is. A list may leave out names that a server knows (a
+        proxy's aliases, llama.cpp's any name), so that it alone refuses nobody: the model is asked for one token.
         """
         settings = self.servers.settings
         while True:
@@ -104,8 +110,29 @@ class Asker:
             finally:
                 self.servers.release(server, 0.0)
             if outcome.fault is None:
-                return
+                return await self._known(listed_models(outcome.body))
             self.servers.note(server, outcome, MODELS)
+
+    async def _known(self, listed: Sequence[str]) -> None:
+        """Whether the model answers, where a server lists others alone."""
+        if not listed or any(same_model(self.model, each) for each in listed):
+            return
+        asked = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+        try:
+            answer = await self.ask(MODELS, lambda _: asked, lambda _: None)
+        except ModelError as refused:
+            raise ModelError(self._unknown(listed, str(refused))) from None
+        if answer.error:
+            raise ModelError(self._unknown(listed, answer.error))
+
+    def _unknown(self, listed: Sequence[str], why: str) -> str:
+        names = ", ".join(listed[:NAMED]) + (
+            f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+        )
+        return (
+            f"the server lists no model {self.model!r} but {names}, and does not answer for it ({why}): "
+            "correct the name"
+        )
 
     def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
         """A body as it is sent: with the model, without what the user wants left out."""

@@ -117,6 +117,10 @@ class RayEngine(BaseEngine):
             self._chat = Chat(tokenizer, kwargs, self._options.get("thought_marks"))
         return self._chat
 
+    def reach(self) -> None:
+        """Join the cluster and find out that it has room; nothing is started. Raises EngineError, ModelError."""
+        _ = self.size
+
     def pids(self) -> list[int]:
         """Process ids of the workers, each on its node."""
         import ray

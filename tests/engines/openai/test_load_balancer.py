@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -187,3 +188,36 @@ def test_a_server_that_is_yet_to_start_is_waited_for() -> None:
 def test_a_key_that_is_refused_is_found_without_a_call() -> None:
     with pytest.raises(ModelError, match=r"is refused: .*401: no such key"):
         engine(lambda _: httpx.Response(401, json={"error": {"message": "no such key"}})).reach()
+
+
+@pytest.mark.parametrize(
+    "listed", [["M"], ["owner/m", "other"], []], ids=["in another case", "with an owner", "nothing"]
+)
+def test_a_model_that_is_listed_is_not_asked(listed: list[str]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET"
+        return httpx.Response(200, json={"object": "list", "data": [{"id": each} for each in listed]})
+
+    engine(answer).reach()
+
+
+def test_a_model_that_no_server_lists_is_asked_for_one_token_and_refused_by_its_answer_alone() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def server(status: int, body: dict[str, Any]) -> Any:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if request.method == "GET":
+                return httpx.Response(200, json={"data": [{"id": "llama"}, {"id": "qwen"}]})
+            sent.append(json.loads(request.content))
+            return httpx.Response(status, json=body)
+
+        return answer
+
+    said = {"id": "1", "choices": [{"message": {"content": "Hi"}, "finish_reason": "length"}]}
+    engine(server(200, said)).reach()
+    assert [each["max_tokens"] for each in sent] == [1]
+    away = {"error": {"message": "The model `m` does not exist."}}
+    with pytest.raises(
+        ModelError, match=r"no model 'm' but llama, qwen, .*does not exist.*: correct the name"
+    ):
+        engine(server(404, away)).reach()

@@ -236,6 +236,8 @@ def test_a_model_that_fits_on_no_node_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("RLAIF_VLLM", '{"tensor_parallel_size": 4}')
     with pytest.raises(EngineError, match="takes 4 GPUs"):
         cluster_module.size(None, local=True)
+    with pytest.raises(EngineError, match="takes 4 GPUs"):  # before long work, and no worker is started
+        open_ray("micro", OPTIONS, None).reach()
 
 
 @pytest.mark.usefixtures("small")
