@@ -173,13 +173,13 @@ def plan(job: Job, training: TrainJob) -> None:
     )
 
 
-def plan_look(job: Job, training: TrainJob) -> None:
-    """Ask what the alarm of a training would ask, of models that answer nothing."""
+def plan_look(job: Job, training: TrainJob, steps: int | None = None) -> None:
+    """Ask what the alarm of a training would ask, of models that answer nothing; `steps` where its rows do not tell."""
     loop_of = METHODS.get(training.method).loop_of
     if training.looked is None or loop_of is None or not isinstance(job.models, PlannedModels):
         return
     loop, rows = loop_of(training)
-    steps = Order.of(loop, max(1, rows), "plan").steps
+    steps = steps or Order.of(loop, max(1, rows), "plan").steps
     plan_alarm(training.looked, job.models, steps=steps, seed=training.seed)
 
 

@@ -176,8 +176,10 @@ def forecast(job: Job) -> Path:
     """Return the directory of the model that there would be; what rewards would be asked is counted."""
     if online_step.draws_rollouts(job.settings):
         online_step.plan(job, _training(job)[0])
-    if job.settings.options.alarm is not None and "pairs" not in job.task.takes[0].kind:
-        online_step.plan_look(job, _training(job)[0])
+    if job.settings.options.alarm is not None:
+        # pairs are not there yet: of a training by passes over them the looks are guessed
+        unknown = TRAIN_STEPS if job.task.takes[0].kind == "pairs" else None
+        online_step.plan_look(job, _training(job)[0], job.settings.options.steps or unknown)
     return job.out
 
 

@@ -104,6 +104,33 @@ def test_a_dry_run_of_a_training_on_pairs_counts_what_its_alarm_would_ask(
     assert not (folder / "model").exists()
 
 
+ON_PAIRS = """
+name: alarmed-pairs
+models: {policy: micro, judge: micro}
+constitution: micro-default
+prompts: {train: micro:train, held_out: micro:held-out}
+rounds: 1
+round:
+  - {step: sample, n: 2, prompts: 2}
+  - {step: judge, protocol: checklist}
+  - {step: pairs, source: judged}
+  - {step: train, method: dpo, LENGTHalarm: {do: warn, judge: "micro:weak", count: 8, every: 1}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("length", "looks"), [("steps: 2, ", 3), ("", 101)], ids=["steps", "passes, guessed"]
+)
+def test_a_recipes_dry_run_counts_the_alarm_of_a_training_on_pairs_that_are_yet_to_be_made(
+    length: str, looks: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "recipe.yaml").write_text(ON_PAIRS.replace("LENGTH", length))
+    assert main(["run", "recipe.yaml", "--out", "run", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    counted = told["models"]["micro:weak"]
+    assert counted["calls"] == looks * 75, "of each look as many as of `rlaif train`'s above: 225 of 3"
+
+
 @pytest.mark.heavy
 def test_whoever_labelled_the_pairs_cannot_be_their_alarm(
     folder: Path, capsys: pytest.CaptureFixture[str]
