@@ -9,6 +9,7 @@ import pytest
 from rlaif.cli.ending import MOST
 from rlaif.cli.main import main
 from rlaif.cli.output import WIDTH
+from rlaif.microworld.rules_example import make as make_rules
 from tests.review.view import projects
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs and a training of every kind, made without a model."""
     folder = tmp_path_factory.mktemp("project")
     projects.project(folder)
+    make_rules(folder / "rules", prompts=3, each=1, seed=0)
     return folder
 
 
@@ -38,6 +40,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["import", "runs/gen/pairs.jsonl", "--out", "runs/imported"],
         ["prices"],
         ["constitution", "check", "micro-default"],
+        ["constitution", "new", "house", "--extends", "micro-default", "--out", "house.yaml"],
+        ["rbr", "example", "--out", "try", "--prompts", "3"],
+        ["rbr", "check", "safe-completion"],
+        ["rbr", "classify", "rules/answers.jsonl", "--rules", "rules/rules.yaml", "--judge", "gold:"],
     ],
     ids=lambda words: " ".join(words[:2]),
 )
@@ -57,7 +63,8 @@ def test_an_ending_fits_and_names_the_next_command(
     ]
     assert max(map(len, results)) <= WIDTH, "\n".join(results)
     if words[0] not in WITHOUT_NEXT:
-        assert said.err.splitlines()[-1].startswith("next: rlaif ")
+        assert "rlaif " in said.err.splitlines()[-1]
+        assert said.err.splitlines()[-1].startswith("next: ")
 
 
 @pytest.mark.parametrize("command", ["status", "report", "audit"])

@@ -8,9 +8,11 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.ending import doubtful, within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
-from rlaif.cli.output import emit, say, warn
+from rlaif.cli.next_step import after_attack
+from rlaif.cli.output import emit, warn
 from rlaif.workflows.attack.config import AttackConfig, read_part
 
 
@@ -26,9 +28,10 @@ from rlaif.workflows.attack.config import AttackConfig, read_part
 )
 @click.argument("reward", nargs=-1, required=True, metavar="REWARD...")
 @settings(AttackConfig, flags={"attacks": "--attack"})
+@options.full
 @options.as_json
 @options.dry_run
-def attack(reward: tuple[str, ...], as_json: bool, dry_run: bool, **chosen: Any) -> None:
+def attack(reward: tuple[str, ...], full: bool, as_json: bool, dry_run: bool, **chosen: Any) -> None:
     """Look for texts that REWARD scores above honest answers though they are worth nothing.
 
     REWARD is what --reward of a training takes (judge=NAME, model=DIR, function=MODULE:NAME, a YAML file), a reward
@@ -47,11 +50,16 @@ def attack(reward: tuple[str, ...], as_json: bool, dry_run: bool, **chosen: Any)
         emit(planned.as_dict(), planned.text, as_json=as_json)
         return
     from rlaif.workflows.attack import run as workflow
-    from rlaif.workflows.attack.report import as_text
+    from rlaif.workflows.attack.report import as_ending, as_text
 
     with Display(quiet=as_json) as display:
         found = workflow.attack(job, progress=display.report)
-    warn(found.warnings)
-    if config.pairs is not None:
-        say(f"{found.pairs} pairs of attacks in {config.pairs}")
-    emit(found.as_dict(), as_text(found), as_json=as_json, unmet=found.unmet)
+    warn(found.warnings if full or as_json else ())
+    short = [line for each in as_ending(found) for line in within(each, 2)]
+    short += doubtful(found.warnings)
+    short += [f"{found.pairs} pairs of attacks: {config.pairs}"] if config.pairs is not None else []
+    short += [
+        f"texts and figures: {config.out}" if config.out is not None else "texts: --full, or keep them: --out"
+    ]
+    text = as_text(found) if full else "\n".join(short)
+    emit(found.as_dict(), text, as_json=as_json, unmet=found.unmet, then=after_attack(config, reward, found))

@@ -12,19 +12,18 @@ from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
 from rlaif.cli.constitution_import import import_file, in_format, new, show_format
 from rlaif.cli.constitution_show import described
+from rlaif.cli.constitution_tests import tests_ending, tests_in_full
 from rlaif.cli.constitution_versions import diff, log, release
 from rlaif.cli.ending import side, within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
 from rlaif.cli.next_step import UNNAMED, after_tests, command_line
-from rlaif.cli.output import emit, shortened, warn
+from rlaif.cli.output import emit, warn
 from rlaif.errors import InputError
-from rlaif.review.tables import table
 from rlaif.workflows.configs import TestConfig
 
 if TYPE_CHECKING:
     from rlaif.constitution.lint import Finding
-    from rlaif.workflows.generate.principle_tests import Tried
 
 SHOWN = 3
 """Findings that `check` lists unless all are asked for."""
@@ -140,31 +139,22 @@ def show(ref: str, principle: str | None, form: str | None, as_json: bool) -> No
 )
 @click.argument("constitution")
 @settings(TestConfig, leave=("constitution",))
+@options.full
 @options.as_json
-def run_tests(as_json: bool, **chosen: Any) -> None:
+def run_tests(full: bool, as_json: bool, **chosen: Any) -> None:
     """Run each principle's own tests with a judge: does it apply the principles as you mean them?
 
     Each test is judged in both orders. It fails when the judge prefers the worse text; it is undecided when the orders
     disagree or an answer cannot be read. Exit 3 when a test fails, or when a principle has no test that passes.
     """
     from rlaif.workflows.generate.known_words import unread_of
-    from rlaif.workflows.generate.principle_tests import VERDICTS, put_to_judge
+    from rlaif.workflows.generate.principle_tests import put_to_judge
     from rlaif.workflows.models.defaults import JUDGE
 
     warn(unread_of(chosen["judge"] or JUDGE, chosen["constitution"]))
     with Display(quiet=as_json) as display:
         tried = put_to_judge(TestConfig(**given(TestConfig, chosen)), progress=display.report)
-    rows = [
-        [name, *(each.count(verdict) for verdict in VERDICTS), each.tests]
-        for name, each in tried.outcomes.items()
-    ]
-    lines = [table(["principle", *VERDICTS, "tests"], rows), *_not_passed(tried)]
-    if tried.untested:
-        lines.append(f"without tests: {', '.join(tried.untested)}")
-    calls, tokens = (
-        ", ".join(f"{n} {key}" for key, n in each.items()) for each in (tried.calls, tried.tokens)
-    )
-    lines.append(f"calls: {calls}; tokens: {tokens}")
+    lines = tests_in_full(tried) if full else tests_ending(tried)
     then = None if tried.unmet else after_tests(chosen["constitution"], chosen["judge"] or JUDGE)
     emit(tried.as_dict(), "\n".join(lines), as_json=as_json, unmet=tried.unmet, then=then)
 
@@ -173,16 +163,3 @@ def _first(findings: Sequence[Finding], source: str) -> Iterator[str]:
     """The first few, each below its place: a path alone may be as wide as a terminal."""
     for each in findings[:SHOWN]:
         yield from side(each.place(source), each.said, 2)
-
-
-def _not_passed(tried: Tried) -> Iterator[str]:
-    lines = {each.id: f"{each.source}:{each.line}: " for each in tried.constitution.principles if each.line}
-    for name, outcome in tried.outcomes.items():
-        for number, each in enumerate(outcome.results, 1):
-            if each.verdict != "passed":
-                why = f"P(better) {each.label_prob:.2f}" if each.label_prob is not None else each.reason
-                near = ", a near miss" if each.test.near_miss else ""
-                yield (
-                    f"{lines.get(name, '')}{name}: test {number}{near}: {each.verdict} ({why}): "
-                    f"{shortened(each.test.better)!r} should be better than {shortened(each.test.worse)!r}"
-                )

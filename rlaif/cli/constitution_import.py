@@ -9,6 +9,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import echo, emit, say
 from rlaif.cli.registered import Registered
 from rlaif.errors import ConstitutionError
@@ -97,9 +98,9 @@ def import_file(
         "notes": list(read.notes),
         "out": None if out is None else str(out),
     }
-    emit(
-        result if out else result | {"text": read.text}, str(out) if out else read.text[:-1], as_json=as_json
-    )
+    then = None if out is None else command_line("constitution", "check", out)
+    told = result if out else result | {"text": read.text}
+    emit(told, str(out) if out else read.text[:-1], as_json=as_json, then=then)
 
 
 @click.command(
@@ -124,7 +125,7 @@ def new(name: str, extends: tuple[str, ...], copy: str | None, out: Path | None)
     path = out or Path("constitutions") / f"{name}.yaml"
     _write_new(path, copy_of(copy, name) if copy else starter(name, path, extends=extends))
     echo(str(path))
-    say(f"edit it, then: rlaif constitution check {path}")
+    say(f"next: edit it, then {command_line('constitution', 'check', path)}")
 
 
 def show_format(constitution: Constitution, form: str, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from rlaif.cli import options
 from rlaif.cli.command import Command
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
+from rlaif.cli.next_step import UNNAMED, command_line
 from rlaif.cli.output import emit, shortened, warn
 from rlaif.errors import InputError
 from rlaif.review.tables import table
@@ -47,7 +48,8 @@ def release(ref: str, as_json: bool) -> None:
     warn(f"released all the same: {each}" for each in errors if made.new)
     text = f"{found.name} {found.version}  {found.digest}  {'pinned in' if made.new else 'is pinned in'} {made.lock}"
     result = {"name": found.name, "version": found.version, "digest": found.digest}
-    emit(result | {"lock": str(made.lock), "new": made.new}, text, as_json=as_json)
+    then = command_line("constitution", "test", ref, "--judge", UNNAMED)
+    emit(result | {"lock": str(made.lock), "new": made.new}, text, as_json=as_json, then=then)
 
 
 @click.command(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command, CommandGroup
+from rlaif.cli.ending import within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import emit, say
 from rlaif.review.tables import table
 from rlaif.runs.layout import REPORT
 from rlaif.workflows.lab.config import LabConfig
+
+OVEROPTIMISATION = "over-optimisation"
+"""The kind of `rlaif plot` that draws it."""
 
 
 @click.group(
@@ -35,9 +41,10 @@ def lab() -> None:
     ),
 )
 @settings(LabConfig)
+@options.full
 @options.as_json
 @options.dry_run
-def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
+def overoptimize(full: bool, as_json: bool, dry_run: bool, **chosen: Any) -> None:
     """Draw gold and proxy against the distance from the first policy.
 
     For best-of-n and GRPO over a grid of reward models: sizes by numbers of labels. For PPO, DPO and distillation,
@@ -55,9 +62,17 @@ def overoptimize(as_json: bool, dry_run: bool, **chosen: Any) -> None:
         return
     with Display(quiet=as_json) as display:
         found = workflow.overoptimize(config, say=say, progress=display.report)
+    where = f"{found.out / REPORT}: {found.result['gold_by']} and proxy against sqrt(KL)"
     parts = [
         table(tables.HEAD, tables.fits(found.result)),
         table(tables.KL_HEAD, tables.best_of_n_kl(found.result)),
-        f"{found.out / REPORT}: {found.result['gold_by']} and proxy against sqrt(KL)",
+        where,
     ]
-    emit(found.as_dict(), "\n\n".join(parts), as_json=as_json)
+    short = [*(line for each in tables.ending(found.result) for line in within(each, 1)), where]
+    drawn = Path(f"{OVEROPTIMISATION}.svg")
+    emit(
+        found.as_dict(),
+        "\n\n".join(parts) if full else "\n".join(short),
+        as_json=as_json,
+        then=command_line("plot", found.out, OVEROPTIMISATION, "--out", drawn),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from rlaif.runs.layout import is_run
 from rlaif.shipped import MODELS
 
 if TYPE_CHECKING:
+    from rlaif.workflows.attack.config import AttackConfig
+    from rlaif.workflows.attack.report import AttackReport
     from rlaif.workflows.configs import EvaluateConfig
     from rlaif.workflows.evaluation.result import Evaluation
     from rlaif.workflows.generate.result import GenerateResult
@@ -110,6 +112,26 @@ def after_evaluation(config: EvaluateConfig, found: Evaluation) -> str:
     words += ["--judge", config.judge] if config.judge else []
     words += ["--prompts", config.prompts, *(["--gold"] if config.gold else [])]
     return command_line("evaluate", *words, "--out", Path("runs") / "evaluation")
+
+
+def after_attack(config: AttackConfig, reward: Sequence[str], found: AttackReport) -> str:
+    """After `attack`: mend the reward with the pairs, or make some; one that nothing fooled is trained against."""
+    bundled = config.policy is None or config.policy in MODELS
+    policy = config.policy or "micro"
+    if found.pairs:
+        return command_line(
+            "train", "reward", config.pairs, "--policy", policy, "--out", Path("models") / "mended"
+        )
+    asked = [word for each in reward for word in ("--reward", each)]
+    if found.unmet is None:
+        prompts = "micro:train" if bundled else PROMPTS
+        words = ["--prompts", prompts, *asked, "--policy", policy, "--out", Path("models") / "policy"]
+        return command_line("train", "grpo", *words)
+    named = ["--policy", config.policy] if config.policy else []
+    named += ["--prompts", config.prompts] if config.prompts else []
+    return command_line(
+        "attack", *reward, *named, "--pairs", "attacks.jsonl", "--out", Path("runs") / "mined"
+    )
 
 
 def _gold(prompts: str) -> list[str]:

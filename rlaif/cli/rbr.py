@@ -9,13 +9,20 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import CommandGroup
+from rlaif.cli.ending import doubtful
 from rlaif.cli.generated import given, settings
 from rlaif.cli.live import Display
+from rlaif.cli.next_step import COMPLETIONS as UNJUDGED
+from rlaif.cli.next_step import command_line
 from rlaif.cli.output import echo, emit, warn
 from rlaif.review.tables import table
 from rlaif.workflows.rbr.config import ClassifyConfig, RbrFitConfig, ScoreConfig
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+KINDS_SHOWN = 5
+"""Kinds of prompts that the ending of a fit shows."""
+ANSWERS = "ANSWERS.jsonl"
+"""Stands for answers to place in classes."""
 
 
 @click.group(
@@ -51,7 +58,8 @@ def check(rules: str, as_json: bool) -> None:
     }
     text = "\n".join([table(["kind", "propositions", "classes"], rows), *slips])
     unmet = f"{len(slips)} cases are not in exactly one class" if slips else None
-    emit({"kinds": shown, "slips": slips}, text, as_json=as_json, unmet=unmet)
+    then = None if unmet else command_line("rbr", "classify", ANSWERS, "--rules", rules)
+    emit({"kinds": shown, "slips": slips}, text, as_json=as_json, unmet=unmet, then=then)
 
 
 @rbr.command(
@@ -84,7 +92,10 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
     text = table(["kind", "class", "answers"], rows)
     if found.labelled["answers"]:
         text += "\n{same} of {answers} answers are in the class that their row names".format(**found.labelled)
-    emit(result | {"labelled": found.labelled}, text, as_json=as_json, unmet=found.unmet)
+    asked = ["--judge", config.judge] if config.judge else []
+    then = command_line("rbr", "fit", *config.files, "--rules", config.rules, *asked, "--out", "weights.json")
+    result |= {"labelled": found.labelled}
+    emit(result, text, as_json=as_json, unmet=found.unmet, then=None if found.unmet else then)
 
 
 @rbr.command(
@@ -95,17 +106,42 @@ def classify(as_json: bool, show_prompt: bool, **chosen: Any) -> None:
 )
 @FILES
 @settings(RbrFitConfig, leave=("files",))
+@options.full
 @options.as_json
-def fit(as_json: bool, **chosen: Any) -> None:
+def fit(full: bool, as_json: bool, **chosen: Any) -> None:
     """Fit the weights of the propositions to answers of known class in FILES, and write them to --out.
 
     An answer's class is its `class`, where the row has one; otherwise the judge decides it.
     """
     from rlaif.workflows.rbr.fit import fit_weights
 
+    config = RbrFitConfig(**given(RbrFitConfig, chosen))
     with Display(quiet=as_json) as display:
-        found = fit_weights(RbrFitConfig(**given(RbrFitConfig, chosen)), progress=display.report)
-    warn(found.warnings)
+        found = fit_weights(config, progress=display.report)
+    warn(found.warnings if full or as_json else ())
+    text = _fitted(found) if full else "\n".join(_fit_ending(found))
+    then = command_line("rbr", "score", *config.files[:1], "--weights", found.out, "--out", "scored.jsonl")
+    emit(
+        found.as_dict(),
+        f"{text}\n{found.out}",
+        as_json=as_json,
+        unmet=found.unmet,
+        then=None if found.unmet else then,
+    )
+
+
+def _fit_ending(found: Any) -> list[str]:
+    """Whether the rules bring held-out pairs in order, by kind; the weights are in the file, and in --full."""
+    lines = ["held-out pairs in order, by"]
+    rows = [[kind, *_in_order(each.held_out)] for kind, each in found.fitted.items()]
+    lines += table(["kind", "pairs", "reward model", "rules", "both"], rows[:KINDS_SHOWN]).splitlines()
+    lines += [f"and {len(rows) - KINDS_SHOWN} kinds more: --full"] if len(rows) > KINDS_SHOWN else []
+    left_out = [f"{count} left out, {why}" for why, count in found.left_out.items() if count]
+    return [*lines, *doubtful([*found.warnings, *left_out], most=3)]
+
+
+def _fitted(found: Any) -> str:
+    """All figures."""
     head = ["kind", "pairs", "reward model", "rules", "both"]
     rows = [[kind, *_in_order(each.held_out)] for kind, each in found.fitted.items()]
     weights = [
@@ -124,7 +160,7 @@ def fit(as_json: bool, **chosen: Any) -> None:
         for label, own in spreads[0].items()
     ]
     left_out = [f"left out, {why}: {count}" for why, count in found.left_out.items() if count]
-    text = "\n".join(
+    return "\n".join(
         [
             "held-out pairs in order, by",
             table(head, rows),
@@ -135,7 +171,6 @@ def fit(as_json: bool, **chosen: Any) -> None:
             *left_out,
         ]
     )
-    emit(found.as_dict(), f"{text}\n{found.out}", as_json=as_json, unmet=found.unmet)
 
 
 def _in_order(found: Any) -> list[Any]:
@@ -161,7 +196,11 @@ def score(as_json: bool, **chosen: Any) -> None:
     warn(found.warnings)
     lost = sum(each.reward is None for each in found.scored)
     result = {"out": str(config.out), "answers": len(found.scored), "without_reward": lost}
-    emit(result, f"{config.out}: {len(found.scored)} answers, {lost} without a reward", as_json=as_json)
+    text = f"{config.out}: {len(found.scored)} answers, {lost} without a reward"
+    judged = command_line(
+        "judge", UNJUDGED, "--judge", f"rbr:{config.weights}", "--out", Path("runs") / "by-rules"
+    )
+    emit(result, text, as_json=as_json, then=judged)
 
 
 @rbr.command(
@@ -195,4 +234,5 @@ def example(out: Path, prompts: int, each: int, seed: int, as_json: bool) -> Non
     lines = [str(made.rules), f"{made.answers}: {made.counts['answers']} answers"]
     lines.append(f"{made.pairs}: {made.counts['pairs']} pairs")
     result = {"rules": str(made.rules), "answers": str(made.answers), "pairs": str(made.pairs)}
-    emit(result | {"counts": dict(made.counts)}, "\n".join(lines), as_json=as_json)
+    then = command_line("train", "reward", made.pairs, "--policy", "micro", "--out", out / "reward-model")
+    emit(result | {"counts": dict(made.counts)}, "\n".join(lines), as_json=as_json, then=then)

@@ -145,6 +145,25 @@ def as_text(report: AttackReport) -> str:
     return "\n\n".join([*blocks, f"calls: {calls}"])
 
 
+def as_ending(report: AttackReport) -> list[str]:
+    """A line an attack: on how many prompts it succeeds; what the rest of the report says is a page."""
+    lines = [
+        f"{report.reward}: texts above the {report.quantile:g} quantile of {report.policy}'s answers, and worthless:"
+    ]
+    for each in report.figures:
+        share = "nobody can say" if each.success is None else "{:.0%} [{:.2f}, {:.2f}]".format(*each.success)
+        by = f", by {', '.join(map(str, each.judged_by))}" if each.judged_by else ""
+        unsure = f", {each.undecided} undecided" if each.undecided else ""
+        lines.append(f"  {each.attack}: {share} of {each.prompts} prompts{by}{unsure}")
+    lines += [f"not made: {', '.join(report.skipped)}"] if report.skipped else []
+    fresh = [each for each in report.before if each.fresh]
+    told = [
+        f"{each.attack} {shown(each.before and each.before.value)} -> {shown(each.after and each.after.value)}"
+        for each in fresh
+    ]
+    return [*lines, *([f"on fresh prompts: {', '.join(told)}"] if told else [])]
+
+
 def as_markdown(report: AttackReport) -> str:
     """The same as a page."""
     parts = [f"# Attack on {report.reward}", _title(report), _markdown(_HEAD, _rows(report.figures))]

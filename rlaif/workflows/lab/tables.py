@@ -45,6 +45,26 @@ def best_of_n_kl(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+SHOWN = 7
+"""Cells that an ending shows."""
+
+
+def ending(result: Mapping[str, Any]) -> list[str]:
+    """In short: how many cells over-optimise, and a line for each of the first few."""
+    groups = result["groups"]
+    falls = sum(each["gold_last"] < each["gold_best"] for each in groups)
+    fitted = [each for each in groups if each["fit"] is not None and each["fit"]["peak_distance"] is not None]
+    lines = [
+        f"{len(groups)} cells: gold fell from its best in {falls}; the fitted curve has a peak in {len(fitted)}"
+    ]
+    for each in groups[:SHOWN]:
+        told = f"{each['gold_first']:.3f} -> {each['gold_best']:.3f} -> {each['gold_last']:.3f}"
+        lines.append(
+            f"  {each['group']}: gold first, best, last {told}; sqrt(KL) {each['distance_last']:.2f}"
+        )
+    return [*lines, *([f"and {len(groups) - SHOWN} cells more: --full"] if len(groups) > SHOWN else [])]
+
+
 def grids(result: Mapping[str, Any]) -> list[Grid]:
     """The tables of the lab's page, those that have rows."""
     found: list[Grid] = [("Cells, and the curves that fit them", HEAD, fits(result))]

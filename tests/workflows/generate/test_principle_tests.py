@@ -60,7 +60,9 @@ def test_a_judge_that_understands_passes(
 
 
 def put(tested: str, judge: str, tmp_path: Path) -> int:
-    return main(["constitution", "test", tested, "--judge", judge, "--store", str(tmp_path / "s.sqlite")])
+    return main(
+        ["constitution", "test", tested, "--judge", judge, "--full", "--store", str(tmp_path / "s.sqlite")]
+    )
 
 
 def test_a_judge_that_decides_for_the_worse_text_fails(
@@ -114,7 +116,16 @@ def test_two_tests_of_equal_texts_to_different_prompts_and_two_equal_sides_are_k
 """,
         )
     )
-    words = ["constitution", "test", str(path), "--judge", judge, "--store", str(tmp_path / "s.sqlite")]
+    words = [
+        "constitution",
+        "test",
+        str(path),
+        "--judge",
+        judge,
+        "--full",
+        "--store",
+        str(tmp_path / "s.sqlite"),
+    ]
     assert main([*words, "--json"]) == 3
     said = json.loads(capsys.readouterr().out)
     results = said["principles"]["greet"]["results"]

@@ -548,7 +548,7 @@ def test_a_margin_that_cannot_be_used_is_reported(
     ("name", "config"), [("classify", ClassifyConfig), ("fit", RbrFitConfig), ("score", ScoreConfig)]
 )
 def test_every_option_of_a_step_reaches_its_config_and_is_read(name: str, config: Any) -> None:
-    own = {"as_json", "show_prompt", "help"}
+    own = {"as_json", "full", "show_prompt", "help"}
     fields = {each.name for each in dataclasses.fields(config)}
     assert {(each.name or "").partition("__")[0] for each in rbr.commands[name].params} - own == fields
     read = {
