@@ -40,8 +40,10 @@ def init(directory: Path) -> None:
 
     written = make(directory)
     echo("\n".join(str(path) for path in written))
+    # whoever made it where they are is there
+    enter = f"cd {directory}\n" if directory.resolve() != Path.cwd() else ""
     say(
-        f"\ncd {directory}\n"
+        f"\n{enter}"
         "rlaif generate --constitution constitutions/house.yaml --prompts prompts/sets/mine.jsonl \\\n"
         "      --policy micro --judge micro --out runs/r1\n"
         "rlaif run        # the recipes that there are, yours in pipelines/ among them"

@@ -8,7 +8,8 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
-from rlaif.cli.output import echo
+from rlaif.cli.next_step import command_line
+from rlaif.cli.pages import serve_page
 
 
 @click.command(
@@ -32,9 +33,8 @@ def review(run: Path, port: int, reviewer: str | None, browser: bool, store: Pat
     """
     from rlaif.workflows.datasets.review import serve
 
-    def said(address: str) -> None:
-        echo(address)
-        if browser:
-            click.launch(address)
-
-    serve(run, port=port, reviewer=reviewer, store=store, said=said)
+    serve_page(
+        lambda said: serve(run, port=port, reviewer=reviewer, store=store, said=said),
+        browser=browser,
+        then=command_line("audit", run),
+    )

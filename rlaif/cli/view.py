@@ -8,7 +8,7 @@ import click
 
 from rlaif.cli import options
 from rlaif.cli.command import Command
-from rlaif.cli.output import echo
+from rlaif.cli.pages import serve_page
 
 
 @click.command(
@@ -33,9 +33,6 @@ def view(directory: Path, port: int, reviewer: str | None, browser: bool, store:
     """
     from rlaif.workflows.view import serve
 
-    def said(address: str) -> None:
-        echo(address)
-        if browser:
-            click.launch(address)
-
-    serve(directory, port=port, reviewer=reviewer, store=store, said=said)
+    serve_page(
+        lambda said: serve(directory, port=port, reviewer=reviewer, store=store, said=said), browser=browser
+    )
