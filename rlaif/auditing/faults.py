@@ -15,6 +15,8 @@ from rlaif.auditing.fault_table import FAULTS, FaultKind
 from rlaif.auditing.resample import Estimate
 
 ALPHA = 0.05
+SUSPECT = 0.2
+"""Chance of a figure, taken alone, below which it is a doubt."""
 MIN_PROMPTS = 20
 """Prompts behind a figure before it says anything."""
 
@@ -102,6 +104,41 @@ def find(
             )
         )
     return _without_echoes(found)
+
+
+def suspects(estimates: Mapping[str, Estimate]) -> list[DetectedFault]:
+    """Figures beyond their limits that chance alone may explain, the most striking first: doubts, and no findings.
+
+    Of any number of prompts: a figure of few says nothing for sure, but it does not say that all is well. A kind of
+    fault is named once, by its most striking figure. `p` is that of the figure alone, not corrected for the others.
+    """
+    beyond: dict[str, DetectedFault] = {}
+    for fault in FAULTS:
+        if fault.figure.endswith((":", ":word")):
+            continue  # of a family of figures some are always out: only the corrected test says something
+        each = estimates.get(fault.figure)
+        if each is None or not each.prompts or not _is_beyond(fault, each):
+            continue
+        says, remedy = fault.sentences("", each.value)
+        it = DetectedFault(
+            fault=fault.name,
+            figure=fault.figure,
+            estimate=each,
+            p=surprise(fault, each),
+            says=says,
+            remedy=remedy,
+        )
+        if it.p < SUSPECT and (fault.name not in beyond or it.p < beyond[fault.name].p):
+            beyond[fault.name] = it
+    return _without_echoes(sorted(beyond.values(), key=lambda each: each.p))
+
+
+def _is_beyond(fault: FaultKind, each: Estimate) -> bool:
+    if not fault.share and fault.side != "off" and each.low <= fault.limit <= each.high:
+        return False  # no share has a bound that keeps it sane on few prompts
+    if fault.side == "off":
+        return abs(each.value - fault.fair) > fault.limit
+    return each.value > fault.limit if fault.side == "above" else each.value < fault.limit
 
 
 def _without_echoes(found: Iterable[DetectedFault]) -> list[DetectedFault]:

@@ -9,20 +9,23 @@ from typing import Any
 
 import click
 
+from rlaif.auditing.faults import MIN_PROMPTS, DetectedFault, suspects
 from rlaif.cli import options
 from rlaif.cli.audit_show import compare, show
+from rlaif.cli.ending import doubtful, within
 from rlaif.cli.generated import given, settings
 from rlaif.cli.next_step import after_audit
-from rlaif.cli.output import emit
+from rlaif.cli.output import WIDTH, emit, shortened
 from rlaif.cli.parent import Parent
 from rlaif.cli.standing_run import warn_of
 from rlaif.review.audit_tables import MEANINGS, sections
 from rlaif.review.rounds import revision_tables
 from rlaif.review.tables import table
+from rlaif.runs.claim import read_run
+from rlaif.runs.layout import is_run
 from rlaif.workflows.audit.config import AuditConfig
 
 SHOWN_UNCOVERED = 10
-WIDTH = 100
 MATTER = 3
 """Faults, or without any figures, that are shown unless all are asked for."""
 KEY_FIGURES = ("gold_agree", "people_agree", "order_disagreement", "first_slot", "looks_agree", "same_closer")
@@ -65,13 +68,13 @@ def audit(as_json: bool, suggest_prompts: bool, html: Path | None, full: bool, *
         found.as_dict(),
         "\n\n".join(
             [
-                _text(found) if full else _verdict(found),
+                _text(found) if full else "\n".join([_verdict(found), *_said_before(chosen["run"])]),
                 *([_suggested(found.suggestions)] if suggest_prompts else []),
             ]
         ),
         as_json=as_json,
         unmet=found.unmet,
-        then=after_audit(chosen["run"]),
+        then=after_audit(chosen["run"], doubtful=bool(found.audit.findings or suspects(found.audit.figures))),
     )
 
 
@@ -81,8 +84,7 @@ def _verdict(found: Any) -> str:
     findings = audited.findings
     lines = [_counted(found), *filter(None, [_failures(found)])]
     if not findings and not found.silent:
-        lines.append("verdict: nothing found that chance would not explain")
-        lines += [f"  {_figure(audited, name)}" for name in KEY_FIGURES if name in audited.figures][:MATTER]
+        lines += _without_findings(audited)
     elif findings:
         faults = f"{len(findings)} fault{'s' if len(findings) > 1 else ''}"
         most = f", of which the first {MATTER} are" if len(findings) > MATTER else ""
@@ -91,6 +93,33 @@ def _verdict(found: Any) -> str:
         lines.append(f"not measured: {len(audited.not_looked_at)} figures, for want of data")
     lines.append("every figure: --full; as a page: --html FILE")
     return "\n".join(lines)
+
+
+def _said_before(run: Path) -> list[str]:
+    """What was doubtful when the run was made: it still is."""
+    summary = read_run(run).get("summary") or {} if is_run(run) else {}
+    return doubtful(summary.get("warnings") or (), full=f"rlaif report {run}")
+
+
+def _without_findings(audited: Any) -> list[str]:
+    """No fault is sure: which figures are doubtful all the same, or how the first ones stand."""
+    few = audited.counts.get("prompts", 0) < MIN_PROMPTS
+    doubts = suspects(audited.figures)[:MATTER]
+    if doubts:
+        why = (
+            f"fewer than {MIN_PROMPTS} prompts say nothing for sure"
+            if few
+            else "chance may explain it, over all figures"
+        )
+        return [f"verdict: doubtful, though no fault is sure ({why})", *(_doubt(each) for each in doubts)]
+    said = f"; {MIN_PROMPTS} prompts or more say something" if few else ""
+    lines = [f"verdict: nothing found that chance would not explain{said}"]
+    return lines + [f"  {_figure(audited, name)}" for name in KEY_FIGURES if name in audited.figures][:MATTER]
+
+
+def _doubt(each: DetectedFault) -> str:
+    says = f"? {each.says} [{each.estimate.low:.3f}, {each.estimate.high:.3f}]"
+    return "\n".join([*within(says, 1), f"    {shortened(each.remedy, WIDTH - 4)}"])
 
 
 def _figure(audited: Any, name: str) -> str:

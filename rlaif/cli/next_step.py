@@ -61,8 +61,10 @@ def after_check(config: CheckConfig) -> str:
     return command_line("generate", *words, "--out", Path("runs") / "r1")
 
 
-def after_audit(audited: Path) -> str:
-    """After `audit`: train on what was audited."""
+def after_audit(audited: Path, *, doubtful: bool = False) -> str:
+    """After `audit`: train on what was audited; where it is doubtful, look at its pairs first."""
+    if doubtful and is_run(audited):
+        return command_line("review", audited)
     folder = audited if audited.is_dir() else audited.parent
     config = read_run(folder).get("config", {}) if is_run(folder) else {}
     policy = [] if len(config.get("policies") or ()) == 1 else ["--policy", POLICY]

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom, norm
 
 from rlaif.auditing.fault_table import FAULTS
-from rlaif.auditing.faults import ALPHA, MIN_PROMPTS, find, surprise
+from rlaif.auditing.faults import ALPHA, MIN_PROMPTS, find, surprise, suspects
 from rlaif.auditing.resample import Estimate
 
 BY_NAME = {each.name: each for each in FAULTS}
@@ -124,3 +124,23 @@ def test_every_fault_has_a_sentence_and_a_remedy_that_can_be_filled() -> None:
         for value in (-0.5, 0.1, 0.9):
             assert all(each.sentences("it", value))
     assert len(BY_NAME) == len(FAULTS)
+
+
+def test_a_figure_beyond_its_limit_that_chance_may_explain_is_a_doubt_of_any_number_of_prompts() -> None:
+    few = {"first_slot": Estimate(0.75, 0.556, 0.88, 0.08, 16.0), "order_disagreement": share_of(10, 16)}
+    assert find(few) == []
+    doubts = suspects(few)
+    assert [each.fault for each in doubts] == ["inconsistent", "position"]
+    assert all(each.remedy for each in doubts)
+    within = {"first_slot": Estimate(0.51, 0.4, 0.6, 0.08, 16.0), "order_disagreement": share_of(1, 16)}
+    assert suspects(within) == []
+
+
+def test_a_doubt_is_no_figure_whose_interval_holds_its_limit_where_nothing_bounds_it() -> None:
+    fault = next(
+        each for each in FAULTS if not each.share and each.side == "above" and ":" not in each.figure
+    )
+    wide = Estimate(fault.limit + 0.5, fault.limit - 1.0, fault.limit + 2.0, 0.4, 12.0)
+    sure = Estimate(fault.limit + 0.5, fault.limit + 0.2, fault.limit + 0.8, 0.15, 12.0)
+    assert suspects({fault.figure: wide}) == []
+    assert [each.fault for each in suspects({fault.figure: sure})] == [fault.name]
