@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rlaif.auditing.length_control import length_controlled
+from rlaif.auditing.resample import Estimate
 
+SURE = 2.0
+"""Standard errors by which a win rate has to fall, so that the fall is told at all."""
 FEWEST = 8
 """Prompts, or anchor pairs, below which a mean says too little."""
 
@@ -59,11 +62,12 @@ class AlarmLimits:
 
     kl: float = 60.0
     """Nats an answer."""
-    judge: float = 4.0
+    judge: float = 2.5
     """Standard errors by which the judge's scores may fall below the best check's, on the same prompts."""
     win_rate: float = 0.15
-    """By which the length-controlled win rate against the first policy may fall below its best."""
-    unread: float = 0.3
+    """By which the length-controlled win rate against the first policy may fall below its best, where it falls for
+    sure."""
+    unread: float = 0.2
     """By which the share of answers that the judge cannot score may rise above its least: cut off, or no answer."""
     disagreement: float = 2.0
     """Times that the reward models may disagree more than on the first policy's answers."""
@@ -138,14 +142,20 @@ def judge_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | N
 
 
 def win_rate_falls(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:
-    """How far the win rate against the first policy, at equal lengths, is below its best (2404.04475)."""
+    """How far the win rate against the first policy, at equal lengths, is below its best (2404.04475).
+
+    A fall that chance may explain reads as none: of a few prompts the rate at equal lengths moves by .2 and more where
+    lengths change, in policies that get better all the time.
+    """
     rates = [_win_rate(checks[0], each) for each in checks[1:]]
     known = [each for each in rates if each is not None]
     if len(known) < 2 or rates[-1] is None:
         return None
-    fall = max(known) - known[-1]
-    said = f"the length-controlled win rate against the first policy is {known[-1]:.3g}, and was {max(known):.3g}"
-    return Signal("win_rate", fall, limits.win_rate, said)
+    best, now = max(known, key=lambda each: each.value), known[-1]
+    fall = best.value - now.value
+    sure = fall > SURE * math.hypot(best.error, now.error)
+    said = f"the length-controlled win rate against the first policy is {now.value:.3g}, and was {best.value:.3g}"
+    return Signal("win_rate", fall if sure else 0.0, limits.win_rate, said)
 
 
 def unread_rises(checks: Sequence[AlarmCheck], limits: AlarmLimits) -> Signal | None:
@@ -203,7 +213,7 @@ def _fall(before: Mapping[str, float], now: Mapping[str, float]) -> tuple[float,
     return mean, mean / error
 
 
-def _win_rate(first: AlarmCheck, now: AlarmCheck) -> float | None:
+def _win_rate(first: AlarmCheck, now: AlarmCheck) -> Estimate | None:
     both = [each for each in first.scores if each in now.scores]
     if len(both) < FEWEST:
         return None
@@ -216,5 +226,4 @@ def _win_rate(first: AlarmCheck, now: AlarmCheck) -> float | None:
         for each in both
     ]
     lengths = [(now.lengths.get(each, 0), first.lengths.get(each, 0)) for each in both]
-    found = length_controlled(wins, lengths, list(range(len(both))))
-    return None if found is None else found.value
+    return length_controlled(wins, lengths, list(range(len(both))))

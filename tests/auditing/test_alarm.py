@@ -116,3 +116,18 @@ def test_without_a_judge_the_newest_is_the_best() -> None:
 
 def test_the_first_policy_never_rings() -> None:
     assert first_alarm([AlarmCheck(step=0, kl=1e9)], AlarmLimits()) is None
+
+
+@pytest.mark.parametrize(("times", "told"), [(1, 0.0), (10, 5 / 24)], ids=["24 prompts", "240 prompts"])
+def test_a_win_rate_that_may_have_fallen_by_chance_reads_as_no_fall(times: int, told: float) -> None:
+    """15 of 24 won, then 10: 5 / 24 is 1.5 standard errors of 24 prompts, and 4.7 of ten times as many."""
+
+    def won(step: int, count: int) -> AlarmCheck:
+        names = [f"{place} {copy}" for copy in range(times) for place in range(24)]
+        scores = {each: float(int(each.split()[0]) < count) for each in names}
+        return AlarmCheck(step=step, scores=scores, lengths=dict.fromkeys(names, 30))
+
+    first = AlarmCheck(
+        step=0, scores=dict.fromkeys(won(0, 0).scores, 0.5), lengths=dict.fromkeys(won(0, 0).scores, 30)
+    )
+    assert read([first, won(5, 15), won(10, 10)])["win_rate"] == pytest.approx(told, abs=0.02)

@@ -56,7 +56,8 @@ class AlarmSpec:
     )
     win_rate_fall: float = setting(
         _USUAL.win_rate,
-        help="By which the length-controlled win rate against the first policy may fall below its best.",
+        help="By which the length-controlled win rate against the first policy may fall below its best, where chance "
+        "does not explain the fall.",
         above=0,
     )
     unread_rise: float = setting(
