@@ -111,8 +111,10 @@ class Display:
             self._open.enter_context(drawn(live))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._open.close()
+        if kind is KeyboardInterrupt and not self._quiet and self.standing is None:
+            self._say(printable(stood(self.progressed)))
 
     def report(
         self,
@@ -200,7 +202,7 @@ class Display:
     def _enter(self, place: str) -> None:
         if place != self._place:
             self._place, self._began = place, self._clock()
-            self._told_at = self._began if self.standing is None else self._began - LINE_EVERY_S
+            self._told_at = self._began
 
     def _line(self) -> None:
         """Off a terminal: a line now and again."""
@@ -229,6 +231,18 @@ def place_of(standing: RunStanding) -> str:
     return f"round {standing.round} of {standing.of}, step {standing.number} of {standing.steps}: {standing.step}"
 
 
+def stood(at: Progressed) -> str:
+    """How far an interrupted command was, and what of that is kept."""
+    if not at.done:
+        return "interrupted before anything was made"
+    if at.unit == "step":
+        return (
+            f"interrupted at {_where(at)}; it goes on from its newest checkpoint, or from the start where none is "
+            "written yet"
+        )
+    return f"interrupted at {_where(at)}; all answers are in the store, and none is asked for again"
+
+
 def lines(at: Progressed) -> tuple[str, str]:
     """Where a command is, and how it does: two lines; the second is empty while nothing is known."""
     return _where(at), ", ".join(_how(at))
@@ -236,7 +250,7 @@ def lines(at: Progressed) -> tuple[str, str]:
 
 def _where(at: Progressed) -> str:
     if not at.done and at.total is None:
-        return at.place or "starting"
+        return at.place or "loading models, counting what is to be asked"
     counted = f"{at.done:,}"
     if at.total is not None:
         counted += f" of {'about ' if at.about else ''}{at.total:,}"

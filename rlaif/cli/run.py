@@ -114,7 +114,8 @@ def run(as_json: bool, dry_run: bool, show_prompt: bool, full: bool, **chosen: A
         try:
             done = loop.run(prepared, display.report, display, forecast)
         except KeyboardInterrupt:
-            say(kept(prepared.config.out, display.standing))
+            if display.standing is not None:
+                say(kept(prepared.config.out, display.standing))
             raise
     if full or as_json:
         warn((each for each in done.warnings if each not in prepared.warnings), WIDTH)
@@ -169,10 +170,8 @@ def opening(prepared: PreparedRecipe) -> list[str]:
     ]
 
 
-def kept(out: Path, standing: RunStanding | None) -> str:
+def kept(out: Path, standing: RunStanding) -> str:
     """Say what an interrupted run keeps."""
-    if standing is None:
-        return f"interrupted before the first round of {out}"
     return (
         f"interrupted in round {standing.round} of {standing.of}, {standing.step}: finished steps are kept in {out},\n"
         "finished calls in the store"

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rlaif.cli import live
-from rlaif.cli.live import Display, Progressed, duration, finished, finished_round, lines, short
+from rlaif.cli.live import CALLS, Display, Progressed, duration, finished, finished_round, lines, short, stood
 from rlaif.cli.output import WIDTH
 from rlaif.workflows.progress import ModelCalls
 from rlaif.workflows.recipe.pace import EndedRound, EndedStep, RunStanding
@@ -200,4 +200,36 @@ def test_large_counts_have_three_digits(count: int, words: str) -> None:
 
 
 def test_while_nothing_is_known_a_command_is_starting() -> None:
-    assert lines(Progressed(place="")) == ("starting", "")
+    assert lines(Progressed(place="")) == ("loading models, counting what is to be asked", "")
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (Progressed(place=""), "interrupted before anything was made"),
+        (
+            Progressed(place="dpo", done=9, total=30, unit="step"),
+            "interrupted at dpo: 9 of 30 steps; it goes on from its newest checkpoint",
+        ),
+        (
+            Progressed(place=CALLS, done=48, total=56, about=True),
+            "interrupted at 48 of about 56 calls; all answers are in the store",
+        ),
+    ],
+    ids=["nothing", "training", "calls"],
+)
+def test_an_interrupted_command_says_how_far_it_was_and_what_is_kept(at: Progressed, said: str) -> None:
+    assert stood(at).startswith(said)
+
+
+def test_it_is_said_where_an_interruption_leaves_the_display() -> None:
+    told: list[str] = []
+
+    def work() -> None:
+        with Display(say=told.append) as shown:
+            shown.report("calls of micro", 3, None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert told == ["interrupted at 3 calls; all answers are in the store, and none is asked for again"]

@@ -196,8 +196,10 @@ class DryRunPlan:
     @property
     def text(self) -> str:
         """For people."""
-        named = [*self.cost["models"].items(), ("together", self.cost["total"])]
-        return "\n".join([*self.steps, *(_line(name, row, self.cost["currency"]) for name, row in named)])
+        named = [*self.cost["models"].items()]
+        named += [("together", self.cost["total"])] if len(named) > 1 else []
+        told = [line for name, row in named for line in _lines(name, row, self.cost["currency"])]
+        return "\n".join([*self.steps, *told])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -218,13 +220,17 @@ def _total(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {name: None if None in column else sum(column) for name, column in columns.items()}
 
 
-def _line(name: str, row: Mapping[str, Any], currency: str) -> str:
+def _lines(name: str, row: Mapping[str, Any], currency: str) -> list[str]:
+    """A model's calls, and below them what the new ones take."""
+    stored = f", {row['stored']:,} of {row['stored_tokens']:,} tokens in the store" if row["stored"] else ""
+    calls = f"{name}: {row['calls']:,} calls to make{stored}"
+    if not row["calls"]:
+        return [calls]
     tokens = f"{row['prompt_least']:,} to {row['prompt_most']:,}"
     if row["prompt_least"] == row["prompt_most"]:
         tokens = f"{row['prompt_most']:,}"
     cost = "no price known" if row["cost_most"] is None else ""
-    cost = cost or f"{currency} {row['cost_least']:.2f} to {row['cost_most']:.2f}"
-    return (
-        f"{name}: {row['calls']:,} calls to make ({tokens} tokens sent, at most {row['completion_most']:,} written, "
-        f"{cost}); {row['stored']:,} calls of {row['stored_tokens']:,} tokens are in the store"
+    cost = cost or (
+        f"{currency} {row['cost_least']:.2f} to {row['cost_most']:.2f}" if row["cost_most"] else "free"
     )
+    return [calls, f"  {tokens} tokens sent, at most {row['completion_most']:,} written, {cost}"]

@@ -117,11 +117,16 @@ def recipe_titles() -> dict[str, str]:
     return {name: _title(_locate(name)) for name in recipe_names()}
 
 
+COLUMNS = 100
+"""Of a terminal."""
+
+
 def recipe_lines() -> list[str]:
-    """`recipe_titles` for a terminal."""
+    """`recipe_titles` for a terminal: what is longer than a line of it ends in dots."""
     titles = recipe_titles()
     wide = max(map(len, titles), default=0)
-    return [f"  {name.ljust(wide)}  {title}".rstrip() for name, title in titles.items()]
+    lines = [f"  {name.ljust(wide)}  {title}".rstrip() for name, title in titles.items()]
+    return [each if len(each) <= COLUMNS else f"{each[: COLUMNS - 4].rstrip()} ..." for each in lines]
 
 
 def _title(path: Path) -> str:
