@@ -202,7 +202,7 @@ class Display:
     def _enter(self, place: str) -> None:
         if place != self._place:
             self._place, self._began = place, self._clock()
-            self._told_at = self._began
+            self._told_at = self._began if self.standing is None else self._began - LINE_EVERY_S
 
     def _line(self) -> None:
         """Off a terminal: a line now and again."""
