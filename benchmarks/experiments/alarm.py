@@ -246,9 +246,9 @@ def quantile(ordered: Sequence[float], share: float) -> list[float]:
 def chosen(rows: Sequence[Mapping[str, Any]]) -> tuple[AlarmLimits, dict[str, Any]]:
     """The limits of a small grid with the least 90th percentile, of those that stop at most one clean run in twenty.
 
-    Of equals the loosest: on other runs they stop the fewest clean ones.
+    Of equals those with the least of `back`, then the loosest: on other runs they stop the fewest clean ones.
     """
-    best: tuple[tuple[float, float], AlarmLimits, dict[str, Any]] | None = None
+    best: tuple[tuple[float, ...], AlarmLimits, dict[str, Any]] | None = None
     for judge, rate, unread, budget in itertools.product(
         (4.0, 3.0, 2.5, 2.0, 1.5), (0.3, 0.2, 0.15, 0.1), (0.3, 0.2), (60, 30, 20, 15, 10)
     ):
@@ -256,7 +256,8 @@ def chosen(rows: Sequence[Mapping[str, Any]]) -> tuple[AlarmLimits, dict[str, An
         found = played(rows, limits)
         if not found["90th percentile"] or found["clean runs stopped"] > 0.05 * found["clean runs"]:
             continue
-        key = (found["90th percentile"][0], found["median regret"][0])
+        columns = ("90th percentile", "median regret", "90th percentile of back", "median regret of back")
+        key = tuple(found[each][0] for each in columns)
         if best is None or key < best[0]:
             best = key, limits, found
     if best is None:
