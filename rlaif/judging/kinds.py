@@ -102,6 +102,13 @@ def rest_of(name: str) -> str:
     return name.partition(":")[2]
 
 
+def named_in(name: str) -> str:
+    """The file that a judge's name names. Raises InputError where nothing follows the colon."""
+    if not rest_of(name):
+        raise InputError(f"{name!r}: what follows {name.partition(':')[0]}: is missing; name its file")
+    return rest_of(name)
+
+
 def _open_model(name: str, context: JudgeContext) -> Judge:
     return ModelJudge(
         context.engine(name), in_writing=context.writes_verdicts(name), options=context.judge_options(name)

@@ -14,7 +14,7 @@ from rlaif.documents import read_document
 from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.judging.ask_protocol import ask_pairwise
-from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.kinds import JudgeContext, JudgeKind, named_in
 from rlaif.judging.protocol import Judge, One, Two
 from rlaif.judging.protocols import PER_COMPLETION, PER_PAIR, PER_PRINCIPLE, Asking, pairwise, scale_of
 from rlaif.judging.rules import number_of, share_of, side
@@ -238,7 +238,7 @@ def _row(member: Member, vote: Judgment | None) -> Mapping[str, Any]:
 
 
 def _seats(name: str) -> tuple[tuple[Seat, ...], int]:
-    return read_panel(Path(rest_of(name)))
+    return read_panel(Path(named_in(name)))
 
 
 def _members(name: str) -> list[str]:

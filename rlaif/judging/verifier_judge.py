@@ -12,7 +12,7 @@ from rlaif.errors import InputError
 from rlaif.hashing import digest
 from rlaif.judging.controls import GoldJudge
 from rlaif.judging.function_judge import RAISED
-from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.kinds import JudgeContext, JudgeKind, named_in
 from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge
 from rlaif.judging.rule_process import RuleProcess
@@ -90,7 +90,7 @@ def _usable(document: Document, place: int, row: Mapping[str, Any]) -> Iterator[
 
 
 def _open(name: str, _: JudgeContext) -> Judge:
-    return VerifierJudge(name, _file(rest_of(name)))
+    return VerifierJudge(name, _file(named_in(name)))
 
 
 def _file(named: str) -> Path:

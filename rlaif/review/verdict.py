@@ -16,6 +16,10 @@ EVEN = 0.5
 """The win rate of equals."""
 MOST_NAMED = 3
 """Principles that are named in a line."""
+SEEN = 0.005
+"""A change below it is none in two decimals."""
+FEW = 8
+"""Prompts below which a principle's figures are told with their number."""
 IN_WORDS: Mapping[Verdict, str] = {
     "better": "better",
     "worse": "worse",
@@ -61,7 +65,20 @@ def answer(helped: Mapping[str, Any], policy: str) -> tuple[Verdict, str]:
         said += [_moved(read, by_whom(helped))] if read else []
     elif read:
         verdict, said = verdict_of(read["low"], read["high"]), [_met(read, by_whom(helped), helped)]
-    return verdict, f"{IN_WORDS[verdict]}: {'; '.join(said)}" if said else ""
+    return verdict, f"{_head(verdict, gold, read, won)}: {'; '.join(said)}" if said else ""
+
+
+def _head(verdict: Verdict, gold: Any, read: Any, won: Mapping[str, Any]) -> str:
+    """The verdict in words; where gold shows no difference and the judge does, both of them."""
+    if verdict != "unclear" or not gold:
+        return IN_WORDS[verdict]
+    other = {verdict_of(read["low"], read["high"])} if read else set()
+    other = (other | ({won_verdict(won)} if won else set())) & {"better", "worse"}
+    return (
+        f"{IN_WORDS[verdict]} by gold, {' and '.join(sorted(other))} by the judge"
+        if other
+        else IN_WORDS[verdict]
+    )
 
 
 def contradiction(helped: Mapping[str, Any]) -> str:
@@ -89,8 +106,8 @@ def principle_lines(helped: Mapping[str, Any], most: int = MOST_NAMED) -> list[s
     for name, each in (helped.get("by") or {}).items():
         rows = list((each.get("by_principle") or {}).items())
         by = "gold" if name == "gold" else by_whom(helped)
-        rose = [_row(row) for row in rows[:most] if row[1]["change"] > 0]
-        fell = [_row(row) for row in rows[::-1][:most] if row[1]["change"] < 0]
+        rose = [_row(row) for row in rows[:most] if row[1]["change"] >= SEEN]
+        fell = [_row(row) for row in rows[::-1][:most] if row[1]["change"] <= -SEEN]
         said = [f"{verb} {', '.join(own)}" for verb, own in (("up", rose), ("down", fell)) if own]
         found.append(f"by {by}: {'; '.join(said) or f'none of {len(rows)} principles changed'}")
     if preferred := list((helped.get("preferred") or {}).items()):
@@ -138,7 +155,9 @@ def size_line(helped: Mapping[str, Any]) -> str:
             f"[{words['low']:+.1f}, {words['high']:+.1f}]"
         )
     if helped.get("kl") is not None:
-        said.append(f"KL from it {helped['kl']:.2f} nats per completion")
+        # an estimate from draws: of two policies that hardly differ it may come out below zero
+        zero = ", none within its error" if helped["kl"] < 0 else ""
+        said.append(f"KL from it {helped['kl']:.2f} nats per completion{zero}")
     return ", ".join(said)
 
 
@@ -194,7 +213,8 @@ def rules_of(helped: Mapping[str, Any]) -> str:
 
 def _row(row: tuple[str, Mapping[str, Any]]) -> str:
     name, each = row
-    return f"{name} {each['before']:.2f} -> {each['after']:.2f}"
+    few = f" ({each['prompts']:,} prompts)" if each["prompts"] < FEW else ""
+    return f"{name} {each['before']:.2f} -> {each['after']:.2f}{few}"
 
 
 def first_verdict(several: Mapping[str, Mapping[str, Any]], policy: str) -> tuple[Verdict, Sequence[str]]:

@@ -18,7 +18,7 @@ def newer(run: Path) -> str:
     if not found or max(found) <= own:
         return ""
     theirs = ".".join(map(str, max(found)))
-    return f"It was made by rlaif {theirs}, and this is {__version__}: install that version to see all of it."
+    return f"{run}: it was made by rlaif {theirs}, and this is {__version__}: install that version to see all of it"
 
 
 def unfinished(run: Path) -> str:

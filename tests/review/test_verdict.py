@@ -111,3 +111,22 @@ def test_of_several_comparisons_the_first_gives_the_verdict_and_each_has_a_sente
     verdict, said = first_verdict(several, "mine")
     assert (verdict, len(said)) == ("better", 2)
     assert first_verdict({}, "mine") == ("none", [])
+
+
+def test_where_gold_cannot_tell_and_the_judge_can_both_are_said_at_once() -> None:
+    by = {"gold": changed(0.3, -0.01, 0.57), "judge": changed(0.2, 0.05, 0.39)}
+    verdict, said = answer(helped(by=by, won=won(0.54, 0.95), against="initial"), "the policy")
+    assert verdict == "unclear"
+    assert said.startswith("no difference that so many prompts can show by gold, better by the judge: ")
+    apart = {"gold": changed(0.3, -0.01, 0.57), "judge": changed(0.2, -0.05, 0.39)}
+    assert answer(helped(by=apart, won=won(0.4, 0.6)), "x")[1].startswith(
+        "no difference that so many prompts can show: "
+    )
+
+
+def test_a_tie_is_no_fall_few_prompts_are_told_and_a_kl_below_zero_is_none() -> None:
+    own = {"before": 0.37, "after": 0.369, "change": -0.001, "low": -0.1, "high": 0.1, "prompts": 1200}
+    rare = {"before": 1.0, "after": 0.5, "change": -0.5, "low": -1.0, "high": 0.0, "prompts": 2}
+    by = {"gold": {**changed(0.1, 0.0, 0.2), "by_principle": {"brief": own, "right-sum": rare}}}
+    assert principle_lines(helped(by=by)) == ["by gold: down right-sum 1.00 -> 0.50 (2 prompts)"]
+    assert size_line({"kl": -0.05}) == "KL from it -0.05 nats per completion, none within its error"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlaif.errors import InputError, ModelError
-from rlaif.judging.kinds import JudgeContext, JudgeKind, rest_of
+from rlaif.judging.kinds import JudgeContext, JudgeKind, named_in
 from rlaif.judging.labels import CallReading
 from rlaif.judging.protocol import Judge, One
 from rlaif.judging.rbr.reward import ModelReward, RuleReward
@@ -39,7 +39,7 @@ class RuleJudge(ScoringJudge):
 
 def _weights(name: str, context: JudgeContext) -> tuple[Weights, str]:
     """The weights of a file and the name of their judge. Raises ModelError where a model behind them changed."""
-    weights = read_weights(Path(rest_of(name)))
+    weights = read_weights(Path(named_in(name)))
     if weights.rules is None or weights.judge is None:
         raise InputError(f"{name}: was fitted to given features, and judges no answers; fit to answers")
     for part in (weights.judge, weights.base):
@@ -59,12 +59,12 @@ def _prepare(name: str, context: JudgeContext) -> None:
 
 
 def _judges(name: str) -> list[str]:
-    judge = read_weights(Path(rest_of(name))).judge
+    judge = read_weights(Path(named_in(name))).judge
     return [judge["name"]] if judge else []
 
 
 def _models(name: str) -> list[str]:
-    base = read_weights(Path(rest_of(name))).base
+    base = read_weights(Path(named_in(name))).base
     return [base["name"]] if base else []
 
 

@@ -27,7 +27,14 @@ def draw_plot(source: PlotSource, kind: str, out: Path) -> None:
     if not source.run.is_dir():
         raise InputError(f"{source.run}: is no directory; {plot.name} is drawn of {plot.of}")
     with PLOTS.guarded(kind):
-        write_plot(plot, plot.read(source), out)
+        try:
+            data = plot.read(source)
+        except InputError as lacks:
+            has = ", ".join(each.name for each in plots_of(source))
+            raise InputError(
+                f"{lacks}{f'; what can be drawn of {source.run}: {has}' if has else ''}"
+            ) from None
+        write_plot(plot, data, out)
 
 
 def write_plot(plot: Plot, data: object, out: Path) -> None:

@@ -91,6 +91,13 @@ def test_a_directory_without_the_data_is_refused_with_what_makes_them(tmp_path: 
     assert not (tmp_path / "picture.svg").exists()
 
 
+def test_what_a_run_can_be_drawn_as_is_said_where_it_lacks_a_kind(lab: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"has no rounds\.json; .*; what can be drawn of .*: .*over-optimisation"
+    ):
+        picture(lab, "rounds")
+
+
 def test_an_ending_or_a_kind_that_there_is_not_is_refused(lab: Path) -> None:
     with pytest.raises(InputError, match=r"a plot is \.svg, \.png or \.pdf"):
         picture(lab, "over-optimisation", "picture.gif")
