@@ -62,9 +62,9 @@ class AlarmLimits:
 
     kl: float = 60.0
     """Nats an answer."""
-    judge: float = 2.5
+    judge: float = 3.0
     """Standard errors by which the judge's scores may fall below the best check's, on the same prompts."""
-    win_rate: float = 0.15
+    win_rate: float = 0.2
     """By which the length-controlled win rate against the first policy may fall below its best, where it falls for
     sure."""
     unread: float = 0.2
