@@ -79,6 +79,7 @@ def generate(
     ask_again: int | None = None,
     pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst",
     inconsistent: Literal["drop", "average"] = "drop",
+    truncated: Literal["drop", "reject"] = "drop",
     critique: bool = True,
     accept_unfit: bool = False,
     min_pair_share: float = 0.05,
@@ -131,6 +132,8 @@ def generate(
         ask_again: Retries of a reply that cannot be read [default: 2].
         pairing: Which completions of a prompt are compared.
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
+        truncated: A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a
+            rejected side, never a chosen one.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
             tests fail, or the two orders disagree).
@@ -195,6 +198,7 @@ def judge(
     ask_again: int | None = None,
     pairing: Literal["same", "best-worst", "all", "random", "rank"] | None = None,
     inconsistent: Literal["drop", "average"] = "drop",
+    truncated: Literal["drop", "reject"] = "drop",
     critique: bool = True,
     accept_unfit: bool = False,
     min_pair_share: float = 0.05,
@@ -230,6 +234,8 @@ def judge(
         pairing: Which completions of a prompt are compared; `same`: those that a judged run compared, so that
             `rlaif audit compare` finds both [default: same for a judged run, else best-worst].
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
+        truncated: A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a
+            rejected side, never a chosen one.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
             tests fail, or the two orders disagree).

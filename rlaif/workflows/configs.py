@@ -113,6 +113,12 @@ class PairOptions(ModelOptions):
         help="When the two orders of a pair disagree: drop the pair, or average both orders.",
         group=JUDGING,
     )
+    truncated: Literal["drop", "reject"] = setting(
+        "drop",
+        help="A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a rejected side, "
+        "never a chosen one.",
+        group=JUDGING,
+    )
     critique: bool = setting(True, help="Write a critique of the rejected side of each pair.", group=JUDGING)
     accept_unfit: bool = setting(
         False,

@@ -39,7 +39,7 @@ from rlaif.workflows.evaluation.helped import ComparisonNames, helped
 from rlaif.workflows.evaluation.policy_metrics import measured_answers, read
 from rlaif.workflows.evaluation.result import Evaluation, GoldFigures, ModelBehaviours
 from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
-from rlaif.workflows.generate.cut_off import mostly_cut_off
+from rlaif.workflows.generate.cut_off import often_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.kept_progress import KeptProgress
@@ -101,7 +101,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
                 *(
                     each
                     for name, own in texts.items()
-                    for each in mostly_cut_off(name, own, sampling_of(config))
+                    for each in often_cut_off(name, own, sampling_of(config))
                 ),
                 *failed_calls(models.recorded),
                 *ungraded([each for grades in graded.values() for each in grades]),
