@@ -49,7 +49,9 @@ def _ending(made: GenerateResult) -> list[str]:
     lines += [line for line in within(_weakest(made), most) if line]
     lines += within(made.panel_line, most) if made.panel else []
     lines += [line for said in made.cut[:1] for line in within(said, 2)]
-    lines += doubtful([*made.failures, *made.cut[1:], *(each for each in made.warnings if each not in made.cut)])
+    lines += doubtful(
+        [*made.failures, *made.cut[1:], *(each for each in made.warnings if each not in made.cut)]
+    )
     lines += [f"cost: {made.spent}", f"pairs: {made.run / PAIRS}; page: {made.run / REPORT}"]
     return lines
 

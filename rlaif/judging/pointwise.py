@@ -50,9 +50,7 @@ def judge_by_rubrics(
     prompt has no rubric is judged by nothing; of several rubrics of one prompt the last counts.
     """
     own = {each.prompt_id: each for each in rubrics}
-    unique = [
-        (prompt, each) for prompt, each in _unique(drawn, truncated=truncated) if prompt.id in own
-    ]
+    unique = [(prompt, each) for prompt, each in _unique(drawn, truncated=truncated) if prompt.id in own]
     items = [(under(prompt, own[prompt.id]), each) for prompt, each in unique]
     criteria = as_principles(own[prompt.id] for prompt, _ in unique)
     found = ask_pointwise(pointwise(name), judge, items, criteria, how or Asking())

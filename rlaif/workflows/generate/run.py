@@ -114,9 +114,7 @@ def generate(config: GenerateConfig, progress: Report = silent, ready: Ready = a
         draws = draw(policies, config.policy, prompts, config.n, sampling_of(config), config.seed, system)
         write_completions(run.dir / COMPLETIONS, draws.drawn)
         gaps = logprob_gaps(policies, config, draws.drawn, sampling_of(config), system)
-        cut = cut_words(
-            policies, config.policy, draws.completions, sampling_of(config), config.truncated
-        )
+        cut = cut_words(policies, config.policy, draws.completions, sampling_of(config), config.truncated)
         return _pairs(config, models, constitution, draws, run, store, gaps, cut)
 
 

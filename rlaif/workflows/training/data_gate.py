@@ -108,7 +108,5 @@ def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
         return set()
     cut = {each.id for _, each in read_completions(file) if each.finish == "length" or each.open_thought}
     return {
-        pair.id
-        for pair in pairs
-        if cut and not pair.truncated and not cut.isdisjoint(pair.completion_ids)
+        pair.id for pair in pairs if cut and not pair.truncated and not cut.isdisjoint(pair.completion_ids)
     }

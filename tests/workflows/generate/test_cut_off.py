@@ -135,7 +135,9 @@ def test_where_pairs_are_made_the_sentence_counts_prompts_and_names_both_remedie
     assert "2 of 3 draws ran into the limit of 64 tokens (truncated), and 1 of 1 prompts give no pair" in said
     assert re.search(r"try --max-tokens 256, or let.*--truncated reject", said)
     [given] = given_cut_off(_answers("stop", "length", "length"), "drop")
-    assert given.startswith("2 of 3 completions were cut off (truncated), and 1 of 1 prompts give no pair for it")
+    assert given.startswith(
+        "2 of 3 completions were cut off (truncated), and 1 of 1 prompts give no pair for it"
+    )
     [settled] = given_cut_off(_answers("stop", "length", "length"), "reject")
     assert "--truncated" not in settled
 
