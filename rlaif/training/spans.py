@@ -4,8 +4,8 @@ Every assistant's turn of a side is read where it was written (`turns`): behind 
 the assistant's turn, which is just what the model meets when it generates. Turns that go on from each other, token by
 token, are one part of the side; what users and tools said in between is read and not learned. Where a template shows
 a later turn less of an earlier one than it wrote, as many do with thoughts, the two are parts with contexts of their
-token, for nobody ended it there; of a pair that was made with such a side (`truncated`) neither side has one
-(`LearnedTurn.endless`).
+own, so that each is learned as it was written. What was cut off has no end token, for nobody ended it there; of a
+pair that was made with such a side (`truncated`) neither side has one (`LearnedTurn.endless`).
 """
 
 from __future__ import annotations
