@@ -25,6 +25,8 @@ from rlaif.records import (
     State,
 )
 from rlaif.workflows.evaluation.behaviours import figures, lengths, shown_by_gold, shown_by_judge
+from rlaif.workflows.evaluation.rounds_compared import called as called_round
+from rlaif.workflows.evaluation.rounds_compared import won_against
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
 from rlaif.workflows.generate.cut_off import never_ended
@@ -62,6 +64,8 @@ class Measured:
     """Whether cells of principle x kind of prompt are told too."""
     behaviours: bool = False
     """Whether the judge is asked which behaviours answers show, where gold does not say it."""
+    rounds: Mapping[int, str] = field(default_factory=dict)
+    """The models of earlier rounds by their number, with which the first judge compares the policy."""
 
     def models(self, models: ModelPool, key: str) -> ModelPool:
         """The models as the one of this key is asked."""
@@ -132,9 +136,50 @@ def measure(
             judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
         )
         row["against"][called], compared[called] = asdict(found.rate), found
+    if what.rounds:
+        earlier = _earlier(models, what, constitution, prompts, drawn, seed)
+        theirs = {number: each.answers for number, each in earlier.items()}
+        found_of = {number: each.compared for number, each in earlier.items()}
+        row["rounds"] = won_against(found_of, drawn, theirs, seed)
+        compared |= {called_round(number): each for number, each in found_of.items()}
     row |= {"unanswered": failures} if failures else {}
     joined = _joined(prompts, drawn)
     return Measurement(row, measured_answers(joined, graded, readings, first, compared))
+
+
+class _EarlierRound(NamedTuple):
+    """What the policy of an earlier round answered, and how the policy's answers compare."""
+
+    answers: Sequence[Completion]
+    compared: AnswersCompared
+
+
+def _earlier(
+    models: ModelPool,
+    what: Measured,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    drawn: Sequence[Completion],
+    seed: int,
+) -> dict[int, _EarlierRound]:
+    """The policy's answers against those of every earlier round, by the judge that the run began with."""
+    judge = what.models(models, "first_judge").judge(what.first_judge)
+    policies, sees = what.models(models, "policy"), sees_of(what.options.get("first_judge"))
+    found = {}
+    for number, name in what.rounds.items():
+        theirs = _answers(policies, name, prompts, what, 1.0, seed).completions
+        compared = compare_answers(
+            judge,
+            constitution,
+            prompts,
+            drawn,
+            theirs,
+            against=called_round(number),
+            resampling=Resampling(seed=seed),
+            sees=sees,
+        )
+        found[number] = _EarlierRound(theirs, compared)
+    return found
 
 
 def measured_answers(
