@@ -455,6 +455,8 @@ def evaluate(
     constitution: Path | str | None = None,
     gold: bool = False,
     behaviours: bool = False,
+    sets: Sequence[str] = (),
+    kl: bool = False,
     out: Path | str | None = None,
     column: str | None = None,
     temperature: float = 1.0,
@@ -464,6 +466,7 @@ def evaluate(
     max_tokens: int = 256,
     max_thought_tokens: int | None = None,
     system: str | None = None,
+    against_system: str | None = None,
     limit: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -498,6 +501,9 @@ def evaluate(
         gold: Also grade answers by gold, where the prompt rows name one.
         behaviours: Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold
             says it.
+        sets: Sets to measure each model on: sums, harms, look-alikes, corrects, doubts, flatters (parts of the
+            prompts), gsm8k=FILE, xstest=FILE, lm-eval=FILE.yaml (docs/evaluation.md).
+        kl: Also the policy's KL from each model that it is compared with, in nats an answer.
         out: Also write texts, judgments and figures as a run, into this directory.
         column: Column that holds the prompt [default: `prompt` or `messages`].
         temperature: Sampling temperature of all models; 0: greedy.
@@ -510,6 +516,8 @@ def evaluate(
             limit of its own].
         system: System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is
             no part of the prompts that are kept [default: none].
+        against_system: The same for the models to compare with: `none` against `--system constitution` measures one
+            model with and without its task prompt [default: as `system`].
         limit: Use only the first N prompts.
         resamples: Bootstrap resamples for the intervals.
         seed: Seed of all random numbers.

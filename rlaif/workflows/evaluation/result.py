@@ -12,6 +12,7 @@ from rlaif.review.principle_panels import of_evaluation
 from rlaif.review.tables import table
 from rlaif.review.verdict import principle_tables
 from rlaif.workflows.evaluation.behaviours import BehaviourFigure
+from rlaif.workflows.evaluation.named_sets.figures import SetFigure
 from rlaif.workflows.evaluation.win_rate import WinRate
 from rlaif.workflows.models.usage import spent
 from rlaif.workflows.results import Result
@@ -60,6 +61,10 @@ class Evaluation(Result):
     """Of the policy first."""
     helped: Mapping[str, Any] = field(default_factory=dict)
     """By each model that it was compared with, what changed by prompt; see `rlaif.workflows.evaluation.helped`."""
+    sets: tuple[SetFigure, ...] = ()
+    """Of sets by name, the policy's figures and those of each model that it was compared with."""
+    kl: Mapping[str, Any] = field(default_factory=dict)
+    """By each such model, the policy's KL from it in nats an answer, where it was asked for."""
     costs: Mapping[str, Any] = field(default_factory=dict)
     """What was spent, by model; see `rlaif.workflows.models.usage`."""
     warnings: tuple[str, ...] = ()
@@ -83,7 +88,21 @@ class Evaluation(Result):
             for each in self.behaviours
             for name, own in each.shown.items()
         ]
-        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown)]
+        sets = [
+            {
+                "figure": f"{each.set}: {each.figure}",
+                "model": each.model,
+                "mean": each.value,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in self.sets
+        ]
+        far = [
+            {"figure": "KL", "model": self.policy, "against": name, "mean": each["value"], **each}
+            for name, each in self.kl.items()
+        ]
+        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown, *sets, *far)]
 
     def to_dataset(self) -> Dataset:
         """The `rows` as a `datasets.Dataset`."""
