@@ -129,6 +129,34 @@ class Evaluation(Result):
         """Calls, tokens and money together."""
         return spent(self.calls, self.costs)
 
+    @property
+    def sets_line(self) -> str:
+        """Sets by name in one line: before and after, against the first model that the policy was compared with."""
+        policy = {(each.set, each.figure): each.value for each in self.sets if not each.before}
+        others = [each for each in self.sets if each.before]
+        first = [each for each in others if each.model == others[0].model]
+        told = [
+            f"{each.set}{'' if each.figure == each.set else f' {each.figure}'} {each.value:.2f} -> "
+            f"{policy[each.set, each.figure]:.2f}"
+            for each in first
+            if (each.set, each.figure) in policy
+        ]
+        if not first:
+            told = [
+                f"{name} {figure if figure != name else ''} {value:.2f}".replace("  ", " ")
+                for (name, figure), value in policy.items()
+            ]
+        return f"sets: {', '.join(told)}" if told else ""
+
+    @property
+    def kl_line(self) -> str:
+        """How far the policy is from each model that it was compared with; empty where nobody asked."""
+        told = [
+            f"{name} {each['value']:.2f} [{each['low']:.2f}, {each['high']:.2f}]"
+            for name, each in self.kl.items()
+        ]
+        return f"KL in nats an answer, from {', '.join(told)}" if told else ""
+
     def _panels(self) -> Sequence[Panel]:
         return of_evaluation(self.as_dict())
 
