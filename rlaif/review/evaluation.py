@@ -37,7 +37,26 @@ def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable
         rows = [[name, *(each.get(name) for each in gold.values())] for name in ("mean", "low", "high")]
         rows += [[name, *(each["by_principle"].get(name) for each in gold.values())] for name in ids]
         tables.append(EvaluationTable("", ("gold", *gold), rows))
-    return [*tables, *_sets(found.get("sets") or ()), *_divergence(found), *_behaviours(found)]
+    return [
+        *tables,
+        *_sets(found.get("sets") or ()),
+        *_divergence(found),
+        *_panel(found),
+        *_behaviours(found),
+    ]
+
+
+def _panel(found: Mapping[str, Any]) -> list[EvaluationTable]:
+    """Of a panel's judges, the win rate by each group, and on which share of the prompts two groups part."""
+    rows = [
+        [name, said, each["value"], each["low"], each["high"], each["prompts"]]
+        for name, panel in (found.get("panel") or {}).items()
+        for kind, words in (("groups", "win rate by {}"), ("apart", "prompts on which {} part"))
+        for group, each in panel[kind].items()
+        for said in [words.format(group)]
+    ]
+    head = ("against", "whose preferences", "value", "95 % from", "to", "prompts")
+    return [EvaluationTable("", head, rows)] if rows else []
 
 
 def _sets(found: Sequence[Mapping[str, Any]]) -> list[EvaluationTable]:

@@ -712,6 +712,7 @@ def audit(
     training: Path | str | None = None,
     evaluation: Path | str | None = None,
     again: Path | str | None = None,
+    truth: Path | str | None = None,
     thresholds: Mapping[str, float] | None = None,
     allowed: Sequence[str] = (),
     strict: bool = False,
@@ -729,6 +730,8 @@ def audit(
         training: Training prompts: report which of them no feedback prompt resembles.
         evaluation: Evaluation prompts: report which of them occur in this run.
         again: A run in which the same judge judged the same completions again, for test-retest agreement.
+        truth: A run in which a stronger judge judged the same completions: what it says counts as true before a
+            training, where prompts name no gold.
         thresholds: Exit 3 (in Python: `unmet`) when a figure is beyond its limit. On the command line
             FIGURE<=X or FIGURE>=X, repeatable; in Python `{'FIGURE': x}`, with `-FIGURE` for a limit below
             which it may not be.

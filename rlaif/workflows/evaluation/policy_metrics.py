@@ -133,6 +133,8 @@ def measure(
             judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
         )
         row["against"][called], compared[called] = asdict(found.rate), found
+        if found.by_group:
+            row["against"][called]["by_group"] = found.by_group
     if what.rounds:
         earlier = _earlier(models, what, constitution, prompts, drawn, seed)
         theirs = {number: each.answers for number, each in earlier.items()}

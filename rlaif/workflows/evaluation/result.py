@@ -65,6 +65,8 @@ class Evaluation(Result):
     """Of sets by name, the policy's figures and those of each model that it was compared with."""
     kl: Mapping[str, Any] = field(default_factory=dict)
     """By each such model, the policy's KL from it in nats an answer, where it was asked for."""
+    panel: Mapping[str, Any] = field(default_factory=dict)
+    """By each such model, where a panel judged: the win rate by each group of its judges, and where groups part."""
     costs: Mapping[str, Any] = field(default_factory=dict)
     """What was spent, by model; see `rlaif.workflows.models.usage`."""
     warnings: tuple[str, ...] = ()

@@ -113,6 +113,7 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             behaviours=_behaviours(config, shown),
             sets=measured_sets(config, models, sets, writers_of(config), shown),
             kl=kl,
+            panel={name: each.by_group for name, each in compared.items() if each.by_group},
             helped=_helped(config, constitution, measured, compared),
             calls=models.calls,
             costs=usage(models, store, ()),
