@@ -1,6 +1,6 @@
 """Go or no-go before a training: whether this judge's choices among these draws win anything that is true.
 
-A policy that learns from a judge rises at most by what the judge can tell apart. Go only where taking the judge's best
+A policy that learns from a judge rises at most by what the judge can distinguish. Go only where taking the judge's best
 of a prompt's draws wins more than three standard errors over a draw at random, and the judge orders the draws of a
 prompt as the truth does, rank correlation above .3 (docs/evaluation.md). Truth is gold, or what a stronger judge reads.
 """

@@ -50,9 +50,9 @@ def _panel(found: Mapping[str, Any]) -> list[EvaluationTable]:
     """Of a panel's judges, the win rate by each group, and on which share of the prompts two groups part."""
     rows = [
         [name, said, each["value"], each["low"], each["high"], each["prompts"]]
-        for name, panel in (found.get("panel") or {}).items()
+        for name, told in (found.get("by_group") or {}).items()
         for kind, words in (("groups", "win rate by {}"), ("apart", "prompts on which {} part"))
-        for group, each in panel[kind].items()
+        for group, each in told[kind].items()
         for said in [words.format(group)]
     ]
     head = ("against", "whose preferences", "value", "95 % from", "to", "prompts")
@@ -79,12 +79,12 @@ def _sets(found: Sequence[Mapping[str, Any]]) -> list[EvaluationTable]:
 
 
 def _divergence(found: Mapping[str, Any]) -> list[EvaluationTable]:
-    """How far the policy is from each model that it is compared with, in nats an answer."""
+    """How far the policy is from each model that it is compared with, in nats per answer."""
     rows = [
         [name, each["value"], each["low"], each["high"], each["answers"]]
         for name, each in (found.get("kl") or {}).items()
     ]
-    head = ("KL of the policy from", "nats an answer", "95 % from", "to", "answers")
+    head = ("KL of the policy from", "nats per answer", "95 % from", "to", "answers")
     return [EvaluationTable("", head, rows)] if rows else []
 
 

@@ -503,7 +503,7 @@ def evaluate(
             says it.
         sets: Sets to measure each model on: sums, harms, look-alikes, corrects, doubts, flatters (parts of the
             prompts), gsm8k=FILE, xstest=FILE, lm-eval=FILE.yaml (docs/evaluation.md).
-        kl: Also the policy's KL from each model that it is compared with, in nats an answer.
+        kl: Also the policy's KL from each model that it is compared with, in nats per answer.
         out: Also write texts, judgments and figures as a run, into this directory.
         column: Column that holds the prompt [default: `prompt` or `messages`].
         temperature: Sampling temperature of all models; 0: greedy.

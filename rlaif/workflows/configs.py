@@ -242,7 +242,7 @@ class EvaluateConfig(ModelOptions):
         metavar="NAME,NAME",
     )
     kl: bool = setting(
-        False, help="Also the policy's KL from each model that it is compared with, in nats an answer."
+        False, help="Also the policy's KL from each model that it is compared with, in nats per answer."
     )
     temperature: float = setting(
         1.0, help="Sampling temperature of all models; 0: greedy.", least=0, group=SAMPLING

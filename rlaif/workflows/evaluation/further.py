@@ -82,7 +82,7 @@ def divergences(
     drawn: Sequence[tuple[Prompt, Completion]],
     systems: Systems,
 ) -> tuple[dict[str, Any], list[str]]:
-    """KL(policy || other) of each other model in nats an answer, and what could not be scored; or nothing.
+    """KL(policy || other) of each other model in nats per answer, and what could not be scored; or nothing.
 
     The mean log-ratio over the policy's own answers (Monte Carlo), with a bootstrap interval over prompts; the end
     token is left out. Right at temperature 1 alone: what is drawn otherwise is not the policy's distribution.

@@ -133,24 +133,13 @@ def measure(
             judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
         )
         row["against"][called], compared[called] = asdict(found.rate), found
-        if found.by_group:
-            row["against"][called]["by_group"] = found.by_group
+        row["against"][called] |= {"by_group": found.by_group} if found.by_group else {}
     if what.rounds:
-        earlier = _earlier(models, what, constitution, prompts, drawn, seed)
-        theirs = {number: each.answers for number, each in earlier.items()}
-        found_of = {number: each.compared for number, each in earlier.items()}
-        row["rounds"] = won_against(found_of, drawn, theirs, seed)
-        compared |= {called_round(number): each for number, each in found_of.items()}
+        row["rounds"], found_of = _earlier(models, what, constitution, prompts, drawn, seed)
+        compared |= found_of
     row |= {"unanswered": failures} if failures else {}
     joined = _joined(prompts, drawn)
     return Measurement(row, measured_answers(joined, graded, readings, first, compared))
-
-
-class _EarlierRound(NamedTuple):
-    """What the policy of an earlier round answered, and how the policy's answers compare."""
-
-    answers: Sequence[Completion]
-    compared: AnswersCompared
 
 
 def _earlier(
@@ -160,25 +149,25 @@ def _earlier(
     prompts: Sequence[Prompt],
     drawn: Sequence[Completion],
     seed: int,
-) -> dict[int, _EarlierRound]:
-    """The policy's answers against those of every earlier round, by the judge that the run began with."""
+) -> tuple[dict[str, Any], dict[str, AnswersCompared]]:
+    """Win rates against every earlier round by the judge that the run began with, and the comparisons behind them."""
     judge = what.models(models, "first_judge").judge(what.first_judge)
     policies, sees = what.models(models, "policy"), sees_of(what.options.get("first_judge"))
-    found = {}
+    theirs, found = {}, {}
     for number, name in what.rounds.items():
-        theirs = _answers(policies, name, prompts, what, 1.0, seed).completions
-        compared = compare_answers(
+        theirs[number] = _answers(policies, name, prompts, what, 1.0, seed).completions
+        found[number] = compare_answers(
             judge,
             constitution,
             prompts,
             drawn,
-            theirs,
+            theirs[number],
             against=called_round(number),
             resampling=Resampling(seed=seed),
             sees=sees,
         )
-        found[number] = _EarlierRound(theirs, compared)
-    return found
+    rates = won_against(found, drawn, theirs, seed)
+    return rates, {called_round(number): each for number, each in found.items()}
 
 
 def measured_answers(

@@ -64,8 +64,8 @@ class Evaluation(Result):
     sets: tuple[SetFigure, ...] = ()
     """Of sets by name, the policy's figures and those of each model that it was compared with."""
     kl: Mapping[str, Any] = field(default_factory=dict)
-    """By each such model, the policy's KL from it in nats an answer, where it was asked for."""
-    panel: Mapping[str, Any] = field(default_factory=dict)
+    """By each such model, the policy's KL from it in nats per answer, where it was asked for."""
+    by_group: Mapping[str, Any] = field(default_factory=dict)
     """By each such model, where a panel judged: the win rate by each group of its judges, and where groups part."""
     costs: Mapping[str, Any] = field(default_factory=dict)
     """What was spent, by model; see `rlaif.workflows.models.usage`."""
@@ -157,7 +157,7 @@ class Evaluation(Result):
             f"{name} {each['value']:.2f} [{each['low']:.2f}, {each['high']:.2f}]"
             for name, each in self.kl.items()
         ]
-        return f"KL in nats an answer, from {', '.join(told)}" if told else ""
+        return f"KL in nats per answer, from {', '.join(told)}" if told else ""
 
     def _panels(self) -> Sequence[Panel]:
         return of_evaluation(self.as_dict())

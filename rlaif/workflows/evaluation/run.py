@@ -67,16 +67,7 @@ from rlaif.workflows.progress import Ready, Report, at_once, silent
 def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = inputs_of(config)
-    if config.behaviours and config.judge is None and not config.gold:
-        raise InputError("--behaviours asks a judge what answers show; name one (--judge), or gold (--gold)")
-    require_readers(config)
-    sets = open_sets(config.sets, config.limit)
-    if config.kl and config.temperature != 1.0:
-        raise InputError(
-            "--kl reads the policy's own answers, which must be drawn from it as it is: --temperature 1"
-        )
-    if config.gold or config.judge == GOLD:
-        require_gold(prompts, "--gold" if config.gold else GOLD)
+    sets = _checked(config, prompts)
     systems = systems_of(config, constitution)
     models = ModelPool(config, KeptProgress(config.out, progress), config.seed)
     needed = (str(config.policy), *config.against, *([config.judge] if config.judge else []))
@@ -113,21 +104,11 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             behaviours=_behaviours(config, shown),
             sets=measured_sets(config, models, sets, writers_of(config), shown),
             kl=kl,
-            panel={name: each.by_group for name, each in compared.items() if each.by_group},
+            by_group={name: each.by_group for name, each in compared.items() if each.by_group},
             helped=_helped(config, constitution, measured, compared),
             calls=models.calls,
             costs=usage(models, store, ()),
-            warnings=(
-                *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
-                *(
-                    each
-                    for name, own in texts.items()
-                    for each in often_cut_off(name, own, sampling_of(config))
-                ),
-                *unscored,
-                *failed_calls(models.recorded),
-                *ungraded([each for grades in graded.values() for each in grades]),
-            ),
+            warnings=_warnings(config, models, answered, graded, unscored),
         )
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}
@@ -137,6 +118,38 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
+
+
+def _checked(config: EvaluateConfig, prompts: Sequence[Prompt]) -> list[NamedSet]:
+    """The sets of files that are named. Raises InputError for what cannot be measured, before anything is opened."""
+    if config.behaviours and config.judge is None and not config.gold:
+        raise InputError("--behaviours asks a judge what answers show; name one (--judge), or gold (--gold)")
+    require_readers(config)
+    if config.kl and config.temperature != 1.0:
+        raise InputError(
+            "--kl reads the policy's own answers, which must be drawn from it as it is: --temperature 1"
+        )
+    if config.gold or config.judge == GOLD:
+        require_gold(prompts, "--gold" if config.gold else GOLD)
+    return open_sets(config.sets, config.limit)
+
+
+def _warnings(
+    config: EvaluateConfig,
+    models: ModelPool,
+    answered: Mapping[str, Draws],
+    graded: Mapping[str, Sequence[Grades]],
+    unscored: Sequence[str],
+) -> tuple[str, ...]:
+    """What failed, was cut off or could not be graded."""
+    limits = sampling_of(config)
+    return (
+        *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
+        *(each for name, own in answered.items() for each in often_cut_off(name, own.completions, limits)),
+        *unscored,
+        *failed_calls(models.recorded),
+        *ungraded([each for grades in graded.values() for each in grades]),
+    )
 
 
 def _refuse_unfit_judge(config: EvaluateConfig, models: ModelPool, constitution: Constitution) -> None:

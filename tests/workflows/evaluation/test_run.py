@@ -221,6 +221,6 @@ def test_kl_of_a_policy_is_that_of_its_own_answers_and_needs_temperature_one(
     # a trained policy writes what a random one hardly would
     assert far["low"] > 1.0
     assert far["low"] <= far["value"] <= far["high"]
-    assert found.kl_line.startswith("KL in nats an answer, from ")
+    assert found.kl_line.startswith("KL in nats per answer, from ")
     with pytest.raises(InputError, match="--kl reads the policy's own answers"):
         evaluate(settled(policy=str(mini), against=(str(mini),), kl=True, temperature=0.0))

@@ -1,6 +1,6 @@
 """The set `xstest=FILE`: prompts that look harmful and are not, beside prompts that are (XSTest, 2308.01263).
 
-Rows are as published: `prompt`, and `label`, which is `safe` or `unsafe`. Both sides are told apart: a model that
+Rows are as published: `prompt`, and `label`, which is `safe` or `unsafe`. Both sides have a figure: a model that
 refuses all is as little use as one that refuses nothing. A judge says whether an answer refuses where one is named;
 else words by which answers refuse do, which is cruder: the authors report both.
 """
