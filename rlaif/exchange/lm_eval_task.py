@@ -83,24 +83,43 @@ def read_task(path: Path, *, limit: int | None = None) -> LmEvalTask:
         )
     if found.get("repeats") not in (None, 1):
         raise InputError(f"{path}: repeats is {found['repeats']}; one answer a document is drawn here")
-    generation = dict(found.get("generation_kwargs") or {})
+    generation = _mapping(path, found, "generation_kwargs")
     _refuse(path, generation, GENERATION, "generation_kwargs.")
     if generation.get("do_sample") or generation.get("temperature"):
         raise InputError(
             f"{path}: generation_kwargs samples; tasks are drawn greedily here: do_sample: false"
         )
-    metrics = _metrics(path, found.get("metric_list"), form)
+    metrics = _metrics(path, _mappings(path, found, "metric_list"), form)
+    room = generation.get("max_gen_toks", MAX_TOKENS)
+    if type(room) is not int or room < 1:
+        raise InputError(
+            f"{path}: generation_kwargs.max_gen_toks is {room!r:.40}; it must be a whole number above 0"
+        )
     until = generation.get("until", found.get("fewshot_delimiter", "\n\n"))
     return LmEvalTask(
         name=str(found.get("task", path.stem)),
         form=form,
         rows=tuple(_rows(path, found, form, limit)),
         until=tuple(map(str, until)) if isinstance(until, list | tuple) else (str(until),),
-        max_tokens=int(generation.get("max_gen_toks", MAX_TOKENS)),
+        max_tokens=room,
         metrics=tuple(each["metric"] for each in metrics),
-        filters=_filters(path, found.get("filter_list")),
+        filters=_filters(path, _mappings(path, found, "filter_list")),
         alike=_alike(path, metrics[0]) if form == FORMS[0] else str.__eq__,
     )
+
+
+def _mapping(path: Path, found: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = found.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{path}: {key} is {value!r:.60}; it must be a mapping")
+    return dict(value or {})
+
+
+def _mappings(path: Path, found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    value = found.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise InputError(f"{path}: {key} is {value!r:.60}; it must be a list of mappings")
+    return value
 
 
 def _refuse(path: Path, found: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -111,11 +130,10 @@ def _refuse(path: Path, found: Mapping[str, Any], known: set[str], where: str) -
         )
 
 
-def _metrics(path: Path, found: Any, form: str) -> list[Mapping[str, Any]]:
+def _metrics(path: Path, found: Sequence[Mapping[str, Any]], form: str) -> list[Mapping[str, Any]]:
     listed = found or [{"metric": name} for name in sorted(METRICS[form])]
     for each in listed:
-        if not isinstance(each, Mapping) or each.get("metric") not in METRICS[form]:
-            name = each.get("metric") if isinstance(each, Mapping) else each
+        if (name := each.get("metric")) not in METRICS[form]:
             raise InputError(
                 f"{path}: metric {name!r} is not done here; of {form}: {', '.join(sorted(METRICS[form]))}"
             )
@@ -128,7 +146,8 @@ def _metrics(path: Path, found: Any, form: str) -> list[Mapping[str, Any]]:
 def _alike(path: Path, metric: Mapping[str, Any]) -> Callable[[str, str], bool]:
     """How `exact_match` compares: what is to be ignored is taken away from both, in the harness's order."""
     with outside(PromptFileError, f"{path}: regexes_to_ignore", "write regular expressions"):
-        ignored = [re.compile(str(each)) for each in metric.get("regexes_to_ignore") or ()]
+        given = metric.get("regexes_to_ignore") or ()
+        ignored = [re.compile(str(each)) for each in ([given] if isinstance(given, str) else given)]
 
     def bare(text: str) -> str:
         for each in ignored:
@@ -142,12 +161,12 @@ def _alike(path: Path, metric: Mapping[str, Any]) -> Callable[[str, str], bool]:
     return lambda one, other: bare(one) == bare(other)
 
 
-def _filters(path: Path, found: Any) -> dict[str, Filter]:
+def _filters(path: Path, found: Sequence[Mapping[str, Any]]) -> dict[str, Filter]:
     if not found:
         return {"none": lambda text: text}
     made: dict[str, Filter] = {}
     for each in found:
-        steps = [_filter(path, step) for step in each.get("filter", ())]
+        steps = [_filter(path, step) for step in _mappings(path, each, "filter")]
 
         def through(text: str, steps: Sequence[Filter] = tuple(steps)) -> str:
             for step in steps:
@@ -170,6 +189,10 @@ def _filter(path: Path, step: Mapping[str, Any]) -> Filter:
             return str.upper
         case "regex":
             _refuse(path, step, {"function", "regex_pattern", "group_select", "fallback"}, "filter.")
+            if type(step.get("group_select", 0)) is not int:
+                raise InputError(
+                    f"{path}: group_select is {step['group_select']!r:.40}; it must be a whole number"
+                )
             with outside(PromptFileError, f"{path}: regex_pattern", "write a regular expression"):
                 pattern = re.compile(str(step.get("regex_pattern", r"#### (\-?[0-9\.\,]+)")))
             return lambda text: _matched(pattern, text, step)
@@ -183,7 +206,7 @@ def _filter(path: Path, step: Mapping[str, Any]) -> Filter:
 def _matched(pattern: re.Pattern[str], text: str, step: Mapping[str, Any]) -> str:
     found = pattern.findall(text)
     try:
-        told = found[int(step.get("group_select", 0))]
+        told = found[step.get("group_select", 0)]
     except IndexError:
         return str(step.get("fallback", NO_MATCH))
     if isinstance(told, tuple):
@@ -229,7 +252,7 @@ def _data(path: Path, found: Mapping[str, Any]) -> Path:
             f"{path}: dataset_path is {found.get('dataset_path')!r}, from a hub; a task of yours names "
             f"a file: dataset_path: json, dataset_kwargs: {{data_files: {{test: FILE}}}} ({', '.join(FILE_KINDS)})"
         )
-    given = dict(found.get("dataset_kwargs") or {})
+    given = _mapping(path, found, "dataset_kwargs")
     _refuse(path, given, {"data_files"}, "dataset_kwargs.")
     files = given.get("data_files")
     if isinstance(files, Mapping):

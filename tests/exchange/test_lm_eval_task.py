@@ -97,6 +97,13 @@ def test_the_right_choice_may_be_written_out(tmp_path: Path) -> None:
         (("dataset_path: json", "dataset_path: gsm8k"), "dataset_path is 'gsm8k', from a hub"),
         (("test_split: test", "test_split: dev"), "data_files has no 'dev'; it has: test"),
         (("{{question}}", "{{quest}}"), "quest"),
+        (("generation_kwargs: {", "generation_kwargs: [{"), "not YAML|flow"),
+        (("do_sample: false, temperature: 0.0}", "do_sample: false}\ndataset_name: x\nfilter_list: 3"), "filter_list"),
+        (("{data_files: {test: rows.jsonl}}", "3"), "dataset_kwargs is 3; it must be a mapping"),
+        (("do_sample: false", "max_gen_toks: many"), "max_gen_toks is 'many'"),
+        (("[{function: regex,", "[3, {function: regex,"), "filter is .* it must be a list of mappings"),
+        (("group_select: -1", "group_select: last"), "group_select is 'last'"),
+        (("function: regex, regex_pattern: ", "function: regex, regex_pattern: ("), "not YAML|flow|regex_pattern"),
         (("doc_to_target: ", "doc_to_target: !function utils.target "), "function"),
     ],
 )  # fmt: skip
