@@ -457,6 +457,9 @@ class NoPair(StrEnum):
     DRAW_FAILED = "draw_failed"
 
 
+CutSide = Literal["", "chosen", "rejected"]
+"""Of a pair the side that was cut off; empty: both are whole."""
+_OTHER_SIDE: Mapping[CutSide, CutSide] = {"": "", "chosen": "rejected", "rejected": "chosen"}
 EVEN = 0.5
 """The label probability that prefers neither side."""
 _DIGITS = 12
@@ -488,6 +491,9 @@ class Pair:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tools: Tools = ()
     """That both sides could call."""
+    truncated: CutSide = ""
+    """The side that was cut off at a limit of tokens, where one was and the pair was made all the same: it may be
+    rejected, but by `swapped` it can come to be chosen. Its end is nobody's, and no training learns one of it."""
 
     def __post_init__(self) -> None:
         """Set the better side first, and wrap the functions among the tools. Raises ValueError for no probability."""
@@ -526,6 +532,7 @@ class Pair:
             # both are of a side in its place: what the rejected one does wrong, what the chosen one is a revision of
             "critique": None,
             "revision_of": None,
+            "truncated": _OTHER_SIDE[self.truncated],
             "provenance": {**self.provenance, "policy": models[::-1]} if both and models else self.provenance,
         }
 

@@ -41,7 +41,7 @@ from rlaif.records import Completion, Judgment, Prompt
 from rlaif.shipped import shipped_model
 from rlaif.store import Store
 from rlaif.workflows.configs import ModelOptions, RunConfig
-from rlaif.workflows.evaluation.policy_metrics import kl
+from rlaif.workflows.evaluation.policy_kl import kl
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.models.gold import grade, share_met
 from rlaif.workflows.models.pool import ModelPool

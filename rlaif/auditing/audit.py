@@ -111,12 +111,16 @@ def audit(evidence: Evidence, *, seed: int = 0) -> Audit:
 
 
 def _compared(evidence: Evidence, whole: Verdicts) -> list[int]:
-    """Places of the answers that were set beside another: of six draws a run often compares two."""
+    """Places of the answers that were set beside another: of six draws a run often compares two.
+
+    Without those that were cut off: their length is the limit's, and what else their end would have held is unknown.
+    """
     import numpy as np
 
     labels = evidence.labels
     places = np.unique(np.concatenate([whole.one, whole.other, labels.chosen, labels.rejected]))
-    found: list[int] = places[evidence.texts.answered[places]].tolist()
+    said = evidence.texts.answered & ~evidence.texts.truncated
+    found: list[int] = places[said[places]].tolist()
     return found
 
 

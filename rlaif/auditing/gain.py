@@ -24,16 +24,9 @@ class Gain(NamedTuple):
 
 def gain(evidence: Evidence) -> Gain | None:
     """The gap of a run; None without gold or pointwise judgments."""
-    import numpy as np
-
     if evidence.gold is None:
         return None
-    table, weights = pointwise_table(evidence), np.asarray(evidence.weights)
-    known = ~np.isnan(table)
-    whole = (known * weights).sum(axis=1) if known.any() else np.zeros(len(table))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(whole > 0, np.nansum(table * weights, axis=1) / whole, np.nan)
-    sums = _sums(evidence, score)
+    sums = rows_by_prompt(evidence, judge_scores(evidence))
     if not len(sums):
         return None
     count = float(len(sums))
@@ -48,8 +41,19 @@ def gain(evidence: Evidence) -> Gain | None:
     return Gain(found["mean"], found["judge_best"], found["oracle_best"], found.get("share"))
 
 
+def judge_scores(evidence: Evidence) -> Floats:
+    """(completions,) the judge's weighted mean over the principles that were read of each; NaN where none was."""
+    import numpy as np
+
+    table, weights = pointwise_table(evidence), np.asarray(evidence.weights)
+    known = ~np.isnan(table)
+    whole = (known * weights).sum(axis=1) if known.any() else np.zeros(len(table))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(whole > 0, np.nansum(table * weights, axis=1) / whole, np.nan))
+
+
 def won(sums: Floats) -> Tally:
-    """The share of the room that choosing wins, from rows as `_sums` gives them; a prompt without room says nothing."""
+    """The share of the room that choosing wins, from rows of `rows_by_prompt`; one without room says nothing."""
     room = sums[:, 2] - sums[:, 3]
     worth = effective(room) if room.any() else None
     return Tally(sums, _won, float(len(sums)), _won_limits, worth)
@@ -68,7 +72,7 @@ def _won_limits(sums: Floats) -> Limits:
     return float((sums[3] - sums[0]) / (sums[2] - sums[0])), 1.0
 
 
-def _sums(evidence: Evidence, score: Floats) -> Floats:
+def rows_by_prompt(evidence: Evidence, score: Floats) -> Floats:
     """(prompts with two graded answers, 5): mean, judge's best, oracle's best, the worst, 1."""
     import numpy as np
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from rlaif.auditing.faults import MIN_PROMPTS, DetectedFault, suspects
+from rlaif.auditing.readiness import figures
 from rlaif.cli import options
 from rlaif.cli.audit_show import compare, show
 from rlaif.cli.ending import doubtful, within
@@ -89,6 +90,7 @@ def _verdict(found: Any) -> str:
         faults = f"{len(findings)} fault{'s' if len(findings) > 1 else ''}"
         most = f", of which the first {MATTER} are" if len(findings) > MATTER else ""
         lines += [f"verdict: {faults} that chance would not explain{most}", _findings(findings[:MATTER])]
+    lines.append(fill(f"before a training: {found.readiness.says}", WIDTH, subsequent_indent="  "))
     if audited.not_looked_at:
         lines.append(f"not measured: {len(audited.not_looked_at)} figures, for want of data")
     lines.append("every figure: --full; as a page: --html FILE")
@@ -140,6 +142,9 @@ def _text(found: Any) -> str:
     for each in sections(audited):
         note = f"\n{fill(each.note, WIDTH)}" if each.note else ""
         blocks.append(f"{each.title}\n{table(each.head, each.rows, words_last=each.words_last)}{note}")
+    before = figures(found.readiness)
+    head = ["before a training", "value", "95 % from", "to"]
+    blocks.append(f"{found.readiness.says}" + (f"\n{table(head, before)}" if before else ""))
     for title, head, rows in revision_tables(found.revisions):
         blocks.append(f"{title}\n{table(head, rows)}")
     if audited.uncovered:

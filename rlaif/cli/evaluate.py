@@ -88,6 +88,7 @@ def _ending(found: Evaluation, out: Path | None, *, full: bool) -> list[str]:
     for each in told[:1]:
         lines += [line for one in principle_lines(each) for line in within(one, 2)]
         lines += [size] if (size := size_line(each)) else []
+    lines += [line for said in (found.sets_line, found.kl_line) if said for line in within(said, 1)]
     lines += [] if full else doubtful(found.warnings)
     lines.append(f"cost: {found.spent}")
     return [*lines, *([f"kept: {out}"] if out is not None else [])]

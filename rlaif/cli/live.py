@@ -61,6 +61,8 @@ class Progressed:
     in_all: bool = False
     """Whether that is the time until the whole command is done."""
     asked: tuple[ModelCalls, ...] = ()
+    tokens: int = 0
+    """Of all models, since the step began."""
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -90,6 +92,7 @@ class Display:
         self.standing: RunStanding | None = None
         self._began = self._told_at = clock()
         self._place = ""
+        self._tokens_before = 0
         self._open = ExitStack()
 
     def expect(self, calls: int | None) -> None:
@@ -127,12 +130,14 @@ class Display:
         figures: Mapping[str, float] | None = None,
     ) -> None:
         """Take in what a workflow tells; see `rlaif.workflows.progress.Report`."""
-        if asked is not None:
-            self._asked[what] = asked
         if figures is not None:
             self._figures = figures
         if self.standing is None:
             self._take(what, done, total)
+        # once the step that asks has begun: its tokens are among those since then
+        if asked is not None:
+            self._asked[what] = asked
+        if self.standing is None:
             self._line()
 
     def told(self, standing: RunStanding) -> None:
@@ -162,6 +167,7 @@ class Display:
             "place": self._place,
             "seconds": self._clock() - self._began,
             "asked": tuple(self._asked.values()),
+            "tokens": self._tokens - self._tokens_before,
             "figures": self._figures,
         }
         if (at := self.standing) is not None:
@@ -199,9 +205,13 @@ class Display:
         self._done[what] = done
         self._total = self._calls if calls else total
 
+    @property
+    def _tokens(self) -> int:
+        return sum(each.tokens for each in self._asked.values())
+
     def _enter(self, place: str) -> None:
         if place != self._place:
-            self._place, self._began = place, self._clock()
+            self._place, self._began, self._tokens_before = place, self._clock(), self._tokens
             self._told_at = self._began if self.standing is None else self._began - LINE_EVERY_S
 
     def _line(self) -> None:
@@ -270,7 +280,8 @@ def _how(at: Progressed) -> list[str]:
             else f"{at.done / at.seconds:,.0f}/s"
         )
     if tokens := sum(each.tokens for each in at.asked):
-        said.append(f"{short(tokens)} tokens")
+        rate = f" ({short(round(at.tokens / at.seconds))}/s)" if at.tokens and at.seconds >= 1 else ""
+        said.append(f"{short(tokens)} tokens{rate}")
     money = [each.money for each in at.asked if each.new]
     if known := [each for each in money if each is not None]:
         said.append(f"cost {'at least ' if len(known) < len(money) else ''}{sum(known):.2f}")

@@ -44,9 +44,14 @@ def _ending(made: GenerateResult) -> list[str]:
         2,
     )
     lines += within(listed(f"{name} {count:,}" for name, count in made.funnel.items()), 2)
-    lines += [line for line in within(_weakest(made), 2) if line]
-    lines += within(made.panel_line, 2) if made.panel else []
-    lines += doubtful([*made.failures, *made.warnings])
+    # all that there is to say must leave room for the next command
+    most = 1 if made.panel and made.cut else 2
+    lines += [line for line in within(_weakest(made), most) if line]
+    lines += within(made.panel_line, most) if made.panel else []
+    lines += [line for said in made.cut[:1] for line in within(said, 2)]
+    lines += doubtful(
+        [*made.failures, *made.cut[1:], *(each for each in made.warnings if each not in made.cut)]
+    )
     lines += [f"cost: {made.spent}", f"pairs: {made.run / PAIRS}; page: {made.run / REPORT}"]
     return lines
 

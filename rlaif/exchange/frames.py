@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _JSON = ("principles", "provenance")
 """Columns of JSON text: their keys differ from row to row, which a table does not allow."""
+_LATE = ("tools", "truncated")
+"""Columns that rows have only where they say something."""
 _KINDS: Mapping[str, Kind] = {
     "id": "text",
     "prompt": "turns",
@@ -42,10 +44,10 @@ def pairs_dataset(pairs: Iterable[Pair]) -> Dataset:
     `principles`, `provenance` and `tools` are JSON text, as in `pairs.parquet`, and so are the arguments of calls.
     """
     rows = [as_cells(pair_row(pair)) for pair in pairs]
-    tools: dict[str, Kind] = {"tools": "text"} if any("tools" in row for row in rows) else {}
+    late: dict[str, Kind] = {name: "text" for name in _LATE if any(name in row for row in rows)}
     return table(
         [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _JSON}} for row in rows],
-        {**_KINDS, **tools},
+        {**_KINDS, **late},
     )
 
 

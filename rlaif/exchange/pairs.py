@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rlaif.atomic import whole_file, write_lines
 from rlaif.errors import PromptFileError
@@ -19,7 +19,7 @@ from rlaif.exchange.rows import read_rows
 from rlaif.exchange.tools import tools_of
 from rlaif.exchange.turn_cells import as_cells, keys_of
 from rlaif.exchange.turns import prompt_turns, turn_rows, turns
-from rlaif.records import Message, Pair, is_plain
+from rlaif.records import CutSide, Message, Pair, is_plain
 
 DECIMALS = 6
 _NUMBERS = ("label_prob", "weight", "score_gap", "chosen_score", "rejected_score")
@@ -48,7 +48,8 @@ def pair_row(pair: Pair) -> dict[str, Any]:
         "round": pair.round,
         "provenance": _rounded(dict(pair.provenance)),
     }
-    return row | {"tools": list(pair.tools)} if pair.tools else row
+    row |= {"tools": list(pair.tools)} if pair.tools else {}
+    return row | {"truncated": pair.truncated} if pair.truncated else row
 
 
 def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
@@ -77,6 +78,7 @@ def row_pair(row: Mapping[str, Any], where: str = "pair") -> Pair:
         critique=_text(row, "critique", where),
         revision_of=_text(row, "revision_of", where),
         round=_round(row, where),
+        truncated=_cut_side(row, where),
     )
     if row.get("id", pair.id) != pair.id:
         raise PromptFileError(
@@ -125,8 +127,7 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     kinds = {"prompt": turn, "chosen": turn, "rejected": turn, "round": pyarrow.int64()}
     kinds |= dict.fromkeys(_NUMBERS, pyarrow.float64()) | {"order_consistent": pyarrow.bool_()}
     kinds |= dict.fromkeys(("id", "critique", "revision_of", *_NESTED), pyarrow.string())
-    if any("tools" in row for row in flat):
-        kinds["tools"] = text
+    kinds |= {name: text for name in ("tools", "truncated") if any(name in row for row in flat)}
     with whole_file(path) as draft:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat, pyarrow.schema(kinds.items())), draft)
     return len(rows)
@@ -199,6 +200,15 @@ def _flag(row: Mapping[str, Any], name: str, where: str) -> bool:
     if not isinstance(found, bool):
         raise PromptFileError(f"{where}: `{name}` is {shown(value)}; it must be true or false")
     return found
+
+
+def _cut_side(row: Mapping[str, Any], where: str) -> CutSide:
+    value = row.get("truncated")
+    found = next((each for each in get_args(CutSide) if each == (value or "")), None)
+    if found is None:
+        raise PromptFileError(f"{where}: `truncated` is {shown(value)}; it must be chosen, rejected or null")
+    side: CutSide = found
+    return side
 
 
 def _round(row: Mapping[str, Any], where: str) -> int:

@@ -60,6 +60,7 @@ def _said(pair: Pair, name: str) -> Value:
 FIELDS: dict[str, Field] = {
     **_numbers("label_prob", "weight", "score_gap", "chosen_score", "rejected_score", "round"),
     **_texts("id", "critique", "revision_of"),
+    "truncated": Field("text", lambda pair, _: pair.truncated or None),
     "order_consistent": Field("flag", lambda pair, _: pair.order_consistent),
     "tag": Field("words", lambda _, tags: tuple(tags)),
     "principle": Field("words", lambda pair, _: tuple(str(each["id"]) for each in pair.principles)),

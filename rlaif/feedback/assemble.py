@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rlaif.feedback.critique import ViolatedPrinciples, critiques
-from rlaif.feedback.pairing import Candidate, PairPlan
+from rlaif.feedback.pairing import Candidate, PairPlan, is_cut
 from rlaif.feedback.score import ScoredCompletion
 from rlaif.judging import Decision, Judge, PanelJudge
 from rlaif.judging.ask_protocol import templates_of
@@ -61,6 +61,7 @@ def assemble(
             principles=principles,
             order_consistent=decision.order_consistent,
             round=plan.round,
+            truncated="rejected" if is_cut(rejected.completion) else "",
             provenance={
                 **shared,
                 "templates": _templates(judge, readings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple, Protocol
@@ -19,6 +19,8 @@ Pairing = Literal["all", "best-worst", "random", "rank", "same"]
 SAME: Pairing = "same"
 PAIRINGS: tuple[Pairing, ...] = ("all", "best-worst", "random", "rank")
 """How completions can be chosen. `same` says that they were chosen before, and `PairPlan.among` which."""
+Truncated = Literal["drop", "reject"]
+"""A completion that was cut off: `drop` leaves it out, `reject` lets it lose. It is never a chosen one."""
 BY_SCORE: tuple[Pairing, ...] = ("all", "best-worst", "rank")
 """Where the scores say which two are worth a comparison."""
 NO_PAIRWISE = "none"
@@ -47,8 +49,8 @@ class PairPlan:
     """How many are drawn, where some are: their votes are one label (an ensemble over principles)."""
     clamp: float | None = None
     """The highest label probability: .6 keeps labels from .4 to .6 (2212.08073, behind a chain of thought)."""
-    keep_truncated: bool = False
-    """Also pair completions that were cut off before their end."""
+    truncated: Truncated = "drop"
+    """What becomes of a completion that was cut off before its end: it makes no pair, or may be a rejected side."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Goes into every pair beside what is known here."""
 
@@ -63,6 +65,10 @@ class PairingOptions(Protocol):
     @property
     def inconsistent(self) -> Inconsistent:
         """What becomes of a pair whose two orders prefer different completions: dropped, or averaged."""
+
+    @property
+    def truncated(self) -> Truncated:
+        """What becomes of completions that were cut off: dropped, or rejected sides."""
 
 
 def pair_plan(
@@ -86,6 +92,8 @@ def pair_plan(
         then=then,
         asking=None if then == NO_PAIRWISE else asking,
         inconsistent=chosen["inconsistent"],
+        # a run of an earlier version had no choice, and says nothing
+        truncated=chosen.get("truncated", "drop"),
         seed=seed,
         round=round,
         judge_sees=judge_sees,
@@ -93,7 +101,11 @@ def pair_plan(
 
 
 def _chosen(options: PairingOptions) -> Mapping[str, Any]:
-    return {"pairing": options.pairing, "inconsistent": options.inconsistent}
+    return {
+        "pairing": options.pairing,
+        "inconsistent": options.inconsistent,
+        "truncated": options.truncated,
+    }
 
 
 def as_seen(completion: Completion, sees: Sees) -> str:
@@ -136,23 +148,50 @@ def candidate_pairs(
 
     `all`: every two. `best-worst`: the ends of the ranking. `rank`: neighbours in the ranking. `random`: one pair by
     chance. `same`: those in `among`. Equal scores are ordered by chance too, the chance of `seed` and their ids.
+
+    A completion that was cut off may lose and never win: the best is then the best of the whole ones, and two of which
+    it is the better one make no pair.
     """
     shuffled = sorted(scored, key=lambda each: derived_seed(seed, "pairing", each.completion.id))
     ranked = sorted(shuffled, key=lambda each: each.rank_key, reverse=True)
     if len(ranked) < 2:
         return []
+    two: Iterable[tuple[ScoredCompletion, ScoredCompletion]]
     match pairing:
         case "all":
-            return list(combinations(ranked, 2))
+            two = combinations(ranked, 2)
         case "best-worst":
-            return [(ranked[0], ranked[-1])]
+            two = [(_first_whole(ranked), ranked[-1])]
         case "rank":
-            return list(pairwise(ranked))
+            two = pairwise(ranked)
         case "random":
-            return [(shuffled[0], shuffled[1])]
+            one = _first_whole(shuffled)
+            two = [(one, next(each for each in shuffled if each is not one))]
         case "same":
-            return [
+            two = [
                 (one, other)
                 for one, other in combinations(ranked, 2)
                 if frozenset((one.completion.id, other.completion.id)) in among
             ]
+    return [found for one, other in two if (found := _whole_first(one, other)) is not None]
+
+
+def is_cut(completion: Completion) -> bool:
+    """Whether a completion ran out of room."""
+    return completion.finish == "length"
+
+
+def _first_whole(scored: Sequence[ScoredCompletion]) -> ScoredCompletion:
+    """The first that was not cut off; the first one where all were."""
+    return next((each for each in scored if not is_cut(each.completion)), scored[0])
+
+
+def _whole_first(
+    one: ScoredCompletion, other: ScoredCompletion
+) -> tuple[ScoredCompletion, ScoredCompletion] | None:
+    """The two with one that may be chosen first; None where no pair can come of them."""
+    if one is other:
+        return None
+    if not is_cut(one.completion):
+        return one, other
+    return None if is_cut(other.completion) or one.rank_key != other.rank_key else (other, one)

@@ -24,6 +24,7 @@ from rlaif.feedback.pairing import (
     as_seen,
     candidate_pairs,
     compared_by,
+    is_cut,
 )
 from rlaif.feedback.score import ScoredCompletion, score_completions
 from rlaif.judging import Decision, Judge, decide, from_checklist, share_of
@@ -32,6 +33,7 @@ from rlaif.judging.decide import hard_ruling
 from rlaif.judging.protocol import Two
 from rlaif.judging.protocols import Asking, pairwise
 from rlaif.records import (
+    EVEN,
     Completion,
     Constitution,
     Engine,
@@ -144,7 +146,10 @@ def settle(
     """Return the decision on one candidate by its readings, and the reason why it is no pair (None: it is one)."""
     decision = _decided(candidate, readings, pointwise_said, constitution, plan)
     told = candidate.better.rank_key != candidate.worse.rank_key
-    return decision, _reason(decision, plan, told=told)
+    reason = _reason(decision, plan, told=told)
+    if reason is None and is_cut(candidate.worse.completion) and (decision.label_prob or 0.0) < EVEN:
+        reason = NoPair.TRUNCATED  # what was cut off is no one's choice
+    return decision, reason
 
 
 def _decided(
@@ -202,19 +207,22 @@ def _candidates(
         if not pairs:
             own = texts.get(prompt.id, [])
             undrawn = len(own) < 2 and tally.failed.get(prompt.id, 0) > 0
-            tally.reasons[NoPair.DRAW_FAILED if undrawn else _too_few(own, unique, scored, plan)] += 1
+            outdone = len(usable) >= 2 and any(is_cut(each.completion) for each in usable)
+            reason = NoPair.TRUNCATED if outdone else _too_few(own, unique, scored, plan)
+            tally.reasons[NoPair.DRAW_FAILED if undrawn else reason] += 1
         found += [Candidate(prompt, better, worse) for better, worse in pairs]
     return found
 
 
 def _unique(texts: Sequence[Completion], plan: PairPlan, tally: _Tally) -> list[Completion]:
     # behind a thought that never ended there is no answer
-    whole = [
-        each for each in texts if not each.open_thought and (plan.keep_truncated or each.finish != "length")
-    ]
-    unique = list({as_seen(each, plan.judge_sees): each for each in reversed(whole)}.values())[::-1]
+    answers = [each for each in texts if not each.open_thought]
+    whole, cut = ([each for each in answers if is_cut(each) == wanted] for wanted in (False, True))
     tally.truncated += len(texts) - len(whole)
-    tally.duplicates += len(whole) - len(unique)
+    # of one text that ended once and was cut off once, the one that ended
+    usable = [*whole, *cut] if plan.truncated == "reject" else whole
+    unique = list({as_seen(each, plan.judge_sees): each for each in reversed(usable)}.values())[::-1]
+    tally.duplicates += len(usable) - len(unique)
     return unique
 
 

@@ -17,15 +17,17 @@ def judge_pointwise(
     drawn: Sequence[One],
     name: str = PER_PRINCIPLE,
     how: Asking | None = None,
+    *,
+    truncated: bool = False,
 ) -> list[Judgment]:
     """Judge each different completion by the pointwise protocol `name`; none that was cut off, for it is no choice.
 
-    Nor one whose thought never ended: there is no answer.
+    With `truncated` those too: they may be rejected. Never one whose thought did not end: there is no answer.
 
     A protocol that only orders completions, or reads no principles, cannot say that a hard principle is violated:
     the checklist says that.
     """
-    unique = _unique(drawn)
+    unique = _unique(drawn, truncated=truncated)
     chosen = pointwise(name)
     hard = [] if chosen.absolute else judge_hard_principles(judge, constitution, unique)
     asked = [each for each in constitution.principles if not (hard and each.hard)]
@@ -39,6 +41,8 @@ def judge_by_rubrics(
     rubrics: Sequence[Rubric],
     name: str,
     how: Asking | None = None,
+    *,
+    truncated: bool = False,
 ) -> list[Judgment]:
     """Judge each different completion by the rubric of its prompt, by a protocol that asks criteria.
 
@@ -46,16 +50,20 @@ def judge_by_rubrics(
     prompt has no rubric is judged by nothing; of several rubrics of one prompt the last counts.
     """
     own = {each.prompt_id: each for each in rubrics}
-    unique = [(prompt, each) for prompt, each in _unique(drawn) if prompt.id in own]
+    unique = [(prompt, each) for prompt, each in _unique(drawn, truncated=truncated) if prompt.id in own]
     items = [(under(prompt, own[prompt.id]), each) for prompt, each in unique]
     criteria = as_principles(own[prompt.id] for prompt, _ in unique)
     found = ask_pointwise(pointwise(name), judge, items, criteria, how or Asking())
     return [*found, *judge_hard_principles(judge, constitution, unique)]
 
 
-def _unique(drawn: Sequence[One]) -> list[One]:
-    whole = [(prompt, each) for prompt, each in drawn if each.finish != "length" and not each.open_thought]
-    return list({each.id: (prompt, each) for prompt, each in whole}.values())
+def _unique(drawn: Sequence[One], *, truncated: bool) -> list[One]:
+    asked = [
+        (prompt, each)
+        for prompt, each in drawn
+        if (truncated or each.finish != "length") and not each.open_thought
+    ]
+    return list({each.id: (prompt, each) for prompt, each in asked}.values())
 
 
 def judge_hard_principles(judge: Judge, constitution: Constitution, drawn: Sequence[One]) -> list[Judgment]:

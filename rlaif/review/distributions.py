@@ -23,7 +23,7 @@ def distributions(pairs: Gathered) -> list[str]:
 
 def length_panels(pairs: Gathered) -> list[HistogramPanel]:
     """Words of both sides, of their thoughts too where there are any, and which side is longer."""
-    if not pairs.count:
+    if not pairs.words["chosen"]:
         return []
     lengths = [value for values in pairs.words.values() for value in values]
     longer = [one - other for one, other in zip(*pairs.words.values(), strict=True)]

@@ -37,7 +37,55 @@ def evaluation_tables(summary: Mapping[str, Any] | None) -> list[EvaluationTable
         rows = [[name, *(each.get(name) for each in gold.values())] for name in ("mean", "low", "high")]
         rows += [[name, *(each["by_principle"].get(name) for each in gold.values())] for name in ids]
         tables.append(EvaluationTable("", ("gold", *gold), rows))
-    return [*tables, *_behaviours(found)]
+    return [
+        *tables,
+        *_sets(found.get("sets") or ()),
+        *_divergence(found),
+        *_panel(found),
+        *_behaviours(found),
+    ]
+
+
+def _panel(found: Mapping[str, Any]) -> list[EvaluationTable]:
+    """Of a panel's judges, the win rate by each group, and on which share of the prompts two groups part."""
+    rows = [
+        [name, said, each["value"], each["low"], each["high"], each["prompts"]]
+        for name, told in (found.get("by_group") or {}).items()
+        for kind, words in (("groups", "win rate by {}"), ("apart", "prompts on which {} part"))
+        for group, each in told[kind].items()
+        for said in [words.format(group)]
+    ]
+    head = ("against", "whose preferences", "value", "95 % from", "to", "prompts")
+    return [EvaluationTable("", head, rows)] if rows else []
+
+
+def _sets(found: Sequence[Mapping[str, Any]]) -> list[EvaluationTable]:
+    """Sets by name, before and after: of each model that the policy is compared with, and the change by prompt."""
+    if not found:
+        return []
+    policy = {(each["set"], each["figure"]): each for each in found if not each["before"]}
+    others = [each for each in found if each["before"]]
+    if not others:
+        keys = ("set", "figure", "value", "low", "high", "answers")
+        alone = ("set", "share", "value", "95 % from", "to", "answers")
+        return [EvaluationTable("sets", alone, [[each[key] for key in keys] for each in policy.values()])]
+    rows = []
+    for each in others:
+        after = policy.get((each["set"], each["figure"]))
+        said = [each["set"], each["figure"], each["model"], each["value"], after and after["value"]]
+        rows.append([*said, each["change"], each["change_low"], each["change_high"]])
+    head = ("set", "share", "before", "of it", "after", "change", "95 % from", "to")
+    return [EvaluationTable("sets, before and after", head, rows)]
+
+
+def _divergence(found: Mapping[str, Any]) -> list[EvaluationTable]:
+    """How far the policy is from each model that it is compared with, in nats per answer."""
+    rows = [
+        [name, each["value"], each["low"], each["high"], each["answers"]]
+        for name, each in (found.get("kl") or {}).items()
+    ]
+    head = ("KL of the policy from", "nats per answer", "95 % from", "to", "answers")
+    return [EvaluationTable("", head, rows)] if rows else []
 
 
 def _behaviours(found: Mapping[str, Any]) -> list[EvaluationTable]:

@@ -25,7 +25,7 @@ class Gathered:
     words: Mapping[str, array[float]] = field(
         default_factory=lambda: {"chosen": array("d"), "rejected": array("d")}
     )
-    """Words of each side's answer, over all turns of the assistant."""
+    """Words of each side's answer, over all turns of the assistant; of pairs whose sides are both whole."""
     thought_words: Mapping[str, array[float]] = field(
         default_factory=lambda: {"chosen": array("d"), "rejected": array("d")}
     )
@@ -44,6 +44,8 @@ class Gathered:
         """Take one pair in."""
         self.count += 1
         for side, turns in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+            if pair.truncated:
+                continue  # its length is the limit's
             self.words[side].append(float(words(answer_text(turns))))
             self.thought_words[side].append(float(words(thought_text(turns))))
         label, name = pair.label_prob, pair.id

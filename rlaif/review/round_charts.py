@@ -39,6 +39,7 @@ def round_panels(run: Path, rows: Rows) -> list[LinePanel]:
             {"gold_mean": "gold", "gold_greedy": "gold, temperature 0", "judge_mean": "judge"},
         ),
         _lines(rows, "win rate against the first policy", "win rate", rates),
+        _strengths(rows),
         _panel(rows, "KL from the start, nats per completion", "nats per completion", {"kl": "KL"}),
         _panel(rows, "words of an answer", "words", {"length_mean": "words"}),
         _panel(
@@ -50,6 +51,17 @@ def round_panels(run: Path, rows: Rows) -> list[LinePanel]:
         *_of_making(run, rows),
     ]
     return [each for each in drawn if each is not None]
+
+
+def _strengths(rows: Rows) -> LinePanel | None:
+    """The strength of each round's policy in the newest table of all rounds, with and without the length of answers."""
+    told: Rows = next((row["strengths"] for row in reversed(rows) if row.get("strengths")), [])
+    by_round = {each["round"]: each for each in told}
+    names = {"value": "as they are", "at_equal_length": "at equal length"}
+    series = {
+        said: [by_round.get(row["round"], {}).get(name) for row in rows] for name, said in names.items()
+    }
+    return _lines(rows, "strength by the first judge, log-odds against round 0", "log-odds", series)
 
 
 def read_rounds(run: Path) -> Rows:

@@ -68,7 +68,48 @@ def tables(
         for title, columns, shown_rows in shown_tables
         if shown_rows
     ]
-    return [*found, *_behaviours(rows), *_further(made, further), *revision_tables(made)]
+    return [
+        *found,
+        *_against_rounds(made),
+        *_strengths(made),
+        *_behaviours(rows),
+        *_further(made, further),
+        *revision_tables(made),
+    ]
+
+
+def _against_rounds(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The win rate of each round's policy against that of every earlier round, and the same at equal lengths."""
+    told = [(row, number, won) for row in rows for number, won in (row.get("rounds") or {}).items()]
+    if not told:
+        return []
+    head = ["round", "against", "wins", "from", "to", "equal length", "from", "to"]
+    body = [
+        [
+            str(row["round"]),
+            f"round {number}",
+            *(cell(won, name) for name in ("win_rate", "low", "high")),
+            *(cell(won, f"length_controlled.{name}") for name in ("value", "low", "high")),
+        ]
+        for row, number, won in told
+    ]
+    return [("win rate against every earlier round", head, body)]
+
+
+def _strengths(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The newest Bradley-Terry table: log-odds against round 0, at the lengths that are and at equal lengths."""
+    told = next((row["strengths"] for row in reversed(rows) if row.get("strengths")), None)
+    if told is None:
+        return []
+    head = ["round", "log-odds", "from", "to", "Elo", "equal length", "from", "to"]
+    keys = ("round", "value", "low", "high", "elo", "at_equal_length", "equal_low", "equal_high")
+    return [
+        (
+            "rounds by strength (Bradley-Terry, round 0 is 0)",
+            head,
+            [[cell(row, key) for key in keys] for row in told],
+        )
+    ]
 
 
 def _behaviours(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str], list[list[str]]]]:

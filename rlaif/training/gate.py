@@ -216,7 +216,8 @@ def closer(text: str) -> str:
 def length_slope(pairs: Sequence[Pair]) -> float:
     """Share of the pairs whose chosen side is longer less that of those whose rejected side is.
 
-    0: length says nothing of the label; 1 and -1: it says it all. Lengths are characters.
+    0: length says nothing of the label; 1 and -1: it says it all. Lengths are characters. Pairs with a side that was
+    cut off are left out: its length is the limit's.
     """
     longer, shorter = _lengths(pairs)
     return longer - shorter
@@ -224,7 +225,8 @@ def length_slope(pairs: Sequence[Pair]) -> float:
 
 def _lengths(pairs: Sequence[Pair]) -> tuple[float, float]:
     """Shares of the pairs whose chosen side is the longer one, and the shorter one."""
-    signs = [_sign(_length(pair.chosen) - _length(pair.rejected)) for pair in pairs]
+    whole = [pair for pair in pairs if not pair.truncated]
+    signs = [_sign(_length(pair.chosen) - _length(pair.rejected)) for pair in whole]
     count = max(1, len(signs))
     return signs.count(1) / count, signs.count(-1) / count
 

@@ -4,7 +4,8 @@ Every assistant's turn of a side is read where it was written (`turns`): behind 
 the assistant's turn, which is just what the model meets when it generates. Turns that go on from each other, token by
 token, are one part of the side; what users and tools said in between is read and not learned. Where a template shows
 a later turn less of an earlier one than it wrote, as many do with thoughts, the two are parts with contexts of their
-own, so that each is learned as it was written. What was cut off has no end token, for nobody ended it there.
+own, so that each is learned as it was written. What was cut off has no end token, for nobody ended it there; of a
+pair that was made with such a side (`truncated`) neither side has one (`LearnedTurn.endless`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class _Side(NamedTuple):
     """Whether the model was let think when it wrote this or the other side."""
     answered: Turns = ()
     """What the answer was sampled behind, where it is read behind something else."""
+    cut: bool = False
+    """Whether its pair says that it was cut off."""
+    endless: bool = False
+    """Whether its pair says that of one of the sides: then the end of neither is learned."""
 
 
 class _Whole(NamedTuple):
@@ -166,6 +171,8 @@ class Spans:
         kwargs = {name: value for name, value in THINKING.items() if name not in self.chat.kwargs}
         behind = side.answered or side.before
         known = self.sampled.get(answer_id(behind, side.turns, side.tools)) if self.sampled else None
+        if side.cut:
+            known = Sampled(None if known is None else known.ids, cut=True)
         first = last if self.answers else len(side.before)
         return [
             LearnedTurn(
@@ -176,6 +183,7 @@ class Spans:
                 ),
                 said[place],
                 known if place == last else None,
+                side.endless and place == last,
             )
             for place in range(first, last + 1)
             if (said[place].role == "assistant" if self.answers else is_learned(said[place]))
@@ -256,7 +264,16 @@ def _sides(pair: Pair) -> tuple[_Side, _Side]:
     thinks = any(each.thought for each in (*pair.chosen, *pair.rejected))
     name = f"pair {pair.id}"
     chosen, rejected = (
-        _Side(name, pair.prompt, side, pair.tools, thinks) for side in (pair.chosen, pair.rejected)
+        _Side(
+            name,
+            pair.prompt,
+            turns,
+            pair.tools,
+            thinks,
+            cut=pair.truncated == side,
+            endless=bool(pair.truncated),
+        )
+        for side, turns in (("chosen", pair.chosen), ("rejected", pair.rejected))
     )
     return chosen, rejected
 

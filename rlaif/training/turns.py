@@ -34,6 +34,12 @@ class LearnedTurn(NamedTuple):
     context: Conversation
     turn: Message
     known: Sampled | None = None
+    endless: bool = False
+    """Whether one of the two sides of its pair was cut off and was to lose all the same: then neither side's end is
+    learned. Else the only token that is always on the chosen side and never on the rejected one would be the one that
+    ends a turn, and a model would learn that, and a reward model to read it, rather than what the answers say. What
+    was cut off is refused by no setting here; where its tokens are not those that were sampled, its last one is left
+    out too, for it is the piece of a word that nobody wrote so."""
 
 
 class TurnIds(NamedTuple):
@@ -131,7 +137,7 @@ class TurnWriter:
         turn, known = asked.turn, asked.known
         cut = known is not None and known.cut
         if not (turn.content or turn.tool_calls):
-            return Refused.TRUNCATED if cut and self.truncation == "drop" else self._open(asked, prompt)
+            return Refused.TRUNCATED if cut and self._drops(asked) else self._open(asked, prompt)
         drawn = self._drawn(turn, prompt, known)
         end = self.end_id
         if drawn is not None:
@@ -149,9 +155,15 @@ class TurnWriter:
             return Refused.END_TOKEN
         if not body or not self._is_said(turn, prompt, body, exact=drawn is not None or whole is None):
             return Refused.ROUND_TRIP
-        if cut and self.truncation == "drop":
+        if cut and self._drops(asked):
             return Refused.TRUNCATED
+        if asked.endless:
+            torn = cut and drawn is None and len(body) > 1
+            return self._learned(prompt, body[:-1] if torn else body, cut, drawn is not None)
         return self._learned(prompt, body if cut else (*body, end), cut, drawn is not None)
+
+    def _drops(self, asked: LearnedTurn) -> bool:
+        return self.truncation == "drop" and not asked.endless
 
     def _spells(self, turn: Message) -> bool:
         if not (turn.thought or turn.tool_calls):

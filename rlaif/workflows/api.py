@@ -79,6 +79,7 @@ def generate(
     ask_again: int | None = None,
     pairing: Literal["best-worst", "all", "random", "rank"] = "best-worst",
     inconsistent: Literal["drop", "average"] = "drop",
+    truncated: Literal["drop", "reject"] = "drop",
     critique: bool = True,
     accept_unfit: bool = False,
     min_pair_share: float = 0.05,
@@ -131,6 +132,8 @@ def generate(
         ask_again: Retries of a reply that cannot be read [default: 2].
         pairing: Which completions of a prompt are compared.
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
+        truncated: A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a
+            rejected side, never a chosen one.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
             tests fail, or the two orders disagree).
@@ -195,6 +198,7 @@ def judge(
     ask_again: int | None = None,
     pairing: Literal["same", "best-worst", "all", "random", "rank"] | None = None,
     inconsistent: Literal["drop", "average"] = "drop",
+    truncated: Literal["drop", "reject"] = "drop",
     critique: bool = True,
     accept_unfit: bool = False,
     min_pair_share: float = 0.05,
@@ -230,6 +234,8 @@ def judge(
         pairing: Which completions of a prompt are compared; `same`: those that a judged run compared, so that
             `rlaif audit compare` finds both [default: same for a judged run, else best-worst].
         inconsistent: When the two orders of a pair disagree: drop the pair, or average both orders.
+        truncated: A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a
+            rejected side, never a chosen one.
         critique: Write a critique of the rejected side of each pair.
         accept_unfit: Keep pairs that are decided only by principles which this judge cannot apply (their own
             tests fail, or the two orders disagree).
@@ -449,6 +455,8 @@ def evaluate(
     constitution: Path | str | None = None,
     gold: bool = False,
     behaviours: bool = False,
+    sets: Sequence[str] = (),
+    kl: bool = False,
     out: Path | str | None = None,
     column: str | None = None,
     temperature: float = 1.0,
@@ -458,6 +466,7 @@ def evaluate(
     max_tokens: int = 256,
     max_thought_tokens: int | None = None,
     system: str | None = None,
+    against_system: str | None = None,
     limit: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -492,6 +501,9 @@ def evaluate(
         gold: Also grade answers by gold, where the prompt rows name one.
         behaviours: Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold
             says it.
+        sets: Sets to measure each model on: sums, harms, look-alikes, corrects, doubts, flatters (parts of the
+            prompts), gsm8k=FILE, xstest=FILE, lm-eval=FILE.yaml (docs/evaluation.md).
+        kl: Also the policy's KL from each model that it is compared with, in nats per answer.
         out: Also write texts, judgments and figures as a run, into this directory.
         column: Column that holds the prompt [default: `prompt` or `messages`].
         temperature: Sampling temperature of all models; 0: greedy.
@@ -504,6 +516,8 @@ def evaluate(
             limit of its own].
         system: System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is
             no part of the prompts that are kept [default: none].
+        against_system: The same for the models to compare with: `none` against `--system constitution` measures one
+            model with and without its task prompt [default: as `system`].
         limit: Use only the first N prompts.
         resamples: Bootstrap resamples for the intervals.
         seed: Seed of all random numbers.
@@ -698,6 +712,7 @@ def audit(
     training: Path | str | None = None,
     evaluation: Path | str | None = None,
     again: Path | str | None = None,
+    truth: Path | str | None = None,
     thresholds: Mapping[str, float] | None = None,
     allowed: Sequence[str] = (),
     strict: bool = False,
@@ -715,6 +730,8 @@ def audit(
         training: Training prompts: report which of them no feedback prompt resembles.
         evaluation: Evaluation prompts: report which of them occur in this run.
         again: A run in which the same judge judged the same completions again, for test-retest agreement.
+        truth: A run in which a stronger judge judged the same completions: what it says counts as true before a
+            training, where prompts name no gold.
         thresholds: Exit 3 (in Python: `unmet`) when a figure is beyond its limit. On the command line
             FIGURE<=X or FIGURE>=X, repeatable; in Python `{'FIGURE': x}`, with `-FIGURE` for a limit below
             which it may not be.

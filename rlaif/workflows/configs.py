@@ -113,6 +113,12 @@ class PairOptions(ModelOptions):
         help="When the two orders of a pair disagree: drop the pair, or average both orders.",
         group=JUDGING,
     )
+    truncated: Literal["drop", "reject"] = setting(
+        "drop",
+        help="A completion that ran out of `max_tokens`: drop makes no pair of it; reject lets it be a rejected side, "
+        "never a chosen one.",
+        group=JUDGING,
+    )
     critique: bool = setting(True, help="Write a critique of the rejected side of each pair.", group=JUDGING)
     accept_unfit: bool = setting(
         False,
@@ -229,6 +235,15 @@ class EvaluateConfig(ModelOptions):
         False,
         help="Ask the judge for sycophancy, flattery, made-up facts, doubt and over-refusal, where no gold says it.",
     )
+    sets: tuple[str, ...] = setting(
+        (),
+        help="Sets to measure each model on: sums, harms, look-alikes, corrects, doubts, flatters (parts of the "
+        "prompts), gsm8k=FILE, xstest=FILE, lm-eval=FILE.yaml (docs/evaluation.md).",
+        metavar="NAME,NAME",
+    )
+    kl: bool = setting(
+        False, help="Also the policy's KL from each model that it is compared with, in nats per answer."
+    )
     temperature: float = setting(
         1.0, help="Sampling temperature of all models; 0: greedy.", least=0, group=SAMPLING
     )
@@ -241,6 +256,13 @@ class EvaluateConfig(ModelOptions):
         None,
         help="System turn under which is drawn: constitution (its principles), good, bad, a file or a text; it is no "
         "part of the prompts that are kept [default: none].",
+        metavar="WHICH",
+        group=SAMPLING,
+    )
+    against_system: str | None = setting(
+        None,
+        help="The same for the models to compare with: `none` against `--system constitution` measures one model with "
+        "and without its task prompt [default: as `system`].",
         metavar="WHICH",
         group=SAMPLING,
     )

@@ -10,8 +10,10 @@ import pytest
 
 from rlaif.auditing.audit import Audit, audit
 from rlaif.auditing.planted import Planted, planted_run
+from rlaif.auditing.readiness import readiness
 from rlaif.cli.audit import KEY_FIGURES, MATTER, WIDTH, _verdict
 from rlaif.workflows.audit.run import Audited
+from tests.auditing.small import evidence
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def said(found: Audit, **how: Any) -> list[str]:
         "facts_of": Path(),
         "pairs": Path("pairs.jsonl"),
         "audit": found,
+        "readiness": readiness(evidence([0, 0])),
     }
     return _verdict(Audited(**(facts | how))).splitlines()
 

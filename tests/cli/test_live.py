@@ -60,9 +60,20 @@ def test_what_calls_took_is_shown_with_those_that_failed_and_why(clock: Clock) -
     shown.report("calls of small", 4, None, asked=ModelCalls(new=4, tokens=90))
     clock.now = 8.0
     assert lines(shown.progressed)[1] == (
-        "400/s, 3.21M tokens, cost at least 1.50, 20 from the store, "
+        "400/s, 3.21M tokens (401k/s), cost at least 1.50, 20 from the store, "
         "2 failed (HTTP 503 HTTP 503 HTTP 503 HTTP 503 H...), 3 ran out of tokens, about 2 min left in all"
     )
+
+
+def test_the_speed_in_tokens_is_that_of_the_step_and_not_of_those_before(clock: Clock) -> None:
+    shown = display(clock, [])
+    shown.report("calls of big", 10, None, asked=ModelCalls(new=10, tokens=9_000))
+    clock.now = 100.0
+    shown.report("reading", 0, 4)
+    shown.report("calls of big", 10, None, asked=ModelCalls(new=10, tokens=9_000))
+    clock.now = 110.0
+    shown.report("calls of big", 20, None, asked=ModelCalls(new=20, tokens=9_500))
+    assert "9,500 tokens (50/s)" in lines(shown.progressed)[1]
 
 
 def test_a_command_without_a_forecast_shows_no_total_and_one_with_it_the_time_that_is_left(

@@ -218,3 +218,19 @@ def test_pairs_that_were_written_here_leave_nothing(tmp_path: Path, caplog: pyte
         write_pairs(tmp_path / name, [pair])
         assert read_pairs(tmp_path / name) == [pair]
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_cut_side_is_written_only_where_there_is_one_and_comes_back(tmp_path: Path, suffix: str) -> None:
+    plain, cut = pair(), pair(truncated="rejected", critique=None)
+    assert "truncated" not in pair_row(plain)
+    Draft202012Validator(schema("pair")).validate(pair_row(cut))
+    path = tmp_path / f"pairs{suffix}"
+    write_pairs(path, [plain, cut, cut.swapped()])
+    assert [each.truncated for each in read_pairs(path)] == ["", "rejected", "chosen"]
+    assert cut.swapped().swapped() == cut
+
+
+def test_a_cut_side_that_no_pair_has_is_refused() -> None:
+    with pytest.raises(PromptFileError, match="`truncated` is 'both'; it must be chosen, rejected or null"):
+        row_pair({**pair_row(pair()), "truncated": "both"})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rlaif.engines.open import open_engine
 from rlaif.engines.recorded import RecordedEngine
-from rlaif.feedback import PairPlan, sample
+from rlaif.feedback import sample
 from rlaif.judging import ModelJudge, RandomJudge
 from rlaif.records import Sampling, State
 from rlaif.store import Store
@@ -56,10 +57,11 @@ def test_a_resumed_run_repeats_no_call_and_makes_the_same_pairs(tmp_path: Path) 
             said = ModelJudge(engine).checklist([(by_id[e.prompt_id], e) for e in drawn], HOUSE.principles)
             judge = RandomJudge(0)
             judgments = judge.checklist([(by_id[e.prompt_id], e) for e in drawn], HOUSE.principles)
+            # a random model ends hardly an answer: here they count as ended
+            ended = [replace(each, finish="stop") for each in drawn]
             pairs, _ = pairs_and_funnel(
-                PROMPTS, drawn, judgments, judge=judge, constitution=HOUSE, critic=engine,
-                plan=PairPlan(keep_truncated=True),
-            )  # fmt: skip
+                PROMPTS, ended, judgments, judge=judge, constitution=HOUSE, critic=engine
+            )
             found.append((drawn, said, pairs, engine.new_calls))
     assert found[0][:3] == found[1][:3]
     assert found[0][3] > 0

@@ -74,8 +74,42 @@ def test_truncated_texts_are_no_ones_choice() -> None:
     assert funnel.truncated == 1
     _, too_few = made(texts[:2])
     assert too_few.no_pair == {"truncated": 1}
-    (kept,), _ = made(texts[:2], keep_truncated=True)
-    assert kept.chosen[0].content == "hello oven because"
+
+
+CUT_BEST = [completion("hello oven because", finish="length"), completion("hello"), completion("mix")]
+CUT_WORST = [completion("mix", finish="length"), completion("hello oven"), completion("hello")]
+
+
+@pytest.mark.parametrize("pairing", ["all", "best-worst", "rank", "random"])
+@pytest.mark.parametrize("texts", [CUT_BEST, CUT_WORST, CUT_BEST[:2], CUT_WORST[:2]])
+@pytest.mark.parametrize("seed", range(4))
+def test_an_answer_that_was_cut_off_may_lose_and_never_wins(
+    pairing: Any, texts: list[Completion], seed: int
+) -> None:
+    pairs, funnel = made(texts, truncated="reject", pairing=pairing, seed=seed)
+    [cut] = [each for each in texts if each.finish == "length"]
+    assert all(pair.chosen[0].content != cut.text for pair in pairs)
+    for pair in pairs:
+        assert pair.truncated == ("rejected" if pair.rejected[0].content == cut.text else "")
+    assert funnel.truncated == 1
+    if texts == CUT_BEST[:2]:
+        assert (pairs, funnel.no_pair) == ([], {NoPair.TRUNCATED: 1})
+    if texts == CUT_WORST[:2]:
+        assert [pair.truncated for pair in pairs] == ["rejected"]
+
+
+def test_the_best_of_the_whole_answers_is_set_against_the_worst_of_all() -> None:
+    (pair,), _ = made([*CUT_BEST, completion("dough", finish="length")][::-1], truncated="reject")
+    assert pair.chosen[0].content == "hello"
+    assert pair.rejected[0].content in ("mix", "dough")
+    (pair,), _ = made([*CUT_BEST[:2], completion("dough", finish="length")], truncated="reject")
+    assert (pair.chosen[0].content, pair.rejected[0].content) == ("hello", "dough")
+
+
+def test_a_text_that_ended_once_counts_as_ended_however_often_it_was_cut_off() -> None:
+    texts = [completion("hello", finish="length", draw=0), completion("hello", draw=1), completion("mix")]
+    (pair,), _ = made(texts, truncated="reject")
+    assert (pair.chosen[0].content, pair.truncated) == ("hello", "")
 
 
 def test_equal_scores_are_a_tie_and_cost_no_comparison() -> None:
@@ -242,12 +276,12 @@ def test_equal_answers_behind_different_thoughts_are_one_where_the_judge_sees_an
     assert funnel.no_pair == {NoPair.DUPLICATE: 1}
 
 
-@pytest.mark.parametrize("keep_truncated", [False, True])
-def test_a_thought_that_never_ended_is_truncated_and_never_a_side(keep_truncated: bool) -> None:
+@pytest.mark.parametrize("truncated", ["drop", "reject"])
+def test_a_thought_that_never_ended_is_truncated_and_never_a_side(truncated: Any) -> None:
     ended = [completion("hello oven"), completion("mix")]
     for finish in ("length", "stop"):
         open_one = replace(completion(""), thought="hm", open_thought=True, finish=finish)
-        _, funnel = made([*ended, open_one], keep_truncated=keep_truncated)
+        _, funnel = made([*ended, open_one], truncated=truncated)
         assert (funnel.truncated, funnel.duplicates, funnel.kept) == (1, 0, 1)
-        _, funnel = made([ended[0], open_one], keep_truncated=keep_truncated)
+        _, funnel = made([ended[0], open_one], truncated=truncated)
         assert funnel.no_pair == {NoPair.TRUNCATED: 1}

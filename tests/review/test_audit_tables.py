@@ -10,6 +10,7 @@ import pytest
 from rlaif.auditing.audit import Audit, audit
 from rlaif.auditing.lacking import NEEDS
 from rlaif.auditing.planted import Planted, planted_run
+from rlaif.auditing.readiness import Readiness
 from rlaif.auditing.surface import CRITERIA
 from rlaif.cli.audit import _text
 from rlaif.review.audit_tables import MEANINGS, between, sections
@@ -68,7 +69,10 @@ def test_what_could_not_be_looked_at_is_said_with_what_it_needs(found: Audit) ->
     assert missing
     assert missing <= bare.not_looked_at.keys()
     facts = {"edited": (), "suggestions": [], "failures": [], "silent": False, "unmet": None, "revisions": ()}
-    text = _text(Audited(run=".", facts_of=".", pairs=Path("pairs.jsonl"), audit=bare, **facts))  # type: ignore[arg-type]
+    unknown = Readiness(None, "unknown: no gold")
+    text = _text(
+        Audited(run=".", facts_of=".", pairs=Path("pairs.jsonl"), audit=bare, readiness=unknown, **facts)
+    )  # type: ignore[arg-type]
     assert "not measured, and what each figure needs" in text
     assert "--evaluation" in text
     assert not set(found.not_looked_at) & found.figures.keys()

@@ -54,3 +54,40 @@ def test_further_figures_that_are_too_wide_have_a_line_each() -> None:
     [*_, (_, head, rows)] = tables([{**BARE, **dict.fromkeys(names, 0.5)}], names)
     assert head == ["round", "figure", "value"]
     assert rows == [["1", name, "0.500"] for name in names]
+
+
+def test_rounds_are_ranked_by_the_newest_table_and_set_against_each_earlier_one() -> None:
+    def ranked(*values: float) -> list[dict[str, Any]]:
+        keys = ("low", "high", "elo", "at_equal_length", "equal_low", "equal_high")
+        return [
+            {"round": place, "value": value, **dict.fromkeys(keys, value)}
+            for place, value in enumerate(values)
+        ]
+
+    won = {
+        "win_rate": 0.7,
+        "low": 0.5,
+        "high": 0.8,
+        "length_controlled": {"value": 0.6, "low": 0.4, "high": 0.8},
+    }
+    rows = [
+        {"round": 0},
+        {"round": 1, "rounds": {"0": won}, "strengths": ranked(0.0, 0.25)},
+        {
+            "round": 2,
+            "rounds": {"0": won, "1": {**won, "length_controlled": None}},
+            "strengths": ranked(0.0, 0.5, 1.0),
+        },
+    ]
+    found = {title: body for title, _, body in tables(rows)}
+    assert [row[:4] for row in found["win rate against every earlier round"]] == [
+        ["1", "round 0", "0.700", "0.500"],
+        ["2", "round 0", "0.700", "0.500"],
+        ["2", "round 1", "0.700", "0.500"],
+    ]
+    assert found["win rate against every earlier round"][2][5:] == ["-", "-", "-"]
+    strengths = found["rounds by strength (Bradley-Terry, round 0 is 0)"]
+    assert [row[:2] for row in strengths] == [["0", "0.000"], ["1", "0.500"], ["2", "1.000"]]
+    assert "rounds by strength (Bradley-Terry, round 0 is 0)" not in {
+        title for title, _, _ in tables(rows[:1])
+    }

@@ -141,6 +141,11 @@ def test_nothing_left_is_a_threshold() -> None:
         pass_gate([pair(chosen="No."), pair("Why?", chosen="No.")], Gate())
 
 
+def test_a_pair_with_a_cut_side_says_nothing_of_length() -> None:
+    pairs = [pair(chosen="ab", rejected="a"), pair(chosen="a", rejected="abc", truncated="rejected")]
+    assert length_slope(pairs) == 1.0
+
+
 def test_length_slope_by_hand() -> None:
     # two longer, one shorter, one equal: (2 - 1) / 4
     pairs = [pair(chosen="xxx", rejected="x"), pair(chosen="xx", rejected="x")]

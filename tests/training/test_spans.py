@@ -293,6 +293,25 @@ def test_an_answer_that_was_cut_off_is_dropped_or_has_no_end_token() -> None:
     assert made.cut
 
 
+@pytest.mark.parametrize("truncation", ["drop", "mask"])
+@pytest.mark.parametrize("known", [False, True])
+def test_of_a_pair_that_rejects_a_cut_answer_no_side_ends(truncation: str, known: bool) -> None:
+    one = replace(pair("bake", "mix flour", "no thank you"), truncated="rejected")
+    spans = replace(spans_of("chatml"), truncation=truncation)
+    whole = only(spans, replace(one, truncated=""))
+    ids = tuple(spans.chat.text_ids(["no thank you"])[0])
+    if known:
+        sampled = {answer_id(one.prompt, one.rejected): Sampled(ids, cut=True)}
+        spans = replace(spans, sampled=sampled)
+    made = only(spans, one)
+    assert made.chosen == whole.chosen[:-1]
+    # of a text whose tokens nobody knows the last one is the piece of a word
+    assert made.rejected == (ids if known else ids[:-1])
+    assert made.cut
+    turned = only(spans, one.swapped())
+    assert (turned.chosen, turned.rejected) == (made.rejected, made.chosen)
+
+
 def test_what_is_too_long_is_cut_without_an_end_token_where_that_is_asked_for() -> None:
     one = pair("bake", "yes", "no thank you and water")
     whole = only(spans_of("chatml"), one)

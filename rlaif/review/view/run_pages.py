@@ -11,6 +11,7 @@ from rlaif.records import Completion, Judgment, Prompt
 from rlaif.review import charts
 from rlaif.review.audit_tables import sections
 from rlaif.review.distributions import distributions, reliability
+from rlaif.review.evaluation import evaluation_tables
 from rlaif.review.gathered import gather
 from rlaif.review.index import PairIndex
 from rlaif.review.named import by_fingerprint
@@ -53,6 +54,7 @@ def overview(viewer: Viewer, card: RunCard, request: Request) -> dict[str, Any]:
         "tiles": shown.tiles(card),
         "models": [(role, model_said(name), name) for role, name in card.models.items()],
         "rounds": [{"title": title, "head": head, "rows": rows} for title, head, rows in _tables(card)],
+        "evaluated": evaluation_tables(summary),
         "charts": round_charts(card.path, card.rounds) or _first_curves(card),
         "changes": [(title, chart) for title, chart in changes if chart],
         "samples": telling or before_and_after(viewer.store(card.path), before, after, SAMPLES),

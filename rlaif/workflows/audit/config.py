@@ -35,6 +35,12 @@ class AuditConfig:
         help="A run in which the same judge judged the same completions again, for test-retest agreement.",
         exists="directory",
     )
+    truth: Path | None = setting(
+        None,
+        help="A run in which a stronger judge judged the same completions: what it says counts as true before a "
+        "training, where prompts name no gold.",
+        exists="directory",
+    )
     thresholds: Mapping[str, float] = setting(
         default_factory=dict,
         help="Exit 3 (in Python: `unmet`) when a figure is beyond its limit. On the command line FIGURE<=X or "

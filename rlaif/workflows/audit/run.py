@@ -12,7 +12,9 @@ from rlaif.auditing.audit import Audit
 from rlaif.auditing.audit import audit as look_at
 from rlaif.auditing.evidence import Evidence, Vote
 from rlaif.auditing.fault_table import FAULTS
+from rlaif.auditing.gain import judge_scores
 from rlaif.auditing.judge_thoughts import THOUGHT_FIGURE
+from rlaif.auditing.readiness import Readiness, readiness
 from rlaif.errors import InputError
 from rlaif.exchange.counted_texts import asked_text
 from rlaif.exchange.prompts import read_prompts
@@ -22,7 +24,7 @@ from rlaif.review.position import audit_position
 from rlaif.review.report import ReportExtras, write_report
 from rlaif.runs.claim import read_run
 from rlaif.runs.layout import ROUNDS, round_number, several_pairs
-from rlaif.runs.record_files import ROUNDS_SCHEMA, read_record_if_there
+from rlaif.runs.record_files import ROUNDS_SCHEMA, judge_of, read_record_if_there
 from rlaif.runs.seal import edited
 from rlaif.store.decisions import TIE
 from rlaif.workflows.audit.config import AuditConfig
@@ -49,6 +51,8 @@ class Audited(Result):
     pairs: Path
     """The file of pairs."""
     audit: Audit
+    readiness: Readiness
+    """Whether a training on this run can be expected to win anything: go, no go, or unknown."""
     suggestions: Sequence[Mapping[str, Any]]
     """Principles that fail most, with prompts like those to collect next."""
     edited: Sequence[str]
@@ -94,7 +98,7 @@ class Audited(Result):
         if not (self.audit.against_thought or THOUGHT_FIGURE in self.audit.figures):
             del found["against_thought"]
         told = {"suggestions": list(self.suggestions), "failures": list(self.failures), "unmet": self.unmet}
-        told |= {"edited": list(self.edited)}
+        told |= {"edited": list(self.edited), "readiness": plain(self.readiness)}
         told |= {"revisions": [dict(each["revision"]) for each in self.revisions]} if self.revisions else {}
         return {"run": str(self.run), "pairs_file": str(self.pairs), **found, **told}
 
@@ -124,6 +128,7 @@ def audit(config: AuditConfig) -> Audited:
         facts_of=source.run,
         pairs=source.files.pairs,
         audit=found,
+        readiness=_readiness(config, source.evidence),
         suggestions=suggest(source, found),
         edited=(changed := _edited(config, source)),
         failures=failed_in(source.files.judged),
@@ -131,6 +136,23 @@ def audit(config: AuditConfig) -> Audited:
         silent=(silent := all_failed(source.files.judged)),
         unmet=_unmet(config, found, changed, silent),
     )
+
+
+def _readiness(config: AuditConfig, evidence: Evidence) -> Readiness:
+    """Go or no-go, by gold; by the readings of a stronger judge where one is named."""
+    if config.truth is None:
+        return readiness(evidence)
+    other = read_source(config.truth)
+    said = dict(zip(other.evidence.texts.ids, judge_scores(other.evidence).tolist(), strict=True))
+    if not set(said) & set(evidence.texts.ids):
+        raise InputError(
+            f"--truth {config.truth}: judges none of the same completions; judge this run by another judge"
+        )
+    import numpy as np
+
+    truth = np.asarray([said.get(each, np.nan) for each in evidence.texts.ids], dtype=float)
+    name = str(judge_of(other.facts).get("name") or config.truth)
+    return readiness(replace(evidence, gold=truth), name)
 
 
 def write_page(found: Audited, target: Path) -> Path:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlaif.feedback.system_turn import NONE, system_turn
+from rlaif.feedback.system_turn import NONE
 from rlaif.workflows.configs import EvaluateConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
 from rlaif.workflows.dry_run.generate import role_lines, sampling_line
-from rlaif.workflows.evaluation.run import compared_with, drawn_by, inputs_of, sampling_of, shown_of, store_of
+from rlaif.workflows.evaluation.further import divergences, measured_sets
+from rlaif.workflows.evaluation.named_sets.open import open_sets
+from rlaif.workflows.evaluation.run import (
+    compared_with,
+    drawn_by,
+    inputs_of,
+    sampling_of,
+    shown_of,
+    store_of,
+    systems_of,
+    writers_of,
+)
 from rlaif.workflows.models.made_by import label
 
 
@@ -23,6 +34,8 @@ def plan(config: EvaluateConfig) -> planning.DryRunPlan:
     lines.append(f"{len(prompts)} prompts of {config.prompts}, {len(config.against) + 1} answers each")
     lines.append(f"sampled at {sampling_line(sampling_of(config))}, seed {config.seed}")
     lines += [f"under the system turn {config.system}"] if config.system not in (None, NONE) else []
+    lines += [f"the others under {config.against_system}"] if config.against_system is not None else []
+    lines += [f"sets: {', '.join(config.sets)}"] if config.sets else []
     for role in ("policy", "against", "judge"):
         lines += role_lines(role, getattr(config, f"{role}_options"))
     lines.append(
@@ -38,10 +51,14 @@ def forecast(config: EvaluateConfig) -> dict[str, Any]:
     prompts, constitution = inputs_of(config)
     models = PlannedModels(config, seed=config.seed)
     with planning.planning(models, store_of(config), config.out):
-        system = system_turn(config.system, constitution)
-        texts = {name: each.completions for name, each in drawn_by(config, models, prompts, system).items()}
+        systems = systems_of(config, constitution)
+        answered = drawn_by(config, models, prompts, systems)
+        texts = {name: each.completions for name, each in answered.items()}
         compared_with(config, models, constitution, prompts, texts)
         # gold costs nothing, and cannot grade answers to come
         for own in () if config.gold else texts.values():
             shown_of(config, models, prompts, own)
+        measured_sets(config, models, open_sets(config.sets, config.limit), writers_of(config), {})
+        drawn = answered[str(config.policy)].drawn
+        divergences(config, models, writers_of(config), drawn, systems)
         return planning.estimate(models)

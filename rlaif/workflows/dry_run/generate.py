@@ -14,8 +14,10 @@ from rlaif.store import find_store
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig
 from rlaif.workflows.dry_run import cost as planning
 from rlaif.workflows.dry_run.cost import PlannedModels
+from rlaif.workflows.dry_run.engine import TO_COME
 from rlaif.workflows.dry_run.pair_bounds import PlannedPairs
 from rlaif.workflows.dry_run.role_words import role_words
+from rlaif.workflows.generate.cut_off import given_cut_off, often_cut_off
 from rlaif.workflows.generate.judge_step import Drawn, split, written_form
 from rlaif.workflows.generate.principle_tests import own_tests
 from rlaif.workflows.generate.rollouts import draw
@@ -71,7 +73,8 @@ def plan(config: GenerateConfig | JudgeConfig) -> planning.DryRunPlan:
     lines.append(f"judge {config.judge}: {first} on each completion, {pairing_name(config)}, then {decides}")
     lines += [*role_lines("judge", config.judge_options), *role_lines("critic", config.critic_options)]
     lines.append(f"into {config.out}; calls in {find_store(config.out, config.store)}")
-    return planning.DryRunPlan(lines, _forecast(config, constitution))
+    cost, cut = _forecast(config, constitution)
+    return planning.DryRunPlan([*lines, *cut], cost)
 
 
 def role_lines(role: str, options: RoleOptions | None) -> list[str]:
@@ -82,10 +85,13 @@ def role_lines(role: str, options: RoleOptions | None) -> list[str]:
 
 def forecast(config: GenerateConfig | JudgeConfig) -> dict[str, Any]:
     """Calls, tokens and cost of a command, by model, for `--dry-run`."""
-    return _forecast(config, load_principles(str(config.constitution)))
+    return _forecast(config, load_principles(str(config.constitution)))[0]
 
 
-def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) -> dict[str, Any]:
+def _forecast(
+    config: GenerateConfig | JudgeConfig, constitution: Constitution
+) -> tuple[dict[str, Any], list[str]]:
+    """What would be asked, and what is known already of draws that were cut off."""
     models = PlannedModels(config, seed=config.seed, in_writing=in_writing_of(config))
     with planning.planning(models, store_of(config), config.out):
         if isinstance(config, GenerateConfig):
@@ -102,7 +108,12 @@ def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) 
         first, then = split(config.protocol)
         asking = asked_by(config)
         judgments = judge_pointwise(
-            judge, constitution, drawn, first, asking if first == config.protocol else None
+            judge,
+            constitution,
+            drawn,
+            first,
+            asking if first == config.protocol else None,
+            truncated=config.truncated == "reject",
         )
         how = pairing_of(config, then)
         pairs = PlannedPairs(
@@ -111,4 +122,12 @@ def _forecast(config: GenerateConfig | JudgeConfig, constitution: Constitution) 
         pairs.play(drawn, judgments)
         if not is_control(str(config.judge)):
             own_tests(judge, constitution, (first, then), asking)
-        return planning.estimate(models)
+        return planning.estimate(models), _known_cut(config, drawn)
+
+
+def _known_cut(config: GenerateConfig | JudgeConfig, drawn: Drawn) -> list[str]:
+    """What is known of draws that were cut off: of those that are in the store, or were given."""
+    known = [each for _, each in drawn if TO_COME not in each.text and not each.open_thought]
+    if isinstance(config, GenerateConfig):
+        return often_cut_off(", ".join(config.policy), known, sampling_of(config), config.truncated)
+    return given_cut_off(known, config.truncated)

@@ -8,23 +8,22 @@ from typing import Any, NamedTuple
 
 from rlaif.auditing.cells import cells_of, kinds_of
 from rlaif.auditing.intervals import Resampling, mean
-from rlaif.engines.base import capabilities_of
-from rlaif.errors import EngineError
 from rlaif.exchange.measured import MeasuredAnswer
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.judging import Judge
 from rlaif.records import (
     Completion,
     Constitution,
-    Engine,
     Judgment,
     Pair,
     Prompt,
     Sampling,
-    ScoreRequest,
     State,
 )
 from rlaif.workflows.evaluation.behaviours import figures, lengths, shown_by_gold, shown_by_judge
+from rlaif.workflows.evaluation.policy_kl import kl
+from rlaif.workflows.evaluation.rounds_compared import called as called_round
+from rlaif.workflows.evaluation.rounds_compared import won_against
 from rlaif.workflows.evaluation.statistics import Gap, accuracy, generator_judge_gap
 from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
 from rlaif.workflows.generate.cut_off import never_ended
@@ -62,6 +61,8 @@ class Measured:
     """Whether cells of principle x kind of prompt are told too."""
     behaviours: bool = False
     """Whether the judge is asked which behaviours answers show, where gold does not say it."""
+    rounds: Mapping[int, str] = field(default_factory=dict)
+    """The models of earlier rounds by their number, with which the first judge compares the policy."""
 
     def models(self, models: ModelPool, key: str) -> ModelPool:
         """The models as the one of this key is asked."""
@@ -132,9 +133,41 @@ def measure(
             judge, constitution, prompts, drawn, other, against=called, resampling=resampling, sees=sees
         )
         row["against"][called], compared[called] = asdict(found.rate), found
+        row["against"][called] |= {"by_group": found.by_group} if found.by_group else {}
+    if what.rounds:
+        row["rounds"], found_of = _earlier(models, what, constitution, prompts, drawn, seed)
+        compared |= found_of
     row |= {"unanswered": failures} if failures else {}
     joined = _joined(prompts, drawn)
     return Measurement(row, measured_answers(joined, graded, readings, first, compared))
+
+
+def _earlier(
+    models: ModelPool,
+    what: Measured,
+    constitution: Constitution,
+    prompts: Sequence[Prompt],
+    drawn: Sequence[Completion],
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, AnswersCompared]]:
+    """Win rates against every earlier round by the judge that the run began with, and the comparisons behind them."""
+    judge = what.models(models, "first_judge").judge(what.first_judge)
+    policies, sees = what.models(models, "policy"), sees_of(what.options.get("first_judge"))
+    theirs, found = {}, {}
+    for number, name in what.rounds.items():
+        theirs[number] = _answers(policies, name, prompts, what, 1.0, seed).completions
+        found[number] = compare_answers(
+            judge,
+            constitution,
+            prompts,
+            drawn,
+            theirs[number],
+            against=called_round(number),
+            resampling=Resampling(seed=seed),
+            sees=sees,
+        )
+    rates = won_against(found, drawn, theirs, seed)
+    return rates, {called_round(number): each for number, each in found.items()}
 
 
 def measured_answers(
@@ -261,46 +294,6 @@ def truths(texts: Sequence[Completion], graded: Sequence[Grades]) -> dict[tuple[
     }
 
 
-def kl(
-    policy: Engine,
-    initial: Engine,
-    joined: Sequence[tuple[Prompt, Completion]],
-    system: SystemTurn | None = None,
-) -> tuple[float | None, list[str]]:
-    """Mean log-ratio to the initial policy over all that the policy wrote: nats per completion, end token left out.
-
-    A thought and its marks are part of it: of answers without one alone it would say how odd those are. Only over
-    texts that both could score; of others, as what a server wrote behind a thought, there is a sentence.
-    """
-    if policy.fingerprint == initial.fingerprint:
-        return 0.0, []
-    written = {each.id: _written(policy, each) for _, each in joined}
-    asked = [
-        ScoreRequest(
-            id=each.id,
-            messages=prompt.messages if system is None else system.before(prompt),
-            continuations=(text,),
-            tools=prompt.tools,
-        )
-        for prompt, each in joined
-        if (text := written[each.id])
-    ]
-    unknown = sum(written[each.id] is None for _, each in joined)
-    left = [f"{policy.name}: kl is not of the {unknown} answers whose thoughts are known without their marks"]
-    one, other = _logprobs(policy, asked), _logprobs(initial, asked)
-    both = [each for each in one.known if each in other.known]
-    distance = mean(one.known[each] - other.known[each] for each in both)
-    return distance, [*(left if unknown else ()), *one.told, *other.told]
-
-
-def _written(policy: Engine, completion: Completion) -> str | None:
-    """All that the policy wrote in its turn; None where that is not known."""
-    if not (completion.thought or completion.open_thought or completion.tool_calls):
-        return completion.text
-    ids = completion.token_ids
-    return None if ids is None else capabilities_of(policy).spell(ids)
-
-
 def gap(
     constitution: Constitution, groups: Sequence[tuple[Prompt, Sequence[tuple[Completion, float | None]]]]
 ) -> Gap | None:
@@ -339,26 +332,3 @@ def _answers(
 def _joined(prompts: Sequence[Prompt], texts: Sequence[Completion]) -> list[tuple[Prompt, Completion]]:
     by_id = {prompt.id: prompt for prompt in prompts}
     return [(by_id[each.prompt_id], each) for each in texts]
-
-
-class _Scored(NamedTuple):
-    """Log-probabilities by completion id, and a sentence about those that are not there."""
-
-    known: Mapping[str, float]
-    told: list[str]
-
-
-def _logprobs(engine: Engine, asked: Sequence[ScoreRequest]) -> _Scored:
-    """Raises EngineError where no text at all could be scored."""
-    known, reasons = {}, []
-    for score in engine.score(asked):
-        if score.error is None:
-            known[score.request_id] = score.logprobs[0]
-        else:
-            reasons.append(score.error)
-    if not reasons:
-        return _Scored(known, [])
-    told = f"{engine.name}: {len(reasons)} of {len(asked)} texts could not be scored, the first with: {reasons[0]}"
-    if not known:
-        raise EngineError(f"{told}; run again")
-    return _Scored(known, [told])

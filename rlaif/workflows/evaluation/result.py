@@ -12,6 +12,7 @@ from rlaif.review.principle_panels import of_evaluation
 from rlaif.review.tables import table
 from rlaif.review.verdict import principle_tables
 from rlaif.workflows.evaluation.behaviours import BehaviourFigure
+from rlaif.workflows.evaluation.named_sets.figures import SetFigure
 from rlaif.workflows.evaluation.win_rate import WinRate
 from rlaif.workflows.models.usage import spent
 from rlaif.workflows.results import Result
@@ -60,6 +61,12 @@ class Evaluation(Result):
     """Of the policy first."""
     helped: Mapping[str, Any] = field(default_factory=dict)
     """By each model that it was compared with, what changed by prompt; see `rlaif.workflows.evaluation.helped`."""
+    sets: tuple[SetFigure, ...] = ()
+    """Of sets by name, the policy's figures and those of each model that it was compared with."""
+    kl: Mapping[str, Any] = field(default_factory=dict)
+    """By each such model, the policy's KL from it in nats per answer, where it was asked for."""
+    by_group: Mapping[str, Any] = field(default_factory=dict)
+    """By each such model, where a panel judged: the win rate by each group of its judges, and where groups part."""
     costs: Mapping[str, Any] = field(default_factory=dict)
     """What was spent, by model; see `rlaif.workflows.models.usage`."""
     warnings: tuple[str, ...] = ()
@@ -83,7 +90,21 @@ class Evaluation(Result):
             for each in self.behaviours
             for name, own in each.shown.items()
         ]
-        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown)]
+        sets = [
+            {
+                "figure": f"{each.set}: {each.figure}",
+                "model": each.model,
+                "mean": each.value,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in self.sets
+        ]
+        far = [
+            {"figure": "KL", "model": self.policy, "against": name, "mean": each["value"], **each}
+            for name, each in self.kl.items()
+        ]
+        return [{name: row.get(name) for name in _COLUMNS} for row in (*rates, *gold, *shown, *sets, *far)]
 
     def to_dataset(self) -> Dataset:
         """The `rows` as a `datasets.Dataset`."""
@@ -109,6 +130,34 @@ class Evaluation(Result):
     def spent(self) -> str:
         """Calls, tokens and money together."""
         return spent(self.calls, self.costs)
+
+    @property
+    def sets_line(self) -> str:
+        """Sets by name in one line: before and after, against the first model that the policy was compared with."""
+        policy = {(each.set, each.figure): each.value for each in self.sets if not each.before}
+        others = [each for each in self.sets if each.before]
+        first = [each for each in others if each.model == others[0].model]
+        told = [
+            f"{each.set}{'' if each.figure == each.set else f' {each.figure}'} {each.value:.2f} -> "
+            f"{policy[each.set, each.figure]:.2f}"
+            for each in first
+            if (each.set, each.figure) in policy
+        ]
+        if not first:
+            told = [
+                f"{name} {figure if figure != name else ''} {value:.2f}".replace("  ", " ")
+                for (name, figure), value in policy.items()
+            ]
+        return f"sets: {', '.join(told)}" if told else ""
+
+    @property
+    def kl_line(self) -> str:
+        """How far the policy is from each model that it was compared with; empty where nobody asked."""
+        told = [
+            f"{name} {each['value']:.2f} [{each['low']:.2f}, {each['high']:.2f}]"
+            for name, each in self.kl.items()
+        ]
+        return f"KL in nats per answer, from {', '.join(told)}" if told else ""
 
     def _panels(self) -> Sequence[Panel]:
         return of_evaluation(self.as_dict())

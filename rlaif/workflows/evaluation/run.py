@@ -17,7 +17,7 @@ from rlaif.errors import InputError
 from rlaif.exchange.completions import write_completions
 from rlaif.exchange.measured import MeasuredAnswer, write_measured
 from rlaif.exchange.prompts import read_prompts
-from rlaif.feedback.system_turn import SystemTurn, system_turn
+from rlaif.feedback.system_turn import system_turn
 from rlaif.judging.controls import GoldJudge
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
 from rlaif.records import Completion, Constitution, Prompt, Sampling
@@ -35,11 +35,20 @@ from rlaif.workflows.evaluation.behaviours import (
     shown_by_gold,
     shown_by_judge,
 )
+from rlaif.workflows.evaluation.further import (
+    Systems,
+    Writers,
+    divergences,
+    measured_sets,
+    require_readers,
+)
 from rlaif.workflows.evaluation.helped import ComparisonNames, helped
+from rlaif.workflows.evaluation.named_sets.named_set import NamedSet
+from rlaif.workflows.evaluation.named_sets.open import open_sets, own_names
 from rlaif.workflows.evaluation.policy_metrics import measured_answers, read
 from rlaif.workflows.evaluation.result import Evaluation, GoldFigures, ModelBehaviours
 from rlaif.workflows.evaluation.win_rate import AnswersCompared, compare_answers
-from rlaif.workflows.generate.cut_off import mostly_cut_off
+from rlaif.workflows.generate.cut_off import often_cut_off
 from rlaif.workflows.generate.rollouts import Draws, answers
 from rlaif.workflows.generate.show_prompt import questions
 from rlaif.workflows.kept_progress import KeptProgress
@@ -58,20 +67,17 @@ from rlaif.workflows.progress import Ready, Report, at_once, silent
 def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = at_once) -> Evaluation:
     """Sample one answer a prompt and model, compare, grade. `config` has been through `choose_evaluate`."""
     prompts, constitution = inputs_of(config)
-    if config.behaviours and config.judge is None and not config.gold:
-        raise InputError("--behaviours asks a judge what answers show; name one (--judge), or gold (--gold)")
-    if config.gold or config.judge == GOLD:
-        require_gold(prompts, "--gold" if config.gold else GOLD)
-    system = system_turn(config.system, constitution)
+    sets = _checked(config, prompts)
+    systems = systems_of(config, constitution)
     models = ModelPool(config, KeptProgress(config.out, progress), config.seed)
     needed = (str(config.policy), *config.against, *([config.judge] if config.judge else []))
     if config.out is not None:
-        describe = partial(_described, config, models, prompts, constitution)
+        describe = partial(_described, config, models, prompts, constitution, sets)
         refuse_early(config.out, models, needed, describe, command="evaluate")
     for name, role in roles_of(config):
         models.acting(role).open(name)
     _refuse_unfit_judge(config, models, constitution)
-    described = _described(config, models, prompts, constitution)
+    described = _described(config, models, prompts, constitution, sets)
     ready()
     with ExitStack() as stack:
         run = None
@@ -80,11 +86,14 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
         store = stack.enter_context(Store.open(store_of(config)))
         templates = stack.enter_context(recorded_templates())
         models.record(store, run.id if run else "")
-        answered = drawn_by(config, models, prompts, system)
+        answered = drawn_by(config, models, prompts, systems)
         texts = {name: each.completions for name, each in answered.items()}
         graded = {name: grades_of(constitution, prompts, texts[name]) for name in texts if config.gold}
         compared = compared_with(config, models, constitution, prompts, texts)
         measured = _measured(config, models, constitution, prompts, texts, graded, compared)
+        shown = {name: shown_of(config, models, prompts, own) for name, own in texts.items()}
+        drawn = answered[str(config.policy)].drawn
+        kl, unscored = divergences(config, models, writers_of(config), drawn, systems)
         found = Evaluation(
             policy=str(config.policy),
             judge=config.judge,
@@ -92,20 +101,14 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             prompts=len(prompts),
             win_rates=tuple(each.rate for each in compared.values()),
             gold=_gold(config, graded),
-            behaviours=_behaviours(config, models, prompts, texts),
+            behaviours=_behaviours(config, shown),
+            sets=measured_sets(config, models, sets, writers_of(config), shown),
+            kl=kl,
+            by_group={name: each.by_group for name, each in compared.items() if each.by_group},
             helped=_helped(config, constitution, measured, compared),
             calls=models.calls,
             costs=usage(models, store, ()),
-            warnings=(
-                *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
-                *(
-                    each
-                    for name, own in texts.items()
-                    for each in mostly_cut_off(name, own, sampling_of(config))
-                ),
-                *failed_calls(models.recorded),
-                *ungraded([each for grades in graded.values() for each in grades]),
-            ),
+            warnings=_warnings(config, models, answered, graded, unscored),
         )
         if run is not None:
             by_id = {prompt.id: prompt for prompt in prompts}
@@ -115,6 +118,38 @@ def evaluate(config: EvaluateConfig, progress: Report = silent, ready: Ready = a
             write_text(run.dir / CONSTITUTION, constitution_yaml(constitution))
             run.finish(found.as_dict(), templates=templates)
     return found
+
+
+def _checked(config: EvaluateConfig, prompts: Sequence[Prompt]) -> list[NamedSet]:
+    """The sets of files that are named. Raises InputError for what cannot be measured, before anything is opened."""
+    if config.behaviours and config.judge is None and not config.gold:
+        raise InputError("--behaviours asks a judge what answers show; name one (--judge), or gold (--gold)")
+    require_readers(config)
+    if config.kl and config.temperature != 1.0:
+        raise InputError(
+            "--kl reads the policy's own answers, which must be drawn from it as it is: --temperature 1"
+        )
+    if config.gold or config.judge == GOLD:
+        require_gold(prompts, "--gold" if config.gold else GOLD)
+    return open_sets(config.sets, config.limit)
+
+
+def _warnings(
+    config: EvaluateConfig,
+    models: ModelPool,
+    answered: Mapping[str, Draws],
+    graded: Mapping[str, Sequence[Grades]],
+    unscored: Sequence[str],
+) -> tuple[str, ...]:
+    """What failed, was cut off or could not be graded."""
+    limits = sampling_of(config)
+    return (
+        *(f"{name}: {each}" for name, found in answered.items() for each in found.warnings),
+        *(each for name, own in answered.items() for each in often_cut_off(name, own.completions, limits)),
+        *unscored,
+        *failed_calls(models.recorded),
+        *ungraded([each for grades in graded.values() for each in grades]),
+    )
 
 
 def _refuse_unfit_judge(config: EvaluateConfig, models: ModelPool, constitution: Constitution) -> None:
@@ -134,19 +169,33 @@ def roles_of(config: EvaluateConfig) -> list[tuple[str, RoleOptions | None]]:
 
 
 def drawn_by(
-    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], system: SystemTurn | None
+    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], systems: Systems
 ) -> dict[str, Draws]:
     """One answer a prompt of each model, by what a figure calls it: the policy first."""
     sampling, seed = sampling_of(config), config.seed
     found = {}
-    for called, (name, role) in zip(called_of(config), roles_of(config), strict=False):
+    for place, (called, (name, role)) in enumerate(writers_of(config).items()):
+        system = systems[1] if place else systems[0]
         found[called] = answers(models.acting(role), name, prompts, sampling, seed, system)
     return found
 
 
+def systems_of(config: EvaluateConfig, constitution: Constitution) -> Systems:
+    """The system turns under which is drawn: those of the others are the policy's unless said."""
+    own = system_turn(config.system, constitution)
+    other = config.against_system
+    return own, own if other is None else system_turn(other, constitution)
+
+
+def writers_of(config: EvaluateConfig) -> Writers:
+    """By what figures call a model its name and role, the policy first."""
+    return dict(zip(called_of(config), roles_of(config), strict=False))
+
+
 def called_of(config: EvaluateConfig) -> list[str]:
     """What figures call the policy and those that it is compared with: by name; one model in two roles says which."""
-    policy, alike = str(config.policy), config.policy_options == config.against_options
+    policy = str(config.policy)
+    alike = config.policy_options == config.against_options and config.against_system is None
     return [
         policy,
         *(f"{each} (against)" if each == policy and not alike else each for each in config.against),
@@ -170,8 +219,8 @@ def first_question(config: EvaluateConfig) -> str:
     models = ModelPool(config, seed=config.seed)
     with Store.open(store_of(config)) as store:
         models.record(store, "")
-        system = system_turn(config.system, constitution)
-        texts = [each.completions[0] for each in drawn_by(config, models, prompts, system).values()]
+        systems = systems_of(config, constitution)
+        texts = [each.completions[0] for each in drawn_by(config, models, prompts, systems).values()]
         asked = models.acting(config.judge_options).judge(judge)
         return questions(asked, constitution, prompts[0], texts, [PER_PAIR])
 
@@ -270,18 +319,12 @@ def shown_of(
     joined = [(by_id[each.prompt_id], each) for each in texts if not each.open_thought]
     if config.gold:
         return shown_by_gold(joined)
-    if config.behaviours and config.judge is not None:
+    if (config.behaviours or own_names(config.sets)) and config.judge is not None:
         return shown_by_judge(models.acting(config.judge_options).judge(config.judge), joined)
     return lengths(joined)
 
 
-def _behaviours(
-    config: EvaluateConfig,
-    models: ModelPool,
-    prompts: Sequence[Prompt],
-    texts: Mapping[str, Sequence[Completion]],
-) -> tuple[ModelBehaviours, ...]:
-    shown = {name: shown_of(config, models, prompts, own) for name, own in texts.items()}
+def _behaviours(config: EvaluateConfig, shown: Mapping[str, Shown]) -> tuple[ModelBehaviours, ...]:
     policy, *_ = shown
     resampling = _resampling(config)
     return tuple(
@@ -295,7 +338,11 @@ def _behaviours(
 
 
 def _described(
-    config: EvaluateConfig, models: ModelPool, prompts: Sequence[Prompt], constitution: Constitution
+    config: EvaluateConfig,
+    models: ModelPool,
+    prompts: Sequence[Prompt],
+    constitution: Constitution,
+    sets: Sequence[NamedSet],
 ) -> dict[str, Any]:
     roles = {
         "policy": config.policy_options,
@@ -303,7 +350,8 @@ def _described(
         "judge": config.judge_options,
     }
     told = {role: each.set_ones for role, each in roles.items() if each is not None and each.set_ones}
-    system = system_turn(config.system, constitution)
+    system, other_system = systems_of(config, constitution)
+    read = {each: "" for each in own_names(config.sets)} | {each.name: each.content for each in sets}
     return {
         "policy": config.policy,
         "against": list(config.against),
@@ -318,6 +366,13 @@ def _described(
         **({"options": told} if told else {}),
         **({"behaviours": True} if config.behaviours else {}),
         **({"system": system.identity} if system is not None else {}),
+        **(
+            {"against_system": other_system.identity if other_system else None}
+            if other_system != system
+            else {}
+        ),
+        **({"sets": read} if read else {}),
+        **({"kl": True} if config.kl else {}),
     }
 
 

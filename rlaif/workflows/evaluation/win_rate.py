@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rlaif.auditing.intervals import Resampling
 from rlaif.feedback.pairing import as_seen
@@ -12,6 +12,7 @@ from rlaif.judging import Judge, decide
 from rlaif.judging.pointwise import judge_hard_principles
 from rlaif.judging.shown import Sees
 from rlaif.records import Completion, Constitution, Judgment, NoPair, Prompt
+from rlaif.workflows.evaluation.panel_groups import group_rates, group_scores
 
 EVEN = {NoPair.TIE, NoPair.INCONSISTENT, NoPair.UNDECIDED, NoPair.BOTH_VIOLATE, NoPair.DUPLICATE}
 """Reasons that are a verdict: neither is better. All others are failures of the judge and give no result."""
@@ -39,6 +40,8 @@ class AnswersCompared(NamedTuple):
     """By prompt: 1 where ours is better, 0 where theirs is, one half where neither is."""
     by_principle: Mapping[str, Mapping[str, float]]
     """By principle, then by prompt: P(ours follows it better), of what was read in both orders."""
+    by_group: Mapping[str, Any] = {}
+    """Of a panel: the win rate by each group of its judges, and where groups part; see `group_rates`."""
 
 
 def compare_answers(
@@ -78,8 +81,11 @@ def compare_answers(
     principles: dict[str, dict[str, float]] = {}
     # of a prompt that one of them could not answer there is nothing to compare
     failed = len(by_id) - len({prompt.id for prompt, *_ in both})
+    groups: dict[str, Mapping[str, float]] = {}
     for prompt, one, _ in asked:
         said = judged.get(prompt.id, [])
+        if any(each.votes for each in said):
+            groups[prompt.id] = group_scores(constitution, prompt, said, one.id, checked.get(prompt.id, []))
         decision = decide(constitution, prompt, said, first=one.id, checklist=checked.get(prompt.id, []))
         for row in decision.principles:
             principles.setdefault(row["id"], {})[prompt.id] = row["p"]
@@ -91,7 +97,8 @@ def compare_answers(
             scores[prompt.id] = 0.5
         else:
             failed += 1
-    return AnswersCompared(_rate(list(scores.values()), failed, against, resampling), scores, principles)
+    rate = _rate(list(scores.values()), failed, against, resampling)
+    return AnswersCompared(rate, scores, principles, group_rates(groups, resampling))
 
 
 def _rate(scores: Sequence[float], failed: int, against: str, resampling: Resampling) -> WinRate:

@@ -40,6 +40,8 @@ class GenerateResult(PairResult):
     panel: Mapping[str, Any] | None
     """How the votes of a panel went, by group; None for one judge."""
     warnings: Sequence[str]
+    cut: Sequence[str] = ()
+    """Those of `warnings` that are about completions that were cut off."""
     drift: Sequence[LogprobGap] = ()
     """How far each policy's log-probabilities are from its trainer's; nothing where nobody sampled."""
     failures: Sequence[str] = ()

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rlaif.feedback.pairing import Truncated
 from rlaif.feedback.sample import AnswerBeginnings, FailedDraw, first_of, sample
 from rlaif.feedback.system_turn import SystemTurn
 from rlaif.hashing import derived_seed
 from rlaif.records import Completion, Prompt, Sampling
-from rlaif.workflows.generate.cut_off import Watched, mostly_cut_off
+from rlaif.workflows.generate.cut_off import Watched, often_cut_off
 from rlaif.workflows.models.pool import ModelPool
 
 LEAST_ALIKE = 3
@@ -103,13 +104,20 @@ def given(drawn: Sequence[tuple[Prompt, Completion]]) -> Draws:
 
 
 def cut_words(
-    models: ModelPool, policies: Sequence[str], drawn: Sequence[Completion], sampling: Sampling
+    models: ModelPool,
+    policies: Sequence[str],
+    drawn: Sequence[Completion],
+    sampling: Sampling,
+    truncated: Truncated | None = None,
 ) -> list[str]:
-    """A sentence for each policy most of whose draws were cut off, or whose thoughts have no end."""
+    """A sentence for each policy many of whose draws were cut off, or whose thoughts have no end.
+
+    `truncated` says what becomes of them where pairs are made.
+    """
     said: list[str] = []
     for policy in dict.fromkeys(policies):
         own = [each for each in drawn if each.policy == models.engine(policy).fingerprint]
-        said += mostly_cut_off(policy, own, sampling)
+        said += often_cut_off(policy, own, sampling, truncated)
     return said
 
 

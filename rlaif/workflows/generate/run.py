@@ -34,6 +34,7 @@ from rlaif.store import Store, find_store
 from rlaif.templates import recorded_templates
 from rlaif.workflows.configs import GenerateConfig, JudgeConfig, PairOptions
 from rlaif.workflows.generate.asked_prompts import asked_prompts
+from rlaif.workflows.generate.cut_off import cut_rejected, given_cut_off
 from rlaif.workflows.generate.judge_step import (
     Drawn,
     asking_of,
@@ -113,7 +114,7 @@ def generate(config: GenerateConfig, progress: Report = silent, ready: Ready = a
         draws = draw(policies, config.policy, prompts, config.n, sampling_of(config), config.seed, system)
         write_completions(run.dir / COMPLETIONS, draws.drawn)
         gaps = logprob_gaps(policies, config, draws.drawn, sampling_of(config), system)
-        cut = cut_words(policies, config.policy, draws.completions, sampling_of(config))
+        cut = cut_words(policies, config.policy, draws.completions, sampling_of(config), config.truncated)
         return _pairs(config, models, constitution, draws, run, store, gaps, cut)
 
 
@@ -140,7 +141,8 @@ def judge(config: JudgeConfig, progress: Report = silent, ready: Ready = at_once
     ready()
     with _claimed(config, models, described, "judge") as (run, store):
         write_completions(run.dir / COMPLETIONS, drawn)
-        return _pairs(config, models, constitution, given(drawn), run, store)
+        cut = given_cut_off([each for _, each in drawn], config.truncated)
+        return _pairs(config, models, constitution, given(drawn), run, store, cut=cut)
 
 
 def first_question(config: PairConfig) -> str:
@@ -202,7 +204,7 @@ def _pairs(
 ) -> GenerateResult:
     with recorded_templates() as templates:
         made = _made(config, models, constitution, draws, run, store)
-        made = replace(made, drift=drift, warnings=[*cut, *made.warnings])
+        made = replace(made, drift=drift, cut=cut, warnings=[*cut, *made.warnings])
     if made.unmet and cut:
         made = replace(made, unmet=f"{made.unmet}. {' '.join(cut)}")
     summary = made.as_dict()
@@ -222,7 +224,12 @@ def _made(
     first, then = split(config.protocol)
     asking = asked_by(config)
     judgments = judge_pointwise(
-        judge, constitution, drawn, first, asking if first == config.protocol else None
+        judge,
+        constitution,
+        drawn,
+        first,
+        asking if first == config.protocol else None,
+        truncated=config.truncated == "reject",
     )
     write_judgments(run.dir / JUDGMENTS, judgments)
     paired = make_preference_pairs(
@@ -255,6 +262,7 @@ def _made(
             *edited_release(constitution),
             *unread(str(config.judge), constitution),
             *held_sentence(len(held), unfit),
+            *cut_rejected(pairs),
             *failed,
             *not_applied(funnel),
             *idle(funnel),
@@ -300,6 +308,7 @@ def _described(config: PairConfig, models: ModelPool, constitution: Constitution
         "critique": config.critique,
         "seed": config.seed,
         **({"accept_unfit": True} if config.accept_unfit else {}),
+        **({"truncated": config.truncated} if config.truncated != "drop" else {}),
         **(
             {"compared": digest("compared", sorted(map(sorted, among)))}
             if (among := among_of(config))
@@ -310,7 +319,11 @@ def _described(config: PairConfig, models: ModelPool, constitution: Constitution
 
 def pairing_of(config: PairConfig, then: str) -> PairPlan:
     asking = asked_by(config) if then == config.protocol else None
-    given = {"pairing": pairing_name(config), "inconsistent": config.inconsistent}
+    given = {
+        "pairing": pairing_name(config),
+        "inconsistent": config.inconsistent,
+        "truncated": config.truncated,
+    }
     return pair_plan(
         given,
         then=then,

@@ -111,7 +111,14 @@ class _Judging:
         return find_candidates(prompts, texts, judgments, constitution, self.run.plan)
 
     def _look(self, constitution: Constitution, drawn: Drawn) -> list[Judgment]:
-        return judge_pointwise(self.judge, constitution, drawn, self.run.pointwise, self.run.asking)
+        return judge_pointwise(
+            self.judge,
+            constitution,
+            drawn,
+            self.run.pointwise,
+            self.run.asking,
+            truncated=self.run.plan.truncated == "reject",
+        )
 
     def _compared(
         self, constitution: Constitution, judgments: Sequence[Judgment], asked: Sequence[Candidate]

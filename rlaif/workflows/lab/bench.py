@@ -19,7 +19,7 @@ from rlaif.judging.judge_reward import JudgeReward
 from rlaif.judging.reward_judge import PREFIX as REWARD
 from rlaif.records import Completion, GroupReward, Message, Prompt, ScoreRequest
 from rlaif.training import Progress
-from rlaif.workflows.evaluation.policy_metrics import kl
+from rlaif.workflows.evaluation.policy_kl import kl
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.lab.cell import DROPOUT, NOISE, LabCell
 from rlaif.workflows.lab.config import LabConfig

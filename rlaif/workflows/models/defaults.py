@@ -53,8 +53,10 @@ def choose_evaluate(config: EvaluateConfig) -> EvaluateConfig:
         config = replace(
             config, policy=POLICY, judge=JUDGE, prompts=HELD_OUT_PROMPTS, gold=True, against=against
         )
-    if not config.against and not config.gold:
-        raise InputError("nothing to measure: name a model to compare with (--against), or --gold, or both")
+    if not config.against and not config.gold and not config.sets:
+        raise InputError(
+            "nothing to measure: name a model to compare with (--against), --gold, or sets (--sets)"
+        )
     if config.against or config.judge:
         config = replace(config, judge=_named(config.judge, "--judge"))
     policy = _named(config.policy, "--policy")

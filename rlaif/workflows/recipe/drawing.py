@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from rlaif.errors import InputError
+from rlaif.feedback.pairing import Truncated
 from rlaif.feedback.sample import AnswerBeginnings
 from rlaif.records import Completion, Origin, Prompt, Sampling
 from rlaif.settings import setting
@@ -43,6 +45,13 @@ class DrawSettings:
         least=1,
         wanted="how many prompts a round takes: a whole number, 1 or above",
     )
+
+
+def fate_of_cut(job: Job) -> Truncated | None:
+    """What becomes of completions that were cut off where the recipe makes judged pairs; None where it makes none."""
+    options = (getattr(each.settings, "options", None) for each in job.prepared.recipe.round)
+    said = (getattr(each, "truncated", None) for each in options)
+    return next((each for each in said if each in get_args(Truncated)), None)
 
 
 def check_draws(checked: CheckedStep) -> None:

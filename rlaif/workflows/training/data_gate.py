@@ -102,9 +102,11 @@ def _failures(found: Mapping[str, Any]) -> float | None:
 
 
 def _cut(source: Path, pairs: Sequence[Pair]) -> set[str]:
-    """Ids of the pairs with a side that the completions call cut off."""
+    """Ids of the pairs with a side that the completions call cut off, and that were not made so on purpose."""
     file = sources_of(pairs_in(source) or source / PAIRS).completions
     if not file.is_file():
         return set()
     cut = {each.id for _, each in read_completions(file) if each.finish == "length" or each.open_thought}
-    return {pair.id for pair in pairs if cut and not cut.isdisjoint(pair.completion_ids)}
+    return {
+        pair.id for pair in pairs if cut and not pair.truncated and not cut.isdisjoint(pair.completion_ids)
+    }

@@ -42,6 +42,8 @@ NO_REVISION = (
 def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
     """What sft imitates: the chosen answers, those that are revisions, or both sides under their system turns.
 
+    Never a side that was cut off, also where a pair was made with it: what is imitated is imitated to its end.
+
     Raises InputError where nothing of the kind is there, RecipeError for ties, which have no better side.
     """
     check_sides("sft", pairs)
@@ -54,9 +56,13 @@ def examples(pairs: Sequence[Pair], learn: str) -> list[Example]:
         return [
             each
             for pair in pairs
-            for each in (_example(pair, pair.chosen, "good", GOOD), _example(pair, pair.rejected, "bad", BAD))
+            for side, each in (
+                ("chosen", _example(pair, pair.chosen, "good", GOOD)),
+                ("rejected", _example(pair, pair.rejected, "bad", BAD)),
+            )
+            if pair.truncated != side
         ]
-    return [_example(pair, pair.chosen, "chosen") for pair in pairs]
+    return [_example(pair, pair.chosen, "chosen") for pair in pairs if pair.truncated != "chosen"]
 
 
 def _example(pair: Pair, answer: tuple[Message, ...], kind: str, system: str | None = None) -> Example:
@@ -112,6 +118,7 @@ def _labelled(pair: Pair, question: str, better: str, p: float) -> Pair:
         principles=(),
         score_gap=None,
         revision_of=None,
+        truncated="",
         provenance={**pair.provenance, ASKED_OF: prompt_name(pair.prompt)},
     )
 

@@ -167,6 +167,7 @@ def test_the_overview_answers_first_and_shows_before_and_after(page: TestClient)
 
 def test_an_evaluation_and_a_training_show_theirs(page: TestClient) -> None:
     assert "Worse: " in page.get("/run/runs/eval").text
+    assert "models/new, judged by micro on 10 prompts" in page.get("/run/runs/eval").text
     text = page.get("/run/models/gen").text
     assert "Trained by dpo for 2 steps on gen." in text
     assert page.get("/run/models/gen/-/training").status_code == 200

@@ -15,8 +15,10 @@ from rlaif.errors import InputError
 from rlaif.workflows.audit.config import AuditConfig
 from rlaif.workflows.audit.load_run import _family, read_source
 from rlaif.workflows.audit.run import audit
-from rlaif.workflows.generate.run import generate
-from tests.workflows.conftest import GREETS, SILENT, Configured
+from rlaif.workflows.configs import JudgeConfig
+from rlaif.workflows.generate.run import generate, judge
+from rlaif.workflows.models.defaults import choose_judge
+from tests.workflows.conftest import GREETS, SILENT, Configured, Write, judge_rows
 
 
 @pytest.fixture
@@ -178,3 +180,32 @@ def test_thresholds_on_principles_and_json_without_holes(
     (greet,) = [each for each in found["principles"] if each["principle"] == "greet"]
     assert greet["met"]["value"] == 0.5
     assert found["not_looked_at"]
+
+
+def test_what_a_stronger_judge_says_counts_as_true_before_a_training(
+    run: Path, configured: Configured, script: Write, tmp_path: Path
+) -> None:
+    strong = script("strong", judge_rows("It"))
+    second = judge(
+        choose_judge(
+            JudgeConfig(
+                source=run, out=tmp_path / "second", judge=strong, constitution=configured().constitution
+            )
+        )
+    )
+    found = audit(AuditConfig(run=run, truth=second.run)).readiness
+    # that judge likes silence where the first one likes a greeting
+    assert found.by == strong
+    assert found.go is False
+    assert found.rank is not None
+    assert found.rank.value == pytest.approx(-1.0)
+    assert audit(AuditConfig(run=run)).readiness.by == "gold"
+    elsewhere = generate(configured("elsewhere", prompts=str(_other_prompts(tmp_path))))
+    with pytest.raises(InputError, match="judges none of the same completions"):
+        audit(AuditConfig(run=run, truth=elsewhere.run))
+
+
+def _other_prompts(folder: Path) -> Path:
+    path = folder / "others.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"What is {n} plus 3?"}) + "\n" for n in range(8)))
+    return path

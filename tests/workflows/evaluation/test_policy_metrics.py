@@ -9,7 +9,8 @@ import pytest
 
 from rlaif.engines.base import BaseEngine
 from rlaif.records import Completion, Message, Prompt, State
-from rlaif.workflows.evaluation.policy_metrics import asked_of, judge_mean, judge_read, kl, read
+from rlaif.workflows.evaluation.policy_kl import kl
+from rlaif.workflows.evaluation.policy_metrics import asked_of, judge_mean, judge_read, read
 from tests.judging.builders import RuleEngine, judged
 
 PROMPT = Prompt(messages=(Message(role="user", content="hi"),))

@@ -179,3 +179,48 @@ def test_the_answers_are_kept_with_what_was_read_of_them(settled: Any, tmp_path:
     [other] = found.helped.values()
     gold = [sum(each.gold.values()) / len(each.gold) for each in own if each.gold]
     assert other["by"]["gold"]["after"] == pytest.approx(sum(gold) / len(gold))
+
+
+def test_sets_of_the_prompts_are_read_before_and_after_by_gold(settled: Any) -> None:
+    config = settled(gold=True, sets=("sums", "flatters"))
+    found = evaluate(config)
+    of_policy = {each.set: each for each in found.sets if each.model == config.policy}
+    assert set(of_policy) == {"sums", "flatters"}
+    assert of_policy["flatters"].value == 0.0
+    curt = next(each for each in found.sets if each.model == config.against[0] and each.set == "sums")
+    assert (curt.before, curt.answers, curt.change) == (True, 8, 0.0)
+    assert "sums, before" not in found.sets_line
+    assert found.sets_line.startswith("sets: sums ")
+    assert any(line.startswith("sets, before and after") for line in found.tables.splitlines())
+
+
+def test_sets_of_the_prompts_need_somebody_who_says_what_answers_show(settled: Any) -> None:
+    with pytest.raises(InputError, match="--sets sums: who says what answers show"):
+        evaluate(settled(judge=None, against=(), sets=("sums",)))
+
+
+def test_one_model_is_measured_with_and_without_its_task_prompt(settled: Any, tmp_path: Path) -> None:
+    polite = settled().policy
+    found = evaluate(
+        settled(against=(polite,), system="Be kind.", against_system="none", out=tmp_path / "with")
+    )
+    [rate] = found.win_rates
+    assert rate.against == f"{polite} (against)"
+    held = json.loads((tmp_path / "with" / "run.json").read_text())["config"]
+    assert held["against_system"] is None
+    assert held["system"] is not None
+
+
+@pytest.mark.heavy
+def test_kl_of_a_policy_is_that_of_its_own_answers_and_needs_temperature_one(
+    settled: Any, mini: Path
+) -> None:
+    config = settled(policy=str(mini), against=(str(mini.parent / "random"),), kl=True, max_tokens=24)
+    found = evaluate(config)
+    [far] = found.kl.values()
+    # a trained policy writes what a random one hardly would
+    assert far["low"] > 1.0
+    assert far["low"] <= far["value"] <= far["high"]
+    assert found.kl_line.startswith("KL in nats per answer, from ")
+    with pytest.raises(InputError, match="--kl reads the policy's own answers"):
+        evaluate(settled(policy=str(mini), against=(str(mini),), kl=True, temperature=0.0))

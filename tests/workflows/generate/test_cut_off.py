@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from statistics import mean
 
 import pytest
 
@@ -22,7 +24,14 @@ from rlaif.records import (
     Score,
     ScoreRequest,
 )
-from rlaif.workflows.generate.cut_off import EARLY, Watched, mostly_cut_off
+from rlaif.workflows.generate.cut_off import (
+    EARLY,
+    Watched,
+    cut_pairs,
+    enough_tokens,
+    given_cut_off,
+    often_cut_off,
+)
 
 LIMITS = Sampling(max_tokens=9)
 
@@ -72,12 +81,65 @@ def test_a_model_that_ends_or_hardly_began_is_not_told_of(
     assert caplog.records == []
 
 
-def test_the_result_says_it_where_most_draws_were_cut_off() -> None:
-    cut, whole = _drawn("length", 6), _drawn("stop", 6)
-    assert mostly_cut_off("base", whole, LIMITS) == []
-    assert mostly_cut_off("base", [*cut, *whole], LIMITS) == []
-    [said] = mostly_cut_off("base", [*cut, *whole[:5]], LIMITS)
-    assert said.startswith("base: 6 of 11 draws ran into the limit of 9 tokens (truncated)")
+def test_the_result_says_it_where_more_than_a_tenth_of_the_draws_were_cut_off() -> None:
+    cut, whole = _drawn("length", 6), _drawn("stop", 54)
+    assert often_cut_off("base", whole, LIMITS) == []
+    assert often_cut_off("base", [*cut, *whole], LIMITS) == []
+    [said] = often_cut_off("base", [*cut, *whole[1:]], LIMITS)
+    assert said.startswith("base: 6 of 59 draws ran into the limit of 9 tokens (truncated)")
+    assert "--truncated" not in said
+
+
+def test_the_advised_limit_leaves_a_tenth_where_answers_end_at_one_rate() -> None:
+    # lengths that end at one rate a token: what share is longer than a limit is share ** (limit / 256) by construction
+    lengths = random.Random(0).choices(range(4000), [0.996**place for place in range(4000)], k=20_000)
+    share = mean(each > 256 for each in lengths)
+    advised = enough_tokens(share, 256)
+    assert advised is not None
+    assert advised % 32 == 0
+    assert 0.08 < mean(each > advised for each in lengths) < 0.11
+    # 219 of 320 at 256 tokens: 256 x ln .1 / ln .684 = 1554.7, more than four times as many
+    assert enough_tokens(219 / 320, 256) == 1024
+    # a quarter: 256 x 2.303 / 1.386 = 425.2
+    assert enough_tokens(0.25, 256) == 448
+    assert enough_tokens(0.96, 256) is None
+
+
+def _answers(*finishes: Finish) -> list[Completion]:
+    return [
+        Completion(prompt_id="p", text=f"answer {place}", policy="base", draw=place, finish=each)
+        for place, each in enumerate(finishes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("finishes", "dropped", "rejected"),
+    [
+        (("stop", "stop", "length"), 0, 0),
+        (("stop", "length", "length"), 1, 0),
+        (("length", "length", "length"), 1, 1),
+        (("stop", "stop"), 0, 0),
+        (("stop",), 0, 0),
+    ],
+)
+def test_a_prompt_gives_no_pair_for_cut_draws_where_too_few_are_whole(
+    finishes: tuple[Finish, ...], dropped: int, rejected: int
+) -> None:
+    drawn = _answers(*finishes)
+    assert cut_pairs(drawn, "drop").without == dropped
+    assert cut_pairs(drawn, "reject").without == rejected
+
+
+def test_where_pairs_are_made_the_sentence_counts_prompts_and_names_both_remedies() -> None:
+    [said] = often_cut_off("base", _answers("stop", "length", "length"), Sampling(max_tokens=64), "drop")
+    assert "2 of 3 draws ran into the limit of 64 tokens (truncated), and 1 of 1 prompts give no pair" in said
+    assert re.search(r"try --max-tokens 256, or let.*--truncated reject", said)
+    [given] = given_cut_off(_answers("stop", "length", "length"), "drop")
+    assert given.startswith(
+        "2 of 3 completions were cut off (truncated), and 1 of 1 prompts give no pair for it"
+    )
+    [settled] = given_cut_off(_answers("stop", "length", "length"), "reject")
+    assert "--truncated" not in settled
 
 
 @pytest.mark.parametrize(
@@ -91,7 +153,7 @@ def test_draws_that_end_inside_of_their_thought_are_told_so_with_the_option_that
     with caplog.at_level(logging.WARNING):
         cut = _drawn("length", EARLY, inside=True, limits=limits)
     [early] = [each.getMessage() for each in caplog.records]
-    said, marks = mostly_cut_off("base", cut, limits)
+    said, marks = often_cut_off("base", cut, limits)
     for each in (early, said):
         assert re.search(f"16 of 16 draws ran out of room inside of their thought.*{option}", each)
     assert "16 of 16 thoughts (100%) have no end mark" in marks
@@ -99,5 +161,5 @@ def test_draws_that_end_inside_of_their_thought_are_told_so_with_the_option_that
 
 def test_thoughts_that_the_model_left_open_are_counted_among_the_thoughts() -> None:
     ended = [replace(each, thought="hm") for each in _drawn("stop", 3)]
-    [said] = mostly_cut_off("base", [*ended, *_drawn("stop", 1, inside=True), *_drawn("stop", 4)], LIMITS)
+    [said] = often_cut_off("base", [*ended, *_drawn("stop", 1, inside=True), *_drawn("stop", 4)], LIMITS)
     assert said.startswith("base: 1 of 4 thoughts (25%) have no end mark")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from rlaif.errors import EngineError, RunError
+from rlaif.exchange.completions import read_completions, write_completions
 from rlaif.exchange.pairs import read_pairs
 from rlaif.runs.claim import read_run
 from rlaif.store import Store
@@ -230,3 +232,39 @@ def test_gold_judges_where_prompts_name_it(configured: Configured) -> None:
     made = generate(configured(judge="gold:", critique=True))
     assert {pair.chosen[-1].content for pair in made.pairs} == {GREETS}
     assert made.pairs[0].critique is None
+
+
+@pytest.mark.parametrize(("cut", "rejected"), [(SILENT, 4), (GREETS, 0)])
+def test_answers_that_were_cut_off_are_judged_and_lose_where_that_is_asked_for(
+    configured: Configured, tmp_path: Path, cut: str, rejected: int
+) -> None:
+    made = generate(configured())
+    drawn = [
+        (prompt, replace(each, finish="length" if each.text == cut and place < 16 else "stop"))
+        for place, (prompt, each) in enumerate(read_completions(made.run / "completions.jsonl"))
+    ]
+    write_completions(tmp_path / "drawn.jsonl", drawn)
+    said = {}
+    for truncated in ("drop", "reject"):
+        chosen = JudgeConfig(
+            source=tmp_path / "drawn.jsonl",
+            out=tmp_path / truncated,
+            judge=configured().judge,
+            constitution=configured().constitution,
+            truncated=truncated,
+        )
+        said[truncated] = judge(choose_judge(chosen))
+    assert (len(said["drop"].pairs), said["drop"].counts.no_pair) == (4, {"truncated": 4})
+    [sentence] = said["drop"].cut
+    assert sentence.startswith(
+        "8 of 32 completions were cut off (truncated), and 4 of 8 prompts give no pair"
+    )
+    assert [each.truncated for each in read_pairs(said["reject"].run / "pairs.jsonl")].count(
+        "rejected"
+    ) == rejected
+    assert len(said["reject"].pairs) == 4 + rejected
+    assert said["reject"].counts.no_pair == ({} if rejected else {"truncated": 4})
+    assert read_run(said["reject"].run)["config"]["truncated"] == "reject"
+    assert "truncated" not in read_run(said["drop"].run)["config"]
+    told = [each for each in said["reject"].warnings if "reject an answer that was cut off" in each]
+    assert [each.partition(" reject")[0] for each in told] == (["4 of 8 pairs"] if rejected else [])

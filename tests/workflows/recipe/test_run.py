@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rlaif.errors import InputError, RecipeError, RunError
-from rlaif.review.rounds import MADE_OF, REACHED
+from rlaif.review.rounds import MADE_OF, REACHED, tables
 from rlaif.runs.claim import read_run
 from rlaif.templates import template_digests
 from rlaif.workflows.configs import RunConfig
@@ -222,3 +222,17 @@ def test_a_drifting_judge_is_told_and_can_stop(recipe: Path, what: str, stops: b
     assert (drifted(loaded, far) is not None) is stops
     assert drifted(loaded, near) is None
     assert (len(far["warnings"]), len(near["warnings"])) == (1, 0)
+
+
+@pytest.mark.heavy
+def test_every_round_is_compared_with_all_before_it_and_ranked(recipe: Path) -> None:
+    done = play(recipe, overrides={"round.evaluate.rounds": "true"})
+    assert [sorted(row.get("rounds", {})) for row in done.rounds] == [[], ["0"], ["0", "1"]]
+    assert done.rounds[2]["rounds"]["0"]["win_rate"] == done.rounds[2]["against"]["initial"]["win_rate"]
+    assert [each["round"] for each in done.rounds[2]["strengths"]] == [0, 1, 2]
+    assert done.rounds[2]["strengths"][2]["value"] > 0
+    titles = [title for title, _, _ in tables(done.rounds)]
+    assert "rounds by strength (Bradley-Terry, round 0 is 0)" in titles
+    assert "win rate against every earlier round" in titles
+    again = play(recipe, overrides={"round.evaluate.rounds": "true"})
+    assert (again.calls["new"], again.rounds) == (0, done.rounds)

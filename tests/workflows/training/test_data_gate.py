@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ def test_a_completion_that_was_cut_off_is_known_from_the_run(tmp_path: Path) -> 
     kept, report = gate_pairs(config(tmp_path), [pair("A?"), pair("B?")], {})
     assert [each.prompt[0].content for each in kept] == ["B?"]
     assert report.left_out == {"truncated": 1}
+    # a pair that was made so on purpose is no defect
+    meant = [replace(pair("A?"), truncated="rejected"), pair("B?")]
+    kept, report = gate_pairs(config(tmp_path), meant, {})
+    assert (kept, report.left_out) == (meant, {})
 
 
 def test_failed_judgments_are_those_that_came_to_nothing(tmp_path: Path) -> None:

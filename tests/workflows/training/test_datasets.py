@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlaif.errors import InputError
+from rlaif.records import CutSide, Message, Pair
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.recipe.prepare import prepare_recipe
 from rlaif.workflows.recipe.run import run
@@ -114,3 +115,22 @@ def test_a_run_whose_rounds_revised_nothing_says_what_makes_revisions(
         settle(
             train_config(made, method="sft", learn="revisions", policy="micro", out=tmp_path / "m", steps=1)
         )
+
+
+@pytest.mark.parametrize(
+    ("cut", "learn", "texts"),
+    [
+        ("rejected", "chosen", ["yes"]),
+        ("chosen", "chosen", []),
+        ("rejected", "good-bad", ["yes"]),
+        ("chosen", "good-bad", ["no"]),
+        ("", "good-bad", ["yes", "no"]),
+    ],
+)
+def test_no_side_that_was_cut_off_is_imitated(cut: CutSide, learn: str, texts: list[str]) -> None:
+    def said(text: str) -> tuple[Message, ...]:
+        return (Message(role="assistant", content=text),)
+
+    asked = (Message(role="user", content="Is it?"),)
+    pair = Pair(prompt=asked, chosen=said("yes"), rejected=said("no"), label_prob=0.9, truncated=cut)
+    assert [each.messages[-1].content for each in examples([pair], learn)] == texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,8 @@ def test_another_model_as_teacher_needs_no_turns_of_its_own(
     text = text.replace("thumbs, steps", f"distill, teacher: '{mini}', steps")
     path.write_text(text.format(policy=mini, judge=judge, prompts=prompts, constitution=constitution))
     prepare_recipe(RunConfig(recipe=str(path), out=tmp_path / "run"))
+
+
+def test_what_was_cut_off_has_no_thumb() -> None:
+    found = thumbs_of([replace(pair("best", "worst"), truncated="rejected")])
+    assert [each.messages[-1].content for each in found] == ["best"]

@@ -62,6 +62,12 @@ class JudgedPairs:
     inconsistent: Literal["drop", "average"] = setting(
         "drop", help="What becomes of a pair whose two orders disagree."
     )
+    truncated: Literal["drop", "reject"] = setting(
+        "drop",
+        help="A completion that was cut off: `drop` makes no pair of it; `reject` lets it be a rejected side, never a "
+        "chosen one (the step `judge` must have judged it: `truncated: judge`).",
+        late=True,
+    )
     critique: bool = setting(
         True,
         help="Write a critique of each rejected side.",
@@ -237,6 +243,15 @@ def check(checked: CheckedStep) -> None:
     if CRITIC in checked.entry.named and not settings.critique:
         raise InputError("critique is false, so that the critic is asked nothing; remove `critic`")
     checked.require_several("pairs need")
+    if (
+        settings.truncated == "reject"
+        and maker is not None
+        and getattr(maker.settings, "truncated", "judge") != "judge"
+    ):
+        raise InputError(
+            f"truncated is reject, and the step `{maker.key}` judges nothing that was cut off; write `truncated: "
+            "judge` there"
+        )
     if settings.then != NO_PAIRWISE:
         name = pairwise(settings.then).name
         asking_of(

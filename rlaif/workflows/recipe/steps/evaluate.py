@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rlaif.atomic import write_text
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.errors import InputError
-from rlaif.exchange.measured import write_measured
+from rlaif.exchange.measured import MeasuredAnswer, read_measured, write_measured
 from rlaif.feedback.system_turn import SystemTurn, system_turn, tag_line
 from rlaif.hashing import digest
 from rlaif.judging.protocols import PER_PAIR, PER_PRINCIPLE
@@ -20,6 +20,7 @@ from rlaif.runs.identity import described_prompts
 from rlaif.settings import setting
 from rlaif.workflows.evaluation.behaviours import BEHAVIOURS
 from rlaif.workflows.evaluation.policy_metrics import Measured, measure
+from rlaif.workflows.evaluation.rounds_compared import called, strength_rows
 from rlaif.workflows.models.gold import has_gold
 from rlaif.workflows.models.judge_names import is_control
 from rlaif.workflows.models.role_options import RoleOptions
@@ -29,6 +30,7 @@ from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJo
 from rlaif.workflows.recipe.step_cache import COMPLETE, Since
 from rlaif.workflows.recipe.step_inputs import columns_of
 from rlaif.workflows.recipe.steps.judge import form_of
+from rlaif.workflows.recipe.task import Task, file_of
 
 BEFORE_FEEDBACK = (INITIAL, PREVIOUS)
 
@@ -80,6 +82,13 @@ class EvaluateSettings:
         wanted="true: ask the judge which behaviours answers show",
         late=True,
     )
+    rounds: bool = setting(
+        False,
+        help="Compare the policy with that of every earlier round, by the judge that the run began with, and rank all "
+        "of them (Bradley-Terry), also at equal lengths.",
+        wanted="true: the policy is compared with that of every earlier round",
+        late=True,
+    )
 
 
 def _prompts(job: Job) -> list[Prompt]:
@@ -110,7 +119,22 @@ def _measured(job: Job) -> Measured:
         system=_system(job),
         cells=settings.cells,
         behaviours=settings.behaviours,
+        rounds={each.round: each.models["model"] for each in _earlier(job)} if settings.rounds else {},
     )
+
+
+def _earlier(job: Job) -> list[Task]:
+    """This step in the rounds before."""
+    return [
+        each for each in job.prepared.tasks if each.entry.key == job.task.entry.key and each.round < job.round
+    ]
+
+
+def _strengths(job: RunJob, answers: Sequence[MeasuredAnswer]) -> list[dict[str, Any]]:
+    """The table of all rounds so far: what earlier rounds beat stands in their answers."""
+    names = {each.round: file_of(each.entry, each.round, "measured", ".jsonl") for each in _earlier(job)}
+    before = {number: read_measured(job.run / name) for number, name in names.items()}
+    return strength_rows({**before, job.round: answers}, job.seed)
 
 
 def _system(job: Job) -> SystemTurn | None:
@@ -147,12 +171,16 @@ def _told(what: Measured) -> dict[str, Any]:
         "cells": what.cells,
         "behaviours": what.behaviours,
     }
+    if what.rounds:
+        late["rounds"] = len(what.rounds)
     return {name: value for name, value in late.items() if value}
 
 
 def make(job: RunJob) -> Facts:
     """Measure the policy."""
     found = measure(job.models, job.constitution, _prompts(job), _measured(job), job.seed)
+    if job.settings.rounds and (ranked := _strengths(job, found.answers)):
+        found.row["strengths"] = ranked
     figures, answers = outputs(job)
     write_text(job.run / figures, json.dumps(found.row, indent=1, ensure_ascii=False) + "\n")
     write_measured(job.run / answers, found.answers)
@@ -178,6 +206,10 @@ def inputs(job: Job) -> Mapping[str, Any]:
         },
         "against": {
             name: what.models(models, name).fingerprint(model) for name, model in what.against.items()
+        }
+        | {
+            called(number): what.models(models, "policy").fingerprint(each)
+            for number, each in what.rounds.items()
         },
         "gold": what.gold,
         "prompts": described_prompts(_prompts(job)),
@@ -224,7 +256,8 @@ def work(expected: Expected) -> int:
     own = 2 + rules + (len(BEHAVIOURS) if settings.behaviours else 0)
     if expected.round:
         drift = rules if expected.prepared.recipe.models.judge == PREVIOUS else 0
-        own += 2 + drift + (1 + 2 * rules) * len(settings.against)
+        rounds = expected.round if settings.rounds else 0
+        own += 2 + drift + (1 + 2 * rules) * (len(settings.against) + rounds)
     return round(min(settings.prompts or prompts, prompts) * own)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rlaif.engines.kinds import judges_in_writing
 from rlaif.judging.pointwise import judge_by_rubrics, judge_pointwise
@@ -30,6 +30,12 @@ class JudgeSettings:
     )
     ask_again: int | None = setting(
         None, help="How often an unreadable text is asked for once more.", least=0
+    )
+    truncated: Literal["drop", "judge"] = setting(
+        "drop",
+        help="Completions that were cut off: dropped, or judged as the others, as a later `pairs` with `truncated: "
+        "reject` needs them.",
+        late=True,
     )
 
 
@@ -83,11 +89,12 @@ def row(facts: Facts, _: int) -> dict[str, Any]:
 
 def forecast(job: Job) -> list[Judgment]:
     """Return the judgments of the completions."""
-    protocol, judge = job.settings.protocol, job.judge()
+    protocol, judge, drawn = job.settings.protocol, job.judge(), job.value("completions")
+    how, cut = asking(job, protocol), job.settings.truncated == "judge"
     if by_rubrics(protocol):
-        drawn, rubrics, how = job.value("completions"), job.value("rubrics"), asking(job, protocol)
-        return judge_by_rubrics(judge, job.constitution, drawn, rubrics, protocol, how)
-    return judge_pointwise(judge, job.constitution, job.value("completions"), protocol, asking(job, protocol))
+        rubrics = job.value("rubrics")
+        return judge_by_rubrics(judge, job.constitution, drawn, rubrics, protocol, how, truncated=cut)
+    return judge_pointwise(judge, job.constitution, drawn, protocol, how, truncated=cut)
 
 
 def inputs(job: Job) -> Mapping[str, Any]:
@@ -98,6 +105,7 @@ def inputs(job: Job) -> Mapping[str, Any]:
         "constitution": job.constitution.digest,
         "protocol": job.settings.protocol,
         "asking": asdict(asking(job, job.settings.protocol)),
+        **({"truncated": job.settings.truncated} if job.settings.truncated != "drop" else {}),
         **({"rubrics": job.digest("rubrics")} if by_rubrics(job.settings.protocol) else {}),
         **form_of(job, job.model("judge")),
         **job.told("judge"),

@@ -13,6 +13,7 @@ from rlaif.runs.identity import described_prompts
 from rlaif.settings import Setting, setting
 from rlaif.workflows.generate.asked_prompts import beginnings
 from rlaif.workflows.generate.rollouts import Draws, cut_words, draw, round_prompts
+from rlaif.workflows.recipe.drawing import fate_of_cut
 from rlaif.workflows.recipe.step import CheckedStep, Expected, Facts, Job, RunJob, Step
 from rlaif.workflows.recipe.step_cache import Since
 from rlaif.workflows.recipe.step_inputs import since_columns
@@ -167,7 +168,8 @@ def make(job: RunJob) -> Facts:
     facts = {"prompts": len({prompt.id for prompt, _ in drawn}), "completions": len(drawn)}
     warnings: list[str] = []
     for key, draws in found:
-        warnings += cut_words(job.pool(key), [job.model(key)], draws.completions, sampling_of(job, key))
+        policies, drawn_by = [job.model(key)], draws.completions
+        warnings += cut_words(job.pool(key), policies, drawn_by, sampling_of(job, key), fate_of_cut(job))
         warnings += draws.warnings if draws.failed else ()
     return facts | ({"warnings": warnings} if warnings else {})
 

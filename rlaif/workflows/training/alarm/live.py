@@ -30,7 +30,7 @@ from rlaif.records import (
     ScoreRequest,
 )
 from rlaif.runs.layout import ALARM
-from rlaif.workflows.evaluation.policy_metrics import kl
+from rlaif.workflows.evaluation.policy_kl import kl
 from rlaif.workflows.generate.rollouts import draw
 from rlaif.workflows.models.pool import ModelPool
 from rlaif.workflows.training.alarm.option import AlarmSpec

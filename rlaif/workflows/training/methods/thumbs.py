@@ -68,14 +68,20 @@ def _learned(job: TrainJob) -> list[Example]:
 
 
 def thumbs_of(pairs: Sequence[Pair]) -> list[Example]:
-    """Each side of the pairs once, the chosen ones liked. One that is chosen here and rejected there has no thumb."""
+    """Each side of the pairs once, the chosen ones liked. One that is chosen here and rejected there has no thumb.
+
+    Nor has one that was cut off: alone, the end that it lacks is all that sets it apart from a whole answer.
+    """
     from rlaif.training.thumbs import DOWN, UP
 
     thumbs: dict[str, set[str]] = {}
     found: dict[str, Example] = {}
     for pair in pairs:
-        sides = zip((UP, DOWN), (pair.chosen, pair.rejected), pair.completion_ids, strict=True)
-        for kind, turns, name in sides:
+        sides = zip((UP, DOWN), ("chosen", "rejected"), pair.completion_ids, strict=True)
+        for kind, side, name in sides:
+            if pair.truncated == side:
+                continue
+            turns = pair.chosen if side == "chosen" else pair.rejected
             thumbs.setdefault(name, set()).add(kind)
             found.setdefault(name, _example(pair, turns, kind))
     return [each for name, each in found.items() if len(thumbs[name]) == 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,14 @@ def test_an_audit_makes_clamped_labels_again_as_they_are(recipe: Path) -> None:
     labels = read_source(done.run / "round-1").evidence.labels
     assert labels.decided == pytest.approx([0.6] * 8)
     assert labels.probability == pytest.approx([0.6] * 8)
+
+
+def test_cut_answers_lose_in_a_recipe_where_the_step_before_has_judged_them(recipe: Path) -> None:
+    with pytest.raises(
+        RecipeError, match="the step `judge` judges nothing that was cut off; write `truncated: judge"
+    ):
+        prepare_recipe(config(recipe, truncated="reject"))
+    given = config(recipe, truncated="reject")
+    given = replace(given, overrides={**given.overrides, "round.judge.truncated": "judge"})
+    done = run(prepare_recipe(given)).run
+    assert len(read_pairs(done / "round-1/pairs.jsonl")) == 8
