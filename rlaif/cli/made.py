@@ -46,6 +46,7 @@ def _ending(made: GenerateResult) -> list[str]:
     lines += within(listed(f"{name} {count:,}" for name, count in made.funnel.items()), 2)
     lines += [line for line in within(_weakest(made), 2) if line]
     lines += within(made.panel_line, 2) if made.panel else []
+    lines += within(made.dealt_line, 2) if made.dealt else []
     lines += doubtful([*made.failures, *made.warnings])
     lines += [f"cost: {made.spent}", f"pairs: {made.run / PAIRS}; page: {made.run / REPORT}"]
     return lines

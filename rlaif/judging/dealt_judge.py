@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Self
 
 from rlaif.errors import InputError
 from rlaif.hashing import derived_seed, digest
@@ -30,16 +30,11 @@ class DealtCount:
     lost: int = 0
     """Those of them that cannot be read any more."""
 
-    def as_dict(self) -> dict[str, float]:
-        """For run.json and `--json`; `label_error` is measured against the inner judge, over what can be read."""
+    @property
+    def label_error(self) -> float:
+        """Of what can be read: the share that says something else than the inner judge."""
         read = self.answers - self.lost
-        return {
-            "answers": self.answers,
-            "dealt": self.dealt,
-            "wrong": self.wrong,
-            "lost": self.lost,
-            "label_error": self.wrong / read if read else 0.0,
-        }
+        return self.wrong / read if read else 0.0
 
 
 class DealtJudge(ABC):
@@ -56,6 +51,20 @@ class DealtJudge(ABC):
         self.name, self.share, self.inner = name, share, inner
         self.fingerprint = dealt_fingerprint(self.kind, share, inner.fingerprint)
         self.count = DealtCount()
+
+    def of(self, inner: Judge) -> Self:
+        """The same faults dealt to another judge."""
+        return type(self)(self.name, self.share, inner)
+
+    @property
+    def dealt(self) -> dict[str, Any]:
+        """What was dealt so far, for run.json and `--json`, with a `line` for people."""
+        count = self.count
+        line = (
+            f"{self.name}: of {count.answers:,} answers {count.dealt:,} were dealt a fault, {count.lost:,} are lost; "
+            f"label error {count.label_error:.3f} against {self.inner.name}"
+        )
+        return {**asdict(count), "label_error": count.label_error, "line": line}
 
     def checklist(self, items: Sequence[One], principles: Sequence[Principle]) -> list[Judgment]:
         """The inner judge's checklist, the fault dealt answer by answer."""

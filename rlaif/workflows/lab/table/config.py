@@ -58,9 +58,13 @@ class TableConfig(ModelOptions):
 
     @property
     def model_options(self) -> dict[str, Any]:
-        """How models are opened, for the recipes that are played."""
+        """How models are opened, for the recipes that are played: each has a store and a budget of its own.
+
+        One process a model, unless more are asked for: seconds are those of one core.
+        """
         own = {each.name: getattr(self, each.name) for each in fields(ModelOptions)}
-        return {**own, "store": None, "budget": {}}
+        own["workers"] = self.workers or 1
+        return {name: value for name, value in own.items() if name not in ("store", "budget")}
 
 
 def settled(config: TableConfig) -> TableConfig:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlaif.errors import BudgetError, DiskError, RlaifError
+from rlaif.errors import BudgetError, EngineError, RecipeError, ThresholdError
 from rlaif.hashing import digest, digest_files
 from rlaif.workflows.configs import RunConfig
 from rlaif.workflows.lab.table.accuracy import judge_figures
@@ -27,10 +28,10 @@ from rlaif.workflows.recipe.registry import STEPS
 from rlaif.workflows.recipe.run import run
 from rlaif.workflows.recipe.table import newest_models
 
+MEASURING = 1.5
+"""Calls of a command for one of the budget: those of a recipe's own measuring are counted there, and not here."""
 LEAST_MEASURED = "2"
 """Prompts of a recipe's own measuring, which the table does not use."""
-CALLS_BEYOND = 1.5
-"""Calls of a command for one of the budget: what a recipe measures itself counts for the command, and not here."""
 
 
 def run_config(cell: TableCell, config: TableConfig, work: Path) -> RunConfig:
@@ -45,15 +46,11 @@ def run_config(cell: TableCell, config: TableConfig, work: Path) -> RunConfig:
         if STEPS.get(entry.step).measures and hasattr(entry.settings, "prompts")
     }
     limits = table_settings().budget
-    own = dict(config.model_options)
-    own["workers"] = own["workers"] or 1
-    own["budget"] = {
-        "calls": CALLS_BEYOND * (limits["answers"] + limits["judge_calls"]),
-        "tokens": CALLS_BEYOND * limits["tokens"],
-    }
-    own["store"] = work / "store.sqlite"
+    calls, tokens = limits["answers"] + limits["judge_calls"], limits["tokens"]
     return RunConfig(
-        **own,
+        **config.model_options,
+        store=work / "store.sqlite",
+        budget={"calls": MEASURING * calls, "tokens": MEASURING * tokens, **config.budget},
         recipe=played.recipe,
         out=work / "run",
         # a judge whose answers fail must not stop what its failing is to show
@@ -100,13 +97,16 @@ def play(cell: TableCell, world: TableWorld, root: Path, progress: Report) -> di
         else:
             found = _measured(cell, prepared, world)
         found |= {"spent": spent(prepared, prepared.config.out)}
+        found |= _overspent(found["spent"])
         known = [each for own in prepared.prompts.values() for each in own]
         found |= {"labels": label_error(prepared.config.out, known, prepared.constitution)}
-    except DiskError:
-        raise
     except BudgetError:
         found = {"failed": "it needs more than the budget", "spent": spent(prepared, prepared.config.out)}
-    except RlaifError as wrong:
+    except (
+        ThresholdError,
+        EngineError,
+        RecipeError,
+    ) as wrong:  # the recipe's own end: no pair, no reward, ...
         found = {"failed": _one_line(str(wrong), work), "spent": spent(prepared, prepared.config.out)}
     found["seconds"] = round(time.process_time() - began, 1)
     world.models.release_all_but([prepared.recipe.models.policy])
@@ -126,6 +126,13 @@ def _measured(cell: TableCell, prepared: PreparedRecipe, world: TableWorld) -> d
         assert last.makes is not None
         trained = STEPS.get(last.entry.step).stands(last.entry, str(prepared.config.out / last.makes.path))
     return judge_figures(world, trained, first, asked, played.protocol)
+
+
+def _overspent(used: Mapping[str, int]) -> dict[str, str]:
+    """Why a cell does not count: it spent more than all may."""
+    over = [(name, most) for name, most in table_settings().budget.items() if used[name] > most]
+    told = [f"it spent {used[name]:,} {name.replace('_', ' ')} of {most:,}" for name, most in over]
+    return {"failed": ", ".join(told)} if told else {}
 
 
 def _one_line(text: str, work: Path) -> str:

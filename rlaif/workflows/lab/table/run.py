@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ def lab_table(config: TableConfig, *, say: Say, progress: Report = silent) -> Ta
     config = settled(config)
     listed = list(cells(config))
     with claim(config.out, _identity(config), command=COMMAND) as held:
-        with Store.open(config.out / STORE) as store:
-            models = ModelPool(config, progress, config.seed)
+        with Store.open(config.store or config.out / STORE) as store:
+            models = ModelPool(replace(config, budget={}), progress, config.seed)
             models.record(store, held.id)
             try:
                 _play(listed, TableWorld(config=config, models=models), say, progress)
