@@ -30,7 +30,7 @@ def best_of_draws(cell: TableCell, world: TableWorld) -> dict[str, Any]:
     """Of `BEST_OF` answers the one that the column's judge likes best; its KL is the formula's, without ties."""
     asked = _asked(world.config.measured)
     drawn = world.answers(POLICY, asked, derived_seed("table best", cell.seed), n=BEST_OF)
-    calls = world.models.calls["new"]
+    before = _calls(world)
     judge = world.models.judge(COLUMNS[cell.column].judge)
     rewards = JudgeReward(judge, asked.constitution).rewards(
         [each.prompt for each in drawn], [each.said for each in drawn]
@@ -42,8 +42,14 @@ def best_of_draws(cell: TableCell, world: TableWorld) -> dict[str, Any]:
         if each.prompt.id not in best or liked > best[each.prompt.id][0]:
             best[each.prompt.id] = (liked, each)
     chosen = [each for _, each in best.values()]
-    spent = {"answers": len(drawn), "judge_calls": world.models.calls["new"] - calls, "tokens": 0}
+    spent = {"answers": len(drawn), "judge_calls": _calls(world) - before, "tokens": 0}
     return {**world.figures(chosen, asked, cell.seed), "kl": best_of_n_kl(BEST_OF), "spent": spent}
+
+
+def _calls(world: TableWorld) -> int:
+    """Calls so far, those included that an interrupted command has kept."""
+    counted = world.models.calls
+    return counted["new"] + counted["reused"]
 
 
 def constitution_in_prompt(cell: TableCell, world: TableWorld) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from rlaif.workflows.lab.table.columns import COLUMNS
 from rlaif.workflows.lab.table.settings import table_settings
 
 PLAYED, MEASURED = "What is played", "What is measured"
+OPENED = ModelOptions(workers=1)
+"""How the bundled models are opened: one process each, since seconds are those of one core."""
 QUICK: Mapping[str, Any] = {"seeds": 1, "measured": 8, "draws": 1}
 """The form of `--quick`: each recipe's own quick form, once, on few prompts. Its figures say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableConfig(ModelOptions):
+class TableConfig:
     """Play every shipped recipe in the microworld under one budget and several judges, and put them side by side."""
 
     out: Path = setting(help="Directory to write; the same command resumes.")
@@ -55,16 +57,6 @@ class TableConfig(ModelOptions):
                 raise InputError(f"{what} names one twice ({', '.join(given)}); name each once")
         if not self.columns:
             raise InputError(f"columns is empty; name some of: {', '.join(COLUMNS)}")
-
-    @property
-    def model_options(self) -> dict[str, Any]:
-        """How models are opened, for the recipes that are played: each has a store and a budget of its own.
-
-        One process a model, unless more are asked for: seconds are those of one core.
-        """
-        own = {each.name: getattr(self, each.name) for each in fields(ModelOptions)}
-        own["workers"] = self.workers or 1
-        return {name: value for name, value in own.items() if name not in ("store", "budget")}
 
 
 def settled(config: TableConfig) -> TableConfig:

@@ -15,7 +15,7 @@ from rlaif.workflows.lab.table.accuracy import judge_figures
 from rlaif.workflows.lab.table.baselines import play_direct
 from rlaif.workflows.lab.table.cell import TableCell
 from rlaif.workflows.lab.table.columns import COLUMNS
-from rlaif.workflows.lab.table.config import TableConfig
+from rlaif.workflows.lab.table.config import OPENED, TableConfig
 from rlaif.workflows.lab.table.label_error import label_error
 from rlaif.workflows.lab.table.settings import POLICY, PlayedRecipe, table_settings
 from rlaif.workflows.lab.table.spent import spent
@@ -48,9 +48,9 @@ def run_config(cell: TableCell, config: TableConfig, work: Path) -> RunConfig:
     limits = table_settings().budget
     calls, tokens = limits["answers"] + limits["judge_calls"], limits["tokens"]
     return RunConfig(
-        **config.model_options,
+        workers=OPENED.workers,
         store=work / "store.sqlite",
-        budget={"calls": MEASURING * calls, "tokens": MEASURING * tokens, **config.budget},
+        budget={"calls": MEASURING * calls, "tokens": MEASURING * tokens},
         recipe=played.recipe,
         out=work / "run",
         # a judge whose answers fail must not stop what its failing is to show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rlaif.runs.layout import REPORT, TABLE
 from rlaif.shipped import MODELS, shipped_model
 from rlaif.store import Store
 from rlaif.workflows.lab.table.cell import TableCell
-from rlaif.workflows.lab.table.config import TableConfig, settled
+from rlaif.workflows.lab.table.config import OPENED, TableConfig, settled
 from rlaif.workflows.lab.table.forecast import TablePace, total_seconds
 from rlaif.workflows.lab.table.grid import cells, chosen, not_played
 from rlaif.workflows.lab.table.play import key_of, play
@@ -78,8 +78,8 @@ def lab_table(config: TableConfig, *, say: Say, progress: Report = silent) -> Ta
     config = settled(config)
     listed = list(cells(config))
     with claim(config.out, _identity(config), command=COMMAND) as held:
-        with Store.open(config.store or config.out / STORE) as store:
-            models = ModelPool(replace(config, budget={}), progress, config.seed)
+        with Store.open(config.out / STORE) as store:
+            models = ModelPool(OPENED, progress, config.seed)
             models.record(store, held.id)
             try:
                 _play(listed, TableWorld(config=config, models=models), say, progress)
